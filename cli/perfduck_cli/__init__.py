@@ -1,0 +1,1 @@
+"""The door: commands, exit codes, the one try/except."""

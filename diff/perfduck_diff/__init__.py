@@ -1,0 +1,1 @@
+"""Questions: ranking, rates, test, attribution, gate."""

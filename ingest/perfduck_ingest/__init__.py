@@ -1,0 +1,1 @@
+"""Files in, batches out: one file per input format."""

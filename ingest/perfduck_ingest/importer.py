@@ -1,0 +1,35 @@
+"""What an importer is: a module with NAME, sniff and read.
+
+To add an input format, write one file with these three names and put it into FORMATS
+(formats.py).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from perfduck_ingest.source import Source
+from perfduck_store.batch import Batch
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the user said about a recording that the recording does not say itself."""
+
+    kallsyms: Path | None = None  # /proc/kallsyms of the recorded boot, plain or compressed
+    vmlinux: Path | None = None
+    symbol_dirs: tuple[Path, ...] = ()  # where ELF files with symbols lie
+    lenient: bool = False  # keep a file of which more than 1 % was not understood
+
+
+class Importer(Protocol):
+    """One input format."""
+
+    NAME: str
+
+    def sniff(self, source: Source) -> bool:
+        """Whether the source is of this format, by `source.head` or by its directory."""
+
+    def read(self, source: Source, options: Options) -> Iterator[Batch]:
+        """The recording, part by part. Raises PerfduckError for what the user can mend."""

@@ -1,0 +1,85 @@
+"""Where a recording comes from: a plain or compressed file, a pipe, or a directory.
+
+    run.txt  run.txt.gz  run.txt.xz  run.txt.zst  -  oprofile_data/
+
+What is read is hashed on the way: the hash of the decompressed bytes is the recording's identity.
+"""
+
+import bz2
+import gzip
+import io
+import lzma
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, BinaryIO, cast
+
+import xxhash
+import zstandard
+
+from perfduck_store.errors import PerfduckError
+
+HEAD_BYTES = 64 * 1024
+
+
+def _zstd(file: BinaryIO) -> IO[bytes]:
+    return zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
+
+
+# Magic bytes -> opener. To read another compression, add a line.
+_COMPRESSIONS: dict[bytes, Callable[[BinaryIO], IO[bytes]]] = {
+    b"\x1f\x8b": gzip.open,  # type: ignore[dict-item]  # its overloads hide the binary one
+    b"\xfd7zXZ\x00": lzma.open,
+    b"BZh": bz2.open,
+    b"\x28\xb5\x2f\xfd": _zstd,
+}
+_BROKEN = (EOFError, OSError, lzma.LZMAError, zstandard.ZstdError)
+
+
+class Source:
+    """A recording to read. `name` is what messages and the store call it."""
+
+    def __init__(self, name: str, file: BinaryIO | None = None) -> None:
+        self.name = name
+        self.path = Path(name)
+        self.digest = xxhash.xxh3_128()
+        self.bytes_read = 0
+        self.is_directory = file is None and name != "-" and self.path.is_dir()
+        self.head = b""
+        if not self.is_directory:
+            self._stream = self._open(file)
+            self.head = self._read(HEAD_BYTES)
+
+    def _open(self, file: BinaryIO | None) -> IO[bytes]:
+        try:
+            raw = file or (sys.stdin.buffer if self.name == "-" else self.path.open("rb"))
+        except OSError as error:
+            message = f"{self.name}: expected a recording, got {error.strerror}"
+            raise PerfduckError(message) from error
+        buffered = raw if hasattr(raw, "peek") else io.BufferedReader(cast(io.RawIOBase, raw))
+        magic = cast(io.BufferedReader, buffered).peek(6)
+        for start, opener in _COMPRESSIONS.items():
+            if magic.startswith(start):
+                return opener(cast(BinaryIO, buffered))
+        return cast(IO[bytes], buffered)
+
+    def _read(self, size: int) -> bytes:
+        """Exactly `size` bytes, fewer only at the end: a pipe hands over 64 kB at a time."""
+        parts = []
+        try:
+            while size > 0 and (part := self._stream.read(size)):
+                parts.append(part)
+                size -= len(part)
+        except _BROKEN as error:
+            message = f"{self.name}: expected a whole compressed file, got {error}"
+            raise PerfduckError(message) from error
+        return b"".join(parts)
+
+    def chunks(self, size: int) -> Iterator[bytes]:
+        """The whole content, head included, in parts of `size` bytes; counted and hashed."""
+        part = self.head + self._read(max(size - len(self.head), 0))
+        while part:
+            self.digest.update(part)
+            self.bytes_read += len(part)
+            yield part
+            part = self._read(size)

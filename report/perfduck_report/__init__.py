@@ -1,0 +1,1 @@
+"""Answers to look at: each report returns a string."""

@@ -1,0 +1,162 @@
+-- The store: recordings, their stacks and symbols, and what was read off them.
+--
+-- Ids are content-addressed (identity.py), so stores and Parquet parts from
+-- different machines merge without coordination. Signed 64 bit: Spark reads
+-- UINT64 as a decimal, and DuckDB writes 128 bit to Parquet as DOUBLE.
+
+create table meta (
+    schema_version integer not null,  -- SCHEMA_VERSION of the perfduck that made the store
+);
+
+-- One recording: one ingested file, or one OProfile session.
+create table profile (
+    profile_id     bigint primary key,      -- of content_hash
+    name           varchar not null unique, -- what a SELECTOR names it by
+    format         varchar not null,        -- the importer: perf-script, oprofile, ...
+    source         varchar not null,        -- file name as given, '-' for a pipe
+    content_hash   varchar not null,        -- xxh3-128 of the decompressed bytes
+    started_at     timestamp,               -- wall clock (UTC) where the recording says it
+    duration_s     double,                  -- first to last sample, or what the recording says
+    host           varchar,
+    kernel_release varchar,
+    arch           varchar,
+    cpus           integer,                 -- online at recording time
+    command        varchar,                 -- the recording command
+    tool           varchar,                 -- and its version: perf version 6.1.187
+    lost           bigint not null,         -- samples the kernel or the tool lost
+    work           double,                  -- how much the recorded program got done
+    work_unit      varchar,                 -- in what: packet, request
+    labels         map(varchar, varchar) not null, -- scenario, workload, run, ...
+);
+
+-- An event of a profile.
+create table event (
+    profile_id bigint not null,
+    event      varchar not null,   -- as perf prints it, without the colon: cpu-clock, cycles:P
+    unit       varchar not null,   -- of period and weight: ns, cycles, ..., sample where no period is known
+    frequency  double,             -- samples a second that were asked for (-F)
+    samples    bigint not null,    -- sum of sample.count
+    weight     double not null,    -- sum of sample.period, or samples where none was recorded
+    primary key (profile_id, event),
+);
+
+-- A function in a binary. Source, area, subsystem and role come from the tagger.
+create table symbol (
+    symbol_id   bigint primary key, -- of (name, dso, address)
+    name        varchar not null,   -- as the profiler printed it; '[unknown]' where it knew none
+    dso         varchar not null,   -- path, [kernel.kallsyms], [nf_conntrack], [unknown]
+    address     bigint,             -- in the dso, only where no name is known and the dso is a file or the kernel
+    canonical   varchar not null,   -- name without compiler suffixes and prefixes: what diffs match on
+    source_file varchar,            -- path in the kernel tree: net/netfilter/nf_conntrack_core.c
+    area        varchar not null,   -- net/netfilter, kernel/sched, user, ...
+    subsystem   varchar not null,   -- conntrack, nat, bridge, ...; 'unknown', never null
+    role        varchar not null,   -- domain (is charged), helper (passes the charge up), context (stops it)
+    tagged_by   varchar not null,   -- the method that decided: rule, module, dwarf, catalogue, ...
+);
+
+-- A distinct call chain.
+create table stack (
+    stack_id   bigint primary key, -- of symbol_ids
+    symbol_ids bigint[] not null,  -- leaf first
+);
+
+-- A distinct symbol of a stack: totals are plain joins, recursion is counted once.
+create table stack_symbol (
+    stack_id  bigint not null,
+    symbol_id bigint not null,
+    is_leaf   boolean not null,
+);
+
+-- The charge of a stack: its innermost domain frame.
+create table stack_blame (
+    stack_id  bigint primary key,
+    symbol_id bigint not null,   -- the frame that is charged
+    subsystem varchar not null,  -- and its subsystem
+    context   varchar not null,  -- task, softirq, irq or idle
+);
+
+-- A hit of an event, or n equal hits where the profiler counts (OProfile).
+-- Kept in (profile_id, stack_id, time_ns) order: RLE takes a third off the file.
+create table sample (
+    profile_id bigint not null,
+    stack_id   bigint not null,
+    event      varchar not null,
+    comm       varchar,
+    pid        integer,
+    tid        integer,
+    cpu        integer,
+    cgroup     varchar,
+    time_ns    bigint,           -- the recording's clock; null where none was printed
+    count      bigint not null,  -- hits this row stands for
+    period     bigint,           -- events they stand for, in event.unit; null where not recorded
+);
+
+-- What `top` and `diff` read: the samples of a profile per event, stack and comm.
+create table rollup (
+    profile_id bigint not null,
+    event      varchar not null,
+    stack_id   bigint not null,
+    comm       varchar,
+    weight     double not null,
+    count      bigint not null,
+);
+
+-- Where in a function the leaf samples fell: one row per distinct instruction.
+create table leaf_offset (
+    profile_id bigint not null,
+    event      varchar not null,
+    symbol_id  bigint not null,
+    "offset"   bigint not null,  -- bytes from the start of the function
+    count      bigint not null,
+    weight     double not null,
+);
+
+-- A caller-callee arc of OProfile, which records no whole stacks.
+create table edge (
+    profile_id bigint not null,
+    event      varchar not null,
+    caller_id  bigint not null,
+    callee_id  bigint not null,
+    count      bigint not null,
+    period     bigint,
+);
+
+-- Input that was not understood: kept, counted and reported, never dropped silently.
+create table skipped (
+    profile_id bigint not null,
+    line       bigint not null,  -- 1-based line of the decompressed input, 0 where there are no lines
+    text       varchar not null,
+    reason     varchar not null,
+);
+
+-- The table to write SQL against: one row per sample, with names instead of ids.
+create view hit as
+select
+    profile.name as profile,
+    profile.labels,
+    sample.event,
+    sample.comm,
+    sample.pid,
+    sample.tid,
+    sample.cpu,
+    sample.cgroup,
+    sample.time_ns,
+    sample.count,
+    sample.period,
+    coalesce(sample.period, sample.count) as weight,
+    symbol.name as function,
+    symbol.dso,
+    symbol.area,
+    symbol.subsystem,
+    stack_blame.subsystem as blamed,
+    stack_blame.context,
+    profile.work,
+    profile.work_unit,
+    sample.profile_id,
+    sample.stack_id,
+    symbol.symbol_id,
+from sample
+join profile on profile.profile_id = sample.profile_id
+join stack_blame on stack_blame.stack_id = sample.stack_id
+join stack_symbol on stack_symbol.stack_id = sample.stack_id and stack_symbol.is_leaf
+join symbol on symbol.symbol_id = stack_symbol.symbol_id;

@@ -1,0 +1,1 @@
+"""Names: ELF, kallsyms, subsystem rules and catalogue."""
