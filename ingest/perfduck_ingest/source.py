@@ -19,7 +19,7 @@ import zstandard
 
 from perfduck_store.errors import PerfduckError
 
-HEAD_BYTES = 64 * 1024
+HEAD_BYTES = 1 << 20  # enough to see past a long header
 
 
 def _zstd(file: BinaryIO) -> IO[bytes]:

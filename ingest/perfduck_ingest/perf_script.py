@@ -1,0 +1,121 @@
+"""The output of `perf script`.
+
+    iperf3 10400 [001]  7436.648749:    1001001 cpu-clock:
+    \tffffffff821f2fa7 exc_page_fault+0xd7 ([kernel.kallsyms])
+    \tffffffff81000c82 asm_exc_page_fault+0x22 ([kernel.kallsyms])
+    \t           220d0 has_tcpinfo_retransmits+0x0 (/usr/lib/x86_64-linux-gnu/libiperf.so.0.0.0)
+
+Call chain entries repeat: a gigabyte of them has some ten thousand distinct lines. So each distinct
+line is parsed once, and all the rest is arithmetic over line numbers.
+"""
+
+import re
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from perfduck_ingest import perf_script_grammar as grammar
+from perfduck_ingest import perf_script_header as header
+from perfduck_ingest.importer import Options
+from perfduck_ingest.perf_script_grammar import Layout
+from perfduck_ingest.perf_script_part import Known, Parsed, Part, parse
+from perfduck_ingest.source import Source
+from perfduck_store.batch import Batch
+from perfduck_store.errors import PerfduckError
+
+NAME = "perf-script"
+_PART_BYTES = 32 << 20
+_LOOK_BACK_BYTES = 1 << 20  # no sample is longer: 127 frames with C++ names are some 100 kB
+_LINES_TO_MEASURE = 3000
+_THREADS = 2
+# Of all lines. A file of another kind that happens to look like samples here and there is refused.
+_MOST_SKIPPED = 0.01
+
+
+def sniff(source: Source) -> bool:
+    """Whether the head has event lines or call chains."""
+    return not source.is_directory and b"\0" not in source.head and _layout(source) is not None
+
+
+def read(source: Source, options: Options) -> Iterator[Batch]:
+    """The samples, part by part, a few parts ahead; each symbol and stack once."""
+    layout = _layout(source)
+    assert layout is not None, "read() follows sniff()"
+    said = header.facts(line for line in _head_lines(source) if line.startswith("# "))
+    # With one event recorded, the samples that print none are of that event.
+    event = next(iter(said.events)) if len(said.events) == 1 else "unknown"
+    lines = skipped = 0
+    known = Known()
+    for part, future in _ahead(_parts(source, layout, event), lambda part: parse(part, known)):
+        parsed = future.result()
+        lines += parsed.lines
+        skipped += len(parsed.batch.skipped)
+        if parsed.is_cut and not options.lenient:
+            raise _cut_off(source, part, lines)
+        yield parsed.batch
+    yield Batch(facts=said)  # last: the header knows an event's unit better than its name does
+    if skipped > _MOST_SKIPPED * lines and not options.lenient:
+        message = (
+            f"{source.name}:{lines}: expected perf script text, but {skipped} of {lines} lines "
+            "were not understood (--lenient keeps the rest)"
+        )
+        raise PerfduckError(message)
+
+
+def _head_lines(source: Source) -> list[str]:
+    text = source.head.decode("utf-8", "backslashreplace")
+    lines = text.splitlines()
+    return lines if len(source.head) < len(text) or text.endswith("\n") else lines[:-1] or lines
+
+
+def _layout(source: Source) -> Layout | None:
+    lines = (line for line in _head_lines(source) if not re.search(grammar.RECORD, line))
+    return grammar.layout_of(line for _, line in zip(range(_LINES_TO_MEASURE), lines, strict=False))
+
+
+def _parts(source: Source, layout: Layout, event: str) -> Iterator[Part]:
+    """The text in parts that end where a sample ends."""
+    is_event = re.compile(layout.pattern).search
+    number, rest = 1, b""
+    for chunk in source.chunks(_PART_BYTES):
+        text = rest + chunk
+        end = _last_start(text, layout, is_event)
+        if end:
+            yield Part(text[:end], number, layout, event)
+            number += text.count(b"\n", 0, end)
+        rest = text[end:]
+    if rest:
+        yield Part(rest, number, layout, event)
+
+
+def _last_start(text: bytes, layout: Layout, is_event: Callable[[str], object]) -> int:
+    """Where the last sample of the text starts: it may go on in the next chunk."""
+    if not layout.has_event_lines:
+        return text.rfind(b"\n\n") + 2 if b"\n\n" in text else text.rfind(b"\n") + 1
+    end = last = text.rfind(b"\n")
+    while end > max(len(text) - _LOOK_BACK_BYTES, 0):
+        start = text.rfind(b"\n", 0, end) + 1
+        line = text[start:end].decode("utf-8", "backslashreplace")
+        if not line.startswith("\t") and is_event(line):
+            return start
+        end = start - 1
+    return last + 1
+
+
+def _ahead(
+    parts: Iterator[Part], work: Callable[[Part], Parsed]
+) -> Iterator[tuple[Part, Future[Parsed]]]:
+    """Each part with its result, a few parts ahead of the consumer."""
+    waiting: deque[tuple[Part, Future[Parsed]]] = deque()
+    with ThreadPoolExecutor(_THREADS) as threads:
+        for part in parts:
+            waiting.append((part, threads.submit(work, part)))
+            if len(waiting) > _THREADS:
+                yield waiting.popleft()
+        yield from waiting
+
+
+def _cut_off(source: Source, part: Part, line: int) -> PerfduckError:
+    text = part.text[part.text.rfind(b"\n") + 1 :].decode("utf-8", "backslashreplace")
+    message = f"{source.name}:{line}: expected a whole line, got {text!r} and the end of the file"
+    return PerfduckError(message)

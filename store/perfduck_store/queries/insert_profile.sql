@@ -1,0 +1,23 @@
+-- Where the recording does not say how long it took: from its first to its last sample.
+insert into profile
+select
+    $profile_id,
+    $name,
+    $format,
+    $source,
+    $content_hash,
+    $started_at::timestamp,
+    coalesce(
+        $duration_s::double,
+        (select (max(time_ns) - min(time_ns)) / 1e9 from staged_sample)
+    ),
+    $host,
+    $kernel_release,
+    $arch,
+    $cpus::integer,
+    $command,
+    $tool,
+    $lost::bigint,
+    $work::double,
+    $work_unit,
+    map($label_names::varchar[], $label_values::varchar[])

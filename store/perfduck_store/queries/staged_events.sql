@@ -1,0 +1,8 @@
+select
+    event,
+    sum(count)::bigint as samples,
+    sum(coalesce(period, count))::double as weight,
+    bool_or(period is not null) as has_period,
+from staged_sample
+group by event
+order by event

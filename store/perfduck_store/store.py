@@ -1,0 +1,123 @@
+"""Opens the store: a DuckDB file. One process writes or many read.
+
+A second process waits while another writes, then says who holds the store.
+"""
+
+import re
+import time
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import duckdb
+import polars as pl
+
+from perfduck_store.errors import PerfduckError
+
+SCHEMA_VERSION = 1
+# duckdb 1.5 reads a store that 2.0 made with this setting; size and speed are the same.
+_STORAGE_VERSION = "v1.5.0"
+_HOLDER = re.compile(r"Conflicting lock is held in (?P<program>.*?) \(PID (?P<pid>\d+)\)")
+
+Parameters = Mapping[str, Any] | None
+
+
+def named(query: str) -> str:
+    """The text of queries/QUERY.sql."""
+    return (resources.files(__package__) / "queries" / f"{query}.sql").read_text()
+
+
+def _schema() -> str:
+    return (resources.files(__package__) / "schema.sql").read_text()
+
+
+class Store:
+    """A store that is open; close it, or use it as a context manager."""
+
+    def __init__(self, path: Path, *, write: bool = False, wait_s: float = 30.0) -> None:
+        self.path = path
+        if not write and not path.exists():
+            message = f"{path}: expected a store, got no such file (perfduck ingest makes one)"
+            raise PerfduckError(message)
+        self._connection = _connect(path, write=write, wait_s=wait_s)
+        try:
+            self._check_version(write=write)
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let other processes have the store."""
+        self._connection.close()
+
+    def execute(self, sql: str, parameters: Parameters = None) -> None:
+        """Run a statement for its effect."""
+        self._connection.execute(sql, parameters).fetchall()
+
+    def rows(self, sql: str, parameters: Parameters = None) -> list[tuple[Any, ...]]:
+        """The answer as tuples."""
+        return self._connection.execute(sql, parameters).fetchall()
+
+    def frame(self, sql: str, parameters: Parameters = None) -> pl.DataFrame:
+        """The answer as columns."""
+        return self._connection.sql(sql, params=parameters).pl()
+
+    def insert(self, table: str, frame: pl.DataFrame, columns: str = "*") -> None:
+        """Append the frame to the table: COLUMNS is the select list over it."""
+        self._connection.register("incoming", frame)
+        self.execute(f"insert into {table} by name select {columns} from incoming")
+        self._connection.unregister("incoming")
+
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """A bare connection for a user's own SQL."""
+        return self._connection.cursor()
+
+    def _check_version(self, *, write: bool) -> None:
+        tables = {row[0] for row in self.rows("select table_name from duckdb_tables()")}
+        if not tables and write:
+            self.execute(f"begin; {_schema()} insert into meta values ({SCHEMA_VERSION}); commit")
+            return
+        if "meta" not in tables or "profile" not in tables:
+            message = f"{self.path}: expected a perfduck store, got another DuckDB file"
+            raise PerfduckError(message)
+        version = self.rows("select schema_version from meta")[0][0]
+        if version != SCHEMA_VERSION:
+            message = (
+                f"{self.path}: expected schema version {SCHEMA_VERSION}, got {version}: "
+                "use the perfduck that made it, or ingest into a new store"
+            )
+            raise PerfduckError(message)
+
+
+def _connect(path: Path, *, write: bool, wait_s: float) -> duckdb.DuckDBPyConnection:
+    config = {"storage_compatibility_version": _STORAGE_VERSION} if write else {}
+    give_up = time.monotonic() + wait_s
+    while True:
+        try:
+            return duckdb.connect(str(path), read_only=not write, config=config)
+        except duckdb.IOException as error:
+            holder = _HOLDER.search(str(error))
+            if holder is None:
+                reason = str(error).removeprefix("IO Error: ").splitlines()[0]
+                message = f"{path}: expected a store, got: {reason}"
+                raise PerfduckError(message) from error
+            if time.monotonic() > give_up:
+                message = (
+                    f"{path}: expected a free store within {wait_s:g} s, "
+                    f"but process {holder['pid']} ({holder['program']}) holds it"
+                )
+                raise PerfduckError(message) from error
+            time.sleep(0.05)
