@@ -1,0 +1,108 @@
+"""Names as profilers print them, and what they stand for.
+
+    __pfx_nf_hook_slow                 the 16 bytes of padding before nf_hook_slow
+    tcp_ack.isra.0.cold                a compiler's copy and the unlikely part of tcp_ack
+    kmem_cache_alloc_noprof            kmem_cache_alloc since 6.10 (allocation profiling)
+    __x64_sys_sendto, __do_sys_sendto  the layers of one system call
+    [nf_conntrack], /lib/modules/6.1.0/kernel/net/netfilter/nf_conntrack.ko.xz  one module
+
+The *plain* name is what a catalogue lists (no compiler suffix, no prefix); the *canonical* name is
+what a diff across kernels matches on (plain, and aliases and system call layers are one).
+"""
+
+import re
+from pathlib import PurePosixPath
+
+import polars as pl
+
+# .constprop.0.isra.0.cold and the like: in any number and order; clang adds .llvm.<hash> and
+# .__uniq.<n>; gcc's LTO adds .lto_priv.<n>.
+_SUFFIXES = (
+    r"(?:\.(?:isra|constprop|part|cold|llvm|__uniq|lto_priv|localalias|clone)(?:\.[0-9a-f]+)?)+$"
+)
+_PREFIXES = r"^(?:__pfx_|__cfi_|__pi_)+"
+_NOPROF = r"_noprof$"
+# __x64_sys_read, __ia32_compat_sys_ioctl, __se_sys_read, __do_sys_read; SyS_read before 4.17
+_SYSCALL = (
+    r"^(?:__(?:x64|ia32|x32|arm64|s390x?|riscv|se|do)_(?P<compat>compat_)?sys|SyS|SYSC)_(?P<call>.)"
+)
+# Versions of libraries' symbols, PLT stubs, and the hash Rust puts at the end of a path.
+_USER_SUFFIXES = r"(?:@plt|@@?[A-Za-z_]+[0-9.]*|::h[0-9a-f]{16})$"
+
+KERNEL = "[kernel]"
+GUEST = "[guest.kernel]"
+
+_KERNEL_DSO = re.compile(
+    r"""
+    \[kernel(?:\.kallsyms|\.vmlinux)?\](?:_stext|_text)?  # '[kernel.kallsyms]_stext': perf < 3
+  | (?:.*/)?(?:no-)?vmlinu[xz](?:[-.].*)?                  # a path, vmlinux-6.1.0, 'no-vmlinux'
+  | (?:.*/)?kallsyms
+  | .*/vmlinux/.*                                          # ~/.debug/.../vmlinux/<build-id>
+  | /usr/lib/debug/(?:lib/modules|boot)/.*vmlinux.*
+    """,
+    re.VERBOSE,
+)
+_GUEST_DSO = re.compile(r"\[guest\.kernel(?:\.kallsyms)?(?:\.\d+)?\]")  # with the VM's pid
+_BPF_DSO = re.compile(r"\[bpf\]|bpf_prog_[0-9a-f]{16}.*|bpf_trampoline_.*|bpf_dispatcher_.*")
+_TRACING_DSO = re.compile(r"\[__builtin__(?P<what>ftrace|kprobes)\]")
+_MODULE_FILE = re.compile(r"(?:.*/)?(?P<module>[^/\[\]]+)\.ko(?:\.debug|\.xz|\.zst|\.gz)*")
+_MODULE_DSO = re.compile(r"\[(?P<module>[A-Za-z0-9_-]+)\]")
+_NOT_MODULES = frozenset({
+    "unknown", "vdso", "vdso32", "vdso64", "vsyscall", "heap", "stack", "anon", "uprobes",
+    "hypervisor", "vectors", "sigpage",
+})  # fmt: skip
+
+
+def plain(names: pl.Expr) -> pl.Expr:
+    """Kernel function names without what the compiler added: the key of a catalogue."""
+    return names.str.replace(_PREFIXES, "").str.replace(_SUFFIXES, "")
+
+
+def canonical(names: pl.Expr) -> pl.Expr:
+    """Kernel function names as a diff across kernels matches them."""
+    merged = plain(names).str.replace(_NOPROF, "")
+    return merged.str.replace(_SYSCALL, "${compat}sys_${call}")
+
+
+def canonical_user(names: pl.Expr) -> pl.Expr:
+    """User-space function names without versions, PLT marks and the compiler's suffixes."""
+    return names.str.replace(_USER_SUFFIXES, "").str.replace(_SUFFIXES, "")
+
+
+def canonical_dso(dso: str) -> str:
+    """One spelling per binary: [kernel], [guest.kernel], [nf_conntrack], or the path as it is."""
+    kind, module = binary(dso)
+    if kind == "kernel":
+        return f"[{module}]" if module else KERNEL
+    return GUEST if kind == "guest" else dso
+
+
+def binary(dso: str) -> tuple[str, str | None]:
+    """Kind of a dso (kernel, guest, user or unknown) and, for a module's, the module's name."""
+    if _KERNEL_DSO.fullmatch(dso):
+        return "kernel", None
+    if _GUEST_DSO.fullmatch(dso):
+        return "guest", None
+    if _BPF_DSO.fullmatch(dso):
+        return "kernel", "bpf"
+    if built_in := _TRACING_DSO.fullmatch(dso):
+        return "kernel", f"__builtin__{built_in['what']}"
+    if dso in ("[unknown]", ""):
+        return "unknown", None
+    found = _MODULE_FILE.fullmatch(dso) or _MODULE_DSO.fullmatch(dso)
+    if found is None or found["module"] in _NOT_MODULES:
+        return "user", None
+    return "kernel", found["module"].replace("-", "_")
+
+
+def binaries(dsos: pl.Series) -> pl.DataFrame:
+    """[dso, kind, module] of each distinct dso."""
+    distinct = dsos.unique().to_list()
+    rows = [(dso, *binary(dso)) for dso in distinct]
+    schema = {"dso": pl.String, "kind": pl.String, "module": pl.String}
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def basename(dso: str) -> str:
+    """The file's name without '(deleted)'."""
+    return PurePosixPath(dso.removesuffix(" (deleted)")).name
