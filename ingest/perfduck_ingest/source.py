@@ -42,8 +42,9 @@ class Source:
     def __init__(self, name: str, file: BinaryIO | None = None) -> None:
         self.name = name
         self.path = Path(name)
-        self.digest = xxhash.xxh3_128()
+        self.digest = xxhash.xxh3_128()  # of what has been read
         self.bytes_read = 0
+        self._raw: BinaryIO | None = None
         self.is_directory = file is None and name != "-" and self.path.is_dir()
         self.head = b""
         if not self.is_directory:
@@ -56,12 +57,20 @@ class Source:
         except OSError as error:
             message = f"{self.name}: expected a recording, got {error.strerror}"
             raise PerfduckError(message) from error
+        self._raw = raw
         buffered = raw if hasattr(raw, "peek") else io.BufferedReader(cast(io.RawIOBase, raw))
         magic = cast(io.BufferedReader, buffered).peek(6)
         for start, opener in _COMPRESSIONS.items():
             if magic.startswith(start):
                 return opener(cast(BinaryIO, buffered))
         return cast(IO[bytes], buffered)
+
+    @property
+    def fraction_read(self) -> float | None:
+        """How much of the file, as it lies on disk, has been read; None for a pipe."""
+        if self._raw is None or self.name == "-" or not self.path.is_file():
+            return None
+        return self._raw.tell() / max(self.path.stat().st_size, 1)
 
     def _read(self, size: int) -> bytes:
         """Exactly `size` bytes, fewer only at the end: a pipe hands over 64 kB at a time."""

@@ -1,0 +1,157 @@
+"""Commands that bring recordings into the store."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from perfduck_cli.options import DEFAULT_STORE, StorePath
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from perfduck_ingest.ingest import Request
+    from perfduck_ingest.work import Work
+    from perfduck_store.store import Store
+    from perfduck_store.writer import Receipt
+
+
+def ingest(
+    files: Annotated[
+        list[str] | None, typer.Argument(help="Recordings; '-' reads standard input.")
+    ] = None,
+    manifest: Annotated[
+        Path | None,
+        typer.Option(help="CSV of recordings: file, name, work, unit, and any labels."),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="What to call the profile; default: from the file name.")
+    ] = None,
+    label: Annotated[list[str] | None, typer.Option(help="key=value, as often as wanted.")] = None,
+    work: Annotated[
+        float | None, typer.Option(help="How much got done while recording: 1437900.")
+    ] = None,
+    unit: Annotated[str, typer.Option(help="What --work counts: packet, request, ...")] = "unit",
+    work_from: Annotated[
+        Path | None, typer.Option(help="Report of iperf3 -J, wrk or sockperf to take it from.")
+    ] = None,
+    kallsyms: Annotated[
+        Path | None, typer.Option(help="/proc/kallsyms of the recorded boot, or System.map.")
+    ] = None,
+    vmlinux: Annotated[
+        Path | None, typer.Option(help="vmlinux of the recorded kernel, with DWARF.")
+    ] = None,
+    symbols: Annotated[
+        list[Path] | None, typer.Option(help="Directory of ELF files with symbols.")
+    ] = None,
+    rules: Annotated[
+        Path | None, typer.Option(help="Your own tag rules, in front of the shipped ones.")
+    ] = None,
+    lenient: Annotated[
+        bool, typer.Option("--lenient", help="Keep a file though much of it is not understood.")
+    ] = False,
+    store: StorePath = DEFAULT_STORE,
+) -> None:
+    """Import recordings: perf script text and more, plain, .gz, .xz, .zst, or from a pipe.
+
+    The same content twice is stored once.
+    """
+    from perfduck_ingest.importer import Options
+    from perfduck_ingest.ingest import Request
+    from perfduck_store.errors import PerfduckError
+
+    if not files and manifest is None:
+        message = "expected a recording to ingest: FILE... or --manifest"
+        raise PerfduckError(message)
+    if name and (manifest or len(files or []) > 1):
+        message = f"--name {name}: expected one recording, got several"
+        raise PerfduckError(message)
+    template = Request(
+        source="",
+        name=name,
+        work=_work(work, unit, work_from),
+        labels=_labels(label or []),
+        options=Options(kallsyms, vmlinux, tuple(symbols or ()), lenient),
+        rules=rules,
+    )
+    store_all(store, _requests(files or [], manifest, template))
+
+
+def _requests(
+    files: list[str], manifest: Path | None, template: "Request"
+) -> "Iterator[Request]":
+    from dataclasses import replace
+
+    from perfduck_ingest.manifest import requests
+
+    if manifest is not None:
+        yield from requests(manifest, template)
+    for file in files:
+        yield replace(template, source=file)
+
+
+def store_all(path: Path, requests: "Iterator[Request]") -> None:
+    """Store each recording in a transaction of its own, and say so."""
+    from perfduck_store.store import Store
+
+    with Store(path, write=True) as store:
+        for request in requests:
+            sys.stdout.write(_acknowledgement(_stored(store, request)))
+            sys.stdout.flush()
+
+
+def _stored(store: "Store", request: "Request") -> "Receipt":
+    from perfduck_cli.progress import Progress
+    from perfduck_ingest.ingest import ingest as ingest_one
+
+    with Progress(request.source) as progress:
+        return ingest_one(store, request, progress.update)
+
+
+def _acknowledgement(receipt: "Receipt") -> str:
+    if not receipt.is_new:
+        return f"{receipt.name}: already in the store, nothing added\n"
+    if receipt.skipped:
+        sys.stderr.write(
+            f"perfduck: {receipt.name}: {receipt.skipped} lines were not understood"
+            " (see table skipped)\n"
+        )
+    if receipt.lost:
+        sys.stderr.write(f"perfduck: {receipt.name}: {receipt.lost} samples were lost\n")
+    return (
+        f"{receipt.name}: {receipt.samples} samples, {receipt.stacks} stacks,"
+        f" {receipt.symbols} symbols\n"
+    )
+
+
+def _labels(pairs: list[str]) -> dict[str, str]:
+    from perfduck_store.errors import PerfduckError
+
+    labels = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not (key and equals):
+            message = f"--label {pair}: expected key=value"
+            raise PerfduckError(message)
+        labels[key] = value
+    return labels
+
+
+def _work(amount: float | None, unit: str, report: Path | None) -> "Work | None":
+    from perfduck_ingest.manifest import checked_work
+    from perfduck_ingest.work import work_from
+    from perfduck_store.errors import PerfduckError
+
+    if report is not None:
+        return work_from(report)
+    if amount is None:
+        return None
+    try:
+        return checked_work(amount, unit)
+    except ValueError as error:
+        message = f"--work {amount}: expected a positive number"
+        raise PerfduckError(message) from error
+
+
+COMMANDS = (ingest,)

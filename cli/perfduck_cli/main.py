@@ -1,0 +1,36 @@
+"""The command line: which commands there are, and the one place that reports what users can mend.
+
+Exit codes: 0 done, no regression; 1 regression; 2 usage or data error; 3 inconclusive.
+"""
+
+import os
+import sys
+
+import typer
+
+from perfduck_cli import ingest_commands, query_commands
+
+app = typer.Typer(
+    name="perfduck",
+    help="Which kernel path got dearer, by how many nanoseconds per packet, and is it noise.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for command in (*ingest_commands.COMMANDS, *query_commands.COMMANDS):
+    app.command()(command)
+
+
+def main() -> None:
+    """Run the command; report what the user can mend in a line, let bugs crash."""
+    from perfduck_store.errors import PerfduckError
+    from perfduck_symbols.errors import SymbolError
+
+    try:
+        app()
+    except (PerfduckError, SymbolError) as error:
+        sys.stderr.write(f"perfduck: {error}\n")
+        sys.exit(2)
+    except BrokenPipeError:  # `perfduck top ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)

@@ -1,0 +1,25 @@
+"""Options that several commands share. Light: printing the help must not load polars."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+StorePath = Annotated[
+    Path,
+    typer.Option(
+        "--store", envvar="PERFDUCK_STORE", help="The store, a DuckDB file.", show_default=True
+    ),
+]
+DEFAULT_STORE = Path("perfduck.duckdb")
+
+TableFormat = Literal["text", "markdown", "csv", "json"]
+Format = Annotated[TableFormat, typer.Option("--format", help="How to print.")]
+Selector = Annotated[
+    str,
+    typer.Argument(help="Profiles: a name, a glob, label=value[,label=value], or A+B."),
+]
+EventName = Annotated[
+    str | None,
+    typer.Option("--event", help="Event to look at; default: the one with the most samples."),
+]

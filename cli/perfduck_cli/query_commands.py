@@ -1,0 +1,95 @@
+"""Commands that ask the store."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from perfduck_cli.options import DEFAULT_STORE, EventName, Format, Selector, StorePath
+from perfduck_diff.keys import By
+
+
+def profiles(
+    selector: Selector = "*",
+    format: Format = "text",
+    store: StorePath = DEFAULT_STORE,
+) -> None:
+    """List what is in the store."""
+    from perfduck_report import tables
+    from perfduck_store.selector import select
+    from perfduck_store.store import Store, named
+
+    with Store(store) as opened:
+        chosen = select(opened, selector)
+        frame = opened.frame(named("profiles"), {"profiles": list(chosen)})
+    if format == "text":
+        frame = frame.select(
+            "name", "samples", "events", "duration_s", "lost", "skipped", "work", "work_unit",
+            "labels",
+        )
+    sys.stdout.write(tables.FORMATS[format](frame))
+
+
+def top(
+    selector: Selector,
+    by: Annotated[By, typer.Option(help="What to rank.")] = "function",
+    event: EventName = None,
+    limit: Annotated[int, typer.Option(min=1, help="Rows.")] = 30,
+    format: Format = "text",
+    store: StorePath = DEFAULT_STORE,
+) -> None:
+    """Rank what is hot: self, total and blamed, per unit of work where the work is known."""
+    from perfduck_diff.top import top as ranked
+    from perfduck_report.top import report
+    from perfduck_store.store import Store
+
+    with Store(store) as opened:
+        answer = ranked(opened, selector, by, event=event, limit=limit)
+    sys.stdout.write(report(answer, format))
+
+
+def sql(
+    query: Annotated[str | None, typer.Argument(help="SQL; table `hit` has it all.")] = None,
+    file: Annotated[Path | None, typer.Option("--file", "-f", help="Read the SQL from it.")] = None,
+    param: Annotated[
+        list[str] | None, typer.Option(help="name=value for $name in the query.")
+    ] = None,
+    format: Annotated[
+        Literal["table", "csv", "json", "markdown", "parquet"],
+        typer.Option(help="How to print; parquet goes to a pipe or a file."),
+    ] = "table",
+    store: StorePath = DEFAULT_STORE,
+) -> None:
+    """Run read-only SQL over the store."""
+    from perfduck_cli.sql import answer, parameters, text_of
+    from perfduck_report import tables
+    from perfduck_store.store import Store
+
+    with Store(store) as opened:
+        frame = answer(opened, text_of(query, file), parameters(param or []))
+    if format == "parquet":
+        frame.write_parquet(sys.stdout.buffer)
+    else:
+        sys.stdout.write(tables.FORMATS[format](frame))
+
+
+def export(
+    selector: Selector,
+    event: EventName = None,
+    format: Annotated[Literal["folded"], typer.Option(help="folded: for flame graphs.")] = "folded",
+    store: StorePath = DEFAULT_STORE,
+) -> None:
+    """Write the stacks for other tools: comm;root;...;leaf weight."""
+    from perfduck_diff.top import event_of
+    from perfduck_store.selector import select
+    from perfduck_store.store import Store, named
+
+    with Store(store) as opened:
+        chosen = select(opened, selector)
+        name, _ = event_of(opened, chosen, event)
+        rows = opened.rows(named(format), {"profiles": list(chosen), "event": name})
+    sys.stdout.writelines(f"{stack} {weight}\n" for stack, weight in rows)
+
+
+COMMANDS = (profiles, top, sql, export)

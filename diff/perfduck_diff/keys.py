@@ -1,0 +1,6 @@
+"""By what a ranking is made. Apart from the queries: the command line needs it to print its help,
+and must not load polars for that."""
+
+from typing import Literal
+
+By = Literal["function", "path", "subsystem", "source", "dso", "comm", "cgroup"]

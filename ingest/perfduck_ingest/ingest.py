@@ -1,0 +1,76 @@
+"""One recording into the store: sniff, read, tag, store; everything or nothing."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from perfduck_ingest.formats import importer_of
+from perfduck_ingest.importer import Options
+from perfduck_ingest.source import Source
+from perfduck_ingest.work import Work
+from perfduck_store.errors import PerfduckError
+from perfduck_store.store import Store
+from perfduck_store.writer import Identity, ProfileWriter, Receipt
+from perfduck_symbols.blame import blame
+from perfduck_symbols.tagger import Tagger
+
+# Endings that say how a recording is packed, not what it is called.
+_ENDINGS = (".gz", ".xz", ".zst", ".bz2", ".tar", ".tgz", ".txt", ".data", ".xml", ".out")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A recording to store, and what the user says of it."""
+
+    source: str  # a path, or '-'
+    name: str | None = None
+    work: Work | None = None
+    labels: dict[str, str] = field(default_factory=dict)
+    options: Options = field(default_factory=Options)
+    rules: Path | None = None
+
+
+def ingest(
+    store: Store, request: Request, progress: Callable[[Source, int], None] | None = None
+) -> Receipt:
+    """Store the recording. `progress` is told the source and the samples so far, now and then."""
+    source = Source(request.source)
+    importer = importer_of(source)
+    with ProfileWriter(store) as writer:
+        for batch in importer.read(source, request.options):
+            writer.add(batch)
+            if progress:
+                progress(source, writer.samples)
+        if not writer.samples:
+            message = f"{source.name}: expected samples, got a recording without any"
+            raise PerfduckError(message)
+        identity = Identity(
+            name=request.name or _plain_name(source),
+            format=importer.NAME,
+            source=source.name,
+            content_hash=source.digest.hexdigest(),
+            work=request.work.amount if request.work else None,
+            work_unit=request.work.unit if request.work else None,
+            labels=request.labels,
+        )
+        return writer.finish(identity, _tagger(request, writer).tag, blame)
+
+
+def _tagger(request: Request, writer: ProfileWriter) -> Tagger:
+    vmlinux = request.options.vmlinux
+    return Tagger(
+        kernel_release=writer.facts.kernel_release,
+        rules=request.rules,
+        kallsyms=request.options.kallsyms,
+        binaries=(vmlinux,) if vmlinux else (),
+    )
+
+
+def _plain_name(source: Source) -> str:
+    """The file's name without the endings that say how it is packed."""
+    if source.name == "-":
+        return f"stdin-{source.digest.hexdigest()[:8]}"
+    name = source.path.resolve().name if source.is_directory else source.path.name
+    while name.endswith(_ENDINGS):
+        name = name[: name.rindex(".")]
+    return name or source.name

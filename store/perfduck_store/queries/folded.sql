@@ -1,0 +1,38 @@
+-- The convention of stackcollapse-perf.pl: comm;root;...;leaf weight. ';' in a name becomes ':',
+-- a function without a name is [basename of its dso].
+with chosen as (
+    select stack_id, comm, sum(weight) as weight
+    from rollup
+    where profile_id in (select unnest($profiles::bigint[]))
+        and event = $event
+    group by stack_id, comm
+),
+frames as (
+    select
+        stack.stack_id,
+        unnest(stack.symbol_ids) as symbol_id,
+        generate_subscripts(stack.symbol_ids, 1) as depth,
+    from stack
+    where stack.stack_id in (select stack_id from chosen)
+),
+chains as (
+    select
+        frames.stack_id,
+        string_agg(
+            case
+                when symbol.name <> '[unknown]' then replace(symbol.name, ';', ':')
+                else '[' || trim(parse_filename(symbol.dso), '[]') || ']'
+            end,
+            ';' order by frames.depth desc
+        ) as chain,
+    from frames
+    join symbol on symbol.symbol_id = frames.symbol_id
+    group by frames.stack_id
+)
+select
+    coalesce(replace(chosen.comm, ';', ':'), '[none]') || ';' || chains.chain as folded,
+    sum(chosen.weight)::bigint as weight,
+from chosen
+join chains on chains.stack_id = chosen.stack_id
+group by folded
+order by folded

@@ -1,0 +1,18 @@
+select
+    profile.name,
+    profile.format,
+    profile.started_at,
+    profile.duration_s,
+    (select sum(event.samples)::bigint from event where event.profile_id = profile.profile_id)
+        as samples,
+    (select string_agg(event.event, ' ' order by event.event) from event
+        where event.profile_id = profile.profile_id) as events,
+    profile.lost,
+    (select count(*) from skipped where skipped.profile_id = profile.profile_id) as skipped,
+    profile.work,
+    profile.work_unit,
+    profile.kernel_release,
+    profile.labels,
+from profile
+where profile.profile_id in (select unnest($profiles::bigint[]))
+order by profile.name

@@ -1,0 +1,14 @@
+-- A sample has one comm: self, total and blamed are the same.
+select
+    coalesce(sample.comm, '[none]') as comm,
+    sum(coalesce(sample.period, sample.count))::double as self,
+    self as total,
+    self as blamed,
+from sample
+join stack_blame on stack_blame.stack_id = sample.stack_id
+where sample.profile_id in (select unnest($profiles::bigint[]))
+    and sample.event = $event
+    and stack_blame.context <> 'idle'
+group by sample.comm
+order by self desc, comm
+limit $limit

@@ -1,0 +1,30 @@
+-- self: tag of the leaf. total: stacks with a frame of the subsystem, each once. blamed: the charge.
+, tags as (
+    select
+        chosen.stack_id,
+        symbol.subsystem,
+        any_value(symbol.area) as area,
+        bool_or(stack_symbol.is_leaf) as is_leaf,
+        any_value(chosen.weight) as weight,
+    from chosen
+    join stack_symbol on stack_symbol.stack_id = chosen.stack_id
+    join symbol on symbol.symbol_id = stack_symbol.symbol_id
+    group by chosen.stack_id, symbol.subsystem
+),
+charges as (
+    select stack_blame.subsystem, sum(chosen.weight) as blamed
+    from chosen
+    join stack_blame on stack_blame.stack_id = chosen.stack_id
+    group by stack_blame.subsystem
+)
+select
+    tags.subsystem,
+    any_value(tags.area) as area,
+    sum(case when tags.is_leaf then tags.weight else 0 end) as self,
+    sum(tags.weight) as total,
+    coalesce(any_value(charges.blamed), 0) as blamed,
+from tags
+left join charges on charges.subsystem = tags.subsystem
+group by tags.subsystem
+order by blamed desc, self desc, tags.subsystem
+limit $limit
