@@ -1,0 +1,163 @@
+"""Who is charged for a sample: the innermost domain frame of its kernel stack.
+
+    leaf  __siphash_unaligned     helper   passes it up
+          hash_conntrack_raw      domain   is charged: conntrack
+          nf_conntrack_in         domain
+          ...
+          handle_softirqs         context  would have stopped the walk
+          __local_bh_enable_ip             run inside the sender's system call: softirq-inline
+          __dev_queue_xmit
+    root  entry_SYSCALL_64_after_hwframe
+
+A context frame stops the walk and is charged itself; where nothing stops it, the leaf is charged.
+A stack whose leaf is in user space is charged to the leaf.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+CONTEXTS = ("task", "softirq-inline", "softirq-irq", "ksoftirqd", "irq", "idle")
+_TASK, _INLINE, _ON_EXIT, _THREAD, _IRQ, _IDLE = range(6)
+
+# The loop that runs softirqs: what is above it was caused by a packet, what is below only met it.
+SOFTIRQ_LOOPS = ("handle_softirqs", "__do_softirq")
+# Entries of interrupts on x86 (sysvec_* since 5.8, smp_*_interrupt and do_IRQ before) and arm64.
+INTERRUPTS = (
+    r"^(?:(?:asm_|__)?(?:sysvec_\w+|common_interrupt|spurious_interrupt|exc_nmi)|asm_call_on_stack"
+    r"|smp_\w+_interrupt|do_IRQ|do_nmi|el[01][ht]?_(?:64_|32_)?(?:irq|fiq)\w*|gic_handle_irq)$"
+)
+# Below the loop: the first of these tells on whose time the softirq runs.
+_ON_IRQ_EXIT = rf"{INTERRUPTS}|^(?:__)?irq_exit(?:_rcu)?$|^do_softirq_post_smp_call_flush$"
+_IN_THREAD = ("run_ksoftirqd", "smpboot_thread_fn", "run_timersd")
+_ON_ENABLE = ("__local_bh_enable_ip", "netif_rx", "netif_rx_ni", "netif_rx_any_context")
+
+# Interrupts are off up to the end of these: a clock that interrupts (cpu-clock, task-clock) can
+# only fire on the instruction after it, so what ran with interrupts off is counted there.
+INTERRUPTS_OFF = (
+    "_raw_spin_unlock_irqrestore", "_raw_spin_unlock_irq", "_raw_read_unlock_irqrestore",
+    "_raw_write_unlock_irq", "_raw_write_unlock_irqrestore", "raw_spin_rq_unlock_irq",
+    "finish_task_switch", "do_syscall_64", "do_int80_emulation", "do_fast_syscall_32",
+    "syscall_enter_from_user_mode", "syscall_exit_to_user_mode", "irqentry_exit_to_user_mode",
+    "exit_to_user_mode_prepare", "exit_to_user_mode_loop", "exc_page_fault", "do_user_addr_fault",
+    "handle_softirqs", "__do_softirq", "__local_bh_enable_ip", "el0_svc", "local_daif_restore",
+)  # fmt: skip
+_CLOCKS = r"^(?:cpu-clock|task-clock)(?::\w*)?$"
+ONE_OFFSET = 0.95  # share of a function's self weight at one instruction that makes an artefact
+
+Numbers = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+
+
+def blame(stacks: pl.DataFrame, symbols: pl.DataFrame) -> pl.DataFrame:
+    """[stack_id, symbol_id, subsystem, context] of [stack_id, symbol_ids leaf first]; symbols as
+    the tagger returns them."""
+    filled = stacks.filter(pl.col("symbol_ids").list.len() > 0)
+    facts = _facts(symbols)
+    frames = _Frames.of(filled, facts)
+    charged = frames.charged()
+    contexts = np.where(frames.idle[charged], _IDLE, frames.contexts())
+    rows = facts[frames.fact[charged]]
+    return pl.DataFrame(
+        {
+            "stack_id": filled["stack_id"],
+            "symbol_id": rows["symbol_id"],
+            "subsystem": rows["subsystem"],
+            "context": pl.Series(np.asarray(CONTEXTS)[contexts], dtype=pl.String),
+        }
+    )
+
+
+def interrupts_off(leaf_offsets: pl.DataFrame, symbols: pl.DataFrame) -> pl.DataFrame:
+    """[event, symbol_id, offset, weight, share] of functions whose self weight is an artefact: a
+    clock event, a function that ends a section without interrupts, and one instruction with 95 %.
+    leaf_offsets: [event, symbol_id, offset, weight]."""
+    listed = symbols.filter(pl.col("canonical").is_in(INTERRUPTS_OFF)).select("symbol_id")
+    seen = leaf_offsets.filter(pl.col("event").str.contains(_CLOCKS)).join(
+        listed, on="symbol_id", how="semi"
+    )
+    place = ["event", "symbol_id"]
+    weights = seen.group_by(*place, "offset").agg(pl.col("weight").sum().cast(pl.Float64))
+    share = pl.col("weight") / pl.col("weight").sum().over(place)
+    artefacts = weights.with_columns(share.alias("share")).filter(pl.col("share") >= ONE_OFFSET)
+    return artefacts.select(*place, "offset", "weight", "share").sort(place)
+
+
+def _facts(symbols: pl.DataFrame) -> pl.DataFrame:
+    """What the walk asks of a symbol, one row each."""
+    name, in_kernel = pl.col("canonical"), pl.col("area") != "user"
+    interrupt = in_kernel & name.str.contains(INTERRUPTS)
+    below = (
+        pl.when(~in_kernel).then(0).when(name.str.contains(_ON_IRQ_EXIT)).then(_ON_EXIT)
+        .when(name.is_in(_IN_THREAD)).then(_THREAD).when(name.is_in(_ON_ENABLE)).then(_INLINE)
+    )  # fmt: skip
+    return symbols.unique("symbol_id", maintain_order=True).select(
+        "symbol_id",
+        "subsystem",
+        (~in_kernel & (pl.col("subsystem") != "unknown")).alias("user"),
+        interrupt.alias("interrupt"),
+        (in_kernel & (interrupt | (pl.col("role") != "helper"))).alias("stops"),
+        # Where a call is a function's last instruction, its return address lies in the padding of
+        # the next function: 'clear_bss' is no caller.
+        pl.col("name").str.starts_with("__pfx_").alias("padding"),
+        (in_kernel & name.is_in(SOFTIRQ_LOOPS)).alias("loop"),
+        (pl.col("subsystem").is_in(["idle", "guest:idle"])).alias("idle"),
+        below.otherwise(0).cast(pl.Int8).alias("below"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Frames:
+    """All frames of all stacks, one after the other; `starts` and `ends` are those of a stack."""
+
+    starts: Numbers
+    ends: Numbers
+    fact: Numbers  # row of the symbol's facts
+    user: Flags
+    stops: Flags
+    interrupt: Flags
+    loop: Flags
+    idle: Flags
+    below: npt.NDArray[np.int8]
+
+    @classmethod
+    def of(cls, stacks: pl.DataFrame, facts: pl.DataFrame) -> "_Frames":
+        """Look up every frame's symbol."""
+        ends = stacks["symbol_ids"].list.len().cast(pl.Int64).cum_sum().to_numpy()
+        starts = np.concatenate([np.zeros(min(1, len(ends)), np.int64), ends[:-1]])
+        numbered = facts.select("symbol_id").with_row_index("fact")
+        frames = stacks.select(pl.col("symbol_ids").explode().alias("symbol_id"))
+        fact = frames.join(numbered, on="symbol_id", how="left", maintain_order="left")["fact"]
+        rows = fact.to_numpy().astype(np.int64)
+        flags = {
+            n: facts[n].to_numpy()[rows] for n in ("user", "interrupt", "loop", "idle", "below")
+        }
+        padding = facts["padding"].to_numpy()[rows]
+        padding[starts] = False  # a leaf there was really hit
+        stops = facts["stops"].to_numpy()[rows] & ~padding
+        return cls(starts=starts, ends=ends, fact=rows, stops=stops, **flags)
+
+    def charged(self) -> Numbers:
+        """The frame that is charged, per stack."""
+        found = _first(self.stops, self.starts, self.ends)
+        # A leaf without name or binary may lie in the kernel (bpf programs): it passes the charge.
+        return np.where((found >= 0) & ~self.user[self.starts], found, self.starts)
+
+    def contexts(self) -> Numbers:
+        """On whose time the leaf runs, per stack."""
+        loop = _first(self.loop, self.starts, self.ends)
+        interrupt = _first(self.interrupt, self.starts, self.ends)
+        owner = _first(self.below > 0, np.where(loop >= 0, loop + 1, self.ends), self.ends)
+        softirq = np.where(owner >= 0, self.below[owner], _INLINE)
+        in_loop = np.where(loop >= 0, softirq, _TASK)
+        in_interrupt = (interrupt >= 0) & ((loop < 0) | (interrupt < loop))
+        return np.where(in_interrupt, _IRQ, in_loop)
+
+
+def _first(flags: Flags, starts: Numbers, ends: Numbers) -> Numbers:
+    """The first flagged frame from each start on and before its end, else -1."""
+    hits = np.append(np.flatnonzero(flags), len(flags))
+    found = hits[np.searchsorted(hits, starts)]
+    return np.where(found < ends, found, -1)
