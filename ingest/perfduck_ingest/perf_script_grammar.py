@@ -28,16 +28,20 @@ _REST = r"(?P<rest>.*)"
 _LAST_CPU = r"(?:\s+\[(?P<cpu>\d+)\])?"
 _LAST_PERIOD_OR_REST = rf"(?:\s+(?P<period>\d+)\s*|(?:\s+{_REST})?)"  # -F -event
 _FRAME_OR_NOTHING = r"\s*(?P<rest>[0-9a-f]{5,16}\s\S.*)?"
+_FRAME_OR_TEXT = r"\s*(?P<rest>[0-9a-f]{5,16}\s\S.*|\w+=.*)?"  # text of a tracepoint
 
 FRAME = r"^\s+(?P<ip>[0-9a-f]{1,16})(?:\s+(?P<body>.*?))?\s*$"
-# One level of parentheses inside: '/opt/demo (deleted)', '/opt/dir (1)/prog'
-_DSO = r"\((?P<dso>[^()]*(?:\([^()]*\)[^()]*)*)\)"
+# One level of parentheses inside: '/opt/demo (deleted)', '/opt/dir (1)/prog'; -F dsoff adds '+0x1f'
+_DSO = r"\((?P<dso>[^()]*?(?:\([^()]*\)[^()]*?)*)(?:\+0x[0-9a-f]+)?\)"
 _OFFSET = r"(?:\+0x(?P<offset>[0-9a-f]+))?"
 BODY_WITH_DSO = rf"^(?:(?P<name>.*?){_OFFSET}\s)??{_DSO}(?:\s+(?P<tail>/.*))?$"
 BODY = rf"^(?P<name>.*?){_OFFSET}(?:\s\((?P<dso>inlined)\))?$"
 # A sample without a chain has its instruction pointer on the event line. Before it stand trace
 # text, or a data address with a symbol of its own (-F addr).
-LAST_FRAME = r"^.*\s(?P<ip>[0-9a-f]{8,16})\s(?P<body>\S.*\s\(.*\)(?:\s+/.*)?)$"
+LAST_FRAME = (
+    r"^.*\s(?P<ip>[0-9a-f]{8,16})\s(?P<body>\S.*\s\(.*\)(?:\s+/.*)?)"
+    r"(?:\s+(?:[0-9a-f]+|N/A|\d+[KMG]))*$"  # phys_addr, weight, page sizes
+)
 ONLY_FRAME = r"^(?P<ip>[0-9a-f]{1,16})\s+(?P<body>\S.*?)\s*$|^(?P<bare>[0-9a-f]{5,16}|0)\s*$"
 
 BLANK = r"^\s*$"
@@ -47,10 +51,12 @@ LOST = r"\bPERF_RECORD_LOST"
 CGROUP = r"^\s+(?P<cgroup>/.*)$"  # -F cgroup, behind the chain
 # What perf prints beside a sample and perfduck does not keep: srcline, srccode, registers,
 # instructions, branch stacks, physical addresses.
+# And records: mmap, fork, namespaces (these go on in the next lines).
 ASIDE = (
-    r"^(?:  \S.*(?::\d+|\[[0-9a-f]+\])(?: \(inlined\))?$"
+    r"^(?:[^\t].*)?\bPERF_RECORD_[A-Z0-9_]+|^\t\t ?\[?\s*\d+/\w+: "
+    r"|^(?:  \S.*(?::\d+|\[[0-9a-f]+\])(?: \(inlined\))?$"
     r"|\|\d+\s"
-    r"|\s+(?:ilen: |insn: |ABI:|IPC: |0x[0-9a-f]+/0x|[0-9a-f]{16}\s*$|\d+[KMG]?\s*$|N/A))"
+    r"| \s*(?:ilen: |insn: |ABI:|IPC: |0x[0-9a-f]+/0x|[0-9a-f]{16}\s*$|\d+[KMG]?\s*$|N/A))"
 )
 
 
@@ -76,7 +82,7 @@ class Layout:
         parts += [_FLAGS + _DAY + _TIME + (r"\s+" if self.event else "")] * self.time
         parts += [_PERIOD + _EVENT] if self.event else []
         if not self._is_telling:
-            parts += [_FRAME_OR_NOTHING]
+            parts += [_FRAME_OR_TEXT if self.thread else _FRAME_OR_NOTHING]
         elif self.event:
             parts += [rf"(?:\s+{_REST})?"]
         else:
@@ -104,7 +110,7 @@ _LAYOUTS = sorted(
     key=lambda layout: -(layout.comm + layout.thread + 2 * layout.time + 2 * layout.event),
 )
 _CHAINS_ALONE = Layout(comm=False, thread=False, time=False, event=False)
-_ENOUGH = 0.98  # of what the best layout matches: tracepoints lack fields that other events have
+_ENOUGH = 0.9  # of what the best layout matches: tracepoints lack fields that other events have
 
 
 def layout_of(lines: Iterable[str]) -> Layout | None:
@@ -142,7 +148,6 @@ def _matches(layout: Layout, lines: Sequence[str]) -> int:
 
 
 def _have_dso(lines: Sequence[str]) -> bool:
-    """Whether the lines with frames, in chains or behind an event, end in a dso."""
+    """Whether frames, in chains or behind an event, name a dso."""
     frames = [line for line in lines if re.search(FRAME, line)] or lines
-    with_dso = sum(1 for line in frames if re.search(BODY_WITH_DSO, line))
-    return 2 * with_dso > len(frames)
+    return 2 * sum(1 for line in frames if re.search(r"\s\((?:[/\[]|inlined\))", line)) > len(frames)

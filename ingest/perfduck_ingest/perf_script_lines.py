@@ -96,8 +96,8 @@ def _events(lines: pl.DataFrame, layout: Layout) -> pl.DataFrame:
         "code", pl.col("text").str.extract_groups(layout.pattern).struct.unnest()
     )
     missing = [pl.lit(None, pl.String).alias(f) for f in _EVENT_FIELDS if f not in groups.columns]
-    matched = groups.filter(pl.col(layout.surest_field).is_not_null()).with_columns(missing)
-    return matched.select(
+    fields = groups.with_columns(missing)
+    return fields.filter(pl.col(layout.surest_field).is_not_null()).select(
         "code",
         pl.col("comm").str.strip_chars(),
         pl.col("pid", "tid", "cpu").cast(pl.Int32),
@@ -116,20 +116,16 @@ def _kind_of_other() -> pl.Expr:
     """The kind of a line that starts no sample."""
     text = pl.col("text")
     return (
-        pl.when(text.str.contains(grammar.FRAME) & ~text.str.contains(grammar.ASIDE))
-        .then(FRAME)
-        .when(text.str.contains(grammar.BLANK))
+        pl.when(text.str.contains(grammar.BLANK))
         .then(BLANK)
         .when(text.str.contains(grammar.LOST))
         .then(LOST)
+        .when(text.str.contains(grammar.ASIDE) | text.str.contains(grammar.COMMENT))
+        .then(ASIDE)
+        .when(text.str.contains(grammar.FRAME))
+        .then(FRAME)
         .when(text.str.contains(grammar.CGROUP))
         .then(CGROUP)
-        .when(
-            text.str.contains(grammar.ASIDE)
-            | text.str.contains(grammar.RECORD)
-            | text.str.contains(grammar.COMMENT)
-        )
-        .then(ASIDE)
         .otherwise(UNKNOWN)
         .alias("kind")
     )
