@@ -78,9 +78,7 @@ def ingest(
     store_all(store, _requests(files or [], manifest, template))
 
 
-def _requests(
-    files: list[str], manifest: Path | None, template: "Request"
-) -> "Iterator[Request]":
+def _requests(files: list[str], manifest: Path | None, template: "Request") -> "Iterator[Request]":
     from dataclasses import replace
 
     from perfduck_ingest.manifest import requests

@@ -25,7 +25,14 @@ def profiles(
         frame = opened.frame(named("profiles"), {"profiles": list(chosen)})
     if format == "text":
         frame = frame.select(
-            "name", "samples", "events", "duration_s", "lost", "skipped", "work", "work_unit",
+            "name",
+            "samples",
+            "events",
+            "duration_s",
+            "lost",
+            "skipped",
+            "work",
+            "work_unit",
             "labels",
         )
     sys.stdout.write(tables.FORMATS[format](frame))

@@ -2,7 +2,7 @@
 
     V8 WorkerThread  9284/9286 [000]   870.257121:    1001001 cpu-clock:u:
     \tffffffff8168df20 mod_memcg_lruvec_state+0xf0 ([kernel.kallsyms])
-    \t            1504 std::_Function_handler<int (int), main::{lambda(int)#1}>::_M_invoke+0x14 (/opt/a b)
+    \t            1504 std::function<int (int), main::{lambda(int)#1}>::call+0x14 (/opt/a b)
       demo.cpp:11
 
 Which fields an event line has is the same all over a file and cannot be told from one line (a comm
@@ -27,8 +27,8 @@ _EVENT = r"(?P<event>\S+?):"  # may hold colons itself: 'sched:sched_switch', 'c
 _REST = r"(?P<rest>.*)"
 _LAST_CPU = r"(?:\s+\[(?P<cpu>\d+)\])?"
 _LAST_PERIOD_OR_REST = rf"(?:\s+(?P<period>\d+)\s*|(?:\s+{_REST})?)"  # -F -event
-_FRAME_OR_NOTHING = r"\s*(?P<rest>[0-9a-f]{5,16}\s\S.*)?"
-_FRAME_OR_TEXT = r"\s*(?P<rest>[0-9a-f]{5,16}\s\S.*|\w+=.*)?"  # text of a tracepoint
+_FRAME_OR_NOTHING = r"\s*(?:\b(?P<rest>[0-9a-f]{5,16}\s\S.*))?"
+_FRAME_OR_TEXT = r"\s*(?:\b(?P<rest>[0-9a-f]{5,16}\s\S.*|\w+=.*))?"  # text of a tracepoint
 
 FRAME = r"^\s+(?P<ip>[0-9a-f]{1,16})(?:\s+(?P<body>.*?))?\s*$"
 # One level of parentheses inside: '/opt/demo (deleted)', '/opt/dir (1)/prog'; -F dsoff adds '+0x1f'
@@ -48,6 +48,7 @@ BLANK = r"^\s*$"
 COMMENT = r"^#(?:\s|$)"
 RECORD = r"\bPERF_RECORD_[A-Z0-9_]+"
 LOST = r"\bPERF_RECORD_LOST"
+FIRST_CGROUP = r"^(/\S*)(?:\s|$)"
 CGROUP = r"^\s+(?P<cgroup>/.*)$"  # -F cgroup, behind the chain
 # What perf prints beside a sample and perfduck does not keep: srcline, srccode, registers,
 # instructions, branch stacks, physical addresses.
@@ -81,7 +82,7 @@ class Layout:
         parts += [_CPU] if self.time or self.event else [_LAST_CPU] * self.thread
         parts += [_FLAGS + _DAY + _TIME + (r"\s+" if self.event else "")] * self.time
         parts += [_PERIOD + _EVENT] if self.event else []
-        if not self._is_telling:
+        if not self.is_telling:
             parts += [_FRAME_OR_TEXT if self.thread else _FRAME_OR_NOTHING]
         elif self.event:
             parts += [rf"(?:\s+{_REST})?"]
@@ -90,7 +91,7 @@ class Layout:
         return "".join(parts) + "$"
 
     @property
-    def _is_telling(self) -> bool:
+    def is_telling(self) -> bool:
         """Whether an event line looks like no other text: then anything may stand behind it."""
         return self.time or (self.thread and self.event)
 
@@ -137,17 +138,18 @@ def _is_other(line: str) -> bool:
 
 def _matches(layout: Layout, lines: Sequence[str]) -> int:
     pattern = re.compile(layout.pattern)
-    is_weak = layout.surest_field == "comm"
     return sum(
         1
         for line in lines
         if not line.startswith("\t")
         and pattern.search(line)
-        and not (is_weak and re.search(FRAME, line))
+        and (layout.is_telling or not re.search(FRAME, line))
     )
 
 
 def _have_dso(lines: Sequence[str]) -> bool:
     """Whether frames, in chains or behind an event, name a dso."""
     frames = [line for line in lines if re.search(FRAME, line)] or lines
-    return 2 * sum(1 for line in frames if re.search(r"\s\((?:[/\[]|inlined\))", line)) > len(frames)
+    return 2 * sum(1 for line in frames if re.search(r"\s\((?:[/\[]|inlined\))", line)) > len(
+        frames
+    )

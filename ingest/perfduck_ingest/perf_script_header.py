@@ -1,14 +1,14 @@
 """The header that `perf script --header` prints, and record lines between the samples.
 
-    # captured on    : Mon Nov 23 02:58:20 2026
-    # hostname : vm
-    # os release : 6.18.44
-    # perf version : 6.1.187
-    # arch : x86_64
-    # nrcpus online : 2
-    # cmdline : /usr/bin/perf record -a -g -e cpu-clock -F 999
-    # event : name = cpu-clock, , type = 1, size = 128, { sample_period, sample_freq } = 999, ...
-    swapper     0 [000]    12.345678: PERF_RECORD_LOST lost 17
+# captured on    : Mon Nov 23 02:58:20 2026
+# hostname : vm
+# os release : 6.18.44
+# perf version : 6.1.187
+# arch : x86_64
+# nrcpus online : 2
+# cmdline : /usr/bin/perf record -a -g -e cpu-clock -F 999
+# event : name = cpu-clock, , type = 1, size = 128, { sample_period, sample_freq } = 999, ...
+swapper     0 [000]    12.345678: PERF_RECORD_LOST lost 17
 """
 
 import re

@@ -10,7 +10,6 @@ from perfduck_ingest import perf_script_grammar as grammar
 from perfduck_ingest.chains import Numbers, SymbolRow
 from perfduck_ingest.perf_script_grammar import Layout
 
-
 BLANK, EVENT, FRAME, CGROUP, LOST, ASIDE, UNKNOWN = range(7)
 UNKNOWN_NAME = "[unknown]"
 KERNEL = "[kernel.kallsyms]"
@@ -61,7 +60,10 @@ def classified(texts: pl.Series, layout: Layout) -> Lines:
     has_text = events.filter(pl.col("rest").str.len_bytes() > 0)["code"]
     rows = frames.select("name", "dso", "address").unique(maintain_order=True)
     numbers = frames.join(
-        rows.with_row_index("number"), on=["name", "dso", "address"], nulls_equal=True, how="left",
+        rows.with_row_index("number"),
+        on=["name", "dso", "address"],
+        nulls_equal=True,
+        how="left",
         maintain_order="left",
     )["number"]
     code = frames["code"]
@@ -100,9 +102,11 @@ def _events(lines: pl.DataFrame, layout: Layout) -> pl.DataFrame:
     return fields.filter(pl.col(layout.surest_field).is_not_null()).select(
         "code",
         pl.col("comm").str.strip_chars(),
-        pl.col("pid", "tid", "cpu").cast(pl.Int32),
-        (pl.col("s").cast(pl.Int64) * 1_000_000_000 + _nanoseconds()).alias("time_ns"),
-        pl.col("period").cast(pl.Int64),
+        pl.col("pid", "tid", "cpu").cast(pl.Int32, strict=False),
+        (pl.col("s").cast(pl.Int64, strict=False) * 1_000_000_000 + _nanoseconds()).alias(
+            "time_ns"
+        ),
+        pl.col("period").cast(pl.Int64, strict=False),
         "event",
         pl.col("rest").str.strip_chars_end(),
     )
@@ -193,6 +197,8 @@ def _address(ip: int, *, is_kernel: bool) -> int | None:
 
 
 def _with_cgroup(events: pl.DataFrame, frames: pl.DataFrame) -> pl.DataFrame:
-    """Without -g the cgroup stands behind the frame on the event line."""
-    tails = frames.select("code", cgroup="tail")
-    return events.join(tails, on="code", how="left", maintain_order="left")
+    """perf 6.12 prints the cgroup before the frame on the event line, older ones behind it."""
+    tails = frames.select("code", "tail")
+    first = pl.col("rest").str.extract(grammar.FIRST_CGROUP)
+    joined = events.join(tails, on="code", how="left", maintain_order="left")
+    return joined.with_columns(pl.coalesce(first, "tail").alias("cgroup")).drop("tail")

@@ -146,9 +146,7 @@ def _frames(lines: Lines, codes: Codes, kinds: Kinds, starts: Numbers) -> _Frame
     return _Frames(at[keep], samples[keep])
 
 
-def _with_own_dso(
-    lines: Lines, codes: Codes, frames: _Frames, rows: list[SymbolRow]
-) -> Numbers:
+def _with_own_dso(lines: Lines, codes: Codes, frames: _Frames, rows: list[SymbolRow]) -> Numbers:
     """The number of each frame's symbol. An inlined function is in the binary of the function that
     it was inlined into; where there are such, rows are added."""
     code = codes[frames.lines]
@@ -222,9 +220,7 @@ def _leaf_offsets(
     )
 
 
-def _skipped(
-    part: Part, lines: Lines, codes: Codes, kinds: Kinds, starts: Numbers
-) -> pl.DataFrame:
+def _skipped(part: Part, lines: Lines, codes: Codes, kinds: Kinds, starts: Numbers) -> pl.DataFrame:
     """Lines of no known kind, and chain entries before any event line. A line behind an event line
     with argument text goes on with that text."""
     unknown = np.flatnonzero(kinds == UNKNOWN)

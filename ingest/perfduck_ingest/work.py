@@ -1,8 +1,10 @@
 """How much the recorded program got done, from what the program itself reported.
 
     iperf3 -J    {"end": {"sum_sent": {"packets": 2168120, ...}}}
+    iperf3 -u    [  5]   0.00-1.00   sec  7.69 MBytes  ...  0.000 ms  0/125990 (0%)  sender
     wrk            126018 requests in 4.00s, 17.43MB read
     sockperf     sockperf: [Total Run] RunTime=4.100 sec; ... SentMessages=39401; ...
+    sockperf throughput    sockperf: Total of 372750 messages sent in 2.002 sec
 
 What was sent counts: a packet that the receiver dropped has cost the kernel its path all the same.
 """
@@ -15,8 +17,12 @@ from pathlib import Path
 
 from perfduck_store.errors import PerfduckError
 
+_IPERF3 = re.compile(r"^\[(?:SUM|\s*\d+)\].*\b\d+/(?P<packets>\d+) \(.*\)\s+sender$", re.MULTILINE)
 _WRK = re.compile(r"^\s*(?P<requests>\d+) requests in ", re.MULTILINE)
-_SOCKPERF = re.compile(r"sockperf: \[Total Run\].*?\bSentMessages=(?P<messages>\d+)")
+_SOCKPERF = re.compile(
+    r"sockperf: (?:\[Total Run\].*?\bSentMessages=(?P<messages>\d+)"
+    r"|Total of (?P<total>\d+) messages sent)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +44,11 @@ def _iperf3(text: str) -> Work | None:
     return Work(sent["bytes"], "byte") if "bytes" in sent else None
 
 
+def _iperf3_text(text: str) -> Work | None:
+    found = list(_IPERF3.finditer(text))
+    return Work(int(found[-1]["packets"]), "packet") if found else None  # the last: [SUM]
+
+
 def _wrk(text: str) -> Work | None:
     found = _WRK.search(text)
     return Work(int(found["requests"]), "request") if found else None
@@ -45,12 +56,13 @@ def _wrk(text: str) -> Work | None:
 
 def _sockperf(text: str) -> Work | None:
     found = _SOCKPERF.search(text)
-    return Work(int(found["messages"]), "message") if found else None
+    return Work(int(found["messages"] or found["total"]), "message") if found else None
 
 
 # To read another program's report, add a function.
 _REPORTS: dict[str, Callable[[str], Work | None]] = {
     "iperf3 -J": _iperf3,
+    "iperf3 -u": _iperf3_text,
     "wrk": _wrk,
     "sockperf": _sockperf,
 }

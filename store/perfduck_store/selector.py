@@ -1,9 +1,9 @@
 """Which profiles a SELECTOR means.
 
-    native.udp64.1                     a name
-    native.*                           a glob over names
-    scenario=native,workload=udp64     labels, all of them; a value may be a glob
-    run1+run2                          the profiles of both
+native.udp64.1                     a name
+native.*                           a glob over names
+scenario=native,workload=udp64     labels, all of them; a value may be a glob
+run1+run2                          the profiles of both
 """
 
 from fnmatch import fnmatchcase

@@ -73,7 +73,8 @@ class Store:
 
     def frame(self, sql: str, parameters: Parameters = None) -> pl.DataFrame:
         """The answer as columns."""
-        return self._connection.sql(sql, params=parameters).pl()
+        answer: pl.DataFrame = self._connection.sql(sql, params=parameters).pl()
+        return answer
 
     def insert(self, table: str, frame: pl.DataFrame, columns: str = "*") -> None:
         """Append the frame to the table: COLUMNS is the select list over it."""
@@ -103,7 +104,9 @@ class Store:
 
 
 def _connect(path: Path, *, write: bool, wait_s: float) -> duckdb.DuckDBPyConnection:
-    config = {"storage_compatibility_version": _STORAGE_VERSION} if write else {}
+    config: dict[str, str | bool | int | float | list[str]] = {}
+    if write:
+        config["storage_compatibility_version"] = _STORAGE_VERSION
     give_up = time.monotonic() + wait_s
     while True:
         try:

@@ -142,9 +142,7 @@ class ProfileWriter:
             "select (select count(distinct stack_id) from staged_stack),"
             " (select count(distinct symbol_id) from staged_symbol)"
         )[0]
-        return Receipt(
-            name, self.samples, stacks, symbols, self.skipped, self.facts.lost, is_new
-        )
+        return Receipt(name, self.samples, stacks, symbols, self.skipped, self.facts.lost, is_new)
 
     def _refuse_taken_name(self, identity: Identity) -> None:
         taken = self._store.rows(

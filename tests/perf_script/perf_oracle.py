@@ -8,7 +8,8 @@ from pathlib import Path
 _SAMPLES = re.compile(r"^# Samples: (?P<samples>\S+)\s+of events? '(?P<event>.+)'")
 _PERIODS = re.compile(r"^# Event count \(approx\.\): (?P<periods>\d+)")
 _ROW = re.compile(
-    r"^\s*(?P<samples>\d+)\t\s*(?P<period>\d+)\t\[(?P<mode>.)\] (?P<symbol>.*?)\s*\t\s*(?P<dso>.*?)\s*$"
+    r"^\s*(?P<samples>\d+)\t\s*(?P<period>\d+)"
+    r"\t\[(?P<mode>.)\] (?P<symbol>.*?)\s*\t\s*(?P<dso>.*?)\s*$"
 )
 
 

@@ -8,18 +8,27 @@ import perf_oracle
 import pytest
 from conftest import FIXTURES, named_chains, parsed, text_of
 
-CASES = sorted(
-    folder.parent for folder in (FIXTURES / "perf_script").glob("*/oracle.txt")
-)
+CASES = sorted(folder.parent for folder in (FIXTURES / "perf_script").glob("*/oracle.txt"))
 # Recordings of which text and report cannot be compared, and why.
 NOT_COMPARED = {
     "header-only": "no samples",
     "event-group": "perf report adds the members of a group up",
 }
 # What the text does not hold, so that it cannot be compared with the report.
-NO_NAMES = {"fields-comm-only", "fields-event-only", "fields-no-ip", "fields-without-ip",
-            "fields-ip", "records-task", "probe-flat", "tracepoint-sched-flat",
-            "tracepoint-syscalls", "tracepoint-trace-only", "v612-tracepoint", "v7-syscalls"}
+NO_NAMES = {
+    "fields-comm-only",
+    "fields-event-only",
+    "fields-no-ip",
+    "fields-without-ip",
+    "fields-ip",
+    "records-task",
+    "probe-flat",
+    "tracepoint-sched-flat",
+    "tracepoint-syscalls",
+    "tracepoint-trace-only",
+    "v612-tracepoint",
+    "v7-syscalls",
+}
 
 
 def printable(name: str) -> str:

@@ -1,0 +1,40 @@
+# `make demo` and `make check` need python3 >= 3.11, make and git; everything else goes into .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/installed
+
+.PHONY: demo check lint types imports test wheel clean
+
+demo: $(INSTALLED)  ## the main job: what grew from native networking to docker0 with NAT
+	$(BIN)/perfduck demo
+
+check: lint types imports test wheel  ## all that CI checks
+
+$(INSTALLED): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "perfduck: expected python3 >= 3.11, got $$($(PYTHON) --version); try make PYTHON=python3.12"; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' || \
+	  { echo "perfduck: this python3 lacks venv (Debian, Ubuntu: apt-get install python3-venv)"; exit 2; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
+
+lint: $(INSTALLED)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(INSTALLED)
+	$(BIN)/mypy
+
+imports: $(INSTALLED)
+	$(BIN)/lint-imports
+
+test: $(INSTALLED)
+	$(BIN)/pytest
+
+# The wheel alone, in an empty environment, away from the checkout.
+wheel: $(INSTALLED)
+	$(BIN)/python tests/wheel.py
+
+clean:
+	rm -rf .venv build dist

@@ -1,0 +1,147 @@
+"""The same recording, damaged or rewritten in ways that people's files are."""
+
+import io
+import lzma
+import re
+from collections.abc import Callable
+
+import polars as pl
+import pytest
+from conftest import FIXTURES, named_chains, parsed, text_of
+from polars.testing import assert_frame_equal
+
+from perfduck_ingest import perf_script
+from perfduck_ingest.importer import Options
+from perfduck_ingest.source import Source
+from perfduck_store.batch import Batch
+from perfduck_store.errors import PerfduckError
+
+CHAIN = FIXTURES / "perf_script" / "comms"
+FLAT = FIXTURES / "perf_script" / "comms-flat"
+DEMO = FIXTURES / "demo" / "native.udp64.1.txt.xz"
+
+
+def ordered(batch: Batch) -> pl.DataFrame:
+    samples = named_chains(batch)
+    return samples.sort(pl.all().exclude("chain"), maintain_order=True)
+
+
+REWRITTEN: dict[str, Callable[[bytes], bytes]] = {
+    "CRLF": lambda text: text.replace(b"\n", b"\r\n"),
+    "tabs for blanks": lambda text: re.sub(rb"^\t +", b"\t", text, flags=re.MULTILINE),
+    "blanks for tabs": lambda text: re.sub(rb"^\t", b"        ", text, flags=re.MULTILINE),
+    "no final newline": lambda text: text.rstrip(b"\n"),
+    "blank lines behind the event line": lambda text: text.replace(b"clock: \n", b"clock: \n\n"),
+    "three blank lines between samples": lambda text: text.replace(b"\n\n", b"\n\n\n\n"),
+    "no blank lines": lambda text: text.replace(b"\n\n", b"\n"),
+    "blanks before comm": lambda text: re.sub(rb"^(?=python3 )", b"    ", text, flags=re.MULTILINE),
+    "no blank behind the event": lambda text: text.replace(b"cpu-clock: \n", b"cpu-clock:\n"),
+}
+
+
+@pytest.mark.parametrize("rewrite", REWRITTEN.values(), ids=REWRITTEN.keys())
+def test_rewritten_text_gives_the_same_samples(rewrite: Callable[[bytes], bytes]) -> None:
+    text = text_of(CHAIN)
+    assert_frame_equal(ordered(parsed(rewrite(text))), ordered(parsed(text)))
+
+
+def test_a_chain_may_begin_on_the_event_line() -> None:
+    text = text_of(CHAIN)
+    joined = text.replace(b"cpu-clock: \n\t", b"cpu-clock: \t")
+    assert joined != text
+    assert_frame_equal(ordered(parsed(joined)), ordered(parsed(text)))
+
+
+def test_comms_with_blanks_colons_brackets_slashes_and_parentheses_are_whole() -> None:
+    comms = set(parsed(text_of(CHAIN)).samples["comm"])
+    assert {"V8 WorkerThread", "a:b [c] 12/3", "(sd-pam)", "/usr/bin/x", "[ext4-rsv]"} <= comms
+    assert {"kworker/0:1-ev", "#hash", "12345", "a,b=c", ";semi;", ":-1", "a  b"} <= comms
+    assert comms == set(parsed(text_of(FLAT)).samples["comm"]) | comms
+
+
+def test_bytes_that_are_not_utf8_stay_visible() -> None:
+    text = text_of(CHAIN).replace(b"V8 WorkerThread", b"V8 \xff\xfeThread")
+    assert "V8 \\xff\\xfeThread" in set(parsed(text).samples["comm"])
+
+
+@pytest.mark.parametrize("size", [50_000, 300_000])
+def test_the_size_of_parts_does_not_matter(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = lzma.decompress(DEMO.read_bytes())[:2_000_000]
+    text = text[: text.rindex(b"\n\n") + 2]
+    whole = parsed(text)
+    monkeypatch.setattr(perf_script, "_PART_BYTES", size)
+    parts = parsed(text)
+    assert_frame_equal(parts.samples, whole.samples)
+    for name, key in (("symbols", "symbol_id"), ("stacks", "stack_id")):
+        left, right = (getattr(batch, name).unique(key).sort(key) for batch in (parts, whole))
+        assert_frame_equal(left, right)
+
+
+def test_a_file_that_is_cut_off_within_a_line_is_refused() -> None:
+    text = text_of(CHAIN)
+    cut = text[: text.rindex(b" ([kernel.kallsyms])") + 12]
+    with pytest.raises(
+        PerfduckError, match=r"input\.txt:\d+: expected a whole line, got '.*asm_exc"
+    ):
+        parsed(cut)
+    assert len(parsed(cut, lenient=True).samples)
+
+
+def test_a_few_strange_lines_are_kept_and_counted() -> None:
+    lines = text_of(CHAIN).split(b"\n")
+    lines.insert(40, b"%% what is this? %%")
+    skipped = parsed(b"\n".join(lines)).skipped
+    assert skipped.rows() == [(41, "%% what is this? %%", "no known line")]
+
+
+def test_many_strange_lines_are_refused_unless_lenient() -> None:
+    text = text_of(CHAIN).replace(b"\n\n", b"\n%% strange %%\n\n")
+    with pytest.raises(PerfduckError, match=r"lines were not understood \(--lenient"):
+        parsed(text)
+    assert len(parsed(text, lenient=True).skipped) == text.count(b"%% strange")
+
+
+def test_a_header_becomes_facts() -> None:
+    facts = parsed(text_of(FIXTURES / "perf_script" / "header")).facts
+    assert facts.host == "vm"
+    assert facts.kernel_release == "6.18.44-fc-v669"
+    assert facts.arch == "x86_64"
+    assert facts.cpus == 2
+    assert facts.tool == "perf 6.1.187"
+    assert facts.command is not None
+    assert "record" in facts.command
+    assert facts.events["cpu-clock"].unit == "ns"
+    assert facts.events["cpu-clock"].frequency == 999
+
+
+def test_lost_records_are_summed() -> None:
+    text = text_of(FIXTURES / "perf_script" / "lost")
+    expected = sum(map(int, re.findall(rb"PERF_RECORD_LOST lost (\d+)", text)))
+    batches = list(perf_script_batches(text))
+    assert sum(batch.facts.lost for batch in batches) == expected > 0
+
+
+def perf_script_batches(text: bytes) -> list[Batch]:
+    return list(perf_script.read(Source("input.txt", io.BytesIO(text)), Options()))
+
+
+def test_cgroups_stand_behind_chains_and_on_flat_lines() -> None:
+    for name in ("v612-cgroup", "v7-cgroup", "v7-cgroup-flat"):
+        cgroups = set(parsed(text_of(FIXTURES / "perf_script" / name)).samples["cgroup"])
+        assert len(cgroups) > 1
+        assert all(cgroup.startswith("/") for cgroup in cgroups)
+
+
+def test_addresses_are_kept_where_they_mean_the_same_in_the_next_run() -> None:
+    symbols = parsed(text_of(FIXTURES / "perf_script" / "no-user-symbols")).symbols
+    unknown = symbols.filter(name="[unknown]")
+    by_file = unknown.filter(pl.col("dso").str.starts_with("/opt/"))
+    assert not by_file["address"].has_nulls()
+    assert unknown.filter(dso="[unknown]")["address"].null_count() == 1
+
+
+def test_inlined_frames_have_the_dso_of_the_function_around_them() -> None:
+    samples = named_chains(parsed(text_of(FIXTURES / "perf_script" / "v7-inline")))
+    inlined = samples.filter(leaf="twist")
+    assert len(inlined)
+    assert set(inlined["dso"]) == {"/opt/demo/demo"}
