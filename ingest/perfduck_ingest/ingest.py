@@ -34,9 +34,8 @@ def ingest(
     store: Store, request: Request, progress: Callable[[Source, int], None] | None = None
 ) -> Receipt:
     """Store the recording. `progress` is told the source and the samples so far, now and then."""
-    source = Source(request.source)
-    importer = importer_of(source)
-    with ProfileWriter(store) as writer:
+    with Source(request.source) as source, ProfileWriter(store) as writer:
+        importer = importer_of(source)
         for batch in importer.read(source, request.options):
             writer.add(batch)
             if progress:
@@ -44,16 +43,20 @@ def ingest(
         if not writer.samples:
             message = f"{source.name}: expected samples, got a recording without any"
             raise PerfduckError(message)
-        identity = Identity(
-            name=request.name or _plain_name(source),
-            format=importer.NAME,
-            source=source.name,
-            content_hash=source.digest.hexdigest(),
-            work=request.work.amount if request.work else None,
-            work_unit=request.work.unit if request.work else None,
-            labels=request.labels,
-        )
+        identity = _identity(request, source, importer.NAME)
         return writer.finish(identity, _tagger(request, writer).tag, blame)
+
+
+def _identity(request: Request, source: Source, format: str) -> Identity:
+    return Identity(
+        name=request.name or _plain_name(source),
+        format=format,
+        source=source.name,
+        content_hash=source.digest.hexdigest(),
+        work=request.work.amount if request.work else None,
+        work_unit=request.work.unit if request.work else None,
+        labels=request.labels,
+    )
 
 
 def _tagger(request: Request, writer: ProfileWriter) -> Tagger:

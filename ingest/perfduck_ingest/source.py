@@ -12,7 +12,8 @@ import lzma
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, BinaryIO, cast
+from types import TracebackType
+from typing import IO, BinaryIO, Self, cast
 
 import xxhash
 import zstandard
@@ -64,6 +65,19 @@ class Source:
             if magic.startswith(start):
                 return opener(cast(BinaryIO, buffered))
         return cast(IO[bytes], buffered)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._raw is not None and self.name != "-":
+            self._stream.close()
+            self._raw.close()
 
     @property
     def fraction_read(self) -> float | None:

@@ -84,7 +84,7 @@ class ProfileWriter:
         self.facts = Facts()
         self.samples = 0
         self.skipped = 0
-        self._finished = False
+        self._is_finished = False
 
     def __enter__(self) -> Self:
         self._store.execute("begin")
@@ -98,7 +98,7 @@ class ProfileWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._store.execute("commit" if self._finished and error is None else "rollback")
+        self._store.execute("commit" if self._is_finished and error is None else "rollback")
 
     def add(self, batch: Batch) -> None:
         """Stage the rows of a batch."""
@@ -122,6 +122,7 @@ class ProfileWriter:
             "select name from profile where content_hash = $hash", {"hash": identity.content_hash}
         )
         if twin:
+            self._update_profile(identity)
             return self._receipt(twin[0][0], is_new=False)
         self._refuse_taken_name(identity)
         key = profile_id(identity.content_hash)
@@ -134,8 +135,22 @@ class ProfileWriter:
             for statement in named(query).split(";"):
                 if statement.strip():
                     self._store.execute(statement, {"profile_id": key})
-        self._finished = True
+        self._is_finished = True
         return self._receipt(identity.name, is_new=True)
+
+    def _update_profile(self, identity: Identity) -> None:
+        """What is said of a recording may come later than the recording."""
+        self._store.execute(
+            named("update_profile"),
+            {
+                "content_hash": identity.content_hash,
+                "work": identity.work,
+                "work_unit": identity.work_unit,
+                "label_names": list(identity.labels),
+                "label_values": list(identity.labels.values()),
+            },
+        )
+        self._is_finished = True
 
     def _receipt(self, name: str, *, is_new: bool) -> Receipt:
         stacks, symbols = self._store.rows(
