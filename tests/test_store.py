@@ -38,19 +38,24 @@ def test_self_weights_sum_to_the_weight_of_the_profile(store_path: Path) -> None
             select sum(rollup.weight) from rollup
             join stack_symbol on stack_symbol.stack_id = rollup.stack_id and is_leaf"""
         assert store.rows(leaves) == store.rows("select sum(weight) from event")
-        assert store.rows("select sum(weight) from hit") == store.rows("select sum(weight) from event")
+        assert store.rows("select sum(weight) from hit") == store.rows(
+            "select sum(weight) from event"
+        )
         assert store.rows("select sum(weight) from leaf_offset")[0][0] > 0
 
 
 def test_every_stack_is_charged_once(store_path: Path) -> None:
     with Store(store_path, write=True) as store:
         ingest(store, Request(NATIVE))
-        assert store.rows("select count(*), count(distinct stack_id) from stack_blame") == store.rows(
-            "select count(*), count(distinct stack_id) from stack"
-        )
         assert store.rows(
-            "select count(*) from stack_symbol group by stack_id having sum(is_leaf::int) <> 1"
-        ) == []
+            "select count(*), count(distinct stack_id) from stack_blame"
+        ) == store.rows("select count(*), count(distinct stack_id) from stack")
+        assert (
+            store.rows(
+                "select count(*) from stack_symbol group by stack_id having sum(is_leaf::int) <> 1"
+            )
+            == []
+        )
 
 
 def test_the_same_content_twice_is_stored_once(store_path: Path, tmp_path: Path) -> None:
@@ -117,7 +122,9 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     "cut xz": (cut_xz, r"bad: expected a whole compressed file, got"),
     "cut text": (cut_text, r"bad:\d+: expected a whole line, got"),
     "header only": (
-        lambda path: path.write_bytes((FIXTURES / "perf_script/header-only/input.txt").read_bytes()),
+        lambda path: path.write_bytes(
+            (FIXTURES / "perf_script/header-only/input.txt").read_bytes()
+        ),
         r"bad:1: expected a recording",
     ),
 }

@@ -48,7 +48,7 @@ BLANK = r"^\s*$"
 COMMENT = r"^#(?:\s|$)"
 RECORD = r"\bPERF_RECORD_[A-Z0-9_]+"
 LOST = r"\bPERF_RECORD_LOST"
-FIRST_CGROUP = r"^(/\S*)(?:\s|$)"
+FIRST_CGROUP = r"^(/.*?)(?:\s+[0-9a-f]{5,16}\s\S.*)?$"  # may hold blanks: "/pod.slice/a b:c"
 CGROUP = r"^\s+(?P<cgroup>/.*)$"  # -F cgroup, behind the chain
 # What perf prints beside a sample and perfduck does not keep: srcline, srccode, registers,
 # instructions, branch stacks, physical addresses.

@@ -35,6 +35,7 @@ class Lines:
     kinds: npt.NDArray[np.uint8]
     symbol_of: Numbers  # number in `symbols`; -1 where the line has no frame
     offsets: Numbers  # of the frame in its function; -1 where not printed
+    ips: Numbers  # of the frame, hashed: equal where the addresses are
     lacks_dso: npt.NDArray[np.bool_]  # an inlined frame: its dso is that of its caller
     is_addressed: npt.NDArray[np.bool_]  # an event line whose address is not of an instruction
     has_text: npt.NDArray[np.bool_]  # an event line with argument text
@@ -72,6 +73,7 @@ def classified(texts: pl.Series, layout: Layout) -> Lines:
         kinds=kinds,
         symbol_of=_scattered(len(texts), code, numbers, -1),
         offsets=_scattered(len(texts), code, frames["offset"], -1),
+        ips=_scattered(len(texts), code, frames["ip"].hash().reinterpret(signed=True), 0),
         lacks_dso=_scattered(len(texts), code, frames["lacks_dso"], 0).astype(bool),
         is_addressed=_scattered(len(texts), is_addressed, 1, 0).astype(bool),
         has_text=_scattered(len(texts), has_text, 1, 0).astype(bool),

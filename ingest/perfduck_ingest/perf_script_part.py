@@ -154,15 +154,22 @@ def _with_own_dso(lines: Lines, codes: Codes, frames: _Frames, rows: list[Symbol
     inlined = lines.lacks_dso[code]
     if not inlined.any():
         return numbers
-    places = np.arange(len(numbers))
-    last = len(numbers) - 1
-    owner = np.minimum.accumulate(np.where(inlined, last, places)[::-1])[::-1]
-    owner = np.where(frames.samples[owner] == frames.samples, owner, places)
+    owner = _owners(inlined, lines.ips[code], frames.samples)
     pairs = np.stack([numbers[inlined], numbers[owner[inlined]]])
     distinct, which = np.unique(pairs, axis=1, return_inverse=True)
     rows += [(rows[name][0], rows[own][1], None) for name, own in distinct.T.tolist()]
     numbers[inlined] = len(rows) - distinct.shape[1] + which.ravel()
     return numbers
+
+
+def _owners(inlined: npt.NDArray[np.bool_], ips: Numbers, samples: Numbers) -> Numbers:
+    """The place of the frame that each frame was inlined into: behind it in the chain; perf 7 has
+    it before, at the same address. The frame itself where there is none."""
+    places = np.arange(len(inlined))
+    before = np.maximum.accumulate(np.where(inlined, 0, places))
+    behind = np.minimum.accumulate(np.where(inlined, places[-1], places)[::-1])[::-1]
+    owner = np.where(ips[before] == ips, before, behind)
+    return np.where(samples[owner] == samples, owner, places)
 
 
 def _filled(

@@ -70,7 +70,10 @@ def compare_leaves(
     if all(dso == "[unknown]" or dso == "[kernel.kallsyms]" for _, dso in leaves):  # none printed
         assert by_name(got) == by_name(want)
     else:
-        assert got == want
+        # A chain that perf could not read: the report knows the instruction, the text does not.
+        empty = len(re.findall(rb"clock:\s*\n\n", text))
+        assert got - want == Counter({("[unknown]", "[unknown]"): empty} if empty else {})
+        assert (want - got).total() == empty
 
 
 def by_name(counts: Counter[tuple[str, str]]) -> Counter[str]:
