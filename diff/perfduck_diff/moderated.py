@@ -74,7 +74,7 @@ class Test:
     def limits(self, level: float = 0.95) -> tuple[Floats, Floats]:
         """The two-sided interval of delta."""
         reach = stats.t.ppf((1 + level) / 2, self.freedom) * self.error
-        return self.delta - reach, self.delta + reach
+        return np.asarray(self.delta - reach), np.asarray(self.delta + reach)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ class Moderated:
         """Degrees of freedom of the expected variance: sampling is certain, spread is not."""
         sampling, spread = within.mean(axis=1), between.mean(axis=1)
         parts = sampling**2 / CERTAIN + spread**2 / self.noise.certainty(rows.mix)
-        return np.minimum((sampling + spread) ** 2 / parts, self.prior_freedom)
+        return np.asarray(np.minimum((sampling + spread) ** 2 / parts, self.prior_freedom))
 
 
 def fit(rows: Rows, design: Design, noise: Noise) -> Moderated:

@@ -57,9 +57,19 @@ class Noise:
     def certainty(self, mix: Floats) -> Floats:
         """Degrees of freedom behind `of`: the parts weighted by what they contribute."""
         parts = np.maximum(mix, 0) * self.spread
-        return np.asarray(
-            parts.sum(axis=1) ** 2 / np.maximum((parts**2 / self.freedom).sum(axis=1), 1e-300)
-        )
+        doubt = (parts**2 / self.freedom).sum(axis=1)
+        whole = parts.sum(axis=1) ** 2
+        return np.where(doubt > 0, whole / np.maximum(doubt, 1e-300), CERTAIN)
+
+    def over(self, subsystems: tuple[str, ...]) -> "Noise":
+        """The same for other subsystems: those not learned keep what is assumed."""
+        known = dict(zip(self.subsystems, range(len(self.subsystems)), strict=True))
+        rest = assumed(subsystems)
+        spread, freedom = rest.spread.copy(), rest.freedom.copy()
+        for row, name in enumerate(subsystems):
+            if name in known:
+                spread[row], freedom[row] = self.spread[known[name]], self.freedom[known[name]]
+        return Noise(subsystems, self.phi, spread, freedom)
 
 
 def assumed(subsystems: tuple[str, ...]) -> Noise:

@@ -4,7 +4,7 @@
     cpu-second   0.81 s/cpu-s      weight / (duration x CPUs): says nothing about the work done
     share        100 %             weight / all weight: growth cannot be told from dilution
 
-Share is not a weaker unit of the same thing. With G = 40 % total growth, a path of 10 % that did not
+Share is not a weaker unit of the same thing. With 40 % total growth, a path of 10 % that did not
 change falls to 7.1 %, and one that grew by 25 % seems to shrink.
 """
 
@@ -54,7 +54,7 @@ def _cpu_seconds(runs: Runs) -> Floats | None:
 
 
 def _share(runs: Runs) -> Floats | None:
-    return np.maximum(runs.weight.sum(axis=0), 1e-300) / 100
+    return np.asarray(np.maximum(runs.weight.sum(axis=0), 1e-300) / 100)
 
 
 def _unit(kind: Per, runs: Runs) -> str:

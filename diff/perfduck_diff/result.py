@@ -59,7 +59,7 @@ class FunctionRow(Change):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Child:
-    """What carries a claim: a callee, or the function itself, and its part of the claim's delta."""
+    """What carries a claim: a callee, the function itself, a subsystem; its part of the delta."""
 
     function: str
     delta: float
@@ -79,15 +79,16 @@ class Claim(Change):
     function: str
     subsystem: str
     q: float | None = None
-    label: str = ""  # '', 'new path', 'moved', 'renamed', 'unreplicated'
+    label: str = ""  # '', 'new path', 'moved', 'renamed', 'inlined', 'unreplicated'
     partner: int | None = None  # of a moved or renamed claim: rank of its other half
-    children: tuple[Child, ...] = ()
+    children: tuple[Child, ...] = ()  # callees, from where the claim first divides
+    parts: tuple[Child, ...] = ()  # the same by the subsystem that is charged
     cv: float | None = None  # run-to-run spread that would explain the change, without replicates
 
     @property
     def gates(self) -> bool:
         """Whether a growth like this may fail a build: what only moved does not."""
-        return self.label not in ("moved", "renamed", "unreplicated")
+        return self.label not in ("moved", "renamed", "inlined", "unreplicated")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ chance finds (28-33 % of claims false in simulations). So the claims themselves 
 Benjamini-Hochberg once more, against the number of nodes tested and not of claims made.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +31,7 @@ class Found:
 
     node: int
     rates: Floats  # what the claim explains, per run
+    mix: Floats  # and what it consists of, per noise class
     delta: float
     error: float
     freedom: float
@@ -75,8 +76,8 @@ def judged(found: list[Found], tested: int, level: float) -> tuple[Found, ...]:
     p = np.array([claim.p for claim in order])
     q = adjusted(p, tested)
     return tuple(
-        Found(c.node, c.rates, c.delta, c.error, c.freedom, c.p, float(value), bool(value <= level))
-        for c, value in zip(order, q, strict=True)
+        replace(claim, q=float(value), stands=bool(value <= level))
+        for claim, value in zip(order, q, strict=True)
     )
 
 
@@ -117,9 +118,9 @@ class _State:
         """Take what is left of a node, from it and from all above."""
         test = self.model(self.rows[np.array([node])])
         delta, p = float(test.delta[0]), min(self.growth[node], self.shrinkage[node])
-        rates = self.rows.rates[node].copy()
+        left = self.rows.rates[node].copy(), self.rows.mix[node].copy()
         self._take(node)
-        return Found(node, rates, delta, float(test.error[0]), float(test.freedom[0]), float(p))
+        return Found(node, *left, delta, float(test.error[0]), float(test.freedom[0]), float(p))
 
     def _take(self, node: int) -> None:
         self.alive &= ~self.tree.below(node)
