@@ -33,7 +33,7 @@ class Attribution:
 def attribute(work: Comparison) -> Attribution:
     """Scan, pair and describe."""
     found = _screened(
-        work, scan(work.tree, work.rows, work.model, work.options.least, work.options.level)
+        work, scan(work.tree, work.rows, work.screen, work.options.least, work.options.level)
     )
     grown = _ordered([f for f in found.grown if f.stands])
     shrunk = _ordered([f for f in found.shrunk if f.stands])
@@ -57,12 +57,26 @@ def _ordered(found: list[Found]) -> list[Found]:
 def _screened(work: Comparison, found: Scan) -> Scan:
     """Without replicates only new paths stand; everywhere only what is large enough."""
     if work.unreplicated:
-        grown = judged([_exact(work, f) for f in found.grown], found.tested, work.options.level)
-        grown = tuple(replace(f, stands=f.stands and not _seen(work, f)) for f in grown)
-        return Scan(grown, tuple(replace(f, stands=False) for f in found.shrunk), found.tested)
+        return _unreplicated(work, found)
     if not work.options.smallest:
         return found
     return Scan(_large(work, found.grown), _large(work, found.shrunk), found.tested)
+
+
+def _unreplicated(work: Comparison, found: Scan) -> Scan:
+    """Only a path that base never had stands, by exact test."""
+    exact = [_exact(work, f) for f in found.grown if not _seen(work, f)]
+    new = judged(exact, found.tested, work.options.level)
+    rest = [_sampled(work, f) for f in (*found.grown, *found.shrunk) if _seen(work, f)]
+    grown = tuple(f for f in rest if f.delta > 0)
+    return Scan((*new, *grown), tuple(f for f in rest if f.delta <= 0), found.tested)
+
+
+def _sampled(work: Comparison, found: Found) -> Found:
+    test = work.model(Rows(found.rates[None, :], found.mix[None, :]))
+    p = float(min(test.growth[0], test.shrinkage[0]))
+    error, freedom = float(test.error[0]), float(test.freedom[0])
+    return replace(found, error=error, freedom=freedom, p=p, q=1.0, stands=False)
 
 
 def _large(work: Comparison, found: tuple[Found, ...]) -> tuple[Found, ...]:
@@ -75,9 +89,7 @@ def _seen(work: Comparison, found: Found) -> bool:
 
 
 def _exact(work: Comparison, found: Found) -> Found:
-    """For a path that base never had: all hits fell on new by chance, binomial."""
-    if _seen(work, found):
-        return found
+    """All hits fell on new by chance, binomial."""
     base, new = (1 / work.design.grain[side].mean() for side in work.design.sides)
     hits = (found.rates / work.design.grain)[work.design.new].sum()
     return replace(found, p=float((new / (base + new)) ** hits))

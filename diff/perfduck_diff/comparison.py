@@ -47,6 +47,7 @@ class Comparison:
     classes: Floats  # stack x noise class, the rate over all runs
     noise: Noise
     model: Moderated
+    screen: Moderated  # what the scan goes by: the model, but never without any spread
     tree: Tree
     rows: Rows
 
@@ -75,7 +76,9 @@ def compare(runs: Runs, base: Ints, new: Ints, options: Options) -> Comparison:
     tree = grow(_shape(runs, rerooted, options.tree), runs.hits.sum(axis=1), least)
     rows = Rows(tree.inclusive(rate), tree.inclusive(classes))
     model = fit(rows, design, noise)
-    return Comparison(runs, design, options, rate, unit, classes, noise, model, tree, rows)
+    # sampling alone is sure of everything: the sum of all change would be claimed as one
+    screen = fit(rows, design, assumed(names)) if noise.spread.sum() == 0 else model
+    return Comparison(runs, design, options, rate, unit, classes, noise, model, screen, tree, rows)
 
 
 def _noise(names: tuple[str, ...], by_class: Floats, design: Design, options: Options) -> Noise:
