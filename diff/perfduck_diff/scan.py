@@ -90,7 +90,8 @@ def adjusted(p: Floats, tested: int) -> Floats:
 def _cut(p: Floats, level: float) -> float:
     ordered = np.sort(p)
     passed = np.flatnonzero(ordered <= level * np.arange(1, len(p) + 1) / max(len(p), 1))
-    return float(ordered[passed[-1]]) if len(passed) else 0.0
+    # at least Bonferroni's: what a claim leaves behind may change though the whole did not
+    return float(ordered[passed[-1]]) if len(passed) else level / max(len(p), 1)
 
 
 class _State:
@@ -112,7 +113,8 @@ class _State:
         """The node with the largest z whose p is within the first screen."""
         passed = self.alive & ((self.growth <= cuts[0]) | (self.shrinkage <= cuts[1]))
         nodes = np.flatnonzero(passed)
-        return int(nodes[np.argmax(self.score[nodes])]) if len(nodes) else None
+        # the deepest of equals: the root may hold no more than its only child
+        return max(nodes.tolist(), key=lambda node: (self.score[node], node), default=None)
 
     def claim(self, node: int) -> Found:
         """Take what is left of a node, from it and from all above."""
