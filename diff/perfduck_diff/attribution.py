@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from perfduck_diff.comparison import Comparison
 from perfduck_diff.moderated import Rows
@@ -112,11 +112,12 @@ def _claim(work: Comparison, found: Found, rank: int, taken: list[Found]) -> Cla
     codes = work.tree.path(found.node)
     names = tuple(_name(work, code) for code in codes)
     low, high = _limits(work, found)
+    parts = _parts(work, found, taken)
     return Claim(
         rank=rank,
         path=names or ("all",),
         function=names[-1] if names else "all",
-        subsystem=work.runs.frames[codes[-1]].subsystem if codes else "all",
+        subsystem=_charged(work, codes, parts),
         base=float(found.rates[work.design.base].mean()),
         new=float(found.rates[work.design.new].mean()),
         delta=found.delta,
@@ -126,9 +127,17 @@ def _claim(work: Comparison, found: Found, rank: int, taken: list[Found]) -> Cla
         q=found.q,
         label=_label(work, found),
         children=_children(work, found, taken),
-        parts=_parts(work, found, taken),
+        parts=parts,
         cv=_spread_to_explain(work, found),
     )
+
+
+def _charged(work: Comparison, codes: list[int], parts: tuple[Child, ...]) -> str:
+    """The function's own subsystem; for a helper, the one that is charged for most of it."""
+    if not codes:
+        return "all"
+    frame = work.runs.frames[codes[-1]]
+    return parts[0].function if frame.role == "helper" and parts else frame.subsystem
 
 
 def _name(work: Comparison, code: int) -> str:
@@ -146,12 +155,9 @@ def _limits(work: Comparison, found: Found) -> tuple[float, float]:
     if work.unreplicated and not _seen(work, found):
         grain = work.design.grain[work.design.new][0]
         hits = found.rates[work.design.new][0] / grain
-        low, high = (
-            stats.chi2.ppf([0.025], 2 * hits)[0] / 2,
-            stats.chi2.ppf([0.975], 2 * hits + 2)[0] / 2,
-        )
+        low, high = special.gammaincinv(hits, 0.025), special.gammaincinv(hits + 1, 0.975)
         return float(low * grain), float(high * grain)
-    reach = float(stats.t.ppf(0.975, found.freedom)) * found.error
+    reach = float(special.stdtrit(found.freedom, 0.975)) * found.error
     return found.delta - reach, found.delta + reach
 
 

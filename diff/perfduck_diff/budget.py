@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from perfduck_diff.checks import DOUBTS, Doubt
 from perfduck_store.errors import PerfduckError
 
 Kind = Literal["total", "subsystem", "path"]
@@ -36,7 +37,7 @@ class Budgets:
     """The whole file."""
 
     budgets: tuple[Budget, ...]
-    doubts: dict[str, str]
+    doubts: dict[str, Doubt]
     bounds: dict[str, float]
 
 
@@ -99,12 +100,12 @@ def _budget(kind: Kind, name: str, value: object, where: str) -> Budget:
     return Budget(kind, name, amount / 100 if relative else amount, relative)
 
 
-def _checks(table: object, where: str) -> tuple[dict[str, str], dict[str, float]]:
-    doubts: dict[str, str] = {}
+def _checks(table: object, where: str) -> tuple[dict[str, Doubt], dict[str, float]]:
+    doubts: dict[str, Doubt] = {}
     bounds: dict[str, float] = {}
     for key, value in _table(table, f"{where}: [checks]").items():
-        if value in ("block", "note", "off"):
-            doubts[key] = str(value)
+        if value in DOUBTS:
+            doubts[key] = DOUBTS[str(value)]
         elif isinstance(value, int | float) and key in (
             "lost",
             "unknown",

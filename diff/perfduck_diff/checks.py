@@ -15,6 +15,7 @@ from perfduck_diff.runs import Floats, Run, Runs
 from perfduck_diff.stacks import Ints
 
 Doubt = Literal["block", "note", "off"]
+DOUBTS: dict[str, Doubt] = {"block": "block", "note": "note", "off": "off"}
 CODES = ("work", "event", "kernel", "lost", "unknown", "spread", "duration", "load", "replicates")
 
 

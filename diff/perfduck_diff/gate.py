@@ -8,7 +8,7 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from perfduck_diff.budget import Budget, Budgets
 from perfduck_diff.comparison import Comparison
@@ -51,8 +51,8 @@ def _measured(work: Comparison, budget: Budget) -> tuple[BudgetRow, float]:
     model, scaled = _against(work.model, rows, budget)
     test = model(scaled)
     delta, error, freedom = new - base, float(test.error[0]), float(test.freedom[0])
-    reach = float(stats.t.ppf(0.95, freedom)) * error
-    p = float(stats.t.sf((delta - limit) / error, freedom)) if error else 0.5
+    reach = float(special.stdtrit(freedom, 0.95)) * error
+    p = float(special.stdtr(freedom, (limit - delta) / error)) if error else 0.5
     name = budget.name if budget.kind == "total" else f"{budget.kind} {budget.name}"
     row = BudgetRow(
         name=name, limit=limit, verdict="pass", text="", base=base, new=new, delta=delta,

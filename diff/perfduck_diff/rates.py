@@ -21,6 +21,10 @@ Floats = npt.NDArray[np.float64]
 Per = Literal["work", "cpu-second", "share"]
 
 
+class CannotDivideError(ValueError):
+    """The runs do not say what was asked to divide by."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rates:
     """How to divide: one divisor per run."""
@@ -38,7 +42,7 @@ def rates(runs: Runs, per: Per | None = None) -> Rates:
         if divisor is not None:
             return Rates(divisor, _unit(kind, runs), _WORDS[kind], _reasons(kind, runs))
     message = f"cannot compare per {per}: {_missing(per, runs)}"
-    raise ValueError(message)
+    raise CannotDivideError(message)
 
 
 def _work(runs: Runs) -> Floats | None:

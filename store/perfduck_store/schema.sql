@@ -160,3 +160,16 @@ join profile on profile.profile_id = sample.profile_id
 join stack_blame on stack_blame.stack_id = sample.stack_id
 join stack_symbol on stack_symbol.stack_id = sample.stack_id and stack_symbol.is_leaf
 join symbol on symbol.symbol_id = stack_symbol.symbol_id;
+
+-- How far the cost of a subsystem varies between runs of the same thing (perfduck noise learn).
+create table noise (
+    host_class varchar not null,  -- arch and CPUs: x86_64/2; '?' where the recording does not say
+    workload   varchar not null,  -- label workload of the runs; '' where they have none
+    unit       varchar not null,  -- of the rates: ns/packet
+    subsystem  varchar not null,  -- that is charged; or wakeup, background
+    cv         double not null,   -- standard deviation over mean between runs, sampling taken off
+    phi        double not null,   -- variance within a run over that of independent samples
+    freedom    double not null,   -- degrees of freedom that cv rests on
+    runs       bigint not null,   -- profiles it was learned from
+    primary key (host_class, workload, unit, subsystem),
+);
