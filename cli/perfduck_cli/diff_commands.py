@@ -149,6 +149,42 @@ def _seconds(option: str, text: str | None) -> float | None:
     return seconds
 
 
+def compare(
+    selector: Selector,
+    over: Annotated[str, typer.Option(help="The label whose values are the columns.")],
+    order: Annotated[
+        str | None, typer.Option(help="Its values in order: a,b,c; default: by total cost.")
+    ] = None,
+    where: Where = None,
+    event: EventName = None,
+    skip: Skip = None,
+    until: Until = None,
+    comm: Comm = None,
+    cpu: Cpu = None,
+    subsystem: Subsystem = None,
+    format: Annotated[
+        Literal["text", "markdown", "json"], typer.Option(help="How to print.")
+    ] = "text",
+    store: StorePath = DEFAULT_STORE,
+) -> None:
+    """Set more than two groups side by side, and say what each step adds, to which subsystem."""
+    from perfduck_diff.matrix import compare as compared
+    from perfduck_report.compare import FORMATS
+    from perfduck_store.store import Store
+
+    with Store(store) as opened:
+        matrix = compared(
+            opened,
+            selector,
+            over,
+            order=tuple(order.split(",")) if order else (),
+            where=where,
+            event=event,
+            filters=_filters(comm, None, cpu, None, subsystem, None, skip, until),
+        )
+    sys.stdout.write(FORMATS[format](matrix))
+
+
 def learn(
     selector: Selector,
     event: EventName = None,
@@ -171,5 +207,5 @@ def learn(
 noise = typer.Typer(no_args_is_help=True, help="What is known of the spread between runs.")
 noise.command()(learn)
 
-COMMANDS = (diff,)
+COMMANDS = (diff, compare)
 GROUPS = {"noise": noise}

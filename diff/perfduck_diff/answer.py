@@ -6,6 +6,7 @@ from pathlib import Path
 from perfduck_diff import budget, rates
 from perfduck_diff.checks import Bounds
 from perfduck_diff.comparison import Options, TreeName
+from perfduck_diff.context import lines
 from perfduck_diff.engine import diff
 from perfduck_diff.history import recall
 from perfduck_diff.question import Filters, Question, ask, chosen
@@ -44,7 +45,12 @@ def answer(store: Store, request: Request) -> Diff:
         found = diff(question.runs, question.groups[0], question.groups[1], options)
     except rates.CannotDivideError as error:
         raise PerfduckError(str(error)) from error
-    return replace(found, reasons=(*found.reasons, *question.reasons))
+    context = [
+        line
+        for title, profiles in zip(("base", "new"), sides, strict=True)
+        for line in lines(store, title, list(profiles))
+    ]
+    return replace(found, reasons=(*found.reasons, *question.reasons), context=tuple(context))
 
 
 def _options(store: Store, question: Question, request: Request) -> Options:

@@ -173,3 +173,33 @@ create table noise (
     runs       bigint not null,   -- profiles it was learned from
     primary key (host_class, workload, unit, subsystem),
 );
+
+-- A file kept with a profile because it explains what was recorded (--attach KIND=FILE).
+create table attachment (
+    profile_id bigint not null,
+    kind       varchar not null,  -- iptables, conntrack, or any other word: kept, not parsed
+    source     varchar not null,  -- file name as given
+    text       varchar not null,
+    primary key (profile_id, kind),
+);
+
+-- A rule of an attached `iptables-save -c` or `iptables -S`.
+create table iptables_rule (
+    profile_id bigint not null,
+    "table"    varchar not null,  -- nat, filter, ...
+    chain      varchar not null,
+    number     integer not null,  -- position in the chain, from 1
+    packets    bigint,            -- null where the counters were not saved (-c)
+    bytes      bigint,
+    target     varchar,           -- after -j or -g: ACCEPT, MASQUERADE, another chain
+    needs      varchar,           -- conntrack or nat, for rules that cannot do without
+    rule       varchar not null,  -- from -A on
+);
+
+-- A counter of an attached /proc/net/stat/nf_conntrack.
+create table conntrack_stat (
+    profile_id bigint not null,
+    cpu        integer not null,
+    counter    varchar not null,  -- entries (of all CPUs, so the same in each), found, insert, ...
+    value      bigint not null,
+);
