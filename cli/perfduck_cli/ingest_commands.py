@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from perfduck_cli.options import DEFAULT_STORE, StorePath
+from perfduck_cli.options import DEFAULT_STORE, Selector, StorePath
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from perfduck_ingest.attachment import Attachment
     from perfduck_ingest.ingest import Request
     from perfduck_ingest.work import Work
     from perfduck_store.store import Store
@@ -48,6 +49,10 @@ def ingest(
     rules: Annotated[
         Path | None, typer.Option(help="Your own tag rules, in front of the shipped ones.")
     ] = None,
+    attach: Annotated[
+        list[str] | None,
+        typer.Option(help="KIND=FILE to keep with it: iptables=F (iptables-save -c), conntrack=F."),
+    ] = None,
     lenient: Annotated[
         bool, typer.Option("--lenient", help="Keep a file though much of it is not understood.")
     ] = False,
@@ -75,7 +80,8 @@ def ingest(
         options=Options(kallsyms, vmlinux, tuple(symbols or ()), lenient),
         rules=rules,
     )
-    store_all(store, _requests(files or [], manifest, template))
+    kept = _attachments(attach or [], files or [], manifest)
+    store_all(store, _requests(files or [], manifest, template), kept)
 
 
 def _requests(files: list[str], manifest: Path | None, template: "Request") -> "Iterator[Request]":
@@ -89,14 +95,55 @@ def _requests(files: list[str], manifest: Path | None, template: "Request") -> "
         yield replace(template, source=file)
 
 
-def store_all(path: Path, requests: "Iterator[Request]") -> None:
+def store_all(
+    path: Path, requests: "Iterator[Request]", attachments: "Sequence[Attachment]" = ()
+) -> None:
     """Store each recording in a transaction of its own, and say so."""
     from perfduck_store.store import Store
 
     with Store(path, write=True) as store:
         for request in requests:
-            sys.stdout.write(_acknowledgement(_stored(store, request)))
+            receipt = _stored(store, request)
+            if attachments:
+                _attach(store, receipt.name, attachments)
+            sys.stdout.write(_acknowledgement(receipt))
             sys.stdout.flush()
+
+
+def attach(
+    selector: Selector,
+    files: Annotated[list[str], typer.Argument(help="KIND=FILE: iptables=F, conntrack=F, ...")],
+    store: StorePath = DEFAULT_STORE,
+) -> None:
+    """Keep files with a profile that is in the store: the rules its packets met, and counters."""
+    from perfduck_ingest.attachment import read
+    from perfduck_store.selector import select
+    from perfduck_store.store import Store
+
+    attachments = [read(pair) for pair in files]
+    with Store(store, write=True) as opened:
+        for name in select(opened, selector).values():
+            _attach(opened, name, attachments)
+            sys.stdout.write(f"{name}: {', '.join(each.kind for each in attachments)} attached\n")
+
+
+def _attachments(
+    pairs: list[str], files: list[str], manifest: Path | None
+) -> "Sequence[Attachment]":
+    from perfduck_ingest.attachment import read
+    from perfduck_store.errors import PerfduckError
+
+    if pairs and (manifest is not None or len(files) != 1):
+        message = f"--attach {pairs[0]}: expected one recording to attach it to"
+        raise PerfduckError(message)
+    return [read(pair) for pair in pairs]
+
+
+def _attach(store: "Store", name: str, attachments: "Sequence[Attachment]") -> None:
+    from perfduck_ingest.attachment import attach as keep
+
+    [(profile_id,)] = store.rows("select profile_id from profile where name = $n", {"n": name})
+    keep(store, profile_id, list(attachments))
 
 
 def _stored(store: "Store", request: "Request") -> "Receipt":
@@ -152,4 +199,4 @@ def _work(amount: float | None, unit: str, report: Path | None) -> "Work | None"
         raise PerfduckError(message) from error
 
 
-COMMANDS = (ingest,)
+COMMANDS = (ingest, attach)

@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from perfduck_cli import ingest_commands, query_commands
+from perfduck_cli import diff_commands, ingest_commands, query_commands
 
 app = typer.Typer(
     name="perfduck",
@@ -17,8 +17,14 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (*ingest_commands.COMMANDS, *query_commands.COMMANDS):
+for command in (
+    *ingest_commands.COMMANDS,
+    *query_commands.COMMANDS,
+    *diff_commands.COMMANDS,
+):
     app.command()(command)
+for name, group in diff_commands.GROUPS.items():
+    app.add_typer(group, name=name)
 
 
 def main() -> None:

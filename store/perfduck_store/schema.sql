@@ -160,3 +160,46 @@ join profile on profile.profile_id = sample.profile_id
 join stack_blame on stack_blame.stack_id = sample.stack_id
 join stack_symbol on stack_symbol.stack_id = sample.stack_id and stack_symbol.is_leaf
 join symbol on symbol.symbol_id = stack_symbol.symbol_id;
+
+-- How far the cost of a subsystem varies between runs of the same thing (perfduck noise learn).
+create table noise (
+    host_class varchar not null,  -- arch and CPUs: x86_64/2; '?' where the recording does not say
+    workload   varchar not null,  -- label workload of the runs; '' where they have none
+    unit       varchar not null,  -- of the rates: ns/packet
+    subsystem  varchar not null,  -- that is charged; or wakeup, background
+    cv         double not null,   -- standard deviation over mean between runs, sampling taken off
+    phi        double not null,   -- variance within a run over that of independent samples
+    freedom    double not null,   -- degrees of freedom that cv rests on
+    runs       bigint not null,   -- profiles it was learned from
+    primary key (host_class, workload, unit, subsystem),
+);
+
+-- A file kept with a profile because it explains what was recorded (--attach KIND=FILE).
+create table attachment (
+    profile_id bigint not null,
+    kind       varchar not null,  -- iptables, conntrack, or any other word: kept, not parsed
+    source     varchar not null,  -- file name as given
+    text       varchar not null,
+    primary key (profile_id, kind),
+);
+
+-- A rule of an attached `iptables-save -c` or `iptables -S`.
+create table iptables_rule (
+    profile_id bigint not null,
+    "table"    varchar not null,  -- nat, filter, ...
+    chain      varchar not null,
+    number     integer not null,  -- position in the chain, from 1
+    packets    bigint,            -- null where the counters were not saved (-c)
+    bytes      bigint,
+    target     varchar,           -- after -j or -g: ACCEPT, MASQUERADE, another chain
+    needs      varchar,           -- conntrack or nat, for rules that cannot do without
+    rule       varchar not null,  -- from -A on
+);
+
+-- A counter of an attached /proc/net/stat/nf_conntrack.
+create table conntrack_stat (
+    profile_id bigint not null,
+    cpu        integer not null,
+    counter    varchar not null,  -- entries (of all CPUs, so the same in each), found, insert, ...
+    value      bigint not null,
+);

@@ -1,0 +1,211 @@
+"""Commands that compare."""
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from perfduck_cli.options import DEFAULT_STORE, EventName, Selector, StorePath
+
+if TYPE_CHECKING:
+    from perfduck_diff.question import Filters
+    from perfduck_diff.result import Verdict
+
+Side = Annotated[str, typer.Argument(help="The runs of one side: a selector, as for `top`.")]
+Where = Annotated[str | None, typer.Option(help="Only profiles with these labels, on both sides.")]
+Skip = Annotated[
+    str | None, typer.Option(help="Warm-up to leave out at the start of every run: 1s, 500ms.")
+]
+Until = Annotated[str | None, typer.Option(help="Look only at the time up to here: 3s.")]
+Comm = Annotated[str | None, typer.Option(help="Only this command; a glob.")]
+Pid = Annotated[int | None, typer.Option(help="Only this process.")]
+Cpu = Annotated[int | None, typer.Option(help="Only this CPU.")]
+Dso = Annotated[str | None, typer.Option(help="Only samples whose leaf is in this binary; a glob.")]
+Subsystem = Annotated[str | None, typer.Option(help="Only what is charged to it; a glob.")]
+Cgroup = Annotated[str | None, typer.Option(help="Only this cgroup; a glob.")]
+DiffFormat = Literal["text", "json", "markdown", "junit"]
+
+
+def diff(
+    base: Side,
+    new: Side,
+    where: Where = None,
+    budget: Annotated[Path | None, typer.Option(help="Budgets to judge by, a TOML file.")] = None,
+    tree: Annotated[
+        Literal["rerooted", "path", "subsystem"],
+        typer.Option(help="rerooted: cut at the last softirq, irq, syscall or kthread entry."),
+    ] = "rerooted",
+    per: Annotated[
+        Literal["work", "cpu-second", "share"] | None,
+        typer.Option(help="What to divide by; default: the best that all runs allow."),
+    ] = None,
+    paired: Annotated[
+        bool, typer.Option("--paired", help="Run i of BASE was recorded next to run i of NEW.")
+    ] = False,
+    least_growth: Annotated[
+        float, typer.Option(help="Claim no growth below this, in the unit of the answer.")
+    ] = 0.0,
+    allow_kernel_change: Annotated[
+        bool, typer.Option("--allow-kernel-change", help="Compare different kernel releases.")
+    ] = False,
+    inconclusive: Annotated[
+        Literal["exit", "pass", "fail"],
+        typer.Option(help="What an inconclusive verdict exits with: 3, 0 or 1."),
+    ] = "exit",
+    event: EventName = None,
+    skip: Skip = None,
+    until: Until = None,
+    comm: Comm = None,
+    pid: Pid = None,
+    cpu: Cpu = None,
+    dso: Dso = None,
+    subsystem: Subsystem = None,
+    cgroup: Cgroup = None,
+    format: Annotated[DiffFormat, typer.Option(help="How to print.")] = "text",
+    store: StorePath = DEFAULT_STORE,
+) -> None:
+    """Say what grew from BASE to NEW, per unit of work, and whether it is noise.
+
+    Exits with 0 if nothing grew, 1 on a regression, 3 if the runs cannot tell.
+    """
+    from perfduck_diff.answer import Request, answer
+    from perfduck_report import diff as reports
+    from perfduck_report import diff_text
+    from perfduck_store.store import Store
+
+    request = Request(
+        base=base,
+        new=new,
+        where=where,
+        event=event,
+        filters=_filters(comm, pid, cpu, dso, subsystem, cgroup, skip, until),
+        tree=tree,
+        per=per,
+        paired=paired,
+        smallest=least_growth,
+        budget=budget,
+        allow_kernel_change=allow_kernel_change,
+    )
+    with Store(store) as opened:
+        found = answer(opened, request)
+    if format == "text":
+        sys.stdout.write(diff_text.report(found, colour=_colour()))
+    else:
+        sys.stdout.write(reports.FORMATS[format](found))
+    raise typer.Exit(_exit_code(found.verdict, inconclusive))
+
+
+def _exit_code(verdict: "Verdict", inconclusive: str) -> int:
+    return {
+        "pass": 0,
+        "regression": 1,
+        "inconclusive": {"pass": 0, "fail": 1}.get(inconclusive, 3),
+    }[verdict]
+
+
+def _colour() -> bool:
+    return sys.stdout.isatty() and "NO_COLOR" not in os.environ
+
+
+def _filters(
+    comm: str | None,
+    pid: int | None,
+    cpu: int | None,
+    dso: str | None,
+    subsystem: str | None,
+    cgroup: str | None,
+    skip: str | None,
+    until: str | None,
+) -> "Filters":
+    from perfduck_diff.question import Filters
+
+    return Filters(
+        comm=comm,
+        pid=pid,
+        cpu=cpu,
+        dso=dso,
+        subsystem=subsystem,
+        cgroup=cgroup,
+        from_s=_seconds("--skip", skip),
+        to_s=_seconds("--until", until),
+    )
+
+
+def _seconds(option: str, text: str | None) -> float | None:
+    from perfduck_store.errors import PerfduckError
+
+    if text is None:
+        return None
+    scale = 0.001 if text.endswith("ms") else 1.0
+    try:
+        seconds = float(text.removesuffix("ms").removesuffix("s")) * scale
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < float("inf"):
+        message = f"{option} {text}: expected a time like 1s or 500ms"
+        raise PerfduckError(message)
+    return seconds
+
+
+def compare(
+    selector: Selector,
+    over: Annotated[str, typer.Option(help="The label whose values are the columns.")],
+    order: Annotated[
+        str | None, typer.Option(help="Its values in order: a,b,c; default: by total cost.")
+    ] = None,
+    where: Where = None,
+    event: EventName = None,
+    skip: Skip = None,
+    until: Until = None,
+    comm: Comm = None,
+    cpu: Cpu = None,
+    subsystem: Subsystem = None,
+    format: Annotated[
+        Literal["text", "markdown", "json"], typer.Option(help="How to print.")
+    ] = "text",
+    store: StorePath = DEFAULT_STORE,
+) -> None:
+    """Set more than two groups side by side, and say what each step adds, to which subsystem."""
+    from perfduck_diff.matrix import compare as compared
+    from perfduck_report.compare import FORMATS
+    from perfduck_store.store import Store
+
+    with Store(store) as opened:
+        matrix = compared(
+            opened,
+            selector,
+            over,
+            order=tuple(order.split(",")) if order else (),
+            where=where,
+            event=event,
+            filters=_filters(comm, None, cpu, None, subsystem, None, skip, until),
+        )
+    sys.stdout.write(FORMATS[format](matrix))
+
+
+def learn(
+    selector: Selector,
+    event: EventName = None,
+    store: StorePath = DEFAULT_STORE,
+) -> None:
+    """Learn from runs of the same thing how far they differ.
+
+    Profiles with the same labels but `run` are taken as runs of the same thing. `diff` uses what
+    was learned for the same workload, and can judge one run against one.
+    """
+    from perfduck_diff.history import learn_from
+    from perfduck_report import tables
+    from perfduck_store.store import Store
+
+    with Store(store, write=True) as opened:
+        frame = learn_from(opened, selector, event)
+    sys.stdout.write(tables.text(frame))
+
+
+noise = typer.Typer(no_args_is_help=True, help="What is known of the spread between runs.")
+noise.command()(learn)
+
+COMMANDS = (diff, compare)
+GROUPS = {"noise": noise}

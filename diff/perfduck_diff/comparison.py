@@ -1,0 +1,119 @@
+"""Two sides, measured: rates, tree and the test that fits them. Everything else asks this."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from perfduck_diff import rates
+from perfduck_diff.budget import Budgets
+from perfduck_diff.checks import Bounds
+from perfduck_diff.moderated import Design, Moderated, Rows, fit
+from perfduck_diff.noise import Noise, assumed, learn, only_sampling
+from perfduck_diff.result import Change
+from perfduck_diff.runs import Floats, Runs, gathered
+from perfduck_diff.scan import LEVEL
+from perfduck_diff.stacks import Ints, Stacks
+from perfduck_diff.tree import Tree, grow
+
+TreeName = Literal["path", "rerooted", "subsystem"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How to compare."""
+
+    tree: TreeName = "rerooted"
+    per: rates.Per | None = None
+    paired: bool = False
+    level: float = LEVEL
+    least: float = 5.0  # samples a run that a node needs to be tested
+    smallest: float = 0.0  # growth below this is not claimed, in the unit of the answer
+    noise: Noise | None = None  # learned from stored runs
+    bounds: Bounds = field(default_factory=Bounds)
+    budgets: Budgets | None = None
+    functions: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Everything the answer is computed from."""
+
+    runs: Runs
+    design: Design
+    options: Options
+    rate: Floats  # stack x run
+    unit: rates.Rates
+    classes: Floats  # stack x noise class, the rate over all runs
+    noise: Noise
+    model: Moderated
+    screen: Moderated  # what the scan goes by: the model, but never without any spread
+    tree: Tree
+    rows: Rows
+
+    @property
+    def unreplicated(self) -> bool:
+        """One run a side, and nothing is known of the spread between runs."""
+        return self.design.freedom < 1 and self.options.noise is None
+
+    def grouped(self, keys: Ints, size: int) -> Rows:
+        """Rows for stacks summed by any key."""
+        return Rows(gathered(keys, size, self.rate), gathered(keys, size, self.classes))
+
+
+def compare(runs: Runs, base: Ints, new: Ints, options: Options) -> Comparison:
+    """Learn the noise and test every node of the tree."""
+    unit = rates.rates(runs, options.per)
+    rate = runs.weight / unit.divisor
+    grain = np.array([run.grain for run in runs.runs]) / unit.divisor
+    design = Design(base, new, grain, options.paired)
+    rerooted = runs.stacks.rerooted(runs.entry())
+    names, number = runs.classes(rerooted)
+    noise = _noise(names, gathered(number, len(names), rate), design, options)
+    classes = np.zeros((runs.stacks.size, len(names)))
+    classes[np.arange(runs.stacks.size), number] = rate.mean(axis=1)
+    least = options.least * len(runs.runs)
+    tree = grow(_shape(runs, rerooted, options.tree), runs.hits.sum(axis=1), least)
+    rows = Rows(tree.inclusive(rate), tree.inclusive(classes))
+    model = fit(rows, design, noise)
+    # sampling alone is sure of everything: the sum of all change would be claimed as one
+    screen = fit(rows, design, assumed(names)) if noise.spread.sum() == 0 else model
+    return Comparison(runs, design, options, rate, unit, classes, noise, model, screen, tree, rows)
+
+
+def _noise(names: tuple[str, ...], by_class: Floats, design: Design, options: Options) -> Noise:
+    if design.freedom < 1 and options.noise is None:
+        return only_sampling(names)
+    prior = options.noise.over(names) if options.noise else assumed(names)
+    return learn(prior, [(by_class[:, side], design.grain[side]) for side in design.sides])
+
+
+def _shape(runs: Runs, rerooted: Stacks, tree: TreeName) -> Stacks:
+    if tree != "subsystem":
+        chosen = runs.stacks if tree == "path" else rerooted
+        return chosen.mapped(np.arange(len(runs.frames)))
+    return rerooted.mapped(subsystem_codes(runs))
+
+
+def subsystem_codes(runs: Runs) -> Ints:
+    """For every frame the first frame of its subsystem; -1 for helpers, which pass through."""
+    first: dict[str, int] = {}
+    codes = [
+        first.setdefault(frame.subsystem, number) if frame.role != "helper" else -1
+        for number, frame in enumerate(runs.frames)
+    ]
+    return np.array(codes, dtype=np.int64)
+
+
+def changes(work: Comparison, rows: Rows) -> list[Change]:
+    """Base, new and delta of rows, with interval and p of growth."""
+    test = work.model(rows)
+    low, high = test.limits()
+    means = [rows.rates[:, side].mean(axis=1) for side in work.design.sides]
+    return [
+        Change(base=b, new=n, delta=d, low=lo, high=hi, p=None if work.unreplicated else p)
+        for b, n, d, lo, hi, p in zip(
+            *(column.tolist() for column in (*means, test.delta, low, high, test.growth)),
+            strict=True,
+        )
+    ]

@@ -1,0 +1,122 @@
+"""From runs to an answer: measure, attribute, judge."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from perfduck_diff import checks
+from perfduck_diff.attribution import attribute
+from perfduck_diff.comparison import Comparison, Options, changes, compare
+from perfduck_diff.gate import judge
+from perfduck_diff.result import Change, Diff, FunctionRow, Side, SubsystemRow, Verdict
+from perfduck_diff.runs import Floats, Run, Runs
+from perfduck_diff.scan import adjusted
+from perfduck_diff.stacks import Ints
+
+TOTAL_LEVEL = 0.01  # besides the claims, so the two together stay near 5 %
+
+
+def diff(runs: Runs, base: Ints, new: Ints, options: Options | None = None) -> Diff:
+    """The whole answer."""
+    work = compare(runs, base, new, options or Options())
+    found = attribute(work)
+    sides = checks.Sides(runs, base, new, work.rows.rates[0])
+    doubts = (
+        *work.unit.reasons,
+        *checks.reasons(sides, work.options.bounds, learned=work.options.noise is not None),
+    )
+    answer = Diff(
+        unit=work.unit.unit,
+        event=runs.event,
+        normalised=work.unit.words,
+        tree=work.options.tree,
+        base=_side(work, sides, base),
+        new=_side(work, sides, new),
+        verdict="pass",
+        reasons=doubts,
+        total=changes(work, work.rows[np.array([0])])[0],
+        subsystems=_subsystems(work),
+        claims=found.claims,
+        shrunk=found.shrunk,
+        below=found.below,
+        functions=_functions(work),
+        unattributed=found.unattributed,
+        budgets=judge(work, work.options.budgets) if work.options.budgets else (),
+        tested=found.tested,
+    )
+    return replace(answer, verdict=_verdict(answer))
+
+
+def _verdict(answer: Diff) -> Verdict:
+    if any(reason.blocks for reason in answer.reasons):
+        return "inconclusive"
+    if answer.budgets:
+        verdicts = {row.verdict for row in answer.budgets}
+        return next(v for v in _WORST_FIRST if v in verdicts)
+    grew = answer.total.p is not None and answer.total.p <= TOTAL_LEVEL
+    return "regression" if grew or any(claim.gates for claim in answer.claims) else "pass"
+
+
+_WORST_FIRST: tuple[Verdict, ...] = ("regression", "inconclusive", "pass")
+
+
+def _side(work: Comparison, sides: checks.Sides, columns: Ints) -> Side:
+    some = sides.some(columns)
+    idle = [run.idle / work.unit.divisor[column] for run, column in zip(some, columns, strict=True)]
+    known = [run.work for run in some if run.work]
+    return Side(
+        profiles=tuple(run.name for run in some),
+        total=float(sides.totals[columns].mean()),
+        idle=float(np.mean(idle)),
+        work=float(np.mean(known)) if known else None,
+        samples=int(work.runs.hits[:, columns].sum()),
+        spread=checks.spread(sides.totals[columns]),
+        labels=_shared(some),
+    )
+
+
+def _shared(runs: list[Run]) -> dict[str, str]:
+    first = runs[0].labels
+    return {k: v for k, v in sorted(first.items()) if all(run.labels.get(k) == v for run in runs)}
+
+
+def _subsystems(work: Comparison) -> tuple[SubsystemRow, ...]:
+    names, number = np.unique(np.array(work.runs.blame), return_inverse=True)
+    found = changes(work, work.grouped(number, len(names)))
+    q = _q(np.array([change.p if change.p is not None else 1.0 for change in found]))
+    rows = [
+        SubsystemRow(
+            subsystem=str(name),
+            area=work.runs.area.get(str(name), "unknown"),
+            q=None if work.unreplicated else value,
+            **_fields(change),
+        )
+        for name, change, value in zip(names, found, q, strict=True)
+    ]
+    return tuple(sorted(rows, key=lambda row: (-row.delta, row.subsystem)))
+
+
+def _q(p: Floats) -> list[float]:
+    order = np.argsort(p, kind="stable")
+    q = np.empty(len(p))
+    q[order] = adjusted(p[order], len(p))
+    found: list[float] = q.tolist()
+    return found
+
+
+def _functions(work: Comparison) -> tuple[FunctionRow, ...]:
+    leaf = work.runs.stacks.ends(leaf=True)
+    rows = work.grouped(np.maximum(leaf, 0), len(work.runs.frames))
+    delta = work.model(rows).delta
+    order = np.argsort(-np.abs(delta), kind="stable")[: work.options.functions]
+    frames = [work.runs.frames[code] for code in order]
+    made = [
+        FunctionRow(function=f.name, dso=f.dso, subsystem=f.subsystem, **_fields(change))
+        for f, change in zip(frames, changes(work, rows[order]), strict=True)
+        if change.delta
+    ]
+    return tuple(sorted(made, key=lambda row: (-row.delta, row.function, row.dso)))
+
+
+def _fields(change: Change) -> dict[str, float]:
+    return {name: getattr(change, name) for name in ("base", "new", "delta", "low", "high", "p")}

@@ -1,0 +1,95 @@
+"""Budgets: a few questions fixed beforehand, and three answers.
+
+A budget passes only if the upper limit of the growth is under it, fails only if the lower limit is
+above it, and is inconclusive between. The failures hold for all budgets together (Holm).
+"""
+
+from dataclasses import replace
+from fnmatch import fnmatchcase
+
+import numpy as np
+from scipy import special
+
+from perfduck_diff.budget import Budget, Budgets
+from perfduck_diff.comparison import Comparison
+from perfduck_diff.moderated import Moderated, Rows
+from perfduck_diff.result import BudgetRow, Verdict
+from perfduck_diff.runs import Runs
+from perfduck_diff.stacks import Bools
+
+LEVEL = 0.05
+
+
+def judge(work: Comparison, budgets: Budgets) -> tuple[BudgetRow, ...]:
+    """Every budget with its verdict."""
+    rows = [_measured(work, budget) for budget in budgets.budgets]
+    p = np.array([row.p if row.p is not None else 1.0 for row, _ in rows])
+    order = np.argsort(p, kind="stable")
+    rejected = np.zeros(len(p), dtype=np.bool_)
+    for step, which in enumerate(order):
+        if p[which] > LEVEL / (len(p) - step):
+            break
+        rejected[which] = True
+    return tuple(
+        _worded(row, _outcome(row, bool(over), upper), work)
+        for (row, upper), over in zip(rows, rejected, strict=True)
+    )
+
+
+def _outcome(row: BudgetRow, over: bool, upper: float) -> Verdict:
+    if over:
+        return "regression"
+    return "pass" if upper <= row.limit else "inconclusive"
+
+
+def _measured(work: Comparison, budget: Budget) -> tuple[BudgetRow, float]:
+    """The row, and the one-sided upper limit of its growth."""
+    mask = _mask(work.runs, budget)
+    rows = Rows(work.rate[mask].sum(axis=0)[None, :], work.classes[mask].sum(axis=0)[None, :])
+    base, new = (float(rows.rates[0, side].mean()) for side in work.design.sides)
+    limit = budget.amount * base if budget.relative else budget.amount
+    model, scaled = _against(work.model, rows, budget)
+    test = model(scaled)
+    delta, error, freedom = new - base, float(test.error[0]), float(test.freedom[0])
+    reach = float(special.stdtrit(freedom, 0.95)) * error
+    p = float(special.stdtr(freedom, (limit - delta) / error)) if error else 0.5
+    name = budget.name if budget.kind == "total" else f"{budget.kind} {budget.name}"
+    row = BudgetRow(
+        name=name, limit=limit, verdict="pass", text="", base=base, new=new, delta=delta,
+        low=delta - reach, high=delta + reach, p=p,
+    )  # fmt: skip
+    return row, delta + reach
+
+
+def _against(model: Moderated, rows: Rows, budget: Budget) -> tuple[Moderated, Rows]:
+    """For a budget in per cent the limit moves with base: new - (1 + part) x base is tested."""
+    if not budget.relative:
+        return model, rows
+    rates, grain = rows.rates.copy(), model.design.grain.copy()
+    rates[:, model.design.base] *= 1 + budget.amount
+    grain[model.design.base] *= 1 + budget.amount
+    return replace(model, design=replace(model.design, grain=grain)), Rows(rates, rows.mix)
+
+
+def _mask(runs: Runs, budget: Budget) -> Bools:
+    if budget.kind == "total":
+        return np.ones(runs.stacks.size, dtype=np.bool_)
+    if budget.kind == "subsystem":
+        return np.array([name == budget.name for name in runs.blame], dtype=np.bool_)
+    if ";" in budget.name:
+        return np.array(
+            [fnmatchcase(_folded(runs, row), budget.name) for row in range(runs.stacks.size)]
+        )
+    return runs.stacks.any(
+        np.array([fnmatchcase(frame.name, budget.name) for frame in runs.frames])
+    )
+
+
+def _folded(runs: Runs, row: int) -> str:
+    return ";".join(runs.frames[code].name for code in runs.stacks.chain(row))
+
+
+def _worded(row: BudgetRow, verdict: Verdict, work: Comparison) -> BudgetRow:
+    limits = f"{row.low:+.4g} to {row.high:+.4g}"
+    text = f"grew by {row.delta:+.4g} ({limits}) {work.unit.unit}, budget {row.limit:+.4g}"
+    return replace(row, verdict=verdict, text=text)

@@ -1,0 +1,116 @@
+"""What the store knows of the spread between runs: table `noise`."""
+
+from collections import defaultdict
+
+import numpy as np
+import polars as pl
+
+from perfduck_diff import rates
+from perfduck_diff.noise import ASSUMED_FREEDOM, Noise, assumed, learn
+from perfduck_diff.question import Question, ask
+from perfduck_diff.runs import Floats, gathered
+from perfduck_store.errors import PerfduckError
+from perfduck_store.selector import select
+from perfduck_store.store import Store
+
+RUN = "run"  # the label that tells runs of the same thing apart
+
+
+def recall(store: Store, question: Question, per: rates.Per | None) -> Noise | None:
+    """What was learned for this workload and unit; on such a host, else on any."""
+    unit = rates.rates(question.runs, per).unit
+    rows = store.rows(
+        "select subsystem, phi, cv, freedom from noise"
+        " where workload = $workload and unit = $unit"
+        " and host_class = (select host_class from noise"
+        "   where workload = $workload and unit = $unit"
+        "   order by host_class <> $host, host_class limit 1)"
+        " order by subsystem",
+        {"workload": question.workload, "unit": unit, "host": question.host_class},
+    )
+    if not rows:
+        return None
+    names, phi, cv, freedom = zip(*rows, strict=True)
+    return Noise(tuple(names), max(phi), np.array(cv), np.array(freedom))
+
+
+def learn_from(store: Store, selector: str, event: str | None) -> pl.DataFrame:
+    """Learn from all runs of the same thing, store it per workload, and return it."""
+    groups = _groups(store, selector)
+    tables = [
+        _learned(store, found, event) for _, found in sorted(groups.items(), key=lambda g: g[0])
+    ]
+    learned = pl.concat(tables).sort("workload", "unit", "cv", descending=[False, False, True])
+    store.execute("begin")
+    try:
+        for host, workload, unit in (
+            learned.select("host_class", "workload", "unit").unique().rows()
+        ):
+            store.execute(
+                "delete from noise where host_class = $h and workload = $w and unit = $u",
+                {"h": host, "w": workload, "u": unit},
+            )
+        store.insert("noise", learned)
+    except BaseException:
+        store.execute("rollback")
+        raise
+    store.execute("commit")
+    return learned
+
+
+def _groups(store: Store, selector: str) -> dict[tuple[str, str], list[dict[int, str]]]:
+    """Per workload and unit of work, the groups of at least two like runs."""
+    like: dict[tuple[str, ...], dict[int, str]] = defaultdict(dict)
+    chosen = select(store, selector)
+    rows = store.rows(
+        "select profile_id, name, labels, coalesce(work_unit, '') from profile"
+        " where profile_id in (select unnest($p::bigint[])) order by name",
+        {"p": list(chosen)},
+    )
+    for key, name, labels, unit in rows:
+        same = sorted(f"{k}={v}" for k, v in labels.items() if k != RUN)
+        like[(labels.get("workload", ""), unit, *same)][key] = name
+    found: dict[tuple[str, str], list[dict[int, str]]] = defaultdict(list)
+    for (workload, unit, *_), runs in sorted(like.items()):
+        if len(runs) > 1:
+            found[workload, unit].append(runs)
+    if not found:
+        message = f"{selector}: expected several runs with the same labels but `run`, got none"
+        raise PerfduckError(message)
+    return found
+
+
+def _learned(store: Store, groups: list[dict[int, str]], event: str | None) -> pl.DataFrame:
+    question = ask(store, groups, event=event)
+    runs = question.runs
+    unit = rates.rates(runs)
+    names, number = runs.classes(runs.stacks.rerooted(runs.entry()))
+    by_class = gathered(number, len(names), runs.weight / unit.divisor)
+    grain = np.array([run.grain for run in runs.runs]) / unit.divisor
+    parts = [(by_class[:, group], grain[group]) for group in question.groups]
+    found = learn(assumed(names), parts)
+    return pl.DataFrame(
+        {
+            "host_class": question.host_class,
+            "workload": question.workload,
+            "unit": unit.unit,
+            "subsystem": names,
+            "cv": found.spread,
+            "phi": _dispersion(found, parts),
+            "freedom": found.freedom,
+            "runs": len(runs.runs),
+        }
+    ).filter(pl.col("freedom") > ASSUMED_FREEDOM + 0.5)
+
+
+def _dispersion(noise: Noise, groups: list[tuple[Floats, Floats]]) -> float:
+    """Variance found over variance expected where samples, not runs, make the most of it."""
+    found, expected = 0.0, 0.0
+    for rates_of, grain in groups:
+        mean = rates_of.mean(axis=1)
+        sampling, between = mean * grain.mean(), (noise.spread * mean) ** 2
+        mostly = (sampling > between) & (mean > 5 * grain.mean())
+        weight = 1 / (sampling + between)[mostly]
+        found += float((rates_of[mostly].var(axis=1, ddof=1) * weight).sum())
+        expected += float(mostly.sum())
+    return max(found / expected, 1.0) if expected else 1.0

@@ -1,0 +1,225 @@
+"""More than two groups side by side: rows subsystems, columns the values of a label.
+
+               native   native-ct   docker0-plain   docker0-nat
+    conntrack       0        118              0             148     ns/packet, each with +-
+    nat             0          0              0              98
+
+and from each column to the next what the step adds, to which subsystem.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import special
+
+from perfduck_diff import rates
+from perfduck_diff.context import lines
+from perfduck_diff.history import recall
+from perfduck_diff.moderated import Design, Rows, fit
+from perfduck_diff.noise import Noise, assumed, learn
+from perfduck_diff.question import Filters, Question, ask, chosen
+from perfduck_diff.result import Change, Reason, SubsystemRow
+from perfduck_diff.runs import Floats, gathered
+from perfduck_diff.scan import adjusted
+from perfduck_store.errors import PerfduckError
+from perfduck_store.store import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """A group's cost and how far it is sure: value - reach .. value + reach is 95 %."""
+
+    value: float
+    reach: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatrixRow:
+    """A subsystem over all groups."""
+
+    subsystem: str
+    area: str
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """From one group to the next."""
+
+    base: str
+    new: str
+    total: Change
+    subsystems: tuple[SubsystemRow, ...]  # largest growth first
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matrix:
+    """The whole comparison."""
+
+    unit: str
+    event: str
+    over: str
+    groups: tuple[str, ...]
+    runs: tuple[int, ...]
+    total: tuple[Cell, ...]
+    rows: tuple[MatrixRow, ...]  # largest difference between groups first
+    steps: tuple[Step, ...]
+    reasons: tuple[Reason, ...]
+    context: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    question: Question
+    unit: rates.Rates
+    grain: Floats
+    noise: Noise
+    rows: Rows  # the total, then a row per subsystem
+    names: tuple[str, ...]
+
+
+def compare(
+    store: Store,
+    selector: str,
+    over: str,
+    *,
+    order: tuple[str, ...] = (),
+    where: str | None = None,
+    event: str | None = None,
+    filters: Filters | None = None,
+) -> Matrix:
+    """Group the profiles by the label OVER and compare them; by total cost without an order."""
+    groups = _groups(store, chosen(store, selector, where), over)
+    names = list(order) if order else list(groups)
+    for name in names:
+        if name not in groups:
+            message = f"{name}: expected a value of label {over}: {', '.join(groups)}"
+            raise PerfduckError(message)
+    question = ask(store, [groups[name] for name in names], event=event, filters=filters)
+    measured = _measured(store, question)
+    if not order:
+        means = [measured.rows.rates[0, group].mean() for group in question.groups]
+        names = [names[position] for position in np.argsort(means, kind="stable")]
+        return compare(
+            store, selector, over, order=tuple(names), where=where, event=event, filters=filters
+        )
+    context = [line for name in names for line in lines(store, name, list(groups[name]))]
+    return _matrix(measured, over, tuple(names), tuple(context))
+
+
+def _groups(store: Store, profiles: dict[int, str], over: str) -> dict[str, dict[int, str]]:
+    rows = store.rows(
+        "select profile_id, name, labels from profile"
+        " where profile_id in (select unnest($p::bigint[])) order by name",
+        {"p": list(profiles)},
+    )
+    groups: dict[str, dict[int, str]] = {}
+    for key, name, labels in rows:
+        if over in labels:
+            groups.setdefault(labels[over], {})[key] = name
+    if len(groups) < 2:
+        found = ", ".join(groups) or "none"
+        message = f"--over {over}: expected at least two values of this label, got {found}"
+        raise PerfduckError(message)
+    return groups
+
+
+def _measured(store: Store, question: Question) -> _Measured:
+    runs = question.runs
+    unit = rates.rates(runs)
+    rate = runs.weight / unit.divisor
+    grain = np.array([run.grain for run in runs.runs]) / unit.divisor
+    classes, number = runs.classes(runs.stacks.rerooted(runs.entry()))
+    by_class = gathered(number, len(classes), rate)
+    known = recall(store, question, None)
+    prior = known.over(classes) if known else assumed(classes)
+    noise = learn(prior, [(by_class[:, group], grain[group]) for group in question.groups])
+    mix = np.zeros((runs.stacks.size, len(classes)))
+    mix[np.arange(runs.stacks.size), number] = rate.mean(axis=1)
+    names, blamed = np.unique(np.array(runs.blame), return_inverse=True)
+    rows = Rows(
+        np.vstack([rate.sum(axis=0), gathered(blamed, len(names), rate)]),
+        np.vstack([mix.sum(axis=0), gathered(blamed, len(names), mix)]),
+    )
+    return _Measured(question, unit, grain, noise, rows, tuple(str(name) for name in names))
+
+
+def _matrix(
+    measured: _Measured, over: str, names: tuple[str, ...], context: tuple[str, ...]
+) -> Matrix:
+    question = measured.question
+    cells = [_cells(measured, position) for position in range(len(names))]
+    rows = [
+        MatrixRow(
+            subsystem=name,
+            area=question.runs.area.get(name, "unknown"),
+            cells=tuple(column[row + 1] for column in cells),
+        )
+        for row, name in enumerate(measured.names)
+    ]
+    return Matrix(
+        unit=measured.unit.unit,
+        event=question.runs.event,
+        over=over,
+        groups=names,
+        runs=tuple(len(group) for group in question.groups),
+        total=tuple(column[0] for column in cells),
+        rows=tuple(sorted(rows, key=lambda row: (-_range(row), row.subsystem))),
+        steps=tuple(_step(measured, names, position) for position in range(len(names) - 1)),
+        reasons=(*measured.unit.reasons, *question.reasons),
+        context=context,
+    )
+
+
+def _range(row: MatrixRow) -> float:
+    values = [cell.value for cell in row.cells]
+    return max(values) - min(values)
+
+
+def _cells(measured: _Measured, position: int) -> list[Cell]:
+    """Mean of a group, with the variance that the noise expects and the group shows."""
+    group = measured.question.groups[position]
+    found, size = measured.rows.rates[:, group], len(group)
+    mean = found.mean(axis=1)
+    grain = measured.grain[group]
+    within, between = measured.noise.variance(mean[:, None], grain, measured.rows.mix)
+    expected = (within + between).mean(axis=1)
+    certain = measured.noise.certainty(measured.rows.mix)
+    own = found.var(axis=1, ddof=1) if size > 1 else np.zeros(len(mean))
+    freedom = certain + size - 1
+    variance = np.maximum((certain * expected + (size - 1) * own) / freedom, within.mean(axis=1))
+    reach = special.stdtrit(freedom, 0.975) * np.sqrt(variance / size)
+    return [Cell(value=v, reach=r) for v, r in zip(mean.tolist(), reach.tolist(), strict=True)]
+
+
+def _step(measured: _Measured, names: tuple[str, ...], position: int) -> Step:
+    groups = measured.question.groups
+    design = Design(groups[position], groups[position + 1], measured.grain)
+    test = fit(measured.rows, design, measured.noise)(measured.rows)
+    low, high = test.limits()
+    growth = test.growth
+    q = np.ones(len(growth))
+    order = np.argsort(growth[1:], kind="stable") + 1
+    q[order] = adjusted(growth[order], len(order))
+    means = [measured.rows.rates[:, side].mean(axis=1) for side in design.sides]
+    numbers = [
+        {"base": b, "new": n, "delta": d, "low": lo, "high": hi, "p": p}
+        for b, n, d, lo, hi, p in zip(
+            *(column.tolist() for column in (*means, test.delta, low, high, growth)), strict=True
+        )
+    ]
+    rows = [
+        SubsystemRow(
+            subsystem=name,
+            area=measured.question.runs.area.get(name, "unknown"),
+            q=float(q[row]),
+            **numbers[row],
+        )
+        for row, name in enumerate(measured.names, 1)
+    ]
+    return Step(
+        base=names[position],
+        new=names[position + 1],
+        total=Change(**numbers[0]),
+        subsystems=tuple(sorted(rows, key=lambda row: (-row.delta, row.subsystem))),
+    )

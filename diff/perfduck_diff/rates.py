@@ -1,0 +1,107 @@
+"""Cost per unit of work: what a weight is divided by, and what stands in where no work is known.
+
+    work        3 507 ns/packet    weight / packets
+    cpu-second   0.81 s/cpu-s      weight / (duration x CPUs): says nothing about the work done
+    share        100 %             weight / all weight: growth cannot be told from dilution
+
+Share is not a weaker unit of the same thing. With 40 % total growth, a path of 10 % that did not
+change falls to 7.1 %, and one that grew by 25 % seems to shrink.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from perfduck_diff.result import Reason
+from perfduck_diff.runs import Run, Runs
+
+Floats = npt.NDArray[np.float64]
+Per = Literal["work", "cpu-second", "share"]
+
+
+class CannotDivideError(ValueError):
+    """The runs do not say what was asked to divide by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """How to divide: one divisor per run."""
+
+    divisor: Floats
+    unit: str
+    words: str
+    reasons: tuple[Reason, ...]
+
+
+def rates(runs: Runs, per: Per | None = None) -> Rates:
+    """The best normalisation that all runs allow, or the one asked for."""
+    for kind in (per,) if per else ("work", "cpu-second", "share"):
+        divisor = _DIVISORS[kind](runs)
+        if divisor is not None:
+            return Rates(divisor, _unit(kind, runs), _WORDS[kind], _reasons(kind, runs))
+    message = f"cannot compare per {per}: {_missing(per, runs)}"
+    raise CannotDivideError(message)
+
+
+def _work(runs: Runs) -> Floats | None:
+    if len({run.work_unit for run in runs.runs}) != 1 or not all(run.work for run in runs.runs):
+        return None
+    return np.array([run.work or 0.0 for run in runs.runs])
+
+
+def _cpu_seconds(runs: Runs) -> Floats | None:
+    if not all(run.duration_s for run in runs.runs):
+        return None
+    return np.array([(run.duration_s or 0.0) * (run.cpus or 1) for run in runs.runs])
+
+
+def _share(runs: Runs) -> Floats | None:
+    return np.asarray(np.maximum(runs.weight.sum(axis=0), 1e-300) / 100)
+
+
+def _unit(kind: Per, runs: Runs) -> str:
+    if kind == "share":
+        return "%"
+    return (
+        f"{runs.unit}/{runs.runs[0].work_unit or 'unit'}"
+        if kind == "work"
+        else f"{runs.unit}/cpu-s"
+    )
+
+
+def _missing(per: Per | None, runs: Runs) -> str:
+    if per == "work":
+        return "no work, or not of one unit, in " + _names(_without_work(runs.runs))
+    return "no duration in " + _names([run for run in runs.runs if not run.duration_s])
+
+
+def _without_work(runs: tuple[Run, ...]) -> list[Run]:
+    units = {run.work_unit for run in runs if run.work}
+    return [run for run in runs if not run.work] if len(units) < 2 else list(runs)
+
+
+def _names(runs: list[Run]) -> str:
+    shown = [run.name for run in runs[:3]]
+    return ", ".join(shown) + (f" and {len(runs) - 3} more" if len(runs) > 3 else "")
+
+
+def _reasons(kind: Per, runs: Runs) -> tuple[Reason, ...]:
+    if kind == "work":
+        return ()
+    lacking = _without_work(runs.runs)
+    some = 0 < len(lacking) < len(runs.runs) or len({run.work_unit for run in runs.runs}) > 1
+    why = f"work is not known for {_names(lacking)}: " if lacking else ""
+    text = why + (_SHARE if kind == "share" else _CPU)
+    return (Reason(code="work", text=text, blocks=some or kind == "share"),)
+
+
+_CPU = "compared per CPU-second, which a saturated machine fills whatever a packet costs"
+_SHARE = "share only: growth cannot be separated from dilution"
+_DIVISORS = {"work": _work, "cpu-second": _cpu_seconds, "share": _share}
+_WORDS: dict[Per, str] = {
+    "work": "per unit of work",
+    "cpu-second": "per CPU-second",
+    "share": "share",
+}

@@ -1,0 +1,153 @@
+"""What a diff answers: plain rows that the reports print.
+
+Every number is in `Diff.unit`, per unit of work where the work is known (ns/packet). `delta` is
+new minus base; `low` and `high` are the limits of its two-sided 95 % interval; `p` is one-sided,
+for the direction the row is about (growth, in `shrunk` shrinkage); `q` is p after Benjamini-
+Hochberg over everything that was tested. A number that cannot be had (no replicates, no prior) is
+None.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+Verdict = Literal["pass", "regression", "inconclusive"]
+Json = dict[str, "Json"] | list["Json"] | str | float | int | bool | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """Base against new, with the interval of the difference."""
+
+    base: float
+    new: float
+    delta: float
+    low: float | None = None
+    high: float | None = None
+    p: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """The runs of one side. `idle` is what the idle loop had, left out of everything else."""
+
+    profiles: tuple[str, ...]
+    total: float
+    idle: float = 0.0
+    work: float | None = None  # mean of the runs, in units of work
+    samples: int = 0  # of all runs, without idle
+    spread: float | None = None  # standard deviation of the runs' totals over their mean
+    labels: dict[str, str]  # what all runs of the side share
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubsystemRow(Change):
+    """A subsystem, by the charge of each stack to its innermost domain frame."""
+
+    subsystem: str
+    area: str
+    q: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionRow(Change):
+    """A function: self weight, without a test."""
+
+    function: str
+    dso: str
+    subsystem: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Child:
+    """What carries a claim: a callee, the function itself, a subsystem; its part of the delta."""
+
+    function: str
+    delta: float
+    share: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim(Change):
+    """One growth (or shrinkage) that the engine stands by, counted nowhere else.
+
+    `path` runs from the root to `function` and names every frame of a merged chain. `base`, `new`
+    and `delta` are what this claim explains: weight below the path that no other claim has taken.
+    """
+
+    rank: int
+    path: tuple[str, ...]
+    function: str
+    subsystem: str
+    q: float | None = None
+    label: str = ""  # '', 'new path', 'moved', 'renamed', 'inlined', 'unreplicated'
+    partner: int | None = None  # of a moved or renamed claim: rank of its other half
+    children: tuple[Child, ...] = ()  # callees, from where the claim first divides
+    parts: tuple[Child, ...] = ()  # the same by the subsystem that is charged
+    cv: float | None = None  # run-to-run spread that would explain the change, without replicates
+
+    @property
+    def gates(self) -> bool:
+        """Whether a growth like this may fail a build: what only moved does not."""
+        return self.label not in ("moved", "renamed", "inlined", "unreplicated")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """Why a comparison is worth less than it looks. `blocks`: no verdict stands on it."""
+
+    code: str  # unit, event, kernel, lost, work, unknown, spread, duration, load, replicates
+    text: str
+    blocks: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetRow(Change):
+    """One budget and how it went. `limit` is absolute, in `Diff.unit`."""
+
+    name: str
+    limit: float
+    verdict: Verdict
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diff:
+    """The whole answer."""
+
+    unit: str  # ns/packet, ns/cpu-s, %
+    event: str
+    normalised: str  # by what the weights were divided, in words
+    tree: str  # path, rerooted, subsystem
+    base: Side
+    new: Side
+    verdict: Verdict
+    reasons: tuple[Reason, ...]
+    total: Change
+    subsystems: tuple[SubsystemRow, ...]
+    claims: tuple[Claim, ...]
+    shrunk: tuple[Claim, ...]
+    below: tuple[Claim, ...]  # looked like a change, did not survive the screen for many tests
+    functions: tuple[FunctionRow, ...]
+    unattributed: Change
+    budgets: tuple[BudgetRow, ...] = ()
+    tested: int = 0  # nodes that had enough samples to be tested
+    context: tuple[str, ...] = ()  # from attached files: rules and counters that explain the change
+
+
+def shape(diff: Diff) -> dict[str, Json]:
+    """The JSON form of a diff."""
+    plain: dict[str, Json] = _plain(asdict(diff))  # type: ignore[assignment]
+    return plain
+
+
+def _plain(value: object) -> Json:
+    if isinstance(value, dict):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, float) and value - value != 0:  # JSON knows neither infinity nor nan
+        return None
+    if isinstance(value, str | int | float) or value is None:
+        return value
+    message = f"not a JSON value: {value!r}"
+    raise TypeError(message)

@@ -1,0 +1,93 @@
+"""What the engine works on: the runs of both sides, their frames, and a stack x run matrix.
+
+                     native.1  native.2  docker0.1  docker0.2
+    stack 0 (ns)      5005005   4004004   12012012   13013013
+    stack 1 (ns)            0         0   44044044   41041041
+
+No database here: question.py fills it from the store, tests and benchmarks from anything else.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from perfduck_diff.stacks import Bools, Ints, Stacks, is_background, is_entry, is_wakeup
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One profile, as far as a comparison cares."""
+
+    name: str
+    work: float | None = None
+    work_unit: str | None = None
+    duration_s: float | None = None
+    cpus: int | None = None
+    kernel_release: str | None = None
+    host: str | None = None
+    lost: int = 0
+    frequency: float | None = None
+    has_period: bool = True
+    idle: float = 0.0  # weight of the idle loop, in no stack of the matrix
+    grain: float = 1.0  # what one sample stands for: sum of squared weights over sum of weights
+    labels: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A function as the comparison sees it: one name over kernels, modules and compilers."""
+
+    name: str  # canonical; '[dso]' where the profiler knew none
+    dso: str
+    subsystem: str
+    area: str
+    role: str  # domain, helper, context
+    kernel: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """All runs over the same stacks. Column i of `weight` and `hits` is `runs[i]`."""
+
+    event: str
+    unit: str  # of weight: ns, cycles, sample
+    runs: tuple[Run, ...]
+    frames: tuple[Frame, ...]
+    stacks: Stacks
+    blame: tuple[str, ...]  # per stack: the subsystem that is charged
+    area: dict[str, str]  # of a subsystem
+    weight: Floats
+    hits: Floats
+
+    def entry(self) -> Bools:
+        """Frames that start work of their own."""
+        return self._flag([frame.kernel and is_entry(frame.name) for frame in self.frames])
+
+    def classes(self, rerooted: Stacks) -> tuple[tuple[str, ...], Ints]:
+        """The noise class of every stack: names, and one number per stack."""
+        waking = self._flag([frame.kernel and is_wakeup(frame.name) for frame in self.frames])
+        idle = self._flag([frame.kernel and is_background(frame.name) for frame in self.frames])
+        names, which = np.unique(
+            np.array([*self.blame, "wakeup", "background"]), return_inverse=True
+        )
+        position = {str(name): number for number, name in enumerate(names)}
+        found = which[: len(self.blame)].copy()
+        found[rerooted.any(waking)] = position["wakeup"]
+        root = rerooted.ends(leaf=False)
+        found[(root >= 0) & idle[np.maximum(root, 0)]] = position["background"]
+        return tuple(position), found
+
+    @staticmethod
+    def _flag(flags: list[bool]) -> Bools:
+        return np.array(flags, dtype=np.bool_)
+
+
+def gathered(keys: Ints, size: int, weights: Floats) -> Floats:
+    """Sums of the rows of `weights` by key: key x column."""
+    total = np.zeros((size, weights.shape[1]))
+    for column in range(weights.shape[1]):
+        total[:, column] = np.bincount(keys, weights[:, column], size)
+    return total

@@ -1,0 +1,152 @@
+"""Files that explain a recording: the rules its packets met, and what conntrack counted.
+
+    *nat                                                    iptables-save -c; -S has no counters
+    [89974:5398440] -A POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE
+
+    entries  clashres found new invalid ...                 /proc/net/stat/nf_conntrack
+    00003721  00000000 00000000 00000000 00000000           hexadecimal, a line for each CPU
+
+Anything else is kept as text. A file that is not what its kind says is refused.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from perfduck_store.errors import PerfduckError
+from perfduck_store.store import Store
+
+_RULE = re.compile(
+    r"""
+    (?: \[ (?P<packets>\d+) : (?P<bytes>\d+) \] \s+ )?   # only with -c
+    -A \s+ (?P<chain>\S+)
+    (?: \s .* )?
+    """,
+    re.VERBOSE,
+)
+_TARGET = re.compile(r"\s(?:-j|-g|--jump|--goto)\s+(?P<target>\S+)")
+_OTHER_LINES = re.compile(
+    r"""
+    \s* | \#.* | COMMIT
+    | :\S+ \s+ \S+ (?: \s+ \[\d+:\d+\] )?               # chain and policy of iptables-save
+    | (?: -P \s+ \S+ \s+ \S+ (?:\s+ -c \s+ \d+ \s+ \d+)? | -N \s+ \S+ )   # the same of iptables -S
+    """,
+    re.VERBOSE,
+)
+_NAT_TARGETS = frozenset({"MASQUERADE", "SNAT", "DNAT", "REDIRECT", "NETMAP", "FULLCONENAT"})
+_NEEDS_CONNTRACK = re.compile(
+    r"-m (?:conntrack|state|connmark|connbytes|connlimit|connlabel|helper|cluster)\b|-j CONNMARK\b"
+)
+_KIND = re.compile(r"[a-z][a-z0-9_-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that was read and understood: rows by table."""
+
+    kind: str
+    source: str
+    text: str
+    rows: dict[str, pl.DataFrame]
+
+
+def read(pair: str) -> Attachment:
+    """Read KIND=FILE."""
+    kind, equals, name = pair.partition("=")
+    if not (equals and name and _KIND.fullmatch(kind)):
+        message = f"--attach {pair}: expected KIND=FILE, as in iptables=rules.txt"
+        raise PerfduckError(message)
+    try:
+        text = Path(name).read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"{name}: expected a text file to attach, got {error}"
+        raise PerfduckError(message) from error
+    parser = PARSERS.get(kind)
+    return Attachment(kind, name, text, parser(text, name) if parser else {})
+
+
+def attach(store: Store, profile_id: int, attachments: list[Attachment]) -> None:
+    """Keep the files with the profile; what was attached before of their kinds is replaced."""
+    store.execute("begin")
+    try:
+        for each in attachments:
+            _keep(store, profile_id, each)
+    except BaseException:
+        store.execute("rollback")
+        raise
+    store.execute("commit")
+
+
+def _keep(store: Store, profile_id: int, each: Attachment) -> None:
+    keys = {"p": profile_id, "k": each.kind}
+    store.execute("delete from attachment where profile_id = $p and kind = $k", keys)
+    store.execute(
+        "insert into attachment values ($p, $k, $source, $text)",
+        {**keys, "source": each.source, "text": each.text},
+    )
+    for table, rows in each.rows.items():
+        store.execute(f"delete from {table} where profile_id = $p", {"p": profile_id})
+        if not rows.is_empty():
+            store.insert(table, rows.with_columns(pl.lit(profile_id).alias("profile_id")))
+
+
+def iptables(text: str, source: str) -> dict[str, pl.DataFrame]:
+    """The rules; `iptables -S` names no table, so its rules are of table filter."""
+    table, rows = "filter", []
+    counts: dict[tuple[str, str], int] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.startswith("*"):
+            table = line[1:].strip()
+        elif found := _RULE.fullmatch(line):
+            key = (table, found["chain"])
+            counts[key] = counts.get(key, 0) + 1
+            rows.append(_rule(found, table, counts[key]))
+        elif not _OTHER_LINES.fullmatch(line):
+            what = "a line of iptables-save or iptables -S"
+            message = f"{source}:{number}: expected {what}, got {line[:60]!r}"
+            raise PerfduckError(message)
+    schema = {
+        "table": pl.String, "chain": pl.String, "number": pl.Int32, "packets": pl.Int64,
+        "bytes": pl.Int64, "target": pl.String, "needs": pl.String, "rule": pl.String,
+    }  # fmt: skip
+    return {"iptables_rule": pl.DataFrame(rows, schema=schema, orient="row")}
+
+
+def _rule(found: re.Match[str], table: str, number: int) -> tuple[object, ...]:
+    rule = found.string[found.string.index("-A ") :]
+    jump = _TARGET.search(rule)
+    target = jump["target"] if jump else None
+    packets, size = (int(found[name]) if found[name] else None for name in ("packets", "bytes"))
+    return table, found["chain"], number, packets, size, target, _needs(rule, target), rule
+
+
+def _needs(rule: str, target: str | None) -> str | None:
+    if target in _NAT_TARGETS:
+        return "nat"
+    return "conntrack" if _NEEDS_CONNTRACK.search(rule) else None
+
+
+def conntrack(text: str, source: str) -> dict[str, pl.DataFrame]:
+    """Every counter of every CPU."""
+    names, *lines = [line.split() for line in text.splitlines() if line.strip()] or [[]]
+    if "entries" not in names:
+        message = f"{source}:1: expected /proc/net/stat/nf_conntrack, which begins with 'entries'"
+        raise PerfduckError(message)
+    rows = []
+    for cpu, values in enumerate(lines):
+        try:
+            rows += [(cpu, n, int(v, 16)) for n, v in zip(names, values, strict=True)]
+        except ValueError as error:
+            message = f"{source}:{cpu + 2}: expected {len(names)} hexadecimal numbers, got {error}"
+            raise PerfduckError(message) from error
+    schema = {"cpu": pl.Int32, "counter": pl.String, "value": pl.Int64}
+    return {"conntrack_stat": pl.DataFrame(rows, schema=schema, orient="row")}
+
+
+PARSERS: dict[str, Callable[[str, str], dict[str, pl.DataFrame]]] = {
+    "iptables": iptables,
+    "conntrack": conntrack,
+}

@@ -1,0 +1,38 @@
+"""A diff as JUnit XML: one test case per budget, or one for the diff without budgets.
+
+A regression is a failure, an inconclusive budget an error: what reads JUnit knows no third state.
+"""
+
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
+
+from perfduck_diff.result import Diff, Verdict
+from perfduck_report.diff_words import heading, reason, verdict
+
+_ELEMENT = {"regression": "failure", "inconclusive": "error"}
+
+
+def report(diff: Diff) -> str:
+    """The XML text."""
+    cases = [(row.name, row.verdict, row.text) for row in diff.budgets]
+    blocked = [entry for entry in diff.reasons if entry.blocks]
+    if not cases or blocked:
+        cases.append(("comparison", diff.verdict, verdict(diff)))
+    suite = Element(
+        "testsuite",
+        name=f"perfduck diff: {heading(diff)}",
+        tests=str(len(cases)),
+        failures=str(sum(kind == "regression" for _, kind, _ in cases)),
+        errors=str(sum(kind == "inconclusive" for _, kind, _ in cases)),
+    )
+    for name, kind, text in cases:
+        _case(suite, name, kind, text)
+    output = SubElement(suite, "system-out")
+    output.text = "\n".join(reason(entry) for entry in diff.reasons)
+    indent(suite)
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{tostring(suite, encoding="unicode")}\n'
+
+
+def _case(suite: Element, name: str, kind: Verdict, text: str) -> None:
+    case = SubElement(suite, "testcase", classname="perfduck.budget", name=name)
+    if kind in _ELEMENT:
+        SubElement(case, _ELEMENT[kind], message=text, type=kind).text = text

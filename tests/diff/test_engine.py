@@ -1,0 +1,185 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from made_runs import answer, noisy, runs_of
+
+from perfduck_diff.result import shape
+
+NAMES = st.sampled_from(["do_syscall_64", "handle_softirqs", "udp/a", "udp/b", "nat/c", "d"])
+STACK = st.lists(NAMES, min_size=1, max_size=6).map(";".join)
+HITS = st.dictionaries(
+    STACK, st.lists(st.integers(0, 3000), min_size=4, max_size=4), min_size=1, max_size=25
+)
+
+GROWTH = {
+    "do_syscall_64;ip/ip_output": (900, 900),
+    "do_syscall_64;ip/ip_output;udp/udp_sendmsg": (700, 700),
+    "do_syscall_64;udp/udp_sendmsg;slab/kmem_cache_alloc": (400, 400),
+    "handle_softirqs;dev_rx/net_rx_action;ip/ip_rcv": (1500, 1500),
+    "handle_softirqs;dev_rx/net_rx_action;ip/ip_rcv;nat/nf_nat_in": (500, 1000),
+    "handle_softirqs;dev_rx/net_rx_action;bridge/br_handle_frame": (0, 800),
+}
+
+
+@given(HITS)
+@settings(max_examples=60, deadline=None)
+def test_claims_and_the_rest_add_up_to_the_growth_of_the_total(hits: dict[str, list[int]]) -> None:
+    found = answer(runs_of(hits), 2)
+    parts = [claim.delta for claim in (*found.claims, *found.shrunk)]
+    assert sum(parts) + found.unattributed.delta == pytest.approx(found.total.delta, abs=1e-6)
+
+
+@given(HITS)
+@settings(max_examples=40, deadline=None)
+def test_subsystems_add_up_to_the_total(hits: dict[str, list[int]]) -> None:
+    found = answer(runs_of(hits), 2)
+    assert sum(row.delta for row in found.subsystems) == pytest.approx(found.total.delta, abs=1e-6)
+
+
+@given(HITS)
+@settings(max_examples=40, deadline=None)
+def test_the_same_runs_twice_are_silent(hits: dict[str, list[int]]) -> None:
+    doubled = {stack: [row[0], row[1], row[0], row[1]] for stack, row in hits.items()}
+    found = answer(runs_of(doubled), 2)
+    assert (found.claims, found.shrunk, found.total.delta) == ((), (), 0)
+
+
+@given(HITS, st.permutations([0, 1]), st.permutations([2, 3]))
+@settings(max_examples=40, deadline=None)
+def test_the_order_of_runs_does_not_matter(
+    hits: dict[str, list[int]], base: list[int], new: list[int]
+) -> None:
+    found = answer(runs_of(hits), 2)
+    other = answer(runs_of({s: [row[i] for i in base + new] for s, row in hits.items()}), 2)
+    assert [(c.path, c.rank) for c in found.claims] == [(c.path, c.rank) for c in other.claims]
+    assert found.total.delta == pytest.approx(other.total.delta)
+    assert found.verdict == other.verdict
+
+
+@given(HITS)
+@settings(max_examples=30, deadline=None)
+def test_swapping_the_sides_turns_growth_into_shrinkage(hits: dict[str, list[int]]) -> None:
+    found = answer(runs_of(hits), 2)
+    other = answer(runs_of({s: [*row[2:], *row[:2]] for s, row in hits.items()}), 2)
+    assert sorted(c.path for c in found.claims) == sorted(c.path for c in other.shrunk)
+
+
+def test_each_growth_is_claimed_once_and_ranked_by_size() -> None:
+    found = answer(noisy(GROWTH, 3), 3)
+    assert [claim.function for claim in found.claims] == ["br_handle_frame", "nf_nat_in"]
+    assert [claim.label for claim in found.claims] == ["new path", ""]
+    assert found.claims[0].low < 80 < found.claims[0].high
+    assert found.verdict == "regression"
+
+
+def test_a_stack_is_cut_where_the_softirq_begins() -> None:
+    found = answer(noisy(GROWTH, 3), 3)
+    assert found.claims[0].path[0] == "handle_softirqs"
+    nested = {"do_syscall_64;udp/udp_sendmsg;" + k: v for k, v in GROWTH.items()}
+    assert answer(noisy(nested, 3), 3).claims[0].path == found.claims[0].path
+    whole = answer(noisy(nested, 3), 3, tree="path").claims[0].path
+    assert whole[:2] == ("do_syscall_64", "udp_sendmsg")
+
+
+def test_the_subsystem_tree_speaks_of_subsystems() -> None:
+    found = answer(noisy(GROWTH, 3), 3, tree="subsystem")
+    assert found.claims[0].path == ("softirq", "dev_rx", "bridge")
+
+
+def test_recursion_is_counted_once() -> None:
+    once = answer(runs_of({"a;b": [100, 100, 300, 300]}), 2)
+    often = answer(runs_of({"a;b;b;b": [100, 100, 300, 300]}), 2)
+    assert often.total == once.total
+    assert often.claims[0].path == once.claims[0].path == ("a", "b")
+
+
+def test_one_run_a_side_is_inconclusive_and_says_what_would_explain_it() -> None:
+    found = answer(noisy({**GROWTH, "d": (1000, 2500)}, 1), 1)
+    assert found.verdict == "inconclusive"
+    assert [claim.function for claim in found.claims] == ["br_handle_frame"]
+    assert found.claims[0].low > 60
+    [grown] = [claim for claim in found.below if claim.function == "d"]
+    assert grown.cv == pytest.approx(0.37, abs=0.03)
+
+
+def test_pairs_remove_what_two_runs_have_in_common() -> None:
+    drift = np.array([1.0, 1.6, 0.7, 1.2, 0.9])
+    hits = {"a": [*(3000 * drift), *(3300 * drift)], "b": 2 * [*(5000 * drift)]}
+    runs = runs_of(hits)
+    assert answer(runs, 5).claims == ()
+    plain, paired = answer(runs, 5).total, answer(runs, 5, paired=True).total
+    assert paired.p is not None
+    assert plain.p is not None
+    assert paired.p < plain.p
+
+
+@pytest.mark.parametrize(
+    ("base", "new", "label"),
+    [
+        ("handle_softirqs;x;udp_rcv", "do_syscall_64;y;udp_rcv", "moved"),
+        ("handle_softirqs;poll_old;z", "handle_softirqs;poll_new;z", "moved"),
+        ("handle_softirqs;poll_old", "handle_softirqs;poll_new", "renamed"),
+        ("handle_softirqs;x;csum_partial", "handle_softirqs;x", "inlined"),
+    ],
+)
+def test_cost_that_only_moved_is_labelled_and_does_not_gate(
+    base: str, new: str, label: str
+) -> None:
+    more = {"handle_softirqs;x;other": (2000, 2000), "do_syscall_64;y;p": (900, 900)}
+    found = answer(noisy({**more, base: (1000, 0), new: (0, 1000)}, 3), 3)
+    assert [claim.label for claim in found.claims] == [label]
+    assert [claim.label for claim in found.shrunk] == [label]
+    assert found.claims[0].partner == found.shrunk[0].rank == 1
+    assert found.verdict == "pass"
+
+
+def test_a_claim_says_which_callees_and_subsystems_carry_it() -> None:
+    grown = {
+        "handle_softirqs;x;bridge/br;nat/n": (0, 600),
+        "handle_softirqs;x;bridge/br;conntrack/c": (0, 300),
+        "handle_softirqs;x;bridge/br": (0, 100),
+        "handle_softirqs;x": (3000, 3000),
+    }
+    [claim] = answer(noisy(grown, 3), 3).claims
+    assert [child.function for child in claim.children] == ["n", "c", "br itself"]
+    assert [part.function for part in claim.parts] == ["nat", "conntrack", "bridge"]
+    assert sum(child.share for child in claim.children) == pytest.approx(1)
+
+
+def test_without_work_a_diff_is_per_cpu_second_and_says_so() -> None:
+    runs = runs_of({"a": [100, 100, 100, 100]}, work=None)
+    found = answer(runs, 2)
+    assert (found.unit, found.verdict) == ("ns/cpu-s", "pass")
+    assert "work is not known" in found.reasons[0].text
+
+
+def test_work_on_one_side_only_leaves_no_verdict() -> None:
+    runs = runs_of({"a": [100, 100, 100, 100]}, work=[1e4, 1e4, None, None])
+    assert answer(runs, 2).verdict == "inconclusive"
+
+
+def test_a_warm_machine_in_one_run_costs_power_not_truth() -> None:
+    random = np.random.default_rng(3)
+    hits = {f"do_syscall_64;f{i}": random.poisson(300, 6).astype(float) for i in range(40)}
+    for row in hits.values():
+        row[5] *= 1.15
+    assert answer(runs_of(hits), 3).claims == ()
+
+
+def test_json_has_the_agreed_keys_and_no_nan() -> None:
+    text = json.dumps(shape(answer(noisy(GROWTH, 1), 1)), allow_nan=False)
+    found = json.loads(text)
+    assert {"unit", "event", "base", "new", "verdict", "reasons", "total", "subsystems",
+            "claims", "shrunk", "functions", "unattributed"} <= set(found)  # fmt: skip
+    assert {"rank", "path", "function", "subsystem", "base", "new", "delta", "low", "high", "p",
+            "q", "label"} <= set(found["claims"][0])  # fmt: skip
+
+
+def test_a_growth_too_small_to_matter_is_not_claimed() -> None:
+    runs = noisy(GROWTH, 3)
+    assert len(answer(runs, 3, smallest=60.0).claims) == 1
+    assert replace(answer(runs, 3, smallest=60.0), claims=()).below[0].function == "nf_nat_in"

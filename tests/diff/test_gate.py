@@ -1,0 +1,90 @@
+from typing import Any
+
+import pytest
+from made_runs import answer, noisy, runs_of
+
+from perfduck_diff.budget import parse
+from perfduck_diff.checks import Bounds
+from perfduck_store.errors import PerfduckError
+
+COST = {
+    "handle_softirqs;ip/ip_rcv": (3000, 3000),
+    "handle_softirqs;ip/ip_rcv;nat/nf_nat_in": (2000, 2600),
+    "handle_softirqs;bridge/br_handle_frame": (1000, 1000),
+}
+
+
+def _verdicts(**budget: Any) -> dict[str, str]:
+    found = answer(noisy(COST, 5), 5, budgets=parse({"budget": budget}, "perfduck.toml"))
+    return {row.name: row.verdict for row in found.budgets} | {"": found.verdict}
+
+
+def test_a_growth_beyond_its_budget_is_a_regression() -> None:
+    found = _verdicts(subsystem={"nat": "20 ns", "bridge": "20 ns"})
+    assert found == {"subsystem nat": "regression", "subsystem bridge": "pass", "": "regression"}
+
+
+def test_a_growth_within_its_budget_passes() -> None:
+    assert _verdicts(subsystem={"nat": "50 %"})[""] == "pass"
+    assert _verdicts(total="100 ns")[""] == "pass"
+
+
+def test_a_budget_within_the_noise_is_inconclusive() -> None:
+    assert _verdicts(subsystem={"bridge": "0.5 ns"})[""] == "inconclusive"
+    assert _verdicts(subsystem={"nat": "29 %"})[""] == "inconclusive"
+
+
+def test_a_budget_may_name_a_path() -> None:
+    assert _verdicts(path={"br_*": "20 ns"})["path br_*"] == "pass"
+    assert _verdicts(path={"*;ip_rcv;nf_nat*": "20 ns"})["path *;ip_rcv;nf_nat*"] == "regression"
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        ({}, "neither"),
+        ({"budget": {}}, "at least one"),
+        ({"budget": {"total": "much"}}, "'much'"),
+        ({"budget": {"function": "5 ns"}}, "'function'"),
+        ({"budget": {"total": "5 %"}, "checks": {"kernel": "maybe"}}, "kernel"),
+    ],
+)
+def test_a_wrong_budget_file_is_named_with_what_stood_there(content: Any, what: str) -> None:
+    with pytest.raises(PerfduckError, match=what):
+        parse(content, "perfduck.toml")
+
+
+@pytest.mark.parametrize(
+    ("code", "facts"),
+    [
+        ("kernel", {"kernel_release": "6.19"}),
+        ("lost", {"lost": 100}),
+        ("event", {"has_period": False, "frequency": 99.0}),
+    ],
+)
+def test_a_doubt_blocks_the_verdict_unless_told_otherwise(code: str, facts: dict[str, Any]) -> None:
+    hits = {"a": [500, 510, 520, 505]}
+    each = [{}, {}, facts, facts]
+    if code == "event":
+        each = [{"has_period": False, "frequency": 999.0}] * 2 + each[2:]
+    blocked = answer(runs_of(hits, each=each), 2)
+    assert blocked.verdict == "inconclusive"
+    assert [r.code for r in blocked.reasons] == [code] * len(blocked.reasons)
+    noted = answer(runs_of(hits, each=each), 2, bounds=Bounds(weight={code: "note"}))
+    assert (noted.verdict, noted.reasons[0].blocks) == ("pass", False)
+
+
+def test_runs_that_differ_wildly_leave_no_verdict() -> None:
+    found = answer(runs_of({"a": [500, 900, 500, 510]}), 2)
+    assert [r.code for r in found.reasons] == ["spread"]
+
+
+def test_functions_without_a_name_leave_no_verdict() -> None:
+    found = answer(runs_of({"a": [500] * 4, "[libfoo.so]": [400] * 4}), 2)
+    assert {r.code for r in found.reasons} == {"unknown"}
+
+
+def test_another_load_is_noted_but_gates_nothing() -> None:
+    hits = {"a": [7e6, 7e6, 2e6, 2e6]}
+    found = answer(runs_of(hits, work=[1e9, 1e9, 0.3e9, 0.3e9]), 2)
+    assert [(r.code, r.blocks) for r in found.reasons] == [("load", False)]
