@@ -137,7 +137,7 @@ class Kernel:
             pl.when(named).then("module").otherwise(pl.lit("unknown")).alias("subsystem"),
             # What is not known passes the charge up: a caller that is known says more.
             pl.when(named).then(pl.lit("domain")).otherwise(pl.lit("helper")).alias("role"),
-            pl.when(named).then(pl.lit("module")).otherwise(pl.lit("unknown")).alias("tagged_by"),
+            pl.lit("unknown").alias("tagged_by"),
         )
 
 

@@ -100,7 +100,7 @@ def _rule(path: Path, line: int, cells: dict[str, str], where: str) -> Rule:
         raise SymbolError.at(path, line, f"expected a role of {', '.join(ROLES)}, got {role!r}")
     for name in ("area", "subsystem"):
         if name not in given:
-            raise SymbolError.at(path, line, f"expected a {name}, got an empty cell")
+            raise SymbolError.at(path, line, f"expected text for {name}, got an empty cell")
     if not any(name in given for name in CONDITIONS):
         reason = f"expected at least one of {', '.join(CONDITIONS)}, got none"
         raise SymbolError.at(path, line, reason)

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import polars as pl
 
-from perfduck_symbols import catalogue, names, rule_file, rules
+from perfduck_symbols import catalogue, kallsyms, names, neighbours, rule_file, rules
+from perfduck_symbols.kallsyms import Kallsyms
 from perfduck_symbols.kernel import DECISION, Kernel
 from perfduck_symbols.prefixes import Prefixes
 from perfduck_symbols.rules import Rule, Rules
@@ -69,8 +70,8 @@ class Tagger:
         return pl.concat([symbols, tagged.select(_ADDED)], how="horizontal")
 
     def _work(self, symbols: pl.DataFrame) -> pl.DataFrame:
-        """[row, name, dso, kind, module] of every symbol."""
-        rows = symbols.select("name", "dso").with_row_index("row")
+        """[row, name, dso, address, kind, module] of every symbol."""
+        rows = symbols.select("name", "dso", "address").with_row_index("row")
         return rows.join(names.binaries(rows["dso"]), on="dso", how="left")
 
     def _tagged(self, kind: str, work: pl.DataFrame) -> pl.DataFrame:
@@ -81,9 +82,20 @@ class Tagger:
         return self._user_rows(work)
 
     def _kernel_rows(self, work: pl.DataFrame, kernel: Kernel) -> pl.DataFrame:
-        named = work.with_columns(names.plain(pl.col("name")).alias("symbol"))
-        canonical = work.select("row", names.canonical(pl.col("name")).alias("canonical"))
+        resolved = self._resolved(work) if kernel is self._kernel else work
+        named = resolved.with_columns(names.plain(pl.col("name")).alias("symbol"))
+        canonical = resolved.select("row", names.canonical(pl.col("name")).alias("canonical"))
         return _result(kernel.decide(named).join(canonical, on="row"))
+
+    def _resolved(self, work: pl.DataFrame) -> pl.DataFrame:
+        """Addresses without a name get it from kallsyms; `canonical` then shows it."""
+        nameless = (pl.col("name") == "[unknown]") & pl.col("address").is_not_null()
+        asked = work.filter(nameless).select("row", "address")
+        if self._symbols is None or asked.is_empty():
+            return work
+        found = asked.select("row", self._symbols.resolve(asked["address"]).alias("_name"))
+        joined = work.join(found, on="row", how="left")
+        return joined.with_columns(pl.coalesce("_name", "name").alias("name")).drop("_name")
 
     def _user_rows(self, work: pl.DataFrame) -> pl.DataFrame:
         tagged = self._user_rules.classify(
@@ -117,7 +129,16 @@ class Tagger:
 
     @cached_property
     def _kernel(self) -> Kernel:
-        return replace(self._guest, release=self._release)
+        shipped = self._guest
+        located = [shipped.located]
+        if self._symbols:
+            known = (self._symbols, shipped.catalogue, shipped.rules, self._release)
+            located.append(neighbours.locate(*known))
+        return replace(shipped, release=self._release, located=pl.concat(located))
+
+    @cached_property
+    def _symbols(self) -> Kallsyms | None:
+        return kallsyms.read(self._kallsyms) if self._kallsyms else None
 
 
 def _result(tagged: pl.DataFrame) -> pl.DataFrame:

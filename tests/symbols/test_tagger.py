@@ -28,7 +28,7 @@ def tag(*rows: tuple[str, str], **known: object) -> pl.DataFrame:
         ("vxlan_xmit", "[vxlan]", "vxlan", "domain", "module"),
         ("a_name_of_tomorrow", "[nf_conntrack]", "conntrack", "domain", "module"),
         ("a_name", "/lib/modules/6.1.0/kernel/net/nf-nat.ko.xz", "nat", "domain", "module"),
-        ("a_name", "[nvidia]", "nvidia", "domain", "module"),
+        ("a_name", "[nvidia]", "nvidia", "domain", "unknown"),
         ("br_nf_pre_routing", "[br_netfilter]", "br_netfilter", "domain", "module"),
         ("__siphash_unaligned", KERNEL, "siphash", "helper", "catalogue"),
         ("its_return_thunk", KERNEL, "retpoline", "helper", "rule"),

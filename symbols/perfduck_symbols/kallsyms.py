@@ -1,0 +1,114 @@
+"""/proc/kallsyms of a running kernel, or the System.map of a kernel that was built.
+
+    ffffffff81f28dd0 T nf_hook_slow
+    ffffffffc0a41000 t nf_conntrack_in\t[nf_conntrack]
+
+Plain, .gz, .xz or .zst. Addresses are zero for who may not see them: such a file is refused.
+"""
+
+import gzip
+import lzma
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import zstandard
+
+from perfduck_symbols.errors import SymbolError
+
+_EXPECTED = "expected 'ADDRESS TYPE NAME'"
+_LINE = r"^[0-9a-fA-F]{8,16} \S [^\t]+(?:\t\[[^\]]+\])?$"
+
+
+def _zstd(content: bytes) -> bytes:
+    return zstandard.ZstdDecompressor().decompressobj().decompress(content)
+
+
+_COMPRESSIONS: dict[bytes, Callable[[bytes], bytes]] = {
+    b"\x1f\x8b": gzip.decompress,
+    b"\xfd7zXZ\x00": lzma.decompress,
+    b"\x28\xb5\x2f\xfd": _zstd,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Kallsyms:
+    """The code symbols of a kernel: [address, name, module], by address; aliases are kept."""
+
+    symbols: pl.DataFrame
+
+    def resolve(self, addresses: pl.Series) -> pl.Series:
+        """The function each address lies in, as perf would name it; null outside the code."""
+        best = self.symbols.sort("address", *_preference()).unique(
+            "address", keep="first", maintain_order=True
+        )
+        starts = best["address"].to_numpy()
+        asked = addresses.to_numpy().astype(np.int64).view(np.uint64)
+        index = np.searchsorted(starts, asked, side="right") - 1
+        inside = (index >= 0) & (asked < self.end)
+        found = pl.Series("name", np.where(inside, index, -1))
+        return best["name"].gather(found.replace(-1, None).cast(pl.UInt32))
+
+    @property
+    def end(self) -> int:
+        """Where the code ends: a page behind the start of the last function."""
+        return int(self.symbols["address"].max() or 0) + 4096  # type: ignore[arg-type]
+
+    def aliases(self, name: str) -> list[str]:
+        """The other names of a function."""
+        places = self.symbols.filter(pl.col("name") == name)["address"]
+        there = self.symbols.filter(pl.col("address").is_in(places.implode()))["name"]
+        return sorted(set(there) - {name})
+
+
+def _preference() -> list[pl.Expr]:
+    """Of several names at one address perf shows the strong, global, least underscored, longest."""
+    name, kind = pl.col("name"), pl.col("kind")
+    underscores = name.str.len_bytes() - name.str.strip_chars_start("_").str.len_bytes()
+    weak = kind.is_in(["w", "W"])
+    return [weak, kind == "t", underscores, -name.str.len_bytes().cast(pl.Int64), name]
+
+
+def read(path: Path) -> Kallsyms:
+    """The code symbols of a file."""
+    lines = pl.Series("line", [_text(path)]).str.split("\n").explode().str.strip_chars_end("\r")
+    if lines[-1] == "":
+        lines = lines.head(-1)
+    _check(path, lines)
+    symbols = _columns(lines).filter(pl.col("kind").is_in(["t", "T", "w", "W"]))
+    if symbols.is_empty() or symbols["address"].max() == 0:
+        what = "no code symbols" if symbols.is_empty() else "only zeros (read it as root)"
+        raise SymbolError.at(path, None, f"expected addresses of functions, got {what}")
+    return Kallsyms(symbols.sort("address", maintain_order=True))
+
+
+def _text(path: Path) -> str:
+    try:
+        content = path.read_bytes()
+        for magic, decompress in _COMPRESSIONS.items():
+            if content.startswith(magic):
+                content = decompress(content)
+    except (OSError, EOFError, lzma.LZMAError, zstandard.ZstdError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise SymbolError.at(path, None, f"expected kallsyms, got: {reason}") from error
+    return content.decode("utf-8", "replace")
+
+
+def _check(path: Path, lines: pl.Series) -> None:
+    wrong = (~lines.str.contains(_LINE)).arg_true()
+    if len(wrong):
+        first = int(wrong[0])
+        raise SymbolError.at(path, first + 1, f"{_EXPECTED}, got {lines[first][:60]!r}")
+
+
+def _columns(lines: pl.Series) -> pl.DataFrame:
+    parts = lines.str.splitn(" ", 3).struct.unnest()
+    name = pl.col("field_2").str.splitn("\t", 2)
+    return parts.select(
+        pl.col("field_0").str.to_integer(base=16, dtype=pl.UInt64).alias("address"),
+        pl.col("field_1").alias("kind"),
+        name.struct.field("field_0").alias("name"),
+        name.struct.field("field_1").str.strip_chars("[]").alias("module"),
+    )
