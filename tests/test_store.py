@@ -150,7 +150,7 @@ def test_a_store_of_another_schema_version_is_refused(store_path: Path) -> None:
     Store(store_path, write=True).close()
     with duckdb.connect(str(store_path)) as connection:
         connection.execute("update meta set schema_version = 999")
-    with pytest.raises(PerfduckError, match="expected schema version .*, got 999"):
+    with pytest.raises(PerfduckError, match=r"expected schema version .*, got 999"):
         Store(store_path)
 
 
@@ -193,14 +193,10 @@ def test_a_second_process_waits_for_the_store(store_path: Path) -> None:
 
 
 def test_a_second_process_says_who_holds_the_store(store_path: Path) -> None:
-    with (
-        holder(store_path, 60) as process,
-        pytest.raises(PerfduckError, match=f"process {process.pid} .* holds it"),
-    ):
-        try:
+    with holder(store_path, 60) as process:
+        with pytest.raises(PerfduckError, match=rf"process {process.pid} .* holds it"):
             Store(store_path, wait_s=0.2)
-        finally:
-            process.kill()
+        process.kill()
 
 
 def test_kill_at_any_moment_leaves_exactly_the_acknowledged_profiles(

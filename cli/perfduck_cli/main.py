@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from perfduck_cli import diff_commands, ingest_commands, query_commands
+from perfduck_cli import demo_command, diff_commands, ingest_commands, query_commands
 
 app = typer.Typer(
     name="perfduck",
@@ -21,6 +21,7 @@ for command in (
     *ingest_commands.COMMANDS,
     *query_commands.COMMANDS,
     *diff_commands.COMMANDS,
+    *demo_command.COMMANDS,
 ):
     app.command()(command)
 for name, group in diff_commands.GROUPS.items():

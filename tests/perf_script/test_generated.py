@@ -42,11 +42,13 @@ SAMPLE = st.builds(
 
 def printed(sample: Sample) -> str:
     seconds, rest = divmod(sample.time_ns, 10**9)
-    head = f"{sample.comm} {sample.tid:5} [001] {seconds:5}.{rest // 1000:06}: {sample.period:10} "
-    chain = "".join(
-        f"\t{4096 + i:16x} {n}+0x{i:x} ({d})\n" for i, (n, d) in enumerate(sample.frames)
+    time = f"{seconds:5}.{rest // 1000:06}"
+    head = f"{sample.comm} {sample.tid:5} [001] {time}: {sample.period:10} cpu-clock: \n"
+    frames = (
+        f"\t{4096 + offset:16x} {name}+0x{offset:x} ({dso})\n"
+        for offset, (name, dso) in enumerate(sample.frames)
     )
-    return f"{head}cpu-clock: \n{chain}\n"
+    return f"{head}{''.join(frames)}\n"
 
 
 @settings(deadline=None, max_examples=60)

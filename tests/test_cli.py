@@ -1,0 +1,213 @@
+"""The door: what a user types, reads and gets back."""
+
+import json
+import lzma
+import subprocess
+import sys
+from io import StringIO
+from pathlib import Path
+
+import polars as pl
+import pytest
+from conftest import FIXTURES
+
+DEMO = FIXTURES / "demo"
+NATIVE = DEMO / "native.udp64.1.txt.xz"
+PROGRAM = [sys.executable, "-c", "from perfduck_cli.main import main; main()"]
+
+
+def perfduck(
+    *arguments: str | Path, store: Path, stdin: bytes = b""
+) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [*PROGRAM, *map(str, arguments), "--store", str(store)], input=stdin, capture_output=True
+    )
+
+
+def answer(*arguments: str | Path, store: Path) -> str:
+    done = perfduck(*arguments, store=store)
+    assert (done.returncode, done.stderr) == (0, b"")
+    return done.stdout.decode()
+
+
+@pytest.fixture(scope="module")
+def demo_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    store = tmp_path_factory.mktemp("demo") / "store.duckdb"
+    assert perfduck("ingest", "--manifest", DEMO / "recordings.csv", store=store).returncode == 0
+    return store
+
+
+def test_a_pipe_is_read(store_path: Path) -> None:
+    text = lzma.decompress(NATIVE.read_bytes())
+    done = perfduck("ingest", "-", "--name", "piped", store=store_path, stdin=text)
+    assert done.stdout == b"piped: 7944 samples, 377 stacks, 329 symbols\n"
+    assert done.stderr == b""
+
+
+@pytest.mark.parametrize("ending", ["gz", "xz", "zst", "bz2"])
+def test_compressed_files_have_the_content_of_plain_ones(
+    ending: str, tmp_path: Path, store_path: Path
+) -> None:
+    import bz2
+    import gzip
+
+    import zstandard
+
+    text = lzma.decompress(NATIVE.read_bytes())
+    pack = {"gz": gzip.compress, "xz": lzma.compress, "bz2": bz2.compress,
+            "zst": zstandard.ZstdCompressor().compress}  # fmt: skip
+    packed = tmp_path / f"run.txt.{ending}"
+    packed.write_bytes(pack[ending](text))
+    assert answer("ingest", NATIVE, store=store_path).startswith("native.udp64.1: 7944")
+    again = answer("ingest", packed, store=store_path)
+    assert again == "native.udp64.1: already in the store, nothing added\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["ingest"], "perfduck: expected a recording to ingest: FILE... or --manifest\n"),
+        (["ingest", "/gone"], "perfduck: /gone: expected a recording, got No such file"),
+        (["ingest", "x", "--label", "k"], "perfduck: --label k: expected key=value\n"),
+        (["ingest", "x", "--work", "-1"], "perfduck: --work -1.0: expected a positive number\n"),
+        (["ingest", "x", "y", "--name", "n"], "perfduck: --name n: expected one recording"),
+        (["ingest", "--manifest", "/gone"], "perfduck: /gone: expected a manifest"),
+        (["top", "nobody"], "perfduck: nobody: expected a profile name, glob or label"),
+        (["top", "native.udp64.1", "--event", "cycles"], "perfduck: cycles: expected an event"),
+        (["sql", "select subsytem from hit"], 'Candidate bindings: "subsystem"'),
+        (["sql", "select * from hits"], 'Did you mean "hit"?'),
+        (["sql", "selec 1"], "perfduck: sql:1: Parser Error"),
+        (["sql", "drop table sample"], "attached in read-only mode"),
+        (["sql", "copy meta to '/tmp/x.csv'"], "file system operations are disabled"),
+        (["sql", "select $name"], "name"),
+        (["sql"], "perfduck: sql: expected a query or -f FILE, got neither"),
+    ],
+)
+def test_mistakes_are_told_in_a_line(arguments: list[str], message: str, demo_store: Path) -> None:
+    done = perfduck(*arguments, store=demo_store)
+    assert done.returncode == 2
+    assert message in done.stderr.decode()
+    assert done.stderr.count(b"\n") == 1
+    assert done.stdout == b""
+
+
+def test_a_missing_store_is_told(tmp_path: Path) -> None:
+    done = perfduck("profiles", store=tmp_path / "none.duckdb")
+    assert done.returncode == 2
+    assert b"none.duckdb: expected a store, got no such file" in done.stderr
+
+
+def test_skipped_lines_are_reported_on_stderr(tmp_path: Path, store_path: Path) -> None:
+    lines = lzma.decompress(NATIVE.read_bytes()).split(b"\n")
+    strange = tmp_path / "strange.txt"
+    strange.write_bytes(b"\n".join([*lines[:100], b"%% strange %%", *lines[100:]]))
+    done = perfduck("ingest", strange, store=store_path)
+    assert done.returncode == 0
+    assert done.stderr == b"perfduck: strange: 1 lines were not understood (see table skipped)\n"
+    assert answer("sql", "from skipped", "--format", "csv", store=store_path).endswith(
+        ",101,%% strange %%,no known line\n"
+    )
+
+
+def test_the_manifest_gives_names_work_and_labels(demo_store: Path) -> None:
+    rows = json.loads(answer("profiles", "--format", "json", store=demo_store))
+    assert len(rows) == 18
+    row = next(row for row in rows if row["name"] == "native.crr.2")
+    assert (row["work"], row["work_unit"]) == (129748, "request")
+    assert row["labels"] == {"scenario": "native", "workload": "crr", "run": "2"}
+
+
+@pytest.mark.parametrize("by", ["function", "path", "subsystem", "source", "dso", "comm", "cgroup"])
+def test_top_shares_the_whole(by: str, demo_store: Path) -> None:
+    rows = json.loads(
+        answer(
+            "top",
+            "native.udp64.1",
+            "--by",
+            by,
+            "--limit",
+            "100000",
+            "--format",
+            "json",
+            store=demo_store,
+        )
+    )
+    assert by in rows[0]
+    main = "blamed" if by == "subsystem" else "self"
+    whole = sum(row[main] for row in rows)
+    events = json.loads(answer("sql", """
+        select sum(weight) / any_value(work) as busy from hit
+        where profile = 'native.udp64.1' and context <> 'idle'
+        """, "--format", "json", store=demo_store))  # fmt: skip
+    assert whole == pytest.approx(events[0]["busy"])
+    assert sum(row["share"] for row in rows) == pytest.approx(100)
+    assert all(row["self"] <= row["total"] * (1 + 1e-9) for row in rows)
+
+
+def test_text_fits_100_columns(demo_store: Path) -> None:
+    for by in ("function", "path", "subsystem"):
+        text = answer("top", "scenario=flannel-vxlan,workload=crr", "--by", by, store=demo_store)
+        assert max(map(len, text.splitlines())) <= 100
+
+
+def test_folded_stacks_hold_all_samples(demo_store: Path) -> None:
+    folded = answer("export", "native.udp64.1", store=demo_store).splitlines()
+    weights = [int(line.rpartition(" ")[2]) for line in folded]
+    assert sum(weights) == 7951951944
+    assert any(line.startswith("iperf3;") and ";udp_sendmsg;" in line for line in folded)
+
+
+def test_sql_prints_every_format(demo_store: Path, tmp_path: Path) -> None:
+    query = "select name, work, labels from profile order by name"
+    assert "native.udp64.3" in answer("sql", query, store=demo_store)
+    csv = answer("sql", query, "--format", "csv", store=demo_store)
+    assert len(pl.read_csv(StringIO(csv))) == 18
+    done = perfduck("sql", query, "--format", "parquet", store=demo_store)
+    (tmp_path / "x.parquet").write_bytes(done.stdout)
+    assert len(pl.read_parquet(tmp_path / "x.parquet")) == 18
+    (tmp_path / "q.sql").write_text("select count(*) as n from profile where name = $name")
+    counted = answer("sql", "-f", tmp_path / "q.sql", "--param", "name=native.crr.1",
+                     "--format", "json", store=demo_store)  # fmt: skip
+    assert json.loads(counted) == [{"n": 1}]
+
+
+def test_the_demo_names_what_docker0_adds(demo_store: Path) -> None:
+    text = answer("demo", store=demo_store)
+    assert "ns/packet" in text
+    for subsystem in ("conntrack", "nat", "iptables", "bridge", "br_netfilter", "veth"):
+        row = next(line for line in text.splitlines() if line.startswith(f"{subsystem} "))
+        assert "+" in row
+
+
+def test_vxlan_is_named_on_flannel(demo_store: Path) -> None:
+    rows = json.loads(
+        answer(
+            "top",
+            "scenario=flannel-vxlan,workload=udp64",
+            "--by",
+            "subsystem",
+            "--limit",
+            "100",
+            "--format",
+            "json",
+            store=demo_store,
+        )
+    )
+    assert next(row for row in rows if row["subsystem"] == "vxlan")["blamed"] > 50
+
+
+def test_help_does_not_load_what_it_does_not_need() -> None:
+    code = """
+import sys
+from perfduck_cli.main import app
+try:
+    app(["--help"])
+except SystemExit:
+    pass
+heavy = {"polars", "duckdb", "pyarrow", "numpy", "scipy"} & sys.modules.keys()
+sys.exit(f"loaded: {heavy}" if heavy else 0)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    for command in ("ingest", "profiles", "top", "diff", "sql", "export", "demo"):
+        assert command in done.stdout
