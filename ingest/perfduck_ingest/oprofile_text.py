@@ -260,8 +260,7 @@ class _Report:
 
     def _drop_merged_apps(self) -> None:
         """With --merge=lib the column `app name` holds images."""
-        names: tuple[str, ...] = self._rows.columns.names if self._rows else ("image",)
-        if "image" not in names and is_merged([app for _, _, app, *_ in self._tally.hits]):
+        if is_merged([app for _, _, app, *_ in self._tally.hits]):
             self._tally.hits = [(c, image, "", *rest) for c, image, _, *rest in self._tally.hits]  # type: ignore[misc]
 
     def _columns(self) -> list[tuple[Counter, int | None]]:

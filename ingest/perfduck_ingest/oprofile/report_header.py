@@ -22,7 +22,7 @@ _CPU = re.compile(
 )
 _COUNTED = re.compile(
     r"""
-    Counted\ (?P<event>\S+)\ events\ \(.*\)                  # descriptions hold parentheses
+    Counted\ (?P<event>\S+)\ events\ \(.*?\)                 # descriptions hold parentheses
     (?:\ with\ a\ unit\ mask\ of\ 0x(?P<unit_mask>[0-9a-f]{1,8})\ \(.*\))?  # not for the RTC
     \ count\ (?P<count>\d{1,18})
 """,

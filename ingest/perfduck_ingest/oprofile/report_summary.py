@@ -20,7 +20,8 @@ from perfduck_ingest.oprofile.tally import Tally
 HEADING = re.compile(r"\t?(?:(?:[^|\t]{17}\|)+|(?: *samples\| *%\|)+)\s*")
 _RULE = re.compile(r"\t?-{18,}\s*")
 _ROW = re.compile(rf"(?P<tab>\t?)(?P<numbers>(?:\ *\d{{1,18}}\ +{PERCENT}\ )+)(?P<name>.*\S)\s*")
-_LIBRARY = re.compile(r".*\.so(?:\.[\d.]+)?|.*\.jo|.*\.ko")
+# ld-linux-x86-64.so.2 is run as a program: `ld-linux-x86-64.so.2 ./demo`
+_LIBRARY = re.compile(r"(?!(?:.*/)?ld[-.]).*\.so(?:\.[\d.]+)?")
 
 
 @dataclass(slots=True)

@@ -56,16 +56,21 @@ def batch(
     arcs: pl.DataFrame | None = None,
     skipped: list[tuple[int, str, str]] | None = None,
     facts: Facts | None = None,
+    details: pl.DataFrame | None = None,
 ) -> Batch:
-    """The rows of HIT and ARC, skipped (line, text, reason) and facts as one part of a profile."""
+    """The rows of HIT and ARC, skipped (line, text, reason) and facts as one part of a profile.
+    `details` are hits once more, where only they are known by their offset."""
     arcs = pl.DataFrame(schema=ARC) if arcs is None else arcs
     symbols = _symbols(hits, arcs)
     numbered = hits.join(symbols, on=_FUNCTION, how="left", nulls_equal=True)
+    detailed = numbered
+    if details is not None and not details.is_empty():
+        detailed = details.join(symbols, on=_FUNCTION, how="inner", nulls_equal=True)
     return Batch(
         samples=_samples(numbered),
         symbols=symbols.select(*SYMBOL),
         stacks=_stacks(numbered),
-        leaf_offsets=_leaf_offsets(numbered),
+        leaf_offsets=_leaf_offsets(detailed),
         edges=_edges(arcs, symbols),
         skipped=pl.DataFrame(skipped or [], schema=SKIPPED, orient="row"),
         facts=facts or Facts(),

@@ -17,16 +17,20 @@ from perfduck_store.batch import Batch, Facts
 
 Columns = list[tuple[Counter, int | None]]
 _COUNTED = {"column": pl.Int64, "image": pl.String, "app": pl.String, "symbol": pl.String}
-_HIT = {**_COUNTED, "offset": pl.Int64, "count": pl.Int64}
+_HIT = {**_COUNTED, "pid": pl.Int64, "tid": pl.Int64, "offset": pl.Int64, "count": pl.Int64}
 _ARC = {**_COUNTED, "callee_image": pl.String, "callee": pl.String, "count": pl.Int64}
+
+
+_Hit = tuple[int, str, str, str, int | None, int | None, int | None, int]
 
 
 @dataclass(slots=True)
 class Tally:
     """Rows as they are read: hits, arcs, what was not understood, and the share that was listed."""
 
-    hits: list[tuple[int, str, str, str, int | None, int]] = field(default_factory=list)
+    hits: list[_Hit] = field(default_factory=list)
     arcs: list[tuple[int, str, str, str, str, str, int]] = field(default_factory=list)
+    details: list[_Hit] = field(default_factory=list)  # hits again, told apart by offset
     skipped: list[tuple[int, str, str]] = field(default_factory=list)
     shares: dict[int, float] = field(default_factory=dict)  # column -> sum of its percentages
 
@@ -38,11 +42,13 @@ class Tally:
         app: str,
         symbol: str,
         offset: int | None = None,
+        pid: int | None = None,
+        tid: int | None = None,
     ) -> None:
         """Count a function, a number a column."""
         for column, count in enumerate(counts):
             if count:
-                self.hits.append((column, image, app, symbol, offset, count))
+                self.hits.append((column, image, app, symbol, pid, tid, offset, count))
 
     def arc(
         self, counts: Sequence[int], *, image: str, app: str, symbol: str, to: tuple[str, str]
@@ -62,7 +68,14 @@ class Tally:
         or None for the event."""
         hits = pl.DataFrame(self.hits, schema=_HIT, orient="row")
         arcs = pl.DataFrame(self.arcs, schema=_ARC, orient="row")
-        return batch(_hits(hits, columns, axis), _arcs(arcs, columns), self.skipped, facts)
+        details = pl.DataFrame(self.details, schema=_HIT, orient="row")
+        return batch(
+            _hits(hits, columns, axis),
+            _arcs(arcs, columns),
+            skipped=self.skipped,
+            facts=facts,
+            details=_hits(details, columns, axis),
+        )
 
     def column_totals(self) -> dict[int, int]:
         """Hits a column."""
@@ -84,7 +97,7 @@ def _with_columns(rows: pl.DataFrame, columns: Columns, axis: str | None) -> pl.
             "column": range(len(columns)),
             "event": [counter.event for counter, _ in columns],
             "one": [counter.period for counter, _ in columns],
-            axis or "event_again": [value for _, value in columns],
+            f"axis_{axis}": [value for _, value in columns],
         },
         schema_overrides={"column": pl.Int64, "one": pl.Float64},
     )
@@ -95,12 +108,14 @@ def _with_columns(rows: pl.DataFrame, columns: Columns, axis: str | None) -> pl.
 def _hits(rows: pl.DataFrame, columns: Columns, axis: str | None) -> pl.DataFrame:
     rows = _named(_with_columns(rows, columns, axis), "image", "symbol", "")
     comms = {app: names.comm_of_app(app) if app else None for app in rows["app"].unique()}
-    absent = [column for column in ("pid", "tid", "cpu") if column not in rows.columns]
+    if axis in ("pid", "tid"):
+        rows = rows.with_columns(pl.col(f"axis_{axis}").alias(axis))
+    cpu = pl.col("axis_cpu") if axis == "cpu" else pl.lit(None)
     return (
         rows.with_columns(
             pl.col("app").replace_strict(comms, return_dtype=pl.String).alias("comm"),
             pl.lit(None, pl.Int64).alias("address"),
-            *(pl.lit(None, pl.Int32).alias(column) for column in absent),
+            cpu.alias("cpu"),
         )
         .select(*HIT)
         .cast(pl.Schema(HIT))
