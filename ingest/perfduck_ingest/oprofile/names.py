@@ -100,4 +100,9 @@ def function(symbol: str, image: str = "") -> str:
         return UNKNOWN
     if _RANGE.fullmatch(symbol) or _SECTION.fullmatch(symbol):
         return UNKNOWN
+    return unversioned(symbol)
+
+
+def unversioned(symbol: str) -> str:
+    """A name without the version of the library's interface that stands in symbol tables."""
     return _VERSION.sub("", symbol)
