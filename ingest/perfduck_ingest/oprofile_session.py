@@ -121,9 +121,9 @@ class Recording:
         return sum(int(one.file.counts.sum()) for one in self.counted if one.path.callee is None)
 
     def hits(self) -> pl.DataFrame:
-        """HIT, and image and app as opreport calls them."""
+        """HIT, and image and app as opreport calls them, and the keys."""
         parts = [self._hits(one) for one in self.counted if one.path.callee is None]
-        schema = {**HIT, "image": pl.String, "app": pl.String}
+        schema = {**HIT, "image": pl.String, "app": pl.String, "key": pl.Int64}
         return pl.concat(parts, how="vertical_relaxed") if parts else pl.DataFrame(schema=schema)
 
     def _hits(self, one: _Counted) -> pl.DataFrame:
@@ -138,9 +138,14 @@ class Recording:
             pid=pl.lit(path.tgid, pl.Int32),
             tid=pl.lit(path.tid, pl.Int32),
             cpu=pl.lit(path.cpu, pl.Int32),
-            image=pl.lit(path.image.opreport_name),
+            image=pl.lit(self._opreport_image(one)),
             app=pl.lit(path.app.path),
+            key=pl.Series(one.file.keys.view(np.int64)),
         )
+
+    def _opreport_image(self, one: _Counted) -> str:
+        has_jit = one.path.image.is_range and self.session.holds(one.jit)
+        return one.jit if has_jit else one.path.image.opreport_name
 
     def _counts(self, one: _Counted) -> tuple[pl.Series, pl.Series]:
         count = pl.Series("count", one.file.counts)

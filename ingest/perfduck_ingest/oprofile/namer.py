@@ -32,10 +32,12 @@ _LARGEST_ELF = 4 << 30
 @dataclass
 class Namer:
     """Finds and keeps the tables of one session. `changed` names files that are not the ones that
-    were recorded."""
+    were recorded. `dynamic` takes names from .dynsym where there is no .symtab; opreport does not.
+    """
 
     session: Session
     options: Options
+    dynamic: bool = True
     changed: dict[str, str] = field(default_factory=dict)
     _tables: dict[tuple[Image, bool], SymbolTable] = field(default_factory=dict)
 
@@ -113,7 +115,7 @@ class Namer:
 
     def _jit(self, path: str, start: int) -> SymbolTable | None:
         """Code that a virtual machine made: opjitconv writes it as an ELF file at its addresses."""
-        if self.session.samples + path not in self.session.files.contents:
+        if not self.session.holds(path):
             return None
         elf = elf_symbols.read_elf(self.session.read(path))
         if elf is None:
@@ -127,7 +129,7 @@ class Namer:
         if place is not None and mtime and int(place.stat().st_mtime) != mtime:
             self.changed[path] = f"{place.name} has changed since: names may be wrong"
         debug = None if elf.has_debug else self._debug_file(elf, path)
-        functions = elf_symbols.functions(elf, debug)
+        functions = elf_symbols.functions(elf, debug, dynamic=self.dynamic)
         demangled = {name: demangle(name) for name in functions["name"].unique()}
         functions = functions.with_columns(pl.col("name").replace(demangled))
         return symbol_table.of_functions(functions, "file_offset", 0)

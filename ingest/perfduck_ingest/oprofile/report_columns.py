@@ -33,6 +33,7 @@ _HEADER = re.compile(
 )
 PERCENT = r"(?:-?\d+(?:\.\d+)?(?:e[-+]\d+)?|-?nan|-?inf)"
 _RANGE = re.compile(r"(?:anon|\[[^\]]+\]) \([^)]*\)")
+_DELETED = "(deleted)"
 _MOST_DIGITS = 18
 
 
@@ -116,9 +117,8 @@ def _cell(text: str, width: int) -> tuple[str, str]:
     if text[width - 1 : width] == " ":
         return text[:width].rstrip(), text[width:]
     value, _, rest = text.partition(" ")
-    if len(value) < width and rest:  # blanks in a value that fills its column: 'memfd:x (deleted)'
-        end = text.find(" ", width)
-        return (text[:end], text[end + 1 :]) if end >= 0 else (text, "")
+    if rest.startswith(_DELETED + " "):  # a path may end so: 'memfd:sealed-91173221a7ea (deleted)'
+        return f"{value} {_DELETED}", rest[len(_DELETED) :].lstrip(" ")
     return value, rest
 
 

@@ -61,6 +61,10 @@ class Session:
         paths = (path[start:] for path in under(self.files, self.samples))
         return [path for path in paths if path.startswith(("{root}/", "{kern}/"))]
 
+    def holds(self, path: str) -> bool:
+        """Whether there is a file at `path` below the session."""
+        return self.samples + path in self.files.contents
+
     def read(self, path: str) -> bytes:
         """The file at `path` below the session."""
         return self.files.read(self.samples + path)
