@@ -1,6 +1,6 @@
 """Compares the OProfile importers with what opreport printed, over a directory of recordings.
 
-    DIR/kallsyms.gz                      /proc/kallsyms of the boot, for all recordings
+    DIR/kallsyms.gz (or .xz)             /proc/kallsyms of the boot, for all recordings
     DIR/pod-flat-q/session.tar.gz        oprofile_data as operf wrote it
     DIR/pod-flat-q/reports/l-w-f.out.gz  standard output of `opreport -l -w -f`
 
@@ -253,11 +253,11 @@ def _named(
     return Counter((*row[:3], "None", *row[4:]) for row in table.elements())
 
 
-def callgraph(recording: Recording) -> tuple[Result, str]:
+def callgraph(recording: Recording) -> Result:
     """Arcs of -c, by the base names of images, and what of ours opreport leaves out."""
     path = recording.report("c")
     if path is None:
-        return Result(), ""
+        return Result()
     (batch,) = oprofile_text.read(Source(str(path)), Options())
     theirs = _edges(batch.edges, batch.symbols)
     arcs = recording.arcs.with_columns(_base("caller_dso"), _base("callee_dso"))
@@ -287,7 +287,7 @@ def callgraph(recording: Recording) -> tuple[Result, str]:
     note = (
         f"({len(theirs)} arcs, of {others} without names here {same} of {len(sums[0])} sums equal)"
     )
-    return Result(len(comparable), differing + higher), note if others else ""
+    return Result(len(comparable), differing + higher, note if others else "")
 
 
 def _by_image(arcs: Counter[Row], known: set[str]) -> Counter[Row]:
@@ -379,6 +379,27 @@ def _without_names(rows: Counter[Row], lists: set[Row]) -> Counter[Row]:
     return found
 
 
+def compared(recording: Recording) -> dict[str, Result]:
+    """All comparisons of a recording."""
+    rows, images = listing(recording)
+    return {
+        "operf.log": totals(recording),
+        "summary rows": summary(recording),
+        "-l rows": rows,
+        "-l images": images,
+        "-c arcs": callgraph(recording),
+        "text = xml": text_and_xml(recording),
+        "xml = files": xml_and_files(recording),
+    }
+
+
+def recordings(directory: Path, symbols: tuple[Path, ...] = ()) -> Iterable[Recording]:
+    """The recordings below a directory, with the kallsyms of their boot beside them."""
+    (kallsyms,) = directory.glob("kallsyms*")
+    for folder in sorted(path for path in directory.iterdir() if (path / "reports").is_dir()):
+        yield Recording(folder, kallsyms, symbols)
+
+
 def main() -> int:
     arguments = argparse.ArgumentParser(description="Compare the OProfile importers with opreport.")
     arguments.add_argument("directory", type=Path)
@@ -386,22 +407,10 @@ def main() -> int:
     arguments.add_argument("--verbose", action="store_true")
     given = arguments.parse_args()
     failed = 0
-    for folder in sorted(path for path in given.directory.iterdir() if (path / "reports").is_dir()):
-        recording = Recording(folder, given.directory / "kallsyms.gz", tuple(given.symbols))
-        rows, images = listing(recording)
-        arcs, note = callgraph(recording)
-        results = {
-            "operf.log": totals(recording),
-            "summary rows": summary(recording),
-            "-l rows": rows,
-            "-l images": images,
-            "-c arcs": arcs,
-            "text = xml": text_and_xml(recording),
-            "xml = files": xml_and_files(recording),
-        }
-        print(
-            f"{folder.name:20}" + "; ".join(f"{name}: {one}" for name, one in results.items()), note
-        )
+    for recording in recordings(given.directory, tuple(given.symbols)):
+        results = compared(recording)
+        shown = "; ".join(f"{name}: {one}" for name, one in results.items())
+        print(f"{recording.folder.name:20}{shown}")
         for name, one in results.items():
             failed += len(one.differing)
             for line in one.differing[: None if given.verbose else 4]:
