@@ -13,6 +13,7 @@ below SYSROOT has no names here: of it the sums are compared.
 """
 
 import argparse
+import io
 import sys
 from collections import Counter
 from collections.abc import Iterable
@@ -31,6 +32,10 @@ from perfduck_ingest.source import Source
 from perfduck_store.batch import Batch
 
 Row = tuple[str, ...]
+
+
+def opened(path: Path) -> Source:
+    return Source(str(path), None if path.is_dir() else io.BytesIO(path.read_bytes()))
 
 
 @dataclass
@@ -62,7 +67,7 @@ class Recording:
         self.folder = folder
         options = Options(kallsyms=kallsyms, symbol_dirs=symbols)
         session = folder / "session.tar.gz"
-        source = Source(str(session if session.exists() else folder / "oprofile_data"))
+        source = opened(session if session.exists() else folder / "oprofile_data")
         self.read = oprofile_session.open_recording(source, options)
         self.read.namer.dynamic = False  # opreport takes no names from .dynsym
         # opreport shows {kern}/kdamond.0 as /kdamond.0, and JIT code as the file of its session
@@ -94,7 +99,7 @@ class Recording:
         return None
 
     def lines(self, path: Path) -> list[str]:
-        text = b"".join(Source(str(path)).chunks(1 << 20)).decode("utf-8", "replace")
+        text = b"".join(opened(path).chunks(1 << 20)).decode("utf-8", "replace")
         return text.splitlines()
 
 
@@ -258,7 +263,7 @@ def callgraph(recording: Recording) -> Result:
     path = recording.report("c")
     if path is None:
         return Result()
-    (batch,) = oprofile_text.read(Source(str(path)), Options())
+    (batch,) = oprofile_text.read(opened(path), Options())
     theirs = _edges(batch.edges, batch.symbols)
     arcs = recording.arcs.with_columns(_base("caller_dso"), _base("callee_dso"))
     # opreport calls every range of memory anon when it is called
@@ -320,7 +325,7 @@ def _functions(batch: Batch, *, comm: bool) -> Counter[Row]:
 
 
 def _batch(importer: Importer, path: Path) -> Batch:
-    (batch,) = importer.read(Source(str(path)), Options())
+    (batch,) = importer.read(opened(path), Options())
     return batch
 
 

@@ -140,12 +140,18 @@ class Recording:
             cpu=pl.lit(path.cpu, pl.Int32),
             image=pl.lit(self._opreport_image(one)),
             app=pl.lit(path.app.path),
-            key=pl.Series(one.file.keys.view(np.int64)),
+            key=pl.Series(one.file.keys.view(np.int64)) + self._jit_start(one),
         )
 
+    def _has_jit(self, one: _Counted) -> bool:
+        return one.path.image.is_range and self.session.holds(one.jit)
+
     def _opreport_image(self, one: _Counted) -> str:
-        has_jit = one.path.image.is_range and self.session.holds(one.jit)
-        return one.jit if has_jit else one.path.image.opreport_name
+        return one.jit if self._has_jit(one) else one.path.image.opreport_name
+
+    def _jit_start(self, one: _Counted) -> int:
+        """JIT code has the addresses that it ran at."""
+        return one.path.image.start if self._has_jit(one) else 0
 
     def _counts(self, one: _Counted) -> tuple[pl.Series, pl.Series]:
         count = pl.Series("count", one.file.counts)

@@ -45,7 +45,7 @@ class Elf:
     """What names need of an ELF file. `symbols` and `dynamic` hold [address, section,
     size, name, strength]."""
 
-    is_linked: bool  # not a .ko or .o: there every section begins at address 0
+    is_linked: bool  # not a .ko, .o or .jo: there values count from the section
     sections: tuple[Section, ...]
     symbols: pl.DataFrame
     dynamic: pl.DataFrame
@@ -176,7 +176,10 @@ def _placed(elf: Elf, symbols: pl.DataFrame, *, own_size: bool) -> pl.DataFrame:
     """The functions of all sections."""
     parts = []
     for section in elf.sections:
-        own = symbols if elf.is_linked else symbols.filter(section=section.number)
+        own = symbols
+        if not elf.is_linked:
+            address = pl.col("address") + section.address
+            own = symbols.filter(section=section.number).with_columns(address)
         parts.append(_in_section(section, own, own_size=own_size))
     if not parts:
         return pl.DataFrame(schema=FUNCTIONS)

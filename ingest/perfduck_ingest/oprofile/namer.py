@@ -120,7 +120,7 @@ class Namer:
         elf = elf_symbols.read_elf(self.session.read(path))
         if elf is None:
             return None
-        return symbol_table.of_functions(elf_symbols.functions(elf), "address", start)
+        return symbol_table.of_functions(_demangled(elf_symbols.functions(elf)), "address", start)
 
     def _file(self, path: str, mtime: int) -> SymbolTable | None:
         elf, place = self._elf(path)
@@ -130,9 +130,7 @@ class Namer:
             self.changed[path] = f"{place.name} has changed since: names may be wrong"
         debug = None if elf.has_debug else self._debug_file(elf, path)
         functions = elf_symbols.functions(elf, debug, dynamic=self.dynamic)
-        demangled = {name: demangle(name) for name in functions["name"].unique()}
-        functions = functions.with_columns(pl.col("name").replace(demangled))
-        return symbol_table.of_functions(functions, "file_offset", 0)
+        return symbol_table.of_functions(_demangled(functions), "file_offset", 0)
 
     def _elf(self, path: str) -> tuple[Elf | None, Path | None]:
         archived = self.session.archived(path)
@@ -162,6 +160,11 @@ class Namer:
                 if debug is not None and debug.build_id == elf.build_id:
                     return debug
         return None
+
+
+def _demangled(functions: pl.DataFrame) -> pl.DataFrame:
+    names_ = {name: demangle(name) for name in functions["name"].unique()}
+    return functions.with_columns(pl.col("name").replace(names_))
 
 
 def _read(path: Path) -> Elf | None:
