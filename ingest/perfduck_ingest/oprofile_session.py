@@ -18,12 +18,12 @@ import polars as pl
 from perfduck_ingest.importer import Options
 from perfduck_ingest.oprofile import names, sample_file, sample_path
 from perfduck_ingest.oprofile.events import Counter, described
-from perfduck_ingest.oprofile.files import is_archive, open_files
+from perfduck_ingest.oprofile.files import is_archive
 from perfduck_ingest.oprofile.namer import Namer
 from perfduck_ingest.oprofile.rows import ARC, HIT, UNKNOWN, batch
 from perfduck_ingest.oprofile.sample_file import SampleFile
 from perfduck_ingest.oprofile.sample_path import Image, SamplePath
-from perfduck_ingest.oprofile.session import Session, find_session
+from perfduck_ingest.oprofile.session import Session, open_session
 from perfduck_ingest.source import Source
 from perfduck_store.batch import Batch, Facts
 from perfduck_store.errors import PerfduckError
@@ -57,7 +57,7 @@ def read(source: Source, options: Options) -> Iterator[Batch]:
 
 def open_recording(source: Source, options: Options) -> "Recording":
     """The sample files of a session, read and ready to be named."""
-    session = find_session(source.name, open_files(source))
+    session = open_session(source)
     session.identify(source)
     recording = Recording(session, Namer(session, options))
     recording.read(source.name, lenient=options.lenient)

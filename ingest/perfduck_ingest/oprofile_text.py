@@ -19,6 +19,7 @@ taken. Percentages say how much a threshold cut off. Reports of a difference are
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 from perfduck_ingest.importer import Options
 from perfduck_ingest.oprofile.events import Counter
@@ -42,6 +43,8 @@ _CHUNK = 1 << 20
 _LONGEST_LINE = 1 << 20
 _SEPARATOR = "-" * 79
 _SELF = " [self]"
+_FEW = 3  # lines that need no --lenient: a prompt, an `echo` of the script
+_MOST_SKIPPED = 0.01
 _GUESS_FROM = 200  # rows that the columns of a table without header are guessed from
 _HEADERLESS = re.compile(
     r"(?:[0-9a-f]{8}(?:[0-9a-f]{8})?\s+)?\d+\s+(?:\d+\s+)?(?:\d+\.\d{3,4}|\d\.\de-\d\d|0)(?:\s.*)?"
@@ -77,7 +80,7 @@ def read(source: Source, options: Options) -> Iterator[Batch]:
     report = _Report(source.name)
     for number, line in _lines(source):
         report.take(number, line)
-    yield report.batch()
+    yield report.batch(lenient=options.lenient)
 
 
 def _lines(source: Source) -> Iterator[tuple[int, str]]:
@@ -172,9 +175,7 @@ class _Report:
         elif columns is not None:
             self._rows = Rows(columns)
         else:
-            number, line = waiting[0]
-            message = f"{self._name}:{number}: expected a table of opreport's, got {line[:80]!r}"
-            raise PerfduckError(message)
+            self._refuse(*waiting[0])
         for number, line in waiting:
             self.take(number, line)
 
@@ -239,24 +240,38 @@ class _Report:
             return row.image, row.app
         return row.app, row.app
 
-    def batch(self) -> Batch:
-        """What was taken in."""
+    def batch(self, *, lenient: bool) -> Batch:
+        """What was taken in; refused, if not `lenient`, where much was not understood."""
         if self._waiting:
             self._guess()
         self._close_group()
         if self._summary is not None:
             self._summary.finish(self._tally)
-        self._check()
+        self._check_table()
+        if not lenient:
+            self._check_skipped()
         self._drop_merged_apps()
         columns = self._columns()
         return self._tally.batch(columns, self._header.axis, facts_of(columns))
 
-    def _check(self) -> None:
-        if self._rows is None and self._summary is None:
-            number, line = self._last
-            got = self._header.error or line[:80]
-            message = f"{self._name}:{max(number, 1)}: expected a table of opreport's, got {got!r}"
+    def _check_skipped(self) -> None:
+        skipped, lines = len(self._tally.skipped), self._last[0]
+        if skipped > max(_FEW, _MOST_SKIPPED * lines):
+            number = self._tally.skipped[0][0]
+            message = (
+                f"{self._name}:{number}: expected opreport's text, but {skipped} of {lines} lines"
+                " were not understood (--lenient keeps the rest)"
+            )
             raise PerfduckError(message)
+
+    def _check_table(self) -> None:
+        if self._rows is None and self._summary is None:
+            self._refuse(*self._last)
+
+    def _refuse(self, number: int, line: str) -> NoReturn:
+        got = self._header.error or line[:80]
+        message = f"{self._name}:{max(number, 1)}: expected a table of opreport's, got {got!r}"
+        raise PerfduckError(message)
 
     def _drop_merged_apps(self) -> None:
         """With --merge=lib the column `app name` holds images."""

@@ -19,7 +19,9 @@ ROOT = Path(__file__).parent.parent.parent
 RECORDINGS = ROOT / "fixtures" / "oprofile"
 KALLSYMS = RECORDINGS / "kallsyms.xz"
 SAMPLES = "oprofile_data/samples/current/"
-KERNEL_FILE = SAMPLES + "{root}/bin/x/{dep}/{root}/proc/kallsyms/CPU_CLK_UNHALTED.1000000.0.all.all.all"
+KERNEL_FILE = (
+    SAMPLES + "{root}/bin/x/{dep}/{root}/proc/kallsyms/CPU_CLK_UNHALTED.1000000.0.all.all.all"
+)
 
 
 def load_oracle() -> ModuleType:
@@ -67,7 +69,7 @@ class Written:
 LAYOUT = Layout(72, 32, 40, 48, 56, 64)
 
 
-def sample_file(layout: Layout = LAYOUT, what: Written = Written()) -> bytes:  # noqa: B008
+def sample_file(layout: Layout = LAYOUT, what: Written = Written()) -> bytes:
     """A sample file as libdb writes it: hash chains by key modulo size."""
     order = layout.order
     header = bytearray(layout.header_bytes)
@@ -87,7 +89,9 @@ def sample_file(layout: Layout = LAYOUT, what: Written = Written()) -> bytes:  #
     return bytes(header) + descr + b"".join(nodes) + struct.pack(f"{order}{what.size}I", *table)
 
 
-def archive(files: Iterable[tuple[str, bytes]], edit: Callable[[tarfile.TarInfo], None] | None = None) -> bytes:
+def archive(
+    files: Iterable[tuple[str, bytes]], edit: Callable[[tarfile.TarInfo], None] | None = None
+) -> bytes:
     """A tar archive of the files; `edit` may change each member."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:

@@ -45,9 +45,9 @@ class Files:
             raise PerfduckError(message) from error
 
 
-def open_files(source: Source) -> Files:
-    """The files of the directory or archive that `source` names."""
-    return _of_directory(source) if source.is_directory else _of_archive(source)
+def open_files(source: Source, directory: Path) -> Files:
+    """The files of the archive that `source` is, or of `directory` if it is one."""
+    return _of_directory(source, directory) if source.is_directory else _of_archive(source)
 
 
 def is_archive(head: bytes) -> bool:
@@ -61,13 +61,13 @@ def is_archive(head: bytes) -> bool:
     return True
 
 
-def _of_directory(source: Source) -> Files:
+def _of_directory(source: Source, directory: Path) -> Files:
     files = Files()
-    for folder, names, file_names in os.walk(source.path):
+    for folder, names, file_names in os.walk(directory):
         names.sort()
         for name in file_names + names:
             path = Path(folder, name)
-            relative = path.relative_to(source.path).as_posix()
+            relative = path.relative_to(directory).as_posix()
             if path.is_symlink():
                 files.left_out[relative] = "a link"
             elif path.is_file():

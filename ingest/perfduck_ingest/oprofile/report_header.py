@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from perfduck_ingest.oprofile.events import Counter
 
+_LONGEST = 4096  # descriptions of events have some hundred characters
 _CPU = re.compile(
     r"""
     CPU:\ (?P<name>.+?)                                      # 'P4 / Xeon', 'Core Solo / Duo'
@@ -67,6 +68,8 @@ class Header:
 
     def take(self, line: str) -> bool:
         """Whether `line` is one of the header's or of opreport's talk; it is then taken in."""
+        if len(line) > _LONGEST:
+            return False
         return (
             self._take_cpu(line)
             or self._take_counter(line)

@@ -14,7 +14,7 @@ import re
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from perfduck_ingest.oprofile.files import Files, under
+from perfduck_ingest.oprofile.files import Files, open_files, under
 from perfduck_ingest.oprofile.sample_file import Layout, layout_of_abi
 from perfduck_ingest.source import Source
 from perfduck_store.errors import PerfduckError
@@ -115,17 +115,25 @@ class Session:
         return self.files.read(path).decode("utf-8", "replace")
 
 
-def find_session(name: str, files: Files) -> Session:
-    """The one recording in `files`: `current`, or the only one there is."""
-    found = {
-        match.group("root", "name") for path in files.contents if (match := _SAMPLES.match(path))
-    }
-    wanted = sorted(one for one in found if one[1] == "current") or sorted(found)
-    if len(wanted) == 1:
-        root, session = wanted[0]
+def open_session(source: Source) -> Session:
+    """The one recording that `source` holds: `current`, or the only one there is. A directory may
+    be the session itself: oprofile_data/samples/previous."""
+    directory, wanted = source.path, "current"
+    if source.is_directory and directory.resolve().parent.name == "samples":
+        directory = directory.resolve()
+        directory, wanted = directory.parent.parent, directory.name
+    return _find(source.name, open_files(source, directory), wanted)
+
+
+def _find(name: str, files: Files, wanted: str) -> Session:
+    matches = (_SAMPLES.match(path) for path in files.contents)
+    found = {match.group("root", "name") for match in matches if match}
+    chosen = sorted(one for one in found if one[1] == wanted) or sorted(found)
+    if len(chosen) == 1:
+        root, session = chosen[0]
         archive = _ARCHIVE.fullmatch(root)
         return Session(files, root, session, archive["top"] if archive else None)
-    got = ", ".join(f"{root}samples/{session}" for root, session in wanted[:5]) or "none"
+    got = ", ".join(f"{root}samples/{session}" for root, session in chosen[:5]) or "none"
     message = f"{name}: expected one OProfile session (samples/current/{{root}}/...), got {got}"
     raise PerfduckError(message)
 
