@@ -212,6 +212,7 @@ class Recording:
             tool="OProfile",
             started_at=log.started_at,
             duration_s=log.duration_s,
+            raw_samples=log.samples if (log.samples or 0) > self.samples() else None,
             lost=sum(lost) if lost else self.session.lost(),
             events=described([one.counter for one in self.counted]),
         )

@@ -18,7 +18,7 @@ taken. Percentages say how much a threshold cut off. Reports of a difference are
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NoReturn
 
 from perfduck_ingest.importer import Options
@@ -252,7 +252,8 @@ class _Report:
             self._check_skipped()
         self._drop_merged_apps()
         columns = self._columns()
-        return self._tally.batch(columns, self._header.axis, facts_of(columns))
+        facts = replace(facts_of(columns), raw_samples=self._tally.raw_samples())
+        return self._tally.batch(columns, self._header.axis, facts)
 
     def _check_skipped(self) -> None:
         skipped, lines = len(self._tally.skipped), self._last[0]

@@ -25,7 +25,22 @@ def test_sample_files_hold_what_opreport_prints_of_them(folder: Path) -> None:
     assert results["-l rows"].compared >= 2
 
 
-SHAPES = ["l", "l-D-normal", "l-a", "l-f", "l-g", "l-g-f", "l-everything", "l-r", "l-sort-vma", "l-w", "d", "d-a", "d-g", "d-global"]
+SHAPES = [
+    "l",
+    "l-D-normal",
+    "l-a",
+    "l-f",
+    "l-g",
+    "l-g-f",
+    "l-everything",
+    "l-r",
+    "l-sort-vma",
+    "l-w",
+    "d",
+    "d-a",
+    "d-g",
+    "d-global",
+]
 LISTINGS = [
     *(("app-flat", shape, 1258) for shape in SHAPES),
     *(("pod-flat-q", shape, 22845) for shape in ("l", "l-f", "l-w-f", "l-stdout-and-stderr")),

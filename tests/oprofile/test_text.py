@@ -189,3 +189,20 @@ def test_changed_text_is_refused_or_read_but_never_a_traceback(data: st.DataObje
 @given(st.text(max_size=300))
 def test_a_header_takes_any_line(line: str) -> None:
     Header().take(line)
+
+
+@pytest.mark.parametrize(
+    ("recording", "shape", "raw"),
+    [("app-flat", "l-t", 1258), ("pod-flat-q", "l-t", 22845), ("app-callgraph", "c-t1", 1265),
+     ("app-flat", "l-e", None), ("pod-flat-q", "l", None), ("app-flat", "d", None),
+     ("native-flat-q", "opreport-t1", 22939)],
+)  # fmt: skip
+def test_a_report_under_a_threshold_says_how_much_it_is_of(
+    recording: str, shape: str, raw: int | None
+) -> None:
+    (path,) = (RECORDINGS / recording / "reports").glob(f"{shape}.out*")
+    batch = batch_of(oprofile_text, path)
+    if raw is None:
+        assert batch.facts.raw_samples is None
+    else:
+        assert batch.facts.raw_samples == pytest.approx(raw, rel=1e-4)

@@ -16,6 +16,7 @@ from perfduck_ingest.oprofile.rows import ARC, HIT, batch
 from perfduck_store.batch import Batch, Facts
 
 Columns = list[tuple[Counter, int | None]]
+_ROUNDING = 5e-5  # of a percentage with four digits
 _COUNTED = {"column": pl.Int64, "image": pl.String, "app": pl.String, "symbol": pl.String}
 _HIT = {**_COUNTED, "pid": pl.Int64, "tid": pl.Int64, "offset": pl.Int64, "count": pl.Int64}
 _ARC = {**_COUNTED, "callee_image": pl.String, "callee": pl.String, "count": pl.Int64}
@@ -77,12 +78,17 @@ class Tally:
             details=_hits(details, columns, axis),
         )
 
-    def column_totals(self) -> dict[int, int]:
-        """Hits a column."""
-        totals: dict[int, int] = {}
+    def raw_samples(self) -> int | None:
+        """How many samples opreport made its percentages of, if more than the rows hold."""
+        listed: dict[int, list[int]] = {}
         for column, *_, count in self.hits:
-            totals[column] = totals.get(column, 0) + count
-        return totals
+            listed.setdefault(column, []).append(count)
+        missing = 0
+        for column, counts in listed.items():
+            share = self.shares.get(column, 100.0)
+            if 0 < share < 100 - _ROUNDING * (1 + len(counts)):
+                missing += round(sum(counts) * 100 / share) - sum(counts)
+        return sum(map(sum, listed.values())) + missing if missing else None
 
 
 def facts_of(columns: Columns) -> Facts:
