@@ -1,6 +1,7 @@
 """Is base comparable with new? One line per doubt; a doubt that blocks leaves no verdict.
 
 lost        native.2 lost 3.1 % of its samples (1 % is the bound)
+partial     native.3 lists 54.6 % of its samples (a threshold or filter of opreport's)
 kernel      base ran 6.1.0-18-amd64, new 6.12.9: --allow-kernel-change
 """
 
@@ -16,7 +17,7 @@ from perfduck_diff.stacks import Ints
 
 Doubt = Literal["block", "note", "off"]
 DOUBTS: dict[str, Doubt] = {"block": "block", "note": "note", "off": "off"}
-CODES = ("work", "event", "kernel", "lost", "unknown", "spread", "duration", "load", "replicates")
+CODES = ("work", "event", "kernel", "lost", "partial", "unknown", "spread", "duration", "load", "replicates")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,14 @@ def _lost(sides: Sides, bounds: Bounds) -> list[str]:
     ]
 
 
+def _partial(sides: Sides, bounds: Bounds) -> list[str]:
+    return [
+        f"{run.name} lists {run.listed:.1%} of its samples: the rest is missing in every row"
+        for run in sides.runs.runs
+        if 1 - run.listed > bounds.lost
+    ]
+
+
 def _unknown(sides: Sides, bounds: Bounds) -> list[str]:
     nameless = np.array([frame.name.startswith("[") for frame in sides.runs.frames])
     leaf = sides.runs.stacks.ends(leaf=True)
@@ -169,6 +178,7 @@ _CHECKS: dict[str, Callable[[Sides, Bounds], list[str]]] = {
     "event": _event,
     "kernel": _kernel,
     "lost": _lost,
+    "partial": _partial,
     "unknown": _unknown,
     "spread": _spread,
     "duration": _duration,

@@ -246,6 +246,7 @@ def _run(facts: Facts, filters: Filters) -> Run:
         kernel_release=facts["kernel_release"],
         host=facts["host"],
         lost=facts["lost"],
+        listed=facts["listed"],
         frequency=facts["frequency"],
         has_period=facts["has_period"],
         idle=facts["idle"] or 0.0,

@@ -29,6 +29,7 @@ class Run:
     kernel_release: str | None = None
     host: str | None = None
     lost: int = 0
+    listed: float = 1.0  # part of its samples that the recording lists
     frequency: float | None = None
     has_period: bool = True
     idle: float = 0.0  # weight of the idle loop, in no stack of the matrix

@@ -17,7 +17,8 @@ _OF_SAMPLES = ("comm", "cgroup")
 class Top:
     """`rows`: the key's columns, then self, total and blamed in `unit`, and their share in %.
 
-    The share is of `total`, which leaves idle out; `idle` is in `unit` as well.
+    The share is of `total`, which leaves idle out; `idle` is in `unit` as well. `partial` says of
+    profiles that list a part of their samples how many these are: (name, listed, raw).
     """
 
     event: str
@@ -26,6 +27,7 @@ class Top:
     total: float
     idle: float
     rows: pl.DataFrame
+    partial: tuple[tuple[str, int, int], ...] = ()
 
 
 def top(store: Store, selector: str, by: By, *, event: str | None = None, limit: int = 30) -> Top:
@@ -46,6 +48,7 @@ def top(store: Store, selector: str, by: By, *, event: str | None = None, limit:
         profiles=tuple(profiles.values()),
         total=busy / work,
         idle=idle / work,
+        partial=_partial(store, profiles),
         rows=rows.with_columns(
             (100 * pl.col(main) / busy if busy else pl.lit(0.0)).alias("share"),
             *(pl.col(name) / work for name in ("self", "total", "blamed")),
@@ -61,6 +64,10 @@ def event_of(store: Store, profiles: dict[int, str], event: str | None) -> tuple
             return name, unit
     message = f"{event}: expected an event of the profiles, got none of {[row[0] for row in known]}"
     raise PerfduckError(message)
+
+
+def _partial(store: Store, profiles: dict[int, str]) -> tuple[tuple[str, int, int], ...]:
+    return tuple(store.rows(named("partial"), {"profiles": list(profiles)}))
 
 
 def _work(store: Store, profiles: dict[int, str]) -> tuple[float, str | None]:

@@ -16,12 +16,17 @@ def report(top: Top, format: str) -> str:
 
 
 def heading(top: Top) -> str:
-    """Profiles, event, total and idle in a line."""
+    """Profiles, event, total and idle in a line; a line more for each that is a part."""
     runs = top.profiles[0] if len(top.profiles) == 1 else f"{len(top.profiles)} profiles"
-    return (
+    lines = [
         f"{runs}: {top.event}, {amount(top.total)} {top.unit} in all"
         f" (idle left out: {amount(top.idle)})"
-    )
+    ]
+    lines += [
+        f"{name} lists {listed:,} of {raw:,} samples: the rest is in no row"
+        for name, listed, raw in top.partial
+    ]
+    return "\n".join(lines)
 
 
 def _percent(value: float) -> str:

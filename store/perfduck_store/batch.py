@@ -69,6 +69,7 @@ class Facts:
     started_at: datetime | None = None
     duration_s: float | None = None
     lost: int = 0
+    raw_samples: int | None = None  # more than there are here: a report under a threshold
     events: dict[str, Event] = field(default_factory=dict)
 
 

@@ -24,6 +24,7 @@ create table profile (
     command        varchar,                 -- the recording command
     tool           varchar,                 -- and its version: perf version 6.1.187
     lost           bigint not null,         -- samples the kernel or the tool lost
+    raw_samples    bigint,                  -- samples before a report left some out; null: none
     work           double,                  -- how much the recorded program got done
     work_unit      varchar,                 -- in what: packet, request
     labels         map(varchar, varchar) not null, -- scenario, workload, run, ...

@@ -16,7 +16,7 @@ import polars as pl
 
 from perfduck_store.errors import PerfduckError
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 # duckdb 1.5 reads a store that 2.0 made with this setting; size and speed are the same.
 _STORAGE_VERSION = "v1.5.0"
 _HOLDER = re.compile(r"Conflicting lock is held in (?P<program>.*?) \(PID (?P<pid>\d+)\)")

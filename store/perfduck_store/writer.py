@@ -206,6 +206,7 @@ class ProfileWriter:
                 "command": facts.command,
                 "tool": facts.tool,
                 "lost": facts.lost,
+                "raw_samples": facts.raw_samples,
                 "work": identity.work,
                 "work_unit": identity.work_unit,
                 "label_names": list(identity.labels),

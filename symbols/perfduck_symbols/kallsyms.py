@@ -73,7 +73,12 @@ def _preference() -> list[pl.Expr]:
 
 def read(path: Path) -> Kallsyms:
     """The code symbols of a file."""
-    lines = pl.Series("line", [_text(path)]).str.split("\n").explode().str.strip_chars_end("\r")
+    return parse(path, _text(path))
+
+
+def parse(path: Path, text: str) -> Kallsyms:
+    """The code symbols of `text`; `path` is what messages call it."""
+    lines = pl.Series("line", [text]).str.split("\n").explode().str.strip_chars_end("\r")
     if lines[-1] == "":
         lines = lines.head(-1)
     _check(path, lines)

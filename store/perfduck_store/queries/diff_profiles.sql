@@ -11,6 +11,11 @@ select
     profile.kernel_release,
     profile.host,
     profile.lost,
+    coalesce(
+        (select sum(event.samples) from event where event.profile_id = profile.profile_id)::double
+            / profile.raw_samples,
+        1
+    ) as listed,
     profile.labels,
     event.frequency,
     event.unit,

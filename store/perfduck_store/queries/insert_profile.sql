@@ -18,6 +18,7 @@ select
     $command,
     $tool,
     $lost::bigint,
+    $raw_samples::bigint,
     $work::double,
     $work_unit,
     map($label_names::varchar[], $label_values::varchar[])

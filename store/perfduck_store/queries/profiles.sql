@@ -8,6 +8,7 @@ select
     (select string_agg(event.event, ' ' order by event.event) from event
         where event.profile_id = profile.profile_id) as events,
     profile.lost,
+    profile.raw_samples,
     (select count(*) from skipped where skipped.profile_id = profile.profile_id) as skipped,
     profile.work,
     profile.work_unit,

@@ -1,0 +1,173 @@
+"""Where the recording lies in a tree of files, and what it says of itself.
+
+    oprofile_data/abi                              how the writing machine lays out sample files
+    oprofile_data/samples/operf.log                times and totals, appended to at every run
+    oprofile_data/samples/current/{root}/...       the sample files
+    oprofile_data/samples/current/stats/lost_...   what was lost, a number each
+    oprofile_data/samples/previous/...             the run before: another recording
+
+An `oparchive` tree holds the same below var/lib/oprofile, and beside it the images and a copy of
+/proc/kallsyms.
+"""
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from perfduck_ingest.oprofile.files import Files, open_files, under
+from perfduck_ingest.oprofile.sample_file import Layout, layout_of_abi
+from perfduck_ingest.source import Source
+from perfduck_store.errors import PerfduckError
+
+_SAMPLES = re.compile(r"(?P<root>(?:[^{]*?/)??)samples/(?P<name>[^/{]+)/\{(?:root|kern)\}/.")
+_ARCHIVE = re.compile(r"(?P<top>(?:.*/)?)var/lib/oprofile/")
+_STATISTIC = re.compile(r"Nr\. (?P<text>[^:]+): (?P<number>\d{1,18})\s*")
+_TIME = re.compile(r"Profiling (?P<what>started|stopped) at (?P<time>.+)")
+_SAMPLES_TEXT = "non-backtrace samples"
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """The last run that operf.log tells of: times as the recording machine's clock showed them."""
+
+    started_at: datetime | None = None
+    duration_s: float | None = None
+    numbers: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def samples(self) -> int | None:
+        """How many samples operf says it wrote."""
+        return self.numbers.get(_SAMPLES_TEXT)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One recording among `files`. `root` and `archive` are prefixes of paths, '' or '.../'."""
+
+    files: Files
+    root: str
+    name: str
+    archive: str | None
+
+    @property
+    def samples(self) -> str:
+        """The prefix of the sample files."""
+        return f"{self.root}samples/{self.name}/"
+
+    @property
+    def sample_paths(self) -> list[str]:
+        """Everything below the session but the statistics, sorted."""
+        start = len(self.samples)
+        paths = (path[start:] for path in under(self.files, self.samples))
+        return [path for path in paths if path.startswith(("{root}/", "{kern}/"))]
+
+    def holds(self, path: str) -> bool:
+        """Whether there is a file at `path` below the session."""
+        return self.samples + path in self.files.contents
+
+    def read(self, path: str) -> bytes:
+        """The file at `path` below the session."""
+        return self.files.read(self.samples + path)
+
+    def archived(self, path: str) -> bytes | None:
+        """The copy of an absolute path that oparchive made."""
+        place = f"{self.archive}{path.lstrip('/')}"
+        if self.archive is None or place not in self.files.contents:
+            return None
+        return self.files.read(place)
+
+    def abi(self) -> Layout | None:
+        """The layout of the writing machine, where it is said."""
+        text = self._text(f"{self.root}abi")
+        return layout_of_abi(text) if text is not None else None
+
+    def log(self) -> Log:
+        """What operf.log says of the last run."""
+        return parse_log(self._text(f"{self.root}samples/operf.log") or "")
+
+    def lost(self) -> int:
+        """Samples lost, as the files below stats/ count them."""
+        found = re.compile(rf"(?:.*/)?samples/{re.escape(self.name)}/stats/(?:.*/)?\w*lost\w*")
+        counts = [self._text(path) or "" for path in self.files.contents if found.fullmatch(path)]
+        return sum(int(count) for count in counts if re.fullmatch(r"\d{1,18}\s*", count))
+
+    def identify(self, source: Source) -> None:
+        """Make the content of this session the identity of `source`: the same for a directory, an
+        archive of it, and whatever lies beside it."""
+        source.digest.reset()
+        source.bytes_read = 0
+        for path in [f"{self.root}abi", f"{self.root}samples/operf.log"]:
+            self._identify(source, path)
+        for path in under(self.files, self.samples):
+            self._identify(source, path)
+
+    def _identify(self, source: Source, path: str) -> None:
+        if path in self.files.contents:
+            content = self.files.read(path)
+            name = path[len(self.root) :].encode("utf-8", "surrogateescape")
+            source.digest.update(b"%s\0%d\0" % (name, len(content)))
+            source.digest.update(content)
+            source.bytes_read += len(content)
+
+    def _text(self, path: str) -> str | None:
+        if path not in self.files.contents:
+            return None
+        return self.files.read(path).decode("utf-8", "replace")
+
+
+def open_session(source: Source) -> Session:
+    """The one recording that `source` holds: `current`, or the only one there is. A directory may
+    be the session itself: oprofile_data/samples/previous."""
+    directory, wanted = source.path, "current"
+    if source.is_directory and directory.resolve().parent.name == "samples":
+        directory = directory.resolve()
+        directory, wanted = directory.parent.parent, directory.name
+    return _find(source.name, open_files(source, directory), wanted)
+
+
+def _find(name: str, files: Files, wanted: str) -> Session:
+    matches = (_SAMPLES.match(path) for path in files.contents)
+    found = {match.group("root", "name") for match in matches if match}
+    chosen = sorted(one for one in found if one[1] == wanted) or sorted(found)
+    if len(chosen) == 1:
+        root, session = chosen[0]
+        archive = _ARCHIVE.fullmatch(root)
+        return Session(files, root, session, archive["top"] if archive else None)
+    got = ", ".join(f"{root}samples/{session}" for root, session in chosen[:5]) or "none"
+    message = f"{name}: expected one OProfile session (samples/current/{{root}}/...), got {got}"
+    raise PerfduckError(message)
+
+
+def parse_log(text: str) -> Log:
+    """The last run of an operf.log: earlier runs belong to sessions that were moved away."""
+    last = text[text.rfind("Profiling started at") :] if "Profiling started at" in text else text
+    times = {match["what"]: _time(match["time"]) for match in _TIME.finditer(last)}
+    started, stopped = times.get("started"), times.get("stopped")
+    return Log(
+        started,
+        (stopped - started).total_seconds() if started and stopped else None,
+        {match["text"]: int(match["number"]) for match in _STATISTIC.finditer(last)},
+    )
+
+
+def _time(text: str) -> datetime | None:
+    """`Mon Nov 23 01:26:06 2026`, whatever the locale of this machine is."""
+    try:
+        _, month, day, clock, year = text.split()
+        number = [
+            "Jan",
+            "Feb",
+            "Mar",
+            "Apr",
+            "May",
+            "Jun",
+            "Jul",
+            "Aug",
+            "Sep",
+            "Oct",
+            "Nov",
+            "Dec",
+        ].index(month) + 1
+        return datetime.fromisoformat(f"{int(year):04}-{number:02}-{int(day):02}T{clock}")
+    except ValueError:
+        return None

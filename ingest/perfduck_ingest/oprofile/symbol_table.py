@@ -1,0 +1,90 @@
+"""From the keys of a sample file to functions.
+
+    key 0x3a2390 of /proc/kallsyms: ip - address of _stext      finish_task_switch.isra.0 + 0x10
+    key 0x1640   of a file: the offset in the file              now_loop(int) + 0x12
+
+A table holds the functions of one image by the key at which each begins.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from perfduck_ingest.oprofile.rows import UNKNOWN
+
+# Where a page begins: memory for modules is given out in pages.
+_PAGE = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolTable:
+    """Functions by key. `base` is added to the key of an address without a name."""
+
+    starts: npt.NDArray[np.uint64]
+    ends: npt.NDArray[np.uint64]
+    names: pl.Series
+    base: int = 0
+
+    def find(self, keys: npt.NDArray[np.uint64]) -> pl.DataFrame:
+        """[name, address, offset] of each key: address where there is no name, else offset."""
+        index = np.searchsorted(self.starts, keys, side="right").astype(np.int64) - 1
+        known = index >= 0
+        if len(self.starts):
+            known &= keys < self.ends[index]
+            offsets = keys - self.starts[index]
+        else:
+            offsets = np.zeros_like(keys)
+        with np.errstate(over="ignore"):
+            addresses = (keys + np.uint64(self.base)).view(np.int64)
+        picked = pl.Series(np.where(known, index, 0)) if len(self.starts) else None
+        names = self.names.gather(picked) if picked is not None else pl.Series([UNKNOWN])
+        return pl.select(
+            pl.lit(pl.Series(known)).alias("known"),
+            pl.lit(pl.Series(addresses)).alias("address"),
+            pl.lit(pl.Series(offsets.view(np.int64))).alias("offset"),
+        ).select(
+            pl.when("known").then(pl.lit(names)).otherwise(pl.lit(UNKNOWN)).alias("name"),
+            pl.when(~pl.col("known")).then("address").alias("address"),
+            pl.when("known").then("offset").alias("offset"),
+        )
+
+
+EMPTY = SymbolTable(
+    np.array([], np.uint64), np.array([], np.uint64), pl.Series([], dtype=pl.String)
+)
+
+
+def address_of(symbols: pl.DataFrame, name: str) -> int | None:
+    """Where a symbol of the kernel itself is."""
+    found = symbols.filter((pl.col("name") == name) & pl.col("module").is_null())
+    return int(found["address"][0]) if len(found) else None
+
+
+def of_kernel(symbols: pl.DataFrame, base: int, end: int | None) -> SymbolTable:
+    """The functions of kallsyms as offsets from `base`. Each reaches to the next one; of several
+    names at one address the last line's is taken, as opreport does."""
+    own = symbols.filter(pl.col("module").is_null() & (pl.col("address") >= base))
+    own = own if end is None else own.filter(pl.col("address") < end)
+    last = own.unique("address", keep="last", maintain_order=True).sort("address")
+    starts = last["address"].to_numpy() - np.uint64(base)
+    limit = end - base if end is not None else int(starts[-1]) + _PAGE if len(starts) else 0
+    return SymbolTable(starts, np.append(starts[1:], np.uint64(limit)), last["name"], base)
+
+
+def of_module(symbols: pl.DataFrame, module: str) -> SymbolTable | None:
+    """The functions of a module as offsets from where its code was loaded, which stands nowhere:
+    the beginning of the page of its first function."""
+    own = symbols.filter(pl.col("module") == module)
+    if own.is_empty():
+        return None
+    first = int(own["address"].min())  # type: ignore[arg-type]
+    return of_kernel(own.with_columns(module=pl.lit(None, pl.String)), first // _PAGE * _PAGE, None)
+
+
+def of_functions(functions: pl.DataFrame, column: str, base: int) -> SymbolTable:
+    """The functions of an ELF file by `column` (file_offset or address), counted from `base`."""
+    after = functions.filter(pl.col(column) >= base).sort(column)
+    starts = after[column].to_numpy() - np.uint64(base)
+    return SymbolTable(starts, starts + after["size"].to_numpy(), after["name"])

@@ -1,0 +1,113 @@
+"""What the OProfile tests share: the recordings, and writers of sample files and archives."""
+
+import importlib.util
+import io
+import struct
+import sys
+import tarfile
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+from perfduck_ingest.importer import Options
+from perfduck_ingest.oprofile.sample_file import Layout
+from perfduck_ingest.source import Source
+from perfduck_store.batch import Batch
+
+ROOT = Path(__file__).parent.parent.parent
+RECORDINGS = ROOT / "fixtures" / "oprofile"
+KALLSYMS = RECORDINGS / "kallsyms.xz"
+SAMPLES = "oprofile_data/samples/current/"
+KERNEL_FILE = (
+    SAMPLES + "{root}/bin/x/{dep}/{root}/proc/kallsyms/CPU_CLK_UNHALTED.1000000.0.all.all.all"
+)
+
+
+def load_oracle() -> ModuleType:
+    """bench/oprofile_oracle.py, which is a script and in no package."""
+    spec = importlib.util.spec_from_file_location("oracle", ROOT / "bench" / "oprofile_oracle.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["oracle"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def batch_of(importer: object, name: str | Path, content: bytes | None = None) -> Batch:
+    """The one batch that an importer makes of a file or of bytes."""
+    if content is None and not Path(name).is_dir():
+        content = Path(name).read_bytes()
+    source = Source(str(name), io.BytesIO(content) if content is not None else None)
+    (batch,) = importer.read(source, Options(kallsyms=KALLSYMS))  # type: ignore[attr-defined]
+    return batch  # type: ignore[no-any-return]
+
+
+def functions(batch: Batch) -> dict[tuple[str, ...], int]:
+    """Counts by event, name and dso."""
+    symbols = {row[0]: (row[1], row[2]) for row in batch.symbols.iter_rows()}
+    leaf = {stack: symbols[ids[0]] for stack, ids in batch.stacks.iter_rows()}
+    found: dict[tuple[str, ...], int] = {}
+    for row in batch.samples.iter_rows(named=True):
+        key = (row["event"], *leaf[row["stack_id"]])
+        found[key] = found.get(key, 0) + row["count"]
+    return found
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a sample file is written with."""
+
+    version: int = 0x13
+    nodes: tuple[tuple[int, int], ...] = ((0x10, 3), (0x20, 4))
+    size: int = 128
+    is_kernel: bool = True
+    mhz: float = 2000.0
+
+
+LAYOUT = Layout(72, 32, 40, 48, 56, 64)
+
+
+def sample_file(layout: Layout = LAYOUT, what: Written = Written()) -> bytes:
+    """A sample file as libdb writes it: hash chains by key modulo size."""
+    order = layout.order
+    header = bytearray(layout.header_bytes)
+    header[:4] = b"DAE\n"
+    struct.pack_into(f"{order}6I", header, 4, what.version, 41, 0x3C, 0, 1000000, what.is_kernel)
+    struct.pack_into(f"{order}d", header, layout.cpu_speed, what.mhz)
+    mtime = "Q" if layout.mtime_bytes == 8 else "I"
+    struct.pack_into(order + mtime, header, layout.mtime, 1700000000)
+    struct.pack_into(f"{order}Q", header, layout.anon_start, 0x7F0000000000)
+    descr = struct.pack(f"{order}2I24x", what.size, len(what.nodes) + 1)
+    table = [0] * what.size
+    nodes = [struct.pack(f"{order}QII", 0, 0, 0)]
+    for number, (key, value) in enumerate(what.nodes, 1):
+        nodes.append(struct.pack(f"{order}QII", key, value, table[key % what.size]))
+        table[key % what.size] = number
+    nodes += [bytes(16)] * (what.size - len(nodes))
+    return bytes(header) + descr + b"".join(nodes) + struct.pack(f"{order}{what.size}I", *table)
+
+
+def archive(
+    files: Iterable[tuple[str, bytes]], edit: Callable[[tarfile.TarInfo], None] | None = None
+) -> bytes:
+    """A tar archive of the files; `edit` may change each member."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for name, content in files:
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            if edit:
+                edit(member)
+            tar.addfile(member, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def lay_out(folder: Path, files: Iterable[tuple[str, bytes]]) -> Path:
+    """The files below a folder."""
+    for name, content in files:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return folder

@@ -1,0 +1,256 @@
+"""Sessions as directories, archives and oparchive trees; and archives that mean harm."""
+
+import io
+import tarfile
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from oprofile_files import (
+    KALLSYMS,
+    KERNEL_FILE,
+    LAYOUT,
+    RECORDINGS,
+    SAMPLES,
+    Written,
+    archive,
+    batch_of,
+    functions,
+    lay_out,
+    sample_file,
+)
+
+from perfduck_ingest import oprofile_session
+from perfduck_ingest.importer import Options
+from perfduck_ingest.oprofile import files
+from perfduck_ingest.oprofile.session import parse_log
+from perfduck_ingest.source import Source
+from perfduck_store.batch import Batch
+from perfduck_store.errors import PerfduckError
+
+SESSION = RECORDINGS / "app-callgraph" / "session.tar.gz"
+EVENT = "CPU_CLK_UNHALTED.1000000.0.all.all.all"
+USER_FILE = SAMPLES + "{root}/bin/x/{dep}/{root}/bin/x/" + EVENT
+
+
+def unpacked(folder: Path) -> Path:
+    with tarfile.open(SESSION) as tar:
+        tar.extractall(folder, filter="data")
+    return folder / "app-callgraph" / "oprofile_data"
+
+
+def read(path: Path, options: Options | None = None) -> tuple[str, Batch]:
+    source = Source(str(path), None if path.is_dir() else io.BytesIO(path.read_bytes()))
+    assert oprofile_session.sniff(source)
+    (batch,) = oprofile_session.read(source, options or Options(kallsyms=KALLSYMS))
+    return source.digest.hexdigest(), batch
+
+
+def read_files(entries: list[tuple[str, bytes]], options: Options | None = None) -> Batch:
+    source = Source("x.tar", io.BytesIO(archive(entries)))
+    (batch,) = oprofile_session.read(source, options or Options())
+    return batch
+
+
+def test_a_directory_and_an_archive_of_it_are_the_same_recording(tmp_path: Path) -> None:
+    folder = unpacked(tmp_path)
+    of_archive, batch = read(SESSION)
+    for path in (folder, folder.parent, folder / "samples" / "current"):
+        of_directory, same = read(path)
+        assert of_directory == of_archive
+        assert same.samples.equals(batch.samples)
+        assert same.edges.equals(batch.edges)
+
+
+def test_the_run_before_is_another_recording(tmp_path: Path) -> None:
+    folder = unpacked(tmp_path)
+    digest, batch = read(folder)
+    (folder / "samples" / "current").rename(folder / "samples" / "previous")
+    lay_out(folder.parent, [(KERNEL_FILE, sample_file())])
+    other_digest, other = read(folder)
+    assert other_digest != digest
+    assert other.samples["count"].sum() == 7
+    assert batch.samples["count"].sum() == 1283
+    _, named = read(folder / "samples" / "previous")
+    assert named.samples["count"].sum() == 1283
+
+
+def test_two_sessions_in_one_archive_are_refused() -> None:
+    entries = [(f"{run}/{KERNEL_FILE}", sample_file()) for run in "ab"]
+    with pytest.raises(PerfduckError, match=r"expected one OProfile session .* got a/.*, b/"):
+        read_files(entries)
+
+
+def test_an_archive_without_session_is_refused() -> None:
+    with pytest.raises(PerfduckError, match=r"expected one OProfile session .*, got none"):
+        read_files([("readme.txt", b"hello")])
+
+
+def test_oparchive_brings_kallsyms_and_images(tmp_path: Path) -> None:
+    kallsyms = b"ffffffff81000000 T _stext\nffffffff81000010 T hit\nffffffff81000020 T next\n"
+    inside = SAMPLES.replace("oprofile_data", "var/lib/oprofile")
+    folder = lay_out(
+        tmp_path,
+        [
+            (inside + "{root}/bin/x/{dep}/{root}/proc/kallsyms/" + EVENT, sample_file()),
+            ("proc/kallsyms", kallsyms),
+            ("home/me/oprofile_data/samples/current/stats/lost_no_mapping", b"12"),
+        ],
+    )
+    _, batch = read(folder, Options())
+    assert functions(batch) == {
+        ("CPU_CLK_UNHALTED", "hit", "[kernel.kallsyms]"): 3,
+        ("CPU_CLK_UNHALTED", "next", "[kernel.kallsyms]"): 4,
+    }
+    assert batch.facts.lost == 12
+
+
+def test_without_kallsyms_the_kernel_has_addresses() -> None:
+    symbols = read_files([(KERNEL_FILE, sample_file())]).symbols.sort("address")
+    assert symbols.select("name", "dso", "address").rows() == [
+        ("[unknown]", "[kernel.kallsyms]", 0x10),
+        ("[unknown]", "[kernel.kallsyms]", 0x20),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("image", "dso"),
+    [
+        ("{kern}/nf_conntrack", "[nf_conntrack]"),
+        ("{kern}/no-vmlinux", "[kernel.kallsyms]"),
+        ("{root}/boot/vmlinux-6.1.0-9-amd64", "[kernel.kallsyms]"),
+        ("{root}/lib/modules/6.1/kernel/net/nf-nat.ko", "[nf_nat]"),
+        ("{anon:[vdso]}/28.0x7f0000000000.0x7f0000000fff", "[vdso]"),
+        ("{anon:anon}/28.0x7f0000000000.0x7f0000000fff", "//anon"),
+    ],
+)
+def test_images_have_the_names_perf_gives_them(image: str, dso: str) -> None:
+    content = sample_file(LAYOUT, Written(is_kernel="anon" not in image))
+    batch = read_files([(SAMPLES + "{root}/bin/x/{dep}/" + image + "/" + EVENT, content)])
+    assert batch.symbols["dso"].unique().to_list() == [dso]
+    assert "28" not in str(batch.symbols["name"].to_list())
+
+
+@pytest.mark.parametrize(
+    ("app", "comm"),
+    [
+        ("{root}/usr/bin/iperf3", "iperf3"),
+        ("{kern}/kdamond.0", "kdamond.0"),
+        ("{root}/ksoftirqd/1", "ksoftirqd/1"),
+        ("{root}/memfd:sealed-1 (deleted)", "memfd:sealed-1"),
+    ],
+)
+def test_the_comm_is_the_base_name_of_the_application(app: str, comm: str) -> None:
+    path = SAMPLES + app + "/{dep}/{root}/proc/kallsyms/" + EVENT
+    assert read_files([(path, sample_file())]).samples["comm"].unique().to_list() == [comm]
+
+
+def test_threads_and_cpus_are_kept_apart() -> None:
+    path = KERNEL_FILE.replace("all.all.all", "12.13.3")
+    (row,) = read_files([(path, sample_file(LAYOUT, Written(nodes=((1, 5),))))]).samples.iter_rows(
+        named=True
+    )
+    assert (row["pid"], row["tid"], row["cpu"], row["count"]) == (12, 13, 3, 5)
+    assert row["period"] == 5 * 500_000  # a million cycles at 2000 MHz are 500,000 ns
+
+
+def test_an_unknown_clock_leaves_cycles() -> None:
+    content = sample_file(LAYOUT, Written(mhz=0.0))
+    batch = read_files([(KERNEL_FILE, content), (USER_FILE, sample_file())])
+    assert batch.facts.events["CPU_CLK_UNHALTED"].unit == "cycles"
+    assert batch.samples["period"].sum() == 14 * 1_000_000
+
+
+def test_a_damaged_file_is_an_error_and_left_out_if_lenient() -> None:
+    entries = [(KERNEL_FILE, sample_file()), (USER_FILE, sample_file()[:-4])]
+    with pytest.raises(PerfduckError, match=r"x\.tar: \{root\}/bin/x/.*2664 bytes .* got 2660"):
+        read_files(entries)
+    batch = read_files(entries, Options(lenient=True))
+    assert batch.samples["count"].sum() == 7
+    assert len(batch.skipped) == 1
+
+
+def test_a_path_that_is_no_sample_files_is_skipped_and_counted() -> None:
+    stray = SAMPLES + "{root}/bin/x/{dep}/{root}/bin/x/notes.txt"
+    batch = read_files([(KERNEL_FILE, sample_file()), (stray, b"")])
+    assert batch.skipped["reason"].to_list() == ["not the path of a sample file"]
+
+
+@pytest.mark.parametrize("name", ["/etc/passwd", "../x", "a/../../x"])
+def test_paths_that_leave_the_archive_are_refused(name: str) -> None:
+    with pytest.raises(PerfduckError, match="expected paths inside the archive"):
+        read_files([(KERNEL_FILE, sample_file()), (name, b"")])
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE])
+def test_links_and_devices_are_left_out_and_named(kind: bytes) -> None:
+    def edit(member: tarfile.TarInfo) -> None:
+        if member.name == USER_FILE:
+            member.type, member.linkname, member.size = kind, "/etc/passwd", 0
+
+    content = archive([(KERNEL_FILE, sample_file()), (USER_FILE, b"")], edit)
+    (batch,) = oprofile_session.read(Source("x.tar", io.BytesIO(content)), Options())
+    assert batch.skipped["text"].to_list() == [USER_FILE]
+    assert batch.samples["count"].sum() == 7
+
+
+def test_links_in_a_directory_are_not_followed(tmp_path: Path) -> None:
+    lay_out(tmp_path, [(KERNEL_FILE, sample_file())])
+    (tmp_path / SAMPLES / "{root}" / "up").symlink_to("/")
+    _, batch = read(tmp_path / "oprofile_data")
+    assert batch.skipped["reason"].to_list() == ["a link"]
+
+
+def test_too_many_members_and_too_many_bytes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    entries = [(KERNEL_FILE, sample_file()), (USER_FILE, sample_file())]
+    monkeypatch.setattr(files, "MOST_FILES", 1)
+    with pytest.raises(PerfduckError, match="expected at most 1 files, got more"):
+        read_files(entries)
+    monkeypatch.setattr(files, "MOST_FILES", 10)
+    monkeypatch.setattr(files, "MOST_BYTES", 4000)
+    with pytest.raises(PerfduckError, match="expected an archive of at most 4000 bytes"):
+        read_files(entries)
+
+
+def test_a_truncated_archive_is_refused() -> None:
+    content = archive([(KERNEL_FILE, sample_file())])
+    with pytest.raises(PerfduckError, match="expected"):
+        list(oprofile_session.read(Source("x.tar", io.BytesIO(content[:1500])), Options()))
+
+
+def test_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    batch_of(oprofile_session, SESSION)
+    assert list(tmp_path.iterdir()) == []
+
+
+WHOLE = archive([(KERNEL_FILE, sample_file()), (USER_FILE, sample_file())])
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.lists(st.tuples(st.integers(0, len(WHOLE) - 1), st.integers(0, 255)), max_size=6))
+def test_a_changed_archive_is_refused_or_read_but_never_a_traceback(
+    changes: list[tuple[int, int]],
+) -> None:
+    content = bytearray(WHOLE)
+    for place, value in changes:
+        content[place] = value
+    source = Source("x.tar", io.BytesIO(bytes(content)))
+    with suppress(PerfduckError):
+        list(oprofile_session.read(source, Options()))
+
+
+def test_the_last_run_of_a_log_counts() -> None:
+    runs = [
+        f"\nProfiling started at Mon Nov 23 01:26:{second} 2026\n"
+        "Profiling stopped at Mon Nov 23 01:27:06 2026\n\n-- OProfile/operf Statistics --\n"
+        f"Nr. non-backtrace samples: {second}\n"
+        for second in ("01", "36")
+    ]
+    log = parse_log("".join(runs))
+    assert (str(log.started_at), log.duration_s) == ("2026-11-23 01:26:36", 30)
+    assert log.samples == 36
+    assert parse_log("Profiling started at yesterday\n").started_at is None
