@@ -10,9 +10,7 @@ from perfduck_ingest.importer import Importer
 from perfduck_ingest.source import Source
 from perfduck_store.errors import PerfduckError
 
-FORMATS = cast(
-    tuple[Importer, ...], (perf_script, oprofile_session, oprofile_xml, oprofile_text)
-)
+FORMATS = cast(tuple[Importer, ...], (perf_script, oprofile_session, oprofile_xml, oprofile_text))
 
 
 def importer_of(source: Source) -> Importer:
