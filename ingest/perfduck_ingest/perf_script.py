@@ -27,7 +27,7 @@ from perfduck_store.batch import Batch
 from perfduck_store.errors import PerfduckError
 
 NAME = "perf-script"
-_PART_BYTES = 32 << 20
+_PART_BYTES = 16 << 20
 _LOOK_BACK_BYTES = 1 << 20  # no sample is longer: 127 frames with C++ names are some 100 kB
 _LINES_TO_MEASURE = 3000
 _THREADS = 2
@@ -118,7 +118,7 @@ def _ahead(
     with ThreadPoolExecutor(_THREADS) as threads:
         for part in parts:
             waiting.append((part, threads.submit(work, part)))
-            if len(waiting) > _THREADS:
+            if len(waiting) >= _THREADS:
                 yield waiting.popleft()
         yield from waiting
 

@@ -201,6 +201,8 @@ def _samples(
 def _cgroups(lines: Lines, codes: Codes, kinds: Kinds, starts: Numbers) -> pl.Series:
     """Behind a chain the cgroup has a line of its own."""
     at = np.flatnonzero(kinds == CGROUP)
+    if not len(at):
+        return pl.repeat(None, len(starts), dtype=pl.String, eager=True)
     code = np.full(len(starts), -1)
     code[np.searchsorted(starts, at, side="right") - 1] = codes[at]
     place = pl.Series(code).replace(-1, None)
