@@ -16,5 +16,6 @@ _BYTES = 8 << 20
 def give_back_what_is_freed() -> None:
     """For the rest of the process; nothing where the C library is not glibc."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    for parameter in (_M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD) if mallopt else ():
-        mallopt(parameter, _BYTES)
+    if mallopt is not None:
+        mallopt(_M_MMAP_THRESHOLD, _BYTES)
+        mallopt(_M_TRIM_THRESHOLD, _BYTES)
