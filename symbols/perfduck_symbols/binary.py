@@ -1,7 +1,7 @@
 """A binary's functions: what the store keeps of an ELF file.
 
-    address            size  name              source_file
-    ffffffff81e6651d   0x93  __netif_rec..     net/core/dev.c
+    address            offset  size  name                         source_file
+    ffffffff81e6651d   c6651d  0x93  __netif_receive_skb_one_core  net/core/dev.c
 
 Kernels and modules get paths in the kernel tree, programs the compiler's.
 """
@@ -20,6 +20,7 @@ from perfduck_symbols.elf import Elf, open_elf
 
 FUNCTION = {
     "address": pl.UInt64,  # virtual; in a module from the start of the section
+    "offset": pl.UInt64,  # in the file: what perf prints of a program
     "size": pl.UInt64,
     "name": pl.String,
     "section": pl.String,
@@ -45,8 +46,10 @@ def read(path: Path, *, roots: frozenset[str] = frozenset(), debug: Path = DEBUG
     from beside it, from .debug/ or from `debug`. `roots`: see source_path."""
     elf = open_elf(path)
     module = module_name(path)
-    source = _debug_file(elf, debug) or elf
-    return Binary(path, elf.build_id, module, _functions(source, module, roots))
+    functions = _functions(_debug_file(elf, debug) or elf, module, roots)
+    offsets = elf.offsets(functions["address"].to_numpy())
+    rows = functions.with_columns(pl.Series("offset", offsets))
+    return Binary(path, elf.build_id, module, rows.select(list(FUNCTION)))
 
 
 def module_name(path: Path) -> str | None:
@@ -66,7 +69,7 @@ def _functions(elf: Elf, module: str | None, roots: frozenset[str]) -> pl.DataFr
     # are no functions.
     owned = pl.col("source_file").is_not_null() & pl.lit(module is not None)
     kept = rows.filter(~pl.col("label") | owned)
-    return kept.sort("key", maintain_order=True).select(list(FUNCTION))
+    return kept.sort("key", maintain_order=True)
 
 
 def _empty() -> pl.DataFrame:

@@ -143,13 +143,14 @@ class Elf:
             }
         )
 
-    def file_offsets(self, addresses: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-        """Addresses of what lies at these offsets of the file: perf prints either."""
+    def offsets(self, addresses: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+        """Where in the file the code at these addresses lies. perf prints that of a program, and a
+        program linked to a fixed address has its code elsewhere."""
         found = addresses.copy()
         for segment in self.file.iter_segments("PT_LOAD"):
-            start, size = segment["p_offset"], segment["p_filesz"]
-            inside = (addresses >= start) & (addresses < start + size)
-            found[inside] = addresses[inside] - np.uint64(start) + np.uint64(segment["p_vaddr"])
+            start, size = np.uint64(segment["p_vaddr"]), np.uint64(segment["p_filesz"])
+            inside = (addresses >= start) & (addresses - start < size)
+            found[inside] = addresses[inside] - start + np.uint64(segment["p_offset"])
         return found
 
     @property
