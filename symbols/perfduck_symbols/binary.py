@@ -7,16 +7,20 @@ Kernels and modules get paths in the kernel tree, programs the compiler's.
 """
 
 import re
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+import zstandard
+from elftools.common.exceptions import DWARFError, ELFError
 
 from perfduck_symbols import source_path
 from perfduck_symbols.dwarf import Dwarf
 from perfduck_symbols.elf import Elf, open_elf
+from perfduck_symbols.errors import SymbolError
 
 FUNCTION = {
     "address": pl.UInt64,  # virtual; in a module from the start of the section
@@ -27,6 +31,8 @@ FUNCTION = {
     "source_file": pl.String,  # null where there is no debug information
 }
 _MODULE = re.compile(r"(?P<module>.+?)\.ko(?:\.debug|\.xz|\.zst|\.gz)*")
+# What pyelftools and numpy say of tables that point outside of the file.
+_BROKEN = (ELFError, DWARFError, ValueError, LookupError, zlib.error, zstandard.ZstdError)
 # Where distributions put what they split off.
 DEBUG = Path("/usr/lib/debug")
 
@@ -44,12 +50,19 @@ class Binary:
 def read(path: Path, *, roots: frozenset[str] = frozenset(), debug: Path = DEBUG) -> Binary:
     """The functions of an ELF file; symbols and debug information that were split off are taken
     from beside it, from .debug/ or from `debug`. `roots`: see source_path."""
-    elf = open_elf(path)
-    module = module_name(path)
+    try:
+        return _read(open_elf(path), roots, debug)
+    except _BROKEN as error:
+        reason = f"expected an ELF file, got a damaged one: {error}"
+        raise SymbolError.at(path, None, reason) from error
+
+
+def _read(elf: Elf, roots: frozenset[str], debug: Path) -> Binary:
+    module = module_name(elf.path)
     functions = _functions(_debug_file(elf, debug) or elf, module, roots)
     offsets = elf.offsets(functions["address"].to_numpy())
     rows = functions.with_columns(pl.Series("offset", offsets))
-    return Binary(path, elf.build_id, module, rows.select(list(FUNCTION)))
+    return Binary(elf.path, elf.build_id, module, rows.select(list(FUNCTION)))
 
 
 def module_name(path: Path) -> str | None:
