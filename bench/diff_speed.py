@@ -46,7 +46,8 @@ def build(path: Path, samples: int, stacks: int) -> None:
             "symbol_id": range(FUNCTIONS), "name": names, "dso": "[kernel.kallsyms]",
             "address": pl.Series([None] * FUNCTIONS, dtype=pl.Int64), "canonical": names,
             "source_file": "net/core/dev.c", "area": "net/core",
-            "subsystem": [f"s{i % 40}" for i in range(FUNCTIONS)], "role": "domain", "tagged_by": "made",
+            "subsystem": [f"s{i % 40}" for i in range(FUNCTIONS)], "role": "domain",
+            "tagged_by": "made",
         }))  # fmt: skip
         store.insert("stack_blame", pl.DataFrame({
             "stack_id": range(stacks), "symbol_id": random.integers(0, FUNCTIONS, stacks),
