@@ -13,7 +13,6 @@ from rich.table import Table
 from perfduck_diff.matrix import Cell, Matrix, Step
 from perfduck_diff.result import Change, SubsystemRow
 from perfduck_report.diff_words import interval, percent, reason, signed
-from perfduck_report.numbers import amount
 from perfduck_report.tables import WIDTH, rendered
 
 AnyChange = TypeVar("AnyChange", bound=Change)
