@@ -30,7 +30,7 @@ from perfduck_diff import rates
 from perfduck_diff.comparison import Comparison, Options, compare
 from perfduck_diff.engine import diff
 from perfduck_diff.noise import Noise, assumed, learn
-from perfduck_diff.question import ask, chosen
+from perfduck_diff.question import Filters, ask, chosen
 from perfduck_diff.runs import Runs, gathered
 from perfduck_diff.scan import Found, scan
 from perfduck_diff.tree import Tree
@@ -66,21 +66,21 @@ class Group:
         )
 
 
-def groups(store: Store, where: str | None) -> list[Group]:
+def groups(store: Store, where: str | None, comm: str | None) -> list[Group]:
     """Every scenario and workload with more than one run."""
     rows = store.rows("select name, labels from profile order by name")
     found: dict[tuple[str, str], list[str]] = defaultdict(list)
     for name, labels in rows:
         found[labels.get("workload", ""), labels.get("scenario", "")].append(name)
     return [
-        _group(store, f"{scenario}.{workload}", chosen(store, "+".join(names), where))
+        _group(store, f"{scenario}.{workload}", chosen(store, "+".join(names), where), comm)
         for (workload, scenario), names in found.items()
         if len(names) > 1
     ]
 
 
-def _group(store: Store, name: str, profiles: dict[int, str]) -> Group:
-    runs = ask(store, [profiles]).runs
+def _group(store: Store, name: str, profiles: dict[int, str], comm: str | None) -> Group:
+    runs = ask(store, [profiles], filters=Filters(comm=comm)).runs
     ids = list(profiles)
     frame = store.frame(
         f"""
@@ -91,9 +91,10 @@ def _group(store: Store, name: str, profiles: dict[int, str]) -> Group:
             sum(count)::double as hits
         from sample join begun using (profile_id) join stack_blame using (stack_id)
         where profile_id in (select unnest($p::bigint[])) and event = $e and context <> 'idle'
+            and ($c is null or comm glob $c)
         group by all order by all
         """,
-        {"p": ids, "e": runs.event},
+        {"p": ids, "e": runs.event, "c": comm},
     )
     stacks = frame.select("stack_id").unique().sort("stack_id").with_row_index("row")
     frame = frame.join(stacks, on="stack_id", how="left")
@@ -476,6 +477,7 @@ def main() -> None:
     parser.add_argument("store", type=Path)
     parser.add_argument("what", choices=["aa", "injected", "limit", "stackgate"])
     parser.add_argument("--where")
+    parser.add_argument("--comm", help="on a busy machine: the load generator alone")
     parser.add_argument("--trials", type=int, default=140)
     parser.add_argument("--sizes", default="2,3,5")
     parser.add_argument("--tree", default="rerooted")
@@ -484,7 +486,7 @@ def main() -> None:
     asked = parser.parse_args()
     sizes = [int(size) for size in asked.sizes.split(",")]
     with Store(asked.store) as store:
-        found = groups(store, asked.where)
+        found = groups(store, asked.where, asked.comm)
     found = learned(found) if asked.learned else found
     print(f"{len(found)} groups of {min(len(g.runs.runs) for g in found)} runs and more")
     if asked.what == "aa":

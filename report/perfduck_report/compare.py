@@ -44,7 +44,7 @@ def text(matrix: Matrix) -> str:
 
 def readable(matrix: Matrix) -> Matrix:
     """In microseconds where nanoseconds would have five digits and more."""
-    large = max(cell.value for cell in matrix.total) >= 10_000
+    large = min(cell.value for cell in matrix.total) >= 10_000
     if not (large and matrix.unit.startswith("ns/")):
         return matrix
     rows = [replace(row, cells=_thousandth(row.cells)) for row in matrix.rows]
