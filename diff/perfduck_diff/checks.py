@@ -179,9 +179,7 @@ def _replicates(sides: Sides, *, learned: bool) -> list[Reason]:
         return [
             Reason(code="replicates", text="unreplicated: judged by learned noise", blocks=False)
         ]
-    text = (
-        "one run a side and no learned noise (perfduck noise learn): intervals are within-run only"
-    )
+    text = "one run a side, no learned noise (perfduck noise learn): intervals within runs only"
     return [Reason(code="replicates", text=text, blocks=True)]
 
 

@@ -1,8 +1,8 @@
--- Weight and hits per profile and stack, without idle; idle is asked for apart.
+-- Weight and hits per profile and stack, without idle; idle is asked for apart. Not in order: what
+-- reads it puts the numbers into a matrix.
 select
     rollup.profile_id,
     rollup.stack_id,
-    stack_blame.subsystem,
     sum(rollup.weight) as weight,
     sum(rollup.count)::double as hits,
 from rollup
@@ -12,5 +12,4 @@ where rollup.profile_id in (select unnest($profiles::bigint[]))
     and stack_blame.context <> 'idle'
     and ($comm is null or rollup.comm glob $comm)
     and ($subsystem is null or stack_blame.subsystem glob $subsystem)
-group by rollup.profile_id, rollup.stack_id, stack_blame.subsystem
-order by rollup.stack_id, rollup.profile_id
+group by rollup.profile_id, rollup.stack_id
