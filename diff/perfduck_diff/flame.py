@@ -224,3 +224,25 @@ def _part(
 ) -> Part:
     pairs = [tuple(kind.get(name, np.zeros(2)).tolist()) for kind in (own, blamed)]
     return Part(subsystem=name, area=area.get(name, "unknown"), self=pairs[0], blamed=pairs[1])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heat:
+    """A function's weight on one side: at the leaf, and anywhere on the stack, counted once."""
+
+    frame: Frame
+    self: float
+    total: float
+
+
+def hottest(runs: Runs, columns: Ints, *, per: Per | None = None, limit: int = 200) -> list[Heat]:
+    """Functions by self weight per unit of work, mean of the runs."""
+    weight = _mean(runs.weight / rates(runs, per).divisor, columns)[:, None]
+    width, chains = len(runs.frames), runs.stacks
+    leaf = chains.ends(leaf=True)
+    own = gathered(leaf[leaf >= 0], width, weight[leaf >= 0])[:, 0]
+    owner, code = chains.distinct()
+    total = gathered(code, width, weight[owner])[:, 0]
+    order = np.lexsort((np.arange(width), -total, -own))[:limit].tolist()
+    found = [(runs.frames[code], float(own[code]), float(total[code])) for code in order]
+    return [Heat(frame=frame, self=s, total=t) for frame, s, t in found if t > 0]
