@@ -206,24 +206,33 @@ def _folded(trie: _Trie, stacks: Stacks, sides: Floats) -> tuple[float, float]:
 
 
 def _parts(runs: Runs, sides: Floats) -> tuple[Part, ...]:
-    """Dearest by charge first."""
-    leaf = runs.stacks.ends(leaf=True).tolist()
-    weights: tuple[dict[str, Floats], ...] = ({}, {})
-    for stack, pair in enumerate(sides):
-        own = runs.frames[leaf[stack]].subsystem if leaf[stack] >= 0 else runs.blame[stack]
-        for kind, name in zip(weights, (own, runs.blame[stack]), strict=True):
-            kind[name] = kind.get(name, np.zeros(2)) + pair
-    made = [_part(name, runs.area, *weights) for name in {**weights[0], **weights[1]}]
-    return tuple(
-        sorted(made, key=lambda part: (-max(part.blamed), -max(part.self), part.subsystem))
-    )
+    """By charge: what is dear or changed much first."""
+    number = {name: place for place, name in enumerate(dict.fromkeys(_subsystems(runs)))}
+    charged = np.array([number[name] for name in runs.blame], dtype=np.int64)
+    of_frame = np.array([number[frame.subsystem] for frame in runs.frames], dtype=np.int64)
+    leaf = runs.stacks.ends(leaf=True)
+    caught = np.where(leaf >= 0, of_frame[np.maximum(leaf, 0)], charged)
+    own, blamed = (gathered(keys, len(number), sides).tolist() for keys in (caught, charged))
+    made = [
+        Part(
+            subsystem=name,
+            area=runs.area.get(name, "unknown"),
+            self=tuple(own[place]),
+            blamed=tuple(blamed[place]),
+        )
+        for name, place in number.items()
+        if any(own[place]) or any(blamed[place])
+    ]
+    return tuple(sorted(made, key=_weight))
 
 
-def _part(
-    name: str, area: dict[str, str], own: dict[str, Floats], blamed: dict[str, Floats]
-) -> Part:
-    pairs = [tuple(kind.get(name, np.zeros(2)).tolist()) for kind in (own, blamed)]
-    return Part(subsystem=name, area=area.get(name, "unknown"), self=pairs[0], blamed=pairs[1])
+def _subsystems(runs: Runs) -> list[str]:
+    return [*runs.blame, *(frame.subsystem for frame in runs.frames)]
+
+
+def _weight(part: Part) -> tuple[float, float, str]:
+    base, new = part.blamed
+    return -(max(base, new) + abs(new - base)), -max(part.self), part.subsystem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from perfduck_diff.result import Change, Claim, Diff, Side, SubsystemRow
 from perfduck_report.diff_words import common, percent
 from perfduck_report.numbers import amount
 
-COLOURS = 12  # subsystems with a colour of their own; the others share one
+COLOURS = 16  # subsystems with a colour of their own; the others share one
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@
   const data = JSON.parse(document.getElementById("flame-data").textContent);
   const byId = (id) => document.getElementById(id);
   const compared = data.base.some((value) => value > 0);
-  const COLOURS = 12, ROW = 18;
+  const COLOURS = 16, ROW = 18;
   const BASE = 0, NEW = 1, LARGER = 2;
   const VIEWS = {
     difference: [["", LARGER]],
