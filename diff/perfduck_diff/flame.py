@@ -135,11 +135,12 @@ def _mean(rate: Floats, columns: Ints) -> Floats:
 
 
 def _shaped(runs: Runs, tree: TreeName) -> tuple[Stacks, tuple[Frame, ...]]:
+    same = np.arange(len(runs.frames))  # a function that calls itself is one frame
     if tree == "path":
-        return runs.stacks, runs.frames
+        return runs.stacks.mapped(same), runs.frames
     rerooted = runs.stacks.rerooted(runs.entry())
     if tree == "rerooted":
-        return rerooted, runs.frames
+        return rerooted.mapped(same), runs.frames
     frames = [Frame(f.subsystem, f.dso, f.subsystem, f.area, f.role, f.kernel) for f in runs.frames]
     return rerooted.mapped(subsystem_codes(runs)), tuple(frames)
 
