@@ -104,7 +104,8 @@ def _article(word: str) -> str:
 def _against(total: Change, quantity: str, base: str) -> str:
     direction = "more" if total.delta >= 0 else "less"
     size = f"{amount(abs(total.delta))} {quantity} {direction} than with {base}"
-    return f"{size} ({percent(total)})"
+    # a no-break space: the sign must not stand alone on a line
+    return f"{size} ({percent(total).replace(' ', chr(0xA0))})"
 
 
 def _doubt(total: Change) -> str:

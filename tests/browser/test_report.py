@@ -54,6 +54,15 @@ def test_search_highlights_and_says_how_much_it_found(page: Any) -> None:
     assert page.locator("g.frame.miss").count() == 0
 
 
+def test_enter_in_the_search_goes_from_match_to_match(page: Any) -> None:
+    page.fill("#search", "ip_")
+    seen = []
+    for _ in range(3):
+        page.press("#search", "Enter")
+        seen.append(page.locator("#details code").inner_text())
+    assert seen == ["ip_rcv", "ip_output", "ip_rcv"]
+
+
 def test_colour_goes_from_growth_to_subsystem_and_back(page: Any) -> None:
     def fill() -> str:
         return str(frame(page, "br_handle_frame").locator("rect").get_attribute("fill"))

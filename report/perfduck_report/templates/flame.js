@@ -150,6 +150,15 @@
     return `${frames}: ${amount(base)} → ${amount(fresh)} ${data.unit} (${signed(fresh - base)}), ${percent(fresh, root.weights[NEW])} of new`;
   }
 
+  // Enter in the search field: to the heaviest match, then to the next.
+  function visit() {
+    const fits = matcher(state.query);
+    if (!fits) return;
+    const heavy = (node) => Math.max(node.weights[BASE], node.weights[NEW]);
+    const found = nodes.filter((node) => node !== root && fits(node)).sort((a, b) => heavy(b) - heavy(a));
+    if (found.length) zoom(found[(found.findIndex((node) => node.index === state.zoom) + 1) % found.length].index);
+  }
+
   function search(query) {
     state.query = query;
     const fits = matcher(query);
@@ -355,6 +364,7 @@
     });
   }
   byId("search").addEventListener("input", (event) => search(event.target.value));
+  byId("search").addEventListener("keydown", (event) => { if (event.key === "Enter") visit(); });
   byId("reset").addEventListener("click", () => zoom(0));
   document.addEventListener("click", (event) => {
     const chip = event.target.closest("button[data-subsystem]");
