@@ -386,6 +386,16 @@
     event.preventDefault();
   });
 
+  // Paper has another width than the window: let the drawing scale.
+  addEventListener("beforeprint", () => {
+    for (const svg of document.querySelectorAll(".graph svg")) {
+      svg.setAttribute("viewBox", `0 0 ${svg.getAttribute("width")} ${svg.getAttribute("height")}`);
+    }
+  });
+  addEventListener("afterprint", () => {
+    for (const svg of document.querySelectorAll(".graph svg")) svg.removeAttribute("viewBox");
+  });
+
   let room = 0;
   new ResizeObserver(() => {
     const now = byId("panels").clientWidth;
