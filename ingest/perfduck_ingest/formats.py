@@ -5,12 +5,14 @@ To add one, write its importer (importer.py says what that is) and put the modul
 
 from typing import cast
 
-from perfduck_ingest import oprofile_session, oprofile_text, oprofile_xml, perf_script
+from perfduck_ingest import oprofile_session, oprofile_text, oprofile_xml, perf_data, perf_script
 from perfduck_ingest.importer import Importer
 from perfduck_ingest.source import Source
 from perfduck_store.errors import PerfduckError
 
-FORMATS = cast(tuple[Importer, ...], (perf_script, oprofile_session, oprofile_xml, oprofile_text))
+FORMATS = cast(
+    tuple[Importer, ...], (perf_data, perf_script, oprofile_session, oprofile_xml, oprofile_text)
+)
 
 
 def importer_of(source: Source) -> Importer:

@@ -1,74 +1,116 @@
-"""C++ and Java names as their programmers wrote them.
+"""C++ and Rust names as perf prints them: without parameters, without hashes.
 
-    _ZN3cmpclERKSt4pairIidES3_           cmp::operator()(std::pair<int, double> const&, ...)
-    LDemo;hotLoop(Ljava/lang/String;)V   void Demo.hotLoop(java.lang.String)
+    _ZN3app3BoxIiE4spinEi                           app::Box<int>::spin
+    _Z9transformIiEvT_                              transform<int>
+    _ZN4core3fmt5write17h0123456789abcdefE          core::fmt::write
 
-C++ by the C++ runtime of this machine; where there is none its names stay as they are.
+The C++ library that the interpreter's modules use can demangle, but says parameters and return
+types too. They stand behind the name, so it is given the name alone: the shortest beginning of the
+mangled name that it takes.
 """
 
 import ctypes
 import re
-from collections.abc import Callable
-from functools import lru_cache
+from collections.abc import Callable, Iterator
+from functools import cache
 
-_RUNTIMES = ("libstdc++.so.6", "libc++abi.so.1", "libc++abi.dylib")
-_LONGEST = 1 << 14
-_JAVA = re.compile(r"L(?P<type>[^;()]+);(?P<method>[^;()]+)\((?P<arguments>[^()]*)\)(?P<result>.+)")
-_JAVA_TYPE = re.compile(r"(?P<arrays>\[*)(?:L(?P<type>[^;]+);|(?P<letter>[BCDFIJSVZ]))")
-_JAVA_LETTERS = {
-    "B": "byte", "C": "char", "D": "double", "F": "float", "I": "int", "J": "long",
-    "S": "short", "V": "void", "Z": "boolean",
+_LIBRARIES = ("libstdc++.so.6", "libc++abi.so.1", "libc++.1.dylib")
+_SPECIAL = ("_ZT", "_ZG")  # vtables, thunks, guards: perf prints their parameters
+_UNSCOPED = re.compile(r"_Z(?:L|St)*(?P<length>\d+)")
+_QUALIFIERS = re.compile(r"(?: const| volatile| &&?)+$")
+_RUST = re.compile(r"_ZN(?P<path>.+)17h[0-9a-f]{16}E")
+_RUST_ESCAPE = re.compile(r"\$(?P<code>[A-Z]{1,2}|u[0-9a-f]+)\$|\.\.")
+_RUST_CODES = {
+    "SP": "@", "BP": "*", "RF": "&", "LT": "<", "GT": ">", "LP": "(", "RP": ")", "C": ",",
 }  # fmt: skip
 
 
-@lru_cache(maxsize=1)
-def _demangler() -> Callable[[bytes], bytes | None] | None:
-    for runtime in _RUNTIMES:
+def demangled(name: str) -> str:
+    """The name as it stands in the source; as it is where it is not mangled."""
+    if not name.startswith("_Z"):
+        return name
+    plt = "@plt" if name.endswith("@plt") else ""
+    mangled = re.split(r"[.@]", name, maxsplit=1)[0] if "$" not in name else name
+    plain = _rust(mangled) or _cplus(mangled)
+    return name if plain is None else plain + plt
+
+
+def _rust(name: str) -> str | None:
+    """The path of a Rust function: parts with their lengths in front, the last is a hash."""
+    found = _RUST.match(name)
+    if found is None:
+        return None
+    parts, rest = [], found["path"]
+    while number := re.match(r"\d+", rest):
+        end = number.end() + int(number[0])
+        part = rest[number.end() : end]
+        parts.append(
+            _RUST_ESCAPE.sub(_unescaped, part.removeprefix("_") if part[:2] == "_$" else part)
+        )
+        rest = rest[end:]
+    return None if rest or not parts else "::".join(parts)
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    code = found["code"]
+    if code is None:
+        return "::"
+    return chr(int(code[1:], 16)) if code.startswith("u") else _RUST_CODES.get(code, found[0])
+
+
+def _cplus(name: str) -> str | None:
+    demangle = _demangler()
+    if demangle is None:
+        return None
+    if name.startswith(_SPECIAL):
+        return demangle(name)
+    for end in _ends(name):
+        plain = demangle(name[:end])
+        if plain is not None:
+            return _QUALIFIERS.sub("", plain)
+    whole = demangle(name)
+    return None if whole is None else whole.partition("(")[0] or whole
+
+
+def _ends(name: str) -> Iterator[int]:
+    """Where the name may end, without what it takes and returns."""
+    unscoped = _UNSCOPED.match(name)
+    start = 2
+    if unscoped:
+        start = unscoped.end() + int(unscoped["length"])
+        if name[start : start + 1] != "I":  # no template
+            yield start
+    yield from (found.end() for found in re.finditer("E", name) if found.end() > start)
+
+
+@cache
+def _demangler() -> Callable[[str], str | None] | None:
+    """The demangler of the C++ library; None where there is none."""
+    library = _library()
+    if library is None:
+        return None
+    function = getattr(library, "__cxa_demangle")  # the name would be mangled, too
+    function.restype = ctypes.c_void_p
+    free = ctypes.CDLL(None).free
+    free.argtypes = [ctypes.c_void_p]
+
+    def demangle(name: str) -> str | None:
+        status = ctypes.c_int()
+        made = function(name.encode("utf-8", "replace"), None, None, ctypes.byref(status))
+        if not made:
+            return None
+        plain = ctypes.string_at(made).decode("utf-8", "backslashreplace")
+        free(made)
+        return plain
+
+    return demangle
+
+
+@cache
+def _library() -> ctypes.CDLL | None:
+    for name in _LIBRARIES:
         try:
-            library = ctypes.CDLL(runtime)
+            return ctypes.CDLL(name)
         except OSError:
             continue
-        function = library.__cxa_demangle
-        function.restype = ctypes.c_void_p
-        function.argtypes = [ctypes.c_char_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]
-        free = ctypes.CDLL(None).free
-        free.argtypes = [ctypes.c_void_p]
-        return lambda name: _call(function, free, name)
     return None
-
-
-def _call(
-    function: Callable[..., int | None], free: Callable[[int], None], name: bytes
-) -> bytes | None:
-    status = ctypes.c_int(0)
-    address = function(name, None, None, ctypes.byref(status))
-    if not address:
-        return None
-    text = ctypes.string_at(address)
-    free(address)
-    return text
-
-
-def demangle(name: str) -> str:
-    """The name that `name` encodes; `name` itself if it encodes none."""
-    if match := _JAVA.fullmatch(name):
-        return _java(match)
-    demangler = _demangler()
-    if demangler is None or not name.startswith("_Z") or len(name) > _LONGEST:
-        return name
-    text = demangler(name.encode("utf-8", "replace"))
-    return text.decode("utf-8", "replace") if text is not None else name
-
-
-def _java(name: re.Match[str]) -> str:
-    method = f"{name['type'].replace('/', '.')}.{name['method']}"
-    (result, *_) = [*_java_types(name["result"]), "?"]
-    return f"{result} {method}({', '.join(_java_types(name['arguments']))})"
-
-
-def _java_types(text: str) -> list[str]:
-    return [
-        (type["type"] or _JAVA_LETTERS[type["letter"]]).replace("/", ".")
-        + "[]" * len(type["arrays"])
-        for type in _JAVA_TYPE.finditer(text)
-    ]

@@ -1,220 +1,172 @@
-"""Functions of an ELF file: where each begins in the file, and its name.
+"""The symbols of a binary, at their offsets in the file: what perf counts user addresses by.
 
-    address  file_offset  size  name
-    0x12b8   0x12b8       54    work(int, void (*)(int))::{lambda(int)#1}::operator()(int) const
-    0x12ee   0x12ee       172   now_loop(int)
+    .symtab  FUNC GLOBAL  0x4011c6  87  parse_line     ->  0x11c6 - 0x121d  parse_line
+    .dynsym  FUNC WEAK    ...
+    .rela.plt             strcmp                       ->  0x1030 - 0x1040  strcmp@plt
 
-Taken from .symtab of the file and of its separate debug file; from .dynsym only where there is no
-.symtab. A function of .symtab reaches to the next one of its section, whatever its own size says:
-padding and hand-written code without a name belong to what stands before.
+Symbols come from the tables of the file itself or of its debug file; `.plt` has none, its entries
+are named by what they jump to (symbol-elf.c, dso__synthesize_plt_symbols).
 """
 
-import bz2
-import gzip
-import io
-import lzma
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
-import zstandard
-from elftools.common.exceptions import ELFError
-from elftools.elf.elffile import ELFFile
 
-FUNCTIONS = {"address": pl.UInt64, "file_offset": pl.UInt64, "size": pl.UInt64, "name": pl.String}
-_EXECUTABLE, _NOT_IN_FILE = 0x4, "SHT_NOBITS"
-_SECTION, _FILE = 3, 4  # types of symbols that are no functions
-_NOTES = ("gcc2_compiled.", "gnu_compiled_c", "$a", "$t", "$d", "$x")
+from perfduck_symbols.addresses import (
+    EMPTY,
+    Addresses,
+    Aliases,
+    Names,
+    Places,
+    SymbolTable,
+    ends_of,
+    scores,
+)
+from perfduck_symbols.demangle import demangled
+from perfduck_symbols.elf_tables import LOAD, NOBITS, Elf, Section, Table
+
+_NOTYPE, _OBJECT, _FUNC, _IFUNC = 0, 1, 2, 10
+_GLOBAL, _WEAK = 1, 2
+_INTERNAL, _HIDDEN = 1, 2
+_RESERVED = 0xFF00  # section numbers from here on mean something else: absolute, common
+_ALLOC = 2
+_ARM, _AARCH64 = 40, 183
+_PLT_HEADER_AND_ENTRY = {_ARM: (20, 12), _AARCH64: (32, 16)}
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
-    """An executable section."""
+class _Symbols:
+    """Columns, in the order of a symbol table or sorted by start."""
 
-    number: int
-    name: str
-    address: int
-    file_offset: int
-    size: int
+    starts: Addresses
+    sizes: Addresses
+    bindings: Places
+    names: Names
 
-
-@dataclass(frozen=True, slots=True)
-class Elf:
-    """What names need of an ELF file. `symbols` and `dynamic` hold [address, section,
-    size, name, strength]."""
-
-    is_linked: bool  # not a .ko, .o or .jo: there values count from the section
-    sections: tuple[Section, ...]
-    symbols: pl.DataFrame
-    dynamic: pl.DataFrame
-    build_id: str | None
-    debug_link: str | None
-    has_debug: bool
-
-
-def _zstd(content: bytes) -> bytes:
-    return zstandard.ZstdDecompressor().stream_reader(content).read()
-
-
-_DECOMPRESS: dict[bytes, Callable[[bytes], bytes]] = {
-    b"\x1f\x8b": gzip.decompress,
-    b"\xfd7zXZ\x00": lzma.decompress,
-    b"BZh": bz2.decompress,
-    b"\x28\xb5\x2f\xfd": _zstd,
-}
-
-
-def decompressed(content: bytes) -> bytes:
-    """The content itself, or what is in it if it begins like a compressed file (.ko.xz)."""
-    for magic, decompress in _DECOMPRESS.items():
-        if content.startswith(magic):
-            return decompress(content)
-    return content
-
-
-def read_elf(content: bytes) -> Elf | None:
-    """The symbols and sections of an ELF file; None where the bytes are none."""
-    try:
-        file = ELFFile(io.BytesIO(content))
-        return Elf(
-            is_linked=file["e_type"] != "ET_REL",
-            sections=tuple(_sections(file)),
-            symbols=_symbols(file, ".symtab"),
-            dynamic=_symbols(file, ".dynsym"),
-            build_id=_build_id(file),
-            debug_link=_debug_link(file),
-            has_debug=file.get_section_by_name(".debug_info") is not None,
+    def take(self, places: Places | npt.NDArray[np.bool_]) -> "_Symbols":
+        return _Symbols(
+            self.starts[places], self.sizes[places], self.bindings[places], self.names.take(places)
         )
-    # What pyelftools raises on damaged files, beside its own error
-    except (ELFError, ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError):
-        return None
-    except (AssertionError, UnicodeDecodeError, MemoryError):
-        return None
 
 
-def functions(elf: Elf, debug: Elf | None = None, *, dynamic: bool = True) -> pl.DataFrame:
-    """The functions of a file, by file offset. `debug` is its separate debug file; `dynamic` takes
-    .dynsym, bounded by the sizes that it gives, where there is no .symtab."""
-    named = pl.concat([elf.symbols, *([debug.symbols] if debug is not None else [])])
-    if named.is_empty() and dynamic:
-        return _placed(elf, elf.dynamic, own_size=True)
-    return _placed(elf, named, own_size=False)
+def symbol_table(elf: Elf, runtime: Elf) -> SymbolTable:
+    """The symbols that the file `elf` has of the binary `runtime`: often the same file. Raises
+    BrokenElf."""
+    merged: _Symbols | None = None
+    for name in (".symtab", ".dynsym"):
+        section = elf.section(name)
+        if section is not None and section.type != NOBITS:
+            fresh = _read(elf, runtime, section)
+            merged = fresh if merged is None else _both(merged, fresh)
+    plt = _plt(runtime)
+    if plt is not None:
+        merged = plt if merged is None else _both(merged, plt)
+    return EMPTY if merged is None or not len(merged.starts) else _settled(merged)
 
 
-def text_section(elf: Elf) -> Section | None:
-    """The section `.text`."""
-    return next((section for section in elf.sections if section.name == ".text"), None)
-
-
-def _sections(file: ELFFile) -> list[Section]:
-    found = [
-        Section(number, section.name, section["sh_addr"], section["sh_offset"], section["sh_size"])
-        for number, section in enumerate(file.iter_sections())
-        if section["sh_flags"] & _EXECUTABLE and section["sh_type"] != _NOT_IN_FILE
-    ]
-    return sorted(found, key=lambda section: section.file_offset)
-
-
-_FIELDS = {
-    64: "name:u4 info:u1 other:u1 section:u2 value:u8 size:u8",
-    32: "name:u4 value:u4 size:u4 info:u1 other:u1 section:u2",
-}
-
-
-def _symbol_type(file: ELFFile) -> np.dtype[np.void]:
-    order = "<" if file.little_endian else ">"
-    fields = [field.split(":") for field in _FIELDS[file.elfclass].split()]
-    return np.dtype([(name, order + code) for name, code in fields])
-
-
-def _symbols(file: ELFFile, table: str) -> pl.DataFrame:
-    """[address, section, size, name, strength] of one table."""
-    section = file.get_section_by_name(table)
-    if section is None or section["sh_type"] == _NOT_IN_FILE:
-        return _frame([], [], [], [], [])
-    kind = _symbol_type(file)
-    data = section.data()
-    rows = np.frombuffer(data, kind, len(data) // kind.itemsize)
-    strings = file.get_section(section["sh_link"]).data()
-    count = file.num_sections()
-    kept = (rows["section"] > 0) & (rows["section"] < count)
-    kept &= ~np.isin(rows["info"] & 15, (_SECTION, _FILE))
-    executable = np.array([bool(one["sh_flags"] & _EXECUTABLE) for one in file.iter_sections()])
-    rows = rows[kept]
-    rows = rows[executable[rows["section"]]]
-    names = [
-        strings[start : strings.find(b"\0", start)].decode("utf-8", "replace")
-        for start in rows["name"]
-    ]
-    strong = _strength(rows["info"] >> 4)
-    return _frame(rows["value"], rows["section"], rows["size"], names, strong)
-
-
-_SYMBOL = {
-    "address": pl.UInt64,
-    "section": pl.UInt32,
-    "size": pl.UInt64,
-    "name": pl.String,
-    "strength": pl.UInt8,
-}
-
-
-def _frame(*columns: object) -> pl.DataFrame:
-    frame = pl.DataFrame(dict(zip(_SYMBOL, columns, strict=True)), schema=_SYMBOL)
-    note = pl.col("name").is_in(_NOTES) | pl.col("name").str.starts_with(".L")
-    return frame.filter(~note & (pl.col("name") != ""))
-
-
-def _strength(binding: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Global 2, weak 1, local 0."""
-    return np.select([binding == 1, binding == 2], [2, 1], 0).astype(np.uint8)
-
-
-def _placed(elf: Elf, symbols: pl.DataFrame, *, own_size: bool) -> pl.DataFrame:
-    """The functions of all sections."""
-    parts = []
-    for section in elf.sections:
-        own = symbols
-        if not elf.is_linked:
-            address = pl.col("address") + section.address
-            own = symbols.filter(section=section.number).with_columns(address)
-        parts.append(_in_section(section, own, own_size=own_size))
-    if not parts:
-        return pl.DataFrame(schema=FUNCTIONS)
-    return pl.concat(parts).sort("file_offset").cast(pl.Schema(FUNCTIONS))
-
-
-def _in_section(section: Section, symbols: pl.DataFrame, *, own_size: bool) -> pl.DataFrame:
-    """One function per address: the stronger binding, then a name that does not begin with `_`."""
-    end = section.address + section.size
-    inside = symbols.filter(pl.col("address").is_between(section.address, end, closed="left"))
-    best = inside.with_columns(
-        bare=~pl.col("name").str.starts_with("_"), global_=pl.col("strength") > 0
+def _both(one: _Symbols, other: _Symbols) -> _Symbols:
+    return _Symbols(
+        np.concatenate((one.starts, other.starts)),
+        np.concatenate((one.sizes, other.sizes)),
+        np.concatenate((one.bindings, other.bindings)),
+        one.names.and_(other.names),
     )
-    best = best.sort(
-        ["address", "global_", "bare", "strength"],
-        descending=[False, True, True, True],
-        maintain_order=True,
-    ).unique("address", keep="first", maintain_order=True)
-    to_next = (pl.col("address").shift(-1).fill_null(end) - pl.col("address")).alias("size")
-    sized = best if own_size else best.with_columns(to_next)
-    offset = pl.col("address") - section.address + section.file_offset
-    return sized.with_columns(file_offset=offset).select(*FUNCTIONS)
 
 
-def _build_id(file: ELFFile) -> str | None:
-    section = file.get_section_by_name(".note.gnu.build-id")
-    if section is None:
+def _settled(symbols: _Symbols) -> SymbolTable:
+    """Sorted, every symbol with its end, one for each start."""
+    ordered = symbols.take(np.argsort(symbols.starts, kind="stable"))
+    ends = ends_of(ordered.starts, ordered.sizes)
+    ranks = scores(ordered.starts, ends, ordered.bindings == _WEAK, ordered.bindings == _GLOBAL)
+    aliases = Aliases(ordered.starts, ranks, ordered.names)
+    kept = aliases.kept()
+    return SymbolTable(
+        ordered.starts[kept],
+        ends[kept],
+        lambda place: demangled(aliases.name(int(kept[place]))),
+    )
+
+
+def _read(elf: Elf, runtime: Elf, section: Section) -> _Symbols:
+    entries = elf.symbols(section)
+    strings = elf.strings(section)
+    entries = entries[_is_kept(elf, entries) & (entries["name"] < len(strings))]
+    return _Symbols(
+        _offsets(runtime, entries["value"].astype(np.uint64), entries["section"]),
+        entries["size"].astype(np.uint64),
+        (entries["info"] >> 4).astype(np.int64),
+        Names.ending_in_zero(strings, entries["name"].astype(np.int64)),
+    )
+
+
+def _is_kept(elf: Elf, entries: Table) -> npt.NDArray[np.bool_]:
+    """Functions, objects, and labels in text and data sections, as symbol-elf.c filters them."""
+    kind, section = entries["info"] & 15, entries["section"]
+    visible = ~np.isin(entries["other"] & 3, (_HIDDEN, _INTERNAL))
+    allocated = np.array([bool(one.flags & _ALLOC) for one in elf.sections] or [False])
+    named = np.array(["text" in one.name or "data" in one.name for one in elf.sections] or [False])
+    placed = (entries["name"] != 0) & (section != 0) & (section < _RESERVED)
+    index = np.where(section < len(allocated), section, 0)
+    label = (kind == _NOTYPE) & visible & named[index]
+    function = (kind == _FUNC) | (kind == _IFUNC) | (kind == _OBJECT)
+    return np.asarray(placed & allocated[index] & (function | label))
+
+
+def _segments(elf: Elf) -> Iterator[tuple[int, int, int]]:
+    for row in elf.segments:
+        size = max(int(row["size"]), int(row["file_size"]))
+        if row["type"] == LOAD and size:
+            yield int(row["address"]), int(row["address"]) + size, int(row["offset"])
+
+
+def _offsets(runtime: Elf, values: Addresses, sections: npt.NDArray[np.uint16]) -> Addresses:
+    """File offsets of addresses: by the segment, else by the section."""
+    result = values.copy()
+    found = np.zeros(len(values), np.bool_)
+    for start, end, offset in _segments(runtime):
+        inside = (
+            ~found & (values >= np.uint64(start)) & (values < np.uint64(min(end, (1 << 64) - 1)))
+        )
+        result[inside] += np.uint64((offset - start) % (1 << 64))
+        found |= inside
+    for index in np.unique(sections[~found]).tolist():
+        if index < len(runtime.sections):
+            section = runtime.sections[index]
+            chosen = ~found & (sections == index)
+            result[chosen] += np.uint64((section.offset - section.address) % (1 << 64))
+    return result
+
+
+def _plt(elf: Elf) -> _Symbols | None:
+    """The entries of .plt, named by the symbols that .rela.plt refers to."""
+    plt, dynamic = elf.section(".plt"), elf.section(".dynsym")
+    relocations = elf.section(".rela.plt") or elf.section(".rel.plt")
+    if plt is None or relocations is None or dynamic is None:
         return None
-    data = section.data()
-    return data[16:].hex() or None
-
-
-def _debug_link(file: ELFFile) -> str | None:
-    section = file.get_section_by_name(".gnu_debuglink")
-    if section is None:
+    if relocations.link >= len(elf.sections) or elf.sections[relocations.link] != dynamic:
         return None
-    name = section.data().split(b"\0")[0].decode("utf-8", "replace")
-    return name if name and "/" not in name else None
+    numbers = _relocated(elf, relocations)
+    symbols, strings = elf.symbols(dynamic), elf.strings(dynamic)
+    if not len(numbers) or int(numbers.max()) >= len(symbols):
+        return None
+    targets = symbols["name"][numbers].astype(np.int64)
+    if int(targets.max()) >= len(strings):
+        return None
+    head, step = _PLT_HEADER_AND_ENTRY.get(elf.machine, (plt.entry, plt.entry))
+    return _Symbols(
+        (plt.offset + head + step * np.arange(len(numbers))).astype(np.uint64),
+        np.full(len(numbers), step, np.uint64),
+        np.full(len(numbers), _GLOBAL, np.int64),
+        Names.ending_in_zero(strings, targets, "@plt"),
+    )
+
+
+def _relocated(elf: Elf, section: Section) -> Places:
+    """The number of the symbol that each relocation is for."""
+    width = 8 if elf.is_64_bit else 4
+    words = 3 if section.name.startswith(".rela") else 2
+    table = elf.table(np.dtype(f"{elf.order}u{width}"), section.offset, section.size)
+    info = table[: len(table) // words * words].reshape(-1, words)[:, 1]
+    return (info >> (32 if elf.is_64_bit else 8)).astype(np.int64)

@@ -1,0 +1,96 @@
+"""A recording of perf record: perf.data, as a file or as it comes through a pipe.
+
+    PERFILE2 | header | attributes | records ... | features      perf record -o perf.data
+    PERFILE2 | records ...                                       perf record -o - | ...
+
+Samples are never objects: the records are walked once for where they begin, their fields are
+gathered as columns (samples.py), addresses and chains are worked out once each (frames.py,
+stacks.py). Chains of `--call-graph dwarf` are those the kernel saw: the copied user stacks are not
+unwound.
+"""
+
+import struct
+import tempfile
+from collections.abc import Iterator
+from typing import BinaryIO, cast
+
+from perfduck_ingest.importer import Options
+from perfduck_ingest.perf_data import header
+from perfduck_ingest.perf_data.byte_order import ByteOrder
+from perfduck_ingest.perf_data.features import Recording
+from perfduck_ingest.perf_data.samples import SampleTooShort
+from perfduck_ingest.perf_data.session import Session
+from perfduck_ingest.perf_data.stream import BLOCK_BYTES, Stream
+from perfduck_ingest.source import Source
+from perfduck_store.batch import Batch
+from perfduck_store.errors import PerfduckError
+
+NAME = "perf-data"
+
+
+def sniff(source: Source) -> bool:
+    """Whether the head is that of perf.data."""
+    return header.byte_order(source.head) is not None
+
+
+def read(source: Source, options: Options) -> Iterator[Batch]:
+    """The samples, some megabytes of records at a time, then what the recording says of itself."""
+    order = header.byte_order(source.head)
+    assert order is not None, "read() follows sniff()"
+    try:
+        if header.is_pipe(source.head, order):
+            parts = _cut(source.chunks(BLOCK_BYTES), header.PIPE_HEADER_SIZE, 0)
+            yield from _batches(source, parts, Recording(order), options)
+        else:
+            yield from _read_file(source, order, options)
+    except (struct.error, SampleTooShort) as error:
+        message = f"{source.name}: expected a whole perf.data file, got a broken one: {error}"
+        raise PerfduckError(message) from error
+
+
+def _read_file(source: Source, order: ByteOrder, options: Options) -> Iterator[Batch]:
+    """The features lie behind the data, but are needed before: what cannot be read from there is
+    laid down in a temporary file first."""
+    with _seekable(source) as file:
+        recording, data_at, data_size = header.read_header(file, order)
+        file.seek(0)
+        is_source = file.name == source.name
+        chunks = source.chunks(BLOCK_BYTES) if is_source else _chunks(file)
+        yield from _batches(source, _cut(chunks, data_at, data_size), recording, options)
+
+
+def _seekable(source: Source) -> BinaryIO:
+    if source.path.is_file():
+        file = source.path.open("rb")
+        if file.read(16) == source.head[:16]:
+            return file
+        file.close()
+    spool = tempfile.TemporaryFile()
+    for chunk in source.chunks(BLOCK_BYTES):
+        spool.write(chunk)
+    return cast(BinaryIO, spool)
+
+
+def _chunks(file: BinaryIO) -> Iterator[bytes]:
+    while chunk := file.read(BLOCK_BYTES):
+        yield chunk
+
+
+def _cut(chunks: Iterator[bytes], start: int, size: int) -> Iterator[bytes]:
+    """The bytes from `start` on, `size` of them (0: all); reads the chunks to their end."""
+    at = 0
+    for chunk in chunks:
+        first = max(start - at, 0)
+        last = max(start + size - at, 0) if size else len(chunk)
+        at += len(chunk)
+        if chunk[first:last]:
+            yield chunk if first == 0 and last >= len(chunk) else chunk[first:last]
+
+
+def _batches(
+    source: Source, parts: Iterator[bytes], recording: Recording, options: Options
+) -> Iterator[Batch]:
+    session = Session(recording, options)
+    for block in Stream(source.name, recording.order).blocks(parts):
+        yield from session.add(block)
+    yield from session.finish()

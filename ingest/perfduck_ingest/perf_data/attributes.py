@@ -1,0 +1,107 @@
+"""What was asked of the kernel: perf_event_attr, one for each event.
+
+    cpu-clock, type = 1, config = 0, sample_freq = 999,
+    sample_type = IP|TID|TIME|CALLCHAIN|ID|CPU|PERIOD, ids = {1947, 1948}
+
+The sample type says which fields a sample has; a sample names its event by one of the ids.
+"""
+
+import struct
+from dataclasses import dataclass, replace
+
+from perfduck_ingest.perf_data import records
+from perfduck_ingest.perf_data.byte_order import ByteOrder
+
+SMALLEST = 64  # PERF_ATTR_SIZE_VER0
+
+# Where bit fields start from the top, as on big-endian machines, bit n is bit 63 - n.
+_LAST_BIT = 63
+_FREQ = 10
+_SAMPLE_ID_ALL = 18
+
+# type -> config -> name, as parse-events.c names them where no description was recorded
+_HARDWARE = (
+    "cycles", "instructions", "cache-references", "cache-misses", "branches", "branch-misses",
+    "bus-cycles", "stalled-cycles-frontend", "stalled-cycles-backend", "ref-cycles",
+)  # fmt: skip
+_SOFTWARE = (
+    "cpu-clock", "task-clock", "page-faults", "context-switches", "cpu-migrations",
+    "minor-faults", "major-faults", "alignment-faults", "emulation-faults", "dummy",
+    "bpf-output", "cgroup-switches",
+)  # fmt: skip
+_NAMES = {0: _HARDWARE, 1: _SOFTWARE}
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Which fields a sample has, as far as their places depend on it."""
+
+    sample_type: int
+    read_format: int
+    branch_sample_type: int
+    user_registers: int  # how many
+    interrupt_registers: int  # how many
+
+    def has(self, field: int) -> bool:
+        """Whether samples have this field."""
+        return bool(self.sample_type & field)
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """One event as it was asked for."""
+
+    name: str
+    layout: Layout
+    period: int | None  # of each sample, where it is fixed
+    frequency: int | None
+    sample_id_all: bool
+    ids: tuple[int, ...]
+
+    @property
+    def has_period(self) -> bool:
+        """Whether it is known how many events a sample stands for."""
+        return self.period is not None or self.layout.has(records.SAMPLE_PERIOD)
+
+    def with_ids(self, ids: tuple[int, ...]) -> "Attribute":
+        """The same event with the ids that its samples bear."""
+        return replace(self, ids=ids)
+
+    def named(self, name: str) -> "Attribute":
+        """The same event under the name that perf gave it."""
+        return replace(self, name=name)
+
+
+def attribute(raw: bytes | memoryview, order: ByteOrder) -> Attribute:
+    """Read a perf_event_attr; raises struct.error where it is too short."""
+    kind, size, config, period, sample_type, read_format, flags = order.unpack("IIQQQQQ", raw)
+    if size and size < SMALLEST:
+        message = f"perf_event_attr of {size} bytes"
+        raise struct.error(message)
+    branches, user, interrupt = _later_fields(raw, order)
+    is_frequency = _flag(flags, _FREQ, order)
+    return Attribute(
+        name=_name(kind, config),
+        layout=Layout(sample_type, read_format, branches, user.bit_count(), interrupt.bit_count()),
+        period=None if is_frequency or sample_type & records.SAMPLE_PERIOD else period,
+        frequency=period if is_frequency else None,
+        sample_id_all=_flag(flags, _SAMPLE_ID_ALL, order),
+        ids=(),
+    )
+
+
+def _later_fields(raw: bytes | memoryview, order: ByteOrder) -> tuple[int, int, int]:
+    """Branch sample type, user and interrupt registers: 0 where an older perf knew none."""
+    padded = bytes(raw[:104]).ljust(104, b"\0")
+    branches, user = order.unpack("QQ", padded, 72)
+    (interrupt,) = order.unpack("Q", padded, 96)
+    return branches, user, interrupt
+
+
+def _flag(flags: int, bit: int, order: ByteOrder) -> bool:
+    return bool(flags >> (_LAST_BIT - bit if order.big else bit) & 1)
+
+
+def _name(kind: int, config: int) -> str:
+    names = _NAMES.get(kind, ())
+    return names[config] if config < len(names) else f"type {kind} config {config:#x}"

@@ -1,0 +1,151 @@
+"""What a recording says of itself: the feature sections behind the data of a file, or the
+HEADER_FEATURE records of a pipe.
+
+    hostname : vm
+    os release : 6.18.44
+    cmdline : /usr/bin/perf record -a -g -e cpu-clock -F 999
+    event : name = cpu-clock, ids = {1947, 1948}
+"""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from perfduck_ingest.perf_data import records
+from perfduck_ingest.perf_data.attributes import Attribute, attribute
+from perfduck_ingest.perf_data.byte_order import ByteOrder, text
+
+BUILD_ID = 2
+HOSTNAME = 3
+OSRELEASE = 4
+VERSION = 5
+ARCH = 6
+NRCPUS = 7
+CMDLINE = 11
+EVENT_DESC = 12
+SAMPLE_TIME = 21
+CLOCK_DATA = 29
+
+_BUILD_ID_BYTES = 20
+
+
+@dataclass(slots=True)
+class Recording:
+    """What is known of a recording before and while its samples are read."""
+
+    order: ByteOrder
+    attributes: list[Attribute] = field(default_factory=list)
+    build_ids: dict[str, str] = field(default_factory=dict)  # dso -> hexadecimal build id
+    strings: dict[int, str] = field(default_factory=dict)  # feature -> what it says
+    cpus: int | None = None
+    first_ns: int | None = None
+    last_ns: int | None = None
+    wall_offset: timedelta | None = None  # wall clock minus recording clock
+    event_names: dict[tuple[int, ...], str] = field(default_factory=dict)  # ids -> name
+
+    def started_at(self, first_ns: int | None) -> datetime | None:
+        """Wall clock (UTC) of the first sample, where the recording relates the clocks."""
+        if self.wall_offset is None or first_ns is None:
+            return None
+        epoch = datetime(1970, 1, 1, tzinfo=UTC)
+        try:
+            return epoch + self.wall_offset + timedelta(microseconds=first_ns / 1000)
+        except OverflowError:
+            return None
+
+    def name_attributes(self) -> None:
+        """Give every event the name that perf described it by."""
+        by_id = {number: name for ids, name in self.event_names.items() for number in ids}
+        for position, one in enumerate(self.attributes):
+            name = next((by_id[number] for number in one.ids if number in by_id), None)
+            if name is not None:
+                self.attributes[position] = one.named(name)
+
+
+def learn(recording: Recording, feature: int, raw: bytes) -> None:
+    """Keep what a feature says; raises struct.error where it is cut off."""
+    order = recording.order
+    if feature in _STRINGS:
+        recording.strings[feature] = _string(raw, 0, order)[0]
+    elif feature == CMDLINE:
+        recording.strings[feature] = " ".join(_strings(raw, order))
+    elif feature == NRCPUS:
+        recording.cpus = order.unpack("II", raw)[1]  # available, online
+    elif feature == EVENT_DESC:
+        _learn_events(recording, raw)
+    elif feature == BUILD_ID:
+        _learn_build_ids(recording, raw)
+    elif feature == SAMPLE_TIME:
+        recording.first_ns, recording.last_ns = order.unpack("QQ", raw)
+    elif feature == CLOCK_DATA:
+        wall, clock = order.unpack("QQ", raw, 8)  # behind version and clock id
+        recording.wall_offset = timedelta(microseconds=(wall - clock) / 1000)
+
+
+_STRINGS = frozenset({HOSTNAME, OSRELEASE, VERSION, ARCH})
+
+
+def _string(raw: bytes, offset: int, order: ByteOrder) -> tuple[str, int]:
+    """A string with its padded length in front, and where the next thing begins."""
+    (length,) = order.unpack("I", raw, offset)
+    end = offset + 4 + length
+    if end > len(raw):
+        message = "string longer than its section"
+        raise struct.error(message)
+    return text(raw[offset + 4 : end]), end
+
+
+def _strings(raw: bytes, order: ByteOrder) -> Iterator[str]:
+    (count,) = order.unpack("I", raw)
+    offset = 4
+    for _ in range(count):
+        word, offset = _string(raw, offset, order)
+        yield word
+
+
+def _learn_events(recording: Recording, raw: bytes) -> None:
+    order = recording.order
+    count, size = order.unpack("II", raw)
+    offset = 8
+    for _ in range(count):
+        described = attribute(raw[offset : offset + size], order)
+        (ids_count,) = order.unpack("I", raw, offset + size)
+        name, offset = _string(raw, offset + size + 4, order)
+        ids = order.unpack(f"{_checked(ids_count, raw)}Q", raw, offset)
+        offset += 8 * ids_count
+        recording.event_names[ids] = name or described.name
+    _name_by_position(recording)
+
+
+def _name_by_position(recording: Recording) -> None:
+    """An event without ids, as of a recording of one event, is known by its place."""
+    if len(recording.event_names) == len(recording.attributes):
+        for position, name in enumerate(recording.event_names.values()):
+            recording.attributes[position] = recording.attributes[position].named(name)
+
+
+def _checked(count: int, raw: bytes) -> int:
+    if 8 * count > len(raw):
+        message = f"{count} ids in {len(raw)} bytes"
+        raise struct.error(message)
+    return count
+
+
+def _learn_build_ids(recording: Recording, raw: bytes) -> None:
+    """The table is a row of HEADER_BUILD_ID records whose type was left 0."""
+    offset = 0
+    while offset + 8 <= len(raw):
+        size = recording.order.unpack("IHH", raw, offset)[2]
+        if size <= 36 or offset + size > len(raw):
+            break
+        learn_build_id(recording, raw[offset : offset + size])
+        offset += size
+
+
+def learn_build_id(recording: Recording, record: bytes) -> None:
+    """The build id of a dso: header, pid, 20 bytes of id, its size, file name."""
+    misc = recording.order.unpack("IHH", record)[1]
+    given = record[32] if misc & records.MISC_BUILD_ID_SIZE else _BUILD_ID_BYTES
+    build_id = record[12 : 12 + min(given, _BUILD_ID_BYTES)]
+    recording.build_ids[text(record[36:])] = build_id.hex()

@@ -1,0 +1,79 @@
+"""The head of perf.data, and where its parts lie.
+
+    PERFILE2, size 104, attr size 144, attrs at 168, data at 424 (1445584 bytes), features 0x3ff..
+
+A recording that went through a pipe has nothing of it but the magic and the size 16: attributes
+and features come as records.
+"""
+
+import os
+import struct
+from typing import BinaryIO
+
+from perfduck_ingest.perf_data.attributes import Attribute, attribute
+from perfduck_ingest.perf_data.byte_order import ByteOrder
+from perfduck_ingest.perf_data.features import Recording, learn
+
+# perf writes the number 0x32454c4946524550 in its own byte order.
+_ORDERS = {b"PERFILE2": ByteOrder(big=False), b"2ELIFREP": ByteOrder(big=True)}
+PIPE_HEADER_SIZE = 16
+_FILE_HEADER_SIZE = 104
+_FEATURE_BITS = 256
+_IDS_LIMIT = 1 << 20
+
+
+def byte_order(head: bytes) -> ByteOrder | None:
+    """That of the recording machine; None where it is no perf.data."""
+    return _ORDERS.get(head[:8])
+
+
+def is_pipe(head: bytes, order: ByteOrder) -> bool:
+    """Whether attributes and features come as records; raises struct.error if cut off."""
+    return bool(order.unpack("Q", head, 8)[0] == PIPE_HEADER_SIZE)
+
+
+def read_header(file: BinaryIO, order: ByteOrder) -> tuple[Recording, int, int]:
+    """What the header and the features say, and offset and size of the data (0: to the end);
+    raises struct.error where something is cut off."""
+    head = _pread(file, 0, _FILE_HEADER_SIZE)
+    _, attribute_size, attributes_at, attributes_size, data_at, data_size = order.unpack(
+        "QQQQQQ", head, 8
+    )
+    recording = Recording(order)
+    if attribute_size < 80:
+        message = f"attributes of {attribute_size} bytes"
+        raise struct.error(message)
+    raw = _pread(file, attributes_at, attributes_size)
+    for offset in range(0, len(raw) - attribute_size + 1, attribute_size):
+        entry = raw[offset : offset + attribute_size]
+        recording.attributes.append(_attribute(file, entry, order))
+    features = sum(word << (64 * n) for n, word in enumerate(order.unpack("4Q", head, 72)))
+    if data_size:
+        _read_features(file, recording, data_at + data_size, features)
+        recording.name_attributes()
+    return recording, data_at, data_size
+
+
+def _attribute(file: BinaryIO, entry: bytes, order: ByteOrder) -> Attribute:
+    """An attribute, and where its ids lie."""
+    ids_at, ids_size = order.unpack("QQ", entry, len(entry) - 16)
+    ids = order.unpack(f"{min(ids_size // 8, _IDS_LIMIT)}Q", _pread(file, ids_at, ids_size))
+    return attribute(entry[:-16], order).with_ids(ids)
+
+
+def _read_features(file: BinaryIO, recording: Recording, table_at: int, features: int) -> None:
+    present = [bit for bit in range(_FEATURE_BITS) if features >> bit & 1]
+    table = _pread(file, table_at, 16 * len(present))
+    for place, feature in enumerate(present):
+        offset, size = recording.order.unpack("QQ", table, 16 * place)
+        learn(recording, feature, _pread(file, offset, size))
+
+
+def _pread(file: BinaryIO, offset: int, size: int) -> bytes:
+    """A section; raises struct.error where the file ends before it does."""
+    file.seek(0, os.SEEK_END)
+    if offset + size > file.tell():
+        message = f"section of {size} bytes at {offset}"
+        raise struct.error(message)
+    file.seek(offset)
+    return file.read(size)

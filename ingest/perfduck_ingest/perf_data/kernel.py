@@ -1,0 +1,138 @@
+"""The recorded kernel: where it and its modules lay, and what its functions are called.
+
+    MMAP  [kernel.kallsyms]_text  0xffffffff81000000 + 0x3f000000 @ 0xffffffff81000000
+    MMAP  /lib/modules/6.1.0/kernel/net/netfilter/nf_conntrack.ko  0xffffffffc0a41000 + 0x2b000
+
+Names come from kallsyms of the recorded boot. If the kernel was placed elsewhere in the boot that
+kallsyms is of, the address of `_text` in both tells how far.
+"""
+
+import platform
+import re
+from pathlib import Path
+
+import numpy as np
+
+from perfduck_ingest.importer import Options
+from perfduck_ingest.perf_data import features
+from perfduck_ingest.perf_data.binaries import debug_directory
+from perfduck_ingest.perf_data.changes import KernelSymbol, Map
+from perfduck_ingest.perf_data.features import Recording
+from perfduck_ingest.perf_data.frames import KERNEL, Dso
+from perfduck_ingest.perf_data.maps import Maps
+from perfduck_ingest.source import Source
+from perfduck_symbols.addresses import SymbolTable
+from perfduck_symbols.elf_tables import build_id_of_notes
+from perfduck_symbols.kallsyms_symbols import Kallsyms, kallsyms
+
+_NOTES = Path("/sys/kernel/notes")
+_RUNNING = Path("/proc/kallsyms")
+_HIGH_HALF = (1 << 63, (1 << 64) - 1)
+_MODULE = re.compile(r"([^/]+?)\.ko(?:\.\w+)?$")
+
+
+class Kernel:
+    """The kernel's maps, as records tell them, and its dsos."""
+
+    def __init__(self, recording: Recording, options: Options) -> None:
+        """`recording` says which kernel it was."""
+        self._recording = recording
+        self._given = options.kallsyms
+        self._maps = Maps()
+        self._names: list[str] = []
+        self._tables: dict[str, SymbolTable] = {}
+        self._recorded: tuple[str, int] | None = None  # a function and where it was
+        self._symbols: Kallsyms | None = None
+        self.changed = True
+
+    def add(self, change: Map | KernelSymbol) -> None:
+        """The kernel or a module lies here; or code was made that is called so."""
+        if isinstance(change, KernelSymbol):
+            self._insert(change.start, change.start + change.size, change.name)
+            starts = np.array([change.start], np.uint64)
+            ends = starts + np.uint64(change.size)
+            self._tables[change.name] = SymbolTable(starts, ends, lambda _: change.name)
+        elif change.dso.startswith((KERNEL, "[guest.kernel.kallsyms")):
+            name, _, function = change.dso.partition("]")
+            if offset := change.shift + change.start:
+                self._recorded = (function, offset)
+            self._insert(change.start, change.end, f"{name}]")
+        else:
+            self._insert(change.start, change.end, _module_name(change.dso))
+
+    def _insert(self, start: int, end: int, name: str) -> None:
+        if start < end < 1 << 64:
+            self._maps.insert(start, end, 0, len(self._names))
+            self._names.append(name)
+            self.changed = True
+
+    def maps(self) -> Maps:
+        """Which dso (by its number) an address is in."""
+        if KERNEL not in self._names:
+            self._insert(*_HIGH_HALF, KERNEL)
+        self._stretch()
+        self.changed = False
+        return self._maps
+
+    def _stretch(self) -> None:
+        """The kernel reaches from its first symbol to its last: the map that perf record writes
+        ends before the code that runs at boot only, where every idle task's chain begins."""
+        symbols = self._kallsyms().part("")
+        if len(symbols.starts):
+            moved = self._moved()
+            maps = Maps()
+            start, end = int(symbols.starts[0]) - moved, int(symbols.ends[-1]) - moved
+            maps.insert(max(start, 0), end, 0, self._names.index(KERNEL))
+            for one in self._maps.rows():
+                maps.insert(*one)
+            self._maps = maps
+
+    def _kallsyms(self) -> Kallsyms:
+        if self._symbols is None:
+            self._symbols = kallsyms(self._text())
+        return self._symbols
+
+    def open(self, number: int) -> Dso:
+        """A dso by its number."""
+        name = self._names[number]
+        if name in self._tables:
+            return Dso(name, self._tables[name])
+        if name == KERNEL:
+            return Dso(name, self._kallsyms().part(""), self._moved())
+        return Dso(name, self._kallsyms().part(name))
+
+    def _moved(self) -> int:
+        """How far kallsyms' kernel is from the recorded one."""
+        if self._recorded is None:
+            return 0
+        function, recorded = self._recorded
+        address = self._kallsyms().address(function)
+        return 0 if address is None else address - recorded
+
+    def _text(self) -> bytes:
+        """The kallsyms of the recorded boot, or nothing."""
+        if self._given is not None:
+            with Source(str(self._given)) as source:
+                return b"".join(source.chunks(1 << 24))
+        build_id = self._recording.build_ids.get(KERNEL)
+        if build_id is None:  # as of a pipe
+            release = self._recording.strings.get(features.OSRELEASE)
+            return _RUNNING.read_bytes() if release == platform.release() else b""
+        kept = debug_directory() / KERNEL / build_id / "kallsyms"
+        if kept.is_file():
+            return kept.read_bytes()
+        return _RUNNING.read_bytes() if build_id == running_build_id() else b""
+
+
+def _module_name(path: str) -> str:
+    found = _MODULE.search(path)
+    return f"[{found[1].replace('-', '_')}]" if found else path
+
+
+def running_build_id() -> str | None:
+    """That of the kernel of this machine."""
+    try:
+        notes = _NOTES.read_bytes()
+    except OSError:
+        return None
+    return build_id_of_notes(notes)

@@ -1,0 +1,109 @@
+"""What lies at an address: the maps of a process at a time, and of the kernel.
+
+    7f17a4237000 - 7f17a425d000   ld-linux-x86-64.so.2, address + shift is the one in the file
+
+A map put over others hides what it covers. All lookups of a block are done at once, over the maps
+of all the processes in it.
+"""
+
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+import numpy.typing as npt
+
+from perfduck_ingest.perf_data.byte_order import Integers, Words
+
+Flags = npt.NDArray[np.bool_]
+
+
+class Maps:
+    """The maps of one process at one time: sorted, without overlap."""
+
+    __slots__ = ("dsos", "ends", "shared", "shifts", "starts")
+
+    def __init__(self) -> None:
+        """Nothing mapped."""
+        self.starts: list[int] = []
+        self.ends: list[int] = []
+        self.shifts: list[int] = []  # what to add to an address to get the one in the dso
+        self.dsos: list[int] = []
+        self.shared = False  # several processes or epochs have them: copy, then change
+
+    def copy(self) -> "Maps":
+        """The same maps, to be changed."""
+        made = Maps()
+        made.starts, made.ends = self.starts[:], self.ends[:]
+        made.shifts, made.dsos = self.shifts[:], self.dsos[:]
+        return made
+
+    def rows(self) -> list[tuple[int, int, int, int]]:
+        """start, end, shift and dso of each map."""
+        return list(zip(self.starts, self.ends, self.shifts, self.dsos, strict=True))
+
+    def insert(self, start: int, end: int, shift: int, dso: int) -> None:
+        """Put a map over whatever was there."""
+        first = bisect_right(self.ends, start)
+        last = bisect_left(self.starts, end)
+        if first >= last:
+            self.starts.insert(first, start)
+            self.ends.insert(first, end)
+            self.shifts.insert(first, shift % (1 << 64))
+            self.dsos.insert(first, dso)
+        else:
+            self._replace(first, last, (start, end, shift % (1 << 64), dso))
+
+    def _replace(self, first: int, last: int, row: tuple[int, int, int, int]) -> None:
+        """Maps from `first` to before `last` overlap the new one: their rims stay."""
+        rows = [row]
+        if self.starts[first] < row[0]:
+            rows.insert(0, (self.starts[first], row[0], self.shifts[first], self.dsos[first]))
+        final = last - 1
+        if self.ends[final] > row[1]:
+            rows.append((row[1], self.ends[final], self.shifts[final], self.dsos[final]))
+        self.starts[first:last] = [one[0] for one in rows]
+        self.ends[first:last] = [one[1] for one in rows]
+        self.shifts[first:last] = [one[2] for one in rows]
+        self.dsos[first:last] = [one[3] for one in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class MapsAt:
+    """The maps of the kernel and of each epoch."""
+
+    kernel: Maps
+    epochs: dict[int, Maps]
+
+    def find(self, addresses: Words, epochs: Integers, in_kernel: Flags) -> tuple[Integers, Words]:
+        """Dso, and address in it: even numbers are those of users, odd ones the kernel's, -2 and
+        -1 stand for nothing mapped."""
+        dsos = np.empty(len(addresses), np.int64)
+        places = np.empty(len(addresses), np.uint64)
+        user = np.flatnonzero(~in_kernel)
+        distinct, rank = np.unique(epochs[user], return_inverse=True)
+        maps = [self.epochs[epoch] for epoch in distinct.tolist()]
+        dsos[user], places[user] = _find(addresses[user], rank, maps)
+        kernel = np.flatnonzero(in_kernel)
+        rank = np.zeros(len(kernel), np.int64)
+        dsos[kernel], places[kernel] = _find(addresses[kernel], rank, [self.kernel])
+        return 2 * dsos + in_kernel, places
+
+
+def _find(addresses: Words, rank: Integers, maps: list[Maps]) -> tuple[Integers, Words]:
+    """Dso (-1: none) and address in it; `rank` says in which of the maps to look."""
+    starts, ends, shifts = (
+        np.fromiter(chain.from_iterable(getattr(one, name) for one in maps), np.uint64)
+        for name in ("starts", "ends", "shifts")
+    )
+    if not len(starts):
+        return np.full(len(addresses), -1, np.int64), addresses
+    dsos = np.fromiter(chain.from_iterable(one.dsos for one in maps), np.int64)
+    owner = np.repeat(np.arange(len(maps)), [len(one.starts) for one in maps])
+    # (owner, start) as one number: starts become their places among all starts.
+    distinct, place = np.unique(starts, return_inverse=True)
+    width = len(distinct) + 1
+    wanted = rank * width + np.searchsorted(distinct, addresses, "right")
+    found = np.searchsorted(owner * width + place + 1, wanted, "right") - 1
+    inside = (found >= 0) & (owner[found] == rank) & (addresses < ends[found])
+    return np.where(inside, dsos[found], -1), addresses + np.where(inside, shifts[found], 0)

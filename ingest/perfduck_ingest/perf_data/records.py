@@ -1,0 +1,114 @@
+"""The numbers of linux/perf_event.h and tools/perf/util/event.h that the importer knows."""
+
+# Written by the kernel.
+MMAP = 1
+LOST = 2
+COMM = 3
+EXIT = 4
+THROTTLE = 5
+UNTHROTTLE = 6
+FORK = 7
+READ = 8
+SAMPLE = 9
+MMAP2 = 10
+AUX = 11
+ITRACE_START = 12
+LOST_SAMPLES = 13
+SWITCH = 14
+SWITCH_CPU_WIDE = 15
+NAMESPACES = 16
+KSYMBOL = 17
+BPF_EVENT = 18
+CGROUP = 19
+TEXT_POKE = 20
+AUX_OUTPUT_HW_ID = 21
+
+# Written by perf itself.
+HEADER_ATTR = 64
+HEADER_EVENT_TYPE = 65
+HEADER_TRACING_DATA = 66
+HEADER_BUILD_ID = 67
+FINISHED_ROUND = 68
+ID_INDEX = 69
+AUXTRACE_INFO = 70
+AUXTRACE = 71
+AUXTRACE_ERROR = 72
+THREAD_MAP = 73
+CPU_MAP = 74
+STAT_CONFIG = 75
+STAT = 76
+STAT_ROUND = 77
+EVENT_UPDATE = 78
+TIME_CONV = 79
+HEADER_FEATURE = 80
+COMPRESSED = 81
+FINISHED_INIT = 82
+COMPRESSED2 = 83
+
+# Say nothing about samples, and nothing is lost by passing over them.
+SILENT = frozenset(
+    {
+        EXIT, THROTTLE, UNTHROTTLE, READ, ITRACE_START, SWITCH, SWITCH_CPU_WIDE, NAMESPACES,
+        BPF_EVENT, TEXT_POKE, HEADER_EVENT_TYPE, HEADER_TRACING_DATA, FINISHED_ROUND, ID_INDEX,
+        THREAD_MAP, CPU_MAP, STAT_CONFIG, STAT, STAT_ROUND, TIME_CONV, FINISHED_INIT,
+    }
+)  # fmt: skip
+
+# Hold what perfduck does not decode: processor traces. Counted and shown as skipped.
+TRACE = {
+    AUX: "AUX",
+    AUX_OUTPUT_HW_ID: "AUX_OUTPUT_HW_ID",
+    AUXTRACE_INFO: "AUXTRACE_INFO",
+    AUXTRACE: "AUXTRACE",
+    AUXTRACE_ERROR: "AUXTRACE_ERROR",
+}
+
+# The low bits of a header's misc: where the processor was.
+CPUMODE_MASK = 7
+KERNEL = 1
+USER = 2
+
+MISC_MMAP_DATA = 1 << 13
+MISC_FORK_EXEC = 1 << 13  # made up by perf for a process that ran already: inherits no maps
+MISC_BUILD_ID = 1 << 14  # of MMAP2: a build id stands in place of device and inode
+MISC_BUILD_ID_SIZE = 1 << 15  # of HEADER_BUILD_ID: the size of the build id is given
+
+# Entries of a call chain from here on say where the following addresses lie.
+CONTEXT_MAX = (1 << 64) - 4095
+CONTEXT_HYPERVISOR = (1 << 64) - 32
+CONTEXT_KERNEL = (1 << 64) - 128
+CONTEXT_USER = (1 << 64) - 512
+
+# perf_event_attr.sample_type
+SAMPLE_IP = 1 << 0
+SAMPLE_TID = 1 << 1
+SAMPLE_TIME = 1 << 2
+SAMPLE_ADDR = 1 << 3
+SAMPLE_READ = 1 << 4
+SAMPLE_CALLCHAIN = 1 << 5
+SAMPLE_ID = 1 << 6
+SAMPLE_CPU = 1 << 7
+SAMPLE_PERIOD = 1 << 8
+SAMPLE_STREAM_ID = 1 << 9
+SAMPLE_RAW = 1 << 10
+SAMPLE_BRANCH_STACK = 1 << 11
+SAMPLE_REGS_USER = 1 << 12
+SAMPLE_STACK_USER = 1 << 13
+SAMPLE_WEIGHT = 1 << 14
+SAMPLE_DATA_SRC = 1 << 15
+SAMPLE_IDENTIFIER = 1 << 16
+SAMPLE_TRANSACTION = 1 << 17
+SAMPLE_REGS_INTR = 1 << 18
+SAMPLE_PHYS_ADDR = 1 << 19
+SAMPLE_AUX = 1 << 20
+SAMPLE_CGROUP = 1 << 21
+SAMPLE_WEIGHT_STRUCT = 1 << 24
+
+# perf_event_attr.read_format
+READ_ENABLED = 1 << 0
+READ_RUNNING = 1 << 1
+READ_ID = 1 << 2
+READ_GROUP = 1 << 3
+READ_LOST = 1 << 4
+
+BRANCH_HW_INDEX = 1 << 17  # perf_event_attr.branch_sample_type

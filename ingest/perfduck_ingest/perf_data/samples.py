@@ -1,0 +1,241 @@
+"""The fields of the samples of a block, as columns.
+
+    IDENTIFIER IP TID TIME ADDR ID STREAM_ID CPU PERIOD READ CALLCHAIN RAW ... CGROUP
+
+Fields come in this order, each only if the event's sample type names it. Up to CALLCHAIN most are
+one word each; from there on their places differ from sample to sample.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from perfduck_ingest.perf_data import records
+from perfduck_ingest.perf_data.attributes import Attribute, Layout
+from perfduck_ingest.perf_data.byte_order import ByteOrder, Integers, Words, signed
+from perfduck_ingest.perf_data.stream import Block
+
+_ONE = np.uint64(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """Columns, in the order of the file. A field that the event did not record is -1 (period: the
+    fixed one, or -1); chains are places in the block's words."""
+
+    block: Block
+    record: Integers  # which of the block's
+    ip: Words
+    in_kernel: npt.NDArray[np.bool_]
+    pid: Integers
+    tid: Integers
+    time: Integers  # ns; places in the recording where no time was recorded
+    timed: npt.NDArray[np.bool_]
+    cpu: Integers
+    period: Integers
+    event: Integers  # place in the recording's attributes
+    cgroup: Integers
+    chain: Integers  # first entry
+    depth: Integers  # entries; -1 where the event records no chains
+
+    def __len__(self) -> int:
+        """How many samples."""
+        return len(self.ip)
+
+    def where(self, chosen: npt.NDArray[np.bool_]) -> "Samples":
+        """Those that are chosen."""
+        columns = (getattr(self, name)[chosen] for name in list(self.__slots__)[1:])
+        return Samples(self.block, *columns)
+
+
+class SampleReader:
+    """Reads the samples of blocks whose events are `attributes`."""
+
+    def __init__(self, attributes: list[Attribute], order: ByteOrder) -> None:
+        self._attributes = attributes
+        self._order = order
+        pairs = sorted((one, place) for place, it in enumerate(attributes) for one in it.ids)
+        self._ids = np.array([one for one, _ in pairs], np.uint64)
+        self._events = np.array([place for _, place in pairs], np.int64)
+        self._layouts: dict[Layout, list[int]] = {}
+        for place, one in enumerate(attributes):
+            self._layouts.setdefault(one.layout, []).append(place)
+        self._id_word = _id_word(attributes[0].layout) if attributes else None
+
+    def read(self, block: Block, ordinal: int) -> list[Samples]:
+        """The samples of a block whose first record is the recording's number `ordinal`: together
+        as far as they have the same layout."""
+        places = np.flatnonzero(block.types == np.uint64(records.SAMPLE))
+        events = self._events_of(block, block.starts[places])
+        parts = []
+        for layout, members in self._layouts.items():
+            chosen = np.isin(events, members) if len(self._layouts) > 1 else slice(None)
+            gather = _Gather(block, self._order, block.starts[places[chosen]], layout)
+            parts.append(self._samples(gather, events[chosen], places[chosen], ordinal))
+        return [part for part in parts if len(part)]
+
+    def _events_of(self, block: Block, starts: Integers) -> Integers:
+        """The event of each sample: by its id, or the only one there is."""
+        if self._id_word is None or not len(self._ids):
+            return np.zeros(len(starts), np.int64)
+        ids = block.words[np.minimum(starts + self._id_word, len(block.words) - 1)]
+        found = np.minimum(np.searchsorted(self._ids, ids), len(self._ids) - 1)
+        return np.where(self._ids[found] == ids, self._events[found], 0)
+
+    def _samples(
+        self, gather: "_Gather", events: Integers, places: Integers, ordinal: int
+    ) -> Samples:
+        fields = gather.fields()
+        missing = np.full(len(events), -1, np.int64)
+        pid_tid = fields.get(records.SAMPLE_TID)
+        time = fields.get(records.SAMPLE_TIME)
+        fixed = np.array([one.period or -1 for one in self._attributes], np.int64)
+        headers = gather.headers
+        mode = self._order.misc(headers) & np.uint64(records.CPUMODE_MASK)
+        return Samples(
+            block=gather.block,
+            record=places,
+            ip=fields.get(records.SAMPLE_IP, missing.view(np.uint64)),
+            in_kernel=mode == np.uint64(records.KERNEL),
+            pid=missing if pid_tid is None else signed(self._order.first(pid_tid)),
+            tid=missing if pid_tid is None else signed(self._order.second(pid_tid)),
+            time=places + ordinal if time is None else time.view(np.int64),
+            timed=np.full(len(events), time is not None),
+            cpu=_cpu(fields.get(records.SAMPLE_CPU), self._order, missing),
+            period=_or(fields.get(records.SAMPLE_PERIOD), fixed[events]),
+            event=events,
+            cgroup=_or(fields.get(records.SAMPLE_CGROUP), missing),
+            chain=gather.chain,
+            depth=gather.depth,
+        )
+
+
+def _or(field: Words | None, otherwise: Integers) -> Integers:
+    return otherwise if field is None else field.view(np.int64)
+
+
+def _cpu(field: Words | None, order: ByteOrder, missing: Integers) -> Integers:
+    return missing if field is None else signed(order.first(field))
+
+
+def _id_word(layout: Layout) -> int | None:
+    """In which word of a sample its id is: the same for all events of a recording."""
+    if layout.has(records.SAMPLE_IDENTIFIER):
+        return 1
+    if not layout.has(records.SAMPLE_ID):
+        return None
+    before = records.SAMPLE_IP | records.SAMPLE_TID | records.SAMPLE_TIME | records.SAMPLE_ADDR
+    return 1 + (layout.sample_type & before).bit_count()
+
+
+class _Gather:
+    """Reads one field after the other of samples that have the same layout."""
+
+    def __init__(self, block: Block, order: ByteOrder, starts: Integers, layout: Layout) -> None:
+        self.block = block
+        self._order = order
+        self._layout = layout
+        self.headers = block.words[starts]
+        self._end = starts + (order.sizes(self.headers) >> np.uint64(3)).view(np.int64)
+        self._at = starts + 1
+        self.chain = self._at
+        self.depth = np.full(len(starts), -1, np.int64)
+
+    def fields(self) -> dict[int, Words]:
+        """The one-word fields that are wanted; sets chain and depth."""
+        found: dict[int, Words] = {}
+        for field in _WORDS_BEFORE:
+            if self._layout.has(field):
+                found[field] = self._word()
+        if self._layout.has(records.SAMPLE_READ):
+            self._pass_read()
+        if self._layout.has(records.SAMPLE_CALLCHAIN):
+            self._chains()
+        if self._layout.has(records.SAMPLE_CGROUP):
+            self._pass_to_cgroup()
+            found[records.SAMPLE_CGROUP] = self._word()
+        return found
+
+    def _word(self) -> Words:
+        self._check()
+        words = self.block.words[self._at]
+        self._at = self._at + 1
+        return words
+
+    def _check(self) -> None:
+        if (self._at >= self._end).any():
+            place = int(np.flatnonzero(self._at >= self._end)[0])
+            raise SampleTooShort(8 * int(self._end[place]))
+
+    def _skip(self, words: Words | int) -> None:
+        """Pass over some words: clipped, so that nonsense does not point outside the block."""
+        size = np.uint64(len(self.block.words))
+        self._at = self._at + np.minimum(np.asarray(words, np.uint64), size).view(np.int64)
+
+    def _chains(self) -> None:
+        count = self._word()
+        self.chain = self._at
+        self.depth = np.minimum(count, np.uint64(len(self.block.words))).view(np.int64)
+        self._at = self._at + self.depth
+        if (self._at > self._end).any():
+            place = int(np.flatnonzero(self._at > self._end)[0])
+            raise SampleTooShort(8 * int(self._end[place]))
+
+    def _pass_read(self) -> None:
+        """value [enabled] [running] [id] [lost], or a count and that for each of a group."""
+        form = self._layout.read_format
+        times = (form & (records.READ_ENABLED | records.READ_RUNNING)).bit_count()
+        one = 1 + (form & (records.READ_ID | records.READ_LOST)).bit_count()
+        if form & records.READ_GROUP:
+            self._skip(self._word() * np.uint64(one) + np.uint64(times))
+        else:
+            self._skip(one + times)
+
+    def _pass_to_cgroup(self) -> None:
+        if self._layout.has(records.SAMPLE_RAW):
+            self._pass_raw()
+        if self._layout.has(records.SAMPLE_BRANCH_STACK):
+            indexed = self._layout.branch_sample_type & records.BRANCH_HW_INDEX
+            self._skip(self._word() * np.uint64(3) + np.uint64(1 if indexed else 0))
+        if self._layout.has(records.SAMPLE_REGS_USER):
+            self._pass_registers(self._layout.user_registers)
+        if self._layout.has(records.SAMPLE_STACK_USER):
+            self._pass_stack()
+        for field in (records.SAMPLE_WEIGHT | records.SAMPLE_WEIGHT_STRUCT, *_WORDS_BETWEEN):
+            self._skip(int(self._layout.has(field)))
+        if self._layout.has(records.SAMPLE_REGS_INTR):
+            self._pass_registers(self._layout.interrupt_registers)
+        self._skip(int(self._layout.has(records.SAMPLE_PHYS_ADDR)))
+
+    def _pass_raw(self) -> None:
+        """u32 size, the bytes, padded so that the next field is at a whole word."""
+        size = self._order.first(self._word())
+        self._skip((size + np.uint64(4 + 7)) // np.uint64(8) - _ONE)
+
+    def _pass_registers(self, count: int) -> None:
+        """The ABI, and the registers unless it is 0: none."""
+        self._skip(np.where(self._word() == 0, np.uint64(0), np.uint64(count)))
+
+    def _pass_stack(self) -> None:
+        """The size, the bytes, and how many of them are used, unless the size is 0."""
+        size = self._word()
+        self._skip(np.where(size == 0, np.uint64(0), size // np.uint64(8) + _ONE))
+
+
+class SampleTooShort(Exception):
+    """A sample ends, at this byte of its block, before its fields do."""
+
+
+_WORDS_BEFORE = (
+    records.SAMPLE_IDENTIFIER,
+    records.SAMPLE_IP,
+    records.SAMPLE_TID,
+    records.SAMPLE_TIME,
+    records.SAMPLE_ADDR,
+    records.SAMPLE_ID,
+    records.SAMPLE_STREAM_ID,
+    records.SAMPLE_CPU,
+    records.SAMPLE_PERIOD,
+)
+_WORDS_BETWEEN = (records.SAMPLE_DATA_SRC, records.SAMPLE_TRANSACTION)

@@ -1,0 +1,207 @@
+"""A recording as it is read: blocks of records in, batches out.
+
+Every processor has its own buffer, so records are not in the order of time. perf writes
+FINISHED_ROUND after it emptied all buffers once: what was recorded up to the newest time of one
+round has been written when the next round ends. Samples wait until then, and meet the changes
+(comm, fork, maps) in the order of time.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from perfduck_ingest.importer import Options
+from perfduck_ingest.perf_data import features, records
+from perfduck_ingest.perf_data.attributes import attribute
+from perfduck_ingest.perf_data.binaries import Binaries
+from perfduck_ingest.perf_data.byte_order import text
+from perfduck_ingest.perf_data.changes import Change, ChangeReader, Map
+from perfduck_ingest.perf_data.features import Recording
+from perfduck_ingest.perf_data.frames import Dso, Frames, Symbols
+from perfduck_ingest.perf_data.kernel import Kernel
+from perfduck_ingest.perf_data.maps import Maps, MapsAt
+from perfduck_ingest.perf_data.outcome import Outcome, Resolved
+from perfduck_ingest.perf_data.samples import SampleReader, Samples
+from perfduck_ingest.perf_data.stacks import Stacks
+from perfduck_ingest.perf_data.stream import Block
+from perfduck_ingest.perf_data.timeline import Timeline
+from perfduck_store.batch import Batch
+
+_FOREVER = (1 << 63) - 1
+_MOST_WAITING = 24  # blocks, in a recording without rounds
+_EVENT_UPDATE_NAME = 2
+_NONE = np.zeros(0, np.int64)
+
+
+class Session:
+    """The state of reading one recording."""
+
+    def __init__(self, recording: Recording, options: Options) -> None:
+        """`recording` says what is known before the first record."""
+        self._recording = recording
+        self._timeline = Timeline()
+        self._kernel = Kernel(recording, options)
+        self._binaries = Binaries(recording.build_ids, options)
+        self._kernel_maps = Maps()
+        self._symbols = Symbols()
+        self._frames = Frames(self._user, self._kernel.open, self._symbols)
+        self._stacks = Stacks(self._frames, self._symbols)
+        self._outcome = Outcome(recording, self._symbols)
+        self._changes: list[tuple[int, int, Change]] = []
+        self._waiting: list[Samples] = []
+        self._records = 0
+        self._newest = self._round = self._limit = -1
+        self._renew_readers()
+
+    def add(self, block: Block) -> Iterator[Batch]:
+        """Take records; give what became ready by them."""
+        special = ~np.isin(block.types, _QUIET)
+        for place in np.flatnonzero(special).tolist():
+            self._take(block, place)
+        for change in self._changes_of.read(block, self._records):
+            self._change(*change)
+        samples = self._samples_of.read(block, self._records)
+        self._finish_rounds(block, samples)
+        self._records += len(block.starts)
+        self._waiting += samples
+        if len(self._waiting) > _MOST_WAITING:
+            self._limit = max(self._limit, int(self._waiting[0].time.max()))
+        yield from self._ready()
+
+    def finish(self) -> Iterator[Batch]:
+        """What is left, and what the recording says of itself."""
+        self._limit = _FOREVER
+        yield from self._ready()
+        yield self._outcome.last()
+
+    def _user(self, number: int) -> Dso:
+        return self._binaries.open(self._timeline.dsos[number])
+
+    def _renew_readers(self) -> None:
+        self._changes_of = ChangeReader(self._recording.attributes, self._recording.order)
+        self._samples_of = SampleReader(self._recording.attributes, self._recording.order)
+
+    def _take(self, block: Block, place: int) -> None:
+        """A record that is neither a sample nor a change."""
+        start = 8 * int(block.starts[place])
+        kind, _, size = self._recording.order.unpack("IHH", block.raw, start)
+        if kind in _TAKEN:
+            _TAKEN[kind](self, block.raw[start : start + size])
+        else:
+            self._outcome.skip(kind)
+
+    def _change(self, time: int, ordinal: int, change: Change) -> None:
+        if isinstance(change, Map):
+            if change.build_id:
+                self._recording.build_ids.setdefault(change.dso, change.build_id)
+            if change.in_kernel:
+                self._kernel.add(change)
+                return
+        self._changes.append((time, ordinal, change))
+
+    def _finish_rounds(self, block: Block, parts: list[Samples]) -> None:
+        """Move the limit up to which all has been read."""
+        rounds = np.flatnonzero(block.types == np.uint64(records.FINISHED_ROUND))
+        places = np.concatenate([_NONE, *(part.record for part in parts)])
+        order = np.argsort(places, kind="stable")
+        times = np.concatenate([_NONE, *(part.time for part in parts)])[order]
+        newest = np.maximum.accumulate(np.append(self._newest, times))
+        for at in newest[np.searchsorted(places[order], rounds[-2:])].tolist():
+            self._limit, self._round = max(self._limit, self._round), at
+        self._newest = int(newest[-1])
+
+    def _ready(self) -> Iterator[Batch]:
+        """The samples up to the limit."""
+        chosen: list[Samples] = []
+        kept: list[Samples] = []
+        for samples in self._waiting:
+            is_ready = samples.time <= self._limit
+            if is_ready.any():
+                chosen.append(samples if is_ready.all() else samples.where(is_ready))
+            if not is_ready.all():
+                kept.append(samples.where(~is_ready))
+        if chosen:
+            self._waiting = kept
+            yield self._resolved(chosen)
+
+    def _resolved(self, chosen: list[Samples]) -> Batch:
+        self._changes.sort(key=lambda one: one[:2])
+        times = np.array([one[0] for one in self._changes], np.int64)
+        count = int(np.searchsorted(times, self._limit, "right"))
+        due, self._changes = self._changes[:count], self._changes[count:]
+        pid, tid, time = (
+            np.concatenate([getattr(samples, name) for samples in chosen])
+            for name in ("pid", "tid", "time")
+        )
+        comm, epoch = self._timeline.advance(due, pid, tid, time)
+        if self._kernel.changed:
+            self._kernel_maps = self._kernel.maps()
+            self._frames = Frames(self._user, self._kernel.open, self._symbols)
+            self._stacks = Stacks(self._frames, self._symbols)
+        maps = MapsAt(self._kernel_maps, self._timeline.tables)
+        at = 0
+        parts = []
+        for samples in chosen:
+            where = slice(at, at + len(samples))
+            stack, leaf, new = self._stacks.of(samples, epoch[where], maps)
+            parts.append(Resolved(samples, comm[where], stack, leaf, new))
+            at += len(samples)
+        return self._outcome.batch(parts, self._timeline.comms)
+
+    def _learn_attribute(self, record: memoryview) -> None:
+        order = self._recording.order
+        size = order.unpack("I", record, 12)[0] or 64
+        count = max(len(record) - 8 - size, 0) // 8
+        ids = order.unpack(f"{count}Q", record, 8 + size)
+        self._recording.attributes.append(attribute(record[8 : 8 + size], order).with_ids(ids))
+        self._renew_readers()
+
+    def _learn_feature(self, record: memoryview) -> None:
+        (feature,) = self._recording.order.unpack("Q", record, 8)
+        features.learn(self._recording, feature, bytes(record[16:]))
+        self._recording.name_attributes()
+
+    def _learn_build_id(self, record: memoryview) -> None:
+        features.learn_build_id(self._recording, bytes(record))
+
+    def _learn_name(self, record: memoryview) -> None:
+        kind, number = self._recording.order.unpack("QQ", record, 8)
+        if kind == _EVENT_UPDATE_NAME:
+            self._recording.event_names[(number,)] = text(record[24:])
+            self._recording.name_attributes()
+
+    def _learn_cgroup(self, record: memoryview) -> None:
+        (number,) = self._recording.order.unpack("q", record, 8)
+        self._outcome.cgroups[number] = text(record[16:])
+
+    def _learn_symbol(self, record: memoryview) -> None:
+        symbol = self._changes_of.kernel_symbol(record)
+        if symbol is not None:
+            self._kernel.add(symbol)
+
+    def _count_lost(self, record: memoryview) -> None:
+        self._outcome.lost_by_buffer += self._recording.order.unpack("QQ", record, 8)[1]
+
+    def _count_lost_samples(self, record: memoryview) -> None:
+        self._outcome.lost_by_event += self._recording.order.unpack("Q", record, 8)[0]
+
+
+_QUIET = (
+    records.SAMPLE,
+    records.COMM,
+    records.FORK,
+    records.MMAP,
+    records.MMAP2,
+    *records.SILENT,
+)
+# To read one more kind of record, write a method and add a line.
+_TAKEN = {
+    records.HEADER_ATTR: Session._learn_attribute,
+    records.HEADER_FEATURE: Session._learn_feature,
+    records.HEADER_BUILD_ID: Session._learn_build_id,
+    records.EVENT_UPDATE: Session._learn_name,
+    records.CGROUP: Session._learn_cgroup,
+    records.KSYMBOL: Session._learn_symbol,
+    records.LOST: Session._count_lost,
+    records.LOST_SAMPLES: Session._count_lost_samples,
+}

@@ -1,0 +1,182 @@
+"""Records out of a stream of bytes: cut into blocks of whole records, unpacked where packed.
+
+    u32 type, u16 misc, u16 size | size - 8 bytes ...   and the next record right behind
+
+Only the sizes are walked, one by one; everything else is done with the columns of a whole block.
+"""
+
+import struct
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import zstandard
+
+from perfduck_ingest.perf_data import records
+from perfduck_ingest.perf_data.byte_order import ByteOrder, Integers, Words
+from perfduck_store.errors import PerfduckError
+
+BLOCK_BYTES = 8 << 20
+_PACKED = (records.COMPRESSED, records.COMPRESSED2)
+# Their size does not count what stands behind them, in a pipe and in the file.
+_WITH_TAIL = (records.HEADER_TRACING_DATA, records.AUXTRACE)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Whole records, one behind the other."""
+
+    raw: memoryview
+    words: Words  # raw, as numbers of this machine
+    starts: Integers  # first word of each record
+    headers: Words
+    types: Words
+
+
+class Stream:
+    """Cuts the parts of a stream into blocks."""
+
+    def __init__(self, name: str, order: ByteOrder) -> None:
+        self._name = name
+        self._order = order
+        self._position = 0  # in the stream, of the part at hand
+        self._skip = 0  # bytes to pass over: what stands behind its record
+        self._unpacker: zstandard.ZstdDecompressionObj | None = None
+        self._is_loose = False  # whether records may begin anywhere
+        self._cut_off = b""  # of an unpacked record whose end is in the next pack
+
+    def blocks(self, parts: Iterator[bytes]) -> Iterator[Block]:
+        """The records of all parts; a record cut off at the end is an error."""
+        rest = b""
+        for part in parts:
+            data = memoryview(rest + part if rest else part)
+            done = yield from self._cut(data)
+            rest = bytes(data[done:])
+            self._position += done
+        if rest or self._cut_off or self._skip:
+            got = f"{len(rest or self._cut_off)} bytes of one"
+            raise self._error(0, f"a whole record, got {got}")
+
+    def _cut(self, data: memoryview) -> Generator[Block, None, int]:
+        """Blocks of `data`; returns how many of its bytes are done with."""
+        done = 0
+        while True:
+            passed = min(self._skip, len(data) - done)
+            self._skip -= passed
+            done += passed
+            rest = data[done:] if done % 8 == 0 else memoryview(bytes(data[done:]))
+            block, size = self._loose(rest, done) if self._is_loose else self._block(rest, done)
+            if len(block.starts):
+                yield block
+            done += size
+            if size == 0 and (self._is_loose or not self._has_more(rest)):
+                return done
+            self._is_loose = self._unpacker is not None or size == 0
+
+    def _has_more(self, rest: memoryview) -> bool:
+        """Whether a whole record is there, one that is not of whole words or packed."""
+        if len(rest) < 8:
+            return False
+        return int(self._order.unpack("IHH", rest)[2]) <= len(rest)
+
+    def _block(self, data: memoryview, at: int) -> tuple[Block, int]:
+        """The whole records at the beginning of `data`, up to one that needs other treatment,
+        and their size."""
+        words = self._order.words(data)
+        starts, end = _walk(self._order.shorts(data), len(words))
+        block = _block(data, words, np.array(starts, np.int64), self._order)
+        odd = self._order.sizes(block.headers) % np.uint64(8) != 0
+        special = np.flatnonzero(odd | np.isin(block.types, _PACKED + _WITH_TAIL))
+        if not len(special):
+            return block, 8 * end
+        place = int(special[0])
+        return _block(data, words, block.starts[:place], self._order), 8 * starts[place]
+
+    def _loose(self, data: memoryview, at: int) -> tuple[Block, int]:
+        """Records one by one, up to a sample or about a block of unpacked ones, padded to whole
+        words: those that perf writes, and those behind packed ones, may begin anywhere."""
+        parts: list[bytes] = []
+        unpacked = done = 0
+        while done + 8 <= len(data) and not self._skip and unpacked < BLOCK_BYTES:
+            kind, _, size = self._order.unpack("IHH", data, done)
+            if size < 8:
+                raise self._error(at + done, f"a record of 8 bytes or more, got {size}")
+            is_plain = kind == records.SAMPLE and self._unpacker is None
+            if done + size > len(data) or (is_plain and parts):
+                break
+            record = data[done : done + size]
+            if kind in _PACKED:
+                parts.append(self._unpacked(record, at + done))
+            else:
+                parts.append(self._padded(record))
+            unpacked += len(parts[-1])
+            if kind in _WITH_TAIL:
+                self._skip = self._tail(record, at + done)
+            done += size
+        return self._joined(parts, at + done), done
+
+    def _padded(self, record: memoryview) -> bytes:
+        """The record, of whole words."""
+        missing = -len(record) % 8
+        if not missing:
+            return bytes(record)
+        kind, misc, size = self._order.unpack("IHH", record)
+        head = self._order.pack("IHH", kind, misc, min(size + missing, 0xFFF8))
+        return (head + bytes(record[8:]) + bytes(missing))[:0xFFF8]
+
+    def _tail(self, record: memoryview, at: int) -> int:
+        """How many bytes stand behind a record with a tail."""
+        try:
+            if self._order.unpack("I", record)[0] == records.AUXTRACE:
+                return int(self._order.unpack("Q", record, 8)[0])
+            return (int(self._order.unpack("I", record, 8)[0]) + 7) // 8 * 8
+        except struct.error as error:
+            raise self._error(at, f"a size behind the header, got {error}") from error
+
+    def _joined(self, parts: list[bytes], at: int) -> Block:
+        data = memoryview(b"".join(parts))
+        words = self._order.words(data)
+        starts, end = _walk(self._order.shorts(data), len(words))
+        block = _block(data, words, np.array(starts, np.int64), self._order)
+        if 8 * end != len(data) or (self._order.sizes(block.headers) % np.uint64(8)).any():
+            raise self._error(at, "whole records of whole words in a pack, got others")
+        return block
+
+    def _unpacked(self, record: memoryview, at: int) -> bytes:
+        """The whole records that a pack completes."""
+        kind = self._order.unpack("I", record)[0]
+        if self._unpacker is None:
+            self._unpacker = zstandard.ZstdDecompressor().decompressobj()
+        try:
+            end = (
+                16 + self._order.unpack("Q", record, 8)[0] if kind == records.COMPRESSED2 else None
+            )
+            fresh = self._unpacker.decompress(record[16:end] if end else record[8:])
+        except (zstandard.ZstdError, struct.error) as error:
+            raise self._error(at, f"zstd data, got {error}") from error
+        data = self._cut_off + fresh
+        end = _walk(self._order.shorts(data), len(data) // 8)[1]
+        self._cut_off = data[8 * end :]
+        return data[: 8 * end]
+
+    def _error(self, at: int, message: str) -> PerfduckError:
+        return PerfduckError(f"{self._name}: byte {self._position + at}: expected {message}")
+
+
+def _block(data: memoryview, words: Words, starts: Integers, order: ByteOrder) -> Block:
+    headers = words[starts]
+    return Block(data, words, starts, headers, order.types(headers))
+
+
+def _walk(shorts: memoryview, count: int) -> tuple[list[int], int]:
+    """The first words of the whole records, and the word behind the last of them."""
+    starts: list[int] = []
+    append = starts.append
+    word = 0
+    while word < count:
+        end = word + (shorts[4 * word + 3] >> 3)
+        if end > count or end == word:
+            break
+        append(word)
+        word = end
+    return starts, word

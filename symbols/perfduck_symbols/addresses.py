@@ -1,0 +1,152 @@
+"""Which symbol an address lies in: a table of symbols sorted by where they start.
+
+    start   end     name
+    7f30    8102    _dl_map_object_from_fd
+    8102    8a2c    _dl_map_object
+
+Among symbols that start at the same place one is kept, by the rules of perf (symbol.c,
+symbols__fixup_duplicate), so that a recording read without perf gets the names perf prints.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Addresses = npt.NDArray[np.uint64]
+Places = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+Bytes = npt.NDArray[np.uint8]
+
+_PAGE = np.uint64(4096)
+_UNDERSCORE = ord("_")
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """A buffer with names, what each name ends in, and what is put behind it."""
+
+    buffer: Bytes
+    end: bytes
+    suffix: str
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Names that are looked at only if asked for: the buffer each is in, and its place there."""
+
+    runs: tuple[_Run, ...]
+    run_of: npt.NDArray[np.uint8]
+    starts: Places
+
+    @classmethod
+    def ending_in_zero(cls, buffer: Bytes, starts: Places, suffix: str = "") -> "Names":
+        """Names in a string table of ELF."""
+        return cls((_Run(buffer, b"\0", suffix),), np.zeros(len(starts), np.uint8), starts)
+
+    @classmethod
+    def ending_in_newline(cls, buffer: Bytes, starts: Places) -> "Names":
+        """Names at the ends of lines."""
+        return cls((_Run(buffer, b"\n", ""),), np.zeros(len(starts), np.uint8), starts)
+
+    def and_(self, other: "Names") -> "Names":
+        """These, and others behind them."""
+        return Names(
+            self.runs + other.runs,
+            np.concatenate((self.run_of, other.run_of + np.uint8(len(self.runs)))),
+            np.concatenate((self.starts, other.starts)),
+        )
+
+    def at(self, place: int) -> str:
+        """One name."""
+        run = self.runs[int(self.run_of[place])]
+        return self._raw(place).decode("utf-8", "backslashreplace") + run.suffix
+
+    def _raw(self, place: int) -> bytes:
+        run, start = self.runs[int(self.run_of[place])], int(self.starts[place])
+        width = 256
+        while True:
+            raw = run.buffer[start : start + width].tobytes()
+            end = raw.find(run.end)
+            if end >= 0 or start + width >= len(run.buffer):
+                return raw[:end] if end >= 0 else raw
+            width *= 8
+
+    def take(self, places: Places | Flags) -> "Names":
+        """Some of the names."""
+        return Names(self.runs, self.run_of[places], self.starts[places])
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolTable:
+    """Symbols sorted by start. `name` decodes one: few of the many are ever asked for."""
+
+    starts: Addresses
+    ends: Addresses
+    name: Callable[[int], str]
+
+    def find(self, addresses: Addresses) -> Places:
+        """The symbol of each address, -1 where there is none."""
+        if not len(self.starts):
+            return np.full(len(addresses), -1, np.int64)
+        found = np.searchsorted(self.starts, addresses, "right") - 1
+        inside = (found >= 0) & (addresses < self.ends[found])
+        result = np.where(inside, found, -1)
+        reach = np.maximum.accumulate(self.ends)
+        for place in np.flatnonzero(~inside & (found >= 0) & (addresses < reach[found])).tolist():
+            outer = np.flatnonzero(self.ends[: found[place]] > addresses[place])
+            result[place] = outer[-1]  # the symbol lies behind another one that is inside this
+        return result
+
+
+EMPTY = SymbolTable(np.zeros(0, np.uint64), np.zeros(0, np.uint64), lambda _: "")
+
+
+def page_behind(starts: Addresses) -> Addresses:
+    """Where a symbol ends that nothing follows: with the page behind its own."""
+    return (starts + _PAGE - np.uint64(1)) // _PAGE * _PAGE + _PAGE
+
+
+def ends_of(starts: Addresses, sizes: Addresses) -> Addresses:
+    """Where sorted symbols end: those without a size at the next one."""
+    following = np.append(starts[1:], page_behind(starts[-1:]))
+    return np.where(sizes == 0, following, starts + sizes)
+
+
+@dataclass(frozen=True, slots=True)
+class Aliases:
+    """Symbols sorted by start, several at one place. Their names decide last, and only for the few
+    that are asked for: a binary of Rust has 300,000 symbols, half of them aliases."""
+
+    starts: Addresses
+    scores: npt.NDArray[np.uint8]  # the least is the best
+    names: Names
+
+    def kept(self) -> Places:
+        """One symbol for each start: the first of those with the best score."""
+        again = self.starts[1:] == self.starts[:-1]
+        shared = np.append(again, False) | np.append(False, again)
+        places = np.flatnonzero(shared)
+        ranked = places[np.lexsort((places, self.scores[places], self.starts[places]))]
+        first = np.append(True, self.starts[ranked][1:] != self.starts[ranked][:-1])
+        return np.sort(np.append(np.flatnonzero(~shared), ranked[first[: len(ranked)]]))
+
+    def name(self, place: int) -> str:
+        """The best name of those with the same start and score: with fewer underscores in front,
+        then the longer one."""
+        start, score = self.starts[place], self.scores[place]
+        low = high = place
+        while low and self.starts[low - 1] == start:
+            low -= 1
+        while high < len(self.starts) and self.starts[high] == start:
+            high += 1
+        rivals = [self.names.at(one) for one in range(low, high) if self.scores[one] == score]
+        return max(rivals, key=lambda name: (len(name.lstrip("_")) - len(name), len(name)))
+
+
+def scores(
+    starts: Addresses, ends: Addresses, weak: Flags, is_global: Flags
+) -> npt.NDArray[np.uint8]:
+    """How good a symbol is among its aliases: with a length, not weak, global."""
+    return (4 * (ends == starts) + 2 * weak + ~is_global).astype(np.uint8)

@@ -1,0 +1,91 @@
+"""What `perf script` says of a recording, read as simply as can be, and what we say of it.
+
+perf script --no-inline --ns -F comm,pid,tid,cpu,time,period,event,ip,sym,symoff,dso
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import polars as pl
+
+from perfduck_ingest import perf_data
+from perfduck_ingest.importer import Options
+from perfduck_ingest.source import Source
+from perfduck_store.batch import Batch
+
+Frame = tuple[str, str]  # name, dso
+Row = tuple[str, int, int, int | None, int, int | None, str, tuple[Frame, ...]]
+
+_EVENT = re.compile(
+    r"^\s*(?P<comm>.*?)\s+(?P<pid>-?\d+)/(?P<tid>-?\d+)\s+(?:\[(?P<cpu>\d+)\]\s+)?"
+    r"(?P<s>\d+)\.(?P<ns>\d{9}):\s+(?:(?P<period>\d+)\s+)?(?P<event>\S+):\s*(?P<rest>.*)$"
+)
+_FRAME = re.compile(r"^\s*[0-9a-f]+ (?P<name>.*?)(?:\+0x[0-9a-f]+)? \((?P<dso>[^()]*(?:\(deleted\))?)\)$")
+
+
+def said_by_perf(lines: Iterable[str]) -> Iterator[Row]:
+    """The samples of perf script's text."""
+    head: re.Match[str] | None = None
+    frames: list[Frame] = []
+    for line in [*lines, ""]:
+        line = line.rstrip("\n")
+        event = None if line.startswith("\t") else _EVENT.match(line)
+        frame = None if event else _FRAME.match(line)
+        if event or not line:
+            if head:
+                yield _row(head, frames)
+            head, frames = event, []
+            only = _FRAME.match(event["rest"]) if event else None
+            frames += [(only["name"], only["dso"])] if only else []
+        elif frame:
+            frames.append((frame["name"], frame["dso"]))
+        else:
+            message = f"not understood: {line!r}"
+            raise AssertionError(message)
+
+
+def _row(head: re.Match[str], frames: list[Frame]) -> Row:
+    cpu, period = head["cpu"], head["period"]
+    return (
+        head["comm"],
+        int(head["pid"]),
+        int(head["tid"]),
+        int(cpu) if cpu else None,
+        int(head["s"]) * 1_000_000_000 + int(head["ns"]),
+        int(period) if period else None,
+        head["event"],
+        tuple(frames) or (("[unknown]", "[unknown]"),),
+    )
+
+
+def said_by_us(batches: Iterable[Batch]) -> Iterator[Row]:
+    """The samples of batches, with names for ids."""
+    symbols: dict[int, Frame] = {}
+    stacks: dict[int, tuple[Frame, ...]] = {}
+    for batch in batches:
+        symbols |= {row[0]: row[1:3] for row in batch.symbols.iter_rows()}
+        for stack, ids in batch.stacks.iter_rows():
+            stacks[stack] = tuple(symbols[one] for one in ids)
+        columns = ("comm", "pid", "tid", "cpu", "time_ns", "period", "event", "stack_id")
+        for *fields, stack in batch.samples.select(columns).iter_rows():
+            yield (*fields, stacks[stack])  # type: ignore[misc]
+
+
+def batches_of(path: Path | str, **options: object) -> list[Batch]:
+    """The recording as the importer reads it."""
+    with Source(str(path)) as source:
+        assert perf_data.sniff(source)
+        return list(perf_data.read(source, Options(**options)))  # type: ignore[arg-type]
+
+
+def differences(perf: Iterable[Row], ours: Iterable[Row]) -> tuple[Counter[Row], Counter[Row]]:
+    """Samples that only perf has, and samples that only we have."""
+    one, other = Counter(perf), Counter(ours)
+    return one - other, other - one
+
+
+def frame_of(batches: Iterable[Batch]) -> pl.DataFrame:
+    """All samples."""
+    return pl.concat([batch.samples for batch in batches])

@@ -1,0 +1,85 @@
+"""Recordings of many options: the samples, stacks and names are those that perf script prints."""
+
+import lzma
+from pathlib import Path
+
+import oracle
+import pytest
+
+from perfduck_ingest import perf_data
+from perfduck_store.batch import Batch
+
+FIXTURES = Path(__file__).parents[2] / "fixtures" / "perf_data"
+FOLDERS = sorted(path.parent.name for path in FIXTURES.glob("*/command.txt"))
+OPTIONS = {"kallsyms": FIXTURES / "kallsyms.gz", "symbol_dirs": (FIXTURES / "symfs",)}
+
+
+def read(folder: str) -> list[Batch]:
+    return oracle.batches_of(FIXTURES / folder / "recording.data.xz", **OPTIONS)
+
+
+def perf_rows(folder: str) -> list[oracle.Row]:
+    text = lzma.decompress((FIXTURES / folder / "oracle.txt.xz").read_bytes())
+    return list(oracle.said_by_perf(text.decode().splitlines()))
+
+
+@pytest.fixture(autouse=True)
+def nothing_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No binary that happens to lie here is looked into."""
+    monkeypatch.setattr("perfduck_ingest.perf_data.binaries.HERE", tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_every_sample_is_what_perf_script_prints(folder: str) -> None:
+    wanted, got = perf_rows(folder), list(oracle.said_by_us(read(folder)))
+    assert len(wanted) > 0
+    only_perf, only_ours = oracle.differences(wanted, got)
+    assert (only_perf, only_ours) == ({}, {})
+
+
+@pytest.mark.parametrize("folder", ["chains", "events", "packed", "pipe"])
+def test_small_blocks_make_no_difference(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = sorted(map(repr, oracle.said_by_us(read(folder))))
+    monkeypatch.setattr(perf_data, "BLOCK_BYTES", 4096)
+    monkeypatch.setattr("perfduck_ingest.perf_data.stream.BLOCK_BYTES", 4096)
+    assert sorted(map(repr, oracle.said_by_us(read(folder)))) == whole
+
+
+def test_facts_are_those_of_the_header() -> None:
+    facts = read("events")[-1].facts
+    assert facts.arch == "x86_64"
+    assert facts.tool is not None
+    assert facts.tool.startswith("perf 6.1")
+    assert facts.command is not None
+    assert "sched:sched_process_fork" in facts.command
+    units = {name: event.unit for name, event in facts.events.items()}
+    assert units == {
+        "cpu-clock": "ns",
+        "task-clock": "ns",
+        "page-faults": "page-faults",
+        "sched:sched_process_fork": "event",
+    }
+
+
+def test_lost_samples_are_counted() -> None:
+    batches = read("lost")
+    said = (FIXTURES / "lost" / "lost.txt").read_text()
+    assert batches[-1].facts.lost == int(said)
+    assert batches[-1].facts.lost > 0
+
+
+def test_cgroups_have_their_names() -> None:
+    samples = oracle.frame_of(read("cgroups"))
+    assert samples["cgroup"].null_count() == 0
+    assert samples["cgroup"].str.starts_with("/").all()
+
+
+def test_leaf_offsets_count_every_sample_with_a_known_leaf() -> None:
+    batches = read("one-process")
+    symbols = {row[0]: row[1] for batch in batches for row in batch.symbols.iter_rows()}
+    counted = sum(int(batch.leaf_offsets["count"].sum()) for batch in batches)
+    leaves = [row[-1][0][0] for row in oracle.said_by_us(batches)]
+    assert counted == sum(leaf != "[unknown]" for leaf in leaves)
+    names = {symbols[one] for batch in batches for one in batch.leaf_offsets["symbol_id"]}
+    assert "turn" in names or "__turn_alias" in names
