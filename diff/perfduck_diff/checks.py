@@ -17,7 +17,10 @@ from perfduck_diff.stacks import Ints
 
 Doubt = Literal["block", "note", "off"]
 DOUBTS: dict[str, Doubt] = {"block": "block", "note": "note", "off": "off"}
-CODES = ("work", "event", "kernel", "lost", "partial", "unknown", "spread", "duration", "load", "replicates")
+CODES = (
+    "work", "event", "kernel", "lost", "partial", "unknown", "spread", "duration", "load",
+    "replicates",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
