@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from perfduck_cli.options import DEFAULT_STORE, EventName, Format, Selector, StorePath
-from perfduck_diff.keys import By
+from perfduck_diff.keys import Key
 
 if TYPE_CHECKING:
     from perfduck_store.store import Store
@@ -43,20 +43,32 @@ def profiles(
 
 def top(
     selector: Selector,
-    by: Annotated[By, typer.Option(help="What to rank.")] = "function",
+    function: Annotated[
+        str | None, typer.Argument(help="For --by callers and callees: whose.")
+    ] = None,
+    by: Annotated[Key, typer.Option(help="What to rank.")] = "function",
     event: EventName = None,
     limit: Annotated[int, typer.Option(min=1, help="Rows.")] = 30,
     format: Format = "text",
     store: StorePath = DEFAULT_STORE,
 ) -> None:
-    """Rank what is hot: self, total and blamed, per unit of work where the work is known."""
-    from perfduck_diff.top import top as ranked
-    from perfduck_report.top import report
+    """Rank what is hot: self, total and blamed, per unit of work where the work is known.
+
+    `top SELECTOR FUNCTION --by callers` ranks who called a function, `--by callees` what it called.
+    """
+    from perfduck_diff import calls, top
+    from perfduck_report import calls as calls_report
+    from perfduck_report import top as top_report
     from perfduck_store.store import Store
 
     with Store(store) as opened:
-        answer = ranked(opened, selector, by, event=event, limit=limit)
-    sys.stdout.write(report(answer, format))
+        if by == "callers" or by == "callees":
+            found = calls.calls(opened, selector, function, by, event=event, limit=limit)
+            text = calls_report.report(found, format)
+        else:
+            ranked = top.top(opened, selector, by, event=event, limit=limit)
+            text = top_report.report(ranked, format)
+    sys.stdout.write(text)
 
 
 def sql(

@@ -86,7 +86,7 @@ def ask(
     filters = filters or Filters()
     ids = [key for group in groups for key in group]
     _apart(groups)
-    name, unit = event_of(store, dict.fromkeys(ids, ""), event)
+    name, unit = _event(store, ids, event)
     facts = _facts(store, ids, name, unit)
     weights = _weights(store, ids, name, filters)
     stacks, frames, blame, weights = _stacks(store, weights, filters)
@@ -102,6 +102,26 @@ def ask(
         _workload([facts[key] for key in ids]),
         _reasons(filters),
     )
+
+
+def _event(store: Store, ids: list[int], event: str | None) -> tuple[str, str]:
+    """The event to compare and its unit. perf's cpu-clock and OProfile's CPU_CLK_UNHALTED are both
+    CPU time: where no event is in all profiles, those in ns are one, `CPU_CLK_UNHALTED|cpu-clock`.
+    """
+    if event is not None and "|" in event:
+        return event, event_of(store, dict.fromkeys(ids, ""), event.split("|")[0])[1]
+    name, unit = event_of(store, dict.fromkeys(ids, ""), event)
+    rows = store.rows(
+        "select profile_id, event, unit from event"
+        " where profile_id in (select unnest($p::bigint[])) order by samples, event",
+        {"p": ids},
+    )
+    if event is not None or sum(row[1] == name for row in rows) == len(ids):
+        return name, unit
+    of_time = {profile: own for profile, own, its_unit in rows if its_unit == "ns"}
+    if len(of_time) < len(ids):
+        return name, unit
+    return "|".join(sorted(set(of_time.values()))), "ns"
 
 
 def _apart(groups: list[dict[int, str]]) -> None:

@@ -15,7 +15,7 @@ from sample
 join stack_blame on stack_blame.stack_id = sample.stack_id
 join begun on begun.profile_id = sample.profile_id
 where sample.profile_id in (select unnest($profiles::bigint[]))
-    and sample.event = $event
+    and sample.event in (select unnest(string_split($event, '|')))
     and stack_blame.context <> 'idle'
     and ($comm is null or sample.comm glob $comm)
     and ($subsystem is null or stack_blame.subsystem glob $subsystem)
