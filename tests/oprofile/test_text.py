@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from oprofile_files import RECORDINGS, batch_of, functions
 
 from perfduck_ingest import oprofile_text
+from perfduck_ingest.formats import importer_of
 from perfduck_ingest.importer import Options
 from perfduck_ingest.oprofile.report_header import Header
 from perfduck_ingest.source import Source
@@ -206,3 +207,10 @@ def test_a_report_under_a_threshold_says_how_much_it_is_of(
         assert batch.facts.raw_samples is None
     else:
         assert batch.facts.raw_samples == pytest.approx(raw, rel=1e-4)
+
+
+def test_each_report_finds_its_importer() -> None:
+    for path in sorted(RECORDINGS.glob("*/reports/*.out*")):
+        source = Source(str(path), io.BytesIO(path.read_bytes()))
+        wanted = "opreport-xml" if path.name.startswith("X") else "opreport-text"
+        assert (path.name, importer_of(source).NAME) == (path.name, wanted)
