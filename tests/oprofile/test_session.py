@@ -25,6 +25,9 @@ from oprofile_files import (
 from perfduck_ingest import oprofile_session
 from perfduck_ingest.importer import Options
 from perfduck_ingest.oprofile import files
+from perfduck_ingest.oprofile.demangle import demangle
+from perfduck_ingest.oprofile.elf_symbols import functions as elf_functions
+from perfduck_ingest.oprofile.elf_symbols import read_elf
 from perfduck_ingest.oprofile.session import parse_log
 from perfduck_ingest.source import Source
 from perfduck_store.batch import Batch
@@ -254,3 +257,35 @@ def test_the_last_run_of_a_log_counts() -> None:
     assert (str(log.started_at), log.duration_s) == ("2026-11-23 01:26:36", 30)
     assert log.samples == 36
     assert parse_log("Profiling started at yesterday\n").started_at is None
+
+
+def jit_file() -> bytes:
+    with tarfile.open(RECORDINGS / "app-jit" / "session.tar.gz") as tar:
+        (member,) = (one for one in tar if one.name.endswith(".jo"))
+        file = tar.extractfile(member)
+        assert file
+        return file.read()
+
+
+JIT = jit_file()
+
+
+def test_code_of_a_jit_has_its_names() -> None:
+    elf = read_elf(JIT)
+    assert elf
+    functions_of = elf_functions(elf)
+    assert functions_of["address"].to_list() == [0x7F1AA2EA5000, 0x7F1AA2EA5200]
+    assert demangle(functions_of["name"][0]) == "void Demo.hotLoop(java.lang.String)"
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.lists(st.tuples(st.integers(0, len(JIT) - 1), st.integers(0, 255)), max_size=6))
+def test_a_changed_elf_file_is_none_or_read_but_never_a_traceback(
+    changes: list[tuple[int, int]],
+) -> None:
+    content = bytearray(JIT)
+    for place, value in changes:
+        content[place] = value
+    elf = read_elf(bytes(content))
+    if elf:
+        elf_functions(elf)
