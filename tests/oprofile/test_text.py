@@ -119,6 +119,19 @@ def test_names_wider_than_their_column_are_read() -> None:
     assert set(batch.samples["comm"]) == {"python3.11", "java", "memfd:sealed-91173221a7ea", "x"}
 
 
+def test_modules_without_their_file_are_told_from_programs() -> None:
+    rows = [
+        "9        9.0000   nf_conntrack             iperf3                   /nf_conntrack",
+        "8        8.0000   coredns                  coredns                  /coredns",
+        "7        7.0000   bridge                   bridge                   /usr/sbin/bridge",
+        "6        6.0000   bridge.ko                iperf3                   br_handle_frame",
+    ]
+    batch = read(COUNTED + WIDE + "\n".join(rows) + "\n")
+    assert {dso: count for (_, _, dso), count in functions(batch).items()} == {
+        "[nf_conntrack]": 9, "/coredns": 8, "/usr/sbin/bridge": 7, "[bridge]": 6,
+    }  # fmt: skip
+
+
 def test_windows_line_ends_and_a_missing_last_one_are_no_matter() -> None:
     batch = read((COUNTED + TABLE).replace("\n", "\r\n").rstrip())
     assert batch.samples["count"].sum() == 100
