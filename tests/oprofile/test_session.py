@@ -150,6 +150,20 @@ def test_the_comm_is_the_base_name_of_the_application(app: str, comm: str) -> No
     assert read_files([(path, sample_file())]).samples["comm"].unique().to_list() == [comm]
 
 
+def test_without_separation_libraries_and_the_kernel_have_no_comm() -> None:
+    lib = SAMPLES + "{root}/lib/libc.so.6/{dep}/{root}/lib/libc.so.6/" + EVENT
+    kernel = SAMPLES + "{root}/boot/vmlinux-6.1.0-9/{dep}/{root}/boot/vmlinux-6.1.0-9/" + EVENT
+    user = sample_file(LAYOUT, Written(is_kernel=False))
+    batch = read_files([(lib, user), (kernel, sample_file()), (USER_FILE, user)])
+    assert set(batch.samples["comm"]) == {None, "x"}
+    assert batch.facts.kernel_release == "6.1.0-9"
+
+
+def test_throttled_events_are_noted() -> None:
+    batch = read_files([(KERNEL_FILE, sample_file()), (SAMPLES + "stats/throttled/LLC_REFS", b"")])
+    assert batch.skipped.rows() == [(0, "LLC_REFS", "throttled: samples are missing")]
+
+
 def test_threads_and_cpus_are_kept_apart() -> None:
     path = KERNEL_FILE.replace("all.all.all", "12.13.3")
     (row,) = read_files([(path, sample_file(LAYOUT, Written(nodes=((1, 5),))))]).samples.iter_rows(
