@@ -247,7 +247,7 @@ def test_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 WHOLE = archive([(KERNEL_FILE, sample_file()), (USER_FILE, sample_file())])
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=80)
 @given(st.lists(st.tuples(st.integers(0, len(WHOLE) - 1), st.integers(0, 255)), max_size=6))
 def test_a_changed_archive_is_refused_or_read_but_never_a_traceback(
     changes: list[tuple[int, int]],
@@ -292,7 +292,7 @@ def test_code_of_a_jit_has_its_names() -> None:
     assert demangle(functions_of["name"][0]) == "void Demo.hotLoop(java.lang.String)"
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=80)
 @given(st.lists(st.tuples(st.integers(0, len(JIT) - 1), st.integers(0, 255)), max_size=6))
 def test_a_changed_elf_file_is_none_or_read_but_never_a_traceback(
     changes: list[tuple[int, int]],

@@ -184,7 +184,7 @@ def content_of(recording: str, shape: str) -> bytes:
 CONTENTS = [content_of(*report) for report in REPORTS]
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(st.data())
 def test_changed_text_is_refused_or_read_but_never_a_traceback(data: st.DataObject) -> None:
     content = bytearray(data.draw(st.sampled_from(CONTENTS)))
@@ -200,6 +200,7 @@ def test_changed_text_is_refused_or_read_but_never_a_traceback(data: st.DataObje
         list(oprofile_text.read(source, Options()))
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.text(max_size=300))
 def test_a_header_takes_any_line(line: str) -> None:
     Header().take(line)
