@@ -109,7 +109,8 @@ class Namer:
     def _module_files(self) -> dict[str, Path]:
         found: dict[str, Path] = {}
         for folder in self.options.symbol_dirs:
-            for path in sorted(folder.rglob("*.ko*")):
+            modules = folder / "lib" / "modules"  # --symbols / must not walk all of a machine
+            for path in sorted((modules if modules.is_dir() else folder).rglob("*.ko*")):
                 if path.is_file() and names.dso_of_kernel(path.name).startswith("["):
                     found.setdefault(names.dso_of_kernel(path.name).strip("[]"), path)
         return found
