@@ -91,5 +91,9 @@ def _folded(runs: Runs, row: int) -> str:
 
 def _worded(row: BudgetRow, verdict: Verdict, work: Comparison) -> BudgetRow:
     limits = f"{row.low:+.4g} to {row.high:+.4g}"
+    if not row.base and not row.new:
+        return replace(
+            row, verdict=verdict, text="no sample matches", name=f"{row.name} (no sample)"
+        )
     text = f"grew by {row.delta:+.4g} ({limits}) {work.unit.unit}, budget {row.limit:+.4g}"
     return replace(row, verdict=verdict, text=text)

@@ -39,6 +39,13 @@ def test_a_budget_within_the_noise_is_inconclusive() -> None:
     assert _verdicts(subsystem={"nat": "29 %"})[""] == "inconclusive"
 
 
+def test_a_budget_that_nothing_matches_says_so() -> None:
+    assert _verdicts(subsystem={"natt": "5 ns"}) == {
+        "subsystem natt (no sample)": "pass",
+        "": "pass",
+    }
+
+
 def test_a_budget_may_name_a_path() -> None:
     assert _verdicts(path={"br_*": "20 ns"})["path br_*"] == "pass"
     assert _verdicts(path={"*;ip_rcv;nf_nat*": "20 ns"})["path *;ip_rcv;nf_nat*"] == "regression"
