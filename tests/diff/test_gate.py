@@ -46,6 +46,12 @@ def test_a_budget_that_nothing_matches_says_so() -> None:
     }
 
 
+def test_a_budget_is_in_the_unit_of_the_diff() -> None:
+    assert _verdicts(subsystem={"bridge": "0.02 us"})[""] == "pass"
+    with pytest.raises(PerfduckError, match="in ns or %, got cycles"):
+        _verdicts(total="20 cycles")
+
+
 def test_a_budget_may_name_a_path() -> None:
     assert _verdicts(path={"br_*": "20 ns"})["path br_*"] == "pass"
     assert _verdicts(path={"*;ip_rcv;nf_nat*": "20 ns"})["path *;ip_rcv;nf_nat*"] == "regression"
