@@ -96,9 +96,8 @@ def main() -> None:
             subprocess.run(command, check=False, capture_output=True)
             took, after = time.monotonic() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
             cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-            print(
-                f"{samples:,} samples, {stacks:,} stacks, {' '.join(words)}: {took:.2f} s, CPU {cpu:.2f} s"
-            )
+            asked = f"{samples:,} samples, {stacks:,} stacks {' '.join(words)}"
+            print(f"{asked}: {took:.2f} s, CPU {cpu:.2f} s")
 
 
 if __name__ == "__main__":
