@@ -2,12 +2,15 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from perfduck_cli.options import DEFAULT_STORE, EventName, Format, Selector, StorePath
-from perfduck_diff.keys import By
+from perfduck_diff.keys import Key
+
+if TYPE_CHECKING:
+    from perfduck_store.store import Store
 
 
 def profiles(
@@ -40,20 +43,32 @@ def profiles(
 
 def top(
     selector: Selector,
-    by: Annotated[By, typer.Option(help="What to rank.")] = "function",
+    function: Annotated[
+        str | None, typer.Argument(help="For --by callers and callees: whose.")
+    ] = None,
+    by: Annotated[Key, typer.Option(help="What to rank.")] = "function",
     event: EventName = None,
     limit: Annotated[int, typer.Option(min=1, help="Rows.")] = 30,
     format: Format = "text",
     store: StorePath = DEFAULT_STORE,
 ) -> None:
-    """Rank what is hot: self, total and blamed, per unit of work where the work is known."""
-    from perfduck_diff.top import top as ranked
-    from perfduck_report.top import report
+    """Rank what is hot: self, total and blamed, per unit of work where the work is known.
+
+    `top SELECTOR FUNCTION --by callers` ranks who called a function, `--by callees` what it called.
+    """
+    from perfduck_diff import calls, top
+    from perfduck_report import calls as calls_report
+    from perfduck_report import top as top_report
     from perfduck_store.store import Store
 
     with Store(store) as opened:
-        answer = ranked(opened, selector, by, event=event, limit=limit)
-    sys.stdout.write(report(answer, format))
+        if by == "callers" or by == "callees":
+            found = calls.calls(opened, selector, function, by, event=event, limit=limit)
+            text = calls_report.report(found, format)
+        else:
+            ranked = top.top(opened, selector, by, event=event, limit=limit)
+            text = top_report.report(ranked, format)
+    sys.stdout.write(text)
 
 
 def sql(
@@ -84,19 +99,37 @@ def sql(
 def export(
     selector: Selector,
     event: EventName = None,
-    format: Annotated[Literal["folded"], typer.Option(help="folded: for flame graphs.")] = "folded",
+    format: Annotated[
+        Literal["folded", "html"],
+        typer.Option(help="folded: for flame graph tools; html: a page with a flame graph."),
+    ] = "folded",
     store: StorePath = DEFAULT_STORE,
 ) -> None:
-    """Write the stacks for other tools: comm;root;...;leaf weight."""
-    from perfduck_diff.top import event_of
-    from perfduck_store.selector import select
-    from perfduck_store.store import Store, named
+    """Write the stacks for other tools (comm;root;...;leaf weight), or as a page to look at."""
+    from perfduck_store.store import Store
 
     with Store(store) as opened:
-        chosen = select(opened, selector)
-        name, _ = event_of(opened, chosen, event)
-        rows = opened.rows(named(format), {"profiles": list(chosen), "event": name})
-    sys.stdout.writelines(f"{stack} {weight}\n" for stack, weight in rows)
+        sys.stdout.write(EXPORTS[format](opened, selector, event))
 
 
+def _folded(store: "Store", selector: str, event: str | None) -> str:
+    from perfduck_diff.top import event_of
+    from perfduck_store.selector import select
+    from perfduck_store.store import named
+
+    chosen = select(store, selector)
+    name, _ = event_of(store, chosen, event)
+    rows = store.rows(named("folded"), {"profiles": list(chosen), "event": name})
+    return "".join(f"{stack} {weight}\n" for stack, weight in rows)
+
+
+def _html(store: "Store", selector: str, event: str | None) -> str:
+    from perfduck_diff.drawing import alone
+    from perfduck_report.html import render_side
+
+    drawing = alone(store, selector, event)
+    return render_side(selector, drawing.profiles, drawing.flame, drawing.heat)
+
+
+EXPORTS = {"folded": _folded, "html": _html}
 COMMANDS = (profiles, top, sql, export)

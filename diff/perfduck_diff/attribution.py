@@ -32,9 +32,7 @@ class Attribution:
 
 def attribute(work: Comparison) -> Attribution:
     """Scan, pair and describe."""
-    found = _screened(
-        work, scan(work.tree, work.rows, work.screen, work.options.least, work.options.level)
-    )
+    found = _screened(work, scan(work.tree, work.rows, work.screen, work.least, work.options.level))
     grown = _ordered([f for f in found.grown if f.stands])
     shrunk = _ordered([f for f in found.shrunk if f.stands])
     rest = _ordered([f for f in (*found.grown, *found.shrunk) if not f.stands])

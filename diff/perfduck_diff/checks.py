@@ -17,7 +17,18 @@ from perfduck_diff.stacks import Ints
 
 Doubt = Literal["block", "note", "off"]
 DOUBTS: dict[str, Doubt] = {"block": "block", "note": "note", "off": "off"}
-CODES = ("work", "event", "kernel", "lost", "partial", "unknown", "spread", "duration", "load", "replicates")
+CODES = (
+    "work",
+    "event",
+    "kernel",
+    "lost",
+    "partial",
+    "unknown",
+    "spread",
+    "duration",
+    "load",
+    "replicates",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,9 +179,7 @@ def _replicates(sides: Sides, *, learned: bool) -> list[Reason]:
         return [
             Reason(code="replicates", text="unreplicated: judged by learned noise", blocks=False)
         ]
-    text = (
-        "one run a side and no learned noise (perfduck noise learn): intervals are within-run only"
-    )
+    text = "one run a side, no learned noise (perfduck noise learn): intervals within runs only"
     return [Reason(code="replicates", text=text, blocks=True)]
 
 

@@ -27,7 +27,8 @@ class Options:
     per: rates.Per | None = None
     paired: bool = False
     level: float = LEVEL
-    least: float = 5.0  # samples a run that a node needs to be tested
+    least: float = 5.0  # samples a run that a node needs to be tested,
+    smallest_share: float = 1e-4  # and of all samples: to test more nodes only raises the bar
     smallest: float = 0.0  # growth below this is not claimed, in the unit of the answer
     noise: Noise | None = None  # learned from stored runs
     bounds: Bounds = field(default_factory=Bounds)
@@ -50,6 +51,7 @@ class Comparison:
     screen: Moderated  # what the scan goes by: the model, but never without any spread
     tree: Tree
     rows: Rows
+    least: float  # samples a run that a node needs to be tested
 
     @property
     def unreplicated(self) -> bool:
@@ -69,16 +71,18 @@ def compare(runs: Runs, base: Ints, new: Ints, options: Options) -> Comparison:
     design = Design(base, new, grain, options.paired)
     rerooted = runs.stacks.rerooted(runs.entry())
     names, number = runs.classes(rerooted)
+    least = max(options.least, options.smallest_share * runs.hits.sum(axis=0).mean())
     noise = _noise(names, gathered(number, len(names), rate), design, options)
     classes = np.zeros((runs.stacks.size, len(names)))
     classes[np.arange(runs.stacks.size), number] = rate.mean(axis=1)
-    least = options.least * len(runs.runs)
-    tree = grow(_shape(runs, rerooted, options.tree), runs.hits.sum(axis=1), least)
+    tree = grow(_shape(runs, rerooted, options.tree), runs.hits.sum(axis=1), least * len(runs.runs))
     rows = Rows(tree.inclusive(rate), tree.inclusive(classes))
     model = fit(rows, design, noise)
     # sampling alone is sure of everything: the sum of all change would be claimed as one
     screen = fit(rows, design, assumed(names)) if noise.spread.sum() == 0 else model
-    return Comparison(runs, design, options, rate, unit, classes, noise, model, screen, tree, rows)
+    return Comparison(
+        runs, design, options, rate, unit, classes, noise, model, screen, tree, rows, least
+    )
 
 
 def _noise(names: tuple[str, ...], by_class: Floats, design: Design, options: Options) -> Noise:

@@ -4,3 +4,6 @@ and must not load polars for that."""
 from typing import Literal
 
 By = Literal["function", "path", "subsystem", "source", "dso", "comm", "cgroup"]
+# Of one function: who called it, and what it called.
+Side = Literal["callers", "callees"]
+Key = Literal[By, Side]

@@ -86,14 +86,12 @@ def ask(
     filters = filters or Filters()
     ids = [key for group in groups for key in group]
     _apart(groups)
-    name, unit = event_of(store, dict.fromkeys(ids, ""), event)
+    name, unit = _event(store, ids, event)
     facts = _facts(store, ids, name, unit)
     weights = _weights(store, ids, name, filters)
-    stacks, frames, weights = _stacks(store, weights, filters)
+    stacks, frames, blame, weights = _stacks(store, weights, filters)
     position = {key: column for column, key in enumerate(ids)}
     runs = tuple(_run(facts[key], filters) for key in ids)
-    chargeable = weights.unique("row", maintain_order=True).sort("row")
-    blame = tuple(chargeable["subsystem"].to_list())
     matrix = [_matrix(weights, column, position, stacks.size) for column in ("weight", "hits")]
     area = {frame.subsystem: frame.area for frame in frames}
     sizes = np.cumsum([0, *(len(group) for group in groups)])
@@ -104,6 +102,26 @@ def ask(
         _workload([facts[key] for key in ids]),
         _reasons(filters),
     )
+
+
+def _event(store: Store, ids: list[int], event: str | None) -> tuple[str, str]:
+    """The event to compare and its unit. perf's cpu-clock and OProfile's CPU_CLK_UNHALTED are both
+    CPU time: where no event is in all profiles, those in ns are one, `CPU_CLK_UNHALTED|cpu-clock`.
+    """
+    if event is not None and "|" in event:
+        return event, event_of(store, dict.fromkeys(ids, ""), event.split("|")[0])[1]
+    name, unit = event_of(store, dict.fromkeys(ids, ""), event)
+    rows = store.rows(
+        "select profile_id, event, unit from event"
+        " where profile_id in (select unnest($p::bigint[])) order by samples, event",
+        {"p": ids},
+    )
+    if event is not None or sum(row[1] == name for row in rows) == len(ids):
+        return name, unit
+    of_time = {profile: own for profile, own, its_unit in rows if its_unit == "ns"}
+    if len(of_time) < len(ids):
+        return name, unit
+    return "|".join(sorted(set(of_time.values()))), "ns"
 
 
 def _apart(groups: list[dict[int, str]]) -> None:
@@ -133,7 +151,7 @@ def _facts(store: Store, ids: list[int], event: str, unit: str) -> dict[int, Fac
 
 
 def _weights(store: Store, ids: list[int], event: str, filters: Filters) -> pl.DataFrame:
-    """profile_id, stack_id, subsystem, weight, hits."""
+    """profile_id, stack_id, weight, hits."""
     keys: Facts = {"profiles": ids, "event": event}
     for name in ("comm", "subsystem"):
         keys[name] = getattr(filters, name)
@@ -150,28 +168,30 @@ def _weights(store: Store, ids: list[int], event: str, filters: Filters) -> pl.D
 
 def _stacks(
     store: Store, weights: pl.DataFrame, filters: Filters
-) -> tuple[Stacks, tuple[Frame, ...], pl.DataFrame]:
-    """Stacks and frames of the weights, and the weights with the stack's row."""
-    wanted = weights.select("stack_id").unique().sort("stack_id")
-    chains = store.frame(
-        "select stack_id, symbol_ids from stack where stack_id in (select unnest($s::bigint[]))"
-        " order by stack_id" if wanted.height < _FEW else
-        "select stack_id, symbol_ids from stack order by stack_id",
-        {"s": wanted["stack_id"].to_list()} if wanted.height < _FEW else None,
-    )  # fmt: skip
-    chains = chains.join(wanted, on="stack_id", how="semi", maintain_order="left")
+) -> tuple[Stacks, tuple[Frame, ...], tuple[str, ...], pl.DataFrame]:
+    """Stacks, frames and charges of the weights, and the weights with the stack's row."""
+    wanted = weights.select("stack_id").unique()
+    chains = store.frame(named("diff_stacks"), _some(wanted)).join(
+        wanted, on="stack_id", how="semi"
+    )
+    chains = chains.sort("stack_id")
     symbols, frames = _frames(store)
     if filters.dso is not None:
         chains = chains.filter(_leaf_in(symbols, filters.dso))
     rows = chains.select("stack_id").with_row_index("row")
-    kept = weights.join(rows, on="stack_id", how="inner", maintain_order="left")
+    kept = weights.join(rows, on="stack_id", how="inner")
     if kept.is_empty():
         message = f"expected samples in dso {filters.dso}, got none"
         raise PerfduckError(message)
-    return _flat(chains, symbols), frames, kept
+    return _flat(chains, symbols), frames, tuple(chains["subsystem"].to_list()), kept
 
 
-_FEW = 2000  # stacks: up to so many are asked for by id, else the table is read
+def _some(wanted: pl.DataFrame) -> dict[str, list[int] | None]:
+    """Few stacks are asked for by id; for many it is quicker to read the table."""
+    return {"stacks": wanted["stack_id"].to_list() if wanted.height < _FEW else None}
+
+
+_FEW = 2000
 
 
 def _leaf_in(symbols: pl.DataFrame, dso: str) -> pl.Expr:

@@ -118,6 +118,13 @@ class Stacks:
             return np.full(self.size, -1)
         return np.where(self.length > 0, self.codes[np.minimum(at, len(self.codes) - 1)], -1)
 
+    def distinct(self) -> tuple[Ints, Ints]:
+        """Chain number and code of every code that a chain has, recursion once."""
+        codes, owner = self._flat()
+        width = int(codes.max(initial=0)) + 1
+        both = np.unique(owner * width + codes)
+        return both // width, both % width
+
     def _flat(self) -> tuple[Ints, Ints]:
         length = self.length
         owner = np.repeat(np.arange(self.size), length)

@@ -39,7 +39,7 @@ def top(store: Store, selector: str, by: By, *, event: str | None = None, limit:
     sql = text if by in _OF_SAMPLES else named("chosen") + text
     rows = store.frame(sql, keys | {"limit": limit})
     weight, idle = store.rows(named("weights"), keys)[0]
-    work, per = _work(store, profiles)
+    work, per = work_of(store, profiles)
     main = "blamed" if by == "subsystem" else "self"
     busy = weight - idle
     return Top(
@@ -70,7 +70,7 @@ def _partial(store: Store, profiles: dict[int, str]) -> tuple[tuple[str, int, in
     return tuple(store.rows(named("partial"), {"profiles": list(profiles)}))
 
 
-def _work(store: Store, profiles: dict[int, str]) -> tuple[float, str | None]:
+def work_of(store: Store, profiles: dict[int, str]) -> tuple[float, str | None]:
     """The work of all profiles and its unit; 1 and None where some did not say or units differ."""
     rows = store.rows(
         "select work, work_unit from profile where profile_id in (select unnest($p::bigint[]))",

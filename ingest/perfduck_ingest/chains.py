@@ -62,9 +62,7 @@ def stacks(
     if not len(lengths):
         return np.empty(0, np.int64), pl.DataFrame(schema=STACK)
     starts = np.cumsum(lengths) - lengths
-    distinct, first, chain = np.unique(
-        _polynomials(symbol_ids, starts, lengths), return_index=True, return_inverse=True
-    )
+    distinct, first, chain = _distinct(_polynomials(symbol_ids, starts, lengths))
     ids = np.empty(len(distinct), np.int64)
     new = []
     for number, polynomial in enumerate(distinct.tolist()):
@@ -77,6 +75,16 @@ def stacks(
         ids[number] = identity
     chosen = first[new]
     return ids[chain], _frame(ids[new], symbol_ids, starts[chosen], lengths[chosen])
+
+
+def _distinct(values: npt.NDArray[np.uint64]) -> tuple[npt.NDArray[np.uint64], Numbers, Numbers]:
+    """The distinct values, where each is first, and which each value is. np.unique sorts: on
+    hashes pyarrow's dictionary is ten times faster."""
+    encoded = pa.array(values).dictionary_encode()
+    which = encoded.indices.to_numpy().astype(np.int64)
+    first = np.empty(len(encoded.dictionary), np.int64)
+    first[which[::-1]] = np.arange(len(which))[::-1]
+    return encoded.dictionary.to_numpy(), first, which
 
 
 def _polynomials(symbol_ids: Numbers, starts: Numbers, lengths: Numbers) -> npt.NDArray[np.uint64]:

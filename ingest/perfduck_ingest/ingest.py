@@ -6,6 +6,7 @@ from pathlib import Path
 
 from perfduck_ingest.formats import importer_of
 from perfduck_ingest.importer import Options
+from perfduck_ingest.memory import give_back_what_is_freed
 from perfduck_ingest.source import Source
 from perfduck_ingest.work import Work
 from perfduck_store.errors import PerfduckError
@@ -34,6 +35,7 @@ def ingest(
     store: Store, request: Request, progress: Callable[[Source, int], None] | None = None
 ) -> Receipt:
     """Store the recording. `progress` is told the source and the samples so far, now and then."""
+    give_back_what_is_freed()
     with Source(request.source) as source, ProfileWriter(store) as writer:
         importer = importer_of(source)
         for batch in importer.read(source, request.options):

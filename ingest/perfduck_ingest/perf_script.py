@@ -13,6 +13,9 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+
+import polars as pl
 
 from perfduck_ingest import perf_script_grammar as grammar
 from perfduck_ingest import perf_script_header as header
@@ -24,7 +27,7 @@ from perfduck_store.batch import Batch
 from perfduck_store.errors import PerfduckError
 
 NAME = "perf-script"
-_PART_BYTES = 32 << 20
+_PART_BYTES = 16 << 20
 _LOOK_BACK_BYTES = 1 << 20  # no sample is longer: 127 frames with C++ names are some 100 kB
 _LINES_TO_MEASURE = 3000
 _THREADS = 2
@@ -48,11 +51,11 @@ def read(source: Source, options: Options) -> Iterator[Batch]:
     known = Known()
     for part, future in _ahead(_parts(source, layout, event), lambda part: parse(part, known)):
         parsed = future.result()
+        if parsed.is_cut and not options.lenient:
+            raise _cut_off(source, part, lines + parsed.lines)
+        yield _placed(parsed.batch, lines)
         lines += parsed.lines
         skipped += len(parsed.batch.skipped)
-        if parsed.is_cut and not options.lenient:
-            raise _cut_off(source, part, lines)
-        yield parsed.batch
     yield Batch(facts=said)  # last: the header knows an event's unit better than its name does
     if skipped > _MOST_SKIPPED * lines and not options.lenient:
         message = (
@@ -60,6 +63,11 @@ def read(source: Source, options: Options) -> Iterator[Batch]:
             "were not understood (--lenient keeps the rest)"
         )
         raise PerfduckError(message)
+
+
+def _placed(batch: Batch, lines: int) -> Batch:
+    """The batch, with the lines before it counted."""
+    return replace(batch, skipped=batch.skipped.with_columns(pl.col("line") + lines))
 
 
 def _head_lines(source: Source) -> list[str]:
@@ -76,25 +84,25 @@ def _layout(source: Source) -> Layout | None:
 def _parts(source: Source, layout: Layout, event: str) -> Iterator[Part]:
     """The text in parts that end where a sample ends."""
     is_event = re.compile(layout.pattern).search
-    number, rest = 1, b""
+    rest = b""
     for chunk in source.chunks(_PART_BYTES):
-        text = rest + chunk
-        end = _last_start(text, layout, is_event)
+        end = _last_start(chunk, layout, is_event)
         if end:
-            yield Part(text[:end], number, layout, event)
-            number += text.count(b"\n", 0, end)
-        rest = text[end:]
+            yield Part(b"".join((rest, memoryview(chunk)[:end])), layout, event)
+            rest = chunk[end:]
+        else:
+            rest += chunk
     if rest:
-        yield Part(rest, number, layout, event)
+        yield Part(rest, layout, event)
 
 
 def _last_start(text: bytes, layout: Layout, is_event: Callable[[str], object]) -> int:
-    """Where the last sample of the text starts: it may go on in the next chunk."""
+    """Where the last sample of the text starts, which may go on in the next chunk; 0 where none
+    does. The text itself may start within a line."""
     if not layout.has_event_lines:
         return text.rfind(b"\n\n") + 2 if b"\n\n" in text else text.rfind(b"\n") + 1
     end = last = text.rfind(b"\n")
-    while end > max(len(text) - _LOOK_BACK_BYTES, 0):
-        start = text.rfind(b"\n", 0, end) + 1
+    while (start := text.rfind(b"\n", 0, end) + 1) > max(len(text) - _LOOK_BACK_BYTES, 0):
         line = text[start:end].decode("utf-8", "backslashreplace")
         if not line.startswith("\t") and is_event(line):
             return start
@@ -110,7 +118,7 @@ def _ahead(
     with ThreadPoolExecutor(_THREADS) as threads:
         for part in parts:
             waiting.append((part, threads.submit(work, part)))
-            if len(waiting) > _THREADS:
+            if len(waiting) >= _THREADS:
                 yield waiting.popleft()
         yield from waiting
 

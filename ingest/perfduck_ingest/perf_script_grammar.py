@@ -36,6 +36,12 @@ _DSO = r"\((?P<dso>[^()]*?(?:\([^()]*\)[^()]*?)*)(?:\+0x[0-9a-f]+)?\)"
 _OFFSET = r"(?:\+0x(?P<offset>[0-9a-f]+))?"
 BODY_WITH_DSO = rf"^(?:(?P<name>.*?){_OFFSET}\s)??{_DSO}(?:\s+(?P<tail>/.*))?$"
 BODY = rf"^(?P<name>.*?){_OFFSET}(?:\s\((?P<dso>inlined)\))?$"
+# Nearly all chain entries are as plain as this: no blanks, parentheses or letters beyond ASCII in
+# names. One state at a time is enough to match it, which takes a third of the time of the others.
+PLAIN_FRAME = (
+    r"^\t *(?P<ip>[0-9a-f]{1,16}) (?P<name>[!-'*,-~]+)(?:\+0x(?P<offset>[0-9a-f]+))?"
+    r" \((?P<dso>[/\[][!-'*,-~]*)\)$"
+)
 # A sample without a chain has its instruction pointer on the event line. Before it stand trace
 # text, or a data address with a symbol of its own (-F addr).
 LAST_FRAME = (

@@ -24,6 +24,7 @@ _HIGH_HALF = r"^ffff[0-9a-f]{12}$"
 _LOW = 1 << 40
 # Events with a data address of their own: -F addr prints it where a first frame could stand.
 _ADDRESSED = r"fault|mem|load|store|cache|TLB"
+_FRAME = ("code", "ip", "name", "dso", "offset", "lacks_dso", "tail")
 _EVENT_FIELDS = ("comm", "pid", "tid", "cpu", "s", "fraction", "period", "event", "rest")
 
 
@@ -48,39 +49,52 @@ def classified(texts: pl.Series, layout: Layout) -> Lines:
     """The kind of each distinct line, and the tables of event lines and frames."""
     table = pl.DataFrame({"code": np.arange(len(texts)), "text": texts})
     is_tabbed = table["text"].str.starts_with("\t")
+    plain = _plain_frames(table.filter(is_tabbed), layout)
     events = _events(table.filter(~is_tabbed), layout)
-    others = table.filter(~is_tabbed).join(events, on="code", how="anti")
-    others = pl.concat([others, table.filter(is_tabbed)]).with_columns(_kind_of_other())
+    known = np.zeros(len(texts), bool)
+    known[plain["code"]] = known[events["code"]] = True
+    others = table.filter(~known).with_columns(_kind_of_other())
     entries = others.filter(kind=FRAME).select(
         "code", pl.col("text").str.extract_groups(grammar.FRAME).struct.unnest()
     )
-    frames = _frames(pl.concat([entries, _event_entries(events)]), layout)
-    kinds = _scattered(len(texts), others["code"], others["kind"], UNKNOWN).astype(np.uint8)
+    odd = _odd_frames(pl.concat([entries, _event_entries(events)]), layout)
+    frames = _frames(pl.concat([plain, odd]))
+    kinds = _scattered(len(texts), others["code"], others["kind"], FRAME).astype(np.uint8)
     kinds[events["code"]] = EVENT
+    return _lines(texts, kinds, events, frames)
+
+
+def _lines(
+    texts: pl.Series, kinds: npt.NDArray[np.uint8], events: pl.DataFrame, frames: pl.DataFrame
+) -> Lines:
+    """The tables, to be looked up by the number of a line."""
+    size, code = len(texts), frames["code"]
     is_addressed = events.filter(pl.col("event").str.contains(_ADDRESSED))["code"]
     has_text = events.filter(pl.col("rest").str.len_bytes() > 0)["code"]
-    rows = frames.select("name", "dso", "address").unique(maintain_order=True)
-    numbers = frames.join(
-        rows.with_row_index("number"),
-        on=["name", "dso", "address"],
-        nulls_equal=True,
-        how="left",
-        maintain_order="left",
-    )["number"]
-    code = frames["code"]
+    numbers, symbols = _symbols(frames)
     return Lines(
         texts=texts,
         kinds=kinds,
-        symbol_of=_scattered(len(texts), code, numbers, -1),
-        offsets=_scattered(len(texts), code, frames["offset"], -1),
-        ips=_scattered(len(texts), code, frames["ip"].hash().reinterpret(signed=True), 0),
-        lacks_dso=_scattered(len(texts), code, frames["lacks_dso"], 0).astype(bool),
-        is_addressed=_scattered(len(texts), is_addressed, 1, 0).astype(bool),
-        has_text=_scattered(len(texts), has_text, 1, 0).astype(bool),
-        event_row=_scattered(len(texts), events["code"], np.arange(len(events)), -1),
+        symbol_of=_scattered(size, code, numbers, -1),
+        offsets=_scattered(size, code, frames["offset"], -1),
+        ips=_scattered(size, code, frames["ip"].hash().reinterpret(signed=True), 0),
+        lacks_dso=_scattered(size, code, frames["lacks_dso"], 0).astype(bool),
+        is_addressed=_scattered(size, is_addressed, 1, 0).astype(bool),
+        has_text=_scattered(size, has_text, 1, 0).astype(bool),
+        event_row=_scattered(size, events["code"], np.arange(len(events)), -1),
         events=_with_cgroup(events, frames),
-        symbols=rows.rows(),
+        symbols=symbols,
     )
+
+
+def _symbols(frames: pl.DataFrame) -> tuple[pl.Series, list[SymbolRow]]:
+    """The number of each frame's symbol, and the symbols."""
+    key = ["name", "dso", "address"]
+    rows = frames.select(key).unique(maintain_order=True)
+    numbers = frames.join(
+        rows.with_row_index("number"), on=key, nulls_equal=True, how="left", maintain_order="left"
+    )["number"]
+    return numbers, rows.rows()
 
 
 def _scattered(
@@ -153,8 +167,17 @@ def _event_entries(events: pl.DataFrame) -> pl.DataFrame:
     ).filter(pl.col("ip").is_not_null())
 
 
-def _frames(entries: pl.DataFrame, layout: Layout) -> pl.DataFrame:
-    """code, name, dso, address, offset, lacks_dso and tail of call chain entries."""
+def _plain_frames(lines: pl.DataFrame, layout: Layout) -> pl.DataFrame:
+    """The columns of _FRAME for the lines that are as plain as nearly all of them."""
+    groups = lines.select("code", pl.col("text").str.extract_groups(grammar.PLAIN_FRAME))
+    found = groups.unnest("text").filter(pl.lit(layout.dso) & pl.col("ip").is_not_null())
+    return found.with_columns(lacks_dso=pl.lit(value=False), tail=pl.lit(None, pl.String)).select(
+        _FRAME
+    )
+
+
+def _odd_frames(entries: pl.DataFrame, layout: Layout) -> pl.DataFrame:
+    """The columns of _FRAME for the rows of [code, ip, body]."""
     body = pl.col("body")
     with_dso = body if layout.dso else pl.lit(None, pl.String)
     parsed = entries.with_columns(
@@ -164,32 +187,40 @@ def _frames(entries: pl.DataFrame, layout: Layout) -> pl.DataFrame:
     long, short = pl.col("long").struct, pl.col("short").struct
     dso = long.field("dso")
     has_dso = dso.is_not_null() & (dso != "inlined")
-    name = pl.when(dso.is_not_null()).then(long.field("name")).otherwise(short.field("name"))
-    offset = pl.when(dso.is_not_null()).then(long.field("offset")).otherwise(short.field("offset"))
     guess = pl.when(pl.col("ip").str.contains(_HIGH_HALF)).then(pl.lit(KERNEL))
-    named = parsed.select(
-        "code",
-        "ip",
-        name.replace("", None).fill_null(UNKNOWN_NAME).alias("name"),
-        pl.when(has_dso).then(dso).otherwise(guess).fill_null(UNKNOWN_NAME).alias("dso"),
-        offset.str.to_integer(base=16, strict=False).fill_null(-1).alias("offset"),
-        (pl.lit(layout.dso) & ~has_dso).fill_null(value=layout.dso).alias("lacks_dso"),
-        long.field("tail").alias("tail"),
+    return parsed.with_columns(
+        name=pl.when(dso.is_not_null()).then(long.field("name")).otherwise(short.field("name")),
+        dso=pl.when(has_dso).then(dso).otherwise(guess),
+        offset=pl.when(dso.is_not_null())
+        .then(long.field("offset"))
+        .otherwise(short.field("offset")),
+        lacks_dso=(pl.lit(layout.dso) & ~has_dso).fill_null(value=layout.dso),
+        tail=long.field("tail"),
+    ).select(_FRAME)
+
+
+def _frames(found: pl.DataFrame) -> pl.DataFrame:
+    """The columns of _FRAME with numbers for offsets and words for what is not known, and the
+    address of frames without a name."""
+    offset = pl.col("offset").str.to_integer(base=16, strict=False)
+    named = found.with_columns(
+        pl.col("name").replace("", None).fill_null(UNKNOWN_NAME),
+        pl.col("dso").fill_null(UNKNOWN_NAME),
+        offset.fill_null(-1),
     )
     return named.with_columns(_addresses(named))
 
 
 def _addresses(frames: pl.DataFrame) -> pl.Series:
     """Where in the dso a frame without a name lies, if that means anything in another run."""
-    dso, unknown = frames["dso"], frames["name"] == UNKNOWN_NAME
+    dso, unknown = pl.col("dso"), pl.col("name") == UNKNOWN_NAME
     kernel = dso.str.contains(_KERNEL_DSO)
     file = dso.str.contains(_FILE) & ~dso.str.contains(_NOT_A_FILE)
-    wanted = unknown & (kernel | file)
-    values = [
-        None if not want else _address(int(ip, 16), is_kernel=is_kernel)
-        for ip, want, is_kernel in zip(frames["ip"], wanted, kernel, strict=True)
-    ]
-    return pl.Series("address", values, dtype=pl.Int64)
+    wanted = frames.with_row_index().filter(unknown).filter(kernel | file)
+    addresses: list[int | None] = [None] * len(frames)
+    for index, ip, is_kernel in wanted.select("index", "ip", kernel.alias("kernel")).rows():
+        addresses[index] = _address(int(ip, 16), is_kernel=is_kernel)
+    return pl.Series("address", addresses, dtype=pl.Int64)
 
 
 def _address(ip: int, *, is_kernel: bool) -> int | None:

@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
-import pyarrow.csv
 
 from perfduck_ingest.chains import KnownStacks, KnownSymbols, Numbers, SymbolRow, stacks
 from perfduck_ingest.events import unit_of
@@ -28,22 +27,19 @@ from perfduck_ingest.perf_script_lines import (
     classified,
 )
 from perfduck_store.batch import LEAF_OFFSET, SAMPLE, SKIPPED, Batch, Event, Facts
-from perfduck_store.errors import PerfduckError
 
-Codes = npt.NDArray[np.int32]  # per line of the part: the number of its distinct text
+Codes = npt.NDArray[np.intp]  # per line of the part: the number of its distinct text
 Kinds = npt.NDArray[np.uint8]  # per line of the part
 
-_DELIMITERS = b"\x01\x02\x03\x04\x05\x06\x07\x08\x0e\x0f\x00"
+_LINE_END = ord("\n")
 _NO_CHAIN: SymbolRow = (UNKNOWN_NAME, UNKNOWN_NAME, None)
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Whole lines of text; `first_line` is the number of the first in the file, `event` the name
-    for samples that print none."""
+    """Whole lines of text; `event` is the name for samples that print none."""
 
     text: bytes
-    first_line: int
     layout: Layout
     event: str
 
@@ -93,7 +89,7 @@ def parse(part: Part, known: Known) -> Parsed:
             symbols=symbols,
             stacks=chains,
             leaf_offsets=_leaf_offsets(lines, codes, frames, leaves, samples),
-            skipped=_skipped(part, lines, codes, kinds, starts),
+            skipped=_skipped(lines, codes, kinds, starts),
             facts=_facts(lines, codes, kinds, samples),
         ),
         len(codes),
@@ -101,20 +97,17 @@ def parse(part: Part, known: Known) -> Parsed:
     )
 
 
-def _distinct_lines(text: bytes) -> tuple[npt.NDArray[np.int32], pl.Series]:
+def _distinct_lines(text: bytes) -> tuple[Codes, pl.Series]:
     """The number of each line's text, and the texts."""
-    delimiter = next((chr(byte) for byte in _DELIMITERS if byte not in text), None)
-    if delimiter is None:
-        message = "binary data"
-        raise PerfduckError(message)
-    table = pa.csv.read_csv(
-        pa.BufferReader(text),
-        pa.csv.ReadOptions(column_names=["line"], block_size=8 << 20),
-        pa.csv.ParseOptions(delimiter=delimiter, quote_char=False, ignore_empty_lines=False),
-        pa.csv.ConvertOptions(column_types={"line": pa.binary()}, strings_can_be_null=False),
-    )
-    encoded = table["line"].dictionary_encode().combine_chunks()
-    return encoded.indices.to_numpy(), _decoded(encoded.dictionary)
+    if not text.endswith(b"\n"):
+        text += b"\n"
+    ends = np.flatnonzero(np.frombuffer(text, np.uint8) == _LINE_END)
+    offsets = np.zeros(len(ends) + 1, np.int32)
+    np.add(ends, 1, out=offsets[1:], casting="unsafe")
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(text)]
+    encoded = pa.Array.from_buffers(pa.binary(), len(ends), buffers).dictionary_encode()
+    texts = _decoded(encoded.dictionary).str.strip_chars_end("\r\n")
+    return encoded.indices.to_numpy().astype(np.intp), texts
 
 
 def _decoded(texts: pa.Array) -> pl.Series:
@@ -137,13 +130,19 @@ def _starts(kinds: Kinds, layout: Layout) -> Numbers:
 def _frames(lines: Lines, codes: Codes, kinds: Kinds, starts: Numbers) -> _Frames:
     """The chain entries. Where a chain follows, the address on the event line is no frame if the
     event has addresses of its own."""
-    at = np.flatnonzero(lines.symbol_of[codes] >= 0)
-    samples = np.searchsorted(starts, at, side="right") - 1
+    at = np.flatnonzero((lines.symbol_of >= 0)[codes])
+    samples = _samples_of_lines(starts, len(codes))[at]
     has_chain = np.zeros(len(starts) + 1, bool)
     has_chain[samples[kinds[at] == FRAME]] = True
     is_data = (kinds[at] == EVENT) & has_chain[samples] & lines.is_addressed[codes[at]]
     keep = (samples >= 0) & ~is_data
     return _Frames(at[keep], samples[keep])
+
+
+def _samples_of_lines(starts: Numbers, lines: int) -> Numbers:
+    """The number of the sample that each line belongs to; -1 before the first."""
+    bounds = np.concatenate(([0], starts, [lines]))
+    return np.repeat(np.arange(-1, len(starts)), np.diff(bounds))
 
 
 def _with_own_dso(lines: Lines, codes: Codes, frames: _Frames, rows: list[SymbolRow]) -> Numbers:
@@ -202,6 +201,8 @@ def _samples(
 def _cgroups(lines: Lines, codes: Codes, kinds: Kinds, starts: Numbers) -> pl.Series:
     """Behind a chain the cgroup has a line of its own."""
     at = np.flatnonzero(kinds == CGROUP)
+    if not len(at):
+        return pl.repeat(None, len(starts), dtype=pl.String, eager=True)
     code = np.full(len(starts), -1)
     code[np.searchsorted(starts, at, side="right") - 1] = codes[at]
     place = pl.Series(code).replace(-1, None)
@@ -211,7 +212,8 @@ def _cgroups(lines: Lines, codes: Codes, kinds: Kinds, starts: Numbers) -> pl.Se
 def _leaf_offsets(
     lines: Lines, codes: Codes, frames: _Frames, leaves: Numbers, samples: pl.DataFrame
 ) -> pl.DataFrame:
-    owners, first = np.unique(frames.samples, return_index=True)
+    first = np.flatnonzero(np.diff(frames.samples, prepend=-1))
+    owners = frames.samples[first]
     hits = samples[owners].select(
         "event",
         "count",
@@ -227,9 +229,9 @@ def _leaf_offsets(
     )
 
 
-def _skipped(part: Part, lines: Lines, codes: Codes, kinds: Kinds, starts: Numbers) -> pl.DataFrame:
-    """Lines of no known kind, and chain entries before any event line. A line behind an event line
-    with argument text goes on with that text."""
+def _skipped(lines: Lines, codes: Codes, kinds: Kinds, starts: Numbers) -> pl.DataFrame:
+    """Lines of no known kind, and chain entries before any event line; numbered from the start of
+    the part. A line behind an event line with argument text goes on with that text."""
     unknown = np.flatnonzero(kinds == UNKNOWN)
     before = np.maximum(unknown - 1, 0)
     goes_on = lines.has_text[codes[before]] & (kinds[before] == EVENT)
@@ -239,7 +241,7 @@ def _skipped(part: Part, lines: Lines, codes: Codes, kinds: Kinds, starts: Numbe
     at = np.concatenate([unknown, homeless])
     reasons = ["no known line"] * len(unknown) + ["no event line before it"] * len(homeless)
     return pl.DataFrame(
-        {"line": at + part.first_line, "text": lines.texts.gather(codes[at]), "reason": reasons},
+        {"line": at + 1, "text": lines.texts.gather(codes[at]), "reason": reasons},
         schema=SKIPPED,
     )
 

@@ -1,18 +1,21 @@
 """What `perfduck compare` prints."""
 
 import json
+import math
 import textwrap
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from typing import TypeVar
 
 from rich import box
 from rich.table import Table
 
 from perfduck_diff.matrix import Cell, Matrix, Step
-from perfduck_diff.result import SubsystemRow
+from perfduck_diff.result import Change, SubsystemRow
 from perfduck_report.diff_words import interval, percent, reason, signed
-from perfduck_report.numbers import amount
 from perfduck_report.tables import WIDTH, rendered
+
+AnyChange = TypeVar("AnyChange", bound=Change)
 
 ROWS = 24
 SHOWN = 8  # subsystems of a step
@@ -21,6 +24,7 @@ SURE = 0.05
 
 def text(matrix: Matrix) -> str:
     """100 columns: the matrix, then the steps."""
+    matrix = readable(matrix)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
     table.add_column("", no_wrap=True)
     for name, runs in zip(matrix.groups, matrix.runs, strict=True):
@@ -38,6 +42,38 @@ def text(matrix: Matrix) -> str:
     return "\n".join(part for part in parts if part)
 
 
+def readable(matrix: Matrix) -> Matrix:
+    """In microseconds where nanoseconds would have five digits and more."""
+    large = min(cell.value for cell in matrix.total) >= 10_000
+    if not (large and matrix.unit.startswith("ns/")):
+        return matrix
+    rows = [replace(row, cells=_thousandth(row.cells)) for row in matrix.rows]
+    steps = [
+        replace(
+            step,
+            total=_change(step.total),
+            subsystems=tuple(_change(row) for row in step.subsystems),
+        )
+        for step in matrix.steps
+    ]
+    return replace(
+        matrix,
+        unit=f"us/{matrix.unit.removeprefix('ns/')}",
+        total=_thousandth(matrix.total),
+        rows=tuple(rows),
+        steps=tuple(steps),
+    )
+
+
+def _thousandth(cells: tuple[Cell, ...]) -> tuple[Cell, ...]:
+    return tuple(Cell(value=cell.value / 1000, reach=cell.reach / 1000) for cell in cells)
+
+
+def _change(change: AnyChange) -> AnyChange:
+    names = ("base", "new", "delta", "low", "high")
+    return replace(change, **{name: (getattr(change, name) or 0.0) / 1000 for name in names})
+
+
 def _broken(name: str) -> str:
     """A long name on two lines."""
     head, dash, tail = name.partition("-")
@@ -49,7 +85,11 @@ def _rows(matrix: Matrix) -> list[tuple[str, tuple[Cell, ...]]]:
 
 
 def _cell(cell: Cell) -> str:
-    return f"{amount(cell.value)} ±{amount(cell.reach)}" if cell.value else "-"
+    """The value to the digit that its reach leaves sure."""
+    if not cell.value:
+        return "-"
+    places = max(0, min(2, 1 - math.floor(math.log10(max(cell.reach, 1e-9)))))
+    return f"{cell.value:,.{places}f} ±{cell.reach:,.{places}f}"
 
 
 def _step(step: Step, unit: str) -> str:
@@ -85,6 +125,7 @@ def _wrapped(line: str) -> list[str]:
 
 def markdown(matrix: Matrix) -> str:
     """The matrix, the steps and the context as GitHub's markdown."""
+    matrix = readable(matrix)
     heads = [f"{matrix.unit}", *matrix.groups]
     rule = ["---", *("---:" for _ in matrix.groups)]
     body = [[name, *(_cell(cell) for cell in cells)] for name, cells in _rows(matrix)]

@@ -103,10 +103,19 @@ class Store:
             raise PerfduckError(message)
 
 
+def _memory_to_write_mb(path: Path) -> int:
+    """Beyond this duckdb puts staged samples on disk, so that memory does not grow with the
+    recording. The indexes of stacks and symbols must fit: some 50 bytes a row, a tenth of a store.
+    """
+    store_mb = path.stat().st_size >> 20 if path.exists() else 0
+    return 256 + store_mb // 4
+
+
 def _connect(path: Path, *, write: bool, wait_s: float) -> duckdb.DuckDBPyConnection:
     config: dict[str, str | bool | int | float | list[str]] = {}
     if write:
         config["storage_compatibility_version"] = _STORAGE_VERSION
+        config["memory_limit"] = f"{_memory_to_write_mb(path)}MB"
     give_up = time.monotonic() + wait_s
     while True:
         try:

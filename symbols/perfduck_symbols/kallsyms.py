@@ -6,31 +6,17 @@
 Plain, .gz, .xz or .zst. Addresses are zero for who may not see them: such a file is refused.
 """
 
-import gzip
-import lzma
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import polars as pl
-import zstandard
 
+from perfduck_symbols.compression import content
 from perfduck_symbols.errors import SymbolError
 
 _EXPECTED = "expected 'ADDRESS TYPE NAME'"
 _LINE = r"^[0-9a-fA-F]{8,16} \S [^\t]+(?:\t\[[^\]]+\])?$"
-
-
-def _zstd(content: bytes) -> bytes:
-    return zstandard.ZstdDecompressor().decompressobj().decompress(content)
-
-
-_COMPRESSIONS: dict[bytes, Callable[[bytes], bytes]] = {
-    b"\x1f\x8b": gzip.decompress,
-    b"\xfd7zXZ\x00": lzma.decompress,
-    b"\x28\xb5\x2f\xfd": _zstd,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +59,7 @@ def _preference() -> list[pl.Expr]:
 
 def read(path: Path) -> Kallsyms:
     """The code symbols of a file."""
-    return parse(path, _text(path))
+    return parse(path, content(path, "kallsyms").decode("utf-8", "replace"))
 
 
 def parse(path: Path, text: str) -> Kallsyms:
@@ -87,18 +73,6 @@ def parse(path: Path, text: str) -> Kallsyms:
         what = "no code symbols" if symbols.is_empty() else "only zeros (read it as root)"
         raise SymbolError.at(path, None, f"expected addresses of functions, got {what}")
     return Kallsyms(symbols.sort("address", maintain_order=True))
-
-
-def _text(path: Path) -> str:
-    try:
-        content = path.read_bytes()
-        for magic, decompress in _COMPRESSIONS.items():
-            if content.startswith(magic):
-                content = decompress(content)
-    except (OSError, EOFError, lzma.LZMAError, zstandard.ZstdError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise SymbolError.at(path, None, f"expected kallsyms, got: {reason}") from error
-    return content.decode("utf-8", "replace")
 
 
 def _check(path: Path, lines: pl.Series) -> None:

@@ -56,8 +56,10 @@ class Kernel:
 
     def possible(self, work: pl.DataFrame) -> pl.DataFrame:
         """Every possibility of every row, with the tag it would give; null where none."""
-        parts = (self._located(work), self._listed(work), self._modules(work), self._bare(work))
-        return self.rules.classify(pl.concat(part.select(_POSSIBLE) for part in parts))
+        parts = (self._located(work), self._listed(work), self._modules(work))
+        found = pl.concat(part.select(_POSSIBLE) for part in parts)
+        nowhere = work.join(found.select("row").unique(), on="row", how="anti")
+        return self.rules.classify(pl.concat([found, self._bare(nowhere).select(_POSSIBLE)]))
 
     def _located(self, work: pl.DataFrame) -> pl.DataFrame:
         rank = pl.when(pl.col("method") == "dwarf").then(_DWARF).otherwise(_NEIGHBOUR)
@@ -78,12 +80,11 @@ class Kernel:
     def _modules(self, work: pl.DataFrame) -> pl.DataFrame:
         """A module's main tag first, then its others."""
         sources = self.catalogue.module_sources(work["module"].drop_nulls(), self.release)
-        found = work.join(sources, on="module")
-        order = pl.col("functions").rank("ordinal", descending=True).over("row")
-        return found.with_columns(
-            pl.lit(value=False).alias("certain"),
-            pl.lit("module").alias("method"),
-            (_MODULE + order.cast(pl.Int32)).alias("rank"),
+        main_first = sources.sort("module", "functions", descending=True)
+        order = pl.int_range(pl.len(), dtype=pl.Int32).over("module")
+        ranked = main_first.with_columns((_MODULE + order).alias("rank"))
+        return work.join(ranked, on="module").with_columns(
+            pl.lit(value=False).alias("certain"), pl.lit("module").alias("method")
         )
 
     def _bare(self, work: pl.DataFrame) -> pl.DataFrame:
@@ -97,18 +98,20 @@ class Kernel:
     def _ranked(self, possible: pl.DataFrame) -> pl.DataFrame:
         """What may decide: of the catalogue's only the nearest, and only the module's own tags."""
         coded = _with_code(possible.filter(pl.col("rule").is_not_null()))
+        own = coded.filter(pl.col("method") == "module").select("row", "code").unique()
+        tags = own.group_by("row").agg(pl.len().alias("tags"))
+        marked = own.with_columns(pl.lit(value=True).alias("own"))
+        coded = coded.join(marked, on=["row", "code"], how="left").join(tags, on="row", how="left")
         listed = pl.col("method") == "catalogue"
-        own = coded.filter(pl.col("method") == "module").group_by("row").agg(
-            pl.col("code").unique().alias("own")
-        )  # fmt: skip
-        coded = coded.join(own, on="row", how="left")
-        foreign = listed & ~pl.col("code").is_in(pl.col("own")) & ~self._by_name()
-        of_unknown_module = listed & pl.col("own").is_null() & pl.col("module").is_not_null()
-        kept = coded.filter(~(foreign.fill_null(value=False) | of_unknown_module))
-        nearest = pl.col("rank").filter(listed).min().over("row")
-        return kept.filter(~listed | (pl.col("rank") == nearest)).with_columns(
+        known = pl.col("tags").is_not_null()
+        foreign = known & pl.col("own").is_null()
+        of_unknown_module = ~known & pl.col("module").is_not_null()
+        kept = coded.filter(self._by_name() | ~(listed & (foreign | of_unknown_module)))
+        nearest = kept.filter(listed).group_by("row").agg(pl.col("rank").min().alias("nearest"))
+        kept = kept.join(nearest, on="row", how="left")
+        return kept.filter(~listed | (pl.col("rank") == pl.col("nearest"))).with_columns(
             # The only tag of a module is the module's word; the catalogue adds the file.
-            pl.when(listed & (pl.col("own").list.len() == 1))
+            pl.when(listed & (pl.col("tags") == 1))
             .then(pl.lit("module")).otherwise("method").alias("method")
         )  # fmt: skip
 

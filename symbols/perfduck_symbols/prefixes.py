@@ -8,7 +8,6 @@ guesses, and nothing that knows better is overruled.
 """
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import polars as pl
 
@@ -16,6 +15,7 @@ from perfduck_symbols.catalogue import Catalogue
 from perfduck_symbols.rules import TAG, Rules
 
 _NAMES, _SHARE = 3, 0.8  # how many names, and which share of them with one tag, make a prefix
+_TWO_WORDS = r"^([^_]*_[^_]*_)"  # every prefix has as many
 _GUESS = {"row": pl.UInt32, "source": pl.String, **TAG, "tagged_by": pl.String}
 
 
@@ -39,7 +39,8 @@ class Prefixes:
 
     def _telling(self, prefixes: pl.Series) -> pl.DataFrame:
         """[prefix, tag]: of the asked ones those that most of the names have in common."""
-        listed = _prefixes(self._tagged).filter(pl.col("prefix").is_in(prefixes.unique().implode()))
+        wanted = prefixes.unique()
+        listed = _prefixes(self._tagged(wanted)).filter(pl.col("prefix").is_in(wanted.implode()))
         counted = listed.group_by("prefix", "area", "subsystem", "role").agg(
             pl.len().alias("names"), pl.col("rule").min()
         )
@@ -47,10 +48,13 @@ class Prefixes:
         enough = pl.col("names").sum().over("prefix") >= _NAMES
         return counted.filter(enough & (share >= _SHARE)).select("prefix", *TAG)
 
-    @cached_property
-    def _tagged(self) -> pl.DataFrame:
+    def _tagged(self, prefixes: pl.Series) -> pl.DataFrame:
+        """The tags of names that begin like one of the prefixes, as far as its second word:
+        2 % of the catalogue, as a rule."""
+        start = pl.col("name").str.extract(_TWO_WORDS)
+        starts = prefixes.str.extract(_TWO_WORDS).unique()
         empty = pl.lit(None, pl.String)
-        rows = self.catalogue.functions.select(
+        rows = self.catalogue.functions.filter(start.is_in(starts.implode())).select(
             "source", pl.col("name").alias("symbol"), empty.alias("module"), empty.alias("dso")
         )
         return self.rules.classify(rows).filter(pl.col("rule").is_not_null())

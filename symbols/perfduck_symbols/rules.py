@@ -10,7 +10,7 @@ come before the shipped ones.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -20,6 +20,7 @@ import polars as pl
 DATA = Path(__file__).parent / "data"
 CONDITIONS = ("source", "module", "symbol", "dso")
 ROLES = ("domain", "helper", "context")
+_AT_ONCE = 64  # rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +36,15 @@ class Rule:
     symbol: str | None = None
     dso: str | None = None
 
+    def given(self) -> tuple[str, ...]:
+        """The columns it has a condition on."""
+        return tuple(name for name in CONDITIONS if getattr(self, name) is not None)
+
     def condition(self) -> pl.Expr:
         """Whether a row of [source, module, symbol, dso] matches."""
         parts = [
-            _match(pl.col(column), pattern, regex=column == "symbol")
-            for column in CONDITIONS
-            if (pattern := getattr(self, column)) is not None
+            _match(pl.col(column), getattr(self, column), regex=column == "symbol")
+            for column in self.given()
         ]
         return pl.all_horizontal(parts).fill_null(value=False)
 
@@ -81,24 +85,42 @@ class Rules:
     def classify(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Rows of [source, module, symbol, dso], nulls where not known, plus rule, area,
         subsystem and role, null where no rule matches."""
-        columns = rows.columns
-        rows = rows.with_row_index("_row")
-        mixed = [i for i, rule in enumerate(self.all) if _only_on(rule) is None]
-        decided = _first(rows, self.all, mixed)
-        for column in ("source", "module", "dso"):
-            by_value = self._by_value(column, rows[column])
-            decided = decided.join(by_value, on=column, how="left")
-        first = pl.min_horizontal("_first", "_source", "_module", "_dso").cast(pl.Int32)
-        return self._with_tag(decided.sort("_row").with_columns(first.alias("rule"))).select(
-            [*columns, *TAG]
+        decided = rows.with_row_index("_row").with_columns(
+            pl.lit(None, pl.Int32).alias(f"_{column}") for column in CONDITIONS
         )
+        for column in {rule.given()[0] for rule in self.all if len(rule.given()) == 1}:
+            by_value = self._by_value(column, rows[column])
+            decided = decided.drop(f"_{column}").join(
+                by_value, on=column, how="left", maintain_order="left"
+            )
+        several = self._by_several(decided.select("_row", *CONDITIONS))
+        decided = decided.join(several, on="_row", how="left", maintain_order="left")
+        first = pl.min_horizontal("_several", *(f"_{column}" for column in CONDITIONS))
+        return self._with_tag(rows.with_columns(decided.select(first.alias("rule")).to_series()))
 
     def _by_value(self, column: str, values: pl.Series) -> pl.DataFrame:
         """[column, _column]: the first rule on this column alone, per distinct value."""
-        tried = [i for i, rule in enumerate(self.all) if _only_on(rule) == column]
+        tried = [i for i, rule in enumerate(self.all) if rule.given() == (column,)]
         distinct = pl.DataFrame({column: values.drop_nulls().unique()})
-        found = _first(distinct, self.all, tried)
-        return found.select(column, pl.col("_first").alias(f"_{column}"))
+        return _first(distinct, self.all, tried).rename({"_first": f"_{column}"})
+
+    def _by_several(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """[_row, _several]: the first rule on several columns."""
+        names = pl.DataFrame({"symbol": rows["symbol"].drop_nulls().unique()})
+        parts = [pl.DataFrame(schema={"_row": pl.UInt32, "_several": pl.Int32})]
+        for index, rule in enumerate(self.all):
+            if len(rule.given()) < 2:
+                continue
+            # A regular expression costs the most: once per name, and few names match.
+            named = (
+                names.filter(_match(pl.col("symbol"), rule.symbol, regex=True))
+                if rule.symbol
+                else None
+            )
+            asked = rows if named is None else rows.join(named, on="symbol", how="semi")
+            hit = asked.filter(rule.condition())
+            parts.append(hit.select("_row", pl.lit(index, pl.Int32).alias("_several")))
+        return pl.concat(parts).group_by("_row").agg(pl.col("_several").min())
 
     def _with_tag(self, rows: pl.DataFrame) -> pl.DataFrame:
         tags = pl.DataFrame(
@@ -106,23 +128,27 @@ class Rules:
             schema=TAG,
             orient="row",
         )
-        joined = rows.join(tags, on="rule", how="left", maintain_order="left")
-        return _fill_components(joined)
+        plain = tags.filter(~pl.col("subsystem").str.contains("{", literal=True))
+        holes = tags.join(plain, on="rule", how="anti")
+        filled = _fill_components(rows.select("rule", "source").join(holes, on="rule").unique())
+        joined = rows.join(plain, on="rule", how="left", maintain_order="left")
+        if filled.is_empty():
+            return joined
+        both = joined.join(filled, on=["rule", "source"], how="left", maintain_order="left")
+        tag = (pl.coalesce(name, f"{name}_right").alias(name) for name in list(TAG)[1:])
+        return both.select(*rows.columns, *tag)
 
 
-def _only_on(rule: Rule) -> str | None:
-    given = [name for name in CONDITIONS if getattr(rule, name) is not None]
-    return given[0] if len(given) == 1 and given[0] != "symbol" else None
-
-
-def _first(rows: pl.DataFrame, rules: Sequence[Rule], tried: Iterable[int]) -> pl.DataFrame:
+def _first(rows: pl.DataFrame, rules: Sequence[Rule], tried: Sequence[int]) -> pl.DataFrame:
     """The rows plus `_first`, the first rule that matches; only what is left is tried again."""
     settled, left = [], rows
-    for index in tried:
-        hit = left.select(rules[index].condition()).to_series()
-        if hit.any():
-            settled.append(left.filter(hit).with_columns(pl.lit(index).alias("_first")))
-            left = left.filter(~hit)
+    # A query per rule spends most of its time on being a query; one for all tries too much.
+    for start in range(0, len(tried), _AT_ONCE):
+        some = tried[start : start + _AT_ONCE]
+        found = [pl.when(rules[index].condition()).then(pl.lit(index)) for index in some]
+        left = left.with_columns(pl.coalesce(found).cast(pl.Int32).alias("_first"))
+        settled.append(left.filter(pl.col("_first").is_not_null()))
+        left = left.filter(pl.col("_first").is_null())
     return pl.concat([*settled, left.with_columns(pl.lit(None, pl.Int32).alias("_first"))])
 
 

@@ -17,8 +17,9 @@ import polars as pl
 
 from perfduck_symbols import catalogue, kallsyms, names, neighbours, rule_file, rules
 from perfduck_symbols.kallsyms import Kallsyms
-from perfduck_symbols.kernel import DECISION, Kernel
+from perfduck_symbols.kernel import Kernel
 from perfduck_symbols.prefixes import Prefixes
+from perfduck_symbols.resolver import FUNCTIONS, Resolver, resolve
 from perfduck_symbols.rules import Rule, Rules
 
 # What a tag's `tagged_by` may be, best first, and whether the tag is as good as certain.
@@ -34,6 +35,8 @@ METHODS = {
     "unknown": False,
 }
 _ADDED = ("canonical", "source_file", "area", "subsystem", "role", "tagged_by")
+_DECIDED = ("row", *_ADDED, "rule")
+_RESOLVED = {"row": pl.UInt32, "name": pl.String, "source_file": pl.String}
 
 
 class Tagger:
@@ -41,7 +44,8 @@ class Tagger:
 
     kernel_release: of the profiled kernel, '6.18.44'; picks the nearest catalogue version.
     rules: the user's, in front of the shipped ones. kallsyms: /proc/kallsyms of the profiled boot
-    or the kernel's System.map. binaries: vmlinux, modules or directories of them, with DWARF.
+    or the kernel's System.map. binaries: vmlinux, modules, programs or directories of them.
+    functions: resolver.FUNCTIONS of dsos that were read before; these need no file.
     """
 
     def __init__(
@@ -51,57 +55,91 @@ class Tagger:
         rules: Path | None = None,
         kallsyms: Path | None = None,
         binaries: Iterable[Path] = (),
+        functions: pl.DataFrame | None = None,
     ) -> None:
         """Read the user's rules; everything else waits until it is needed."""
         self._release = kernel_release
         self._users = tuple(rule_file.read(rules)) if rules else ()
         self._kallsyms = kallsyms
-        self._binaries = tuple(binaries)
+        self._resolver = Resolver(binaries, release=kernel_release)
+        self._functions = pl.DataFrame(schema=FUNCTIONS) if functions is None else functions
 
     def tag(self, symbols: pl.DataFrame) -> pl.DataFrame:
         """Rows of [symbol_id, name, dso, address] plus canonical, source_file, area, subsystem,
         role and tagged_by; only source_file may be null."""
-        work = self._work(symbols)
-        kinds = work.partition_by("kind", as_dict=True)
-        parts = [self._tagged(str(kind), part) for (kind,), part in kinds.items()]
-        if not parts:
+        if symbols.is_empty():
             return symbols.with_columns(pl.lit(None, pl.String).alias(name) for name in _ADDED)
-        tagged = pl.concat(parts).sort("row")
-        return pl.concat([symbols, tagged.select(_ADDED)], how="horizontal")
+        return pl.concat([symbols, self.decide(symbols).select(_ADDED)], how="horizontal")
 
-    def _work(self, symbols: pl.DataFrame) -> pl.DataFrame:
-        """[row, name, dso, address, kind, module] of every symbol."""
+    def decide(self, symbols: pl.DataFrame) -> pl.DataFrame:
+        """What tag adds, and the number of the deciding rule in `rules_of`."""
+        work = self.work(symbols)
+        kinds = work.partition_by("kind", as_dict=True)
+        parts = [self._decided(str(kind), part) for (kind,), part in kinds.items()]
+        return pl.concat(parts).sort("row")
+
+    def work(self, symbols: pl.DataFrame) -> pl.DataFrame:
+        """[row, name, dso, address, kind, module, source_file] of every symbol; addresses without
+        a name have got one where kallsyms or an ELF file tells."""
         rows = symbols.select("name", "dso", "address").with_row_index("row")
-        return rows.join(names.binaries(rows["dso"]), on="dso", how="left")
-
-    def _tagged(self, kind: str, work: pl.DataFrame) -> pl.DataFrame:
-        if kind == "kernel":
-            return self._kernel_rows(work, self._kernel)
-        if kind == "guest":
-            return _of_guest(self._kernel_rows(work, self._guest))
-        return self._user_rows(work)
-
-    def _kernel_rows(self, work: pl.DataFrame, kernel: Kernel) -> pl.DataFrame:
-        resolved = self._resolved(work) if kernel is self._kernel else work
-        named = resolved.with_columns(names.plain(pl.col("name")).alias("symbol"))
-        canonical = resolved.select("row", names.canonical(pl.col("name")).alias("canonical"))
-        return _result(kernel.decide(named).join(canonical, on="row"))
-
-    def _resolved(self, work: pl.DataFrame) -> pl.DataFrame:
-        """Addresses without a name get it from kallsyms; `canonical` then shows it."""
+        known = rows.join(names.binaries(rows["dso"]), on="dso", how="left", maintain_order="left")
         nameless = (pl.col("name") == "[unknown]") & pl.col("address").is_not_null()
-        asked = work.filter(nameless).select("row", "address")
-        if self._symbols is None or asked.is_empty():
-            return work
-        found = asked.select("row", self._symbols.resolve(asked["address"]).alias("_name"))
-        joined = work.join(found, on="row", how="left")
+        asked = known.filter(nameless)
+        found = pl.concat([self._by_kallsyms(asked), self._by_file(asked)])
+        joined = known.join(found.rename({"name": "_name"}), on="row", how="left")
         return joined.with_columns(pl.coalesce("_name", "name").alias("name")).drop("_name")
 
-    def _user_rows(self, work: pl.DataFrame) -> pl.DataFrame:
+    def rules_of(self, kind: str) -> Rules:
+        """The rules for functions of a kind of binary, in the order in which they are tried."""
+        return self.kernel.rules if kind in ("kernel", "guest") else self._user_rules
+
+    def functions(self, dsos: Iterable[str]) -> pl.DataFrame:
+        """resolver.FUNCTIONS of these dsos: what was given, and what the binaries hold."""
+        wanted = set(dsos)
+        missing = wanted - set(self._functions["dso"])
+        if missing:
+            read = self._resolver.functions(missing)
+            self._functions = pl.concat([self._functions, read])
+        return self._functions.filter(pl.col("dso").is_in(list(wanted)))
+
+    def _decided(self, kind: str, work: pl.DataFrame) -> pl.DataFrame:
+        if kind == "kernel":
+            return _of_kernel(work, self.kernel_of(work["dso"]))
+        if kind == "guest":
+            return _as_guest(_of_kernel(work, self._guest))
+        return self._of_user(work)
+
+    def _by_kallsyms(self, asked: pl.DataFrame) -> pl.DataFrame:
+        own = asked.filter(pl.col("kind") == "kernel")
+        if self.symbols is None or own.is_empty():
+            return pl.DataFrame(schema=_RESOLVED)
+        found = own.select("row", self.symbols.resolve(own["address"]).alias("name"))
+        return found.drop_nulls().with_columns(pl.lit(None, pl.String).alias("source_file"))
+
+    def _by_file(self, asked: pl.DataFrame) -> pl.DataFrame:
+        own = asked.filter(pl.col("kind") == "user")
+        return resolve(own, self.functions(own["dso"].unique()))
+
+    def kernel_of(self, dsos: pl.Series) -> Kernel:
+        """What is known of the profiled kernel, with the debug information of these dsos."""
+        located = pl.concat([self.kernel.located, self._by_dwarf(dsos)])
+        return replace(self.kernel, located=located)
+
+    def _by_dwarf(self, dsos: pl.Series) -> pl.DataFrame:
+        """kernel.LOCATED of the kernel and the modules that debug information is at hand for."""
+        known = self.functions(dsos.unique())
+        rows = known.join(names.binaries(known["dso"]), on="dso").drop_nulls("source_file")
+        return rows.select(
+            "module", "name", pl.col("source_file").alias("source"),
+            pl.lit(value=True).alias("certain"), pl.lit("dwarf").alias("method"),
+        ).unique()  # fmt: skip
+
+    def _of_user(self, work: pl.DataFrame) -> pl.DataFrame:
+        empty = pl.lit(None, pl.String)
         tagged = self._user_rules.classify(
             work.select(
-                "row", "kind", pl.col("name").alias("symbol"),
-                pl.lit(None, pl.String).alias("source"), pl.lit(None, pl.String).alias("module"),
+                "row", "kind", "source_file", pl.col("name").alias("symbol"),
+                empty.alias("source"), empty.alias("module"),
                 pl.col("dso").str.strip_suffix(" (deleted)"),
                 names.canonical_user(pl.col("name")).alias("canonical"),
             )
@@ -109,11 +147,11 @@ class Tagger:
         nothing = (pl.col("kind") == "unknown") & (pl.col("symbol") == "[unknown]")
         missing = pl.when(nothing).then(pl.lit("unknown"))
         by_user = pl.when(pl.col("rule") < len(self._users)).then(pl.lit("user-rule"))
-        return _result(tagged.with_columns(
+        return tagged.with_columns(
             pl.col("area").fill_null("user"), pl.col("role").fill_null("domain"),
             pl.coalesce("subsystem", missing.otherwise(pl.lit("user"))).alias("subsystem"),
             by_user.otherwise(missing.otherwise(pl.lit("dso"))).alias("tagged_by"),
-        ))  # fmt: skip
+        ).select(_DECIDED)  # fmt: skip
 
     @cached_property
     def _user_rules(self) -> Rules:
@@ -128,27 +166,28 @@ class Tagger:
         return Kernel(ordered, len(self._users), listed, None, Prefixes(listed, ordered))
 
     @cached_property
-    def _kernel(self) -> Kernel:
-        shipped = self._guest
-        located = [shipped.located]
-        if self._symbols:
-            known = (self._symbols, shipped.catalogue, shipped.rules, self._release)
-            located.append(neighbours.locate(*known))
-        return replace(shipped, release=self._release, located=pl.concat(located))
+    def kernel(self) -> Kernel:
+        """What is known of the profiled kernel before its debug information is read."""
+        shipped = replace(self._guest, release=self._release)
+        if self.symbols is None:
+            return shipped
+        known = (self.symbols, shipped.catalogue, shipped.rules, self._release)
+        return replace(shipped, located=neighbours.locate(*known))
 
     @cached_property
-    def _symbols(self) -> Kallsyms | None:
+    def symbols(self) -> Kallsyms | None:
+        """The kallsyms file that was given."""
         return kallsyms.read(self._kallsyms) if self._kallsyms else None
 
 
-def _result(tagged: pl.DataFrame) -> pl.DataFrame:
-    return tagged.rename({"source": "source_file"}).select("row", *_ADDED)
+def _of_kernel(work: pl.DataFrame, kernel: Kernel) -> pl.DataFrame:
+    named = work.with_columns(names.plain(pl.col("name")).alias("symbol"))
+    canonical = work.select("row", names.canonical(pl.col("name")).alias("canonical"))
+    decided = kernel.decide(named).join(canonical, on="row")
+    return decided.rename({"source": "source_file"}).select(_DECIDED)
 
 
-def _of_guest(tagged: pl.DataFrame) -> pl.DataFrame:
+def _as_guest(tagged: pl.DataFrame) -> pl.DataFrame:
     return tagged.with_columns(
         area=pl.lit("guest/") + pl.col("area"), subsystem=pl.lit("guest:") + pl.col("subsystem")
     )
-
-
-__all__ = ["DECISION", "METHODS", "Tagger"]

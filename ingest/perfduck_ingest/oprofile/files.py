@@ -67,13 +67,18 @@ def _of_directory(source: Source, directory: Path) -> Files:
         names.sort()
         for name in file_names + names:
             path = Path(folder, name)
-            relative = path.relative_to(directory).as_posix()
+            relative = _utf8(path.relative_to(directory).as_posix())
             if path.is_symlink():
                 files.left_out[relative] = "a link"
             elif path.is_file():
                 files.contents[relative] = path
         _check_number(source.name, len(files.contents))
     return files
+
+
+def _utf8(path: str) -> str:
+    """The path with replacement characters where it is no UTF-8: the store keeps text."""
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _check_number(name: str, number: int) -> None:
@@ -112,7 +117,7 @@ def _of_archive(source: Source) -> Files:
     files = Files()
     total = 0
     try:
-        with tarfile.open(fileobj=_Stream(source), mode="r|") as archive:
+        with tarfile.open(fileobj=_Stream(source), mode="r|", errors="replace") as archive:
             for number, member in enumerate(archive):
                 total += member.size
                 _check_number(source.name, number + 1)

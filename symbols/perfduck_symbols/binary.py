@@ -1,0 +1,127 @@
+"""A binary's functions: what the store keeps of an ELF file.
+
+    address            offset  size  name                         source_file
+    ffffffff81e6651d   c6651d  0x93  __netif_receive_skb_one_core  net/core/dev.c
+
+Kernels and modules get paths in the kernel tree, programs the compiler's.
+"""
+
+import re
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import zstandard
+from elftools.common.exceptions import DWARFError, ELFError
+
+from perfduck_symbols import source_path
+from perfduck_symbols.dwarf import Dwarf
+from perfduck_symbols.elf import Elf, open_elf
+from perfduck_symbols.errors import SymbolError
+
+FUNCTION = {
+    "address": pl.UInt64,  # virtual; in a module from the start of the section
+    "offset": pl.UInt64,  # in the file: what perf prints of a program
+    "size": pl.UInt64,
+    "name": pl.String,
+    "section": pl.String,
+    "source_file": pl.String,  # null where there is no debug information
+}
+_MODULE = re.compile(r"(?P<module>.+?)\.ko(?:\.debug|\.xz|\.zst|\.gz)*")
+# What pyelftools and numpy say of tables that point outside of the file.
+_BROKEN = (ELFError, DWARFError, ValueError, LookupError, zlib.error, zstandard.ZstdError)
+# Where distributions put what they split off.
+DEBUG = Path("/usr/lib/debug")
+
+
+@dataclass(frozen=True, slots=True)
+class Binary:
+    """An ELF file: vmlinux, a kernel module ('nf_conntrack'), a program or a library."""
+
+    path: Path
+    build_id: str | None
+    module: str | None  # of the kernel; 'vmlinux' for the kernel itself, None in user space
+    functions: pl.DataFrame  # FUNCTION, by section and address
+
+
+def read(path: Path, *, roots: frozenset[str] = frozenset(), debug: Path = DEBUG) -> Binary:
+    """The functions of an ELF file; symbols and debug information that were split off are taken
+    from beside it, from .debug/ or from `debug`. `roots`: see source_path."""
+    try:
+        return _read(open_elf(path), roots, debug)
+    except _BROKEN as error:
+        reason = f"expected an ELF file, got a damaged one: {error}"
+        raise SymbolError.at(path, None, reason) from error
+
+
+def _read(elf: Elf, roots: frozenset[str], debug: Path) -> Binary:
+    module = module_name(elf.path)
+    functions = _functions(_debug_file(elf, debug) or elf, module, roots)
+    offsets = elf.offsets(functions["address"].to_numpy())
+    rows = functions.with_columns(pl.Series("offset", offsets))
+    return Binary(elf.path, elf.build_id, module, rows.select(list(FUNCTION)))
+
+
+def module_name(path: Path) -> str | None:
+    """Which part of the kernel a file is, by its name."""
+    if found := _MODULE.fullmatch(path.name):
+        return found["module"].replace("-", "_")
+    return "vmlinux" if path.name.startswith("vmlinux") else None
+
+
+def _functions(elf: Elf, module: str | None, roots: frozenset[str]) -> pl.DataFrame:
+    tables = [table for table in (".symtab", ".dynsym") if len(elf.section(table))]
+    found = pl.concat([_empty(), *(elf.functions(table) for table in tables)])
+    found = found.unique(["name", "key"], maintain_order=True)
+    sources = _sources(Dwarf(elf), found["key"].to_numpy(), module, roots)
+    rows = found.with_columns(pl.Series("source_file", sources, pl.String))
+    # entry_SYSCALL_64_after_hwframe is a label; _etext, which no unit owns, and a program's _end
+    # are no functions.
+    owned = pl.col("source_file").is_not_null() & pl.lit(module is not None)
+    kept = rows.filter(~pl.col("label") | owned)
+    return kept.sort("key", maintain_order=True)
+
+
+def _empty() -> pl.DataFrame:
+    return pl.DataFrame(
+        schema={"name": pl.String, "key": pl.UInt64, "address": pl.UInt64, "size": pl.UInt64,
+                "section": pl.String, "label": pl.Boolean}
+    )  # fmt: skip
+
+
+def _sources(
+    dwarf: Dwarf, keys: "np.typing.NDArray[np.uint64]", module: str | None, roots: frozenset[str]
+) -> list[str | None]:
+    if not dwarf:
+        return [None] * len(keys)
+    owners = dwarf.ranges().owners(keys)
+    units = {int(at): dwarf.source(int(at)) for at in np.unique(owners[owners >= 0])}
+    known = roots or source_path.roots(units.values())
+    paths: dict[int, str | None] = {-1: None}
+    for at, (name, directory) in units.items():
+        inside = module is not None
+        paths[at] = source_path.in_tree(name, directory, known) if inside else name
+    return [paths[at] for at in owners.tolist()]
+
+
+def _debug_file(elf: Elf, debug: Path) -> Elf | None:
+    """The file with the symbols that were split off, if this one has none and it is there."""
+    if len(elf.section(".symtab")) and len(elf.section(".debug_info")):
+        return None
+    for path in _places(elf, debug):
+        if path.is_file() and path != elf.path:
+            return open_elf(path)
+    return None
+
+
+def _places(elf: Elf, debug: Path) -> Iterable[Path]:
+    if elf.build_id:
+        yield debug / ".build-id" / elf.build_id[:2] / f"{elf.build_id[2:]}.debug"
+    if elf.debug_link:
+        folder = elf.path.resolve().parent
+        yield folder / elf.debug_link
+        yield folder / ".debug" / elf.debug_link
+        yield debug / folder.relative_to("/") / elf.debug_link

@@ -1,0 +1,120 @@
+"""Finds the ELF file of a dso below the user's --symbols, and names addresses by it.
+
+    dso                            looked for, below each place
+    /usr/sbin/nginx                usr/sbin/nginx, nginx, nginx.debug, usr/sbin/nginx.debug
+    [nf_conntrack]                 nf_conntrack.ko, .ko.xz, ...; of this release if there are more
+    [kernel.kallsyms]              vmlinux*, of this release if there are more
+
+`functions` is what a store keeps, so that the next profile needs no ELF file.
+"""
+
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from perfduck_symbols import binary, names
+from perfduck_symbols.binary import DEBUG, Binary
+
+# The functions of several dsos, one frame: build_id is null where the file has none.
+FUNCTIONS = {"dso": pl.String, "build_id": pl.String, **binary.FUNCTION}
+
+
+class Resolver:
+    """The user's ELF files: files, or directories of them."""
+
+    def __init__(
+        self, places: Iterable[Path], *, release: str | None = None, debug: Path = DEBUG
+    ) -> None:
+        """Look at nothing yet. release: of the profiled kernel; debug: of split-off symbols."""
+        self._places = tuple(places)
+        self._release = release
+        self._debug = debug
+
+    def read(self, dsos: Iterable[str]) -> Iterator[tuple[str, Binary]]:
+        """The dsos there is a file for, each with its functions."""
+        for dso in sorted(set(dsos)):
+            if path := self.find(dso):
+                yield dso, binary.read(path, debug=self._debug)
+
+    def functions(self, dsos: Iterable[str]) -> pl.DataFrame:
+        """FUNCTIONS of all dsos there is a file for."""
+        parts = [functions(dso, found) for dso, found in self.read(dsos)]
+        return pl.concat([pl.DataFrame(schema=FUNCTIONS), *parts])
+
+    def find(self, dso: str) -> Path | None:
+        """The file of a dso."""
+        kind, module = names.binary(dso)
+        if kind == "kernel":
+            return self._of_release(self._kernel_files.get(module or "vmlinux", []))
+        return self._program(dso.removesuffix(" (deleted)")) if kind == "user" else None
+
+    def _program(self, dso: str) -> Path | None:
+        name = names.basename(dso)
+        for place in self._places:
+            if place.is_file() and place.name in (name, f"{name}.debug"):
+                return place
+            for part in (dso.lstrip("/"), name, f"{name}.debug", f"{dso.lstrip('/')}.debug"):
+                if (place / part).is_file():
+                    return place / part
+        return None
+
+    def _of_release(self, paths: list[Path]) -> Path | None:
+        same = [path for path in paths if self._release and self._release in str(path)]
+        return next(iter(same or paths), None)
+
+    @cached_property
+    def _kernel_files(self) -> dict[str, list[Path]]:
+        found: dict[str, list[Path]] = {}
+        for path in self._candidates():
+            if module := binary.module_name(path):
+                found.setdefault(module, []).append(path)
+        return found
+
+    def _candidates(self) -> Iterator[Path]:
+        for place in self._places:
+            if place.is_file():
+                yield place
+            else:
+                below = (*sorted(place.rglob("vmlinux*")), *sorted(place.rglob("*.ko*")))
+                yield from (path for path in below if path.is_file())
+
+
+def functions(dso: str, found: Binary) -> pl.DataFrame:
+    """FUNCTIONS of one dso."""
+    return found.functions.select(
+        pl.lit(dso).alias("dso"), pl.lit(found.build_id, pl.String).alias("build_id"), pl.all()
+    )
+
+
+def resolve(asked: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """[row, name, source_file] of those [row, dso, address] that lie in a known function. An
+    address is an offset in the file, as perf prints since 5.17, else a virtual address."""
+    parts = []
+    for (dso,), rows in asked.group_by("dso", maintain_order=True):
+        own = known.filter(pl.col("dso") == dso)
+        by_offset = _lookup(rows, own, "offset")
+        left = rows.join(by_offset, on="row", how="anti")
+        parts += [by_offset, _lookup(left, own, "address")]
+    empty = {"row": pl.UInt32, "name": pl.String, "source_file": pl.String}
+    return pl.concat([pl.DataFrame(schema=empty), *parts])
+
+
+def _lookup(rows: pl.DataFrame, known: pl.DataFrame, column: str) -> pl.DataFrame:
+    # Aliases: the one with a size and the fewest underscores, as perf chooses.
+    underscores = (
+        pl.col("name").str.len_bytes() - pl.col("name").str.strip_chars_start("_").str.len_bytes()
+    )
+    ordered = known.sort(column, pl.col("size") == 0, underscores, "name")
+    best = ordered.unique(column, keep="first", maintain_order=True)
+    if best.is_empty():
+        return pl.DataFrame(schema={"row": pl.UInt32, "name": pl.String, "source_file": pl.String})
+    starts, sizes = best[column].to_numpy(), best["size"].to_numpy()
+    asked = rows["address"].to_numpy().astype(np.int64).view(np.uint64)
+    index = np.searchsorted(starts, asked, side="right").astype(np.int64) - 1
+    inside = (index >= 0) & (asked - starts[index] < np.maximum(sizes[index], 1))
+    found = best.select(pl.col("name", "source_file").gather(index[inside]))
+    hit = rows.filter(pl.Series(inside)).select("row")
+    return pl.concat([hit, found], how="horizontal")

@@ -1,0 +1,250 @@
+"""diff, compare, noise and attach from the command line, on small recordings."""
+
+import json
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from perfduck_cli.main import app
+from perfduck_store.errors import PerfduckError
+
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+PATHS = {
+    "send": ["udp_sendmsg", "__sys_sendto", "do_syscall_64"],
+    "receive": ["ip_rcv", "net_rx_action", "handle_softirqs"],
+    "nat": ["nf_nat_ipv4_out", "ip_output", "net_rx_action", "handle_softirqs"],
+    "idle": ["pv_native_safe_halt", "default_idle", "do_idle", "cpu_startup_entry"],
+}
+RULES = """\
+*nat
+:POSTROUTING ACCEPT [1:40]
+[8:480] -A POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE
+COMMIT
+*filter
+:FORWARD ACCEPT [0:0]
+[900:5400] -A FORWARD -o docker0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+[910:5500] -A FORWARD -j DOCKER-USER
+COMMIT
+"""
+CONNTRACK = """\
+entries  clashres found new invalid
+00000e89  00000000 00000001 00000000 00000000
+00000e89  00000000 000000ff 00000000 00000000
+"""
+
+
+def _recording(hits: dict[str, int], start: float) -> str:
+    """perf script text: the hits of every path, a millisecond apart, warm-up first."""
+    lines = []
+    order = [path for path, count in sorted(hits.items()) for _ in range(count)]
+    for number, path in enumerate(order):
+        time = start + 0.001 * number
+        comm = "swapper     0" if path == "idle" else "iperf3  4711"
+        lines.append(f"{comm} [00{number % 2}] {time:.6f}:    1000000 cpu-clock: ")
+        lines += [f"\tffffffff81000000 {name}+0x10 ([kernel.kallsyms])" for name in PATHS[path]]
+        lines.append("")
+    return "\n".join(lines) + "\n"
+
+
+RUNS = {
+    "native": [(600, 400, 0), (610, 395, 0), (595, 405, 0)],
+    "nat": [(605, 398, 150), (598, 402, 160), (603, 401, 155)],
+}
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("diff")
+    lines = ["file,name,work,unit,scenario,workload,run"]
+    for scenario, runs in RUNS.items():
+        for number, (send, receive, nat) in enumerate(runs, 1):
+            hits = {"send": send, "receive": receive, "nat": nat, "idle": 100 + number}
+            name = f"{scenario}.{number}"
+            (folder / f"{name}.txt").write_text(_recording(hits, 10.0 * number))
+            lines.append(f"{name}.txt,{name},1000000,packet,{scenario},udp,{number}")
+    (folder / "recordings.csv").write_text("\n".join(lines) + "\n")
+    path = folder / "store.duckdb"
+    _run(path, "ingest", "--manifest", str(folder / "recordings.csv"))
+    return path
+
+
+def _call(store: Path, *words: str) -> Result:
+    command = [*words, "--store", str(store)]
+    return CliRunner().invoke(app, command, catch_exceptions=True)
+
+
+def _run(store: Path, *words: str, code: int = 0) -> str:
+    result = _call(store, *words)
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == code, result.output
+    return result.stdout
+
+
+def _diff(store: Path, *words: str, code: int = 1) -> Any:
+    return json.loads(_run(store, "diff", *words, "--format", "json", code=code))
+
+
+SIDES = ("scenario=native", "scenario=nat")
+
+
+def test_a_regression_exits_with_1_and_names_the_path(store: Path) -> None:
+    found = _diff(store, *SIDES)
+    assert (found["unit"], found["verdict"]) == ("ns/packet", "regression")
+    assert [claim["function"] for claim in found["claims"]] == ["nf_nat_ipv4_out"]
+    assert found["claims"][0]["delta"] == pytest.approx(155, abs=1)
+    assert found["claims"][0]["path"][0] == "handle_softirqs"
+
+
+def test_idle_is_left_out_and_its_size_shown(store: Path) -> None:
+    found = _diff(store, *SIDES)
+    assert found["base"]["idle"] == pytest.approx(102)
+    assert found["base"]["total"] == pytest.approx(1001.7, abs=1)
+
+
+def test_nothing_grown_exits_with_0(store: Path) -> None:
+    assert _diff(store, "native.1+native.2", "native.3", code=0)["verdict"] == "pass"
+
+
+def test_one_run_a_side_exits_with_3_or_as_told(store: Path) -> None:
+    words = ("diff", "native.1", "native.2")
+    assert "noise learn" in _run(store, *words, code=3)
+    _run(store, *words, "--inconclusive", "pass", code=0)
+    _run(store, *words, "--inconclusive", "fail", code=1)
+
+
+def test_learned_noise_judges_one_run_against_one(store: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.duckdb"
+    copy.write_bytes(store.read_bytes())
+    assert "ns/packet" in _run(copy, "noise", "learn", "workload=udp")
+    found = _diff(copy, "native.1", "nat.1")
+    assert found["verdict"] == "regression"
+    assert found["claims"][0]["function"] == "nf_nat_ipv4_out"
+    assert [reason["blocks"] for reason in found["reasons"]] == [False]
+    _run(copy, "diff", "native.1", "native.2", code=0)
+
+
+@pytest.mark.parametrize(
+    ("words", "total"),
+    [
+        (["--comm", "iperf*"], 1000),
+        (["--cpu", "0"], 500),
+        (["--pid", "4711"], 1000),
+        (["--dso", "kernel.kallsyms"], 1000),
+        (["--subsystem", "udp"], 600),
+    ],
+)
+def test_filters_choose_samples(store: Path, words: list[str], total: float) -> None:
+    found = json.loads(_call(store, "diff", *SIDES, *words, "--format", "json").stdout)
+    assert found["base"]["total"] == pytest.approx(total, rel=0.06)
+
+
+def test_a_warm_up_is_cut_with_its_share_of_the_work(store: Path) -> None:
+    found = json.loads(_call(store, "diff", *SIDES, "--skip", "200ms", "--format", "json").stdout)
+    assert found["base"]["work"] == pytest.approx(1e6 * (1 - 200 / 1103), rel=0.01)
+    assert any("evenly spread" in reason["text"] for reason in found["reasons"])
+
+
+def test_where_narrows_both_sides(store: Path) -> None:
+    found = _diff(store, *SIDES, "--where", "run=1", code=3)
+    assert found["base"]["profiles"] == ["native.1"]
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        (["native.1", "native.1"], "both"),
+        (["native.1", "nothing"], "nothing"),
+        (["native.*", "nat.*", "--skip", "soon"], "soon"),
+        (["native.*", "nat.*", "--where", "run=9"], "run=9"),
+        (["native.*", "nat.1", "--paired"], "--paired"),
+        (["native.*", "nat.*", "--comm", "nobody"], "filters"),
+        (["native.*", "nat.*", "--budget", "missing.toml"], "missing.toml"),
+    ],
+)
+def test_what_the_user_can_mend_is_said_in_a_line(store: Path, words: list[str], what: str) -> None:
+    error = _call(store, "diff", *words).exception
+    assert isinstance(error, PerfduckError)
+    assert what in str(error)
+    assert "\n" not in str(error)
+
+
+def test_a_budget_decides_and_junit_has_a_case_for_each(store: Path, tmp_path: Path) -> None:
+    budget = tmp_path / "perfduck.toml"
+    budget.write_text('[budget]\ntotal = "400 ns"\n[budget.subsystem]\nnat = "10 ns"\n')
+    words = ("diff", *SIDES, "--budget", str(budget), "--format", "junit")
+    suite = ElementTree.fromstring(_run(store, *words, code=1))
+    cases = {case.get("name"): [child.tag for child in case] for case in suite.iter("testcase")}
+    assert cases == {"total": [], "subsystem nat": ["failure"]}
+
+
+@pytest.mark.parametrize("format", ["text", "markdown"])
+def test_reports_for_people_fit_their_place(store: Path, format: str) -> None:
+    text = _run(store, "diff", *SIDES, "--format", format, code=1)
+    assert "nf_nat_ipv4_out" in text
+    assert "regression" in text
+    assert "\x1b" not in text
+    if format == "text":
+        assert max(map(len, text.splitlines())) <= 100
+
+
+def test_compare_sets_scenarios_side_by_side(store: Path) -> None:
+    words = ("compare", "*", "--over", "scenario")
+    found = json.loads(_run(store, *words, "--format", "json"))
+    assert found["groups"] == ["native", "nat"]
+    rows = {row["subsystem"]: [cell["value"] for cell in row["cells"]] for row in found["rows"]}
+    assert rows["nat"] == [0, pytest.approx(155, abs=1)]
+    assert found["steps"][0]["subsystems"][0]["subsystem"] == "nat"
+    text = _run(store, *words)
+    assert "native -> nat" in text
+    assert max(map(len, text.splitlines())) <= 100
+    assert "| nat |" in _run(store, *words, "--format", "markdown")
+    with pytest.raises(PerfduckError, match="bridge"):
+        _run(store, *words, "--order", "native,bridge")
+
+
+def test_attached_rules_stand_beside_the_growth(store: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.duckdb"
+    copy.write_bytes(store.read_bytes())
+    (tmp_path / "rules.txt").write_text(RULES)
+    (tmp_path / "stat.txt").write_text(CONNTRACK)
+    _run(
+        copy, "attach", "nat.1", f"iptables={tmp_path}/rules.txt", f"conntrack={tmp_path}/stat.txt"
+    )
+    context = _diff(copy, *SIDES)["context"]
+    assert "MASQUERADE needs nat: 8 packets" in context[1]
+    assert "needs conntrack: 900 packets" in context[0]
+    assert context[2:] == [
+        "new: 1 more iptables rules that need neither conntrack nor nat",
+        "new: conntrack had 3,721 entries after the run",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "what"),
+    [
+        ("iptables", "hello\n", "rules.txt:1"),
+        ("conntrack", "entries found\n0001 zz\n", "rules.txt:2"),
+        ("conntrack", "", "rules.txt:1"),
+        ("IPTABLES", "", "KIND=FILE"),
+    ],
+)
+def test_a_file_that_is_not_of_its_kind_is_refused(
+    store: Path, tmp_path: Path, kind: str, text: str, what: str
+) -> None:
+    (tmp_path / "rules.txt").write_text(text)
+    error = _call(store, "attach", "nat.1", f"{kind}={tmp_path}/rules.txt").exception
+    assert isinstance(error, PerfduckError)
+    assert what in str(error)
+
+
+def test_iptables_s_text_has_rules_without_counters() -> None:
+    from perfduck_ingest.attachment import iptables
+
+    text = "-P INPUT ACCEPT\n-N DOCKER\n-A FORWARD -m state --state NEW -j DOCKER\n"
+    [row] = iptables(text, "rules")["iptables_rule"].to_dicts()
+    assert (row["table"], row["packets"], row["needs"]) == ("filter", None, "conntrack")
