@@ -11,7 +11,7 @@ HEADER, ATTRIBUTE = 104, 128
 LAYOUTS = {1: "IIQQQ", 3: "II", 4: "IIIIQ", 7: "IIIIQ", 10: "IIQQQIIQQII", 13: "Q", 17: "QIHH",
            18: "HHI8s"}  # fmt: skip
 TEXT_BEHIND = (1, 3, 10, 17)
-TAILS = "IIQQII"  # TID TIME ID CPU: what sample_type says
+TAILS = "IIQII"  # TID TIME CPU: what sample_type says
 
 
 def turned(layout: str, raw: bytes) -> bytes:
@@ -33,8 +33,8 @@ def attribute(raw: bytes) -> bytes:
 
 
 def sample(raw: bytes) -> bytes:
-    """IP TID TIME ID CPU PERIOD and the chain."""
-    return turned("QIIQQIIQ", raw[:48]) + words(raw[48:])
+    """IP TID TIME CPU PERIOD and the chain."""
+    return turned("QIIQIIQ", raw[:40]) + words(raw[40:])
 
 
 def record(raw: bytes) -> bytes:
@@ -117,8 +117,9 @@ def big_endian(raw: bytes) -> bytes:
     made[:HEADER] = words(raw[:HEADER])
     for at in range(attributes_at, attributes_at + attributes_size, ATTRIBUTE + 16):
         made[at : at + ATTRIBUTE] = attribute(raw[at : at + ATTRIBUTE])
-        made[at + ATTRIBUTE : at + ATTRIBUTE + 16] = words(raw[at + ATTRIBUTE : at + ATTRIBUTE + 16])
-        ids_at, ids_size = struct.unpack_from("<QQ", raw, at + ATTRIBUTE)
+        end = at + ATTRIBUTE
+        made[end : end + 16] = words(raw[end : end + 16])
+        ids_at, ids_size = struct.unpack_from("<QQ", raw, end)
         made[ids_at : ids_at + ids_size] = words(raw[ids_at : ids_at + ids_size])
     made[data_at : data_at + data_size] = b"".join(records(raw[data_at : data_at + data_size]))
     table = data_at + data_size

@@ -22,7 +22,9 @@ _EVENT = re.compile(
     r"^\s*(?P<comm>.*?)\s+(?P<pid>-?\d+)/(?P<tid>-?\d+)\s+(?:\[(?P<cpu>\d+)\]\s+)?"
     r"(?P<s>\d+)\.(?P<ns>\d{9}):\s+(?:(?P<period>\d+)\s+)?(?P<event>\S+):\s*(?P<rest>.*)$"
 )
-_FRAME = re.compile(r"^\s*[0-9a-f]+ (?P<name>.*?)(?:\+0x[0-9a-f]+)? \((?P<dso>[^()]*(?:\(deleted\))?)\)$")
+_FRAME = re.compile(
+    r"^\s*[0-9a-f]+ (?P<name>.*?)(?:\+0x[0-9a-f]+)? \((?P<dso>[^()]*(?:\(deleted\))?)\)$"
+)
 
 
 def said_by_perf(lines: Iterable[str]) -> Iterator[Row]:

@@ -60,15 +60,20 @@ def _read_file(source: Source, order: ByteOrder, options: Options) -> Iterator[B
 
 
 def _seekable(source: Source) -> BinaryIO:
-    if source.path.is_file():
-        file = source.path.open("rb")
-        if file.read(16) == source.head[:16]:
-            return file
-        file.close()
-    spool = tempfile.TemporaryFile()
+    if _is_plain(source):
+        return source.path.open("rb")
+    spool = tempfile.TemporaryFile()  # noqa: SIM115  # the caller closes it
     for chunk in source.chunks(BLOCK_BYTES):
         spool.write(chunk)
     return cast(BinaryIO, spool)
+
+
+def _is_plain(source: Source) -> bool:
+    """Whether the source is a file, and not a packed one."""
+    if not source.path.is_file():
+        return False
+    with source.path.open("rb") as file:
+        return file.read(16) == source.head[:16]
 
 
 def _chunks(file: BinaryIO) -> Iterator[bytes]:

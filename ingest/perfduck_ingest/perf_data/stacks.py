@@ -71,11 +71,12 @@ class Stacks:
         np.cumsum(sums, out=sums)
         start = np.minimum(samples.chain, len(words) - 1)
         end = start + np.maximum(samples.depth, 0)
-        keys = (sums[end - 1] - sums[start - 1]) * self._inverses[start]
+        keys: Words = (sums[end - 1] - sums[start - 1]) * self._inverses[start]
         bare = samples.depth < 0
         keys[bare] = samples.ip[bare] ^ samples.in_kernel[bare]
         lengths = samples.depth.view(np.uint64)
-        return keys + lengths * _LENGTH_SPREAD + epochs.view(np.uint64) * _EPOCH_SPREAD
+        keys += lengths * _LENGTH_SPREAD + epochs.view(np.uint64) * _EPOCH_SPREAD
+        return keys
 
     def _work_out(
         self, samples: Samples, epochs: Integers, chosen: Integers, maps: MapsAt
