@@ -5,8 +5,12 @@
 
 Samples are never objects: the records are walked once for where they begin, their fields are
 gathered as columns (samples.py), addresses and chains are worked out once each (frames.py,
-stacks.py). Chains of `--call-graph dwarf` are those the kernel saw: the copied user stacks are not
-unwound.
+stacks.py).
+
+Not done: the copied user stacks of `--call-graph dwarf` are not unwound (chains are the kernel's
+part, or the one function that was hit); of a group read as one (`{a,b}:S`) the leader's samples
+count; branch stacks and processor traces are passed over; `perf record --threads` directories are
+not read.
 """
 
 import struct
