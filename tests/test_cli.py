@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from conftest import FIXTURES
+from recordings import FIXTURES
 
 DEMO = FIXTURES / "demo"
 NATIVE = DEMO / "native.udp64.1.txt.xz"

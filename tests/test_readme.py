@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import FIXTURES, ROOT
+from recordings import FIXTURES, ROOT
 
 README = (ROOT / "README.md").read_text()
 

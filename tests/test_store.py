@@ -13,7 +13,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from conftest import FIXTURES
+from recordings import FIXTURES
 
 from perfduck_ingest.ingest import Request, ingest
 from perfduck_ingest.work import Work

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from conftest import FIXTURES
+from recordings import FIXTURES
 
 from perfduck_ingest.work import Work, work_from
 from perfduck_store.errors import PerfduckError

@@ -25,7 +25,7 @@ Cpu = Annotated[int | None, typer.Option(help="Only this CPU.")]
 Dso = Annotated[str | None, typer.Option(help="Only samples whose leaf is in this binary; a glob.")]
 Subsystem = Annotated[str | None, typer.Option(help="Only what is charged to it; a glob.")]
 Cgroup = Annotated[str | None, typer.Option(help="Only this cgroup; a glob.")]
-DiffFormat = Literal["text", "json", "markdown", "junit"]
+DiffFormat = Literal["text", "json", "markdown", "junit", "html"]
 
 
 def diff(
@@ -71,8 +71,9 @@ def diff(
     Exits with 0 if nothing grew, 1 on a regression, 3 if the runs cannot tell.
     """
     from perfduck_diff.answer import Request, answer
+    from perfduck_diff.drawing import compared
     from perfduck_report import diff as reports
-    from perfduck_report import diff_text
+    from perfduck_report import diff_text, html
     from perfduck_store.store import Store
 
     request = Request(
@@ -90,7 +91,10 @@ def diff(
     )
     with Store(store) as opened:
         found = answer(opened, request)
-    if format == "text":
+        drawn = compared(opened, request) if format == "html" else None
+    if drawn is not None:
+        sys.stdout.write(html.render(found, drawn))
+    elif format == "text":
         sys.stdout.write(diff_text.report(found, colour=_colour()))
     else:
         sys.stdout.write(reports.FORMATS[format](found))

@@ -1,6 +1,6 @@
 """Who calls a function, and what it calls.
 
-    perfduck top pod nf_hook_slow --by callers
+perfduck top pod nf_hook_slow --by callers
 """
 
 from dataclasses import dataclass

@@ -26,11 +26,11 @@ KERNEL_FILE = (
 
 def load_oracle() -> ModuleType:
     """bench/oprofile_oracle.py, which is a script and in no package."""
-    spec = importlib.util.spec_from_file_location("oracle", ROOT / "bench" / "oprofile_oracle.py")
+    spec = importlib.util.spec_from_file_location("oprofile_oracle", ROOT / "bench" / "oprofile_oracle.py")
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
-    sys.modules["oracle"] = module
+    sys.modules["oprofile_oracle"] = module
     spec.loader.exec_module(module)
     return module
 

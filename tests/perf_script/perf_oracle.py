@@ -8,7 +8,7 @@ from pathlib import Path
 _SAMPLES = re.compile(r"^# Samples: (?P<samples>\S+)\s+of events? '(?P<event>.+)'")
 _PERIODS = re.compile(r"^# Event count \(approx\.\): (?P<periods>\d+)")
 _ROW = re.compile(
-    r"^\s*(?P<samples>\d+)\t\s*(?P<period>\d+)"
+    r"^\s*(?P<samples>\d+)\s*\t\s*(?P<period>\d+)\s*"
     r"\t\[(?P<mode>.)\] (?P<symbol>.*?)\s*\t\s*(?P<dso>.*?)\s*$"
 )
 

@@ -6,7 +6,7 @@ from pathlib import Path, PurePath
 
 import perf_oracle
 import pytest
-from conftest import FIXTURES, named_chains, parsed, text_of
+from recordings import FIXTURES, named_chains, parsed, text_of
 
 CASES = sorted(folder.parent for folder in (FIXTURES / "perf_script").glob("*/oracle.txt"))
 # Recordings of which text and report cannot be compared, and why.

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import polars as pl
 import pytest
-from conftest import FIXTURES, named_chains, parsed, text_of
 from polars.testing import assert_frame_equal
+from recordings import FIXTURES, named_chains, parsed, text_of
 
 from perfduck_ingest import perf_script
 from perfduck_ingest.importer import Options

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from conftest import named_chains, parsed
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from recordings import named_chains, parsed
 
 PRINTABLE = st.characters(min_codepoint=32, max_codepoint=0x2FF, exclude_categories=["C", "Z"])
 WORD = st.text(PRINTABLE, min_size=1, max_size=12)

@@ -16,14 +16,14 @@ from pathlib import Path, PurePosixPath
 import polars as pl
 
 from perfduck_ingest.importer import Options
-from perfduck_ingest.oprofile import names, symbol_table
+from perfduck_ingest.oprofile import elf_symbols, names, symbol_table
+from perfduck_ingest.oprofile.demangle import demangle
+from perfduck_ingest.oprofile.elf_symbols import Elf
 from perfduck_ingest.oprofile.sample_path import Image
 from perfduck_ingest.oprofile.session import Session
 from perfduck_ingest.oprofile.symbol_table import EMPTY, SymbolTable
 from perfduck_store.errors import PerfduckError
-from perfduck_symbols import elf_symbols, kallsyms
-from perfduck_symbols.demangle import demangle
-from perfduck_symbols.elf_symbols import Elf
+from perfduck_symbols import kallsyms
 from perfduck_symbols.errors import SymbolError
 
 _LARGEST_ELF = 4 << 30

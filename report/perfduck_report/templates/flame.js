@@ -207,7 +207,7 @@
       .cellHeight(ROW)
       .inverted(true)
       .minFrameSize(0.8)
-      .transitionDuration(calm.matches ? 0 : 250)
+      .transitionDuration(0)
       .resetHeightOnZoom(true)
       .tooltip(tooltip())
       .setColorMapper((d) => fill(nodes[d.data.i]))
@@ -228,11 +228,11 @@
       heads = new Map(selection.datum().descendants().map((d) => [d.data.i, d]));
       decorate();
     }
-    function zoomTo(index) {
+    function zoomTo(index, moving) {
       const head = heads.get(index);
       host.classList.toggle("gone", !head);
       if (!head) return;
-      chart.width(width(nodes[index]));
+      chart.width(width(nodes[index])).transitionDuration(moving && !calm.matches ? 250 : 0);
       quiet = true;
       chart.zoomTo(head);
       quiet = false;
@@ -250,16 +250,16 @@
         .classed("cursor", (d) => d.data.i === state.cursor)
         .attr("data-node", (d) => d.data.i);
     }
-    const repaint = () => { chart.update(); decorate(); };
+    const repaint = () => { chart.transitionDuration(0).update(); decorate(); };
     graph.addEventListener("keydown", keys);
     return { host, graph, draw, zoomTo, mark, decorate, repaint };
   }
 
   // ---- zoom and keyboard
-  function zoom(index) {
+  function zoom(index, moving = true) {
     state.zoom = index;
     state.cursor = index || state.cursor;
-    for (const panel of panels) panel.zoomTo(index);
+    for (const panel of panels) panel.zoomTo(index, moving);
     byId("reset").disabled = index === 0;
     describe(index ? nodes[index] : null);
   }
@@ -299,7 +299,7 @@
     panels = VIEWS[view].map(([title, side]) => makePanel(title, side));
     for (const panel of panels) panel.draw();
     byId("view-hint").textContent = HINTS[view];
-    if (state.zoom) zoom(state.zoom);
+    if (state.zoom) zoom(state.zoom, false);
     if (state.query) search(state.query);
   }
 
@@ -401,7 +401,7 @@
     const now = byId("panels").clientWidth;
     if (now === room) return;
     room = now;
-    for (const panel of panels) panel.zoomTo(state.zoom);
+    for (const panel of panels) panel.zoomTo(state.zoom, false);
   }).observe(byId("panels"));
 
   show(state.view);
