@@ -1,12 +1,16 @@
 """Recordings of many options: the samples, stacks and names are those that perf script prints."""
 
+import io
 import lzma
 from pathlib import Path
 
 import oracle
+import polars as pl
 import pytest
 
-from perfduck_ingest import perf_data
+from perfduck_ingest import perf_data, perf_script
+from perfduck_ingest.importer import Options
+from perfduck_ingest.source import Source
 from perfduck_store.batch import Batch
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "perf_data"
@@ -87,3 +91,20 @@ def test_leaf_offsets_count_every_sample_with_a_known_leaf() -> None:
     assert counted == sum(leaf != "[unknown]" for leaf in leaves)
     names = {symbols[one] for batch in batches for one in batch.leaf_offsets["symbol_id"]}
     assert "turn" in names or "__turn_alias" in names
+
+
+@pytest.mark.parametrize("folder", ["chains", "events", "made-code", "one-process"])
+def test_text_of_the_same_recording_has_the_same_ids(folder: str) -> None:
+    text = lzma.decompress((FIXTURES / folder / "oracle.txt.xz").read_bytes())
+    with Source("perf.txt", io.BytesIO(text)) as source:
+        assert perf_script.sniff(source)
+        theirs = list(perf_script.read(source, Options()))
+    ours = read(folder)
+    for column in ("symbol_id", "name", "dso", "address"):
+        one, other = (
+            pl.concat([batch.symbols for batch in batches]).sort("symbol_id")[column]
+            for batches in (ours, theirs)
+        )
+        assert one.to_list() == other.to_list()
+    stacks = [oracle.frame_of(batches)["stack_id"].sort().to_list() for batches in (ours, theirs)]
+    assert stacks[0] == stacks[1]
