@@ -149,4 +149,5 @@ def scores(
     starts: Addresses, ends: Addresses, weak: Flags, is_global: Flags
 ) -> npt.NDArray[np.uint8]:
     """How good a symbol is among its aliases: with a length, not weak, global."""
-    return (4 * (ends == starts) + 2 * weak + ~is_global).astype(np.uint8)
+    score: npt.NDArray[np.uint8] = (4 * (ends == starts) + 2 * weak + ~is_global).astype(np.uint8)
+    return score

@@ -14,6 +14,8 @@ import re
 from collections.abc import Callable, Iterator
 from functools import cache
 
+from perfduck_symbols.demangle_rust import demangled_rust
+
 _LIBRARIES = ("libstdc++.so.6", "libc++abi.so.1", "libc++.1.dylib")
 _SPECIAL = ("_ZT", "_ZG")  # vtables, thunks, guards: perf prints their parameters
 _UNSCOPED = re.compile(r"_Z(?:L|St)*(?P<length>\d+)")
@@ -27,6 +29,8 @@ _RUST_CODES = {
 
 def demangled(name: str) -> str:
     """The name as it stands in the source; as it is where it is not mangled."""
+    if name.startswith("_R"):
+        return demangled_rust(name.split(".", 1)[0]) or name
     if not name.startswith("_Z"):
         return name
     plt = "@plt" if name.endswith("@plt") else ""

@@ -155,6 +155,8 @@ def _plt(elf: Elf) -> _Symbols | None:
     if int(targets.max()) >= len(strings):
         return None
     head, step = _PLT_HEADER_AND_ENTRY.get(elf.machine, (plt.entry, plt.entry))
+    if not step:  # lld leaves it out, and then perf knows no entries either
+        return None
     return _Symbols(
         (plt.offset + head + step * np.arange(len(numbers))).astype(np.uint64),
         np.full(len(numbers), step, np.uint64),

@@ -5,8 +5,12 @@
 
 Samples are never objects: the records are walked once for where they begin, their fields are
 gathered as columns (samples.py), addresses and chains are worked out once each (frames.py,
-stacks.py). Chains of `--call-graph dwarf` are those the kernel saw: the copied user stacks are not
-unwound.
+stacks.py).
+
+Not done: the copied user stacks of `--call-graph dwarf` are not unwound (chains are the kernel's
+part, or the one function that was hit); of a group read as one (`{a,b}:S`) the leader's samples
+count; branch stacks and processor traces are passed over; `perf record --threads` directories are
+not read.
 """
 
 import struct
@@ -60,15 +64,20 @@ def _read_file(source: Source, order: ByteOrder, options: Options) -> Iterator[B
 
 
 def _seekable(source: Source) -> BinaryIO:
-    if source.path.is_file():
-        file = source.path.open("rb")
-        if file.read(16) == source.head[:16]:
-            return file
-        file.close()
-    spool = tempfile.TemporaryFile()
+    if _is_plain(source):
+        return source.path.open("rb")
+    spool = tempfile.TemporaryFile()  # noqa: SIM115  # the caller closes it
     for chunk in source.chunks(BLOCK_BYTES):
         spool.write(chunk)
     return cast(BinaryIO, spool)
+
+
+def _is_plain(source: Source) -> bool:
+    """Whether the source is a file, and not a packed one."""
+    if not source.path.is_file():
+        return False
+    with source.path.open("rb") as file:
+        return file.read(16) == source.head[:16]
 
 
 def _chunks(file: BinaryIO) -> Iterator[bytes]:

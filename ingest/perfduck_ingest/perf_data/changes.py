@@ -112,7 +112,8 @@ class ChangeReader:
             back = np.where(self._ids[at] == ids, self._times[at], back)
         otherwise = np.full(len(places), -1) if self._samples_have_times else places + ordinal
         timed = (back > 0) & (back < sizes)
-        return np.where(timed, block.words[ends - back].view(np.int64), otherwise)
+        times = block.words[np.where(timed, ends - back, 0)].view(np.int64)
+        return np.where(timed, times, otherwise)
 
     def _columns(self, block: Block, places: Integers, count: int) -> list[Words]:
         """The first words of records behind the header, as columns."""

@@ -160,7 +160,8 @@ class Frames:
 
 def _remembered(memo: Memo, keys: Words, look_up: Callable[[Integers], Integers]) -> Integers:
     """Values of keys. `look_up` gets places of keys that the memo does not know, each once."""
-    (values,), known = memo.find(keys)
+    found, known = memo.find(keys)
+    values: Integers = found[0]
     missing = np.flatnonzero(~known)
     if len(missing):
         fresh, first, inverse = np.unique(keys[missing], return_index=True, return_inverse=True)

@@ -6,9 +6,9 @@ A map put over others hides what it covers. All lookups of a block are done at o
 of all the processes in it.
 """
 
+from array import array
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
-from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -25,10 +25,11 @@ class Maps:
 
     def __init__(self) -> None:
         """Nothing mapped."""
-        self.starts: list[int] = []
-        self.ends: list[int] = []
-        self.shifts: list[int] = []  # what to add to an address to get the one in the dso
-        self.dsos: list[int] = []
+        # Not lists: there are thousands of these, and the garbage collector would look into each.
+        self.starts = array("Q")
+        self.ends = array("Q")
+        self.shifts = array("Q")  # what to add to an address to get the one in the dso
+        self.dsos = array("Q")
         self.shared = False  # several processes or epochs have them: copy, then change
 
     def copy(self) -> "Maps":
@@ -62,10 +63,9 @@ class Maps:
         final = last - 1
         if self.ends[final] > row[1]:
             rows.append((row[1], self.ends[final], self.shifts[final], self.dsos[final]))
-        self.starts[first:last] = [one[0] for one in rows]
-        self.ends[first:last] = [one[1] for one in rows]
-        self.shifts[first:last] = [one[2] for one in rows]
-        self.dsos[first:last] = [one[3] for one in rows]
+        columns = [array("Q", column) for column in zip(*rows, strict=True)]
+        self.starts[first:last], self.ends[first:last] = columns[:2]
+        self.shifts[first:last], self.dsos[first:last] = columns[2:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +92,12 @@ class MapsAt:
 
 def _find(addresses: Words, rank: Integers, maps: list[Maps]) -> tuple[Integers, Words]:
     """Dso (-1: none) and address in it; `rank` says in which of the maps to look."""
-    starts, ends, shifts = (
-        np.fromiter(chain.from_iterable(getattr(one, name) for one in maps), np.uint64)
-        for name in ("starts", "ends", "shifts")
+    starts, ends, shifts, dsos = (
+        np.frombuffer(b"".join([getattr(one, name) for one in maps]), np.uint64)
+        for name in ("starts", "ends", "shifts", "dsos")
     )
     if not len(starts):
         return np.full(len(addresses), -1, np.int64), addresses
-    dsos = np.fromiter(chain.from_iterable(one.dsos for one in maps), np.int64)
     owner = np.repeat(np.arange(len(maps)), [len(one.starts) for one in maps])
     # (owner, start) as one number: starts become their places among all starts.
     distinct, place = np.unique(starts, return_inverse=True)
@@ -106,4 +105,6 @@ def _find(addresses: Words, rank: Integers, maps: list[Maps]) -> tuple[Integers,
     wanted = rank * width + np.searchsorted(distinct, addresses, "right")
     found = np.searchsorted(owner * width + place + 1, wanted, "right") - 1
     inside = (found >= 0) & (owner[found] == rank) & (addresses < ends[found])
-    return np.where(inside, dsos[found], -1), addresses + np.where(inside, shifts[found], 0)
+    return np.where(inside, dsos[found].view(np.int64), -1), addresses + np.where(
+        inside, shifts[found], 0
+    )

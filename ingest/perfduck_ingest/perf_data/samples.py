@@ -25,6 +25,7 @@ class Samples:
     fixed one, or -1); chains are places in the block's words."""
 
     block: Block
+    has_stack_copies: bool  # --call-graph dwarf: the chain is the kernel's part alone
     record: Integers  # which of the block's
     ip: Words
     in_kernel: npt.NDArray[np.bool_]
@@ -45,8 +46,8 @@ class Samples:
 
     def where(self, chosen: npt.NDArray[np.bool_]) -> "Samples":
         """Those that are chosen."""
-        columns = (getattr(self, name)[chosen] for name in list(self.__slots__)[1:])
-        return Samples(self.block, *columns)
+        columns = (getattr(self, name)[chosen] for name in list(self.__slots__)[2:])
+        return Samples(self.block, self.has_stack_copies, *columns)
 
 
 class SampleReader:
@@ -95,6 +96,7 @@ class SampleReader:
         mode = self._order.misc(headers) & np.uint64(records.CPUMODE_MASK)
         return Samples(
             block=gather.block,
+            has_stack_copies=gather.layout.has(records.SAMPLE_STACK_USER),
             record=places,
             ip=fields.get(records.SAMPLE_IP, missing.view(np.uint64)),
             in_kernel=mode == np.uint64(records.KERNEL),
@@ -135,7 +137,7 @@ class _Gather:
     def __init__(self, block: Block, order: ByteOrder, starts: Integers, layout: Layout) -> None:
         self.block = block
         self._order = order
-        self._layout = layout
+        self.layout = layout
         self.headers = block.words[starts]
         self._end = starts + (order.sizes(self.headers) >> np.uint64(3)).view(np.int64)
         self._at = starts + 1
@@ -146,13 +148,13 @@ class _Gather:
         """The one-word fields that are wanted; sets chain and depth."""
         found: dict[int, Words] = {}
         for field in _WORDS_BEFORE:
-            if self._layout.has(field):
+            if self.layout.has(field):
                 found[field] = self._word()
-        if self._layout.has(records.SAMPLE_READ):
+        if self.layout.has(records.SAMPLE_READ):
             self._pass_read()
-        if self._layout.has(records.SAMPLE_CALLCHAIN):
+        if self.layout.has(records.SAMPLE_CALLCHAIN):
             self._chains()
-        if self._layout.has(records.SAMPLE_CGROUP):
+        if self.layout.has(records.SAMPLE_CGROUP):
             self._pass_to_cgroup()
             found[records.SAMPLE_CGROUP] = self._word()
         return found
@@ -184,7 +186,7 @@ class _Gather:
 
     def _pass_read(self) -> None:
         """value [enabled] [running] [id] [lost], or a count and that for each of a group."""
-        form = self._layout.read_format
+        form = self.layout.read_format
         times = (form & (records.READ_ENABLED | records.READ_RUNNING)).bit_count()
         one = 1 + (form & (records.READ_ID | records.READ_LOST)).bit_count()
         if form & records.READ_GROUP:
@@ -193,20 +195,20 @@ class _Gather:
             self._skip(one + times)
 
     def _pass_to_cgroup(self) -> None:
-        if self._layout.has(records.SAMPLE_RAW):
+        if self.layout.has(records.SAMPLE_RAW):
             self._pass_raw()
-        if self._layout.has(records.SAMPLE_BRANCH_STACK):
-            indexed = self._layout.branch_sample_type & records.BRANCH_HW_INDEX
+        if self.layout.has(records.SAMPLE_BRANCH_STACK):
+            indexed = self.layout.branch_sample_type & records.BRANCH_HW_INDEX
             self._skip(self._word() * np.uint64(3) + np.uint64(1 if indexed else 0))
-        if self._layout.has(records.SAMPLE_REGS_USER):
-            self._pass_registers(self._layout.user_registers)
-        if self._layout.has(records.SAMPLE_STACK_USER):
+        if self.layout.has(records.SAMPLE_REGS_USER):
+            self._pass_registers(self.layout.user_registers)
+        if self.layout.has(records.SAMPLE_STACK_USER):
             self._pass_stack()
         for field in (records.SAMPLE_WEIGHT | records.SAMPLE_WEIGHT_STRUCT, *_WORDS_BETWEEN):
-            self._skip(int(self._layout.has(field)))
-        if self._layout.has(records.SAMPLE_REGS_INTR):
-            self._pass_registers(self._layout.interrupt_registers)
-        self._skip(int(self._layout.has(records.SAMPLE_PHYS_ADDR)))
+            self._skip(int(self.layout.has(field)))
+        if self.layout.has(records.SAMPLE_REGS_INTR):
+            self._pass_registers(self.layout.interrupt_registers)
+        self._skip(int(self.layout.has(records.SAMPLE_PHYS_ADDR)))
 
     def _pass_raw(self) -> None:
         """u32 size, the bytes, padded so that the next field is at a whole word."""

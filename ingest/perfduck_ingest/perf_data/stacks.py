@@ -8,20 +8,20 @@ where the chain starts (r is odd, so that it has an inverse modulo 2 ** 64).
 """
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from perfduck_ingest.chains import KnownStacks, stacks
 from perfduck_ingest.perf_data import records
 from perfduck_ingest.perf_data.byte_order import Integers, Words
 from perfduck_ingest.perf_data.frames import UNKNOWN, Frames, Symbols, pack
-from perfduck_ingest.perf_data.maps import MapsAt
+from perfduck_ingest.perf_data.maps import Flags, MapsAt
 from perfduck_ingest.perf_data.memo import Memo
 from perfduck_ingest.perf_data.samples import Samples
 
 _R = 0x9E3779B97F4A7C15
 _INVERSE = pow(_R, -1, 1 << 64)
 _EPOCH_SPREAD = np.uint64(0xA0761D6478BD642F)
+_ADDRESS_SPREAD = np.uint64(0x8EBC6AF09C88C6E3)
 _LENGTH_SPREAD = np.uint64(0xE7037ED1A0B428DB)
 _MEMO_BITS = 19
 _MARKERS = np.array(
@@ -71,16 +71,23 @@ class Stacks:
         np.cumsum(sums, out=sums)
         start = np.minimum(samples.chain, len(words) - 1)
         end = start + np.maximum(samples.depth, 0)
-        keys = (sums[end - 1] - sums[start - 1]) * self._inverses[start]
+        keys: Words = (sums[end - 1] - sums[start - 1]) * self._inverses[start]
         bare = samples.depth < 0
         keys[bare] = samples.ip[bare] ^ samples.in_kernel[bare]
+        if samples.has_stack_copies:  # the address may stand for a chain that is missing
+            keys += samples.ip * _ADDRESS_SPREAD
         lengths = samples.depth.view(np.uint64)
-        return keys + lengths * _LENGTH_SPREAD + epochs.view(np.uint64) * _EPOCH_SPREAD
+        keys += lengths * _LENGTH_SPREAD + epochs.view(np.uint64) * _EPOCH_SPREAD
+        return keys
 
     def _work_out(
         self, samples: Samples, epochs: Integers, chosen: Integers, maps: MapsAt
     ) -> tuple[Integers, Integers, pl.DataFrame]:
         addresses, in_kernel, lengths = _frames(samples, chosen)
+        if samples.has_stack_copies:
+            addresses, in_kernel, lengths = _with_leaves(
+                samples, chosen, addresses, in_kernel, lengths
+            )
         owners = np.repeat(epochs[chosen], lengths)
         packed = self._frames.resolve(addresses, owners, in_kernel, maps)
         packed, lengths = self._filled(packed, lengths)
@@ -98,7 +105,7 @@ class Stacks:
         return packed, lengths
 
 
-def _frames(samples: Samples, chosen: Integers) -> tuple[Words, npt.NDArray[np.bool_], Integers]:
+def _frames(samples: Samples, chosen: Integers) -> tuple[Words, Flags, Integers]:
     """Addresses, whether each is the kernel's, and how many each sample has."""
     depth, chain = samples.depth[chosen], samples.chain[chosen]
     if len(depth) and depth[0] < 0:  # events without chains: the address that was hit
@@ -121,9 +128,20 @@ def _frames(samples: Samples, chosen: Integers) -> tuple[Words, npt.NDArray[np.b
     return entries[is_frame], in_kernel[is_frame], lengths
 
 
-def _modes(
-    entries: Words, markers: Integers, starts: Integers, depth: Integers
-) -> npt.NDArray[np.bool_]:
+def _with_leaves(
+    samples: Samples, chosen: Integers, addresses: Words, in_kernel: Flags, lengths: Integers
+) -> tuple[Words, Flags, Integers]:
+    """The address that was hit, where there is no chain: user stacks are not unwound."""
+    empty = np.flatnonzero(lengths == 0)
+    places = (np.cumsum(lengths) - lengths)[empty]
+    return (
+        np.insert(addresses, places, samples.ip[chosen][empty]),
+        np.insert(in_kernel, places, samples.in_kernel[chosen][empty]),
+        np.maximum(lengths, 1),
+    )
+
+
+def _modes(entries: Words, markers: Integers, starts: Integers, depth: Integers) -> Flags:
     """Whether each entry is the kernel's: as the last marker before it says, else it is not."""
     turns = np.sort(np.concatenate((starts[depth > 0], markers)))
     kernel = entries[turns] == np.uint64(records.CONTEXT_KERNEL)

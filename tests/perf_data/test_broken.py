@@ -1,0 +1,78 @@
+"""Recordings of another byte order, and broken ones: a clear message or what can be read."""
+
+import contextlib
+import io
+import lzma
+
+import big_endian
+import oracle
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from test_recordings import FIXTURES, OPTIONS, nothing_of_this_machine
+
+from perfduck_ingest import perf_data
+from perfduck_ingest.importer import Options
+from perfduck_ingest.source import Source
+from perfduck_store.batch import Batch
+from perfduck_store.errors import PerfduckError
+
+__all__ = ["nothing_of_this_machine"]
+KINDS = ("chains", "events", "packed", "pipe", "pipe-packed")
+RAW = {
+    kind: lzma.decompress((FIXTURES / kind / "recording.data.xz").read_bytes()) for kind in KINDS
+}
+
+
+def read(raw: bytes) -> list[Batch]:
+    with Source("perf.data", io.BytesIO(raw)) as source:
+        return list(perf_data.read(source, Options(**OPTIONS)))  # type: ignore[arg-type]
+
+
+def test_a_big_endian_recording_says_the_same() -> None:
+    turned = read(big_endian.big_endian(RAW["chains"]))
+    same = read(RAW["chains"])
+    assert oracle.differences(oracle.said_by_us(same), oracle.said_by_us(turned)) == ({}, {})
+    assert turned[-1].facts == same[-1].facts
+
+
+@pytest.mark.parametrize("size", [8, 16, 100, 300, 5000])
+def test_a_cut_off_file_is_one_line(size: int) -> None:
+    with pytest.raises(PerfduckError, match=r"^perf.data: "):
+        read(RAW["chains"][:size])
+
+
+def test_a_pipe_that_was_cut_off_says_where() -> None:
+    with pytest.raises(PerfduckError, match=r"^perf.data: byte \d+: expected a whole record"):
+        read(RAW["pipe"][:-4])
+
+
+def attempt(raw: bytes) -> None:
+    with contextlib.suppress(PerfduckError):
+        assert len(read(raw)) > 0
+
+
+BROKEN = settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+@BROKEN
+@given(st.sampled_from(KINDS), st.data())
+def test_a_cut_recording_is_read_or_refused(kind: str, data: st.DataObject) -> None:
+    attempt(RAW[kind][: data.draw(st.integers(16, len(RAW[kind])))])
+
+
+@BROKEN
+@given(st.sampled_from(KINDS), st.data())
+def test_changed_bytes_are_read_or_refused(kind: str, data: st.DataObject) -> None:
+    raw = bytearray(RAW[kind])
+    last = data.draw(st.sampled_from([512, 8192, len(raw)])) - 8
+    for _ in range(data.draw(st.integers(1, 12))):
+        at = data.draw(st.integers(8, min(last, len(raw) - 8)))
+        raw[at : at + 4] = data.draw(st.sampled_from(PATCHES) | st.binary(min_size=4, max_size=4))
+    attempt(bytes(raw))
+
+
+# Nothing, -1, and types of record: COMPRESSED, AUXTRACE, TRACING_DATA, SAMPLE
+PATCHES = [number.to_bytes(4, "little") for number in (0, (1 << 32) - 1, 81, 71, 66, 9)]

@@ -1,0 +1,52 @@
+"""Maps over maps: what lies at an address is what was put there last."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from perfduck_ingest.perf_data.changes import Comm, Fork, Map
+from perfduck_ingest.perf_data.maps import Maps, MapsAt
+from perfduck_ingest.perf_data.timeline import Timeline
+
+RANGES = st.lists(st.tuples(st.integers(0, 60), st.integers(1, 20)), max_size=25)
+
+
+@given(RANGES)
+def test_the_last_map_put_over_an_address_counts(ranges: list[tuple[int, int]]) -> None:
+    maps = Maps()
+    wanted = [-1] * 90
+    for number, (start, size) in enumerate(ranges):
+        maps.insert(start, start + size, 1000 * number, number)
+        wanted[start : start + size] = [number] * size
+    addresses = np.arange(90, dtype=np.uint64)
+    nowhere = np.zeros(90, np.bool_)
+    found, places = MapsAt(Maps(), {7: maps}).find(addresses, np.full(90, 7), nowhere)
+    assert (found // 2).tolist() == wanted
+    shifts = [1000 * number if number >= 0 else 0 for number in wanted]
+    assert (places - addresses).tolist() == shifts
+
+
+def a_map(pid: int, start: int, dso: str) -> Map:
+    return Map(pid, start, start + 100, -start, dso, in_kernel=False, build_id=None)
+
+
+def test_a_child_has_what_its_parent_had_when_it_was_born() -> None:
+    timeline = Timeline()
+    changes = [
+        (0, 0, Comm(10, 10, "sh")),
+        (0, 1, a_map(10, 1000, "/sh")),
+        (5, 2, Fork(11, 11, 10, 10, inherits_maps=True)),
+        (6, 3, a_map(10, 1000, "/later")),
+        (7, 4, Comm(11, 11, "child")),
+        (8, 5, Fork(10, 12, 10, 10, inherits_maps=True)),
+    ]
+    pid = np.array([10, 11, 11, 11, 10, 99])
+    tid = np.array([10, 11, 11, 11, 12, 99])
+    time = np.array([1, 4, 6, 9, 9, 9])
+    comm, epoch = timeline.advance(changes, pid, tid, time)
+    assert [timeline.comms[one] for one in comm] == ["sh", ":11", "sh", "child", "sh", ":99"]
+    dsos, _ = MapsAt(Maps(), timeline.tables).find(
+        np.full(6, 1050, np.uint64), epoch, np.zeros(6, np.bool_)
+    )
+    names = [timeline.dsos[dso // 2] if dso >= 0 else None for dso in dsos.tolist()]
+    assert names == ["/sh", None, "/sh", "/sh", "/later", None]
