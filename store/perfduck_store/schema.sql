@@ -55,6 +55,19 @@ create table symbol (
     tagged_by   varchar not null,   -- the method that decided: rule, module, dwarf, catalogue, ...
 );
 
+-- A function of a binary whose ELF file was read (--vmlinux, --symbols, perfduck symbols add): what
+-- names addresses and tells source files without reading the file again.
+create table elf_function (
+    dso         varchar not null,  -- as in symbol
+    build_id    varchar,           -- hexadecimal; null where the linker left none
+    address     bigint not null,   -- virtual, two's complement; in a module from its section's start
+    "offset"    bigint not null,   -- of its code in the file: what perf prints of a program
+    size        bigint not null,   -- bytes; 0 for labels
+    name        varchar not null,
+    section     varchar,
+    source_file varchar,           -- null without debug information
+);
+
 -- A distinct call chain.
 create table stack (
     stack_id   bigint primary key, -- of symbol_ids

@@ -44,6 +44,10 @@ class Resolver:
         parts = [functions(dso, found) for dso, found in self.read(dsos)]
         return pl.concat([pl.DataFrame(schema=FUNCTIONS), *parts])
 
+    def functions_of(self, dso: str, path: Path) -> pl.DataFrame:
+        """FUNCTIONS of a dso that this file is, whatever it is called."""
+        return functions(dso, binary.read(path, debug=self._debug))
+
     def find(self, dso: str) -> Path | None:
         """The file of a dso."""
         kind, module = names.binary(dso)
