@@ -8,7 +8,7 @@ from perfduck_ingest.formats import importer_of
 from perfduck_ingest.importer import Options
 from perfduck_ingest.memory import give_back_what_is_freed
 from perfduck_ingest.source import Source
-from perfduck_ingest.tagging import Known, tag_new
+from perfduck_ingest.tagging import Known, note_artefacts, tag_new
 from perfduck_ingest.work import Work
 from perfduck_store.errors import PerfduckError
 from perfduck_store.store import Store
@@ -47,7 +47,10 @@ def ingest(
             raise PerfduckError(message)
         identity = _identity(request, source, importer.NAME)
         tag = tag_new(store, _known(request), lambda: writer.facts.kernel_release)
-        return writer.finish(identity, tag, blame)
+        receipt = writer.finish(identity, tag, blame)
+        if receipt.is_new:
+            note_artefacts(store, identity.content_hash)
+        return receipt
 
 
 def _identity(request: Request, source: Source, format: str) -> Identity:

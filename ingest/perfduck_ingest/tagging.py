@@ -12,7 +12,7 @@ import polars as pl
 from perfduck_store import functions
 from perfduck_store.errors import PerfduckError
 from perfduck_store.store import Store
-from perfduck_symbols.blame import blame
+from perfduck_symbols.blame import blame, interrupts_off
 from perfduck_symbols.resolver import Resolver
 from perfduck_symbols.tagger import Tagger
 
@@ -55,6 +55,23 @@ def tag_again(store: Store, known: Known) -> int:
         raise
     store.execute("commit")
     return len(kept) - len(kept.join(old, on=kept.columns, how="semi", nulls_equal=True))
+
+
+def note_artefacts(store: Store, content_hash: str) -> None:
+    """Keep which functions of a new profile only look hot, in a transaction of the caller."""
+    [(key,)] = store.rows(
+        "select profile_id from profile where content_hash = $hash", {"hash": content_hash}
+    )
+    where = {"key": key}
+    offsets = store.frame("select * from leaf_offset where profile_id = $key", where)
+    leaves = store.frame(
+        "select * from symbol where symbol_id in"
+        " (select symbol_id from leaf_offset where profile_id = $key)",
+        where,
+    )
+    found = interrupts_off(offsets, leaves).with_columns(pl.lit(key, pl.Int64).alias("profile_id"))
+    if len(found):
+        store.insert("artefact", found)
 
 
 def add_files(store: Store, places: Sequence[Path], dso: str | None = None) -> pl.DataFrame:

@@ -125,6 +125,17 @@ create table leaf_offset (
     weight     double not null,
 );
 
+-- A function whose self weight is not its own: a clock that interrupts (cpu-clock) cannot fire while
+-- interrupts are off, so what ran then is counted on the instruction that turns them on again.
+create table artefact (
+    profile_id bigint not null,
+    event      varchar not null,
+    symbol_id  bigint not null,
+    "offset"   bigint not null,  -- of that instruction
+    weight     double not null,  -- counted there
+    share      double not null,  -- of the function's self weight: at least 0.95
+);
+
 -- A caller-callee arc of OProfile, which records no whole stacks.
 create table edge (
     profile_id bigint not null,
