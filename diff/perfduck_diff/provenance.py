@@ -38,6 +38,7 @@ def _artefacts(artefacts: list[tuple[str, float]], busy: float) -> list[str]:
     names = [name for name, _ in artefacts]
     more = ", ..." if len(names) > _NAMED else ""
     return [
-        f"{share:.1%} of the weight was spent with interrupts off, before the end of"
-        f" {', '.join(names[:_NAMED])}{more}: charged to the callers, no sign of contention"
+        f"{100 * share:.1f} % of the weight ran with interrupts off before the end of these,"
+        " it is no contention:",
+        f"  {', '.join(names[:_NAMED])}{more}",
     ]

@@ -149,3 +149,30 @@ def test_commands_add_tag_and_explain(store_path: Path, recording: Path) -> None
     assert "lib/siphash.c" in told
     answer = json.loads(run(app, ["explain", "x", "--dso", "[veth]", "--format", "json"]).stdout)
     assert (answer["subsystem"], answer["method"]) == ("veth", "module")
+
+
+def test_top_says_how_sure_the_tags_are_and_what_only_looks_hot(store_path: Path) -> None:
+    run = CliRunner().invoke
+    at = ["--store", str(store_path)]
+    recording = str(FIXTURES / "demo" / "docker0-nat.udp64.1.txt.xz")
+    assert run(app, ["ingest", recording, *at]).exit_code == 0
+    heading = run(app, ["top", "*", *at]).stdout.split("\n\n")[0]
+    assert "tags by weight: 8" in heading
+    assert "% catalogue, " in heading
+    assert "ran with interrupts off before the end of these, it is no contention:" in heading
+    assert "  _raw_spin_unlock_irqrestore, do_syscall_64, " in heading
+    assert max(map(len, heading.splitlines())) <= 100
+
+
+def test_siphash_under_conntrack_is_charged_to_conntrack(store_path: Path) -> None:
+    with Store(store_path, write=True) as store:
+        ingest(store, Request(str(FIXTURES / "demo" / "docker0-nat.udp64.1.txt.xz")))
+        charged = dict(
+            store.rows("""
+            select stack_blame.subsystem, count(*) from stack_blame
+            join stack_symbol on stack_symbol.stack_id = stack_blame.stack_id and is_leaf
+            join symbol on symbol.symbol_id = stack_symbol.symbol_id
+            where symbol.subsystem = 'siphash' group by all""")
+        )
+    assert charged.keys() <= {"conntrack", "nat", "inet_sock", "routing"}
+    assert max(charged, key=charged.__getitem__) == "conntrack"
