@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from conftest import FIXTURES
+from recordings import FIXTURES
 from typer.testing import CliRunner
 
 from perfduck_cli.main import app
