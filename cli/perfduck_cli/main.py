@@ -8,7 +8,13 @@ import sys
 
 import typer
 
-from perfduck_cli import demo_command, diff_commands, ingest_commands, query_commands
+from perfduck_cli import (
+    demo_command,
+    diff_commands,
+    ingest_commands,
+    query_commands,
+    symbol_commands,
+)
 
 app = typer.Typer(
     name="perfduck",
@@ -22,10 +28,11 @@ for command in (
     *ingest_commands.COMMANDS,
     *query_commands.COMMANDS,
     *diff_commands.COMMANDS,
+    *symbol_commands.COMMANDS,
     *demo_command.COMMANDS,
 ):
     app.command()(command)
-for name, group in diff_commands.GROUPS.items():
+for name, group in (*diff_commands.GROUPS.items(), *symbol_commands.GROUPS.items()):
     app.add_typer(group, name=name)
 
 

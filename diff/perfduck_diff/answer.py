@@ -9,6 +9,7 @@ from perfduck_diff.comparison import Options, TreeName
 from perfduck_diff.context import lines
 from perfduck_diff.engine import diff
 from perfduck_diff.history import RUN, recall
+from perfduck_diff.provenance import provenance
 from perfduck_diff.question import Filters, Question, ask, chosen
 from perfduck_diff.result import Diff
 from perfduck_store.errors import PerfduckError
@@ -46,7 +47,10 @@ def answer(store: Store, request: Request) -> Diff:
     context = [
         line
         for title, profiles in zip(("base", "new"), sides, strict=True)
-        for line in lines(store, title, list(profiles))
+        for line in (
+            *lines(store, title, list(profiles)),
+            *(f"{title}: {each}" for each in provenance(store, profiles, found.event)),
+        )
     ]
     return replace(found, reasons=(*found.reasons, *question.reasons), context=tuple(context))
 
