@@ -19,7 +19,7 @@ from perfduck_store.rows import Rows
 if TYPE_CHECKING:  # commands that print a few rows do without
     import polars as pl
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 1
 # duckdb 1.5 reads a store that 2.0 made with this setting; size and speed are the same.
 _STORAGE_VERSION = "v1.5.0"
 _HOLDER = re.compile(r"Conflicting lock is held in (?P<program>.*?) \(PID (?P<pid>\d+)\)")
@@ -90,7 +90,7 @@ class Store:
         self.execute(f"insert into {table} by name select {columns} from incoming")
         self._connection.unregister("incoming")
 
-    def stage(self, table: str, frame: pl.DataFrame) -> None:
+    def stage(self, table: str, frame: "pl.DataFrame") -> None:
         """Put the frame into a temporary table."""
         self._connection.register("incoming", frame)
         self.execute(f"create or replace temp table {table} as from incoming")
