@@ -1,9 +1,9 @@
 """Does the diff engine tell the truth? Measured on real recordings, not on simulated noise.
 
     perfduck ingest --manifest recordings.csv --kallsyms kallsyms.gz --store runs.duckdb
-    python bench/diff_evaluation.py runs.duckdb aa          A/A: any claim is a false alarm
-    python bench/diff_evaluation.py runs.duckdb injected    known growths, and what peers make of them
-    python bench/diff_evaluation.py runs.duckdb limit       smallest growth that is found, by size
+    python bench/diff_evaluation.py runs.duckdb aa         A/A: any claim is a false alarm
+    python bench/diff_evaluation.py runs.duckdb injected   known growths; peers on the same
+    python bench/diff_evaluation.py runs.duckdb limit      smallest growth that is found, by size
     python bench/diff_evaluation.py runs.duckdb stackgate --stackgate PATH   the real StackGate
 
 Runs of one scenario and workload are A/A. Growth is injected into the new side only, by duplicating
@@ -467,9 +467,7 @@ def _flagged(program: str, folder: Path, metric: str) -> list[str]:
     command = [program, "compare", str(folder / "base"), str(folder / "new"), "--metric", metric,
                "--format", "json", "--no-fail", "--permutations", "1000"]  # fmt: skip
     answer = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    rows = answer.get("function_diffs") or answer.get("functions") or []
-    flagged = [row for row in rows if row.get("is_significant") or row.get("significant")]
-    return [str(row.get("function") or row.get("name")) for row in flagged]
+    return [str(row.get("function") or row.get("name")) for row in answer["regressed_functions"]]
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ A made-up call tree, six runs. The store is built by SQL (not timed), then asked
 as a user would, start-up included.
 """
 
+import resource
 import subprocess
 import sys
 import tempfile
@@ -61,8 +62,9 @@ def _add_run(
     store: Store, run: int, samples: int, stacks: int, random: np.random.Generator
 ) -> None:
     store.execute(
-        "insert into profile values ($r, $n, 'made', '-', $n, null, 60, null, null, null, 4, null,"
-        " null, 0, 1e6, 'packet', map(['side'], [$s]))",
+        "insert into profile by name select $r::bigint as profile_id, $n as name,"
+        " 'made' as format, '-' as source, $n as content_hash, 60 as duration_s, 4 as cpus,"
+        " 0 as lost, 1e6 as work, 'packet' as work_unit, map(['side'], [$s]) as labels",
         {"r": run, "n": f"run.{run}", "s": "base" if run < RUNS // 2 else "new"},
     )
     store.execute(
@@ -90,10 +92,12 @@ def main() -> None:
         build(path, samples, stacks)
         for words in ([], ["--skip", "1s"], ["--tree", "path"]):
             command = ["perfduck", "diff", "side=base", "side=new", "--store", str(path), *words]
-            start = time.monotonic()
+            start, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
             subprocess.run(command, check=False, capture_output=True)
-            took = time.monotonic() - start
-            print(f"{samples:,} samples, {stacks:,} stacks, {' '.join(words)}: {took:.2f} s")
+            took, after = time.monotonic() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+            cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+            asked = f"{samples:,} samples, {stacks:,} stacks {' '.join(words)}"
+            print(f"{asked}: {took:.2f} s, CPU {cpu:.2f} s")
 
 
 if __name__ == "__main__":

@@ -290,7 +290,7 @@ def callgraph(recording: Recording) -> Result:
     same = sum(n == sums[1][arc] for arc, n in sums[0].items())
     others = len(theirs) - len(comparable)
     note = (
-        f"({len(theirs)} arcs, of {others} without names here {same} of {len(sums[0])} sums equal)"
+        f" ({len(theirs)} arcs, of {others} without names here {same} of {len(sums[0])} sums equal)"
     )
     return Result(len(comparable), differing + higher, note if others else "")
 

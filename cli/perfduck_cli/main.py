@@ -8,7 +8,13 @@ import sys
 
 import typer
 
-from perfduck_cli import demo_command, diff_commands, ingest_commands, query_commands
+from perfduck_cli import (
+    demo_command,
+    diff_commands,
+    ingest_commands,
+    query_commands,
+    symbol_commands,
+)
 
 app = typer.Typer(
     name="perfduck",
@@ -16,15 +22,17 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help: rich would double the time until it is there
 )
 for command in (
     *ingest_commands.COMMANDS,
     *query_commands.COMMANDS,
     *diff_commands.COMMANDS,
+    *symbol_commands.COMMANDS,
     *demo_command.COMMANDS,
 ):
     app.command()(command)
-for name, group in diff_commands.GROUPS.items():
+for name, group in (*diff_commands.GROUPS.items(), *symbol_commands.GROUPS.items()):
     app.add_typer(group, name=name)
 
 

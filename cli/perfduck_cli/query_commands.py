@@ -12,6 +12,19 @@ from perfduck_diff.keys import Key
 if TYPE_CHECKING:
     from perfduck_store.store import Store
 
+# What `profiles` shows of each in 100 columns.
+_SHOWN = (
+    "name",
+    "samples",
+    "events",
+    "duration_s",
+    "lost",
+    "skipped",
+    "work",
+    "work_unit",
+    "labels",
+)
+
 
 def profiles(
     selector: Selector = "*",
@@ -25,20 +38,10 @@ def profiles(
 
     with Store(store) as opened:
         chosen = select(opened, selector)
-        frame = opened.frame(named("profiles"), {"profiles": list(chosen)})
+        rows = opened.table(named("profiles"), {"profiles": list(chosen)})
     if format == "text":
-        frame = frame.select(
-            "name",
-            "samples",
-            "events",
-            "duration_s",
-            "lost",
-            "skipped",
-            "work",
-            "work_unit",
-            "labels",
-        )
-    sys.stdout.write(tables.FORMATS[format](frame))
+        rows = rows.select(_SHOWN)
+    sys.stdout.write(tables.FORMATS[format](rows))
 
 
 def top(

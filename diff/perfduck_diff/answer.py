@@ -8,7 +8,8 @@ from perfduck_diff.checks import Bounds
 from perfduck_diff.comparison import Options, TreeName
 from perfduck_diff.context import lines
 from perfduck_diff.engine import diff
-from perfduck_diff.history import recall
+from perfduck_diff.history import RUN, recall
+from perfduck_diff.provenance import provenance
 from perfduck_diff.question import Filters, Question, ask, chosen
 from perfduck_diff.result import Diff
 from perfduck_store.errors import PerfduckError
@@ -35,10 +36,8 @@ class Request:
 def answer(store: Store, request: Request) -> Diff:
     """The diff."""
     sides = [chosen(store, side, request.where) for side in (request.base, request.new)]
-    if request.paired and len(sides[0]) != len(sides[1]):
-        counts = f"{len(sides[0])} and {len(sides[1])}"
-        message = f"--paired: expected as many runs of base as of new, got {counts}"
-        raise PerfduckError(message)
+    if request.paired:
+        sides = paired(store, sides[0], sides[1])
     question = ask(store, sides, event=request.event, filters=request.filters)
     options = _options(store, question, request)
     try:
@@ -48,9 +47,28 @@ def answer(store: Store, request: Request) -> Diff:
     context = [
         line
         for title, profiles in zip(("base", "new"), sides, strict=True)
-        for line in lines(store, title, list(profiles))
+        for line in (
+            *lines(store, title, list(profiles)),
+            *(f"{title}: {each}" for each in provenance(store, profiles, found.event)),
+        )
     ]
     return replace(found, reasons=(*found.reasons, *question.reasons), context=tuple(context))
+
+
+def paired(store: Store, base: dict[int, str], new: dict[int, str]) -> list[dict[int, str]]:
+    """Both sides in the order of their label `run`, of which each must have the same; by name where
+    runs have no such label."""
+    labels = dict(store.rows("select profile_id, labels from profile"))
+    runs = [
+        {labels[key].get(RUN, f"#{place}"): key for place, key in enumerate(side, 1)}
+        for side in (base, new)
+    ]
+    if set(runs[0]) != set(runs[1]) or not len(runs[0]) == len(base) == len(new):
+        said = " and ".join(", ".join(sorted(found)) for found in runs)
+        message = f"--paired: expected the same runs of base and new, got {said}"
+        raise PerfduckError(message)
+    names = base | new
+    return [{found[run]: names[found[run]] for run in sorted(runs[0])} for found in runs]
 
 
 def _options(store: Store, question: Question, request: Request) -> Options:

@@ -22,6 +22,9 @@ from perfduck_store.errors import PerfduckError
 Kind = Literal["total", "subsystem", "path"]
 
 
+_NANOSECONDS = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
+
+
 @dataclass(frozen=True, slots=True)
 class Budget:
     """What may grow by how much: `amount` in the unit of the diff, or a part of base."""
@@ -30,6 +33,7 @@ class Budget:
     name: str
     amount: float
     relative: bool
+    unit: str = ""  # as given; times in ns
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +100,11 @@ def _budget(kind: Kind, name: str, value: object, where: str) -> Budget:
     except ValueError:
         message = f'{where}: expected an amount like "20 ns" or "5 %" for {name}, got {value!r}'
         raise PerfduckError(message) from None
-    relative = unit.strip() == "%"
-    return Budget(kind, name, amount / 100 if relative else amount, relative)
+    unit = unit.strip().partition("/")[0]  # "20 ns/packet" is "20 ns"
+    if unit == "%":
+        return Budget(kind, name, amount / 100, relative=True)
+    scale = _NANOSECONDS.get(unit)
+    return Budget(kind, name, amount * (scale or 1), relative=False, unit="ns" if scale else unit)
 
 
 def _checks(table: object, where: str) -> tuple[dict[str, Doubt], dict[str, float]]:

@@ -16,12 +16,15 @@ from perfduck_diff.moderated import Moderated, Rows
 from perfduck_diff.result import BudgetRow, Verdict
 from perfduck_diff.runs import Runs
 from perfduck_diff.stacks import Bools
+from perfduck_store.errors import PerfduckError
 
 LEVEL = 0.05
 
 
 def judge(work: Comparison, budgets: Budgets) -> tuple[BudgetRow, ...]:
     """Every budget with its verdict."""
+    for budget in budgets.budgets:
+        _in_unit(work, budget)
     rows = [_measured(work, budget) for budget in budgets.budgets]
     p = np.array([row.p if row.p is not None else 1.0 for row, _ in rows])
     order = np.argsort(p, kind="stable")
@@ -34,6 +37,13 @@ def judge(work: Comparison, budgets: Budgets) -> tuple[BudgetRow, ...]:
         _worded(row, _outcome(row, bool(over), upper), work)
         for (row, upper), over in zip(rows, rejected, strict=True)
     )
+
+
+def _in_unit(work: Comparison, budget: Budget) -> None:
+    unit = work.unit.unit.partition("/")[0]
+    if budget.unit not in ("", unit):
+        message = f"budget {budget.name}: expected an amount in {unit} or %, got {budget.unit}"
+        raise PerfduckError(message)
 
 
 def _outcome(row: BudgetRow, over: bool, upper: float) -> Verdict:
@@ -91,5 +101,9 @@ def _folded(runs: Runs, row: int) -> str:
 
 def _worded(row: BudgetRow, verdict: Verdict, work: Comparison) -> BudgetRow:
     limits = f"{row.low:+.4g} to {row.high:+.4g}"
+    if not row.base and not row.new:
+        return replace(
+            row, verdict=verdict, text="no sample matches", name=f"{row.name} (no sample)"
+        )
     text = f"grew by {row.delta:+.4g} ({limits}) {work.unit.unit}, budget {row.limit:+.4g}"
     return replace(row, verdict=verdict, text=text)

@@ -18,6 +18,7 @@ from perfduck_diff.noise import CERTAIN, Noise
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
+LEAST_FREEDOM = 4.0  # what is assumed of the spread counts for so much, however the nodes differ
 LEAST_COUNT = 0.5  # Poisson variance of a node that one side has not seen, in samples of all runs
 
 
@@ -121,7 +122,7 @@ def fit(rows: Rows, design: Design, noise: Noise) -> Moderated:
         return Moderated(design, noise, CERTAIN, 1.0)
     own, _, _ = _own_variance(rows, design, noise)
     freedom, scale = _prior(own, design.freedom)
-    return Moderated(design, noise, freedom, max(scale, 1.0))
+    return Moderated(design, noise, max(freedom, LEAST_FREEDOM), max(scale, 1.0))
 
 
 def _delta(rates: Floats, design: Design) -> Floats:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from perfduck_diff.keys import By
+from perfduck_diff.provenance import provenance
 from perfduck_store.errors import PerfduckError
 from perfduck_store.selector import select
 from perfduck_store.store import Store, named
@@ -19,6 +20,7 @@ class Top:
 
     The share is of `total`, which leaves idle out; `idle` is in `unit` as well. `partial` says of
     profiles that list a part of their samples how many these are: (name, listed, raw).
+    `provenance`: lines on how sure the tags are and on what only looks hot.
     """
 
     event: str
@@ -28,6 +30,7 @@ class Top:
     idle: float
     rows: pl.DataFrame
     partial: tuple[tuple[str, int, int], ...] = ()
+    provenance: tuple[str, ...] = ()
 
 
 def top(store: Store, selector: str, by: By, *, event: str | None = None, limit: int = 30) -> Top:
@@ -49,6 +52,7 @@ def top(store: Store, selector: str, by: By, *, event: str | None = None, limit:
         total=busy / work,
         idle=idle / work,
         partial=_partial(store, profiles),
+        provenance=provenance(store, profiles, chosen),
         rows=rows.with_columns(
             (100 * pl.col(main) / busy if busy else pl.lit(0.0)).alias("share"),
             *(pl.col(name) / work for name in ("self", "total", "blamed")),

@@ -10,8 +10,10 @@ from perfduck_ingest.importer import Importer
 from perfduck_ingest.source import Source
 from perfduck_store.errors import PerfduckError
 
+# perf script last: its text has the most shapes, a call graph of opreport's among them.
 FORMATS = cast(
-    tuple[Importer, ...], (perf_data, perf_script, oprofile_session, oprofile_xml, oprofile_text)
+    tuple[Importer, ...],
+    (perf_data, oprofile_session, oprofile_xml, oprofile_text, perf_script),
 )
 
 

@@ -8,12 +8,12 @@ from perfduck_ingest.formats import importer_of
 from perfduck_ingest.importer import Options
 from perfduck_ingest.memory import give_back_what_is_freed
 from perfduck_ingest.source import Source
+from perfduck_ingest.tagging import Known, note_artefacts, tag_new
 from perfduck_ingest.work import Work
 from perfduck_store.errors import PerfduckError
 from perfduck_store.store import Store
 from perfduck_store.writer import Identity, ProfileWriter, Receipt
 from perfduck_symbols.blame import blame
-from perfduck_symbols.tagger import Tagger
 
 # Endings that say how a recording is packed, not what it is called.
 _ENDINGS = (".gz", ".xz", ".zst", ".bz2", ".tar", ".tgz", ".txt", ".data", ".xml", ".out")
@@ -46,7 +46,11 @@ def ingest(
             message = f"{source.name}: expected samples, got a recording without any"
             raise PerfduckError(message)
         identity = _identity(request, source, importer.NAME)
-        return writer.finish(identity, _tagger(request, writer).tag, blame)
+        tag = tag_new(store, _known(request), lambda: writer.facts.kernel_release)
+        receipt = writer.finish(identity, tag, blame)
+        if receipt.is_new:
+            note_artefacts(store, identity.content_hash)
+        return receipt
 
 
 def _identity(request: Request, source: Source, format: str) -> Identity:
@@ -61,14 +65,10 @@ def _identity(request: Request, source: Source, format: str) -> Identity:
     )
 
 
-def _tagger(request: Request, writer: ProfileWriter) -> Tagger:
-    vmlinux = request.options.vmlinux
-    return Tagger(
-        kernel_release=writer.facts.kernel_release,
-        rules=request.rules,
-        kallsyms=request.options.kallsyms,
-        binaries=(vmlinux,) if vmlinux else (),
-    )
+def _known(request: Request) -> Known:
+    options = request.options
+    vmlinux = (options.vmlinux,) if options.vmlinux else ()
+    return Known(request.rules, options.kallsyms, (*vmlinux, *options.symbol_dirs))
 
 
 def _plain_name(source: Source) -> str:

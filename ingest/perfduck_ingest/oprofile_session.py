@@ -8,6 +8,7 @@ Sample files count hits by address; names are made when they are read. Those of 
 /proc/kallsyms of the recorded boot. Files below {cg} count arcs; no stack can be made of them.
 """  # paths are that long
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
@@ -31,6 +32,8 @@ from perfduck_store.errors import PerfduckError
 NAME = "oprofile"
 
 _MARKS = ("samples", "oprofile_data", "var/lib/oprofile", "{root}", "{kern}")
+_RELEASE = re.compile(r".*/(?:vmlinux-|lib/modules/)(?P<release>\d+\.\d+[^/]*)(?:/.*)?")
+_LIBRARY = re.compile(r"(?!(?:.*/)?ld[-.]).*\.so(?:\.[\d.]+)?")  # ld.so is run as a program
 _LOW_HALF = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
 
@@ -210,6 +213,7 @@ class Recording:
         ]
         return Facts(
             tool="OProfile",
+            kernel_release=self._kernel_release(),
             started_at=log.started_at,
             duration_s=log.duration_s,
             raw_samples=log.samples if (log.samples or 0) > self.samples() else None,
@@ -217,16 +221,26 @@ class Recording:
             events=described([one.counter for one in self.counted]),
         )
 
+    def _kernel_release(self) -> str | None:
+        """Where vmlinux or a module was given to operf by its path, that says it."""
+        kernel = {one.path.image.path for one in self.counted if one.file.header.is_kernel}
+        releases = {match["release"] for path in kernel if (match := _RELEASE.fullmatch(path))}
+        return releases.pop() if len(releases) == 1 else None
+
     def skipped(self) -> list[tuple[int, str, str]]:
-        """Files that were left out, and files whose names may be wrong."""
+        """Files that were left out, files whose names may be wrong, events that were throttled."""
         links = self.session.files.left_out.items()
-        every = [*self.left_out, *sorted(links), *sorted(self.namer.changed.items())]
+        throttled = [
+            (event, "throttled: samples are missing") for event in self.session.throttled()
+        ]
+        changed = sorted(self.namer.changed.items())
+        every = [*self.left_out, *sorted(links), *changed, *throttled]
         return [(0, path[:1000], reason) for path, reason in every]
 
 
 def _comm(path: SamplePath, is_kernel: bool) -> str | None:
     """opcontrol did not separate by default: then every image is its own application."""
-    if path.app == path.image and is_kernel:
+    if path.app == path.image and (is_kernel or _LIBRARY.fullmatch(path.image.path)):
         return None
     return names.comm_of_app(path.app.path)
 

@@ -1,14 +1,16 @@
-"""A frame as a table, in any of the formats. Each function returns a string.
+"""Rows as a table, in any of the formats. Each function returns a string.
 
 To add a format, write a function and put it into FORMATS.
 """
 
+import csv as csv_file
 import io
 import json
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Protocol
 
-import polars as pl
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -16,14 +18,23 @@ from rich.table import Table
 from perfduck_report.numbers import cell
 
 WIDTH = 100  # of text that is not for a terminal
-_NUMBERS = (pl.Int64, pl.Int32, pl.Float64, pl.Decimal)
 
 
-def text(frame: pl.DataFrame, *, width: int = WIDTH) -> str:
+class Answer(Protocol):
+    """Rows with named columns: a polars frame, or the store's plain rows."""
+
+    @property
+    def columns(self) -> Sequence[str]:
+        """Their names."""
+
+    def rows(self) -> list[tuple[Any, ...]]:
+        """A tuple each."""
+
+
+def text(answer: Answer, *, width: int = WIDTH) -> str:
     """Aligned columns; long names are cut in the middle of nothing: they end in '…'."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for name, kind in frame.schema.items():
-        is_number = kind in _NUMBERS
+    for name, is_number in zip(answer.columns, _are_numbers(answer), strict=True):
         table.add_column(
             name,
             justify="right" if is_number else "left",
@@ -31,7 +42,7 @@ def text(frame: pl.DataFrame, *, width: int = WIDTH) -> str:
             overflow="ellipsis",
             min_width=len(name) if is_number else None,
         )
-    for row in frame.iter_rows():
+    for row in answer.rows():
         table.add_row(*(_escaped(cell(value)) for value in row))
     return rendered(table, width=width)
 
@@ -43,30 +54,39 @@ def rendered(table: Table, *, width: int = WIDTH) -> str:
     return "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines())
 
 
-def markdown(frame: pl.DataFrame) -> str:
+def markdown(answer: Answer) -> str:
     """A table of GitHub's markdown."""
-    rule = ["---:" if kind in _NUMBERS else "---" for kind in frame.dtypes]
-    rows = [[_escaped_markdown(cell(value)) for value in row] for row in frame.iter_rows()]
-    return "".join(f"| {' | '.join(row)} |\n" for row in [frame.columns, rule, *rows])
+    rule = ["---:" if is_number else "---" for is_number in _are_numbers(answer)]
+    rows = [[_escaped_markdown(cell(value)) for value in row] for row in answer.rows()]
+    return "".join(f"| {' | '.join(row)} |\n" for row in [answer.columns, rule, *rows])
 
 
-def csv(frame: pl.DataFrame) -> str:
+def csv(answer: Answer) -> str:
     """Comma-separated values with a heading; lists and maps as JSON."""
-    nested = [name for name, kind in frame.schema.items() if kind.is_nested()]
-    flat = frame.with_columns(
-        pl.Series(name, [_json_or_none(value) for value in frame[name].to_list()], pl.String)
-        for name in nested
-    )
-    return flat.write_csv()
+    out = io.StringIO()
+    writer = csv_file.writer(out, lineterminator="\n")
+    writer.writerow(answer.columns)
+    writer.writerows([_csv_cell(value) for value in row] for row in answer.rows())
+    return out.getvalue()
 
 
-def as_json(frame: pl.DataFrame) -> str:
+def as_json(answer: Answer) -> str:
     """A list of objects."""
-    return json.dumps(frame.to_dicts(), indent=1, default=_plain, ensure_ascii=False) + "\n"
+    objects = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows()]
+    return json.dumps(objects, indent=1, default=_plain, ensure_ascii=False) + "\n"
 
 
-def _json_or_none(value: Any) -> str | None:
-    return None if value is None else json.dumps(value, default=_plain, ensure_ascii=False)
+def _are_numbers(answer: Answer) -> list[bool]:
+    """Whether a column holds numbers and nothing else."""
+    columns = zip(*answer.rows(), strict=True) if answer.rows() else ((),) * len(answer.columns)
+    kinds = [{type(value) for value in column} - {type(None)} for column in columns]
+    return [bool(kind) and kind <= {int, float, Decimal} for kind in kinds]
+
+
+def _csv_cell(value: object) -> object:
+    if isinstance(value, bool | list | dict):
+        return json.dumps(value, default=_plain, ensure_ascii=False)
+    return value.isoformat() if isinstance(value, datetime) else value
 
 
 def _plain(value: object) -> object:
@@ -81,7 +101,7 @@ def _escaped_markdown(value: str) -> str:
     return value.replace("|", r"\|").replace("<", "&lt;")
 
 
-FORMATS: dict[str, Callable[[pl.DataFrame], str]] = {
+FORMATS: dict[str, Callable[[Answer], str]] = {
     "text": text,
     "table": text,
     "markdown": markdown,

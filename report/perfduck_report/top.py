@@ -16,7 +16,7 @@ def report(top: Top, format: str) -> str:
 
 
 def heading(top: Top) -> str:
-    """Profiles, event, total and idle in a line; a line more for each that is a part."""
+    """Profiles, event, total and idle in a line; lines more on what is missing or unsure."""
     runs = top.profiles[0] if len(top.profiles) == 1 else f"{len(top.profiles)} profiles"
     lines = [
         f"{runs}: {top.event}, {amount(top.total)} {top.unit} in all"
@@ -26,7 +26,7 @@ def heading(top: Top) -> str:
         f"{name} lists {listed:,} of {raw:,} samples: the rest is in no row"
         for name, listed, raw in top.partial
     ]
-    return "\n".join(lines)
+    return "\n".join((*lines, *top.provenance))
 
 
 def _percent(value: float) -> str:

@@ -55,6 +55,19 @@ create table symbol (
     tagged_by   varchar not null,   -- the method that decided: rule, module, dwarf, catalogue, ...
 );
 
+-- A function of a binary whose ELF file was read (--vmlinux, --symbols, perfduck symbols add): what
+-- names addresses and tells source files without reading the file again.
+create table elf_function (
+    dso         varchar not null,  -- as in symbol
+    build_id    varchar,           -- hexadecimal; null where the linker left none
+    address     bigint not null,   -- virtual, two's complement; in a module from its section's start
+    "offset"    bigint not null,   -- of its code in the file: what perf prints of a program
+    size        bigint not null,   -- bytes; 0 for labels
+    name        varchar not null,
+    section     varchar,
+    source_file varchar,           -- null without debug information
+);
+
 -- A distinct call chain.
 create table stack (
     stack_id   bigint primary key, -- of symbol_ids
@@ -110,6 +123,17 @@ create table leaf_offset (
     "offset"   bigint not null,  -- bytes from the start of the function
     count      bigint not null,
     weight     double not null,
+);
+
+-- A function whose self weight is not its own: a clock that interrupts (cpu-clock) cannot fire while
+-- interrupts are off, so what ran then is counted on the instruction that turns them on again.
+create table artefact (
+    profile_id bigint not null,
+    event      varchar not null,
+    symbol_id  bigint not null,
+    "offset"   bigint not null,  -- of that instruction
+    weight     double not null,  -- counted there
+    share      double not null,  -- of the function's self weight: at least 0.95
 );
 
 -- A caller-callee arc of OProfile, which records no whole stacks.

@@ -9,14 +9,17 @@ from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import duckdb
-import polars as pl
 
 from perfduck_store.errors import PerfduckError
+from perfduck_store.rows import Rows
 
-SCHEMA_VERSION = 3
+if TYPE_CHECKING:  # commands that print a few rows do without
+    import polars as pl
+
+SCHEMA_VERSION = 4
 # duckdb 1.5 reads a store that 2.0 made with this setting; size and speed are the same.
 _STORAGE_VERSION = "v1.5.0"
 _HOLDER = re.compile(r"Conflicting lock is held in (?P<program>.*?) \(PID (?P<pid>\d+)\)")
@@ -71,15 +74,26 @@ class Store:
         """The answer as tuples."""
         return self._connection.execute(sql, parameters).fetchall()
 
-    def frame(self, sql: str, parameters: Parameters = None) -> pl.DataFrame:
+    def table(self, sql: str, parameters: Parameters = None) -> Rows:
+        """The answer as tuples, with the names of the columns."""
+        answer = self._connection.execute(sql, parameters)
+        return Rows([column[0] for column in answer.description or ()], answer.fetchall())
+
+    def frame(self, sql: str, parameters: Parameters = None) -> "pl.DataFrame":
         """The answer as columns."""
         answer: pl.DataFrame = self._connection.sql(sql, params=parameters).pl()
         return answer
 
-    def insert(self, table: str, frame: pl.DataFrame, columns: str = "*") -> None:
+    def insert(self, table: str, frame: "pl.DataFrame", columns: str = "*") -> None:
         """Append the frame to the table: COLUMNS is the select list over it."""
         self._connection.register("incoming", frame)
         self.execute(f"insert into {table} by name select {columns} from incoming")
+        self._connection.unregister("incoming")
+
+    def stage(self, table: str, frame: pl.DataFrame) -> None:
+        """Put the frame into a temporary table."""
+        self._connection.register("incoming", frame)
+        self.execute(f"create or replace temp table {table} as from incoming")
         self._connection.unregister("incoming")
 
     def cursor(self) -> duckdb.DuckDBPyConnection:

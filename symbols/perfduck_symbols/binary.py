@@ -8,7 +8,7 @@ Kernels and modules get paths in the kernel tree, programs the compiler's.
 
 import re
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,8 +33,8 @@ FUNCTION = {
 _MODULE = re.compile(r"(?P<module>.+?)\.ko(?:\.debug|\.xz|\.zst|\.gz)*")
 # What pyelftools and numpy say of tables that point outside of the file.
 _BROKEN = (ELFError, DWARFError, ValueError, LookupError, zlib.error, zstandard.ZstdError)
-# Where distributions put what they split off.
-DEBUG = Path("/usr/lib/debug")
+# Where distributions put what they split off. What lies there is taken by build-id.
+DEBUG = (Path("/usr/lib/debug"),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,9 @@ class Binary:
     functions: pl.DataFrame  # FUNCTION, by section and address
 
 
-def read(path: Path, *, roots: frozenset[str] = frozenset(), debug: Path = DEBUG) -> Binary:
+def read(
+    path: Path, *, roots: frozenset[str] = frozenset(), debug: Sequence[Path] = DEBUG
+) -> Binary:
     """The functions of an ELF file; symbols and debug information that were split off are taken
     from beside it, from .debug/ or from `debug`. `roots`: see source_path."""
     try:
@@ -57,7 +59,7 @@ def read(path: Path, *, roots: frozenset[str] = frozenset(), debug: Path = DEBUG
         raise SymbolError.at(path, None, reason) from error
 
 
-def _read(elf: Elf, roots: frozenset[str], debug: Path) -> Binary:
+def _read(elf: Elf, roots: frozenset[str], debug: Sequence[Path]) -> Binary:
     module = module_name(elf.path)
     functions = _functions(_debug_file(elf, debug) or elf, module, roots)
     offsets = elf.offsets(functions["address"].to_numpy())
@@ -107,7 +109,7 @@ def _sources(
     return [paths[at] for at in owners.tolist()]
 
 
-def _debug_file(elf: Elf, debug: Path) -> Elf | None:
+def _debug_file(elf: Elf, debug: Sequence[Path]) -> Elf | None:
     """The file with the symbols that were split off, if this one has none and it is there."""
     if len(elf.section(".symtab")) and len(elf.section(".debug_info")):
         return None
@@ -117,11 +119,12 @@ def _debug_file(elf: Elf, debug: Path) -> Elf | None:
     return None
 
 
-def _places(elf: Elf, debug: Path) -> Iterable[Path]:
+def _places(elf: Elf, debug: Sequence[Path]) -> Iterable[Path]:
     if elf.build_id:
-        yield debug / ".build-id" / elf.build_id[:2] / f"{elf.build_id[2:]}.debug"
+        for place in debug:
+            yield place / ".build-id" / elf.build_id[:2] / f"{elf.build_id[2:]}.debug"
     if elf.debug_link:
         folder = elf.path.resolve().parent
         yield folder / elf.debug_link
         yield folder / ".debug" / elf.debug_link
-        yield debug / folder.relative_to("/") / elf.debug_link
+        yield from (place / folder.relative_to("/") / elf.debug_link for place in debug)

@@ -49,6 +49,9 @@ _SYMBOL = {
 }  # fmt: skip
 
 
+_RELOCATABLE = 1  # .o, .ko: values of symbols count from the section
+
+
 class BrokenElf(Exception):
     """No ELF file, or one that is cut off."""
 
@@ -70,19 +73,16 @@ class Section:
 class Elf:
     """An ELF file, of either size and byte order."""
 
-    def __init__(self, path: Path) -> None:
-        """Open the file; raises BrokenElf."""
-        try:
-            with path.open("rb") as file:
-                self.raw = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        except (OSError, ValueError) as error:
-            raise BrokenElf(str(error)) from error
+    def __init__(self, source: Path | bytes) -> None:
+        """Open the file, or take its bytes; raises BrokenElf."""
+        self.raw = source if isinstance(source, bytes) else _mapped(source)
         if self.raw[:4] != b"\x7fELF" or self.raw[4] not in _HEADER:
             message = "no ELF file"
             raise BrokenElf(message)
         self._class = self.raw[4]
         self.order = ">" if self.raw[5] == 2 else "<"
         header = self._rows(_HEADER[self._class], 16, 1)[0]
+        self.is_linked = int(header["type"]) != _RELOCATABLE
         self.machine = int(header["machine"])
         self.segments = self._rows(
             _SEGMENT[self._class], int(header["segments"]), int(header["segment_count"])
@@ -146,6 +146,14 @@ class Elf:
                 if found:
                     return found
         return None
+
+
+def _mapped(path: Path) -> mmap.mmap:
+    try:
+        with path.open("rb") as file:
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except (OSError, ValueError) as error:
+        raise BrokenElf(str(error)) from error
 
 
 def build_id_of_notes(notes: bytes, order: str = "=") -> str | None:

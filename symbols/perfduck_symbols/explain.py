@@ -7,12 +7,13 @@ __siphash_unaligned ([kernel.kallsyms])
   rule       source lib/siphash.c (path_rules.csv:338)
 """
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 
 import polars as pl
 
 from perfduck_symbols import names
-from perfduck_symbols.tagger import Tagger
+from perfduck_symbols.tagger import METHODS, Tagger
 
 _ALTERNATIVE = ["method", "source", "area", "subsystem", "role", "rule"]
 
@@ -76,3 +77,37 @@ def _alternatives(tagger: Tagger, work: pl.DataFrame) -> tuple[Alternative, ...]
         Alternative(method, source, area, subsystem, role, rules[rule].describe())
         for method, source, area, subsystem, role, rule in distinct.iter_rows()
     )
+
+
+def text(told: Explanation) -> str:
+    """An explanation as people read it."""
+    lines = [f"{told.name} ({told.dso})"]
+    if told.canonical != told.name:
+        lines.append(f"  canonical  {told.canonical}")
+    lines += [
+        f"  subsystem  {told.subsystem} ({told.area}), {told.role}: {_ROLES[told.role]}",
+        f"  source     {told.source_file or 'not known'}",
+        f"  method     {told.method}: {METHODS[told.method].says}",
+        f"  rule       {told.rule or 'none'}",
+    ]
+    lines += [f"  alias      {alias}" for alias in told.aliases]
+    lines += [
+        f"  possible   {other.subsystem}: {other.method}, {other.source_file or other.rule}"
+        for other in told.alternatives
+    ]
+    return "\n".join(lines) + "\n"
+
+
+_ROLES = {
+    "domain": "is charged for what it calls",
+    "helper": "passes the charge up to its caller",
+    "context": "stops the charge of what runs on top of it",
+}
+
+
+def as_json(told: Explanation) -> str:
+    """An explanation as a program reads it."""
+    return json.dumps(asdict(told), indent=2) + "\n"
+
+
+FORMATS = {"text": text, "json": as_json}

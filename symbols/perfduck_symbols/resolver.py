@@ -8,7 +8,7 @@
 `functions` is what a store keeps, so that the next profile needs no ELF file.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -21,17 +21,20 @@ from perfduck_symbols.binary import DEBUG, Binary
 # The functions of several dsos, one frame: build_id is null where the file has none.
 FUNCTIONS = {"dso": pl.String, "build_id": pl.String, **binary.FUNCTION}
 
+_KERNELS = ("usr/lib/debug", "usr/lib/modules", "lib/modules", "boot")
+
 
 class Resolver:
     """The user's ELF files: files, or directories of them."""
 
     def __init__(
-        self, places: Iterable[Path], *, release: str | None = None, debug: Path = DEBUG
+        self, places: Iterable[Path], *, release: str | None = None, debug: Sequence[Path] = DEBUG
     ) -> None:
         """Look at nothing yet. release: of the profiled kernel; debug: of split-off symbols."""
         self._places = tuple(places)
         self._release = release
-        self._debug = debug
+        own = (place / part for place in self._places for part in (".", "usr/lib/debug"))
+        self._debug = (*own, *debug)
 
     def read(self, dsos: Iterable[str]) -> Iterator[tuple[str, Binary]]:
         """The dsos there is a file for, each with its functions."""
@@ -43,6 +46,10 @@ class Resolver:
         """FUNCTIONS of all dsos there is a file for."""
         parts = [functions(dso, found) for dso, found in self.read(dsos)]
         return pl.concat([pl.DataFrame(schema=FUNCTIONS), *parts])
+
+    def functions_of(self, dso: str, path: Path) -> pl.DataFrame:
+        """FUNCTIONS of a dso that this file is, whatever it is called."""
+        return functions(dso, binary.read(path, debug=self._debug))
 
     def find(self, dso: str) -> Path | None:
         """The file of a dso."""
@@ -77,8 +84,11 @@ class Resolver:
         for place in self._places:
             if place.is_file():
                 yield place
-            else:
-                below = (*sorted(place.rglob("vmlinux*")), *sorted(place.rglob("*.ko*")))
+                continue
+            # Of a whole root file system only where kernels lie.
+            usual = [place / part for part in _KERNELS if (place / part).is_dir()]
+            for folder in usual or [place]:
+                below = (*sorted(folder.rglob("vmlinux*")), *sorted(folder.rglob("*.ko*")))
                 yield from (path for path in below if path.is_file())
 
 

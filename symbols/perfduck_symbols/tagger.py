@@ -9,7 +9,7 @@ Nothing is read before the first symbol is tagged, and then only what its kind n
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -17,22 +17,31 @@ import polars as pl
 
 from perfduck_symbols import catalogue, kallsyms, names, neighbours, rule_file, rules
 from perfduck_symbols.kallsyms import Kallsyms
-from perfduck_symbols.kernel import Kernel
+from perfduck_symbols.kernel import LOCATED, Kernel
 from perfduck_symbols.prefixes import Prefixes
 from perfduck_symbols.resolver import FUNCTIONS, Resolver, resolve
 from perfduck_symbols.rules import Rule, Rules
 
-# What a tag's `tagged_by` may be, best first, and whether the tag is as good as certain.
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """How a tag came about, and whether it is as good as certain."""
+
+    says: str
+    is_exact: bool
+
+
+# What `tagged_by` may be, the most trusted first.
 METHODS = {
-    "user-rule": True,  # the user's --rules
-    "rule": True,  # a shipped rule on the name
-    "module": True,  # the module the frame names
-    "dwarf": True,  # debug information of this very kernel
-    "catalogue": True,  # the source file in kernels that are catalogued
-    "neighbour": True,  # the functions before and behind it in kallsyms
-    "dso": True,  # user space: the binary
-    "guess": False,  # most functions of that prefix
-    "unknown": False,
+    "user-rule": Method("a rule of yours", True),
+    "rule": Method("a shipped rule on the name", True),
+    "module": Method("the module that the frame names", True),
+    "dwarf": Method("debug information of this very kernel", True),
+    "catalogue": Method("the source file it lies in, in kernels that are catalogued", True),
+    "neighbour": Method("the functions before and behind it in kallsyms", True),
+    "dso": Method("user space: the binary", True),
+    "guess": Method("what most functions with the same beginning are", False),
+    "unknown": Method("nothing tells", False),
 }
 _ADDED = ("canonical", "source_file", "area", "subsystem", "role", "tagged_by")
 _DECIDED = ("row", *_ADDED, "rule")
@@ -45,7 +54,8 @@ class Tagger:
     kernel_release: of the profiled kernel, '6.18.44'; picks the nearest catalogue version.
     rules: the user's, in front of the shipped ones. kallsyms: /proc/kallsyms of the profiled boot
     or the kernel's System.map. binaries: vmlinux, modules, programs or directories of them.
-    functions: resolver.FUNCTIONS of dsos that were read before; these need no file.
+    functions: resolver.FUNCTIONS of dsos that were read before; these need no file. earlier: [name,
+    dso, source_file, tagged_by] of symbols that debug information or kallsyms placed before.
     """
 
     def __init__(
@@ -56,6 +66,7 @@ class Tagger:
         kallsyms: Path | None = None,
         binaries: Iterable[Path] = (),
         functions: pl.DataFrame | None = None,
+        earlier: pl.DataFrame | None = None,
     ) -> None:
         """Read the user's rules; everything else waits until it is needed."""
         self._release = kernel_release
@@ -63,6 +74,8 @@ class Tagger:
         self._kallsyms = kallsyms
         self._resolver = Resolver(binaries, release=kernel_release)
         self._functions = pl.DataFrame(schema=FUNCTIONS) if functions is None else functions
+        self._earlier = pl.DataFrame(schema=LOCATED) if earlier is None else _located(earlier)
+        self.fresh = pl.DataFrame(schema=FUNCTIONS)  # what was read from files, for a store to keep
 
     def tag(self, symbols: pl.DataFrame) -> pl.DataFrame:
         """Rows of [symbol_id, name, dso, address] plus canonical, source_file, area, subsystem,
@@ -99,8 +112,13 @@ class Tagger:
         missing = wanted - set(self._functions["dso"])
         if missing:
             read = self._resolver.functions(missing)
+            self.fresh = pl.concat([self.fresh, read])
             self._functions = pl.concat([self._functions, read])
         return self._functions.filter(pl.col("dso").is_in(list(wanted)))
+
+    def know(self, functions: pl.DataFrame) -> None:
+        """Take functions that a store kept."""
+        self._functions = pl.concat([self._functions, functions])
 
     def _decided(self, kind: str, work: pl.DataFrame) -> pl.DataFrame:
         if kind == "kernel":
@@ -122,7 +140,7 @@ class Tagger:
 
     def kernel_of(self, dsos: pl.Series) -> Kernel:
         """What is known of the profiled kernel, with the debug information of these dsos."""
-        located = pl.concat([self.kernel.located, self._by_dwarf(dsos)])
+        located = pl.concat([self.kernel.located, self._by_dwarf(dsos), self._earlier])
         return replace(self.kernel, located=located)
 
     def _by_dwarf(self, dsos: pl.Series) -> pl.DataFrame:
@@ -178,6 +196,16 @@ class Tagger:
     def symbols(self) -> Kallsyms | None:
         """The kallsyms file that was given."""
         return kallsyms.read(self._kallsyms) if self._kallsyms else None
+
+
+def _located(earlier: pl.DataFrame) -> pl.DataFrame:
+    """kernel.LOCATED of symbols of a store."""
+    placed = earlier.filter(pl.col("tagged_by").is_in(["dwarf", "neighbour"]))
+    rows = placed.drop_nulls("source_file").join(names.binaries(placed["dso"]), on="dso")
+    return rows.select(
+        "module", "name", pl.col("source_file").alias("source"),
+        pl.lit(value=True).alias("certain"), pl.col("tagged_by").alias("method"),
+    ).unique()  # fmt: skip
 
 
 def _of_kernel(work: pl.DataFrame, kernel: Kernel) -> pl.DataFrame:

@@ -149,6 +149,14 @@ def test_a_warm_up_is_cut_with_its_share_of_the_work(store: Path) -> None:
     assert any("evenly spread" in reason["text"] for reason in found["reasons"])
 
 
+def test_pairs_are_made_by_the_label_run(store: Path) -> None:
+    found = _diff(store, *SIDES, "--paired")
+    assert found["base"]["profiles"] == ["native.1", "native.2", "native.3"]
+    assert found["claims"][0]["function"] == "nf_nat_ipv4_out"
+    error = _call(store, "diff", "native.1+native.2", "nat.2+nat.3", "--paired").exception
+    assert "got 1, 2 and 2, 3" in str(error)
+
+
 def test_where_narrows_both_sides(store: Path) -> None:
     found = _diff(store, *SIDES, "--where", "run=1", code=3)
     assert found["base"]["profiles"] == ["native.1"]

@@ -26,7 +26,7 @@ GROWTH = {
 
 
 @given(HITS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_claims_and_the_rest_add_up_to_the_growth_of_the_total(hits: dict[str, list[int]]) -> None:
     found = answer(runs_of(hits), 2)
     parts = [claim.delta for claim in (*found.claims, *found.shrunk)]
@@ -34,14 +34,14 @@ def test_claims_and_the_rest_add_up_to_the_growth_of_the_total(hits: dict[str, l
 
 
 @given(HITS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_subsystems_add_up_to_the_total(hits: dict[str, list[int]]) -> None:
     found = answer(runs_of(hits), 2)
     assert sum(row.delta for row in found.subsystems) == pytest.approx(found.total.delta, abs=1e-6)
 
 
 @given(HITS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_the_same_runs_twice_are_silent(hits: dict[str, list[int]]) -> None:
     doubled = {stack: [row[0], row[1], row[0], row[1]] for stack, row in hits.items()}
     found = answer(runs_of(doubled), 2)
@@ -49,7 +49,7 @@ def test_the_same_runs_twice_are_silent(hits: dict[str, list[int]]) -> None:
 
 
 @given(HITS, st.permutations([0, 1]), st.permutations([2, 3]))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_the_order_of_runs_does_not_matter(
     hits: dict[str, list[int]], base: list[int], new: list[int]
 ) -> None:

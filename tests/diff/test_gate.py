@@ -1,3 +1,6 @@
+import re
+import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -6,6 +9,8 @@ from made_runs import answer, noisy, runs_of
 from perfduck_diff.budget import parse
 from perfduck_diff.checks import Bounds
 from perfduck_store.errors import PerfduckError
+
+ROOT = Path(__file__).parents[2]
 
 COST = {
     "handle_softirqs;ip/ip_rcv": (3000, 3000),
@@ -34,9 +39,29 @@ def test_a_budget_within_the_noise_is_inconclusive() -> None:
     assert _verdicts(subsystem={"nat": "29 %"})[""] == "inconclusive"
 
 
+def test_a_budget_that_nothing_matches_says_so() -> None:
+    assert _verdicts(subsystem={"natt": "5 ns"}) == {
+        "subsystem natt (no sample)": "pass",
+        "": "pass",
+    }
+
+
+def test_a_budget_is_in_the_unit_of_the_diff() -> None:
+    assert _verdicts(subsystem={"bridge": "0.02 us"})[""] == "pass"
+    with pytest.raises(PerfduckError, match="in ns or %, got cycles"):
+        _verdicts(total="20 cycles")
+
+
 def test_a_budget_may_name_a_path() -> None:
     assert _verdicts(path={"br_*": "20 ns"})["path br_*"] == "pass"
     assert _verdicts(path={"*;ip_rcv;nf_nat*": "20 ns"})["path *;ip_rcv;nf_nat*"] == "regression"
+
+
+def test_the_budget_file_of_the_readme_is_one() -> None:
+    [text] = re.findall(r"^```toml\n(.*?)^```", (ROOT / "README.md").read_text(), re.M | re.S)
+    found = parse(tomllib.loads(text), "README.md")
+    assert [budget.kind for budget in found.budgets] == ["total", "subsystem", "subsystem", "path"]
+    assert (found.doubts, found.bounds) == ({"kernel": "note"}, {"spread": 0.1})
 
 
 @pytest.mark.parametrize(

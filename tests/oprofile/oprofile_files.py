@@ -26,7 +26,9 @@ KERNEL_FILE = (
 
 def load_oracle() -> ModuleType:
     """bench/oprofile_oracle.py, which is a script and in no package."""
-    spec = importlib.util.spec_from_file_location("oprofile_oracle", ROOT / "bench" / "oprofile_oracle.py")
+    spec = importlib.util.spec_from_file_location(
+        "oprofile_oracle", ROOT / "bench" / "oprofile_oracle.py"
+    )
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
@@ -111,3 +113,34 @@ def lay_out(folder: Path, files: Iterable[tuple[str, bytes]]) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
     return folder
+
+
+def elf_file(
+    symbols: Iterable[tuple[str, int, bool]], *, is_linked: bool = True, address: int = 0x1000
+) -> bytes:
+    """An ELF file with 256 bytes of .text at file offset 0x40. A symbol is name, offset in .text,
+    and whether it is global."""
+    names = b"\0" + b"".join(name.encode() + b"\0" for name, _, _ in symbols)
+    table, at = bytes(24), 1
+    for name, offset, is_global in symbols:
+        value = offset + (address if is_linked else 0)
+        table += struct.pack("<IBBHQQ", at, (is_global << 4) | 2, 0, 1, value, 4)
+        at += len(name) + 1
+    titles = b"\0.text\0.symtab\0.strtab\0.shstrtab\0"
+    parts = [bytes(256), table, names, titles]
+    heads, place = bytes(64), 64
+    for title, kind, flags, start, link, part in zip(
+        (1, 7, 15, 23), (1, 2, 3, 3), (6, 0, 0, 0), (address, 0, 0, 0), (0, 3, 0, 0), parts,
+        strict=True,
+    ):  # fmt: skip
+        start = start if is_linked else 0
+        entry = 24 if kind == 2 else 0
+        heads += struct.pack(
+            "<IIQQQQIIQQ", title, kind, flags, start, place, len(part), link, 0, 1, entry
+        )
+        place += len(part)
+    header = b"\x7fELF\x02\x01\x01" + bytes(9)
+    header += struct.pack(
+        "<HHIQQQIHHHHHH", 2 if is_linked else 1, 62, 1, 0, 0, place, 0, 64, 56, 0, 64, 5, 4
+    )
+    return header + b"".join(parts) + heads

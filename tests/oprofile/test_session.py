@@ -25,6 +25,9 @@ from oprofile_files import (
 from perfduck_ingest import oprofile_session
 from perfduck_ingest.importer import Options
 from perfduck_ingest.oprofile import files
+from perfduck_ingest.oprofile.demangle import demangle
+from perfduck_ingest.oprofile.elf_symbols import functions as elf_functions
+from perfduck_ingest.oprofile.elf_symbols import read_elf
 from perfduck_ingest.oprofile.session import parse_log
 from perfduck_ingest.source import Source
 from perfduck_store.batch import Batch
@@ -147,6 +150,20 @@ def test_the_comm_is_the_base_name_of_the_application(app: str, comm: str) -> No
     assert read_files([(path, sample_file())]).samples["comm"].unique().to_list() == [comm]
 
 
+def test_without_separation_libraries_and_the_kernel_have_no_comm() -> None:
+    lib = SAMPLES + "{root}/lib/libc.so.6/{dep}/{root}/lib/libc.so.6/" + EVENT
+    kernel = SAMPLES + "{root}/boot/vmlinux-6.1.0-9/{dep}/{root}/boot/vmlinux-6.1.0-9/" + EVENT
+    user = sample_file(LAYOUT, Written(is_kernel=False))
+    batch = read_files([(lib, user), (kernel, sample_file()), (USER_FILE, user)])
+    assert set(batch.samples["comm"]) == {None, "x"}
+    assert batch.facts.kernel_release == "6.1.0-9"
+
+
+def test_throttled_events_are_noted() -> None:
+    batch = read_files([(KERNEL_FILE, sample_file()), (SAMPLES + "stats/throttled/LLC_REFS", b"")])
+    assert batch.skipped.rows() == [(0, "LLC_REFS", "throttled: samples are missing")]
+
+
 def test_threads_and_cpus_are_kept_apart() -> None:
     path = KERNEL_FILE.replace("all.all.all", "12.13.3")
     (row,) = read_files([(path, sample_file(LAYOUT, Written(nodes=((1, 5),))))]).samples.iter_rows(
@@ -230,7 +247,7 @@ def test_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 WHOLE = archive([(KERNEL_FILE, sample_file()), (USER_FILE, sample_file())])
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=80)
 @given(st.lists(st.tuples(st.integers(0, len(WHOLE) - 1), st.integers(0, 255)), max_size=6))
 def test_a_changed_archive_is_refused_or_read_but_never_a_traceback(
     changes: list[tuple[int, int]],
@@ -254,3 +271,35 @@ def test_the_last_run_of_a_log_counts() -> None:
     assert (str(log.started_at), log.duration_s) == ("2026-11-23 01:26:36", 30)
     assert log.samples == 36
     assert parse_log("Profiling started at yesterday\n").started_at is None
+
+
+def jit_file() -> bytes:
+    with tarfile.open(RECORDINGS / "app-jit" / "session.tar.gz") as tar:
+        (member,) = (one for one in tar if one.name.endswith(".jo"))
+        file = tar.extractfile(member)
+        assert file
+        return file.read()
+
+
+JIT = jit_file()
+
+
+def test_code_of_a_jit_has_its_names() -> None:
+    elf = read_elf(JIT)
+    assert elf
+    functions_of = elf_functions(elf)
+    assert functions_of["address"].to_list() == [0x7F1AA2EA5000, 0x7F1AA2EA5200]
+    assert demangle(functions_of["name"][0]) == "void Demo.hotLoop(java.lang.String)"
+
+
+@settings(deadline=None, max_examples=80)
+@given(st.lists(st.tuples(st.integers(0, len(JIT) - 1), st.integers(0, 255)), max_size=6))
+def test_a_changed_elf_file_is_none_or_read_but_never_a_traceback(
+    changes: list[tuple[int, int]],
+) -> None:
+    content = bytearray(JIT)
+    for place, value in changes:
+        content[place] = value
+    elf = read_elf(bytes(content))
+    if elf:
+        elf_functions(elf)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from oprofile_files import RECORDINGS, batch_of, functions
 
 from perfduck_ingest import oprofile_text
+from perfduck_ingest.formats import importer_of
 from perfduck_ingest.importer import Options
 from perfduck_ingest.oprofile.report_header import Header
 from perfduck_ingest.source import Source
@@ -118,6 +119,19 @@ def test_names_wider_than_their_column_are_read() -> None:
     assert set(batch.samples["comm"]) == {"python3.11", "java", "memfd:sealed-91173221a7ea", "x"}
 
 
+def test_modules_without_their_file_are_told_from_programs() -> None:
+    rows = [
+        "9        9.0000   nf_conntrack             iperf3                   /nf_conntrack",
+        "8        8.0000   coredns                  coredns                  /coredns",
+        "7        7.0000   bridge                   bridge                   /usr/sbin/bridge",
+        "6        6.0000   bridge.ko                iperf3                   br_handle_frame",
+    ]
+    batch = read(COUNTED + WIDE + "\n".join(rows) + "\n")
+    assert {dso: count for (_, _, dso), count in functions(batch).items()} == {
+        "[nf_conntrack]": 9, "/coredns": 8, "/usr/sbin/bridge": 7, "[bridge]": 6,
+    }  # fmt: skip
+
+
 def test_windows_line_ends_and_a_missing_last_one_are_no_matter() -> None:
     batch = read((COUNTED + TABLE).replace("\n", "\r\n").rstrip())
     assert batch.samples["count"].sum() == 100
@@ -170,7 +184,7 @@ def content_of(recording: str, shape: str) -> bytes:
 CONTENTS = [content_of(*report) for report in REPORTS]
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(st.data())
 def test_changed_text_is_refused_or_read_but_never_a_traceback(data: st.DataObject) -> None:
     content = bytearray(data.draw(st.sampled_from(CONTENTS)))
@@ -186,6 +200,7 @@ def test_changed_text_is_refused_or_read_but_never_a_traceback(data: st.DataObje
         list(oprofile_text.read(source, Options()))
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.text(max_size=300))
 def test_a_header_takes_any_line(line: str) -> None:
     Header().take(line)
@@ -206,3 +221,10 @@ def test_a_report_under_a_threshold_says_how_much_it_is_of(
         assert batch.facts.raw_samples is None
     else:
         assert batch.facts.raw_samples == pytest.approx(raw, rel=1e-4)
+
+
+def test_each_report_finds_its_importer() -> None:
+    for path in sorted(RECORDINGS.glob("*/reports/*.out*")):
+        source = Source(str(path), io.BytesIO(path.read_bytes()))
+        wanted = "opreport-xml" if path.name.startswith("X") else "opreport-text"
+        assert (path.name, importer_of(source).NAME) == (path.name, wanted)

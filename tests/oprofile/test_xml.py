@@ -132,7 +132,7 @@ CONTENTS = [
 ]
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(st.data())
 def test_a_changed_report_is_refused_or_read_but_never_a_traceback(data: st.DataObject) -> None:
     content = bytearray(data.draw(st.sampled_from(CONTENTS)))

@@ -53,7 +53,7 @@ def test_split_off_symbols_are_found(tmp_path: Path, debug: Path | None) -> None
         folder = tmp_path / ".build-id" / build_id[:2]
         folder.mkdir(parents=True)
         shutil.copy(ELF / "stripped.debug", folder / f"{build_id[2:]}.debug")
-    whole, split = binary.read(ELF / "program"), binary.read(program, debug=tmp_path)
+    whole, split = binary.read(ELF / "program"), binary.read(program, debug=[tmp_path])
     assert split.build_id == whole.build_id
     assert split.functions.equals(whole.functions)
     assert "receive" in split.functions["name"]

@@ -1,30 +1,26 @@
-"""Functions of an ELF file: where each begins in the file, and its name.
+"""Functions of an ELF file as opreport sees them: where each begins in the file, and its name.
 
     address  file_offset  size  name
-    0x12b8   0x12b8       54    work(int, void (*)(int))::{lambda(int)#1}::operator()(int) const
-    0x12ee   0x12ee       172   now_loop(int)
+    0x12b8   0x12b8       54    _ZZ4workiPFviEENKUliE_clEi
+    0x12ee   0x12ee       172   _Z8now_loopi
 
 Taken from .symtab of the file and of its separate debug file; from .dynsym only where there is no
-.symtab. A function of .symtab reaches to the next one of its section, whatever its own size says:
-padding and hand-written code without a name belong to what stands before.
+.symtab. A function of .symtab reaches to the next symbol of its section, whatever its own size
+says: padding and hand-written code without a name belong to what stands before. perf has other
+rules (perfduck_symbols.elf_symbols).
 """
 
-import bz2
-import gzip
-import io
-import lzma
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-import zstandard
-from elftools.common.exceptions import ELFError
-from elftools.elf.elffile import ELFFile
+
+from perfduck_symbols import elf_tables
+from perfduck_symbols.elf_tables import NOBITS, BrokenElf
 
 FUNCTIONS = {"address": pl.UInt64, "file_offset": pl.UInt64, "size": pl.UInt64, "name": pl.String}
-_EXECUTABLE, _NOT_IN_FILE = 0x4, "SHT_NOBITS"
+_EXECUTABLE = 4
 _SECTION, _FILE = 3, 4  # types of symbols that are no functions
 _NOTES = ("gcc2_compiled.", "gnu_compiled_c", "$a", "$t", "$d", "$x")
 
@@ -41,9 +37,9 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True)
-class Elf:
-    """What names need of an ELF file. `symbols` and `dynamic` hold [address, section,
-    size, name, strength]."""
+class ElfFunctions:
+    """What names need of an ELF file. `symbols` and `dynamic` hold [address, section, size, name,
+    strength]."""
 
     is_linked: bool  # not a .ko, .o or .jo: there values count from the section
     sections: tuple[Section, ...]
@@ -54,47 +50,26 @@ class Elf:
     has_debug: bool
 
 
-def _zstd(content: bytes) -> bytes:
-    return zstandard.ZstdDecompressor().stream_reader(content).read()
-
-
-_DECOMPRESS: dict[bytes, Callable[[bytes], bytes]] = {
-    b"\x1f\x8b": gzip.decompress,
-    b"\xfd7zXZ\x00": lzma.decompress,
-    b"BZh": bz2.decompress,
-    b"\x28\xb5\x2f\xfd": _zstd,
-}
-
-
-def decompressed(content: bytes) -> bytes:
-    """The content itself, or what is in it if it begins like a compressed file (.ko.xz)."""
-    for magic, decompress in _DECOMPRESS.items():
-        if content.startswith(magic):
-            return decompress(content)
-    return content
-
-
-def read_elf(content: bytes) -> Elf | None:
+def read_elf(content: bytes) -> ElfFunctions | None:
     """The symbols and sections of an ELF file; None where the bytes are none."""
     try:
-        file = ELFFile(io.BytesIO(content))
-        return Elf(
-            is_linked=file["e_type"] != "ET_REL",
-            sections=tuple(_sections(file)),
-            symbols=_symbols(file, ".symtab"),
-            dynamic=_symbols(file, ".dynsym"),
-            build_id=_build_id(file),
-            debug_link=_debug_link(file),
-            has_debug=file.get_section_by_name(".debug_info") is not None,
+        elf = elf_tables.Elf(content)
+        return ElfFunctions(
+            is_linked=elf.is_linked,
+            sections=tuple(_sections(elf)),
+            symbols=_symbols(elf, ".symtab"),
+            dynamic=_symbols(elf, ".dynsym"),
+            build_id=elf.build_id(),
+            debug_link=_debug_link(elf),
+            has_debug=elf.section(".debug_info") is not None,
         )
-    # What pyelftools raises on damaged files, beside its own error
-    except (ELFError, ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError):
-        return None
-    except (AssertionError, UnicodeDecodeError, MemoryError):
+    except (BrokenElf, ValueError, IndexError, OverflowError):
         return None
 
 
-def functions(elf: Elf, debug: Elf | None = None, *, dynamic: bool = True) -> pl.DataFrame:
+def functions(
+    elf: ElfFunctions, debug: ElfFunctions | None = None, *, dynamic: bool = True
+) -> pl.DataFrame:
     """The functions of a file, by file offset. `debug` is its separate debug file; `dynamic` takes
     .dynsym, bounded by the sizes that it gives, where there is no .symtab."""
     named = pl.concat([elf.symbols, *([debug.symbols] if debug is not None else [])])
@@ -103,53 +78,40 @@ def functions(elf: Elf, debug: Elf | None = None, *, dynamic: bool = True) -> pl
     return _placed(elf, named, own_size=False)
 
 
-def text_section(elf: Elf) -> Section | None:
+def text_section(elf: ElfFunctions) -> Section | None:
     """The section `.text`."""
     return next((section for section in elf.sections if section.name == ".text"), None)
 
 
-def _sections(file: ELFFile) -> list[Section]:
+def _sections(elf: elf_tables.Elf) -> list[Section]:
     found = [
-        Section(number, section.name, section["sh_addr"], section["sh_offset"], section["sh_size"])
-        for number, section in enumerate(file.iter_sections())
-        if section["sh_flags"] & _EXECUTABLE and section["sh_type"] != _NOT_IN_FILE
+        Section(number, section.name, section.address, section.offset, section.size)
+        for number, section in enumerate(elf.sections)
+        if section.flags & _EXECUTABLE and section.type != NOBITS
     ]
     return sorted(found, key=lambda section: section.file_offset)
 
 
-_FIELDS = {
-    64: "name:u4 info:u1 other:u1 section:u2 value:u8 size:u8",
-    32: "name:u4 value:u4 size:u4 info:u1 other:u1 section:u2",
-}
-
-
-def _symbol_type(file: ELFFile) -> np.dtype[np.void]:
-    order = "<" if file.little_endian else ">"
-    fields = [field.split(":") for field in _FIELDS[file.elfclass].split()]
-    return np.dtype([(name, order + code) for name, code in fields])
-
-
-def _symbols(file: ELFFile, table: str) -> pl.DataFrame:
-    """[address, section, size, name, strength] of one table."""
-    section = file.get_section_by_name(table)
-    if section is None or section["sh_type"] == _NOT_IN_FILE:
+def _symbols(elf: elf_tables.Elf, table: str) -> pl.DataFrame:
+    """The symbols of one table that lie in executable sections. In a debug file these sections are
+    empty, but keep their numbers."""
+    section = elf.section(table)
+    if section is None or section.type == NOBITS:
         return _frame([], [], [], [], [])
-    kind = _symbol_type(file)
-    data = section.data()
-    rows = np.frombuffer(data, kind, len(data) // kind.itemsize)
-    strings = file.get_section(section["sh_link"]).data()
-    count = file.num_sections()
-    kept = (rows["section"] > 0) & (rows["section"] < count)
-    kept &= ~np.isin(rows["info"] & 15, (_SECTION, _FILE))
-    executable = np.array([bool(one["sh_flags"] & _EXECUTABLE) for one in file.iter_sections()])
+    rows, strings = elf.symbols(section), elf.strings(section).tobytes()
+    kept = (rows["section"] > 0) & (rows["section"] < len(elf.sections))
+    kept &= ~np.isin(rows["info"] & 15, (_SECTION, _FILE)) & (rows["name"] < len(strings))
+    executable = np.array([bool(one.flags & _EXECUTABLE) for one in elf.sections])
     rows = rows[kept]
     rows = rows[executable[rows["section"]]]
     names = [
         strings[start : strings.find(b"\0", start)].decode("utf-8", "replace")
-        for start in rows["name"]
+        for start in rows["name"].tolist()
     ]
-    strong = _strength(rows["info"] >> 4)
-    return _frame(rows["value"], rows["section"], rows["size"], names, strong)
+    return _frame(
+        rows["value"].astype(np.uint64), rows["section"], rows["size"].astype(np.uint64), names,
+        _strength(rows["info"] >> 4),
+    )  # fmt: skip
 
 
 _SYMBOL = {
@@ -172,7 +134,7 @@ def _strength(binding: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     return np.select([binding == 1, binding == 2], [2, 1], 0).astype(np.uint8)
 
 
-def _placed(elf: Elf, symbols: pl.DataFrame, *, own_size: bool) -> pl.DataFrame:
+def _placed(elf: ElfFunctions, symbols: pl.DataFrame, *, own_size: bool) -> pl.DataFrame:
     """The functions of all sections."""
     parts = []
     for section in elf.sections:
@@ -204,17 +166,10 @@ def _in_section(section: Section, symbols: pl.DataFrame, *, own_size: bool) -> p
     return sized.with_columns(file_offset=offset).select(*FUNCTIONS)
 
 
-def _build_id(file: ELFFile) -> str | None:
-    section = file.get_section_by_name(".note.gnu.build-id")
+def _debug_link(elf: elf_tables.Elf) -> str | None:
+    section = elf.section(".gnu_debuglink")
     if section is None:
         return None
-    data = section.data()
-    return data[16:].hex() or None
-
-
-def _debug_link(file: ELFFile) -> str | None:
-    section = file.get_section_by_name(".gnu_debuglink")
-    if section is None:
-        return None
-    name = section.data().split(b"\0")[0].decode("utf-8", "replace")
+    raw = elf.raw[section.offset : section.offset + section.size]
+    name = raw.split(b"\0")[0].decode("utf-8", "replace")
     return name if name and "/" not in name else None

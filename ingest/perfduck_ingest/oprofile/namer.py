@@ -18,12 +18,13 @@ import polars as pl
 from perfduck_ingest.importer import Options
 from perfduck_ingest.oprofile import elf_symbols, names, symbol_table
 from perfduck_ingest.oprofile.demangle import demangle
-from perfduck_ingest.oprofile.elf_symbols import Elf
+from perfduck_ingest.oprofile.elf_symbols import ElfFunctions
 from perfduck_ingest.oprofile.sample_path import Image
 from perfduck_ingest.oprofile.session import Session
 from perfduck_ingest.oprofile.symbol_table import EMPTY, SymbolTable
 from perfduck_store.errors import PerfduckError
 from perfduck_symbols import kallsyms
+from perfduck_symbols.compression import content
 from perfduck_symbols.errors import SymbolError
 
 _LARGEST_ELF = 4 << 30
@@ -108,7 +109,8 @@ class Namer:
     def _module_files(self) -> dict[str, Path]:
         found: dict[str, Path] = {}
         for folder in self.options.symbol_dirs:
-            for path in sorted(folder.rglob("*.ko*")):
+            modules = folder / "lib" / "modules"  # --symbols / must not walk all of a machine
+            for path in sorted((modules if modules.is_dir() else folder).rglob("*.ko*")):
                 if path.is_file() and names.dso_of_kernel(path.name).startswith("["):
                     found.setdefault(names.dso_of_kernel(path.name).strip("[]"), path)
         return found
@@ -132,7 +134,7 @@ class Namer:
         functions = elf_symbols.functions(elf, debug, dynamic=self.dynamic)
         return symbol_table.of_functions(_demangled(functions), "file_offset", 0)
 
-    def _elf(self, path: str) -> tuple[Elf | None, Path | None]:
+    def _elf(self, path: str) -> tuple[ElfFunctions | None, Path | None]:
         archived = self.session.archived(path)
         if archived is not None:
             return elf_symbols.read_elf(archived), None
@@ -144,7 +146,7 @@ class Namer:
                     return elf, place
         return None, None
 
-    def _debug_file(self, elf: Elf, path: str) -> Elf | None:
+    def _debug_file(self, elf: ElfFunctions, path: str) -> ElfFunctions | None:
         folder = PurePosixPath(path.lstrip("/")).parent
         places = []
         if elf.build_id:
@@ -167,11 +169,11 @@ def _demangled(functions: pl.DataFrame) -> pl.DataFrame:
     return functions.with_columns(pl.col("name").replace(names_))
 
 
-def _read(path: Path) -> Elf | None:
+def _read(path: Path) -> ElfFunctions | None:
     try:
         if not path.is_file() or path.stat().st_size > _LARGEST_ELF:
             return None
-        return elf_symbols.read_elf(elf_symbols.decompressed(path.read_bytes()))
+        return elf_symbols.read_elf(content(path, "an ELF file"))
     except OSError as error:
         message = f"{path}: expected a readable file, got {error.strerror}"
         raise PerfduckError(message) from error

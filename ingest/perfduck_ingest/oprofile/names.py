@@ -11,9 +11,11 @@ Process ids and addresses are left out of names: with them no two runs could be 
 """
 
 import re
+from functools import cache
 from pathlib import PurePosixPath
 
 from perfduck_ingest.oprofile.rows import UNKNOWN
+from perfduck_symbols import catalogue
 
 KERNEL = "[kernel.kallsyms]"
 ANON = "//anon"
@@ -22,6 +24,7 @@ _KERNEL_IMAGE = re.compile(
     r"(?:.*/)?(?:kallsyms|no-vmlinux|vmlinu[xz](?:[-.].*)?|no-xen|xen-syms.*)"
 )
 _MODULE_FILE = re.compile(r"(?:.*/)?(?P<module>[^/]+?)\.ko(?:\.(?:xz|zst|gz|debug))*")
+_AT_ROOT = re.compile(r"/[A-Za-z0-9_-]+")  # operf knows modules by name, opreport makes it a path
 _RANGE = re.compile(r"(?P<label>anon|\[[^\]]+\]) \(tgid:\d+ range:0x[0-9a-f]+-0x[0-9a-f]+\)")
 _JIT = re.compile(r"(?:.*/)?\d+\.jo")
 _VERSION = re.compile(r"@@?[A-Za-z][\w.]*$")
@@ -89,9 +92,18 @@ def comm_of_app(app: str) -> str:
 def of_report(image: str, symbol: str) -> tuple[str, str]:
     """Name and dso of a function as a report names it. Where the symbol is the path of an image
     without symbols, it completes the base name that the image column shows."""
+    path = symbol if symbol.startswith("/") else image
+    if _AT_ROOT.fullmatch(path) and path[1:].replace("-", "_") in _modules():
+        return UNKNOWN, _module(path[1:])
     if symbol.startswith("/") and PurePosixPath(symbol).name == image:
         return UNKNOWN, dso_of_text(symbol)
     return function(symbol, image), dso_of_text(image)
+
+
+@cache
+def _modules() -> frozenset[str]:
+    """Modules of the kernels that are catalogued: `/nf_conntrack` is one, `/coredns` a program."""
+    return frozenset(catalogue.shipped().modules["module"])
 
 
 def function(symbol: str, image: str = "") -> str:

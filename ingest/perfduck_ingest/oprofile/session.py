@@ -91,6 +91,14 @@ class Session:
         counts = [self._text(path) or "" for path in self.files.contents if found.fullmatch(path)]
         return sum(int(count) for count in counts if re.fullmatch(r"\d{1,18}\s*", count))
 
+    def throttled(self) -> list[str]:
+        """Events of which the kernel dropped samples because they came too fast."""
+        found = re.compile(
+            rf"(?:.*/)?samples/{re.escape(self.name)}/stats/throttled/(?P<event>[^/]+)"
+        )
+        matches = (found.fullmatch(path) for path in self.files.contents)
+        return sorted({match["event"] for match in matches if match})
+
     def identify(self, source: Source) -> None:
         """Make the content of this session the identity of `source`: the same for a directory, an
         archive of it, and whatever lies beside it."""

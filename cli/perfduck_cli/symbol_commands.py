@@ -1,0 +1,92 @@
+"""Commands about names and tags."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from perfduck_cli.options import DEFAULT_STORE, StorePath
+
+Rules = Annotated[
+    Path | None, typer.Option(help="Your own tag rules, CSV or TOML, in front of the shipped ones.")
+]
+Kallsyms = Annotated[
+    Path | None, typer.Option(help="/proc/kallsyms of the recorded boot, or System.map.")
+]
+Vmlinux = Annotated[Path | None, typer.Option(help="vmlinux of the recorded kernel, with DWARF.")]
+Symbols = Annotated[list[Path] | None, typer.Option(help="Directory of ELF files with symbols.")]
+
+symbols_group = typer.Typer(help="ELF files that name addresses and tell source files.")
+
+
+def tag(
+    rules: Rules = None,
+    kallsyms: Kallsyms = None,
+    vmlinux: Vmlinux = None,
+    symbols: Symbols = None,
+    store: StorePath = DEFAULT_STORE,
+) -> None:
+    """Tag all symbols again and charge all stacks again, with your rules in front."""
+    from perfduck_ingest.tagging import Known, tag_again
+    from perfduck_store.store import Store
+
+    binaries = (*((vmlinux,) if vmlinux else ()), *(symbols or ()))
+    with Store(store, write=True) as opened:
+        changed = tag_again(opened, Known(rules, kallsyms, binaries))
+    sys.stdout.write(f"{changed} symbols have another tag\n")
+
+
+def explain(
+    symbol: Annotated[str, typer.Argument(help="Name of a function, as a profile shows it.")],
+    dso: Annotated[
+        str, typer.Option(help="Its binary: [nf_conntrack], /usr/sbin/nginx, ...")
+    ] = "[kernel.kallsyms]",
+    release: Annotated[str | None, typer.Option(help="Kernel release: 6.18.44.")] = None,
+    rules: Rules = None,
+    kallsyms: Kallsyms = None,
+    vmlinux: Vmlinux = None,
+    symbols: Symbols = None,
+    format: Annotated[Literal["text", "json"], typer.Option(help="How to print.")] = "text",
+) -> None:
+    """Say why a function has its tag: source file, method, rule, and what else it might be."""
+    from perfduck_symbols.explain import FORMATS
+    from perfduck_symbols.explain import explain as told
+    from perfduck_symbols.tagger import Tagger
+
+    binaries = (*((vmlinux,) if vmlinux else ()), *(symbols or ()))
+    known = Tagger(kernel_release=release, rules=rules, kallsyms=kallsyms, binaries=binaries)
+    sys.stdout.write(FORMATS[format](told(known, symbol, dso)))
+
+
+@symbols_group.command()
+def add(
+    places: Annotated[list[Path], typer.Argument(help="ELF files, or directories of them.")],
+    dso: Annotated[
+        str | None, typer.Option(help="The binary that the file is, where its name differs.")
+    ] = None,
+    store: StorePath = DEFAULT_STORE,
+) -> None:
+    """Keep the functions of ELF files in the store; `perfduck tag` then uses them."""
+    from perfduck_ingest.tagging import add_files
+    from perfduck_store.store import Store
+
+    with Store(store, write=True) as opened:
+        found = add_files(opened, places, dso)
+    for name, build_id, count in found.iter_rows():
+        sys.stdout.write(f"{name}: {count} functions, build-id {build_id or 'none'}\n")
+
+
+@symbols_group.command(name="list")
+def listed(store: StorePath = DEFAULT_STORE) -> None:
+    """List the binaries whose functions are in the store."""
+    from perfduck_report import tables
+    from perfduck_store.functions import binaries
+    from perfduck_store.store import Store
+
+    with Store(store) as opened:
+        sys.stdout.write(tables.FORMATS["text"](binaries(opened)))
+
+
+COMMANDS = (tag, explain)
+GROUPS = {"symbols": symbols_group}

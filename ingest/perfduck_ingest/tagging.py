@@ -1,0 +1,123 @@
+"""Tags in the store: new symbols at ingest, all symbols again when more is known.
+
+Functions of ELF files that were read once come from the store.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from perfduck_store import functions
+from perfduck_store.errors import PerfduckError
+from perfduck_store.store import Store
+from perfduck_symbols.blame import blame, interrupts_off
+from perfduck_symbols.resolver import Resolver
+from perfduck_symbols.tagger import Tagger
+
+_TAG = ["canonical", "source_file", "area", "subsystem", "role", "tagged_by"]
+# What only a file that may be gone by now could tell.
+_PLACED = ["dwarf", "neighbour"]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the user gives to tag by."""
+
+    rules: Path | None = None
+    kallsyms: Path | None = None
+    binaries: tuple[Path, ...] = ()  # vmlinux, modules, programs, or directories of them
+
+
+def tag_new(
+    store: Store, known: Known, release: Callable[[], str | None]
+) -> Callable[[pl.DataFrame], pl.DataFrame]:
+    """What tags the new symbols of a profile; `release` is known when its symbols are."""
+
+    def tag(symbols: pl.DataFrame) -> pl.DataFrame:
+        return _tagged(store, _tagger(known, release()), symbols)
+
+    return tag
+
+
+def tag_again(store: Store, known: Known) -> int:
+    """Tag every symbol and charge every stack again; how many symbols changed."""
+    store.execute("begin")
+    try:
+        old = functions.symbols(store)
+        tagger = _tagger(known, next(iter(functions.releases(store)), None), old)
+        new = _tagged(store, tagger, old.drop(_TAG))
+        kept = _kept(old, new) if known.kallsyms is None else new
+        functions.replace_tags(store, kept, blame(functions.stacks(store), kept))
+    except BaseException:
+        store.execute("rollback")
+        raise
+    store.execute("commit")
+    return len(kept) - len(kept.join(old, on=kept.columns, how="semi", nulls_equal=True))
+
+
+def note_artefacts(store: Store, content_hash: str) -> None:
+    """Keep which functions of a new profile only look hot, in a transaction of the caller."""
+    [(key,)] = store.rows(
+        "select profile_id from profile where content_hash = $hash", {"hash": content_hash}
+    )
+    where = {"key": key}
+    offsets = store.frame("select * from leaf_offset where profile_id = $key", where)
+    leaves = store.frame(
+        "select * from symbol where symbol_id in"
+        " (select symbol_id from leaf_offset where profile_id = $key)",
+        where,
+    )
+    found = interrupts_off(offsets, leaves).with_columns(pl.lit(key, pl.Int64).alias("profile_id"))
+    if len(found):
+        store.insert("artefact", found)
+
+
+def add_files(store: Store, places: Sequence[Path], dso: str | None = None) -> pl.DataFrame:
+    """Keep the functions of the ELF files that the store's binaries have there. [dso, build_id,
+    functions] of what was found; with `dso` the one file is that binary's."""
+    for place in places:
+        if not place.exists():
+            message = f"{place}: expected an ELF file or a directory, got no such file"
+            raise PerfduckError(message)
+    dsos = functions.symbols(store)["dso"].unique().to_list()
+    resolver = Resolver(places)
+    found = resolver.functions(dsos) if dso is None else resolver.functions_of(dso, places[0])
+    if found.is_empty():
+        message = f"{places[0]}: expected a binary that a profile names, got none (give --dso)"
+        raise PerfduckError(message)
+    store.execute("begin")
+    functions.keep(store, found)
+    store.execute("commit")
+    counted = found.group_by("dso").agg(pl.col("build_id").first(), pl.len().alias("functions"))
+    return counted.sort("dso")
+
+
+def _tagger(known: Known, release: str | None, earlier: pl.DataFrame | None = None) -> Tagger:
+    return Tagger(
+        kernel_release=release,
+        rules=known.rules,
+        kallsyms=known.kallsyms,
+        binaries=known.binaries,
+        earlier=earlier,
+    )
+
+
+def _tagged(store: Store, tagger: Tagger, symbols: pl.DataFrame) -> pl.DataFrame:
+    tagger.know(functions.known(store, symbols["dso"].unique()))
+    tagged = tagger.tag(symbols)
+    functions.keep(store, tagger.fresh)
+    return tagged
+
+
+def _kept(old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
+    """The old tag where kallsyms or debug information gave it and nothing better is there now."""
+    before = old.select("symbol_id", *(pl.col(name).alias(f"{name}_old") for name in _TAG))
+    both = new.join(before, on="symbol_id", how="left", maintain_order="left")
+    worse = pl.col("tagged_by_old").is_in(_PLACED) & ~pl.col("tagged_by").is_in(
+        ["user-rule", "rule", *_PLACED]
+    )
+    return both.with_columns(
+        pl.when(worse).then(f"{name}_old").otherwise(name).alias(name) for name in _TAG
+    ).select(new.columns)

@@ -1,0 +1,59 @@
+"""How a recording is cut into parts, and how many threads parse them, changes no row."""
+
+import lzma
+from pathlib import Path
+
+import pytest
+from recordings import FIXTURES
+
+from perfduck_ingest import perf_script
+from perfduck_ingest.ingest import Request, ingest
+from perfduck_store.store import Store
+
+RECORDING = FIXTURES / "demo" / "flannel-vxlan.crr.1.txt.xz"
+TABLES = ("profile", "event", "symbol", "stack", "stack_symbol", "stack_blame", "sample", "rollup",
+          "leaf_offset", "edge", "skipped")  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A real one, twice, with a strange line in the middle: its number must not change either."""
+    text = lzma.decompress(RECORDING.read_bytes())[:1_200_000]
+    text = text[: text.rindex(b"\n\n") + 2]
+    path = tmp_path_factory.mktemp("parts") / "recording.txt"
+    path.write_bytes(text + b"%% strange %%\n\n" + text)
+    return path
+
+
+@pytest.fixture(scope="module")
+def expected(recording: Path) -> dict[str, list[tuple[object, ...]]]:
+    return stored(recording, recording.with_name("expected.duckdb"))
+
+
+def stored(recording: Path, path: Path) -> dict[str, list[tuple[object, ...]]]:
+    with Store(path, write=True) as store:
+        ingest(store, Request(str(recording)))
+        return {table: store.rows(f"from {table} order by all") for table in TABLES}
+
+
+@pytest.mark.parametrize(
+    ("size", "threads"), [(64 << 10, 2), (64 << 10, 4), (500_003, 1), (500_003, 2), (32 << 20, 1)]
+)
+def test_the_store_is_the_same_whatever_the_parts_and_threads(
+    size: int,
+    threads: int,
+    recording: Path,
+    expected: dict[str, list[tuple[object, ...]]],
+    monkeypatch: pytest.MonkeyPatch,
+    store_path: Path,
+) -> None:
+    monkeypatch.setattr(perf_script, "_PART_BYTES", size)
+    monkeypatch.setattr(perf_script, "_THREADS", threads)
+    assert stored(recording, store_path) == expected
+
+
+def test_the_recording_has_all_that_could_change(
+    expected: dict[str, list[tuple[object, ...]]],
+) -> None:
+    assert len(expected["sample"]) > 500
+    assert len(expected["skipped"]) == 1
