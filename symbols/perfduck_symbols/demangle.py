@@ -12,7 +12,7 @@ mangled name that it takes.
 import ctypes
 import re
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, lru_cache
 
 from perfduck_symbols.demangle_rust import demangled_rust
 
@@ -27,6 +27,7 @@ _RUST_CODES = {
 }  # fmt: skip
 
 
+@lru_cache(maxsize=1 << 15)  # libraries that lie in several places have the same names
 def demangled(name: str) -> str:
     """The name as it stands in the source; as it is where it is not mangled."""
     if name.startswith("_R"):

@@ -7,6 +7,7 @@
 The grammar is that of RFC 2603; what is printed is what rust-demangle.c of libiberty prints.
 """
 
+import re
 import string
 from collections.abc import Callable
 
@@ -17,6 +18,7 @@ _BASIC = {
 }  # fmt: skip
 _SPECIAL = {"C": "closure", "S": "shim"}
 _BASE_62 = string.digits + string.ascii_lowercase + string.ascii_uppercase
+_WORD = re.compile(r"(?P<punycode>u?)(?P<size>0|[1-9][0-9]{0,5})_?")
 _MOST_STEPS = 20_000  # a name may refer back to itself and grow without end
 
 
@@ -29,7 +31,7 @@ def demangled_rust(name: str) -> str | None:
     reader = _Reader(name[2:])
     try:
         return reader.path(in_value=True)
-    except (_Broken, RecursionError):
+    except (_Broken, RecursionError, ValueError):
         return None
 
 
@@ -57,12 +59,13 @@ class _Reader:
     def _base_62(self) -> int:
         if self._eat("_"):
             return 0
+        end = self._text.find("_", self._at)
+        if end < 0:
+            raise _Broken
         value = 0
-        while (digit := self._next()) != "_":
-            place = _BASE_62.find(digit)
-            if place < 0:
-                raise _Broken
-            value = value * 62 + place
+        for digit in self._text[self._at : end]:
+            value = value * 62 + _BASE_62.index(digit)
+        self._at = end + 1
         return value + 1
 
     def _optional(self, tag: str) -> int:
@@ -70,18 +73,14 @@ class _Reader:
 
     def _word(self) -> str:
         """An identifier without its disambiguator; letters outside ASCII stay in Punycode."""
-        is_punycode = self._eat("u")
-        digits = self._next()
-        while digits != "0" and self._text[self._at : self._at + 1].isdigit():
-            digits += self._next()
-        if not digits.isdecimal():
+        found = _WORD.match(self._text, self._at)
+        if found is None:
             raise _Broken
-        self._eat("_")
-        end = self._at + int(digits)
-        word, self._at = self._text[self._at : end], end
+        end = found.end() + int(found["size"])
         if end > len(self._text):
             raise _Broken
-        return f"punycode{{{word}}}" if is_punycode else word
+        word, self._at = self._text[found.end() : end], end
+        return f"punycode{{{word}}}" if found["punycode"] else word
 
     def _back(self, read: Callable[[], str]) -> str:
         """What stands further in front, once more."""
