@@ -90,7 +90,7 @@ class Store:
         self.execute(f"insert into {table} by name select {columns} from incoming")
         self._connection.unregister("incoming")
 
-    def stage(self, table: str, frame: pl.DataFrame) -> None:
+    def stage(self, table: str, frame: "pl.DataFrame") -> None:
         """Put the frame into a temporary table."""
         self._connection.register("incoming", frame)
         self.execute(f"create or replace temp table {table} as from incoming")
