@@ -59,6 +59,9 @@ class Resolver:
         return self._program(dso.removesuffix(" (deleted)")) if kind == "user" else None
 
     def _program(self, dso: str) -> Path | None:
+        # perf-7.map and //anon are no files with ELF symbols.
+        if not dso.startswith("/") or dso.startswith("//") or dso.endswith(".map"):
+            return None
         name = names.basename(dso)
         for place in self._places:
             if place.is_file() and place.name in (name, f"{name}.debug"):

@@ -84,6 +84,12 @@ def test_what_was_read_once_needs_no_file() -> None:
     assert tagged["canonical"].item() == "receive"
 
 
+def test_maps_of_run_time_code_are_no_elf_files(tmp_path: Path) -> None:
+    (tmp_path / "perf-7.map").write_text("7f00 10 LazyCompile:~main\n")
+    resolver = Resolver([tmp_path])
+    assert [resolver.find(dso) for dso in ("/tmp/perf-7.map", "//anon", "[vdso]")] == [None] * 3
+
+
 def test_debug_information_of_the_module_decides() -> None:
     symbols = pl.DataFrame(
         {"symbol_id": [1, 2], "name": ["transmit", "checked"], "dso": ["[dwarf5]"] * 2}
