@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: demo check lint types imports test wheel clean
+.PHONY: demo check lint types imports test wheel bench clean
 
 demo: $(INSTALLED)  ## the main job: what grew from native networking to docker0 with NAT
 	$(BIN)/perfduck demo
@@ -35,6 +35,16 @@ test: $(INSTALLED)
 # The wheel alone, in an empty environment, away from the checkout.
 wheel: $(INSTALLED)
 	$(BIN)/python tests/wheel.py
+
+# All benchmarks, into bench/RESULTS.md. Without RECORDING=perf.data it makes a recording first, which
+# needs root, four minutes and a machine with nothing else to do.
+RECORDING ?= /tmp/perfduck-bench/perf.data
+bench: $(INSTALLED) $(RECORDING)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
+	$(BIN)/python bench/run.py $(RECORDING)
+
+$(RECORDING):
+	bench/record_big.sh $(@D)
 
 clean:
 	rm -rf .venv build dist

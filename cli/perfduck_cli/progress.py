@@ -51,4 +51,6 @@ class Progress:
 def _remaining(fraction: float | None, seconds: float) -> list[str]:
     if not fraction:
         return []
+    if fraction == 1:
+        return ["storing"]  # sorting and tagging: a tenth of the time
     return [f"{seconds * (1 - fraction) / fraction:,.0f} s left"]
