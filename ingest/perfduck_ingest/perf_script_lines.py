@@ -9,6 +9,7 @@ import polars as pl
 from perfduck_ingest import perf_script_grammar as grammar
 from perfduck_ingest.chains import Numbers, SymbolRow
 from perfduck_ingest.perf_script_grammar import Layout
+from perfduck_symbols.names import canonical_dso
 
 BLANK, EVENT, FRAME, CGROUP, LOST, ASIDE, UNKNOWN = range(7)
 UNKNOWN_NAME = "[unknown]"
@@ -94,7 +95,7 @@ def _symbols(frames: pl.DataFrame) -> tuple[pl.Series, list[SymbolRow]]:
     numbers = frames.join(
         rows.with_row_index("number"), on=key, nulls_equal=True, how="left", maintain_order="left"
     )["number"]
-    return numbers, rows.rows()
+    return numbers, [(name, canonical_dso(dso), address) for name, dso, address in rows.rows()]
 
 
 def _scattered(

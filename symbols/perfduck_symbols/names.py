@@ -11,6 +11,7 @@ what a diff across kernels matches on (plain, and aliases and system call layers
 """
 
 import re
+from functools import lru_cache
 from pathlib import PurePosixPath
 
 import polars as pl
@@ -29,8 +30,8 @@ _SYSCALL = (
 # Versions of libraries' symbols, PLT stubs, and the hash Rust puts at the end of a path.
 _USER_SUFFIXES = r"(?:@plt|@@?[A-Za-z_]+[0-9.]*|::h[0-9a-f]{16})$"
 
-KERNEL = "[kernel]"
-GUEST = "[guest.kernel]"
+KERNEL = "[kernel.kallsyms]"
+GUEST = "[guest.kernel.kallsyms]"
 
 _KERNEL_DSO = re.compile(
     r"""
@@ -69,8 +70,10 @@ def canonical_user(names: pl.Expr) -> pl.Expr:
     return names.str.replace(_USER_SUFFIXES, "").str.replace(_SUFFIXES, "")
 
 
+@lru_cache(maxsize=4096)
 def canonical_dso(dso: str) -> str:
-    """One spelling per binary: [kernel], [guest.kernel], [nf_conntrack], or the path as it is."""
+    """One spelling per binary: [kernel.kallsyms] for vmlinux wherever it lies, [nf_conntrack] for
+    nf_conntrack.ko.xz, [guest.kernel.kallsyms] apart from the host's; a path as it is."""
     kind, module = binary(dso)
     if kind == "kernel":
         return f"[{module}]" if module else KERNEL

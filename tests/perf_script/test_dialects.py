@@ -151,3 +151,13 @@ def test_inlined_frames_have_the_dso_of_the_function_around_them() -> None:
         symbols = parsed(text_of(FIXTURES / "perf_script" / name)).symbols
         inlined = symbols.filter(pl.col("name").is_in(["operator()", "_M_invoke", "twist"]))
         assert set(inlined["dso"]) == {"/opt/demo/demo"}
+
+
+def test_the_kernel_and_its_modules_have_one_name_each() -> None:
+    text = text_of(CHAIN)
+    elsewhere = text.replace(b"[kernel.kallsyms]", b"/usr/lib/debug/boot/vmlinux-6.1.0")
+    assert_frame_equal(parsed(elsewhere).symbols, parsed(text).symbols)
+    module = text.replace(b"[kernel.kallsyms]", b"/lib/modules/6.1.0/kernel/nf_conntrack.ko.xz")
+    assert "[nf_conntrack]" in set(parsed(module).symbols["dso"])
+    guest = text.replace(b"[kernel.kallsyms]", b"[guest.kernel.kallsyms.77]")
+    assert "[guest.kernel.kallsyms]" in set(parsed(guest).symbols["dso"])
