@@ -105,6 +105,10 @@ def prose(path: Path) -> None:
     path.write_text("It was a dark and stormy night.\nNobody profiled anything.\n" * 100)
 
 
+def numbers(path: Path) -> None:
+    path.write_text("hello 1 2\nthere are 12\n" * 10)
+
+
 def cut_xz(path: Path) -> None:
     path.write_bytes(Path(NATIVE).read_bytes()[:50_000])
 
@@ -116,6 +120,7 @@ def cut_text(path: Path) -> None:
 BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     "garbage": (garbage, r"bad:1: expected a recording \(.*\), got binary data"),
     "prose": (prose, r"bad:1: expected a recording \(.*\), got 'It was a dark"),
+    "numbers": (numbers, r"bad:1: expected a recording \(.*\), got 'hello 1 2'"),
     "empty": (lambda path: path.write_bytes(b""), r"bad:1: expected a recording .*an empty file"),
     "directory": (lambda path: path.mkdir(), r"bad:1: expected a recording .*got a directory"),
     "missing": (lambda path: None, r"bad: expected a recording, got No such file"),

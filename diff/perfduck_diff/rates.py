@@ -1,7 +1,7 @@
 """Cost per unit of work: what a weight is divided by, and what stands in where no work is known.
 
     work        3 507 ns/packet    weight / packets
-    cpu-second   0.81 s/cpu-s      weight / (duration x CPUs): says nothing about the work done
+    cpu-second   810 ms/cpu-s      weight / (duration x CPUs): says nothing about the work done
     share        100 %             weight / all weight: growth cannot be told from dilution
 
 Share is not a weaker unit of the same thing. With 40 % total growth, a path of 10 % that did not
@@ -54,7 +54,8 @@ def _work(runs: Runs) -> Floats | None:
 def _cpu_seconds(runs: Runs) -> Floats | None:
     if not all(run.duration_s for run in runs.runs):
         return None
-    return np.array([(run.duration_s or 0.0) * (run.cpus or 1) for run in runs.runs])
+    seconds = np.array([(run.duration_s or 0.0) * (run.cpus or 1) for run in runs.runs])
+    return seconds * 1e6 if runs.unit == "ns" else seconds
 
 
 def _share(runs: Runs) -> Floats | None:
@@ -67,7 +68,7 @@ def _unit(kind: Per, runs: Runs) -> str:
     return (
         f"{runs.unit}/{runs.runs[0].work_unit or 'unit'}"
         if kind == "work"
-        else f"{runs.unit}/cpu-s"
+        else f"{'ms' if runs.unit == 'ns' else runs.unit}/cpu-s"
     )
 
 

@@ -114,7 +114,7 @@ class BudgetRow(Change):
 class Diff:
     """The whole answer."""
 
-    unit: str  # ns/packet, ns/cpu-s, %
+    unit: str  # ns/packet, ms/cpu-s, %
     event: str
     normalised: str  # by what the weights were divided, in words
     tree: str  # path, rerooted, subsystem

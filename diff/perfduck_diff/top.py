@@ -43,6 +43,8 @@ def top(store: Store, selector: str, by: By, *, event: str | None = None, limit:
     rows = store.frame(sql, keys | {"limit": limit})
     weight, idle = store.rows(named("weights"), keys)[0]
     work, per = work_of(store, profiles)
+    if per is None and unit == "ns":
+        work, unit = 1e6, "ms"
     main = "blamed" if by == "subsystem" else "self"
     busy = weight - idle
     return Top(

@@ -25,7 +25,7 @@ _TIME = r"(?P<s>-?\d+)\.(?P<fraction>\d{6}|\d{9}):"  # microseconds, or --ns
 _PERIOD = r"(?:(?P<period>\d+)\s+)?"
 _EVENT = r"(?P<event>\S+?):"  # may hold colons itself: 'sched:sched_switch', 'cycles:P'
 _REST = r"(?P<rest>.*)"
-_LAST_CPU = r"(?:\s+\[(?P<cpu>\d+)\])?"
+_LAST_CPU = r"(?:\s*\[(?P<cpu>\d+)\])?"
 _LAST_PERIOD_OR_REST = rf"(?:\s+(?P<period>\d+)\s*|(?:\s+{_REST})?)"  # -F -event
 _FRAME_OR_NOTHING = r"\s*(?:\b(?P<rest>[0-9a-f]{5,16}\s\S.*))?"
 _FRAME_OR_TEXT = r"\s*(?:\b(?P<rest>[0-9a-f]{5,16}\s\S.*|\w+=.*))?"  # text of a tracepoint
@@ -84,7 +84,8 @@ class Layout:
         fraction, period, event and rest as far as the layout has them."""
         parts = [r"^\s*"]
         parts += [_COMM + r"\s+"] * self.comm
-        parts += [_THREAD + (r"\s+" if self.time or self.event else "")] * self.thread
+        # The blank that perf prints behind tid; prose that ends in a number has none.
+        parts += [_THREAD + (r"\s+" if self.time or self.event else r"\s")] * self.thread
         parts += [_CPU] if self.time or self.event else [_LAST_CPU] * self.thread
         parts += [_FLAGS + _DAY + _TIME + (r"\s+" if self.event else "")] * self.time
         parts += [_PERIOD + _EVENT] if self.event else []

@@ -18,6 +18,8 @@ from rich.table import Table
 from perfduck_report.numbers import cell
 
 WIDTH = 100  # of text that is not for a terminal
+_GAP = 3  # between two columns
+_LEAST = 12  # of a name: less says nothing
 
 
 class Answer(Protocol):
@@ -32,19 +34,38 @@ class Answer(Protocol):
 
 
 def text(answer: Answer, *, width: int = WIDTH) -> str:
-    """Aligned columns; long names are cut in the middle of nothing: they end in '…'."""
+    """Aligned columns. Numbers are whole; names that are too long for the rest are cut, paths in
+    front."""
+    cells = [[cell(value) for value in row] for row in answer.rows()]
+    are_numbers = _are_numbers(answer)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for name, is_number in zip(answer.columns, _are_numbers(answer), strict=True):
-        table.add_column(
-            name,
-            justify="right" if is_number else "left",
-            no_wrap=True,
-            overflow="ellipsis",
-            min_width=len(name) if is_number else None,
-        )
-    for row in answer.rows():
-        table.add_row(*(_escaped(cell(value)) for value in row))
-    return rendered(table, width=width)
+    widths = _widths(answer.columns, cells, are_numbers, width)
+    for name, is_number in zip(answer.columns, are_numbers, strict=True):
+        table.add_column(_cut(name, len(name)), justify="right" if is_number else "left")
+    for row in cells:
+        table.add_row(*(_escaped(_cut(*pair)) for pair in zip(row, widths, strict=True)))
+    return rendered(table, width=max(width, sum(widths) + _GAP * len(widths)))
+
+
+def _widths(
+    names: Sequence[str], cells: list[list[str]], are_numbers: Sequence[bool], width: int
+) -> list[int]:
+    """What each column gets: the widest names give way until all fits."""
+    widths = [max(len(text) for text in column) for column in zip(names, *cells, strict=True)]
+    least = [size if number else min(size, max(len(name), _LEAST))
+             for size, number, name in zip(widths, are_numbers, names, strict=True)]  # fmt: skip
+    room = width - _GAP * (len(widths) - 1)
+    while sum(widths) > room and widths != least:
+        spare = [size - low for size, low in zip(widths, least, strict=True)]
+        widest = max(range(len(widths)), key=lambda i: (spare[i] > 0, widths[i]))
+        widths[widest] -= 1
+    return widths
+
+
+def _cut(text: str, width: int) -> str:
+    if len(text) <= width:
+        return text
+    return f"…{text[len(text) - width + 1 :]}" if text[0] == "/" else f"{text[: width - 1]}…"
 
 
 def rendered(table: Table, *, width: int = WIDTH) -> str:

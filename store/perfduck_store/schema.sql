@@ -20,7 +20,7 @@ create table profile (
     host           varchar,
     kernel_release varchar,
     arch           varchar,
-    cpus           integer,                 -- online at recording time
+    cpus           integer,                 -- online at recording time, or those that samples were seen on
     command        varchar,                 -- the recording command
     tool           varchar,                 -- and its version: perf version 6.1.187
     lost           bigint not null,         -- samples the kernel or the tool lost

@@ -153,7 +153,7 @@ def test_a_claim_says_which_callees_and_subsystems_carry_it() -> None:
 def test_without_work_a_diff_is_per_cpu_second_and_says_so() -> None:
     runs = runs_of({"a": [100, 100, 100, 100]}, work=None)
     found = answer(runs, 2)
-    assert (found.unit, found.verdict) == ("ns/cpu-s", "pass")
+    assert (found.unit, found.verdict) == ("ms/cpu-s", "pass")
     assert "work is not known" in found.reasons[0].text
 
 

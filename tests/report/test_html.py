@@ -134,7 +134,7 @@ def test_sides_are_called_by_the_labels_in_which_they_differ() -> None:
     [
         ("ns/packet", "A packet costs "),
         ("cycles/operation", "An operation costs "),
-        ("ns/cpu-s", "A CPU-second holds "),
+        ("ms/cpu-s", "A CPU-second holds "),
         ("%", "Only shares are known"),
     ],
 )

@@ -1,4 +1,5 @@
--- Where the recording does not say how long it took: from its first to its last sample.
+-- Where the recording does not say how long it took: from its first to its last sample; and where
+-- not how many CPUs there were: those that samples were seen on.
 insert into profile
 select
     $profile_id,
@@ -14,7 +15,7 @@ select
     $host,
     $kernel_release,
     $arch,
-    $cpus::integer,
+    coalesce($cpus::integer, (select nullif(count(distinct cpu), 0) from staged_sample)),
     $command,
     $tool,
     $lost::bigint,
