@@ -1,0 +1,223 @@
+"""Comparisons whose answer is known: real runs of the same thing, and growth injected into some.
+
+Growth is injected into the new side only, by duplicating the samples of a subtree in randomly
+chosen blocks of 100 ms, so that it comes with the noise that the runs really have.
+"""
+
+import itertools
+from collections import defaultdict
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from perfduck_diff import rates
+from perfduck_diff.comparison import Comparison, Options, compare
+from perfduck_diff.noise import Noise, assumed, learn
+from perfduck_diff.question import Filters, ask, chosen
+from perfduck_diff.runs import Runs, gathered
+from perfduck_diff.scan import Found, scan
+from perfduck_diff.tree import Tree
+from perfduck_store.store import Store
+
+Floats = npt.NDArray[np.float64]
+Masks = npt.NDArray[np.bool_]
+BLOCKS = 10  # a second
+SHARES = (0.003, 0.06)
+GROWTHS = (0.3, 0.5, 1.0, 2.0)
+SPLITS = 40  # at most, of one group
+
+
+@dataclass(frozen=True)
+class Group:
+    """All runs of one scenario and workload, and their hits per stack, run and block of time."""
+
+    name: str
+    runs: Runs
+    row: npt.NDArray[np.int64]
+    column: npt.NDArray[np.int64]
+    block: npt.NDArray[np.int64]
+    hits: Floats
+    noise: Noise | None = None  # learned from the other groups of the workload
+
+    def some(self, columns: list[int]) -> Runs:
+        """Only these runs, in this order."""
+        return replace(
+            self.runs,
+            runs=tuple(self.runs.runs[column] for column in columns),
+            weight=self.runs.weight[:, columns],
+            hits=self.runs.hits[:, columns],
+        )
+
+
+def groups(store: Store, where: str | None, comm: str | None) -> list[Group]:
+    """Every scenario and workload with more than one run."""
+    rows = store.rows("select name, labels from profile order by name")
+    found: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for name, labels in rows:
+        found[labels.get("workload", ""), labels.get("scenario", "")].append(name)
+    return [
+        _group(store, f"{scenario}.{workload}", chosen(store, "+".join(names), where), comm)
+        for (workload, scenario), names in found.items()
+        if len(names) > 1
+    ]
+
+
+def _group(store: Store, name: str, profiles: dict[int, str], comm: str | None) -> Group:
+    runs = ask(store, [profiles], filters=Filters(comm=comm)).runs
+    ids = list(profiles)
+    frame = store.frame(
+        f"""
+        with begun as (
+            select profile_id, min(time_ns) as first_ns from sample group by profile_id
+        )
+        select profile_id, stack_id, ((time_ns - first_ns) // {10**9 // BLOCKS})::bigint as block,
+            sum(count)::double as hits
+        from sample join begun using (profile_id) join stack_blame using (stack_id)
+        where profile_id in (select unnest($p::bigint[])) and event = $e and context <> 'idle'
+            and ($c is null or comm glob $c)
+        group by all order by all
+        """,
+        {"p": ids, "e": runs.event, "c": comm},
+    )
+    stacks = frame.select("stack_id").unique().sort("stack_id").with_row_index("row")
+    frame = frame.join(stacks, on="stack_id", how="left")
+    column = frame["profile_id"].replace_strict({key: i for i, key in enumerate(ids)})
+    return Group(
+        name,
+        runs,
+        frame["row"].to_numpy().astype(np.int64),
+        column.to_numpy().astype(np.int64),
+        frame["block"].to_numpy(),
+        frame["hits"].to_numpy(),
+    )
+
+
+def learned(found: list[Group]) -> list[Group]:
+    """Each group with the noise of the others of its workload, never its own."""
+    return [
+        replace(
+            group,
+            noise=_noise([g for g in found if g is not group and _workload(g) == _workload(group)]),
+        )
+        for group in found
+    ]
+
+
+def _workload(group: Group) -> str:
+    return group.name.rpartition(".")[2]
+
+
+def _noise(others: list[Group]) -> Noise | None:
+    noise: Noise | None = None
+    for group in others:
+        runs, unit = group.runs, rates.rates(group.runs)
+        names, number = runs.classes(runs.stacks.rerooted(runs.entry()))
+        by_class = gathered(number, len(names), runs.weight / unit.divisor)
+        grain = np.array([run.grain for run in runs.runs]) / unit.divisor
+        everything = tuple(sorted({*names, *(noise.subsystems if noise else ())}))
+        prior = noise.over(everything) if noise else assumed(everything)
+        rows = np.zeros((len(everything), by_class.shape[1]))
+        rows[[everything.index(name) for name in names]] = by_class
+        noise = learn(prior, [(rows, grain)])
+    return noise
+
+
+def splits(size: int, n: int, random: np.random.Generator) -> list[tuple[list[int], list[int]]]:
+    """Disjoint sides of n runs each, both directions; all, or a sample of them."""
+    found = [
+        (list(base), list(new))
+        for base in itertools.combinations(range(size), n)
+        for new in itertools.combinations([i for i in range(size) if i not in base], n)
+    ]
+    if len(found) > SPLITS:
+        found = [found[i] for i in random.choice(len(found), SPLITS, replace=False)]
+    return found
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One comparison with known growths."""
+
+    group: Group
+    runs: Runs
+    n: int
+    truth: list[tuple[int, Masks, Floats]]  # frame code of the node, its stacks, injected rate
+
+    @property
+    def injected(self) -> Floats:
+        """Rate that was added, per stack."""
+        return np.sum([rate for _, _, rate in self.truth], axis=0)
+
+
+def inject(
+    group: Group, n: int, nodes: int, random: np.random.Generator,
+    shares: tuple[float, float] = SHARES, growths: tuple[float, ...] = GROWTHS,
+) -> Trial:  # fmt: skip
+    """Let some nodes of a random A/A comparison grow."""
+    picked = random.permutation(len(group.runs.runs))[: 2 * n].tolist()
+    runs = group.some(picked)
+    work = compare(runs, np.arange(n), np.arange(n, 2 * n), Options())
+    weight, hits = runs.weight.copy(), runs.hits.copy()
+    truth = []
+    for node in _nodes(work, nodes, shares, random):
+        mask = work.tree.below(node)[work.tree.leaf]
+        growth = float(random.choice(growths))
+        added = np.zeros(runs.stacks.size)
+        for column in range(n, 2 * n):
+            more = _duplicated(group, picked[column], mask, growth, random)
+            grain = runs.runs[column].grain
+            weight[:, column] += more * grain
+            hits[:, column] += more
+            added += more * grain / work.unit.divisor[column] / n
+        truth.append((work.tree.chain[node][-1], mask, added))
+    return Trial(group, replace(runs, weight=weight, hits=hits), n, truth)
+
+
+def _nodes(
+    work: Comparison, count: int, shares: tuple[float, float], random: np.random.Generator
+) -> list[int]:
+    share = work.rows.rates.mean(axis=1) / work.rows.rates[0].mean()
+    candidates = np.flatnonzero((share >= shares[0]) & (share <= shares[1]))
+    found: list[int] = []
+    for node in random.permutation(candidates).tolist():
+        family = {node, *work.tree.ancestors(node)}
+        if all(f not in family and node not in work.tree.ancestors(f) for f in found):
+            found.append(node)
+        if len(found) == count:
+            break
+    return found
+
+
+def _duplicated(
+    group: Group, column: int, mask: Masks, growth: float, random: np.random.Generator
+) -> Floats:
+    mine = (group.column == column) & mask[group.row]
+    blocks = int(group.block.max()) + 1
+    copies = np.floor(growth) + (random.random(blocks) < growth % 1)
+    return np.bincount(
+        group.row[mine], group.hits[mine] * copies[group.block[mine]], len(mask)
+    )  # fmt: skip
+
+
+def claims_of(trial: Trial) -> tuple[Comparison, list[tuple[Found, Masks]]]:
+    """The claims of growth that stand, by size, with the stacks each explains."""
+    n = trial.n
+    work = compare(trial.runs, np.arange(n), np.arange(n, 2 * n), Options(noise=trial.group.noise))
+    found = scan(work.tree, work.rows, work.screen, work.least)
+    taken = [*found.grown, *found.shrunk]
+    standing = sorted((f for f in found.grown if f.stands), key=lambda f: -f.delta)
+    return work, [(claim, _stacks_of(work.tree, claim, taken)) for claim in standing]
+
+
+def _stacks_of(tree: Tree, claim: Found, taken: list[Found]) -> Masks:
+    mask = tree.below(claim.node)
+    for other in taken:
+        if other.node != claim.node and claim.node in tree.ancestors(other.node):
+            mask &= ~tree.below(other.node)
+    return mask[tree.leaf]
+
+
+def jaccard(one: Masks, other: Masks, weight: Floats) -> float:
+    both, either = weight[one & other].sum(), weight[one | other].sum()
+    return float(both / either) if either else 0.0
