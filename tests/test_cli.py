@@ -214,7 +214,7 @@ sys.exit(f"loaded: {heavy}" if heavy else 0)
 
 
 def test_numbers_are_whole_however_long_the_names_are(demo_store: Path) -> None:
-    query = "select repeat('x', 200) as function, '/' || repeat('y', 200) as dso, 123456789.0 as ns"
+    query = "select repeat('x', 200) as function, '/' || repeat('y', 200) as dso, 123456789e0 as ns"
     line = answer("sql", query, store=demo_store).splitlines()[-1]
     assert line.endswith("y   123,456,789")
     assert "…y" in line
