@@ -44,7 +44,9 @@ class Run:
 def measured(command: str) -> Run:
     """One round, by a shell, output thrown away."""
     start = time.perf_counter()
-    child = os.spawnlp(os.P_NOWAIT, "bash", "bash", "-o", "pipefail", "-c", f"{command} >/dev/null")
+    child = os.spawnlp(
+        os.P_NOWAIT, "bash", "bash", "-o", "pipefail", "-c", f"{{ {command}; }} >/dev/null"
+    )
     _, status, usage = os.wait4(child, 0)
     seconds = time.perf_counter() - start
     if status:
@@ -66,14 +68,14 @@ def of_recording(recording: Path, work: Path, repeat: int) -> list[list[str]]:
     """Rows: what reads the recording, with the ratio to perf script."""
     text, head = work / "big.txt", work / "head.txt"
     data = shlex.quote(str(recording))
+    report = "perf report --stdio --no-children -g none"  # with chains it takes gigabytes
     ingest = f"rm -f {work}/one.duckdb* && {PERFDUCK} ingest --store {work}/one.duckdb"
-    measured(
-        f"perf script -i {data} 2>/dev/null | tee {text} | head -c {SLOW_BYTES} >{head}; cat {text}"
-    )
+    measured(f"perf script -i {data} 2>/dev/null >{text}")
+    _write_start(text, head)
     runs = best(
         {
             "perf script": f"perf script -i {data} 2>/dev/null >{text}",
-            "perf report --no-children -g none": f"perf report --stdio --no-children -g none -i {data} 2>/dev/null",
+            "perf report --no-children -g none": f"{report} -i {data} 2>/dev/null",
             "wc -l": f"wc -l {text}",
             "gprof2dot, first 64 MB": f"{GPROF2DOT} -f perf {head}",
             "perfduck ingest, text": f"{ingest} {text}",
@@ -89,6 +91,13 @@ def of_recording(recording: Path, work: Path, repeat: int) -> list[list[str]]:
          f"{run.peak_mb:,}"]
         for name, run in runs.items()
     ]  # fmt: skip
+
+
+def _write_start(text: Path, head: Path) -> None:
+    """The first samples of the text."""
+    with text.open("rb") as file:
+        start = file.read(SLOW_BYTES)
+    head.write_bytes(start[: start.rindex(b"\n\n") + 2])
 
 
 def of_start(work: Path, repeat: int) -> list[list[str]]:
