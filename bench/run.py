@@ -11,7 +11,7 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -190,21 +190,23 @@ def main() -> None:
     )
     given = parser.parse_args()
     given.work.mkdir(parents=True, exist_ok=True)
-    read = of_recording(given.recording, given.work, given.repeat)
-    source = given.work / "source.duckdb"
-    (given.work / "one.duckdb").rename(source)
-    sections = [
-        f"# What perfduck takes\n\n{machine.described(given.recording, given.work / 'big.txt')}",
-        table(["reads the recording", "s", "CPU s", "to perf script", "MB/s", "peak MB"], read),
-        table(["starts", "s", "CPU s", "peak MB"], of_start(given.work, given.repeat)),
-        "Milliseconds over a store of synthetic profiles, and bytes a sample:\n",
-        table(
-            ["samples", *QUESTIONS, "B/sample"],
-            of_scale(source, given.work, given.samples, given.repeat),
-        ),
-    ]
-    RESULTS.write_text("\n".join(sections))
-    print(RESULTS.read_text())
+    RESULTS.write_text("")
+    for section in _sections(given.recording, given.work, given.samples, given.repeat):
+        print(section, flush=True)
+        with RESULTS.open("a") as file:
+            file.write(f"{section}\n")
+
+
+def _sections(recording: Path, work: Path, samples: list[int], repeat: int) -> Iterator[str]:
+    read = of_recording(recording, work, repeat)
+    source = work / "source.duckdb"
+    (work / "one.duckdb").rename(source)
+    yield f"# What perfduck takes\n\n{machine.described(recording, work / 'big.txt')}"
+    yield table(["reads the recording", "s", "CPU s", "to perf script", "MB/s", "peak MB"], read)
+    yield table(["starts", "s", "CPU s", "peak MB"], of_start(work, repeat))
+    yield "Milliseconds over a store of synthetic profiles, and bytes a sample:\n"
+    rows = of_scale(source, work, samples, repeat)
+    yield table(["samples", *QUESTIONS, "B/sample"], rows)
 
 
 if __name__ == "__main__":
