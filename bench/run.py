@@ -11,7 +11,7 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,7 +44,9 @@ class Run:
 def measured(command: str) -> Run:
     """One round, by a shell, output thrown away."""
     start = time.perf_counter()
-    child = os.spawnlp(os.P_NOWAIT, "bash", "bash", "-o", "pipefail", "-c", f"{command} >/dev/null")
+    child = os.spawnlp(
+        os.P_NOWAIT, "bash", "bash", "-o", "pipefail", "-c", f"{{ {command}; }} >/dev/null"
+    )
     _, status, usage = os.wait4(child, 0)
     seconds = time.perf_counter() - start
     if status:
@@ -66,16 +68,20 @@ def of_recording(recording: Path, work: Path, repeat: int) -> list[list[str]]:
     """Rows: what reads the recording, with the ratio to perf script."""
     text, head = work / "big.txt", work / "head.txt"
     data = shlex.quote(str(recording))
+    report = "perf report --stdio --no-children -g none"  # with chains it takes gigabytes
     ingest = f"rm -f {work}/one.duckdb* && {PERFDUCK} ingest --store {work}/one.duckdb"
-    measured(
-        f"perf script -i {data} 2>/dev/null | tee {text} | head -c {SLOW_BYTES} >{head}; cat {text}"
-    )
+    measured(f"perf script -i {data} 2>/dev/null >{text}")
+    _write_start(text, head)
     runs = best(
         {
             "perf script": f"perf script -i {data} 2>/dev/null >{text}",
+<<<<<<< HEAD
             "perf report --no-children -g none": (
                 f"perf report --stdio --no-children -g none -i {data} 2>/dev/null"
             ),
+=======
+            "perf report --no-children -g none": f"{report} -i {data} 2>/dev/null",
+>>>>>>> speed
             "wc -l": f"wc -l {text}",
             "gprof2dot, first 64 MB": f"{GPROF2DOT} -f perf {head}",
             "perfduck ingest, text": f"{ingest} {text}",
@@ -91,6 +97,13 @@ def of_recording(recording: Path, work: Path, repeat: int) -> list[list[str]]:
          f"{run.peak_mb:,}"]
         for name, run in runs.items()
     ]  # fmt: skip
+
+
+def _write_start(text: Path, head: Path) -> None:
+    """The first samples of the text."""
+    with text.open("rb") as file:
+        start = file.read(SLOW_BYTES)
+    head.write_bytes(start[: start.rindex(b"\n\n") + 2])
 
 
 def of_start(work: Path, repeat: int) -> list[list[str]]:
@@ -183,21 +196,23 @@ def main() -> None:
     )
     given = parser.parse_args()
     given.work.mkdir(parents=True, exist_ok=True)
-    read = of_recording(given.recording, given.work, given.repeat)
-    source = given.work / "source.duckdb"
-    (given.work / "one.duckdb").rename(source)
-    sections = [
-        f"# What perfduck takes\n\n{machine.described(given.recording, given.work / 'big.txt')}",
-        table(["reads the recording", "s", "CPU s", "to perf script", "MB/s", "peak MB"], read),
-        table(["starts", "s", "CPU s", "peak MB"], of_start(given.work, given.repeat)),
-        "Milliseconds over a store of synthetic profiles, and bytes a sample:\n",
-        table(
-            ["samples", *QUESTIONS, "B/sample"],
-            of_scale(source, given.work, given.samples, given.repeat),
-        ),
-    ]
-    RESULTS.write_text("\n".join(sections))
-    print(RESULTS.read_text())
+    RESULTS.write_text("")
+    for section in _sections(given.recording, given.work, given.samples, given.repeat):
+        print(section, flush=True)
+        with RESULTS.open("a") as file:
+            file.write(f"{section}\n")
+
+
+def _sections(recording: Path, work: Path, samples: list[int], repeat: int) -> Iterator[str]:
+    read = of_recording(recording, work, repeat)
+    source = work / "source.duckdb"
+    (work / "one.duckdb").rename(source)
+    yield f"# What perfduck takes\n\n{machine.described(recording, work / 'big.txt')}"
+    yield table(["reads the recording", "s", "CPU s", "to perf script", "MB/s", "peak MB"], read)
+    yield table(["starts", "s", "CPU s", "peak MB"], of_start(work, repeat))
+    yield "Milliseconds over a store of synthetic profiles, and bytes a sample:\n"
+    rows = of_scale(source, work, samples, repeat)
+    yield table(["samples", *QUESTIONS, "B/sample"], rows)
 
 
 if __name__ == "__main__":

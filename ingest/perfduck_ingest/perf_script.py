@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from functools import lru_cache
 
 import polars as pl
 
@@ -76,6 +77,7 @@ def _head_lines(source: Source) -> list[str]:
     return lines if len(source.head) < len(text) or text.endswith("\n") else lines[:-1] or lines
 
 
+@lru_cache(maxsize=1)  # sniff() and read() ask; measuring takes 0.1 s
 def _layout(source: Source) -> Layout | None:
     lines = (line for line in _head_lines(source) if not re.search(grammar.RECORD, line))
     return grammar.layout_of(line for _, line in zip(range(_LINES_TO_MEASURE), lines, strict=False))
