@@ -75,13 +75,7 @@ def of_recording(recording: Path, work: Path, repeat: int) -> list[list[str]]:
     runs = best(
         {
             "perf script": f"perf script -i {data} 2>/dev/null >{text}",
-<<<<<<< HEAD
-            "perf report --no-children -g none": (
-                f"perf report --stdio --no-children -g none -i {data} 2>/dev/null"
-            ),
-=======
             "perf report --no-children -g none": f"{report} -i {data} 2>/dev/null",
->>>>>>> speed
             "wc -l": f"wc -l {text}",
             "gprof2dot, first 64 MB": f"{GPROF2DOT} -f perf {head}",
             "perfduck ingest, text": f"{ingest} {text}",
