@@ -2,6 +2,7 @@
 
 import json
 import lzma
+import os
 import subprocess
 import sys
 from io import StringIO
@@ -219,3 +220,25 @@ def test_numbers_are_whole_however_long_the_names_are(demo_store: Path) -> None:
     assert line.endswith("y   123,456,789")
     assert "…y" in line
     assert len(line) <= 100
+
+
+def test_a_file_name_that_is_not_utf8_stays_visible(tmp_path: Path, store_path: Path) -> None:
+    odd = os.fsdecode(os.fsencode(tmp_path) + b"/run\xff.txt.xz")
+    Path(odd).write_bytes(NATIVE.read_bytes())
+    assert answer("ingest", odd, store=store_path).startswith("run\\xff: 7944 samples")
+
+
+def test_samples_of_oprofile_are_hits(store_path: Path) -> None:
+    session = FIXTURES / "oprofile" / "app-flat" / "session.tar.gz"
+    done = perfduck("ingest", session, store=store_path)
+    hits = json.loads(
+        answer(
+            "sql",
+            "select sum(count)::bigint as n from sample",
+            "--format",
+            "json",
+            store=store_path,
+        )
+    )[0]["n"]
+    assert f": {hits} samples," in done.stdout.decode()
+    assert hits > 1000

@@ -7,7 +7,7 @@ from pathlib import Path
 from perfduck_ingest.formats import importer_of
 from perfduck_ingest.importer import Options
 from perfduck_ingest.memory import give_back_what_is_freed
-from perfduck_ingest.source import Source
+from perfduck_ingest.source import Source, printable
 from perfduck_ingest.tagging import Known, note_artefacts, tag_new
 from perfduck_ingest.work import Work
 from perfduck_store.errors import PerfduckError
@@ -55,7 +55,7 @@ def ingest(
 
 def _identity(request: Request, source: Source, format: str) -> Identity:
     return Identity(
-        name=request.name or _plain_name(source),
+        name=printable(request.name or _plain_name(source)),
         format=format,
         source=source.name,
         content_hash=source.digest.hexdigest(),

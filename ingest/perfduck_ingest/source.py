@@ -9,6 +9,7 @@ import bz2
 import gzip
 import io
 import lzma
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -37,11 +38,16 @@ _COMPRESSIONS: dict[bytes, Callable[[BinaryIO], IO[bytes]]] = {
 _BROKEN = (EOFError, OSError, lzma.LZMAError, zstandard.ZstdError)
 
 
+def printable(name: str) -> str:
+    """A file name that is not UTF-8 as text that can be stored and printed."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
 class Source:
     """A recording to read. `name` is what messages and the store call it."""
 
     def __init__(self, name: str, file: BinaryIO | None = None) -> None:
-        self.name = name
+        self.name = printable(name)
         self.path = Path(name)
         self.digest = xxhash.xxh3_128()  # of what has been read
         self.bytes_read = 0

@@ -112,7 +112,7 @@ class ProfileWriter:
         ):
             if len(frame):
                 self._store.insert(f"staged_{table}", frame)
-        self.samples += len(batch.samples)
+        self.samples += int(batch.samples["count"].sum())
         self.skipped += len(batch.skipped)
         self.facts = _merged(self.facts, batch.facts)
 
