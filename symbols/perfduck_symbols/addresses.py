@@ -25,10 +25,9 @@ _UNDERSCORE = ord("_")
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """A buffer with names, what each name ends in, and what is put behind it."""
+    """A string table of ELF, and what is put behind each name."""
 
     buffer: Bytes
-    end: bytes
     suffix: str
 
 
@@ -43,12 +42,7 @@ class Names:
     @classmethod
     def ending_in_zero(cls, buffer: Bytes, starts: Places, suffix: str = "") -> "Names":
         """Names in a string table of ELF."""
-        return cls((_Run(buffer, b"\0", suffix),), np.zeros(len(starts), np.uint8), starts)
-
-    @classmethod
-    def ending_in_newline(cls, buffer: Bytes, starts: Places) -> "Names":
-        """Names at the ends of lines."""
-        return cls((_Run(buffer, b"\n", ""),), np.zeros(len(starts), np.uint8), starts)
+        return cls((_Run(buffer, suffix),), np.zeros(len(starts), np.uint8), starts)
 
     def and_(self, other: "Names") -> "Names":
         """These, and others behind them."""
@@ -68,7 +62,7 @@ class Names:
         width = 256
         while True:
             raw = run.buffer[start : start + width].tobytes()
-            end = raw.find(run.end)
+            end = raw.find(b"\0")
             if end >= 0 or start + width >= len(run.buffer):
                 return raw[:end] if end >= 0 else raw
             width *= 8

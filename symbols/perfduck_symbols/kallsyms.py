@@ -64,30 +64,35 @@ def read(path: Path) -> Kallsyms:
 
 def parse(path: Path, text: str) -> Kallsyms:
     """The code symbols of `text`; `path` is what messages call it."""
-    lines = pl.Series("line", [text]).str.split("\n").explode().str.strip_chars_end("\r")
-    if lines[-1] == "":
-        lines = lines.head(-1)
-    _check(path, lines)
-    symbols = _columns(lines).filter(pl.col("kind").is_in(["t", "T", "w", "W"]))
+    every = rows(text)
+    _check(path, text, every["address"])
+    symbols = every.filter(pl.col("kind").is_in(["t", "T", "w", "W"]))
     if symbols.is_empty() or symbols["address"].max() == 0:
         what = "no code symbols" if symbols.is_empty() else "only zeros (read it as root)"
         raise SymbolError.at(path, None, f"expected addresses of functions, got {what}")
     return Kallsyms(symbols.sort("address", maintain_order=True))
 
 
-def _check(path: Path, lines: pl.Series) -> None:
-    wrong = (~lines.str.contains(_LINE)).arg_true()
-    if len(wrong):
-        first = int(wrong[0])
-        raise SymbolError.at(path, first + 1, f"{_EXPECTED}, got {lines[first][:60]!r}")
-
-
-def _columns(lines: pl.Series) -> pl.DataFrame:
-    parts = lines.str.splitn(" ", 3).struct.unnest()
+def rows(text: str) -> pl.DataFrame:
+    """[address, kind, name, module] of every line, of data too; `address` is null where the line is
+    no symbol."""
+    lines = pl.Series("line", [text]).str.split("\n").explode().str.strip_chars_end("\r")
+    if lines[-1] == "":
+        lines = lines.head(-1)
+    parts = lines.str.splitn(" ", 3).struct.unnest().with_columns(lines.str.contains(_LINE))
+    address = pl.col("field_0").str.to_integer(base=16, dtype=pl.UInt64, strict=False)
     name = pl.col("field_2").str.splitn("\t", 2)
     return parts.select(
-        pl.col("field_0").str.to_integer(base=16, dtype=pl.UInt64).alias("address"),
+        pl.when("line").then(address).alias("address"),
         pl.col("field_1").alias("kind"),
         name.struct.field("field_0").alias("name"),
         name.struct.field("field_1").str.strip_chars("[]").alias("module"),
     )
+
+
+def _check(path: Path, text: str, addresses: pl.Series) -> None:
+    wrong = addresses.is_null().arg_true()
+    if len(wrong):
+        first = int(wrong[0])
+        line = text.split("\n")[first].removesuffix("\r")
+        raise SymbolError.at(path, first + 1, f"{_EXPECTED}, got {line[:60]!r}")

@@ -23,7 +23,7 @@ from perfduck_ingest.perf_data.maps import Maps
 from perfduck_ingest.source import Source
 from perfduck_symbols.addresses import SymbolTable
 from perfduck_symbols.elf_tables import build_id_of_notes
-from perfduck_symbols.kallsyms_symbols import Kallsyms, kallsyms
+from perfduck_symbols.kallsyms_symbols import KernelSymbols, kernel_symbols
 
 _NOTES = Path("/sys/kernel/notes")
 _RUNNING = Path("/proc/kallsyms")
@@ -42,7 +42,7 @@ class Kernel:
         self._names: list[str] = []
         self._tables: dict[str, SymbolTable] = {}
         self._recorded: tuple[str, int] | None = None  # a function and where it was
-        self._symbols: Kallsyms | None = None
+        self._symbols: KernelSymbols | None = None
         self.changed = True
 
     def add(self, change: Map | KernelSymbol) -> None:
@@ -87,9 +87,9 @@ class Kernel:
                 maps.insert(*one)
             self._maps = maps
 
-    def _kallsyms(self) -> Kallsyms:
+    def _kallsyms(self) -> KernelSymbols:
         if self._symbols is None:
-            self._symbols = kallsyms(self._text())
+            self._symbols = kernel_symbols(self._text())
         return self._symbols
 
     def open(self, number: int) -> Dso:
