@@ -1,12 +1,14 @@
-"""C++ and Rust names as perf prints them: without parameters, without hashes.
+"""C++, Rust and Java names as their programmers wrote them; perf leaves out parameters and hashes.
 
-    _ZN3app3BoxIiE4spinEi                           app::Box<int>::spin
-    _Z9transformIiEvT_                              transform<int>
-    _ZN4core3fmt5write17h0123456789abcdefE          core::fmt::write
+    mangled                  perf (demangled)       opreport (with_parameters)
+    _ZN3app3BoxIiE4spinEi    app::Box<int>::spin    app::Box<int>::spin(int)
+    _Z9transformIiEvT_       transform<int>         void transform<int>(int)
+    _ZN1a1b17h0123...efE     a::b                   a::b::h0123...ef
+    LDemo;loop(II)J          LDemo;loop(II)J        long Demo.loop(int, int)
 
 The C++ library that the interpreter's modules use can demangle, but says parameters and return
 types too. They stand behind the name, so it is given the name alone: the shortest beginning of the
-mangled name that it takes.
+mangled name that it takes. Where there is no such library C++ names stay as they are.
 """
 
 import ctypes
@@ -14,9 +16,11 @@ import re
 from collections.abc import Callable, Iterator
 from functools import cache, lru_cache
 
+from perfduck_symbols.demangle_java import demangled_java
 from perfduck_symbols.demangle_rust import demangled_rust
 
-_LIBRARIES = ("libstdc++.so.6", "libc++abi.so.1", "libc++.1.dylib")
+_LIBRARIES = ("libstdc++.so.6", "libc++abi.so.1", "libc++.1.dylib", "libc++abi.dylib")
+_LONGEST = 1 << 14
 _SPECIAL = ("_ZT", "_ZG")  # vtables, thunks, guards: perf prints their parameters
 _UNSCOPED = re.compile(r"_Z(?:L|St)*(?P<length>\d+)")
 _QUALIFIERS = re.compile(r"(?: const| volatile| &&?)+$")
@@ -38,6 +42,17 @@ def demangled(name: str) -> str:
     mangled = re.split(r"[.@]", name, maxsplit=1)[0] if "$" not in name else name
     plain = _rust(mangled) or _cplus(mangled)
     return name if plain is None else plain + plt
+
+
+def with_parameters(name: str) -> str:
+    """The name with its parameters and hashes, as opreport shows it; as it is where it is not
+    mangled."""
+    if java := demangled_java(name):
+        return java
+    demangle = _demangler()
+    if demangle is None or not name.startswith("_Z") or len(name) > _LONGEST:
+        return name
+    return demangle(name) or name
 
 
 def _rust(name: str) -> str | None:

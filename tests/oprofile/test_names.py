@@ -18,9 +18,9 @@ from oprofile_files import (
 
 from perfduck_ingest import oprofile_session
 from perfduck_ingest.importer import Options
-from perfduck_ingest.oprofile.demangle import demangle
 from perfduck_ingest.source import Source
 from perfduck_store.batch import Batch
+from perfduck_symbols.demangle import with_parameters
 
 EVENT = "CPU_CLK_UNHALTED.1000000.0.all.all.all"
 SYMBOLS = [
@@ -114,4 +114,4 @@ def test_vmlinux_keys_count_from_its_text(tmp_path: Path) -> None:
     ],
 )
 def test_names_are_shown_as_they_were_written(name: str, plain: str) -> None:
-    assert demangle(name) == plain
+    assert with_parameters(name) == plain

@@ -25,13 +25,13 @@ from oprofile_files import (
 from perfduck_ingest import oprofile_session
 from perfduck_ingest.importer import Options
 from perfduck_ingest.oprofile import files
-from perfduck_ingest.oprofile.demangle import demangle
 from perfduck_ingest.oprofile.elf_symbols import functions as elf_functions
 from perfduck_ingest.oprofile.elf_symbols import read_elf
 from perfduck_ingest.oprofile.session import parse_log
 from perfduck_ingest.source import Source
 from perfduck_store.batch import Batch
 from perfduck_store.errors import PerfduckError
+from perfduck_symbols.demangle import with_parameters
 
 SESSION = RECORDINGS / "app-callgraph" / "session.tar.gz"
 EVENT = "CPU_CLK_UNHALTED.1000000.0.all.all.all"
@@ -289,7 +289,7 @@ def test_code_of_a_jit_has_its_names() -> None:
     assert elf
     functions_of = elf_functions(elf)
     assert functions_of["address"].to_list() == [0x7F1AA2EA5000, 0x7F1AA2EA5200]
-    assert demangle(functions_of["name"][0]) == "void Demo.hotLoop(java.lang.String)"
+    assert with_parameters(functions_of["name"][0]) == "void Demo.hotLoop(java.lang.String)"
 
 
 @settings(deadline=None, max_examples=80)

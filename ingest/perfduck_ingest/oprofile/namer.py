@@ -17,7 +17,6 @@ import polars as pl
 
 from perfduck_ingest.importer import Options
 from perfduck_ingest.oprofile import elf_symbols, names, symbol_table
-from perfduck_ingest.oprofile.demangle import demangle
 from perfduck_ingest.oprofile.elf_symbols import ElfFunctions
 from perfduck_ingest.oprofile.sample_path import Image
 from perfduck_ingest.oprofile.session import Session
@@ -25,6 +24,7 @@ from perfduck_ingest.oprofile.symbol_table import EMPTY, SymbolTable
 from perfduck_store.errors import PerfduckError
 from perfduck_symbols import kallsyms
 from perfduck_symbols.compression import content
+from perfduck_symbols.demangle import with_parameters
 from perfduck_symbols.errors import SymbolError
 
 _LARGEST_ELF = 4 << 30
@@ -165,7 +165,7 @@ class Namer:
 
 
 def _demangled(functions: pl.DataFrame) -> pl.DataFrame:
-    names_ = {name: demangle(name) for name in functions["name"].unique()}
+    names_ = {name: with_parameters(name) for name in functions["name"].unique()}
     return functions.with_columns(pl.col("name").replace(names_))
 
 
