@@ -7,20 +7,16 @@ Kernels and modules get paths in the kernel tree, programs the compiler's.
 """
 
 import re
-import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import polars as pl
-import zstandard
-from elftools.common.exceptions import DWARFError, ELFError
 
 from perfduck_symbols import source_path
 from perfduck_symbols.dwarf import Dwarf
-from perfduck_symbols.elf import Elf, open_elf
-from perfduck_symbols.errors import SymbolError
+from perfduck_symbols.elf import BROKEN, Elf, damaged, open_elf
 
 FUNCTION = {
     "address": pl.UInt64,  # virtual; in a module from the start of the section
@@ -31,8 +27,6 @@ FUNCTION = {
     "source_file": pl.String,  # null where there is no debug information
 }
 _MODULE = re.compile(r"(?P<module>.+?)\.ko(?:\.debug|\.xz|\.zst|\.gz)*")
-# What pyelftools and numpy say of tables that point outside of the file.
-_BROKEN = (ELFError, DWARFError, ValueError, LookupError, zlib.error, zstandard.ZstdError)
 # Where distributions put what they split off. What lies there is taken by build-id.
 DEBUG = (Path("/usr/lib/debug"),)
 
@@ -54,9 +48,8 @@ def read(
     from beside it, from .debug/ or from `debug`. `roots`: see source_path."""
     try:
         return _read(open_elf(path), roots, debug)
-    except _BROKEN as error:
-        reason = f"expected an ELF file, got a damaged one: {error}"
-        raise SymbolError.at(path, None, reason) from error
+    except BROKEN as error:
+        raise damaged(path, error) from error
 
 
 def _read(elf: Elf, roots: frozenset[str], debug: Sequence[Path]) -> Binary:

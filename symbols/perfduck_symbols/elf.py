@@ -1,8 +1,11 @@
 """ELF files: sections, symbols, relocations, build-id, debug link.
 
+    .text    SHT_PROGBITS  flags 6  address 0x1000  offset 0x1000  size 0x1b3
+    .symtab  SHT_SYMTAB    flags 0  offset 0x3050   size 0x7e0     link 29  entry 24
+
 pyelftools opens the file and finds the sections. The flat tables (.symtab, relocations) are decoded
 from their bytes with numpy: its own loops over them take 19 times as long on vmlinux and 260 times
-on a module.
+on a module, and a binary like node has 250,000 symbols, of which a recording hits some hundreds.
 
 Addresses in a relocatable file (a module, ET_REL) count from the start of their section. Here they
 are made distinct: section number << 40 + offset.
@@ -10,6 +13,7 @@ are made distinct: section number << 40 + offset.
 
 import mmap
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from io import BytesIO
@@ -19,14 +23,18 @@ from typing import IO, Any, Literal, cast
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from elftools.common.exceptions import ELFError
+import zstandard
+from elftools.common.exceptions import DWARFError, ELFError
 from elftools.elf.elffile import ELFFile
-from elftools.elf.sections import NoteSection
 
 from perfduck_symbols.compression import COMPRESSIONS, content, zstd
 from perfduck_symbols.errors import SymbolError
 
 SECTION_SHIFT = 40
+# What pyelftools and numpy say of tables that point outside of the file.
+BROKEN = (
+    ELFError, DWARFError, ValueError, LookupError, OverflowError, zlib.error, zstandard.ZstdError,
+)  # fmt: skip
 _ALLOCATED, _EXECUTABLE = 2, 4  # SHF_ALLOC, SHF_EXECINSTR
 _ZSTD = 2  # ELFCOMPRESS_ZSTD: pyelftools inflates zlib only
 _FUNCTION, _LABEL, _INDIRECT, _GLOBAL = 2, 0, 10, 1
@@ -40,6 +48,37 @@ _ABSOLUTE: dict[str, dict[int, int]] = {
 }
 Bytes = npt.NDArray[np.uint8]
 Table = npt.NDArray[Any]
+_BUILD_ID_NOTE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Where a section lies."""
+
+    name: str
+    type: str | int  # 'SHT_SYMTAB'; a number where pyelftools has no name for it
+    flags: int
+    address: int
+    offset: int
+    size: int
+    link: int
+    entry: int
+    compressed: bool
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether the file holds its bytes; a debug file has left most of them out."""
+        return self.type != "SHT_NOBITS"
+
+    @property
+    def is_allocated(self) -> bool:
+        """Whether it is in memory when the program runs."""
+        return bool(self.flags & _ALLOCATED)
+
+    @property
+    def is_executable(self) -> bool:
+        """Whether it holds code."""
+        return bool(self.flags & _EXECUTABLE)
 
 
 @dataclass(frozen=True)
@@ -49,6 +88,7 @@ class Elf:
     path: Path
     file: ELFFile
     raw: memoryview = field(repr=False)
+    sections: tuple[Section, ...] = field(repr=False)
 
     @property
     def relocatable(self) -> bool:
@@ -58,33 +98,46 @@ class Elf:
     @cached_property
     def build_id(self) -> str | None:
         """The build-id in hexadecimal, where the linker left one."""
-        sections = self.file.iter_sections("SHT_NOTE")
-        for section in (found for found in sections if isinstance(found, NoteSection)):
-            for note in section.iter_notes():
-                # Xen's notes in vmlinux have the same number under another name.
-                if note["n_type"] == "NT_GNU_BUILD_ID" and note["n_name"] == "GNU":
-                    return str(note["n_desc"])
+        for section in self.sections:
+            if section.type == "SHT_NOTE":
+                notes = self.raw[section.offset : section.offset + section.size].tobytes()
+                if found := build_id_of_notes(notes, self.order):
+                    return found
         return None
 
     @cached_property
     def debug_link(self) -> str | None:
         """The file name of the debug information that was split off."""
-        link = self.section(".gnu_debuglink")
-        return link.tobytes().split(b"\0")[0].decode() if len(link) else None
+        name = self.section(".gnu_debuglink").tobytes().split(b"\0")[0].decode("utf-8", "replace")
+        return name if name and "/" not in name else None
+
+    def find(self, name: str) -> Section | None:
+        """A section by its name."""
+        return next((one for one in self.sections if one.name == name), None)
 
     def section(self, name: str) -> Bytes:
-        """The decompressed bytes of a section without relocations; empty where there is none."""
-        found = self.file.get_section_by_name(name)
-        if found is None or found["sh_type"] == "SHT_NOBITS":
+        """The bytes of a section by its name; empty where there is none."""
+        found = self.find(name)
+        return np.zeros(0, np.uint8) if found is None else self.content(found)
+
+    def content(self, section: Section) -> Bytes:
+        """The decompressed bytes of a section without relocations; empty where none are stored."""
+        if not section.is_stored:
             return np.zeros(0, np.uint8)
-        start = found["sh_offset"]
-        stored = self.raw[start : start + found["sh_size"]]
-        if not found.compressed:
+        if section.offset + section.size > len(self.raw):
+            message = f"{section.name} ends at {section.offset + section.size}, behind the file"
+            raise ELFError(message)
+        stored = self.raw[section.offset : section.offset + section.size]
+        if not section.compressed:
             return np.frombuffer(stored, np.uint8)
         header = self.file.structs.Elf_Chdr.parse(stored[:24].tobytes())
         body = stored[self.file.structs.Elf_Chdr.sizeof() :]
         inflate = zstd if header["ch_type"] in (_ZSTD, "ELFCOMPRESS_ZSTD") else zlib.decompress
         return np.frombuffer(inflate(body.tobytes()), np.uint8)
+
+    def strings(self, section: Section) -> Bytes:
+        """The names that a symbol table refers to."""
+        return self.content(self.sections[section.link])
 
     def relocated(self, name: str) -> Bytes:
         """The bytes of a section with its relocations applied."""
@@ -95,46 +148,50 @@ class Elf:
     def relocations(self, name: str) -> Table:
         """[offset, size, value] of the absolute relocations of a section, by offset. A linked file
         may carry them too (vmlinux does, --emit-relocs), but there they are already applied."""
-        found = self.file.get_section_by_name(f".rela{name}") if self.relocatable else None
+        found = self.find(f".rela{name}") if self.relocatable else None
         sizes = _ABSOLUTE.get(self.file["e_machine"], {})
         dtype = np.dtype([("offset", "u8"), ("size", "u1"), ("value", "u8")])
-        if found is None or self.file.elfclass != 64:
+        if found is None or not self.is_64_bit:
             return np.zeros(0, dtype)
         order = self.order
-        rela = self.section(found.name).view(
+        rela = self.content(found).view(
             [("offset", f"{order}u8"), ("type", f"{order}u4"), ("symbol", f"{order}u4"),
              ("addend", f"{order}i8")]
         )  # fmt: skip
         size = np.zeros(1 << 10, np.uint8)
         size[list(sizes)] = list(sizes.values())
-        symbols = self.symbol_table(".symtab")[rela["symbol"]]
+        symbols = self.symbol_table(self.find(".symtab"))[rela["symbol"]]
         made = np.zeros(len(rela), dtype)
         made["offset"], made["size"] = rela["offset"], size[np.minimum(rela["type"], 1023)]
         made["value"] = self._keys(symbols) + rela["addend"].astype(np.uint64)
         return np.sort(made[made["size"] > 0], order="offset", kind="stable")
 
-    def symbol_table(self, name: str) -> Table:
+    def symbol_table(self, section: Section | None) -> Table:
         """The rows of .symtab or .dynsym: name, info, other, section, value, size."""
         order = self.order
         wide = [("name", "u4"), ("info", "u1"), ("other", "u1"), ("section", "u2"),
                 ("value", "u8"), ("size", "u8")]  # fmt: skip
         narrow = [wide[0], ("value", "u4"), ("size", "u4"), *wide[1:4]]
-        layout = wide if self.file.elfclass == 64 else narrow
-        return self.section(name).view([(field, order + kind) for field, kind in layout])
+        layout = wide if self.is_64_bit else narrow
+        row = np.dtype([(field, order + kind) for field, kind in layout])
+        stored = np.zeros(0, np.uint8) if section is None else self.content(section)
+        return stored[: len(stored) // row.itemsize * row.itemsize].view(row)
 
     def functions(self, name: str = ".symtab") -> pl.DataFrame:
         """[name, key, address, size, section] of the code symbols of a table. Labels count where
         they are global (entry_SYSCALL_64 is one) and in code."""
-        table = self.symbol_table(name)
+        section = self.find(name)
+        table = self.symbol_table(section)
+        strings = self.strings(section) if section and len(table) else np.zeros(0, np.uint8)
         kind, binding = table["info"] & 15, table["info"] >> 4
         label = (kind == _LABEL) & (binding >= _GLOBAL)
         code = np.isin(kind, (_FUNCTION, _INDIRECT)) | label
         sections = np.append(self._executable, np.zeros(1 << 16, bool))  # SHN_ABS and the like
         kept = table[code & (table["section"] > 0) & sections[table["section"]]]
-        named = [self._section_names[number] for number in kept["section"]]
+        named = [self.sections[number].name for number in kept["section"]]
         return pl.DataFrame(
             {
-                "name": _names(self._strings(name), kept["name"]),
+                "name": names(strings, kept["name"]),
                 "key": self._keys(kept),
                 "address": kept["value"].astype(np.uint64),
                 "size": kept["size"].astype(np.uint64),
@@ -154,6 +211,11 @@ class Elf:
         return found
 
     @property
+    def is_64_bit(self) -> bool:
+        """Whether addresses have 64 bits."""
+        return self.file.elfclass == 64
+
+    @property
     def order(self) -> str:
         """The byte order as numpy spells it."""
         return "<" if self.file.little_endian else ">"
@@ -162,9 +224,6 @@ class Elf:
     def endianness(self) -> Literal["little", "big"]:
         """The byte order as Python spells it."""
         return "little" if self.file.little_endian else "big"
-
-    def _strings(self, table: str) -> bytes:
-        return self.section(".strtab" if table == ".symtab" else ".dynstr").tobytes()
 
     def _keys(self, symbols: Table) -> npt.NDArray[np.uint64]:
         values = symbols["value"].astype(np.uint64)
@@ -176,18 +235,12 @@ class Elf:
         return values + (section << np.uint64(SECTION_SHIFT))
 
     @cached_property
-    def _section_names(self) -> list[str]:
-        return [section.name for section in self.file.iter_sections()]
-
-    @cached_property
     def _allocated(self) -> npt.NDArray[np.uint64]:
-        flags = [section["sh_flags"] & _ALLOCATED for section in self.file.iter_sections()]
-        return np.asarray(flags, np.uint64) // np.uint64(_ALLOCATED)
+        return np.asarray([section.is_allocated for section in self.sections], np.uint64)
 
     @cached_property
     def _executable(self) -> npt.NDArray[np.bool_]:
-        flags = [section["sh_flags"] & _EXECUTABLE for section in self.file.iter_sections()]
-        return np.asarray(flags) > 0
+        return np.asarray([section.is_executable for section in self.sections], np.bool_)
 
 
 def open_elf(path: Path) -> Elf:
@@ -197,20 +250,61 @@ def open_elf(path: Path) -> Elf:
             head = file.read(6)
             packed = head.startswith(tuple(COMPRESSIONS))
             raw = content(path, "an ELF file") if packed else _mapped(file.fileno())
-        stream = BytesIO(raw) if isinstance(raw, bytes) else raw
-        return Elf(path, ELFFile(cast("IO[bytes]", stream)), memoryview(raw))
-    except (OSError, ValueError, ELFError) as error:
+        return elf_of(path, raw)
+    except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise SymbolError.at(path, None, f"expected an ELF file, got: {reason}") from error
+
+
+def elf_of(path: Path, raw: bytes | mmap.mmap) -> Elf:
+    """The ELF file that these bytes are; `path` is what messages call it."""
+    stream = BytesIO(raw) if isinstance(raw, bytes) else raw
+    try:
+        file = ELFFile(cast("IO[bytes]", stream))
+    except BROKEN as error:
+        raise SymbolError.at(path, None, f"expected an ELF file, got: {error}") from error
+    try:
+        return Elf(path, file, memoryview(raw), tuple(_sections(file)))
+    except BROKEN as error:
+        raise damaged(path, error) from error
+
+
+def damaged(path: Path, error: Exception) -> SymbolError:
+    """What to raise for one of BROKEN."""
+    return SymbolError.at(path, None, f"expected an ELF file, got a damaged one: {error}")
+
+
+def _sections(file: ELFFile) -> Iterator[Section]:
+    for one in file.iter_sections():
+        yield Section(
+            one.name, one["sh_type"], one["sh_flags"], one["sh_addr"], one["sh_offset"],
+            one["sh_size"], one["sh_link"], one["sh_entsize"], bool(one.compressed),
+        )  # fmt: skip
 
 
 def _mapped(descriptor: int) -> mmap.mmap:
     return mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
 
 
-def _names(strings: bytes, offsets: npt.NDArray[np.uint32]) -> list[str]:
-    find = strings.index
-    return [strings[at : find(0, at)].decode("utf-8", "replace") for at in offsets.tolist()]
+def names(strings: Bytes, offsets: npt.NDArray[np.uint32]) -> list[str]:
+    """The names that begin at these places of a string table."""
+    text = strings.tobytes()
+    find = text.index
+    return [text[at : find(0, at)].decode("utf-8", "replace") for at in offsets.tolist()]
+
+
+def build_id_of_notes(notes: bytes, order: str = "=") -> str | None:
+    """The build id in a notes section, or in /sys/kernel/notes."""
+    at = 0
+    numbers = np.dtype(f"{order}u4")
+    while at + 12 <= len(notes):
+        name_size, size, kind = np.frombuffer(notes, numbers, 3, at).tolist()
+        start = at + 12 + (name_size + 3) // 4 * 4
+        # Xen's notes in vmlinux have the same number under another name.
+        if kind == _BUILD_ID_NOTE and notes[at + 12 : at + 15] == b"GNU":
+            return notes[start : start + size].hex()
+        at = start + (size + 3) // 4 * 4
+    return None
 
 
 def _apply(data: Bytes, table: Table, start: int) -> Bytes:

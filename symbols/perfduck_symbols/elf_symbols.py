@@ -25,15 +25,13 @@ from perfduck_symbols.addresses import (
     scores,
 )
 from perfduck_symbols.demangle import demangled
-from perfduck_symbols.elf_tables import LOAD, NOBITS, Elf, Section, Table
+from perfduck_symbols.elf import Elf, Section, Table
 
 _NOTYPE, _OBJECT, _FUNC, _IFUNC = 0, 1, 2, 10
 _GLOBAL, _WEAK = 1, 2
 _INTERNAL, _HIDDEN = 1, 2
 _RESERVED = 0xFF00  # section numbers from here on mean something else: absolute, common
-_ALLOC = 2
-_ARM, _AARCH64 = 40, 183
-_PLT_HEADER_AND_ENTRY = {_ARM: (20, 12), _AARCH64: (32, 16)}
+_PLT_HEADER_AND_ENTRY = {"EM_ARM": (20, 12), "EM_AARCH64": (32, 16)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +51,11 @@ class _Symbols:
 
 def symbol_table(elf: Elf, runtime: Elf) -> SymbolTable:
     """The symbols that the file `elf` has of the binary `runtime`: often the same file. Raises
-    BrokenElf."""
+    one of elf.BROKEN."""
     merged: _Symbols | None = None
     for name in (".symtab", ".dynsym"):
-        section = elf.section(name)
-        if section is not None and section.type != NOBITS:
+        section = elf.find(name)
+        if section is not None and section.is_stored:
             fresh = _read(elf, runtime, section)
             merged = fresh if merged is None else _both(merged, fresh)
     plt = _plt(runtime)
@@ -90,7 +88,7 @@ def _settled(symbols: _Symbols) -> SymbolTable:
 
 
 def _read(elf: Elf, runtime: Elf, section: Section) -> _Symbols:
-    entries = elf.symbols(section)
+    entries = elf.symbol_table(section)
     strings = elf.strings(section)
     entries = entries[_is_kept(elf, entries) & (entries["name"] < len(strings))]
     return _Symbols(
@@ -105,7 +103,7 @@ def _is_kept(elf: Elf, entries: Table) -> npt.NDArray[np.bool_]:
     """Functions, objects, and labels in text and data sections, as symbol-elf.c filters them."""
     kind, section = entries["info"] & 15, entries["section"]
     visible = ~np.isin(entries["other"] & 3, (_HIDDEN, _INTERNAL))
-    allocated = np.array([bool(one.flags & _ALLOC) for one in elf.sections] or [False])
+    allocated = np.array([one.is_allocated for one in elf.sections] or [False])
     named = np.array(["text" in one.name or "data" in one.name for one in elf.sections] or [False])
     placed = (entries["name"] != 0) & (section != 0) & (section < _RESERVED)
     index = np.where(section < len(allocated), section, 0)
@@ -115,10 +113,10 @@ def _is_kept(elf: Elf, entries: Table) -> npt.NDArray[np.bool_]:
 
 
 def _segments(elf: Elf) -> Iterator[tuple[int, int, int]]:
-    for row in elf.segments:
-        size = max(int(row["size"]), int(row["file_size"]))
-        if row["type"] == LOAD and size:
-            yield int(row["address"]), int(row["address"]) + size, int(row["offset"])
+    for row in elf.file.iter_segments("PT_LOAD"):
+        size = max(row["p_memsz"], row["p_filesz"])
+        if size:
+            yield row["p_vaddr"], row["p_vaddr"] + size, row["p_offset"]
 
 
 def _offsets(runtime: Elf, values: Addresses, sections: npt.NDArray[np.uint16]) -> Addresses:
@@ -141,20 +139,20 @@ def _offsets(runtime: Elf, values: Addresses, sections: npt.NDArray[np.uint16]) 
 
 def _plt(elf: Elf) -> _Symbols | None:
     """The entries of .plt, named by the symbols that .rela.plt refers to."""
-    plt, dynamic = elf.section(".plt"), elf.section(".dynsym")
-    relocations = elf.section(".rela.plt") or elf.section(".rel.plt")
+    plt, dynamic = elf.find(".plt"), elf.find(".dynsym")
+    relocations = elf.find(".rela.plt") or elf.find(".rel.plt")
     if plt is None or relocations is None or dynamic is None:
         return None
     if relocations.link >= len(elf.sections) or elf.sections[relocations.link] != dynamic:
         return None
     numbers = _relocated(elf, relocations)
-    symbols, strings = elf.symbols(dynamic), elf.strings(dynamic)
+    symbols, strings = elf.symbol_table(dynamic), elf.strings(dynamic)
     if not len(numbers) or int(numbers.max()) >= len(symbols):
         return None
     targets = symbols["name"][numbers].astype(np.int64)
     if int(targets.max()) >= len(strings):
         return None
-    head, step = _PLT_HEADER_AND_ENTRY.get(elf.machine, (plt.entry, plt.entry))
+    head, step = _PLT_HEADER_AND_ENTRY.get(elf.file["e_machine"], (plt.entry, plt.entry))
     if not step:  # lld leaves it out, and then perf knows no entries either
         return None
     return _Symbols(
@@ -169,6 +167,7 @@ def _relocated(elf: Elf, section: Section) -> Places:
     """The number of the symbol that each relocation is for."""
     width = 8 if elf.is_64_bit else 4
     words = 3 if section.name.startswith(".rela") else 2
-    table = elf.table(np.dtype(f"{elf.order}u{width}"), section.offset, section.size)
-    info = table[: len(table) // words * words].reshape(-1, words)[:, 1]
+    stored = elf.content(section)
+    whole = len(stored) // (words * width) * words * width
+    info = stored[:whole].view(f"{elf.order}u{width}").reshape(-1, words)[:, 1]
     return (info >> (32 if elf.is_64_bit else 8)).astype(np.int64)

@@ -11,16 +11,17 @@ rules (perfduck_symbols.elf_symbols).
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from perfduck_symbols import elf_tables
-from perfduck_symbols.elf_tables import NOBITS, BrokenElf
+from perfduck_symbols.elf import BROKEN, Elf, elf_of
+from perfduck_symbols.elf import names as names_at
+from perfduck_symbols.errors import SymbolError
 
 FUNCTIONS = {"address": pl.UInt64, "file_offset": pl.UInt64, "size": pl.UInt64, "name": pl.String}
-_EXECUTABLE = 4
 _SECTION, _FILE = 3, 4  # types of symbols that are no functions
 _NOTES = ("gcc2_compiled.", "gnu_compiled_c", "$a", "$t", "$d", "$x")
 
@@ -53,17 +54,17 @@ class ElfFunctions:
 def read_elf(content: bytes) -> ElfFunctions | None:
     """The symbols and sections of an ELF file; None where the bytes are none."""
     try:
-        elf = elf_tables.Elf(content)
+        elf = elf_of(Path("ELF"), content)
         return ElfFunctions(
-            is_linked=elf.is_linked,
+            is_linked=not elf.relocatable,
             sections=tuple(_sections(elf)),
             symbols=_symbols(elf, ".symtab"),
             dynamic=_symbols(elf, ".dynsym"),
-            build_id=elf.build_id(),
-            debug_link=_debug_link(elf),
-            has_debug=elf.section(".debug_info") is not None,
+            build_id=elf.build_id,
+            debug_link=elf.debug_link,
+            has_debug=elf.find(".debug_info") is not None,
         )
-    except (BrokenElf, ValueError, IndexError, OverflowError):
+    except (SymbolError, *BROKEN):
         return None
 
 
@@ -83,31 +84,28 @@ def text_section(elf: ElfFunctions) -> Section | None:
     return next((section for section in elf.sections if section.name == ".text"), None)
 
 
-def _sections(elf: elf_tables.Elf) -> list[Section]:
+def _sections(elf: Elf) -> list[Section]:
     found = [
         Section(number, section.name, section.address, section.offset, section.size)
         for number, section in enumerate(elf.sections)
-        if section.flags & _EXECUTABLE and section.type != NOBITS
+        if section.is_executable and section.is_stored
     ]
     return sorted(found, key=lambda section: section.file_offset)
 
 
-def _symbols(elf: elf_tables.Elf, table: str) -> pl.DataFrame:
+def _symbols(elf: Elf, table: str) -> pl.DataFrame:
     """The symbols of one table that lie in executable sections. In a debug file these sections are
     empty, but keep their numbers."""
-    section = elf.section(table)
-    if section is None or section.type == NOBITS:
+    section = elf.find(table)
+    if section is None or not section.is_stored:
         return _frame([], [], [], [], [])
-    rows, strings = elf.symbols(section), elf.strings(section).tobytes()
+    rows, strings = elf.symbol_table(section), elf.strings(section)
     kept = (rows["section"] > 0) & (rows["section"] < len(elf.sections))
     kept &= ~np.isin(rows["info"] & 15, (_SECTION, _FILE)) & (rows["name"] < len(strings))
-    executable = np.array([bool(one.flags & _EXECUTABLE) for one in elf.sections])
+    executable = np.array([one.is_executable for one in elf.sections])
     rows = rows[kept]
     rows = rows[executable[rows["section"]]]
-    names = [
-        strings[start : strings.find(b"\0", start)].decode("utf-8", "replace")
-        for start in rows["name"].tolist()
-    ]
+    names = names_at(strings, rows["name"])
     return _frame(
         rows["value"].astype(np.uint64), rows["section"], rows["size"].astype(np.uint64), names,
         _strength(rows["info"] >> 4),
@@ -164,12 +162,3 @@ def _in_section(section: Section, symbols: pl.DataFrame, *, own_size: bool) -> p
     sized = best if own_size else best.with_columns(to_next)
     offset = pl.col("address") - section.address + section.file_offset
     return sized.with_columns(file_offset=offset).select(*FUNCTIONS)
-
-
-def _debug_link(elf: elf_tables.Elf) -> str | None:
-    section = elf.section(".gnu_debuglink")
-    if section is None:
-        return None
-    raw = elf.raw[section.offset : section.offset + section.size]
-    name = raw.split(b"\0")[0].decode("utf-8", "replace")
-    return name if name and "/" not in name else None

@@ -18,8 +18,9 @@ import numpy as np
 from perfduck_ingest.importer import Options
 from perfduck_ingest.perf_data.frames import Dso
 from perfduck_symbols.addresses import EMPTY, SymbolTable
+from perfduck_symbols.elf import BROKEN, Elf, open_elf
 from perfduck_symbols.elf_symbols import symbol_table
-from perfduck_symbols.elf_tables import DYNSYM, SYMTAB, BrokenElf, Elf
+from perfduck_symbols.errors import SymbolError
 
 HERE = Path("/")  # where the paths of a recording lead to
 _DEBUG = "usr/lib/debug"
@@ -65,13 +66,13 @@ class Binaries:
         runtime: Elf | None = None
         wanted = self._build_ids.get(name)
         if wanted is None and (itself := _opened(HERE / name.lstrip("/"))):
-            wanted = itself.build_id()
+            wanted = itself.build_id
         for path in self._candidates(name, wanted):
             elf = _opened(path)
-            if elf is None or (wanted and elf.build_id() != wanted):
+            if elf is None or (wanted and elf.build_id != wanted):
                 continue
-            symbols = symbols or (elf if _has(elf, ".symtab", SYMTAB) else None)
-            runtime = runtime or (elf if _has(elf, ".dynsym", DYNSYM) else None)
+            symbols = symbols or (elf if _has(elf, ".symtab", "SHT_SYMTAB") else None)
+            runtime = runtime or (elf if _has(elf, ".dynsym", "SHT_DYNSYM") else None)
             if symbols and runtime:
                 break
         return symbols or runtime, runtime or symbols
@@ -95,20 +96,20 @@ class Binaries:
 
 def _opened(path: Path) -> Elf | None:
     try:
-        return Elf(path)
-    except BrokenElf:
+        return open_elf(path)
+    except SymbolError:
         return None
 
 
-def _has(elf: Elf, name: str, kind: int) -> bool:
-    section = elf.section(name)
+def _has(elf: Elf, name: str, kind: str) -> bool:
+    section = elf.find(name)
     return section is not None and section.type == kind
 
 
 def _table_or_nothing(symbols: Elf, runtime: Elf) -> SymbolTable:
     try:
         return symbol_table(symbols, runtime)
-    except BrokenElf:
+    except BROKEN:
         return EMPTY
 
 
@@ -158,7 +159,7 @@ def _vdso_table(build_id: str | None) -> SymbolTable:
         file.write(image)
         file.flush()
         elf = _opened(Path(file.name))
-        if elf is None or (build_id and elf.build_id() != build_id):
+        if elf is None or (build_id and elf.build_id != build_id):
             return EMPTY
         return _table_or_nothing(elf, elf)
 

@@ -22,7 +22,7 @@ from perfduck_ingest.perf_data.frames import KERNEL, Dso
 from perfduck_ingest.perf_data.maps import Maps
 from perfduck_ingest.source import Source
 from perfduck_symbols.addresses import SymbolTable
-from perfduck_symbols.elf_tables import build_id_of_notes
+from perfduck_symbols.elf import build_id_of_notes
 from perfduck_symbols.kallsyms_symbols import KernelSymbols, kernel_symbols
 
 _NOTES = Path("/sys/kernel/notes")
