@@ -5,37 +5,20 @@
 What is read is hashed on the way: the hash of the decompressed bytes is the recording's identity.
 """
 
-import bz2
-import gzip
 import io
-import lzma
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import IO, BinaryIO, Self, cast
 
 import xxhash
-import zstandard
 
 from perfduck_store.errors import PerfduckError
+from perfduck_symbols.compression import BROKEN, opened
 
 HEAD_BYTES = 1 << 20  # enough to see past a long header
-
-
-def _zstd(file: BinaryIO) -> IO[bytes]:
-    return zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
-
-
-# Magic bytes -> opener. To read another compression, add a line.
-_COMPRESSIONS: dict[bytes, Callable[[BinaryIO], IO[bytes]]] = {
-    b"\x1f\x8b": gzip.open,  # type: ignore[dict-item]  # its overloads hide the binary one
-    b"\xfd7zXZ\x00": lzma.open,
-    b"BZh": bz2.open,
-    b"\x28\xb5\x2f\xfd": _zstd,
-}
-_BROKEN = (EOFError, OSError, lzma.LZMAError, zstandard.ZstdError)
 
 
 def printable(name: str) -> str:
@@ -66,11 +49,8 @@ class Source:
             raise PerfduckError(message) from error
         self._raw = raw
         buffered = raw if hasattr(raw, "peek") else io.BufferedReader(cast(io.RawIOBase, raw))
-        magic = cast(io.BufferedReader, buffered).peek(6)
-        for start, opener in _COMPRESSIONS.items():
-            if magic.startswith(start):
-                return opener(cast(BinaryIO, buffered))
-        return cast(IO[bytes], buffered)
+        head = cast(io.BufferedReader, buffered).peek(6)
+        return opened(cast(BinaryIO, buffered), head)
 
     def __enter__(self) -> Self:
         return self
@@ -99,7 +79,7 @@ class Source:
             while size > 0 and (part := self._stream.read(size)):
                 parts.append(part)
                 size -= len(part)
-        except _BROKEN as error:
+        except BROKEN as error:
             message = f"{self.name}: expected a whole compressed file, got {error}"
             raise PerfduckError(message) from error
         return b"".join(parts)

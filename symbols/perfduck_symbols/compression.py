@@ -1,36 +1,47 @@
-"""Files that may be compressed: kallsyms.gz, nf_conntrack.ko.xz, nf_conntrack.ko.zst."""
+"""Files that may be compressed: run.txt.zst, kallsyms.gz, nf_conntrack.ko.xz, a pipe of either."""
 
+import bz2
 import gzip
 import lzma
 import zlib
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
+from typing import IO, BinaryIO
 
 import zstandard
 
 from perfduck_symbols.errors import SymbolError
 
 
-def zstd(content: bytes) -> bytes:
-    """The content of a zstd frame, of whatever size."""
-    return zstandard.ZstdDecompressor().decompressobj().decompress(content)
+def zstd(file: BinaryIO) -> IO[bytes]:
+    """The content of zstd frames, of whatever size."""
+    return zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
 
 
-COMPRESSIONS: dict[bytes, Callable[[bytes], bytes]] = {
-    b"\x1f\x8b": gzip.decompress,
-    b"\xfd7zXZ\x00": lzma.decompress,
+# Magic bytes -> opener. To read another compression, add a line.
+COMPRESSIONS: dict[bytes, Callable[[BinaryIO], IO[bytes]]] = {
+    b"\x1f\x8b": gzip.open,  # type: ignore[dict-item]  # its overloads hide the binary one
+    b"\xfd7zXZ\x00": lzma.open,
+    b"BZh": bz2.open,
     b"\x28\xb5\x2f\xfd": zstd,
 }
+BROKEN = (EOFError, OSError, lzma.LZMAError, zlib.error, zstandard.ZstdError)
+
+
+def opened(file: BinaryIO, head: bytes) -> IO[bytes]:
+    """The decompressed bytes of a file, to be read; `head` is what it begins with."""
+    for magic, opener in COMPRESSIONS.items():
+        if head.startswith(magic):
+            return opener(file)
+    return file
 
 
 def content(path: Path, expected: str) -> bytes:
     """The decompressed bytes of a file; `expected` is what the user was to give."""
     try:
         raw = path.read_bytes()
-        for magic, decompress in COMPRESSIONS.items():
-            if raw.startswith(magic):
-                return decompress(raw)
-    except (OSError, EOFError, lzma.LZMAError, zlib.error, zstandard.ZstdError) as error:
+        return opened(BytesIO(raw), raw).read()
+    except BROKEN as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise SymbolError.at(path, None, f"expected {expected}, got: {reason}") from error
-    return raw

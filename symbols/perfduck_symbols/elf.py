@@ -132,8 +132,9 @@ class Elf:
             return np.frombuffer(stored, np.uint8)
         header = self.file.structs.Elf_Chdr.parse(stored[:24].tobytes())
         body = stored[self.file.structs.Elf_Chdr.sizeof() :]
-        inflate = zstd if header["ch_type"] in (_ZSTD, "ELFCOMPRESS_ZSTD") else zlib.decompress
-        return np.frombuffer(inflate(body.tobytes()), np.uint8)
+        is_zstd = header["ch_type"] in (_ZSTD, "ELFCOMPRESS_ZSTD")
+        inflated = zstd(BytesIO(body)).read() if is_zstd else zlib.decompress(body)
+        return np.frombuffer(inflated, np.uint8)
 
     def strings(self, section: Section) -> Bytes:
         """The names that a symbol table refers to."""
