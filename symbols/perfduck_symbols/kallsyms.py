@@ -90,6 +90,12 @@ def rows(text: str) -> pl.DataFrame:
     )
 
 
+def address_of(symbols: pl.DataFrame, name: str) -> int | None:
+    """Where a symbol of the kernel itself is, of [address, name, module]."""
+    found = symbols.filter((pl.col("name") == name) & pl.col("module").is_null())
+    return int(found["address"][0]) if len(found) else None
+
+
 def _check(path: Path, text: str, addresses: pl.Series) -> None:
     wrong = addresses.is_null().arg_true()
     if len(wrong):

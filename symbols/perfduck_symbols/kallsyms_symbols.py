@@ -36,8 +36,7 @@ class KernelSymbols:
 
     def address(self, name: str) -> int | None:
         """Where a function of the kernel itself is."""
-        found = self.rows.filter(pl.col("module").is_null() & (pl.col("name") == name))["address"]
-        return int(found[0]) if len(found) else None
+        return kallsyms.address_of(self.rows, name)
 
 
 def kernel_symbols(raw: bytes) -> KernelSymbols:

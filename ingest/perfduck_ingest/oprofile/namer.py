@@ -66,12 +66,12 @@ class Namer:
         symbols = self._kallsyms
         if symbols is None:
             return None
-        base = symbol_table.address_of(symbols, "_stext")
-        base = base if base is not None else symbol_table.address_of(symbols, "_text")
+        base = kallsyms.address_of(symbols, "_stext")
+        base = base if base is not None else kallsyms.address_of(symbols, "_text")
         if base is None:
             message = f"{self.options.kallsyms}: expected the symbol _stext, got none"
             raise PerfduckError(message)
-        return symbol_table.of_kernel(symbols, base, symbol_table.address_of(symbols, "_etext"))
+        return symbol_table.of_kernel(symbols, base, kallsyms.address_of(symbols, "_etext"))
 
     @cached_property
     def _kallsyms(self) -> pl.DataFrame | None:

@@ -56,12 +56,6 @@ EMPTY = SymbolTable(
 )
 
 
-def address_of(symbols: pl.DataFrame, name: str) -> int | None:
-    """Where a symbol of the kernel itself is."""
-    found = symbols.filter((pl.col("name") == name) & pl.col("module").is_null())
-    return int(found["address"][0]) if len(found) else None
-
-
 def of_kernel(symbols: pl.DataFrame, base: int, end: int | None) -> SymbolTable:
     """The functions of kallsyms as offsets from `base`. Each reaches to the next one; of several
     names at one address the last line's is taken, as opreport does."""
