@@ -194,7 +194,10 @@ def test_changed_text_is_refused_or_read_but_never_a_traceback(data: st.DataObje
         content[place : place + length] = data.draw(
             st.binary(max_size=8) | st.sampled_from([b"\n", b"9" * 40, b"%", b"-" * 79 + b"\n"])
         )
-    source = Source("report.txt", io.BytesIO(bytes(content)))
+    try:
+        source = Source("report.txt", io.BytesIO(bytes(content)))
+    except PerfduckError:  # it begins like a compressed file
+        return
     oprofile_text.sniff(source)
     with suppress(PerfduckError):
         list(oprofile_text.read(source, Options()))
