@@ -6,7 +6,6 @@
 Kernels and modules get paths in the kernel tree, programs the compiler's.
 """
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from perfduck_symbols import source_path
+from perfduck_symbols import names, source_path
 from perfduck_symbols.dwarf import Dwarf
 from perfduck_symbols.elf import BROKEN, Elf, damaged, open_elf
 
@@ -26,7 +25,6 @@ FUNCTION = {
     "section": pl.String,
     "source_file": pl.String,  # null where there is no debug information
 }
-_MODULE = re.compile(r"(?P<module>.+?)\.ko(?:\.debug|\.xz|\.zst|\.gz)*")
 # Where distributions put what they split off. What lies there is taken by build-id.
 DEBUG = (Path("/usr/lib/debug"),)
 
@@ -62,8 +60,8 @@ def _read(elf: Elf, roots: frozenset[str], debug: Sequence[Path]) -> Binary:
 
 def module_name(path: Path) -> str | None:
     """Which part of the kernel a file is, by its name."""
-    if found := _MODULE.fullmatch(path.name):
-        return found["module"].replace("-", "_")
+    if module := names.module_of_file(path.name):
+        return module
     return "vmlinux" if path.name.startswith("vmlinux") else None
 
 

@@ -46,7 +46,7 @@ _KERNEL_DSO = re.compile(
 _GUEST_DSO = re.compile(r"\[guest\.kernel(?:\.kallsyms)?(?:\.\d+)?\]")  # with the VM's pid
 _BPF_DSO = re.compile(r"\[bpf\]|bpf_prog_[0-9a-f]{16}.*|bpf_trampoline_.*|bpf_dispatcher_.*")
 _TRACING_DSO = re.compile(r"\[__builtin__(?P<what>ftrace|kprobes)\]")
-_MODULE_FILE = re.compile(r"(?:.*/)?(?P<module>[^/\[\]]+)\.ko(?:\.debug|\.xz|\.zst|\.gz)*")
+_MODULE_FILE = re.compile(r"(?:.*/)?(?P<module>[^/\[\]]+?)\.ko(?:\.debug|\.xz|\.zst|\.gz)*")
 _MODULE_DSO = re.compile(r"\[(?P<module>[A-Za-z0-9_-]+)\]")
 _NOT_MODULES = frozenset({
     "unknown", "vdso", "vdso32", "vdso64", "vsyscall", "heap", "stack", "anon", "uprobes",
@@ -92,10 +92,15 @@ def binary(dso: str) -> tuple[str, str | None]:
         return "kernel", f"__builtin__{built_in['what']}"
     if dso in ("[unknown]", ""):
         return "unknown", None
-    found = _MODULE_FILE.fullmatch(dso) or _MODULE_DSO.fullmatch(dso)
-    if found is None or found["module"] in _NOT_MODULES:
-        return "user", None
-    return "kernel", found["module"].replace("-", "_")
+    shown = _MODULE_DSO.fullmatch(dso)
+    module = shown["module"].replace("-", "_") if shown else module_of_file(dso)
+    return ("user", None) if module is None or module in _NOT_MODULES else ("kernel", module)
+
+
+def module_of_file(path: str) -> str | None:
+    """The kernel module that a file is by its name: nf_nat of kernel/net/netfilter/nf-nat.ko.xz."""
+    found = _MODULE_FILE.fullmatch(path)
+    return found["module"].replace("-", "_") if found else None
 
 
 def binaries(dsos: pl.Series) -> pl.DataFrame:

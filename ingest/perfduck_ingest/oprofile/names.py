@@ -16,6 +16,7 @@ from pathlib import PurePosixPath
 
 from perfduck_ingest.oprofile.rows import UNKNOWN
 from perfduck_symbols import catalogue
+from perfduck_symbols.names import module_of_file
 
 KERNEL = "[kernel.kallsyms]"
 ANON = "//anon"
@@ -23,7 +24,6 @@ ANON = "//anon"
 _KERNEL_IMAGE = re.compile(
     r"(?:.*/)?(?:kallsyms|no-vmlinux|vmlinu[xz](?:[-.].*)?|no-xen|xen-syms.*)"
 )
-_MODULE_FILE = re.compile(r"(?:.*/)?(?P<module>[^/]+?)\.ko(?:\.(?:xz|zst|gz|debug))*")
 _AT_ROOT = re.compile(r"/[A-Za-z0-9_-]+")  # operf knows modules by name, opreport makes it a path
 _RANGE = re.compile(r"(?P<label>anon|\[[^\]]+\]) \(tgid:\d+ range:0x[0-9a-f]+-0x[0-9a-f]+\)")
 _JIT = re.compile(r"(?:.*/)?\d+\.jo")
@@ -58,8 +58,8 @@ def dso_of_text(image: str) -> str:
         return ANON
     if _KERNEL_IMAGE.fullmatch(image):
         return KERNEL
-    if module := _MODULE_FILE.fullmatch(image):
-        return _module(module["module"])
+    if module := module_of_file(image):
+        return _module(module)
     return image or UNKNOWN
 
 
@@ -72,8 +72,7 @@ def dso_of_kernel(image: str) -> str:
     """The dso of an image that the sample file marks as the kernel's."""
     if _KERNEL_IMAGE.fullmatch(image):
         return KERNEL
-    module = _MODULE_FILE.fullmatch(image)
-    return _module(module["module"] if module else PurePosixPath(image).name)
+    return _module(module_of_file(image) or PurePosixPath(image).name)
 
 
 def _module(name: str) -> str:

@@ -8,7 +8,6 @@ kallsyms is of, the address of `_text` in both tells how far.
 """
 
 import platform
-import re
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +20,7 @@ from perfduck_ingest.perf_data.features import Recording
 from perfduck_ingest.perf_data.frames import KERNEL, Dso
 from perfduck_ingest.perf_data.maps import Maps
 from perfduck_ingest.source import Source
+from perfduck_symbols import names
 from perfduck_symbols.addresses import SymbolTable
 from perfduck_symbols.elf import build_id_of_notes
 from perfduck_symbols.kallsyms_symbols import KernelSymbols, kernel_symbols
@@ -28,7 +28,6 @@ from perfduck_symbols.kallsyms_symbols import KernelSymbols, kernel_symbols
 _NOTES = Path("/sys/kernel/notes")
 _RUNNING = Path("/proc/kallsyms")
 _HIGH_HALF = (1 << 63, (1 << 64) - 1)
-_MODULE = re.compile(r"([^/]+?)\.ko(?:\.\w+)?$")
 
 
 class Kernel:
@@ -125,8 +124,8 @@ class Kernel:
 
 
 def _module_name(path: str) -> str:
-    found = _MODULE.search(path)
-    return f"[{found[1].replace('-', '_')}]" if found else path
+    module = names.module_of_file(path)
+    return f"[{module}]" if module else path
 
 
 def running_build_id() -> str | None:
