@@ -168,6 +168,9 @@ def _aranges(data: Bytes, elf: Elf) -> list[tuple[int, int, int]]:
         length = int.from_bytes(content[at : at + 4], elf.endianness)
         unit = int.from_bytes(content[at + 6 : at + 10], elf.endianness)
         width = content[at + 10]
+        if width not in (4, 8):
+            message = f".debug_aranges: expected addresses of 4 or 8 bytes, got {width}"
+            raise ValueError(message)
         # The pairs begin at a multiple of their size, counted from the set's head of 12 bytes.
         first = at + 12 + (-12) % (2 * width)
         end = at + 4 + length

@@ -26,10 +26,9 @@ class Kallsyms:
     symbols: pl.DataFrame
 
     def resolve(self, addresses: pl.Series) -> pl.Series:
-        """The function each address lies in, as perf would name it; null outside the code."""
-        best = self.symbols.sort("address", *_preference()).unique(
-            "address", keep="first", maintain_order=True
-        )
+        """The function each address lies in; null outside the code. Of several names at an address
+        the last of the file wins, as with perf and opreport."""
+        best = self.symbols.unique("address", keep="last", maintain_order=True)
         starts = best["address"].to_numpy()
         asked = addresses.to_numpy().astype(np.int64).view(np.uint64)
         index = np.searchsorted(starts, asked, side="right") - 1
@@ -47,14 +46,6 @@ class Kallsyms:
         places = self.symbols.filter(pl.col("name") == name)["address"]
         there = self.symbols.filter(pl.col("address").is_in(places.implode()))["name"]
         return sorted(set(there) - {name})
-
-
-def _preference() -> list[pl.Expr]:
-    """Of several names at one address perf shows the strong, global, least underscored, longest."""
-    name, kind = pl.col("name"), pl.col("kind")
-    underscores = name.str.len_bytes() - name.str.strip_chars_start("_").str.len_bytes()
-    weak = kind.is_in(["w", "W"])
-    return [weak, kind == "t", underscores, -name.str.len_bytes().cast(pl.Int64), name]
 
 
 def read(path: Path) -> Kallsyms:

@@ -167,3 +167,15 @@ def test_the_catalogue_is_built_from_a_directory_with_debug_information(
     assert names.filter(pl.col("name") == "transmit").row(0) == ("transmit", TRANSMIT, 2)
     assert build_catalogue.main(["read", str(tmp_path / "none"), str(table)]) == 2
     assert "expected a vmlinux somewhere below" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("width", [0, 3, 16])
+def test_ranges_with_impossible_addresses_are_refused(tmp_path: Path, width: int) -> None:
+    elf = open_elf(ELF / "program")
+    aranges = elf.section(".debug_aranges").tobytes()
+    content = bytearray((ELF / "program").read_bytes())
+    content[content.index(aranges) + 10] = width
+    broken = tmp_path / "program"
+    broken.write_bytes(content)
+    with pytest.raises(SymbolError, match="expected"):
+        binary.read(broken)

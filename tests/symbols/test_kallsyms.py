@@ -40,7 +40,7 @@ def test_an_address_is_named_as_perf_names_it(tmp_path: Path) -> None:
     read = kallsyms.read(path)
     addresses = [0xFFFFFFFF82159215, 0xFFFFFFFF82159A00, 0xFFFFFFFFC0A41001, 0x400000, 2**64 - 1]
     signed = pl.Series([a - 2**64 if a >= 2**63 else a for a in addresses])
-    names = ["br_handle_frame", "a_strong_name", "nf_conntrack_in", None, None]
+    names = ["__br_handle_frame_alias", "a_strong_name", "nf_conntrack_in", None, None]
     assert read.resolve(signed).to_list() == names
     assert read.aliases("br_handle_frame") == ["__br_handle_frame_alias"]
 
@@ -53,13 +53,13 @@ def test_a_new_name_between_two_functions_of_a_file_gets_their_tag(tmp_path: Pat
             "symbol_id": [1, 2],
             "name": ["br_of_tomorrow", "[unknown]"],
             "dso": ["[kernel.kallsyms]"] * 2,
-            "address": [None, 0xFFFFFFFF82159215 - 2**64],
+            "address": [None, 0xFFFFFFFF82159015 - 2**64],
         }
     )
     tagged = Tagger(kallsyms=path).tag(symbols)
     assert tagged["tagged_by"].to_list() == ["neighbour", "catalogue"]
     assert tagged["source_file"].to_list() == ["net/bridge/br_input.c"] * 2
-    assert tagged["canonical"].to_list() == ["br_of_tomorrow", "br_handle_frame"]
+    assert tagged["canonical"].to_list() == ["br_of_tomorrow", "br_handle_frame_finish"]
 
 
 @pytest.mark.parametrize(
