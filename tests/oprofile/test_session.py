@@ -40,7 +40,9 @@ USER_FILE = SAMPLES + "{root}/bin/x/{dep}/{root}/bin/x/" + EVENT
 
 def unpacked(folder: Path) -> Path:
     with tarfile.open(SESSION) as tar:
-        tar.extractall(folder, filter="data")
+        # Python before 3.11.4 knows no filter, from 3.14 on it is the default.
+        tar.extraction_filter = getattr(tarfile, "data_filter", None)
+        tar.extractall(folder)
     return folder / "app-callgraph" / "oprofile_data"
 
 
