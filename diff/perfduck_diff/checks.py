@@ -17,18 +17,6 @@ from perfduck_diff.stacks import Ints
 
 Doubt = Literal["block", "note", "off"]
 DOUBTS: dict[str, Doubt] = {"block": "block", "note": "note", "off": "off"}
-CODES = (
-    "work",
-    "event",
-    "kernel",
-    "lost",
-    "partial",
-    "unknown",
-    "spread",
-    "duration",
-    "load",
-    "replicates",
-)
 
 
 @dataclass(frozen=True, slots=True)

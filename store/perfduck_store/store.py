@@ -96,10 +96,6 @@ class Store:
         self.execute(f"create or replace temp table {table} as from incoming")
         self._connection.unregister("incoming")
 
-    def cursor(self) -> duckdb.DuckDBPyConnection:
-        """A bare connection for a user's own SQL."""
-        return self._connection.cursor()
-
     def _check_version(self, *, write: bool) -> None:
         tables = {row[0] for row in self.rows("select table_name from duckdb_tables()")}
         if not tables and write:
