@@ -72,9 +72,9 @@ def _placed(batch: Batch, lines: int) -> Batch:
 
 
 def _head_lines(source: Source) -> list[str]:
-    text = source.head.decode("utf-8", "backslashreplace")
-    lines = text.splitlines()
-    return lines if len(source.head) < len(text) or text.endswith("\n") else lines[:-1] or lines
+    """The lines of the head; without the last where the head ends within it."""
+    lines = source.head.decode("utf-8", "backslashreplace").splitlines()
+    return lines if source.head.endswith(b"\n") else lines[:-1] or lines
 
 
 @lru_cache(maxsize=1)  # sniff() and read() ask; measuring takes 0.1 s
