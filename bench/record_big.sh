@@ -2,12 +2,12 @@
 # Record this machine under mixed load: `./record_big.sh [DIRECTORY [SECONDS [HERTZ]]]`.
 #
 # Makes DIRECTORY/perf.data: pod networking in namespaces (fixtures/record), compiles, python and
-# node, all at once; 240 s at 1999 Hz on two CPUs are some 900,000 samples, a gigabyte as text.
+# node, all at once; 200 s at 1999 Hz on two CPUs are some 790,000 samples, a gigabyte as text.
 # Needs root, what fixtures/record needs, go and node.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-directory=${1:-/tmp/perfduck-big} seconds=${2:-240} hertz=${3:-1999}
+directory=${1:-/tmp/perfduck-big} seconds=${2:-200} hertz=${3:-1999}
 mkdir -p "$directory"
 spool=$(mktemp -d)
 jobs=()

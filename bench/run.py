@@ -71,7 +71,7 @@ def of_recording(recording: Path, work: Path, repeat: int) -> list[list[str]]:
     report = "perf report --stdio --no-children -g none"  # with chains it takes gigabytes
     ingest = f"rm -f {work}/one.duckdb* && {PERFDUCK} ingest --store {work}/one.duckdb"
     measured(f"perf script -i {data} 2>/dev/null >{text}")
-    _write_start(text, head)
+    _write_start(text, head, SLOW_BYTES)
     runs = best(
         {
             "perf script": f"perf script -i {data} 2>/dev/null >{text}",
@@ -93,11 +93,28 @@ def of_recording(recording: Path, work: Path, repeat: int) -> list[list[str]]:
     ]  # fmt: skip
 
 
-def _write_start(text: Path, head: Path) -> None:
-    """The first samples of the text."""
+def _write_start(text: Path, head: Path, size: int) -> None:
+    """The first samples of the text, some `size` bytes."""
     with text.open("rb") as file:
-        start = file.read(SLOW_BYTES)
+        start = file.read(size)
     head.write_bytes(start[: start.rindex(b"\n\n") + 2])
+
+
+def of_size(work: Path) -> list[list[str]]:
+    """Rows: time and memory by the size of the text; beyond its own size it is repeated."""
+    text, part, store = work / "big.txt", work / "part.txt", work / "one.duckdb"
+    rows = []
+    for share in (1 / 8, 1 / 4, 1 / 2, 1, 3):
+        if share < 1:
+            _write_start(text, part, int(share * text.stat().st_size))
+        else:
+            measured(f"cat {' '.join([str(text)] * int(share))} >{part}")
+        run = measured(f"rm -f {store}* && {PERFDUCK} ingest --store {store} {part}")
+        size = part.stat().st_size / 1e6
+        rows.append([f"{size:,.0f} MB", f"{run.seconds:.2f}", f"{size / run.seconds:,.0f}",
+                     f"{run.peak_mb:,}"])  # fmt: skip
+    part.unlink()
+    return rows
 
 
 def of_start(work: Path, repeat: int) -> list[list[str]]:
@@ -203,6 +220,7 @@ def _sections(recording: Path, work: Path, samples: list[int], repeat: int) -> I
     (work / "one.duckdb").rename(source)
     yield f"# What perfduck takes\n\n{machine.described(recording, work / 'big.txt')}"
     yield table(["reads the recording", "s", "CPU s", "to perf script", "MB/s", "peak MB"], read)
+    yield table(["text", "s", "MB/s", "peak MB"], of_size(work))
     yield table(["starts", "s", "CPU s", "peak MB"], of_start(work, repeat))
     yield "Milliseconds over a store of synthetic profiles, and bytes a sample:\n"
     rows = of_scale(source, work, samples, repeat)
