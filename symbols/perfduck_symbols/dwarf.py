@@ -106,12 +106,13 @@ class Dwarf:
         head = window(self._elf, self._info, self._relocations, offset, _HEAD)
         wide = head[:4] == b"\xff\xff\xff\xff"
         version = int.from_bytes(head[12:14] if wide else head[4:6], self._elf.endianness)
-        little, address = self._elf.file.little_endian, self._elf.file.elfclass // 8
+        header = self._elf.header
+        little, address = not header.is_big, header.bits // 8
         structs = DWARFStructs(little, 64 if wide else 32, address, version)
         stream = BytesIO(head)
-        header = struct_parse(structs.Dwarf_CU_header, stream)
-        attributes = self._attributes(structs, stream, int(header["debug_abbrev_offset"]))
-        length = int(header["unit_length"]) + (12 if wide else 4)
+        unit = struct_parse(structs.Dwarf_CU_header, stream)
+        attributes = self._attributes(structs, stream, int(unit["debug_abbrev_offset"]))
+        length = int(unit["unit_length"]) + (12 if wide else 4)
         return Unit(offset, version, structs, attributes), length
 
     def _attributes(self, structs: DWARFStructs, stream: BytesIO, table: int) -> Attributes:

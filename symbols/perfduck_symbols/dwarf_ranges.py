@@ -24,7 +24,7 @@ class RangeLists:
         self._lists = elf.relocated(".debug_rnglists").tobytes()
         self._pairs = elf.relocated(".debug_ranges").tobytes()
         self._addresses = elf.relocated(".debug_addr").tobytes()
-        self._width, self._order = elf.file.elfclass // 8, elf.endianness
+        self._width, self._order = elf.header.bits // 8, elf.endianness
 
     def of(self, attributes: dict[str, tuple[str, Any]], version: int) -> Iterator[Range]:
         """[start, end) of every range of a unit."""

@@ -3,82 +3,63 @@
     .text    SHT_PROGBITS  flags 6  address 0x1000  offset 0x1000  size 0x1b3
     .symtab  SHT_SYMTAB    flags 0  offset 0x3050   size 0x7e0     link 29  entry 24
 
-pyelftools opens the file and finds the sections. The flat tables (.symtab, relocations) are decoded
-from their bytes with numpy: its own loops over them take 19 times as long on vmlinux and 260 times
-on a module, and a binary like node has 250,000 symbols, of which a recording hits some hundreds.
+The flat tables (.symtab, relocations) are decoded from their bytes with numpy: pyelftools' loops
+over them take 19 times as long on vmlinux and 260 times on a module, and a binary like node has
+250,000 symbols, of which a recording hits some hundreds.
 
 Addresses in a relocatable file (a module, ET_REL) count from the start of their section. Here they
 are made distinct: section number << 40 + offset.
 """
 
 import mmap
+import struct
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path
-from typing import IO, Any, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 import zstandard
 from elftools.common.exceptions import DWARFError, ELFError
-from elftools.elf.elffile import ELFFile
 
+from perfduck_symbols import elf_header
 from perfduck_symbols.compression import COMPRESSIONS, content, zstd
+from perfduck_symbols.elf_header import (
+    EM_AARCH64,
+    EM_PPC64,
+    EM_RISCV,
+    EM_S390,
+    EM_X86_64,
+    ET_REL,
+    SHT_NOTE,
+    Header,
+    Section,
+)
 from perfduck_symbols.errors import SymbolError
 
 SECTION_SHIFT = 40
 # What pyelftools and numpy say of tables that point outside of the file.
 BROKEN = (
-    ELFError, DWARFError, ValueError, LookupError, OverflowError, zlib.error, zstandard.ZstdError,
+    ELFError, DWARFError, ValueError, LookupError, OverflowError, struct.error, zlib.error,
+    zstandard.ZstdError,
 )  # fmt: skip
-_ALLOCATED, _EXECUTABLE = 2, 4  # SHF_ALLOC, SHF_EXECINSTR
-_ZSTD = 2  # ELFCOMPRESS_ZSTD: pyelftools inflates zlib only
+_ZSTD = 2  # ELFCOMPRESS_ZSTD
 _FUNCTION, _LABEL, _INDIRECT, _GLOBAL = 2, 0, 10, 1
 # Relocations that store an absolute value, by machine: their size in bytes.
-_ABSOLUTE: dict[str, dict[int, int]] = {
-    "EM_X86_64": {1: 8, 10: 4, 11: 4},
-    "EM_AARCH64": {257: 8, 258: 4},
-    "EM_S390": {22: 8, 4: 4},
-    "EM_PPC64": {38: 8, 1: 4},
-    "EM_RISCV": {2: 8, 1: 4},
+_ABSOLUTE: dict[int, dict[int, int]] = {
+    EM_X86_64: {1: 8, 10: 4, 11: 4},
+    EM_AARCH64: {257: 8, 258: 4},
+    EM_S390: {22: 8, 4: 4},
+    EM_PPC64: {38: 8, 1: 4},
+    EM_RISCV: {2: 8, 1: 4},
 }
 Bytes = npt.NDArray[np.uint8]
 Table = npt.NDArray[Any]
 _BUILD_ID_NOTE = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """Where a section lies."""
-
-    name: str
-    type: str | int  # 'SHT_SYMTAB'; a number where pyelftools has no name for it
-    flags: int
-    address: int
-    offset: int
-    size: int
-    link: int
-    entry: int
-    compressed: bool
-
-    @property
-    def is_stored(self) -> bool:
-        """Whether the file holds its bytes; a debug file has left most of them out."""
-        return self.type != "SHT_NOBITS"
-
-    @property
-    def is_allocated(self) -> bool:
-        """Whether it is in memory when the program runs."""
-        return bool(self.flags & _ALLOCATED)
-
-    @property
-    def is_executable(self) -> bool:
-        """Whether it holds code."""
-        return bool(self.flags & _EXECUTABLE)
 
 
 @dataclass(frozen=True)
@@ -86,20 +67,24 @@ class Elf:
     """An open ELF file."""
 
     path: Path
-    file: ELFFile
+    header: Header = field(repr=False)
     raw: memoryview = field(repr=False)
-    sections: tuple[Section, ...] = field(repr=False)
+
+    @property
+    def sections(self) -> tuple[Section, ...]:
+        """All sections, in the order of their numbers."""
+        return self.header.sections
 
     @property
     def relocatable(self) -> bool:
         """Whether it is an object file or a module, whose addresses count per section."""
-        return bool(self.file["e_type"] == "ET_REL")
+        return self.header.type == ET_REL
 
     @cached_property
     def build_id(self) -> str | None:
         """The build-id in hexadecimal, where the linker left one."""
         for section in self.sections:
-            if section.type == "SHT_NOTE":
+            if section.type == SHT_NOTE:
                 notes = self.raw[section.offset : section.offset + section.size].tobytes()
                 if found := build_id_of_notes(notes, self.order):
                     return found
@@ -128,12 +113,11 @@ class Elf:
             message = f"{section.name} ends at {section.offset + section.size}, behind the file"
             raise ELFError(message)
         stored = self.raw[section.offset : section.offset + section.size]
-        if not section.compressed:
+        if not section.is_compressed:
             return np.frombuffer(stored, np.uint8)
-        header = self.file.structs.Elf_Chdr.parse(stored[:24].tobytes())
-        body = stored[self.file.structs.Elf_Chdr.sizeof() :]
-        is_zstd = header["ch_type"] in (_ZSTD, "ELFCOMPRESS_ZSTD")
-        inflated = zstd(BytesIO(body)).read() if is_zstd else zlib.decompress(body)
+        (method,) = struct.unpack_from(f"{self.order}I", stored)
+        body = stored[24 if self.is_64_bit else 12 :]
+        inflated = zstd(BytesIO(body)).read() if method == _ZSTD else zlib.decompress(body)
         return np.frombuffer(inflated, np.uint8)
 
     def strings(self, section: Section) -> Bytes:
@@ -150,7 +134,7 @@ class Elf:
         """[offset, size, value] of the absolute relocations of a section, by offset. A linked file
         may carry them too (vmlinux does, --emit-relocs), but there they are already applied."""
         found = self.find(f".rela{name}") if self.relocatable else None
-        sizes = _ABSOLUTE.get(self.file["e_machine"], {})
+        sizes = _ABSOLUTE.get(self.header.machine, {})
         dtype = np.dtype([("offset", "u8"), ("size", "u1"), ("value", "u8")])
         if found is None or not self.is_64_bit:
             return np.zeros(0, dtype)
@@ -205,26 +189,26 @@ class Elf:
         """Where in the file the code at these addresses lies. perf prints that of a program, and a
         program linked to a fixed address has its code elsewhere."""
         found = addresses.copy()
-        for segment in self.file.iter_segments("PT_LOAD"):
-            start, size = np.uint64(segment["p_vaddr"]), np.uint64(segment["p_filesz"])
+        for segment in self.header.segments:
+            start, size = np.uint64(segment.address), np.uint64(segment.stored)
             inside = (addresses >= start) & (addresses - start < size)
-            found[inside] = addresses[inside] - start + np.uint64(segment["p_offset"])
+            found[inside] = addresses[inside] - start + np.uint64(segment.offset)
         return found
 
     @property
     def is_64_bit(self) -> bool:
         """Whether addresses have 64 bits."""
-        return self.file.elfclass == 64
+        return self.header.bits == 64
 
     @property
     def order(self) -> str:
         """The byte order as numpy spells it."""
-        return "<" if self.file.little_endian else ">"
+        return self.header.order
 
     @property
     def endianness(self) -> Literal["little", "big"]:
         """The byte order as Python spells it."""
-        return "little" if self.file.little_endian else "big"
+        return "big" if self.header.is_big else "little"
 
     def _keys(self, symbols: Table) -> npt.NDArray[np.uint64]:
         values = symbols["value"].astype(np.uint64)
@@ -259,13 +243,12 @@ def open_elf(path: Path) -> Elf:
 
 def elf_of(path: Path, raw: bytes | mmap.mmap) -> Elf:
     """The ELF file that these bytes are; `path` is what messages call it."""
-    stream = BytesIO(raw) if isinstance(raw, bytes) else raw
+    view = memoryview(raw)
+    if view[:4] != elf_header.MAGIC or len(view) < elf_header.SMALLEST:
+        message = "expected an ELF file, got: a magic number or a header that does not match"
+        raise SymbolError.at(path, None, message)
     try:
-        file = ELFFile(cast("IO[bytes]", stream))
-    except BROKEN as error:
-        raise SymbolError.at(path, None, f"expected an ELF file, got: {error}") from error
-    try:
-        return Elf(path, file, memoryview(raw), tuple(_sections(file)))
+        return Elf(path, elf_header.header(view), view)
     except BROKEN as error:
         raise damaged(path, error) from error
 
@@ -273,14 +256,6 @@ def elf_of(path: Path, raw: bytes | mmap.mmap) -> Elf:
 def damaged(path: Path, error: Exception) -> SymbolError:
     """What to raise for one of BROKEN."""
     return SymbolError.at(path, None, f"expected an ELF file, got a damaged one: {error}")
-
-
-def _sections(file: ELFFile) -> Iterator[Section]:
-    for one in file.iter_sections():
-        yield Section(
-            one.name, one["sh_type"], one["sh_flags"], one["sh_addr"], one["sh_offset"],
-            one["sh_size"], one["sh_link"], one["sh_entsize"], bool(one.compressed),
-        )  # fmt: skip
 
 
 def _mapped(descriptor: int) -> mmap.mmap:

@@ -8,7 +8,6 @@ Symbols come from the tables of the file itself or of its debug file; `.plt` has
 are named by what they jump to (symbol-elf.c, dso__synthesize_plt_symbols).
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,13 +24,14 @@ from perfduck_symbols.addresses import (
     scores,
 )
 from perfduck_symbols.demangle import demangled
-from perfduck_symbols.elf import Elf, Section, Table
+from perfduck_symbols.elf import Elf, Table
+from perfduck_symbols.elf_header import EM_AARCH64, EM_ARM, Section
 
 _NOTYPE, _OBJECT, _FUNC, _IFUNC = 0, 1, 2, 10
 _GLOBAL, _WEAK = 1, 2
 _INTERNAL, _HIDDEN = 1, 2
 _RESERVED = 0xFF00  # section numbers from here on mean something else: absolute, common
-_PLT_HEADER_AND_ENTRY = {"EM_ARM": (20, 12), "EM_AARCH64": (32, 16)}
+_PLT_HEADER_AND_ENTRY = {EM_ARM: (20, 12), EM_AARCH64: (32, 16)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,22 +112,14 @@ def _is_kept(elf: Elf, entries: Table) -> npt.NDArray[np.bool_]:
     return np.asarray(placed & allocated[index] & (function | label))
 
 
-def _segments(elf: Elf) -> Iterator[tuple[int, int, int]]:
-    for row in elf.file.iter_segments("PT_LOAD"):
-        size = max(row["p_memsz"], row["p_filesz"])
-        if size:
-            yield row["p_vaddr"], row["p_vaddr"] + size, row["p_offset"]
-
-
 def _offsets(runtime: Elf, values: Addresses, sections: npt.NDArray[np.uint16]) -> Addresses:
     """File offsets of addresses: by the segment, else by the section."""
     result = values.copy()
     found = np.zeros(len(values), np.bool_)
-    for start, end, offset in _segments(runtime):
-        inside = (
-            ~found & (values >= np.uint64(start)) & (values < np.uint64(min(end, (1 << 64) - 1)))
-        )
-        result[inside] += np.uint64((offset - start) % (1 << 64))
+    for segment in runtime.header.segments:
+        start, size = np.uint64(segment.address), np.uint64(max(segment.size, segment.stored))
+        inside = ~found & (values >= start) & (values - start < size)
+        result[inside] += np.uint64((segment.offset - segment.address) % (1 << 64))
         found |= inside
     for index in np.unique(sections[~found]).tolist():
         if index < len(runtime.sections):
@@ -152,7 +144,7 @@ def _plt(elf: Elf) -> _Symbols | None:
     targets = symbols["name"][numbers].astype(np.int64)
     if int(targets.max()) >= len(strings):
         return None
-    head, step = _PLT_HEADER_AND_ENTRY.get(elf.file["e_machine"], (plt.entry, plt.entry))
+    head, step = _PLT_HEADER_AND_ENTRY.get(elf.header.machine, (plt.entry, plt.entry))
     if not step:  # lld leaves it out, and then perf knows no entries either
         return None
     return _Symbols(

@@ -19,6 +19,7 @@ from perfduck_ingest.importer import Options
 from perfduck_ingest.perf_data.frames import Dso
 from perfduck_symbols.addresses import EMPTY, SymbolTable
 from perfduck_symbols.elf import BROKEN, Elf, open_elf
+from perfduck_symbols.elf_header import SHT_DYNSYM, SHT_SYMTAB
 from perfduck_symbols.elf_symbols import symbol_table
 from perfduck_symbols.errors import SymbolError
 
@@ -71,8 +72,8 @@ class Binaries:
             elf = _opened(path)
             if elf is None or (wanted and elf.build_id != wanted):
                 continue
-            symbols = symbols or (elf if _has(elf, ".symtab", "SHT_SYMTAB") else None)
-            runtime = runtime or (elf if _has(elf, ".dynsym", "SHT_DYNSYM") else None)
+            symbols = symbols or (elf if _has(elf, ".symtab", SHT_SYMTAB) else None)
+            runtime = runtime or (elf if _has(elf, ".dynsym", SHT_DYNSYM) else None)
             if symbols and runtime:
                 break
         return symbols or runtime, runtime or symbols
@@ -101,7 +102,7 @@ def _opened(path: Path) -> Elf | None:
         return None
 
 
-def _has(elf: Elf, name: str, kind: str) -> bool:
+def _has(elf: Elf, name: str, kind: int) -> bool:
     section = elf.find(name)
     return section is not None and section.type == kind
 
