@@ -10,6 +10,7 @@ symbols__fixup_duplicate), so that a recording read without perf gets the names 
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -72,7 +73,7 @@ class Names:
         return Names(self.runs, self.run_of[places], self.starts[places])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SymbolTable:
     """Symbols sorted by start. `name` decodes one: few of the many are ever asked for."""
 
@@ -87,11 +88,16 @@ class SymbolTable:
         found = np.searchsorted(self.starts, addresses, "right") - 1
         inside = (found >= 0) & (addresses < self.ends[found])
         result = np.where(inside, found, -1)
-        reach = np.maximum.accumulate(self.ends)
-        for place in np.flatnonzero(~inside & (found >= 0) & (addresses < reach[found])).tolist():
+        behind = ~inside & (found >= 0) & (addresses < self._reach[found])
+        for place in np.flatnonzero(behind).tolist():
             outer = np.flatnonzero(self.ends[: found[place]] > addresses[place])
             result[place] = outer[-1]  # the symbol lies behind another one that is inside this
         return result
+
+    @cached_property
+    def _reach(self) -> Addresses:
+        """Up to where a symbol at or before each place goes."""
+        return np.maximum.accumulate(self.ends)
 
 
 EMPTY = SymbolTable(np.zeros(0, np.uint64), np.zeros(0, np.uint64), lambda _: "")

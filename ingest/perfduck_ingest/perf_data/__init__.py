@@ -18,6 +18,7 @@ import tempfile
 from collections.abc import Iterator
 from typing import BinaryIO, cast
 
+from perfduck_ingest.ahead import ahead
 from perfduck_ingest.importer import Options
 from perfduck_ingest.perf_data import header
 from perfduck_ingest.perf_data.byte_order import ByteOrder
@@ -39,6 +40,10 @@ def sniff(source: Source) -> bool:
 
 def read(source: Source, options: Options) -> Iterator[Batch]:
     """The samples, some megabytes of records at a time, then what the recording says of itself."""
+    return ahead(_read(source, options))
+
+
+def _read(source: Source, options: Options) -> Iterator[Batch]:
     order = header.byte_order(source.head)
     assert order is not None, "read() follows sniff()"
     try:
@@ -100,6 +105,6 @@ def _batches(
     source: Source, parts: Iterator[bytes], recording: Recording, options: Options
 ) -> Iterator[Batch]:
     session = Session(recording, options)
-    for block in Stream(source.name, recording.order).blocks(parts):
+    for block in ahead(Stream(source.name, recording.order).blocks(parts)):
         yield from session.add(block)
     yield from session.finish()

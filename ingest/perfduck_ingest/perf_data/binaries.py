@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from perfduck_ingest.importer import Options
-from perfduck_ingest.perf_data.frames import Dso
+from perfduck_ingest.perf_data.dsos import Dso
 from perfduck_symbols.addresses import EMPTY, SymbolTable
 from perfduck_symbols.elf import BROKEN, Elf, open_elf
 from perfduck_symbols.elf_header import SHT_DYNSYM, SHT_SYMTAB

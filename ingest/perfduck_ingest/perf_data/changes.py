@@ -92,7 +92,7 @@ class ChangeReader:
         found: list[tuple[int, int, Change]] = []
         for kinds, maker in ((_MAPS, self._maps), ((records.COMM,), self._comms),
                              ((records.FORK,), self._forks)):  # fmt: skip
-            places = np.flatnonzero(np.isin(block.types, kinds))
+            places = block.of(*kinds)
             if len(places):
                 times = self._times_of(block, places, ordinal).tolist()
                 changes = maker(block, places)
@@ -136,7 +136,7 @@ class ChangeReader:
 
     def _maps(self, block: Block, places: Integers) -> list[Change]:
         """MMAP, which knows no protection, and MMAP2."""
-        is_second = block.types[places] == np.uint64(records.MMAP2)
+        is_second = block.types[places] == records.MMAP2
         misc = self._order.misc(block.headers[places]).view(np.int64)
         thread, start, size, offset = self._columns(block, places, 4)
         names = self._texts(block, places, np.where(is_second, 72, 40))

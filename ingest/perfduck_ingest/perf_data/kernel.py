@@ -16,8 +16,8 @@ from perfduck_ingest.importer import Options
 from perfduck_ingest.perf_data import features
 from perfduck_ingest.perf_data.binaries import debug_directory
 from perfduck_ingest.perf_data.changes import KernelSymbol, Map
+from perfduck_ingest.perf_data.dsos import KERNEL, Dso
 from perfduck_ingest.perf_data.features import Recording
-from perfduck_ingest.perf_data.frames import KERNEL, Dso
 from perfduck_ingest.perf_data.maps import Maps
 from perfduck_ingest.source import Source
 from perfduck_symbols import names

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from perfduck_ingest.perf_data.byte_order import Integers, Words
+from perfduck_ingest.perf_data.memo import distinct
 
 Flags = npt.NDArray[np.bool_]
 
@@ -81,8 +82,8 @@ class MapsAt:
         dsos = np.empty(len(addresses), np.int64)
         places = np.empty(len(addresses), np.uint64)
         user = np.flatnonzero(~in_kernel)
-        distinct, rank = np.unique(epochs[user], return_inverse=True)
-        maps = [self.epochs[epoch] for epoch in distinct.tolist()]
+        first, rank = distinct(epochs[user].view(np.uint64))
+        maps = [self.epochs[epoch] for epoch in epochs[user[first]].tolist()]
         dsos[user], places[user] = _find(addresses[user], rank, maps)
         kernel = np.flatnonzero(in_kernel)
         rank = np.zeros(len(kernel), np.int64)
@@ -100,9 +101,9 @@ def _find(addresses: Words, rank: Integers, maps: list[Maps]) -> tuple[Integers,
         return np.full(len(addresses), -1, np.int64), addresses
     owner = np.repeat(np.arange(len(maps)), [len(one.starts) for one in maps])
     # (owner, start) as one number: starts become their places among all starts.
-    distinct, place = np.unique(starts, return_inverse=True)
-    width = len(distinct) + 1
-    wanted = rank * width + np.searchsorted(distinct, addresses, "right")
+    ordered, place = np.unique(starts, return_inverse=True)
+    width = len(ordered) + 1
+    wanted = rank * width + np.searchsorted(ordered, addresses, "right")
     found = np.searchsorted(owner * width + place + 1, wanted, "right") - 1
     inside = (found >= 0) & (owner[found] == rank) & (addresses < ends[found])
     return np.where(inside, dsos[found].view(np.int64), -1), addresses + np.where(

@@ -9,10 +9,11 @@ import polars as pl
 from perfduck_ingest.events import unit_of
 from perfduck_ingest.perf_data import features, records
 from perfduck_ingest.perf_data.byte_order import Integers
+from perfduck_ingest.perf_data.dsos import Symbols, unpack
 from perfduck_ingest.perf_data.features import Recording
-from perfduck_ingest.perf_data.frames import Symbols, unpack
 from perfduck_ingest.perf_data.samples import Samples
-from perfduck_store.batch import LEAF_OFFSET, SAMPLE, SKIPPED, SYMBOL, Batch, Event, Facts
+from perfduck_ingest.perf_data.stacks import Stacks
+from perfduck_store.batch import LEAF_OFFSET, SAMPLE, SKIPPED, Batch, Event, Facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,20 +24,19 @@ class Resolved:
     comm: Integers  # place in the list of comms
     stack: Integers  # stack ids
     leaf: Integers  # symbol number and offset, packed
-    new_stacks: pl.DataFrame
 
 
 class Outcome:
     """Makes batches, and sums up what they do not hold."""
 
-    def __init__(self, recording: Recording, symbols: Symbols) -> None:
-        """`symbols` are told to the store as they come up."""
+    def __init__(self, recording: Recording, symbols: Symbols, stacks: Stacks) -> None:
+        """`symbols` and `stacks` are told to the store as they come up."""
         self.cgroups: dict[int, str] = {}
         # The same losses are counted twice: by the buffer, and, since perf 6.1, by the event.
         self.lost_by_buffer = self.lost_by_event = 0
         self._recording = recording
         self._symbols = symbols
-        self._told = 0
+        self._stacks = stacks
         self._skipped: dict[int, int] = {}
         self._times: list[int] = []
         self._events: set[int] = set()
@@ -50,8 +50,8 @@ class Outcome:
         samples = pl.concat([self._samples(part, comms) for part in parts])
         return Batch(
             samples=samples.select(list(SAMPLE)),
-            symbols=self._new_symbols(),
-            stacks=pl.concat([part.new_stacks for part in parts]),
+            symbols=self._symbols.told(),
+            stacks=self._stacks.told(),
             leaf_offsets=self._leaf_offsets(parts, samples),
         )
 
@@ -80,11 +80,6 @@ class Outcome:
         distinct, inverse = np.unique(numbers, return_inverse=True)
         names = [self.cgroups.get(number) for number in distinct.tolist()]
         return pl.Series(names, dtype=pl.String).gather(inverse)
-
-    def _new_symbols(self) -> pl.DataFrame:
-        rows = self._symbols.rows[self._told :]
-        self._told += len(rows)
-        return pl.DataFrame(rows, schema=SYMBOL, orient="row")
 
     def _leaf_offsets(self, parts: list[Resolved], samples: pl.DataFrame) -> pl.DataFrame:
         numbers, offsets = unpack(np.concatenate([part.leaf for part in parts]))

@@ -45,6 +45,8 @@ COMPRESSED = 81
 FINISHED_INIT = 82
 COMPRESSED2 = 83
 
+TYPES = 256  # and more than there are: what is beyond counts as the last one
+
 # Say nothing about samples, and nothing is lost by passing over them.
 SILENT = frozenset(
     {

@@ -14,9 +14,11 @@ import numpy.typing as npt
 from perfduck_ingest.perf_data import records
 from perfduck_ingest.perf_data.attributes import Attribute, Layout
 from perfduck_ingest.perf_data.byte_order import ByteOrder, Integers, Words, signed
+from perfduck_ingest.perf_data.polynomials import Polynomials
 from perfduck_ingest.perf_data.stream import Block
 
 _ONE = np.uint64(1)
+_ADDRESS_SPREAD = np.uint64(0x8EBC6AF09C88C6E3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class Samples:
     cgroup: Integers
     chain: Integers  # first entry
     depth: Integers  # entries; -1 where the event records no chains
+    key: Words  # the same for the same chain, or for the same address where there is none
 
     def __len__(self) -> int:
         """How many samples."""
@@ -63,11 +66,12 @@ class SampleReader:
         for place, one in enumerate(attributes):
             self._layouts.setdefault(one.layout, []).append(place)
         self._id_word = _id_word(attributes[0].layout) if attributes else None
+        self._polynomials = Polynomials()
 
     def read(self, block: Block, ordinal: int) -> list[Samples]:
         """The samples of a block whose first record is the recording's number `ordinal`: together
         as far as they have the same layout."""
-        places = np.flatnonzero(block.types == np.uint64(records.SAMPLE))
+        places = block.of(records.SAMPLE)
         events = self._events_of(block, block.starts[places])
         parts = []
         for layout, members in self._layouts.items():
@@ -94,12 +98,14 @@ class SampleReader:
         fixed = np.array([one.period or -1 for one in self._attributes], np.int64)
         headers = gather.headers
         mode = self._order.misc(headers) & np.uint64(records.CPUMODE_MASK)
+        in_kernel = mode == np.uint64(records.KERNEL)
+        ip = fields.get(records.SAMPLE_IP, missing.view(np.uint64))
         return Samples(
             block=gather.block,
             has_stack_copies=gather.layout.has(records.SAMPLE_STACK_USER),
             record=places,
-            ip=fields.get(records.SAMPLE_IP, missing.view(np.uint64)),
-            in_kernel=mode == np.uint64(records.KERNEL),
+            ip=ip,
+            in_kernel=in_kernel,
             pid=missing if pid_tid is None else signed(self._order.first(pid_tid)),
             tid=missing if pid_tid is None else signed(self._order.second(pid_tid)),
             time=places + ordinal if time is None else time.view(np.int64),
@@ -110,7 +116,15 @@ class SampleReader:
             cgroup=_or(fields.get(records.SAMPLE_CGROUP), missing),
             chain=gather.chain,
             depth=gather.depth,
+            key=self._keys(gather, ip, in_kernel),
         )
+
+    def _keys(self, gather: "_Gather", ip: Words, in_kernel: npt.NDArray[np.bool_]) -> Words:
+        if not gather.layout.has(records.SAMPLE_CALLCHAIN):
+            return ip ^ in_kernel
+        keys = self._polynomials.of(gather.block.words, gather.chain, gather.depth)
+        # Without a copied stack the address is the chain's first.
+        return keys + ip * _ADDRESS_SPREAD if gather.layout.has(records.SAMPLE_STACK_USER) else keys
 
 
 def _or(field: Words | None, otherwise: Integers) -> Integers:

@@ -16,8 +16,9 @@ from perfduck_ingest.perf_data.attributes import attribute
 from perfduck_ingest.perf_data.binaries import Binaries
 from perfduck_ingest.perf_data.byte_order import text
 from perfduck_ingest.perf_data.changes import Change, ChangeReader, Map
+from perfduck_ingest.perf_data.dsos import Dso, Symbols
 from perfduck_ingest.perf_data.features import Recording
-from perfduck_ingest.perf_data.frames import Dso, Frames, Symbols
+from perfduck_ingest.perf_data.frames import Frames
 from perfduck_ingest.perf_data.kernel import Kernel
 from perfduck_ingest.perf_data.maps import Maps, MapsAt
 from perfduck_ingest.perf_data.outcome import Outcome, Resolved
@@ -46,7 +47,7 @@ class Session:
         self._symbols = Symbols()
         self._frames = Frames(self._user, self._kernel.open, self._symbols)
         self._stacks = Stacks(self._frames, self._symbols)
-        self._outcome = Outcome(recording, self._symbols)
+        self._outcome = Outcome(recording, self._symbols, self._stacks)
         self._changes: list[tuple[int, int, Change]] = []
         self._waiting: list[Samples] = []
         self._records = 0
@@ -55,8 +56,7 @@ class Session:
 
     def add(self, block: Block) -> Iterator[Batch]:
         """Take records; give what became ready by them."""
-        special = ~np.isin(block.types, _QUIET)
-        for place in np.flatnonzero(special).tolist():
+        for place in block.of(*_LOUD).tolist():
             self._take(block, place)
         for change in self._changes_of.read(block, self._records):
             self._change(*change)
@@ -101,7 +101,7 @@ class Session:
 
     def _finish_rounds(self, block: Block, parts: list[Samples]) -> None:
         """Move the limit up to which all has been read."""
-        rounds = np.flatnonzero(block.types == np.uint64(records.FINISHED_ROUND))
+        rounds = block.of(records.FINISHED_ROUND)
         places = np.concatenate([_NONE, *(part.record for part in parts)])
         order = np.argsort(places, kind="stable")
         times = np.concatenate([_NONE, *(part.time for part in parts)])[order]
@@ -136,15 +136,15 @@ class Session:
         comm, epoch = self._timeline.advance(due, pid, tid, time)
         if self._kernel.changed:
             self._kernel_maps = self._kernel.maps()
-            self._frames = Frames(self._user, self._kernel.open, self._symbols)
-            self._stacks = Stacks(self._frames, self._symbols)
+            self._frames.forget_kernel()
+            self._stacks.forget_chains()
         maps = MapsAt(self._kernel_maps, self._timeline.tables)
         at = 0
         parts = []
         for samples in chosen:
             where = slice(at, at + len(samples))
-            stack, leaf, new = self._stacks.of(samples, epoch[where], maps)
-            parts.append(Resolved(samples, comm[where], stack, leaf, new))
+            stack, leaf = self._stacks.of(samples, epoch[where], maps)
+            parts.append(Resolved(samples, comm[where], stack, leaf))
             at += len(samples)
         return self._outcome.batch(parts, self._timeline.comms)
 
@@ -186,14 +186,10 @@ class Session:
         self._outcome.lost_by_event += self._recording.order.unpack("Q", record, 8)[0]
 
 
-_QUIET = (
-    records.SAMPLE,
-    records.COMM,
-    records.FORK,
-    records.MMAP,
-    records.MMAP2,
-    *records.SILENT,
+_QUIET = frozenset(
+    {records.SAMPLE, records.COMM, records.FORK, records.MMAP, records.MMAP2, *records.SILENT}
 )
+_LOUD = frozenset(range(records.TYPES)) - _QUIET
 # To read one more kind of record, write a method and add a line.
 _TAKEN = {
     records.HEADER_ATTR: Session._learn_attribute,

@@ -16,7 +16,7 @@ from perfduck_ingest.perf_data import records
 from perfduck_ingest.perf_data.byte_order import ByteOrder, Integers, Words
 from perfduck_store.errors import PerfduckError
 
-BLOCK_BYTES = 8 << 20
+BLOCK_BYTES = 4 << 20  # the columns of a block fit into the processor's cache
 _PACKED = (records.COMPRESSED, records.COMPRESSED2)
 # Their size does not count what stands behind them, in a pipe and in the file.
 _WITH_TAIL = (records.HEADER_TRACING_DATA, records.AUXTRACE)
@@ -30,7 +30,13 @@ class Block:
     words: Words  # raw, as numbers of this machine
     starts: Integers  # first word of each record
     headers: Words
-    types: Words
+    types: Integers  # below records.TYPES
+
+    def of(self, *types: int) -> Integers:
+        """Which records are of these types."""
+        wanted = np.zeros(records.TYPES, np.bool_)
+        wanted[list(types)] = True
+        return np.flatnonzero(wanted[self.types])
 
 
 class Stream:
@@ -83,13 +89,12 @@ class Stream:
         """The whole records at the beginning of `data`, up to one that needs other treatment,
         and their size."""
         words = self._order.words(data)
-        starts, end = _walk(self._order.shorts(data), len(words))
+        starts, end = _walk(self._order.lengths(words))
         block = _block(data, words, np.array(starts, np.int64), self._order)
-        odd = self._order.sizes(block.headers) % np.uint64(8) != 0
-        special = np.flatnonzero(odd | np.isin(block.types, _PACKED + _WITH_TAIL))
-        if not len(special):
+        odd = np.flatnonzero(self._order.sizes(block.headers) % np.uint64(8))
+        place = min((*odd[:1].tolist(), *block.of(*_PACKED, *_WITH_TAIL)[:1].tolist()), default=-1)
+        if place < 0:
             return block, 8 * end
-        place = int(special[0])
         return _block(data, words, block.starts[:place], self._order), 8 * starts[place]
 
     def _loose(self, data: memoryview, at: int) -> tuple[Block, int]:
@@ -136,7 +141,7 @@ class Stream:
     def _joined(self, parts: list[bytes], at: int) -> Block:
         data = memoryview(b"".join(parts))
         words = self._order.words(data)
-        starts, end = _walk(self._order.shorts(data), len(words))
+        starts, end = _walk(self._order.lengths(words))
         block = _block(data, words, np.array(starts, np.int64), self._order)
         if 8 * end != len(data) or (self._order.sizes(block.headers) % np.uint64(8)).any():
             raise self._error(at, "whole records of whole words in a pack, got others")
@@ -155,7 +160,7 @@ class Stream:
         except (zstandard.ZstdError, struct.error) as error:
             raise self._error(at, f"zstd data, got {error}") from error
         data = self._cut_off + fresh
-        end = _walk(self._order.shorts(data), len(data) // 8)[1]
+        end = _walk(self._order.lengths(self._order.words(data)))[1]
         self._cut_off = data[8 * end :]
         return data[: 8 * end]
 
@@ -165,18 +170,19 @@ class Stream:
 
 def _block(data: memoryview, words: Words, starts: Integers, order: ByteOrder) -> Block:
     headers = words[starts]
-    return Block(data, words, starts, headers, order.types(headers))
+    types = np.minimum(order.types(headers), np.uint64(records.TYPES - 1)).view(np.int64)
+    return Block(data, words, starts, headers, types)
 
 
-def _walk(shorts: memoryview, count: int) -> tuple[list[int], int]:
-    """The first words of the whole records, and the word behind the last of them."""
+def _walk(lengths: memoryview) -> tuple[list[int], int]:
+    """The first words of the whole records, and the word behind the last of them. `lengths` says
+    how many words a record would have that began at each word."""
     starts: list[int] = []
     append = starts.append
-    word = 0
+    word, count = 0, len(lengths)
     while word < count:
-        end = word + (shorts[4 * word + 3] >> 3)
-        if end > count or end == word:
-            break
         append(word)
-        word = end
+        word += lengths[word] or count
+    if starts and word > count:  # the last one is cut off, or has no size
+        word = starts.pop()
     return starts, word

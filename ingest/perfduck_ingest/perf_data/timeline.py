@@ -44,16 +44,19 @@ class Timeline:
         last_named = _last_change(named, tid, rank)
         last_mapped = _last_change(mapped, pid, rank)
         self._keep_tables(epoch[last_mapped < 0], pid[last_mapped < 0])
-        comm_after, epoch_after = self._apply(changes, set(np.unique(last_mapped).tolist()))
+        hit = np.flatnonzero(np.bincount(last_mapped + 1, minlength=1)[1:])
+        comm_after, epoch_after = self._apply(changes, set(hit.tolist()))
         comm = np.where(last_named < 0, comm, comm_after[last_named])
         epoch = np.where(last_mapped < 0, epoch, epoch_after[last_mapped])
         return self._with_numbers(comm, tid), epoch
 
     def _keep_tables(self, epochs: Integers, pids: Integers) -> None:
         """Tables for the epochs that began before this call; older ones are done with."""
-        distinct, first = np.unique(epochs, return_index=True)
+        owners = np.full(self._epochs + 1, -1, np.int64)
+        owners[epochs] = pids
+        seen = np.flatnonzero(owners >= 0)
         kept = {}
-        for epoch, pid in zip(distinct.tolist(), pids[first].tolist(), strict=True):
+        for epoch, pid in zip(seen.tolist(), owners[seen].tolist(), strict=True):
             kept[epoch] = self._maps.get(pid) or Maps()
             kept[epoch].shared = True
         self.tables = kept

@@ -1,0 +1,119 @@
+"""Binaries as far as they were hit: from addresses in them to symbols.
+
+    /usr/lib/x86_64-linux-gnu/libc.so.6   97a0f  -> malloc+0x1f
+    /usr/lib/go-1.19/bin/go               1f2c0  -> [unknown], told apart by its address
+
+The answer is one number: the symbol's place in the list of symbols, and the offset of the address
+in the function.
+"""
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+
+from perfduck_ingest.chains import SymbolRow
+from perfduck_ingest.perf_data.byte_order import Integers, Words
+from perfduck_store.batch import SYMBOL
+from perfduck_store.identity import symbol_ids
+from perfduck_symbols.addresses import SymbolTable
+
+UNKNOWN = "[unknown]"
+KERNEL = "[kernel.kallsyms]"
+NO_OFFSET = 0xFFFFFFFF
+_OFFSET_BITS = 32
+# Not in a file, or not the same in the next run: the same rule as for perf script's text.
+_NO_FILE = re.compile(r"//|/(?:memfd:|dev/|SYSV|anon_hugepage|tmp/perf-\d+\.map)|.*\(deleted\)$")
+
+
+class Symbols:
+    """The symbols met so far, numbered; each is told to the store once."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[int, int] = {}  # by symbol id
+        self._ids = np.zeros(1 << 12, np.int64)
+        self._untold: list[tuple[int, str, str, int | None]] = []
+
+    def number(self, rows: Sequence[SymbolRow]) -> Integers:
+        """The numbers of some symbols."""
+        ids = symbol_ids(rows)
+        for identity, row in zip(ids.tolist(), rows, strict=True):
+            if identity not in self._numbers:
+                self._numbers[identity] = len(self._numbers)
+                self._untold.append((identity, *row))
+        if len(self._numbers) > len(self._ids):
+            self._ids = np.resize(self._ids, 2 * len(self._numbers))
+        numbers = np.array([self._numbers[identity] for identity in ids.tolist()], np.int64)
+        self._ids[numbers] = ids
+        return numbers
+
+    def ids(self, numbers: Integers) -> Integers:
+        """The ids of some symbols."""
+        return self._ids.take(numbers)
+
+    def told(self) -> pl.DataFrame:
+        """Those that are new since this was asked last."""
+        told = pl.DataFrame(self._untold, schema=SYMBOL, orient="row")
+        self._untold = []
+        return told
+
+
+class Dso:
+    """A binary, or the kernel: its table of symbols and the numbers of those that were hit."""
+
+    def __init__(self, name: str, table: SymbolTable, shift: int = 0) -> None:
+        """`shift` is what to add to addresses to get those in the table."""
+        self._name = name
+        self._table = table
+        self._shift = np.uint64(shift % (1 << 64))
+        self._most_named = _most_named(name)
+        self._numbers = np.full(len(table.starts), -1, np.int64)
+
+    def resolve(self, addresses: Words, symbols: Symbols) -> Integers:
+        """Symbol number and offset, packed, of each address."""
+        shifted = addresses + self._shift
+        places = self._table.find(shifted)
+        hit = places >= 0
+        packed = np.empty(len(addresses), np.int64)
+        packed[~hit] = pack(self._unknown(addresses[~hit], symbols), NO_OFFSET)
+        packed[hit] = self._named(shifted[hit], places[hit], symbols)
+        return packed
+
+    def _named(self, addresses: Words, places: Integers, symbols: Symbols) -> Integers:
+        fresh = np.unique(places[self._numbers[places] < 0])
+        if len(fresh):
+            rows = [(self._table.name(place), self._name, None) for place in fresh.tolist()]
+            self._numbers[fresh] = symbols.number(rows)
+        offsets = np.minimum(addresses - self._table.starts[places], np.uint64(NO_OFFSET - 1))
+        return pack(self._numbers[places], offsets.view(np.int64))
+
+    def _unknown(self, addresses: Words, symbols: Symbols) -> Integers:
+        if not self._most_named:
+            rows: list[SymbolRow] = [(UNKNOWN, self._name, None)] * min(len(addresses), 1)
+            return np.resize(symbols.number(rows), len(addresses))
+        pairs = zip(addresses.tolist(), addresses.view(np.int64).tolist(), strict=True)
+        return symbols.number(
+            [
+                (UNKNOWN, self._name, signed if address < self._most_named else None)
+                for address, signed in pairs
+            ]
+        )
+
+
+def _most_named(dso: str) -> int:
+    """Below this an address without a symbol is kept: it means the same in the next run."""
+    if dso == KERNEL:
+        return 1 << 64
+    return 1 << 40 if dso.startswith("/") and not _NO_FILE.match(dso) else 0
+
+
+def pack(numbers: Integers, offsets: Integers | int) -> Integers:
+    """A symbol's number and an offset in one."""
+    return numbers << _OFFSET_BITS | offsets
+
+
+def unpack(packed: Integers) -> tuple[Integers, Integers]:
+    """Symbol numbers and offsets; offset -1 where the symbol is not known."""
+    offsets = packed & NO_OFFSET
+    return packed >> _OFFSET_BITS, np.where(offsets == NO_OFFSET, -1, offsets)
