@@ -2,7 +2,7 @@
 
     ~/.debug/.build-id/8d/0c9a.../elf         what perf record kept
     /usr/lib/debug/.build-id/8d/0c9a....debug
-    the path itself
+    the path itself, and what its .gnu_debuglink names: /usr/bin/.debug/python3.debug
     /tmp/perf-4711.map                        what a just-in-time compiler wrote
 
 A file whose build id is not the recorded one is not used.
@@ -65,18 +65,22 @@ class Binaries:
         with .dynsym."""
         symbols: Elf | None = None
         runtime: Elf | None = None
-        wanted = self._build_ids.get(name)
-        if wanted is None and (itself := _opened(HERE / name.lstrip("/"))):
-            wanted = itself.build_id
-        for path in self._candidates(name, wanted):
-            elf = _opened(path)
-            if elf is None or (wanted and elf.build_id != wanted):
-                continue
+        for elf in self._files(name):
             symbols = symbols or (elf if _has(elf, ".symtab", SHT_SYMTAB) else None)
             runtime = runtime or (elf if _has(elf, ".dynsym", SHT_DYNSYM) else None)
             if symbols and runtime:
                 break
         return symbols or runtime, runtime or symbols
+
+    def _files(self, name: str) -> Iterator[Elf]:
+        """The files of a binary, each followed by what its debug link leads to."""
+        wanted = self._build_ids.get(name)
+        if wanted is None and (itself := _opened(HERE / name.lstrip("/"))):
+            wanted = itself.build_id
+        for path in self._candidates(name, wanted):
+            if elf := _opened(path, wanted):
+                yield elf
+                yield from filter(None, (_opened(link, wanted) for link in _linked(elf)))
 
     def _candidates(self, name: str, build_id: str | None) -> Iterator[Path]:
         path = name.lstrip("/")
@@ -95,11 +99,22 @@ class Binaries:
         yield HERE / path
 
 
-def _opened(path: Path) -> Elf | None:
+def _opened(path: Path, build_id: str | None = None) -> Elf | None:
+    """The file, if it is that of the build id."""
     try:
-        return open_elf(path)
+        elf = open_elf(path)
     except SymbolError:
         return None
+    return elf if not build_id or elf.build_id == build_id else None
+
+
+def _linked(elf: Elf) -> Iterator[Path]:
+    """Where the symbols may be that were split off: .gnu_debuglink names their file."""
+    if elf.debug_link:
+        folder = elf.path.parent
+        yield folder / elf.debug_link
+        yield folder / ".debug" / elf.debug_link
+        yield HERE / _DEBUG / str(folder).lstrip("/") / elf.debug_link
 
 
 def _has(elf: Elf, name: str, kind: int) -> bool:
@@ -159,10 +174,8 @@ def _vdso_table(build_id: str | None) -> SymbolTable:
     with tempfile.NamedTemporaryFile() as file:
         file.write(image)
         file.flush()
-        elf = _opened(Path(file.name))
-        if elf is None or (build_id and elf.build_id != build_id):
-            return EMPTY
-        return _table_or_nothing(elf, elf)
+        elf = _opened(Path(file.name), build_id)
+        return EMPTY if elf is None else _table_or_nothing(elf, elf)
 
 
 def _own_vdso() -> bytes | None:

@@ -37,13 +37,13 @@ class Outcome:
         self._recording = recording
         self._symbols = symbols
         self._stacks = stacks
-        self._skipped: dict[int, int] = {}
+        self._skipped = np.zeros(records.TYPES, np.int64)
         self._times: list[int] = []
         self._events: set[int] = set()
 
-    def skip(self, kind: int) -> None:
-        """Count a record that is not understood."""
-        self._skipped[kind] = self._skipped.get(kind, 0) + 1
+    def skip(self, types: Integers) -> None:
+        """Count records that are passed over, or not understood."""
+        self._skipped += np.bincount(types, minlength=records.TYPES)
 
     def batch(self, parts: list[Resolved], comms: list[str]) -> Batch:
         """A batch of resolved samples, with the symbols and stacks that are new."""
@@ -100,8 +100,8 @@ class Outcome:
     def last(self) -> Batch:
         """The facts, and what was not understood."""
         rows = [
-            (0, f"{count} records of type {kind}", _reason(kind))
-            for kind, count in sorted(self._skipped.items())
+            (0, f"{self._skipped[kind]} records of type {kind}", _reason(kind))
+            for kind in np.flatnonzero(self._skipped).tolist()
         ]
         return Batch(skipped=pl.DataFrame(rows, schema=SKIPPED, orient="row"), facts=self._facts())
 
@@ -138,5 +138,4 @@ def _known(values: Integers, known: npt.NDArray[np.bool_]) -> pl.Series:
 
 
 def _reason(kind: int) -> str:
-    name = records.TRACE.get(kind)
-    return f"{name}: processor traces are not decoded" if name else "unknown type of record"
+    return ": ".join(records.PASSED_OVER.get(kind, ("unknown type of record",)))

@@ -45,24 +45,35 @@ COMPRESSED = 81
 FINISHED_INIT = 82
 COMPRESSED2 = 83
 
-TYPES = 256  # and more than there are: what is beyond counts as the last one
+TYPES = 256  # more than there are: what is beyond counts as the last one
 
-# Say nothing about samples, and nothing is lost by passing over them.
+# Nothing is lost by passing over them. EXIT: numbers of threads are given anew by FORK and COMM;
+# BPF_EVENT: KSYMBOL names the code.
 SILENT = frozenset(
     {
-        EXIT, THROTTLE, UNTHROTTLE, READ, ITRACE_START, SWITCH, SWITCH_CPU_WIDE, NAMESPACES,
-        BPF_EVENT, TEXT_POKE, HEADER_EVENT_TYPE, HEADER_TRACING_DATA, FINISHED_ROUND, ID_INDEX,
+        EXIT, BPF_EVENT, HEADER_EVENT_TYPE, HEADER_TRACING_DATA, FINISHED_ROUND, ID_INDEX,
         THREAD_MAP, CPU_MAP, STAT_CONFIG, STAT, STAT_ROUND, TIME_CONV, FINISHED_INIT,
     }
 )  # fmt: skip
 
-# Hold what perfduck does not decode: processor traces. Counted and shown as skipped.
-TRACE = {
-    AUX: "AUX",
-    AUX_OUTPUT_HW_ID: "AUX_OUTPUT_HW_ID",
-    AUXTRACE_INFO: "AUXTRACE_INFO",
-    AUXTRACE: "AUXTRACE",
-    AUXTRACE_ERROR: "AUXTRACE_ERROR",
+# Hold what the store has no place for, and say of the samples what one should know. Counted and
+# shown as skipped, by these names and reasons.
+_TRACE = "processor traces are not decoded"
+_SWITCHES = "context switches are not kept"
+PASSED_OVER = {
+    THROTTLE: ("THROTTLE", "the kernel stopped an event for a while: samples are missing"),
+    UNTHROTTLE: ("UNTHROTTLE", "the event goes on"),
+    READ: ("READ", "counts of a thread that ended are not kept"),
+    AUX: ("AUX", _TRACE),
+    ITRACE_START: ("ITRACE_START", _TRACE),
+    SWITCH: ("SWITCH", _SWITCHES),
+    SWITCH_CPU_WIDE: ("SWITCH_CPU_WIDE", _SWITCHES),
+    NAMESPACES: ("NAMESPACES", "namespaces of processes are not kept"),
+    TEXT_POKE: ("TEXT_POKE", "changed kernel code is not looked into"),
+    AUX_OUTPUT_HW_ID: ("AUX_OUTPUT_HW_ID", _TRACE),
+    AUXTRACE_INFO: ("AUXTRACE_INFO", _TRACE),
+    AUXTRACE: ("AUXTRACE", _TRACE),
+    AUXTRACE_ERROR: ("AUXTRACE_ERROR", _TRACE),
 }
 
 # The low bits of a header's misc: where the processor was.

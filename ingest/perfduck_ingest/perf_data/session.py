@@ -56,8 +56,9 @@ class Session:
 
     def add(self, block: Block) -> Iterator[Batch]:
         """Take records; give what became ready by them."""
-        for place in block.of(*_LOUD).tolist():
+        for place in block.of(*_TAKEN).tolist():
             self._take(block, place)
+        self._outcome.skip(block.types[block.of(*_SKIPPED)])
         for change in self._changes_of.read(block, self._records):
             self._change(*change)
         samples = self._samples_of.read(block, self._records)
@@ -85,10 +86,7 @@ class Session:
         """A record that is neither a sample nor a change."""
         start = 8 * int(block.starts[place])
         kind, _, size = self._recording.order.unpack("IHH", block.raw, start)
-        if kind in _TAKEN:
-            _TAKEN[kind](self, block.raw[start : start + size])
-        else:
-            self._outcome.skip(kind)
+        _TAKEN[kind](self, block.raw[start : start + size])
 
     def _change(self, time: int, ordinal: int, change: Change) -> None:
         if isinstance(change, Map):
@@ -186,10 +184,6 @@ class Session:
         self._outcome.lost_by_event += self._recording.order.unpack("Q", record, 8)[0]
 
 
-_QUIET = frozenset(
-    {records.SAMPLE, records.COMM, records.FORK, records.MMAP, records.MMAP2, *records.SILENT}
-)
-_LOUD = frozenset(range(records.TYPES)) - _QUIET
 # To read one more kind of record, write a method and add a line.
 _TAKEN = {
     records.HEADER_ATTR: Session._learn_attribute,
@@ -201,3 +195,5 @@ _TAKEN = {
     records.LOST: Session._count_lost,
     records.LOST_SAMPLES: Session._count_lost_samples,
 }
+_READ = {records.SAMPLE, records.COMM, records.FORK, records.MMAP, records.MMAP2}
+_SKIPPED = set(range(records.TYPES)) - _READ - records.SILENT - set(_TAKEN)
