@@ -8,6 +8,7 @@ Symbols come from the tables of the file itself or of its debug file; `.plt` has
 are named by what they jump to (symbol-elf.c, dso__synthesize_plt_symbols).
 """
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,12 +57,30 @@ def symbol_table(elf: Elf, runtime: Elf) -> SymbolTable:
     for name in (".symtab", ".dynsym"):
         section = elf.find(name)
         if section is not None and section.is_stored:
-            fresh = _read(elf, runtime, section)
+            fresh = _read(elf, section, runtime)
             merged = fresh if merged is None else _both(merged, fresh)
     plt = _plt(runtime)
     if plt is not None:
         merged = plt if merged is None else _both(merged, plt)
     return EMPTY if merged is None or not len(merged.starts) else _settled(merged)
+
+
+def kernel_table(vmlinux: Elf) -> SymbolTable:
+    """The symbols of a kernel at the addresses it was linked to. Raises one of elf.BROKEN."""
+    section = vmlinux.find(".symtab")
+    return EMPTY if section is None else _settled(_read(vmlinux, section))
+
+
+def address_of(elf: Elf, name: str) -> int | None:
+    """Where a symbol of .symtab is."""
+    section = elf.find(".symtab")
+    if section is None:
+        return None
+    # A linker may keep a name as the end of a longer one.
+    ends = re.finditer(re.escape(name.encode()) + b"\0", elf.strings(section).tobytes())
+    entries = elf.symbol_table(section)
+    found = entries[np.isin(entries["name"], [one.start() for one in ends])]
+    return int(found["value"][0]) if len(found) else None
 
 
 def _both(one: _Symbols, other: _Symbols) -> _Symbols:
@@ -87,12 +106,14 @@ def _settled(symbols: _Symbols) -> SymbolTable:
     )
 
 
-def _read(elf: Elf, runtime: Elf, section: Section) -> _Symbols:
+def _read(elf: Elf, section: Section, runtime: Elf | None = None) -> _Symbols:
+    """At their offsets in the file that ran; without one, at their addresses."""
     entries = elf.symbol_table(section)
     strings = elf.strings(section)
     entries = entries[_is_kept(elf, entries) & (entries["name"] < len(strings))]
+    values = entries["value"].astype(np.uint64)
     return _Symbols(
-        _offsets(runtime, entries["value"].astype(np.uint64), entries["section"]),
+        values if runtime is None else _offsets(runtime, values, entries["section"]),
         entries["size"].astype(np.uint64),
         (entries["info"] >> 4).astype(np.int64),
         Names.ending_in_zero(strings, entries["name"].astype(np.int64)),

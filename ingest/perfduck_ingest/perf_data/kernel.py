@@ -3,8 +3,9 @@
     MMAP  [kernel.kallsyms]_text  0xffffffff81000000 + 0x3f000000 @ 0xffffffff81000000
     MMAP  /lib/modules/6.1.0/kernel/net/netfilter/nf_conntrack.ko  0xffffffffc0a41000 + 0x2b000
 
-Names come from kallsyms of the recorded boot. If the kernel was placed elsewhere in the boot that
-kallsyms is of, the address of `_text` in both tells how far.
+Names come from kallsyms of the recorded boot; the kernel's own, unless kallsyms was given, from the
+vmlinux that was given. If the kernel was placed elsewhere than these say, the address of `_text` in
+both tells how far.
 """
 
 import platform
@@ -22,7 +23,8 @@ from perfduck_ingest.perf_data.maps import Maps
 from perfduck_ingest.source import Source
 from perfduck_symbols import names
 from perfduck_symbols.addresses import SymbolTable
-from perfduck_symbols.elf import build_id_of_notes
+from perfduck_symbols.elf import Elf, build_id_of_notes, open_elf
+from perfduck_symbols.elf_symbols import address_of, kernel_table
 from perfduck_symbols.kallsyms_symbols import KernelSymbols, kernel_symbols
 
 _NOTES = Path("/sys/kernel/notes")
@@ -37,6 +39,7 @@ class Kernel:
         """`recording` says which kernel it was."""
         self._recording = recording
         self._given = options.kallsyms
+        self._vmlinux = None if options.kallsyms else self._opened(options.vmlinux)
         self._maps = Maps()
         self._names: list[str] = []
         self._tables: dict[str, SymbolTable] = {}
@@ -76,7 +79,7 @@ class Kernel:
     def _stretch(self) -> None:
         """The kernel reaches from its first symbol to its last: the map that perf record writes
         ends before the code that runs at boot only, where every idle task's chain begins."""
-        symbols = self._kallsyms().part("")
+        symbols = self._own()
         if len(symbols.starts):
             moved = self._moved()
             maps = Maps()
@@ -91,13 +94,23 @@ class Kernel:
             self._symbols = kernel_symbols(self._text())
         return self._symbols
 
+    def _own(self) -> SymbolTable:
+        """The symbols of the kernel itself."""
+        return self._kallsyms().part("") if self._vmlinux is None else kernel_table(self._vmlinux)
+
+    def _opened(self, vmlinux: Path | None) -> Elf | None:
+        """The vmlinux that was given, if it is of the recorded kernel."""
+        elf = None if vmlinux is None else open_elf(vmlinux)
+        wanted = self._recording.build_ids.get(KERNEL)
+        return elf if elf is not None and wanted in (None, elf.build_id) else None
+
     def open(self, number: int) -> Dso:
         """A dso by its number."""
         name = self._names[number]
         if name in self._tables:
             return Dso(name, self._tables[name])
         if name == KERNEL:
-            return Dso(name, self._kallsyms().part(""), self._moved())
+            return Dso(name, self._own(), self._moved())
         return Dso(name, self._kallsyms().part(name))
 
     def _moved(self) -> int:
@@ -105,7 +118,10 @@ class Kernel:
         if self._recorded is None:
             return 0
         function, recorded = self._recorded
-        address = self._kallsyms().address(function)
+        if self._vmlinux is None:
+            address = self._kallsyms().address(function)
+        else:
+            address = address_of(self._vmlinux, function)
         return 0 if address is None else address - recorded
 
     def _text(self) -> bytes:
