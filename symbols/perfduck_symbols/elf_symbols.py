@@ -25,7 +25,7 @@ from perfduck_symbols.addresses import (
     scores,
 )
 from perfduck_symbols.demangle import demangled
-from perfduck_symbols.elf import Elf, Table
+from perfduck_symbols.elf import BROKEN, Elf, Table, damaged
 from perfduck_symbols.elf_header import EM_AARCH64, EM_ARM, Section
 
 _NOTYPE, _OBJECT, _FUNC, _IFUNC = 0, 1, 2, 10
@@ -66,9 +66,12 @@ def symbol_table(elf: Elf, runtime: Elf) -> SymbolTable:
 
 
 def kernel_table(vmlinux: Elf) -> SymbolTable:
-    """The symbols of a kernel at the addresses it was linked to. Raises one of elf.BROKEN."""
+    """The symbols of a kernel at the addresses it was linked to."""
     section = vmlinux.find(".symtab")
-    return EMPTY if section is None else _settled(_read(vmlinux, section))
+    try:
+        return EMPTY if section is None else _settled(_read(vmlinux, section))
+    except BROKEN as error:
+        raise damaged(vmlinux.path, error) from error
 
 
 def address_of(elf: Elf, name: str) -> int | None:

@@ -6,6 +6,8 @@ perf script --no-inline --ns -F comm,pid,tid,cpu,time,period,event,ip,sym,symoff
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from functools import cache
+from itertools import chain
 from pathlib import Path
 
 import polars as pl
@@ -16,11 +18,11 @@ from perfduck_ingest.source import Source
 from perfduck_store.batch import Batch
 
 Frame = tuple[str, str]  # name, dso
-Row = tuple[str, int, int, int | None, int, int | None, str, tuple[Frame, ...]]
+Row = tuple[str, int, int, int | None, int | None, int | None, str, tuple[Frame, ...]]
 
 _EVENT = re.compile(
     r"^\s*(?P<comm>.*?)\s+(?P<pid>-?\d+)/(?P<tid>-?\d+)\s+(?:\[(?P<cpu>\d+)\]\s+)?"
-    r"(?P<s>\d+)\.(?P<ns>\d{9}):\s+(?:(?P<period>\d+)\s+)?(?P<event>\S+):\s*(?P<rest>.*)$"
+    r"(?:(?P<s>\d+)\.(?P<ns>\d{9}):\s+)?(?:(?P<period>\d+)\s+)?(?P<event>\S+):\s*(?P<rest>.*)$"
 )
 _FRAME = re.compile(
     r"^\s*[0-9a-f]+ (?P<name>.*?)(?:\+0x[0-9a-f]+)? \((?P<dso>[^()]*(?:\(deleted\))?)\)$"
@@ -31,21 +33,27 @@ def said_by_perf(lines: Iterable[str]) -> Iterator[Row]:
     """The samples of perf script's text."""
     head: re.Match[str] | None = None
     frames: list[Frame] = []
-    for line in [*lines, ""]:
+    for line in chain(lines, [""]):
         line = line.rstrip("\n")
         event = None if line.startswith("\t") else _EVENT.match(line)
-        frame = None if event else _FRAME.match(line)
+        frame = None if event else _frame(line)
         if event or not line:
             if head:
                 yield _row(head, frames)
             head, frames = event, []
-            only = _FRAME.match(event["rest"]) if event else None
-            frames += [(only["name"], only["dso"])] if only else []
+            only = _frame(event["rest"]) if event else None
+            frames += [only] if only else []
         elif frame:
-            frames.append((frame["name"], frame["dso"]))
+            frames.append(frame)
         else:
             message = f"not understood: {line!r}"
             raise AssertionError(message)
+
+
+@cache
+def _frame(line: str) -> Frame | None:
+    found = _FRAME.match(line)
+    return (found["name"], found["dso"]) if found else None
 
 
 def _row(head: re.Match[str], frames: list[Frame]) -> Row:
@@ -55,7 +63,7 @@ def _row(head: re.Match[str], frames: list[Frame]) -> Row:
         int(head["pid"]),
         int(head["tid"]),
         int(cpu) if cpu else None,
-        int(head["s"]) * 1_000_000_000 + int(head["ns"]),
+        int(head["s"]) * 1_000_000_000 + int(head["ns"]) if head["s"] else None,
         int(period) if period else None,
         head["event"],
         tuple(frames) or (("[unknown]", "[unknown]"),),

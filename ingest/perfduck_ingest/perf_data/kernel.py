@@ -9,6 +9,7 @@ both tells how far.
 """
 
 import platform
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -38,13 +39,11 @@ class Kernel:
     def __init__(self, recording: Recording, options: Options) -> None:
         """`recording` says which kernel it was."""
         self._recording = recording
-        self._given = options.kallsyms
-        self._vmlinux = None if options.kallsyms else self._opened(options.vmlinux)
+        self._options = options
         self._maps = Maps()
         self._names: list[str] = []
         self._tables: dict[str, SymbolTable] = {}
         self._recorded: tuple[str, int] | None = None  # a function and where it was
-        self._symbols: KernelSymbols | None = None
         self.changed = True
 
     def add(self, change: Map | KernelSymbol) -> None:
@@ -79,30 +78,33 @@ class Kernel:
     def _stretch(self) -> None:
         """The kernel reaches from its first symbol to its last: the map that perf record writes
         ends before the code that runs at boot only, where every idle task's chain begins."""
-        symbols = self._own()
+        symbols = self._own
         if len(symbols.starts):
             moved = self._moved()
             maps = Maps()
             start, end = int(symbols.starts[0]) - moved, int(symbols.ends[-1]) - moved
-            maps.insert(max(start, 0), end, 0, self._names.index(KERNEL))
+            maps.insert(max(start, 0), min(end, _HIGH_HALF[1]), 0, self._names.index(KERNEL))
             for one in self._maps.rows():
                 maps.insert(*one)
             self._maps = maps
 
+    @cached_property
     def _kallsyms(self) -> KernelSymbols:
-        if self._symbols is None:
-            self._symbols = kernel_symbols(self._text())
-        return self._symbols
+        return kernel_symbols(self._text())
 
+    @cached_property
+    def _vmlinux(self) -> Elf | None:
+        """The vmlinux that was given, unless it is of another kernel, or kallsyms says more."""
+        if self._options.vmlinux is None or self._options.kallsyms is not None:
+            return None
+        elf = open_elf(self._options.vmlinux)
+        wanted = self._recording.build_ids.get(KERNEL)
+        return elf if wanted in (None, elf.build_id) else None
+
+    @cached_property
     def _own(self) -> SymbolTable:
         """The symbols of the kernel itself."""
-        return self._kallsyms().part("") if self._vmlinux is None else kernel_table(self._vmlinux)
-
-    def _opened(self, vmlinux: Path | None) -> Elf | None:
-        """The vmlinux that was given, if it is of the recorded kernel."""
-        elf = None if vmlinux is None else open_elf(vmlinux)
-        wanted = self._recording.build_ids.get(KERNEL)
-        return elf if elf is not None and wanted in (None, elf.build_id) else None
+        return self._kallsyms.part("") if self._vmlinux is None else kernel_table(self._vmlinux)
 
     def open(self, number: int) -> Dso:
         """A dso by its number."""
@@ -110,24 +112,24 @@ class Kernel:
         if name in self._tables:
             return Dso(name, self._tables[name])
         if name == KERNEL:
-            return Dso(name, self._own(), self._moved())
-        return Dso(name, self._kallsyms().part(name))
+            return Dso(name, self._own, self._moved())
+        return Dso(name, self._kallsyms.part(name))
 
     def _moved(self) -> int:
-        """How far kallsyms' kernel is from the recorded one."""
+        """How far the kernel of the symbols is from the recorded one."""
         if self._recorded is None:
             return 0
         function, recorded = self._recorded
         if self._vmlinux is None:
-            address = self._kallsyms().address(function)
+            address = self._kallsyms.address(function)
         else:
             address = address_of(self._vmlinux, function)
         return 0 if address is None else address - recorded
 
     def _text(self) -> bytes:
         """The kallsyms of the recorded boot, or nothing."""
-        if self._given is not None:
-            with Source(str(self._given)) as source:
+        if self._options.kallsyms is not None:
+            with Source(str(self._options.kallsyms)) as source:
                 return b"".join(source.chunks(1 << 24))
         build_id = self._recording.build_ids.get(KERNEL)
         if build_id is None:  # as of a pipe

@@ -6,15 +6,16 @@ Fields come in this order, each only if the event's sample type names it. Up to 
 one word each; from there on their places differ from sample to sample.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from perfduck_ingest.perf_data import records
+from perfduck_ingest.perf_data import readings, records
 from perfduck_ingest.perf_data.attributes import Attribute, Layout
 from perfduck_ingest.perf_data.byte_order import ByteOrder, Integers, Words, signed
 from perfduck_ingest.perf_data.polynomials import Polynomials
+from perfduck_ingest.perf_data.readings import Readings
 from perfduck_ingest.perf_data.stream import Block
 
 _ONE = np.uint64(1)
@@ -47,8 +48,8 @@ class Samples:
         """How many samples."""
         return len(self.ip)
 
-    def where(self, chosen: npt.NDArray[np.bool_]) -> "Samples":
-        """Those that are chosen."""
+    def where(self, chosen: npt.NDArray[np.bool_] | Integers) -> "Samples":
+        """Those that are chosen, by flags or by their places."""
         columns = (getattr(self, name)[chosen] for name in list(self.__slots__)[2:])
         return Samples(self.block, self.has_stack_copies, *columns)
 
@@ -66,6 +67,7 @@ class SampleReader:
         for place, one in enumerate(attributes):
             self._layouts.setdefault(one.layout, []).append(place)
         self._id_word = _id_word(attributes[0].layout) if attributes else None
+        self._readings = Readings(self._ids)
         self._polynomials = Polynomials()
 
     def read(self, block: Block, ordinal: int) -> list[Samples]:
@@ -77,7 +79,10 @@ class SampleReader:
         for layout, members in self._layouts.items():
             chosen = np.isin(events, members) if len(self._layouts) > 1 else slice(None)
             gather = _Gather(block, self._order, block.starts[places[chosen]], layout)
-            parts.append(self._samples(gather, events[chosen], places[chosen], ordinal))
+            part = self._samples(gather, events[chosen], places[chosen], ordinal)
+            if len(self._ids) and gather.has_ids_of_counts:
+                part = self._spread(part, gather)
+            parts.append(part)
         return [part for part in parts if len(part)]
 
     def _events_of(self, block: Block, starts: Integers) -> Integers:
@@ -119,7 +124,16 @@ class SampleReader:
             key=self._keys(gather, ip, in_kernel),
         )
 
+    def _spread(self, samples: Samples, gather: "_Gather") -> Samples:
+        """A sample of each event whose count was read."""
+        form = gather.layout.read_format
+        owners, which, periods = self._readings.of(
+            gather.block.words, form, gather.reading, gather.members
+        )
+        return replace(samples.where(owners), event=self._events[which], period=periods)
+
     def _keys(self, gather: "_Gather", ip: Words, in_kernel: npt.NDArray[np.bool_]) -> Words:
+        """What tells chains apart."""
         if not gather.layout.has(records.SAMPLE_CALLCHAIN):
             return ip ^ in_kernel
         keys = self._polynomials.of(gather.block.words, gather.chain, gather.depth)
@@ -157,6 +171,14 @@ class _Gather:
         self._at = starts + 1
         self.chain = self._at
         self.depth = np.full(len(starts), -1, np.int64)
+        self.reading = self._at  # where the counts begin that were read, and of how many events
+        self.members = np.ones(len(starts), np.int64)
+
+    @property
+    def has_ids_of_counts(self) -> bool:
+        """Whether samples say what events had counted, and which."""
+        form = self.layout.read_format
+        return self.layout.has(records.SAMPLE_READ) and bool(form & records.READ_ID)
 
     def fields(self) -> dict[int, Words]:
         """The one-word fields that are wanted; sets chain and depth."""
@@ -180,9 +202,13 @@ class _Gather:
         return words
 
     def _check(self) -> None:
-        if (self._at >= self._end).any():
-            place = int(np.flatnonzero(self._at >= self._end)[0])
-            raise SampleTooShort(8 * int(self._end[place]))
+        """Whether there is one more word."""
+        self._check_end(self._at + 1)
+
+    def _check_end(self, at: Integers | None = None) -> None:
+        behind = np.flatnonzero((self._at if at is None else at) > self._end)
+        if len(behind):
+            raise SampleTooShort(8 * int(self._end[behind[0]]))
 
     def _skip(self, words: Words | int) -> None:
         """Pass over some words: clipped, so that nonsense does not point outside the block."""
@@ -194,19 +220,17 @@ class _Gather:
         self.chain = self._at
         self.depth = np.minimum(count, np.uint64(len(self.block.words))).view(np.int64)
         self._at = self._at + self.depth
-        if (self._at > self._end).any():
-            place = int(np.flatnonzero(self._at > self._end)[0])
-            raise SampleTooShort(8 * int(self._end[place]))
+        self._check_end()
 
     def _pass_read(self) -> None:
-        """value [enabled] [running] [id] [lost], or a count and that for each of a group."""
+        self.reading = self._at
         form = self.layout.read_format
-        times = (form & (records.READ_ENABLED | records.READ_RUNNING)).bit_count()
-        one = 1 + (form & (records.READ_ID | records.READ_LOST)).bit_count()
         if form & records.READ_GROUP:
-            self._skip(self._word() * np.uint64(one) + np.uint64(times))
-        else:
-            self._skip(one + times)
+            self._check()
+            members = self.block.words[self._at]
+            self.members = np.minimum(members, np.uint64(len(self.block.words))).view(np.int64)
+        self._at = self._at + readings.size(form, self.members)
+        self._check_end()
 
     def _pass_to_cgroup(self) -> None:
         if self.layout.has(records.SAMPLE_RAW):
