@@ -159,8 +159,8 @@ def _acknowledgement(receipt: "Receipt") -> str:
         return f"{receipt.name}: already in the store, nothing added\n"
     if receipt.skipped:
         sys.stderr.write(
-            f"perfduck: {receipt.name}: {receipt.skipped} lines were not understood"
-            " (see table skipped)\n"
+            f"perfduck: {receipt.name}: {receipt.skipped} lines were passed over or not"
+            " understood (see table skipped)\n"
         )
     if receipt.lost:
         sys.stderr.write(f"perfduck: {receipt.name}: {receipt.lost} samples were lost\n")

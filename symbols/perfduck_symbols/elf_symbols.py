@@ -126,7 +126,8 @@ def _read(elf: Elf, section: Section, runtime: Elf | None = None) -> _Symbols:
 def _is_kept(elf: Elf, entries: Table) -> npt.NDArray[np.bool_]:
     """Functions, objects, and labels in text and data sections, as symbol-elf.c filters them."""
     kind, section = entries["info"] & 15, entries["section"]
-    visible = ~np.isin(entries["other"] & 3, (_HIDDEN, _INTERNAL))
+    visibility = entries["other"] & 3
+    visible = (visibility != _HIDDEN) & (visibility != _INTERNAL)
     allocated = np.array([one.is_allocated for one in elf.sections] or [False])
     named = np.array(["text" in one.name or "data" in one.name for one in elf.sections] or [False])
     placed = (entries["name"] != 0) & (section != 0) & (section < _RESERVED)

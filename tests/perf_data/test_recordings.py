@@ -2,6 +2,7 @@
 
 import io
 import lzma
+import re
 from pathlib import Path
 
 import oracle
@@ -12,14 +13,15 @@ from perfduck_ingest import perf_data, perf_script
 from perfduck_ingest.importer import Options
 from perfduck_ingest.source import Source
 from perfduck_store.batch import Batch
+from perfduck_symbols.elf import elf_of
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "perf_data"
 FOLDERS = sorted(path.parent.name for path in FIXTURES.glob("*/command.txt"))
 OPTIONS = {"kallsyms": FIXTURES / "kallsyms.gz", "symbol_dirs": (FIXTURES / "symfs",)}
 
 
-def read(folder: str) -> list[Batch]:
-    return oracle.batches_of(FIXTURES / folder / "recording.data.xz", **OPTIONS)
+def read(folder: str, **options: Path | None) -> list[Batch]:
+    return oracle.batches_of(FIXTURES / folder / "recording.data.xz", **{**OPTIONS, **options})
 
 
 def perf_rows(folder: str) -> list[oracle.Row]:
@@ -32,6 +34,7 @@ def nothing_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     """No binary that happens to lie here is looked into."""
     monkeypatch.setattr("perfduck_ingest.perf_data.binaries.HERE", tmp_path)
     monkeypatch.setattr("perfduck_ingest.perf_data.binaries._own_vdso", lambda: None)
+    monkeypatch.setattr("perfduck_ingest.perf_data.kernel.running_build_id", lambda: None)
     monkeypatch.setenv("HOME", str(tmp_path))
 
 
@@ -75,6 +78,41 @@ def test_lost_samples_are_counted() -> None:
     said = (FIXTURES / "lost" / "lost.txt").read_text()
     assert batches[-1].facts.lost == int(said)
     assert batches[-1].facts.lost > 0
+
+
+def test_vmlinux_names_functions_wherever_the_kernel_was_placed() -> None:
+    ours = read("chains", vmlinux=FIXTURES / "vmlinux.xz", kallsyms=None)
+    assert oracle.differences(perf_rows("chains"), oracle.said_by_us(ours)) == ({}, {})
+
+
+def test_the_vmlinux_of_another_kernel_is_not_used(tmp_path: Path) -> None:
+    raw = lzma.decompress((FIXTURES / "vmlinux.xz").read_bytes())
+    other = tmp_path / "vmlinux"
+    other.write_bytes(raw.replace(bytes.fromhex(elf_of(other, raw).build_id or ""), bytes(20)))
+    rows = oracle.said_by_us(read("chains", vmlinux=other, kallsyms=None))
+    frames = {frame for row in rows for frame in row[-1] if frame[1] == "[kernel.kallsyms]"}
+    assert frames == {("[unknown]", "[kernel.kallsyms]")}
+
+
+def test_a_group_has_samples_of_all_its_events() -> None:
+    samples = oracle.frame_of(read("group"))
+    leader, member = (samples.filter(event=event) for event in ("cpu-clock", "task-clock"))
+    assert len(leader) == len(member) > 0
+    faults = samples.filter(event="page-faults")
+    assert 0 < len(faults) <= len(leader)  # none where there was no fault since the sample before
+
+
+@pytest.mark.parametrize(
+    ("folder", "reason"),
+    [
+        ("namespaces", "NAMESPACES: namespaces of processes are not kept"),
+        ("more-fields", "SWITCH: context switches are not kept"),
+    ],
+)
+def test_records_that_are_passed_over_are_counted(folder: str, reason: str) -> None:
+    [(line, text)] = read(folder)[-1].skipped.filter(reason=reason).drop("reason").rows()
+    assert line == 0
+    assert re.fullmatch(r"[1-9]\d* records of type \d+", text)
 
 
 def test_cgroups_have_their_names() -> None:

@@ -1,8 +1,10 @@
 import shutil
+from io import BytesIO
 from pathlib import Path
 
 import polars as pl
 import pytest
+from elftools.elf.elffile import ELFFile
 
 from perfduck_symbols import binary, build_catalogue, source_path
 from perfduck_symbols.dwarf import Dwarf
@@ -27,6 +29,19 @@ def test_functions_of_a_module_lie_in_their_units(name: str) -> None:
         ("checked", ".text", TRANSMIT),
         ("transmit", ".text", TRANSMIT),
         ("receive_init", ".init.text", RECEIVE),
+    ]
+
+
+@pytest.mark.parametrize("name", [*MODULES[:-1], "program", "stripped", "stripped.debug"])
+def test_sections_and_segments_are_those_that_pyelftools_reads(name: str) -> None:
+    ours, theirs = open_elf(ELF / name), ELFFile(BytesIO((ELF / name).read_bytes()))
+    assert [(one.name, one.offset, one.size, one.flags, one.link) for one in ours.sections] == [
+        (one.name, one["sh_offset"], one["sh_size"], one["sh_flags"], one["sh_link"])
+        for one in theirs.iter_sections()
+    ]
+    assert [(one.offset, one.address, one.stored, one.size) for one in ours.header.segments] == [
+        (one["p_offset"], one["p_vaddr"], one["p_filesz"], one["p_memsz"])
+        for one in theirs.iter_segments("PT_LOAD")
     ]
 
 

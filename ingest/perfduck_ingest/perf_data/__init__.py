@@ -8,9 +8,8 @@ gathered as columns (samples.py), addresses and chains are worked out once each 
 stacks.py).
 
 Not done: the copied user stacks of `--call-graph dwarf` are not unwound (chains are the kernel's
-part, or the one function that was hit); of a group read as one (`{a,b}:S`) the leader's samples
-count; branch stacks and processor traces are passed over; `perf record --threads` directories are
-not read.
+part, or the one function that was hit); branch stacks and processor traces are passed over;
+`perf record --threads` directories are not read.
 """
 
 import struct
