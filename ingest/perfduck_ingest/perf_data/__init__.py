@@ -39,10 +39,6 @@ def sniff(source: Source) -> bool:
 
 def read(source: Source, options: Options) -> Iterator[Batch]:
     """The samples, some megabytes of records at a time, then what the recording says of itself."""
-    return ahead(_read(source, options))
-
-
-def _read(source: Source, options: Options) -> Iterator[Batch]:
     order = header.byte_order(source.head)
     assert order is not None, "read() follows sniff()"
     try:
@@ -103,7 +99,9 @@ def _cut(chunks: Iterator[bytes], start: int, size: int) -> Iterator[bytes]:
 def _batches(
     source: Source, parts: Iterator[bytes], recording: Recording, options: Options
 ) -> Iterator[Batch]:
+    """Three things at once: blocks are read, their samples resolved, and made into batches."""
     session = Session(recording, options)
-    for block in ahead(Stream(source.name, recording.order).blocks(parts)):
-        yield from session.add(block)
-    yield from session.finish()
+    blocks = Stream(source.name, recording.order).blocks(parts)
+    for resolved in ahead(session.resolved(ahead(blocks))):
+        yield session.outcome.batch(resolved)
+    yield session.outcome.last()

@@ -12,31 +12,36 @@ from perfduck_ingest.perf_data.byte_order import Integers
 from perfduck_ingest.perf_data.dsos import Symbols, unpack
 from perfduck_ingest.perf_data.features import Recording
 from perfduck_ingest.perf_data.samples import Samples
-from perfduck_ingest.perf_data.stacks import Stacks
 from perfduck_store.batch import LEAF_OFFSET, SAMPLE, SKIPPED, Batch, Event, Facts
 
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """Samples with what the columns of other records say of them."""
+    """Samples with what the columns of other records say of them, and what is new by them."""
 
-    samples: Samples
+    samples: list[Samples]
     comm: Integers  # place in the list of comms
     stack: Integers  # stack ids
     leaf: Integers  # symbol number and offset, packed
+    comms: list[str]
+    new_symbols: pl.DataFrame
+    new_stacks: pl.DataFrame
+
+    def column(self, name: str) -> Integers:
+        """A column of all samples."""
+        return np.concatenate([getattr(one, name) for one in self.samples])
 
 
 class Outcome:
     """Makes batches, and sums up what they do not hold."""
 
-    def __init__(self, recording: Recording, symbols: Symbols, stacks: Stacks) -> None:
-        """`symbols` and `stacks` are told to the store as they come up."""
+    def __init__(self, recording: Recording, symbols: Symbols) -> None:
+        """`symbols` are those that leaves are numbered by."""
         self.cgroups: dict[int, str] = {}
         # The same losses are counted twice: by the buffer, and, since perf 6.1, by the event.
         self.lost_by_buffer = self.lost_by_event = 0
         self._recording = recording
         self._symbols = symbols
-        self._stacks = stacks
         self._skipped = np.zeros(records.TYPES, np.int64)
         self._times: list[int] = []
         self._events: set[int] = set()
@@ -45,44 +50,46 @@ class Outcome:
         """Count records that are passed over, or not understood."""
         self._skipped += np.bincount(types, minlength=records.TYPES)
 
-    def batch(self, parts: list[Resolved], comms: list[str]) -> Batch:
+    def batch(self, resolved: Resolved) -> Batch:
         """A batch of resolved samples, with the symbols and stacks that are new."""
-        samples = pl.concat([self._samples(part, comms) for part in parts])
+        samples = self._samples(resolved)
         return Batch(
-            samples=samples.select(list(SAMPLE)),
-            symbols=self._symbols.told(),
-            stacks=self._stacks.told(),
-            leaf_offsets=self._leaf_offsets(parts, samples),
+            samples=samples,
+            symbols=resolved.new_symbols,
+            stacks=resolved.new_stacks,
+            leaf_offsets=self._leaf_offsets(resolved.leaf, samples),
         )
 
-    def _samples(self, part: Resolved, comms: list[str]) -> pl.DataFrame:
-        samples = part.samples
-        timed = samples.time[samples.timed]
-        self._times += [int(timed.min()), int(timed.max())] if len(timed) else []
-        self._events.update(np.flatnonzero(np.bincount(samples.event)).tolist())
+    def _samples(self, resolved: Resolved) -> pl.DataFrame:
+        column = resolved.column
+        event, cpu, period = column("event"), column("cpu"), column("period")
+        time, timed = column("time"), column("timed").astype(np.bool_)
+        self._times += [int(time[timed].min()), int(time[timed].max())] if timed.any() else []
+        self._events.update(np.flatnonzero(np.bincount(event)).tolist())
         names = [one.name for one in self._recording.attributes] or ["unknown"]
         return pl.DataFrame(
             {
-                "stack_id": part.stack,
-                "event": pl.Series(names, dtype=pl.String).gather(samples.event),
-                "comm": pl.Series(comms, dtype=pl.String).gather(part.comm),
-                "pid": samples.pid.astype(np.int32),
-                "tid": samples.tid.astype(np.int32),
-                "cpu": _known(samples.cpu, samples.cpu >= 0).cast(pl.Int32),
-                "cgroup": self._cgroup_names(samples.cgroup),
-                "time_ns": _known(samples.time, samples.timed),
-                "count": np.ones(len(samples), np.int64),
-                "period": _known(samples.period, samples.period >= 0),
-            }
-        )
+                "stack_id": resolved.stack,
+                "event": pl.Series(names, dtype=pl.String).gather(event),
+                "comm": pl.Series(resolved.comms, dtype=pl.String).gather(resolved.comm),
+                "pid": column("pid"),
+                "tid": column("tid"),
+                "cpu": _known(cpu, cpu >= 0),
+                "cgroup": self._cgroup_names(column("cgroup")),
+                "time_ns": _known(time, timed),
+                "count": np.ones(len(event), np.int64),
+                "period": _known(period, period >= 0),
+            },
+            schema_overrides=SAMPLE,
+        ).select(list(SAMPLE))
 
     def _cgroup_names(self, numbers: Integers) -> pl.Series:
         distinct, inverse = np.unique(numbers, return_inverse=True)
         names = [self.cgroups.get(number) for number in distinct.tolist()]
         return pl.Series(names, dtype=pl.String).gather(inverse)
 
-    def _leaf_offsets(self, parts: list[Resolved], samples: pl.DataFrame) -> pl.DataFrame:
-        numbers, offsets = unpack(np.concatenate([part.leaf for part in parts]))
+    def _leaf_offsets(self, leaf: Integers, samples: pl.DataFrame) -> pl.DataFrame:
+        numbers, offsets = unpack(leaf)
         return (
             samples.select(
                 "event",

@@ -1,4 +1,4 @@
-"""A recording as it is read: blocks of records in, batches out.
+"""A recording as it is read: blocks of records in, resolved samples out.
 
 Every processor has its own buffer, so records are not in the order of time. perf writes
 FINISHED_ROUND after it emptied all buffers once: what was recorded up to the newest time of one
@@ -26,7 +26,6 @@ from perfduck_ingest.perf_data.samples import SampleReader, Samples
 from perfduck_ingest.perf_data.stacks import Stacks
 from perfduck_ingest.perf_data.stream import Block
 from perfduck_ingest.perf_data.timeline import Timeline
-from perfduck_store.batch import Batch
 
 _FOREVER = (1 << 63) - 1
 _MOST_WAITING = 48  # blocks, in a recording without rounds
@@ -47,18 +46,25 @@ class Session:
         self._symbols = Symbols()
         self._frames = Frames(self._user, self._kernel.open, self._symbols)
         self._stacks = Stacks(self._frames, self._symbols)
-        self._outcome = Outcome(recording, self._symbols, self._stacks)
+        self.outcome = Outcome(recording, self._symbols)
         self._changes: list[tuple[int, int, Change]] = []
         self._waiting: list[Samples] = []
         self._records = 0
         self._newest = self._round = self._limit = -1
         self._renew_readers()
 
-    def add(self, block: Block) -> Iterator[Batch]:
-        """Take records; give what became ready by them."""
+    def resolved(self, blocks: Iterator[Block]) -> Iterator[Resolved]:
+        """All samples, as they become ready."""
+        for block in blocks:
+            self._add(block)
+            yield from self._ready()
+        self._limit = _FOREVER
+        yield from self._ready()
+
+    def _add(self, block: Block) -> None:
         for place in block.of(*_TAKEN).tolist():
             self._take(block, place)
-        self._outcome.skip(block.types[block.of(*_SKIPPED)])
+        self.outcome.skip(block.types[block.of(*_SKIPPED)])
         for change in self._changes_of.read(block, self._records):
             self._change(*change)
         samples = self._samples_of.read(block, self._records)
@@ -67,13 +73,6 @@ class Session:
         self._waiting += samples
         if len(self._waiting) > _MOST_WAITING:
             self._limit = max(self._limit, int(self._waiting[0].time.max()))
-        yield from self._ready()
-
-    def finish(self) -> Iterator[Batch]:
-        """What is left, and what the recording says of itself."""
-        self._limit = _FOREVER
-        yield from self._ready()
-        yield self._outcome.last()
 
     def _user(self, number: int) -> Dso:
         return self._binaries.open(self._timeline.dsos[number])
@@ -108,7 +107,7 @@ class Session:
             self._limit, self._round = max(self._limit, self._round), at
         self._newest = int(newest[-1])
 
-    def _ready(self) -> Iterator[Batch]:
+    def _ready(self) -> Iterator[Resolved]:
         """The samples up to the limit."""
         chosen: list[Samples] = []
         kept: list[Samples] = []
@@ -122,7 +121,7 @@ class Session:
             self._waiting = kept
             yield self._resolved(chosen)
 
-    def _resolved(self, chosen: list[Samples]) -> Batch:
+    def _resolved(self, chosen: list[Samples]) -> Resolved:
         self._changes.sort(key=lambda one: one[:2])
         times = np.array([one[0] for one in self._changes], np.int64)
         count = int(np.searchsorted(times, self._limit, "right"))
@@ -137,14 +136,14 @@ class Session:
             self._frames.forget_kernel()
             self._stacks.forget_chains()
         maps = MapsAt(self._kernel_maps, self._timeline.tables)
-        at = 0
-        parts = []
-        for samples in chosen:
-            where = slice(at, at + len(samples))
-            stack, leaf = self._stacks.of(samples, epoch[where], maps)
-            parts.append(Resolved(samples, comm[where], stack, leaf))
-            at += len(samples)
-        return self._outcome.batch(parts, self._timeline.comms)
+        ends = np.cumsum([len(samples) for samples in chosen])
+        epochs = np.split(epoch, ends[:-1])
+        parts = [self._stacks.of(*one, maps) for one in zip(chosen, epochs, strict=True)]
+        stack, leaf = (np.concatenate(column) for column in zip(*parts, strict=True))
+        return Resolved(
+            chosen, comm, stack, leaf, [*self._timeline.comms],
+            self._symbols.told(), self._stacks.told(),
+        )  # fmt: skip
 
     def _learn_attribute(self, record: memoryview) -> None:
         order = self._recording.order
@@ -170,7 +169,7 @@ class Session:
 
     def _learn_cgroup(self, record: memoryview) -> None:
         (number,) = self._recording.order.unpack("q", record, 8)
-        self._outcome.cgroups[number] = text(record[16:])
+        self.outcome.cgroups[number] = text(record[16:])
 
     def _learn_symbol(self, record: memoryview) -> None:
         symbol = self._changes_of.kernel_symbol(record)
@@ -178,10 +177,10 @@ class Session:
             self._kernel.add(symbol)
 
     def _count_lost(self, record: memoryview) -> None:
-        self._outcome.lost_by_buffer += self._recording.order.unpack("QQ", record, 8)[1]
+        self.outcome.lost_by_buffer += self._recording.order.unpack("QQ", record, 8)[1]
 
     def _count_lost_samples(self, record: memoryview) -> None:
-        self._outcome.lost_by_event += self._recording.order.unpack("Q", record, 8)[0]
+        self.outcome.lost_by_event += self._recording.order.unpack("Q", record, 8)[0]
 
 
 # To read one more kind of record, write a method and add a line.
