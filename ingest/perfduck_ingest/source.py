@@ -7,7 +7,6 @@ What is read is hashed on the way: the hash of the decompressed bytes is the rec
 
 import io
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +14,7 @@ from typing import IO, BinaryIO, Self, cast
 
 import xxhash
 
+from perfduck_ingest.pipe import standard_input
 from perfduck_store.errors import PerfduckError
 from perfduck_symbols.compression import BROKEN, opened
 
@@ -43,14 +43,14 @@ class Source:
 
     def _open(self, file: BinaryIO | None) -> IO[bytes]:
         try:
-            raw = file or (sys.stdin.buffer if self.name == "-" else self.path.open("rb"))
+            raw = file or (standard_input() if self.name == "-" else self.path.open("rb"))
         except OSError as error:
             message = f"{self.name}: expected a recording, got {error.strerror}"
             raise PerfduckError(message) from error
         self._raw = raw
         buffered = raw if hasattr(raw, "peek") else io.BufferedReader(cast(io.RawIOBase, raw))
         head = cast(io.BufferedReader, buffered).peek(6)
-        return opened(cast(BinaryIO, buffered), head)
+        return opened(buffered, head)
 
     def __enter__(self) -> Self:
         return self
