@@ -150,8 +150,9 @@ def _owners(inlined: Flags, ips: npt.NDArray[np.uint32], samples: Numbers) -> Nu
     places = np.arange(len(inlined))
     before = np.maximum.accumulate(np.where(inlined, 0, places))
     behind = np.minimum.accumulate(np.where(inlined, places[-1], places)[::-1])[::-1]
-    owner = np.where(ips[before] == ips, before, behind)
-    return np.where(samples[owner] == samples, owner, places)
+    owner = np.where(inlined[behind] | (samples[behind] != samples), places, behind)
+    is_before = ~inlined[before] & (samples[before] == samples) & (ips[before] == ips)
+    return np.where(is_before, before, owner)
 
 
 def _filled(ids: Numbers, lengths: Numbers, symbols: Symbols) -> tuple[Numbers, Numbers]:
