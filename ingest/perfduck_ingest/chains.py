@@ -1,54 +1,72 @@
-"""Call chains as flat columns: from frames to stack ids.
+"""Symbols and call chains as flat columns: from names to symbol ids, from those to stack ids.
 
 A chain is found again by a polynomial over its symbol ids, all chains at once; only chains that
-were never seen are hashed into ids, one by one.
+are not known are hashed into ids, one by one.
 """
-
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
+from perfduck_ingest.memo import Memo
 from perfduck_store.batch import STACK, SYMBOL
-from perfduck_store.identity import stack_id, symbol_id
+from perfduck_store.identity import stack_ids, symbol_id
+from perfduck_symbols.names import canonical_dso
 
 Numbers = npt.NDArray[np.int64]
 SymbolRow = tuple[str, str, int | None]  # name, dso, address
 
 # Odd, and 3 modulo 4: swapped or repeated frames change all but the lowest bits.
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C13 | 3)
+_ID = np.dtype([("hash", np.uint64), ("id", np.int64)])
+_STACK_BITS = 19  # 8 MB; 160 s of two busy CPUs have 118,000 stacks, 55,000 symbols
+_SYMBOL_BITS = 18
 
 
-@dataclass(frozen=True, slots=True)
-class KnownStacks:
-    """Polynomial of a chain -> its stack id. Shared by threads: dict operations are atomic."""
+class KnownStacks(Memo):
+    """The stack ids of chains by their polynomials."""
 
-    ids: dict[int, int] = field(default_factory=dict)
+    def __init__(self) -> None:
+        super().__init__(_ID, _STACK_BITS)
 
 
-@dataclass(frozen=True, slots=True)
-class KnownSymbols:
-    """(name, dso, address) -> symbol id. Shared by threads: dict operations are atomic."""
+class Symbols:
+    """The symbols of a recording. Shared by threads: operations on dicts and sets are atomic."""
 
-    known: dict[SymbolRow, int] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self._memo = Memo(_ID, _SYMBOL_BITS)
+        self._rows: dict[int, SymbolRow] = {}
+        self._told: set[int] = set()
 
-    def ids(self, numbers: Numbers, rows: Sequence[SymbolRow]) -> tuple[Numbers, pl.DataFrame]:
-        """The symbol id of each frame, and the symbols that are new. `numbers` says which of the
-        rows a frame is; rows that no frame is are left out."""
-        used = np.flatnonzero(np.bincount(numbers, minlength=len(rows)))
-        ids = np.zeros(len(rows), np.int64)
-        new = []
-        for number in used.tolist():
-            row = rows[number]
-            identity = self.known.get(row)
-            if identity is None:
-                identity = self.known[row] = symbol_id(*row)
-                new.append((identity, *row))
-            ids[number] = identity
-        return ids[numbers], pl.DataFrame(new, schema=SYMBOL, orient="row")
+    def ids(self, rows: pl.DataFrame) -> Numbers:
+        """The id of each symbol: name, dso, address."""
+        found = self._memo.find(rows.hash_rows().to_numpy())
+        made = np.empty(len(found.first), _ID)
+        made["id"] = [self.id(row) for row in rows[found.first].iter_rows()]
+        found.fill(made)
+        self._memo.keep(made)
+        return found.records["id"]
+
+    def id(self, row: SymbolRow) -> int:
+        """The id of a symbol."""
+        name, dso, address = row
+        row = (name, canonical_dso(dso), address)
+        identity = symbol_id(*row)
+        self._rows[identity] = row
+        return identity
+
+    def row(self, identity: int) -> SymbolRow:
+        """The symbol with this id."""
+        return self._rows[identity]
+
+    def untold(self, stacks: pl.DataFrame) -> pl.DataFrame:
+        """Those of the symbols in the stacks that were not told before."""
+        ids = stacks["symbol_ids"].explode().unique().to_list()
+        new = [identity for identity in ids if identity not in self._told]
+        self._told.update(new)
+        rows = [(identity, *self._rows[identity]) for identity in new]
+        return pl.DataFrame(rows, schema=SYMBOL, orient="row")
 
 
 def stacks(
@@ -62,29 +80,14 @@ def stacks(
     if not len(lengths):
         return np.empty(0, np.int64), pl.DataFrame(schema=STACK)
     starts = np.cumsum(lengths) - lengths
-    distinct, first, chain = _distinct(_polynomials(symbol_ids, starts, lengths))
-    ids = np.empty(len(distinct), np.int64)
-    new = []
-    for number, polynomial in enumerate(distinct.tolist()):
-        identity = known.ids.get(polynomial)
-        if identity is None:
-            start = starts[first[number]]
-            identity = stack_id(symbol_ids[start : start + lengths[first[number]]])
-            known.ids[polynomial] = identity
-            new.append(number)
-        ids[number] = identity
-    chosen = first[new]
-    return ids[chain], _frame(ids[new], symbol_ids, starts[chosen], lengths[chosen])
-
-
-def _distinct(values: npt.NDArray[np.uint64]) -> tuple[npt.NDArray[np.uint64], Numbers, Numbers]:
-    """The distinct values, where each is first, and which each value is. np.unique sorts: on
-    hashes pyarrow's dictionary is ten times faster."""
-    encoded = pa.array(values).dictionary_encode()
-    which = encoded.indices.to_numpy().astype(np.int64)
-    first = np.empty(len(encoded.dictionary), np.int64)
-    first[which[::-1]] = np.arange(len(which))[::-1]
-    return encoded.dictionary.to_numpy(), first, which
+    found = known.find(_polynomials(symbol_ids, starts, lengths))
+    new = _chosen(symbol_ids, starts[found.first], lengths[found.first])
+    made = np.empty(len(new), _ID)
+    made["id"] = stack_ids(new.values.to_numpy(), lengths[found.first])
+    found.fill(made)
+    known.keep(made)
+    frame = pl.DataFrame({"stack_id": made["id"], "symbol_ids": pl.Series(new)}, schema=STACK)
+    return found.records["id"], frame
 
 
 def _polynomials(symbol_ids: Numbers, starts: Numbers, lengths: Numbers) -> npt.NDArray[np.uint64]:
@@ -95,9 +98,8 @@ def _polynomials(symbol_ids: Numbers, starts: Numbers, lengths: Numbers) -> npt.
     return np.add.reduceat(terms, starts)
 
 
-def _frame(ids: Numbers, symbol_ids: Numbers, starts: Numbers, lengths: Numbers) -> pl.DataFrame:
+def _chosen(symbol_ids: Numbers, starts: Numbers, lengths: Numbers) -> pa.LargeListArray:
+    """Some of the chains."""
     ends = np.cumsum(lengths)
     places = np.arange(int(lengths.sum())) + np.repeat(starts - (ends - lengths), lengths)
-    offsets = pa.array(np.concatenate(([0], ends)), pa.int64())
-    lists = pa.LargeListArray.from_arrays(offsets, pa.array(symbol_ids[places], pa.int64()))
-    return pl.DataFrame({"stack_id": ids, "symbol_ids": pl.Series(lists)}, schema=STACK)
+    return pa.LargeListArray.from_arrays(np.concatenate(([0], ends)), symbol_ids[places])

@@ -30,6 +30,16 @@ _LAST_PERIOD_OR_REST = rf"(?:\s+(?P<period>\d+)\s*|(?:\s+{_REST})?)"  # -F -even
 _FRAME_OR_NOTHING = r"\s*(?:\b(?P<rest>[0-9a-f]{5,16}\s\S.*))?"
 _FRAME_OR_TEXT = r"\s*(?:\b(?P<rest>[0-9a-f]{5,16}\s\S.*|\w+=.*))?"  # text of a tracepoint
 
+# Nearly all event lines with all fields are as plain as this: ASCII, and no number within comm.
+# Where it matches, the general expression finds the same fields in four times the time: here each
+# character leads to one state only. That is why the number before a slash has a group that is tid
+# where no slash follows, and why event has its colon.
+PLAIN_EVENT = (
+    r"^ *(?P<comm>(?:[!-,./:-~][!-~]* +)+)(?P<first>[0-9]+)(?:/(?P<second>[0-9]+))? +"
+    r"(?:\[(?P<cpu>[0-9]+)\] +)?(?P<s>[0-9]+)\.(?P<fraction>[0-9]{6}(?:[0-9]{3})?): +"
+    r"(?:(?P<period>[0-9]+) +)?(?P<event>[!-/:-~][!-~]+) *$"
+)
+
 FRAME = r"^\s+(?P<ip>[0-9a-f]{1,16})(?:\s+(?P<body>.*?))?\s*$"
 # One level of parentheses inside: '/opt/demo (deleted)', '/opt/dir (1)/prog'; -F dsoff adds '+0x1f'
 _DSO = r"\((?P<dso>[^()]*?(?:\([^()]*\)[^()]*?)*)(?:\+0x[0-9a-f]+)?\)"
@@ -106,6 +116,11 @@ class Layout:
     def surest_field(self) -> str:
         """A group that is there when the pattern matches."""
         return "s" if self.time else "event" if self.event else "tid" if self.thread else "comm"
+
+    @property
+    def has_all_fields(self) -> bool:
+        """Whether event lines are as `perf script` prints them if -F does not say otherwise."""
+        return self.comm and self.thread and self.time and self.event
 
     @property
     def has_event_lines(self) -> bool:

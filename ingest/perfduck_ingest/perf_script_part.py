@@ -1,20 +1,20 @@
 """A part of `perf script` text, as columns.
 
-Lines become numbers of distinct lines (pyarrow), distinct lines become rows of small tables
-(perf_script_lines.py), and samples are gathered from both (numpy).
+What each line is comes from perf_script_known.py; samples are gathered from that (numpy).
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-import pyarrow as pa
 
-from perfduck_ingest.chains import KnownStacks, KnownSymbols, Numbers, SymbolRow, stacks
+from perfduck_ingest.chains import Numbers, SymbolRow, Symbols, stacks
 from perfduck_ingest.events import unit_of
+from perfduck_ingest.perf_script_frames import UNKNOWN_NAME
 from perfduck_ingest.perf_script_grammar import Layout
 from perfduck_ingest.perf_script_header import lost
+from perfduck_ingest.perf_script_known import Known
 from perfduck_ingest.perf_script_lines import (
     BLANK,
     CGROUP,
@@ -22,15 +22,17 @@ from perfduck_ingest.perf_script_lines import (
     FRAME,
     LOST,
     UNKNOWN,
-    UNKNOWN_NAME,
+    LineArray,
     Lines,
-    classified,
 )
-from perfduck_store.batch import LEAF_OFFSET, SAMPLE, SKIPPED, Batch, Event, Facts
+from perfduck_ingest.perf_script_text import Text
+from perfduck_store.batch import SAMPLE, SKIPPED, Batch, Event, Facts
 
-Codes = npt.NDArray[np.intp]  # per line of the part: the number of its distinct text
 Kinds = npt.NDArray[np.uint8]  # per line of the part
+Flags = npt.NDArray[np.bool_]
 
+# Events with a data address of their own: -F addr prints it where a first frame could stand.
+_ADDRESSED = r"fault|mem|load|store|cache|TLB"
 _LINE_END = ord("\n")
 _NO_CHAIN: SymbolRow = (UNKNOWN_NAME, UNKNOWN_NAME, None)
 
@@ -39,83 +41,58 @@ _NO_CHAIN: SymbolRow = (UNKNOWN_NAME, UNKNOWN_NAME, None)
 class Part:
     """Whole lines of text; `event` is the name for samples that print none."""
 
-    text: bytes
+    text: memoryview
     layout: Layout
     event: str
 
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """A part's batch, its number of lines, and whether its last line was cut off."""
+    """A part's batch, its number of lines, and its last line if that was cut off."""
 
     batch: Batch
     lines: int
-    is_cut: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What earlier parts have named already."""
-
-    symbols: KnownSymbols = field(default_factory=KnownSymbols)
-    stacks: KnownStacks = field(default_factory=KnownStacks)
+    cut: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class _Frames:
-    """The chain entries of a part: the line each stands on, and the sample it belongs to."""
+    """The chain entries of all samples: the line that each stands on, and how many of them each
+    sample has."""
 
     lines: Numbers
-    samples: Numbers
+    lengths: Numbers
+
+    @property
+    def samples(self) -> Numbers:
+        """The sample of each frame."""
+        return np.repeat(np.arange(len(self.lengths)), self.lengths)
 
 
 def parse(part: Part, known: Known) -> Parsed:
     """The samples, stacks and symbols of a part."""
-    codes, texts = _distinct_lines(part.text)
-    lines = classified(texts, part.layout)
-    kinds = lines.kinds[codes]
+    text = Text(part.text)
+    found = known.lines(text, part.layout)
+    kinds = np.ascontiguousarray(found.lines["kind"])
     starts = _starts(kinds, part.layout)
-    frames = _frames(lines, codes, kinds, starts)
-    rows = [*lines.symbols, _NO_CHAIN]
-    numbers = _with_own_dso(lines, codes, frames, rows)
-    numbers, lengths = _filled(numbers, frames, len(starts), len(lines.symbols))
-    symbol_ids, symbols = known.symbols.ids(numbers, rows)
+    frames = _frames(found, starts)
+    symbol_ids = _with_own_dso(found.lines, frames, known.symbols)
+    symbol_ids, lengths = _filled(symbol_ids, frames.lengths, known.symbols)
     stack_ids, chains = stacks(symbol_ids, lengths, known.stacks)
-    samples = _samples(part, lines, codes, kinds, starts, stack_ids)
+    samples = _samples(part, text, found, kinds, starts, stack_ids)
     leaves = symbol_ids[np.cumsum(lengths) - lengths]
     return Parsed(
         Batch(
             samples=samples,
-            symbols=symbols,
+            symbols=known.symbols.untold(chains),
             stacks=chains,
-            leaf_offsets=_leaf_offsets(lines, codes, frames, leaves, samples),
-            skipped=_skipped(lines, codes, kinds, starts),
-            facts=_facts(lines, codes, kinds, samples),
+            leaf_offsets=_leaf_offsets(found.lines, frames, leaves, samples),
+            skipped=_skipped(text, found, kinds, starts),
+            facts=_facts(text, kinds, samples),
         ),
-        len(codes),
-        _is_cut(part, lines, codes),
+        len(text),
+        _cut(part, text, found.lines),
     )
-
-
-def _distinct_lines(text: bytes) -> tuple[Codes, pl.Series]:
-    """The number of each line's text, and the texts."""
-    if not text.endswith(b"\n"):
-        text += b"\n"
-    ends = np.flatnonzero(np.frombuffer(text, np.uint8) == _LINE_END)
-    offsets = np.zeros(len(ends) + 1, np.int32)
-    np.add(ends, 1, out=offsets[1:], casting="unsafe")
-    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(text)]
-    encoded = pa.Array.from_buffers(pa.binary(), len(ends), buffers).dictionary_encode()
-    texts = _decoded(encoded.dictionary).str.strip_chars_end("\r\n")
-    return encoded.indices.to_numpy().astype(np.intp), texts
-
-
-def _decoded(texts: pa.Array) -> pl.Series:
-    try:
-        return pl.Series(texts.cast(pa.string()))
-    except pa.ArrowInvalid:  # not UTF-8: a comm is any 15 bytes
-        decoded = [text.decode("utf-8", "backslashreplace") for text in texts.to_pylist()]
-        return pl.Series(decoded, dtype=pl.String)
 
 
 def _starts(kinds: Kinds, layout: Layout) -> Numbers:
@@ -127,135 +104,134 @@ def _starts(kinds: Kinds, layout: Layout) -> Numbers:
     return np.flatnonzero(is_frame & after_blank if layout.chains else is_frame)
 
 
-def _frames(lines: Lines, codes: Codes, kinds: Kinds, starts: Numbers) -> _Frames:
+def _frames(found: Lines, starts: Numbers) -> _Frames:
     """The chain entries. Where a chain follows, the address on the event line is no frame if the
     event has addresses of its own."""
-    at = np.flatnonzero((lines.symbol_of >= 0)[codes])
-    samples = _samples_of_lines(starts, len(codes))[at]
-    has_chain = np.zeros(len(starts) + 1, bool)
-    has_chain[samples[kinds[at] == FRAME]] = True
-    is_data = (kinds[at] == EVENT) & has_chain[samples] & lines.is_addressed[codes[at]]
-    keep = (samples >= 0) & ~is_data
-    return _Frames(at[keep], samples[keep])
+    is_frame = found.lines["has_frame"].copy()
+    frames = _of_samples(is_frame, starts)
+    both = np.flatnonzero(is_frame[starts] & (frames.lengths > 1))
+    if not len(found.events) or not len(both):
+        return frames
+    is_addressed = (
+        found.events["event"].gather(both).str.contains(_ADDRESSED).fill_null(value=False)
+    )
+    is_frame[starts[both[is_addressed]]] = False
+    return _of_samples(is_frame, starts)
 
 
-def _samples_of_lines(starts: Numbers, lines: int) -> Numbers:
-    """The number of the sample that each line belongs to; -1 before the first."""
-    bounds = np.concatenate(([0], starts, [lines]))
-    return np.repeat(np.arange(-1, len(starts)), np.diff(bounds))
+def _of_samples(is_frame: Flags, starts: Numbers) -> _Frames:
+    """Without those before the first sample."""
+    lines = np.flatnonzero(is_frame)
+    bounds = np.append(np.searchsorted(lines, starts), len(lines))
+    return _Frames(lines[bounds[0] :], np.diff(bounds))
 
 
-def _with_own_dso(lines: Lines, codes: Codes, frames: _Frames, rows: list[SymbolRow]) -> Numbers:
-    """The number of each frame's symbol. An inlined function is in the binary of the function that
-    it was inlined into; where there are such, rows are added."""
-    code = codes[frames.lines]
-    numbers = lines.symbol_of[code]
-    inlined = lines.lacks_dso[code]
+def _with_own_dso(lines: LineArray, frames: _Frames, symbols: Symbols) -> Numbers:
+    """The symbol of each frame. An inlined function is in the binary of the function that it was
+    inlined into."""
+    ids: Numbers = lines["symbol_id"].take(frames.lines)
+    inlined = lines["lacks_dso"].take(frames.lines)
     if not inlined.any():
-        return numbers
-    owner = _owners(inlined, lines.ips[code], frames.samples)
-    pairs = np.stack([numbers[inlined], numbers[owner[inlined]]])
+        return ids
+    owner = _owners(inlined, lines["ip"].take(frames.lines), frames.samples)
+    pairs = np.stack([ids[inlined], ids[owner[inlined]]])
     distinct, which = np.unique(pairs, axis=1, return_inverse=True)
-    rows += [(rows[name][0], rows[own][1], None) for name, own in distinct.T.tolist()]
-    numbers[inlined] = len(rows) - distinct.shape[1] + which.ravel()
-    return numbers
+    own = [
+        symbols.id((symbols.row(name)[0], symbols.row(owner)[1], None))
+        for name, owner in distinct.T.tolist()
+    ]
+    ids[inlined] = np.array(own)[which.ravel()]
+    return ids
 
 
-def _owners(inlined: npt.NDArray[np.bool_], ips: Numbers, samples: Numbers) -> Numbers:
+def _owners(inlined: Flags, ips: npt.NDArray[np.uint32], samples: Numbers) -> Numbers:
     """The place of the frame that each frame was inlined into: behind it in the chain; perf 7 has
     it before, at the same address. The frame itself where there is none."""
     places = np.arange(len(inlined))
     before = np.maximum.accumulate(np.where(inlined, 0, places))
     behind = np.minimum.accumulate(np.where(inlined, places[-1], places)[::-1])[::-1]
-    owner = np.where(ips[before] == ips, before, behind)
-    return np.where(samples[owner] == samples, owner, places)
+    owner = np.where(inlined[behind] | (samples[behind] != samples), places, behind)
+    is_before = ~inlined[before] & (samples[before] == samples) & (ips[before] == ips)
+    return np.where(is_before, before, owner)
 
 
-def _filled(
-    numbers: Numbers, frames: _Frames, samples: int, no_chain: int
-) -> tuple[Numbers, Numbers]:
+def _filled(ids: Numbers, lengths: Numbers, symbols: Symbols) -> tuple[Numbers, Numbers]:
     """The symbols and the lengths of all chains; a sample without one gets an unknown frame."""
-    lengths = np.bincount(frames.samples, minlength=samples)
     empty = np.flatnonzero(lengths == 0)
     if len(empty):
-        numbers = np.insert(numbers, (np.cumsum(lengths) - lengths)[empty], no_chain)
-        lengths[empty] = 1
-    return numbers, lengths
+        ids = np.insert(ids, (np.cumsum(lengths) - lengths)[empty], symbols.id(_NO_CHAIN))
+    return ids, np.maximum(lengths, 1)
 
 
 def _samples(
-    part: Part, lines: Lines, codes: Codes, kinds: Kinds, starts: Numbers, stack_ids: Numbers
+    part: Part, text: Text, found: Lines, kinds: Kinds, starts: Numbers, stack_ids: Numbers
 ) -> pl.DataFrame:
-    if part.layout.has_event_lines:
-        rows = lines.events[lines.event_row[codes[starts]]]
-    else:
-        rows = lines.events.clear(len(starts))
+    has_events = part.layout.has_event_lines
+    rows = found.events if has_events else found.events.clear(len(starts))
     return rows.with_columns(
         pl.Series("stack_id", stack_ids),
         pl.col("event").fill_null(part.event),
-        pl.coalesce(_cgroups(lines, codes, kinds, starts), "cgroup").alias("cgroup"),
+        _cgroups(text, kinds, starts),
         pl.lit(1, pl.Int64).alias("count"),
     ).select(list(SAMPLE))
 
 
-def _cgroups(lines: Lines, codes: Codes, kinds: Kinds, starts: Numbers) -> pl.Series:
+def _cgroups(text: Text, kinds: Kinds, starts: Numbers) -> pl.Expr:
     """Behind a chain the cgroup has a line of its own."""
-    at = np.flatnonzero(kinds == CGROUP)
-    if not len(at):
-        return pl.repeat(None, len(starts), dtype=pl.String, eager=True)
-    code = np.full(len(starts), -1)
-    code[np.searchsorted(starts, at, side="right") - 1] = codes[at]
-    place = pl.Series(code).replace(-1, None)
-    return lines.texts.gather(place).str.strip_chars()
+    lines = np.flatnonzero(kinds == CGROUP)
+    if not len(lines):
+        return pl.col("cgroup")
+    samples = np.searchsorted(starts, lines, side="right") - 1
+    cgroups = pl.repeat(None, len(starts), dtype=pl.String, eager=True)
+    behind = cgroups.scatter(samples, text.of(lines).str.strip_chars())
+    return pl.coalesce(behind, "cgroup").alias("cgroup")
 
 
 def _leaf_offsets(
-    lines: Lines, codes: Codes, frames: _Frames, leaves: Numbers, samples: pl.DataFrame
+    lines: LineArray, frames: _Frames, leaves: Numbers, samples: pl.DataFrame
 ) -> pl.DataFrame:
-    first = np.flatnonzero(np.diff(frames.samples, prepend=-1))
-    owners = frames.samples[first]
-    hits = samples[owners].select(
+    owners = np.flatnonzero(frames.lengths)
+    first = frames.lines[(np.cumsum(frames.lengths) - frames.lengths)[owners]]
+    offsets = np.full(len(samples), -1)
+    offsets[owners] = lines["offset"].take(first)
+    hits = samples.select(
         "event",
         "count",
-        pl.Series("symbol_id", leaves[owners]),
-        pl.Series("offset", lines.offsets[codes[frames.lines[first]]]),
+        pl.Series("symbol_id", leaves),
+        pl.Series("offset", offsets),
         pl.coalesce("period", "count").cast(pl.Float64).alias("weight"),
     )
     return (
         hits.filter(pl.col("offset") >= 0)
         .group_by("event", "symbol_id", "offset")
         .agg(pl.sum("count"), pl.sum("weight"))
-        .select(list(LEAF_OFFSET))
     )
 
 
-def _skipped(lines: Lines, codes: Codes, kinds: Kinds, starts: Numbers) -> pl.DataFrame:
+def _skipped(text: Text, found: Lines, kinds: Kinds, starts: Numbers) -> pl.DataFrame:
     """Lines of no known kind, and chain entries before any event line; numbered from the start of
     the part. A line behind an event line with argument text goes on with that text."""
     unknown = np.flatnonzero(kinds == UNKNOWN)
-    before = np.maximum(unknown - 1, 0)
-    goes_on = lines.has_text[codes[before]] & (kinds[before] == EVENT)
-    unknown = unknown[~goes_on]
-    first = starts[0] if len(starts) else len(codes)
+    if len(unknown) and len(found.events):
+        has_text = (found.events["rest"].str.len_bytes() > 0).fill_null(value=False)
+        unknown = unknown[~np.isin(unknown - 1, starts[has_text])]
+    first = starts[0] if len(starts) else len(kinds)
     homeless = np.flatnonzero(kinds[:first] == FRAME)
     at = np.concatenate([unknown, homeless])
     reasons = ["no known line"] * len(unknown) + ["no event line before it"] * len(homeless)
-    return pl.DataFrame(
-        {"line": at + 1, "text": lines.texts.gather(codes[at]), "reason": reasons},
-        schema=SKIPPED,
-    )
+    return pl.DataFrame({"line": at + 1, "text": text.of(at), "reason": reasons}, schema=SKIPPED)
 
 
-def _facts(lines: Lines, codes: Codes, kinds: Kinds, samples: pl.DataFrame) -> Facts:
-    records = lines.texts.gather(codes[kinds == LOST])
+def _facts(text: Text, kinds: Kinds, samples: pl.DataFrame) -> Facts:
+    records = text.of(np.flatnonzero(kinds == LOST))
     events = samples["event"].unique().to_list()
     return Facts(lost=lost(records), events={event: Event(unit_of(event)) for event in events})
 
 
-def _is_cut(part: Part, lines: Lines, codes: Codes) -> bool:
-    """Whether the text ends within a line: no line end, and no whole line either."""
-    if part.text.endswith(b"\n") or not len(codes):
-        return False
-    code = int(codes[-1])
-    lacks_dso = lines.lacks_dso[code] and not part.text.endswith(b"(inlined)")
-    return bool(lines.kinds[code] == UNKNOWN or lacks_dso)
+def _cut(part: Part, text: Text, lines: LineArray) -> str | None:
+    """The last line, if the text ends within it: no line end, and no whole line either."""
+    if part.text[-1] == _LINE_END:
+        return None
+    line: str = text.of(np.array([len(text) - 1]))[0]
+    lacks_dso = lines["lacks_dso"][-1] and not line.endswith("(inlined)")
+    return line if lacks_dso or lines["kind"][-1] == UNKNOWN else None

@@ -7,14 +7,15 @@ What is read is hashed on the way: the hash of the decompressed bytes is the rec
 
 import io
 import os
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import IO, BinaryIO, Self, cast
 
+import numpy as np
 import xxhash
 
+from perfduck_ingest.pipe import standard_input
 from perfduck_store.errors import PerfduckError
 from perfduck_symbols.compression import BROKEN, opened
 
@@ -43,14 +44,14 @@ class Source:
 
     def _open(self, file: BinaryIO | None) -> IO[bytes]:
         try:
-            raw = file or (sys.stdin.buffer if self.name == "-" else self.path.open("rb"))
+            raw = file or (standard_input() if self.name == "-" else self.path.open("rb"))
         except OSError as error:
             message = f"{self.name}: expected a recording, got {error.strerror}"
             raise PerfduckError(message) from error
         self._raw = raw
         buffered = raw if hasattr(raw, "peek") else io.BufferedReader(cast(io.RawIOBase, raw))
         head = cast(io.BufferedReader, buffered).peek(6)
-        return opened(cast(BinaryIO, buffered), head)
+        return opened(buffered, head)
 
     def __enter__(self) -> Self:
         return self
@@ -80,15 +81,48 @@ class Source:
                 parts.append(part)
                 size -= len(part)
         except BROKEN as error:
-            message = f"{self.name}: expected a whole compressed file, got {error}"
-            raise PerfduckError(message) from error
+            raise self._broken(error) from error
         return b"".join(parts)
 
     def chunks(self, size: int) -> Iterator[bytes]:
         """The whole content, head included, in parts of `size` bytes; counted and hashed."""
         part = self.head + self._read(max(size - len(self.head), 0))
         while part:
-            self.digest.update(part)
-            self.bytes_read += len(part)
+            self._note(part)
             yield part
             part = self._read(size)
+
+    def parts(self, size: int, last_start: Callable[[memoryview], int]) -> Iterator[memoryview]:
+        """The whole content, head included, in parts of about `size` bytes; counted and hashed.
+        `last_start` says where the last entry of a part starts, which may go on behind it."""
+        self._note(self.head)
+        rest = memoryview(self.head)
+        while len(part := self._continued(rest, size)) > len(rest):
+            start = last_start(part)
+            if start:
+                yield part[:start]
+            rest = part[start:]
+        if rest:
+            yield rest
+
+    def _continued(self, rest: memoryview, size: int) -> memoryview:
+        """What has been read already and `size` bytes more, fewer only at the end."""
+        # numpy's memory has huge pages: 826 MB are read in 0.3 s of CPU time, into bytes in 0.7 s.
+        part = np.empty(len(rest) + size, np.uint8).data
+        part[: len(rest)] = rest
+        filled = len(rest)
+        stream = cast(io.BufferedReader, self._stream)
+        try:
+            while got := stream.readinto(part[filled:]):
+                filled += got
+        except BROKEN as error:
+            raise self._broken(error) from error
+        self._note(part[len(rest) : filled])
+        return part[:filled]
+
+    def _note(self, part: bytes | memoryview) -> None:
+        self.digest.update(part)
+        self.bytes_read += len(part)
+
+    def _broken(self, error: BaseException) -> PerfduckError:
+        return PerfduckError(f"{self.name}: expected a whole compressed file, got {error}")

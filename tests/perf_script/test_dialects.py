@@ -12,7 +12,7 @@ from recordings import FIXTURES, named_chains, parsed, text_of
 
 from perfduck_ingest import perf_script
 from perfduck_ingest.importer import Options
-from perfduck_ingest.source import Source
+from perfduck_ingest.source import HEAD_BYTES, Source
 from perfduck_store.batch import Batch
 from perfduck_store.errors import PerfduckError
 
@@ -67,7 +67,16 @@ def test_bytes_that_are_not_utf8_stay_visible() -> None:
 @pytest.mark.parametrize("size", [50_000, 300_000])
 def test_the_size_of_parts_does_not_matter(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     text = lzma.decompress(DEMO.read_bytes())[:2_000_000]
-    text = text[: text.rindex(b"\n\n") + 2]
+    assert_parts_do_not_matter(text[: text.rindex(b"\n\n") + 2], size, monkeypatch)
+
+
+def test_a_part_may_begin_with_an_inlined_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = text_of(FIXTURES / "perf_script" / "v7-inline")
+    assert_parts_do_not_matter(text * 30, 2000, monkeypatch)
+
+
+def assert_parts_do_not_matter(text: bytes, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert len(text) > HEAD_BYTES + size  # the head is one part
     whole = parsed(text)
     monkeypatch.setattr(perf_script, "_PART_BYTES", size)
     parts = parsed(text)

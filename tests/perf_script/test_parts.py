@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from recordings import FIXTURES
 
-from perfduck_ingest import perf_script
+from perfduck_ingest import chains, perf_script, perf_script_known
 from perfduck_ingest.ingest import Request, ingest
 from perfduck_store.store import Store
 
@@ -49,6 +49,19 @@ def test_the_store_is_the_same_whatever_the_parts_and_threads(
 ) -> None:
     monkeypatch.setattr(perf_script, "_PART_BYTES", size)
     monkeypatch.setattr(perf_script, "_THREADS", threads)
+    assert stored(recording, store_path) == expected
+
+
+def test_the_store_is_the_same_however_little_is_remembered(
+    recording: Path,
+    expected: dict[str, list[tuple[object, ...]]],
+    monkeypatch: pytest.MonkeyPatch,
+    store_path: Path,
+) -> None:
+    monkeypatch.setattr(perf_script, "_PART_BYTES", 64 << 10)
+    monkeypatch.setattr(perf_script_known, "_LINE_BITS", 4)
+    monkeypatch.setattr(chains, "_STACK_BITS", 4)
+    monkeypatch.setattr(chains, "_SYMBOL_BITS", 4)
     assert stored(recording, store_path) == expected
 
 

@@ -1,0 +1,82 @@
+"""Call chain entries of `perf script`, whatever -F printed.
+
+    \tffffffff8168df20 mod_memcg_lruvec_state+0xf0 ([kernel.kallsyms])
+    \t    55884d0da3e7 <u64>::wrapping_mul+0x17 (inlined)
+    \t    55884d0da3e7 <burn::Mul<31> as burn::Step>::step+0x17 (/opt/demo/burn-v0)
+
+A name may hold blanks and parentheses, so that only the end of a line tells where it ends.
+"""
+
+import polars as pl
+
+from perfduck_ingest import perf_script_grammar as grammar
+from perfduck_ingest.perf_script_grammar import Layout
+
+UNKNOWN_NAME = "[unknown]"
+KERNEL = "[kernel.kallsyms]"
+
+# Binaries whose addresses mean the same in every run; others are mapped somewhere else each time.
+_FILE = r"^/[^/]"
+_NOT_A_FILE = r"^/(?:memfd:|dev/|SYSV|anon_hugepage|tmp/perf-\d+\.map)|\(deleted\)$"
+_KERNEL_DSO = r"^\[(?:kernel|guest\.kernel)\b"
+_HIGH_HALF = r"^ffff[0-9a-f]{12}$"
+# Where perf prints run-time addresses (6.12, and all versions without -g), those of
+# position-independent files lie above this, and mean nothing in the next run.
+_LOW = 1 << 40
+# As they are in the text; tail is the cgroup behind a frame on an event line.
+_FRAME = ("code", "ip", "name", "dso", "offset", "lacks_dso", "tail")
+
+
+def plain(lines: pl.DataFrame, layout: Layout) -> pl.DataFrame:
+    """The columns of _FRAME for the lines that are as plain as nearly all of them."""
+    groups = lines.select(
+        "code",
+        pl.col("text").str.extract_groups(grammar.PLAIN_FRAME).struct.unnest(),
+        lacks_dso=pl.lit(value=False),
+        tail=pl.lit(None, pl.String),
+    )
+    return groups.filter(pl.lit(layout.dso) & pl.col("ip").is_not_null()).select(_FRAME)
+
+
+def odd(entries: pl.DataFrame, layout: Layout) -> pl.DataFrame:
+    """The columns of _FRAME for the rows of [code, ip, body]."""
+    body = pl.col("body")
+    with_dso = body if layout.dso else pl.lit(None, pl.String)
+    parsed = entries.with_columns(
+        with_dso.str.extract_groups(grammar.BODY_WITH_DSO).alias("long"),
+        body.str.extract_groups(grammar.BODY).alias("short"),
+    )
+    long, short = pl.col("long").struct, pl.col("short").struct
+    dso = long.field("dso")
+    has_dso = dso.is_not_null() & (dso != "inlined")
+    guess = pl.when(pl.col("ip").str.contains(_HIGH_HALF)).then(pl.lit(KERNEL))
+    return parsed.with_columns(
+        name=pl.when(dso.is_not_null()).then(long.field("name")).otherwise(short.field("name")),
+        dso=pl.when(has_dso).then(dso).otherwise(guess),
+        offset=pl.when(dso.is_not_null())
+        .then(long.field("offset"))
+        .otherwise(short.field("offset")),
+        lacks_dso=(pl.lit(layout.dso) & ~has_dso).fill_null(value=layout.dso),
+        tail=long.field("tail"),
+    ).select(_FRAME)
+
+
+def completed(frames: pl.DataFrame) -> pl.DataFrame:
+    """code, ip, name, dso, address, offset, lacks_dso and tail: words for what is not known, -1 for
+    no offset, and the address of frames without a name."""
+    offset = pl.col("offset").str.to_integer(base=16, strict=False)
+    named = frames.with_columns(
+        pl.col("name").replace("", None).fill_null(UNKNOWN_NAME),
+        pl.col("dso").fill_null(UNKNOWN_NAME),
+        offset.fill_null(-1),
+    )
+    return named.with_columns(_address().alias("address"))
+
+
+def _address() -> pl.Expr:
+    """Where in the dso a frame without a name lies, if that means anything in another run."""
+    dso, ip = pl.col("dso"), pl.col("ip").str.to_integer(base=16, dtype=pl.UInt64)
+    in_kernel = dso.str.contains(_KERNEL_DSO)
+    in_file = dso.str.contains(_FILE) & ~dso.str.contains(_NOT_A_FILE) & (ip < _LOW)
+    is_kept = (pl.col("name") == UNKNOWN_NAME) & (in_kernel | in_file)
+    return pl.when(is_kept).then(ip.reinterpret(signed=True))

@@ -1,0 +1,55 @@
+"""What the narrow expressions match is what the general ones make of it."""
+
+import lzma
+import re
+from pathlib import Path
+
+import pytest
+from recordings import FIXTURES, text_of
+
+from perfduck_ingest import perf_script_grammar as grammar
+
+FOLDERS = sorted(folder.parent for folder in (FIXTURES / "perf_script").glob("*/oracle.txt"))
+LINES = [
+    "swapper     0 [000]    12.345678:     250000 cycles:k: ",
+    "  a:b 1/2 c  9284/9286 [000]   870.257121:    1001001 cpu-clock:u:",
+    "V8 WorkerThread  9284/9286 870.257121987: sched:sched_switch:",
+    "12345  77 [001]  1.000001: 1 cpu-clock:",
+    "kworker/0:1-ev  77 -1 [001]  1.000001: 1 cpu-clock:",
+    "x  77 [001]  1.000001: 1 1 cpu-clock:",
+    "x  77 [001]  1.000001: :",
+    "x  77 [001]  1.0000012: 1 cpu-clock:",
+]
+
+
+def general(layout: grammar.Layout, line: str) -> tuple[str | None, ...] | None:
+    found = re.search(layout.pattern, line)
+    if found is None or found["rest"]:
+        return None
+    return (found["comm"].strip(), *found.group("pid", "tid", "cpu", "s", "fraction", "period"),
+            found["event"])  # fmt: skip
+
+
+def plain(line: str) -> tuple[str | None, ...] | None:
+    found = re.search(grammar.PLAIN_EVENT, line)
+    if found is None or not found["event"].endswith(":"):
+        return None
+    pid = found["first"] if found["second"] else None
+    return (found["comm"].strip(), pid, found["second"] or found["first"],
+            *found.group("cpu", "s", "fraction", "period"), found["event"][:-1])  # fmt: skip
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_a_plain_event_line_has_the_fields_of_the_general_expression(folder: Path) -> None:
+    lines = text_of(folder).decode("utf-8", "backslashreplace").splitlines()
+    layout = grammar.layout_of(lines[:3000])
+    if layout is None or not layout.has_all_fields:
+        pytest.skip("other event lines")
+    for line in [*lines, *LINES]:
+        assert plain(line) in (None, general(layout, line))
+
+
+def test_nearly_all_event_lines_are_plain() -> None:
+    text = lzma.decompress((FIXTURES / "demo" / "native.crr.1.txt.xz").read_bytes()).decode()
+    lines = [line for line in text.splitlines() if line and not line.startswith(("\t", "#"))]
+    assert sum(1 for line in lines if plain(line)) > 0.99 * len(lines) > 1000

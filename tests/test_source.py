@@ -1,0 +1,51 @@
+"""Recordings are read in parts, from files and pipes."""
+
+import gzip
+import io
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+import xxhash
+
+from perfduck_ingest.source import HEAD_BYTES, Source
+
+CONTENT = b"".join(b"entry %d\n" % number for number in range(300_000))
+
+
+def last_start(part: memoryview) -> int:
+    return bytes(part).rfind(b"\n", 0, -1) + 1
+
+
+@pytest.mark.parametrize("size", [1000, 100_003, len(CONTENT), 2 * len(CONTENT)])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_parts_are_the_content_cut_where_entries_start(
+    size: int, pack: Callable[[bytes], bytes]
+) -> None:
+    source = Source("x", io.BytesIO(pack(CONTENT)))
+    parts = [bytes(part) for part in source.parts(size, last_start)]
+    assert b"".join(parts) == CONTENT
+    assert all(part.startswith(b"entry ") and part.endswith(b"\n") for part in parts)
+    assert max(map(len, parts)) <= max(size, HEAD_BYTES) + size
+    assert source.bytes_read == len(CONTENT)
+    assert source.digest.digest() == xxhash.xxh3_128(CONTENT).digest()
+
+
+def test_an_entry_may_be_longer_than_a_part() -> None:
+    source = Source("x", io.BytesIO(CONTENT))
+    whole = [bytes(part) for part in source.parts(1000, lambda _: 0)]
+    assert whole == [CONTENT]
+
+
+def test_what_comes_through_a_pipe_in_small_pieces_is_whole() -> None:
+    writer = "import os; [os.write(1, b'entry %d\\n' % n) for n in range(2000)]"
+    reader = (
+        "import sys; from perfduck_ingest.source import Source; "
+        "sys.stdout.buffer.writelines(Source('-').parts(1000, len))"
+    )
+    with subprocess.Popen([sys.executable, "-c", writer], stdout=subprocess.PIPE) as writing:
+        done = subprocess.run(
+            [sys.executable, "-c", reader], stdin=writing.stdout, capture_output=True
+        )
+    assert done.stdout == b"".join(b"entry %d\n" % number for number in range(2000))
