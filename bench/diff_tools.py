@@ -38,23 +38,26 @@ READ = 20  # rows that somebody looks at
 
 @dataclass(frozen=True)
 class Row:
-    """A line of a ranking: a function as the tool calls it, and whether it says that it grew."""
+    """A line of a ranking: a function as the tool calls it, and what it says of it, as printed."""
 
     function: str
+    change: str
     grew: bool
 
 
 def perf_rows(base: Path, new: Path, kallsyms: Path, comm: str | None) -> list[Row]:
     """`4.20%  -2.09%  [kernel.kallsyms]  [k] do_syscall_64`; without the first where it is new."""
     command = ["perf", "diff", "-q", "-c", "delta-abs", f"--kallsyms={kallsyms}"]
-    command += [f"--comms={comm}", base, new] if comm else [base, new]
-    lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+    command += [f"--comms={comm}", "--percentage=relative"] if comm else []
+    lines = subprocess.run(
+        [*command, base, new], check=True, capture_output=True, text=True
+    ).stdout.splitlines()
     rows = []
     for line in lines:
         before, _, function = line.rpartition("] ")
         changes = [word for word in before.split() if word[0] in "+-" and word[-1] == "%"]
         if changes:
-            rows.append(Row(function.strip(), changes[0].startswith("+")))
+            rows.append(Row(function.strip(), changes[0], changes[0].startswith("+")))
     return rows
 
 
@@ -65,7 +68,7 @@ def opreport_rows(report: Path) -> list[Row]:
     """
     lines = gzip.decompress(report.read_bytes()).decode().splitlines()[3:]
     words = [line.split() for line in lines]
-    return [Row(w[-1], w[2] == "---" or w[2].startswith("-")) for w in words]
+    return [Row(w[-1], w[2], w[2].startswith("-")) for w in words]
 
 
 def perfduck(store: Store, base: str, new: str, comm: str | None) -> Diff:
@@ -84,14 +87,14 @@ def scored(rows: list[Row], answer: Diff, known: dict[str, tuple[str, str]],
     """First right row, right rows among the first five, wrong signs among those that are read."""
     good = [row.grew and known.get(row.function, ("", ""))[1] in right for row in rows]
     first = good.index(True) + 1 if True in good else None
-    name = rows[first - 1].function if first else "none"
+    shown = f"{rows[first - 1].function} {rows[first - 1].change}" if first else "none"
     delta = {row.function: row.delta for row in answer.functions}
     wrong = sum(
         row.grew != (delta[known[row.function][0]] > 0)
         for row in rows[:READ]
         if row.function in known and known[row.function][0] in delta
     )
-    return f"{first or '-'} ({name}) | {sum(good[:5])} | {wrong}"
+    return f"{first or '-'} ({shown}) | {sum(good[:5])} | {wrong}"
 
 
 def claimed(answer: Diff, right: tuple[str, ...]) -> str:
