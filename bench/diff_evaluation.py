@@ -175,8 +175,7 @@ def _detectable(trial: Trial, *, runs: bool) -> list[bool]:
         hits = trial.runs.hits[mask]
         base, new = hits[:, : trial.n].sum(), hits[:, trial.n :].sum()
         spread = _spread(trial, mask) if runs else 0.0
-        limit = 3.93 * np.sqrt(2 / max(base, 1e-9) + 2 * spread**2 / trial.n)
-        found.append(bool(base and new / base - 1 >= limit))
+        found.append(bool(base and new / base - 1 >= _limit(base, spread, trial.n)))
     return found
 
 
@@ -188,9 +187,9 @@ def _spread(trial: Trial, mask: Masks) -> float:
     return float(np.sqrt(max(square, 0.0)))
 
 
-def poisson_limit(samples: float) -> float:
-    """Smallest relative growth that pure counting finds in so many samples a side."""
-    return float(3.93 * np.sqrt(2 / max(samples, 1e-9)))
+def _limit(samples: float, spread: float = 0.0, n: int = 1) -> float:
+    """Smallest relative growth to be found in so many samples a side, in n runs that differ so."""
+    return float(3.93 * np.sqrt(2 / max(samples, 1e-9) + 2 * spread**2 / n))
 
 
 def limits(found: list[Group], sizes: list[int], trials: int) -> None:
@@ -217,7 +216,7 @@ def limits(found: list[Group], sizes: list[int], trials: int) -> None:
         smallest = (
             np.interp(0.8, np.maximum.accumulate(rates), steps) if max(rates) >= 0.8 else np.nan
         )
-        physical = poisson_limit(float(np.mean(counts)))
+        physical = _limit(float(np.mean(counts)))
         print(f"n = {n}, share {low:.1%}..{high:.1%}: 80 % found at +{smallest:.0%},"
               f" Poisson limit +{physical:.0%}, efficiency {physical / smallest:.2f}"
               f"  {dict(zip(steps, rates, strict=True))}")  # fmt: skip

@@ -14,6 +14,7 @@ import argparse
 import csv
 import gzip
 import subprocess
+import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,7 @@ PAIRS = (
     ("native", "docker0-nat", DOCKER),
 )
 READ = 20  # rows that somebody looks at
+PERFDUCK = Path(sys.executable).with_name("perfduck")
 
 
 @dataclass(frozen=True)
@@ -143,8 +145,12 @@ def _ingest(place: Path, folders: list[Path], kallsyms: Path) -> None:
                 name = f"{row['scenario']}.{row['workload']}.{run}"
                 file = str((folder / row["file"]).resolve())
                 writer.writerow(row | {"file": file, "name": name, "run": run})
-    subprocess.run(["perfduck", "ingest", "--store", place / "pairs.duckdb", "--manifest", manifest,
-                    "--kallsyms", kallsyms], check=True, capture_output=True)  # fmt: skip
+    _perfduck_ingest(place / "pairs.duckdb", kallsyms, "--manifest", manifest)
+
+
+def _perfduck_ingest(store: Path, kallsyms: Path, *words: str | Path) -> None:
+    command = [PERFDUCK, "ingest", "--store", store, "--kallsyms", kallsyms, *words]
+    subprocess.run(command, check=True, capture_output=True)
 
 
 def over_oprofile(recordings: Path) -> None:
@@ -154,10 +160,9 @@ def over_oprofile(recordings: Path) -> None:
     with tempfile.TemporaryDirectory() as place:
         file = Path(place) / "sessions.duckdb"
         for name, packets in work.items():
-            subprocess.run(["perfduck", "ingest", "--store", file, "--name", name, "--work",
-                            packets, "--unit", "packet", recordings / name / "session.tar.gz",
-                            "--kallsyms", recordings / "kallsyms.gz"],
-                           check=True, capture_output=True)  # fmt: skip
+            session = recordings / name / "session.tar.gz"
+            _perfduck_ingest(file, recordings / "kallsyms.gz", session,
+                             "--name", name, "--work", packets, "--unit", "packet")  # fmt: skip
         with Store(file) as store:
             known, answer = names(store), perfduck(store, *work, "iperf3")
     rows = opreport_rows(recordings / "diff" / "diff-archive-l.out.gz")
