@@ -200,14 +200,19 @@ def _duplicated(
     )  # fmt: skip
 
 
-def claims_of(trial: Trial) -> tuple[Comparison, list[tuple[Found, Masks]]]:
-    """The claims of growth that stand, by size, with the stacks each explains."""
+Claims = list[tuple[Found, Masks]]  # with the stacks that each explains
+
+
+def claims_of(trial: Trial) -> tuple[Comparison, Claims, Claims]:
+    """The claims of growth that stand, by size, and those that missed the threshold."""
     n = trial.n
     work = compare(trial.runs, np.arange(n), np.arange(n, 2 * n), Options(noise=trial.group.noise))
     found = scan(work.tree, work.rows, work.screen, work.least)
     taken = [*found.grown, *found.shrunk]
-    standing = sorted((f for f in found.grown if f.stands), key=lambda f: -f.delta)
-    return work, [(claim, _stacks_of(work.tree, claim, taken)) for claim in standing]
+    grown = sorted(found.grown, key=lambda f: -f.delta)
+    made = [(claim, _stacks_of(work.tree, claim, taken)) for claim in grown]
+    standing, below = ([c for c in made if c[0].stands is s] for s in (True, False))
+    return work, standing, below
 
 
 def _stacks_of(tree: Tree, claim: Found, taken: list[Found]) -> Masks:

@@ -3,8 +3,8 @@
 Every number is in `Diff.unit`, per unit of work where the work is known (ns/packet). `delta` is
 new minus base; `low` and `high` are the limits of its two-sided 95 % interval; `p` is one-sided,
 for the direction the row is about (growth, in `shrunk` shrinkage); `q` is p after Benjamini-
-Hochberg over everything that was tested. A number that cannot be had (no replicates, no prior) is
-None.
+Hochberg over everything that was tested, for claims weighted by what their samples can tell. A
+number that cannot be had (no replicates, no prior) is None.
 """
 
 from dataclasses import asdict, dataclass
