@@ -179,9 +179,10 @@ def _samples(
 def _cgroups(text: Text, kinds: Kinds, starts: Numbers) -> pl.Expr:
     """Behind a chain the cgroup has a line of its own."""
     lines = np.flatnonzero(kinds == CGROUP)
+    samples = np.searchsorted(starts, lines, side="right") - 1
+    lines, samples = lines[samples >= 0], samples[samples >= 0]
     if not len(lines):
         return pl.col("cgroup")
-    samples = np.searchsorted(starts, lines, side="right") - 1
     cgroups = pl.repeat(None, len(starts), dtype=pl.String, eager=True)
     behind = cgroups.scatter(samples, text.of(lines).str.strip_chars())
     return pl.coalesce(behind, "cgroup").alias("cgroup")

@@ -141,6 +141,15 @@ def test_cgroups_stand_behind_chains_and_on_flat_lines() -> None:
         assert all(cgroup.startswith("/") for cgroup in cgroups)
 
 
+def test_a_text_that_begins_within_a_sample_lacks_that_sample_only() -> None:
+    text = text_of(FIXTURES / "perf_script" / "v7-cgroup")
+    behind = re.sub(rb"(?m)clock:  (/.*)\n((?:\t.*\n)+)", rb"clock: \n\2 \1\n", text)
+    whole, rest = (parsed(form, lenient=True) for form in (behind, behind.split(b"\n", 1)[1]))
+    assert_frame_equal(whole.samples, parsed(text).samples)
+    assert_frame_equal(rest.samples, whole.samples[1:])
+    assert set(rest.skipped["reason"]) == {"no event line before it"}
+
+
 def test_addresses_are_kept_where_they_mean_the_same_in_the_next_run() -> None:
     symbols = parsed(text_of(FIXTURES / "perf_script" / "no-user-symbols")).symbols
     unknown = symbols.filter(name="[unknown]")
