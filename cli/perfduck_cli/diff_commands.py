@@ -10,7 +10,7 @@ import typer
 from perfduck_cli.options import DEFAULT_STORE, EventName, Selector, StorePath
 
 if TYPE_CHECKING:
-    from perfduck_diff.question import Filters
+    from perfduck_diff.filters import Filters
     from perfduck_diff.result import Verdict
 
 Side = Annotated[str, typer.Argument(help="The runs of one side: a selector, as for `top`.")]
@@ -123,7 +123,7 @@ def _filters(
     skip: str | None,
     until: str | None,
 ) -> "Filters":
-    from perfduck_diff.question import Filters
+    from perfduck_diff.filters import Filters
 
     return Filters(
         comm=comm,

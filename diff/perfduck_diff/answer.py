@@ -8,9 +8,10 @@ from perfduck_diff.checks import Bounds
 from perfduck_diff.comparison import Options, TreeName
 from perfduck_diff.context import lines
 from perfduck_diff.engine import diff
+from perfduck_diff.filters import Filters
 from perfduck_diff.history import RUN, recall
 from perfduck_diff.provenance import provenance
-from perfduck_diff.question import Filters, Question, ask, chosen
+from perfduck_diff.question import Question, ask, chosen
 from perfduck_diff.result import Diff
 from perfduck_store.errors import PerfduckError
 from perfduck_store.store import Store
