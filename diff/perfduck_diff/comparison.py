@@ -13,7 +13,7 @@ from perfduck_diff.noise import Noise, assumed, learn, only_sampling
 from perfduck_diff.result import Change
 from perfduck_diff.runs import Floats, Runs, gathered, mixed
 from perfduck_diff.scan import LEVEL
-from perfduck_diff.stacks import Ints, Stacks
+from perfduck_diff.stacks import Codes, Ints, Stacks
 from perfduck_diff.tree import Tree, grow
 
 TreeName = Literal["path", "rerooted", "subsystem"]
@@ -98,14 +98,14 @@ def _shape(runs: Runs, rerooted: Stacks, tree: TreeName) -> Stacks:
     return rerooted.mapped(subsystem_codes(runs))
 
 
-def subsystem_codes(runs: Runs) -> Ints:
+def subsystem_codes(runs: Runs) -> Codes:
     """For every frame the first frame of its subsystem; -1 for helpers, which pass through."""
     first: dict[str, int] = {}
     codes = [
         first.setdefault(frame.subsystem, number) if frame.role != "helper" else -1
         for number, frame in enumerate(runs.frames)
     ]
-    return np.array(codes, dtype=np.int64)
+    return np.array(codes, dtype=np.int32)
 
 
 def changes(work: Comparison, rows: Rows) -> list[Change]:

@@ -114,7 +114,7 @@ def _frames(store: Store) -> tuple[pl.DataFrame, tuple[Frame, ...]]:
         shown.alias("shown"), kernel.alias("kernel"), place.alias("place")
     )
     distinct = symbols.unique(["shown", "place"], keep="first", maintain_order=True)
-    coded = distinct.select("shown", "place").with_row_index("code").cast({"code": pl.Int64})
+    coded = distinct.select("shown", "place").with_row_index("code").cast({"code": pl.Int32})
     symbols = symbols.join(coded, on=["shown", "place"], how="left", maintain_order="left")
     columns = ("shown", "dso", "subsystem", "area", "role", "kernel")
     frames = tuple(
