@@ -28,7 +28,7 @@ class Run:
     cpus: int | None = None
     kernel_release: str | None = None
     host: str | None = None
-    lost: int = 0
+    lost: float = 0.0  # part of its samples that the recording lost, filtered or not
     listed: float = 1.0  # part of its samples that the recording lists
     frequency: float | None = None
     has_period: bool = True

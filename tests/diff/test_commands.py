@@ -10,6 +10,7 @@ from typer.testing import CliRunner, Result
 
 from perfduck_cli.main import app
 from perfduck_store.errors import PerfduckError
+from perfduck_store.store import Store
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
@@ -141,6 +142,18 @@ def test_learned_noise_judges_one_run_against_one(store: Path, tmp_path: Path) -
 def test_filters_choose_samples(store: Path, words: list[str], total: float) -> None:
     found = json.loads(_call(store, "diff", *SIDES, *words, "--format", "json").stdout)
     assert found["base"]["total"] == pytest.approx(total, rel=0.06)
+
+
+def test_lost_samples_are_a_part_of_the_recording_whatever_is_looked_at(
+    store: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy.duckdb"
+    copy.write_bytes(store.read_bytes())
+    with Store(copy, write=True) as opened:
+        opened.execute("update profile set lost = 50 where name = 'native.1'")
+    for words in ((), ("--comm", "iperf*"), ("--cpu", "0")):
+        reasons = _diff(copy, *SIDES, *words, code=3)["reasons"]
+        assert "native.1 lost 4.3% of its samples" in reasons[0]["text"]
 
 
 def test_a_warm_up_is_cut_with_its_share_of_the_work(store: Path) -> None:

@@ -10,12 +10,8 @@ select
     profile.arch,
     profile.kernel_release,
     profile.host,
-    profile.lost,
-    coalesce(
-        (select sum(event.samples) from event where event.profile_id = profile.profile_id)::double
-            / profile.raw_samples,
-        1
-    ) as listed,
+    profile.lost / greatest(profile.lost + recorded.samples, 1) as lost,
+    coalesce(recorded.samples / profile.raw_samples, 1) as listed,
     profile.labels,
     event.frequency,
     event.unit,
@@ -25,6 +21,11 @@ select
 from profile
 join event on event.profile_id = profile.profile_id
     and list_contains(string_split($event, '|'), event.event)
+join (
+    select profile_id, sum(samples)::double as samples
+    from event
+    group by profile_id
+) as recorded on recorded.profile_id = profile.profile_id
 left join (
     select
         sample.profile_id,
