@@ -70,7 +70,7 @@ def diff(
 
     Exits with 0 if nothing grew, 1 on a regression, 3 if the runs cannot tell.
     """
-    from perfduck_diff.answer import Request, answer
+    from perfduck_diff.answer import Request, answer, asked
     from perfduck_diff.drawing import compared
     from perfduck_report import diff as reports
     from perfduck_report import diff_text, html
@@ -90,10 +90,10 @@ def diff(
         allow_kernel_change=allow_kernel_change,
     )
     with Store(store) as opened:
-        found = answer(opened, request)
-        drawn = compared(opened, request) if format == "html" else None
-    if drawn is not None:
-        sys.stdout.write(html.render(found, drawn))
+        question = asked(opened, request)
+        found = answer(opened, request, question)
+    if format == "html":
+        sys.stdout.write(html.render(found, compared(request, question)))
     elif format == "text":
         sys.stdout.write(diff_text.report(found, colour=_colour()))
     else:

@@ -27,10 +27,11 @@ Facts = dict[str, Any]  # a row of diff_profiles.sql
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """The runs of several groups in one matrix; `groups` are their columns."""
+    """The runs of several groups in one matrix: their columns and profiles, group by group."""
 
     runs: Runs
     groups: tuple[Ints, ...]
+    profiles: tuple[list[int], ...]
     host_class: str
     workload: str
     reasons: tuple[Reason, ...]
@@ -65,6 +66,7 @@ def ask(
     return Question(
         read(store, ids, name, unit, tuple(_run(facts[key], filters) for key in ids), filters),
         tuple(np.arange(start, stop) for start, stop in pairwise(sizes)),
+        tuple(list(group) for group in groups),
         _host_class(facts[ids[0]]),
         _workload([facts[key] for key in ids]),
         _reasons(filters),
