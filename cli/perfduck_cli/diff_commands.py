@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from perfduck_cli.options import DEFAULT_STORE, EventName, Selector, StorePath
+from perfduck_diff.keys import View
 
 if TYPE_CHECKING:
     from perfduck_diff.filters import Filters
@@ -37,6 +38,9 @@ def diff(
         Literal["rerooted", "path", "subsystem"],
         typer.Option(help="rerooted: cut at the last softirq, irq, syscall or kthread entry."),
     ] = "rerooted",
+    by: Annotated[
+        View | None, typer.Option(help="Show only this view; json and junit have all.")
+    ] = None,
     per: Annotated[
         Literal["work", "cpu-second", "share"] | None,
         typer.Option(help="What to divide by; default: the best that all runs allow."),
@@ -93,11 +97,11 @@ def diff(
         question = asked(opened, request)
         found = answer(opened, request, question)
     if format == "html":
-        sys.stdout.write(html.render(found, compared(request, question)))
+        sys.stdout.write(html.render(found, compared(request, question), by))
     elif format == "text":
-        sys.stdout.write(diff_text.report(found, colour=_colour()))
+        sys.stdout.write(diff_text.report(found, by, colour=_colour()))
     else:
-        sys.stdout.write(reports.FORMATS[format](found))
+        sys.stdout.write(reports.FORMATS[format](found, by))
     raise typer.Exit(_exit_code(found.verdict, inconclusive))
 
 

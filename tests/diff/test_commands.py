@@ -213,6 +213,29 @@ def test_reports_for_people_fit_their_place(store: Path, format: str) -> None:
         assert max(map(len, text.splitlines())) <= 100
 
 
+VIEWS = ("path", "subsystem", "function")
+
+
+@pytest.mark.parametrize(
+    ("format", "heads"),
+    [
+        ("text", ("Grew (", "subsystem (charged)", "function (self)")),
+        ("markdown", ("| Grew |", "By subsystem", "By function")),
+        ("html", ("claims-title", "subsystems-title", "functions-title")),
+    ],
+)
+def test_a_report_shows_every_view_or_the_one_asked_for(
+    store: Path, format: str, heads: tuple[str, ...]
+) -> None:
+    words = ("diff", *SIDES, "--format", format)
+    text = _run(store, *words, code=1)
+    assert all(head in text for head in heads)
+    for view, its_head in zip(VIEWS, heads, strict=True):
+        text = _run(store, *words, "--by", view, code=1)
+        assert [head for head in heads if head in text] == [its_head]
+        assert "regression" in text
+
+
 def test_compare_sets_scenarios_side_by_side(store: Path) -> None:
     words = ("compare", "*", "--over", "scenario")
     found = json.loads(_run(store, *words, "--format", "json"))
