@@ -75,9 +75,8 @@ def diff(
     Exits with 0 if nothing grew, 1 on a regression, 3 if the runs cannot tell.
     """
     from perfduck_diff.answer import Request, answer, asked
-    from perfduck_diff.drawing import compared
     from perfduck_report import diff as reports
-    from perfduck_report import diff_text, html
+    from perfduck_report import diff_text
     from perfduck_store.store import Store
 
     request = Request(
@@ -97,6 +96,9 @@ def diff(
         question = asked(opened, request)
         found = answer(opened, request, question)
     if format == "html":
+        from perfduck_diff.drawing import compared
+        from perfduck_report import html
+
         sys.stdout.write(html.render(found, compared(request, question), by))
     elif format == "text":
         sys.stdout.write(diff_text.report(found, by, colour=_colour()))

@@ -76,7 +76,7 @@ def compare(runs: Runs, base: Ints, new: Ints, options: Options) -> Comparison:
     noise = _noise(names, gathered(number, len(names), rate), design, options)
     tree = grow(_shape(runs, rerooted, options.tree), runs.hits.sum(axis=1), least * len(runs.runs))
     mix = mixed(tree.leaf, tree.size, number, len(names), rate)
-    rows = Rows(tree.inclusive(gathered(tree.leaf, tree.size, rate)), tree.inclusive(mix))
+    rows = Rows(tree.inclusive(rate), tree.upward(mix))
     model = fit(rows, design, noise)
     # sampling alone is sure of everything: the sum of all change would be claimed as one
     screen = fit(rows, design, assumed(names)) if noise.spread.sum() == 0 else model

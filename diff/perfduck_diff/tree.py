@@ -12,12 +12,10 @@ however often a function recurses.
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from perfduck_diff.runs import Floats, gathered
 from perfduck_diff.stacks import Bools, Ints, Stacks
 from perfduck_diff.trie import Trie, grown
-
-Floats = npt.NDArray[np.float64]
 
 ROOT = 0
 
@@ -66,8 +64,16 @@ class Tree:
         found = np.flatnonzero(self.parent == node)
         return np.asarray(found[found != ROOT])
 
-    def inclusive(self, own: Floats) -> Floats:
-        """Sums over the stacks of each node, from sums over those that end in it."""
+    def inclusive(self, weights: Floats) -> Floats:
+        """Sums over the stacks of each node: node x run, from stack x run."""
+        return self.upward(self.own(weights))
+
+    def own(self, weights: Floats) -> Floats:
+        """Sums over the stacks that end in a node, or below it in nodes too light to be kept."""
+        return gathered(self.leaf, self.size, weights)
+
+    def upward(self, own: Floats) -> Floats:
+        """Each node's own sum and those of everything under it."""
         total = own.copy()
         for level in reversed(_levels(self.parent)):
             np.add.at(total, self.parent[level], total[level])
