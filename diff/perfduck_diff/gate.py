@@ -1,7 +1,9 @@
 """Budgets: a few questions fixed beforehand, and three answers.
 
 A budget passes only if the upper limit of the growth is under it, fails only if the lower limit is
-above it, and is inconclusive between. The failures hold for all budgets together (Holm).
+above it, and is inconclusive between. The failures hold for all budgets together (Holm). To take
+from the runs how budgets depend on each other (maxT) finds no more at the same rate of false alarms
+(docs/diff-evaluation.md).
 """
 
 from dataclasses import replace
