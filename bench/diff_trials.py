@@ -13,8 +13,9 @@ import numpy.typing as npt
 
 from perfduck_diff import rates
 from perfduck_diff.comparison import Comparison, Options, compare
+from perfduck_diff.filters import Filters
 from perfduck_diff.noise import Noise, assumed, learn
-from perfduck_diff.question import Filters, ask, chosen
+from perfduck_diff.question import ask, chosen
 from perfduck_diff.runs import Runs, gathered
 from perfduck_diff.scan import Found, scan
 from perfduck_diff.tree import Tree
@@ -165,7 +166,7 @@ def inject(
         growth = float(random.choice(growths))
         added = np.zeros(runs.stacks.size)
         for column in range(n, 2 * n):
-            more = _duplicated(group, picked[column], mask, growth, random)
+            more = duplicated(group, picked[column], mask, growth, random)
             grain = runs.runs[column].grain
             weight[:, column] += more * grain
             hits[:, column] += more
@@ -189,7 +190,7 @@ def _nodes(
     return found
 
 
-def _duplicated(
+def duplicated(
     group: Group, column: int, mask: Masks, growth: float, random: np.random.Generator
 ) -> Floats:
     mine = (group.column == column) & mask[group.row]

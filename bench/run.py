@@ -169,10 +169,9 @@ def _two(store: Store) -> object:
     """What a diff of two profiles reads: weights per stack and run."""
     chosen = list(select(store, "run000+run002"))
     event = store.rows("select min(event) from event")[0][0]
-    keys = {"profiles": chosen, "event": event, "comm": None, "subsystem": None}
-    return store.frame(named("diff_profiles"), {"profiles": chosen, "event": event}), store.frame(
-        named("diff_rollup"), keys
-    )
+    keys = {"profiles": chosen, "event": event}
+    profiles = store.frame(named("diff_profiles"), keys)
+    return profiles, store.frame(named("diff_rollup"), keys | {"comm": None})
 
 
 QUESTIONS: dict[str, Callable[[Store], object]] = {

@@ -16,7 +16,7 @@ def demo(store: StorePath = Path("perfduck-demo.duckdb")) -> None:
     docker0 with the NAT that Docker sets up.
     """
     from perfduck_cli.ingest_commands import store_all
-    from perfduck_diff.answer import Request, answer
+    from perfduck_diff.answer import Request, answer, asked
     from perfduck_ingest.ingest import Request as Recording
     from perfduck_ingest.manifest import requests
     from perfduck_report import diff_text
@@ -24,9 +24,9 @@ def demo(store: StorePath = Path("perfduck-demo.duckdb")) -> None:
 
     folder = next(place for place in _PLACES if place.is_dir())
     store_all(store, requests(folder / "recordings.csv", Recording(source="")))
-    question = Request(base="scenario=native", new="scenario=docker0-nat", where="workload=udp64")
+    request = Request(base="scenario=native", new="scenario=docker0-nat", where="workload=udp64")
     with Store(store) as opened:
-        found = answer(opened, question)
+        found = answer(opened, request, asked(opened, request))
     sys.stdout.write(
         f"\n$ perfduck diff scenario=native scenario=docker0-nat --where workload=udp64"
         f" --store {store}\n\n{diff_text.report(found, colour=sys.stdout.isatty())}"

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from perfduck_cli.options import DEFAULT_STORE, EventName, Selector, StorePath
+from perfduck_diff.keys import View
 
 if TYPE_CHECKING:
-    from perfduck_diff.question import Filters
+    from perfduck_diff.filters import Filters
     from perfduck_diff.result import Verdict
 
 Side = Annotated[str, typer.Argument(help="The runs of one side: a selector, as for `top`.")]
@@ -37,6 +38,9 @@ def diff(
         Literal["rerooted", "path", "subsystem"],
         typer.Option(help="rerooted: cut at the last softirq, irq, syscall or kthread entry."),
     ] = "rerooted",
+    by: Annotated[
+        View | None, typer.Option(help="Show only this view; json and junit have all.")
+    ] = None,
     per: Annotated[
         Literal["work", "cpu-second", "share"] | None,
         typer.Option(help="What to divide by; default: the best that all runs allow."),
@@ -70,10 +74,9 @@ def diff(
 
     Exits with 0 if nothing grew, 1 on a regression, 3 if the runs cannot tell.
     """
-    from perfduck_diff.answer import Request, answer
-    from perfduck_diff.drawing import compared
+    from perfduck_diff.answer import Request, answer, asked
     from perfduck_report import diff as reports
-    from perfduck_report import diff_text, html
+    from perfduck_report import diff_text
     from perfduck_store.store import Store
 
     request = Request(
@@ -90,14 +93,17 @@ def diff(
         allow_kernel_change=allow_kernel_change,
     )
     with Store(store) as opened:
-        found = answer(opened, request)
-        drawn = compared(opened, request) if format == "html" else None
-    if drawn is not None:
-        sys.stdout.write(html.render(found, drawn))
+        question = asked(opened, request)
+        found = answer(opened, request, question)
+    if format == "html":
+        from perfduck_diff.drawing import compared
+        from perfduck_report import html
+
+        sys.stdout.write(html.render(found, compared(request, question), by))
     elif format == "text":
-        sys.stdout.write(diff_text.report(found, colour=_colour()))
+        sys.stdout.write(diff_text.report(found, by, colour=_colour()))
     else:
-        sys.stdout.write(reports.FORMATS[format](found))
+        sys.stdout.write(reports.FORMATS[format](found, by))
     raise typer.Exit(_exit_code(found.verdict, inconclusive))
 
 
@@ -123,7 +129,7 @@ def _filters(
     skip: str | None,
     until: str | None,
 ) -> "Filters":
-    from perfduck_diff.question import Filters
+    from perfduck_diff.filters import Filters
 
     return Filters(
         comm=comm,

@@ -8,9 +8,10 @@ from perfduck_diff.checks import Bounds
 from perfduck_diff.comparison import Options, TreeName
 from perfduck_diff.context import lines
 from perfduck_diff.engine import diff
+from perfduck_diff.filters import Filters
 from perfduck_diff.history import RUN, recall
 from perfduck_diff.provenance import provenance
-from perfduck_diff.question import Filters, Question, ask, chosen
+from perfduck_diff.question import Question, ask, chosen
 from perfduck_diff.result import Diff
 from perfduck_store.errors import PerfduckError
 from perfduck_store.store import Store
@@ -33,22 +34,27 @@ class Request:
     allow_kernel_change: bool = False
 
 
-def answer(store: Store, request: Request) -> Diff:
-    """The diff."""
+def asked(store: Store, request: Request) -> Question:
+    """The runs of both sides: what `answer` and a drawing of the same diff go by."""
     sides = [chosen(store, side, request.where) for side in (request.base, request.new)]
     if request.paired:
         sides = paired(store, sides[0], sides[1])
-    question = ask(store, sides, event=request.event, filters=request.filters)
+    return ask(store, sides, event=request.event, filters=request.filters)
+
+
+def answer(store: Store, request: Request, question: Question) -> Diff:
+    """The diff."""
+    base, new = question.groups
     options = _options(store, question, request)
     try:
-        found = diff(question.runs, question.groups[0], question.groups[1], options)
+        found = diff(question.runs, base, new, options)
     except rates.CannotDivideError as error:
         raise PerfduckError(str(error)) from error
     context = [
         line
-        for title, profiles in zip(("base", "new"), sides, strict=True)
+        for title, profiles in zip(("base", "new"), question.profiles, strict=True)
         for line in (
-            *lines(store, title, list(profiles)),
+            *lines(store, title, profiles),
             *(f"{title}: {each}" for each in provenance(store, profiles, found.event)),
         )
     ]

@@ -9,7 +9,7 @@ from perfduck_diff.comparison import Comparison
 from perfduck_diff.moderated import Rows
 from perfduck_diff.pairing import Pair, pairs
 from perfduck_diff.result import Change, Child, Claim
-from perfduck_diff.runs import Floats
+from perfduck_diff.runs import Floats, gathered
 from perfduck_diff.scan import Found, Scan, judged, scan
 from perfduck_diff.tree import ROOT
 
@@ -218,11 +218,10 @@ def _parts(work: Comparison, found: Found, taken: list[Found]) -> tuple[Child, .
     for each in _earlier(work, found, taken):
         mask &= ~work.tree.below(each.node)
     stacks = np.flatnonzero(mask[work.tree.leaf])
-    names, number = np.unique(np.array(work.runs.blame)[stacks], return_inverse=True)
-    rates = np.zeros((len(names), work.rate.shape[1]))
-    np.add.at(rates, number, work.rate[stacks])
+    names = work.runs.subsystems
+    rates = gathered(work.runs.blame[stacks], len(names), work.rate[stacks])
     return _listed(
-        [(str(name), _delta(work, rates[row])) for row, name in enumerate(names)], found.delta
+        [(name, _delta(work, rates[row])) for row, name in enumerate(names)], found.delta
     )
 
 

@@ -40,7 +40,8 @@ def calls(
     asked = _known(store, function, side)
     chosen, unit = event_of(store, profiles, event)
     keys = {"profiles": list(profiles), "event": chosen, "function": asked, "limit": limit}
-    rows = store.frame(named("chosen") + named(f"top_{side}"), keys)
+    sql = named("chosen") + named("top_calls")
+    rows = store.frame(sql, keys | {"callees": side == "callees"})
     work, per = work_of(store, profiles)
     return Calls(
         function=asked,

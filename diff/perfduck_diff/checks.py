@@ -85,15 +85,10 @@ def _kernel(sides: Sides, _: Bounds) -> list[str]:
 
 
 def _lost(sides: Sides, bounds: Bounds) -> list[str]:
-    hits = sides.runs.hits.sum(axis=0)
-    parts = [
-        (run, run.lost / max(run.lost + hit, 1))
-        for run, hit in zip(sides.runs.runs, hits, strict=True)
-    ]
     return [
-        f"{run.name} lost {part:.1%} of its samples ({bounds.lost:.0%} is the bound)"
-        for run, part in parts
-        if part > bounds.lost
+        f"{run.name} lost {run.lost:.1%} of its samples ({bounds.lost:.0%} is the bound)"
+        for run in sides.runs.runs
+        if run.lost > bounds.lost
     ]
 
 

@@ -11,9 +11,9 @@ from perfduck_diff.checks import Bounds
 from perfduck_diff.moderated import Design, Moderated, Rows, fit
 from perfduck_diff.noise import Noise, assumed, learn, only_sampling
 from perfduck_diff.result import Change
-from perfduck_diff.runs import Floats, Runs, gathered
+from perfduck_diff.runs import Floats, Runs, gathered, mixed
 from perfduck_diff.scan import LEVEL
-from perfduck_diff.stacks import Ints, Stacks
+from perfduck_diff.stacks import Codes, Ints, Stacks
 from perfduck_diff.tree import Tree, grow
 
 TreeName = Literal["path", "rerooted", "subsystem"]
@@ -45,7 +45,7 @@ class Comparison:
     options: Options
     rate: Floats  # stack x run
     unit: rates.Rates
-    classes: Floats  # stack x noise class, the rate over all runs
+    classes: Ints  # per stack: its noise class
     noise: Noise
     model: Moderated
     screen: Moderated  # what the scan goes by: the model, but never without any spread
@@ -60,7 +60,8 @@ class Comparison:
 
     def grouped(self, keys: Ints, size: int) -> Rows:
         """Rows for stacks summed by any key."""
-        return Rows(gathered(keys, size, self.rate), gathered(keys, size, self.classes))
+        mix = mixed(keys, size, self.classes, len(self.noise.subsystems), self.rate)
+        return Rows(gathered(keys, size, self.rate), mix)
 
 
 def compare(runs: Runs, base: Ints, new: Ints, options: Options) -> Comparison:
@@ -73,15 +74,14 @@ def compare(runs: Runs, base: Ints, new: Ints, options: Options) -> Comparison:
     names, number = runs.classes(rerooted)
     least = max(options.least, options.smallest_share * runs.hits.sum(axis=0).mean())
     noise = _noise(names, gathered(number, len(names), rate), design, options)
-    classes = np.zeros((runs.stacks.size, len(names)))
-    classes[np.arange(runs.stacks.size), number] = rate.mean(axis=1)
     tree = grow(_shape(runs, rerooted, options.tree), runs.hits.sum(axis=1), least * len(runs.runs))
-    rows = Rows(tree.inclusive(rate), tree.inclusive(classes))
+    mix = mixed(tree.leaf, tree.size, number, len(names), rate)
+    rows = Rows(tree.inclusive(rate), tree.upward(mix))
     model = fit(rows, design, noise)
     # sampling alone is sure of everything: the sum of all change would be claimed as one
     screen = fit(rows, design, assumed(names)) if noise.spread.sum() == 0 else model
     return Comparison(
-        runs, design, options, rate, unit, classes, noise, model, screen, tree, rows, least
+        runs, design, options, rate, unit, number, noise, model, screen, tree, rows, least
     )
 
 
@@ -94,19 +94,18 @@ def _noise(names: tuple[str, ...], by_class: Floats, design: Design, options: Op
 
 def _shape(runs: Runs, rerooted: Stacks, tree: TreeName) -> Stacks:
     if tree != "subsystem":
-        chosen = runs.stacks if tree == "path" else rerooted
-        return chosen.mapped(np.arange(len(runs.frames)))
+        return (runs.stacks if tree == "path" else rerooted).collapsed()
     return rerooted.mapped(subsystem_codes(runs))
 
 
-def subsystem_codes(runs: Runs) -> Ints:
+def subsystem_codes(runs: Runs) -> Codes:
     """For every frame the first frame of its subsystem; -1 for helpers, which pass through."""
     first: dict[str, int] = {}
     codes = [
         first.setdefault(frame.subsystem, number) if frame.role != "helper" else -1
         for number, frame in enumerate(runs.frames)
     ]
-    return np.array(codes, dtype=np.int64)
+    return np.array(codes, dtype=np.int32)
 
 
 def changes(work: Comparison, rows: Rows) -> list[Change]:

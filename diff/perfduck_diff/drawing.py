@@ -6,7 +6,7 @@ import numpy as np
 
 from perfduck_diff.answer import Request
 from perfduck_diff.flame import Flame, Heat, flame, hottest
-from perfduck_diff.question import ask, chosen
+from perfduck_diff.question import Question, ask, chosen
 from perfduck_store.store import Store
 
 
@@ -19,10 +19,8 @@ class Drawing:
     heat: tuple[Heat, ...]
 
 
-def compared(store: Store, request: Request) -> Flame:
-    """The flame of the same samples, filters and tree that the request's diff is about."""
-    sides = [chosen(store, side, request.where) for side in (request.base, request.new)]
-    question = ask(store, sides, event=request.event, filters=request.filters)
+def compared(request: Request, question: Question) -> Flame:
+    """The flame of the same samples and tree that the request's diff is about."""
     base, new = question.groups
     return flame(question.runs, base, new, tree=request.tree, per=request.per)
 

@@ -81,13 +81,13 @@ def _shared(runs: list[Run]) -> dict[str, str]:
 
 
 def _subsystems(work: Comparison) -> tuple[SubsystemRow, ...]:
-    names, number = np.unique(np.array(work.runs.blame), return_inverse=True)
-    found = changes(work, work.grouped(number, len(names)))
+    names = work.runs.subsystems
+    found = changes(work, work.grouped(work.runs.blame, len(names)))
     q = _q(np.array([change.p if change.p is not None else 1.0 for change in found]))
     rows = [
         SubsystemRow(
-            subsystem=str(name),
-            area=work.runs.area.get(str(name), "unknown"),
+            subsystem=name,
+            area=work.runs.area.get(name, "unknown"),
             q=None if work.unreplicated else value,
             **_fields(change),
         )

@@ -19,6 +19,7 @@ from perfduck_diff.comparison import TreeName, subsystem_codes
 from perfduck_diff.rates import Per, rates
 from perfduck_diff.runs import Floats, Frame, Runs, gathered
 from perfduck_diff.stacks import Ints, Stacks
+from perfduck_diff.trie import Trie, grown
 
 ROOT = 0
 LEAST = 1 / 50000  # of the dearer side: a pixel, when zoomed to a fortieth of the page
@@ -99,7 +100,7 @@ def flame(
     rate = runs.weight / unit.divisor
     sides = np.stack([_mean(rate, base), _mean(rate, new)], axis=1)
     stacks, frames = _shaped(runs, tree)
-    trie = _pruned(stacks, sides, most)
+    trie, least = _pruned(stacks, sides, most)
     order = _depth_first(trie, sides, [frame.name for frame in frames])
     number = np.argsort(order)
     return Flame(
@@ -109,25 +110,11 @@ def flame(
         frames=frames,
         parent=number[trie.parent[order]],
         frame=trie.code[order],
-        own=gathered(number[trie.at], trie.size, sides),
-        least=trie.least,
+        own=gathered(number[trie.leaf], trie.size, sides),
+        least=least,
         folded=_folded(trie, stacks, sides),
         parts=_parts(runs, sides),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Trie:
-    """Nodes by depth; `at[stack]` is the deepest node that holds the stack."""
-
-    parent: Ints
-    code: Ints
-    at: Ints
-    least: float
-
-    @property
-    def size(self) -> int:
-        return len(self.parent)
 
 
 def _mean(rate: Floats, columns: Ints) -> Floats:
@@ -135,42 +122,26 @@ def _mean(rate: Floats, columns: Ints) -> Floats:
 
 
 def _shaped(runs: Runs, tree: TreeName) -> tuple[Stacks, tuple[Frame, ...]]:
-    same = np.arange(len(runs.frames))  # a function that calls itself is one frame
     if tree == "path":
-        return runs.stacks.mapped(same), runs.frames
+        return runs.stacks.collapsed(), runs.frames
     rerooted = runs.stacks.rerooted(runs.entry())
     if tree == "rerooted":
-        return rerooted.mapped(same), runs.frames
+        return rerooted.collapsed(), runs.frames
     frames = [Frame(f.subsystem, f.dso, f.subsystem, f.area, f.role, f.kernel) for f in runs.frames]
     return rerooted.mapped(subsystem_codes(runs)), tuple(frames)
 
 
-def _pruned(stacks: Stacks, sides: Floats, most: int) -> _Trie:
-    """As many nodes as are worth drawing. A node is at least as heavy as any below it."""
-    trie = _grown(stacks, sides, LEAST * float(sides.sum(axis=0).max(initial=0.0)))
+def _pruned(stacks: Stacks, sides: Floats, most: int) -> tuple[Trie, float]:
+    """As many nodes as are worth drawing, and the least weight they have. A node is at least as
+    heavy as any below it."""
+    least = LEAST * float(sides.sum(axis=0).max(initial=0.0))
+    trie = grown(stacks, sides, least)
     if trie.size <= most:
-        return trie
-    own = gathered(trie.at, trie.size, sides)
+        return trie, least
+    own = gathered(trie.leaf, trie.size, sides)
     heaviest = np.sort(_inclusive(trie.parent, own).max(axis=1))[::-1]
-    return _grown(stacks, sides, float(np.nextafter(heaviest[most], np.inf)))
-
-
-def _grown(stacks: Stacks, sides: Floats, least: float) -> _Trie:
-    parent, code = [np.zeros(1, np.int64)], [np.full(1, -1)]
-    at, size, depth = np.zeros(stacks.size, np.int64), 1, 0
-    width = int(stacks.codes.max(initial=0)) + 1
-    active = np.arange(stacks.size)
-    while len(active := active[stacks.length[active] > depth]):
-        key = at[active] * width + stacks.codes[stacks.start[active] + depth]
-        found, which = np.unique(key, return_inverse=True)
-        kept = gathered(which, len(found), sides[active]).max(axis=1) >= least
-        number = np.cumsum(kept) - 1 + size
-        parent.append(found[kept] // width)
-        code.append(found[kept] % width)
-        active, which = active[kept[which]], which[kept[which]]
-        at[active] = number[which]
-        size, depth = size + int(kept.sum()), depth + 1
-    return _Trie(np.concatenate(parent), np.concatenate(code), at, least)
+    least = float(np.nextafter(heaviest[most], np.inf))
+    return grown(stacks, sides, least), least
 
 
 def _inclusive(parent: Ints, own: Floats) -> Floats:
@@ -180,9 +151,9 @@ def _inclusive(parent: Ints, own: Floats) -> Floats:
     return total
 
 
-def _depth_first(trie: _Trie, sides: Floats, names: list[str]) -> Ints:
+def _depth_first(trie: Trie, sides: Floats, names: list[str]) -> Ints:
     """Nodes in the order they are drawn. The same order on both sides, so they can be compared."""
-    weight = _inclusive(trie.parent, gathered(trie.at, trie.size, sides)).max(axis=1).tolist()
+    weight = _inclusive(trie.parent, gathered(trie.leaf, trie.size, sides)).max(axis=1).tolist()
     below: defaultdict[int, list[int]] = defaultdict(list)
     for node in range(1, trie.size):
         below[int(trie.parent[node])].append(node)
@@ -196,12 +167,12 @@ def _depth_first(trie: _Trie, sides: Floats, names: list[str]) -> Ints:
     return np.array(order, dtype=np.int64)
 
 
-def _folded(trie: _Trie, stacks: Stacks, sides: Floats) -> tuple[float, float]:
+def _folded(trie: Trie, stacks: Stacks, sides: Floats) -> tuple[float, float]:
     """The part of each side whose leaf is not drawn."""
     depth = np.zeros(trie.size, dtype=np.int64)
     for node in range(1, trie.size):
         depth[node] = depth[trie.parent[node]] + 1
-    cut = sides[stacks.length > depth[trie.at]].sum(axis=0)
+    cut = sides[stacks.length > depth[trie.leaf]].sum(axis=0)
     base, new = (cut / np.maximum(sides.sum(axis=0), 1e-300)).tolist()
     return base, new
 
@@ -209,7 +180,7 @@ def _folded(trie: _Trie, stacks: Stacks, sides: Floats) -> tuple[float, float]:
 def _parts(runs: Runs, sides: Floats) -> tuple[Part, ...]:
     """By charge: what is dear or changed much first."""
     number = {name: place for place, name in enumerate(dict.fromkeys(_subsystems(runs)))}
-    charged = np.array([number[name] for name in runs.blame], dtype=np.int64)
+    charged = np.array([number[name] for name in runs.subsystems])[runs.blame]
     of_frame = np.array([number[frame.subsystem] for frame in runs.frames], dtype=np.int64)
     leaf = runs.stacks.ends(leaf=True)
     caught = np.where(leaf >= 0, of_frame[np.maximum(leaf, 0)], charged)
@@ -228,7 +199,7 @@ def _parts(runs: Runs, sides: Floats) -> tuple[Part, ...]:
 
 
 def _subsystems(runs: Runs) -> list[str]:
-    return [*runs.blame, *(frame.subsystem for frame in runs.frames)]
+    return [*runs.subsystems, *(frame.subsystem for frame in runs.frames)]
 
 
 def _weight(part: Part) -> tuple[float, float, str]:

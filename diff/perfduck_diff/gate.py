@@ -1,7 +1,9 @@
 """Budgets: a few questions fixed beforehand, and three answers.
 
 A budget passes only if the upper limit of the growth is under it, fails only if the lower limit is
-above it, and is inconclusive between. The failures hold for all budgets together (Holm).
+above it, and is inconclusive between. The failures hold for all budgets together (Holm). To take
+from the runs how budgets depend on each other (maxT) finds no more at the same rate of false alarms
+(docs/diff-evaluation.md).
 """
 
 from dataclasses import replace
@@ -55,7 +57,7 @@ def _outcome(row: BudgetRow, over: bool, upper: float) -> Verdict:
 def _measured(work: Comparison, budget: Budget) -> tuple[BudgetRow, float]:
     """The row, and the one-sided upper limit of its growth."""
     mask = _mask(work.runs, budget)
-    rows = Rows(work.rate[mask].sum(axis=0)[None, :], work.classes[mask].sum(axis=0)[None, :])
+    rows = work.grouped(mask.astype(np.int64), 2)[np.array([1])]
     base, new = (float(rows.rates[0, side].mean()) for side in work.design.sides)
     limit = budget.amount * base if budget.relative else budget.amount
     model, scaled = _against(work.model, rows, budget)
@@ -85,7 +87,7 @@ def _mask(runs: Runs, budget: Budget) -> Bools:
     if budget.kind == "total":
         return np.ones(runs.stacks.size, dtype=np.bool_)
     if budget.kind == "subsystem":
-        return np.array([name == budget.name for name in runs.blame], dtype=np.bool_)
+        return np.array([name == budget.name for name in runs.subsystems])[runs.blame]
     if ";" in budget.name:
         return np.array(
             [fnmatchcase(_folded(runs, row), budget.name) for row in range(runs.stacks.size)]

@@ -7,3 +7,5 @@ By = Literal["function", "path", "subsystem", "source", "dso", "comm", "cgroup"]
 # Of one function: who called it, and what it called.
 Side = Literal["callers", "callees"]
 Key = Literal[By, Side]
+# What a diff is shown by: claims, charge, self weight.
+View = Literal["path", "subsystem", "function"]

@@ -14,12 +14,13 @@ from scipy import special
 
 from perfduck_diff import rates
 from perfduck_diff.context import lines
+from perfduck_diff.filters import Filters
 from perfduck_diff.history import recall
 from perfduck_diff.moderated import Design, Rows, fit
 from perfduck_diff.noise import Noise, assumed, learn
-from perfduck_diff.question import Filters, Question, ask, chosen
+from perfduck_diff.question import Question, ask, chosen
 from perfduck_diff.result import Change, Reason, SubsystemRow
-from perfduck_diff.runs import Floats, gathered
+from perfduck_diff.runs import Floats, gathered, mixed
 from perfduck_diff.scan import adjusted
 from perfduck_store.errors import PerfduckError
 from perfduck_store.store import Store
@@ -134,14 +135,15 @@ def _measured(store: Store, question: Question) -> _Measured:
     known = recall(store, question, None)
     prior = known.over(classes) if known else assumed(classes)
     noise = learn(prior, [(by_class[:, group], grain[group]) for group in question.groups])
-    mix = np.zeros((runs.stacks.size, len(classes)))
-    mix[np.arange(runs.stacks.size), number] = rate.mean(axis=1)
-    names, blamed = np.unique(np.array(runs.blame), return_inverse=True)
+    names, whole = runs.subsystems, np.zeros_like(runs.blame)
     rows = Rows(
-        np.vstack([rate.sum(axis=0), gathered(blamed, len(names), rate)]),
-        np.vstack([mix.sum(axis=0), gathered(blamed, len(names), mix)]),
-    )
-    return _Measured(question, unit, grain, noise, rows, tuple(str(name) for name in names))
+        np.vstack([rate.sum(axis=0), gathered(runs.blame, len(names), rate)]),
+        np.vstack([
+            mixed(whole, 1, number, len(classes), rate),
+            mixed(runs.blame, len(names), number, len(classes), rate),
+        ]),
+    )  # fmt: skip
+    return _Measured(question, unit, grain, noise, rows, names)
 
 
 def _matrix(

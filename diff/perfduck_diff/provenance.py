@@ -17,8 +17,8 @@ def provenance(store: Store, profiles: Iterable[int], event: str) -> tuple[str, 
     """A line on the tags where they are not all exact, and one on what only looks hot."""
     keys = {"profiles": list(profiles), "event": event}
     methods = store.rows(named("chosen") + named("tagged_by"), keys)
-    weight, idle = store.rows(named("weights"), keys)[0]
     artefacts = store.rows(named("artefacts"), keys)
+    weight, idle = store.rows(named("weights"), keys)[0] if artefacts else (0, 0)
     return (*_tags(methods), *_artefacts(artefacts, (weight or 0) - (idle or 0)))
 
 

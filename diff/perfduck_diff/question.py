@@ -8,15 +8,15 @@ workload=udp64         --where: holds for both sides
 
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from pathlib import PurePath
 from typing import Any
 
 import numpy as np
-import polars as pl
 
+from perfduck_diff.filters import Filters
 from perfduck_diff.result import Reason
-from perfduck_diff.runs import Floats, Frame, Run, Runs
-from perfduck_diff.stacks import Ints, Stacks
+from perfduck_diff.runs import Run, Runs
+from perfduck_diff.samples import read
+from perfduck_diff.stacks import Ints
 from perfduck_diff.top import event_of
 from perfduck_store.errors import PerfduckError
 from perfduck_store.selector import select
@@ -25,39 +25,13 @@ from perfduck_store.store import Store, named
 Facts = dict[str, Any]  # a row of diff_profiles.sql
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Filters:
-    """Which samples count. Texts are globs; times are seconds from a profile's first sample."""
-
-    comm: str | None = None
-    pid: int | None = None
-    cpu: int | None = None
-    dso: str | None = None
-    subsystem: str | None = None
-    cgroup: str | None = None
-    from_s: float | None = None
-    to_s: float | None = None
-
-    @property
-    def of_samples(self) -> bool:
-        """Whether the rollup cannot answer."""
-        asked = (self.pid, self.cpu, self.cgroup, self.from_s, self.to_s)
-        return any(value is not None for value in asked)
-
-    def kept(self, duration_s: float | None) -> float:
-        """The part of a run's time that is looked at."""
-        if not duration_s:
-            return 1.0
-        end = min(self.to_s if self.to_s is not None else duration_s, duration_s)
-        return max(end - (self.from_s or 0.0), 0.0) / duration_s
-
-
 @dataclass(frozen=True, slots=True)
 class Question:
-    """The runs of several groups in one matrix; `groups` are their columns."""
+    """The runs of several groups in one matrix: their columns and profiles, group by group."""
 
     runs: Runs
     groups: tuple[Ints, ...]
+    profiles: tuple[list[int], ...]
     host_class: str
     workload: str
     reasons: tuple[Reason, ...]
@@ -88,16 +62,11 @@ def ask(
     _apart(groups)
     name, unit = _event(store, ids, event)
     facts = _facts(store, ids, name, unit)
-    weights = _weights(store, ids, name, filters)
-    stacks, frames, blame, weights = _stacks(store, weights, filters)
-    position = {key: column for column, key in enumerate(ids)}
-    runs = tuple(_run(facts[key], filters) for key in ids)
-    matrix = [_matrix(weights, column, position, stacks.size) for column in ("weight", "hits")]
-    area = {frame.subsystem: frame.area for frame in frames}
     sizes = np.cumsum([0, *(len(group) for group in groups)])
     return Question(
-        Runs(name, unit, runs, frames, stacks, blame, area, matrix[0], matrix[1]),
+        read(store, ids, name, unit, tuple(_run(facts[key], filters) for key in ids), filters),
         tuple(np.arange(start, stop) for start, stop in pairwise(sizes)),
+        tuple(list(group) for group in groups),
         _host_class(facts[ids[0]]),
         _workload([facts[key] for key in ids]),
         _reasons(filters),
@@ -148,111 +117,6 @@ def _facts(store: Store, ids: list[int], event: str, unit: str) -> dict[int, Fac
         message = f"{missing[0][0]}: expected event {event}, which other runs have"
         raise PerfduckError(message)
     return facts
-
-
-def _weights(store: Store, ids: list[int], event: str, filters: Filters) -> pl.DataFrame:
-    """profile_id, stack_id, weight, hits."""
-    keys: Facts = {"profiles": ids, "event": event}
-    for name in ("comm", "subsystem"):
-        keys[name] = getattr(filters, name)
-    if filters.of_samples:
-        for name in ("pid", "cpu", "cgroup", "from_s", "to_s"):
-            keys[name] = getattr(filters, name)
-    query = "diff_samples" if filters.of_samples else "diff_rollup"
-    weights = store.frame(named(query), keys)
-    if weights.is_empty():
-        message = f"expected samples of {event} that pass the filters, got none"
-        raise PerfduckError(message)
-    return weights
-
-
-def _stacks(
-    store: Store, weights: pl.DataFrame, filters: Filters
-) -> tuple[Stacks, tuple[Frame, ...], tuple[str, ...], pl.DataFrame]:
-    """Stacks, frames and charges of the weights, and the weights with the stack's row."""
-    wanted = weights.select("stack_id").unique()
-    chains = store.frame(named("diff_stacks"), _some(wanted)).join(
-        wanted, on="stack_id", how="semi"
-    )
-    chains = chains.sort("stack_id")
-    symbols, frames = _frames(store)
-    if filters.dso is not None:
-        chains = chains.filter(_leaf_in(symbols, filters.dso))
-    rows = chains.select("stack_id").with_row_index("row")
-    kept = weights.join(rows, on="stack_id", how="inner")
-    if kept.is_empty():
-        message = f"expected samples in dso {filters.dso}, got none"
-        raise PerfduckError(message)
-    return _flat(chains, symbols), frames, tuple(chains["subsystem"].to_list()), kept
-
-
-def _some(wanted: pl.DataFrame) -> dict[str, list[int] | None]:
-    """Few stacks are asked for by id; for many it is quicker to read the table."""
-    return {"stacks": wanted["stack_id"].to_list() if wanted.height < _FEW else None}
-
-
-_FEW = 2000
-
-
-def _leaf_in(symbols: pl.DataFrame, dso: str) -> pl.Expr:
-    matching = {
-        key
-        for key, path in symbols.select("symbol_id", "dso").iter_rows()
-        if PurePath(path).match(dso) or path == dso or path.strip("[]") == dso
-    }
-    return pl.col("symbol_ids").list.first().is_in(list(matching))
-
-
-def _frames(store: Store) -> tuple[pl.DataFrame, tuple[Frame, ...]]:
-    """symbol_id -> code, and what the codes stand for.
-
-    Kernel functions are one whatever module or kernel they are in; a function of user space is one
-    per binary, and one without a name is its binary.
-    """
-    symbols = store.frame(
-        "select symbol_id, name, dso, canonical, area, subsystem, role from symbol"
-        " order by symbol_id"
-    )
-    base = pl.col("dso").str.split("/").list.last().str.strip_chars("[]")
-    shown = (
-        pl.when(pl.col("name") == "[unknown]").then("[" + base + "]").otherwise(pl.col("canonical"))
-    )
-    kernel = pl.col("area") != "user"
-    place = pl.when(kernel).then(pl.lit("kernel")).otherwise(base)
-    symbols = symbols.with_columns(
-        shown.alias("shown"), kernel.alias("kernel"), place.alias("place")
-    )
-    distinct = symbols.unique(["shown", "place"], keep="first", maintain_order=True)
-    coded = distinct.select("shown", "place").with_row_index("code")
-    symbols = symbols.join(coded, on=["shown", "place"], how="left", maintain_order="left")
-    columns = ("shown", "dso", "subsystem", "area", "role", "kernel")
-    frames = tuple(
-        Frame(name, dso, subsystem, area, role, kernel=kernel)
-        for name, dso, subsystem, area, role, kernel in distinct.select(columns).iter_rows()
-    )
-    return symbols.select("symbol_id", "dso", "code"), frames
-
-
-def _flat(chains: pl.DataFrame, symbols: pl.DataFrame) -> Stacks:
-    """The chains, which the store keeps leaf first, root first: reversed as a whole."""
-    length = chains["symbol_ids"].list.len().cast(pl.Int64).to_numpy()
-    flat = chains.filter(pl.col("symbol_ids").list.len() > 0).select(
-        pl.col("symbol_ids").explode().alias("symbol_id")
-    )
-    codes = flat.join(
-        symbols.select("symbol_id", "code"), on="symbol_id", how="left", maintain_order="left"
-    )["code"]
-    stop = np.cumsum(length)
-    size = int(stop[-1]) if len(stop) else 0
-    reverse = codes.cast(pl.Int64).to_numpy()[::-1].copy()
-    return Stacks(reverse, size - stop, size - stop + length)
-
-
-def _matrix(weights: pl.DataFrame, column: str, position: dict[int, int], size: int) -> Floats:
-    matrix = np.zeros((size, len(position)))
-    columns = weights["profile_id"].replace_strict(position, return_dtype=pl.Int64)
-    matrix[weights["row"].to_numpy(), columns.to_numpy()] = weights[column].to_numpy()
-    return matrix
 
 
 def _run(facts: Facts, filters: Filters) -> Run:

@@ -28,7 +28,7 @@ class Run:
     cpus: int | None = None
     kernel_release: str | None = None
     host: str | None = None
-    lost: int = 0
+    lost: float = 0.0  # part of its samples that the recording lost, filtered or not
     listed: float = 1.0  # part of its samples that the recording lists
     frequency: float | None = None
     has_period: bool = True
@@ -58,7 +58,8 @@ class Runs:
     runs: tuple[Run, ...]
     frames: tuple[Frame, ...]
     stacks: Stacks
-    blame: tuple[str, ...]  # per stack: the subsystem that is charged
+    subsystems: tuple[str, ...]  # that are charged, by name
+    blame: Ints  # per stack: which of them
     area: dict[str, str]  # of a subsystem
     weight: Floats
     hits: Floats
@@ -71,15 +72,13 @@ class Runs:
         """The noise class of every stack: names, and one number per stack."""
         waking = self._flag([frame.kernel and is_wakeup(frame.name) for frame in self.frames])
         idle = self._flag([frame.kernel and is_background(frame.name) for frame in self.frames])
-        names, which = np.unique(
-            np.array([*self.blame, "wakeup", "background"]), return_inverse=True
-        )
-        position = {str(name): number for number, name in enumerate(names)}
-        found = which[: len(self.blame)].copy()
+        names = tuple(sorted({*self.subsystems, "wakeup", "background"}))
+        position = {name: number for number, name in enumerate(names)}
+        found = np.array([position[name] for name in self.subsystems])[self.blame]
         found[rerooted.any(waking)] = position["wakeup"]
         root = rerooted.ends(leaf=False)
         found[(root >= 0) & idle[np.maximum(root, 0)]] = position["background"]
-        return tuple(position), found
+        return names, found
 
     @staticmethod
     def _flag(flags: list[bool]) -> Bools:
@@ -92,3 +91,9 @@ def gathered(keys: Ints, size: int, weights: Floats) -> Floats:
     for column in range(weights.shape[1]):
         total[:, column] = np.bincount(keys, weights[:, column], size)
     return total
+
+
+def mixed(keys: Ints, size: int, classes: Ints, kinds: int, rate: Floats) -> Floats:
+    """What each key consists of: key x noise class, the mean rate of the runs."""
+    mean = rate.mean(axis=1, keepdims=True)
+    return gathered(keys * kinds + classes, size * kinds, mean).reshape(size, kinds)

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 Ints = npt.NDArray[np.int64]
+Codes = npt.NDArray[np.int32]  # of millions of frames: half the memory to go through
 Bools = npt.NDArray[np.bool_]
 
 _ENTRY = re.compile(
@@ -61,7 +62,7 @@ def is_background(name: str) -> bool:
 class Stacks:
     """Call chains, root first. An empty chain is allowed."""
 
-    codes: Ints
+    codes: Codes
     start: Ints
     stop: Ints
 
@@ -79,54 +80,61 @@ class Stacks:
     def of(cls, chains: list[list[int]]) -> "Stacks":
         """From lists of codes, root first."""
         length = np.array([len(chain) for chain in chains], dtype=np.int64)
-        codes = np.array([code for chain in chains for code in chain], dtype=np.int64)
+        codes = np.array([code for chain in chains for code in chain], dtype=np.int32)
         stop = np.cumsum(length)
         return cls(codes, stop - length, stop)
 
-    def chain(self, index: int) -> Ints:
+    def chain(self, index: int) -> Codes:
         """The codes of one chain."""
         return self.codes[self.start[index] : self.stop[index]]
 
     def rerooted(self, entry: Bools) -> "Stacks":
         """Cut at the innermost frame for which `entry[code]` holds; without one, left whole."""
-        # max.accumulate carries the last entry forward; one before the chain's start is not its own
-        position = np.where(entry[self.codes], np.arange(len(self.codes)), -1)
-        last = np.maximum.accumulate(position) if len(position) else position
-        ends = np.where(self.length > 0, last[np.maximum(self.stop - 1, 0)], -1)
-        return replace(self, start=np.maximum(self.start, ends))
+        found = np.flatnonzero(entry[self.codes])
+        if not len(found):
+            return self
+        # the last entry before the chain's stop, if it is the chain's own
+        last = found[np.maximum(np.searchsorted(found, self.stop) - 1, 0)]
+        own = (last >= self.start) & (last < self.stop)
+        return replace(self, start=np.where(own, last, self.start))
 
-    def mapped(self, table: Ints) -> "Stacks":
+    def mapped(self, table: Codes) -> "Stacks":
         """Codes replaced by `table[code]`; those below zero are dropped, runs of equals are one."""
-        codes, owner = self._flat()
-        codes = table[codes]
-        codes, owner = codes[codes >= 0], owner[codes >= 0]
-        fresh = np.ones(len(codes), dtype=np.bool_)
-        fresh[1:] = (codes[1:] != codes[:-1]) | (owner[1:] != owner[:-1])
-        length = np.bincount(owner[fresh], minlength=self.size)
-        stop = np.cumsum(length)
-        return Stacks(codes[fresh], stop - length, stop)
+        codes = table[self.codes]
+        return replace(self, codes=codes)._without(codes < 0).collapsed()
+
+    def collapsed(self) -> "Stacks":
+        """A function that calls itself is one frame."""
+        same = np.zeros(len(self.codes), dtype=np.bool_)
+        same[1:] = self.codes[1:] == self.codes[:-1]
+        same[self.start[self.length > 0]] = False
+        return self._without(same)
+
+    def _without(self, gone: Bools) -> "Stacks":
+        at = np.flatnonzero(gone)
+        if not len(at):
+            return self
+        start, stop = (ends - np.searchsorted(at, ends) for ends in (self.start, self.stop))
+        return Stacks(self.codes[~gone], start, stop)
 
     def any(self, flag: Bools) -> Bools:
         """Whether `flag[code]` holds for any frame, per chain."""
-        hits = np.concatenate([[0], np.cumsum(flag[self.codes])])
-        return np.asarray(hits[self.stop] > hits[self.start])
+        found = np.flatnonzero(flag[self.codes])
+        return np.asarray(np.searchsorted(found, self.stop) > np.searchsorted(found, self.start))
 
     def ends(self, *, leaf: bool) -> Ints:
         """The code of every chain's leaf, or of its root; -1 for an empty chain."""
         at = self.stop - 1 if leaf else self.start
         if not len(self.codes):
             return np.full(self.size, -1)
-        return np.where(self.length > 0, self.codes[np.minimum(at, len(self.codes) - 1)], -1)
+        codes = self.codes[np.minimum(at, len(self.codes) - 1)].astype(np.int64)
+        return np.where(self.length > 0, codes, -1)
 
     def distinct(self) -> tuple[Ints, Ints]:
         """Chain number and code of every code that a chain has, recursion once."""
-        codes, owner = self._flat()
-        width = int(codes.max(initial=0)) + 1
-        both = np.unique(owner * width + codes)
-        return both // width, both % width
-
-    def _flat(self) -> tuple[Ints, Ints]:
         length = self.length
         owner = np.repeat(np.arange(self.size), length)
         within = np.arange(len(owner)) - np.repeat(np.cumsum(length) - length, length)
-        return self.codes[self.start[owner] + within], owner
+        width = int(self.codes.max(initial=0)) + 1
+        both = np.unique(owner * width + self.codes[self.start[owner] + within])
+        return both // width, both % width

@@ -1,6 +1,7 @@
 """What is hot: self, total and blamed weight by function, subsystem, path and more."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
@@ -12,6 +13,7 @@ from perfduck_store.store import Store, named
 
 # Samples have these themselves; the others are reached through stacks.
 _OF_SAMPLES = ("comm", "cgroup")
+_PLACES = ("dso", "source")  # one query
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +40,7 @@ def top(store: Store, selector: str, by: By, *, event: str | None = None, limit:
     profiles = select(store, selector)
     chosen, unit = event_of(store, profiles, event)
     keys = {"profiles": list(profiles), "event": chosen}
-    text = named(f"top_{by}")
-    sql = text if by in _OF_SAMPLES else named("chosen") + text
-    rows = store.frame(sql, keys | {"limit": limit})
+    rows = _rows(store, by, keys | {"limit": limit})
     weight, idle = store.rows(named("weights"), keys)[0]
     work, per = work_of(store, profiles)
     if per is None and unit == "ns":
@@ -60,6 +60,15 @@ def top(store: Store, selector: str, by: By, *, event: str | None = None, limit:
             *(pl.col(name) / work for name in ("self", "total", "blamed")),
         ),
     )
+
+
+def _rows(store: Store, by: By, keys: dict[str, Any]) -> pl.DataFrame:
+    if by in _OF_SAMPLES:
+        return store.frame(named(f"top_{by}"), keys)
+    if by in _PLACES:
+        sql = named("chosen") + named("top_place")
+        return store.frame(sql, keys | {"by": by}).rename({"place": by})
+    return store.frame(named("chosen") + named(f"top_{by}"), keys)
 
 
 def event_of(store: Store, profiles: dict[int, str], event: str | None) -> tuple[str, str]:

@@ -12,11 +12,10 @@ however often a function recurses.
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from perfduck_diff.runs import Floats, gathered
 from perfduck_diff.stacks import Bools, Ints, Stacks
-
-Floats = npt.NDArray[np.float64]
+from perfduck_diff.trie import Trie, grown
 
 ROOT = 0
 
@@ -67,16 +66,17 @@ class Tree:
 
     def inclusive(self, weights: Floats) -> Floats:
         """Sums over the stacks of each node: node x run, from stack x run."""
-        total = self.own(weights)
-        for level in reversed(_levels(self.parent)):
-            np.add.at(total, self.parent[level], total[level])
-        return total
+        return self.upward(self.own(weights))
 
     def own(self, weights: Floats) -> Floats:
         """Sums over the stacks that end in a node, or below it in nodes too light to be kept."""
-        total = np.zeros((self.size, weights.shape[1]))
-        for run in range(weights.shape[1]):
-            total[:, run] = np.bincount(self.leaf, weights[:, run], self.size)
+        return gathered(self.leaf, self.size, weights)
+
+    def upward(self, own: Floats) -> Floats:
+        """Each node's own sum and those of everything under it."""
+        total = own.copy()
+        for level in reversed(_levels(self.parent)):
+            np.add.at(total, self.parent[level], total[level])
         return total
 
 
@@ -94,47 +94,18 @@ def _levels(parent: Ints) -> list[Ints]:
 
 def grow(stacks: Stacks, hits: Floats, least: float) -> Tree:
     """Build the tree of `stacks`, leaving out nodes with fewer than `least` hits in all runs."""
-    return _merged(_Trie(stacks, hits, least))
+    return _merged(grown(stacks, hits[:, None], least))
 
 
-class _Trie:
-    """Every node, before chains are merged."""
-
-    def __init__(self, stacks: Stacks, hits: Floats, least: float) -> None:
-        self.parent, self.code = [np.zeros(1, np.int64)], [np.full(1, -1)]
-        self.members = [np.array([stacks.size])]
-        self.leaf = np.zeros(stacks.size, dtype=np.int64)
-        self.size, self.width = 1, int(stacks.codes.max(initial=0)) + 1
-        active, depth = np.arange(stacks.size), 0
-        while len(active):
-            active = active[stacks.length[active] > depth]
-            active = self._descend(active, stacks.codes[stacks.start[active] + depth], hits, least)
-            depth += 1
-
-    def _descend(self, active: Ints, code: Ints, hits: Floats, least: float) -> Ints:
-        key = self.leaf[active] * self.width + code
-        found, which = np.unique(key, return_inverse=True)
-        kept = np.bincount(which, hits[active], len(found)) >= least
-        number = np.where(kept, np.cumsum(kept) - 1 + self.size, -1)
-        self.parent.append(found[kept] // self.width)
-        self.code.append(found[kept] % self.width)
-        self.members.append(np.bincount(which, minlength=len(found))[kept])
-        self.size += int(kept.sum())
-        active, which = active[kept[which]], which[kept[which]]
-        self.leaf[active] = number[which]
-        return active
-
-
-def _merged(trie: _Trie) -> Tree:
-    parent, code = np.concatenate(trie.parent), np.concatenate(trie.code)
-    members = np.concatenate(trie.members)
+def _merged(trie: Trie) -> Tree:
+    parent, members = trie.parent, trie.members
     same = members == members[parent]  # an only child that holds all of its parent's stacks
     same[ROOT] = False
     gone = np.zeros(len(parent), dtype=np.bool_)
     gone[parent[same]] = True
     gone[ROOT] = False  # the whole is always asked about
     number = np.cumsum(~gone) - 1
-    chain: list[tuple[int, ...]] = [(int(entry),) for entry in code]
+    chain: list[tuple[int, ...]] = [(int(entry),) for entry in trie.code]
     above = parent.copy()
     for node in range(1, len(parent)):
         if gone[above[node]]:

@@ -5,13 +5,14 @@ A regression is a failure, an inconclusive budget an error: what reads JUnit kno
 
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
+from perfduck_diff.keys import View
 from perfduck_diff.result import Diff, Verdict
 from perfduck_report.diff_words import heading, reason, verdict
 
 _ELEMENT = {"regression": "failure", "inconclusive": "error"}
 
 
-def report(diff: Diff) -> str:
+def report(diff: Diff, _: View | None = None) -> str:
     """The XML text."""
     cases = [(row.name, row.verdict, row.text) for row in diff.budgets]
     blocked = [entry for entry in diff.reasons if entry.blocks]

@@ -1,35 +1,32 @@
 """A diff for a pull request's comment or a step summary: short, with the long part folded."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
+from perfduck_diff.keys import View
 from perfduck_diff.result import Claim, Diff
-from perfduck_report.diff_words import (
-    chance,
-    heading,
-    interval,
-    label,
-    percent,
-    reason,
-    signed,
-    verdict,
-)  # fmt: skip
+from perfduck_report import diff_words as words
 from perfduck_report.numbers import amount
 
 _SIGNS = {"pass": "✅", "regression": "❌", "inconclusive": "❔"}
 ROWS = 12
 
 
-def report(diff: Diff) -> str:
-    """Verdict, budgets, claims; subsystems behind a fold."""
+def report(diff: Diff, by: View | None = None) -> str:
+    """Verdict, budgets, claims; tables behind a fold, which is open where one was asked for."""
+    has_claims = by in (None, "path")
     parts = [
-        f"### {_SIGNS[diff.verdict]} perfduck: {_plain(verdict(diff))}\n",
-        f"{_plain(heading(diff))}\n",
-        "".join(f"- {_plain(reason(entry))}\n" for entry in diff.reasons),
+        f"### {_SIGNS[diff.verdict]} perfduck: {_plain(words.verdict(diff))}\n",
+        f"{_plain(words.heading(diff))}\n",
+        "".join(f"- {_plain(words.reason(entry))}\n" for entry in diff.reasons),
         _budgets(diff),
-        _claims("Grew", diff.claims),
-        _claims("Shrank", diff.shrunk),
+        _claims("Grew", diff.claims) if has_claims else "",
+        _claims("Shrank", diff.shrunk) if has_claims else "",
         _rest(diff),
-        _folded("By subsystem", _subsystems(diff)),
+        *(
+            _folded(f"By {view}", table(diff), is_open=by == view)
+            for view, table in _TABLES.items()
+            if by in (None, view)
+        ),
         "".join(f"- {_plain(line)}\n" for line in diff.context),
     ]
     return "\n".join(part for part in parts if part)
@@ -55,8 +52,8 @@ def _claims(title: str, claims: tuple[Claim, ...]) -> str:
     rows = [
         [
             _code(" > ".join(claim.path[-3:])), claim.subsystem, amount(claim.base),
-            amount(claim.new), f"**{signed(claim.delta)}**", interval(claim), chance(claim.q),
-            label(claim),
+            amount(claim.new), f"**{words.signed(claim.delta)}**", words.interval(claim),
+            words.chance(claim.q), words.label(claim),
         ]
         for claim in claims[:ROWS]
     ]  # fmt: skip
@@ -66,8 +63,8 @@ def _claims(title: str, claims: tuple[Claim, ...]) -> str:
 def _rest(diff: Diff) -> str:
     total, rest = diff.total, diff.unattributed
     return (
-        f"Total {amount(total.base)} → {amount(total.new)} {diff.unit} ({percent(total)}), of which"
-        f" unattributed {signed(rest.delta)} ({interval(rest)}).\n"
+        f"Total {amount(total.base)} → {amount(total.new)} {diff.unit} ({words.percent(total)}), of"
+        f" which unattributed {words.signed(rest.delta)} ({words.interval(rest)}).\n"
     )
 
 
@@ -76,22 +73,44 @@ def _subsystems(diff: Diff) -> str:
     return _table(
         ["subsystem", "base", "new", "delta", "95 %", "q"],
         [
-            [_plain(row.subsystem), amount(row.base), amount(row.new), signed(row.delta),
-             interval(row), chance(row.q)]
+            [_plain(row.subsystem), amount(row.base), amount(row.new), words.signed(row.delta),
+             words.interval(row), words.chance(row.q)]
             for row in rows
         ],
     )  # fmt: skip
 
 
-def _folded(title: str, body: str) -> str:
-    return f"<details><summary>{title}</summary>\n\n{body}\n</details>\n"
+def _functions(diff: Diff) -> str:
+    rows = sorted(diff.functions, key=lambda row: (-abs(row.delta), row.function, row.dso))[:ROWS]
+    return _table(
+        ["function (self)", "subsystem", "base", "new", "delta", "95 %"],
+        [
+            [_code(row.function), _plain(row.subsystem), amount(row.base), amount(row.new),
+             words.signed(row.delta), words.interval(row)]
+            for row in rows
+        ],
+    )  # fmt: skip
+
+
+def _folded(title: str, body: str, *, is_open: bool) -> str:
+    start = "<details open>" if is_open else "<details>"
+    return f"{start}<summary>{title}</summary>\n\n{body}\n</details>\n"
 
 
 def _budgets(diff: Diff) -> str:
     if not diff.budgets:
         return ""
     rows = [
-        [_SIGNS[row.verdict], _plain(row.name), signed(row.limit), signed(row.delta), interval(row)]
+        [
+            _SIGNS[row.verdict],
+            _plain(row.name),
+            words.signed(row.limit),
+            words.signed(row.delta),
+            words.interval(row),
+        ]
         for row in diff.budgets
     ]
     return _table(["", "budget", "limit", "delta", "90 %"], rows)
+
+
+_TABLES: dict[View, Callable[[Diff], str]] = {"subsystem": _subsystems, "function": _functions}

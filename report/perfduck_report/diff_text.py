@@ -1,21 +1,14 @@
 """A diff as text of 100 columns."""
 
 import textwrap
+from collections.abc import Callable
 
 from rich import box
 from rich.table import Table
 
+from perfduck_diff.keys import View
 from perfduck_diff.result import Change, Child, Claim, Diff
-from perfduck_report.diff_words import (
-    chance,
-    heading,
-    interval,
-    label,
-    percent,
-    reason,
-    signed,
-    verdict,
-)  # fmt: skip
+from perfduck_report import diff_words as words
 from perfduck_report.numbers import amount
 from perfduck_report.tables import WIDTH, rendered
 
@@ -23,18 +16,14 @@ ROWS = 15  # subsystems, functions
 _COLOURS = {"pass": 32, "regression": 31, "inconclusive": 33}
 
 
-def report(diff: Diff, *, colour: bool = False) -> str:
-    """The whole answer; colour for terminals."""
+def report(diff: Diff, by: View | None = None, *, colour: bool = False) -> str:
+    """The whole answer, or one view of it; colour for terminals."""
     parts = [
-        f"{heading(diff)}\n{_coloured(verdict(diff), diff.verdict, colour=colour)}\n",
-        "".join(f"  {reason(entry)}\n" for entry in diff.reasons),
+        f"{words.heading(diff)}\n{_coloured(words.verdict(diff), diff.verdict, colour=colour)}\n",
+        "".join(f"  {words.reason(entry)}\n" for entry in diff.reasons),
         _budgets(diff),
         _totals(diff),
-        _claims(f"Grew ({diff.tested} paths tested)", diff.claims),
-        _claims("Shrank", diff.shrunk),
-        _below(diff),
-        _subsystems(diff),
-        _functions(diff),
+        *(view(diff) for name, view in _VIEWS.items() if by in (None, name)),
         "".join(f"{line}\n" for line in diff.context),
     ]
     return "\n".join(part for part in parts if part)
@@ -78,11 +67,20 @@ def _add(table: Table, name: str, change: Change) -> None:
         name,
         amount(change.base),
         amount(change.new),
-        signed(change.delta),
-        percent(change),
-        interval(change),
-        chance(change.p),
+        words.signed(change.delta),
+        words.percent(change),
+        words.interval(change),
+        words.chance(change.p),
     )
+
+
+def _paths(diff: Diff) -> str:
+    parts = [
+        _claims(f"Grew ({diff.tested} paths tested)", diff.claims),
+        _claims("Shrank", diff.shrunk),
+        _below(diff),
+    ]
+    return "\n".join(part for part in parts if part)
 
 
 def _claims(title: str, claims: tuple[Claim, ...]) -> str:
@@ -92,13 +90,11 @@ def _claims(title: str, claims: tuple[Claim, ...]) -> str:
 
 
 def _claim(claim: Claim) -> str:
-    numbers = (
-        f"{amount(claim.base)} -> {amount(claim.new)}  ({interval(claim)})  q {chance(claim.q)}"
-    )
+    sure = f"({words.interval(claim)})  q {words.chance(claim.q)}"
     name = f"{claim.function} [{claim.subsystem}]"
     lines = [
-        f"{claim.rank:3}  {signed(claim.delta):>8}  {name}  {label(claim)}",
-        f"{'':15}{numbers}",
+        f"{claim.rank:3}  {words.signed(claim.delta):>8}  {name}  {words.label(claim)}",
+        f"{'':15}{amount(claim.base)} -> {amount(claim.new)}  {sure}",
         *_wrapped(" > ".join(claim.path)),
         *_carried("callees", claim.children),
         *_carried("charged", claim.parts if len(claim.parts) > 1 else ()),
@@ -128,7 +124,8 @@ def _below(diff: Diff) -> str:
     if not diff.below:
         return ""
     shown = [
-        f"{claim.function} {signed(claim.delta)}{_explained(claim)}" for claim in diff.below[:10]
+        f"{claim.function} {words.signed(claim.delta)}{_explained(claim)}"
+        for claim in diff.below[:10]
     ]
     title = "Not claimed: chance among so many is not excluded"
     if any(claim.cv is not None for claim in diff.below):
@@ -145,8 +142,8 @@ def _subsystems(diff: Diff) -> str:
     rows = sorted(diff.subsystems, key=lambda row: (-abs(row.delta), row.subsystem))[:ROWS]
     for row in sorted(rows, key=lambda row: (-row.delta, row.subsystem)):
         table.add_row(
-            row.subsystem, amount(row.base), amount(row.new), signed(row.delta),
-            percent(row), interval(row), chance(row.q),
+            row.subsystem, amount(row.base), amount(row.new), words.signed(row.delta),
+            words.percent(row), words.interval(row), words.chance(row.q),
         )  # fmt: skip
     return rendered(table)
 
@@ -157,7 +154,7 @@ def _functions(diff: Diff) -> str:
     for row in sorted(rows, key=lambda row: (-row.delta, row.function)):
         table.add_row(
             row.function[:40].replace("[", r"\["), row.subsystem, amount(row.base), amount(row.new),
-            signed(row.delta), interval(row),
+            words.signed(row.delta), words.interval(row),
         )  # fmt: skip
     return rendered(table) if rows else ""
 
@@ -167,5 +164,13 @@ def _budgets(diff: Diff) -> str:
         return ""
     table = _table("budget", "limit", "delta", "90 % interval", "verdict")
     for row in diff.budgets:
-        table.add_row(row.name, signed(row.limit), signed(row.delta), interval(row), row.verdict)
+        limit, delta = words.signed(row.limit), words.signed(row.delta)
+        table.add_row(row.name, limit, delta, words.interval(row), row.verdict)
     return rendered(table)
+
+
+_VIEWS: dict[View, Callable[[Diff], str]] = {
+    "path": _paths,
+    "subsystem": _subsystems,
+    "function": _functions,
+}

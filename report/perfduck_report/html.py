@@ -17,6 +17,7 @@ from importlib import resources
 from typing import TYPE_CHECKING
 
 from perfduck_diff.flame import Flame, Heat
+from perfduck_diff.keys import View
 from perfduck_diff.result import Diff
 from perfduck_report import diff_words
 from perfduck_report.html_flame import payload
@@ -50,12 +51,13 @@ _FILTERS = {
 }
 
 
-def render(diff: Diff, flame: Flame) -> str:
-    """The page of a diff; the flame is of the same runs."""
+def render(diff: Diff, flame: Flame, by: View | None = None) -> str:
+    """The page of a diff, or one view of it beside the flame, which is of the same runs."""
     return _page(
         "diff.html",
         flame,
         diff=diff,
+        by=by,
         names=sides(diff),
         shared=shared_labels(diff),
         sentence=sentence(diff),

@@ -29,11 +29,14 @@ def runs_of(
     frames = tuple(_frame(name) for name in names)
     facts = [dict(entry) for entry in each] or [{} for _ in range(size)]
     runs = tuple(_run(column, works[column], facts[column]) for column in range(size))
-    blame = tuple(frames[chain[-1]].subsystem for chain in chains)
+    charged = [frames[chain[-1]].subsystem for chain in chains]
+    subsystems = tuple(sorted(set(charged)))
+    blame = np.array([subsystems.index(name) for name in charged])
     area = {frame.subsystem: frame.area for frame in frames}
     return Runs(
-        "cpu-clock", "ns", runs, frames, Stacks.of(chains), blame, area, matrix * PERIOD, matrix
-    )
+        event="cpu-clock", unit="ns", runs=runs, frames=frames, stacks=Stacks.of(chains),
+        subsystems=subsystems, blame=blame, area=area, weight=matrix * PERIOD, hits=matrix,
+    )  # fmt: skip
 
 
 def _frame(name: str) -> Frame:

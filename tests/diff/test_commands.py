@@ -10,6 +10,7 @@ from typer.testing import CliRunner, Result
 
 from perfduck_cli.main import app
 from perfduck_store.errors import PerfduckError
+from perfduck_store.store import Store
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
@@ -143,6 +144,18 @@ def test_filters_choose_samples(store: Path, words: list[str], total: float) -> 
     assert found["base"]["total"] == pytest.approx(total, rel=0.06)
 
 
+def test_lost_samples_are_a_part_of_the_recording_whatever_is_looked_at(
+    store: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy.duckdb"
+    copy.write_bytes(store.read_bytes())
+    with Store(copy, write=True) as opened:
+        opened.execute("update profile set lost = 50 where name = 'native.1'")
+    for words in ((), ("--comm", "iperf*"), ("--cpu", "0")):
+        reasons = _diff(copy, *SIDES, *words, code=3)["reasons"]
+        assert "native.1 lost 4.3% of its samples" in reasons[0]["text"]
+
+
 def test_a_warm_up_is_cut_with_its_share_of_the_work(store: Path) -> None:
     found = json.loads(_call(store, "diff", *SIDES, "--skip", "200ms", "--format", "json").stdout)
     assert found["base"]["work"] == pytest.approx(1e6 * (1 - 200 / 1103), rel=0.01)
@@ -198,6 +211,29 @@ def test_reports_for_people_fit_their_place(store: Path, format: str) -> None:
     assert "\x1b" not in text
     if format == "text":
         assert max(map(len, text.splitlines())) <= 100
+
+
+VIEWS = ("path", "subsystem", "function")
+
+
+@pytest.mark.parametrize(
+    ("format", "heads"),
+    [
+        ("text", ("Grew (", "subsystem (charged)", "function (self)")),
+        ("markdown", ("| Grew |", "By subsystem", "By function")),
+        ("html", ("claims-title", "subsystems-title", "functions-title")),
+    ],
+)
+def test_a_report_shows_every_view_or_the_one_asked_for(
+    store: Path, format: str, heads: tuple[str, ...]
+) -> None:
+    words = ("diff", *SIDES, "--format", format)
+    text = _run(store, *words, code=1)
+    assert all(head in text for head in heads)
+    for view, its_head in zip(VIEWS, heads, strict=True):
+        text = _run(store, *words, "--by", view, code=1)
+        assert [head for head in heads if head in text] == [its_head]
+        assert "regression" in text
 
 
 def test_compare_sets_scenarios_side_by_side(store: Path) -> None:

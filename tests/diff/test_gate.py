@@ -83,7 +83,7 @@ def test_a_wrong_budget_file_is_named_with_what_stood_there(content: Any, what: 
     ("code", "facts"),
     [
         ("kernel", {"kernel_release": "6.19"}),
-        ("lost", {"lost": 100}),
+        ("lost", {"lost": 0.05}),
         ("event", {"has_period": False, "frequency": 99.0}),
     ],
 )

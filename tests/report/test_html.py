@@ -38,10 +38,10 @@ def named_evil(runs: Runs) -> Runs:
     """Markup wherever a recording or its user may put a name."""
     evil = {"name": EVIL, "subsystem": EVIL, "dso": f"/lib/{EVIL}"}
     frames = tuple(replace(f, **evil) if f.name == "evil" else f for f in runs.frames)
-    blame = tuple(EVIL if "nat" in name else name for name in runs.blame)
+    names = tuple(EVIL if "nat" in name else name for name in runs.subsystems)
     labels = [{"scenario": EVIL if n < 3 else "new<i>", "workload": "<u>udp"} for n in range(6)]
     facts = [replace(run, name=f"{EVIL}{n}", labels=labels[n]) for n, run in enumerate(runs.runs)]
-    return replace(runs, frames=frames, blame=blame, runs=tuple(facts))
+    return replace(runs, frames=frames, subsystems=names, runs=tuple(facts))
 
 
 class Page(HTMLParser):

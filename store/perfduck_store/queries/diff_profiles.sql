@@ -10,12 +10,8 @@ select
     profile.arch,
     profile.kernel_release,
     profile.host,
-    profile.lost,
-    coalesce(
-        (select sum(event.samples) from event where event.profile_id = profile.profile_id)::double
-            / profile.raw_samples,
-        1
-    ) as listed,
+    profile.lost / greatest(profile.lost + recorded.samples, 1) as lost,
+    coalesce(recorded.samples / profile.raw_samples, 1) as listed,
     profile.labels,
     event.frequency,
     event.unit,
@@ -24,7 +20,12 @@ select
     coalesce(grain.grain, 1) as grain,
 from profile
 join event on event.profile_id = profile.profile_id
-    and event.event in (select unnest(string_split($event, '|')))
+    and list_contains(string_split($event, '|'), event.event)
+join (
+    select profile_id, sum(samples)::double as samples
+    from event
+    group by profile_id
+) as recorded on recorded.profile_id = profile.profile_id
 left join (
     select
         sample.profile_id,
@@ -32,18 +33,18 @@ left join (
         sum(coalesce(sample.period, sample.count)::double ** 2 / sample.count)
             / nullif(sum(coalesce(sample.period, sample.count)), 0) as grain,
     from sample
-    where sample.event in (select unnest(string_split($event, '|')))
-        and sample.profile_id in (select unnest($profiles::bigint[]))
+    where list_contains(string_split($event, '|'), sample.event)
+        and list_contains($profiles::bigint[], sample.profile_id)
     group by sample.profile_id
 ) as grain on grain.profile_id = profile.profile_id
 left join (
     select rollup.profile_id, sum(rollup.weight) as weight
     from rollup
     join stack_blame on stack_blame.stack_id = rollup.stack_id
-    where rollup.event in (select unnest(string_split($event, '|')))
-        and rollup.profile_id in (select unnest($profiles::bigint[]))
+    where list_contains(string_split($event, '|'), rollup.event)
+        and list_contains($profiles::bigint[], rollup.profile_id)
         and stack_blame.context = 'idle'
     group by rollup.profile_id
 ) as idle on idle.profile_id = profile.profile_id
-where profile.profile_id in (select unnest($profiles::bigint[]))
+where list_contains($profiles::bigint[], profile.profile_id)
 order by profile.name

@@ -1,8 +1,10 @@
--- Counted once per stack, whatever its number of frames in the same dso.
+-- By dso, or with $by = 'source' by source file (the dso of what has none). Counted once per stack,
+-- whatever its number of frames in the same place.
 , frames as (
     select
         chosen.stack_id,
-        symbol.dso as dso,
+        case when $by = 'source' then coalesce(symbol.source_file, symbol.dso) else symbol.dso end
+            as place,
         bool_or(stack_symbol.is_leaf) as is_leaf,
         bool_or(stack_blame.symbol_id = stack_symbol.symbol_id) as is_blamed,
         any_value(chosen.weight) as weight,
@@ -10,14 +12,14 @@
     join stack_blame on stack_blame.stack_id = chosen.stack_id
     join stack_symbol on stack_symbol.stack_id = chosen.stack_id
     join symbol on symbol.symbol_id = stack_symbol.symbol_id
-    group by chosen.stack_id, symbol.dso
+    group by chosen.stack_id, place
 )
 select
-    dso,
+    place,
     sum(case when is_leaf then weight else 0 end) as self,
     sum(weight) as total,
     sum(case when is_blamed then weight else 0 end) as blamed,
 from frames
-group by dso
-order by self desc, total desc, dso
+group by place
+order by self desc, total desc, place
 limit $limit

@@ -1,5 +1,6 @@
--- What a function called: the frame below it in a stack, recursion counted once; where OProfile kept
--- arcs and no stacks, its arcs, which count a recursive function once a call.
+-- Who called a function, or with $callees what it called: the frame beside it in a stack, recursion
+-- counted once; where OProfile kept arcs and no stacks, its arcs, which count a recursive function
+-- once a call.
 , asked as (
     select symbol_id from symbol where name = $function or canonical = $function
 ),
@@ -16,19 +17,23 @@ frames as (
     )
 ),
 calls as (
-    select distinct callee.symbol_id, callee.stack_id
-    from frames as caller
-    join asked on asked.symbol_id = caller.symbol_id
-    join frames as callee on callee.stack_id = caller.stack_id and caller.depth = callee.depth + 1
+    select distinct other.symbol_id, other.stack_id
+    from frames as own
+    join asked on asked.symbol_id = own.symbol_id
+    join frames as other on other.stack_id = own.stack_id
+        and other.depth = own.depth + case when $callees then -1 else 1 end
 ),
 arcs as (
     select calls.symbol_id, chosen.weight
     from calls
     join chosen on chosen.stack_id = calls.stack_id
     union all
-    select edge.callee_id, coalesce(edge.period, edge.count)
+    select
+        case when $callees then edge.callee_id else edge.caller_id end,
+        coalesce(edge.period, edge.count),
     from edge
-    join asked on asked.symbol_id = edge.caller_id
+    join asked
+        on asked.symbol_id = case when $callees then edge.caller_id else edge.callee_id end
     where edge.profile_id in (select unnest($profiles::bigint[]))
         and edge.event = $event
 )

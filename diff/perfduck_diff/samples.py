@@ -1,0 +1,140 @@
+"""What was sampled, out of the store: frames, stacks, and a stack x run matrix of weights."""
+
+from pathlib import PurePath
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from perfduck_diff.filters import Filters
+from perfduck_diff.runs import Floats, Frame, Run, Runs, gathered
+from perfduck_diff.stacks import Ints, Stacks
+from perfduck_store.errors import PerfduckError
+from perfduck_store.store import Store, named
+
+Keys = dict[str, Any]  # parameters of a query
+
+
+def read(
+    store: Store,
+    profiles: list[int],
+    event: str,
+    unit: str,
+    runs: tuple[Run, ...],
+    filters: Filters,
+) -> Runs:
+    """The samples of these profiles that pass the filters; `runs`: what else is known of them."""
+    keys: Keys = {"profiles": profiles, "event": event}
+    symbols, frames = _frames(store)
+    weights, chains = _met(
+        _weights(store, keys, filters), _chains(store, keys, filters, symbols), event
+    )
+    cell = weights["row"].to_numpy() * len(runs) + weights["run"].to_numpy()
+    names = chains["subsystem"].unique().sort()
+    return Runs(
+        event=event,
+        unit=unit,
+        runs=runs,
+        frames=frames,
+        stacks=_flat(chains["symbol_ids"], symbols),
+        subsystems=tuple(names),
+        blame=chains["subsystem"].cast(pl.Enum(names)).to_physical().cast(pl.Int64).to_numpy(),
+        area={frame.subsystem: frame.area for frame in frames},
+        weight=_matrix(cell, weights["weight"], chains.height, len(runs)),
+        hits=_matrix(cell, weights["hits"], chains.height, len(runs)),
+    )
+
+
+def _weights(store: Store, keys: Keys, filters: Filters) -> pl.DataFrame:
+    """run, stack_id, weight, hits of what passes the filters of samples; rows may repeat."""
+    if not filters.of_samples:
+        return store.frame(named("diff_rollup"), keys | {"comm": filters.comm})
+    begun = dict(store.rows(named("diff_begun"), {"profiles": keys["profiles"]}))
+    asked = {name: getattr(filters, name) for name in ("comm", "pid", "cpu", "cgroup")}
+    asked["event"] = keys["event"]
+    return pl.concat(
+        store.frame(
+            named("diff_samples"),
+            asked | filters.span(begun.get(profile) or 0) | {"profile": profile, "run": run},
+        )
+        for run, profile in enumerate(keys["profiles"])
+    )
+
+
+def _chains(store: Store, keys: Keys, filters: Filters, symbols: pl.DataFrame) -> pl.DataFrame:
+    """stack_id, symbol_ids, subsystem of the stacks that pass the filters of stacks."""
+    chains = store.frame(named("diff_stacks"), keys | {"subsystem": filters.subsystem})
+    return chains if filters.dso is None else chains.filter(_leaf_in(symbols, filters.dso))
+
+
+def _met(
+    weights: pl.DataFrame, chains: pl.DataFrame, event: str
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Weights with the row of their stack, and the stacks: those of each that have the other."""
+    known, wanted = chains["stack_id"].to_numpy(), weights["stack_id"].to_numpy()
+    # both come nearly in order, and are found three times as fast as by a join
+    row = np.searchsorted(known, wanted)
+    row[row == len(known)] = 0
+    is_known = known[row] == wanted if len(known) else np.zeros(len(row), np.bool_)
+    if not is_known.any():
+        message = f"expected samples of {event} that pass the filters, got none"
+        raise PerfduckError(message)
+    row = row[is_known]
+    used = np.bincount(row, minlength=len(known)) > 0
+    number = np.cumsum(used) - 1
+    return weights.filter(is_known).with_columns(row=number[row]), chains.filter(used)
+
+
+def _leaf_in(symbols: pl.DataFrame, dso: str) -> pl.Expr:
+    matching = {
+        key
+        for key, path in symbols.select("symbol_id", "dso").iter_rows()
+        if PurePath(path).match(dso) or path == dso or path.strip("[]") == dso
+    }
+    return pl.col("symbol_ids").list.first().is_in(list(matching))
+
+
+def _frames(store: Store) -> tuple[pl.DataFrame, tuple[Frame, ...]]:
+    """symbol_id -> code, and what the codes stand for.
+
+    Kernel functions are one whatever module or kernel they are in; a function of user space is one
+    per binary, and one without a name is its binary.
+    """
+    symbols = store.frame(
+        "select symbol_id, name, dso, canonical, area, subsystem, role from symbol"
+        " order by symbol_id"
+    )
+    base = pl.col("dso").str.split("/").list.last().str.strip_chars("[]")
+    shown = (
+        pl.when(pl.col("name") == "[unknown]").then("[" + base + "]").otherwise(pl.col("canonical"))
+    )
+    kernel = pl.col("area") != "user"
+    place = pl.when(kernel).then(pl.lit("kernel")).otherwise(base)
+    symbols = symbols.with_columns(
+        shown.alias("shown"), kernel.alias("kernel"), place.alias("place")
+    )
+    distinct = symbols.unique(["shown", "place"], keep="first", maintain_order=True)
+    coded = distinct.select("shown", "place").with_row_index("code").cast({"code": pl.Int32})
+    symbols = symbols.join(coded, on=["shown", "place"], how="left", maintain_order="left")
+    columns = ("shown", "dso", "subsystem", "area", "role", "kernel")
+    frames = tuple(
+        Frame(name, dso, subsystem, area, role, kernel=kernel)
+        for name, dso, subsystem, area, role, kernel in distinct.select(columns).iter_rows()
+    )
+    return symbols.select("symbol_id", "dso", "code"), frames
+
+
+def _flat(chains: pl.Series, symbols: pl.DataFrame) -> Stacks:
+    """The chains, which the store keeps leaf first, root first: reversed as a whole."""
+    flat = chains.explode().drop_nulls()  # of an empty chain
+    codes = flat.to_frame("symbol_id").join(
+        symbols.select("symbol_id", "code"), on="symbol_id", how="left", maintain_order="left"
+    )["code"]
+    length = chains.list.len().cast(pl.Int64).to_numpy()
+    before = np.cumsum(length) - length
+    return Stacks(codes.to_numpy()[::-1].copy(), len(codes) - before - length, len(codes) - before)
+
+
+def _matrix(cell: Ints, values: pl.Series, stacks: int, runs: int) -> Floats:
+    total = gathered(cell, stacks * runs, values.to_numpy()[:, None])
+    return total.reshape(stacks, runs)
