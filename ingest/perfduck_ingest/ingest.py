@@ -6,7 +6,7 @@ from pathlib import Path
 
 from perfduck_ingest.formats import importer_of
 from perfduck_ingest.importer import Options
-from perfduck_ingest.memory import give_back_what_is_freed
+from perfduck_ingest.memory import give_back_holes, give_back_what_is_freed
 from perfduck_ingest.source import Source, printable
 from perfduck_ingest.tagging import Known, note_artefacts, tag_new
 from perfduck_ingest.work import Work
@@ -42,6 +42,7 @@ def ingest(
             writer.add(batch)
             if progress:
                 progress(source, writer.samples)
+        give_back_holes()
         if not writer.samples:
             message = f"{source.name}: expected samples, got a recording without any"
             raise PerfduckError(message)

@@ -118,7 +118,7 @@ def _memory_to_write_mb(path: Path) -> int:
     recording. The indexes of stacks and symbols must fit: some 50 bytes a row, a tenth of a store.
     """
     store_mb = path.stat().st_size >> 20 if path.exists() else 0
-    return 256 + store_mb // 4
+    return 128 + store_mb // 4
 
 
 def _connect(path: Path, *, write: bool, wait_s: float) -> duckdb.DuckDBPyConnection:

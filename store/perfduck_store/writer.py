@@ -25,7 +25,7 @@ _STAGED = {
     "edge": EDGE,
     "skipped": SKIPPED,
 }
-_STACKS_AT_ONCE = 100_000  # some 30 frames each: 24 MB a column of frames
+_STACKS_AT_ONCE = 20_000  # some 30 frames each: 5 MB a column of frames
 _TYPES = {
     pl.Int64: "bigint",
     pl.Int32: "integer",
