@@ -19,34 +19,32 @@ SymbolRow = tuple[str, str, int | None]  # name, dso, address
 
 # Odd, and 3 modulo 4: swapped or repeated frames change all but the lowest bits.
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C13 | 3)
-_ID = np.dtype([("hash", np.uint64), ("id", np.int64)])
 _STACK_BITS = 19  # 8 MB; 160 s of two busy CPUs have 118,000 stacks, 55,000 symbols
 _SYMBOL_BITS = 18
 
 
-class KnownStacks(Memo):
+class KnownStacks(Memo[np.int64]):
     """The stack ids of chains by their polynomials."""
 
     def __init__(self) -> None:
-        super().__init__(_ID, _STACK_BITS)
+        super().__init__(np.int64, _STACK_BITS)
 
 
 class Symbols:
     """The symbols of a recording. Shared by threads: operations on dicts and sets are atomic."""
 
     def __init__(self) -> None:
-        self._memo = Memo(_ID, _SYMBOL_BITS)
+        self._memo = Memo[np.int64](np.int64, _SYMBOL_BITS)
         self._rows: dict[int, SymbolRow] = {}
         self._told: set[int] = set()
 
     def ids(self, rows: pl.DataFrame) -> Numbers:
         """The id of each symbol: name, dso, address."""
-        found = self._memo.find(rows.hash_rows().to_numpy())
-        made = np.empty(len(found.first), _ID)
-        made["id"] = [self.id(row) for row in rows[found.first].iter_rows()]
-        found.fill(made)
-        self._memo.keep(made)
-        return found.records["id"]
+
+        def look_up(places: Numbers) -> Numbers:
+            return np.array([self.id(row) for row in rows[places].iter_rows()])
+
+        return self._memo.of(rows.hash_rows().to_numpy(), look_up)
 
     def id(self, row: SymbolRow) -> int:
         """The id of a symbol."""
@@ -77,17 +75,20 @@ def stacks(
     `symbol_ids` holds the frames of all chains, leaf first, one chain behind the other; `lengths`
     the number of frames of each, at least 1.
     """
+    new = pl.DataFrame(schema=STACK)
     if not len(lengths):
-        return np.empty(0, np.int64), pl.DataFrame(schema=STACK)
+        return np.empty(0, np.int64), new
     starts = np.cumsum(lengths) - lengths
-    found = known.find(_polynomials(symbol_ids, starts, lengths))
-    new = _chosen(symbol_ids, starts[found.first], lengths[found.first])
-    made = np.empty(len(new), _ID)
-    made["id"] = stack_ids(new.values.to_numpy(), lengths[found.first])
-    found.fill(made)
-    known.keep(made)
-    frame = pl.DataFrame({"stack_id": made["id"], "symbol_ids": pl.Series(new)}, schema=STACK)
-    return found.records["id"], frame
+
+    def look_up(places: Numbers) -> Numbers:
+        nonlocal new
+        chains = _chosen(symbol_ids, starts[places], lengths[places])
+        ids = stack_ids(chains.values.to_numpy(), lengths[places])
+        new = pl.DataFrame({"stack_id": ids, "symbol_ids": pl.Series(chains)}, schema=STACK)
+        return ids
+
+    ids = known.of(_polynomials(symbol_ids, starts, lengths), look_up)
+    return ids, new
 
 
 def _polynomials(symbol_ids: Numbers, starts: Numbers, lengths: Numbers) -> npt.NDArray[np.uint64]:
@@ -100,6 +101,13 @@ def _polynomials(symbol_ids: Numbers, starts: Numbers, lengths: Numbers) -> npt.
 
 def _chosen(symbol_ids: Numbers, starts: Numbers, lengths: Numbers) -> pa.LargeListArray:
     """Some of the chains."""
+    offsets = np.concatenate(([0], np.cumsum(lengths)))
+    return pa.LargeListArray.from_arrays(offsets, symbol_ids[ranges(starts, lengths)])
+
+
+def ranges(starts: Numbers, lengths: Numbers) -> Numbers:
+    """start, start + 1, ... of each range, one range behind the other."""
     ends = np.cumsum(lengths)
-    places = np.arange(int(lengths.sum())) + np.repeat(starts - (ends - lengths), lengths)
-    return pa.LargeListArray.from_arrays(np.concatenate(([0], ends)), symbol_ids[places])
+    places = np.repeat(starts - (ends - lengths), lengths)
+    places += np.arange(len(places))
+    return places

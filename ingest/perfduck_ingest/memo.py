@@ -1,11 +1,12 @@
 """What was found for a hash before: whole columns at once, in bounded memory.
 
-Every hash has one place in a table of records; who comes later to a place takes it. What is not
-found is worked out again, so nothing but time is lost.
+Every hash has one place in a table; who comes later to a place takes it. What is not found is
+worked out again, so nothing but time is lost.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
 from threading import Lock
+from typing import Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,49 +14,52 @@ import pyarrow as pa
 
 Hashes = npt.NDArray[np.uint64]
 Places = npt.NDArray[np.int64]
-Records = npt.NDArray[np.void]
+Value = TypeVar("Value", bound=np.generic)
 
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A record for each of some hashes. Those that are missing are to be made and filled in."""
+class Memo(Generic[Value]):
+    """Hashes of 64 bits to values. Shared by threads."""
 
-    records: Records
-    first: Places  # where each missing hash is first
-    distinct: Hashes  # the missing ones, each once
-    places: Places  # where they are
-    which: Places  # which of the distinct ones is there
-
-    def fill(self, made: Records) -> None:
-        """Put in what was missing, in the order of `first`."""
-        made["hash"] = self.distinct
-        self.records.put(self.places, made.take(self.which))
-
-
-class Memo:
-    """Records with a field `hash`. Shared by threads."""
-
-    def __init__(self, fields: np.dtype[np.void], bits: int) -> None:
-        """A table of 2 ** `bits` places."""
+    def __init__(
+        self,
+        value: npt.DTypeLike,
+        bits: int,
+        is_kept: Callable[[npt.NDArray[Value]], npt.NDArray[np.bool_]] | None = None,
+    ) -> None:
+        """A table of 2 ** `bits` places; `is_kept` says which values to remember."""
         self._shift = np.uint64(64 - bits)
+        self._is_kept = is_kept
         self._lock = Lock()
-        self._records = np.zeros(1 << bits, fields)
+        # A hash and its value side by side: numpy moves 16 or 32 bytes in one piece, which is three
+        # times as fast as columns.
+        self._records = np.zeros(1 << bits, [("hash", np.uint64), ("value", value)])
         self._records["hash"][0] = 1  # 0 is at this place and 1 is not: an empty table has neither
 
-    def find(self, hashes: Hashes) -> Found:
-        """What is known. Records of 16 or 32 bytes are three times as fast as columns: numpy moves
-        them in one piece."""
+    def of(
+        self, hashes: Hashes, look_up: Callable[[Places], npt.NDArray[Value]]
+    ) -> npt.NDArray[Value]:
+        """The value of each hash. `look_up` gets the places of those that are not known, each hash
+        once and in the order of the places; it is not called where all are known."""
         places = self._places(hashes)
         with self._lock:
             records = self._records.take(places)
         missing = np.flatnonzero(records["hash"] != hashes)
-        distinct, first, which = _distinct(hashes[missing])
-        return Found(records, missing[first], distinct, missing, which)
+        if len(missing):
+            first, which = distinct(hashes[missing])
+            first = missing[first]
+            made = np.empty(len(first), records.dtype)
+            made["hash"] = hashes[first]
+            made["value"] = look_up(first)
+            self._keep(made)
+            records.put(missing, made.take(which))
+        values: npt.NDArray[Value] = records["value"]
+        return values
 
-    def keep(self, records: Records) -> None:
-        """Remember these."""
+    def _keep(self, records: npt.NDArray[np.void]) -> None:
+        if self._is_kept:
+            records = records.compress(self._is_kept(records["value"]))
         places = self._places(records["hash"])
         with self._lock:
             self._records.put(places, records)
@@ -64,11 +68,11 @@ class Memo:
         return ((hashes * _SPREAD) >> self._shift).view(np.int64)
 
 
-def _distinct(hashes: Hashes) -> tuple[Hashes, Places, Places]:
-    """The distinct ones, where each is first, and which each is. np.unique would sort them, which
-    takes longer."""
+def distinct(hashes: Hashes) -> tuple[Places, Places]:
+    """Where each distinct hash is first, in the order of the places, and which of them each hash
+    is. np.unique sorts: pyarrow's dictionary is ten times faster."""
     encoded = pa.array(hashes).dictionary_encode()
     which = encoded.indices.to_numpy().astype(np.int64)
     first = np.empty(len(encoded.dictionary), np.int64)
     first[which[::-1]] = np.arange(len(which))[::-1]
-    return encoded.dictionary.to_numpy(), first, which
+    return first, which

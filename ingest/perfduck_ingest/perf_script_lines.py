@@ -16,7 +16,6 @@ BLANK, EVENT, FRAME, CGROUP, LOST, ASIDE, UNKNOWN = range(7)
 
 LINE = np.dtype(
     [
-        ("hash", np.uint64),
         ("symbol_id", np.int64),
         ("offset", np.int64),  # of the frame in its function; -1 where not printed
         ("ip", np.uint32),  # of the frame, hashed: equal where the addresses are
@@ -38,7 +37,7 @@ class Lines:
 
 
 def classified(texts: pl.Series, layout: Layout, symbols: Symbols) -> Lines:
-    """The lines of these texts; `hash` is left open."""
+    """The lines of these texts."""
     table = pl.DataFrame({"code": np.arange(len(texts)), "text": texts})
     is_tabbed = texts.str.starts_with("\t")
     frames = frame_lines.plain(table.filter(is_tabbed), layout)

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from perfduck_ingest.memo import Memo
 from perfduck_ingest.perf_data.byte_order import Integers, Words
 from perfduck_ingest.perf_data.dsos import UNKNOWN, Dso, Symbols
 from perfduck_ingest.perf_data.maps import Flags, MapsAt
-from perfduck_ingest.perf_data.memo import Memo
 from perfduck_symbols.addresses import EMPTY
 
 _MEMO_BITS = 20
@@ -47,32 +47,32 @@ class Frames:
     def forget_kernel(self) -> None:
         """The kernel has changed: what was found in it may no longer be there."""
         self._dsos = {number: dso for number, dso in self._dsos.items() if number & 1 == 0}
-        self._by_epoch = Memo(_MEMO_BITS)
-        self._by_dso = Memo(_MEMO_BITS)
+        self._by_epoch = Memo[np.int64](np.int64, _MEMO_BITS)
+        self._by_dso = Memo[np.int64](np.int64, _MEMO_BITS)
 
     def resolve(self, addresses: Words, runs: Runs, maps: MapsAt) -> Integers:
         """Symbol numbers and offsets, packed; `maps` says what is where in each epoch."""
         spread = np.where(runs.in_kernel, 0, runs.epochs + 1).view(np.uint64) * _EPOCH_SPREAD
         ends = np.cumsum(runs.lengths)
 
-        def look_up(places: Integers) -> tuple[Integers]:
+        def look_up(places: Integers) -> Integers:
             run = np.searchsorted(ends, places, "right")
             return self._in_dsos(
                 *maps.find(addresses[places], runs.epochs[run], runs.in_kernel[run])
             )
 
-        return self._by_epoch.of(addresses + np.repeat(spread, runs.lengths), look_up)[0]
+        return self._by_epoch.of(addresses + np.repeat(spread, runs.lengths), look_up)
 
-    def _in_dsos(self, dsos: Integers, addresses: Words) -> tuple[Integers]:
-        def look_up(places: Integers) -> tuple[Integers]:
+    def _in_dsos(self, dsos: Integers, addresses: Words) -> Integers:
+        def look_up(places: Integers) -> Integers:
             packed = np.empty(len(places), np.int64)
             for dso, members in _groups(dsos[places]):
                 found = self._opened(dso).resolve(addresses[places[members]], self._symbols)
                 packed[members] = found
-            return (packed,)
+            return packed
 
         keys = addresses + (dsos + 2).view(np.uint64) * _DSO_SPREAD
-        return (self._by_dso.of(keys, look_up)[0],)
+        return self._by_dso.of(keys, look_up)
 
     def _opened(self, number: int) -> Dso:
         if number not in self._dsos:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from perfduck_ingest.memo import distinct
 from perfduck_ingest.perf_data.byte_order import Integers, Words
-from perfduck_ingest.perf_data.memo import distinct
 
 Flags = npt.NDArray[np.bool_]
 

@@ -9,22 +9,22 @@ are known by a number: the chain by that of its addresses, the stack by that of 
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
-import pyarrow as pa
 
+from perfduck_ingest.chains import KnownStacks, ranges, stacks
+from perfduck_ingest.memo import Memo
 from perfduck_ingest.perf_data import records
 from perfduck_ingest.perf_data.byte_order import Integers, Words
 from perfduck_ingest.perf_data.dsos import NO_OFFSET, UNKNOWN, Symbols, pack
 from perfduck_ingest.perf_data.frames import Frames, Runs
 from perfduck_ingest.perf_data.maps import Flags, MapsAt
-from perfduck_ingest.perf_data.memo import Memo
-from perfduck_ingest.perf_data.polynomials import Polynomials
 from perfduck_ingest.perf_data.samples import Samples
 from perfduck_store.batch import STACK
-from perfduck_store.identity import stack_ids
 
 _EPOCH_SPREAD = np.uint64(0xA0761D6478BD642F)
 _MEMO_BITS = 19
+_HIT = np.dtype([("stack_id", np.int64), ("leaf", np.int64)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +42,13 @@ class Stacks:
     def __init__(self, frames: Frames, symbols: Symbols) -> None:
         self._frames = frames
         self._symbols = symbols
-        self._polynomials = Polynomials()
-        self._by_symbols = Memo(_MEMO_BITS)
+        self._known = KnownStacks()
         self._untold: list[pl.DataFrame] = []
         self.forget_chains()
 
     def forget_chains(self) -> None:
         """Their addresses may mean something else from here on."""
-        self._by_addresses = Memo(_MEMO_BITS, columns=2)
+        self._by_addresses = Memo[np.void](_HIT, _MEMO_BITS)
 
     def told(self) -> pl.DataFrame:
         """The stacks that are new since this was asked last."""
@@ -57,19 +56,25 @@ class Stacks:
         self._untold = []
         return told
 
-    def of(self, samples: Samples, epochs: Integers, maps: MapsAt) -> tuple[Integers, ...]:
+    def of(self, samples: Samples, epochs: Integers, maps: MapsAt) -> tuple[Integers, Integers]:
         """The stack id of each sample, and its leaf (symbol number and offset, packed)."""
 
-        def look_up(places: Integers) -> tuple[Integers, Integers]:
+        def look_up(places: Integers) -> npt.NDArray[np.void]:
             return self._work_out(_chains(samples, epochs, places), maps)
 
-        return self._by_addresses.of(samples.key + epochs.view(np.uint64) * _EPOCH_SPREAD, look_up)
+        keys = samples.key + epochs.view(np.uint64) * _EPOCH_SPREAD
+        hits = self._by_addresses.of(keys, look_up)
+        return hits["stack_id"], hits["leaf"]
 
-    def _work_out(self, chains: _Chains, maps: MapsAt) -> tuple[Integers, Integers]:
+    def _work_out(self, chains: _Chains, maps: MapsAt) -> npt.NDArray[np.void]:
         packed = self._frames.resolve(chains.addresses, chains.runs, maps)
         packed, lengths = self._filled(packed, chains.lengths)
-        starts = np.cumsum(lengths) - lengths
-        return self._stacks(self._symbols.ids(packed >> 32), starts, lengths), packed[starts]
+        ids, new = stacks(self._symbols.ids(packed >> 32), lengths, self._known)
+        self._untold.append(new)
+        hits = np.empty(len(ids), _HIT)
+        hits["stack_id"] = ids
+        hits["leaf"] = packed[np.cumsum(lengths) - lengths]
+        return hits
 
     def _filled(self, packed: Integers, lengths: Integers) -> tuple[Integers, Integers]:
         """A chain without frames gets an unknown one."""
@@ -80,32 +85,6 @@ class Stacks:
             lengths = np.maximum(lengths, 1)
         return packed, lengths
 
-    def _stacks(self, symbols: Integers, starts: Integers, lengths: Integers) -> Integers:
-        """The stack id of each row of symbol ids."""
-
-        def look_up(places: Integers) -> tuple[Integers]:
-            flat = symbols.take(_ranges(starts[places], lengths[places]))
-            ids = stack_ids(flat, lengths[places])
-            self._untold.append(_table(ids, flat, lengths[places]))
-            return (ids,)
-
-        keys = self._polynomials.of(symbols.view(np.uint64), starts, lengths)
-        return self._by_symbols.of(keys, look_up)[0]
-
-
-def _table(ids: Integers, flat: Integers, lengths: Integers) -> pl.DataFrame:
-    offsets = np.concatenate(([0], np.cumsum(lengths)))
-    lists = pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(flat))
-    return pl.DataFrame({"stack_id": ids, "symbol_ids": pl.Series(lists)}, schema=STACK)
-
-
-def _ranges(starts: Integers, lengths: Integers) -> Integers:
-    """start, start + 1, ... of each range, one range behind the other."""
-    ends = np.cumsum(lengths)
-    places = np.repeat(starts - (ends - lengths), lengths)
-    places += np.arange(len(places))
-    return places
-
 
 def _chains(samples: Samples, epochs: Integers, chosen: Integers) -> _Chains:
     """The frames of some samples."""
@@ -113,7 +92,7 @@ def _chains(samples: Samples, epochs: Integers, chosen: Integers) -> _Chains:
     if depth[0] < 0:  # events without chains: the address that was hit
         ones = np.ones(len(chosen), np.int64)
         return _Chains(samples.ip[chosen], Runs(ones, epochs, samples.in_kernel[chosen]), ones)
-    entries = samples.block.words.take(_ranges(samples.chain[chosen], depth))
+    entries = samples.block.words.take(ranges(samples.chain[chosen], depth))
     ends = np.cumsum(depth)
     is_frame = entries < np.uint64(records.CONTEXT_MAX)
     begins = ~is_frame  # a run: at a marker, and where a chain begins
