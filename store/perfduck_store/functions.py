@@ -39,6 +39,7 @@ def symbols(store: Store) -> pl.DataFrame:
 def replace_tags(store: Store, tagged: pl.DataFrame, charged: pl.DataFrame) -> None:
     """New rows of symbol and stack_blame in place of those with the same ids, in a transaction of
     the caller."""
+    store.make_room(len(charged))
     for table, key, frame in (
         ("symbol", "symbol_id", tagged),
         ("stack_blame", "stack_id", charged),

@@ -22,6 +22,9 @@ if TYPE_CHECKING:  # commands that print a few rows do without
 SCHEMA_VERSION = 1
 # duckdb 1.5 reads a store that 2.0 made with this setting; size and speed are the same.
 _STORAGE_VERSION = "v1.5.0"
+# Sorting chains of 20 frames and adding them to two indexes failed with 200 bytes each for a million
+# of them, and went through with 400.
+_BYTES_A_STACK = 400
 _HOLDER = re.compile(r"Conflicting lock is held in (?P<program>.*?) \(PID (?P<pid>\d+)\)")
 
 Parameters = Mapping[str, Any] | None
@@ -95,6 +98,11 @@ class Store:
         self._connection.register("incoming", frame)
         self.execute(f"create or replace temp table {table} as from incoming")
         self._connection.unregister("incoming")
+
+    def make_room(self, stacks: int) -> None:
+        """Let duckdb have the memory to write so many stacks: it gives up where it has not."""
+        limit = _memory_to_write_mb(self.path) + (stacks * _BYTES_A_STACK >> 20)
+        self.execute(f"set memory_limit = '{limit}MB'")
 
     def _check_version(self, *, write: bool) -> None:
         tables = {row[0] for row in self.rows("select table_name from duckdb_tables()")}

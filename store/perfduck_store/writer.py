@@ -95,6 +95,7 @@ class ProfileWriter:
         self._store = store
         self.facts = Facts()
         self.samples = 0
+        self._stacks = 0
         self.skipped = 0
         self._is_finished = False
 
@@ -124,6 +125,7 @@ class ProfileWriter:
         ):
             if len(frame):
                 self._store.insert(f"staged_{table}", frame)
+        self._stacks += len(batch.stacks)
         self.samples += int(batch.samples["count"].sum())
         self.skipped += len(batch.skipped)
         self.facts = _merged(self.facts, batch.facts)
@@ -137,6 +139,7 @@ class ProfileWriter:
             self._update_profile(identity)
             return self._receipt(twin[0][0], is_new=False)
         self._refuse_taken_name(identity)
+        self._store.make_room(self._stacks)
         key = profile_id(identity.content_hash)
         self._insert_symbols(tag)
         self._store.execute(named("insert_stacks"))
