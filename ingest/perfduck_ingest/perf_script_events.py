@@ -20,7 +20,7 @@ def events(lines: pl.DataFrame, layout: Layout) -> pl.DataFrame:
     sample."""
     if not layout.has_event_lines:
         lines = lines.clear()
-    candidates = lines.filter(~pl.col("text").str.contains("PERF_RECORD_", literal=True))
+    candidates = lines.filter(~pl.col("text").str.contains(grammar.RECORD_LINE))
     found = _plain(candidates if layout.has_all_fields else candidates.clear())
     if len(found) < len(candidates):
         others = candidates.join(found, on="code", how="anti", maintain_order="left")

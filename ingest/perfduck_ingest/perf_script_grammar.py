@@ -63,6 +63,8 @@ ONLY_FRAME = r"^(?P<ip>[0-9a-f]{1,16})\s+(?P<body>\S.*?)\s*$|^(?P<bare>[0-9a-f]{
 BLANK = r"^\s*$"
 COMMENT = r"^#(?:\s|$)"
 RECORD = r"\bPERF_RECORD_[A-Z0-9_]+"
+# Behind a thread, a CPU or a time; behind other letters it is a part of a comm.
+RECORD_LINE = r"(?:^|[\d\]]:?\s+)PERF_RECORD_[A-Z]"
 LOST = r"\bPERF_RECORD_LOST"
 FIRST_CGROUP = r"^(/.*?)(?:\s+[0-9a-f]{5,16}\s\S.*)?$"  # may hold blanks: "/pod.slice/a b:c"
 CGROUP = r"^\s+(?P<cgroup>/.*)$"  # -F cgroup, behind the chain

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from recordings import named_chains, parsed
 
@@ -53,6 +53,7 @@ def printed(sample: Sample) -> str:
 
 @settings(deadline=None, max_examples=60)
 @given(st.lists(SAMPLE, min_size=1, max_size=20))
+@example([Sample("PERF_RECORD_", 0, 0, 1, [("f", "/usr/bin/a b")])])
 def test_what_was_printed_is_read(samples: list[Sample]) -> None:
     got = named_chains(parsed("".join(map(printed, samples)).encode()))
     assert got.select("comm", "tid", "time_ns", "period", "chain").rows() == [
