@@ -22,8 +22,7 @@ if TYPE_CHECKING:  # commands that print a few rows do without
 SCHEMA_VERSION = 1
 # duckdb 1.5 reads a store that 2.0 made with this setting; size and speed are the same.
 _STORAGE_VERSION = "v1.5.0"
-# Sorting chains of 20 frames and adding them to two indexes failed with 200 bytes each for a million
-# of them, and went through with 400.
+# Sorting chains of 20 frames and adding them to two indexes: a million of them need over 256 MB.
 _BYTES_A_STACK = 400
 _HOLDER = re.compile(r"Conflicting lock is held in (?P<program>.*?) \(PID (?P<pid>\d+)\)")
 
