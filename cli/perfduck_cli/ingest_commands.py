@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from perfduck_cli.options import DEFAULT_STORE, Selector, StorePath
+from perfduck_cli.options import (
+    DEFAULT_STORE,
+    Kallsyms,
+    Rules,
+    Selector,
+    StorePath,
+    Symbols,
+    Vmlinux,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -37,18 +45,10 @@ def ingest(
     work_from: Annotated[
         Path | None, typer.Option(help="Report of iperf3 -J, wrk or sockperf to take it from.")
     ] = None,
-    kallsyms: Annotated[
-        Path | None, typer.Option(help="/proc/kallsyms of the recorded boot, or System.map.")
-    ] = None,
-    vmlinux: Annotated[
-        Path | None, typer.Option(help="vmlinux of the recorded kernel, with DWARF.")
-    ] = None,
-    symbols: Annotated[
-        list[Path] | None, typer.Option(help="Directory of ELF files with symbols.")
-    ] = None,
-    rules: Annotated[
-        Path | None, typer.Option(help="Your own tag rules, in front of the shipped ones.")
-    ] = None,
+    kallsyms: Kallsyms = None,
+    vmlinux: Vmlinux = None,
+    symbols: Symbols = None,
+    rules: Rules = None,
     attach: Annotated[
         list[str] | None,
         typer.Option(help="KIND=FILE to keep with it: iptables=F (iptables-save -c), conntrack=F."),

@@ -23,3 +23,11 @@ EventName = Annotated[
     str | None,
     typer.Option("--event", help="Event to look at; default: the one with the most samples."),
 ]
+Rules = Annotated[
+    Path | None, typer.Option(help="Your own tag rules, CSV or TOML, in front of the shipped ones.")
+]
+Kallsyms = Annotated[
+    Path | None, typer.Option(help="/proc/kallsyms of the recorded boot, or System.map.")
+]
+Vmlinux = Annotated[Path | None, typer.Option(help="vmlinux of the recorded kernel, with DWARF.")]
+Symbols = Annotated[list[Path] | None, typer.Option(help="Directory of ELF files with symbols.")]

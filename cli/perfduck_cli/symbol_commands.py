@@ -6,16 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from perfduck_cli.options import DEFAULT_STORE, StorePath
-
-Rules = Annotated[
-    Path | None, typer.Option(help="Your own tag rules, CSV or TOML, in front of the shipped ones.")
-]
-Kallsyms = Annotated[
-    Path | None, typer.Option(help="/proc/kallsyms of the recorded boot, or System.map.")
-]
-Vmlinux = Annotated[Path | None, typer.Option(help="vmlinux of the recorded kernel, with DWARF.")]
-Symbols = Annotated[list[Path] | None, typer.Option(help="Directory of ELF files with symbols.")]
+from perfduck_cli.options import DEFAULT_STORE, Kallsyms, Rules, StorePath, Symbols, Vmlinux
 
 symbols_group = typer.Typer(help="ELF files that name addresses and tell source files.")
 
@@ -31,9 +22,8 @@ def tag(
     from perfduck_ingest.tagging import Known, tag_again
     from perfduck_store.store import Store
 
-    binaries = (*((vmlinux,) if vmlinux else ()), *(symbols or ()))
     with Store(store, write=True) as opened:
-        changed = tag_again(opened, Known(rules, kallsyms, binaries))
+        changed = tag_again(opened, Known(rules, kallsyms, _binaries(vmlinux, symbols)))
     sys.stdout.write(f"{changed} symbols have another tag\n")
 
 
@@ -54,9 +44,17 @@ def explain(
     from perfduck_symbols.explain import explain as told
     from perfduck_symbols.tagger import Tagger
 
-    binaries = (*((vmlinux,) if vmlinux else ()), *(symbols or ()))
-    known = Tagger(kernel_release=release, rules=rules, kallsyms=kallsyms, binaries=binaries)
+    known = Tagger(
+        kernel_release=release,
+        rules=rules,
+        kallsyms=kallsyms,
+        binaries=_binaries(vmlinux, symbols),
+    )
     sys.stdout.write(FORMATS[format](told(known, symbol, dso)))
+
+
+def _binaries(vmlinux: Path | None, symbols: list[Path] | None) -> tuple[Path, ...]:
+    return (*((vmlinux,) if vmlinux else ()), *(symbols or ()))
 
 
 @symbols_group.command()
