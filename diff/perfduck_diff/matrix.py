@@ -135,14 +135,12 @@ def _measured(store: Store, question: Question) -> _Measured:
     known = recall(store, question, None)
     prior = known.over(classes) if known else assumed(classes)
     noise = learn(prior, [(by_class[:, group], grain[group]) for group in question.groups])
-    names, whole = runs.subsystems, np.zeros_like(runs.blame)
+    names = runs.subsystems
+    mix = mixed(runs.blame, len(names), number, len(classes), rate)
     rows = Rows(
         np.vstack([rate.sum(axis=0), gathered(runs.blame, len(names), rate)]),
-        np.vstack([
-            mixed(whole, 1, number, len(classes), rate),
-            mixed(runs.blame, len(names), number, len(classes), rate),
-        ]),
-    )  # fmt: skip
+        np.vstack([mix.sum(axis=0), mix]),
+    )
     return _Measured(question, unit, grain, noise, rows, names)
 
 
