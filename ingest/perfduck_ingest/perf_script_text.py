@@ -8,8 +8,7 @@ import polars as pl
 import pyarrow as pa
 
 from perfduck_ingest.chains import Numbers
-
-Hashes = npt.NDArray[np.uint64]
+from perfduck_ingest.memo import Hashes
 
 _LINE_END = ord("\n")
 _BLOCK_BYTES = 1 << 18  # what is made of it stays in the processor's cache
