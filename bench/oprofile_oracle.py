@@ -27,9 +27,9 @@ from perfduck_ingest.importer import Importer, Options
 from perfduck_ingest.oprofile import names
 from perfduck_ingest.oprofile.report_columns import Rows, header_columns
 from perfduck_ingest.oprofile.report_header import Header
-from perfduck_ingest.oprofile.rows import UNKNOWN
 from perfduck_ingest.source import Source
 from perfduck_store.batch import Batch
+from perfduck_symbols.names import UNKNOWN
 
 Row = tuple[str, ...]
 

@@ -21,13 +21,14 @@ from perfduck_ingest.oprofile import names, sample_file, sample_path
 from perfduck_ingest.oprofile.events import Counter, described
 from perfduck_ingest.oprofile.files import is_archive
 from perfduck_ingest.oprofile.namer import Namer
-from perfduck_ingest.oprofile.rows import ARC, HIT, UNKNOWN, batch
+from perfduck_ingest.oprofile.rows import ARC, HIT, batch
 from perfduck_ingest.oprofile.sample_file import SampleFile
 from perfduck_ingest.oprofile.sample_path import Image, SamplePath
 from perfduck_ingest.oprofile.session import Session, open_session
 from perfduck_ingest.source import Source
 from perfduck_store.batch import Batch, Facts
 from perfduck_store.errors import PerfduckError
+from perfduck_symbols.names import UNKNOWN
 
 NAME = "oprofile"
 

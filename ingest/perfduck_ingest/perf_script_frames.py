@@ -11,18 +11,10 @@ import polars as pl
 
 from perfduck_ingest import perf_script_grammar as grammar
 from perfduck_ingest.perf_script_grammar import Layout
+from perfduck_symbols.names import FILE, KERNEL, LOW, NOT_A_FILE, UNKNOWN
 
-UNKNOWN_NAME = "[unknown]"
-KERNEL = "[kernel.kallsyms]"
-
-# Binaries whose addresses mean the same in every run; others are mapped somewhere else each time.
-_FILE = r"^/[^/]"
-_NOT_A_FILE = r"^/(?:memfd:|dev/|SYSV|anon_hugepage|tmp/perf-\d+\.map)|\(deleted\)$"
 _KERNEL_DSO = r"^\[(?:kernel|guest\.kernel)\b"
 _HIGH_HALF = r"^ffff[0-9a-f]{12}$"
-# Where perf prints run-time addresses (6.12, and all versions without -g), those of
-# position-independent files lie above this, and mean nothing in the next run.
-_LOW = 1 << 40
 # As they are in the text; tail is the cgroup behind a frame on an event line.
 _FRAME = ("code", "ip", "name", "dso", "offset", "lacks_dso", "tail")
 
@@ -66,8 +58,8 @@ def completed(frames: pl.DataFrame) -> pl.DataFrame:
     no offset, and the address of frames without a name."""
     offset = pl.col("offset").str.to_integer(base=16, strict=False)
     named = frames.with_columns(
-        pl.col("name").replace("", None).fill_null(UNKNOWN_NAME),
-        pl.col("dso").fill_null(UNKNOWN_NAME),
+        pl.col("name").replace("", None).fill_null(UNKNOWN),
+        pl.col("dso").fill_null(UNKNOWN),
         offset.fill_null(-1),
     )
     return named.with_columns(_address().alias("address"))
@@ -77,6 +69,6 @@ def _address() -> pl.Expr:
     """Where in the dso a frame without a name lies, if that means anything in another run."""
     dso, ip = pl.col("dso"), pl.col("ip").str.to_integer(base=16, dtype=pl.UInt64)
     in_kernel = dso.str.contains(_KERNEL_DSO)
-    in_file = dso.str.contains(_FILE) & ~dso.str.contains(_NOT_A_FILE) & (ip < _LOW)
-    is_kept = (pl.col("name") == UNKNOWN_NAME) & (in_kernel | in_file)
+    in_file = dso.str.contains(FILE) & ~dso.str.contains(NOT_A_FILE) & (ip < LOW)
+    is_kept = (pl.col("name") == UNKNOWN) & (in_kernel | in_file)
     return pl.when(is_kept).then(ip.reinterpret(signed=True))

@@ -11,7 +11,6 @@ import polars as pl
 
 from perfduck_ingest.chains import Numbers, SymbolRow, Symbols, stacks
 from perfduck_ingest.events import unit_of
-from perfduck_ingest.perf_script_frames import UNKNOWN_NAME
 from perfduck_ingest.perf_script_grammar import Layout
 from perfduck_ingest.perf_script_header import lost
 from perfduck_ingest.perf_script_known import Known
@@ -27,6 +26,7 @@ from perfduck_ingest.perf_script_lines import (
 )
 from perfduck_ingest.perf_script_text import Text
 from perfduck_store.batch import SAMPLE, SKIPPED, Batch, Event, Facts
+from perfduck_symbols.names import UNKNOWN as UNKNOWN_NAME
 
 Kinds = npt.NDArray[np.uint8]  # per line of the part
 Flags = npt.NDArray[np.bool_]

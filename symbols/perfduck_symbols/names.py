@@ -31,6 +31,13 @@ _SYSCALL = (
 _USER_SUFFIXES = r"(?:@plt|@@?[A-Za-z_]+[0-9.]*|::h[0-9a-f]{16})$"
 
 KERNEL = "[kernel.kallsyms]"
+UNKNOWN = "[unknown]"  # a function, or a binary
+# Binaries whose addresses mean the same in every run; others are mapped somewhere else each time.
+FILE = r"^/[^/]"
+NOT_A_FILE = r"^/(?:memfd:|dev/|SYSV|anon_hugepage|tmp/perf-\d+\.map)|\(deleted\)$"
+# Where perf prints run-time addresses (6.12, and all versions without -g), those of
+# position-independent files lie above this, and mean nothing in the next run.
+LOW = 1 << 40
 GUEST = "[guest.kernel.kallsyms]"
 
 _KERNEL_DSO = re.compile(
@@ -90,7 +97,7 @@ def binary(dso: str) -> tuple[str, str | None]:
         return "kernel", "bpf"
     if built_in := _TRACING_DSO.fullmatch(dso):
         return "kernel", f"__builtin__{built_in['what']}"
-    if dso in ("[unknown]", ""):
+    if dso in (UNKNOWN, ""):
         return "unknown", None
     shown = _MODULE_DSO.fullmatch(dso)
     module = shown["module"].replace("-", "_") if shown else module_of_file(dso)

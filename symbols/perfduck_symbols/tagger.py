@@ -96,7 +96,7 @@ class Tagger:
         a name have got one where kallsyms or an ELF file tells."""
         rows = symbols.select("name", "dso", "address").with_row_index("row")
         known = rows.join(names.binaries(rows["dso"]), on="dso", how="left", maintain_order="left")
-        nameless = (pl.col("name") == "[unknown]") & pl.col("address").is_not_null()
+        nameless = (pl.col("name") == names.UNKNOWN) & pl.col("address").is_not_null()
         asked = known.filter(nameless)
         found = pl.concat([self._by_kallsyms(asked), self._by_file(asked)])
         joined = known.join(found.rename({"name": "_name"}), on="row", how="left")
@@ -162,7 +162,7 @@ class Tagger:
                 names.canonical_user(pl.col("name")).alias("canonical"),
             )
         )  # fmt: skip
-        nothing = (pl.col("kind") == "unknown") & (pl.col("symbol") == "[unknown]")
+        nothing = (pl.col("kind") == "unknown") & (pl.col("symbol") == names.UNKNOWN)
         missing = pl.when(nothing).then(pl.lit("unknown"))
         by_user = pl.when(pl.col("rule") < len(self._users)).then(pl.lit("user-rule"))
         return tagged.with_columns(

@@ -26,6 +26,7 @@ from perfduck_symbols import kallsyms
 from perfduck_symbols.compression import content
 from perfduck_symbols.demangle import with_parameters
 from perfduck_symbols.errors import SymbolError
+from perfduck_symbols.names import KERNEL
 
 _LARGEST_ELF = 4 << 30
 
@@ -56,7 +57,7 @@ class Namer:
 
     def _kernel(self, path: str) -> SymbolTable | None:
         name = PurePosixPath(path).name
-        if names.dso_of_kernel(path) != names.KERNEL:
+        if names.dso_of_kernel(path) != KERNEL:
             return self._module(name)
         if name == "kallsyms":
             return self._kallsyms_table()

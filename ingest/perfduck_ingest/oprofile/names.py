@@ -14,11 +14,9 @@ import re
 from functools import cache
 from pathlib import PurePosixPath
 
-from perfduck_ingest.oprofile.rows import UNKNOWN
 from perfduck_symbols import catalogue
-from perfduck_symbols.names import module_of_file
+from perfduck_symbols.names import KERNEL, UNKNOWN, module_of_file
 
-KERNEL = "[kernel.kallsyms]"
 ANON = "//anon"
 
 _KERNEL_IMAGE = re.compile(

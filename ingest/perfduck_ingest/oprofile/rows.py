@@ -22,8 +22,6 @@ from perfduck_store.batch import (
 )
 from perfduck_store.identity import stack_id, symbol_id
 
-UNKNOWN = "[unknown]"
-
 HIT: Schema = {
     "event": pl.String,
     "comm": pl.String,

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from perfduck_ingest.oprofile.rows import UNKNOWN
+from perfduck_symbols.names import UNKNOWN
 
 # Where a page begins: memory for modules is given out in pages.
 _PAGE = 4096

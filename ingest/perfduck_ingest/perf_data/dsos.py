@@ -18,13 +18,10 @@ from perfduck_ingest.perf_data.byte_order import Integers, Words
 from perfduck_store.batch import SYMBOL
 from perfduck_store.identity import symbol_ids
 from perfduck_symbols.addresses import SymbolTable
+from perfduck_symbols.names import FILE, KERNEL, LOW, NOT_A_FILE, UNKNOWN
 
-UNKNOWN = "[unknown]"
-KERNEL = "[kernel.kallsyms]"
 NO_OFFSET = 0xFFFFFFFF
 _OFFSET_BITS = 32
-# Not in a file, or not the same in the next run: the same rule as for perf script's text.
-_NO_FILE = re.compile(r"//|/(?:memfd:|dev/|SYSV|anon_hugepage|tmp/perf-\d+\.map)|.*\(deleted\)$")
 
 
 class Symbols:
@@ -105,7 +102,7 @@ def _most_named(dso: str) -> int:
     """Below this an address without a symbol is kept: it means the same in the next run."""
     if dso == KERNEL:
         return 1 << 64
-    return 1 << 40 if dso.startswith("/") and not _NO_FILE.match(dso) else 0
+    return LOW if re.search(FILE, dso) and not re.search(NOT_A_FILE, dso) else 0
 
 
 def pack(numbers: Integers, offsets: Integers | int) -> Integers:

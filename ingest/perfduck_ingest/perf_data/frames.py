@@ -14,9 +14,10 @@ import numpy as np
 
 from perfduck_ingest.memo import Memo
 from perfduck_ingest.perf_data.byte_order import Integers, Words
-from perfduck_ingest.perf_data.dsos import UNKNOWN, Dso, Symbols
+from perfduck_ingest.perf_data.dsos import Dso, Symbols
 from perfduck_ingest.perf_data.maps import Flags, MapsAt
 from perfduck_symbols.addresses import EMPTY
+from perfduck_symbols.names import UNKNOWN
 
 _MEMO_BITS = 20
 _EPOCH_SPREAD = np.uint64(0xD6E8FEB86659FD93)

@@ -18,7 +18,7 @@ from perfduck_ingest.importer import Options
 from perfduck_ingest.perf_data import features
 from perfduck_ingest.perf_data.binaries import debug_directory
 from perfduck_ingest.perf_data.changes import KernelSymbol, Map
-from perfduck_ingest.perf_data.dsos import KERNEL, Dso
+from perfduck_ingest.perf_data.dsos import Dso
 from perfduck_ingest.perf_data.features import Recording
 from perfduck_ingest.perf_data.maps import Maps
 from perfduck_ingest.source import Source
@@ -27,6 +27,7 @@ from perfduck_symbols.addresses import SymbolTable
 from perfduck_symbols.elf import Elf, build_id_of_notes, open_elf
 from perfduck_symbols.elf_symbols import address_of, kernel_table
 from perfduck_symbols.kallsyms_symbols import KernelSymbols, kernel_symbols
+from perfduck_symbols.names import KERNEL
 
 _NOTES = Path("/sys/kernel/notes")
 _RUNNING = Path("/proc/kallsyms")

@@ -16,11 +16,12 @@ from perfduck_ingest.chains import KnownStacks, ranges, stacks
 from perfduck_ingest.memo import Memo
 from perfduck_ingest.perf_data import records
 from perfduck_ingest.perf_data.byte_order import Integers, Words
-from perfduck_ingest.perf_data.dsos import NO_OFFSET, UNKNOWN, Symbols, pack
+from perfduck_ingest.perf_data.dsos import NO_OFFSET, Symbols, pack
 from perfduck_ingest.perf_data.frames import Frames, Runs
 from perfduck_ingest.perf_data.maps import Flags, MapsAt
 from perfduck_ingest.perf_data.samples import Samples
 from perfduck_store.batch import STACK
+from perfduck_symbols.names import UNKNOWN
 
 _EPOCH_SPREAD = np.uint64(0xA0761D6478BD642F)
 _MEMO_BITS = 19
