@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import xxhash
 
@@ -36,6 +37,19 @@ def test_an_entry_may_be_longer_than_a_part() -> None:
     source = Source("x", io.BytesIO(CONTENT))
     whole = [bytes(part) for part in source.parts(1000, lambda _: 0)]
     assert whole == [CONTENT]
+
+
+def test_memory_is_used_again_and_never_while_somebody_looks_at_it() -> None:
+    source = Source("x", io.BytesIO(CONTENT))
+    kept, addresses = [], set()
+    for number, part in enumerate(source.parts(100_000, last_start)):
+        letters = np.frombuffer(part, np.uint8)
+        if number % 8 == 0:
+            kept.append((letters[10:20], bytes(part[10:20])))
+        addresses.add(letters.ctypes.data)
+    assert all(view.tobytes() == content for view, content in kept)
+    assert len(kept) > 3
+    assert len(addresses) < number
 
 
 def test_what_comes_through_a_pipe_in_small_pieces_is_whole() -> None:
