@@ -10,7 +10,6 @@ from typing import Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 Hashes = npt.NDArray[np.uint64]
 Places = npt.NDArray[np.int64]
@@ -32,9 +31,10 @@ class Memo(Generic[Value]):
         self._shift = np.uint64(64 - bits)
         self._is_kept = is_kept
         self._lock = Lock()
+        record = np.dtype([("hash", np.uint64), ("value", value)], align=True)
         # A hash and its value side by side: numpy moves 16 or 32 bytes in one piece, which is three
         # times as fast as columns.
-        self._records = np.zeros(1 << bits, [("hash", np.uint64), ("value", value)])
+        self._records = np.zeros(1 << bits, record)
         self._records["hash"][0] = 1  # 0 is at this place and 1 is not: an empty table has neither
 
     def of(
@@ -70,9 +70,22 @@ class Memo(Generic[Value]):
 
 def distinct(hashes: Hashes) -> tuple[Places, Places]:
     """Where each distinct hash is first, in the order of the places, and which of them each hash
-    is. np.unique sorts: pyarrow's dictionary is ten times faster."""
-    encoded = pa.array(hashes).dictionary_encode()
-    which = encoded.indices.to_numpy().astype(np.int64)
-    first = np.empty(len(encoded.dictionary), np.int64)
-    first[which[::-1]] = np.arange(len(which))[::-1]
-    return first, which
+    is. A table of places takes a fifth of the time of np.unique, which sorts, and a third of that
+    of a dictionary where most hashes differ."""
+    first = _first(hashes)
+    is_first = first == np.arange(len(hashes))
+    return np.flatnonzero(is_first), (np.cumsum(is_first) - 1).take(first)
+
+
+def _first(hashes: Hashes) -> Places:
+    """Where the hash of each place is first."""
+    bits = len(hashes).bit_length() + 2
+    spread = hashes * _SPREAD
+    places = (spread >> np.uint64(64 - bits)).view(np.int64)
+    table = np.empty(1 << bits, np.int64)
+    table[places[::-1]] = np.arange(len(hashes))[::-1]  # the first one is written last, and stays
+    first = table.take(places)
+    others = np.flatnonzero(hashes[first] != hashes)  # they share a place with another hash
+    if len(others):
+        first[others] = others[_first(spread[others])]
+    return first
