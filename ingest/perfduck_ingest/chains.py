@@ -4,6 +4,8 @@ A chain is found again by a polynomial over its symbol ids, all chains at once; 
 are not known are hashed into ids, one by one.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 import numpy.typing as npt
 import polars as pl
@@ -11,7 +13,7 @@ import pyarrow as pa
 
 from perfduck_ingest.memo import Memo
 from perfduck_store.batch import STACK, SYMBOL
-from perfduck_store.identity import stack_ids, symbol_id
+from perfduck_store.identity import stack_ids, symbol_ids
 from perfduck_symbols.names import canonical_dso
 
 Numbers = npt.NDArray[np.int64]
@@ -31,39 +33,44 @@ class KnownStacks(Memo[np.int64]):
 
 
 class Symbols:
-    """The symbols of a recording. Shared by threads: operations on dicts and sets are atomic."""
+    """The symbols of a recording. Shared by threads: operations on dicts are atomic."""
 
     def __init__(self) -> None:
-        self._memo = Memo[np.int64](np.int64, _SYMBOL_BITS)
+        self._ids = Memo[np.int64](np.int64, _SYMBOL_BITS)
+        self._told = Memo[np.bool_](np.bool_, _SYMBOL_BITS)
         self._rows: dict[int, SymbolRow] = {}
-        self._told: set[int] = set()
 
     def ids(self, rows: pl.DataFrame) -> Numbers:
         """The id of each symbol: name, dso, address."""
 
         def look_up(places: Numbers) -> Numbers:
-            return np.array([self.id(row) for row in rows[places].iter_rows()])
+            return self.made(rows[places].iter_rows())
 
-        return self._memo.of(rows.hash_rows().to_numpy(), look_up)
+        return self._ids.of(rows.hash_rows().to_numpy(), look_up)
 
-    def id(self, row: SymbolRow) -> int:
-        """The id of a symbol."""
-        name, dso, address = row
-        row = (name, canonical_dso(dso), address)
-        identity = symbol_id(*row)
-        self._rows[identity] = row
-        return identity
+    def made(self, rows: Iterable[SymbolRow]) -> Numbers:
+        """The id of each of some symbols."""
+        named = [(name, canonical_dso(dso), address) for name, dso, address in rows]
+        ids = symbol_ids(named)
+        self._rows.update(zip(ids.tolist(), named, strict=True))
+        return ids
 
     def row(self, identity: int) -> SymbolRow:
         """The symbol with this id."""
         return self._rows[identity]
 
     def untold(self, stacks: pl.DataFrame) -> pl.DataFrame:
-        """Those of the symbols in the stacks that were not told before."""
-        ids = stacks["symbol_ids"].explode().unique().to_list()
-        new = [identity for identity in ids if identity not in self._told]
-        self._told.update(new)
-        rows = [(identity, *self._rows[identity]) for identity in new]
+        """Those of the symbols in the stacks that were not told before; a few that were."""
+        ids = stacks["symbol_ids"].explode().to_numpy()
+        new = ids[:0]
+
+        def look_up(places: Numbers) -> npt.NDArray[np.bool_]:
+            nonlocal new
+            new = ids[places]
+            return np.ones(len(places), np.bool_)
+
+        self._told.of(ids.view(np.uint64), look_up)
+        rows = [(identity, *self._rows[identity]) for identity in new.tolist()]
         return pl.DataFrame(rows, schema=SYMBOL, orient="row")
 
 

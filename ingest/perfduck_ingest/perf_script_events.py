@@ -11,13 +11,24 @@ import polars as pl
 from perfduck_ingest import perf_script_grammar as grammar
 from perfduck_ingest.perf_script_grammar import Layout
 
-# As they are in the text.
-_EVENT = ("code", "comm", "pid", "tid", "cpu", "s", "fraction", "period", "event", "rest")
+_TEXTS = ("comm", "pid", "tid", "cpu", "s", "fraction", "period", "event", "rest")
+_NANOSECONDS = pl.col("fraction").str.pad_end(9, "0").cast(pl.Int64)
+# From the texts.
+_FIELDS = (
+    pl.col("code"),
+    pl.col("comm").str.strip_chars(),
+    pl.col("pid", "tid", "cpu").cast(pl.Int32, strict=False),
+    (pl.col("s").cast(pl.Int64, strict=False) * 1_000_000_000 + _NANOSECONDS).alias("time_ns"),
+    pl.col("period").cast(pl.Int64, strict=False),
+    pl.col("event"),
+    pl.col("rest").str.strip_chars_end(),
+    pl.lit(None, pl.String).alias("cgroup"),
+)
 
 
 def events(lines: pl.DataFrame, layout: Layout) -> pl.DataFrame:
-    """code, comm, pid, tid, cpu, time_ns, period, event and rest of the lines that start a
-    sample."""
+    """code, comm, pid, tid, cpu, time_ns, period, event, rest and cgroup (null) of the lines that
+    start a sample."""
     if not layout.has_event_lines:
         lines = lines.clear()
     candidates = lines.filter(~pl.col("text").str.contains(grammar.RECORD_LINE))
@@ -25,56 +36,38 @@ def events(lines: pl.DataFrame, layout: Layout) -> pl.DataFrame:
     if len(found) < len(candidates):
         others = candidates.join(found, on="code", how="anti", maintain_order="left")
         found = pl.concat([found, _odd(others, layout)]).sort("code")
-    return found.select(
-        "code",
-        pl.col("comm").str.strip_chars(),
-        pl.col("pid", "tid", "cpu").cast(pl.Int32, strict=False),
-        _time_ns(),
-        pl.col("period").cast(pl.Int64, strict=False),
-        "event",
-        pl.col("rest").str.strip_chars_end(),
-    )
+    return found
 
 
 def _plain(lines: pl.DataFrame) -> pl.DataFrame:
-    """The columns of _EVENT for the lines that are as plain as nearly all of them."""
+    """The lines that are as plain as nearly all of them."""
     groups = pl.col("text").str.extract_groups(grammar.PLAIN_EVENT).struct.unnest()
     first, second, event = map(pl.col, ("first", "second", "event"))
     return (
         lines.select("code", groups)
         .filter(event.str.ends_with(":"))
-        .select(
-            "code",
-            "comm",
+        .with_columns(
             pl.when(second.is_not_null()).then(first).alias("pid"),
             pl.coalesce(second, first).alias("tid"),
-            "cpu",
-            "s",
-            "fraction",
-            "period",
             event.str.strip_suffix(":"),
             pl.lit(None, pl.String).alias("rest"),
         )
+        .select(_FIELDS)
     )
 
 
 def _odd(lines: pl.DataFrame, layout: Layout) -> pl.DataFrame:
-    """The columns of _EVENT for lines of any layout."""
+    """The lines of any layout."""
     groups = pl.col("text").str.extract_groups(layout.pattern).struct.unnest()
     found = lines.select("code", groups).filter(pl.col(layout.surest_field).is_not_null())
-    missing = [pl.lit(None, pl.String).alias(f) for f in _EVENT if f not in found.columns]
-    return found.with_columns(missing).select(_EVENT)
-
-
-def _time_ns() -> pl.Expr:
-    nanoseconds = pl.col("fraction").str.pad_end(9, "0").cast(pl.Int64)
-    return (pl.col("s").cast(pl.Int64, strict=False) * 1_000_000_000 + nanoseconds).alias("time_ns")
+    missing = [pl.lit(None, pl.String).alias(f) for f in _TEXTS if f not in found.columns]
+    return found.with_columns(missing).select(_FIELDS)
 
 
 def entries(events: pl.DataFrame) -> pl.DataFrame:
     """The frames that stand on event lines: code, ip, body."""
     rest = pl.col("rest")
-    found = events.filter(rest.str.len_bytes() > 0).select(
+    found = events.select(
         "code",
         rest.str.extract_groups(grammar.LAST_FRAME).alias("last"),
         rest.str.extract_groups(grammar.ONLY_FRAME).alias("only"),

@@ -17,17 +17,30 @@ _KERNEL_DSO = r"^\[(?:kernel|guest\.kernel)\b"
 _HIGH_HALF = r"^ffff[0-9a-f]{12}$"
 # As they are in the text; tail is the cgroup behind a frame on an event line.
 _FRAME = ("code", "ip", "name", "dso", "offset", "lacks_dso", "tail")
+_NAMED = (
+    pl.col("name").replace("", None).fill_null(UNKNOWN),
+    pl.col("dso").fill_null(UNKNOWN),
+    pl.col("offset").str.to_integer(base=16, strict=False).fill_null(-1),
+)
+_IP = pl.col("ip").str.to_integer(base=16, dtype=pl.UInt64)
+_IS_IN_KERNEL = pl.col("dso").str.contains(_KERNEL_DSO)
+_IS_IN_FILE = (
+    pl.col("dso").str.contains(FILE) & ~pl.col("dso").str.contains(NOT_A_FILE) & (_IP < LOW)
+)
+# Where in the dso a frame without a name lies, if that means anything in another run.
+_ADDRESS = pl.when((pl.col("name") == UNKNOWN) & (_IS_IN_KERNEL | _IS_IN_FILE)).then(
+    _IP.reinterpret(signed=True)
+)
 
 
 def plain(lines: pl.DataFrame, layout: Layout) -> pl.DataFrame:
     """The columns of _FRAME for the lines that are as plain as nearly all of them."""
-    groups = lines.select(
-        "code",
-        pl.col("text").str.extract_groups(grammar.PLAIN_FRAME).struct.unnest(),
-        lacks_dso=pl.lit(value=False),
-        tail=pl.lit(None, pl.String),
+    groups = pl.col("text").str.extract_groups(grammar.PLAIN_FRAME).struct.unnest()
+    return (
+        lines.select("code", groups, lacks_dso=pl.lit(value=False), tail=pl.lit(None, pl.String))
+        .filter(pl.lit(layout.dso) & pl.col("ip").is_not_null())
+        .select(_FRAME)
     )
-    return groups.filter(pl.lit(layout.dso) & pl.col("ip").is_not_null()).select(_FRAME)
 
 
 def odd(entries: pl.DataFrame, layout: Layout) -> pl.DataFrame:
@@ -54,21 +67,6 @@ def odd(entries: pl.DataFrame, layout: Layout) -> pl.DataFrame:
 
 
 def completed(frames: pl.DataFrame) -> pl.DataFrame:
-    """code, ip, name, dso, address, offset, lacks_dso and tail: words for what is not known, -1 for
-    no offset, and the address of frames without a name."""
-    offset = pl.col("offset").str.to_integer(base=16, strict=False)
-    named = frames.with_columns(
-        pl.col("name").replace("", None).fill_null(UNKNOWN),
-        pl.col("dso").fill_null(UNKNOWN),
-        offset.fill_null(-1),
-    )
-    return named.with_columns(_address().alias("address"))
-
-
-def _address() -> pl.Expr:
-    """Where in the dso a frame without a name lies, if that means anything in another run."""
-    dso, ip = pl.col("dso"), pl.col("ip").str.to_integer(base=16, dtype=pl.UInt64)
-    in_kernel = dso.str.contains(_KERNEL_DSO)
-    in_file = dso.str.contains(FILE) & ~dso.str.contains(NOT_A_FILE) & (ip < LOW)
-    is_kept = (pl.col("name") == UNKNOWN) & (in_kernel | in_file)
-    return pl.when(is_kept).then(ip.reinterpret(signed=True))
+    """The frames with their address: words for what is not known, -1 for no offset, and the
+    address of frames without a name."""
+    return frames.with_columns(_NAMED).with_columns(address=_ADDRESS)

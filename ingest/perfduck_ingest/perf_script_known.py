@@ -1,28 +1,44 @@
 """What earlier parts of a `perf script` text have said already."""
 
+from dataclasses import dataclass
+
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from perfduck_ingest.chains import KnownStacks, Symbols
 from perfduck_ingest.memo import Memo, Places, distinct
-from perfduck_ingest.perf_script_grammar import Layout
-from perfduck_ingest.perf_script_lines import (
+from perfduck_ingest.perf_script_frame_table import (
     ASIDE,
     BLANK,
     EVENT,
     FRAME,
-    LINE,
-    LineArray,
-    Lines,
-    classified,
+    Codes,
+    Columns,
+    FrameTable,
 )
+from perfduck_ingest.perf_script_grammar import Layout
+from perfduck_ingest.perf_script_lines import classified
 from perfduck_ingest.perf_script_text import Text
 from perfduck_store.batch import SAMPLE
 
-_LINE_BITS = 20  # 32 MB; 160 s of two busy CPUs have 185,000 distinct chain entries
+_LINE_BITS = 20  # 12 MB; 160 s of two busy CPUs have 185,000 distinct chain entries
+_MOST_FRAMES = 1 << 20  # 22 MB; a recording that has more is learnt anew from there
 # Event lines do not come again. Lines of the other kinds are few, and their texts are needed.
 _IS_KEPT = np.isin(np.arange(1 << 8), [BLANK, FRAME, ASIDE])
 _NO_EVENTS = pl.DataFrame(schema={**SAMPLE, "rest": pl.String})  # where all lines are known
+
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """What some lines say, and the fields of the event lines among them, in their order."""
+
+    codes: Codes
+    kinds: npt.NDArray[np.uint8]  # that the codes stand for
+    frames: Columns  # what the codes mean
+    events: pl.DataFrame  # comm, pid, tid, cpu, time_ns, period, event, rest, cgroup
 
 
 class Known:
@@ -31,18 +47,40 @@ class Known:
     def __init__(self) -> None:
         self.symbols = Symbols()
         self.stacks = KnownStacks()
-        self._lines = Memo[np.void](LINE, _LINE_BITS, lambda lines: _IS_KEPT[lines["kind"]])
+        self._lines = _KnownLines(self.symbols)
 
     def lines(self, text: Text, layout: Layout) -> Lines:
         """What the lines of the text are. Those that are not known are parsed, each text once."""
+        if self._lines.is_full:
+            self._lines = _KnownLines(self.symbols)
+        return self._lines.of(text, layout)
+
+
+class _KnownLines:
+    def __init__(self, symbols: Symbols) -> None:
+        self._frames = FrameTable(symbols)
+        self._codes = Memo[np.uint32](np.uint32, _LINE_BITS, self._are_kept)
+
+    def _are_kept(self, codes: Codes) -> Flags:
+        return _IS_KEPT.take(self._frames.columns["kind"].take(codes))
+
+    @property
+    def is_full(self) -> bool:
+        return len(self._frames) > _MOST_FRAMES
+
+    def of(self, text: Text, layout: Layout) -> Lines:
         events = _NO_EVENTS
 
-        def look_up(places: Places) -> LineArray:
+        def look_up(places: Places) -> Codes:
             nonlocal events
-            made = classified(text.of(places), layout, self.symbols)
-            events = made.events
-            return made.lines
+            codes, events = classified(text.of(places), layout, self._frames)
+            return codes
 
-        lines = self._lines.of(text.hashes, look_up)
-        _, row = distinct(text.hashes[lines["kind"] == EVENT])
-        return Lines(lines, events[row])
+        codes = self._codes.of(text.hashes, look_up)
+        columns = self._frames.columns
+        kinds = columns["kind"].take(codes)
+        is_event = kinds == EVENT
+        if np.count_nonzero(is_event) > len(events):  # some are in the text twice
+            _, row = distinct(text.hashes[is_event])
+            events = events[row]
+        return Lines(codes, kinds, columns, events)

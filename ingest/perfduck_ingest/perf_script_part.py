@@ -11,25 +11,24 @@ import polars as pl
 
 from perfduck_ingest.chains import Numbers, SymbolRow, Symbols, stacks
 from perfduck_ingest.events import unit_of
-from perfduck_ingest.perf_script_grammar import Layout
-from perfduck_ingest.perf_script_header import lost
-from perfduck_ingest.perf_script_known import Known
-from perfduck_ingest.perf_script_lines import (
+from perfduck_ingest.perf_script_frame_table import (
     BLANK,
     CGROUP,
     EVENT,
     FRAME,
     LOST,
     UNKNOWN,
-    LineArray,
-    Lines,
+    Codes,
+    Columns,
 )
+from perfduck_ingest.perf_script_grammar import Layout
+from perfduck_ingest.perf_script_header import lost
+from perfduck_ingest.perf_script_known import Flags, Known, Lines
 from perfduck_ingest.perf_script_text import Text
 from perfduck_store.batch import SAMPLE, SKIPPED, Batch, Event, Facts
 from perfduck_symbols.names import UNKNOWN as UNKNOWN_NAME
 
 Kinds = npt.NDArray[np.uint8]  # per line of the part
-Flags = npt.NDArray[np.bool_]
 
 # Events with a data address of their own: -F addr prints it where a first frame could stand.
 _ADDRESSED = r"fault|mem|load|store|cache|TLB"
@@ -57,10 +56,9 @@ class Parsed:
 
 @dataclass(frozen=True, slots=True)
 class _Frames:
-    """The chain entries of all samples: the line that each stands on, and how many of them each
-    sample has."""
+    """The chain entries of all samples: the code of each, and how many of them each sample has."""
 
-    lines: Numbers
+    codes: Codes
     lengths: Numbers
 
     @property
@@ -73,10 +71,10 @@ def parse(part: Part, known: Known) -> Parsed:
     """The samples, stacks and symbols of a part."""
     text = Text(part.text)
     found = known.lines(text, part.layout)
-    kinds = np.ascontiguousarray(found.lines["kind"])
+    kinds = found.kinds
     starts = _starts(kinds, part.layout)
     frames = _frames(found, starts)
-    symbol_ids = _with_own_dso(found.lines, frames, known.symbols)
+    symbol_ids = _with_own_dso(found.frames, frames, known.symbols)
     symbol_ids, lengths = _filled(symbol_ids, frames.lengths, known.symbols)
     stack_ids, chains = stacks(symbol_ids, lengths, known.stacks)
     samples = _samples(part, text, found, kinds, starts, stack_ids)
@@ -86,12 +84,12 @@ def parse(part: Part, known: Known) -> Parsed:
             samples=samples,
             symbols=known.symbols.untold(chains),
             stacks=chains,
-            leaf_offsets=_leaf_offsets(found.lines, frames, leaves, samples),
+            leaf_offsets=_leaf_offsets(found.frames, frames, leaves, samples),
             skipped=_skipped(text, found, kinds, starts),
             facts=_facts(text, kinds, samples),
         ),
         len(text),
-        _cut(part, text, found.lines),
+        _cut(part, text, found),
     )
 
 
@@ -107,8 +105,8 @@ def _starts(kinds: Kinds, layout: Layout) -> Numbers:
 def _frames(found: Lines, starts: Numbers) -> _Frames:
     """The chain entries. Where a chain follows, the address on the event line is no frame if the
     event has addresses of its own."""
-    is_frame = found.lines["has_frame"].copy()
-    frames = _of_samples(is_frame, starts)
+    is_frame = found.codes > UNKNOWN
+    frames = _of_samples(found.codes, is_frame, starts)
     both = np.flatnonzero(is_frame[starts] & (frames.lengths > 1))
     if not len(found.events) or not len(both):
         return frames
@@ -116,31 +114,30 @@ def _frames(found: Lines, starts: Numbers) -> _Frames:
         found.events["event"].gather(both).str.contains(_ADDRESSED).fill_null(value=False)
     )
     is_frame[starts[both[is_addressed]]] = False
-    return _of_samples(is_frame, starts)
+    return _of_samples(found.codes, is_frame, starts)
 
 
-def _of_samples(is_frame: Flags, starts: Numbers) -> _Frames:
+def _of_samples(codes: Codes, is_frame: Flags, starts: Numbers) -> _Frames:
     """Without those before the first sample."""
     lines = np.flatnonzero(is_frame)
     bounds = np.append(np.searchsorted(lines, starts), len(lines))
-    return _Frames(lines[bounds[0] :], np.diff(bounds))
+    return _Frames(codes.take(lines[bounds[0] :]), np.diff(bounds))
 
 
-def _with_own_dso(lines: LineArray, frames: _Frames, symbols: Symbols) -> Numbers:
+def _with_own_dso(facts: Columns, frames: _Frames, symbols: Symbols) -> Numbers:
     """The symbol of each frame. An inlined function is in the binary of the function that it was
     inlined into."""
-    ids: Numbers = lines["symbol_id"].take(frames.lines)
-    inlined = lines["lacks_dso"].take(frames.lines)
+    ids: Numbers = facts["symbol_id"].take(frames.codes)
+    inlined = facts["lacks_dso"].take(frames.codes)
     if not inlined.any():
         return ids
-    owner = _owners(inlined, lines["ip"].take(frames.lines), frames.samples)
+    owner = _owners(inlined, facts["ip"].take(frames.codes), frames.samples)
     pairs = np.stack([ids[inlined], ids[owner[inlined]]])
     distinct, which = np.unique(pairs, axis=1, return_inverse=True)
-    own = [
-        symbols.id((symbols.row(name)[0], symbols.row(owner)[1], None))
-        for name, owner in distinct.T.tolist()
-    ]
-    ids[inlined] = np.array(own)[which.ravel()]
+    own = symbols.made(
+        (symbols.row(name)[0], symbols.row(owner)[1], None) for name, owner in distinct.T.tolist()
+    )
+    ids[inlined] = own[which.ravel()]
     return ids
 
 
@@ -159,7 +156,7 @@ def _filled(ids: Numbers, lengths: Numbers, symbols: Symbols) -> tuple[Numbers, 
     """The symbols and the lengths of all chains; a sample without one gets an unknown frame."""
     empty = np.flatnonzero(lengths == 0)
     if len(empty):
-        ids = np.insert(ids, (np.cumsum(lengths) - lengths)[empty], symbols.id(_NO_CHAIN))
+        ids = np.insert(ids, (np.cumsum(lengths) - lengths)[empty], symbols.made([_NO_CHAIN]))
     return ids, np.maximum(lengths, 1)
 
 
@@ -189,12 +186,12 @@ def _cgroups(text: Text, kinds: Kinds, starts: Numbers) -> pl.Expr:
 
 
 def _leaf_offsets(
-    lines: LineArray, frames: _Frames, leaves: Numbers, samples: pl.DataFrame
+    facts: Columns, frames: _Frames, leaves: Numbers, samples: pl.DataFrame
 ) -> pl.DataFrame:
     owners = np.flatnonzero(frames.lengths)
-    first = frames.lines[(np.cumsum(frames.lengths) - frames.lengths)[owners]]
+    first = frames.codes[(np.cumsum(frames.lengths) - frames.lengths)[owners]]
     offsets = np.full(len(samples), -1)
-    offsets[owners] = lines["offset"].take(first)
+    offsets[owners] = facts["offset"].take(first)
     hits = samples.select(
         "event",
         "count",
@@ -229,10 +226,10 @@ def _facts(text: Text, kinds: Kinds, samples: pl.DataFrame) -> Facts:
     return Facts(lost=lost(records), events={event: Event(unit_of(event)) for event in events})
 
 
-def _cut(part: Part, text: Text, lines: LineArray) -> str | None:
+def _cut(part: Part, text: Text, found: Lines) -> str | None:
     """The last line, if the text ends within it: no line end, and no whole line either."""
     if part.text[-1] == _LINE_END:
         return None
     line: str = text.of(np.array([len(text) - 1]))[0]
-    lacks_dso = lines["lacks_dso"][-1] and not line.endswith("(inlined)")
-    return line if lacks_dso or lines["kind"][-1] == UNKNOWN else None
+    lacks_dso = found.frames["lacks_dso"][found.codes[-1]] and not line.endswith("(inlined)")
+    return line if lacks_dso or found.kinds[-1] == UNKNOWN else None

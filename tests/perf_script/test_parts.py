@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from recordings import FIXTURES
 
-from perfduck_ingest import chains, perf_script, perf_script_known
+from perfduck_ingest import chains, perf_script, perf_script_frame_table, perf_script_known
 from perfduck_ingest.ingest import Request, ingest
 from perfduck_store.store import Store
 
@@ -60,6 +60,8 @@ def test_the_store_is_the_same_however_little_is_remembered(
 ) -> None:
     monkeypatch.setattr(perf_script, "_PART_BYTES", 64 << 10)
     monkeypatch.setattr(perf_script_known, "_LINE_BITS", 4)
+    monkeypatch.setattr(perf_script_known, "_MOST_FRAMES", 1000)
+    monkeypatch.setattr(perf_script_frame_table, "_FRAME_BITS", 4)
     monkeypatch.setattr(chains, "_STACK_BITS", 4)
     monkeypatch.setattr(chains, "_SYMBOL_BITS", 4)
     assert stored(recording, store_path) == expected
