@@ -21,6 +21,9 @@ import polars as pl
 
 CONTEXTS = ("task", "softirq-inline", "softirq-irq", "ksoftirqd", "irq", "idle")
 _TASK, _INLINE, _ON_EXIT, _THREAD, _IRQ, _IDLE = range(6)
+# What a symbol is to the walk, in a byte: the context that it tells below the loop, and flags.
+_BELOW = 3
+_USER, _INTERRUPT, _STOPS, _PADDING, _LOOP, _IS_IDLE = (4 << bit for bit in range(6))
 
 # The loop that runs softirqs: what is above it was caused by a packet, what is below only met it.
 SOFTIRQ_LOOPS = ("handle_softirqs", "__do_softirq")
@@ -54,19 +57,15 @@ Flags = npt.NDArray[np.bool_]
 def blame(stacks: pl.DataFrame, symbols: pl.DataFrame) -> pl.DataFrame:
     """[stack_id, symbol_id, subsystem, context] of [stack_id, symbol_ids leaf first]; symbols as
     the tagger returns them."""
-    filled = stacks.filter(pl.col("symbol_ids").list.len() > 0)
+    is_filled = stacks["symbol_ids"].list.len() > 0
+    filled = stacks if is_filled.all() else stacks.filter(is_filled)
     facts = _facts(symbols)
     frames = _Frames.of(filled, facts)
     charged = frames.charged()
-    contexts = np.where(frames.idle[charged], _IDLE, frames.contexts())
-    rows = facts[frames.fact[charged]]
-    return pl.DataFrame(
-        {
-            "stack_id": filled["stack_id"],
-            "symbol_id": rows["symbol_id"],
-            "subsystem": rows["subsystem"],
-            "context": pl.Series(np.asarray(CONTEXTS)[contexts], dtype=pl.String),
-        }
+    contexts = np.where(frames.have(_IS_IDLE)[charged], _IDLE, frames.contexts())
+    rows = facts.select("symbol_id", "subsystem")[frames.fact[charged]]
+    return rows.select(
+        filled["stack_id"], "symbol_id", "subsystem", pl.Series("context", CONTEXTS)[contexts]
     )
 
 
@@ -93,19 +92,23 @@ def _facts(symbols: pl.DataFrame) -> pl.DataFrame:
         pl.when(~in_kernel).then(0).when(name.str.contains(_ON_IRQ_EXIT)).then(_ON_EXIT)
         .when(name.is_in(_IN_THREAD)).then(_THREAD).when(name.is_in(_ON_ENABLE)).then(_INLINE)
     )  # fmt: skip
+    flags = {
+        _USER: ~in_kernel & (pl.col("subsystem") != "unknown"),
+        _INTERRUPT: interrupt,
+        _STOPS: in_kernel & (interrupt | (pl.col("role") != "helper")),
+        # Where a call is a function's last instruction, its return address lies in the padding of
+        # the next function: 'clear_bss' is no caller.
+        _PADDING: pl.col("name").str.starts_with("__pfx_"),
+        _LOOP: in_kernel & name.is_in(SOFTIRQ_LOOPS),
+        _IS_IDLE: pl.col("subsystem").is_in(["idle", "guest:idle"]),
+    }
     return symbols.unique("symbol_id", maintain_order=True).select(
         "symbol_id",
         "subsystem",
-        (~in_kernel & (pl.col("subsystem") != "unknown")).alias("user"),
-        interrupt.alias("interrupt"),
-        (in_kernel & (interrupt | (pl.col("role") != "helper"))).alias("stops"),
-        # Where a call is a function's last instruction, its return address lies in the padding of
-        # the next function: 'clear_bss' is no caller.
-        pl.col("name").str.starts_with("__pfx_").alias("padding"),
-        (in_kernel & name.is_in(SOFTIRQ_LOOPS)).alias("loop"),
-        (pl.col("subsystem").is_in(["idle", "guest:idle"])).alias("idle"),
-        below.otherwise(0).cast(pl.Int8).alias("below"),
-    )
+        pl.sum_horizontal(
+            below.otherwise(0), *(has.cast(pl.Int32) * flag for flag, has in flags.items())
+        ).cast(pl.UInt8).alias("flags"),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,43 +117,39 @@ class _Frames:
 
     starts: Numbers
     ends: Numbers
-    fact: Numbers  # row of the symbol's facts
-    user: Flags
-    stops: Flags
-    interrupt: Flags
-    loop: Flags
-    idle: Flags
-    below: npt.NDArray[np.int8]
+    fact: npt.NDArray[np.uint32]  # row of the symbol's facts
+    flags: npt.NDArray[np.uint8]
 
     @classmethod
     def of(cls, stacks: pl.DataFrame, facts: pl.DataFrame) -> "_Frames":
         """Look up every frame's symbol."""
         ends = stacks["symbol_ids"].list.len().cast(pl.Int64).cum_sum().to_numpy()
         starts = np.concatenate([np.zeros(min(1, len(ends)), np.int64), ends[:-1]])
-        numbered = facts.select("symbol_id").with_row_index("fact")
+        numbered = facts.select("symbol_id", "flags").with_row_index("fact")
         frames = stacks.select(pl.col("symbol_ids").explode().alias("symbol_id"))
-        fact = frames.join(numbered, on="symbol_id", how="left", maintain_order="left")["fact"]
-        rows = fact.to_numpy().astype(np.int64)
-        flags = {
-            n: facts[n].to_numpy()[rows] for n in ("user", "interrupt", "loop", "idle", "below")
-        }
-        padding = facts["padding"].to_numpy()[rows]
-        padding[starts] = False  # a leaf there was really hit
-        stops = facts["stops"].to_numpy()[rows] & ~padding
-        return cls(starts=starts, ends=ends, fact=rows, stops=stops, **flags)
+        rows = frames.join(numbered, on="symbol_id", how="left", maintain_order="left")
+        return cls(starts, ends, rows["fact"].to_numpy(), rows["flags"].to_numpy())
+
+    def have(self, flag: int) -> Flags:
+        """Which frames have the flag, or one of several."""
+        return (self.flags & flag) > 0
 
     def charged(self) -> Numbers:
         """The frame that is charged, per stack."""
-        found = _first(self.stops, self.starts, self.ends)
+        stops = self.have(_STOPS) & ~self.have(_PADDING)
+        stops[self.starts] = self.have(_STOPS)[self.starts]  # a leaf in padding was really hit
+        found = _first(stops, self.starts, self.ends)
         # A leaf without name or binary may lie in the kernel (bpf programs): it passes the charge.
-        return np.where((found >= 0) & ~self.user[self.starts], found, self.starts)
+        is_kernel = ~self.have(_USER)[self.starts]
+        return np.where((found >= 0) & is_kernel, found, self.starts)
 
     def contexts(self) -> Numbers:
         """On whose time the leaf runs, per stack."""
-        loop = _first(self.loop, self.starts, self.ends)
-        interrupt = _first(self.interrupt, self.starts, self.ends)
-        owner = _first(self.below > 0, np.where(loop >= 0, loop + 1, self.ends), self.ends)
-        softirq = np.where(owner >= 0, self.below[owner], _INLINE)
+        loop = _first(self.have(_LOOP), self.starts, self.ends)
+        interrupt = _first(self.have(_INTERRUPT), self.starts, self.ends)
+        below = np.where(loop >= 0, loop + 1, self.ends)
+        owner = _first(self.have(_BELOW), below, self.ends)
+        softirq = np.where(owner >= 0, self.flags[owner] & _BELOW, _INLINE)
         in_loop = np.where(loop >= 0, softirq, _TASK)
         in_interrupt = (interrupt >= 0) & ((loop < 0) | (interrupt < loop))
         return np.where(in_interrupt, _IRQ, in_loop)
