@@ -1,11 +1,14 @@
-"""A recording with more distinct stacks than fit into the memory that staging gets."""
+"""Recordings that do not fit into the memory that samples and stacks get."""
 
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
+from recordings import FIXTURES
 
+from perfduck_ingest.ingest import Request, ingest
+from perfduck_store import runs
 from perfduck_store import store as stores
 from perfduck_store.batch import SAMPLE, STACK, SYMBOL, Batch
 from perfduck_store.store import Store
@@ -58,3 +61,28 @@ def test_stacks_get_the_memory_they_need(tmp_path: Path, monkeypatch: pytest.Mon
             receipt = writer.finish(Identity("large", "test", "large", "hash"), tagged, charged)
         assert receipt.stacks == STACKS
         assert store.rows("select count(*) from stack_blame") == [(STACKS,)]
+
+
+def test_samples_of_many_runs_are_those_of_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables = ("profile", "event", "sample", "rollup", "leaf_offset", "stack", "symbol")
+    contents = []
+    for rows in (1000, 1 << 20):
+        monkeypatch.setattr(runs, "_ROWS", rows)
+        with Store(tmp_path / f"{rows}.duckdb", write=True) as store:
+            ingest(store, Request(str(FIXTURES / "demo/native.udp64.1.txt.xz")))
+            contents.append([sorted(map(repr, store.rows(f"from {name}"))) for name in tables])
+    assert len(contents[0][2]) > 5000
+    assert contents[0] == contents[1]
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_run_is_sorted_by_stack_and_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "_ROWS", 40_000)
+    some = profile().samples.with_columns(pl.int_range(STACKS, 0, -1).alias("time_ns"))
+    waiting = runs.Runs(tmp_path)
+    waiting.add(some.with_columns(pl.col("stack_id") % 7))
+    taken = list(waiting.take())
+    assert [len(run) for run in taken] == [40_000, 40_000, 20_000]
+    assert all(run.equals(run.sort("stack_id", "time_ns")) for run in taken)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -22,8 +23,9 @@ if TYPE_CHECKING:  # commands that print a few rows do without
 SCHEMA_VERSION = 1
 # duckdb 1.5 reads a store that 2.0 made with this setting; size and speed are the same.
 _STORAGE_VERSION = "v1.5.0"
-# Sorting chains of 20 frames and adding them to two indexes: a million of them need over 256 MB.
-_BYTES_A_STACK = 400
+# A million chains of 20 frames that wait for the commit; with less they go to disk and back, which
+# takes a sixth of the CPU time of the import.
+_BYTES_A_STACK = 100
 _HOLDER = re.compile(r"Conflicting lock is held in (?P<program>.*?) \(PID (?P<pid>\d+)\)")
 
 Parameters = Mapping[str, Any] | None
@@ -47,6 +49,7 @@ class Store:
             message = f"{path}: expected a store, got no such file (perfduck ingest makes one)"
             raise PerfduckError(message)
         self._connection = _connect(path, write=write, wait_s=wait_s)
+        self._lock = Lock()  # an import tags in one thread and inserts in another
         try:
             self._check_version(write=write)
         except BaseException:
@@ -70,33 +73,45 @@ class Store:
 
     def execute(self, sql: str, parameters: Parameters = None) -> None:
         """Run a statement for its effect."""
-        self._connection.execute(sql, parameters).fetchall()
+        self.rows(sql, parameters)
 
     def rows(self, sql: str, parameters: Parameters = None) -> list[tuple[Any, ...]]:
         """The answer as tuples."""
-        return self._connection.execute(sql, parameters).fetchall()
+        with self._lock:
+            return self._connection.execute(sql, parameters).fetchall()
 
     def table(self, sql: str, parameters: Parameters = None) -> Rows:
         """The answer as tuples, with the names of the columns."""
-        answer = self._connection.execute(sql, parameters)
-        return Rows([column[0] for column in answer.description or ()], answer.fetchall())
+        with self._lock:
+            answer = self._connection.execute(sql, parameters)
+            return Rows([column[0] for column in answer.description or ()], answer.fetchall())
 
     def frame(self, sql: str, parameters: Parameters = None) -> "pl.DataFrame":
         """The answer as columns."""
-        answer: pl.DataFrame = self._connection.sql(sql, params=parameters).pl()
-        return answer
+        with self._lock:
+            answer: pl.DataFrame = self._connection.sql(sql, params=parameters).pl()
+            return answer
+
+    def execute_on(self, incoming: "pl.DataFrame", sql: str, parameters: Parameters = None) -> None:
+        """Run a statement that reads the frame by the name `incoming`."""
+        # duckdb finds the argument. A frame that is registered it keeps until the transaction ends.
+        with self._lock:
+            self._connection.execute(sql, parameters).fetchall()
 
     def insert(self, table: str, frame: "pl.DataFrame", columns: str = "*") -> None:
         """Append the frame to the table: COLUMNS is the select list over it."""
-        self._connection.register("incoming", frame)
-        self.execute(f"insert into {table} by name select {columns} from incoming")
-        self._connection.unregister("incoming")
+        self.execute_on(frame, f"insert into {table} by name select {columns} from incoming")
 
     def stage(self, table: str, frame: "pl.DataFrame") -> None:
         """Put the frame into a temporary table."""
-        self._connection.register("incoming", frame)
-        self.execute(f"create or replace temp table {table} as from incoming")
-        self._connection.unregister("incoming")
+        self.execute_on(frame, f"create or replace temp table {table} as from incoming")
+
+    def matching(self, table: str, keys: "pl.DataFrame", columns: str = "*") -> "pl.DataFrame":
+        """The rows of the table with these keys, a column that is called as in the table."""
+        sql = f"select {columns} from {table} semi join keys using ({keys.columns[0]})"
+        with self._lock:  # duckdb finds `keys`, as above
+            answer: pl.DataFrame = self._connection.sql(sql).pl()
+            return answer
 
     def make_room(self, stacks: int) -> None:
         """Let duckdb have the memory to write so many stacks: it gives up where it has not."""
@@ -121,11 +136,10 @@ class Store:
 
 
 def _memory_to_write_mb(path: Path) -> int:
-    """Beyond this duckdb puts staged samples on disk, so that memory does not grow with the
-    recording. The indexes of stacks and symbols must fit: some 50 bytes a row, a tenth of a store.
-    """
+    """Beyond this duckdb forgets what it wrote, so that memory does not grow with the recording.
+    The indexes of stacks and symbols must fit: some 50 bytes a row, a tenth of a store."""
     store_mb = path.stat().st_size >> 20 if path.exists() else 0
-    return 128 + store_mb // 4
+    return 96 + store_mb // 4
 
 
 def _connect(path: Path, *, write: bool, wait_s: float) -> duckdb.DuckDBPyConnection:

@@ -1,15 +1,18 @@
 """Adds one profile to the store: everything or nothing, in one transaction."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields, replace
 from types import TracebackType
 from typing import Self
 
+import numpy as np
 import polars as pl
 
-from perfduck_store.batch import EDGE, LEAF_OFFSET, SAMPLE, SKIPPED, STACK, SYMBOL, Batch, Facts
+from perfduck_store.batch import EDGE, LEAF_OFFSET, SKIPPED, STACK, SYMBOL, Batch, Facts
 from perfduck_store.errors import PerfduckError
 from perfduck_store.identity import profile_id
+from perfduck_store.runs import Runs
 from perfduck_store.store import Store, named
 
 # [symbol_id, name, dso, address] -> the columns of table symbol
@@ -17,21 +20,8 @@ Tag = Callable[[pl.DataFrame], pl.DataFrame]
 # (stacks, rows of table symbol) -> the columns of table stack_blame
 Blame = Callable[[pl.DataFrame, pl.DataFrame], pl.DataFrame]
 
-_STAGED = {
-    "sample": SAMPLE,
-    "symbol": SYMBOL,
-    "stack": STACK,
-    "leaf_offset": LEAF_OFFSET,
-    "edge": EDGE,
-    "skipped": SKIPPED,
-}
-_STACKS_AT_ONCE = 20_000  # some 30 frames each: 5 MB a column of frames
-_TYPES = {
-    pl.Int64: "bigint",
-    pl.Int32: "integer",
-    pl.String: "varchar",
-    pl.Float64: "double",
-}
+_STACKS_AT_ONCE = 60_000  # some 20 frames each: 10 MB a column of frames
+_OFFSETS_AT_ONCE = 250_000  # 10 MB; 635,000 samples have 43,000 that differ
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +50,28 @@ class Receipt:
     is_new: bool = True
 
 
-def _create(table: str) -> str:
-    columns = ", ".join(
-        f'"{name}" {"bigint[]" if name == "symbol_ids" else _TYPES[kind]}'  # type: ignore[index]
-        for name, kind in _STAGED[table].items()
-    )
-    return f"create or replace temp table staged_{table} ({columns})"
+def _distinct(frames: list[pl.DataFrame]) -> pl.DataFrame:
+    """One row for each id, the first column, in their order."""
+    rows = pl.concat(frames)
+    frames.clear()
+    return rows[np.unique(rows.to_series(0).to_numpy(), return_index=True)[1]]
+
+
+def _lacking(rows: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """Those of other ids, the first column."""
+    if known.is_empty():  # a join would copy all chains
+        return rows
+    return rows.join(known, on=rows.columns[0], how="anti", maintain_order="left")
+
+
+def _tagged_and_charged(
+    tagged: pl.DataFrame, untagged: pl.DataFrame, stacks: pl.DataFrame, tag: Tag, blame: Blame
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """New rows of table symbol, and of stack_blame; the symbols of the stacks have tags or not."""
+    new = tag(untagged).select(tagged.columns) if len(untagged) else tagged.clear()
+    symbols = pl.concat([tagged, new])
+    charged = [blame(some, symbols) for some in stacks.iter_slices(_STACKS_AT_ONCE)]
+    return new, pl.concat(charged) if charged else stacks.clear()
 
 
 def _stack_symbols(stacks: pl.DataFrame) -> pl.DataFrame:
@@ -95,14 +101,18 @@ class ProfileWriter:
         self._store = store
         self.facts = Facts()
         self.samples = 0
-        self._stacks = 0
         self.skipped = 0
+        self._runs = Runs(store.path.parent)
+        self._symbols = [pl.DataFrame(schema=SYMBOL)]
+        self._stacks = [pl.DataFrame(schema=STACK)]
+        self._edges = [pl.DataFrame(schema=EDGE)]
+        self._leaf_offsets = [pl.DataFrame(schema=LEAF_OFFSET)]
+        self._offsets = 0  # that were added to them since they were added up
         self._is_finished = False
 
     def __enter__(self) -> Self:
         self._store.execute("begin")
-        for table in _STAGED:
-            self._store.execute(_create(table))
+        self._store.stage("staged_skipped", pl.DataFrame(schema=SKIPPED))
         return self
 
     def __exit__(
@@ -114,44 +124,40 @@ class ProfileWriter:
         self._store.execute("commit" if self._is_finished and error is None else "rollback")
 
     def add(self, batch: Batch) -> None:
-        """Stage the rows of a batch."""
-        for table, frame in (
-            ("sample", batch.samples),
-            ("symbol", batch.symbols),
-            ("stack", batch.stacks),
-            ("leaf_offset", batch.leaf_offsets),
-            ("edge", batch.edges),
-            ("skipped", batch.skipped),
-        ):
-            if len(frame):
-                self._store.insert(f"staged_{table}", frame)
-        self._stacks += len(batch.stacks)
+        """Keep the rows of a batch."""
+        self._runs.add(batch.samples)
+        self._symbols.append(batch.symbols)
+        self._stacks.append(batch.stacks)
+        self._edges.append(batch.edges)
+        self._add_leaf_offsets(batch.leaf_offsets)
+        if len(batch.skipped):
+            self._store.insert("staged_skipped", batch.skipped)
         self.samples += int(batch.samples["count"].sum())
         self.skipped += len(batch.skipped)
         self.facts = _merged(self.facts, batch.facts)
 
     def finish(self, identity: Identity, tag: Tag, blame: Blame) -> Receipt:
-        """Make the staged rows a profile; a no-op where the same content is stored already."""
+        """Make what was added a profile; a no-op where the same content is stored already."""
+        symbols, stacks = _distinct(self._symbols), _distinct(self._stacks)
+        counts = (self.samples, len(stacks), len(symbols), self.skipped, self.facts.lost)
         twin = self._store.rows(
             "select name from profile where content_hash = $hash", {"hash": identity.content_hash}
         )
         if twin:
             self._update_profile(identity)
-            return self._receipt(twin[0][0], is_new=False)
+            return Receipt(twin[0][0], *counts, is_new=False)
         self._refuse_taken_name(identity)
-        self._store.make_room(self._stacks)
-        key = profile_id(identity.content_hash)
-        self._insert_symbols(tag)
-        self._store.execute(named("insert_stacks"))
-        self._insert_of_stacks(blame)
-        self._insert_profile(key, identity)
-        self._insert_events(key)
-        for query in ("insert_samples", "insert_details"):
-            for statement in named(query).split(";"):
-                if statement.strip():
-                    self._store.execute(statement, {"profile_id": key})
-        self._is_finished = True
-        return self._receipt(identity.name, is_new=True)
+        self._insert(identity, symbols, stacks, tag, blame)
+        return Receipt(identity.name, *counts)
+
+    def _add_leaf_offsets(self, rows: pl.DataFrame) -> None:
+        self._leaf_offsets.append(rows)
+        self._offsets += len(rows)
+        if self._offsets > _OFFSETS_AT_ONCE:
+            all_rows = pl.concat(self._leaf_offsets)
+            place = ("event", "symbol_id", "offset")
+            self._leaf_offsets = [all_rows.group_by(place).agg(pl.sum("count", "weight"))]
+            self._offsets = 0
 
     def _update_profile(self, identity: Identity) -> None:
         """What is said of a recording may come later than the recording."""
@@ -167,13 +173,6 @@ class ProfileWriter:
         )
         self._is_finished = True
 
-    def _receipt(self, name: str, *, is_new: bool) -> Receipt:
-        stacks, symbols = self._store.rows(
-            "select (select count(distinct stack_id) from staged_stack),"
-            " (select count(distinct symbol_id) from staged_symbol)"
-        )[0]
-        return Receipt(name, self.samples, stacks, symbols, self.skipped, self.facts.lost, is_new)
-
     def _refuse_taken_name(self, identity: Identity) -> None:
         taken = self._store.rows(
             "select 1 from profile where name = $name", {"name": identity.name}
@@ -185,25 +184,54 @@ class ProfileWriter:
             )
             raise PerfduckError(message)
 
-    def _insert_symbols(self, tag: Tag) -> None:
-        new = self._store.frame(
-            "select distinct on (symbol_id) * from staged_symbol"
-            " where symbol_id not in (select symbol_id from symbol) order by symbol_id"
-        )
-        if len(new):
-            self._store.insert("symbol", tag(new))
+    def _insert(
+        self,
+        identity: Identity,
+        symbols: pl.DataFrame,
+        stacks: pl.DataFrame,
+        tag: Tag,
+        blame: Blame,
+    ) -> None:
+        """Tags are a matter of Python and polars: DuckDB inserts the rest meanwhile."""
+        key = profile_id(identity.content_hash)
+        tagged = self._store.matching("symbol", symbols.select("symbol_id"))
+        known = self._store.matching("stack", stacks.select("stack_id"), "stack_id")
+        chains = _lacking(stacks, known)
+        self._store.make_room(len(chains))
+        with ThreadPoolExecutor(1) as thread:
+            told = thread.submit(
+                _tagged_and_charged, tagged, _lacking(symbols, tagged), chains, tag, blame
+            )
+            self._insert_samples(key)
+            self._insert_profile(key, identity)
+            self._insert_events(key)
+            self._insert_details(key)
+            self._insert_stacks(chains)
+        for table, rows in zip(("symbol", "stack_blame"), told.result(), strict=True):
+            if len(rows):
+                self._store.insert(table, rows)
+        self._is_finished = True
 
-    def _insert_of_stacks(self, blame: Blame) -> None:
-        """What is looked up of the new stacks: their distinct symbols, and the one charged."""
-        stacks = self._store.frame(
-            "select stack_id, symbol_ids from stack"
-            " where stack_id not in (select stack_id from stack_blame) order by stack_id"
-        )
-        if len(stacks):
-            symbols = self._store.frame("select * from symbol")
-            for some in stacks.iter_slices(_STACKS_AT_ONCE):
-                self._store.insert("stack_symbol", _stack_symbols(some))
-                self._store.insert("stack_blame", blame(some, symbols))
+    def _insert_samples(self, key: int) -> None:
+        for run in self._runs.take():
+            self._store.insert("sample", run, f"{key}::bigint as profile_id, *")
+            del run  # before the next one is read
+        self._store.execute(named("insert_rollup"), {"profile_id": key})
+
+    def _insert_details(self, key: int) -> None:
+        where = {"profile_id": key}
+        for query, frames in (
+            ("insert_leaf_offsets", self._leaf_offsets),
+            ("insert_edges", self._edges),
+        ):
+            self._store.execute_on(pl.concat(frames), named(query), where)
+        self._store.execute(named("insert_skipped"), where)
+
+    def _insert_stacks(self, new: pl.DataFrame) -> None:
+        """The chains, and their distinct symbols."""
+        for some in new.iter_slices(_STACKS_AT_ONCE):
+            self._store.insert("stack", some)
+            self._store.insert("stack_symbol", _stack_symbols(some))
 
     def _insert_profile(self, key: int, identity: Identity) -> None:
         facts = self.facts
@@ -233,7 +261,7 @@ class ProfileWriter:
         )
 
     def _insert_events(self, key: int) -> None:
-        rows = self._store.rows(named("staged_events"))
+        rows = self._store.rows(named("recorded_events"), {"profile_id": key})
         for event, samples, weight, has_period in rows:
             said = self.facts.events.get(event)
             self._store.execute(

@@ -10,12 +10,15 @@ select
     $started_at::timestamp,
     coalesce(
         $duration_s::double,
-        (select (max(time_ns) - min(time_ns)) / 1e9 from staged_sample)
+        (select (max(time_ns) - min(time_ns)) / 1e9 from sample where profile_id = $profile_id)
     ),
     $host,
     $kernel_release,
     $arch,
-    coalesce($cpus::integer, (select nullif(count(distinct cpu), 0) from staged_sample)),
+    coalesce(
+        $cpus::integer,
+        (select nullif(count(distinct cpu), 0) from sample where profile_id = $profile_id)
+    ),
     $command,
     $tool,
     $lost::bigint,

@@ -3,6 +3,7 @@ select
     sum(count)::bigint as samples,
     sum(coalesce(period, count))::double as weight,
     bool_or(period is not null) as has_period,
-from staged_sample
+from sample
+where profile_id = $profile_id
 group by event
 order by event

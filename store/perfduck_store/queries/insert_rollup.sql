@@ -1,0 +1,12 @@
+insert into rollup
+select
+    profile_id,
+    event,
+    stack_id,
+    comm,
+    sum(coalesce(period, count))::double as weight,
+    sum(count)::bigint as count,
+from sample
+where profile_id = $profile_id
+group by all
+order by event, stack_id, comm
