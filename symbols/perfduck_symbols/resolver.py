@@ -106,7 +106,8 @@ def resolve(asked: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     """[row, name, source_file] of those [row, dso, address] that lie in a known function. An
     address is an offset in the file, as perf prints since 5.17, else a virtual address."""
     parts = []
-    for (dso,), rows in asked.group_by("dso", maintain_order=True):
+    told = asked.filter(pl.col("dso").is_in(known["dso"].unique().implode()))
+    for (dso,), rows in told.group_by("dso", maintain_order=True):
         own = known.filter(pl.col("dso") == dso)
         by_offset = _lookup(rows, own, "offset")
         left = rows.join(by_offset, on="row", how="anti")

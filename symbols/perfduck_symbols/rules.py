@@ -10,9 +10,11 @@ come before the shipped ones.
 """
 
 import re
-from collections.abc import Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
+from itertools import chain
 from pathlib import Path
 
 import polars as pl
@@ -20,7 +22,7 @@ import polars as pl
 DATA = Path(__file__).parent / "data"
 CONDITIONS = ("source", "module", "symbol", "dso")
 ROLES = ("domain", "helper", "context")
-_AT_ONCE = 64  # rules
+Condition = tuple[str, str]  # a column and the pattern it is to match
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,34 +38,16 @@ class Rule:
     symbol: str | None = None
     dso: str | None = None
 
-    def given(self) -> tuple[str, ...]:
-        """The columns it has a condition on."""
-        return tuple(name for name in CONDITIONS if getattr(self, name) is not None)
-
-    def condition(self) -> pl.Expr:
-        """Whether a row of [source, module, symbol, dso] matches."""
-        parts = [
-            _match(pl.col(column), getattr(self, column), regex=column == "symbol")
-            for column in self.given()
-        ]
-        return pl.all_horizontal(parts).fill_null(value=False)
+    def given(self) -> tuple[Condition, ...]:
+        """Its conditions."""
+        patterns = (self.source, self.module, self.symbol, self.dso)
+        both = zip(CONDITIONS, patterns, strict=True)
+        return tuple((column, pattern) for column, pattern in both if pattern is not None)
 
     def describe(self) -> str:
         """The rule as a line for people."""
         said = (f"{name} {getattr(self, name)}" for name in CONDITIONS if getattr(self, name))
         return f"{', '.join(said)} ({self.where})"
-
-
-def _match(column: pl.Expr, pattern: str, *, regex: bool) -> pl.Expr:
-    if regex:
-        return column.str.contains(pattern)
-    literal = re.split(r"[*?]", pattern)[0]
-    if literal == pattern:
-        return column == pattern
-    # Half of the globs are a prefix and a star; no regular expression is needed for these.
-    if literal + "*" == pattern:
-        return column.str.starts_with(literal)
-    return column.str.contains(glob_regex(pattern))
 
 
 def glob_regex(glob: str) -> str:
@@ -74,9 +58,11 @@ def glob_regex(glob: str) -> str:
 
 # A tag's columns: what classify adds to a row.
 TAG = {"rule": pl.Int32, "area": pl.String, "subsystem": pl.String, "role": pl.String}
+# The values that match; conditions that none does are left out.
+Matches = dict[Condition, list[str]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rules:
     """Rules in the order in which they are tried."""
 
@@ -85,71 +71,93 @@ class Rules:
     def classify(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Rows of [source, module, symbol, dso], nulls where not known, plus rule, area,
         subsystem and role, null where no rule matches."""
-        decided = rows.with_row_index("_row").with_columns(
-            pl.lit(None, pl.Int32).alias(f"_{column}") for column in CONDITIONS
-        )
-        for column in {rule.given()[0] for rule in self.all if len(rule.given()) == 1}:
-            by_value = self._by_value(column, rows[column])
-            decided = decided.drop(f"_{column}").join(
-                by_value, on=column, how="left", maintain_order="left"
-            )
-        several = self._by_several(decided.select("_row", *CONDITIONS))
-        decided = decided.join(several, on="_row", how="left", maintain_order="left")
-        first = pl.min_horizontal("_several", *(f"_{column}" for column in CONDITIONS))
-        return self._with_tag(rows.with_columns(decided.select(first.alias("rule")).to_series()))
+        matches: Matches = {}
+        for column, patterns in self._patterns.items():
+            distinct = rows[column].drop_nulls().unique()
+            find = _by_regex if column == "symbol" else _by_glob
+            matches |= {(column, pattern): hits for pattern, hits in find(distinct, patterns)}
+        found = [*self._by_value(matches), *self._by_several(matches)]
+        first = pl.min_horizontal(pl.lit(None, pl.Int32), *found)
+        return self._with_tag(rows.with_columns(first.alias("rule")))
 
-    def _by_value(self, column: str, values: pl.Series) -> pl.DataFrame:
-        """[column, _column]: the first rule on this column alone, per distinct value."""
-        tried = [i for i, rule in enumerate(self.all) if rule.given() == (column,)]
-        distinct = pl.DataFrame({column: values.drop_nulls().unique()})
-        return _first(distinct, self.all, tried).rename({"_first": f"_{column}"})
+    @cached_property
+    def _given(self) -> list[tuple[Condition, ...]]:
+        return [rule.given() for rule in self.all]
 
-    def _by_several(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """[_row, _several]: the first rule on several columns."""
-        names = pl.DataFrame({"symbol": rows["symbol"].drop_nulls().unique()})
-        parts = [pl.DataFrame(schema={"_row": pl.UInt32, "_several": pl.Int32})]
-        for index, rule in enumerate(self.all):
-            if len(rule.given()) < 2:
-                continue
-            # A regular expression costs the most: once per name, and few names match.
-            named = (
-                names.filter(_match(pl.col("symbol"), rule.symbol, regex=True))
-                if rule.symbol
-                else None
+    @cached_property
+    def _patterns(self) -> dict[str, list[str]]:
+        """The distinct patterns of each column."""
+        by_column: dict[str, list[str]] = {}
+        for column, pattern in dict.fromkeys(chain.from_iterable(self._given)):
+            by_column.setdefault(column, []).append(pattern)
+        return by_column
+
+    def _by_value(self, matches: Matches) -> Iterator[pl.Expr]:
+        """Per column the first rule on this column alone."""
+        first: dict[str, dict[str, int]] = {}
+        for index, given in enumerate(self._given):
+            if len(given) == 1 and given[0] in matches:
+                known = first.setdefault(given[0][0], {})
+                for value in matches[given[0]]:
+                    known.setdefault(value, index)
+        for column, rules in first.items():
+            yield pl.col(column).replace_strict(
+                list(rules), list(rules.values()), default=None, return_dtype=pl.Int32
             )
-            asked = rows if named is None else rows.join(named, on="symbol", how="semi")
-            hit = asked.filter(rule.condition())
-            parts.append(hit.select("_row", pl.lit(index, pl.Int32).alias("_several")))
-        return pl.concat(parts).group_by("_row").agg(pl.col("_several").min())
+
+    def _by_several(self, matches: Matches) -> Iterator[pl.Expr]:
+        """A rule on several columns each."""
+        for index, given in enumerate(self._given):
+            if len(given) > 1 and all(each in matches for each in given):
+                hit = pl.all_horizontal(pl.col(each[0]).is_in(matches[each]) for each in given)
+                yield pl.when(hit).then(pl.lit(index, pl.Int32))
+
+    @cached_property
+    def _tags(self) -> pl.DataFrame:
+        tags = [(rule.area, rule.subsystem, rule.role) for rule in self.all]
+        columns = {name: kind for name, kind in TAG.items() if name != "rule"}
+        return pl.DataFrame(tags, schema=columns, orient="row")
 
     def _with_tag(self, rows: pl.DataFrame) -> pl.DataFrame:
-        tags = pl.DataFrame(
-            [(i, rule.area, rule.subsystem, rule.role) for i, rule in enumerate(self.all)],
-            schema=TAG,
-            orient="row",
+        holes = [i for i, rule in enumerate(self.all) if "{" in rule.subsystem]
+        hole = pl.col("rule").is_in(holes)
+        # Without a source there is nothing to fill a hole with, and no tag.
+        known = pl.when(~hole | pl.col("source").is_not_null()).then("rule")
+        tags = self._tags.select(pl.all().gather(rows.select(known).to_series()))
+        tagged = pl.concat([rows, tags], how="horizontal")
+        asked = tagged.filter(hole).select("rule", "source", "subsystem").unique()
+        if asked.is_empty():
+            return tagged
+        filled = _fill_components(asked).rename({"subsystem": "_filled"})
+        return (
+            tagged.join(filled, on=["rule", "source"], how="left", maintain_order="left")
+            .with_columns(pl.coalesce("_filled", "subsystem").alias("subsystem"))
+            .drop("_filled")
         )
-        plain = tags.filter(~pl.col("subsystem").str.contains("{", literal=True))
-        holes = tags.join(plain, on="rule", how="anti")
-        filled = _fill_components(rows.select("rule", "source").join(holes, on="rule").unique())
-        joined = rows.join(plain, on="rule", how="left", maintain_order="left")
-        if filled.is_empty():
-            return joined
-        both = joined.join(filled, on=["rule", "source"], how="left", maintain_order="left")
-        tag = (pl.coalesce(name, f"{name}_right").alias(name) for name in list(TAG)[1:])
-        return both.select(*rows.columns, *tag)
 
 
-def _first(rows: pl.DataFrame, rules: Sequence[Rule], tried: Sequence[int]) -> pl.DataFrame:
-    """The rows plus `_first`, the first rule that matches; only what is left is tried again."""
-    settled, left = [], rows
-    # A query per rule spends most of its time on being a query; one for all tries too much.
-    for start in range(0, len(tried), _AT_ONCE):
-        some = tried[start : start + _AT_ONCE]
-        found = [pl.when(rules[index].condition()).then(pl.lit(index)) for index in some]
-        left = left.with_columns(pl.coalesce(found).cast(pl.Int32).alias("_first"))
-        settled.append(left.filter(pl.col("_first").is_not_null()))
-        left = left.filter(pl.col("_first").is_null())
-    return pl.concat([*settled, left.with_columns(pl.lit(None, pl.Int32).alias("_first"))])
+def _by_regex(values: pl.Series, patterns: list[str]) -> Iterator[tuple[str, list[str]]]:
+    column = pl.col(values.name)
+    hits = (column.filter(column.str.contains(p)).implode().alias(p) for p in patterns)
+    for hit in values.to_frame().select(hits):
+        if found := hit.item().to_list():
+            yield hit.name, found
+
+
+def _by_glob(values: pl.Series, patterns: list[str]) -> Iterator[tuple[str, list[str]]]:
+    """Values that begin like a glob lie side by side when sorted: few are compared with any."""
+    ordered = values.sort().to_list()
+    for pattern in patterns:
+        literal = re.split(r"[*?]", pattern)[0]
+        start = bisect_left(ordered, literal)
+        end = bisect_right(ordered, literal, start, key=lambda value: value[: len(literal)])
+        hits = ordered[start:end]
+        # Half of the globs are a prefix and a star; no regular expression is needed for these.
+        if hits and literal + "*" != pattern:
+            matches = re.compile(glob_regex(pattern)).fullmatch
+            hits = [value for value in hits if matches(value)]
+        if hits:
+            yield pattern, hits
 
 
 def _fill_components(rows: pl.DataFrame) -> pl.DataFrame:

@@ -10,7 +10,7 @@ Nothing is read before the first symbol is tagged, and then only what its kind n
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import polars as pl
@@ -173,15 +173,13 @@ class Tagger:
 
     @cached_property
     def _user_rules(self) -> Rules:
-        return Rules((*self._users, *(rule for rule in rules.shipped() if rule.dso)))
+        return _ordered(self._users, of_dsos=True)
 
     @cached_property
     def _guest(self) -> Kernel:
         """A guest's kernel may be any version."""
-        shipped: tuple[Rule, ...] = tuple(rule for rule in rules.shipped() if not rule.dso)
-        ordered = Rules((*self._users, *shipped))
-        listed = catalogue.shipped()
-        return Kernel(ordered, len(self._users), listed, None, Prefixes(listed, ordered))
+        guesses = _guesses(self._users)
+        return Kernel(guesses.rules, len(self._users), guesses.catalogue, None, guesses)
 
     @cached_property
     def kernel(self) -> Kernel:
@@ -196,6 +194,18 @@ class Tagger:
     def symbols(self) -> Kallsyms | None:
         """The kallsyms file that was given."""
         return kallsyms.read(self._kallsyms) if self._kallsyms else None
+
+
+# What is worked out of the 537 shipped rules once serves every recording of a manifest.
+@lru_cache
+def _ordered(users: tuple[Rule, ...], *, of_dsos: bool) -> Rules:
+    """The user's rules, then the shipped ones on dsos or all others."""
+    return Rules((*users, *(rule for rule in rules.shipped() if bool(rule.dso) is of_dsos)))
+
+
+@lru_cache
+def _guesses(users: tuple[Rule, ...]) -> Prefixes:
+    return Prefixes(catalogue.shipped(), _ordered(users, of_dsos=False))
 
 
 def _located(earlier: pl.DataFrame) -> pl.DataFrame:
