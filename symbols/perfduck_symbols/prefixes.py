@@ -11,6 +11,7 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
+from operator import itemgetter
 
 import polars as pl
 
@@ -54,7 +55,7 @@ class Prefixes:
         tags = list(tagged.select("area", "subsystem", "role").iter_rows())
         for prefix in prefixes:
             start = bisect_left(names, prefix)
-            end = bisect_right(names, prefix, start, key=lambda name: name[: len(prefix)])
+            end = bisect_right(names, prefix, start, key=itemgetter(slice(len(prefix))))
             self._telling[prefix] = _common(tags[start:end], rules[start:end])
 
     def _tagged(self, prefixes: pl.Series) -> pl.DataFrame:

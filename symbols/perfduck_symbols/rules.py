@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import chain
+from operator import itemgetter
 from pathlib import Path
 
 import polars as pl
@@ -148,16 +149,21 @@ def _by_glob(values: pl.Series, patterns: list[str]) -> Iterator[tuple[str, list
     """Values that begin like a glob lie side by side when sorted: few are compared with any."""
     ordered = values.sort().to_list()
     for pattern in patterns:
-        literal = re.split(r"[*?]", pattern)[0]
-        start = bisect_left(ordered, literal)
-        end = bisect_right(ordered, literal, start, key=lambda value: value[: len(literal)])
-        hits = ordered[start:end]
-        # Half of the globs are a prefix and a star; no regular expression is needed for these.
-        if hits and literal + "*" != pattern:
-            matches = re.compile(glob_regex(pattern)).fullmatch
-            hits = [value for value in hits if matches(value)]
+        start, *others = re.split(r"[*?]", pattern)
+        first = bisect_left(ordered, start)
+        # A third of the globs are one value, and half are a beginning and a star.
+        beginning = itemgetter(slice(len(start) if others else None))
+        hits = ordered[first : bisect_right(ordered, start, first, key=beginning)]
+        if pattern not in (start, start + "*"):
+            longest = max(others, key=len)
+            hits = [each for each in hits if longest in each and _glob(pattern).fullmatch(each)]
         if hits:
             yield pattern, hits
+
+
+@cache
+def _glob(pattern: str) -> re.Pattern[str]:
+    return re.compile(glob_regex(pattern))
 
 
 def _fill_components(rows: pl.DataFrame) -> pl.DataFrame:
