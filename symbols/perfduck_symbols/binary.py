@@ -9,13 +9,16 @@ Kernels and modules get paths in the kernel tree, programs the compiler's.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
 from perfduck_symbols import names, source_path
-from perfduck_symbols.dwarf import Dwarf
-from perfduck_symbols.elf import BROKEN, Elf, damaged, open_elf
+
+if TYPE_CHECKING:  # an import of text reads no binary: pyelftools stays away
+    from perfduck_symbols.dwarf import Dwarf
+    from perfduck_symbols.elf import Elf
 
 FUNCTION = {
     "address": pl.UInt64,  # virtual; in a module from the start of the section
@@ -44,13 +47,15 @@ def read(
 ) -> Binary:
     """The functions of an ELF file; symbols and debug information that were split off are taken
     from beside it, from .debug/ or from `debug`. `roots`: see source_path."""
+    from perfduck_symbols.elf import BROKEN, damaged, open_elf
+
     try:
         return _read(open_elf(path), roots, debug)
     except BROKEN as error:
         raise damaged(path, error) from error
 
 
-def _read(elf: Elf, roots: frozenset[str], debug: Sequence[Path]) -> Binary:
+def _read(elf: "Elf", roots: frozenset[str], debug: Sequence[Path]) -> Binary:
     module = module_name(elf.path)
     functions = _functions(_debug_file(elf, debug) or elf, module, roots)
     offsets = elf.offsets(functions["address"].to_numpy())
@@ -65,7 +70,9 @@ def module_name(path: Path) -> str | None:
     return "vmlinux" if path.name.startswith("vmlinux") else None
 
 
-def _functions(elf: Elf, module: str | None, roots: frozenset[str]) -> pl.DataFrame:
+def _functions(elf: "Elf", module: str | None, roots: frozenset[str]) -> pl.DataFrame:
+    from perfduck_symbols.dwarf import Dwarf
+
     tables = [table for table in (".symtab", ".dynsym") if len(elf.section(table))]
     found = pl.concat([_empty(), *(elf.functions(table) for table in tables)])
     found = found.unique(["name", "key"], maintain_order=True)
@@ -86,7 +93,7 @@ def _empty() -> pl.DataFrame:
 
 
 def _sources(
-    dwarf: Dwarf, keys: "np.typing.NDArray[np.uint64]", module: str | None, roots: frozenset[str]
+    dwarf: "Dwarf", keys: "np.typing.NDArray[np.uint64]", module: str | None, roots: frozenset[str]
 ) -> list[str | None]:
     if not dwarf:
         return [None] * len(keys)
@@ -100,8 +107,10 @@ def _sources(
     return [paths[at] for at in owners.tolist()]
 
 
-def _debug_file(elf: Elf, debug: Sequence[Path]) -> Elf | None:
+def _debug_file(elf: "Elf", debug: Sequence[Path]) -> "Elf | None":
     """The file with the symbols that were split off, if this one has none and it is there."""
+    from perfduck_symbols.elf import open_elf
+
     if len(elf.section(".symtab")) and len(elf.section(".debug_info")):
         return None
     for path in _places(elf, debug):
@@ -110,7 +119,7 @@ def _debug_file(elf: Elf, debug: Sequence[Path]) -> Elf | None:
     return None
 
 
-def _places(elf: Elf, debug: Sequence[Path]) -> Iterable[Path]:
+def _places(elf: "Elf", debug: Sequence[Path]) -> Iterable[Path]:
     if elf.build_id:
         for place in debug:
             yield place / ".build-id" / elf.build_id[:2] / f"{elf.build_id[2:]}.debug"
