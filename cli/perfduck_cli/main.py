@@ -3,8 +3,10 @@
 Exit codes: 0 done, no regression; 1 regression; 2 usage or data error; 3 inconclusive.
 """
 
+import gc
 import os
 import sys
+from contextlib import suppress
 
 import typer
 
@@ -38,6 +40,15 @@ for name, group in (*diff_commands.GROUPS.items(), *symbol_commands.GROUPS.items
 
 def main() -> None:
     """Run the command; report what the user can mend in a line, let bugs crash."""
+    # polars and duckdb load 300,000 objects that stay: looking for garbage among them takes 0.03 s.
+    gc.set_threshold(100_000)
+    try:
+        _run()
+    except SystemExit as end:
+        _leave(end)
+
+
+def _run() -> None:
     from perfduck_store.errors import PerfduckError
     from perfduck_symbols.errors import SymbolError
 
@@ -49,3 +60,14 @@ def main() -> None:
     except BrokenPipeError:  # `perfduck top ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+
+
+def _leave(end: SystemExit) -> None:
+    """Exit at once. Python would free everything that was loaded, one by one: 0.07 s of the 0.5 s
+    that `top` takes. Stores are closed by then."""
+    if not isinstance(end.code, int | None):
+        raise end
+    with suppress(BrokenPipeError):
+        sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(end.code or 0)
