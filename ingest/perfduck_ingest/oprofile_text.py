@@ -19,6 +19,7 @@ taken. Percentages say how much a threshold cut off. Reports of a difference are
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import NoReturn
 
 from perfduck_ingest.importer import Options
@@ -69,7 +70,8 @@ def sniff(source: Source) -> bool:
 
 def _is_headerless(lines: list[str]) -> bool:
     header = Header()
-    rows = [line for line in lines if line != _SEPARATOR and not header.take(line)][:50]
+    others = (line for line in lines if line != _SEPARATOR and not header.take(line))
+    rows = list(islice(others, 50))
     if header.error is not None and not rows:
         return True
     return bool(rows) and all(_HEADERLESS.match(line.strip()) for line in rows)

@@ -143,37 +143,47 @@ def layout_of(lines: Iterable[str]) -> Layout | None:
     chains either."""
     lines = list(lines)
     candidates = [line for line in lines if not _is_other(line)]
-    frames = [line for line in candidates if re.search(FRAME, line)]
-    counts = {layout: _matches(layout, candidates) for layout in _LAYOUTS}
-    most = max(counts.values())
-    if 3 * most > len(candidates) - len(frames):
-        best = next(layout for layout in _LAYOUTS if counts[layout] >= _ENOUGH * most)
-    elif frames:
+    frames = [line for line in candidates if _is_frame(line)]
+    best, most = _best_layout([line for line in candidates if not line.startswith("\t")])
+    if 3 * most <= len(candidates) - len(frames):
+        if not frames:
+            return None
         best = _CHAINS_ALONE
-    else:
-        return None
     has_blanks = any(re.search(BLANK, line) for line in lines)
-    return replace(best, dso=_have_dso(candidates), chains=has_blanks)
+    return replace(best, dso=_have_dso(frames or candidates), chains=has_blanks)
 
 
 def _is_other(line: str) -> bool:
-    return any(re.search(pattern, line) for pattern in (BLANK, COMMENT, RECORD, ASIDE))
+    # Chain entries are told by their first letters: a tab, then blanks or a number.
+    if line[:1] == "\t" and line[1:2] != "\t" and "PERF_RECORD_" not in line:
+        return not line.strip()
+    return _OTHER.search(line) is not None
+
+
+_OTHER = re.compile("|".join((BLANK, COMMENT, RECORD, ASIDE)))
+# What FRAME matches, with nothing to remember.
+_is_frame = re.compile(r"^\s+[0-9a-f]{1,16}(?:\s|$)").search
+_names_dso = re.compile(r"\s\((?:[/\[]|inlined\))").search
+
+
+def _best_layout(lines: Sequence[str]) -> tuple[Layout, int]:
+    """The most telling layout that nearly as many lines have as any other, and how many lines have
+    that other."""
+    counts: dict[Layout, int] = {}
+    for layout in _LAYOUTS:
+        counts[layout] = _matches(layout, lines)
+        if counts[layout] == len(lines):  # none can have more
+            break
+    most = max(counts.values())
+    return next(layout for layout in counts if counts[layout] >= _ENOUGH * most), most
 
 
 def _matches(layout: Layout, lines: Sequence[str]) -> int:
-    pattern = re.compile(layout.pattern)
-    return sum(
-        1
-        for line in lines
-        if not line.startswith("\t")
-        and pattern.search(line)
-        and (layout.is_telling or not re.search(FRAME, line))
-    )
+    matches = re.compile(layout.pattern).search
+    found = (line for line in lines if matches(line))
+    return sum(1 for line in found if layout.is_telling or not _is_frame(line))
 
 
 def _have_dso(lines: Sequence[str]) -> bool:
     """Whether frames, in chains or behind an event, name a dso."""
-    frames = [line for line in lines if re.search(FRAME, line)] or lines
-    return 2 * sum(1 for line in frames if re.search(r"\s\((?:[/\[]|inlined\))", line)) > len(
-        frames
-    )
+    return 2 * sum(1 for line in lines if _names_dso(line)) > len(lines)
