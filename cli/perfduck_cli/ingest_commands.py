@@ -1,5 +1,6 @@
 """Commands that bring recordings into the store."""
 
+import gc
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -101,6 +102,8 @@ def store_all(
     """Store each recording in a transaction of its own, and say so."""
     from perfduck_store.store import Store
 
+    # What is loaded stays: ingest looks for garbage after each recording, 0.03 s among all of it.
+    gc.freeze()
     with Store(path, write=True) as store:
         for request in requests:
             receipt = _stored(store, request)

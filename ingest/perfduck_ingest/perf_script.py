@@ -80,7 +80,7 @@ def _head_lines(source: Source) -> list[str]:
 
 @lru_cache(maxsize=1)  # sniff() and read() ask; measuring takes 0.1 s
 def _layout(source: Source) -> Layout | None:
-    lines = (line for line in _head_lines(source) if not re.search(grammar.RECORD, line))
+    lines = (line for line in _head_lines(source) if not grammar.is_record(line))
     return grammar.layout_of(line for _, line in zip(range(_LINES_TO_MEASURE), lines, strict=False))
 
 

@@ -138,6 +138,11 @@ _CHAINS_ALONE = Layout(comm=False, thread=False, time=False, event=False)
 _ENOUGH = 0.9  # of what the best layout matches: tracepoints lack fields that other events have
 
 
+def is_record(line: str) -> bool:
+    """Whether perf prints a record there, not a sample."""
+    return "PERF_RECORD_" in line and re.search(RECORD, line) is not None
+
+
 def layout_of(lines: Iterable[str]) -> Layout | None:
     """The most telling layout that nearly all event lines have; None where there are none and no
     chains either."""
