@@ -216,6 +216,20 @@ sys.exit(f"loaded: {heavy}" if heavy else 0)
         assert command in done.stdout
 
 
+def test_an_import_of_text_loads_no_other_importer() -> None:
+    code = f"""
+import sys
+from perfduck_ingest.formats import importer_of
+from perfduck_ingest.source import Source
+import perfduck_ingest.ingest
+importer = importer_of(Source({str(NATIVE)!r}))
+others = {{"elftools", "tarfile", "xml", "perfduck_ingest.perf_data"}}
+print(importer.NAME, *others & sys.modules.keys())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("perf-script\n", "")
+
+
 def test_numbers_are_whole_however_long_the_names_are(demo_store: Path) -> None:
     query = "select repeat('x', 200) as function, '/' || repeat('y', 200) as dso, 123456789e0 as ns"
     line = answer("sql", query, store=demo_store).splitlines()[-1]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from perfduck_symbols import rules
 from perfduck_symbols.errors import SymbolError
 from perfduck_symbols.rule_file import read
-from perfduck_symbols.rules import Rules, glob_regex
+from perfduck_symbols.rules import Rule, Rules, glob_regex
 from perfduck_symbols.tagger import Tagger
 
 CSV = """\
@@ -118,6 +118,35 @@ def test_any_text_is_rules_or_one_line_of_trouble(
 def test_a_star_crosses_directories_and_a_question_mark_is_one_character() -> None:
     paths = pl.Series(["net/ipv4/tcp.c", "net/ipv6/sub/tcp.c", "xnet/ipv4/tcp.c"])
     assert paths.str.contains(glob_regex("net/ipv?/*tcp.c")).to_list() == [True, True, False]
+
+
+def rule(where: str, **conditions: str) -> Rule:
+    return Rule(where, area="a", subsystem=where, role="domain", **conditions)
+
+
+@given(st.text("ab*?", min_size=1), st.lists(st.text("ab", max_size=6)))
+def test_a_glob_matches_what_its_regular_expression_does(glob: str, values: list[str]) -> None:
+    sources = pl.Series("source", values, pl.String)
+    empty = pl.lit(None, pl.String)
+    rows = sources.to_frame().with_columns(module=empty, symbol=empty, dso=empty)
+    decided = Rules((rule("r:1", source=glob),)).classify(rows)["rule"]
+    assert decided.is_not_null().to_list() == sources.str.contains(glob_regex(glob)).to_list()
+
+
+def test_the_first_rule_decides_however_many_conditions_it_has() -> None:
+    ordered = Rules((
+        rule("1", symbol="^b", source="net/*", module="m?"),
+        rule("2", symbol="^b"),
+        rule("3", source="net/a.c"),
+        rule("4", source="n*"),
+        rule("5", module="*"),
+    ))  # fmt: skip
+    rows = pl.DataFrame(
+        [("net/a.c", "m1", "bx"), ("net/a.c", None, "bx"), ("net/a.c", "m1", "x"),
+         ("nets.c", None, None), (None, "m1", "x"), ("x", None, None)],
+        schema=["source", "module", "symbol"], orient="row",
+    ).with_columns(dso=pl.lit(None, pl.String))  # fmt: skip
+    assert ordered.classify(rows)["subsystem"].to_list() == ["1", "2", "3", "4", "5", None]
 
 
 def test_every_shipped_rule_is_reached_and_says_where_it_stands() -> None:

@@ -53,6 +53,15 @@ def test_a_function_gets_its_subsystem(
     assert tagged_by in METHODS
 
 
+def test_a_guess_is_the_same_whatever_was_guessed_before() -> None:
+    name, other = "nf_conntrack_of_tomorrow", "nf_conntrack_expect_of_tomorrow"
+    alone = tag((name, KERNEL)).row(0, named=True)
+    assert (alone["subsystem"], alone["tagged_by"]) == ("conntrack", "guess")
+    beside = tag((other, KERNEL), (name, KERNEL), ("no_such_function", KERNEL))
+    assert beside["tagged_by"].to_list() == ["guess", "guess", "unknown"]
+    assert beside.row(1, named=True) == alone | {"symbol_id": 1}
+
+
 def test_rows_keep_their_order_and_only_the_source_file_may_be_null() -> None:
     rows = [
         ("main", "/bin/x"),
