@@ -4,8 +4,8 @@
     PERFILE2 | records ...                                       perf record -o - | ...
 
 Samples are never objects: the records are walked once for where they begin, their fields are
-gathered as columns (samples.py), addresses and chains are worked out once each (frames.py,
-stacks.py).
+gathered as columns (samples.py), addresses, parts of chains and chains are worked out once each
+(frames.py, pieces.py, stacks.py).
 
 Not done: the copied user stacks of `--call-graph dwarf` are not unwound (chains are the kernel's
 part, or the one function that was hit); branch stacks and processor traces are passed over;

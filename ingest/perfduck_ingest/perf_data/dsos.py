@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from perfduck_ingest.chains import SymbolRow
@@ -45,7 +46,7 @@ class Symbols:
         self._ids[numbers] = ids
         return numbers
 
-    def ids(self, numbers: Integers) -> Integers:
+    def ids(self, numbers: Integers | npt.NDArray[np.int32]) -> Integers:
         """The ids of some symbols."""
         return self._ids.take(numbers)
 

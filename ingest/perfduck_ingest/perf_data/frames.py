@@ -8,29 +8,19 @@ in many processes.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
 from perfduck_ingest.memo import Memo
 from perfduck_ingest.perf_data.byte_order import Integers, Words
 from perfduck_ingest.perf_data.dsos import Dso, Symbols
-from perfduck_ingest.perf_data.maps import Flags, MapsAt
+from perfduck_ingest.perf_data.maps import MapsAt
 from perfduck_symbols.addresses import EMPTY
 from perfduck_symbols.names import UNKNOWN
 
 _MEMO_BITS = 20
-_EPOCH_SPREAD = np.uint64(0xD6E8FEB86659FD93)
+_SPACE_SPREAD = np.uint64(0xD6E8FEB86659FD93)
 _DSO_SPREAD = np.uint64(0xA24BAED4963EE407)
-
-
-@dataclass(frozen=True, slots=True)
-class Runs:
-    """Addresses one behind the other that lie in the kernel, or in one process at one time."""
-
-    lengths: Integers
-    epochs: Integers
-    in_kernel: Flags
 
 
 class Frames:
@@ -48,21 +38,16 @@ class Frames:
     def forget_kernel(self) -> None:
         """The kernel has changed: what was found in it may no longer be there."""
         self._dsos = {number: dso for number, dso in self._dsos.items() if number & 1 == 0}
-        self._by_epoch = Memo[np.int64](np.int64, _MEMO_BITS)
+        self._by_space = Memo[np.int64](np.int64, _MEMO_BITS)
         self._by_dso = Memo[np.int64](np.int64, _MEMO_BITS)
 
-    def resolve(self, addresses: Words, runs: Runs, maps: MapsAt) -> Integers:
-        """Symbol numbers and offsets, packed; `maps` says what is where in each epoch."""
-        spread = np.where(runs.in_kernel, 0, runs.epochs + 1).view(np.uint64) * _EPOCH_SPREAD
-        ends = np.cumsum(runs.lengths)
+    def resolve(self, addresses: Words, spaces: Integers, maps: MapsAt) -> Integers:
+        """Symbol numbers and offsets, packed; `maps` says what is where in each space."""
 
         def look_up(places: Integers) -> Integers:
-            run = np.searchsorted(ends, places, "right")
-            return self._in_dsos(
-                *maps.find(addresses[places], runs.epochs[run], runs.in_kernel[run])
-            )
+            return self._in_dsos(*maps.find(addresses[places], spaces[places]))
 
-        return self._by_epoch.of(addresses + np.repeat(spread, runs.lengths), look_up)
+        return self._by_space.of(addresses + spaces.view(np.uint64) * _SPACE_SPREAD, look_up)
 
     def _in_dsos(self, dsos: Integers, addresses: Words) -> Integers:
         def look_up(places: Integers) -> Integers:

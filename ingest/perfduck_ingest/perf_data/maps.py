@@ -18,6 +18,13 @@ from perfduck_ingest.perf_data.byte_order import Integers, Words
 
 Flags = npt.NDArray[np.bool_]
 
+KERNEL_SPACE = 0  # a space is where an address has one meaning: the kernel, or an epoch
+
+
+def space_of(epochs: Integers) -> Integers:
+    """The space of each epoch."""
+    return epochs + 1
+
 
 class Maps:
     """The maps of one process at one time: sorted, without overlap."""
@@ -76,14 +83,15 @@ class MapsAt:
     kernel: Maps
     epochs: dict[int, Maps]
 
-    def find(self, addresses: Words, epochs: Integers, in_kernel: Flags) -> tuple[Integers, Words]:
+    def find(self, addresses: Words, spaces: Integers) -> tuple[Integers, Words]:
         """Dso, and address in it: even numbers are those of users, odd ones the kernel's, -2 and
         -1 stand for nothing mapped."""
         dsos = np.empty(len(addresses), np.int64)
         places = np.empty(len(addresses), np.uint64)
+        in_kernel = spaces == KERNEL_SPACE
         user = np.flatnonzero(~in_kernel)
-        first, rank = distinct(epochs[user].view(np.uint64))
-        maps = [self.epochs[epoch] for epoch in epochs[user[first]].tolist()]
+        first, rank = distinct(spaces[user].view(np.uint64))
+        maps = [self.epochs[space - 1] for space in spaces[user[first]].tolist()]
         dsos[user], places[user] = _find(addresses[user], rank, maps)
         kernel = np.flatnonzero(in_kernel)
         rank = np.zeros(len(kernel), np.int64)

@@ -14,12 +14,10 @@ import numpy.typing as npt
 from perfduck_ingest.perf_data import readings, records
 from perfduck_ingest.perf_data.attributes import Attribute, Layout
 from perfduck_ingest.perf_data.byte_order import ByteOrder, Integers, Words, signed
-from perfduck_ingest.perf_data.polynomials import Polynomials
 from perfduck_ingest.perf_data.readings import Readings
 from perfduck_ingest.perf_data.stream import Block
 
 _ONE = np.uint64(1)
-_ADDRESS_SPREAD = np.uint64(0x8EBC6AF09C88C6E3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +40,6 @@ class Samples:
     cgroup: Integers
     chain: Integers  # first entry
     depth: Integers  # entries; -1 where the event records no chains
-    key: Words  # the same for the same chain, or for the same address where there is none
 
     def __len__(self) -> int:
         """How many samples."""
@@ -68,7 +65,6 @@ class SampleReader:
             self._layouts.setdefault(one.layout, []).append(place)
         self._id_word = _id_word(attributes[0].layout) if attributes else None
         self._readings = Readings(self._ids)
-        self._polynomials = Polynomials()
 
     def read(self, block: Block, ordinal: int) -> list[Samples]:
         """The samples of a block whose first record is the recording's number `ordinal`: together
@@ -121,7 +117,6 @@ class SampleReader:
             cgroup=_or(fields.get(records.SAMPLE_CGROUP), missing),
             chain=gather.chain,
             depth=gather.depth,
-            key=self._keys(gather, ip, in_kernel),
         )
 
     def _spread(self, samples: Samples, gather: "_Gather") -> Samples:
@@ -131,14 +126,6 @@ class SampleReader:
             gather.block.words, form, gather.reading, gather.members
         )
         return replace(samples.where(owners), event=self._events[which], period=periods)
-
-    def _keys(self, gather: "_Gather", ip: Words, in_kernel: npt.NDArray[np.bool_]) -> Words:
-        """What tells chains apart."""
-        if not gather.layout.has(records.SAMPLE_CALLCHAIN):
-            return ip ^ in_kernel
-        keys = self._polynomials.of(gather.block.words, gather.chain, gather.depth)
-        # Without a copied stack the address is the chain's first.
-        return keys + ip * _ADDRESS_SPREAD if gather.layout.has(records.SAMPLE_STACK_USER) else keys
 
 
 def _or(field: Words | None, otherwise: Integers) -> Integers:

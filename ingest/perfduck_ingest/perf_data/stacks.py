@@ -1,40 +1,32 @@
-"""Chains of addresses to stacks: the same chain is worked out once.
+"""Chains of addresses to stacks, by way of their pieces: the same piece is worked out once.
 
-    PERF_CONTEXT_KERNEL ffffffff8168df20 ffffffff816001ae PERF_CONTEXT_USER 7f17a423f504 ...
-
-Chains of other addresses lead to the same stack, too: a function is hit in many places. So both
-are known by a number: the chain by that of its addresses, the stack by that of its symbols.
+Chains of other addresses lead to the same stack, too: a function is hit in many places, and every
+process has its libraries elsewhere. So a stack is known by the symbols of its pieces.
 """
-
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import pyarrow as pa
 
-from perfduck_ingest.chains import KnownStacks, ranges, stacks
+from perfduck_ingest.chains import ranges
 from perfduck_ingest.memo import Memo
-from perfduck_ingest.perf_data import records
 from perfduck_ingest.perf_data.byte_order import Integers, Words
 from perfduck_ingest.perf_data.dsos import NO_OFFSET, Symbols, pack
-from perfduck_ingest.perf_data.frames import Frames, Runs
-from perfduck_ingest.perf_data.maps import Flags, MapsAt
+from perfduck_ingest.perf_data.frames import Frames
+from perfduck_ingest.perf_data.maps import MapsAt
+from perfduck_ingest.perf_data.pieces import NO_FRAME, WIDTH, Pieces, pieces_of
 from perfduck_ingest.perf_data.samples import Samples
 from perfduck_store.batch import STACK
+from perfduck_store.identity import stack_ids
 from perfduck_symbols.names import UNKNOWN
 
-_EPOCH_SPREAD = np.uint64(0xA0761D6478BD642F)
 _MEMO_BITS = 19
-_HIT = np.dtype([("stack_id", np.int64), ("leaf", np.int64)])
-
-
-@dataclass(frozen=True, slots=True)
-class _Chains:
-    """The frames of several chains, one chain behind the other."""
-
-    addresses: Words
-    runs: Runs
-    lengths: Integers  # frames of each chain
+# 32 bytes with the hash. Symbols are numbers, and -1 where the piece has no frame.
+_PIECE = np.dtype([("leaf", np.int64), ("symbols", np.int32, WIDTH)])
+_SPREAD = np.uint64(0x9E3779B97F4A7C17)
+_LENGTH_SPREAD = np.uint64(0xE7037ED1A0B428DB)
+_HALF = np.uint64(32)
 
 
 class Stacks:
@@ -43,13 +35,13 @@ class Stacks:
     def __init__(self, frames: Frames, symbols: Symbols) -> None:
         self._frames = frames
         self._symbols = symbols
-        self._known = KnownStacks()
+        self._known = Memo[np.int64](np.int64, _MEMO_BITS)
         self._untold: list[pl.DataFrame] = []
         self.forget_chains()
 
     def forget_chains(self) -> None:
         """Their addresses may mean something else from here on."""
-        self._by_addresses = Memo[np.void](_HIT, _MEMO_BITS)
+        self._pieces = Memo[np.void](_PIECE, _MEMO_BITS)
 
     def told(self) -> pl.DataFrame:
         """The stacks that are new since this was asked last."""
@@ -59,78 +51,65 @@ class Stacks:
 
     def of(self, samples: Samples, epochs: Integers, maps: MapsAt) -> tuple[Integers, Integers]:
         """The stack id of each sample, and its leaf (symbol number and offset, packed)."""
+        fresh = np.diff(samples.chain, prepend=-1) > 0
+        if not fresh.all():  # a reading of a group is a sample of each member
+            which = np.cumsum(fresh) - 1
+            ids, leaves = self.of(samples.where(fresh), epochs[fresh], maps)
+            return ids[which], leaves[which]
+        pieces = pieces_of(samples, epochs)
+        found = self._pieces.of(pieces.keys(), lambda places: self._work_out(pieces, places, maps))
+        leaves = found["leaf"][np.cumsum(pieces.counts) - pieces.counts]
+        return self._ids(np.ascontiguousarray(found["symbols"]), pieces.counts), leaves
 
-        def look_up(places: Integers) -> npt.NDArray[np.void]:
-            return self._work_out(_chains(samples, epochs, places), maps)
+    def _work_out(self, pieces: Pieces, places: Integers, maps: MapsAt) -> npt.NDArray[np.void]:
+        frames = pieces.frames[:, places].T
+        is_frame = frames != NO_FRAME
+        lengths = is_frame.sum(axis=1)
+        packed = np.full(frames.shape, -1, np.int64)
+        empty = lengths == 0
+        if empty.any():
+            nothing = self._symbols.number([(UNKNOWN, UNKNOWN, None)])
+            packed[empty, -1] = pack(nothing, NO_OFFSET)
+        spaces = np.repeat(pieces.spaces[places], lengths)
+        packed[is_frame] = self._frames.resolve(frames[is_frame], spaces, maps)
+        made = np.empty(len(places), _PIECE)
+        made["leaf"] = packed[np.arange(len(places)), WIDTH - np.maximum(lengths, 1)]
+        made["symbols"] = packed >> 32
+        return made
 
-        keys = samples.key + epochs.view(np.uint64) * _EPOCH_SPREAD
-        hits = self._by_addresses.of(keys, look_up)
-        return hits["stack_id"], hits["leaf"]
+    def _ids(self, symbols: npt.NDArray[np.int32], counts: Integers) -> Integers:
+        """The ids of stacks, of the symbols of their pieces."""
+        starts = np.cumsum(counts) - counts
 
-    def _work_out(self, chains: _Chains, maps: MapsAt) -> npt.NDArray[np.void]:
-        packed = self._frames.resolve(chains.addresses, chains.runs, maps)
-        packed, lengths = self._filled(packed, chains.lengths)
-        ids, new = stacks(self._symbols.ids(packed >> 32), lengths, self._known)
-        self._untold.append(new)
-        hits = np.empty(len(ids), _HIT)
-        hits["stack_id"] = ids
-        hits["leaf"] = packed[np.cumsum(lengths) - lengths]
-        return hits
+        def look_up(places: Integers) -> Integers:
+            return self._tell(symbols[ranges(starts[places], counts[places])], counts[places])
 
-    def _filled(self, packed: Integers, lengths: Integers) -> tuple[Integers, Integers]:
-        """A chain without frames gets an unknown one."""
-        empty = np.flatnonzero(lengths == 0)
-        if len(empty):
-            nothing = pack(self._symbols.number([(UNKNOWN, UNKNOWN, None)]), NO_OFFSET)
-            packed = np.insert(packed, (np.cumsum(lengths) - lengths)[empty], nothing)
-            lengths = np.maximum(lengths, 1)
-        return packed, lengths
+        return self._known.of(_keys(symbols, starts, counts), look_up)
 
-
-def _chains(samples: Samples, epochs: Integers, chosen: Integers) -> _Chains:
-    """The frames of some samples."""
-    depth, epochs = samples.depth[chosen], epochs[chosen]
-    if depth[0] < 0:  # events without chains: the address that was hit
-        ones = np.ones(len(chosen), np.int64)
-        return _Chains(samples.ip[chosen], Runs(ones, epochs, samples.in_kernel[chosen]), ones)
-    entries = samples.block.words.take(ranges(samples.chain[chosen], depth))
-    ends = np.cumsum(depth)
-    is_frame = entries < np.uint64(records.CONTEXT_MAX)
-    begins = ~is_frame  # a run: at a marker, and where a chain begins
-    begins[(ends - depth)[depth > 0]] = True
-    starts = np.flatnonzero(begins)
-    firsts, owners = entries[starts], np.searchsorted(ends, starts, "right")
-    lengths = np.diff(np.append(starts, len(entries))) - ~is_frame[starts]
-    for one in np.unique(owners[_is_odd(firsts)]).tolist():
-        is_frame[ends[one] - depth[one] : ends[one]] = False
-        lengths[owners == one] = 0
-    runs = Runs(lengths, epochs[owners], firsts == np.uint64(records.CONTEXT_KERNEL))
-    counts = np.bincount(owners, lengths, len(chosen)).astype(np.int64)
-    chains = _Chains(entries[is_frame], runs, counts)
-    return _with_leaves(chains, samples, epochs, chosen) if samples.has_stack_copies else chains
+    def _tell(self, symbols: npt.NDArray[np.int32], counts: Integers) -> Integers:
+        is_frame = symbols >= 0
+        ids = self._symbols.ids(symbols[is_frame])
+        lengths = np.add.reduceat(is_frame.sum(axis=1), np.cumsum(counts) - counts)
+        identities = stack_ids(ids, lengths)
+        chains = pa.LargeListArray.from_arrays(np.append(0, np.cumsum(lengths)), ids)
+        told = {"stack_id": identities, "symbol_ids": pl.Series(chains)}
+        self._untold.append(pl.DataFrame(told, schema=STACK))
+        return identities
 
 
-def _is_odd(entries: Words) -> Flags:
-    """Whether they are numbers that are no marker perf knows, such as -1 from a user stack that is
-    no stack: it drops the whole chain."""
-    odd = entries >= np.uint64(records.CONTEXT_MAX)
-    for marker in (records.CONTEXT_HYPERVISOR, records.CONTEXT_KERNEL, records.CONTEXT_USER):
-        odd &= entries != np.uint64(marker)
-    return odd
+def _keys(symbols: npt.NDArray[np.int32], starts: Integers, counts: Integers) -> Words:
+    """The same for the same symbols: a polynomial over the pieces."""
+    halves = symbols.view(np.uint64)
+    terms = _mixed(_mixed(halves[:, 0]) + halves[:, 1])
+    powers = np.full(int(counts.max()), _SPREAD)
+    terms *= np.multiply.accumulate(powers)[np.arange(len(terms)) - np.repeat(starts, counts)]
+    keys: Words = np.add.reduceat(terms, starts) + counts.view(np.uint64) * _LENGTH_SPREAD
+    return keys
 
 
-def _with_leaves(chains: _Chains, samples: Samples, epochs: Integers, chosen: Integers) -> _Chains:
-    """The address that was hit, where there is no chain: user stacks are not unwound."""
-    empty = np.flatnonzero(chains.lengths == 0)
-    places = (np.cumsum(chains.lengths) - chains.lengths)[empty]
-    runs = chains.runs
-    between = np.searchsorted(np.concatenate(([0], np.cumsum(runs.lengths))), places)
-    return _Chains(
-        np.insert(chains.addresses, places, samples.ip[chosen[empty]]),
-        Runs(
-            np.insert(runs.lengths, between, 1),
-            np.insert(runs.epochs, between, epochs[empty]),
-            np.insert(runs.in_kernel, between, samples.in_kernel[chosen[empty]]),
-        ),
-        np.maximum(chains.lengths, 1),
-    )
+def _mixed(words: Words) -> Words:
+    """A product carries upwards only: without the shift, the upper number of a word would count for
+    half of the key."""
+    words = words * _SPREAD
+    words ^= words >> _HALF
+    return words

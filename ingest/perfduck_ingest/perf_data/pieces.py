@@ -1,0 +1,123 @@
+"""Chains of addresses cut into pieces of up to four frames, which are met again and again.
+
+    PERF_CONTEXT_KERNEL  a | b c d e  PERF_CONTEXT_USER  v w | x y z ...      leaf first
+
+Cut is from the root: callers stay while the functions that they call change. Of 13 million frames
+in 635,470 chains, 1.5 million are in pieces that were not met before.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from perfduck_ingest.perf_data import records
+from perfduck_ingest.perf_data.byte_order import Integers, Words
+from perfduck_ingest.perf_data.maps import KERNEL_SPACE, Flags, space_of
+from perfduck_ingest.perf_data.samples import Samples
+
+WIDTH = 4
+NO_FRAME = np.uint64((1 << 64) - 1)  # no address: those are below records.CONTEXT_MAX
+
+# Odd numbers, one for each place in a piece.
+_SPREADS = np.array(
+    [0xA0761D6478BD642F, 0xE7037ED1A0B428DB, 0x8EBC6AF09C88C6E3, 0x589965CC75374CC3], np.uint64
+)
+_SPACE_SPREAD = np.uint64(0xD6E8FEB86659FD93)
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """The pieces of several chains, one chain behind the other, leaf first."""
+
+    frames: Words  # [place, piece]: addresses; what is missing in front is NO_FRAME
+    spaces: Integers  # of each piece, where its addresses lie: see maps.py
+    counts: Integers  # pieces of each chain, at least 1: that of an empty chain has no frames
+
+    def keys(self) -> Words:
+        """The same for the same piece."""
+        keys = self.spaces.view(np.uint64) * _SPACE_SPREAD
+        for place, spread in enumerate(_SPREADS):
+            keys += self.frames[place] * spread
+        return keys
+
+
+@dataclass(frozen=True, slots=True)
+class _Runs:
+    """Frames one behind the other that lie in the same space."""
+
+    ends: Integers  # behind the last entry
+    lengths: Integers
+    spaces: Integers
+    owners: Integers  # which chain
+
+
+def pieces_of(samples: Samples, epochs: Integers) -> Pieces:
+    """The pieces of the chains of samples, which are in the order of the file."""
+    spaces = np.where(samples.in_kernel, KERNEL_SPACE, space_of(epochs))
+    if samples.depth[0] < 0:  # events without chains: the address that was hit
+        frames = np.full((WIDTH, len(samples)), NO_FRAME)
+        frames[-1] = samples.ip
+        return Pieces(frames, spaces, np.ones(len(samples), np.int64))
+    runs = _runs(samples, epochs)
+    counts = (runs.lengths + WIDTH - 1) // WIDTH
+    chains = np.bincount(runs.owners, counts, len(samples)).astype(np.int64)
+    pieces = Pieces(
+        _frames(samples.block.words, runs, counts), np.repeat(runs.spaces, counts), chains
+    )
+    empty = np.flatnonzero(chains == 0)
+    return _filled(pieces, empty, samples, spaces) if len(empty) else pieces
+
+
+def _runs(samples: Samples, epochs: Integers) -> _Runs:
+    """A run begins at a marker, and where a chain begins."""
+    words, chain, depth = samples.block.words, samples.chain, samples.depth
+    begins = words >= np.uint64(records.CONTEXT_MAX)
+    # What is in front of a chain is no part of it: it stands for a marker that is not there.
+    begins[chain - 1] = ~begins.take(chain, mode="clip") & (depth > 0)
+    markers = np.flatnonzero(begins)
+    owners = np.searchsorted(chain, markers + 1, "right") - 1
+    inside = (owners >= 0) & (markers < (chain + depth)[owners])
+    markers, owners = markers[inside], owners[inside]
+    ends = np.minimum(np.append(markers[1:], len(words)), (chain + depth)[owners])
+    firsts = words[markers]
+    dropped = np.zeros(len(chain), np.bool_)
+    dropped[owners[_is_odd(firsts)]] = True
+    lengths = np.where(dropped[owners], 0, ends - markers - 1)
+    in_kernel = firsts == np.uint64(records.CONTEXT_KERNEL)
+    return _Runs(ends, lengths, np.where(in_kernel, KERNEL_SPACE, space_of(epochs[owners])), owners)
+
+
+def _is_odd(entries: Words) -> Flags:
+    """Whether they are numbers that are no marker perf knows, such as -1 from a user stack that is
+    no stack: it drops the whole chain."""
+    odd = entries >= np.uint64(records.CONTEXT_MAX)
+    for marker in (records.CONTEXT_HYPERVISOR, records.CONTEXT_KERNEL, records.CONTEXT_USER):
+        odd &= entries != np.uint64(marker)
+    return odd
+
+
+def _frames(words: Words, runs: _Runs, counts: Integers) -> Words:
+    """The frames of `counts` pieces of each run."""
+    behind = np.cumsum(counts)
+    starts = np.repeat(runs.ends - WIDTH * behind, counts)
+    starts += WIDTH * np.arange(len(starts))
+    frames = words.take(starts + np.arange(WIDTH)[:, None])
+    missing = WIDTH * counts - runs.lengths
+    for place in range(WIDTH - 1):
+        short = missing > place
+        frames[place, (behind - counts)[short]] = NO_FRAME
+    return frames
+
+
+def _filled(pieces: Pieces, empty: Integers, samples: Samples, spaces: Integers) -> Pieces:
+    """A piece for each chain without frames: with the address that was hit, where the chain is
+    empty for its user stack is not unwound."""
+    frames = np.full((WIDTH, len(empty)), NO_FRAME)
+    if samples.has_stack_copies:
+        frames[-1] = samples.ip[empty]
+    places = (np.cumsum(pieces.counts) - pieces.counts)[empty]
+    return Pieces(
+        np.insert(pieces.frames, places, frames, axis=1),
+        np.insert(pieces.spaces, places, spaces[empty]),
+        np.maximum(pieces.counts, 1),
+    )
