@@ -102,6 +102,6 @@ def _batches(
     """Three things at once: blocks are read, their samples resolved, and made into batches."""
     session = Session(recording, options)
     blocks = Stream(source.name, recording.order).blocks(parts)
-    for resolved in ahead(session.resolved(ahead(blocks))):
+    for resolved in ahead(session.resolved(ahead(session.ready(blocks)))):
         yield session.outcome.batch(resolved)
     yield session.outcome.last()

@@ -31,9 +31,8 @@ _VDSO = "[vdso]"
 class Binaries:
     """Opens the user binaries of a recording."""
 
-    def __init__(self, build_ids: dict[str, str], options: Options) -> None:
-        """`build_ids` says which file a name meant when it was recorded."""
-        self._build_ids = build_ids
+    def __init__(self, options: Options) -> None:
+        self.build_ids: dict[str, str] = {}  # which file a name meant when it was recorded
         self._directories = options.symbol_dirs
         self._tables: dict[str, SymbolTable] = {}  # by build id: a library lies in many places
 
@@ -46,7 +45,7 @@ class Binaries:
             return perf_map(HERE / name[1:])
         if not name.startswith("/") and name != _VDSO:
             return EMPTY
-        build_id = self._build_ids.get(name)
+        build_id = self.build_ids.get(name)
         if build_id is None or build_id not in self._tables:
             table = self._read(name)
             if build_id is None:
@@ -57,7 +56,7 @@ class Binaries:
     def _read(self, name: str) -> SymbolTable:
         symbols, runtime = self._chosen(name)
         if symbols is None or runtime is None:
-            return _vdso_table(self._build_ids.get(name)) if name == _VDSO else EMPTY
+            return _vdso_table(self.build_ids.get(name)) if name == _VDSO else EMPTY
         return _table_or_nothing(symbols, runtime)
 
     def _chosen(self, name: str) -> tuple[Elf | None, Elf | None]:
@@ -74,7 +73,7 @@ class Binaries:
 
     def _files(self, name: str) -> Iterator[Elf]:
         """The files of a binary, each followed by what its debug link leads to."""
-        wanted = self._build_ids.get(name)
+        wanted = self.build_ids.get(name)
         if wanted is None and (itself := _opened(HERE / name.lstrip("/"))):
             wanted = itself.build_id
         for path in self._candidates(name, wanted):

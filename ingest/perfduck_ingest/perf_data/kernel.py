@@ -43,17 +43,17 @@ class Kernel:
         self._options = options
         self._maps = Maps()
         self._names: list[str] = []
-        self._tables: dict[str, SymbolTable] = {}
+        self._tables: dict[int, SymbolTable] = {}
         self._recorded: tuple[str, int] | None = None  # a function and where it was
         self.changed = True
 
     def add(self, change: Map | KernelSymbol) -> None:
         """The kernel or a module lies here; or code was made that is called so."""
         if isinstance(change, KernelSymbol):
-            self._insert(change.start, change.start + change.size, change.name)
             starts = np.array([change.start], np.uint64)
             ends = starts + np.uint64(change.size)
-            self._tables[change.name] = SymbolTable(starts, ends, lambda _: change.name)
+            table = SymbolTable(starts, ends, lambda _: change.name)
+            self._insert(change.start, change.start + change.size, change.name, table)
         elif change.dso.startswith((KERNEL, "[guest.kernel.kallsyms")):
             name, _, function = change.dso.partition("]")
             if offset := change.shift + change.start:
@@ -62,19 +62,21 @@ class Kernel:
         else:
             self._insert(change.start, change.end, _module_name(change.dso))
 
-    def _insert(self, start: int, end: int, name: str) -> None:
+    def _insert(self, start: int, end: int, name: str, table: SymbolTable | None = None) -> None:
         if start < end < 1 << 64:
+            if table is not None:
+                self._tables[len(self._names)] = table
             self._maps.insert(start, end, 0, len(self._names))
             self._names.append(name)
             self.changed = True
 
     def maps(self) -> Maps:
-        """Which dso (by its number) an address is in."""
+        """Which dso (by its number) an address is in; later changes do not alter the answer."""
         if KERNEL not in self._names:
             self._insert(*_HIGH_HALF, KERNEL)
         self._stretch()
         self.changed = False
-        return self._maps
+        return self._maps.copy()
 
     def _stretch(self) -> None:
         """The kernel reaches from its first symbol to its last: the map that perf record writes
@@ -110,8 +112,8 @@ class Kernel:
     def open(self, number: int) -> Dso:
         """A dso by its number."""
         name = self._names[number]
-        if name in self._tables:
-            return Dso(name, self._tables[name])
+        if number in self._tables:
+            return Dso(name, self._tables[number])
         if name == KERNEL:
             return Dso(name, self._own, self._moved())
         return Dso(name, self._kallsyms.part(name))

@@ -31,14 +31,9 @@ class Pieces:
 
     frames: Words  # [place, piece]: addresses; what is missing in front is NO_FRAME
     spaces: Integers  # of each piece, where its addresses lie: see maps.py
+    keys: Words  # the same for the same piece
     counts: Integers  # pieces of each chain, at least 1: that of an empty chain has no frames
-
-    def keys(self) -> Words:
-        """The same for the same piece."""
-        keys = self.spaces.view(np.uint64) * _SPACE_SPREAD
-        for place, spread in enumerate(_SPREADS):
-            keys += self.frames[place] * spread
-        return keys
+    chains: Integers  # the chain of each sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +48,49 @@ class _Runs:
 
 def pieces_of(samples: Samples, epochs: Integers) -> Pieces:
     """The pieces of the chains of samples, which are in the order of the file."""
+    is_first = np.diff(samples.chain, prepend=-1) > 0
+    chains = np.cumsum(is_first) - 1
+    if not is_first.all():  # a reading of a group is a sample of each member
+        samples, epochs = samples.where(is_first), epochs[is_first]
     spaces = np.where(samples.in_kernel, KERNEL_SPACE, space_of(epochs))
     if samples.depth[0] < 0:  # events without chains: the address that was hit
-        frames = np.full((WIDTH, len(samples)), NO_FRAME)
-        frames[-1] = samples.ip
-        return Pieces(frames, spaces, np.ones(len(samples), np.int64))
+        frames, counts = _of_addresses(samples.ip), np.ones(len(samples), np.int64)
+    else:
+        frames, spaces, counts = _of_chains(samples, epochs, spaces)
+    return Pieces(frames, spaces, _keys(frames, spaces), counts, chains)
+
+
+def _keys(frames: Words, spaces: Integers) -> Words:
+    keys = spaces.view(np.uint64) * _SPACE_SPREAD
+    for addresses, spread in zip(frames, _SPREADS, strict=True):
+        keys += addresses * spread
+    return keys
+
+
+def _of_addresses(addresses: Words) -> Words:
+    """A piece for each address."""
+    frames = np.full((WIDTH, len(addresses)), NO_FRAME)
+    frames[-1] = addresses
+    return frames
+
+
+def _of_chains(
+    samples: Samples, epochs: Integers, spaces: Integers
+) -> tuple[Words, Integers, Integers]:
+    """Frames and space of each piece, and the pieces of each chain. A chain without frames gets a
+    piece without any, or, where user stacks are not unwound, with the address that was hit."""
     runs = _runs(samples, epochs)
-    counts = (runs.lengths + WIDTH - 1) // WIDTH
-    chains = np.bincount(runs.owners, counts, len(samples)).astype(np.int64)
-    pieces = Pieces(
-        _frames(samples.block.words, runs, counts), np.repeat(runs.spaces, counts), chains
+    pieces = (runs.lengths + WIDTH - 1) // WIDTH
+    frames = _frames(samples.block.words, runs, pieces)
+    counts = np.bincount(runs.owners, pieces, len(samples)).astype(np.int64)
+    empty = np.flatnonzero(counts == 0)
+    places = (np.cumsum(counts) - counts)[empty]
+    hit = samples.ip[empty] if samples.has_stack_copies else np.full(len(empty), NO_FRAME)
+    return (
+        np.insert(frames, places, _of_addresses(hit), axis=1) if len(empty) else frames,
+        np.insert(np.repeat(runs.spaces, pieces), places, spaces[empty]),
+        np.maximum(counts, 1),
     )
-    empty = np.flatnonzero(chains == 0)
-    return _filled(pieces, empty, samples, spaces) if len(empty) else pieces
 
 
 def _runs(samples: Samples, epochs: Integers) -> _Runs:
@@ -97,7 +122,7 @@ def _is_odd(entries: Words) -> Flags:
 
 
 def _frames(words: Words, runs: _Runs, counts: Integers) -> Words:
-    """The frames of `counts` pieces of each run."""
+    """The frames of the pieces of each run."""
     behind = np.cumsum(counts)
     starts = np.repeat(runs.ends - WIDTH * behind, counts)
     starts += WIDTH * np.arange(len(starts))
@@ -107,17 +132,3 @@ def _frames(words: Words, runs: _Runs, counts: Integers) -> Words:
         short = missing > place
         frames[place, (behind - counts)[short]] = NO_FRAME
     return frames
-
-
-def _filled(pieces: Pieces, empty: Integers, samples: Samples, spaces: Integers) -> Pieces:
-    """A piece for each chain without frames: with the address that was hit, where the chain is
-    empty for its user stack is not unwound."""
-    frames = np.full((WIDTH, len(empty)), NO_FRAME)
-    if samples.has_stack_copies:
-        frames[-1] = samples.ip[empty]
-    places = (np.cumsum(pieces.counts) - pieces.counts)[empty]
-    return Pieces(
-        np.insert(pieces.frames, places, frames, axis=1),
-        np.insert(pieces.spaces, places, spaces[empty]),
-        np.maximum(pieces.counts, 1),
-    )

@@ -1,12 +1,16 @@
-"""A recording as it is read: blocks of records in, resolved samples out.
+"""A recording as it is read: blocks of records in, samples in the order of time, resolved ones out.
 
 Every processor has its own buffer, so records are not in the order of time. perf writes
 FINISHED_ROUND after it emptied all buffers once: what was recorded up to the newest time of one
 round has been written when the next round ends. Samples wait until then, and meet the changes
 (comm, fork, maps) in the order of time.
+
+Reading blocks and resolving samples are two steps, each done in a thread of its own: the first
+hands over all that the second may know by then.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,7 +18,7 @@ from perfduck_ingest.importer import Options
 from perfduck_ingest.perf_data import features, records
 from perfduck_ingest.perf_data.attributes import attribute
 from perfduck_ingest.perf_data.binaries import Binaries
-from perfduck_ingest.perf_data.byte_order import text
+from perfduck_ingest.perf_data.byte_order import Integers, text
 from perfduck_ingest.perf_data.changes import Change, ChangeReader, Map
 from perfduck_ingest.perf_data.dsos import Dso, Symbols
 from perfduck_ingest.perf_data.features import Recording
@@ -22,6 +26,7 @@ from perfduck_ingest.perf_data.frames import Frames
 from perfduck_ingest.perf_data.kernel import Kernel
 from perfduck_ingest.perf_data.maps import Maps, MapsAt
 from perfduck_ingest.perf_data.outcome import Outcome, Resolved
+from perfduck_ingest.perf_data.pieces import Pieces, pieces_of
 from perfduck_ingest.perf_data.samples import SampleReader, Samples
 from perfduck_ingest.perf_data.stacks import Stacks
 from perfduck_ingest.perf_data.stream import Block
@@ -33,6 +38,18 @@ _EVENT_UPDATE_NAME = 2
 _NONE = np.zeros(0, np.int64)
 
 
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Samples before which nothing can come any more."""
+
+    parts: list[tuple[Samples, Pieces]]
+    comm: Integers  # place in the list of comms
+    comms: list[str]
+    maps: MapsAt
+    is_kernel_new: bool  # its maps are others than before
+    build_ids: dict[str, str]
+
+
 class Session:
     """The state of reading one recording."""
 
@@ -41,7 +58,7 @@ class Session:
         self._recording = recording
         self._timeline = Timeline()
         self._kernel = Kernel(recording, options)
-        self._binaries = Binaries(recording.build_ids, options)
+        self._binaries = Binaries(options)
         self._kernel_maps = Maps()
         self._symbols = Symbols()
         self._frames = Frames(self._user, self._kernel.open, self._symbols)
@@ -53,13 +70,18 @@ class Session:
         self._newest = self._round = self._limit = -1
         self._renew_readers()
 
-    def resolved(self, blocks: Iterator[Block]) -> Iterator[Resolved]:
+    def ready(self, blocks: Iterator[Block]) -> Iterator[Ready]:
         """All samples, as they become ready."""
         for block in blocks:
             self._add(block)
             yield from self._ready()
         self._limit = _FOREVER
         yield from self._ready()
+
+    def resolved(self, ready: Iterator[Ready]) -> Iterator[Resolved]:
+        """All samples, resolved."""
+        for one in ready:
+            yield self._resolved(one)
 
     def _add(self, block: Block) -> None:
         for place in block.of(*_TAKEN).tolist():
@@ -107,7 +129,7 @@ class Session:
             self._limit, self._round = max(self._limit, self._round), at
         self._newest = int(newest[-1])
 
-    def _ready(self) -> Iterator[Resolved]:
+    def _ready(self) -> Iterator[Ready]:
         """The samples up to the limit."""
         chosen: list[Samples] = []
         kept: list[Samples] = []
@@ -119,9 +141,10 @@ class Session:
                 kept.append(samples.where(~is_ready))
         if chosen:
             self._waiting = kept
-            yield self._resolved(chosen)
+            yield self._placed(chosen)
 
-    def _resolved(self, chosen: list[Samples]) -> Resolved:
+    def _placed(self, chosen: list[Samples]) -> Ready:
+        """Samples among the changes, in the order of time."""
         self._changes.sort(key=lambda one: one[:2])
         times = np.array([one[0] for one in self._changes], np.int64)
         count = int(np.searchsorted(times, self._limit, "right"))
@@ -131,17 +154,30 @@ class Session:
             for name in ("pid", "tid", "time")
         )
         comm, epoch = self._timeline.advance(due, pid, tid, time)
-        if self._kernel.changed:
+        is_kernel_new = self._kernel.changed
+        if is_kernel_new:
             self._kernel_maps = self._kernel.maps()
-            self._frames.forget_kernel()
-            self._stacks.forget_chains()
-        maps = MapsAt(self._kernel_maps, self._timeline.tables)
         ends = np.cumsum([len(samples) for samples in chosen])
         epochs = np.split(epoch, ends[:-1])
-        parts = [self._stacks.of(*one, maps) for one in zip(chosen, epochs, strict=True)]
+        return Ready(
+            parts=[(one, pieces_of(one, at)) for one, at in zip(chosen, epochs, strict=True)],
+            comm=comm,
+            comms=[*self._timeline.comms],
+            maps=MapsAt(self._kernel_maps, self._timeline.tables),
+            is_kernel_new=is_kernel_new,
+            build_ids=dict(self._recording.build_ids),
+        )
+
+    def _resolved(self, ready: Ready) -> Resolved:
+        if ready.is_kernel_new:
+            self._frames.forget_kernel()
+            self._stacks.forget_chains()
+        self._binaries.build_ids = ready.build_ids
+        parts = [self._stacks.of(pieces, ready.maps) for _, pieces in ready.parts]
         stack, leaf = (np.concatenate(column) for column in zip(*parts, strict=True))
+        samples = [one for one, _ in ready.parts]
         return Resolved(
-            chosen, comm, stack, leaf, [*self._timeline.comms],
+            samples, ready.comm, stack, leaf, ready.comms,
             self._symbols.told(), self._stacks.told(),
         )  # fmt: skip
 

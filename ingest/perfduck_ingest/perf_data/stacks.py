@@ -15,8 +15,7 @@ from perfduck_ingest.perf_data.byte_order import Integers, Words
 from perfduck_ingest.perf_data.dsos import NO_OFFSET, Symbols, pack
 from perfduck_ingest.perf_data.frames import Frames
 from perfduck_ingest.perf_data.maps import MapsAt
-from perfduck_ingest.perf_data.pieces import NO_FRAME, WIDTH, Pieces, pieces_of
-from perfduck_ingest.perf_data.samples import Samples
+from perfduck_ingest.perf_data.pieces import NO_FRAME, WIDTH, Pieces
 from perfduck_store.batch import STACK
 from perfduck_store.identity import stack_ids
 from perfduck_symbols.names import UNKNOWN
@@ -41,7 +40,7 @@ class Stacks:
 
     def forget_chains(self) -> None:
         """Their addresses may mean something else from here on."""
-        self._pieces = Memo[np.void](_PIECE, _MEMO_BITS)
+        self._known_pieces = Memo[np.void](_PIECE, _MEMO_BITS)
 
     def told(self) -> pl.DataFrame:
         """The stacks that are new since this was asked last."""
@@ -49,17 +48,14 @@ class Stacks:
         self._untold = []
         return told
 
-    def of(self, samples: Samples, epochs: Integers, maps: MapsAt) -> tuple[Integers, Integers]:
+    def of(self, pieces: Pieces, maps: MapsAt) -> tuple[Integers, Integers]:
         """The stack id of each sample, and its leaf (symbol number and offset, packed)."""
-        fresh = np.diff(samples.chain, prepend=-1) > 0
-        if not fresh.all():  # a reading of a group is a sample of each member
-            which = np.cumsum(fresh) - 1
-            ids, leaves = self.of(samples.where(fresh), epochs[fresh], maps)
-            return ids[which], leaves[which]
-        pieces = pieces_of(samples, epochs)
-        found = self._pieces.of(pieces.keys(), lambda places: self._work_out(pieces, places, maps))
+        found = self._known_pieces.of(
+            pieces.keys, lambda places: self._work_out(pieces, places, maps)
+        )
         leaves = found["leaf"][np.cumsum(pieces.counts) - pieces.counts]
-        return self._ids(np.ascontiguousarray(found["symbols"]), pieces.counts), leaves
+        ids = self._ids(np.ascontiguousarray(found["symbols"]), pieces.counts)
+        return ids[pieces.chains], leaves[pieces.chains]
 
     def _work_out(self, pieces: Pieces, places: Integers, maps: MapsAt) -> npt.NDArray[np.void]:
         frames = pieces.frames[:, places].T
