@@ -18,8 +18,8 @@ def _id(content: bytes) -> int:
     return int.from_bytes(blake2b(content, digest_size=8).digest(), "little", signed=True)
 
 
-def _ids(contents: Iterable[bytes | memoryview]) -> Ids:
-    digests = b"".join(blake2b(one, digest_size=8).digest() for one in contents)
+def _ids(contents: Iterable[bytes]) -> Ids:
+    digests = b"".join([blake2b(one, digest_size=8).digest() for one in contents])
     return np.frombuffer(digests, "<i8").astype(np.int64)
 
 
@@ -45,7 +45,7 @@ def stack_id(symbol_ids: Ids | Iterable[int]) -> int:
 
 def stack_ids(symbol_ids: Ids, lengths: Ids) -> Ids:
     """Identities of call chains, one behind the other in `symbol_ids`."""
-    content = memoryview(symbol_ids.astype("<i8").tobytes())
+    content = symbol_ids.astype("<i8").tobytes()
     ends = [0, *(8 * np.cumsum(lengths)).tolist()]
     return _ids(content[start:end] for start, end in pairwise(ends))
 

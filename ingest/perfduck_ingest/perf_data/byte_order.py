@@ -8,6 +8,7 @@ file depends on the machine that recorded:
 """
 
 import struct
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,7 +62,8 @@ class ByteOrder:
 
     def lengths(self, headers: Words) -> memoryview:
         """The sizes in record headers, in whole words; quicker to ask one by one than an array."""
-        return (self.sizes(headers) >> np.uint64(3)).astype(np.uint16).data
+        last = 0 if self.big == (sys.byteorder == "little") else 3  # quarter in memory
+        return (headers.view(np.uint16)[last::4] >> np.uint16(3)).data
 
     def unpack(self, layout: str, raw: bytes | memoryview, offset: int = 0) -> tuple[Any, ...]:
         """Numbers at `offset`; raises struct.error where `raw` is too short."""

@@ -31,18 +31,21 @@ class Symbols:
     def __init__(self) -> None:
         self._numbers: dict[int, int] = {}  # by symbol id
         self._ids = np.zeros(1 << 12, np.int64)
-        self._untold: list[tuple[int, str, str, int | None]] = []
+        self._untold: list[SymbolRow] = []  # of the last numbers
 
     def number(self, rows: Sequence[SymbolRow]) -> Integers:
         """The numbers of some symbols."""
         ids = symbol_ids(rows)
+        known, found = self._numbers, []
         for identity, row in zip(ids.tolist(), rows, strict=True):
-            if identity not in self._numbers:
-                self._numbers[identity] = len(self._numbers)
-                self._untold.append((identity, *row))
-        if len(self._numbers) > len(self._ids):
-            self._ids = np.resize(self._ids, 2 * len(self._numbers))
-        numbers = np.array([self._numbers[identity] for identity in ids.tolist()], np.int64)
+            number = known.get(identity)
+            if number is None:
+                number = known[identity] = len(known)
+                self._untold.append(row)
+            found.append(number)
+        if len(known) > len(self._ids):
+            self._ids = np.resize(self._ids, 2 * len(known))
+        numbers = np.array(found, np.int64)
         self._ids[numbers] = ids
         return numbers
 
@@ -52,9 +55,11 @@ class Symbols:
 
     def told(self) -> pl.DataFrame:
         """Those that are new since this was asked last."""
-        told = pl.DataFrame(self._untold, schema=SYMBOL, orient="row")
+        count = len(self._numbers)
+        ids = self._ids[count - len(self._untold) : count]
+        columns = zip(*self._untold, strict=True) if self._untold else ([], [], [])
         self._untold = []
-        return told
+        return pl.DataFrame(dict(zip(SYMBOL, (ids, *columns), strict=True)), schema=SYMBOL)
 
 
 class Dso:

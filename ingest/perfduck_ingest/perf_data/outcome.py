@@ -7,12 +7,15 @@ import numpy.typing as npt
 import polars as pl
 
 from perfduck_ingest.events import unit_of
+from perfduck_ingest.memo import distinct
 from perfduck_ingest.perf_data import features, records
 from perfduck_ingest.perf_data.byte_order import Integers
-from perfduck_ingest.perf_data.dsos import Symbols, unpack
+from perfduck_ingest.perf_data.dsos import NO_OFFSET, Symbols, unpack
 from perfduck_ingest.perf_data.features import Recording
 from perfduck_ingest.perf_data.samples import Samples
 from perfduck_store.batch import LEAF_OFFSET, SAMPLE, SKIPPED, Batch, Event, Facts
+
+_EVENT_SPREAD = np.uint64(0xE7037ED1A0B428DB)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +55,11 @@ class Outcome:
 
     def batch(self, resolved: Resolved) -> Batch:
         """A batch of resolved samples, with the symbols and stacks that are new."""
-        samples = self._samples(resolved)
         return Batch(
-            samples=samples,
+            samples=self._samples(resolved),
             symbols=resolved.new_symbols,
             stacks=resolved.new_stacks,
-            leaf_offsets=self._leaf_offsets(resolved.leaf, samples),
+            leaf_offsets=self._leaf_offsets(resolved),
         )
 
     def _samples(self, resolved: Resolved) -> pl.DataFrame:
@@ -66,11 +68,10 @@ class Outcome:
         time, timed = column("time"), column("timed").astype(np.bool_)
         self._times += [int(time[timed].min()), int(time[timed].max())] if timed.any() else []
         self._events.update(np.flatnonzero(np.bincount(event)).tolist())
-        names = [one.name for one in self._recording.attributes] or ["unknown"]
         return pl.DataFrame(
             {
                 "stack_id": resolved.stack,
-                "event": pl.Series(names, dtype=pl.String).gather(event),
+                "event": self._event_names(event),
                 "comm": pl.Series(resolved.comms, dtype=pl.String).gather(resolved.comm),
                 "pid": column("pid"),
                 "tid": column("tid"),
@@ -84,25 +85,30 @@ class Outcome:
         ).select(list(SAMPLE))
 
     def _cgroup_names(self, numbers: Integers) -> pl.Series:
-        distinct, inverse = np.unique(numbers, return_inverse=True)
-        names = [self.cgroups.get(number) for number in distinct.tolist()]
-        return pl.Series(names, dtype=pl.String).gather(inverse)
+        first, which = distinct(numbers.view(np.uint64))
+        names = [self.cgroups.get(number) for number in numbers[first].tolist()]
+        return pl.Series(names, dtype=pl.String).gather(which)
 
-    def _leaf_offsets(self, leaf: Integers, samples: pl.DataFrame) -> pl.DataFrame:
-        numbers, offsets = unpack(leaf)
-        return (
-            samples.select(
-                "event",
-                pl.Series("symbol_id", self._symbols.ids(numbers)),
-                pl.Series("offset", offsets),
-                "count",
-                pl.coalesce("period", "count").cast(pl.Float64).alias("weight"),
-            )
-            .filter(pl.col("offset") >= 0)
-            .group_by("event", "symbol_id", "offset")
-            .agg(pl.sum("count"), pl.sum("weight"))
-            .select(list(LEAF_OFFSET))
+    def _leaf_offsets(self, resolved: Resolved) -> pl.DataFrame:
+        event, period = resolved.column("event"), resolved.column("period")
+        is_known = np.flatnonzero(resolved.leaf & NO_OFFSET != NO_OFFSET)
+        leaf, event, period = resolved.leaf[is_known], event[is_known], period[is_known]
+        first, which = distinct(leaf.view(np.uint64) + event.view(np.uint64) * _EVENT_SPREAD)
+        numbers, offsets = unpack(leaf[first])
+        return pl.DataFrame(
+            {
+                "event": self._event_names(event[first]),
+                "symbol_id": self._symbols.ids(numbers),
+                "offset": offsets,
+                "count": np.bincount(which),
+                "weight": np.bincount(which, np.where(period < 0, 1, period)),
+            },
+            schema=LEAF_OFFSET,
         )
+
+    def _event_names(self, events: Integers) -> pl.Series:
+        names = [one.name for one in self._recording.attributes] or ["unknown"]
+        return pl.Series(names, dtype=pl.String).gather(events)
 
     def last(self) -> Batch:
         """The facts, and what was not understood."""

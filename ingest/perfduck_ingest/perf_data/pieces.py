@@ -95,19 +95,25 @@ def _of_chains(
 
 def _runs(samples: Samples, epochs: Integers) -> _Runs:
     """A run begins at a marker, and where a chain begins."""
-    words, chain, depth = samples.block.words, samples.chain, samples.depth
+    chosen = np.flatnonzero(samples.depth > 0)
+    starts = samples.chain[chosen]
+    ends = starts + samples.depth[chosen]
+    words = samples.block.words[: ends.max(initial=0)]
     begins = words >= np.uint64(records.CONTEXT_MAX)
     # What is in front of a chain is no part of it: it stands for a marker that is not there.
-    begins[chain - 1] = ~begins.take(chain, mode="clip") & (depth > 0)
+    heads = starts - ~begins[starts]
+    is_head = np.zeros(len(words), np.bool_)
+    begins[heads] = is_head[heads] = True
     markers = np.flatnonzero(begins)
-    owners = np.searchsorted(chain, markers + 1, "right") - 1
-    inside = (owners >= 0) & (markers < (chain + depth)[owners])
+    owners = np.cumsum(is_head[markers]) - 1
+    inside = (owners >= 0) & (markers < ends[owners])
     markers, owners = markers[inside], owners[inside]
-    ends = np.minimum(np.append(markers[1:], len(words)), (chain + depth)[owners])
     firsts = words[markers]
-    dropped = np.zeros(len(chain), np.bool_)
-    dropped[owners[_is_odd(firsts)]] = True
-    lengths = np.where(dropped[owners], 0, ends - markers - 1)
+    ends = np.minimum(np.append(markers[1:], len(words)), ends[owners])
+    lengths = ends - markers - 1
+    owners = chosen[owners]
+    for odd in np.unique(owners[_is_odd(firsts)]).tolist():
+        lengths[owners == odd] = 0
     in_kernel = firsts == np.uint64(records.CONTEXT_KERNEL)
     return _Runs(ends, lengths, np.where(in_kernel, KERNEL_SPACE, space_of(epochs[owners])), owners)
 

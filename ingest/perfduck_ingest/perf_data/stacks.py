@@ -58,19 +58,19 @@ class Stacks:
         return ids[pieces.chains], leaves[pieces.chains]
 
     def _work_out(self, pieces: Pieces, places: Integers, maps: MapsAt) -> npt.NDArray[np.void]:
-        frames = pieces.frames[:, places].T
+        frames = pieces.frames.take(places, axis=1)
         is_frame = frames != NO_FRAME
-        lengths = is_frame.sum(axis=1)
+        spaces = np.broadcast_to(pieces.spaces[places], frames.shape)
         packed = np.full(frames.shape, -1, np.int64)
-        empty = lengths == 0
-        if empty.any():
+        packed[is_frame] = self._frames.resolve(frames[is_frame], spaces[is_frame], maps)
+        if not is_frame[-1].all():
             nothing = self._symbols.number([(UNKNOWN, UNKNOWN, None)])
-            packed[empty, -1] = pack(nothing, NO_OFFSET)
-        spaces = np.repeat(pieces.spaces[places], lengths)
-        packed[is_frame] = self._frames.resolve(frames[is_frame], spaces, maps)
+            packed[-1, ~is_frame[-1]] = pack(nothing, NO_OFFSET)
         made = np.empty(len(places), _PIECE)
-        made["leaf"] = packed[np.arange(len(places)), WIDTH - np.maximum(lengths, 1)]
-        made["symbols"] = packed >> 32
+        made["leaf"] = packed[
+            np.minimum((packed < 0).sum(axis=0), WIDTH - 1), np.arange(len(places))
+        ]
+        made["symbols"] = (packed >> 32).T
         return made
 
     def _ids(self, symbols: npt.NDArray[np.int32], counts: Integers) -> Integers:
