@@ -18,7 +18,7 @@ from perfduck_ingest.perf_data.maps import MapsAt
 from perfduck_symbols.addresses import EMPTY
 from perfduck_symbols.names import UNKNOWN
 
-_MEMO_BITS = 20
+_MEMO_BITS = 18
 _SPACE_SPREAD = np.uint64(0xD6E8FEB86659FD93)
 _DSO_SPREAD = np.uint64(0xA24BAED4963EE407)
 

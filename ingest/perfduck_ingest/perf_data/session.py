@@ -33,7 +33,7 @@ from perfduck_ingest.perf_data.stream import Block
 from perfduck_ingest.perf_data.timeline import Timeline
 
 _FOREVER = (1 << 63) - 1
-_MOST_WAITING = 48  # blocks, in a recording without rounds
+_MOST_WAITING = 24  # blocks, in a recording without rounds
 _EVENT_UPDATE_NAME = 2
 _NONE = np.zeros(0, np.int64)
 

@@ -20,7 +20,9 @@ from perfduck_store.batch import STACK
 from perfduck_store.identity import stack_ids
 from perfduck_symbols.names import UNKNOWN
 
-_MEMO_BITS = 19
+# 8 MB each.
+_PIECE_BITS = 18
+_STACK_BITS = 19
 # 32 bytes with the hash. Symbols are numbers, and -1 where the piece has no frame.
 _PIECE = np.dtype([("leaf", np.int64), ("symbols", np.int32, WIDTH)])
 _SPREAD = np.uint64(0x9E3779B97F4A7C17)
@@ -34,13 +36,13 @@ class Stacks:
     def __init__(self, frames: Frames, symbols: Symbols) -> None:
         self._frames = frames
         self._symbols = symbols
-        self._known = Memo[np.int64](np.int64, _MEMO_BITS)
+        self._known = Memo[np.int64](np.int64, _STACK_BITS)
         self._untold: list[pl.DataFrame] = []
         self.forget_chains()
 
     def forget_chains(self) -> None:
         """Their addresses may mean something else from here on."""
-        self._known_pieces = Memo[np.void](_PIECE, _MEMO_BITS)
+        self._known_pieces = Memo[np.void](_PIECE, _PIECE_BITS)
 
     def told(self) -> pl.DataFrame:
         """The stacks that are new since this was asked last."""

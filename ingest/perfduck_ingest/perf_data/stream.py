@@ -16,7 +16,7 @@ from perfduck_ingest.perf_data import records
 from perfduck_ingest.perf_data.byte_order import ByteOrder, Integers, Words
 from perfduck_store.errors import PerfduckError
 
-BLOCK_BYTES = 4 << 20  # the columns of a block fit into the processor's cache
+BLOCK_BYTES = 8 << 20
 _PACKED = (records.COMPRESSED, records.COMPRESSED2)
 # Their size does not count what stands behind them, in a pipe and in the file.
 _WITH_TAIL = (records.HEADER_TRACING_DATA, records.AUXTRACE)
