@@ -43,7 +43,7 @@ def read(source: Source, options: Options) -> Iterator[Batch]:
     assert order is not None, "read() follows sniff()"
     try:
         if header.is_pipe(source.head, order):
-            parts = _cut(source.chunks(BLOCK_BYTES), header.PIPE_HEADER_SIZE, 0)
+            parts = _cut(source.parts(BLOCK_BYTES, len), header.PIPE_HEADER_SIZE, 0)
             yield from _batches(source, parts, Recording(order), options)
         else:
             yield from _read_file(source, order, options)
@@ -59,7 +59,7 @@ def _read_file(source: Source, order: ByteOrder, options: Options) -> Iterator[B
         recording, data_at, data_size = header.read_header(file, order)
         file.seek(0)
         is_source = file.name == source.name
-        chunks = source.chunks(BLOCK_BYTES) if is_source else _chunks(file)
+        chunks = source.parts(BLOCK_BYTES, len) if is_source else _chunks(file)
         yield from _batches(source, _cut(chunks, data_at, data_size), recording, options)
 
 
@@ -80,12 +80,12 @@ def _is_plain(source: Source) -> bool:
         return file.read(16) == source.head[:16]
 
 
-def _chunks(file: BinaryIO) -> Iterator[bytes]:
+def _chunks(file: BinaryIO) -> Iterator[memoryview]:
     while chunk := file.read(BLOCK_BYTES):
-        yield chunk
+        yield memoryview(chunk)
 
 
-def _cut(chunks: Iterator[bytes], start: int, size: int) -> Iterator[bytes]:
+def _cut(chunks: Iterator[memoryview], start: int, size: int) -> Iterator[memoryview]:
     """The bytes from `start` on, `size` of them (0: all); reads the chunks to their end."""
     at = 0
     for chunk in chunks:
@@ -97,7 +97,7 @@ def _cut(chunks: Iterator[bytes], start: int, size: int) -> Iterator[bytes]:
 
 
 def _batches(
-    source: Source, parts: Iterator[bytes], recording: Recording, options: Options
+    source: Source, parts: Iterator[memoryview], recording: Recording, options: Options
 ) -> Iterator[Batch]:
     """Three things at once: blocks are read, their samples resolved, and made into batches."""
     session = Session(recording, options)

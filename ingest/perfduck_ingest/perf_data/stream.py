@@ -51,11 +51,11 @@ class Stream:
         self._is_loose = False  # whether records may begin anywhere
         self._cut_off = b""  # of an unpacked record whose end is in the next pack
 
-    def blocks(self, parts: Iterator[bytes]) -> Iterator[Block]:
+    def blocks(self, parts: Iterator[memoryview]) -> Iterator[Block]:
         """The records of all parts; a record cut off at the end is an error."""
         rest = b""
         for part in parts:
-            data = memoryview(rest + part if rest else part)
+            data = _joined(rest, part) if rest else memoryview(part)
             done = yield from self._cut(data)
             rest = bytes(data[done:])
             self._position += done
@@ -166,6 +166,14 @@ class Stream:
 
     def _error(self, at: int, message: str) -> PerfduckError:
         return PerfduckError(f"{self._name}: byte {self._position + at}: expected {message}")
+
+
+def _joined(rest: bytes, part: memoryview) -> memoryview:
+    # numpy's memory has huge pages, that of bytes is cleared page by page.
+    whole = np.empty(len(rest) + len(part), np.uint8)
+    whole[: len(rest)] = np.frombuffer(rest, np.uint8)
+    whole[len(rest) :] = np.frombuffer(part, np.uint8)
+    return whole.data
 
 
 def _block(data: memoryview, words: Words, starts: Integers, order: ByteOrder) -> Block:
