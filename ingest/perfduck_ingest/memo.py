@@ -50,7 +50,7 @@ class Memo(Generic[Value]):
             first = missing[first]
             made = look_up(first)
             self._keep(hashes[first], made)
-            values[missing] = made.take(which)
+            values.put(missing, made.take(which))
         return values
 
     def _keep(self, hashes: Hashes, values: npt.NDArray[Value]) -> None:
@@ -59,8 +59,8 @@ class Memo(Generic[Value]):
             hashes, values = hashes[is_kept], values[is_kept]
         places = self._places(hashes)
         with self._lock:
-            self._hashes[places] = hashes
-            self._values[places] = values
+            self._hashes.put(places, hashes)
+            self._values.put(places, values)
 
     def _places(self, hashes: Hashes) -> Places:
         return ((hashes * _SPREAD) >> self._shift).view(np.int64)
