@@ -117,6 +117,5 @@ def pack(numbers: Integers, offsets: Integers | int) -> Integers:
 
 
 def unpack(packed: Integers) -> tuple[Integers, Integers]:
-    """Symbol numbers and offsets; offset -1 where the symbol is not known."""
-    offsets = packed & NO_OFFSET
-    return packed >> _OFFSET_BITS, np.where(offsets == NO_OFFSET, -1, offsets)
+    """Symbol numbers and offsets; NO_OFFSET where the symbol is not known."""
+    return packed >> _OFFSET_BITS, packed & NO_OFFSET

@@ -91,7 +91,7 @@ class Outcome:
 
     def _leaf_offsets(self, resolved: Resolved) -> pl.DataFrame:
         event, period = resolved.column("event"), resolved.column("period")
-        is_known = np.flatnonzero(resolved.leaf & NO_OFFSET != NO_OFFSET)
+        is_known = np.flatnonzero(unpack(resolved.leaf)[1] != NO_OFFSET)
         leaf, event, period = resolved.leaf[is_known], event[is_known], period[is_known]
         first, which = distinct(leaf.view(np.uint64) + event.view(np.uint64) * _EVENT_SPREAD)
         numbers, offsets = unpack(leaf[first])

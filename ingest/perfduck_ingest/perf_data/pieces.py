@@ -2,8 +2,8 @@
 
     PERF_CONTEXT_KERNEL  a | b c d e  PERF_CONTEXT_USER  v w | x y z ...      leaf first
 
-Cut is from the root: callers stay while the functions that they call change. Of 13 million frames
-in 635,470 chains, 1.5 million are in pieces that were not met before.
+They are cut from the root: callers stay while the functions that they call change. Of 13 million
+frames in 635,470 chains, 1.5 million are in pieces that were not met before.
 """
 
 from dataclasses import dataclass

@@ -69,9 +69,7 @@ class Stacks:
             nothing = self._symbols.number([(UNKNOWN, UNKNOWN, None)])
             packed[-1, ~is_frame[-1]] = pack(nothing, NO_OFFSET)
         made = np.empty(len(places), _PIECE)
-        made["leaf"] = packed[
-            np.minimum((packed < 0).sum(axis=0), WIDTH - 1), np.arange(len(places))
-        ]
+        made["leaf"] = packed[(packed < 0).sum(axis=0), np.arange(len(places))]
         made["symbols"] = (packed >> 32).T
         return made
 
