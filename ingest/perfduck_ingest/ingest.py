@@ -15,7 +15,6 @@ from perfduck_store.store import Store
 from perfduck_store.writer import Identity, ProfileWriter, Receipt
 from perfduck_symbols.blame import blame
 
-_MANY = 100_000  # samples, after which there is enough to give back for the 0.03 s that it takes
 # Endings that say how a recording is packed, not what it is called.
 _ENDINGS = (".gz", ".xz", ".zst", ".bz2", ".tar", ".tgz", ".txt", ".data", ".xml", ".out")
 
@@ -43,8 +42,7 @@ def ingest(
             writer.add(batch)
             if progress:
                 progress(source, writer.samples)
-        if writer.samples > _MANY:
-            give_back_holes()
+        give_back_holes()
         if not writer.samples:
             message = f"{source.name}: expected samples, got a recording without any"
             raise PerfduckError(message)
