@@ -11,6 +11,7 @@ from perfduck_ingest.ingest import Request, ingest
 from perfduck_store import runs
 from perfduck_store import store as stores
 from perfduck_store.batch import SAMPLE, STACK, SYMBOL, Batch
+from perfduck_store.errors import PerfduckError
 from perfduck_store.store import Store
 from perfduck_store.writer import Identity, ProfileWriter
 
@@ -86,3 +87,17 @@ def test_a_run_is_sorted_by_stack_and_time(tmp_path: Path, monkeypatch: pytest.M
     taken = list(waiting.take())
     assert [len(run) for run in taken] == [40_000, 40_000, 20_000]
     assert all(run.equals(run.sort("stack_id", "time_ns")) for run in taken)
+
+
+def test_a_full_disk_is_told_in_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "_ROWS", 10)
+    rows = pl.DataFrame({name: [None] * 10 for name in SAMPLE}, schema=SAMPLE)
+    with Path("/dev/full").open("r+b", buffering=0) as full:
+        monkeypatch.setattr(runs, "TemporaryFile", lambda dir: full)
+        with pytest.raises(PerfduckError, match="expected room on the disk, got: No space left"):
+            runs.Runs(tmp_path).add(rows)
+    with (
+        Store(tmp_path / "s.duckdb", write=True) as store,
+        pytest.raises(PerfduckError, match=r"s\.duckdb: expected room on the disk.*No space left"),
+    ):
+        store.execute("copy (select range from range(1000000)) to '/dev/full'")

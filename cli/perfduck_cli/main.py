@@ -47,6 +47,10 @@ def main() -> None:
         _run()
     except SystemExit as end:
         _leave(end)
+    except Exception:
+        # Here, because on the usual way out duckdb lists what it calls leaks behind it.
+        sys.excepthook(*sys.exc_info())
+        _leave(SystemExit(1))
 
 
 def _run() -> None:

@@ -12,6 +12,8 @@ from typing import IO
 import numpy as np
 import polars as pl
 
+from perfduck_store.errors import room_on_disk
+
 # 60 MB, and whole row groups of DuckDB: where runs end within one, the commit writes all samples
 # again, and leaves a file of twice the size.
 _ROWS = 8 * 122_880
@@ -51,7 +53,8 @@ class Runs:
 
     def _put_away(self) -> None:
         file = TemporaryFile(dir=self._folder)  # noqa: SIM115 - take() closes it
-        self._run().write_ipc(file, compression="lz4")
+        with room_on_disk(self._folder):
+            self._run().write_ipc(file, compression="lz4")
         self._files.append(file)
 
     def _run(self) -> pl.DataFrame:

@@ -5,7 +5,8 @@ A second process waits while another writes, then says who holds the store.
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 from threading import Lock
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import duckdb
 
-from perfduck_store.errors import PerfduckError
+from perfduck_store.errors import PerfduckError, room_on_disk
 from perfduck_store.rows import Rows
 
 if TYPE_CHECKING:  # commands that print a few rows do without
@@ -77,25 +78,25 @@ class Store:
 
     def rows(self, sql: str, parameters: Parameters = None) -> list[tuple[Any, ...]]:
         """The answer as tuples."""
-        with self._lock:
+        with self._held():
             return self._connection.execute(sql, parameters).fetchall()
 
     def table(self, sql: str, parameters: Parameters = None) -> Rows:
         """The answer as tuples, with the names of the columns."""
-        with self._lock:
+        with self._held():
             answer = self._connection.execute(sql, parameters)
             return Rows([column[0] for column in answer.description or ()], answer.fetchall())
 
     def frame(self, sql: str, parameters: Parameters = None) -> "pl.DataFrame":
         """The answer as columns."""
-        with self._lock:
+        with self._held():
             answer: pl.DataFrame = self._connection.sql(sql, params=parameters).pl()
             return answer
 
     def execute_on(self, incoming: "pl.DataFrame", sql: str, parameters: Parameters = None) -> None:
         """Run a statement that reads the frame by the name `incoming`."""
         # duckdb finds the argument. A frame that is registered it keeps until the transaction ends.
-        with self._lock:
+        with self._held():
             self._connection.execute(sql, parameters).fetchall()
 
     def insert(self, table: str, frame: "pl.DataFrame", columns: str = "*") -> None:
@@ -109,9 +110,15 @@ class Store:
     def matching(self, table: str, keys: "pl.DataFrame", columns: str = "*") -> "pl.DataFrame":
         """The rows of the table with these keys, a column that is called as in the table."""
         sql = f"select {columns} from {table} semi join keys using ({keys.columns[0]})"
-        with self._lock:  # duckdb finds `keys`, as above
+        with self._held():  # duckdb finds `keys`, as above
             answer: pl.DataFrame = self._connection.sql(sql).pl()
             return answer
+
+    @contextmanager
+    def _held(self) -> Iterator[None]:
+        """The connection is one thread's."""
+        with self._lock, room_on_disk(self.path):
+            yield
 
     def make_room(self, stacks: int) -> None:
         """Let duckdb have the memory to write so many stacks: it gives up where it has not."""
