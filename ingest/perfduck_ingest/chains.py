@@ -89,10 +89,9 @@ def stacks(
 
     def look_up(places: Numbers) -> Numbers:
         nonlocal new
-        chains = _chosen(symbol_ids, starts[places], lengths[places])
-        ids = stack_ids(chains.values.to_numpy(), lengths[places])
-        new = pl.DataFrame({"stack_id": ids, "symbol_ids": pl.Series(chains)}, schema=STACK)
-        return ids
+        chosen = symbol_ids[ranges(starts[places], lengths[places])]
+        new = stack_rows(chosen, lengths[places])
+        return new["stack_id"].to_numpy()
 
     ids = known.of(_polynomials(symbol_ids, starts, lengths), look_up)
     return ids, new
@@ -106,10 +105,11 @@ def _polynomials(symbol_ids: Numbers, starts: Numbers, lengths: Numbers) -> npt.
     return np.add.reduceat(terms, starts)
 
 
-def _chosen(symbol_ids: Numbers, starts: Numbers, lengths: Numbers) -> pa.LargeListArray:
-    """Some of the chains."""
-    offsets = np.concatenate(([0], np.cumsum(lengths)))
-    return pa.LargeListArray.from_arrays(offsets, symbol_ids[ranges(starts, lengths)])
+def stack_rows(symbol_ids: Numbers, lengths: Numbers) -> pl.DataFrame:
+    """The columns of batch.STACK, a row for each chain; chains as for `stacks`."""
+    chains = pa.LargeListArray.from_arrays(np.append(0, np.cumsum(lengths)), symbol_ids)
+    ids = stack_ids(symbol_ids, lengths)
+    return pl.DataFrame({"stack_id": ids, "symbol_ids": pl.Series(chains)}, schema=STACK)
 
 
 def ranges(starts: Numbers, lengths: Numbers) -> Numbers:

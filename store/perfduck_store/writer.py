@@ -69,9 +69,7 @@ def _tagged_and_charged(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """New rows of table symbol, and of stack_blame; the symbols of the stacks have tags or not."""
     new = tag(untagged).select(tagged.columns) if len(untagged) else tagged.clear()
-    symbols = pl.concat([tagged, new])
-    charged = [blame(some, symbols) for some in stacks.iter_slices(_STACKS_AT_ONCE)]
-    return new, pl.concat(charged) if charged else stacks.clear()
+    return new, blame(stacks, pl.concat([tagged, new]))
 
 
 def _stack_symbols(stacks: pl.DataFrame) -> pl.DataFrame:
@@ -112,6 +110,7 @@ class ProfileWriter:
 
     def __enter__(self) -> Self:
         self._store.execute("begin")
+        # With --lenient that may be most of a recording.
         self._store.stage("staged_skipped", pl.DataFrame(schema=SKIPPED))
         return self
 

@@ -48,6 +48,7 @@ INTERRUPTS_OFF = (
     "handle_softirqs", "__do_softirq", "__local_bh_enable_ip", "el0_svc", "local_daif_restore",
 )  # fmt: skip
 _CLOCKS = r"^(?:cpu-clock|task-clock)(?::\w*)?$"
+_STACKS_AT_ONCE = 60_000  # some 20 frames each: 10 MB a column of frames
 ONE_OFFSET = 0.95  # share of a function's self weight at one instruction that makes an artefact
 
 Numbers = npt.NDArray[np.int64]
@@ -57,9 +58,14 @@ Flags = npt.NDArray[np.bool_]
 def blame(stacks: pl.DataFrame, symbols: pl.DataFrame) -> pl.DataFrame:
     """[stack_id, symbol_id, subsystem, context] of [stack_id, symbol_ids leaf first]; symbols as
     the tagger returns them."""
+    facts = _facts(symbols)
+    slices = stacks.iter_slices(_STACKS_AT_ONCE) if len(stacks) else [stacks]
+    return pl.concat([_charged(some, facts) for some in slices])
+
+
+def _charged(stacks: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
     is_filled = stacks["symbol_ids"].list.len() > 0
     filled = stacks if is_filled.all() else stacks.filter(is_filled)
-    facts = _facts(symbols)
     frames = _Frames.of(filled, facts)
     charged = frames.charged()
     contexts = np.where(frames.have(_IS_IDLE)[charged], _IDLE, frames.contexts())

@@ -7,9 +7,8 @@ process has its libraries elsewhere. So a stack is known by the symbols of its p
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-import pyarrow as pa
 
-from perfduck_ingest.chains import ranges
+from perfduck_ingest.chains import ranges, stack_rows
 from perfduck_ingest.memo import Memo
 from perfduck_ingest.perf_data.byte_order import Integers, Words
 from perfduck_ingest.perf_data.dsos import NO_OFFSET, Symbols, pack
@@ -17,7 +16,6 @@ from perfduck_ingest.perf_data.frames import Frames
 from perfduck_ingest.perf_data.maps import MapsAt
 from perfduck_ingest.perf_data.pieces import NO_FRAME, WIDTH, Pieces
 from perfduck_store.batch import STACK
-from perfduck_store.identity import stack_ids
 from perfduck_symbols.names import UNKNOWN
 
 # 8 MB each.
@@ -86,11 +84,9 @@ class Stacks:
         is_frame = symbols >= 0
         ids = self._symbols.ids(symbols[is_frame])
         lengths = np.add.reduceat(is_frame.sum(axis=1), np.cumsum(counts) - counts)
-        identities = stack_ids(ids, lengths)
-        chains = pa.LargeListArray.from_arrays(np.append(0, np.cumsum(lengths)), ids)
-        told = {"stack_id": identities, "symbol_ids": pl.Series(chains)}
-        self._untold.append(pl.DataFrame(told, schema=STACK))
-        return identities
+        told = stack_rows(ids, lengths)
+        self._untold.append(told)
+        return told["stack_id"].to_numpy()
 
 
 def _keys(symbols: npt.NDArray[np.int32], starts: Integers, counts: Integers) -> Words:
