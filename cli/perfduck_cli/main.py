@@ -43,6 +43,9 @@ def main() -> None:
     # Loading polars and duckdb makes 51,000 objects that stay: to look for garbage among them at
     # Python's own pace takes 0.03 s of 0.4 s.
     gc.set_threshold(100_000)
+    # Before numpy is loaded: its BLAS starts a thread a CPU, and these spin for a while, 0.12 s of
+    # CPU time. The matrices here are of a few runs.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         _run()
     except SystemExit as end:
