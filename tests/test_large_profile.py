@@ -59,9 +59,11 @@ def test_stacks_get_the_memory_they_need(tmp_path: Path, monkeypatch: pytest.Mon
     with Store(tmp_path / "large.duckdb", write=True) as store:
         with ProfileWriter(store) as writer:
             writer.add(profile())
+            writer.add(profile())  # every stack again
             receipt = writer.finish(Identity("large", "test", "large", "hash"), tagged, charged)
         assert receipt.stacks == STACKS
-        assert store.rows("select count(*) from stack_blame") == [(STACKS,)]
+        for table in ("stack", "stack_blame"):
+            assert store.rows(f"select count(*) from {table}") == [(STACKS,)]
 
 
 def test_samples_of_many_runs_are_those_of_one(

@@ -17,6 +17,7 @@ from recordings import FIXTURES
 
 from perfduck_ingest.ingest import Request, ingest
 from perfduck_ingest.work import Work
+from perfduck_store import store as stores
 from perfduck_store.errors import PerfduckError
 from perfduck_store.store import Store
 
@@ -25,6 +26,7 @@ NATIVE = str(DEMO / "native.udp64.1.txt.xz")
 NAT = str(DEMO / "docker0-nat.udp64.1.txt.xz")
 TABLES = ("event", "sample", "rollup", "stack", "stack_symbol", "stack_blame", "symbol",
           "leaf_offset", "skipped")  # fmt: skip
+KEYS = ("profile", "event", "noise", "attachment")  # tables that have one
 
 
 def content(store: Store) -> dict[str, list[tuple[object, ...]]]:
@@ -87,6 +89,34 @@ def test_import_order_does_not_matter(tmp_path: Path) -> None:
                 ingest(store, Request(source))
             contents.append(content(store))
     assert contents[0] == contents[1]
+
+
+@pytest.mark.parametrize("key", ["bigint not null", "bigint primary key"])
+def test_what_recordings_share_is_stored_once(
+    key: str, store_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also in stores whose tables have keys."""
+    table = r"(create table (?:stack|stack_blame|symbol) \(\n\s+\w+\s+)bigint not null"
+    schema = re.sub(table, rf"\1{key}", stores._schema())
+    monkeypatch.setattr(stores, "_schema", lambda: schema)
+    with Store(store_path, write=True) as store:
+        receipts = [ingest(store, Request(source)) for source in (NATIVE, NAT)]
+        for table, counted in (
+            ("stack", "stacks"),
+            ("symbol", "symbols"),
+            ("stack_blame", "stacks"),
+        ):
+            ids = f"count(*), count(distinct {table.removesuffix('_blame')}_id)"
+            [(rows, distinct)] = store.rows(f"select {ids} from {table}")
+            assert rows == distinct < sum(getattr(receipt, counted) for receipt in receipts)
+        [(rows, distinct)] = store.rows(
+            "select count(*), count(distinct (stack_id, symbol_id)) from stack_symbol"
+        )
+        assert rows == distinct
+        keys = store.rows(
+            "select count(*) from duckdb_constraints() where constraint_type like 'P%'"
+        )
+        assert keys == [(len(KEYS) + 3 * ("key" in key),)]
 
 
 def test_another_recording_needs_another_name(store_path: Path) -> None:

@@ -2,7 +2,9 @@
 --
 -- Ids are content-addressed (identity.py), so stores and Parquet parts from
 -- different machines merge without coordination. Signed 64 bit: Spark reads
--- UINT64 as a decimal, and DuckDB writes 128 bit to Parquet as DOUBLE.
+-- UINT64 as a decimal, and DuckDB writes 128 bit to Parquet as DOUBLE. The writer
+-- inserts what a table lacks, so stacks and symbols have no keys that check it:
+-- their indexes would be a sixth of the file, and a tenth of the end of an import.
 
 create table meta (
     schema_version integer not null,  -- SCHEMA_VERSION of the perfduck that made the store
@@ -43,7 +45,7 @@ create table event (
 
 -- A function in a binary. Source, area, subsystem and role come from the tagger.
 create table symbol (
-    symbol_id   bigint primary key, -- of (name, dso, address)
+    symbol_id   bigint not null,    -- of (name, dso, address)
     name        varchar not null,   -- as the profiler printed it; '[unknown]' where it knew none
     dso         varchar not null,   -- path, [kernel.kallsyms], [nf_conntrack], [unknown]
     address     bigint,             -- in the dso, only where no name is known and the dso is a file or the kernel
@@ -70,7 +72,7 @@ create table elf_function (
 
 -- A distinct call chain.
 create table stack (
-    stack_id   bigint primary key, -- of symbol_ids
+    stack_id   bigint not null,   -- of symbol_ids
     symbol_ids bigint[] not null,  -- leaf first
 );
 
@@ -83,7 +85,7 @@ create table stack_symbol (
 
 -- The charge of a stack: its innermost domain frame.
 create table stack_blame (
-    stack_id  bigint primary key,
+    stack_id  bigint not null,
     symbol_id bigint not null,   -- the frame that is charged
     subsystem varchar not null,  -- and its subsystem
     context   varchar not null,  -- task, softirq, irq or idle

@@ -144,7 +144,8 @@ class Store:
 
 def _memory_to_write_mb(path: Path) -> int:
     """Beyond this duckdb forgets what it wrote, so that memory does not grow with the recording.
-    The indexes of stacks and symbols must fit: some 50 bytes a row, a tenth of a store."""
+    A store may have indexes of stacks and symbols, which must fit: some 50 bytes a row, a tenth of
+    it."""
     store_mb = path.stat().st_size >> 20 if path.exists() else 0
     return 96 + store_mb // 4
 
