@@ -18,6 +18,7 @@ from recordings import FIXTURES
 from perfduck_ingest.ingest import Request, ingest
 from perfduck_ingest.work import Work
 from perfduck_store import store as stores
+from perfduck_store import writer
 from perfduck_store.errors import PerfduckError
 from perfduck_store.store import Store
 
@@ -117,6 +118,20 @@ def test_what_recordings_share_is_stored_once(
             "select count(*) from duckdb_constraints() where constraint_type like 'P%'"
         )
         assert keys == [(len(KEYS) + 3 * ("key" in key),)]
+
+
+def test_why_samples_are_not_stored_is_told(
+    store_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not what follows from it, in the thread that tags."""
+    named = writer.named
+    failing = {"insert_rollup": "select error('no rollup of ' || $profile_id)"}
+    monkeypatch.setattr(writer, "named", lambda query: failing.get(query) or named(query))
+    with Store(store_path, write=True) as store:
+        with pytest.raises(duckdb.Error, match="no rollup"):
+            ingest(store, Request(NATIVE))
+        assert store.rows("select count(*) from sample") == [(0,)]
+        assert store.rows("select count(*) from stack") == [(0,)]
 
 
 def test_another_recording_needs_another_name(store_path: Path) -> None:
@@ -225,6 +240,15 @@ def holder(path: Path, seconds: float) -> subprocess.Popen[str]:
 def test_a_second_process_waits_for_the_store(store_path: Path) -> None:
     with holder(store_path, 0.5):
         Store(store_path, wait_s=20).close()
+
+
+def test_a_closed_store_is_free(store_path: Path) -> None:
+    closed = Store(store_path, write=True)
+    ingest(closed, Request(NATIVE))
+    closed.close()
+    with holder(store_path, 0):
+        pass
+    assert [path.name for path in store_path.parent.iterdir()] == [store_path.name]
 
 
 def test_a_second_process_says_who_holds_the_store(store_path: Path) -> None:

@@ -12,7 +12,7 @@ _UNSIGNED = ("address", "offset", "size")
 
 def known(store: Store, dsos: Iterable[str]) -> pl.DataFrame:
     """[dso, build_id, address, offset, size, name, section, source_file] of these dsos."""
-    rows = store.frame(
+    rows = store.committed(
         "select * from elf_function where dso in (select unnest($dsos::varchar[]))"
         ' order by dso, section, address, name, "offset"',
         {"dsos": sorted(set(dsos))},

@@ -54,6 +54,9 @@ class Store:
             raise PerfduckError(message)
         self._connection = _connect(path, write=write, wait_s=wait_s)
         self._lock = Lock()  # an import tags in one thread and inserts in another
+        self._reader = self._connection.cursor()
+        if write:
+            self._reader.execute("use store")
         try:
             self._check_version(write=write)
         except BaseException:
@@ -110,12 +113,18 @@ class Store:
         """Put the frame into a temporary table."""
         self.execute_on(frame, f"create or replace temp table {table} as from incoming")
 
+    def committed(self, sql: str, parameters: Parameters = None) -> "pl.DataFrame":
+        """The answer as columns, as if there were no transaction, and at once: whatever another
+        thread inserts."""
+        answer: pl.DataFrame = self._reader.sql(sql, params=parameters).pl()
+        return answer
+
     def matching(self, table: str, keys: "pl.DataFrame", columns: str = "*") -> "pl.DataFrame":
-        """The rows of the table with these keys, a column that is called as in the table."""
+        """The committed rows of the table with these keys, a column that is called as in the
+        table."""
         sql = f"select {columns} from {table} semi join keys using ({keys.columns[0]})"
-        with self._held():  # duckdb finds `keys`, as above
-            answer: pl.DataFrame = self._connection.sql(sql).pl()
-            return answer
+        answer: pl.DataFrame = self._reader.sql(sql).pl()  # duckdb finds `keys`, as above
+        return answer
 
     @contextmanager
     def _held(self) -> Iterator[None]:

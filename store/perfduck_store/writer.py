@@ -52,7 +52,7 @@ class Receipt:
 
 def _distinct(frames: list[pl.DataFrame]) -> pl.DataFrame:
     """One row for each id, the first column, in their order."""
-    rows = pl.concat(frames)
+    rows = pl.concat(frames, rechunk=True)
     frames.clear()
     return rows[np.unique(rows.to_series(0).to_numpy(), return_index=True)[1]]
 
@@ -62,14 +62,6 @@ def _lacking(rows: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     if known.is_empty():  # a join would copy all chains
         return rows
     return rows.join(known, on=rows.columns[0], how="anti", maintain_order="left")
-
-
-def _tagged_and_charged(
-    tagged: pl.DataFrame, untagged: pl.DataFrame, stacks: pl.DataFrame, tag: Tag, blame: Blame
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """New rows of table symbol, and of stack_blame; the symbols of the stacks have tags or not."""
-    new = tag(untagged).select(tagged.columns) if len(untagged) else tagged.clear()
-    return new, blame(stacks, pl.concat([tagged, new]))
 
 
 def _stack_symbols(stacks: pl.DataFrame) -> pl.DataFrame:
@@ -137,17 +129,18 @@ class ProfileWriter:
 
     def finish(self, identity: Identity, tag: Tag, blame: Blame) -> Receipt:
         """Make what was added a profile; a no-op where the same content is stored already."""
-        symbols, stacks = _distinct(self._symbols), _distinct(self._stacks)
-        counts = (self.samples, len(stacks), len(symbols), self.skipped, self.facts.lost)
         twin = self._store.rows(
             "select name from profile where content_hash = $hash", {"hash": identity.content_hash}
         )
         if twin:
             self._update_profile(identity)
-            return Receipt(twin[0][0], *counts, is_new=False)
-        self._refuse_taken_name(identity)
-        self._insert(identity, symbols, stacks, tag, blame)
-        return Receipt(identity.name, *counts)
+            symbols, stacks = _distinct(self._symbols), _distinct(self._stacks)
+        else:
+            self._refuse_taken_name(identity)
+            symbols, stacks = self._insert(identity, tag, blame)
+        self._is_finished = True
+        counts = (self.samples, len(stacks), len(symbols), self.skipped, self.facts.lost)
+        return Receipt(twin[0][0] if twin else identity.name, *counts, is_new=not twin)
 
     def _add_leaf_offsets(self, rows: pl.DataFrame) -> None:
         self._leaf_offsets.append(rows)
@@ -170,7 +163,6 @@ class ProfileWriter:
                 "label_values": list(identity.labels.values()),
             },
         )
-        self._is_finished = True
 
     def _refuse_taken_name(self, identity: Identity) -> None:
         taken = self._store.rows(
@@ -184,38 +176,51 @@ class ProfileWriter:
             raise PerfduckError(message)
 
     def _insert(
-        self,
-        identity: Identity,
-        symbols: pl.DataFrame,
-        stacks: pl.DataFrame,
-        tag: Tag,
-        blame: Blame,
-    ) -> None:
+        self, identity: Identity, tag: Tag, blame: Blame
+    ) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Tags are a matter of Python and polars: DuckDB inserts the rest meanwhile."""
-        key = profile_id(identity.content_hash)
-        tagged = self._store.matching("symbol", symbols.select("symbol_id"))
-        known = self._store.matching("stack", stacks.select("stack_id"), "stack_id")
-        chains = _lacking(stacks, known)
-        self._store.make_room(len(chains))
         with ThreadPoolExecutor(1) as thread:
-            told = thread.submit(
-                _tagged_and_charged, tagged, _lacking(symbols, tagged), chains, tag, blame
-            )
-            self._insert_samples(key)
-            self._insert_profile(key, identity)
-            self._insert_events(key)
-            self._insert_details(key)
-            self._insert_stacks(chains)
-        for table, rows in zip(("symbol", "stack_blame"), told.result(), strict=True):
+            inserted = [thread.submit(self._insert_samples, identity)]
+            try:
+                symbols, stacks = _distinct(self._symbols), _distinct(self._stacks)
+                known = self._store.matching("stack", stacks.select("stack_id"), "stack_id")
+                chains = _lacking(stacks, known)
+                inserted.append(thread.submit(self._insert_stacks, chains))
+                new = self._tagged_and_charged(symbols, chains, tag, blame)
+            finally:
+                for each in inserted:
+                    each.result()  # what fails there fails the transaction, and says why
+        for table, rows in zip(("symbol", "stack_blame"), new, strict=True):
             if len(rows):
                 self._store.insert(table, rows)
-        self._is_finished = True
+        return symbols, stacks
 
-    def _insert_samples(self, key: int) -> None:
+    def _tagged_and_charged(
+        self, symbols: pl.DataFrame, chains: pl.DataFrame, tag: Tag, blame: Blame
+    ) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """New rows of table symbol, and of stack_blame; some symbols have tags."""
+        tagged = self._store.matching("symbol", symbols.select("symbol_id"))
+        untagged = _lacking(symbols, tagged)
+        new = tag(untagged).select(tagged.columns) if len(untagged) else tagged.clear()
+        return new, blame(chains, pl.concat([tagged, new]))
+
+    def _insert_stacks(self, chains: pl.DataFrame) -> None:
+        """The chains, and their distinct symbols."""
+        self._store.make_room(len(chains))
+        for some in chains.iter_slices(_STACKS_AT_ONCE):
+            self._store.insert("stack", some)
+            self._store.insert("stack_symbol", _stack_symbols(some))
+
+    def _insert_samples(self, identity: Identity) -> None:
+        """And all that belongs to this profile alone."""
+        key = profile_id(identity.content_hash)
         for run in self._runs.take():
             self._store.insert("sample", run, f"{key}::bigint as profile_id, *")
             del run  # before the next one is read
         self._store.execute(named("insert_rollup"), {"profile_id": key})
+        self._insert_profile(key, identity)
+        self._insert_events(key)
+        self._insert_details(key)
 
     def _insert_details(self, key: int) -> None:
         where = {"profile_id": key}
@@ -225,12 +230,6 @@ class ProfileWriter:
         ):
             self._store.execute_on(pl.concat(frames), named(query), where)
         self._store.execute(named("insert_skipped"), where)
-
-    def _insert_stacks(self, new: pl.DataFrame) -> None:
-        """The chains, and their distinct symbols."""
-        for some in new.iter_slices(_STACKS_AT_ONCE):
-            self._store.insert("stack", some)
-            self._store.insert("stack_symbol", _stack_symbols(some))
 
     def _insert_profile(self, key: int, identity: Identity) -> None:
         facts = self.facts
