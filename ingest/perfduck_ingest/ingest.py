@@ -59,7 +59,7 @@ def _identity(request: Request, source: Source, format: str) -> Identity:
         name=printable(request.name or _plain_name(source)),
         format=format,
         source=source.name,
-        content_hash=source.digest.hexdigest(),
+        content_hash=source.reading.content_hash,
         work=request.work.amount if request.work else None,
         work_unit=request.work.unit if request.work else None,
         labels=request.labels,
@@ -75,7 +75,7 @@ def _known(request: Request) -> Known:
 def _plain_name(source: Source) -> str:
     """The file's name without the endings that say how it is packed."""
     if source.name == "-":
-        return f"stdin-{source.digest.hexdigest()[:8]}"
+        return f"stdin-{source.reading.content_hash[:8]}"
     name = source.path.resolve().name if source.is_directory else source.path.name
     while name.endswith(_ENDINGS):
         name = name[: name.rindex(".")]

@@ -9,6 +9,7 @@ import io
 import os
 import weakref
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import IO, BinaryIO, Self, cast
@@ -29,6 +30,15 @@ def printable(name: str) -> str:
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How far a recording has been read."""
+
+    bytes_read: int  # decompressed
+    position: int  # in the file as it lies on disk
+    content_hash: str  # of what has been read
+
+
 class Source:
     """A recording to read. `name` is what messages and the store call it."""
 
@@ -37,6 +47,7 @@ class Source:
         self.path = Path(name)
         self.digest = xxhash.xxh3_128()  # of what has been read
         self.bytes_read = 0
+        self._elsewhere: Reading | None = None
         self._raw: BinaryIO | None = None
         self.is_directory = file is None and name != "-" and self.path.is_dir()
         self.head = b""
@@ -69,11 +80,29 @@ class Source:
             self._raw.close()
 
     @property
+    def size(self) -> int | None:
+        """Of the file as it lies on disk; None for a pipe."""
+        is_file = self._raw is not None and self.name != "-" and self.path.is_file()
+        return self.path.stat().st_size if is_file else None
+
+    @property
     def fraction_read(self) -> float | None:
-        """How much of the file, as it lies on disk, has been read; None for a pipe."""
-        if self._raw is None or self.name == "-" or not self.path.is_file():
-            return None
-        return self._raw.tell() / max(self.path.stat().st_size, 1)
+        """How much of the file has been read; None for a pipe."""
+        size = self.size
+        return None if size is None else self.reading.position / max(size, 1)
+
+    @property
+    def reading(self) -> Reading:
+        """How far the recording has been read."""
+        if self._elsewhere is not None:
+            return self._elsewhere
+        position = 0 if self._raw is None or self.size is None else self._raw.tell()
+        return Reading(self.bytes_read, position, self.digest.hexdigest())
+
+    def follow(self, reading: Reading) -> None:
+        """Another process reads this recording: so far."""
+        self._elsewhere = reading
+        self.bytes_read = reading.bytes_read
 
     def _read(self, size: int) -> bytes:
         """Exactly `size` bytes, fewer only at the end: a pipe hands over 64 kB at a time."""
