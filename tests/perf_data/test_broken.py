@@ -3,6 +3,7 @@
 import contextlib
 import io
 import lzma
+import struct
 
 import big_endian
 import oracle
@@ -45,6 +46,14 @@ def test_a_cut_off_file_is_one_line(size: int) -> None:
 def test_a_pipe_that_was_cut_off_says_where() -> None:
     with pytest.raises(PerfduckError, match=r"^perf.data: byte \d+: expected a whole record"):
         read(RAW["pipe"][:-4])
+
+
+def test_a_record_of_no_size_is_not_the_last() -> None:
+    raw = bytearray(RAW["chains"])
+    (start,) = struct.unpack_from("<Q", raw, 40)  # of the records
+    raw[start : start + 8] = bytes(8)
+    with pytest.raises(PerfduckError, match=r"byte 0: expected a record of 8 bytes or more, got 0"):
+        read(bytes(raw))
 
 
 def attempt(raw: bytes) -> None:

@@ -191,7 +191,7 @@ def _walk(lengths: memoryview) -> tuple[list[int], int]:
     word, count = 0, len(lengths)
     while word < count:
         append(word)
-        word += lengths[word] or count
+        word += lengths[word] or count + 1
     if starts and word > count:  # the last one is cut off, or has no size
         word = starts.pop()
     return starts, word
