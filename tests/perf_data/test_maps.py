@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perfduck_ingest.perf_data.changes import Comm, Fork, Map
-from perfduck_ingest.perf_data.maps import Maps, MapsAt, space_of
+from perfduck_ingest.perf_data.maps import Maps, MapsAt, laid_out, space_of
 from perfduck_ingest.perf_data.timeline import Timeline
 
 RANGES = st.lists(st.tuples(st.integers(0, 60), st.integers(1, 20)), max_size=25)
@@ -19,7 +19,8 @@ def test_the_last_map_put_over_an_address_counts(ranges: list[tuple[int, int]]) 
         maps.insert(start, start + size, 1000 * number, number)
         wanted[start : start + size] = [number] * size
     addresses = np.arange(90, dtype=np.uint64)
-    found, places = MapsAt(Maps(), {7: maps}).find(addresses, space_of(np.full(90, 7)))
+    space = space_of(np.full(90, 7))
+    found, places = MapsAt(laid_out({}), laid_out({int(space[0]): maps})).find(addresses, space)
     assert (found // 2).tolist() == wanted
     shifts = [1000 * number if number >= 0 else 0 for number in wanted]
     assert (places - addresses).tolist() == shifts
@@ -44,7 +45,8 @@ def test_a_child_has_what_its_parent_had_when_it_was_born() -> None:
     time = np.array([1, 4, 6, 9, 9, 9])
     comm, epoch = timeline.advance(changes, pid, tid, time)
     assert [timeline.comms[one] for one in comm] == ["sh", ":11", "sh", "child", "sh", ":99"]
-    maps = MapsAt(Maps(), timeline.tables)
+    tables = {int(space_of(np.array(one))): table for one, table in timeline.tables.items()}
+    maps = MapsAt(laid_out({}), laid_out(tables))
     dsos, _ = maps.find(np.full(6, 1050, np.uint64), space_of(epoch))
     names = [timeline.dsos[dso // 2] if dso >= 0 else None for dso in dsos.tolist()]
     assert names == ["/sh", None, "/sh", "/sh", "/later", None]

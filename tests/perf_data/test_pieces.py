@@ -11,7 +11,7 @@ from perfduck_ingest.perf_data import records
 from perfduck_ingest.perf_data.maps import KERNEL_SPACE, space_of
 from perfduck_ingest.perf_data.pieces import NO_FRAME, WIDTH, Pieces, pieces_of
 from perfduck_ingest.perf_data.samples import Samples
-from perfduck_ingest.perf_data.stacks import _keys
+from perfduck_ingest.perf_data.stacks import _keys, _terms
 from perfduck_ingest.perf_data.stream import Block
 
 ODD = (1 << 64) - 1
@@ -88,7 +88,7 @@ def test_the_same_symbols_have_the_same_key_and_others_another(chains: list[list
     counts = np.array([-(-len(chain) // WIDTH) for chain in chains])
     flat = [one for chain in chains for one in [-1] * (-len(chain) % WIDTH) + chain]
     symbols = np.array(flat, np.int32).reshape(-1, WIDTH)
-    keys = _keys(symbols, np.cumsum(counts) - counts, counts).tolist()
+    keys = _keys(_terms(symbols), np.cumsum(counts) - counts, counts).tolist()
     distinct = set(map(tuple, chains))
     assert len(set(zip(map(tuple, chains), keys, strict=True))) == len(distinct)
     assert len(set(keys)) == len(distinct)

@@ -3,16 +3,19 @@
 import io
 import lzma
 import re
+import struct
 from pathlib import Path
 
 import oracle
 import polars as pl
 import pytest
+import xxhash
 
 from perfduck_ingest import perf_data, perf_script
 from perfduck_ingest.importer import Options
 from perfduck_ingest.source import Source
 from perfduck_store.batch import Batch
+from perfduck_store.errors import PerfduckError
 from perfduck_symbols.elf import elf_of
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "perf_data"
@@ -49,12 +52,68 @@ def test_every_sample_is_what_perf_script_prints(folder: str) -> None:
     assert (only_perf, only_ours) == ({}, {})
 
 
+def plain(folder: str, tmp_path: Path) -> Path:
+    path = tmp_path / f"{folder}.data"
+    path.write_bytes(lzma.decompress((FIXTURES / folder / "recording.data.xz").read_bytes()))
+    return path
+
+
+def rows_of(path: Path) -> list[str]:
+    return sorted(map(repr, oracle.said_by_us(oracle.batches_of(path, **OPTIONS))))
+
+
 @pytest.mark.parametrize("folder", ["chains", "events", "packed", "pipe"])
-def test_small_blocks_make_no_difference(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = sorted(map(repr, oracle.said_by_us(read(folder))))
-    monkeypatch.setattr(perf_data, "BLOCK_BYTES", 4096)
+def test_small_blocks_make_no_difference(
+    folder: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    packed = FIXTURES / folder / "recording.data.xz"
+    whole = rows_of(packed)
+    monkeypatch.setattr("perfduck_ingest.source.HEAD_BYTES", 4096)
+    monkeypatch.setattr("perfduck_ingest.perf_data.reading.BLOCK_BYTES", 4096)
     monkeypatch.setattr("perfduck_ingest.perf_data.stream.BLOCK_BYTES", 4096)
-    assert sorted(map(repr, oracle.said_by_us(read(folder)))) == whole
+    assert rows_of(packed) == whole
+    assert rows_of(plain(folder, tmp_path)) == whole
+
+
+@pytest.mark.parametrize("folder", ["chains", "events", "deleted"])
+def test_pieces_that_are_numbered_anew_make_no_difference(
+    folder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = FIXTURES / folder / "recording.data.xz"
+    whole = rows_of(path)
+    monkeypatch.setattr("perfduck_ingest.perf_data.reading.BLOCK_BYTES", 4096)
+    monkeypatch.setattr("perfduck_ingest.perf_data.pieces.MOST_PIECES", 50)
+    monkeypatch.setattr("perfduck_ingest.perf_data.stacks.MOST_PIECES", 1)
+    assert rows_of(path) == whole
+
+
+@pytest.mark.parametrize("folder", ["chains", "events", "packed"])
+def test_another_process_reads_the_same(
+    folder: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = plain(folder, tmp_path)
+    rows, facts = rows_of(path), oracle.batches_of(path, **OPTIONS)[-1].facts
+    monkeypatch.setattr("perfduck_ingest.perf_data._MUCH", 0)
+    assert rows_of(path) == rows
+    with Source(str(path)) as source:
+        assert list(perf_data.read(source, Options(**OPTIONS)))[-1].facts == facts  # type: ignore[arg-type]
+        assert source.reading.bytes_read == path.stat().st_size
+        assert source.reading.content_hash == xxhash.xxh3_128(path.read_bytes()).hexdigest()
+
+
+def test_what_another_process_cannot_read_is_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = plain("chains", tmp_path)
+    raw = bytearray(path.read_bytes())
+    (start,) = struct.unpack_from("<Q", raw, 40)  # of the data
+    raw[start : start + 8] = bytes(8)
+    path.write_bytes(raw)
+    monkeypatch.setattr("perfduck_ingest.perf_data._MUCH", 0)
+    with pytest.raises(
+        PerfduckError, match=r"chains\.data: .*expected a record of 8 bytes or more"
+    ):
+        rows_of(path)
 
 
 def test_facts_are_those_of_the_header() -> None:

@@ -39,7 +39,7 @@ class Kernel:
 
     def __init__(self, recording: Recording, options: Options) -> None:
         """`recording` says which kernel it was."""
-        self._recording = recording
+        self.recording = recording
         self._options = options
         self._maps = Maps()
         self._names: list[str] = []
@@ -91,6 +91,10 @@ class Kernel:
                 maps.insert(*one)
             self._maps = maps
 
+    def prepare(self) -> None:
+        """Read the symbols before the first address is asked for."""
+        _ = self._own
+
     @cached_property
     def _kallsyms(self) -> KernelSymbols:
         return kernel_symbols(self._text())
@@ -101,7 +105,7 @@ class Kernel:
         if self._options.vmlinux is None or self._options.kallsyms is not None:
             return None
         elf = open_elf(self._options.vmlinux)
-        wanted = self._recording.build_ids.get(KERNEL)
+        wanted = self.recording.build_ids.get(KERNEL)
         return elf if wanted in (None, elf.build_id) else None
 
     @cached_property
@@ -134,9 +138,9 @@ class Kernel:
         if self._options.kallsyms is not None:
             with Source(str(self._options.kallsyms)) as source:
                 return b"".join(source.chunks(1 << 24))
-        build_id = self._recording.build_ids.get(KERNEL)
+        build_id = self.recording.build_ids.get(KERNEL)
         if build_id is None:  # as of a pipe
-            release = self._recording.strings.get(features.OSRELEASE)
+            release = self.recording.strings.get(features.OSRELEASE)
             return _RUNNING.read_bytes() if release == platform.release() else b""
         kept = debug_directory() / KERNEL / build_id / "kallsyms"
         if kept.is_file():

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from perfduck_ingest.memo import distinct
 from perfduck_ingest.perf_data.byte_order import Integers, Words
 
 Flags = npt.NDArray[np.bool_]
@@ -24,6 +23,11 @@ KERNEL_SPACE = 0  # a space is where an address has one meaning: the kernel, or 
 def space_of(epochs: Integers) -> Integers:
     """The space of each epoch."""
     return epochs + 1
+
+
+def epoch_of(space: int) -> int:
+    """The epoch of a space that is not the kernel's."""
+    return space - 1
 
 
 class Maps:
@@ -77,11 +81,50 @@ class Maps:
 
 
 @dataclass(frozen=True, slots=True)
-class MapsAt:
-    """The maps of the kernel and of each epoch."""
+class Tables:
+    """The maps of several spaces, one behind the other."""
 
-    kernel: Maps
-    epochs: dict[int, Maps]
+    spaces: Integers  # sorted
+    counts: Integers  # maps of each
+    starts: Words
+    ends: Words
+    shifts: Words
+    dsos: Words
+
+    def find(self, addresses: Words, spaces: Integers) -> tuple[Integers, Words]:
+        """Dso (-1: none) of each address, and the address in it."""
+        if not len(self.starts):
+            return np.full(len(addresses), -1, np.int64), addresses
+        rank = np.searchsorted(self.spaces, spaces)
+        owner = np.repeat(np.arange(len(self.counts)), self.counts)
+        # (owner, start) as one number: starts become their places among all starts.
+        ordered, place = np.unique(self.starts, return_inverse=True)
+        width = len(ordered) + 1
+        wanted = rank * width + np.searchsorted(ordered, addresses, "right")
+        found = np.searchsorted(owner * width + place + 1, wanted, "right") - 1
+        inside = (found >= 0) & (owner[found] == rank) & (addresses < self.ends[found])
+        return np.where(inside, self.dsos[found].view(np.int64), -1), addresses + np.where(
+            inside, self.shifts[found], 0
+        )
+
+
+def laid_out(maps: dict[int, Maps]) -> Tables:
+    """The maps of each space."""
+    ordered = sorted(maps)
+    counts = [len(maps[space].starts) for space in ordered]
+    columns = (
+        np.frombuffer(b"".join([getattr(maps[space], name) for space in ordered]), np.uint64)
+        for name in ("starts", "ends", "shifts", "dsos")
+    )
+    return Tables(np.array(ordered, np.int64), np.array(counts, np.int64), *columns)
+
+
+@dataclass(frozen=True, slots=True)
+class MapsAt:
+    """The maps of the kernel, and of other spaces."""
+
+    kernel: Tables
+    users: Tables
 
     def find(self, addresses: Words, spaces: Integers) -> tuple[Integers, Words]:
         """Dso, and address in it: even numbers are those of users, odd ones the kernel's, -2 and
@@ -89,31 +132,7 @@ class MapsAt:
         dsos = np.empty(len(addresses), np.int64)
         places = np.empty(len(addresses), np.uint64)
         in_kernel = spaces == KERNEL_SPACE
-        user = np.flatnonzero(~in_kernel)
-        first, rank = distinct(spaces[user].view(np.uint64))
-        maps = [self.epochs[space - 1] for space in spaces[user[first]].tolist()]
-        dsos[user], places[user] = _find(addresses[user], rank, maps)
-        kernel = np.flatnonzero(in_kernel)
-        rank = np.zeros(len(kernel), np.int64)
-        dsos[kernel], places[kernel] = _find(addresses[kernel], rank, [self.kernel])
+        for tables, which in ((self.users, ~in_kernel), (self.kernel, in_kernel)):
+            chosen = np.flatnonzero(which)
+            dsos[chosen], places[chosen] = tables.find(addresses[chosen], spaces[chosen])
         return 2 * dsos + in_kernel, places
-
-
-def _find(addresses: Words, rank: Integers, maps: list[Maps]) -> tuple[Integers, Words]:
-    """Dso (-1: none) and address in it; `rank` says in which of the maps to look."""
-    starts, ends, shifts, dsos = (
-        np.frombuffer(b"".join([getattr(one, name) for one in maps]), np.uint64)
-        for name in ("starts", "ends", "shifts", "dsos")
-    )
-    if not len(starts):
-        return np.full(len(addresses), -1, np.int64), addresses
-    owner = np.repeat(np.arange(len(maps)), [len(one.starts) for one in maps])
-    # (owner, start) as one number: starts become their places among all starts.
-    ordered, place = np.unique(starts, return_inverse=True)
-    width = len(ordered) + 1
-    wanted = rank * width + np.searchsorted(ordered, addresses, "right")
-    found = np.searchsorted(owner * width + place + 1, wanted, "right") - 1
-    inside = (found >= 0) & (owner[found] == rank) & (addresses < ends[found])
-    return np.where(inside, dsos[found].view(np.int64), -1), addresses + np.where(
-        inside, shifts[found], 0
-    )

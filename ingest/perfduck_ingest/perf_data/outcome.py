@@ -11,8 +11,7 @@ from perfduck_ingest.memo import distinct
 from perfduck_ingest.perf_data import features, records
 from perfduck_ingest.perf_data.byte_order import Integers
 from perfduck_ingest.perf_data.dsos import NO_OFFSET, Symbols, unpack
-from perfduck_ingest.perf_data.features import Recording
-from perfduck_ingest.perf_data.samples import Samples
+from perfduck_ingest.perf_data.session import Halves, Ready, Said
 from perfduck_store.batch import LEAF_OFFSET, SAMPLE, SKIPPED, Batch, Event, Facts
 
 _EVENT_SPREAD = np.uint64(0xE7037ED1A0B428DB)
@@ -20,38 +19,25 @@ _EVENT_SPREAD = np.uint64(0xE7037ED1A0B428DB)
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """Samples with what the columns of other records say of them, and what is new by them."""
+    """Samples with what is said of them elsewhere, and what is new by them."""
 
-    samples: list[Samples]
-    comm: Integers  # place in the list of comms
+    samples: Ready
     stack: Integers  # stack ids
     leaf: Integers  # symbol number and offset, packed
-    comms: list[str]
     new_symbols: pl.DataFrame
     new_stacks: pl.DataFrame
-
-    def column(self, name: str) -> Integers:
-        """A column of all samples."""
-        return np.concatenate([getattr(one, name) for one in self.samples])
 
 
 class Outcome:
     """Makes batches, and sums up what they do not hold."""
 
-    def __init__(self, recording: Recording, symbols: Symbols) -> None:
+    def __init__(self, said: Said, symbols: Symbols) -> None:
         """`symbols` are those that leaves are numbered by."""
-        self.cgroups: dict[int, str] = {}
-        # The same losses are counted twice: by the buffer, and, since perf 6.1, by the event.
-        self.lost_by_buffer = self.lost_by_event = 0
-        self._recording = recording
+        self.said = said
         self._symbols = symbols
-        self._skipped = np.zeros(records.TYPES, np.int64)
+        self._comms: list[str] = []
         self._times: list[int] = []
         self._events: set[int] = set()
-
-    def skip(self, types: Integers) -> None:
-        """Count records that are passed over, or not understood."""
-        self._skipped += np.bincount(types, minlength=records.TYPES)
 
     def batch(self, resolved: Resolved) -> Batch:
         """A batch of resolved samples, with the symbols and stacks that are new."""
@@ -63,20 +49,21 @@ class Outcome:
         )
 
     def _samples(self, resolved: Resolved) -> pl.DataFrame:
-        column = resolved.column
-        event, cpu, period = column("event"), column("cpu"), column("period")
-        time, timed = column("time"), column("timed").astype(np.bool_)
+        columns = resolved.samples.columns
+        event, cpu, period = columns.event, columns.cpu, columns.period
+        time, timed = columns.time, columns.timed
+        self._comms += resolved.samples.comms
         self._times += [int(time[timed].min()), int(time[timed].max())] if timed.any() else []
         self._events.update(np.flatnonzero(np.bincount(event)).tolist())
         return pl.DataFrame(
             {
                 "stack_id": resolved.stack,
                 "event": self._event_names(event),
-                "comm": pl.Series(resolved.comms, dtype=pl.String).gather(resolved.comm),
-                "pid": column("pid"),
-                "tid": column("tid"),
+                "comm": pl.Series(self._comms, dtype=pl.String).gather(resolved.samples.comm),
+                "pid": columns.pid,
+                "tid": columns.tid,
                 "cpu": _known(cpu, cpu >= 0),
-                "cgroup": self._cgroup_names(column("cgroup")),
+                "cgroup": self._cgroup_names(columns.cgroup),
                 "time_ns": _known(time, timed),
                 "count": np.ones(len(event), np.int64),
                 "period": _known(period, period >= 0),
@@ -86,11 +73,12 @@ class Outcome:
 
     def _cgroup_names(self, numbers: Integers) -> pl.Series:
         first, which = distinct(numbers.view(np.uint64))
-        names = [self.cgroups.get(number) for number in numbers[first].tolist()]
+        names = [self.said.cgroups.get(number) for number in numbers[first].tolist()]
         return pl.Series(names, dtype=pl.String).gather(which)
 
     def _leaf_offsets(self, resolved: Resolved) -> pl.DataFrame:
-        event, period = resolved.column("event"), resolved.column("period")
+        columns = resolved.samples.columns
+        event, period = columns.event, columns.period
         is_known = np.flatnonzero(unpack(resolved.leaf)[1] != NO_OFFSET)
         leaf, event, period = resolved.leaf[is_known], event[is_known], period[is_known]
         first, which = distinct(leaf.view(np.uint64) + event.view(np.uint64) * _EVENT_SPREAD)
@@ -107,19 +95,19 @@ class Outcome:
         )
 
     def _event_names(self, events: Integers) -> pl.Series:
-        names = [one.name for one in self._recording.attributes] or ["unknown"]
+        names = [one.name for one in self.said.recording.attributes] or ["unknown"]
         return pl.Series(names, dtype=pl.String).gather(events)
 
     def last(self) -> Batch:
         """The facts, and what was not understood."""
         rows = [
-            (0, f"{self._skipped[kind]} records of type {kind}", _reason(kind))
-            for kind in np.flatnonzero(self._skipped).tolist()
+            (0, f"{self.said.skipped[kind]} records of type {kind}", _reason(kind))
+            for kind in np.flatnonzero(self.said.skipped).tolist()
         ]
         return Batch(skipped=pl.DataFrame(rows, schema=SKIPPED, orient="row"), facts=self._facts())
 
     def _facts(self) -> Facts:
-        recording, said = self._recording, self._recording.strings
+        recording, said = self.said.recording, self.said.recording.strings
         first = min(self._times, default=None)
         version = said.get(features.VERSION)
         return Facts(
@@ -131,12 +119,12 @@ class Outcome:
             tool=f"perf {version}" if version else None,
             started_at=recording.started_at(first),
             duration_s=None if first is None else (max(self._times) - first) / 1e9,
-            lost=max(self.lost_by_buffer, self.lost_by_event),
+            lost=max(self.said.lost_by_buffer, self.said.lost_by_event),
             events=self._described_events(),
         )
 
     def _described_events(self) -> dict[str, Event]:
-        attributes = self._recording.attributes
+        attributes = self.said.recording.attributes
         events = {}
         for one in (attributes[place] for place in sorted(self._events) if attributes):
             unit = unit_of(one.name) if one.has_period else "sample"
@@ -144,7 +132,7 @@ class Outcome:
         return events
 
 
-def _known(values: Integers, known: npt.NDArray[np.bool_]) -> pl.Series:
+def _known(values: Integers | Halves, known: npt.NDArray[np.bool_]) -> pl.Series:
     """Values where they are known, null elsewhere."""
     series = pl.Series(values)
     return series if known.all() else series.set(pl.Series(~known), None)

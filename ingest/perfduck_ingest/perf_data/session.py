@@ -1,34 +1,27 @@
-"""A recording as it is read: blocks of records in, samples in the order of time, resolved ones out.
+"""A recording as it is read: blocks of records in, samples in the order of time out.
 
 Every processor has its own buffer, so records are not in the order of time. perf writes
 FINISHED_ROUND after it emptied all buffers once: what was recorded up to the newest time of one
 round has been written when the next round ends. Samples wait until then, and meet the changes
 (comm, fork, maps) in the order of time.
 
-Reading blocks and resolving samples are two steps, each done in a thread of its own: the first
-hands over all that the second may know by then.
+What is handed over needs to be resolved (resolver.py), and can be by another process.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
-from perfduck_ingest.importer import Options
 from perfduck_ingest.perf_data import features, records
 from perfduck_ingest.perf_data.attributes import attribute
-from perfduck_ingest.perf_data.binaries import Binaries
 from perfduck_ingest.perf_data.byte_order import Integers, text
-from perfduck_ingest.perf_data.changes import Change, ChangeReader, Map
-from perfduck_ingest.perf_data.dsos import Dso, Symbols
+from perfduck_ingest.perf_data.changes import Change, ChangeReader, KernelSymbol, Map
 from perfduck_ingest.perf_data.features import Recording
-from perfduck_ingest.perf_data.frames import Frames
-from perfduck_ingest.perf_data.kernel import Kernel
-from perfduck_ingest.perf_data.maps import Maps, MapsAt
-from perfduck_ingest.perf_data.outcome import Outcome, Resolved
-from perfduck_ingest.perf_data.pieces import Pieces, pieces_of
+from perfduck_ingest.perf_data.maps import KERNEL_SPACE, Flags, Tables, epoch_of, laid_out
+from perfduck_ingest.perf_data.pieces import Chains, Numbers, pieces_of
 from perfduck_ingest.perf_data.samples import SampleReader, Samples
-from perfduck_ingest.perf_data.stacks import Stacks
 from perfduck_ingest.perf_data.stream import Block
 from perfduck_ingest.perf_data.timeline import Timeline
 
@@ -37,56 +30,93 @@ _MOST_WAITING = 24  # blocks, in a recording without rounds
 _EVENT_UPDATE_NAME = 2
 _NONE = np.zeros(0, np.int64)
 
+Halves = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Fields of samples: see samples.py."""
+
+    event: Integers
+    pid: Halves
+    tid: Halves
+    cpu: Halves
+    cgroup: Integers
+    time: Integers
+    timed: Flags
+    period: Integers
+
+    @classmethod
+    def of(cls, parts: list[Samples]) -> "Columns":
+        """Those of several blocks, as narrow as the store has them."""
+        narrow = {"pid": np.int32, "tid": np.int32, "cpu": np.int32, "timed": np.bool_}
+        return cls(
+            *(
+                np.concatenate(
+                    [getattr(part, name) for part in parts], dtype=narrow.get(name, np.int64)
+                )
+                for name in cls.__slots__
+            )
+        )
+
+
+@dataclass(slots=True)
+class Said:
+    """What has been read of a recording, apart from its samples."""
+
+    recording: Recording
+    cgroups: dict[int, str] = field(default_factory=dict)
+    # The same losses are counted twice: by the buffer, and, since perf 6.1, by the event.
+    lost_by_buffer: int = 0
+    lost_by_event: int = 0
+    # How many records of each type were passed over, or not understood.
+    skipped: Integers = field(default_factory=lambda: np.zeros(records.TYPES, np.int64))
+
 
 @dataclass(frozen=True, slots=True)
 class Ready:
     """Samples before which nothing can come any more."""
 
-    parts: list[tuple[Samples, Pieces]]
-    comm: Integers  # place in the list of comms
-    comms: list[str]
-    maps: MapsAt
-    is_kernel_new: bool  # its maps are others than before
-    build_ids: dict[str, str]
+    columns: Columns
+    comm: Halves  # place in the list of comms
+    chains: Chains
+    maps: Tables  # of the spaces of new pieces
+    kernel: list[Map | KernelSymbol]  # how it has changed
+    comms: list[str]  # that are new: they follow those that were told before
+    dsos: list[str]  # likewise
 
 
 class Session:
     """The state of reading one recording."""
 
-    def __init__(self, recording: Recording, options: Options) -> None:
+    def __init__(self, recording: Recording) -> None:
         """`recording` says what is known before the first record."""
         self._recording = recording
+        self._said = Said(recording)
         self._timeline = Timeline()
-        self._kernel = Kernel(recording, options)
-        self._binaries = Binaries(options)
-        self._kernel_maps = Maps()
-        self._symbols = Symbols()
-        self._frames = Frames(self._user, self._kernel.open, self._symbols)
-        self._stacks = Stacks(self._frames, self._symbols)
-        self.outcome = Outcome(recording, self._symbols)
+        self._numbers = Numbers()
+        self._kernel: list[Map | KernelSymbol] = []
         self._changes: list[tuple[int, int, Change]] = []
         self._waiting: list[Samples] = []
         self._records = 0
         self._newest = self._round = self._limit = -1
         self._renew_readers()
 
-    def ready(self, blocks: Iterator[Block]) -> Iterator[Ready]:
-        """All samples, as they become ready."""
+    def ready(self, blocks: Iterator[Block]) -> Iterator[tuple[Ready | None, Said]]:
+        """All samples, as they become ready, each time with what has been read by then; without
+        samples at the end."""
         for block in blocks:
             self._add(block)
             yield from self._ready()
         self._limit = _FOREVER
         yield from self._ready()
-
-    def resolved(self, ready: Iterator[Ready]) -> Iterator[Resolved]:
-        """All samples, resolved."""
-        for one in ready:
-            yield self._resolved(one)
+        yield None, self._said
 
     def _add(self, block: Block) -> None:
         for place in block.of(*_TAKEN).tolist():
             self._take(block, place)
-        self.outcome.skip(block.types[block.of(*_SKIPPED)])
+        skipped = block.types[block.of(*_SKIPPED)]
+        self._said.skipped += np.bincount(skipped, minlength=records.TYPES)
         for change in self._changes_of.read(block, self._records):
             self._change(*change)
         samples = self._samples_of.read(block, self._records)
@@ -95,9 +125,6 @@ class Session:
         self._waiting += samples
         if len(self._waiting) > _MOST_WAITING:
             self._limit = max(self._limit, int(self._waiting[0].time.max()))
-
-    def _user(self, number: int) -> Dso:
-        return self._binaries.open(self._timeline.dsos[number])
 
     def _renew_readers(self) -> None:
         self._changes_of = ChangeReader(self._recording.attributes, self._recording.order)
@@ -114,7 +141,7 @@ class Session:
             if change.build_id:
                 self._recording.build_ids.setdefault(change.dso, change.build_id)
             if change.in_kernel:
-                self._kernel.add(change)
+                self._kernel.append(change)
                 return
         self._changes.append((time, ordinal, change))
 
@@ -129,7 +156,7 @@ class Session:
             self._limit, self._round = max(self._limit, self._round), at
         self._newest = int(newest[-1])
 
-    def _ready(self) -> Iterator[Ready]:
+    def _ready(self) -> Iterator[tuple[Ready, Said]]:
         """The samples up to the limit."""
         chosen: list[Samples] = []
         kept: list[Samples] = []
@@ -141,7 +168,7 @@ class Session:
                 kept.append(samples.where(~is_ready))
         if chosen:
             self._waiting = kept
-            yield self._placed(chosen)
+            yield self._placed(chosen), self._said
 
     def _placed(self, chosen: list[Samples]) -> Ready:
         """Samples among the changes, in the order of time."""
@@ -154,32 +181,26 @@ class Session:
             for name in ("pid", "tid", "time")
         )
         comm, epoch = self._timeline.advance(due, pid, tid, time)
-        is_kernel_new = self._kernel.changed
-        if is_kernel_new:
-            self._kernel_maps = self._kernel.maps()
-        ends = np.cumsum([len(samples) for samples in chosen])
-        epochs = np.split(epoch, ends[:-1])
+        kernel, self._kernel = self._kernel, []
+        if kernel:  # addresses may mean something else from here on
+            self._numbers.forget()
+        epochs = np.split(epoch, np.cumsum([len(samples) for samples in chosen])[:-1])
+        chains = self._numbers.of(list(map(pieces_of, chosen, epochs)))
+        comms, dsos = self._timeline.told()
         return Ready(
-            parts=[(one, pieces_of(one, at)) for one, at in zip(chosen, epochs, strict=True)],
-            comm=comm,
-            comms=[*self._timeline.comms],
-            maps=MapsAt(self._kernel_maps, self._timeline.tables),
-            is_kernel_new=is_kernel_new,
-            build_ids=dict(self._recording.build_ids),
+            columns=Columns.of(chosen),
+            comm=comm.astype(np.int32),
+            chains=chains,
+            maps=self._maps(chains.spaces),
+            kernel=kernel,
+            comms=comms,
+            dsos=dsos,
         )
 
-    def _resolved(self, ready: Ready) -> Resolved:
-        if ready.is_kernel_new:
-            self._frames.forget_kernel()
-            self._stacks.forget_chains()
-        self._binaries.build_ids = ready.build_ids
-        parts = [self._stacks.of(pieces, ready.maps) for _, pieces in ready.parts]
-        stack, leaf = (np.concatenate(column) for column in zip(*parts, strict=True))
-        samples = [one for one, _ in ready.parts]
-        return Resolved(
-            samples, ready.comm, stack, leaf, ready.comms,
-            self._symbols.told(), self._stacks.told(),
-        )  # fmt: skip
+    def _maps(self, spaces: Integers) -> Tables:
+        """Those of the spaces that are processes' at a time."""
+        users = np.unique(spaces[spaces != KERNEL_SPACE]).tolist()
+        return laid_out({space: self._timeline.tables[epoch_of(space)] for space in users})
 
     def _learn_attribute(self, record: memoryview) -> None:
         order = self._recording.order
@@ -205,18 +226,18 @@ class Session:
 
     def _learn_cgroup(self, record: memoryview) -> None:
         (number,) = self._recording.order.unpack("q", record, 8)
-        self.outcome.cgroups[number] = text(record[16:])
+        self._said.cgroups[number] = text(record[16:])
 
     def _learn_symbol(self, record: memoryview) -> None:
         symbol = self._changes_of.kernel_symbol(record)
         if symbol is not None:
-            self._kernel.add(symbol)
+            self._kernel.append(symbol)
 
     def _count_lost(self, record: memoryview) -> None:
-        self.outcome.lost_by_buffer += self._recording.order.unpack("QQ", record, 8)[1]
+        self._said.lost_by_buffer += self._recording.order.unpack("QQ", record, 8)[1]
 
     def _count_lost_samples(self, record: memoryview) -> None:
-        self.outcome.lost_by_event += self._recording.order.unpack("Q", record, 8)[0]
+        self._said.lost_by_event += self._recording.order.unpack("Q", record, 8)[0]
 
 
 # To read one more kind of record, write a method and add a line.

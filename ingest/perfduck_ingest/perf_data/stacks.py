@@ -14,15 +14,11 @@ from perfduck_ingest.perf_data.byte_order import Integers, Words
 from perfduck_ingest.perf_data.dsos import NO_OFFSET, Symbols, pack
 from perfduck_ingest.perf_data.frames import Frames
 from perfduck_ingest.perf_data.maps import MapsAt
-from perfduck_ingest.perf_data.pieces import NO_FRAME, WIDTH, Pieces
+from perfduck_ingest.perf_data.pieces import MOST_PIECES, NO_FRAME, WIDTH, Chains
 from perfduck_store.batch import STACK
 from perfduck_symbols.names import UNKNOWN
 
-# 8 MB each.
-_PIECE_BITS = 18
-_STACK_BITS = 19
-# 32 bytes with the hash. Symbols are numbers, and -1 where the piece has no frame.
-_PIECE = np.dtype([("leaf", np.int64), ("symbols", np.int32, WIDTH)])
+_STACK_BITS = 19  # 8 MB
 _SPREAD = np.uint64(0x9E3779B97F4A7C17)
 _LENGTH_SPREAD = np.uint64(0xE7037ED1A0B428DB)
 _HALF = np.uint64(32)
@@ -36,11 +32,11 @@ class Stacks:
         self._symbols = symbols
         self._known = Memo[np.int64](np.int64, _STACK_BITS)
         self._untold: list[pl.DataFrame] = []
-        self.forget_chains()
-
-    def forget_chains(self) -> None:
-        """Their addresses may mean something else from here on."""
-        self._known_pieces = Memo[np.void](_PIECE, _PIECE_BITS)
+        # What the pieces are, by their numbers. Symbols are numbers, and -1 where there is no
+        # frame; the leaf is packed; terms are what the symbols add to the key of a stack.
+        self._piece_symbols = np.empty((MOST_PIECES, WIDTH), np.int32)
+        self._leaves = np.empty(MOST_PIECES, np.int64)
+        self._terms = np.empty(MOST_PIECES, np.uint64)
 
     def told(self) -> pl.DataFrame:
         """The stacks that are new since this was asked last."""
@@ -48,37 +44,45 @@ class Stacks:
         self._untold = []
         return told
 
-    def of(self, pieces: Pieces, maps: MapsAt) -> tuple[Integers, Integers]:
+    def of(self, chains: Chains, maps: MapsAt) -> tuple[Integers, Integers]:
         """The stack id of each sample, and its leaf (symbol number and offset, packed)."""
-        found = self._known_pieces.of(
-            pieces.keys, lambda places: self._work_out(pieces, places, maps)
-        )
-        leaves = found["leaf"][np.cumsum(pieces.counts) - pieces.counts]
-        ids = self._ids(np.ascontiguousarray(found["symbols"]), pieces.counts)
-        return ids[pieces.chains], leaves[pieces.chains]
+        self._learn(chains, maps)
+        numbers, counts = chains.numbers, chains.counts
+        starts = np.cumsum(counts) - counts
 
-    def _work_out(self, pieces: Pieces, places: Integers, maps: MapsAt) -> npt.NDArray[np.void]:
-        frames = pieces.frames.take(places, axis=1)
+        def look_up(places: Integers) -> Integers:
+            chosen = numbers[ranges(starts[places], counts[places])]
+            return self._tell(self._piece_symbols.take(chosen, axis=0), counts[places])
+
+        ids = self._known.of(_keys(self._terms.take(numbers), starts, counts), look_up)
+        leaves = self._leaves.take(numbers.take(starts))
+        return ids.take(chains.chains), leaves.take(chains.chains)
+
+    def _learn(self, chains: Chains, maps: MapsAt) -> None:
+        """Note what the new pieces are."""
+        end = chains.first + len(chains.spaces)
+        if end > len(self._terms):
+            self._piece_symbols = np.resize(self._piece_symbols, (2 * end, WIDTH))
+            self._leaves = np.resize(self._leaves, 2 * end)
+            self._terms = np.resize(self._terms, 2 * end)
+        packed = self._resolved(chains, maps)
+        symbols = np.ascontiguousarray((packed >> 32).T, np.int32)
+        self._piece_symbols[chains.first : end] = symbols
+        self._terms[chains.first : end] = _terms(symbols)
+        leaf = (packed < 0).sum(axis=0)
+        self._leaves[chains.first : end] = packed[leaf, np.arange(len(leaf))]
+
+    def _resolved(self, chains: Chains, maps: MapsAt) -> Integers:
+        """The frames of the new pieces: symbols and offsets, packed; -1 where there is none."""
+        frames = chains.frames
         is_frame = frames != NO_FRAME
-        spaces = np.broadcast_to(pieces.spaces[places], frames.shape)
+        spaces = np.broadcast_to(chains.spaces, frames.shape)
         packed = np.full(frames.shape, -1, np.int64)
         packed[is_frame] = self._frames.resolve(frames[is_frame], spaces[is_frame], maps)
         if not is_frame[-1].all():
             nothing = self._symbols.number([(UNKNOWN, UNKNOWN, None)])
             packed[-1, ~is_frame[-1]] = pack(nothing, NO_OFFSET)
-        made = np.empty(len(places), _PIECE)
-        made["leaf"] = packed[(packed < 0).sum(axis=0), np.arange(len(places))]
-        made["symbols"] = (packed >> 32).T
-        return made
-
-    def _ids(self, symbols: npt.NDArray[np.int32], counts: Integers) -> Integers:
-        """The ids of stacks, of the symbols of their pieces."""
-        starts = np.cumsum(counts) - counts
-
-        def look_up(places: Integers) -> Integers:
-            return self._tell(symbols[ranges(starts[places], counts[places])], counts[places])
-
-        return self._known.of(_keys(symbols, starts, counts), look_up)
+        return packed
 
     def _tell(self, symbols: npt.NDArray[np.int32], counts: Integers) -> Integers:
         is_frame = symbols >= 0
@@ -89,13 +93,17 @@ class Stacks:
         return told["stack_id"].to_numpy()
 
 
-def _keys(symbols: npt.NDArray[np.int32], starts: Integers, counts: Integers) -> Words:
-    """The same for the same symbols: a polynomial over the pieces."""
+def _terms(symbols: npt.NDArray[np.int32]) -> Words:
+    """A number for the symbols of each piece."""
     halves = symbols.view(np.uint64)
-    terms = _mixed(_mixed(halves[:, 0]) + halves[:, 1])
-    powers = np.full(int(counts.max()), _SPREAD)
-    terms *= np.multiply.accumulate(powers)[np.arange(len(terms)) - np.repeat(starts, counts)]
-    keys: Words = np.add.reduceat(terms, starts) + counts.view(np.uint64) * _LENGTH_SPREAD
+    return _mixed(_mixed(halves[:, 0]) + halves[:, 1])
+
+
+def _keys(terms: Words, starts: Integers, counts: Integers) -> Words:
+    """The same for the same pieces: a polynomial over their terms."""
+    powers = np.multiply.accumulate(np.full(int(counts.max()), _SPREAD))
+    powered = terms * powers.take(np.arange(len(terms)) - np.repeat(starts, counts))
+    keys: Words = np.add.reduceat(powered, starts) + counts.view(np.uint64) * _LENGTH_SPREAD
     return keys
 
 

@@ -6,7 +6,7 @@ Only the sizes are walked, one by one; everything else is done with the columns 
 """
 
 import struct
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,12 +51,29 @@ class Stream:
         self._unpacker: zstandard.ZstdDecompressionObj | None = None
         self._is_loose = False  # whether records may begin anywhere
         self._cut_off = b""  # of an unpacked record whose end is in the next pack
+        self._walked: tuple[list[int], int] | None = None  # what _walk says of the part at hand
+
+    def ends(self, start: int) -> Callable[[memoryview], int]:
+        """Where the whole records of a part end: what is behind goes to the front of the next part,
+        and no part is copied. The first record is at byte `start` of all parts."""
+
+        def end(part: memoryview) -> int:
+            nonlocal start
+            first, start = start, max(start - len(part), 0)
+            if first % 8 or first > len(part) or self._skip or self._is_loose:
+                return len(part)
+            self._walked = _walk(self._order.lengths(self._order.words(part[first:])))
+            return first + 8 * self._walked[1] or len(part)
+
+        return end
 
     def blocks(self, parts: Iterator[memoryview]) -> Iterator[Block]:
         """The records of all parts; a record cut off at the end is an error."""
         rest = b""
         for part in parts:
-            data = _joined(rest, part) if rest else memoryview(part)
+            data = memoryview(part)
+            if rest:
+                data, self._walked = _joined(rest, part), None
             done = yield from self._cut(data)
             rest = bytes(data[done:])
             self._position += done
@@ -90,7 +107,10 @@ class Stream:
         """The whole records at the beginning of `data`, up to one that needs other treatment,
         and their size."""
         words = self._order.words(data)
-        starts, end = _walk(self._order.lengths(words))
+        walked, self._walked = self._walked, None
+        if walked is None or walked[1] > len(words):  # there is more behind the records
+            walked = _walk(self._order.lengths(words))
+        starts, end = walked
         block = _block(data, words, np.array(starts, np.int64), self._order)
         odd = np.flatnonzero(self._order.sizes(block.headers) % np.uint64(8))
         place = min((*odd[:1].tolist(), *block.of(*_PACKED, *_WITH_TAIL)[:1].tolist()), default=-1)

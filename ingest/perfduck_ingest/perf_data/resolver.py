@@ -1,0 +1,75 @@
+"""Samples as a session hands them over, resolved: what their addresses are called, which stacks
+their chains are."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+from perfduck_ingest.importer import Options
+from perfduck_ingest.perf_data.binaries import Binaries
+from perfduck_ingest.perf_data.dsos import Dso, Symbols
+from perfduck_ingest.perf_data.features import Recording
+from perfduck_ingest.perf_data.frames import Frames
+from perfduck_ingest.perf_data.kernel import Kernel
+from perfduck_ingest.perf_data.maps import KERNEL_SPACE, MapsAt, laid_out
+from perfduck_ingest.perf_data.outcome import Outcome, Resolved
+from perfduck_ingest.perf_data.reading import Item
+from perfduck_ingest.perf_data.session import Ready, Said
+from perfduck_ingest.perf_data.stacks import Stacks
+from perfduck_store.batch import Batch
+from perfduck_symbols.names import KERNEL
+
+
+class Resolver:
+    """What has been found out of the addresses of one recording."""
+
+    def __init__(self, recording: Recording, options: Options) -> None:
+        """`recording` says what is known before the first record."""
+        self._kernel = Kernel(recording, options)
+        self._binaries = Binaries(options)
+        self._binaries.build_ids = recording.build_ids
+        self._binary_names: list[str] = []
+        self._is_due = False
+        self._symbols = Symbols()
+        self._frames = Frames(self._user, self._kernel.open, self._symbols)
+        self._stacks = Stacks(self._frames, self._symbols)
+        self._kernel_maps = laid_out({})
+        self._outcome = Outcome(Said(recording), self._symbols)
+
+    def batches(self, items: Iterator[Item]) -> Iterator[Batch]:
+        """A batch of each item, the facts in the last one."""
+        with ThreadPoolExecutor(1) as thread:
+            prepared = thread.submit(self._prepare)
+            for ready, said in items:
+                self._is_due = True
+                prepared.result()
+                yield self._batch(ready, said)
+
+    def _prepare(self) -> None:
+        """Read the symbols that will be asked for, as far as there is time before the first samples
+        come: perf notes the build ids of the binaries that were hit."""
+        build_ids = self._binaries.build_ids
+        if KERNEL in build_ids:
+            self._kernel.prepare()
+        for name in build_ids:
+            if self._is_due:
+                break
+            self._binaries.open(name)
+
+    def _batch(self, ready: Ready | None, said: Said) -> Batch:
+        self._outcome.said = said
+        self._kernel.recording = said.recording
+        self._binaries.build_ids = said.recording.build_ids
+        return self._outcome.batch(self._resolved(ready)) if ready else self._outcome.last()
+
+    def _user(self, number: int) -> Dso:
+        return self._binaries.open(self._binary_names[number])
+
+    def _resolved(self, ready: Ready) -> Resolved:
+        self._binary_names += ready.dsos
+        for change in ready.kernel:
+            self._kernel.add(change)
+        if self._kernel.changed:
+            self._frames.forget_kernel()
+            self._kernel_maps = laid_out({KERNEL_SPACE: self._kernel.maps()})
+        stack, leaf = self._stacks.of(ready.chains, MapsAt(self._kernel_maps, ready.maps))
+        return Resolved(ready, stack, leaf, self._symbols.told(), self._stacks.told())
