@@ -1,12 +1,17 @@
 """A generator in another process: what it yields, what it raises, and its end."""
 
 import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
-from perfduck_ingest.elsewhere import elsewhere
+from perfduck_ingest import early
+from perfduck_ingest.early import prepare_to_read
+from perfduck_ingest.elsewhere import elsewhere, prepare
+from perfduck_store.errors import PerfduckError
 
 
 @pytest.fixture
@@ -45,3 +50,45 @@ def test_the_process_ends_with_who_asked_for_it(
     assert next(items) == 0
     items.close()  # type: ignore[attr-defined]
     assert processes[0].poll() is not None
+
+
+def test_a_process_that_is_killed_is_told_in_a_line(
+    processes: list[subprocess.Popen[bytes]],
+) -> None:
+    items = numbers(0, 1 << 40)
+    assert next(items) == 0
+    processes[0].kill()
+    with pytest.raises(PerfduckError, match="what reads it was killed"):
+        list(items)
+
+
+def test_a_process_that_was_prepared_is_the_one_that_is_asked(
+    processes: list[subprocess.Popen[bytes]],
+) -> None:
+    prepare("perfduck_ingest.perf_data.reading")
+    assert list(numbers(3)) == list(numbers(3)) == [0, 1, 2]
+    assert len(processes) == 2
+
+
+def test_a_process_that_is_never_asked_ends_without_a_word() -> None:
+    command = "from perfduck_ingest.elsewhere import prepare; prepare('perfduck_ingest.memory')"
+    done = subprocess.run([sys.executable, "-c", command], capture_output=True, check=True)
+    assert (done.stdout, done.stderr) == (b"", b"")
+
+
+def test_a_process_is_prepared_for_perf_data_that_is_large(
+    tmp_path: Path,
+    processes: list[subprocess.Popen[bytes]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    recording, text = tmp_path / "perf.data", tmp_path / "perf.txt"
+    recording.write_bytes(b"PERFILE2 and more")
+    text.write_bytes(b"swapper 0 [000] 1.0: cycles:")
+    prepare_to_read(str(recording))
+    monkeypatch.setattr(early, "MUCH", 10)
+    for path in (text, tmp_path, tmp_path / "none"):
+        prepare_to_read(str(path))
+    assert not processes
+    prepare_to_read(str(recording))
+    assert list(numbers(2)) == [0, 1]
+    assert len(processes) == 1

@@ -16,6 +16,7 @@ from perfduck_cli.options import (
     Symbols,
     Vmlinux,
 )
+from perfduck_ingest.early import prepare_to_read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -63,6 +64,9 @@ def ingest(
 
     The same content twice is stored once.
     """
+    if files:
+        prepare_to_read(files[0])
+
     from perfduck_ingest.importer import Options
     from perfduck_ingest.ingest import Request
     from perfduck_store.errors import PerfduckError

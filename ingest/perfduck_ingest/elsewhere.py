@@ -4,19 +4,30 @@ Two interpreters use two CPUs; two threads of one do 1.4 times the work of one, 
 calls as there are here.
 """
 
+import gc
 import pickle
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from importlib import import_module
 from typing import BinaryIO, ParamSpec, TypeVar, cast
 
 from perfduck_ingest.memory import give_back_what_is_freed
+from perfduck_store.errors import PerfduckError
 
 T = TypeVar("T")
 P = ParamSpec("P")
 
 _PIPE_BYTES = 1 << 20  # what a user may set: /proc/sys/fs/pipe-max-size
+_prepared: list[subprocess.Popen[bytes]] = []
+
+
+def prepare(module: str) -> None:
+    """Start the process for the next generator, one of this module. It gets ready while this one
+    loads what it needs itself, which takes as long."""
+    _prepared.append(_started(module))
 
 
 def elsewhere(
@@ -24,10 +35,7 @@ def elsewhere(
 ) -> Iterator[T]:
     """What the generator yields, or raises. It is a function of a module, and its arguments and
     items can be pickled; None is no item."""
-    command = [sys.executable, "-P", "-m", __name__]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, pipesize=_PIPE_BYTES
-    ) as process:
+    with _prepared.pop() if _prepared else _started(generator.__module__) as process:
         try:
             pickle.dump((generator, args, kwargs), cast(BinaryIO, process.stdin))
             cast(BinaryIO, process.stdin).close()
@@ -36,11 +44,28 @@ def elsewhere(
             process.kill()  # whoever reads may stop before the end
 
 
+def _started(module: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", __name__, module],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        pipesize=_PIPE_BYTES,
+    )
+
+
 def _items(pipe: BinaryIO) -> Iterator[T]:
-    while (item := pickle.load(pipe)) is not None:
+    while (item := _next(pipe)) is not None:
         if isinstance(item, Exception):
             raise item
-        yield item
+        yield cast(T, item)
+
+
+def _next(pipe: BinaryIO) -> object:
+    try:
+        return pickle.load(pipe)
+    except (EOFError, pickle.UnpicklingError):
+        message = "expected a whole recording, but what reads it was killed (out of memory?)"
+        raise PerfduckError(message) from None
 
 
 def _run(orders: BinaryIO, items: BinaryIO) -> None:
@@ -59,4 +84,7 @@ if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the other process says when to stop
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # and is gone without a word when killed
     give_back_what_is_freed()
-    _run(sys.stdin.buffer, sys.stdout.buffer)
+    import_module(sys.argv[1])
+    gc.freeze()
+    with suppress(EOFError):  # prepared in vain
+        _run(sys.stdin.buffer, sys.stdout.buffer)

@@ -93,7 +93,7 @@ def test_another_process_reads_the_same(
 ) -> None:
     path = plain(folder, tmp_path)
     rows, facts = rows_of(path), oracle.batches_of(path, **OPTIONS)[-1].facts
-    monkeypatch.setattr("perfduck_ingest.perf_data._MUCH", 0)
+    monkeypatch.setattr("perfduck_ingest.perf_data.MUCH", 0)
     assert rows_of(path) == rows
     with Source(str(path)) as source:
         assert list(perf_data.read(source, Options(**OPTIONS)))[-1].facts == facts  # type: ignore[arg-type]
@@ -109,7 +109,7 @@ def test_what_another_process_cannot_read_is_said(
     (start,) = struct.unpack_from("<Q", raw, 40)  # of the data
     raw[start : start + 8] = bytes(8)
     path.write_bytes(raw)
-    monkeypatch.setattr("perfduck_ingest.perf_data._MUCH", 0)
+    monkeypatch.setattr("perfduck_ingest.perf_data.MUCH", 0)
     with pytest.raises(
         PerfduckError, match=r"chains\.data: .*expected a record of 8 bytes or more"
     ):

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from perfduck_ingest.ahead import ahead
+from perfduck_ingest.early import MUCH
 from perfduck_ingest.elsewhere import elsewhere
 from perfduck_ingest.perf_data import header
 from perfduck_ingest.perf_data.byte_order import ByteOrder
@@ -38,10 +39,6 @@ if TYPE_CHECKING:  # the process that reads needs neither, nor polars
     from perfduck_store.batch import Batch
 
 NAME = "perf-data"
-
-# From here on records are read by another process: of 153 MB it takes 1.4 s in place of 1.8 s to
-# read and resolve them, of 64 MB as long as without it, and 0.2 s more of CPU time.
-_MUCH = 96 << 20
 
 
 def sniff(source: Source) -> bool:
@@ -71,7 +68,7 @@ def _read_file(source: Source, order: ByteOrder, options: "Options") -> Iterator
     if _is_plain(source):
         with source.path.open("rb") as file:
             recording, start, size = header.read_header(file, order)
-        read = _read_elsewhere if size >= _MUCH else ready_of_source
+        read = _read_elsewhere if size >= MUCH else ready_of_source
         yield from _batches(read(source, recording, start, size), recording, options)
         return
     with tempfile.TemporaryFile() as file:

@@ -1,0 +1,24 @@
+"""What can begin before polars and DuckDB are loaded, which takes 0.3 s."""
+
+from contextlib import suppress
+from pathlib import Path
+
+# Records of larger files are read by another process. To read and resolve 153 MB takes 1.4 s so, in
+# place of 1.8 s, 64 MB as long, and 0.2 s more of CPU time.
+MUCH = 96 << 20
+_PERF_DATA = (b"PERFILE2", b"2ELIFREP")
+
+
+def prepare_to_read(name: str) -> None:
+    """Start the process that reads this file, if one will."""
+    with suppress(OSError):  # for whoever reads the file to report
+        path = Path(name)
+        if path.is_file() and path.stat().st_size >= MUCH and _is_perf_data(path):
+            from perfduck_ingest.elsewhere import prepare
+
+            prepare("perfduck_ingest.perf_data.reading")
+
+
+def _is_perf_data(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(8) in _PERF_DATA
