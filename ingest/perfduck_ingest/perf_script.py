@@ -30,7 +30,7 @@ from perfduck_store.batch import Batch
 from perfduck_store.errors import PerfduckError
 
 NAME = "perf-script"
-_PART_BYTES = 16 << 20
+_PART_BYTES = 24 << 20  # 16 MB take 6 % more time, 32 MB 40 MB more memory
 _LOOK_BACK_BYTES = 1 << 20  # no sample is longer: 127 frames with C++ names are some 100 kB
 _LINES_TO_MEASURE = 3000
 _THREADS = 2

@@ -92,8 +92,8 @@ create table stack_blame (
 );
 
 -- A hit of an event, or n equal hits where the profiler counts (OProfile).
--- Kept in (profile_id, stack_id, time_ns) order, a million of a profile at a time: RLE takes a third
--- off the file.
+-- Kept in (profile_id, stack_id, time_ns) order, half a million of a profile at a time: RLE takes a
+-- third off the file.
 create table sample (
     profile_id bigint not null,
     stack_id   bigint not null,
