@@ -219,6 +219,7 @@ def _sections(recording: Path, work: Path, samples: list[int], repeat: int) -> I
     (work / "one.duckdb").rename(source)
     yield f"# What perfduck takes\n\n{machine.described(recording, work / 'big.txt')}"
     yield table(["reads the recording", "s", "CPU s", "to perf script", "MB/s", "peak MB"], read)
+    yield "Peak MB is of the largest process; perf.data is read by a second one of some 130 MB.\n"
     yield table(["text", "s", "MB/s", "peak MB"], of_size(work))
     yield table(["starts", "s", "CPU s", "peak MB"], of_start(work, repeat))
     yield "Milliseconds over a store of synthetic profiles, and bytes a sample:\n"
