@@ -93,16 +93,18 @@ def stacks(
         new = stack_rows(chosen, lengths[places])
         return new["stack_id"].to_numpy()
 
-    ids = known.of(_polynomials(symbol_ids, starts, lengths), look_up)
+    ids = known.of(polynomials(symbol_ids.view(np.uint64), starts, lengths), look_up)
     return ids, new
 
 
-def _polynomials(symbol_ids: Numbers, starts: Numbers, lengths: Numbers) -> npt.NDArray[np.uint64]:
-    depths = np.arange(len(symbol_ids)) - np.repeat(starts, lengths)
+def polynomials(
+    terms: npt.NDArray[np.uint64], starts: Numbers, lengths: Numbers
+) -> npt.NDArray[np.uint64]:
+    """A number for each chain, of its terms and their order; chains as for `stacks`."""
+    depths = np.arange(len(terms)) - np.repeat(starts, lengths)
     powers = np.full(int(lengths.max()), _MULTIPLIER)
     powers[0] = 1
-    terms = symbol_ids.view(np.uint64) * np.multiply.accumulate(powers)[depths]
-    return np.add.reduceat(terms, starts)
+    return np.add.reduceat(terms * np.multiply.accumulate(powers).take(depths), starts)
 
 
 def stack_rows(symbol_ids: Numbers, lengths: Numbers) -> pl.DataFrame:

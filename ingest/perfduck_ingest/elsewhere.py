@@ -14,13 +14,12 @@ from contextlib import suppress
 from importlib import import_module
 from typing import BinaryIO, ParamSpec, TypeVar, cast
 
-from perfduck_ingest.memory import give_back_what_is_freed
+from perfduck_ingest.pipe import PIPE_BYTES
 from perfduck_store.errors import PerfduckError
 
 T = TypeVar("T")
 P = ParamSpec("P")
 
-_PIPE_BYTES = 1 << 20  # what a user may set: /proc/sys/fs/pipe-max-size
 _prepared: list[subprocess.Popen[bytes]] = []
 
 
@@ -49,7 +48,7 @@ def _started(module: str) -> subprocess.Popen[bytes]:
         [sys.executable, "-P", "-m", __name__, module],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        pipesize=_PIPE_BYTES,
+        pipesize=PIPE_BYTES,
     )
 
 
@@ -83,7 +82,6 @@ def _run(orders: BinaryIO, items: BinaryIO) -> None:
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the other process says when to stop
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # and is gone without a word when killed
-    give_back_what_is_freed()
     import_module(sys.argv[1])
     gc.freeze()
     with suppress(EOFError):  # prepared in vain

@@ -6,6 +6,7 @@ To add one, write its importer (importer.py says what that is) and put the modul
 from importlib import import_module
 from typing import cast
 
+from perfduck_ingest.early import PERF_DATA
 from perfduck_ingest.importer import Importer
 from perfduck_ingest.source import Source
 from perfduck_store.errors import PerfduckError
@@ -14,7 +15,7 @@ from perfduck_store.errors import PerfduckError
 # 0.07 s more than to load what text needs. A directory is shown to all.
 # perf script last: its text has the most shapes, a call graph of opreport's among them.
 FORMATS = {
-    "perf_data": (b"PERFILE2", b"2ELIFREP"),
+    "perf_data": PERF_DATA,
     "oprofile_session": (b"ustar",),
     "oprofile_xml": (b"<profile",),
     "oprofile_text": (b"",),

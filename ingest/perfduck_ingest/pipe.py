@@ -11,7 +11,7 @@ import sys
 import time
 from typing import cast
 
-_PIPE_BYTES = 1 << 20  # what a user may set: /proc/sys/fs/pipe-max-size
+PIPE_BYTES = 1 << 20  # what a user may set: /proc/sys/fs/pipe-max-size
 _NAP_S = 0.003  # perf script fills the pipe in 10 ms
 
 
@@ -24,13 +24,13 @@ class _Pipe(io.RawIOBase):
     def __init__(self, file: io.BufferedReader) -> None:
         self._file = file
         with contextlib.suppress(OSError):  # a file, a terminal
-            fcntl.fcntl(file, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+            fcntl.fcntl(file, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # of all buffers
         got = self._file.readinto1(buffer)
-        if 0 < got < min(len(buffer), _PIPE_BYTES // 2):
+        if 0 < got < min(len(buffer), PIPE_BYTES // 2):
             time.sleep(_NAP_S)
         return got

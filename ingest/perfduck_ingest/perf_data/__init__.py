@@ -98,5 +98,4 @@ def _batches(items: Iterator[Item], recording: Recording, options: "Options") ->
     from perfduck_ingest.perf_data.resolver import Resolver
 
     # The first samples take the longest to resolve: with one item ahead the reader waits for that.
-    items = ahead(ahead(items))
-    return ahead(Resolver(recording, options).batches(items))
+    return ahead(Resolver(recording, options).batches(ahead(items, 2)))

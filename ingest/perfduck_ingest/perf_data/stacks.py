@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from perfduck_ingest.chains import ranges, stack_rows
+from perfduck_ingest.chains import polynomials, ranges, stack_rows
 from perfduck_ingest.memo import Memo
 from perfduck_ingest.perf_data.byte_order import Integers, Words
 from perfduck_ingest.perf_data.dsos import NO_OFFSET, Symbols, pack
@@ -100,11 +100,8 @@ def _terms(symbols: npt.NDArray[np.int32]) -> Words:
 
 
 def _keys(terms: Words, starts: Integers, counts: Integers) -> Words:
-    """The same for the same pieces: a polynomial over their terms."""
-    powers = np.multiply.accumulate(np.full(int(counts.max()), _SPREAD))
-    powered = terms * powers.take(np.arange(len(terms)) - np.repeat(starts, counts))
-    keys: Words = np.add.reduceat(powered, starts) + counts.view(np.uint64) * _LENGTH_SPREAD
-    return keys
+    """The same for the same pieces."""
+    return polynomials(terms, starts, counts) + counts.view(np.uint64) * _LENGTH_SPREAD
 
 
 def _mixed(words: Words) -> Words:
