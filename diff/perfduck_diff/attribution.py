@@ -32,7 +32,7 @@ class Attribution:
 
 def attribute(work: Comparison) -> Attribution:
     """Scan, pair and describe."""
-    found = _screened(work, scan(work.tree, work.rows, work.screen, work.least, work.options.level))
+    found = _screened(work, _scanned(work))
     grown = _ordered([f for f in found.grown if f.stands])
     shrunk = _ordered([f for f in found.shrunk if f.stands])
     rest = _ordered([f for f in (*found.grown, *found.shrunk) if not f.stands])
@@ -46,6 +46,16 @@ def attribute(work: Comparison) -> Attribution:
         tested=found.tested,
         level=work.options.level,
     )
+
+
+def _scanned(work: Comparison) -> Scan:
+    """The scan over the nodes that a claim can name: not the whole, nor code without a name."""
+    can_claim = np.array([any(_is_named(work, code) for code in part) for part in work.tree.chain])
+    return scan(work.tree, work.rows, work.screen, work.least, work.options.level, can_claim)
+
+
+def _is_named(work: Comparison, code: int) -> bool:
+    return _name(work, code) != "unknown" and not work.runs.frames[code].is_nameless
 
 
 def _ordered(found: list[Found]) -> list[Found]:
@@ -108,14 +118,14 @@ def _claims(
 
 def _claim(work: Comparison, found: Found, rank: int, taken: list[Found]) -> Claim:
     codes = work.tree.path(found.node)
-    names = tuple(_name(work, code) for code in codes)
+    function = next(code for code in reversed(codes) if _is_named(work, code))
     low, high = _limits(work, found)
     parts = _parts(work, found, taken)
     return Claim(
         rank=rank,
-        path=names or ("all",),
-        function=names[-1] if names else "all",
-        subsystem=_charged(work, codes, parts),
+        path=tuple(_name(work, code) for code in codes),
+        function=_name(work, function),
+        subsystem=_charged(work, function, parts),
         base=float(found.rates[work.design.base].mean()),
         new=float(found.rates[work.design.new].mean()),
         delta=found.delta,
@@ -130,11 +140,9 @@ def _claim(work: Comparison, found: Found, rank: int, taken: list[Found]) -> Cla
     )
 
 
-def _charged(work: Comparison, codes: list[int], parts: tuple[Child, ...]) -> str:
+def _charged(work: Comparison, function: int, parts: tuple[Child, ...]) -> str:
     """The function's own subsystem; for a helper, the one that is charged for most of it."""
-    if not codes:
-        return "all"
-    frame = work.runs.frames[codes[-1]]
+    frame = work.runs.frames[function]
     return parts[0].function if frame.role == "helper" and parts else frame.subsystem
 
 

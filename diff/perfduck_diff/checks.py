@@ -101,7 +101,7 @@ def _partial(sides: Sides, bounds: Bounds) -> list[str]:
 
 
 def _unknown(sides: Sides, bounds: Bounds) -> list[str]:
-    nameless = np.array([frame.name.startswith("[") for frame in sides.runs.frames])
+    nameless = np.array([frame.is_nameless for frame in sides.runs.frames])
     leaf = sides.runs.stacks.ends(leaf=True)
     if not len(nameless):
         return []

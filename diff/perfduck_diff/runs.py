@@ -41,12 +41,17 @@ class Run:
 class Frame:
     """A function as the comparison sees it: one name over kernels, modules and compilers."""
 
-    name: str  # canonical; '[dso]' where the profiler knew none
+    name: str  # canonical; '[unknown] in iperf3' where the profiler knew none
     dso: str
     subsystem: str
     area: str
     role: str  # domain, helper, context
     kernel: bool
+
+    @property
+    def is_nameless(self) -> bool:
+        """Whether this is all code of a binary that the profiler had no name for."""
+        return self.name.startswith("[unknown]")
 
 
 @dataclass(frozen=True, slots=True)

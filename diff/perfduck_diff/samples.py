@@ -105,8 +105,11 @@ def _frames(store: Store) -> tuple[pl.DataFrame, tuple[Frame, ...]]:
         " order by symbol_id"
     )
     base = pl.col("dso").str.split("/").list.last().str.strip_chars("[]")
+    binary = pl.when(base != "unknown").then(" in " + base).otherwise(pl.lit(""))
     shown = (
-        pl.when(pl.col("name") == "[unknown]").then("[" + base + "]").otherwise(pl.col("canonical"))
+        pl.when(pl.col("name") == "[unknown]")
+        .then("[unknown]" + binary)
+        .otherwise(pl.col("canonical"))
     )
     kernel = pl.col("area") != "user"
     place = pl.when(kernel).then(pl.lit("kernel")).otherwise(base)

@@ -58,10 +58,23 @@ class Scan:
     tested: int
 
 
-def scan(tree: Tree, rows: Rows, model: Moderated, least: float, level: float = LEVEL) -> Scan:
-    """Claim until no node is left that would pass the first screen."""
+def scan(
+    tree: Tree,
+    rows: Rows,
+    model: Moderated,
+    least: float,
+    level: float = LEVEL,
+    can_claim: Bools | None = None,
+) -> Scan:
+    """Claim until no node is left that would pass the first screen.
+
+    `can_claim`: the nodes that a claim may name. The others are tested as well: which nodes have a
+    name says nothing about growth, and to leave them out would move every cut.
+    """
     tested = enough(rows, model.design, least)
     state = _State(tree, rows, model, tested)
+    if can_claim is not None:
+        state.alive &= can_claim
     cuts = (_cut(state.growth[tested], level), _cut(state.shrinkage[tested], level))
     found: list[Found] = []
     while (surest := state.surest(cuts)) is not None:

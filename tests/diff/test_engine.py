@@ -183,3 +183,21 @@ def test_a_growth_too_small_to_matter_is_not_claimed() -> None:
     runs = noisy(GROWTH, 3)
     assert len(answer(runs, 3, smallest=60.0).claims) == 1
     assert replace(answer(runs, 3, smallest=60.0), claims=()).below[0].function == "nf_nat_in"
+
+
+def test_no_claim_is_the_whole_or_has_no_name() -> None:
+    grown = {f"main;{name}": (20.0, 40.0) for name in "abcdefghij"}
+    runs = runs_of({path: [int(b), int(b), int(n), int(n)] for path, (b, n) in grown.items()})
+    spread = runs_of({name.split(";")[1]: [20, 20, 40, 40] for name in grown})
+    for found in (answer(runs, 2), answer(spread, 2)):
+        assert "all" not in {claim.function for claim in (*found.claims, *found.shrunk)}
+    assert answer(spread, 2).total.delta > 0
+
+
+def test_growth_in_code_without_a_name_is_claimed_by_its_caller() -> None:
+    nameless = "[unknown] in libc.so.6"
+    hits = {"main;work": [900] * 6, f"main;work;{nameless}": [300] * 3 + [900] * 3,
+            nameless: [300] * 3 + [900] * 3, "[unknown]": [300] * 3 + [900] * 3}  # fmt: skip
+    found = answer(runs_of(hits), 3)
+    assert [claim.function for claim in found.claims] == ["work"]
+    assert found.unattributed.delta > 1.5 * found.claims[0].delta

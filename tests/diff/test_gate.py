@@ -105,7 +105,7 @@ def test_runs_that_differ_wildly_leave_no_verdict() -> None:
 
 
 def test_functions_without_a_name_leave_no_verdict() -> None:
-    found = answer(runs_of({"a": [500] * 4, "[libfoo.so]": [400] * 4}), 2)
+    found = answer(runs_of({"a": [500] * 4, "[unknown] in libfoo.so": [400] * 4}), 2)
     assert {r.code for r in found.reasons} == {"unknown"}
 
 
