@@ -17,8 +17,7 @@ from recordings import FIXTURES
 
 from perfduck_ingest.ingest import Request, ingest
 from perfduck_ingest.work import Work
-from perfduck_store import store as stores
-from perfduck_store import writer
+from perfduck_store import schema, writer
 from perfduck_store.errors import PerfduckError
 from perfduck_store.store import Store
 
@@ -27,7 +26,14 @@ NATIVE = str(DEMO / "native.udp64.1.txt.xz")
 NAT = str(DEMO / "docker0-nat.udp64.1.txt.xz")
 TABLES = ("event", "sample", "rollup", "stack", "stack_symbol", "stack_blame", "symbol",
           "leaf_offset", "skipped")  # fmt: skip
-KEYS = ("profile", "event", "noise", "attachment")  # tables that have one
+KEYS = (
+    "profile",
+    "event",
+    "noise",
+    "attachment",
+    "limitation",
+    "tag_input",
+)  # tables that have one
 
 
 def content(store: Store) -> dict[str, list[tuple[object, ...]]]:
@@ -98,8 +104,8 @@ def test_what_recordings_share_is_stored_once(
 ) -> None:
     """Also in stores whose tables have keys."""
     table = r"(create table (?:stack|stack_blame|symbol) \(\n\s+\w+\s+)bigint not null"
-    schema = re.sub(table, rf"\1{key}", stores._schema())
-    monkeypatch.setattr(stores, "_schema", lambda: schema)
+    creation = re.sub(table, rf"\1{key}", schema.creation())
+    monkeypatch.setattr(schema, "creation", lambda: creation)
     with Store(store_path, write=True) as store:
         receipts = [ingest(store, Request(source)) for source in (NATIVE, NAT)]
         for table, counted in (

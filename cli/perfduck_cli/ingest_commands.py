@@ -171,9 +171,12 @@ def _acknowledgement(receipt: "Receipt") -> str:
         )
     if receipt.lost:
         sys.stderr.write(f"perfduck: {receipt.name}: {receipt.lost} samples were lost\n")
+    for words in receipt.limitations:
+        sys.stderr.write(f"perfduck: {receipt.name}: {words}\n")
+    layout = f"  read as: {receipt.layout}\n" if receipt.layout else ""
     return (
         f"{receipt.name}: {receipt.samples} samples, {receipt.stacks} stacks,"
-        f" {receipt.symbols} symbols\n"
+        f" {receipt.symbols} symbols\n{layout}"
     )
 
 

@@ -10,6 +10,8 @@ from datetime import datetime
 
 import polars as pl
 
+from perfduck_store.limitation import Limitation
+
 Schema = dict[str, pl.DataType | type[pl.DataType]]
 
 SAMPLE: Schema = {
@@ -70,7 +72,9 @@ class Facts:
     duration_s: float | None = None
     lost: int = 0
     raw_samples: int | None = None  # more than there are here: a report under a threshold
+    layout: str | None = None  # what was read of each sample, where the format leaves it open
     events: dict[str, Event] = field(default_factory=dict)
+    limitations: dict[str, Limitation] = field(default_factory=dict)  # by code
 
 
 def _empty(schema: Schema) -> pl.DataFrame:
@@ -80,7 +84,7 @@ def _empty(schema: Schema) -> pl.DataFrame:
 @dataclass(frozen=True, slots=True)
 class Batch:
     """A part of a profile. Facts of several batches add up: the last value that is not None wins,
-    `lost` is summed."""
+    `lost` and the samples of limitations are summed."""
 
     samples: pl.DataFrame = field(default_factory=lambda: _empty(SAMPLE))
     symbols: pl.DataFrame = field(default_factory=lambda: _empty(SYMBOL))

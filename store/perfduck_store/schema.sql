@@ -30,6 +30,8 @@ create table profile (
     work           double,                  -- how much the recorded program got done
     work_unit      varchar,                 -- in what: packet, request
     labels         map(varchar, varchar) not null, -- scenario, workload, run, ...
+    ingested_at    timestamp,               -- UTC; null where perfduck 0.1 stored it, which kept no time
+    layout         varchar,                 -- fields that the importer read of each sample; null where the format fixes them
 );
 
 -- An event of a profile.
@@ -157,6 +159,15 @@ create table skipped (
     reason     varchar not null,
 );
 
+-- What a recording holds that could not be read, or what its names lack: said with every answer.
+create table limitation (
+    profile_id bigint not null,
+    code       varchar not null,  -- the same for the same limitation of any recording: dwarf-callers
+    samples    bigint,            -- that it concerns; null where they cannot be counted
+    text       varchar not null,  -- in words, without that number
+    primary key (profile_id, code),
+);
+
 -- The table to write SQL against: one row per sample, with names instead of ids.
 create view hit as
 select
@@ -230,4 +241,14 @@ create table conntrack_stat (
     cpu        integer not null,
     counter    varchar not null,  -- entries (of all CPUs, so the same in each), found, insert, ...
     value      bigint not null,
+);
+
+-- A file that says how symbols are tagged, kept for later imports, `perfduck tag` and `explain`.
+create table tag_input (
+    kind           varchar not null,  -- rules or kallsyms
+    kernel_release varchar not null,  -- whose symbols the kallsyms has; '' for rules, and where it is not known
+    content_hash   varchar not null,  -- xxh3-128 of the content
+    source         varchar not null,  -- file name as given
+    content        blob not null,     -- zstd
+    primary key (kind, kernel_release),
 );

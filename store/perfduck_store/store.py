@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 import duckdb
 
+from perfduck_store import schema
 from perfduck_store.errors import PerfduckError, room_on_disk
 from perfduck_store.rows import Rows
 
 if TYPE_CHECKING:  # commands that print a few rows do without
     import polars as pl
 
-SCHEMA_VERSION = 1
 # duckdb 1.5 reads a store that 2.0 made with this setting; size and speed are the same.
 _STORAGE_VERSION = "v1.5.0"
 # Half of what duckdb takes. Whole groups go to disk while rows are inserted, the rest at the
@@ -40,10 +40,6 @@ def named(query: str) -> str:
     return (resources.files(__package__) / "queries" / f"{query}.sql").read_text()
 
 
-def _schema() -> str:
-    return (resources.files(__package__) / "schema.sql").read_text()
-
-
 class Store:
     """A store that is open; close it, or use it as a context manager."""
 
@@ -52,16 +48,12 @@ class Store:
         if not write and not path.exists():
             message = f"{path}: expected a store, got no such file (perfduck ingest makes one)"
             raise PerfduckError(message)
-        self._connection = _connect(path, write=write, wait_s=wait_s)
         self._lock = Lock()  # an import tags in one thread and inserts in another
-        self._reader = self._connection.cursor()
-        if write:
-            self._reader.execute("use store")
-        try:
-            self._check_version(write=write)
-        except BaseException:
-            self._connection.close()
-            raise
+        self._open(write=write, wait_s=wait_s)
+        if not write and self._version < schema.SCHEMA_VERSION:
+            self.close()
+            self._upgrade(wait_s)
+            self._open(write=False, wait_s=wait_s)
 
     def __enter__(self) -> Self:
         return self
@@ -137,21 +129,44 @@ class Store:
         limit = _memory_to_write_mb(self.path) + (stacks * _BYTES_A_STACK >> 20)
         self.execute(f"set memory_limit = '{limit}MB'")
 
-    def _check_version(self, *, write: bool) -> None:
+    def _open(self, *, write: bool, wait_s: float) -> None:
+        """Connect, and check what is there; to write, make it a store of this schema version."""
+        self._connection = _connect(self.path, write=write, wait_s=wait_s)
+        try:
+            self._reader = self._connection.cursor()
+            if write:
+                self._reader.execute("use store")
+            self._version = self._found_version(write=write)
+            if write and self._version < schema.SCHEMA_VERSION:
+                self.execute(schema.upgrade(self._version) if self._version else schema.creation())
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def _found_version(self, *, write: bool) -> int:
+        """The schema version; 0 where there are no tables yet."""
         tables = {row[0] for row in self.rows("select table_name from duckdb_tables()")}
         if not tables and write:
-            self.execute(f"begin; {_schema()} insert into meta values ({SCHEMA_VERSION}); commit")
-            return
+            return 0
         if "meta" not in tables or "profile" not in tables:
             message = f"{self.path}: expected a perfduck store, got another DuckDB file"
             raise PerfduckError(message)
-        version = self.rows("select schema_version from meta")[0][0]
-        if version != SCHEMA_VERSION:
-            message = (
-                f"{self.path}: expected schema version {SCHEMA_VERSION}, got {version}: "
-                "use the perfduck that made it, or ingest into a new store"
-            )
+        version: int = self.rows("select schema_version from meta")[0][0]
+        if reason := schema.mismatch(version):
+            message = f"{self.path}: {reason}"
             raise PerfduckError(message)
+        return version
+
+    def _upgrade(self, wait_s: float) -> None:
+        """Readers cannot read an older store, so they upgrade it as a writer does."""
+        try:
+            Store(self.path, write=True, wait_s=wait_s).close()
+        except PerfduckError as error:
+            message = (
+                f"{self.path}: expected schema version {schema.SCHEMA_VERSION}, got"
+                f" {self._version}, and cannot upgrade the store: {error}"
+            )
+            raise PerfduckError(message) from error
 
 
 def _memory_to_write_mb(path: Path) -> int:

@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields, replace
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
 import numpy as np
 import polars as pl
 
+from perfduck_store import limitation
 from perfduck_store.batch import EDGE, LEAF_OFFSET, SKIPPED, STACK, SYMBOL, Batch, Facts
 from perfduck_store.errors import PerfduckError
 from perfduck_store.identity import profile_id
@@ -48,6 +50,8 @@ class Receipt:
     skipped: int
     lost: int
     is_new: bool = True
+    layout: str | None = None
+    limitations: tuple[str, ...] = ()  # in words
 
 
 def _distinct(frames: list[pl.DataFrame]) -> pl.DataFrame:
@@ -79,9 +83,16 @@ def _merged(old: Facts, new: Facts) -> Facts:
     said = {
         f.name: value
         for f in fields(new)
-        if f.name not in ("lost", "events") and (value := getattr(new, f.name)) is not None
+        if f.name not in ("lost", "events", "limitations")
+        and (value := getattr(new, f.name)) is not None
     }
-    return replace(old, **said, lost=old.lost + new.lost, events=old.events | new.events)
+    return replace(
+        old,
+        **said,
+        lost=old.lost + new.lost,
+        events=old.events | new.events,
+        limitations=limitation.merged(old.limitations, new.limitations),
+    )
 
 
 class ProfileWriter:
@@ -140,7 +151,13 @@ class ProfileWriter:
             symbols, stacks = self._insert(identity, tag, blame)
         self._is_finished = True
         counts = (self.samples, len(stacks), len(symbols), self.skipped, self.facts.lost)
-        return Receipt(twin[0][0] if twin else identity.name, *counts, is_new=not twin)
+        return Receipt(
+            twin[0][0] if twin else identity.name,
+            *counts,
+            is_new=not twin,
+            layout=self.facts.layout,
+            limitations=tuple(each.words for each in self.facts.limitations.values()),
+        )
 
     def _add_leaf_offsets(self, rows: pl.DataFrame) -> None:
         self._leaf_offsets.append(rows)
@@ -220,6 +237,7 @@ class ProfileWriter:
         self._store.execute(named("insert_rollup"), {"profile_id": key})
         self._insert_profile(key, identity)
         self._insert_events(key)
+        limitation.keep(self._store, key, self.facts.limitations)
         self._insert_details(key)
 
     def _insert_details(self, key: int) -> None:
@@ -255,6 +273,8 @@ class ProfileWriter:
                 "work_unit": identity.work_unit,
                 "label_names": list(identity.labels),
                 "label_values": list(identity.labels.values()),
+                "ingested_at": datetime.now(UTC).replace(tzinfo=None),
+                "layout": facts.layout,
             },
         )
 

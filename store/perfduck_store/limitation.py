@@ -1,0 +1,59 @@
+"""What a recording holds that could not be read, or what its names lack: said with every answer.
+
+code           samples  text
+dwarf-callers    7,944  user callers were recorded as DWARF stacks and are not unwound
+no-names                48 % of the weight has no name: give --kallsyms or --symbols
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from perfduck_store.store import Store, named
+
+
+@dataclass(frozen=True, slots=True)
+class Limitation:
+    """`text` in words, without the number of `samples` that it concerns: None where that is not
+    counted."""
+
+    text: str
+    samples: int | None = None
+
+    @property
+    def words(self) -> str:
+        """The text behind its number."""
+        return said(self.text, self.samples)
+
+
+def said(text: str, samples: int | None) -> str:
+    """A limitation in words."""
+    if samples is None:
+        return text
+    return f"{samples:,} {'sample' if samples == 1 else 'samples'}: {text}"
+
+
+def limitations(store: Store, profiles: Iterable[int]) -> tuple[str, ...]:
+    """Limitations of the profiles with these ids in words, those of most samples first."""
+    rows = store.rows(named("limitations"), {"profiles": list(profiles)})
+    return tuple(
+        f"{said(text, samples)} ({name if count == 1 else f'{count} profiles'})"
+        for text, samples, count, name in rows
+    )
+
+
+def merged(old: Mapping[str, Limitation], new: Mapping[str, Limitation]) -> dict[str, Limitation]:
+    """Limitations by code, of two batches of a recording: their samples add up."""
+    both = {code: _sum(old[code], new[code]) for code in old.keys() & new.keys()}
+    return {**old, **new, **both}
+
+
+def _sum(old: Limitation, new: Limitation) -> Limitation:
+    counts = [each.samples for each in (old, new) if each.samples is not None]
+    return Limitation(new.text, sum(counts) if counts else None)
+
+
+def keep(store: Store, profile_id: int, found: Mapping[str, Limitation]) -> None:
+    """Store what limits a profile, in a transaction of the caller."""
+    for code, each in sorted(found.items()):
+        row = {"code": code, "samples": each.samples, "text": each.text}
+        store.execute(named("insert_limitation"), {"profile_id": profile_id, **row})

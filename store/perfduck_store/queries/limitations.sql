@@ -1,0 +1,11 @@
+-- What the chosen profiles hold that could not be read or named, by what it is.
+select
+    limitation.text,
+    sum(limitation.samples)::bigint as samples,
+    count(*) as profiles,
+    min(profile.name) as first_profile,
+from limitation
+join profile on profile.profile_id = limitation.profile_id
+where limitation.profile_id in (select unnest($profiles::bigint[]))
+group by limitation.code, limitation.text
+order by samples desc nulls last, limitation.code, limitation.text

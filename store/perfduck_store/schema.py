@@ -1,0 +1,40 @@
+"""The tables of a store and their version: an older store is upgraded, a newer one refused."""
+
+from importlib import resources
+from importlib.resources.abc import Traversable
+
+SCHEMA_VERSION = 2
+
+
+def creation() -> str:
+    """The statement that makes the tables of an empty store."""
+    return f"begin; {_files().joinpath('schema.sql').read_text()}; {_stamp()}; commit"
+
+
+def upgrade(version: int) -> str:
+    """The statement that makes a store of an older schema version one of this: all or nothing."""
+    steps = [_migration(each) for each in range(version + 1, SCHEMA_VERSION + 1)]
+    return f"begin; {' '.join(steps)} delete from meta; {_stamp()}; commit"
+
+
+def mismatch(version: int) -> str | None:
+    """Why a store of this schema version can be neither read nor upgraded; None where it can."""
+    if version <= SCHEMA_VERSION:
+        return None
+    return (
+        f"expected schema version {SCHEMA_VERSION} or older, got {version}: "
+        "a newer perfduck made or upgraded this store, use that one"
+    )
+
+
+def _migration(version: int) -> str:
+    """What changes a store of the version before."""
+    return (_files() / "migrations" / f"{version:04}.sql").read_text()
+
+
+def _stamp() -> str:
+    return f"insert into meta values ({SCHEMA_VERSION})"
+
+
+def _files() -> Traversable:
+    return resources.files(__package__)

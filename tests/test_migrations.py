@@ -1,0 +1,153 @@
+"""A store of an older schema version becomes one of this, whole or not at all."""
+
+import lzma
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+from recordings import FIXTURES
+
+from perfduck_diff.top import top
+from perfduck_ingest.ingest import Request, ingest
+from perfduck_store import schema
+from perfduck_store.errors import PerfduckError
+from perfduck_store.store import Store
+
+OLD = sorted((FIXTURES / "store").glob("schema-*.duckdb.xz"))
+NATIVE = str(FIXTURES / "demo" / "native.udp64.1.txt.xz")
+
+
+@pytest.fixture(params=OLD, ids=lambda path: path.name.partition(".")[0])
+def old_store(request: pytest.FixtureRequest, store_path: Path) -> Path:
+    store_path.write_bytes(lzma.decompress(request.param.read_bytes()))
+    return store_path
+
+
+def columns(path: Path) -> list[tuple[object, ...]]:
+    with duckdb.connect(str(path), read_only=True) as connection:
+        return connection.execute("""
+            select table_name, column_name, data_type, is_nullable from duckdb_columns()
+            where not internal order by all""").fetchall()  # fmt: skip
+
+
+def keys(path: Path) -> list[tuple[object, ...]]:
+    with duckdb.connect(str(path), read_only=True) as connection:
+        return connection.execute("""
+            select table_name, constraint_type, constraint_text from duckdb_constraints()
+            order by all""").fetchall()  # fmt: skip
+
+
+def rows(path: Path) -> dict[str, list[str]]:
+    """Of every table: a row as text, its columns by name; null ones left out, as new ones are."""
+    with duckdb.connect(str(path), read_only=True) as connection:
+        tables = connection.execute("select table_name from duckdb_tables()").fetchall()
+        found = {}
+        for (table,) in tables:
+            answer = connection.execute(f'from "{table}"')
+            names = [column[0] for column in answer.description or ()]
+            found[table] = sorted(
+                repr(sorted((n, str(v)) for n, v in zip(names, row, strict=True) if v is not None))
+                for row in answer.fetchall()
+            )
+    return {table: values for table, values in found.items() if table != "meta" and values}
+
+
+def version(path: Path) -> int:
+    with duckdb.connect(str(path), read_only=True) as connection:
+        return int(connection.execute("select schema_version from meta").fetchall()[0][0])
+
+
+def test_every_version_before_this_has_a_fixture() -> None:
+    found = {int(path.name.split("-")[1].split(".")[0]) for path in OLD}
+    assert found == set(range(1, schema.SCHEMA_VERSION))
+
+
+@pytest.mark.parametrize("write", [True, False])
+def test_an_older_store_has_the_tables_of_a_new_one(
+    write: bool, old_store: Path, tmp_path: Path
+) -> None:
+    before = rows(old_store)
+    Store(tmp_path / "new.duckdb", write=True).close()
+    Store(old_store, write=write).close()
+    assert version(old_store) == schema.SCHEMA_VERSION
+    assert columns(old_store) == columns(tmp_path / "new.duckdb")
+    assert keys(old_store) == keys(tmp_path / "new.duckdb")
+    assert rows(old_store) == before
+    assert before["profile"]
+
+
+def test_an_upgraded_store_answers_and_takes_recordings(old_store: Path) -> None:
+    with Store(old_store) as store:
+        old = top(store, "scenario=pods", "subsystem")
+    with Store(old_store, write=True) as store:
+        assert ingest(store, Request(NATIVE)).is_new
+        assert top(store, "scenario=pods", "subsystem").rows.equals(old.rows)
+
+
+def test_an_upgrade_that_fails_changes_nothing(
+    old_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = rows(old_store)
+    monkeypatch.setattr(schema, "_stamp", lambda: "select error('no more')")
+    with pytest.raises(duckdb.Error, match="no more"):
+        Store(old_store, write=True)
+    assert (version(old_store), rows(old_store)) == (1, before)
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from perfduck_store import schema
+from perfduck_store.store import Store
+upgrade = schema.upgrade
+def cut(version):
+    statements, _, _ = upgrade(version).rpartition("commit")
+    return statements
+schema.upgrade = cut
+Store(Path(sys.argv[1]), write=True)  # all of the upgrade but its commit
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_kill_in_the_upgrade_leaves_the_store_as_it_was(old_store: Path) -> None:
+    before = rows(old_store)
+    done = subprocess.run([sys.executable, "-c", KILLED, str(old_store)])
+    assert done.returncode == -signal.SIGKILL
+    assert (version(old_store), rows(old_store)) == (1, before)
+    Store(old_store).close()
+    assert version(old_store) == schema.SCHEMA_VERSION
+
+
+READING = """
+import duckdb, sys, time
+connection = duckdb.connect(sys.argv[1], read_only=True)
+print("held", flush=True)
+time.sleep(60)
+"""
+
+
+def test_an_older_store_that_cannot_be_written_now_is_refused(old_store: Path) -> None:
+    command = [sys.executable, "-c", READING, str(old_store)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as reader:
+        assert reader.stdout
+        reader.stdout.readline()
+        said = rf"got 1, and cannot upgrade the store: .* process {reader.pid} .* holds it"
+        with pytest.raises(PerfduckError, match=said):
+            Store(old_store, wait_s=0.2)
+        reader.kill()
+    assert version(old_store) == 1
+
+
+def test_a_newer_store_is_refused_and_not_touched(old_store: Path) -> None:
+    Store(old_store, write=True).close()
+    with duckdb.connect(str(old_store)) as connection:
+        connection.execute("update meta set schema_version = 999")
+    copy = shutil.copy(old_store, old_store.with_name("copy"))
+    for write in (True, False):
+        with pytest.raises(PerfduckError, match="got 999: a newer perfduck"):
+            Store(old_store, write=write)
+    assert rows(old_store) == rows(Path(copy))
