@@ -1,7 +1,9 @@
 """Recordings are read in parts, from files and pipes."""
 
+import bz2
 import gzip
 import io
+import lzma
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,6 +13,8 @@ import pytest
 import xxhash
 
 from perfduck_ingest.source import HEAD_BYTES, Source
+from perfduck_store.errors import PerfduckError
+from perfduck_symbols.compression import zstd
 
 CONTENT = b"".join(b"entry %d\n" % number for number in range(300_000))
 
@@ -31,6 +35,30 @@ def test_parts_are_the_content_cut_where_entries_start(
     assert max(map(len, parts)) <= max(size, HEAD_BYTES) + size
     assert source.bytes_read == len(CONTENT)
     assert source.digest.digest() == xxhash.xxh3_128(CONTENT).digest()
+
+
+PACKINGS = {"gz": gzip.compress, "xz": lzma.compress, "bz2": bz2.compress, "zst": zstd.compress}
+MEGABYTE = b"".join(b"entry %025d\n" % number for number in range(32_768))
+
+
+@pytest.mark.parametrize("megabytes", [1, 24, 25, 64, 200])
+@pytest.mark.parametrize("packing", PACKINGS)
+def test_packed_recordings_of_any_size_are_read_whole(packing: str, megabytes: int) -> None:
+    # Members one after the other are a file of all these formats, and quickly made.
+    packed = PACKINGS[packing](MEGABYTE) * megabytes
+    source = Source("x", io.BytesIO(packed))
+    # An importer asks for 24 MB; 25 MB and this are borders inside of what was read before.
+    sizes = [len(part) for part in source.parts((24 << 20) + 7, last_start)]
+    assert sum(sizes) == source.bytes_read == megabytes * len(MEGABYTE)
+    assert all(size % 32 == 0 for size in sizes)
+
+
+@pytest.mark.parametrize("packing", PACKINGS)
+def test_a_packed_recording_that_is_cut_off_is_an_error(packing: str) -> None:
+    packed = PACKINGS[packing](CONTENT)
+    for end in (len(packed) // 2, len(packed) - 3):
+        with pytest.raises(PerfduckError, match="x: expected a whole compressed file, got"):
+            list(Source("x", io.BytesIO(packed[:end])).parts(1000, last_start))
 
 
 def test_an_entry_may_be_longer_than_a_part() -> None:

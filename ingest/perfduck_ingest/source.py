@@ -143,7 +143,7 @@ class Source:
         filled = len(rest)
         stream = cast(io.BufferedReader, self._stream)
         try:
-            while got := stream.readinto(part[filled:]):
+            while filled < len(part) and (got := stream.readinto(part[filled:])):
                 filled += got
         except BROKEN as error:
             raise self._broken(error) from error

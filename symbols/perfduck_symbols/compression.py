@@ -3,20 +3,25 @@
 import bz2
 import gzip
 import lzma
+import sys
 import zlib
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
-from typing import IO, BinaryIO
-
-import zstandard
+from typing import IO, BinaryIO, cast
 
 from perfduck_symbols.errors import SymbolError
 
+if sys.version_info >= (3, 14):
+    from compression import zstd as zstd
+else:
+    from backports import zstd as zstd
 
-def zstd(file: BinaryIO) -> IO[bytes]:
-    """The content of zstd frames, of whatever size."""
-    return zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
+
+def open_zstd(file: BinaryIO) -> IO[bytes]:
+    """The decompressed bytes of zstd frames. Reading raises EOFError where the last one is cut off,
+    and ZstdError where a frame needs a window over 128 MB (zstd --long=28 and above)."""
+    return cast(IO[bytes], zstd.open(file))
 
 
 # Magic bytes -> opener. To read another compression, add a line.
@@ -24,9 +29,10 @@ COMPRESSIONS: dict[bytes, Callable[[BinaryIO], IO[bytes]]] = {
     b"\x1f\x8b": gzip.open,  # type: ignore[dict-item]  # its overloads hide the binary one
     b"\xfd7zXZ\x00": lzma.open,
     b"BZh": bz2.open,
-    b"\x28\xb5\x2f\xfd": zstd,
+    b"\x28\xb5\x2f\xfd": open_zstd,
+    b"\x50\x2a\x4d\x18": open_zstd,  # pzstd begins with a skippable frame
 }
-BROKEN = (EOFError, OSError, lzma.LZMAError, zlib.error, zstandard.ZstdError)
+BROKEN = (EOFError, OSError, lzma.LZMAError, zlib.error, zstd.ZstdError)
 
 
 def opened(file: BinaryIO, head: bytes) -> IO[bytes]:

@@ -23,11 +23,10 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-import zstandard
 from elftools.common.exceptions import DWARFError, ELFError
 
 from perfduck_symbols import elf_header
-from perfduck_symbols.compression import COMPRESSIONS, content, zstd
+from perfduck_symbols.compression import COMPRESSIONS, content, open_zstd, zstd
 from perfduck_symbols.elf_header import (
     EM_AARCH64,
     EM_PPC64,
@@ -45,7 +44,7 @@ SECTION_SHIFT = 40
 # What pyelftools and numpy say of tables that point outside of the file.
 BROKEN = (
     ELFError, DWARFError, ValueError, LookupError, OverflowError, struct.error, zlib.error,
-    zstandard.ZstdError,
+    zstd.ZstdError,
 )  # fmt: skip
 _ZSTD = 2  # ELFCOMPRESS_ZSTD
 _FUNCTION, _LABEL, _INDIRECT, _GLOBAL = 2, 0, 10, 1
@@ -117,7 +116,7 @@ class Elf:
             return np.frombuffer(stored, np.uint8)
         (method,) = struct.unpack_from(f"{self.order}I", stored)
         body = stored[24 if self.is_64_bit else 12 :]
-        inflated = zstd(BytesIO(body)).read() if method == _ZSTD else zlib.decompress(body)
+        inflated = open_zstd(BytesIO(body)).read() if method == _ZSTD else zlib.decompress(body)
         return np.frombuffer(inflated, np.uint8)
 
     def strings(self, section: Section) -> Bytes:

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from perfduck_symbols import kallsyms
+from perfduck_symbols.compression import zstd
 from perfduck_symbols.errors import SymbolError
 from perfduck_symbols.tagger import Tagger
 
@@ -27,7 +27,7 @@ ffffffffc0a41000 t nf_conntrack_in\t[nf_conntrack]
 """
 
 
-@pytest.mark.parametrize("compress", [bytes, gzip.compress, lzma.compress, zstandard.compress])
+@pytest.mark.parametrize("compress", [bytes, gzip.compress, lzma.compress, zstd.compress])
 def test_compressed_files_read_alike(tmp_path: Path, compress: object) -> None:
     path = tmp_path / "kallsyms"
     path.write_bytes(compress(TEXT.encode()))  # type: ignore[operator]

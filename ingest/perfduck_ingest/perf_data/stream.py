@@ -10,11 +10,11 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import zstandard
 
 from perfduck_ingest.perf_data import records
 from perfduck_ingest.perf_data.byte_order import ByteOrder, Integers, Words
 from perfduck_store.errors import PerfduckError
+from perfduck_symbols.compression import zstd
 
 # Threads hand the interpreter over at every call of numpy: with 4 MB reading takes 2.0 s, not 1.6.
 BLOCK_BYTES = 8 << 20
@@ -48,7 +48,7 @@ class Stream:
         self._order = order
         self._position = 0  # in the stream, of the part at hand
         self._skip = 0  # bytes to pass over: what stands behind its record
-        self._unpacker: zstandard.ZstdDecompressionObj | None = None
+        self._unpacker: zstd.ZstdDecompressor | None = None
         self._is_loose = False  # whether records may begin anywhere
         self._cut_off = b""  # of an unpacked record whose end is in the next pack
         self._walked: tuple[list[int], int] | None = None  # what _walk says of the part at hand
@@ -172,13 +172,13 @@ class Stream:
         """The whole records that a pack completes."""
         kind = self._order.unpack("I", record)[0]
         if self._unpacker is None:
-            self._unpacker = zstandard.ZstdDecompressor().decompressobj()
+            self._unpacker = zstd.ZstdDecompressor()
         try:
             end = (
                 16 + self._order.unpack("Q", record, 8)[0] if kind == records.COMPRESSED2 else None
             )
             fresh = self._unpacker.decompress(record[16:end] if end else record[8:])
-        except (zstandard.ZstdError, struct.error) as error:
+        except (zstd.ZstdError, struct.error) as error:
             raise self._error(at, f"zstd data, got {error}") from error
         data = self._cut_off + fresh
         end = _walk(self._order.lengths(self._order.words(data)))[1]
