@@ -1,24 +1,52 @@
-"""The command line: which commands there are, and the one place that reports what users can mend.
+"""The command line: which commands there are, and the one place that reports what users can fix.
 
-Exit codes: 0 done, no regression; 1 regression; 2 usage or data error; 3 inconclusive.
+Exit codes: 0 done, no regression; 1 regression; 2 an error of usage, data or environment, in a
+line; 3 inconclusive; 70 a bug (EX_SOFTWARE of sysexits.h), with a traceback.
 """
 
 import gc
 import os
 import sys
+import traceback
 from contextlib import suppress
+from typing import Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
 
 from perfduck_cli import (
     demo_command,
     diff_commands,
     ingest_commands,
     query_commands,
+    standard_streams,
     symbol_commands,
 )
 
+USER_ERROR, BUG = 2, 70
+_A_BUG = "perfduck: this is a bug, please report it with the lines above and the command"
+
+
+class _Commands(TyperGroup):
+    """Commands whose exceptions typer would turn into exit code 1 (EPIPE, EOFError), which means
+    regression."""
+
+    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]  # of click.Context
+        """Run the command that the arguments name."""
+        from perfduck_store.errors import PerfduckError
+
+        try:
+            return super().invoke(ctx)
+        except OSError as error:
+            message = f"{error.filename or 'the system'}: {error.strerror or error}"
+            raise PerfduckError(message) from error
+        except EOFError as error:
+            message = "unexpected end of data"
+            raise RuntimeError(message) from error
+
+
 app = typer.Typer(
+    cls=_Commands,
     name="perfduck",
     help="Which kernel path got dearer, by how many nanoseconds per packet, and is it noise.",
     no_args_is_help=True,
@@ -39,43 +67,53 @@ for name, group in (*diff_commands.GROUPS.items(), *symbol_commands.GROUPS.items
 
 
 def main() -> None:
-    """Run the command; report what the user can mend in a line, let bugs crash."""
+    """Run the command; report what the user can fix in a line, let bugs crash with a code of their
+    own."""
     # Loading polars and duckdb makes 51,000 objects that stay: to look for garbage among them at
     # Python's own pace takes 0.03 s of 0.4 s.
     gc.set_threshold(100_000)
     # Before numpy is loaded: its BLAS starts a thread a CPU, and these spin for a while, 0.12 s of
     # CPU time. The matrices here are of a few runs.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    try:
-        _run()
-    except SystemExit as end:
-        _leave(end)
-    except Exception:
-        # Here, because on the usual way out duckdb lists what it calls leaks behind it.
-        sys.excepthook(*sys.exc_info())
-        _leave(SystemExit(1))
+    standard_streams.guard()
+    _leave(_exit_code())
 
 
-def _run() -> None:
+def _exit_code() -> int:
     from perfduck_store.errors import PerfduckError
     from perfduck_symbols.errors import SymbolError
 
     try:
-        app()
+        code = _run()
+        sys.stdout.flush()
+        return code
     except (PerfduckError, SymbolError) as error:
-        sys.stderr.write(f"perfduck: {error}\n")
-        sys.exit(2)
-    except BrokenPipeError:  # `perfduck top ... | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        return _failed(f"perfduck: {error}\n", USER_ERROR)
+    except MemoryError:
+        return _failed("perfduck: expected more memory, got all there is\n", USER_ERROR)
+    except Exception:
+        # Here, because on the usual way out duckdb lists what it calls leaks behind it.
+        return _failed(f"{traceback.format_exc()}{_A_BUG}\n", BUG)
 
 
-def _leave(end: SystemExit) -> None:
+def _run() -> int:
+    try:
+        app()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0 if end.code is None else USER_ERROR
+    return 0
+
+
+def _failed(message: str, code: int) -> int:
+    standard_streams.drop()
+    with suppress(OSError, ValueError):
+        sys.stderr.write(message)
+    return code
+
+
+def _leave(code: int) -> NoReturn:
     """Exit at once. Python would free everything that was loaded, one by one: 0.07 s of the 0.5 s
     that `top` takes. Stores are closed by then."""
-    if not isinstance(end.code, int | None):
-        raise end
-    with suppress(BrokenPipeError):
-        sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(end.code or 0)
+    with suppress(OSError, ValueError):
+        sys.stderr.flush()
+    os._exit(code)
