@@ -39,6 +39,8 @@ NOT_A_FILE = r"^/(?:memfd:|dev/|SYSV|anon_hugepage|tmp/perf-\d+\.map)|\(deleted\
 # position-independent files lie above this, and mean nothing in the next run.
 LOW = 1 << 40
 GUEST = "[guest.kernel.kallsyms]"
+GUEST_USER = "[guest.user]"  # perf has no name for it
+HYPERVISOR = "[hypervisor]"
 
 _KERNEL_DSO = re.compile(
     r"""

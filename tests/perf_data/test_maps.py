@@ -4,6 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from perfduck_ingest.perf_data import records
 from perfduck_ingest.perf_data.changes import Comm, Fork, Map
 from perfduck_ingest.perf_data.maps import Maps, MapsAt, laid_out, space_of
 from perfduck_ingest.perf_data.timeline import Timeline
@@ -27,7 +28,7 @@ def test_the_last_map_put_over_an_address_counts(ranges: list[tuple[int, int]]) 
 
 
 def a_map(pid: int, start: int, dso: str) -> Map:
-    return Map(pid, start, start + 100, -start, dso, in_kernel=False, build_id=None)
+    return Map(pid, start, start + 100, -start, dso, mode=records.USER, build_id=None)
 
 
 def test_a_child_has_what_its_parent_had_when_it_was_born() -> None:

@@ -8,21 +8,36 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perfduck_ingest.perf_data import records
-from perfduck_ingest.perf_data.maps import KERNEL_SPACE, space_of
+from perfduck_ingest.perf_data.maps import (
+    GUEST_KERNEL_SPACE,
+    GUEST_USER_SPACE,
+    HYPERVISOR_SPACE,
+    KERNEL_SPACE,
+    space_of,
+)
 from perfduck_ingest.perf_data.pieces import NO_FRAME, WIDTH, Pieces, pieces_of
-from perfduck_ingest.perf_data.samples import Samples
+from perfduck_ingest.perf_data.sample_columns import Samples
 from perfduck_ingest.perf_data.stacks import _keys, _terms
 from perfduck_ingest.perf_data.stream import Block
 
 ODD = (1 << 64) - 1
-MARKERS = (records.CONTEXT_KERNEL, records.CONTEXT_USER, records.CONTEXT_HYPERVISOR, ODD)
-ENTRIES = st.one_of(st.integers(0, 9), st.sampled_from(MARKERS[:3]), st.sampled_from(MARKERS))
-CHAINS = st.lists(st.lists(ENTRIES, max_size=14), min_size=1, max_size=6)
 EPOCH = 7
+USER_SPACE = int(space_of(np.array(EPOCH)))
+MARKERS = {
+    records.CONTEXT_KERNEL: KERNEL_SPACE,
+    records.CONTEXT_USER: USER_SPACE,
+    records.CONTEXT_HYPERVISOR: HYPERVISOR_SPACE,
+    records.CONTEXT_GUEST_KERNEL: GUEST_KERNEL_SPACE,
+    records.CONTEXT_GUEST_USER: GUEST_USER_SPACE,
+}
+ENTRIES = st.one_of(
+    st.integers(0, 9), st.sampled_from(list(MARKERS)), st.sampled_from([*MARKERS, ODD])
+)
+CHAINS = st.lists(st.lists(ENTRIES, max_size=14), min_size=1, max_size=6)
 Frame = tuple[int, int]  # address, space
 
 
-def samples_of(chains: list[list[int]], *, has_stack_copies: bool) -> Samples:
+def samples_of(chains: list[list[int]]) -> Samples:
     """Samples as they lie in a block: a word in front of each chain says how long it is."""
     words = [word for chain in chains for word in (len(chain), *chain)]
     depth = np.array([len(chain) for chain in chains])
@@ -32,9 +47,8 @@ def samples_of(chains: list[list[int]], *, has_stack_copies: bool) -> Samples:
     given: dict[str, Any] = {one.name: np.zeros(len(chains), np.int64) for one in fields(Samples)}
     given |= {
         "block": block,
-        "has_stack_copies": has_stack_copies,
         "ip": np.arange(100, 100 + len(chains), dtype=np.uint64),
-        "in_kernel": np.zeros(len(chains), np.bool_),
+        "mode": np.full(len(chains), records.USER),
         "chain": np.cumsum(depth + 1) - depth + 3,
         "depth": depth,
     }
@@ -42,15 +56,13 @@ def samples_of(chains: list[list[int]], *, has_stack_copies: bool) -> Samples:
 
 
 def frames_of(chain: list[int]) -> list[Frame]:
-    """Entry by entry."""
-    if ODD in chain:
-        return []
-    frames, space = [], int(space_of(np.array(EPOCH)))
+    """Entry by entry, up to one that is no address."""
+    frames, space = [], USER_SPACE
     for entry in chain:
-        if entry == records.CONTEXT_KERNEL:
-            space = KERNEL_SPACE
-        elif entry in MARKERS:
-            space = int(space_of(np.array(EPOCH)))
+        if entry == ODD:
+            break
+        if entry in MARKERS:
+            space = MARKERS[entry]
         else:
             frames.append((entry, space))
     return frames
@@ -71,16 +83,12 @@ def joined(pieces: Pieces) -> list[list[Frame]]:
 
 @given(CHAINS)
 def test_pieces_hold_the_frames_of_their_chains(chains: list[list[int]]) -> None:
-    pieces = pieces_of(samples_of(chains, has_stack_copies=False), np.full(len(chains), EPOCH))
-    assert joined(pieces) == [frames_of(chain) for chain in chains]
-
-
-@given(CHAINS)
-def test_a_chain_that_is_not_unwound_has_the_address_that_was_hit(chains: list[list[int]]) -> None:
-    pieces = pieces_of(samples_of(chains, has_stack_copies=True), np.full(len(chains), EPOCH))
-    hit = [[(100 + place, int(space_of(np.array(EPOCH))))] for place in range(len(chains))]
+    """A chain without frames has the address that was hit."""
+    pieces = pieces_of(samples_of(chains), np.full(len(chains), EPOCH))
+    hit = [[(100 + place, USER_SPACE)] for place in range(len(chains))]
     wanted = [frames_of(chain) or one for chain, one in zip(chains, hit, strict=True)]
     assert joined(pieces) == wanted
+    assert pieces.broken == sum(ODD in chain for chain in chains)
 
 
 @given(st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=12), min_size=1, max_size=12))

@@ -8,8 +8,8 @@ gathered as columns (samples.py), addresses, parts of chains and chains are work
 (frames.py, pieces.py, stacks.py).
 
 Not done: the copied user stacks of `--call-graph dwarf` are not unwound (chains are the kernel's
-part, or the one function that was hit); branch stacks and processor traces are passed over;
-`perf record --threads` directories are not read.
+part, or the one function that was hit, and limits.py counts them); processor traces are passed
+over; `perf record --threads` directories are not read.
 """
 
 import struct

@@ -18,6 +18,7 @@ SMALLEST = 64  # PERF_ATTR_SIZE_VER0
 _LAST_BIT = 63
 _FREQ = 10
 _SAMPLE_ID_ALL = 18
+_DEFER_CALLCHAIN = 38
 
 # type -> config -> name, as parse-events.c names them where no description was recorded
 _HARDWARE = (
@@ -43,8 +44,14 @@ class Layout:
     interrupt_registers: int  # how many
 
     def has(self, field: int) -> bool:
-        """Whether samples have this field."""
+        """Whether samples have this field, or one of several."""
         return bool(self.sample_type & field)
+
+    @property
+    def has_branch_callers(self) -> bool:
+        """Whether branch stacks are the callers in user space: --call-graph lbr."""
+        call_stack = bool(self.branch_sample_type & records.BRANCH_CALL_STACK)
+        return call_stack and self.has(records.SAMPLE_CALLCHAIN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +63,7 @@ class Attribute:
     period: int | None  # of each sample, where it is fixed
     frequency: int | None
     sample_id_all: bool
+    has_deferred_callers: bool  # --call-graph fp,defer
     ids: tuple[int, ...]
 
     @property
@@ -83,9 +91,12 @@ def attribute(raw: bytes | memoryview, order: ByteOrder) -> Attribute:
     return Attribute(
         name=_name(kind, config),
         layout=Layout(sample_type, read_format, branches, user.bit_count(), interrupt.bit_count()),
-        period=None if is_frequency or sample_type & records.SAMPLE_PERIOD else period,
+        period=None
+        if is_frequency or sample_type & records.SAMPLE_PERIOD or period >> 63
+        else period,
         frequency=period if is_frequency else None,
         sample_id_all=_flag(flags, _SAMPLE_ID_ALL, order),
+        has_deferred_callers=_flag(flags, _DEFER_CALLCHAIN, order),
         ids=(),
     )
 

@@ -55,7 +55,7 @@ class Map(NamedTuple):
     end: int
     shift: int  # what to add to an address to get the one in the dso
     dso: str
-    in_kernel: bool
+    mode: int  # records.KERNEL, USER, GUEST_KERNEL, ...
     build_id: str | None
 
 
@@ -65,6 +65,13 @@ class KernelSymbol(NamedTuple):
     start: int
     size: int
     name: str
+
+
+class UserCallers(NamedTuple):
+    """The callers in user space of all samples with this cookie: CALLCHAIN_DEFERRED."""
+
+    cookie: int
+    entries: Words
 
 
 Change = Comm | Fork | Map
@@ -87,11 +94,12 @@ class ChangeReader:
         self._times = np.array([places[number] for number in sorted(places)], np.int64)
         self._samples_have_times = any(one.layout.has(records.SAMPLE_TIME) for one in attributes)
 
-    def read(self, block: Block, ordinal: int) -> list[tuple[int, int, Change]]:
+    def read(self, block: Block, ordinal: int) -> list[tuple[int, int, Change | UserCallers]]:
         """The changes of a block whose first record is the recording's number `ordinal`."""
-        found: list[tuple[int, int, Change]] = []
+        found: list[tuple[int, int, Change | UserCallers]] = []
         for kinds, maker in ((_MAPS, self._maps), ((records.COMM,), self._comms),
-                             ((records.FORK,), self._forks)):  # fmt: skip
+                             ((records.FORK,), self._forks),
+                             ((records.CALLCHAIN_DEFERRED,), self._user_callers)):  # fmt: skip
             places = block.of(*kinds)
             if len(places):
                 times = self._times_of(block, places, ordinal).tolist()
@@ -150,7 +158,7 @@ class ChangeReader:
             signed(self._order.first(thread)).tolist(), start.tolist(), size.tolist(),
             offset.tolist(), names, ((protection & _PROT_EXEC) > 0).tolist(),
             ((flags & _MAP_HUGETLB) > 0).tolist(),
-            (misc & records.CPUMODE_MASK == records.KERNEL).tolist(),
+            (misc & records.CPUMODE_MASK).tolist(),
             self._build_ids(block, places, is_second & (misc & records.MISC_BUILD_ID > 0)),
             strict=True,
         )  # fmt: skip
@@ -163,6 +171,15 @@ class ChangeReader:
             size = min(block.raw[start + 40], 20)
             found[one] = bytes(block.raw[start + 44 : start + 44 + size]).hex()
         return found
+
+    def _user_callers(self, block: Block, places: Integers) -> list[UserCallers]:
+        """Cookie, how many entries, and the entries."""
+        cookies, counts = self._columns(block, places, 2)
+        starts = block.starts[places] + 3
+        room = self._order.sizes(block.headers[places]) // np.uint64(8) - np.uint64(3)
+        ends = starts + np.minimum(counts, room).view(np.int64)
+        rows = zip(cookies.tolist(), starts.tolist(), ends.tolist(), strict=True)
+        return [UserCallers(cookie, block.words[start:end].copy()) for cookie, start, end in rows]
 
     def _comms(self, block: Block, places: Integers) -> list[Change]:
         (thread,) = self._columns(block, places, 1)
@@ -190,13 +207,13 @@ class ChangeReader:
 
 def _map(
     pid: int, start: int, size: int, offset: int, dso: str, executable: bool, huge: bool,
-    in_kernel: bool, build_id: str | None,
+    mode: int, build_id: str | None,
 ) -> Map:  # fmt: skip
     anonymous = huge or is_anonymous(dso)
     if anonymous and executable:
         dso = f"/tmp/perf-{pid}.map"  # where a just-in-time compiler would say more
     shift = 0 if anonymous else (0 if dso == "[vdso]" else offset) - start
-    return Map(pid, start, min(start + size, (1 << 64) - 1), shift, dso, in_kernel, build_id)
+    return Map(pid, start, min(start + size, (1 << 64) - 1), shift, dso, mode, build_id)
 
 
 def _time_from_end(attribute: Attribute) -> int:

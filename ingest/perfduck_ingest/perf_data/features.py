@@ -71,7 +71,8 @@ def learn(recording: Recording, feature: int, raw: bytes) -> None:
     elif feature == CMDLINE:
         recording.strings[feature] = " ".join(_strings(raw, order))
     elif feature == NRCPUS:
-        recording.cpus = order.unpack("II", raw)[1]  # available, online
+        online = order.unpack("II", raw)[1]  # behind those available
+        recording.cpus = online if online >> 31 == 0 else None
     elif feature == EVENT_DESC:
         _learn_events(recording, raw)
     elif feature == BUILD_ID:

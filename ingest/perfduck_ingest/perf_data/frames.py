@@ -14,13 +14,24 @@ import numpy as np
 from perfduck_ingest.memo import Memo
 from perfduck_ingest.perf_data.byte_order import Integers, Words
 from perfduck_ingest.perf_data.dsos import Dso, Symbols
-from perfduck_ingest.perf_data.maps import MapsAt
+from perfduck_ingest.perf_data.maps import (
+    GUEST_KERNEL_SPACE,
+    GUEST_USER_SPACE,
+    HYPERVISOR_SPACE,
+    MapsAt,
+    unmapped,
+)
 from perfduck_symbols.addresses import EMPTY
-from perfduck_symbols.names import UNKNOWN
+from perfduck_symbols.names import GUEST, GUEST_USER, HYPERVISOR, UNKNOWN
 
 _MEMO_BITS = 18
 _SPACE_SPREAD = np.uint64(0xD6E8FEB86659FD93)
 _DSO_SPREAD = np.uint64(0xA24BAED4963EE407)
+_UNMAPPED = {
+    unmapped(HYPERVISOR_SPACE): HYPERVISOR,
+    unmapped(GUEST_KERNEL_SPACE): GUEST,
+    unmapped(GUEST_USER_SPACE): GUEST_USER,
+}
 
 
 class Frames:
@@ -62,9 +73,13 @@ class Frames:
 
     def _opened(self, number: int) -> Dso:
         if number not in self._dsos:
-            opener = self._openers[bool(number & 1)]
-            self._dsos[number] = Dso(UNKNOWN, EMPTY) if number < 0 else opener(number >> 1)
+            self._dsos[number] = self._open(number)
         return self._dsos[number]
+
+    def _open(self, number: int) -> Dso:
+        if number < 0:
+            return Dso(_UNMAPPED.get(number, UNKNOWN), EMPTY)
+        return self._openers[bool(number & 1)](number >> 1)
 
 
 def _groups(numbers: Integers) -> list[tuple[int, Integers]]:

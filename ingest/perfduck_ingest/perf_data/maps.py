@@ -17,7 +17,12 @@ from perfduck_ingest.perf_data.byte_order import Integers, Words
 
 Flags = npt.NDArray[np.bool_]
 
-KERNEL_SPACE = 0  # a space is where an address has one meaning: the kernel, or an epoch
+# A space is where an address has one meaning: the kernel, or an epoch. Of those below the kernel's
+# no maps are recorded.
+KERNEL_SPACE = 0
+HYPERVISOR_SPACE = -1
+GUEST_KERNEL_SPACE = -2
+GUEST_USER_SPACE = -3
 
 
 def space_of(epochs: Integers) -> Integers:
@@ -128,11 +133,16 @@ class MapsAt:
 
     def find(self, addresses: Words, spaces: Integers) -> tuple[Integers, Words]:
         """Dso, and address in it: even numbers are those of users, odd ones the kernel's, -2 and
-        -1 stand for nothing mapped."""
-        dsos = np.empty(len(addresses), np.int64)
-        places = np.empty(len(addresses), np.uint64)
+        -1 stand for nothing mapped; an address in a space without maps has the dso unmapped()."""
+        dsos = spaces - 1
+        places = addresses.copy()
         in_kernel = spaces == KERNEL_SPACE
-        for tables, which in ((self.users, ~in_kernel), (self.kernel, in_kernel)):
+        for tables, which in ((self.users, spaces > KERNEL_SPACE), (self.kernel, in_kernel)):
             chosen = np.flatnonzero(which)
             dsos[chosen], places[chosen] = tables.find(addresses[chosen], spaces[chosen])
         return 2 * dsos + in_kernel, places
+
+
+def unmapped(space: int) -> int:
+    """The dso of all addresses in a space below the kernel's."""
+    return 2 * (space - 1)

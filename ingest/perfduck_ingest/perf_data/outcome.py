@@ -8,12 +8,14 @@ import polars as pl
 
 from perfduck_ingest.events import unit_of
 from perfduck_ingest.memo import distinct
-from perfduck_ingest.perf_data import features, records
+from perfduck_ingest.perf_data import features, limits, records
 from perfduck_ingest.perf_data.byte_order import Integers
 from perfduck_ingest.perf_data.dsos import NO_OFFSET, Symbols, unpack
 from perfduck_ingest.perf_data.session import Halves, Ready, Said
 from perfduck_store.batch import LEAF_OFFSET, SAMPLE, SKIPPED, Batch, Event, Facts
+from perfduck_store.limitation import Limitation
 
+_MOST = (1 << 63) - 1
 _EVENT_SPREAD = np.uint64(0xE7037ED1A0B428DB)
 
 
@@ -119,8 +121,11 @@ class Outcome:
             tool=f"perf {version}" if version else None,
             started_at=recording.started_at(first),
             duration_s=None if first is None else (max(self._times) - first) / 1e9,
-            lost=max(self.said.lost_by_buffer, self.said.lost_by_event),
+            lost=min(max(self.said.lost_by_buffer, self.said.lost_by_event), _MOST),
             events=self._described_events(),
+            limitations={
+                code: Limitation(*said) for code, said in limits.found(self.said.limits).items()
+            },
         )
 
     def _described_events(self) -> dict[str, Event]:

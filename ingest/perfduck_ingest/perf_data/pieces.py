@@ -14,8 +14,15 @@ import numpy.typing as npt
 from perfduck_ingest.memo import Memo
 from perfduck_ingest.perf_data import records
 from perfduck_ingest.perf_data.byte_order import Integers, Words
-from perfduck_ingest.perf_data.maps import KERNEL_SPACE, Flags, space_of
-from perfduck_ingest.perf_data.samples import Samples
+from perfduck_ingest.perf_data.maps import (
+    GUEST_KERNEL_SPACE,
+    GUEST_USER_SPACE,
+    HYPERVISOR_SPACE,
+    KERNEL_SPACE,
+    Flags,
+    space_of,
+)
+from perfduck_ingest.perf_data.sample_columns import Samples
 
 WIDTH = 4
 NO_FRAME = np.uint64((1 << 64) - 1)  # no address: those are below records.CONTEXT_MAX
@@ -24,12 +31,26 @@ _PIECE_BITS = 18  # 3 MB
 MOST_PIECES = 1 << 20  # 32 MB of what they mean; 635,470 chains have 521,000
 _NO_FRAMES = np.zeros((WIDTH, 0), np.uint64)
 _NO_SPACES = np.zeros(0, np.int64)
+_DEFERRED = np.uint64(records.CONTEXT_USER_DEFERRED)  # what is behind is a cookie, no address
 
 # Odd numbers, one for each place in a piece.
 _SPREADS = np.array(
     [0xA0761D6478BD642F, 0xE7037ED1A0B428DB, 0x8EBC6AF09C88C6E3, 0x589965CC75374CC3], np.uint64
 )
 _SPACE_SPREAD = np.uint64(0xD6E8FEB86659FD93)
+
+_OF_PROCESS = 1  # in place of the space of an epoch
+_SPACE_OF_MODE = np.full(records.CPUMODE_MASK + 1, _OF_PROCESS)
+_SPACE_OF_MODE[[records.KERNEL, records.HYPERVISOR, records.GUEST_KERNEL, records.GUEST_USER]] = (
+    KERNEL_SPACE, HYPERVISOR_SPACE, GUEST_KERNEL_SPACE, GUEST_USER_SPACE,
+)  # fmt: skip
+# Beside those that nearly all chains have.
+_RARE_MARKERS = {
+    records.CONTEXT_USER_DEFERRED: _OF_PROCESS,
+    records.CONTEXT_HYPERVISOR: HYPERVISOR_SPACE,
+    records.CONTEXT_GUEST_KERNEL: GUEST_KERNEL_SPACE,
+    records.CONTEXT_GUEST_USER: GUEST_USER_SPACE,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +60,9 @@ class Pieces:
     frames: Words  # [place, piece]: addresses; what is missing in front is NO_FRAME
     spaces: Integers  # of each piece, where its addresses lie: see maps.py
     keys: Words  # the same for the same piece
-    counts: Integers  # pieces of each chain, at least 1: that of an empty chain has no frames
+    counts: Integers  # pieces of each chain, at least 1
     chains: Integers  # the chain of each sample
+    broken: int  # samples whose chain has an entry that is no address
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +124,7 @@ class _Runs:
     lengths: Integers
     spaces: Integers
     owners: Integers  # which chain
+    broken: Integers  # the chains that are cut off at an entry that is no address
 
 
 def pieces_of(samples: Samples, epochs: Integers) -> Pieces:
@@ -110,12 +133,19 @@ def pieces_of(samples: Samples, epochs: Integers) -> Pieces:
     chains = np.cumsum(is_first) - 1
     if not is_first.all():  # a reading of a group is a sample of each member
         samples, epochs = samples.where(is_first), epochs[is_first]
-    spaces = np.where(samples.in_kernel, KERNEL_SPACE, space_of(epochs))
+    spaces = _space_of(_SPACE_OF_MODE[samples.mode], epochs)
+    broken = 0
     if samples.depth[0] < 0:  # events without chains: the address that was hit
         frames, counts = _of_addresses(samples.ip), np.ones(len(samples), np.int64)
     else:
-        frames, spaces, counts = _of_chains(samples, epochs, spaces)
-    return Pieces(frames, spaces, _keys(frames, spaces), counts, chains)
+        runs = _runs(samples, epochs)
+        frames, spaces, counts = _of_chains(samples, runs, spaces)
+        broken = int(np.isin(chains, runs.broken).sum()) if len(runs.broken) else 0
+    return Pieces(frames, spaces, _keys(frames, spaces), counts, chains, broken)
+
+
+def _space_of(spaces: Integers, epochs: Integers) -> Integers:
+    return np.where(spaces == _OF_PROCESS, space_of(epochs), spaces)
 
 
 def _keys(frames: Words, spaces: Integers) -> Words:
@@ -132,12 +162,9 @@ def _of_addresses(addresses: Words) -> Words:
     return frames
 
 
-def _of_chains(
-    samples: Samples, epochs: Integers, spaces: Integers
-) -> tuple[Words, Integers, Integers]:
+def _of_chains(samples: Samples, runs: _Runs, spaces: Integers) -> tuple[Words, Integers, Integers]:
     """Frames and space of each piece, and the pieces of each chain. A chain without frames gets a
-    piece without any, or, where user stacks are not unwound, with the address that was hit."""
-    runs = _runs(samples, epochs)
+    piece with the address that was hit, which lies in these spaces."""
     pieces = -(-runs.lengths // WIDTH)
     frames = _frames(samples.block.words, runs, pieces)
     counts = np.bincount(runs.owners, pieces, len(samples)).astype(np.int64)
@@ -146,9 +173,8 @@ def _of_chains(
     if not len(empty):
         return frames, spaces_of_pieces, counts
     places = (np.cumsum(counts) - counts)[empty]
-    hit = samples.ip[empty] if samples.has_stack_copies else np.full(len(empty), NO_FRAME)
     return (
-        np.insert(frames, places, _of_addresses(hit), axis=1),
+        np.insert(frames, places, _of_addresses(samples.ip[empty]), axis=1),
         np.insert(spaces_of_pieces, places, spaces[empty]),
         np.maximum(counts, 1),
     )
@@ -173,19 +199,37 @@ def _runs(samples: Samples, epochs: Integers) -> _Runs:
     ends = np.minimum(np.append(markers[1:], len(words)), ends[owners])
     lengths = ends - markers - 1
     owners = chosen[owners]
-    for odd in np.unique(owners[_is_odd(firsts)]).tolist():
-        lengths[owners == odd] = 0
     in_kernel = firsts == np.uint64(records.CONTEXT_KERNEL)
-    return _Runs(ends, lengths, np.where(in_kernel, KERNEL_SPACE, space_of(epochs[owners])), owners)
+    spaces = np.where(in_kernel, KERNEL_SPACE, _OF_PROCESS)
+    usual = in_kernel | (firsts == np.uint64(records.CONTEXT_USER))
+    usual |= firsts < np.uint64(records.CONTEXT_MAX)
+    broken = _NO_SPACES
+    if not usual.all():
+        odd = _rare(firsts, usual, spaces)
+        lengths[_at_or_behind(odd, owners) | (firsts == _DEFERRED)] = 0
+        broken = np.unique(owners[odd])
+    return _Runs(ends, lengths, _space_of(spaces, epochs[owners]), owners, broken)
 
 
-def _is_odd(entries: Words) -> Flags:
-    """Whether they are numbers that are no marker perf knows, such as -1 from a user stack that is
-    no stack: it drops the whole chain."""
-    odd = entries >= np.uint64(records.CONTEXT_MAX)
-    for marker in (records.CONTEXT_HYPERVISOR, records.CONTEXT_KERNEL, records.CONTEXT_USER):
-        odd &= entries != np.uint64(marker)
+def _rare(markers: Words, usual: Flags, spaces: Integers) -> Flags:
+    """Which of the unusual ones are no markers, such as -1 from a user stack that is no stack. Sets
+    the spaces of the others."""
+    odd = ~usual
+    for marker, space in _RARE_MARKERS.items():
+        chosen = markers == np.uint64(marker)
+        odd &= ~chosen
+        spaces[chosen] = space
     return odd
+
+
+def _at_or_behind(odd: Flags, owners: Integers) -> Flags:
+    """What is no address makes all that its chain has behind it doubtful; perf drops the whole
+    chain, with the kernel's part that is in front."""
+    seen: Integers = np.cumsum(odd)
+    before: Integers = seen - odd
+    begins = np.flatnonzero(np.diff(owners, prepend=-1))
+    of_chain: Integers = np.repeat(before[begins], np.diff(np.append(begins, len(owners))))
+    return seen > of_chain
 
 
 def _frames(words: Words, runs: _Runs, counts: Integers) -> Words:

@@ -22,6 +22,7 @@ BPF_EVENT = 18
 CGROUP = 19
 TEXT_POKE = 20
 AUX_OUTPUT_HW_ID = 21
+CALLCHAIN_DEFERRED = 22
 
 # Written by perf itself.
 HEADER_ATTR = 64
@@ -80,6 +81,9 @@ PASSED_OVER = {
 CPUMODE_MASK = 7
 KERNEL = 1
 USER = 2
+HYPERVISOR = 3
+GUEST_KERNEL = 4
+GUEST_USER = 5
 
 MISC_MMAP_DATA = 1 << 13
 MISC_FORK_EXEC = 1 << 13  # made up by perf for a process that ran already: inherits no maps
@@ -91,6 +95,9 @@ CONTEXT_MAX = (1 << 64) - 4095
 CONTEXT_HYPERVISOR = (1 << 64) - 32
 CONTEXT_KERNEL = (1 << 64) - 128
 CONTEXT_USER = (1 << 64) - 512
+CONTEXT_USER_DEFERRED = (1 << 64) - 640  # the cookie of a CALLCHAIN_DEFERRED follows
+CONTEXT_GUEST_KERNEL = (1 << 64) - 2176
+CONTEXT_GUEST_USER = (1 << 64) - 2560
 
 # perf_event_attr.sample_type
 SAMPLE_IP = 1 << 0
@@ -124,4 +131,7 @@ READ_ID = 1 << 2
 READ_GROUP = 1 << 3
 READ_LOST = 1 << 4
 
-BRANCH_HW_INDEX = 1 << 17  # perf_event_attr.branch_sample_type
+# perf_event_attr.branch_sample_type
+BRANCH_CALL_STACK = 1 << 11  # --call-graph lbr
+BRANCH_HW_INDEX = 1 << 17
+BRANCH_COUNTERS = 1 << 19

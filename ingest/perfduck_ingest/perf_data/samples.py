@@ -6,49 +6,22 @@ Fields come in this order, each only if the event's sample type names it. Up to 
 one word each; from there on their places differ from sample to sample.
 """
 
-from dataclasses import dataclass, replace
+from collections import Counter
+from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
-from perfduck_ingest.perf_data import readings, records
+from perfduck_ingest.perf_data import limits, readings, records
 from perfduck_ingest.perf_data.attributes import Attribute, Layout
 from perfduck_ingest.perf_data.byte_order import ByteOrder, Integers, Words, signed
+from perfduck_ingest.perf_data.callers import with_branch_callers
+from perfduck_ingest.perf_data.maps import Flags
 from perfduck_ingest.perf_data.readings import Readings
+from perfduck_ingest.perf_data.sample_columns import Samples
 from perfduck_ingest.perf_data.stream import Block
 
 _ONE = np.uint64(1)
-
-
-@dataclass(frozen=True, slots=True)
-class Samples:
-    """Columns, in the order of the file. A field that the event did not record is -1 (period: the
-    fixed one, or -1); chains are places in the block's words."""
-
-    block: Block
-    has_stack_copies: bool  # --call-graph dwarf: the chain is the kernel's part alone
-    record: Integers  # which of the block's
-    ip: Words
-    in_kernel: npt.NDArray[np.bool_]
-    pid: Integers
-    tid: Integers
-    time: Integers  # ns; places in the recording where no time was recorded
-    timed: npt.NDArray[np.bool_]
-    cpu: Integers
-    period: Integers
-    event: Integers  # place in the recording's attributes
-    cgroup: Integers
-    chain: Integers  # first entry
-    depth: Integers  # entries; -1 where the event records no chains
-
-    def __len__(self) -> int:
-        """How many samples."""
-        return len(self.ip)
-
-    def where(self, chosen: npt.NDArray[np.bool_] | Integers) -> "Samples":
-        """Those that are chosen, by flags or by their places."""
-        columns = (getattr(self, name)[chosen] for name in list(self.__slots__)[2:])
-        return Samples(self.block, self.has_stack_copies, *columns)
+_WANTED_BEHIND = records.SAMPLE_CGROUP | records.SAMPLE_STACK_USER  # the chain
 
 
 class SampleReader:
@@ -65,6 +38,7 @@ class SampleReader:
             self._layouts.setdefault(one.layout, []).append(place)
         self._id_word = _id_word(attributes[0].layout) if attributes else None
         self._readings = Readings(self._ids)
+        self.limits = Counter[str]()  # samples by what is not kept of them: see limits.py
 
     def read(self, block: Block, ordinal: int) -> list[Samples]:
         """The samples of a block whose first record is the recording's number `ordinal`: together
@@ -76,6 +50,9 @@ class SampleReader:
             chosen = np.isin(events, members) if len(self._layouts) > 1 else slice(None)
             gather = _Gather(block, self._order, block.starts[places[chosen]], layout)
             part = self._samples(gather, events[chosen], places[chosen], ordinal)
+            self.limits[limits.DWARF] += gather.stack_copies
+            if layout.has_branch_callers:
+                part = with_branch_callers(part, gather.branches, gather.branch_counts)
             if len(self._ids) and gather.has_ids_of_counts:
                 part = self._spread(part, gather)
             parts.append(part)
@@ -95,29 +72,49 @@ class SampleReader:
         fields = gather.fields()
         missing = np.full(len(events), -1, np.int64)
         pid_tid = fields.get(records.SAMPLE_TID)
-        time = fields.get(records.SAMPLE_TIME)
+        time, timed = self._times(fields.get(records.SAMPLE_TIME), places + ordinal)
         fixed = np.array([one.period or -1 for one in self._attributes], np.int64)
-        headers = gather.headers
-        mode = self._order.misc(headers) & np.uint64(records.CPUMODE_MASK)
-        in_kernel = mode == np.uint64(records.KERNEL)
-        ip = fields.get(records.SAMPLE_IP, missing.view(np.uint64))
+        mode = self._order.misc(gather.headers) & np.uint64(records.CPUMODE_MASK)
         return Samples(
             block=gather.block,
-            has_stack_copies=gather.layout.has(records.SAMPLE_STACK_USER),
             record=places,
-            ip=ip,
-            in_kernel=in_kernel,
+            ip=fields.get(records.SAMPLE_IP, missing.view(np.uint64)),
+            mode=mode.view(np.int64),
             pid=missing if pid_tid is None else signed(self._order.first(pid_tid)),
             tid=missing if pid_tid is None else signed(self._order.second(pid_tid)),
-            time=places + ordinal if time is None else time.view(np.int64),
-            timed=np.full(len(events), time is not None),
+            time=time,
+            timed=timed,
             cpu=_cpu(fields.get(records.SAMPLE_CPU), self._order, missing),
-            period=_or(fields.get(records.SAMPLE_PERIOD), fixed[events]),
+            period=self._periods(fields.get(records.SAMPLE_PERIOD), fixed[events]),
             event=events,
             cgroup=_or(fields.get(records.SAMPLE_CGROUP), missing),
             chain=gather.chain,
             depth=gather.depth,
         )
+
+    def _times(self, field: Words | None, places: Integers) -> tuple[Integers, Flags]:
+        """The time of each sample, and whether it was recorded. One that is none, as in a damaged
+        file, would be the newest of all: its sample counts as of the time of the one before."""
+        if field is None:
+            return places, np.zeros(len(places), np.bool_)
+        times = field.view(np.int64)
+        timed = times >= 0
+        if timed.all():
+            return times, timed
+        self.limits[limits.TIME] += int((~timed).sum())
+        last = np.maximum.accumulate(np.where(timed, np.arange(len(times)), -1))
+        first = times[timed][:1].sum()  # 0 where no time is one
+        return np.where(last < 0, first, times[last]), timed
+
+    def _periods(self, field: Words | None, fixed: Integers) -> Integers:
+        if field is None:
+            return fixed
+        periods = field.view(np.int64)
+        beyond = int((periods < 0).sum())
+        if not beyond:
+            return periods
+        self.limits[limits.PERIOD] += beyond
+        return np.maximum(periods, -1)
 
     def _spread(self, samples: Samples, gather: "_Gather") -> Samples:
         """A sample of each event whose count was read."""
@@ -125,6 +122,7 @@ class SampleReader:
         owners, which, periods = self._readings.of(
             gather.block.words, form, gather.reading, gather.members
         )
+        periods = self._periods(periods.view(np.uint64), periods)
         return replace(samples.where(owners), event=self._events[which], period=periods)
 
 
@@ -160,6 +158,9 @@ class _Gather:
         self.depth = np.full(len(starts), -1, np.int64)
         self.reading = self._at  # where the counts begin that were read, and of how many events
         self.members = np.ones(len(starts), np.int64)
+        self.branches = self._at  # where branches begin, and how many there are
+        self.branch_counts = np.zeros(len(starts), np.int64)
+        self.stack_copies = 0  # samples with the stack of their user
 
     @property
     def has_ids_of_counts(self) -> bool:
@@ -177,8 +178,9 @@ class _Gather:
             self._pass_read()
         if self.layout.has(records.SAMPLE_CALLCHAIN):
             self._chains()
-        if self.layout.has(records.SAMPLE_CGROUP):
+        if self.layout.has(_WANTED_BEHIND) or self.layout.has_branch_callers:
             self._pass_to_cgroup()
+        if self.layout.has(records.SAMPLE_CGROUP):
             found[records.SAMPLE_CGROUP] = self._word()
         return found
 
@@ -223,8 +225,7 @@ class _Gather:
         if self.layout.has(records.SAMPLE_RAW):
             self._pass_raw()
         if self.layout.has(records.SAMPLE_BRANCH_STACK):
-            indexed = self.layout.branch_sample_type & records.BRANCH_HW_INDEX
-            self._skip(self._word() * np.uint64(3) + np.uint64(1 if indexed else 0))
+            self._pass_branches()
         if self.layout.has(records.SAMPLE_REGS_USER):
             self._pass_registers(self.layout.user_registers)
         if self.layout.has(records.SAMPLE_STACK_USER):
@@ -240,6 +241,16 @@ class _Gather:
         size = self._order.first(self._word())
         self._skip((size + np.uint64(4 + 7)) // np.uint64(8) - _ONE)
 
+    def _pass_branches(self) -> None:
+        """How many, the index of the hardware, three words of each, counters of each."""
+        kind = self.layout.branch_sample_type
+        count = np.minimum(self._word(), np.uint64(len(self.block.words)))
+        self._skip(1 if kind & records.BRANCH_HW_INDEX else 0)
+        self.branches = self._at
+        self._skip(count * np.uint64(4 if kind & records.BRANCH_COUNTERS else 3))
+        self._check_end()
+        self.branch_counts = count.view(np.int64)
+
     def _pass_registers(self, count: int) -> None:
         """The ABI, and the registers unless it is 0: none."""
         self._skip(np.where(self._word() == 0, np.uint64(0), np.uint64(count)))
@@ -248,6 +259,9 @@ class _Gather:
         """The size, the bytes, and how many of them are used, unless the size is 0."""
         size = self._word()
         self._skip(np.where(size == 0, np.uint64(0), size // np.uint64(8) + _ONE))
+        self._check_end()
+        used = self.block.words[self._at - 1]  # the size itself where it is 0
+        self.stack_copies = int(np.count_nonzero(used))
 
 
 class SampleTooShort(Exception):

@@ -8,20 +8,29 @@ round has been written when the next round ends. Samples wait until then, and me
 What is handed over needs to be resolved (resolver.py), and can be by another process.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
-from perfduck_ingest.perf_data import features, records
+from perfduck_ingest.perf_data import features, limits, records
 from perfduck_ingest.perf_data.attributes import attribute
 from perfduck_ingest.perf_data.byte_order import Integers, text
-from perfduck_ingest.perf_data.changes import Change, ChangeReader, KernelSymbol, Map
+from perfduck_ingest.perf_data.callers import DeferredCallers, Placed
+from perfduck_ingest.perf_data.changes import (
+    Change,
+    ChangeReader,
+    KernelSymbol,
+    Map,
+    UserCallers,
+)
 from perfduck_ingest.perf_data.features import Recording
 from perfduck_ingest.perf_data.maps import KERNEL_SPACE, Flags, Tables, epoch_of, laid_out
 from perfduck_ingest.perf_data.pieces import Chains, Numbers, pieces_of
-from perfduck_ingest.perf_data.samples import SampleReader, Samples
+from perfduck_ingest.perf_data.sample_columns import Samples
+from perfduck_ingest.perf_data.samples import SampleReader
 from perfduck_ingest.perf_data.stream import Block
 from perfduck_ingest.perf_data.timeline import Timeline
 
@@ -71,6 +80,7 @@ class Said:
     lost_by_event: int = 0
     # How many records of each type were passed over, or not understood.
     skipped: Integers = field(default_factory=lambda: np.zeros(records.TYPES, np.int64))
+    limits: Counter[str] = field(default_factory=Counter)  # see limits.py
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +108,7 @@ class Session:
         self._kernel: list[Map | KernelSymbol] = []
         self._changes: list[tuple[int, int, Change]] = []
         self._waiting: list[Samples] = []
+        self._deferred = DeferredCallers(self._said.limits)
         self._records = 0
         self._newest = self._round = self._limit = -1
         self._renew_readers()
@@ -110,6 +121,8 @@ class Session:
             yield from self._ready()
         self._limit = _FOREVER
         yield from self._ready()
+        if rest := self._deferred.rest(self._timeline.tables):
+            yield self._made_ready(rest), self._said
         yield None, self._said
 
     def _add(self, block: Block) -> None:
@@ -120,6 +133,8 @@ class Session:
         for change in self._changes_of.read(block, self._records):
             self._change(*change)
         samples = self._samples_of.read(block, self._records)
+        self._said.limits += self._samples_of.limits
+        self._samples_of.limits.clear()
         self._finish_rounds(block, samples)
         self._records += len(block.starts)
         self._waiting += samples
@@ -129,6 +144,7 @@ class Session:
     def _renew_readers(self) -> None:
         self._changes_of = ChangeReader(self._recording.attributes, self._recording.order)
         self._samples_of = SampleReader(self._recording.attributes, self._recording.order)
+        self._is_deferred = any(one.has_deferred_callers for one in self._recording.attributes)
 
     def _take(self, block: Block, place: int) -> None:
         """A record that is neither a sample nor a change."""
@@ -136,11 +152,16 @@ class Session:
         kind, _, size = self._recording.order.unpack("IHH", block.raw, start)
         _TAKEN[kind](self, block.raw[start : start + size])
 
-    def _change(self, time: int, ordinal: int, change: Change) -> None:
+    def _change(self, time: int, ordinal: int, change: Change | UserCallers) -> None:
+        if isinstance(change, UserCallers):
+            self._deferred.learn(time, *change)
+            return
         if isinstance(change, Map):
+            if change.mode in (records.GUEST_KERNEL, records.GUEST_USER):
+                return  # addresses of another machine, under the process that runs it
             if change.build_id:
                 self._recording.build_ids.setdefault(change.dso, change.build_id)
-            if change.in_kernel:
+            if change.mode == records.KERNEL:
                 self._kernel.append(change)
                 return
         self._changes.append((time, ordinal, change))
@@ -168,9 +189,13 @@ class Session:
                 kept.append(samples.where(~is_ready))
         if chosen:
             self._waiting = kept
-            yield self._placed(chosen), self._said
+            placed = self._placed(chosen)
+            if self._is_deferred:
+                placed = self._deferred.merged(placed, self._timeline.tables, self._limit)
+            if placed:
+                yield self._made_ready(placed), self._said
 
-    def _placed(self, chosen: list[Samples]) -> Ready:
+    def _placed(self, chosen: list[Samples]) -> list[Placed]:
         """Samples among the changes, in the order of time."""
         self._changes.sort(key=lambda one: one[:2])
         times = np.array([one[0] for one in self._changes], np.int64)
@@ -181,15 +206,20 @@ class Session:
             for name in ("pid", "tid", "time")
         )
         comm, epoch = self._timeline.advance(due, pid, tid, time)
+        ends = np.cumsum([len(samples) for samples in chosen])[:-1]
+        return list(map(Placed, chosen, np.split(comm, ends), np.split(epoch, ends)))
+
+    def _made_ready(self, placed: list[Placed]) -> Ready:
         kernel, self._kernel = self._kernel, []
         if kernel:  # addresses may mean something else from here on
             self._numbers.forget()
-        epochs = np.split(epoch, np.cumsum([len(samples) for samples in chosen])[:-1])
-        chains = self._numbers.of(list(map(pieces_of, chosen, epochs)))
+        pieces = [pieces_of(part.samples, part.epoch) for part in placed]
+        self._said.limits[limits.BROKEN] += sum(part.broken for part in pieces)
+        chains = self._numbers.of(pieces)
         comms, dsos = self._timeline.told()
         return Ready(
-            columns=Columns.of(chosen),
-            comm=comm.astype(np.int32),
+            columns=Columns.of([part.samples for part in placed]),
+            comm=np.concatenate([part.comm for part in placed], dtype=np.int32, casting="unsafe"),
             chains=chains,
             maps=self._maps(chains.spaces),
             kernel=kernel,
@@ -199,7 +229,7 @@ class Session:
 
     def _maps(self, spaces: Integers) -> Tables:
         """Those of the spaces that are processes' at a time."""
-        users = np.unique(spaces[spaces != KERNEL_SPACE]).tolist()
+        users = np.unique(spaces[spaces > KERNEL_SPACE]).tolist()
         return laid_out({space: self._timeline.tables[epoch_of(space)] for space in users})
 
     def _learn_attribute(self, record: memoryview) -> None:
@@ -251,5 +281,8 @@ _TAKEN = {
     records.LOST: Session._count_lost,
     records.LOST_SAMPLES: Session._count_lost_samples,
 }
-_READ = {records.SAMPLE, records.COMM, records.FORK, records.MMAP, records.MMAP2}
+_READ = {
+    records.SAMPLE, records.COMM, records.FORK, records.MMAP, records.MMAP2,
+    records.CALLCHAIN_DEFERRED,
+}  # fmt: skip
 _SKIPPED = set(range(records.TYPES)) - _READ - records.SILENT - set(_TAKEN)

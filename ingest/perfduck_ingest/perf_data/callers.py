@@ -1,0 +1,167 @@
+"""Callers in user space that were not recorded in the chain of their sample.
+
+    --call-graph lbr        in its branch stack: what called what, as the processor noted
+    --call-graph fp,defer   in a CALLCHAIN_DEFERRED, written when the thread returns to user space
+
+Both are put into the chain in place of what it says of user space, as perf does
+(resolve_lbr_callchain_sample in machine.c, sample__merge_deferred_callchain in callchain.c).
+"""
+
+from collections import Counter
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from perfduck_ingest.perf_data import limits, records
+from perfduck_ingest.perf_data.byte_order import Integers, Words
+from perfduck_ingest.perf_data.maps import Flags, Maps
+from perfduck_ingest.perf_data.sample_columns import Samples
+from perfduck_ingest.perf_data.stream import Block
+
+_USER = np.uint64(records.CONTEXT_USER)
+_DEFERRED = np.uint64(records.CONTEXT_USER_DEFERRED)
+_BRANCH = 3  # words: from, to, flags
+_NOTHING = np.zeros(0, np.uint64)
+_NO_PLACES = np.zeros(0, np.int64)
+
+
+def with_branch_callers(samples: Samples, branches: Integers, counts: Integers) -> Samples:
+    """Samples whose chains have the callers that `counts` branches say, the first of which are at
+    `branches`. The function that was hit is that where the last branch led to."""
+    user = _user_markers(samples)
+    has_callers = (user >= 0) & (counts > 0)
+    kept = np.where(has_callers, user + 1, np.maximum(samples.depth, 0))
+    return _rebuilt(
+        samples,
+        samples.block.words,
+        [
+            (samples.chain, kept, 1),
+            (branches + 1, has_callers.astype(np.int64), 1),
+            (branches, np.where(has_callers, counts, 0), _BRANCH),
+        ],
+    )
+
+
+def _user_markers(samples: Samples) -> Integers:
+    """Where in each chain the user's part begins; -1 where it has none."""
+    depth = np.maximum(samples.depth, 0)
+    places = _ranges(samples.chain, depth, 1)
+    hits = np.flatnonzero(samples.block.words[places] == _USER)[::-1]  # the first counts
+    owners = np.repeat(np.arange(len(samples)), depth)[hits]
+    found = np.full(len(samples), -1, np.int64)
+    found[owners] = places[hits] - samples.chain[owners]
+    return found
+
+
+class Placed(NamedTuple):
+    """Samples, and what they met in the order of time."""
+
+    samples: Samples
+    comm: Integers
+    epoch: Integers
+
+    def where(self, chosen: Flags) -> "Placed":
+        """Those that are chosen."""
+        return Placed(self.samples.where(chosen), self.comm[chosen], self.epoch[chosen])
+
+
+class DeferredCallers:
+    """Keeps samples until their callers are known."""
+
+    def __init__(self, counted: Counter[str]) -> None:
+        """`counted` is told of samples whose callers never came."""
+        self._counted = counted
+        self._chains: dict[int, tuple[int, Words]] = {}  # by cookie: time and entries
+        self._waiting: list[Placed] = []
+        self._maps: dict[int, Maps] = {}  # of the epochs of those that wait
+
+    def learn(self, time: int, cookie: int, entries: Words) -> None:
+        """The callers of all samples with this cookie: all of them are older."""
+        self._chains[cookie] = (time, np.append(_USER, entries))
+
+    def merged(self, parts: list[Placed], maps: dict[int, Maps], limit: int) -> list[Placed]:
+        """Samples, of earlier calls too, with their callers; all those up to the time `limit` are
+        in the recording. Adds the maps of earlier samples to those of the epochs."""
+        maps |= self._maps
+        waiting, self._waiting = self._waiting, []
+        done = [self._merged(part, is_last=False) for part in (*waiting, *parts)]
+        self._maps = {
+            epoch: maps[epoch] for part in self._waiting for epoch in np.unique(part.epoch).tolist()
+        }
+        self._chains = {key: one for key, one in self._chains.items() if not 0 <= one[0] <= limit}
+        return [part for part in done if len(part.samples)]
+
+    def rest(self, maps: dict[int, Maps]) -> list[Placed]:
+        """The samples whose callers never came."""
+        maps |= self._maps
+        rest, self._waiting = self._waiting, []
+        self._counted[limits.DEFERRED] += sum(len(part.samples) for part in rest)
+        return rest
+
+    def _merged(self, part: Placed, *, is_last: bool) -> Placed:
+        samples = part.samples
+        cookies = _cookies(samples)
+        wanted = {one for one in np.unique(cookies).tolist() if one}
+        known = np.isin(cookies, np.array(sorted(wanted & set(self._chains)), np.uint64))
+        unknown = (cookies > 0) & ~known
+        if unknown.any():
+            self._waiting.append(_compact(part.where(unknown)))
+            part, cookies = part.where(~unknown), cookies[~unknown]
+        return part._replace(samples=self._with_callers(part.samples, cookies))
+
+    def _with_callers(self, samples: Samples, cookies: Words) -> Samples:
+        found, which = np.unique(cookies, return_inverse=True)
+        chains = [self._chains[one][1] if one else _NOTHING for one in found.tolist()]
+        lengths = np.array([len(one) for one in chains], np.int64)
+        words = samples.block.words
+        starts = len(words) + np.cumsum(lengths) - lengths
+        # The marker and the cookie at the end of the chain give way.
+        kept = np.maximum(samples.depth, 0) - 2 * (cookies > 0)
+        return _rebuilt(
+            samples,
+            np.concatenate([words, *chains]),
+            [(samples.chain, kept, 1), (starts[which], lengths[which], 1)],
+        )
+
+
+def _cookies(samples: Samples) -> Words:
+    """The cookie at the end of each chain, 0 where there is none."""
+    cookies = np.zeros(len(samples), np.uint64)
+    places = np.flatnonzero(samples.depth >= 2)
+    ends = (samples.chain + samples.depth)[places]
+    places, ends = (each[samples.block.words[ends - 2] == _DEFERRED] for each in (places, ends))
+    cookies[places] = samples.block.words[ends - 1]
+    return cookies
+
+
+def _compact(part: Placed) -> Placed:
+    """The same without the rest of their block."""
+    samples = part.samples
+    chain = (samples.chain, np.maximum(samples.depth, 0), 1)
+    return part._replace(samples=_rebuilt(samples, samples.block.words, [chain]))
+
+
+def _rebuilt(
+    samples: Samples, words: Words, segments: list[tuple[Integers, Integers, int]]
+) -> Samples:
+    """The samples with chains put together of `words`: of each segment that many of every stride-th
+    from a start on. As in a block, the word in front of a chain is none of a chain."""
+    starts = np.stack([samples.chain - 1, *(start for start, _, _ in segments)], axis=1)
+    lengths = np.stack([np.ones_like(samples.chain), *(size for _, size, _ in segments)], axis=1)
+    strides = np.tile([1, *(stride for _, _, stride in segments)], len(samples))
+    made = words[_ranges(starts.ravel(), lengths.ravel(), strides)]
+    depth = lengths[:, 1:].sum(axis=1)
+    return replace(
+        samples,
+        block=Block(memoryview(b""), made, _NO_PLACES, made[:0], _NO_PLACES),
+        chain=np.cumsum(depth + 1) - depth,
+        depth=np.where(samples.depth < 0, -1, depth),
+    )
+
+
+def _ranges(starts: Integers, lengths: Integers, strides: Integers | int) -> Integers:
+    """start, start + stride, ... of each range, one range behind the other."""
+    number = np.arange(int(lengths.sum())) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    strides = np.broadcast_to(np.asarray(strides, np.int64), starts.shape)
+    return np.repeat(starts, lengths) + number * np.repeat(strides, lengths)

@@ -1,0 +1,28 @@
+"""What samples were recorded with and are kept without: counted here, said at ingest, in `top` and
+in `diff` (perfduck_store.limitation).
+
+To add one, give it a code and a text, and count its samples in Said.limits.
+"""
+
+from collections import Counter
+
+DWARF = "dwarf-stacks"
+DEFERRED = "deferred-callers"
+BROKEN = "broken-callchains"
+TIME = "time-out-of-range"
+PERIOD = "period-out-of-range"
+
+_TEXTS = {
+    DWARF: "user callers were recorded as DWARF stacks (--call-graph dwarf) and are not unwound:"
+    " use `perf script | perfduck ingest -`",
+    DEFERRED: "user callers were to be recorded later (--call-graph fp,defer) and are not in the"
+    " recording",
+    BROKEN: "call chains have an entry that is no address and are cut off there",
+    TIME: "times beyond 63 bits are not kept",
+    PERIOD: "periods beyond 63 bits are not kept: these samples count as one event each",
+}
+
+
+def found(counted: Counter[str]) -> dict[str, tuple[str, int]]:
+    """Text and number of samples of each limit that there is, by code."""
+    return {code: (text, counted[code]) for code, text in _TEXTS.items() if counted[code]}
