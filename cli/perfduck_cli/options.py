@@ -17,7 +17,10 @@ TableFormat = Literal["text", "markdown", "csv", "json"]
 Format = Annotated[TableFormat, typer.Option("--format", help="How to print.")]
 Selector = Annotated[
     str,
-    typer.Argument(help="Profiles: a name, a glob, label=value[,label=value], or A+B."),
+    typer.Argument(
+        help="Profiles: a name, a glob, label=value[,label=value], or A+B. In double quotes"
+        ' + , = * ? [ are themselves: \'"c++"+"run[1]"\'.'
+    ),
 ]
 EventName = Annotated[
     str | None,

@@ -39,14 +39,7 @@ class Question:
 
 def chosen(store: Store, selector: str, where: str | None = None) -> dict[int, str]:
     """The profiles a selector means, of those that WHERE means."""
-    found = select(store, selector)
-    if where is None:
-        return found
-    both = {key: name for key, name in found.items() if key in select(store, where)}
-    if not both:
-        message = f"{selector}: expected a profile that is also {where}, got none"
-        raise PerfduckError(message)
-    return both
+    return select(store, selector, () if where is None else (where,))
 
 
 def ask(

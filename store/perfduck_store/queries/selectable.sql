@@ -1,0 +1,4 @@
+-- What a selector goes by.
+select profile_id, name, labels
+from profile
+order by name

@@ -1,0 +1,109 @@
+"""Which profiles a selector means, and what is said where it means none."""
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from perfduck_store.errors import PerfduckError
+from perfduck_store.selector import Part, Profile, parse, quoted, select
+from perfduck_store.store import Store
+
+NAMES = ["c++", "c", "run[1]", "run1", "a,b", "k=v", 'say "hi"', "native.udp64.1", "native.crr.1"]
+LABELS = {
+    "native.udp64.1": {"scenario": "native", "workload": "udp64"},
+    "native.crr.1": {"scenario": "native", "workload": "crr"},
+    "c++": {"lang": "c++", "scenario": "a+b"},
+}
+PROFILE = """
+insert into profile by name
+select $key as profile_id, $name as name, 'x' as format, '-' as source, $name as content_hash,
+    0 as lost, map($keys::varchar[], $values::varchar[]) as labels"""
+
+
+@pytest.fixture(scope="module")
+def named_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    with Store(tmp_path_factory.mktemp("selector") / "s.duckdb", write=True) as store:
+        for key, name in enumerate(NAMES):
+            labels = LABELS.get(name, {})
+            store.execute(
+                PROFILE,
+                {"key": key, "name": name, "keys": list(labels), "values": list(labels.values())},
+            )
+        yield store
+
+
+@pytest.mark.parametrize(
+    ("selector", "names"),
+    [
+        ("c++", {"c++"}),
+        ('"c++"', {"c++"}),
+        ('"c++"+c', {"c++", "c"}),
+        ("c+run1", {"c", "run1"}),
+        ("run[1]", {"run[1]"}),
+        ("run[1]+c", {"run[1]", "c"}),
+        ("run[12]", {"run1"}),
+        ('"run[1]"', {"run[1]"}),
+        ("run?1?", {"run[1]"}),
+        ("a,b", {"a,b"}),
+        ('"a,b"+c', {"a,b", "c"}),
+        ("k=v", {"k=v"}),
+        ('"say ""hi"""', {'say "hi"'}),
+        ('say "hi"', {'say "hi"'}),
+        ("native.*", {"native.udp64.1", "native.crr.1"}),
+        ('"native".*', {"native.udp64.1", "native.crr.1"}),
+        ("scenario=native,workload=udp64", {"native.udp64.1"}),
+        ("native.*,workload=u*", {"native.udp64.1"}),
+        ('lang="c++"', {"c++"}),
+        ('scenario="a+b"', {"c++"}),
+        ("*", set(NAMES)),
+    ],
+)
+def test_a_selector_means_these(selector: str, names: set[str], named_store: Store) -> None:
+    assert set(select(named_store, selector).values()) == names
+
+
+def test_every_where_holds(named_store: Store) -> None:
+    found = select(named_store, "native.*", ["scenario=native", "workload=crr"])
+    assert list(found.values()) == ["native.crr.1"]
+    said = (
+        r"native\.\*: expected a profile that is also workload=udp64, got none"
+        r" \(they have workload crr\)"
+    )
+    with pytest.raises(PerfduckError, match=said):
+        select(named_store, "native.*", ["workload=crr", "workload=udp64"])
+
+
+@pytest.mark.parametrize(
+    ("selector", "said"),
+    [
+        ("natve.udp64.1", "did you mean native.udp64.1? profiles: a,b, c, c++"),
+        ("zebra", "(profiles: a,b, c, c++"),
+        ("zebra", "and 1 more; labels: lang, scenario, workload)"),
+        ("scenario=natif", "(did you mean native? scenario is one of: a+b, native)"),
+        ("scenrio=native", "no profile has label scenrio; did you mean scenario? labels: lang, s"),
+        ("scenario=native,workload=x", "workload is one of: crr, udp64)"),
+        ("scenario=native,lang=c", "lang is one of: c++)"),
+        ("c,run1", "(they are c; a comma means all of it, + any)"),
+        ("scenario=native,lang=c*", "(they have lang not given, scenario native)"),
+        ("", "expected a profile name, glob or label between + and ,; got an empty one"),
+        ("c+", "got an empty one"),
+        ("=x", "got an empty one"),
+        ("scenario=native,", "got an empty one"),
+        ('"c', 'expected a closing " in the selector'),
+    ],
+)
+def test_what_means_nothing_is_said(selector: str, said: str, named_store: Store) -> None:
+    with pytest.raises(PerfduckError) as error:
+        select(named_store, selector)
+    assert said in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@given(st.lists(st.text(min_size=1), min_size=1, max_size=3, unique=True))
+def test_a_quoted_name_means_it_alone(names: list[str]) -> None:
+    """Whatever is in it, and between others."""
+    profiles = [Profile(key, name, {}) for key, name in enumerate([*names, "other", "x+y"])]
+    parts: list[Part] = parse("+".join(map(quoted, names)))
+    assert [[each.name for each in part.of(profiles)] for part in parts] == [[n] for n in names]
