@@ -11,6 +11,7 @@ Sample files count hits by address; names are made when they are read. Those of 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from typing import NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -52,6 +53,7 @@ def read(source: Source, options: Options) -> Iterator[Batch]:
     """The whole session in one batch: it is as long as the program has hot addresses."""
     recording = open_recording(source, options)
     yield batch(
+        source.name,
         recording.hits().select(*HIT).cast(pl.Schema(HIT)),
         recording.arcs().select(*ARC).cast(pl.Schema(ARC)),
         skipped=recording.skipped(),
@@ -94,11 +96,13 @@ class Recording:
             if path.endswith(".jo"):
                 continue
             parsed = sample_path.parse(path)
-            if parsed is None:
+            content = self.session.read(path)
+            if parsed is None and not content.startswith(sample_file.MAGIC):
                 self.left_out.append((path, "not the path of a sample file"))
                 continue
             try:
-                file = sample_file.parse(f"{name}: {path}", self.session.read(path), abi)
+                parsed = parsed or _refuse_path(name, path)
+                file = sample_file.parse(f"{name}: {path}", content, abi)
             except PerfduckError as error:
                 if not lenient:
                     raise
@@ -144,7 +148,7 @@ class Recording:
             cpu=pl.lit(path.cpu, pl.Int32),
             image=pl.lit(self._opreport_image(one)),
             app=pl.lit(path.app.path),
-            key=pl.Series(one.file.keys.view(np.int64)) + self._jit_start(one),
+            key=pl.Series((one.file.keys + self._jit_start(one)).view(np.int64)),
         )
 
     def _has_jit(self, one: _Counted) -> bool:
@@ -153,9 +157,9 @@ class Recording:
     def _opreport_image(self, one: _Counted) -> str:
         return one.jit if self._has_jit(one) else one.path.image.opreport_name
 
-    def _jit_start(self, one: _Counted) -> int:
+    def _jit_start(self, one: _Counted) -> np.uint64:
         """JIT code has the addresses that it ran at."""
-        return one.path.image.start if self._has_jit(one) else 0
+        return np.uint64(one.path.image.start if self._has_jit(one) else 0)
 
     def _counts(self, one: _Counted) -> tuple[pl.Series, pl.Series]:
         count = pl.Series("count", one.file.counts)
@@ -237,6 +241,14 @@ class Recording:
         changed = sorted(self.namer.changed.items())
         every = [*self.left_out, *sorted(links), *changed, *throttled]
         return [(0, path[:1000], reason) for path, reason in every]
+
+
+def _refuse_path(name: str, path: str) -> NoReturn:
+    message = (
+        f"{name}: {path[:1000]}: expected a sample file called EVENT.COUNT.MASK.TGID.TID.CPU below"
+        " APPLICATION/{dep}/IMAGE, got another path"
+    )
+    raise PerfduckError(message)
 
 
 def _comm(path: SamplePath, is_kernel: bool) -> str | None:

@@ -46,6 +46,8 @@ _SEPARATOR = "-" * 79
 _SELF = " [self]"
 _FEW = 3  # lines that need no --lenient: a prompt, an `echo` of the script
 _MOST_SKIPPED = 0.01
+_MOST_BYTES = 1 << 40  # of a function
+_MOST_SHARE = 150.0  # images add up to 100 % once more
 _GUESS_FROM = 200  # rows that the columns of a table without header are guessed from
 _HEADERLESS = re.compile(
     r"(?:[0-9a-f]{8}(?:[0-9a-f]{8})?\s+)?\d+\s+(?:\d+\s+)?(?:\d+\.\d{3,4}|\d\.\de-\d\d|0)(?:\s.*)?"
@@ -125,6 +127,7 @@ class _Report:
         self._summary: Summary | None = None
         self._is_callgraph = False
         self._group: _Group | None = None
+        self._is_lost = False  # the function of the lines below was not understood
         self._waiting: list[tuple[int, str]] = []  # lines before the shape of the table is known
         self._last = (0, "")
 
@@ -135,6 +138,7 @@ class _Report:
             self._take_before(number, line)
         elif not self._take_row(line) and not self._header.take(line):
             self._skip(number, line, "not a row of the report")
+            self._lose_group(line)
 
     def _skip(self, number: int, line: str, reason: str) -> None:
         self._tally.skipped.append((number, line[:1000], reason))
@@ -190,6 +194,12 @@ class _Report:
             return True
         return self._take_indented(line) if line.startswith("  ") else self._take_function(line)
 
+    def _lose_group(self, line: str) -> None:
+        """Lines below a function that was not understood are not those of the one before it."""
+        if not line.startswith("  "):
+            self._close_group()
+            self._is_lost = True
+
     def _take_function(self, line: str) -> bool:
         row = self._rows.parse(line) if self._rows else None
         if row is None:
@@ -200,34 +210,41 @@ class _Report:
         return True
 
     def _take_indented(self, line: str) -> bool:
-        row = self._rows.parse(line[2:], names=self._is_callgraph) if self._rows else None
+        """A caller or callee, or a place in a function. Callers stand before their function."""
+        if self._rows is None or self._is_lost:
+            return False
+        parse = self._rows.parse if self._is_callgraph else self._rows.parse_detail
+        row = parse(line[2:])
         if row is not None and self._group is not None:
             self._group.below.append(row)
         return row is not None and (self._group is not None or self._is_callgraph)
 
     def _close_group(self) -> None:
-        group, self._group = self._group, None
+        group, self._group, self._is_lost = self._group, None, False
         if group is not None and self._is_callgraph:
             self._count_calls(group)
         elif group is not None:
             self._count_details(group)
 
     def _count_details(self, group: _Group) -> None:
+        """The samples are those of the function's row; details say where in it they are."""
         row = group.row
-        rest = list(row.counts)
+        self._count(row, row.counts)
+        image, app = self._places(row)
         for detail in group.below:
             offset = (detail.vma or 0) - (row.vma or 0)
-            self._count(row, detail.counts, offset if offset >= 0 else None)
-            rest = [total - part for total, part in zip(rest, detail.counts, strict=True)]
-        self._count(row, [max(count, 0) for count in rest], None)
+            if 0 <= offset < _MOST_BYTES:
+                self._tally.detail(
+                    detail.counts, image=image, app=app, symbol=row.symbol, offset=offset
+                )
 
-    def _count(self, row: Row, counts: tuple[int, ...] | list[int], offset: int | None) -> None:
+    def _count(self, row: Row, counts: tuple[int, ...]) -> None:
         image, app = self._places(row)
-        self._tally.hit(counts, image=image, app=app, symbol=row.symbol, offset=offset)
+        self._tally.hit(counts, image=image, app=app, symbol=row.symbol)
 
     def _count_calls(self, group: _Group) -> None:
         row = group.row
-        self._count(row, row.counts, None)
+        self._count(row, row.counts)
         image, app = self._places(row)
         for callee in group.below:
             if not callee.symbol.endswith(_SELF):
@@ -250,12 +267,13 @@ class _Report:
         if self._summary is not None:
             self._summary.finish(self._tally)
         self._check_table()
+        self._check_shares()
         if not lenient:
             self._check_skipped()
         self._drop_merged_apps()
         columns = self._columns()
         facts = replace(facts_of(columns), raw_samples=self._tally.raw_samples())
-        return self._tally.batch(columns, self._header.axis, facts)
+        return self._tally.batch(self._name, columns, self._header.axis, facts)
 
     def _check_skipped(self) -> None:
         skipped, lines = len(self._tally.skipped), self._last[0]
@@ -271,15 +289,28 @@ class _Report:
         if self._rows is None and self._summary is None:
             self._refuse(*self._last)
 
+    def _check_shares(self) -> None:
+        """Rows that are counted twice: images whose indentation was lost, two reports in a file."""
+        share = max(self._tally.shares.values(), default=0.0)
+        if share > _MOST_SHARE:
+            message = (
+                f"{self._name}:{self._last[0]}: expected one report, whose rows add up to 100 %,"
+                f" got {share:.0f} %: two reports, or a summary that lost its indentation?"
+                " Save each with `opreport ... > FILE`"
+            )
+            raise PerfduckError(message)
+
     def _refuse(self, number: int, line: str) -> NoReturn:
         got = self._header.error or line[:80]
         message = f"{self._name}:{max(number, 1)}: expected a table of opreport's, got {got!r}"
         raise PerfduckError(message)
 
     def _drop_merged_apps(self) -> None:
-        """With --merge=lib the column `app name` holds images."""
-        if is_merged([app for _, _, app, *_ in self._tally.hits]):
-            self._tally.hits = [(c, image, "", *rest) for c, image, _, *rest in self._tally.hits]  # type: ignore[misc]
+        """With --merge=lib the column `app name` holds images: those of the image column where
+        there is one. An application that is a library has rows of other images, too."""
+        places = {(image, app) for _, image, app, *_ in self._tally.hits}
+        if all(image == app for image, app in places) and is_merged([app for _, app in places]):
+            self._tally.drop_apps()
 
     def _columns(self) -> list[tuple[Counter, int | None]]:
         classes = self._summary.classes if self._summary else self._table().classes

@@ -8,7 +8,7 @@ from oprofile_files import KALLSYMS, RECORDINGS, batch_of, functions, load_oracl
 from perfduck_ingest import oprofile_session, oprofile_text, oprofile_xml
 
 ORACLE = load_oracle()
-FOLDERS = sorted(path for path in RECORDINGS.iterdir() if (path / "reports").is_dir())
+FOLDERS = sorted(path for path in RECORDINGS.iterdir() if (path / "session.tar.gz").is_file())
 
 
 def report(folder: Path, shape: str) -> Path:
@@ -96,6 +96,22 @@ def test_an_image_summary_counts_samples_without_symbol_too(shape: str, samples:
     assert batch.samples["count"].sum() == samples
     assert len(batch.skipped) == 0
     assert {name for _, name, _ in functions(batch)} == {"[unknown]"}
+
+
+@pytest.mark.parametrize(("shape", "comms"), [("opreport", 40), ("l-kern-only", 38)])
+def test_an_application_may_be_a_library(shape: str, comms: int) -> None:
+    """libpthread.so.0 and libtinfo.so.6.4 are two of 40 applications, as opreport prints them."""
+    batch = batch_of(oprofile_text, report(RECORDINGS / "pod-2events", shape))
+    assert batch.samples["comm"].null_count() == 0
+    assert batch.samples["comm"].n_unique() == comms
+    assert {"libpthread.so.0", "python3.11"} <= set(batch.samples["comm"])
+
+
+def test_a_summary_from_a_terminal_is_counted_once() -> None:
+    folder = RECORDINGS / "app-callgraph"
+    expanded = batch_of(oprofile_text, report(folder, "opreport-f-tabs-expanded"))
+    assert expanded.samples["count"].sum() == 1283
+    assert functions(expanded) == functions(batch_of(oprofile_text, report(folder, "opreport-f")))
 
 
 def test_columns_of_processes_and_cpus_become_pid_and_cpu() -> None:

@@ -15,6 +15,7 @@ _CYCLES = re.compile(
     r"cpu_clk_unhalted|cpu_cycles|cycles|pm_(?:run_)?cyc(?:_grp\d+)?|cpu_clk", re.IGNORECASE
 )
 _CYCLES_WITH_MASK = "GLOBAL_POWER_EVENTS"  # Pentium 4: always with mask 0x01
+_CLOCKS = (1e-3, 1e9)  # MHz: beyond is no clock of a CPU
 _HIGHEST_MHZ = 100_000  # opreport before 1.0 printed kHz as MHz: `speed 2.601e+06 MHz`
 
 
@@ -57,6 +58,11 @@ class Counter:
             return float(self.count)
         mhz = self.mhz / 1000 if self.mhz > _HIGHEST_MHZ else self.mhz
         return self.count * 1000 / mhz
+
+
+def clock(mhz: float) -> float:
+    """The clock in MHz; 0 where the number is none of a CPU, nan and inf included."""
+    return mhz if _CLOCKS[0] <= mhz <= _CLOCKS[1] else 0.0
 
 
 def described(counters: list[Counter]) -> dict[str, Event]:

@@ -31,8 +31,9 @@ _HEADER = re.compile(
 """,
     re.VERBOSE,
 )
-PERCENT = r"(?:-?\d+(?:\.\d+)?(?:e[-+]\d+)?|-?nan|-?inf)"
+PERCENT = r"(?:-?\d{1,4}\.\d{1,4}|-?\d(?:\.\d)?e[-+]\d\d|0|-?nan|-?inf)"
 _RANGE = re.compile(r"(?:anon|\[[^\]]+\]) \([^)]*\)")
+_LINENR = re.compile(r".*:\d+|\(no location information\)")
 _DELETED = "(deleted)"
 _MOST_DIGITS = 18
 
@@ -86,28 +87,39 @@ class Rows:
         self.columns = columns
         self._numbers = columns.numbers
 
-    def parse(self, line: str, *, names: bool = True) -> Row | None:
-        """The cells of a row; without `names` those of a detail row. None where it is no row."""
+    def parse(self, line: str) -> Row | None:
+        """The cells of a function's row. None where it is no row."""
         match = self._numbers.match(line)
         if match is None:
             return None
-        cells = match.groups()
-        linenr_image_app = {"linenr": "", "image": "", "app": ""}
         rest = line[match.end() :]
+        cells = {"linenr": "", "image": "", "app": ""}
         for name in self.columns.names:
-            linenr_image_app[name], rest = _cell(
-                rest, _LINENR_WIDTH if name == "linenr" else _NAME_WIDTH
-            )
-        if names and not rest.strip():
+            cells[name], rest = _cell(rest, _LINENR_WIDTH if name == "linenr" else _NAME_WIDTH)
+        if not rest.strip():
             return None
-        return Row(
-            int(cells[0], 16) if cells[0] else None,
-            tuple(int(count) for count in cells[1::2]),
-            tuple(float(percent) for percent in cells[2::2]),
-            linenr_image_app["image"],
-            linenr_image_app["app"],
-            rest.rstrip(),
-        )
+        return _row(match, cells["image"], cells["app"], rest.rstrip())
+
+    def parse_detail(self, line: str) -> Row | None:
+        """The cells of a place in a function: numbers and at most a line number, no names."""
+        match = self._numbers.match(line)
+        if match is None or not self.columns.vma:
+            return None
+        rest = line[match.end() :].strip()
+        is_place = "linenr" in self.columns.names and _LINENR.fullmatch(rest) is not None
+        return _row(match, "", "", "") if is_place or not rest else None
+
+
+def _row(match: re.Match[str], image: str, app: str, symbol: str) -> Row:
+    vma, *numbers = match.groups()
+    return Row(
+        int(vma, 16) if vma else None,
+        tuple(int(count) for count in numbers[::2]),
+        tuple(float(percent) for percent in numbers[1::2]),
+        image,
+        app,
+        symbol,
+    )
 
 
 def _cell(text: str, width: int) -> tuple[str, str]:

@@ -11,13 +11,14 @@ with `> report 2>&1` the talk of opreport stands before, between and after these
 import re
 from dataclasses import dataclass, field
 
-from perfduck_ingest.oprofile.events import Counter
+from perfduck_ingest.oprofile.events import Counter, clock
 
 _LONGEST = 4096  # descriptions of events have some hundred characters
+# speed 2.601e+06 up to 0.9.9
 _CPU = re.compile(
     r"""
     CPU:\ (?P<name>.+?)                                      # 'P4 / Xeon', 'Core Solo / Duo'
-    (?:,\ speed\ (?P<mhz>[\d.]+(?:e[+-]?\d+)?)\ MHz\ \(estimated\))?  # 2.601e+06 up to 0.9.9
+    (?:,\ speed\ (?P<mhz>\d+(?:\.\d+)?(?:e[+-]?\d{1,3})?)\ MHz\ \(estimated\))?
 """,
     re.VERBOSE,
 )
@@ -81,7 +82,7 @@ class Header:
         match = _CPU.fullmatch(line)
         if match is None or self.cpu_name is not None:
             return False
-        self.cpu_name, self.mhz = match["name"], float(match["mhz"] or 0)
+        self.cpu_name, self.mhz = match["name"], clock(float(match["mhz"] or 0))
         return True
 
     def _take_counter(self, line: str) -> bool:

@@ -20,6 +20,7 @@ from perfduck_store.batch import (
     Facts,
     Schema,
 )
+from perfduck_store.errors import PerfduckError
 from perfduck_store.identity import stack_id, symbol_id
 
 HIT: Schema = {
@@ -47,9 +48,12 @@ ARC: Schema = {
     "period": pl.Float64,
 }
 _FUNCTION = ["name", "dso", "address"]
+_SUMMED = ["count", "period"]
+_MOST = 1 << 62  # of counts and periods: the store has 63 bits
 
 
 def batch(
+    name: str,
     hits: pl.DataFrame,
     arcs: pl.DataFrame | None = None,
     skipped: list[tuple[int, str, str]] | None = None,
@@ -57,8 +61,10 @@ def batch(
     details: pl.DataFrame | None = None,
 ) -> Batch:
     """The rows of HIT and ARC, skipped (line, text, reason) and facts as one part of a profile.
-    `details` are hits once more, where only they are known by their offset."""
+    `details` are hits once more, where only they are known by their offset. Counts or numbers of
+    the facts that the store cannot hold are a PerfduckError of the recording `name`."""
     arcs = pl.DataFrame(schema=ARC) if arcs is None else arcs
+    _check_sums(name, hits, arcs, facts or Facts())
     symbols = _symbols(hits, arcs)
     numbered = hits.join(symbols, on=_FUNCTION, how="left", nulls_equal=True)
     detailed = numbered
@@ -73,6 +79,14 @@ def batch(
         skipped=pl.DataFrame(skipped or [], schema=SKIPPED, orient="row"),
         facts=facts or Facts(),
     )
+
+
+def _check_sums(name: str, hits: pl.DataFrame, arcs: pl.DataFrame, facts: Facts) -> None:
+    sums = [rows[column].cast(pl.Float64).sum() for rows in (hits, arcs) for column in _SUMMED]
+    for number in (*sums, facts.raw_samples or 0, facts.lost):
+        if not number < _MOST:
+            message = f"{name}: expected counts and periods of at most 62 bits, got {number:.3g}"
+            raise PerfduckError(message)
 
 
 def _functions(arcs: pl.DataFrame, side: str) -> pl.DataFrame:

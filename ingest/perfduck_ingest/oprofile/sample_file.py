@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from perfduck_ingest.oprofile.events import clock
 from perfduck_store.errors import PerfduckError
 
 MAGIC = b"DAE\n"
@@ -183,7 +184,7 @@ def _header(content: bytes, layout: Layout, version: int) -> Header:
         unit_mask=field("I", 16),
         event_count=field("I", 20),
         is_kernel=field("I", 24) != 0,
-        mhz=speed if 0 < speed < 1e12 else 0.0,
+        mhz=clock(speed),
         mtime=field("Q" if layout.mtime_bytes == 8 else "I", layout.mtime),
         cg_to_is_kernel=field("I", layout.cg_to_is_kernel) != 0,
         anon_start=field("Q", layout.anon_start),

@@ -16,15 +16,15 @@ from dataclasses import dataclass
 _EVENT = re.compile(
     r"""
     (?P<event>[^.]+)
-    \.(?P<count>\d+)
-    \.(?P<unit_mask>\d+)           # decimal: 65 is 0x41
-    \.(?P<tgid>\d+|all)            # numbers only with --separate-thread
-    \.(?P<tid>\d+|all)
-    \.(?P<cpu>\d+|all)             # a number only with --separate-cpu
+    \.(?P<count>\d{1,18})
+    \.(?P<unit_mask>\d{1,10})      # decimal: 65 is 0x41
+    \.(?P<tgid>\d{1,9}|all)        # numbers only with --separate-thread; Linux has 22 bits
+    \.(?P<tid>\d{1,9}|all)
+    \.(?P<cpu>\d{1,9}|all)         # a number only with --separate-cpu
 """,
     re.VERBOSE,
 )
-_RANGE = re.compile(r"(?P<tgid>\d+)\.0x(?P<start>[0-9a-f]+)\.0x(?P<end>[0-9a-f]+)")
+_RANGE = re.compile(r"(?P<tgid>\d{1,9})\.0x(?P<start>[0-9a-f]{1,16})\.0x(?P<end>[0-9a-f]{1,16})")
 _ANON = re.compile(r"\{anon:(?P<label>[^}]*)\}")
 
 

@@ -42,14 +42,19 @@ class Tally:
         image: str,
         app: str,
         symbol: str,
-        offset: int | None = None,
-        pid: int | None = None,
-        tid: int | None = None,
     ) -> None:
         """Count a function, a number a column."""
-        for column, count in enumerate(counts):
-            if count:
-                self.hits.append((column, image, app, symbol, pid, tid, offset, count))
+        self.hits += _rows(counts, image, app, symbol, None)
+
+    def detail(
+        self, counts: Sequence[int], *, image: str, app: str, symbol: str, offset: int
+    ) -> None:
+        """Note at which offset in a function samples that are counted as hits were taken."""
+        self.details += _rows(counts, image, app, symbol, offset)
+
+    def drop_apps(self) -> None:
+        """Forget the applications: their column held images."""
+        self.hits = [(c, image, "", *rest) for c, image, _, *rest in self.hits]  # type: ignore[misc]
 
     def arc(
         self, counts: Sequence[int], *, image: str, app: str, symbol: str, to: tuple[str, str]
@@ -64,13 +69,14 @@ class Tally:
         for column, percent in enumerate(percents):
             self.shares[column] = self.shares.get(column, 0.0) + percent
 
-    def batch(self, columns: Columns, axis: str | None, facts: Facts) -> Batch:
-        """Everything as one part of a profile. `axis` is what the columns differ in: cpu, pid, tid,
-        or None for the event."""
+    def batch(self, name: str, columns: Columns, axis: str | None, facts: Facts) -> Batch:
+        """Everything as one part of the profile `name`. `axis` is what the columns differ in: cpu,
+        pid, tid, or None for the event."""
         hits = pl.DataFrame(self.hits, schema=_HIT, orient="row")
         arcs = pl.DataFrame(self.arcs, schema=_ARC, orient="row")
         details = pl.DataFrame(self.details, schema=_HIT, orient="row")
         return batch(
+            name,
             _hits(hits, columns, axis),
             _arcs(arcs, columns),
             skipped=self.skipped,
@@ -89,6 +95,16 @@ class Tally:
             if 0 < share < 100 - _ROUNDING * (1 + len(counts)):
                 missing += round(sum(counts) * 100 / share) - sum(counts)
         return sum(map(sum, listed.values())) + missing if missing else None
+
+
+def _rows(
+    counts: Sequence[int], image: str, app: str, symbol: str, offset: int | None
+) -> list[_Hit]:
+    return [
+        (column, image, app, symbol, None, None, offset, count)
+        for column, count in enumerate(counts)
+        if count
+    ]
 
 
 def facts_of(columns: Columns) -> Facts:

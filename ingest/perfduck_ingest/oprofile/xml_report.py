@@ -20,12 +20,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NoReturn
 
-from perfduck_ingest.oprofile.events import Counter
+from perfduck_ingest.oprofile.events import Counter, clock
 from perfduck_ingest.oprofile.tally import Columns, Tally, facts_of
 from perfduck_store.batch import Batch
 from perfduck_store.errors import PerfduckError
 
+_MOST_DIGITS = 18  # of a number of 63 bits
 _LARGEST = 1 << 62
+_LARGEST_ID = (1 << 31) - 1  # of a process, thread or CPU
 _MOST_TEXT = 1000
 
 
@@ -92,21 +94,23 @@ class XmlReport:
         if closing is not None:
             closing(self, element)
 
-    def _number(self, attributes: dict[str, str], name: str, base: int = 10) -> int:
+    def _number(self, attributes: dict[str, str], name: str, largest: int = _LARGEST) -> int:
         value = attributes.get(name, "")
-        try:
-            number = int(value, base)
-        except ValueError:
-            number = -1
-        if not 0 <= number < _LARGEST:
+        if not (value.isascii() and value.isdecimal() and len(value) <= _MOST_DIGITS):
             self._refuse(f"a number as {name}", value)
-        return number
+        if int(value) > largest:
+            self._refuse(f"a number of at most {largest} as {name}", value)
+        return int(value)
 
     def _open_profile(self, attributes: dict[str, str]) -> None:
+        text = attributes.get("mhz", "0")
         try:
-            self._mhz = max(float(attributes.get("mhz", "0")), 0.0)
+            speed = float(text)
         except ValueError:
-            self._refuse("a number as mhz", attributes["mhz"])
+            self._refuse("a number as mhz", text)
+        self._mhz = clock(speed)
+        if speed != self._mhz:
+            self._refuse("the clock of a CPU as mhz", text)
 
     def _open_eventsetup(self, attributes: dict[str, str]) -> None:
         self._events[attributes.get("id", "0")] = Counter(
@@ -125,7 +129,7 @@ class XmlReport:
             self._refuse("a class of an event in <setup>", str(attributes))
         if "mask" in attributes:
             event = Counter(event.name, event.count, self._number(attributes, "mask"), event.mhz)
-        cpu = self._number(attributes, "cpu") if "cpu" in attributes else None
+        cpu = self._number(attributes, "cpu", _LARGEST_ID) if "cpu" in attributes else None
         self._classes[attributes["name"]] = (event, cpu)
 
     def _open_process(self, attributes: dict[str, str]) -> None:
@@ -133,6 +137,7 @@ class XmlReport:
         if not attributes.get("pid", "").isdecimal():
             expected = "the pid of a process (opreport loses applications with --merge)"
             self._refuse(expected, attributes.get("pid", ""))
+        self._number(attributes, "pid", _LARGEST_ID)
 
     def _open_symboldata(self, attributes: dict[str, str]) -> None:
         start = attributes.get("startingaddr", "0")
@@ -142,11 +147,13 @@ class XmlReport:
 
     def _close_count(self, element: _Element) -> None:
         text = "".join(self._text).strip()
-        if not text.isdecimal() or len(text) > 18 or not self._open:
+        if not (text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS):
             self._refuse("a count", text)
         name = element.attributes.get("class", "")
         if name and name not in self._classes:
             self._refuse("a count of a class in <classes>", name)
+        if self._open[-1].tag not in _COUNTED:
+            self._refuse(f"<count> in one of {', '.join(_COUNTED)}", f"<{self._open[-1].tag}>")
         counts = self._open[-1].counts
         counts[name] = counts.get(name, 0) + int(text)
 
@@ -172,9 +179,9 @@ class XmlReport:
             self._arcs += [(name, idref, number, count) for name, count in element.counts.items()]
 
     def _function(self, number: int, element: _Element) -> None:
-        place = self._enclosing("module", "binary", "process")
-        if place is None:
-            self._refuse("a symbol in a binary or module", f"idref {number}")
+        place = self._open[-1]
+        if place.tag not in ("module", "binary"):
+            self._refuse("a symbol in a binary or module", f"idref {number} in <{place.tag}>")
         self._images[number] = place.attributes.get("name", "")
         for name, count in element.counts.items():
             place.inside[name] = place.inside.get(name, 0) + count
@@ -187,24 +194,24 @@ class XmlReport:
         process = self._enclosing("process", "binary")
         thread = self._enclosing("thread")
         attributes = process.attributes if process else {}
-        tid = self._number(thread.attributes, "tid") if thread else None
+        tid = self._number(thread.attributes, "tid", _LARGEST_ID) if thread else None
         return attributes.get("name", ""), attributes.get("pid", ""), tid
 
     def _close_module(self, element: _Element) -> None:
         if self._enclosing("symbol") is not None:
             return
         self._rest(element, element.attributes.get("name", ""), element.inside)
-        outer = self._open[-1]
-        for name, count in element.counts.items():
-            outer.modules[name] = outer.modules.get(name, 0) + count
+        self._add_to_outer(element)
+
+    def _add_to_outer(self, element: _Element) -> None:
+        modules = self._open[-1].modules
+        for name, count in (element.counts or _sum(element.inside, element.modules)).items():
+            modules[name] = modules.get(name, 0) + count
 
     def _close_binary(self, element: _Element) -> None:
         """The count is of its own symbols; until 2014 it was of its modules', too."""
         self._open.append(element)
-        both = {
-            name: element.inside.get(name, 0) + element.modules.get(name, 0)
-            for name in element.counts
-        }
+        both = _sum(element.inside, element.modules)
         with_modules = both == element.counts
         self._rest(
             element, element.attributes.get("name", ""), both if with_modules else element.inside
@@ -212,15 +219,20 @@ class XmlReport:
         self._open.pop()
 
     def _close_thread(self, element: _Element) -> None:
+        """A thread's count is of its modules, a process's of its threads."""
         self._open.append(element)
-        self._rest(element, "", element.modules)
+        self._rest(element, "", _sum(element.inside, element.modules))
         self._open.pop()
+        self._add_to_outer(element)
 
     def _rest(self, element: _Element, image: str, listed: dict[str, int]) -> None:
-        """What opreport counted and did not list."""
-        for name, count in element.counts.items():
-            if count > listed.get(name, 0):
-                rest = count - listed.get(name, 0)
+        """What opreport counted and did not list. An element without a count has only its parts."""
+        for name in element.counts and element.counts | listed:
+            rest = element.counts.get(name, 0) - listed.get(name, 0)
+            if rest < 0:
+                whole = f"{element.counts.get(name, 0)} samples of <{element.tag}>"
+                self._refuse(f"parts of the {whole}", f"{listed[name]} in them")
+            if rest > 0:
                 self._hits.append((*self._runner(), image, None, name, rest))
 
     def _close_detaildata(self, element: _Element) -> None:
@@ -247,7 +259,7 @@ class XmlReport:
         for name, number_, vma, count in self._details:
             self._detail(tally, numbers[name], number_, vma, count)
         axis = "cpu" if any(value is not None for _, value in columns) else None
-        return tally.batch(columns, axis, facts_of(columns))
+        return tally.batch(self._name, columns, axis, facts_of(columns))
 
     def _detail(self, tally: Tally, column: int, number: int, vma: int, count: int) -> None:
         symbol = self._symbol(number)
@@ -279,10 +291,15 @@ class XmlReport:
         )
 
 
+def _sum(one: dict[str, int], other: dict[str, int]) -> dict[str, int]:
+    return {name: one.get(name, 0) + other.get(name, 0) for name in one | other}
+
+
 def _is_hex(text: str) -> bool:
     return 0 < len(text) <= 16 and all(digit in "0123456789abcdefABCDEF" for digit in text)
 
 
+_COUNTED = ("binary", "module", "symbol", "process", "thread", "detaildata")
 _OPENING: dict[str, Callable[[XmlReport, dict[str, str]], None]] = {
     "profile": XmlReport._open_profile,
     "eventsetup": XmlReport._open_eventsetup,
@@ -297,5 +314,6 @@ _CLOSING: dict[str, Callable[[XmlReport, _Element], None]] = {
     "module": XmlReport._close_module,
     "binary": XmlReport._close_binary,
     "thread": XmlReport._close_thread,
+    "process": XmlReport._close_thread,
     "detaildata": XmlReport._close_detaildata,
 }
