@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 from perfduck_cli.options import StorePath
+from perfduck_cli.screen import screen
 
 # In the wheel, and in a checkout.
 _PLACES = (Path(__file__).parent / "demo", Path(__file__).parents[2] / "fixtures" / "demo")
@@ -29,7 +30,7 @@ def demo(store: StorePath = Path("perfduck-demo.duckdb")) -> None:
         found = answer(opened, request, asked(opened, request))
     sys.stdout.write(
         f"\n$ perfduck diff scenario=native scenario=docker0-nat --where workload=udp64"
-        f" --store {store}\n\n{diff_text.report(found, colour=sys.stdout.isatty())}"
+        f" --store {store}\n\n{diff_text.report(found, screen=screen())}"
     )
 
 

@@ -1,6 +1,5 @@
 """Commands that compare."""
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from perfduck_cli.options import DEFAULT_STORE, EventName, Selector, StorePath
+from perfduck_cli.screen import screen
 from perfduck_diff.keys import View
 
 if TYPE_CHECKING:
@@ -76,7 +76,6 @@ def diff(
     """
     from perfduck_diff.answer import Request, answer, asked
     from perfduck_report import diff as reports
-    from perfduck_report import diff_text
     from perfduck_store.store import Store
 
     request = Request(
@@ -100,10 +99,8 @@ def diff(
         from perfduck_report import html
 
         sys.stdout.write(html.render(found, compared(request, question), by))
-    elif format == "text":
-        sys.stdout.write(diff_text.report(found, by, colour=_colour()))
     else:
-        sys.stdout.write(reports.FORMATS[format](found, by))
+        sys.stdout.write(reports.FORMATS[format](found, by, screen()))
     raise typer.Exit(_exit_code(found.verdict, inconclusive))
 
 
@@ -113,10 +110,6 @@ def _exit_code(verdict: "Verdict", inconclusive: str) -> int:
         "regression": 1,
         "inconclusive": {"pass": 0, "fail": 1}.get(inconclusive, 3),
     }[verdict]
-
-
-def _colour() -> bool:
-    return sys.stdout.isatty() and "NO_COLOR" not in os.environ
 
 
 def _filters(
@@ -192,7 +185,7 @@ def compare(
             event=event,
             filters=_filters(comm, None, cpu, None, subsystem, None, skip, until),
         )
-    sys.stdout.write(FORMATS[format](matrix))
+    sys.stdout.write(FORMATS[format](matrix, screen()))
 
 
 def learn(
@@ -211,7 +204,7 @@ def learn(
 
     with Store(store, write=True) as opened:
         frame = learn_from(opened, selector, event)
-    sys.stdout.write(tables.text(frame))
+    sys.stdout.write(tables.text(frame, screen()))
 
 
 noise = typer.Typer(no_args_is_help=True, help="What is known of the spread between runs.")

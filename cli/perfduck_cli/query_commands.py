@@ -7,23 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from perfduck_cli.options import DEFAULT_STORE, EventName, Format, Selector, StorePath
+from perfduck_cli.screen import screen
 from perfduck_diff.keys import Key
 
 if TYPE_CHECKING:
     from perfduck_store.store import Store
-
-# What `profiles` shows of each in 100 columns.
-_SHOWN = (
-    "name",
-    "samples",
-    "events",
-    "duration_s",
-    "lost",
-    "skipped",
-    "work",
-    "work_unit",
-    "labels",
-)
 
 
 def profiles(
@@ -32,16 +20,14 @@ def profiles(
     store: StorePath = DEFAULT_STORE,
 ) -> None:
     """List what is in the store."""
-    from perfduck_report import tables
+    from perfduck_report.profiles import report
     from perfduck_store.selector import select
     from perfduck_store.store import Store, named
 
     with Store(store) as opened:
         chosen = select(opened, selector)
         rows = opened.table(named("profiles"), {"profiles": list(chosen)})
-    if format == "text":
-        rows = rows.select(_SHOWN)
-    sys.stdout.write(tables.FORMATS[format](rows))
+    sys.stdout.write(report(rows, format, screen()))
 
 
 def top(
@@ -67,10 +53,10 @@ def top(
     with Store(store) as opened:
         if by == "callers" or by == "callees":
             found = calls.calls(opened, selector, function, by, event=event, limit=limit)
-            text = calls_report.report(found, format)
+            text = calls_report.report(found, format, screen())
         else:
             ranked = top.top(opened, selector, by, event=event, limit=limit)
-            text = top_report.report(ranked, format)
+            text = top_report.report(ranked, format, screen())
     sys.stdout.write(text)
 
 
@@ -96,7 +82,7 @@ def sql(
     if format == "parquet":
         frame.write_parquet(sys.stdout.buffer)
     else:
-        sys.stdout.write(tables.FORMATS[format](frame))
+        sys.stdout.write(tables.FORMATS[format](frame, screen()))
 
 
 def export(
@@ -117,13 +103,14 @@ def export(
 
 def _folded(store: "Store", selector: str, event: str | None) -> str:
     from perfduck_diff.top import event_of
+    from perfduck_report.names import folded
     from perfduck_store.selector import select
     from perfduck_store.store import named
 
     chosen = select(store, selector)
     name, _ = event_of(store, chosen, event)
     rows = store.rows(named("folded"), {"profiles": list(chosen), "event": name})
-    return "".join(f"{stack} {weight}\n" for stack, weight in rows)
+    return "".join(f"{';'.join(map(folded, path))} {weight}\n" for path, weight in rows)
 
 
 def _html(store: "Store", selector: str, event: str | None) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from perfduck_cli.options import DEFAULT_STORE, Kallsyms, Rules, StorePath, Symbols, Vmlinux
+from perfduck_cli.screen import screen
 
 symbols_group = typer.Typer(help="ELF files that name addresses and tell source files.")
 
@@ -20,11 +21,12 @@ def tag(
 ) -> None:
     """Tag all symbols again and charge all stacks again, with your rules in front."""
     from perfduck_ingest.tagging import Known, tag_again
+    from perfduck_report.numbers import many
     from perfduck_store.store import Store
 
     with Store(store, write=True) as opened:
         changed = tag_again(opened, Known(rules, kallsyms, _binaries(vmlinux, symbols)))
-    sys.stdout.write(f"{changed} symbols have another tag\n")
+    sys.stdout.write(f"{many(changed, 'symbol')} got a different tag\n")
 
 
 def explain(
@@ -40,6 +42,7 @@ def explain(
     format: Annotated[Literal["text", "json"], typer.Option(help="How to print.")] = "text",
 ) -> None:
     """Say why a function has its tag: source file, method, rule, and what else it might be."""
+    from perfduck_report.names import visible_lines
     from perfduck_symbols.explain import FORMATS
     from perfduck_symbols.explain import explain as told
     from perfduck_symbols.tagger import Tagger
@@ -50,7 +53,8 @@ def explain(
         kallsyms=kallsyms,
         binaries=_binaries(vmlinux, symbols),
     )
-    sys.stdout.write(FORMATS[format](told(known, symbol, dso)))
+    text = FORMATS[format](told(known, symbol, dso))
+    sys.stdout.write(visible_lines(text) if format == "text" else text)
 
 
 def _binaries(vmlinux: Path | None, symbols: list[Path] | None) -> tuple[Path, ...]:
@@ -67,12 +71,16 @@ def add(
 ) -> None:
     """Keep the functions of ELF files in the store; `perfduck tag` then uses them."""
     from perfduck_ingest.tagging import add_files
+    from perfduck_report.names import visible
+    from perfduck_report.numbers import many
     from perfduck_store.store import Store
 
     with Store(store, write=True) as opened:
         found = add_files(opened, places, dso)
     for name, build_id, count in found.iter_rows():
-        sys.stdout.write(f"{name}: {count} functions, build-id {build_id or 'none'}\n")
+        sys.stdout.write(
+            f"{visible(name)}: {many(count, 'function')}, build-id {build_id or 'none'}\n"
+        )
 
 
 @symbols_group.command(name="list")
@@ -83,7 +91,7 @@ def listed(store: StorePath = DEFAULT_STORE) -> None:
     from perfduck_store.store import Store
 
     with Store(store) as opened:
-        sys.stdout.write(tables.FORMATS["text"](binaries(opened)))
+        sys.stdout.write(tables.text(binaries(opened), screen()))
 
 
 COMMANDS = (tag, explain)

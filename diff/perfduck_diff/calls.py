@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import polars as pl
 
 from perfduck_diff.keys import Side
-from perfduck_diff.top import event_of, work_of
+from perfduck_diff.result import RunFacts
+from perfduck_diff.top import event_of, facts_of, work_of
 from perfduck_store.errors import PerfduckError
 from perfduck_store.selector import select
 from perfduck_store.store import Store, named
@@ -24,6 +25,7 @@ class Calls:
     unit: str
     profiles: tuple[str, ...]
     rows: pl.DataFrame
+    facts: RunFacts
 
 
 def calls(
@@ -49,6 +51,7 @@ def calls(
         event=chosen,
         unit=f"{unit}/{per}" if per else unit,
         profiles=tuple(profiles.values()),
+        facts=facts_of(store, profiles, chosen),
         rows=rows.with_columns(pl.col("total") / work),
     )
 

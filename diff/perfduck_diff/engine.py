@@ -64,11 +64,13 @@ def _side(work: Comparison, sides: checks.Sides, columns: Ints) -> Side:
     some = sides.some(columns)
     idle = [run.idle / work.unit.divisor[column] for run, column in zip(some, columns, strict=True)]
     known = [run.work for run in some if run.work]
+    durations = [run.duration_s for run in some if run.duration_s]
     return Side(
         profiles=tuple(run.name for run in some),
         total=float(sides.totals[columns].mean()),
         idle=float(np.mean(idle)),
         work=float(np.mean(known)) if known else None,
+        duration_s=float(np.mean(durations)) if durations else None,
         samples=int(work.runs.hits[:, columns].sum()),
         spread=checks.spread(sides.totals[columns]),
         labels=_shared(some),

@@ -19,9 +19,10 @@ from perfduck_diff.history import recall
 from perfduck_diff.moderated import Design, Rows, fit
 from perfduck_diff.noise import Noise, assumed, learn
 from perfduck_diff.question import Question, ask, chosen
-from perfduck_diff.result import Change, Reason, SubsystemRow
-from perfduck_diff.runs import Floats, gathered, mixed
+from perfduck_diff.result import Change, Reason, RunFacts, SubsystemRow
+from perfduck_diff.runs import Floats, Runs, gathered, mixed
 from perfduck_diff.scan import adjusted
+from perfduck_diff.stacks import Ints
 from perfduck_store.errors import PerfduckError
 from perfduck_store.store import Store
 
@@ -62,6 +63,7 @@ class Matrix:
     over: str
     groups: tuple[str, ...]
     runs: tuple[int, ...]
+    facts: tuple[RunFacts, ...]
     total: tuple[Cell, ...]
     rows: tuple[MatrixRow, ...]  # largest difference between groups first
     steps: tuple[Step, ...]
@@ -163,11 +165,24 @@ def _matrix(
         over=over,
         groups=names,
         runs=tuple(len(group) for group in question.groups),
+        facts=tuple(_facts(question.runs, group) for group in question.groups),
         total=tuple(column[0] for column in cells),
         rows=tuple(sorted(rows, key=lambda row: (-_range(row), row.subsystem))),
         steps=tuple(_step(measured, names, position) for position in range(len(names) - 1)),
         reasons=(*measured.unit.reasons, *question.reasons),
         context=context,
+    )
+
+
+def _facts(runs: Runs, columns: Ints) -> RunFacts:
+    some = [runs.runs[column] for column in columns]
+    works = [run.work for run in some if run.work]
+    durations = [run.duration_s for run in some if run.duration_s]
+    return RunFacts(
+        runs=len(some),
+        work=float(np.mean(works)) if works else None,
+        duration_s=float(np.mean(durations)) if durations else None,
+        samples=int(runs.hits[:, columns].sum()),
     )
 
 

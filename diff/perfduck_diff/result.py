@@ -27,6 +27,17 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunFacts:
+    """What is behind a number: mean length (s) and work of the runs, and all their samples without
+    idle."""
+
+    runs: int
+    samples: int
+    duration_s: float | None = None
+    work: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
     """The runs of one side. `idle` is what the idle loop had, left out of everything else."""
 
@@ -34,6 +45,7 @@ class Side:
     total: float
     idle: float = 0.0
     work: float | None = None  # mean of the runs, in units of work
+    duration_s: float | None = None  # mean of the runs
     samples: int = 0  # of all runs, without idle
     spread: float | None = None  # standard deviation of the runs' totals over their mean
     labels: dict[str, str]  # what all runs of the side share

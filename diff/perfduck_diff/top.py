@@ -7,6 +7,7 @@ import polars as pl
 
 from perfduck_diff.keys import By
 from perfduck_diff.provenance import provenance
+from perfduck_diff.result import RunFacts
 from perfduck_store.errors import PerfduckError
 from perfduck_store.selector import select
 from perfduck_store.store import Store, named
@@ -22,7 +23,8 @@ class Top:
 
     The share is of `total`, which leaves idle out; `idle` is in `unit` as well. `partial` says of
     profiles that list a part of their samples how many these are: (name, listed, raw).
-    `provenance`: lines on how sure the tags are and on what only looks hot.
+    `facts`: what the runs are. `provenance`: lines on how sure the tags are and on what only looks
+    hot.
     """
 
     event: str
@@ -31,6 +33,7 @@ class Top:
     total: float
     idle: float
     rows: pl.DataFrame
+    facts: RunFacts
     partial: tuple[tuple[str, int, int], ...] = ()
     provenance: tuple[str, ...] = ()
 
@@ -53,6 +56,7 @@ def top(store: Store, selector: str, by: By, *, event: str | None = None, limit:
         profiles=tuple(profiles.values()),
         total=busy / work,
         idle=idle / work,
+        facts=facts_of(store, profiles, chosen),
         partial=_partial(store, profiles),
         provenance=provenance(store, profiles, chosen),
         rows=rows.with_columns(
@@ -83,6 +87,13 @@ def event_of(store: Store, profiles: dict[int, str], event: str | None) -> tuple
 
 def _partial(store: Store, profiles: dict[int, str]) -> tuple[tuple[str, int, int], ...]:
     return tuple(store.rows(named("partial"), {"profiles": list(profiles)}))
+
+
+def facts_of(store: Store, profiles: dict[int, str], event: str) -> RunFacts:
+    """Length, work and samples of the profiles."""
+    keys = {"profiles": list(profiles), "event": event}
+    [(duration_s, work, samples)] = store.rows(named("run_facts"), keys)
+    return RunFacts(runs=len(profiles), samples=samples, duration_s=duration_s, work=work)
 
 
 def work_of(store: Store, profiles: dict[int, str]) -> tuple[float, str | None]:

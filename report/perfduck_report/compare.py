@@ -1,83 +1,54 @@
 """What `perfduck compare` prints."""
 
-import json
 import math
-import textwrap
-from collections.abc import Callable
-from dataclasses import asdict, replace
-from typing import TypeVar
-
-from rich import box
-from rich.table import Table
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
 
 from perfduck_diff.matrix import Cell, Matrix, Step
-from perfduck_diff.result import Change, SubsystemRow
+from perfduck_diff.result import SubsystemRow
+from perfduck_report import names, readable
 from perfduck_report.diff_words import interval, percent, reason, signed
-from perfduck_report.tables import WIDTH, rendered
-
-AnyChange = TypeVar("AnyChange", bound=Change)
+from perfduck_report.flow import flow, sentence
+from perfduck_report.numbers import per_second, seconds
+from perfduck_report.screen import PIPE, Screen
+from perfduck_report.tables import aligned, markdown_rows
 
 ROWS = 24
 SHOWN = 8  # subsystems of a step
 SURE = 0.05
 
 
-def text(matrix: Matrix) -> str:
-    """100 columns: the matrix, then the steps."""
-    matrix = readable(matrix)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("", no_wrap=True)
-    for name, runs in zip(matrix.groups, matrix.runs, strict=True):
-        table.add_column(f"{_broken(name)}\n({runs} runs)", justify="right", no_wrap=True)
-    for name, cells in _rows(matrix):
-        table.add_row(name, *(_cell(cell) for cell in cells))
+def text(matrix: Matrix, screen: Screen = PIPE) -> str:
+    """The matrix, then the steps."""
+    matrix = readable.matrix(matrix)
+    heads = ["", *matrix.groups]
+    rows = [*([name, *map(_cell, cells)] for name, cells in _rows(matrix)), *_runs(matrix)]
     parts = [
-        f"{matrix.event}, {matrix.unit}, by subsystem that is charged; ± is 95 %\n",
-        "".join(f"  {reason(entry)}\n" for entry in matrix.reasons),
-        rendered(table),
+        f"{matrix.event}, {matrix.unit}, by subsystem that is blamed; ± is 95 %\n",
+        _lines(f"  {reason(entry)}" for entry in matrix.reasons),
+        aligned(heads, rows, [False, *(True for _ in matrix.groups)], screen),
         "What each step adds\n",
-        *(_step(step, matrix.unit) for step in matrix.steps),
-        "".join(f"{line}\n" for entry in matrix.context for line in _wrapped(entry)),
+        *(_step(step, matrix.unit, screen) for step in matrix.steps),
+        _lines(line for entry in matrix.context for line in sentence(entry, screen.prose, "    ")),
     ]
     return "\n".join(part for part in parts if part)
 
 
-def readable(matrix: Matrix) -> Matrix:
-    """In microseconds where nanoseconds would have five digits and more."""
-    large = min(cell.value for cell in matrix.total) >= 10_000
-    if not (large and matrix.unit.startswith("ns/")):
-        return matrix
-    rows = [replace(row, cells=_thousandth(row.cells)) for row in matrix.rows]
-    steps = [
-        replace(
-            step,
-            total=_change(step.total),
-            subsystems=tuple(_change(row) for row in step.subsystems),
-        )
-        for step in matrix.steps
+def _lines(lines: Iterable[str]) -> str:
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _runs(matrix: Matrix) -> list[list[str]]:
+    """What stands behind each group: its runs, their length, samples and throughput."""
+    per = matrix.unit.partition("/")[2]
+    facts = matrix.facts
+    rows = [
+        ["runs", *(str(runs) for runs in matrix.runs)],
+        ["run length", *(seconds(one.duration_s) if one.duration_s else "" for one in facts)],
+        ["samples", *(f"{one.samples:,}" for one in facts)],
+        ["throughput", *(per_second(one.work, per, one.duration_s) for one in facts)],
     ]
-    return replace(
-        matrix,
-        unit=f"us/{matrix.unit.removeprefix('ns/')}",
-        total=_thousandth(matrix.total),
-        rows=tuple(rows),
-        steps=tuple(steps),
-    )
-
-
-def _thousandth(cells: tuple[Cell, ...]) -> tuple[Cell, ...]:
-    return tuple(Cell(value=cell.value / 1000, reach=cell.reach / 1000) for cell in cells)
-
-
-def _change(change: AnyChange) -> AnyChange:
-    names = ("base", "new", "delta", "low", "high")
-    return replace(change, **{name: (getattr(change, name) or 0.0) / 1000 for name in names})
-
-
-def _broken(name: str) -> str:
-    """A long name on two lines."""
-    head, dash, tail = name.partition("-")
-    return f"{head}{dash}\n{tail}" if len(name) > 9 and dash else f"\n{name}"
+    return [row for row in rows if any(row[1:])]
 
 
 def _rows(matrix: Matrix) -> list[tuple[str, tuple[Cell, ...]]]:
@@ -92,14 +63,15 @@ def _cell(cell: Cell) -> str:
     return f"{cell.value:,.{places}f} ±{cell.reach:,.{places}f}"
 
 
-def _step(step: Step, unit: str) -> str:
+def _step(step: Step, unit: str, screen: Screen) -> str:
     total = f"{signed(step.total.delta)} {unit} ({percent(step.total)}, {interval(step.total)})"
-    lines = [
-        f"  {step.base} -> {step.new}: {total}",
-        *_indented("more", _grown(step)),
-        *_indented("less", _shrunk(step)),
-    ]
-    return "".join(f"{line}\n" for line in lines)
+    return _lines(
+        [
+            f"  {step.base} -> {step.new}: {total}",
+            *_indented("more", _grown(step), screen),
+            *_indented("less", _shrunk(step), screen),
+        ]
+    )
 
 
 def _grown(step: Step) -> list[SubsystemRow]:
@@ -112,39 +84,37 @@ def _shrunk(step: Step) -> list[SubsystemRow]:
     return sorted(found, key=lambda row: row.delta)[: SHOWN // 2]
 
 
-def _indented(title: str, rows: list[SubsystemRow]) -> list[str]:
-    said = ", ".join(f"{row.subsystem} {signed(row.delta)}" for row in rows)
-    return textwrap.wrap(
-        f"{title}: {said}", WIDTH, initial_indent="    ", subsequent_indent="          "
-    ) if said else []  # fmt: skip
+def _indented(title: str, rows: list[SubsystemRow], screen: Screen) -> list[str]:
+    changes = [f"{row.subsystem} {signed(row.delta)}" for row in rows]
+    first = f"    {title}: "
+    return flow(changes, screen.prose, separator=", ", first=first, rest=" " * len(first))
 
 
-def _wrapped(line: str) -> list[str]:
-    return textwrap.wrap(line, WIDTH, subsequent_indent="    ", break_on_hyphens=False)
-
-
-def markdown(matrix: Matrix) -> str:
+def markdown(matrix: Matrix, _: Screen = PIPE) -> str:
     """The matrix, the steps and the context as GitHub's markdown."""
-    matrix = readable(matrix)
-    heads = [f"{matrix.unit}", *matrix.groups]
+    matrix = readable.matrix(matrix)
+    heads = [names.markdown(head) for head in (matrix.unit, *matrix.groups)]
     rule = ["---", *("---:" for _ in matrix.groups)]
-    body = [[name, *(_cell(cell) for cell in cells)] for name, cells in _rows(matrix)]
+    body = [
+        [names.markdown(name), *(_cell(cell) for cell in cells)] for name, cells in _rows(matrix)
+    ]
     steps = [
-        f"- {step.base} → {step.new}: **{signed(step.total.delta)}** ({interval(step.total)}): "
-        + ", ".join(f"{row.subsystem} {signed(row.delta)}" for row in _grown(step))
+        f"- {names.markdown(step.base)} → {names.markdown(step.new)}:"
+        f" **{signed(step.total.delta)}** ({interval(step.total)}): "
+        + ", ".join(f"{names.markdown(row.subsystem)} {signed(row.delta)}" for row in _grown(step))
         for step in matrix.steps
     ]
-    table = "".join(f"| {' | '.join(row)} |\n" for row in [heads, rule, *body])
-    context = [f"- `{line}`" for line in matrix.context]
+    context = [f"- {names.markdown_code(line)}" for line in matrix.context]
+    table = markdown_rows([heads, rule, *body, *_runs(matrix)])
     return "\n".join([table, *steps, "", *context]).rstrip() + "\n"
 
 
-def as_json(matrix: Matrix) -> str:
+def as_json(matrix: Matrix, _: Screen = PIPE) -> str:
     """One object."""
-    return json.dumps(asdict(matrix), indent=1, ensure_ascii=False) + "\n"
+    return names.as_json(asdict(matrix))
 
 
-FORMATS: dict[str, Callable[[Matrix], str]] = {
+FORMATS: dict[str, Callable[[Matrix, Screen], str]] = {
     "text": text,
     "markdown": markdown,
     "json": as_json,

@@ -7,14 +7,17 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from perfduck_diff.keys import View
 from perfduck_diff.result import Diff, Verdict
-from perfduck_report.diff_words import heading, reason, verdict
+from perfduck_report import readable
+from perfduck_report.diff_words import budget, heading, reason, runs, verdict
+from perfduck_report.screen import PIPE, Screen
 
 _ELEMENT = {"regression": "failure", "inconclusive": "error"}
 
 
-def report(diff: Diff, _: View | None = None) -> str:
+def report(diff: Diff, _: View | None = None, __: Screen = PIPE) -> str:
     """The XML text."""
-    cases = [(row.name, row.verdict, row.text) for row in diff.budgets]
+    diff = readable.diff(diff)  # XML has no form for control characters: they are visible there
+    cases = [(row.name, row.verdict, budget(row, diff.unit)) for row in diff.budgets]
     blocked = [entry for entry in diff.reasons if entry.blocks]
     if not cases or blocked:
         cases.append(("comparison", diff.verdict, verdict(diff)))
@@ -28,7 +31,8 @@ def report(diff: Diff, _: View | None = None) -> str:
     for name, kind, text in cases:
         _case(suite, name, kind, text)
     output = SubElement(suite, "system-out")
-    output.text = "\n".join(reason(entry) for entry in diff.reasons)
+    facts = [f"{name}: {base} -> {new}" for name, base, new in runs(diff)]
+    output.text = "\n".join([*(reason(entry) for entry in diff.reasons), *facts])
     indent(suite)
     return f'<?xml version="1.0" encoding="utf-8"?>\n{tostring(suite, encoding="unicode")}\n'
 

@@ -1,18 +1,24 @@
 """A diff for a pull request's comment or a step summary: short, with the long part folded."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
 from perfduck_diff.keys import View
 from perfduck_diff.result import Claim, Diff
 from perfduck_report import diff_words as words
+from perfduck_report import readable
+from perfduck_report.names import markdown_code as _code
+from perfduck_report.names import markdown_text as _plain
 from perfduck_report.numbers import amount
+from perfduck_report.screen import PIPE, Screen
+from perfduck_report.tables import markdown_rows
 
 _SIGNS = {"pass": "✅", "regression": "❌", "inconclusive": "❔"}
 ROWS = 12
 
 
-def report(diff: Diff, by: View | None = None) -> str:
+def report(diff: Diff, by: View | None = None, _: Screen = PIPE) -> str:
     """Verdict, budgets, claims; tables behind a fold, which is open where one was asked for."""
+    diff = readable.diff(diff)
     has_claims = by in (None, "path")
     parts = [
         f"### {_SIGNS[diff.verdict]} perfduck: {_plain(words.verdict(diff))}\n",
@@ -32,18 +38,9 @@ def report(diff: Diff, by: View | None = None) -> str:
     return "\n".join(part for part in parts if part)
 
 
-def _plain(text: str) -> str:
-    return text.replace("|", r"\|").replace("<", "&lt;").replace("*", r"\*").replace("_", r"\_")
-
-
-def _code(text: str) -> str:
-    return f"`{text.replace('|', '¦')}`"
-
-
-def _table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    names = list(columns)
-    rule = ["---" if position == 0 else "---:" for position in range(len(names))]
-    return "".join(f"| {' | '.join(row)} |\n" for row in [names, rule, *rows])
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    rule = ["---" if position == 0 else "---:" for position in range(len(columns))]
+    return markdown_rows([columns, rule, *rows])
 
 
 def _claims(title: str, claims: tuple[Claim, ...]) -> str:
@@ -51,7 +48,7 @@ def _claims(title: str, claims: tuple[Claim, ...]) -> str:
         return ""
     rows = [
         [
-            _code(" > ".join(claim.path[-3:])), claim.subsystem, amount(claim.base),
+            _code(" > ".join(claim.path[-3:])), _plain(claim.subsystem), amount(claim.base),
             amount(claim.new), f"**{words.signed(claim.delta)}**", words.interval(claim),
             words.chance(claim.q), words.label(claim),
         ]
@@ -61,11 +58,13 @@ def _claims(title: str, claims: tuple[Claim, ...]) -> str:
 
 
 def _rest(diff: Diff) -> str:
-    total, rest = diff.total, diff.unattributed
-    return (
-        f"Total {amount(total.base)} → {amount(total.new)} {diff.unit} ({words.percent(total)}), of"
+    total, rest, unit = diff.total, diff.unattributed, _plain(diff.unit)
+    text = (
+        f"Total {amount(total.base)} → {amount(total.new)} {unit} ({words.percent(total)}), of"
         f" which unattributed {words.signed(rest.delta)} ({words.interval(rest)}).\n"
     )
+    rows = [[name, _plain(base), _plain(new)] for name, base, new in words.runs(diff)]
+    return f"{text}\n{_table(['', 'base', 'new'], rows)}"
 
 
 def _subsystems(diff: Diff) -> str:

@@ -1,7 +1,10 @@
 """Parts of a diff in words, for every report that people read."""
 
-from perfduck_diff.result import BudgetRow, Change, Claim, Diff, Reason, Side
-from perfduck_report.numbers import amount
+from collections.abc import Callable
+
+from perfduck_diff.result import BudgetRow, Change, Claim, Diff, Reason, RunFacts, Side
+from perfduck_report.numbers import amount, many, per_second, seconds
+from perfduck_report.numbers import percent as share
 
 VERDICTS = {
     "pass": "no growth that the engine stands by",
@@ -48,7 +51,7 @@ def verdict(diff: Diff) -> str:
 def grown(diff: Diff) -> str:
     """How many paths grew, and the total."""
     gating = sum(claim.gates for claim in diff.claims)
-    paths = f"{gating} path{'' if gating == 1 else 's'} grew"
+    paths = f"{many(gating, 'path')} grew"
     return f"{paths}, the total by {signed(diff.total.delta)} {diff.unit} ({percent(diff.total)})"
 
 
@@ -56,7 +59,57 @@ def budgets(rows: tuple[BudgetRow, ...]) -> str:
     """How many budgets went which way."""
     counts = {kind: sum(row.verdict == kind for row in rows) for kind in VERDICTS}
     said = {"pass": "kept", "regression": "exceeded", "inconclusive": "undecided"}
-    return ", ".join(f"{n} budget{'' if n == 1 else 's'} {said[k]}" for k, n in counts.items() if n)
+    return ", ".join(f"{many(n, 'budget')} {said[k]}" for k, n in counts.items() if n)
+
+
+def budget(row: BudgetRow, unit: str) -> str:
+    """How far a budget was used, or that nothing was there to use it."""
+    if not row.base and not row.new:
+        return row.text
+    return f"grew by {signed(row.delta)} ({interval(row)}) {unit}, budget {signed(row.limit)}"
+
+
+def runs(diff: Diff) -> list[tuple[str, str, str]]:
+    """What stands behind both sides, a row each: samples, length and throughput of the runs."""
+    sides = (diff.base, diff.new)
+    per = diff.unit.partition("/")[2]
+    rows = [
+        ("idle (left out)", [amount(side.idle) for side in sides]),
+        ("runs", [f"{len(side.profiles)}" for side in sides]),
+        ("run length", [_or_none(seconds, side.duration_s) for side in sides]),
+        ("samples", [f"{side.samples:,}" for side in sides]),
+        ("throughput", [per_second(side.work, per, side.duration_s) for side in sides]),
+        ("spread of the runs", [_or_none(share, side.spread) for side in sides]),
+    ]
+    return [(name, base, new) for name, (base, new) in rows if base or new]
+
+
+def side_facts(diff: Diff) -> list[str]:
+    """The same in a line for each side."""
+    per = diff.unit.partition("/")[2]
+    lines = []
+    for title, side in (("base: ", diff.base), ("new:  ", diff.new)):
+        facts = RunFacts(
+            runs=len(side.profiles),
+            samples=side.samples,
+            duration_s=side.duration_s,
+            work=side.work,
+        )
+        spread = "" if side.spread is None else f", spread {share(side.spread)}"
+        lines.append(f"  {title}{run_facts(facts, per)}{spread}")
+    return lines
+
+
+def run_facts(facts: RunFacts, per: str) -> str:
+    """Length, samples and throughput of some runs in a line."""
+    length = f" of {seconds(facts.duration_s)}" if facts.duration_s else ""
+    rate = per_second(facts.work, per, facts.duration_s)
+    parts = [many(facts.runs, "run") + length, many(facts.samples, "sample"), rate]
+    return ", ".join(part for part in parts if part)
+
+
+def _or_none(form: Callable[[float], str], value: float | None) -> str:
+    return "" if value is None else form(value)
 
 
 def reason(entry: Reason) -> str:
@@ -80,7 +133,8 @@ def percent(change: Change) -> str:
     """Growth in per cent of base."""
     if not change.base:
         return "new" if change.new else "0 %"
-    return f"{100 * change.delta / change.base:+.1f} %"
+    growth = 100 * change.delta / change.base
+    return f"{growth:+,.0f} %" if abs(growth) >= 1000 else f"{growth:+.1f} %"
 
 
 def chance(p: float | None) -> str:

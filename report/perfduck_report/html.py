@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from perfduck_diff.flame import Flame, Heat
 from perfduck_diff.keys import View
 from perfduck_diff.result import Diff
-from perfduck_report import diff_words
+from perfduck_report import diff_words, readable
 from perfduck_report.html_flame import payload
 from perfduck_report.html_view import (
     claim_bars,
@@ -29,6 +29,7 @@ from perfduck_report.html_view import (
     sides,
     subsystems,
 )  # fmt: skip
+from perfduck_report.names import visible
 from perfduck_report.numbers import amount
 
 if TYPE_CHECKING:
@@ -48,17 +49,20 @@ _FILTERS = {
     "interval": diff_words.interval,
     "chance": diff_words.chance,
     "label": diff_words.label,
+    "budget": diff_words.budget,
 }
 
 
 def render(diff: Diff, flame: Flame, by: View | None = None) -> str:
     """The page of a diff, or one view of it beside the flame, which is of the same runs."""
+    diff, flame = readable.diff(diff), readable.flame(flame, readable.diff_scale(diff))
     return _page(
         "diff.html",
         flame,
         diff=diff,
         by=by,
         names=sides(diff),
+        runs=diff_words.runs(diff),
         shared=shared_labels(diff),
         sentence=sentence(diff),
         verdict=diff_words.verdict(diff).partition(": ")[2],
@@ -70,7 +74,10 @@ def render(diff: Diff, flame: Flame, by: View | None = None) -> str:
 
 def render_side(name: str, profiles: Sequence[str], flame: Flame, heat: Sequence[Heat]) -> str:
     """The page of one side: what is hot, without a comparison."""
-    return _page("side.html", flame, name=name, profiles=profiles, heat=heat)
+    shown = readable.flame(flame)
+    rows = readable.heat(tuple(heat), readable.flame_scale(flame))
+    runs = [visible(profile) for profile in profiles]
+    return _page("side.html", shown, name=visible(name), profiles=runs, heat=rows)
 
 
 def _page(template: str, flame: Flame, **values: object) -> str:

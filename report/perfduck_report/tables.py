@@ -5,20 +5,22 @@ To add a format, write a function and put it into FORMATS.
 
 import csv as csv_file
 import io
-import json
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Protocol
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from perfduck_report import names
 from perfduck_report.numbers import cell
+from perfduck_report.screen import PIPE, Screen
 
-WIDTH = 100  # of text that is not for a terminal
-_GAP = 3  # between two columns
+_GAP = 2  # between two columns
 _LEAST = 12  # of a name: less says nothing
 
 
@@ -33,68 +35,99 @@ class Answer(Protocol):
         """A tuple each."""
 
 
-def text(answer: Answer, *, width: int = WIDTH) -> str:
-    """Aligned columns. Numbers are whole; names that are too long for the rest are cut, paths in
-    front."""
-    cells = [[cell(value) for value in row] for row in answer.rows()]
-    are_numbers = _are_numbers(answer)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    widths = _widths(answer.columns, cells, are_numbers, width)
-    for name, is_number in zip(answer.columns, are_numbers, strict=True):
-        table.add_column(_cut(name, len(name)), justify="right" if is_number else "left")
-    for row in cells:
-        table.add_row(*(_escaped(_cut(*pair)) for pair in zip(row, widths, strict=True)))
-    return rendered(table, width=max(width, sum(widths) + _GAP * len(widths)))
+def text(answer: Answer, screen: Screen = PIPE) -> str:
+    """Aligned columns. On a terminal the widest columns of text give way: paths lose their middle,
+    other names go on in the next line. Numbers are never broken."""
+    rows = [[names.visible(cell(value)) for value in row] for row in answer.rows()]
+    return aligned(answer.columns, rows, _are_numbers(answer), screen)
+
+
+def aligned(
+    heads: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    are_numbers: Sequence[bool],
+    screen: Screen = PIPE,
+) -> str:
+    """The same of cells that are text already, and visible. Numbers stand on the right."""
+    heads = [names.visible(head) for head in heads]
+    wanted = [max(map(cell_len, column)) for column in zip(heads, *rows, strict=True)]
+    widths = _widths(heads, wanted, are_numbers, screen.width)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
+    shape = list(zip(widths, are_numbers, strict=True))
+    for width, head in zip(widths, _placed(heads, shape), strict=True):
+        table.add_column(head, width=width, overflow="fold")
+    for row in rows:
+        table.add_row(*_placed(row, shape))
+    return rendered(table, sum(widths) + _GAP * len(widths))
+
+
+def _placed(row: Sequence[str], shape: list[tuple[int, bool]]) -> list[Text]:
+    """Text, not strings: rich would look for its own markup and for emoji in these."""
+    return [
+        Text(cell.rjust(width) if is_number else _shortened(cell, width))
+        for cell, (width, is_number) in zip(row, shape, strict=True)
+    ]
 
 
 def _widths(
-    names: Sequence[str], cells: list[list[str]], are_numbers: Sequence[bool], width: int
+    heads: Sequence[str], wanted: list[int], are_numbers: Sequence[bool], room: int | None
 ) -> list[int]:
-    """What each column gets: the widest names give way until all fits."""
-    widths = [max(len(text) for text in column) for column in zip(names, *cells, strict=True)]
-    least = [size if number else min(size, max(len(name), _LEAST))
-             for size, number, name in zip(widths, are_numbers, names, strict=True)]  # fmt: skip
-    room = width - _GAP * (len(widths) - 1)
-    while sum(widths) > room and widths != least:
-        spare = [size - low for size, low in zip(widths, least, strict=True)]
-        widest = max(range(len(widths)), key=lambda i: (spare[i] > 0, widths[i]))
-        widths[widest] -= 1
+    """What each column gets: on a terminal the widest names give way until all fits."""
+    least = [size if number else min(size, max(cell_len(head), _LEAST))
+             for size, number, head in zip(wanted, are_numbers, heads, strict=True)]  # fmt: skip
+    widths = list(wanted)
+    others = range(1, len(widths))
+    for columns in (others, range(len(widths))):  # the first, which says what a row is, at last
+        while room is not None and sum(widths) + _GAP * (len(widths) - 1) > room:
+            spare = [column for column in columns if widths[column] > least[column]]
+            if not spare:
+                break
+            widths[max(spare, key=lambda column: widths[column])] -= 1
     return widths
 
 
-def _cut(text: str, width: int) -> str:
-    if len(text) <= width:
+def _shortened(text: str, width: int) -> str:
+    """A path of files without its middle where it does not fit: /usr/…/libc.so.6."""
+    if cell_len(text) <= width or not text.startswith("/"):
         return text
-    return f"…{text[len(text) - width + 1 :]}" if text[0] == "/" else f"{text[: width - 1]}…"
+    head, _, last = text.rpartition("/")
+    kept = head[: max(0, width - len(last) - 2)]
+    return f"{kept}…/{last}"
 
 
-def rendered(table: Table, *, width: int = WIDTH) -> str:
+def rendered(table: Table, width: int) -> str:
     """What rich makes of a table, without colour and trailing blanks."""
     out = io.StringIO()
-    Console(file=out, width=width, color_system=None, highlight=False).print(table)
+    console = Console(file=out, width=width, color_system=None, highlight=False, emoji=False)
+    console.print(table)
     return "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines())
 
 
-def markdown(answer: Answer) -> str:
+def markdown(answer: Answer, _: Screen = PIPE) -> str:
     """A table of GitHub's markdown."""
     rule = ["---:" if is_number else "---" for is_number in _are_numbers(answer)]
-    rows = [[_escaped_markdown(cell(value)) for value in row] for row in answer.rows()]
-    return "".join(f"| {' | '.join(row)} |\n" for row in [answer.columns, rule, *rows])
+    rows = [[_markdown_cell(value) for value in row] for row in answer.rows()]
+    heads = [names.markdown_text(head) for head in answer.columns]
+    return markdown_rows([heads, rule, *rows])
 
 
-def csv(answer: Answer) -> str:
+def markdown_rows(rows: Sequence[Sequence[str]]) -> str:
+    """Lines of a table; the second is the rule below the heading."""
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def csv(answer: Answer, _: Screen = PIPE) -> str:
     """Comma-separated values with a heading; lists and maps as JSON."""
     out = io.StringIO()
     writer = csv_file.writer(out, lineterminator="\n")
-    writer.writerow(answer.columns)
+    writer.writerow([names.csv(head) for head in answer.columns])
     writer.writerows([_csv_cell(value) for value in row] for row in answer.rows())
     return out.getvalue()
 
 
-def as_json(answer: Answer) -> str:
+def as_json(answer: Answer, _: Screen = PIPE) -> str:
     """A list of objects."""
-    objects = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows()]
-    return json.dumps(objects, indent=1, default=_plain, ensure_ascii=False) + "\n"
+    return names.as_json([dict(zip(answer.columns, row, strict=True)) for row in answer.rows()])
 
 
 def _are_numbers(answer: Answer) -> list[bool]:
@@ -106,23 +139,22 @@ def _are_numbers(answer: Answer) -> list[bool]:
 
 def _csv_cell(value: object) -> object:
     if isinstance(value, bool | list | dict):
-        return json.dumps(value, default=_plain, ensure_ascii=False)
-    return value.isoformat() if isinstance(value, datetime) else value
+        return names.as_json(value, indent=None).rstrip("\n")
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return (
+        value
+        if value is None or isinstance(value, int | float | Decimal)
+        else names.csv(str(value))
+    )
 
 
-def _plain(value: object) -> object:
-    return str(value)
+def _markdown_cell(value: object) -> str:
+    shown = cell(value)
+    return names.markdown(shown) if isinstance(value, str | dict | list | bytes) else shown
 
 
-def _escaped(value: str) -> str:
-    return value.replace("[", r"\[")
-
-
-def _escaped_markdown(value: str) -> str:
-    return value.replace("|", r"\|").replace("<", "&lt;")
-
-
-FORMATS: dict[str, Callable[[Answer], str]] = {
+FORMATS: dict[str, Callable[[Answer, Screen], str]] = {
     "text": text,
     "table": text,
     "markdown": markdown,

@@ -4,30 +4,62 @@ import polars as pl
 
 from perfduck_diff.top import Top
 from perfduck_report import tables
-from perfduck_report.numbers import amount
+from perfduck_report.diff_words import run_facts
+from perfduck_report.flow import flow, sentence
+from perfduck_report.names import markdown_text, visible
+from perfduck_report.numbers import Scale, amount, scale
+from perfduck_report.screen import PIPE, Screen
+
+_AMOUNTS = ("self", "total", "blamed")
 
 
-def report(top: Top, format: str) -> str:
+def report(top: Top, format: str, screen: Screen = PIPE) -> str:
     """The ranking; as text and markdown with a heading that says what the numbers are."""
     if format not in ("text", "markdown"):
-        return tables.FORMATS[format](top.rows)
-    rows = top.rows.with_columns(pl.col("share").map_elements(_percent, pl.String))
-    return f"{heading(top)}\n\n{tables.FORMATS[format](rows)}"
+        return tables.FORMATS[format](top.rows, screen)
+    by = scale(top.unit, top.total)
+    rows = in_unit(top.rows, by)
+    lines = heading(top, by)
+    if format == "markdown":
+        shown = "  \n".join(markdown_text(line) for line in lines)
+        return f"{shown}\n\n{tables.markdown(rows)}"
+    shown = "".join(f"{part}\n" for line in lines for part in sentence(line, screen.prose, "  "))
+    body = _paths(rows, screen) if "path" in rows.columns else tables.text(rows, screen)
+    return f"{shown}\n{body}"
 
 
-def heading(top: Top) -> str:
-    """Profiles, event, total and idle in a line; lines more on what is missing or unsure."""
+def in_unit(rows: pl.DataFrame, by: Scale) -> pl.DataFrame:
+    """Amounts in the unit of the heading."""
+    amounts = [name for name in _AMOUNTS if name in rows.columns]
+    return rows.with_columns(
+        *(pl.col(name) * by.factor for name in amounts),
+    ).rename({"share": "share %"})
+
+
+def heading(top: Top, by: Scale) -> list[str]:
+    """Profiles, event, total and idle; what the runs are; what is missing or unsure."""
     runs = top.profiles[0] if len(top.profiles) == 1 else f"{len(top.profiles)} profiles"
     lines = [
-        f"{runs}: {top.event}, {amount(top.total)} {top.unit} in all"
-        f" (idle left out: {amount(top.idle)})"
+        f"{runs}: {top.event}, {amount(top.total * by.factor)} {by.unit} in all"
+        f" (idle left out: {amount(top.idle * by.factor)})",
+        run_facts(top.facts, top.unit.partition("/")[2]),
+        *(
+            f"{name} lists {listed:,} of {raw:,} samples: the rest is in no row"
+            for name, listed, raw in top.partial
+        ),
+        *top.provenance,
     ]
-    lines += [
-        f"{name} lists {listed:,} of {raw:,} samples: the rest is in no row"
-        for name, listed, raw in top.partial
-    ]
-    return "\n".join((*lines, *top.provenance))
+    return [visible(line) for line in lines]
 
 
-def _percent(value: float) -> str:
-    return f"{value:.2f} %"
+def _paths(rows: pl.DataFrame, screen: Screen) -> str:
+    """Weight and subsystem in a line, the call chain below it: in a pipe in one line."""
+    width = screen.width or 10**9
+    lines = []
+    for row in rows.iter_rows(named=True):
+        names = [visible(name) for name in row["path"].split(";")]
+        share = f"{amount(row['share %'])} %"
+        lines.append(f"{amount(row['self']):>8}  {share:>7}  {visible(row['subsystem'])}")
+        indent = " " * 10
+        lines += [*flow(names, width, separator=" > ", first=indent, rest=indent), ""]
+    return "".join(f"{line}\n" for line in lines[:-1])

@@ -219,7 +219,7 @@ VIEWS = ("path", "subsystem", "function")
 @pytest.mark.parametrize(
     ("format", "heads"),
     [
-        ("text", ("Grew (", "subsystem (charged)", "function (self)")),
+        ("text", ("Grew (", "subsystem (blamed)", "function (self)")),
         ("markdown", ("| Grew |", "By subsystem", "By function")),
         ("html", ("claims-title", "subsystems-title", "functions-title")),
     ],

@@ -30,7 +30,9 @@ def test_the_page_has_the_weight_that_top_has(recorded: Path) -> None:
     rows = json.loads(
         perfduck("top", "run", "--limit", "100000", "--format", "json", store=recorded)
     )
-    assert sum(json.loads(found[1])["new"]) == pytest.approx(sum(r["self"] for r in rows), rel=1e-4)
+    drawn = json.loads(found[1])
+    assert drawn["unit"] == "ms/unit"  # top's JSON is in ns/unit
+    assert sum(drawn["new"]) == pytest.approx(sum(r["self"] for r in rows) / 1e6, rel=1e-4)
 
 
 def test_the_page_knows_no_path_and_no_clock(recorded: Path) -> None:

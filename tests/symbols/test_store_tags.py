@@ -143,7 +143,7 @@ def test_commands_add_tag_and_explain(store_path: Path, recording: Path) -> None
     added = run(app, ["symbols", "add", str(ELF), *at])
     assert added.stdout.startswith("/usr/bin/program: 6 functions, build-id ")
     assert "/usr/bin/program" in run(app, ["symbols", "list", *at]).stdout
-    assert run(app, ["tag", *at]).stdout == "3 symbols have another tag\n"
+    assert run(app, ["tag", *at]).stdout == "3 symbols got a different tag\n"
     told = run(app, ["explain", "__siphash_unaligned"]).stdout
     assert "siphash (crypto), helper: passes the charge up to its caller" in told
     assert "lib/siphash.c" in told

@@ -1,5 +1,5 @@
--- The convention of stackcollapse-perf.pl: comm;root;...;leaf weight. ';' in a name becomes ':',
--- a function without a name is [basename of its dso].
+-- As stackcollapse-perf.pl has it: the command, then the frames from root to leaf; a function
+-- without a name is [basename of its dso].
 with chosen as (
     select stack_id, comm, sum(weight) as weight
     from rollup
@@ -18,21 +18,21 @@ frames as (
 chains as (
     select
         frames.stack_id,
-        string_agg(
+        list(
             case
-                when symbol.name <> '[unknown]' then replace(symbol.name, ';', ':')
+                when symbol.name <> '[unknown]' then symbol.name
                 else '[' || trim(parse_filename(symbol.dso), '[]') || ']'
-            end,
-            ';' order by frames.depth desc
+            end
+            order by frames.depth desc
         ) as chain,
     from frames
     join symbol on symbol.symbol_id = frames.symbol_id
     group by frames.stack_id
 )
 select
-    coalesce(replace(chosen.comm, ';', ':'), '[none]') || ';' || chains.chain as folded,
+    list_prepend(coalesce(chosen.comm, '[none]'), chains.chain) as path,
     sum(chosen.weight)::bigint as weight,
 from chosen
 join chains on chains.stack_id = chosen.stack_id
-group by folded
-order by folded
+group by path
+order by path

@@ -1,0 +1,148 @@
+r"""Recorded names as text: the one place that makes them harmless, for each kind of answer.
+
+A recording says what a symbol, a command or a label is called, and may say anything:
+
+    evil\x1b]0;title\x07    would set the title of the terminal
+    =cmd()                  is a formula to a spreadsheet
+    a`|<b>                  leaves a cell of a Markdown table
+    a;b                     is two frames of a folded stack
+
+`visible` comes first everywhere. What it returns has no control, bidirectional or invisible
+character and no newline, and is valid XML and UTF-8. CSV, Markdown and folded stacks add their own
+rule. HTML is escaped by jinja2 and `html_flame.payload`.
+"""
+
+import json
+import re
+from dataclasses import fields, is_dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, TypeVar
+
+# Printable to Python, but without a width of their own: Default_Ignorable_Code_Point of Unicode 15.
+_INVISIBLE = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0"
+    "\U000e0100-\U000e01ef]"
+)
+_NOT_PLAIN = re.compile(r"[^\x20-\x7e]")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what OWASP lists for "CSV injection"
+_WORDS = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 .,/()%+-]*[A-Za-z0-9)%])?")
+Answer = TypeVar("Answer")
+
+
+@lru_cache(maxsize=65_536)
+def visible(text: str) -> str:
+    r"""One printable line: `\n`, `\x1b`, `\u202e` in place of what has no shape of its own.
+
+    A byte that was not UTF-8 (a lone surrogate of Python) is shown as `\xff`.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return _NOT_PLAIN.sub(lambda found: _shape(found[0]), text)
+
+
+def _shape(character: str) -> str:
+    if character.isprintable() and not _INVISIBLE.match(character):
+        return character
+    code = ord(character)
+    if 0xDC80 <= code <= 0xDCFF:  # surrogateescape
+        return f"\\x{code - 0xDC00:02x}"
+    return character.encode("ascii", "backslashreplace").decode() if code > 0x7F else _SHORT[code]
+
+
+_SHORT = {code: repr(chr(code))[1:-1] for code in (*range(0x20), 0x7F)}
+
+
+def visible_lines(text: str) -> str:
+    """The same for a text of several lines, which stay lines."""
+    return "\n".join(visible(line) for line in text.split("\n"))
+
+
+def all_visible(answer: Answer) -> Answer:
+    """Any dataclass, tuple, list or dict with every string in it visible."""
+    return _each(answer)  # type: ignore[no-any-return]
+
+
+def _each(value: Any) -> Any:
+    if isinstance(value, str):
+        return visible(value)
+    if isinstance(value, tuple | list):
+        return type(value)(_each(entry) for entry in value)
+    if isinstance(value, dict):
+        return {_each(key): _each(entry) for key, entry in value.items()}
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{f.name: _each(getattr(value, f.name)) for f in fields(value)})
+    return value
+
+
+def csv(text: str) -> str:
+    """A cell that no spreadsheet takes for a formula. Lines and tabs stay: CSV quotes them."""
+    shown = "\n".join("\t".join(map(visible, line.split("\t"))) for line in text.split("\n"))
+    return f"'{shown}" if shown.startswith(_FORMULA) else shown
+
+
+def markdown(text: str) -> str:
+    """Words as they are; everything else as code, in which GitHub finds no markup, mention, link or
+    emoji. A bar is escaped, as in a cell of a table."""
+    shown = visible(text)
+    return shown if not shown or _WORDS.fullmatch(shown) else markdown_code(shown)
+
+
+def markdown_code(text: str) -> str:
+    """Code in a cell of a table: the fence is longer than any run of backticks in it."""
+    shown = visible(text)
+    longest = max(map(len, re.findall("`+", shown)), default=0)
+    fence = "`" * (longest + 1)
+    space = " " if longest or shown != shown.strip() else ""
+    return f"{fence}{space}{shown.replace('|', BAR)}{space}{fence}"
+
+
+BAR = r"\|"
+
+
+def markdown_text(text: str) -> str:
+    """Our own sentences with names in them: no character of markup keeps its meaning."""
+    return re.sub(r"([\\`*_{}\[\]<>|~#!&@])", r"\\\1", visible(text))
+
+
+@lru_cache(maxsize=65_536)
+def folded(text: str) -> str:
+    r"""A frame of a folded stack: one line, `;` as `\x3b` and `\` as `\x5c`, which can be read back
+    as in a string of Python."""
+    if text.isascii() and text.isprintable() and ";" not in text and "\\" not in text:
+        return text
+    return visible(text.replace("\\", r"\x5c").replace(";", r"\x3b"))
+
+
+def as_json(value: object, *, indent: int | None = 1) -> str:
+    """Valid JSON in valid UTF-8: nothing invisible, no infinity or nan; names are not changed."""
+    text = json.dumps(
+        _finite(value), indent=indent, ensure_ascii=False, allow_nan=False, default=_plain
+    )
+    return re.sub(r"[^\x20-\x7e\n]", _json_escape, text) + "\n"
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if value - value == 0 else None
+    if isinstance(value, dict):
+        return {str(key): _finite(entry) for key, entry in value.items()}
+    if isinstance(value, tuple | list):
+        return [_finite(entry) for entry in value]
+    return value
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def _json_escape(found: re.Match[str]) -> str:
+    character = found[0]
+    if character.isprintable() and not _INVISIBLE.match(character):
+        return character
+    if 0xD800 <= ord(character) <= 0xDFFF:  # no JSON reader has to take a lone surrogate
+        return visible(character).replace("\\", "\\\\")
+    return json.dumps(character)[1:-1]

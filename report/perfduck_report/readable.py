@@ -1,0 +1,52 @@
+"""An answer as people read it: amounts in the unit that fits, every name visible.
+
+Reports for people show these; JSON has the numbers and names as they are.
+"""
+
+from typing import TypeVar
+
+from perfduck_diff.flame import Flame, Heat
+from perfduck_diff.matrix import Matrix
+from perfduck_diff.result import Diff
+from perfduck_report.names import all_visible
+from perfduck_report.numbers import Scale, scale, scaled
+
+Answer = TypeVar("Answer")
+
+
+def diff(answer: Diff) -> Diff:
+    """In the unit that fits the smaller side."""
+    return _shown(answer, diff_scale(answer))
+
+
+def diff_scale(answer: Diff) -> Scale:
+    """What a drawing beside the diff has to be scaled by."""
+    return scale(answer.unit, _smallest((answer.total.base, answer.total.new)))
+
+
+def matrix(answer: Matrix) -> Matrix:
+    """In the unit that fits the smallest group."""
+    return _shown(answer, scale(answer.unit, _smallest(tuple(c.value for c in answer.total))))
+
+
+def flame(answer: Flame, by: Scale | None = None) -> Flame:
+    """In the unit of the diff beside it, else in the one that fits."""
+    return _shown(answer, by or flame_scale(answer))
+
+
+def flame_scale(answer: Flame) -> Scale:
+    """What amounts beside a drawing have to be scaled by."""
+    return scale(answer.unit, _smallest(answer.total))
+
+
+def heat(rows: tuple[Heat, ...], by: Scale) -> tuple[Heat, ...]:
+    """In the unit of the drawing beside them."""
+    return tuple(_shown(row, by) for row in rows)
+
+
+def _smallest(totals: tuple[float, ...]) -> float:
+    return min((total for total in totals if total > 0), default=0.0)
+
+
+def _shown(answer: Answer, by: Scale) -> Answer:
+    return all_visible(scaled(answer, by))
