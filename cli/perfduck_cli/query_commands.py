@@ -70,15 +70,21 @@ def sql(
         Literal["table", "csv", "json", "markdown", "parquet"],
         typer.Option(help="How to print; parquet goes to a pipe or a file."),
     ] = "table",
+    timeout: Annotated[
+        float, typer.Option(min=0.001, help="Seconds after which the query is stopped.")
+    ] = 20.0,
+    max_rows: Annotated[int, typer.Option(min=1, help="More rows are an error.")] = 1_000_000,
     store: StorePath = DEFAULT_STORE,
 ) -> None:
-    """Run read-only SQL over the store."""
-    from perfduck_cli.sql import answer, parameters, text_of
+    """Run read-only SQL over the store: one statement, within limits of time, rows and memory."""
+    from perfduck_cli.sql import parameters, text_of
     from perfduck_report import tables
     from perfduck_store.store import Store
+    from perfduck_store.user_sql import SqlLimits
 
+    limits = SqlLimits(seconds=timeout, rows=max_rows)
     with Store(store) as opened:
-        frame = answer(opened, text_of(query, file), parameters(param or []))
+        frame = opened.user_sql(text_of(query, file), parameters(param or []), limits)
     if format == "parquet":
         frame.write_parquet(sys.stdout.buffer)
     else:

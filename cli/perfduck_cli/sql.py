@@ -1,16 +1,9 @@
-"""The user's own SQL: read-only, with mistakes told in a line."""
+"""What is typed for `perfduck sql`: the query and its parameters."""
 
-import re
 from pathlib import Path
 from typing import Any
 
-import duckdb
-import polars as pl
-
 from perfduck_store.errors import PerfduckError
-from perfduck_store.store import Store
-
-_LINE = re.compile(r"^LINE (?P<line>\d+):", re.MULTILINE)
 
 
 def text_of(query: str | None, file: Path | None) -> str:
@@ -46,20 +39,3 @@ def _number(value: str) -> int | float | str:
         except ValueError:
             continue
     return value
-
-
-def answer(store: Store, query: str, values: dict[str, Any]) -> pl.DataFrame:
-    """The rows of the query. It may neither change the store nor touch other files."""
-    store.execute("set enable_external_access = false")
-    try:
-        return store.frame(query, values or None)
-    except duckdb.Error as error:
-        raise PerfduckError(_in_a_line(str(error))) from error
-
-
-def _in_a_line(message: str) -> str:
-    """DuckDB's message with what it suggests, without the drawing of the query."""
-    line = _LINE.search(message)
-    where = f"sql:{line['line']}" if line else "sql"
-    text = message.split("\n\nLINE ")[0].split("\nLINE ")[0]
-    return f"{where}: {' '.join(text.split())}"

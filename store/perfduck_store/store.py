@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any, Self
 
 import duckdb
 
-from perfduck_store import schema
+from perfduck_store import schema, store_file
 from perfduck_store.errors import PerfduckError, room_on_disk
 from perfduck_store.rows import Rows
 
 if TYPE_CHECKING:  # commands that print a few rows do without
     import polars as pl
+
+    from perfduck_store.user_sql import SqlLimits
 
 # duckdb 1.5 reads a store that 2.0 made with this setting; size and speed are the same.
 _STORAGE_VERSION = "v1.5.0"
@@ -44,6 +46,7 @@ class Store:
     """A store that is open; close it, or use it as a context manager."""
 
     def __init__(self, path: Path, *, write: bool = False, wait_s: float = 30.0) -> None:
+        store_file.check(path)
         self.path = path
         if not write and not path.exists():
             message = f"{path}: expected a store, got no such file (perfduck ingest makes one)"
@@ -91,6 +94,15 @@ class Store:
             answer: pl.DataFrame = self._connection.sql(sql, params=parameters).pl()
             return answer
 
+    def user_sql(
+        self, text: str, parameters: Mapping[str, Any], limits: "SqlLimits"
+    ) -> "pl.DataFrame":
+        """The rows of a statement that somebody typed: see user_sql."""
+        from perfduck_store import user_sql
+
+        with self._held():
+            return user_sql.run(self._connection, text, parameters, limits)
+
     def execute_on(self, incoming: "pl.DataFrame", sql: str, parameters: Parameters = None) -> None:
         """Run a statement that reads the frame by the name `incoming`."""
         # duckdb finds the argument. A frame that is registered it keeps until the transaction ends.
@@ -121,7 +133,7 @@ class Store:
     @contextmanager
     def _held(self) -> Iterator[None]:
         """The connection is one thread's."""
-        with self._lock, room_on_disk(self.path):
+        with self._lock, store_file.damage(self.path), room_on_disk(self.path):
             yield
 
     def make_room(self, stacks: int) -> None:
@@ -181,8 +193,8 @@ def _connect(path: Path, *, write: bool, wait_s: float) -> duckdb.DuckDBPyConnec
     give_up = time.monotonic() + wait_s
     while True:
         try:
-            return _to_write(path) if write else duckdb.connect(str(path), read_only=True)
-        except duckdb.IOException as error:
+            return _to_write(path) if write else _to_read(path)
+        except (duckdb.IOException, duckdb.SerializationException) as error:
             holder = _HOLDER.search(str(error))
             if holder is None:
                 reason = str(error).removeprefix("IO Error: ").splitlines()[0]
@@ -197,9 +209,13 @@ def _connect(path: Path, *, write: bool, wait_s: float) -> duckdb.DuckDBPyConnec
             time.sleep(0.05)
 
 
+def _to_read(path: Path) -> duckdb.DuckDBPyConnection:
+    return duckdb.connect(str(path), read_only=True, config=store_file.FENCED)
+
+
 def _to_write(path: Path) -> duckdb.DuckDBPyConnection:
     """Attached: only so can the size of row groups be told."""
-    config: dict[str, str | bool | int | float | list[str]] = {
+    config = store_file.FENCED | {
         "storage_compatibility_version": _STORAGE_VERSION,
         "memory_limit": f"{_memory_to_write_mb(path)}MB",
         "temp_directory": f"{path}.tmp",

@@ -1,0 +1,78 @@
+"""What a store may be, said before DuckDB sees it, and what DuckDB says of a file that is damaged.
+
+DuckDB takes names such as `md:x`, `postgres:x`, `http://x` and SQLite files for databases of other
+kinds, and asks the network for an extension that reads them; `:memory:` would keep nothing.
+"""
+
+import re
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from perfduck_store.errors import PerfduckError
+
+# No extension is fetched or loaded, and nothing but the store and its temporary files is opened.
+FENCED: dict[str, str | bool | int | float | list[str]] = {
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+    "allow_community_extensions": False,
+}
+_PREFIX = re.compile(r"[a-z][a-z0-9+.-]*:|:memory:")
+_MAGIC_AT, _MAGIC = 8, b"DUCK"  # behind the checksum of the first header
+_OTHERS = {b"SQLite format 3\x00": "a SQLite database", b"PAR1": "a Parquet file"}
+_KINDS = {
+    stat.S_IFDIR: "a directory",
+    stat.S_IFIFO: "a FIFO",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+# What DuckDB raises of bytes that are not what it wrote; what a query of ours gets wrong is another
+# class (binder, catalog, conversion) and a bug.
+_DAMAGE = (
+    duckdb.FatalException,
+    duckdb.InternalException,
+    duckdb.IOException,
+    duckdb.SerializationException,
+    UnicodeDecodeError,
+)
+
+
+def check(path: Path) -> None:
+    """Raise PerfduckError where the path is not that of a DuckDB file, or of one to be made."""
+    if _PREFIX.match(str(path)):
+        message = f"{path}: expected the path of a store (./{path} if it is one), got a prefix"
+        raise PerfduckError(message)
+    if found := _other_kind(path):
+        message = f"{path}: expected a store, got {found}"
+        raise PerfduckError(message)
+
+
+def _other_kind(path: Path) -> str | None:
+    try:
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode):
+            return _KINDS.get(stat.S_IFMT(mode), "a special file")
+        with path.open("rb") as file:
+            head = file.read(16)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        return getattr(error, "strerror", None) or str(error)
+    if not head or head[_MAGIC_AT:].startswith(_MAGIC):
+        return None
+    return next((kind for magic, kind in _OTHERS.items() if head.startswith(magic)), "another file")
+
+
+@contextmanager
+def damage(path: Path) -> Iterator[None]:
+    """DuckDB works on this file: what it says of damaged bytes is raised as a PerfduckError."""
+    try:
+        yield
+    except _DAMAGE as error:
+        reason = str(error).splitlines()[0]
+        message = f"{path}: expected a whole store, got one that cannot be read: {reason}"
+        raise PerfduckError(message) from error

@@ -1,0 +1,177 @@
+"""The fence around the user's SQL."""
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from recordings import FIXTURES
+
+from perfduck_store.errors import PerfduckError
+from perfduck_store.store import Store
+from perfduck_store.user_sql import SqlLimits
+
+RECORDING = FIXTURES / "perf_script" / "fields-pid" / "input.txt.xz"
+PROGRAM = [sys.executable, "-c", "from perfduck_cli.main import main; main()"]
+
+
+def perfduck(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*PROGRAM, *map(str, arguments)], capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("sql") / "s.duckdb"
+    assert perfduck("ingest", RECORDING, "--name", "p", "--store", path).returncode == 0
+    return path
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[Store]:
+    with Store(path) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize(
+    ("text", "got"),
+    [
+        ("", "nothing"),
+        ("-- a comment", "nothing"),
+        ("select 1; select 2", "SELECT and SELECT"),
+        ("set threads = 1", "SET"),
+        ("call enable_logging(storage='file', storage_config={'path': '/tmp/log'})", "CALL"),
+        ("pragma enable_profiling", "PRAGMA"),
+        ("create temp table x as select 1", "CREATE"),
+        ("copy (select 1) to 'STORE.tmp/x'", "COPY"),
+        ("export database 'x'", "EXPORT"),
+        ("attach 'x' as y", "ATTACH"),
+        ("install httpfs", "LOAD"),
+        ("checkpoint", "CALL"),
+        ("begin", "TRANSACTION"),
+        ("delete from event", "DELETE"),
+    ],
+)
+def test_only_one_query_is_run(store: Store, text: str, got: str) -> None:
+    with pytest.raises(
+        PerfduckError, match=f"^sql: expected one query that reads .SELECT., got {got}$"
+    ):
+        store.user_sql(text, {}, SqlLimits())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "select 1",
+        "from event",
+        "values (1)",
+        "with a as (select 1) from a",
+        "describe hit",
+        "show tables",
+        "summarize event",
+        "explain select 1",
+        "pivot event on unit using sum(samples)",
+        "select * from event where false",
+        "select 1 as \"[/x]\", 'a:cat:b'",
+    ],
+)
+def test_all_that_reads_is_run(store: Store, text: str) -> None:
+    assert store.user_sql(text, {}, SqlLimits()).width > 0
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("select * from read_csv('/etc/passwd')", "file system operations are disabled"),
+        ("select * from glob('/etc/*')", "file system operations are disabled"),
+        ("from 'x.csv'", "file system operations are disabled"),
+        ("select interval 3 days", "INTERVAL: cast with ::varchar"),
+        ("select 1 as a, 2 as a", "expected columns that can be printed"),
+        ("select 'infinity'::timestamp as t", "expected years 1 to 9999 in t"),
+        ("select * from range(11)", r"expected at most 10 rows \(--max-rows N\), got more"),
+        ("with recursive t as (select 1 n union all select n + 1 from t) select sum(n) from t",
+         r"stopped after 0.3 s \(--timeout SECONDS for more\)"),
+        ("select count(*) from range(1000000) a, range(1000000) b where a.range * b.range = 7",
+         "stopped after"),
+    ],
+)  # fmt: skip
+def test_what_is_outside_the_fence_is_a_line(store: Store, text: str, reason: str) -> None:
+    with pytest.raises(PerfduckError, match=reason) as raised:
+        store.user_sql(text, {}, SqlLimits(seconds=0.3, rows=10))
+    assert "\n" not in str(raised.value)
+    assert store.user_sql("select 7", {}, SqlLimits()).item() == 7
+
+
+def test_memory_is_bounded(store: Store) -> None:
+    with pytest.raises(PerfduckError, match="Out of Memory"):
+        store.user_sql(
+            "select string_agg(repeat('x', 1000000), '') from range(300)",
+            {},
+            SqlLimits(memory_mb=64, spilled_mb=0),
+        )
+
+
+def test_sums_are_numbers(path: Path) -> None:
+    done = perfduck(
+        "sql", "select sum(count) n from sample", "--format", "json", "--store", path
+    )  # fmt: skip
+    [row] = json.loads(done.stdout)
+    assert isinstance(row["n"], int)
+    assert row["n"] > 0
+
+
+def test_a_parameter_that_the_query_lacks_is_an_error(store: Store) -> None:
+    with pytest.raises(PerfduckError, match=r"expected \$a in the query, for --param a"):
+        store.user_sql("select $b", {"a": 1, "b": 2}, SqlLimits())
+
+
+@pytest.mark.parametrize(
+    "name", [":memory:", "md:x", "postgres:dbname=x", "http://host/x", "s3://b/x", "sqlite:x"]
+)
+@pytest.mark.parametrize("command", [["profiles"], ["ingest", RECORDING]])
+def test_a_store_is_a_file(command: list[str | Path], name: str, tmp_path: Path) -> None:
+    done = perfduck(*command, "--store", name)
+    assert done.returncode == 2
+    assert done.stderr.startswith("perfduck: ")
+    assert done.stderr.count("\n") == 1
+    assert "got a prefix" in done.stderr
+
+
+@pytest.mark.parametrize("command", [["profiles"], ["ingest", RECORDING]])
+@pytest.mark.parametrize(
+    ("kind", "got"),
+    [
+        ("sqlite", "a SQLite database"),
+        ("text", "another file"),
+        ("parquet", "a Parquet file"),
+        ("directory", "a directory"),
+        ("fifo", "a FIFO"),
+        ("device", "a device"),
+        ("loop", "Too many levels of symbolic links"),
+    ],
+)
+def test_other_things_are_no_store(
+    command: list[str | Path], kind: str, got: str, tmp_path: Path
+) -> None:
+    store = tmp_path / "s.db"
+    if kind == "sqlite":
+        with sqlite3.connect(store) as connection:
+            connection.execute("create table a(b)")
+    elif kind == "directory":
+        store.mkdir()
+    elif kind == "fifo":
+        os.mkfifo(store)
+    elif kind == "device":
+        store.symlink_to("/dev/zero")
+    elif kind == "loop":
+        store.symlink_to(store)
+    else:
+        store.write_bytes(b"PAR1" if kind == "parquet" else b"x" * 100)
+    done = perfduck(*command, "--store", store)
+    assert (done.returncode, done.stderr) == (
+        2,
+        f"perfduck: {store}: expected a store, got {got}\n",
+    )
