@@ -29,6 +29,7 @@ from perfduck_ingest.oprofile.session import Session, open_session
 from perfduck_ingest.source import Source
 from perfduck_store.batch import Batch, Facts
 from perfduck_store.errors import PerfduckError
+from perfduck_store.limitation import Limitation
 from perfduck_symbols.names import UNKNOWN
 
 NAME = "oprofile"
@@ -36,6 +37,15 @@ NAME = "oprofile"
 _MARKS = ("samples", "oprofile_data", "var/lib/oprofile", "{root}", "{kern}")
 _RELEASE = re.compile(r".*/(?:vmlinux-|lib/modules/)(?P<release>\d+\.\d+[^/]*)(?:/.*)?")
 _LIBRARY = re.compile(r"(?!(?:.*/)?ld[-.]).*\.so(?:\.[\d.]+)?")  # ld.so is run as a program
+_WITHOUT_FILE = [names.ANON, "[vdso]", "[heap]", "[stack]", "[vsyscall]"]
+# is_kernel -> code and text of a limitation
+_NO_NAMES = {
+    True: (
+        "no-kernel-names",
+        "kernel code has no names: give --kallsyms or --vmlinux of the recorded kernel",
+    ),
+    False: ("no-names", "code of files has no names: give --symbols DIR"),
+}
 _LOW_HALF = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
 
@@ -52,12 +62,13 @@ def sniff(source: Source) -> bool:
 def read(source: Source, options: Options) -> Iterator[Batch]:
     """The whole session in one batch: it is as long as the program has hot addresses."""
     recording = open_recording(source, options)
+    hits = recording.hits()
     yield batch(
         source.name,
-        recording.hits().select(*HIT).cast(pl.Schema(HIT)),
+        hits.select(*HIT).cast(pl.Schema(HIT)),
         recording.arcs().select(*ARC).cast(pl.Schema(ARC)),
         skipped=recording.skipped(),
-        facts=recording.facts(),
+        facts=replace(recording.facts(), limitations=_limitations(hits)),
     )
 
 
@@ -129,9 +140,15 @@ class Recording:
         return sum(int(one.file.counts.sum()) for one in self.counted if one.path.callee is None)
 
     def hits(self) -> pl.DataFrame:
-        """HIT, and image and app as opreport calls them, and the keys."""
+        """HIT, and image and app as opreport calls them, the keys, and whose code it is."""
         parts = [self._hits(one) for one in self.counted if one.path.callee is None]
-        schema = {**HIT, "image": pl.String, "app": pl.String, "key": pl.Int64}
+        schema = {
+            **HIT,
+            "image": pl.String,
+            "app": pl.String,
+            "key": pl.Int64,
+            "is_kernel": pl.Boolean,
+        }
         return pl.concat(parts, how="vertical_relaxed") if parts else pl.DataFrame(schema=schema)
 
     def _hits(self, one: _Counted) -> pl.DataFrame:
@@ -148,6 +165,7 @@ class Recording:
             cpu=pl.lit(path.cpu, pl.Int32),
             image=pl.lit(self._opreport_image(one)),
             app=pl.lit(path.app.path),
+            is_kernel=pl.lit(header.is_kernel),
             key=pl.Series((one.file.keys + self._jit_start(one)).view(np.int64)),
         )
 
@@ -178,7 +196,8 @@ class Recording:
     ) -> pl.DataFrame:
         """[name, dso, address, offset] of each key."""
         table = self.namer.table(image, is_kernel=is_kernel, mtime=mtime, jit=one.jit)
-        found = table.find(keys).with_columns(dso=pl.lit(_dso(image, is_kernel=is_kernel)))
+        of_image = pl.lit(_dso(image, is_kernel=is_kernel))
+        found = table.find(keys).with_columns(dso=pl.col("dso").fill_null(of_image))
         if image.is_range:
             found = found.with_columns(address=pl.lit(None, pl.Int64))
         plain = {name: names.unversioned(name) for name in found["name"].unique()}
@@ -241,6 +260,17 @@ class Recording:
         changed = sorted(self.namer.changed.items())
         every = [*self.left_out, *sorted(links), *changed, *throttled]
         return [(0, path[:1000], reason) for path, reason in every]
+
+
+def _limitations(hits: pl.DataFrame) -> dict[str, Limitation]:
+    """Samples without a function, of the kernel and of files. Memory without a file has none."""
+    unnamed = hits.filter((pl.col("name") == UNKNOWN) & ~pl.col("dso").is_in(_WITHOUT_FILE))
+    counts = dict(unnamed.group_by("is_kernel").agg(pl.col("count").sum()).iter_rows())
+    return {
+        code: Limitation(text, counts[is_kernel])
+        for is_kernel, (code, text) in _NO_NAMES.items()
+        if counts.get(is_kernel)
+    }
 
 
 def _refuse_path(name: str, path: str) -> NoReturn:

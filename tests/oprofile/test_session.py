@@ -5,6 +5,7 @@ import tarfile
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -27,6 +28,7 @@ from perfduck_ingest.importer import Options
 from perfduck_ingest.oprofile import files
 from perfduck_ingest.oprofile.elf_symbols import functions as elf_functions
 from perfduck_ingest.oprofile.elf_symbols import read_elf
+from perfduck_ingest.oprofile.sample_file import parse
 from perfduck_ingest.oprofile.session import parse_log
 from perfduck_ingest.source import Source
 from perfduck_store.batch import Batch
@@ -118,6 +120,55 @@ def test_without_kallsyms_the_kernel_has_addresses() -> None:
         ("[unknown]", "[kernel.kallsyms]", 0x10),
         ("[unknown]", "[kernel.kallsyms]", 0x20),
     ]
+
+
+def renamed_kernel(image: str, add: int) -> list[tuple[str, bytes]]:
+    """The files of app-flat as if the kernel was called `image`; `add` to each of its keys."""
+    with tarfile.open(RECORDINGS / "app-flat" / "session.tar.gz") as tar:
+        files = [(one.name, tar.extractfile(one).read()) for one in tar if one.isreg()]  # type: ignore[union-attr]
+    return [
+        (path.replace("{root}/proc/kallsyms", image), _moved(content, add))
+        if "{root}/proc/kallsyms" in path
+        else (path, content)
+        for path, content in files
+    ]
+
+
+def _moved(content: bytes, add: int) -> bytes:
+    found = parse("x", content)
+    nodes = tuple(zip((found.keys + np.uint64(add)).tolist(), found.counts.tolist(), strict=True))
+    return sample_file(LAYOUT, Written(nodes=nodes, mhz=found.header.mhz))
+
+
+@pytest.mark.parametrize(
+    ("image", "add"),
+    [
+        ("{root}/srv/vmlinux/vmlinux-6.18.44-synth", 0),  # --vmlinux: keys count from .text
+        ("{kern}/no-vmlinux", 0xFFFFFFFF81000000),  # neither: keys are addresses
+    ],
+)
+def test_kallsyms_names_the_kernel_of_a_session_with_vmlinux(image: str, add: int) -> None:
+    _, by_kallsyms = read(RECORDINGS / "app-flat" / "session.tar.gz")
+    batch = read_files(renamed_kernel(image, add), Options(kallsyms=KALLSYMS))
+    assert functions(batch) == functions(by_kallsyms)
+    without = read_files(renamed_kernel(image, add))
+    assert without.facts.limitations["no-kernel-names"].samples == 18  # operf.log
+    assert "no-kernel-names" not in batch.facts.limitations
+
+
+@pytest.mark.parametrize("text", [0xFFFF800080000000, 0xFFFFFFFF81000000])
+def test_text_of_vmlinux_begins_at_stext_on_arm64_and_at_text_on_x86(
+    text: int, tmp_path: Path
+) -> None:
+    kallsyms = tmp_path / "kallsyms"
+    is_x86 = text > 0xFFFFFFFF80000000
+    kallsyms.write_text(
+        f"{text:x} T _text\n{text + 0x10000:x} T _stext\n"
+        f"{text + (0x8 if is_x86 else 0x10008):x} T hit\n{text + 0x20000:x} T _etext\n"
+    )
+    path = SAMPLES + "{root}/bin/x/{dep}/{root}/boot/vmlinux-6.1/" + EVENT
+    batch = read_files([(path, sample_file())], Options(kallsyms=kallsyms))
+    assert set(functions(batch)) == {("CPU_CLK_UNHALTED", "hit", "[kernel.kallsyms]")}
 
 
 @pytest.mark.parametrize(

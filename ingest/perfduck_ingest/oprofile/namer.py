@@ -1,7 +1,8 @@
 """Which symbol table an image has: kallsyms, vmlinux, a module, a file, JIT code, or none.
 
     /proc/kallsyms             --kallsyms, or the copy in an oparchive
-    vmlinux-6.1.0              --vmlinux, or the file below --symbols
+    vmlinux-6.1.0              --vmlinux, or the file below --symbols, else kallsyms
+    no-vmlinux                 kallsyms: its keys are addresses
     nf_conntrack               nf_conntrack.ko below --symbols, else kallsyms
     /usr/lib/libc.so.6         DIR/usr/lib/libc.so.6 or DIR/libc.so.6, and its debug file
     anon of process 5321       5321.jo beside its sample files
@@ -28,6 +29,7 @@ from perfduck_symbols.demangle import with_parameters
 from perfduck_symbols.errors import SymbolError
 from perfduck_symbols.names import KERNEL
 
+_X86_TEXT = 0xFFFFFFFF80000000  # arch/x86/include/asm/page_64_types.h: __START_KERNEL_map
 _LARGEST_ELF = 4 << 30
 
 
@@ -59,18 +61,28 @@ class Namer:
         name = PurePosixPath(path).name
         if names.dso_of_kernel(path) != KERNEL:
             return self._module(name)
+        if "no-" in name:
+            return symbol_table.of_addresses(self._kallsyms) if self._kallsyms is not None else None
         if name == "kallsyms":
-            return self._kallsyms_table()
-        return self._vmlinux(path) if "no-" not in name else None
+            return self._kallsyms_table("_stext", "_text")
+        # Keys count from .text. On x86 _text begins it; on others .head.text lies between.
+        return self._vmlinux(path) or self._kallsyms_table(*self._text_marks())
 
-    def _kallsyms_table(self) -> SymbolTable | None:
+    def _text_marks(self) -> tuple[str, str]:
+        text = kallsyms.address_of(self._kallsyms, "_text") if self._kallsyms is not None else None
+        return (
+            ("_text", "_stext") if text is not None and text >= _X86_TEXT else ("_stext", "_text")
+        )
+
+    def _kallsyms_table(self, mark: str, other: str) -> SymbolTable | None:
+        """The kernel's functions, with keys that count from the symbol `mark`."""
         symbols = self._kallsyms
         if symbols is None:
             return None
-        base = kallsyms.address_of(symbols, "_stext")
-        base = base if base is not None else kallsyms.address_of(symbols, "_text")
+        base = kallsyms.address_of(symbols, mark)
+        base = base if base is not None else kallsyms.address_of(symbols, other)
         if base is None:
-            message = f"{self.options.kallsyms}: expected the symbol _stext, got none"
+            message = f"{self.options.kallsyms}: expected the symbol {mark}, got none"
             raise PerfduckError(message)
         return symbol_table.of_kernel(symbols, base, kallsyms.address_of(symbols, "_etext"))
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from perfduck_symbols.names import UNKNOWN
+from perfduck_symbols.names import KERNEL, UNKNOWN
 
 # Where a page begins: memory for modules is given out in pages.
 _PAGE = 4096
@@ -20,15 +20,18 @@ _PAGE = 4096
 
 @dataclass(frozen=True, slots=True)
 class SymbolTable:
-    """Functions by key. `base` is added to the key of an address without a name."""
+    """Functions by key. `base` is added to the key of an address without a name. `dsos` are those
+    of functions that the image's own name does not say."""
 
     starts: npt.NDArray[np.uint64]
     ends: npt.NDArray[np.uint64]
     names: pl.Series
     base: int = 0
+    dsos: pl.Series | None = None
 
     def find(self, keys: npt.NDArray[np.uint64]) -> pl.DataFrame:
-        """[name, address, offset] of each key: address where there is no name, else offset."""
+        """[name, dso, address, offset] of each key: address where there is no name, else offset;
+        the dso is null where it is the image's."""
         index = np.searchsorted(self.starts, keys, side="right").astype(np.int64) - 1
         known = index >= 0
         if len(self.starts):
@@ -40,12 +43,15 @@ class SymbolTable:
             addresses = (keys + np.uint64(self.base)).view(np.int64)
         picked = pl.Series(np.where(known, index, 0)) if len(self.starts) else None
         names = self.names.gather(picked) if picked is not None else pl.Series([UNKNOWN])
+        has_dsos = self.dsos is not None and picked is not None
+        dsos = self.dsos.gather(picked) if has_dsos else None  # type: ignore[union-attr,arg-type]
         return pl.select(
             pl.lit(pl.Series(known)).alias("known"),
             pl.lit(pl.Series(addresses)).alias("address"),
             pl.lit(pl.Series(offsets.view(np.int64))).alias("offset"),
         ).select(
             pl.when("known").then(pl.lit(names)).otherwise(pl.lit(UNKNOWN)).alias("name"),
+            pl.when("known").then(pl.lit(dsos, pl.String)).alias("dso"),
             pl.when(~pl.col("known")).then("address").alias("address"),
             pl.when("known").then("offset").alias("offset"),
         )
@@ -65,6 +71,21 @@ def of_kernel(symbols: pl.DataFrame, base: int, end: int | None) -> SymbolTable:
     starts = last["address"].to_numpy() - np.uint64(base)
     limit = end - base if end is not None else int(starts[-1]) + _PAGE if len(starts) else 0
     return SymbolTable(starts, np.append(starts[1:], np.uint64(limit)), last["name"], base)
+
+
+def of_addresses(symbols: pl.DataFrame) -> SymbolTable:
+    """The functions of kallsyms, of modules too, by their addresses. Each reaches to the next one,
+    the last of a module to the end of its page at most."""
+    last = symbols.unique("address", keep="last", maintain_order=True).sort("address")
+    ends = last.select(
+        pl.when(pl.col("module").eq_missing(pl.col("module").shift(-1)))
+        .then(pl.col("address").shift(-1))
+        .otherwise(pl.min_horizontal(pl.col("address").shift(-1), pl.col("address") + _PAGE))
+        .fill_null(pl.col("address") + _PAGE)
+    ).to_series()
+    dsos = last.select(pl.format("[{}]", pl.col("module").fill_null(KERNEL.strip("[]"))))
+    starts = last["address"].to_numpy()
+    return SymbolTable(starts, ends.to_numpy(), last["name"], dsos=dsos.to_series())
 
 
 def of_module(symbols: pl.DataFrame, module: str) -> SymbolTable | None:
