@@ -96,7 +96,7 @@ def test_calls_of_nobody_are_a_usage_error(arguments: list[str], message: str, s
 
 def test_without_a_call_graph_there_are_no_callers(store: Path) -> None:
     done = perfduck("top", "pod-flat-q", "ipt_do_table", "--by", "callers", store=store)
-    assert done.stdout.endswith("callers of ipt_do_table: none recorded\n")
+    assert "callers of ipt_do_table: none recorded\n" in done.stdout
 
 
 def test_a_partial_report_is_marked_in_top_and_in_diff(store: Path) -> None:
