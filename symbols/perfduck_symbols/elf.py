@@ -39,6 +39,7 @@ from perfduck_symbols.elf_header import (
     Section,
 )
 from perfduck_symbols.errors import SymbolError
+from perfduck_symbols.files import is_regular, what_is
 
 SECTION_SHIFT = 40
 # What pyelftools and numpy say of tables that point outside of the file.
@@ -229,6 +230,8 @@ class Elf:
 
 def open_elf(path: Path) -> Elf:
     """Open an ELF file, mapped into memory; a compressed one (.ko.xz) is decompressed first."""
+    if not is_regular(path):
+        raise SymbolError.at(path, None, f"expected an ELF file, got: {what_is(path)}")
     try:
         with path.open("rb") as file:
             head = file.read(6)

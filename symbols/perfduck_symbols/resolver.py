@@ -17,11 +17,14 @@ import polars as pl
 
 from perfduck_symbols import binary, names
 from perfduck_symbols.binary import DEBUG, Binary
+from perfduck_symbols.errors import SymbolError
+from perfduck_symbols.files import inside, is_regular, walk, what_is
 
 # The functions of several dsos, one frame: build_id is null where the file has none.
 FUNCTIONS = {"dso": pl.String, "build_id": pl.String, **binary.FUNCTION}
 
 _KERNELS = ("usr/lib/debug", "usr/lib/modules", "lib/modules", "boot")
+_OF_A_SYSTEM = ("usr", "etc")  # folders that make a directory a root file system
 
 
 class Resolver:
@@ -64,11 +67,11 @@ class Resolver:
             return None
         name = names.basename(dso)
         for place in self._places:
-            if place.is_file() and place.name in (name, f"{name}.debug"):
+            if is_regular(place) and place.name in (name, f"{name}.debug"):
                 return place
-            for part in (dso.lstrip("/"), name, f"{name}.debug", f"{dso.lstrip('/')}.debug"):
-                if (place / part).is_file():
-                    return place / part
+            for part in (dso, name, f"{name}.debug", f"{dso}.debug"):
+                if found := inside(place, part):
+                    return found
         return None
 
     def _of_release(self, paths: list[Path]) -> Path | None:
@@ -85,14 +88,25 @@ class Resolver:
 
     def _candidates(self) -> Iterator[Path]:
         for place in self._places:
-            if place.is_file():
+            if is_regular(place):
                 yield place
                 continue
+            if not place.is_dir():
+                reason = f"expected an ELF file or a directory, got: {what_is(place)}"
+                raise SymbolError.at(place, None, reason)
             # Of a whole root file system only where kernels lie.
             usual = [place / part for part in _KERNELS if (place / part).is_dir()]
-            for folder in usual or [place]:
-                below = (*sorted(folder.rglob("vmlinux*")), *sorted(folder.rglob("*.ko*")))
-                yield from (path for path in below if path.is_file())
+            whole = not usual and not all((place / part).is_dir() for part in _OF_A_SYSTEM)
+            for folder in [place] if whole else usual:
+                yield from sorted(walk(folder, _is_of_kernel), key=_kernels_first)
+
+
+def _is_of_kernel(name: str) -> bool:
+    return name.startswith("vmlinux") or ".ko" in name
+
+
+def _kernels_first(path: Path) -> tuple[bool, Path]:
+    return not path.name.startswith("vmlinux"), path
 
 
 def functions(dso: str, found: Binary) -> pl.DataFrame:

@@ -27,6 +27,7 @@ from perfduck_symbols import kallsyms
 from perfduck_symbols.compression import content
 from perfduck_symbols.demangle import with_parameters
 from perfduck_symbols.errors import SymbolError
+from perfduck_symbols.files import inside, is_regular, walk
 from perfduck_symbols.names import KERNEL
 
 _X86_TEXT = 0xFFFFFFFF80000000  # arch/x86/include/asm/page_64_types.h: __START_KERNEL_map
@@ -123,8 +124,8 @@ class Namer:
         found: dict[str, Path] = {}
         for folder in self.options.symbol_dirs:
             modules = folder / "lib" / "modules"  # --symbols / must not walk all of a machine
-            for path in sorted((modules if modules.is_dir() else folder).rglob("*.ko*")):
-                if path.is_file() and names.dso_of_kernel(path.name).startswith("["):
+            for path in walk(modules if modules.is_dir() else folder, _is_module):
+                if names.dso_of_kernel(path.name).startswith("["):
                     found.setdefault(names.dso_of_kernel(path.name).strip("[]"), path)
         return found
 
@@ -153,10 +154,11 @@ class Namer:
             return elf_symbols.read_elf(archived), None
         relative = path.removesuffix(" (deleted)").lstrip("/")
         for folder in self.options.symbol_dirs:
-            for place in (folder / relative, folder / PurePosixPath(relative).name):
-                elf = _read(place)
+            for place in (relative, PurePosixPath(relative).name):
+                found = inside(folder, place)
+                elf = _read(found) if found else None
                 if elf is not None:
-                    return elf, place
+                    return elf, found
         return None, None
 
     def _debug_file(self, elf: ElfFunctions, path: str) -> ElfFunctions | None:
@@ -171,10 +173,15 @@ class Namer:
             places += [*near, f"{folder.name}/{link}", link]
         for root in self.options.symbol_dirs:
             for place in places:
-                debug = _read(root / place)
+                found = inside(root, place)
+                debug = _read(found) if found else None
                 if debug is not None and debug.build_id == elf.build_id:
                     return debug
         return None
+
+
+def _is_module(name: str) -> bool:
+    return ".ko" in name
 
 
 def _demangled(functions: pl.DataFrame) -> pl.DataFrame:
@@ -184,7 +191,7 @@ def _demangled(functions: pl.DataFrame) -> pl.DataFrame:
 
 def _read(path: Path) -> ElfFunctions | None:
     try:
-        if not path.is_file() or path.stat().st_size > _LARGEST_ELF:
+        if not is_regular(path) or path.stat().st_size > _LARGEST_ELF:
             return None
         return elf_symbols.read_elf(content(path, "an ELF file"))
     except OSError as error:

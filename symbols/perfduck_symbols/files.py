@@ -1,0 +1,67 @@
+"""Regular files below a directory that the user gave: its links may lead anywhere, and names come
+from a recording, which may be anyone's.
+
+    inside(DIR, "usr/lib/libc.so.6")    None where that is a link out of DIR, or ../../etc/passwd
+    walk(/, ...)                        never enters /proc, /sys, /dev, and follows no link
+"""
+
+import os
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+_KINDS = {
+    stat.S_IFDIR: "a directory",
+    stat.S_IFIFO: "a FIFO",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a character device",
+    stat.S_IFBLK: "a block device",
+}
+# Mounted below the root of a system, or of a container, these are no files of anyone's.
+_PSEUDO = ("proc", "sys", "dev", "run")
+
+
+def inside(directory: Path, name: str | Path) -> Path | None:
+    """The regular file of this name below a directory, links followed; None where there is none,
+    or a link leads out of the directory."""
+    path = _real(directory / str(name).lstrip("/"))
+    is_inside = path is not None and path.is_relative_to(os.path.realpath(directory))
+    return path if path is not None and is_inside and is_regular(path) else None
+
+
+def _real(path: Path) -> Path | None:
+    try:
+        return Path(os.path.realpath(path))
+    except ValueError:  # a name with a zero byte
+        return None
+
+
+def is_regular(path: Path) -> bool:
+    """Whether the path leads to a regular file: opening a FIFO waits, reading a device may not
+    end."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def what_is(path: Path) -> str:
+    """What lies at a path that is no regular file, for a message."""
+    try:
+        return _KINDS.get(stat.S_IFMT(path.stat().st_mode), "a special file")
+    except OSError as error:
+        return error.strerror or str(error)
+
+
+def walk(directory: Path, is_wanted: Callable[[str], bool]) -> Iterator[Path]:
+    """The regular files below a directory whose names are wanted, sorted within each folder."""
+    for name, folders, names in os.walk(directory):
+        folder = Path(name)
+        folders[:] = sorted(one for one in folders if not _is_pseudo(folder / one))
+        for path in (folder / one for one in sorted(filter(is_wanted, names))):
+            if inside(directory, path.relative_to(directory)):
+                yield path
+
+
+def _is_pseudo(path: Path) -> bool:
+    return path.name in _PSEUDO and (path.absolute().parent == Path("/") or path.is_mount())
