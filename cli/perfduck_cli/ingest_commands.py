@@ -51,6 +51,14 @@ def ingest(
     vmlinux: Vmlinux = None,
     symbols: Symbols = None,
     rules: Rules = None,
+    host_files: Annotated[
+        bool,
+        typer.Option(
+            "--host-files/--no-host-files",
+            help="Name addresses of perf.data by files of this machine too, where they are the"
+            " recorded ones.",
+        ),
+    ] = True,
     attach: Annotated[
         list[str] | None,
         typer.Option(help="KIND=FILE to keep with it: iptables=F (iptables-save -c), conntrack=F."),
@@ -82,7 +90,9 @@ def ingest(
         name=name,
         work=_work(work, unit, work_from),
         labels=_labels(label or []),
-        options=Options(kallsyms, vmlinux, tuple(symbols or ()), lenient),
+        options=Options(
+            kallsyms, vmlinux, tuple(symbols or ()), host_files=host_files, lenient=lenient
+        ),
         rules=rules,
     )
     kept = _attachments(attach or [], files or [], manifest)

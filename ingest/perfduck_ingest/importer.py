@@ -20,6 +20,7 @@ class Options:
     kallsyms: Path | None = None  # /proc/kallsyms of the recorded boot, plain or compressed
     vmlinux: Path | None = None
     symbol_dirs: tuple[Path, ...] = ()  # where ELF files with symbols lie
+    host_files: bool = True  # whether files of this machine may name addresses
     lenient: bool = False  # keep a file of which more than 1 % was not understood
 
 

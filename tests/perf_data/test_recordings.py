@@ -35,9 +35,9 @@ def perf_rows(folder: str) -> list[oracle.Row]:
 @pytest.fixture(autouse=True)
 def nothing_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No binary that happens to lie here is looked into."""
-    monkeypatch.setattr("perfduck_ingest.perf_data.binaries.HERE", tmp_path)
+    monkeypatch.setattr("perfduck_ingest.perf_data.host_files.HERE", tmp_path)
     monkeypatch.setattr("perfduck_ingest.perf_data.binaries._own_vdso", lambda: None)
-    monkeypatch.setattr("perfduck_ingest.perf_data.kernel.running_build_id", lambda: None)
+    monkeypatch.setattr("perfduck_ingest.perf_data.host_files.running_build_id", lambda: None)
     monkeypatch.setenv("HOME", str(tmp_path))
 
 

@@ -52,7 +52,7 @@ def read(source: Source, options: "Options") -> Iterator["Batch"]:
     assert order is not None, "read() follows sniff()"
     try:
         if header.is_pipe(source.head, order):
-            recording = Recording(order)
+            recording = Recording(order, written_at=_written_at(source))
             items = ready_of_source(source, recording, header.PIPE_HEADER_SIZE, 0)
             yield from _batches(items, recording, options)
         else:
@@ -68,6 +68,7 @@ def _read_file(source: Source, order: ByteOrder, options: "Options") -> Iterator
     if _is_plain(source):
         with source.path.open("rb") as file:
             recording, start, size = header.read_header(file, order)
+            recording.written_at = _written_at(source)
         read = _read_elsewhere if size >= MUCH else ready_of_source
         yield from _batches(read(source, recording, start, size), recording, options)
         return
@@ -75,8 +76,14 @@ def _read_file(source: Source, order: ByteOrder, options: "Options") -> Iterator
         for chunk in source.chunks(BLOCK_BYTES):
             file.write(chunk)
         recording, start, size = header.read_header(file, order)
+        recording.written_at = _written_at(source)
         items = ready_of_copy(source.name, cast(BinaryIO, file), recording, start, size)
         yield from _batches(items, recording, options)
+
+
+def _written_at(source: Source) -> float | None:
+    """When the recording was finished; None where it still comes, as through a pipe."""
+    return source.path.stat().st_mtime if source.size is not None else None
 
 
 def _is_plain(source: Source) -> bool:

@@ -1,11 +1,14 @@
 """Where the symbols of a recording's binaries are: found by build id or by path.
 
+    DIR/.build-id/8d/0c9a.../elf              what `perf archive` packs, below --symbols
+    DIR/usr/lib/libc.so.6, DIR/libc.so.6      and DIR/usr/lib/debug/...
     ~/.debug/.build-id/8d/0c9a.../elf         what perf record kept
     /usr/lib/debug/.build-id/8d/0c9a....debug
     the path itself, and what its .gnu_debuglink names: /usr/bin/.debug/python3.debug
-    /tmp/perf-4711.map                        what a just-in-time compiler wrote
+    /tmp/perf-4711.map                        what a just-in-time compiler wrote (jit_maps.py)
 
-A file whose build id is not the recorded one is not used.
+A file whose build id is not the recorded one is not used, and one of this machine without a
+recorded build id only as host_files.py says.
 """
 
 import ctypes
@@ -13,17 +16,18 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-
 from perfduck_ingest.importer import Options
+from perfduck_ingest.perf_data import jit_maps
 from perfduck_ingest.perf_data.dsos import Dso
+from perfduck_ingest.perf_data.features import Recording
+from perfduck_ingest.perf_data.host_files import HostFiles, debug_directory
 from perfduck_symbols.addresses import EMPTY, SymbolTable
 from perfduck_symbols.elf import BROKEN, Elf, open_elf
 from perfduck_symbols.elf_header import SHT_DYNSYM, SHT_SYMTAB
 from perfduck_symbols.elf_symbols import symbol_table
 from perfduck_symbols.errors import SymbolError
+from perfduck_symbols.files import inside, is_regular
 
-HERE = Path("/")  # where the paths of a recording lead to
 _DEBUG = "usr/lib/debug"
 _VDSO = "[vdso]"
 
@@ -31,21 +35,25 @@ _VDSO = "[vdso]"
 class Binaries:
     """Opens the user binaries of a recording."""
 
-    def __init__(self, options: Options) -> None:
-        self.build_ids: dict[str, str] = {}  # which file a name meant when it was recorded
-        self._directories = options.symbol_dirs
+    def __init__(self, recording: Recording, options: Options) -> None:
+        self.recording = recording  # says which file a name meant
+        self._options = options
         self._tables: dict[str, SymbolTable] = {}  # by build id: a library lies in many places
 
     def open(self, name: str) -> Dso:
         """A binary by the name that perf prints."""
         return Dso(name, self._table(name))
 
+    @property
+    def _host(self) -> HostFiles | None:
+        return HostFiles(self.recording) if self._options.host_files else None
+
     def _table(self, name: str) -> SymbolTable:
-        if name.startswith("/tmp/perf-") and name.endswith(".map"):
-            return perf_map(HERE / name[1:])
+        if process := jit_maps.process_of(name):
+            return jit_maps.table(process, self._options.symbol_dirs, self._host)
         if not name.startswith("/") and name != _VDSO:
             return EMPTY
-        build_id = self.build_ids.get(name)
+        build_id = self.recording.build_ids.get(name)
         if build_id is None or build_id not in self._tables:
             table = self._read(name)
             if build_id is None:
@@ -55,9 +63,12 @@ class Binaries:
 
     def _read(self, name: str) -> SymbolTable:
         symbols, runtime = self._chosen(name)
-        if symbols is None or runtime is None:
-            return _vdso_table(self.build_ids.get(name)) if name == _VDSO else EMPTY
-        return _table_or_nothing(symbols, runtime)
+        if symbols is not None and runtime is not None:
+            return _table_or_nothing(symbols, runtime)
+        host = self._host
+        if name == _VDSO and host is not None:
+            return _vdso_table(self.recording.build_ids.get(name), host)
+        return EMPTY
 
     def _chosen(self, name: str) -> tuple[Elf | None, Elf | None]:
         """The file with the symbols, and the one that ran: the first with .symtab and the first
@@ -73,29 +84,49 @@ class Binaries:
 
     def _files(self, name: str) -> Iterator[Elf]:
         """The files of a binary, each followed by what its debug link leads to."""
-        wanted = self.build_ids.get(name)
-        if wanted is None and (itself := _opened(HERE / name.lstrip("/"))):
+        wanted, host = self.recording.build_ids.get(name), self._host
+        for directory in self._options.symbol_dirs:
+            for path in _given(directory, name, wanted):
+                yield from _with_links(path, wanted, [directory])
+        if host is None or (wanted is None and not host.allows(name)):
+            return
+        if wanted is None and (itself := _opened(host.path(name))):
             wanted = itself.build_id
-        for path in self._candidates(name, wanted):
-            if elf := _opened(path, wanted):
-                yield elf
-                yield from filter(None, (_opened(link, wanted) for link in _linked(elf)))
+        for path in _of_host(host, name, wanted):
+            yield from _with_links(path, wanted, [host.root])
 
-    def _candidates(self, name: str, build_id: str | None) -> Iterator[Path]:
-        path = name.lstrip("/")
-        for directory in self._directories:
-            if build_id:
-                yield from _by_build_id(directory / ".build-id", build_id)
-            yield directory / path
-            yield directory / Path(name).name
-        if build_id:
-            kept = debug_directory() / ".build-id" / build_id[:2] / build_id[2:]
-            yield from (kept / "elf", kept / "vdso", kept / "debug")
-        yield HERE / _DEBUG / f"{path}.debug"
-        yield HERE / _DEBUG / path
-        if build_id:
-            yield from _by_build_id(HERE / _DEBUG / ".build-id", build_id)
-        yield HERE / path
+
+def _given(directory: Path, name: str, build_id: str | None) -> Iterator[Path]:
+    """Where a binary may lie below a directory that was given; the directory may be the file."""
+    path = name.removesuffix(" (deleted)") if build_id else name
+    base = Path(path).name
+    if is_regular(directory):
+        yield from [directory] if directory.name in (base, f"{base}.debug") else []
+        return
+    places = [path, base, f"{base}.debug", f"{_DEBUG}{path}.debug", f"{_DEBUG}{path}"]
+    if build_id:
+        by_id = f".build-id/{build_id[:2]}/{build_id[2:]}"
+        kept = [f"{by_id}/elf", f"{by_id}/vdso", f"{by_id}/debug", f"{path}/{build_id}/elf"]
+        places = [f"{by_id}.debug", by_id, f"{_DEBUG}/{by_id}.debug", *kept, *places]
+    yield from filter(None, (inside(directory, place) for place in places))
+
+
+def _of_host(host: HostFiles, name: str, build_id: str | None) -> Iterator[Path]:
+    if build_id:
+        kept = debug_directory() / ".build-id" / build_id[:2] / build_id[2:]
+        yield from (kept / "elf", kept / "vdso", kept / "debug")
+    yield host.path(f"{_DEBUG}{name}.debug")
+    yield host.path(f"{_DEBUG}{name}")
+    if build_id:
+        yield from _by_build_id(host.path(f"{_DEBUG}/.build-id"), build_id)
+    yield host.path(name)
+
+
+def _with_links(path: Path, build_id: str | None, roots: list[Path]) -> Iterator[Elf]:
+    if elf := _opened(path, build_id):
+        yield elf
+        links = (_opened(link, build_id) for root in roots for link in _linked(elf, root))
+        yield from filter(None, links)
 
 
 def _opened(path: Path, build_id: str | None = None) -> Elf | None:
@@ -107,13 +138,14 @@ def _opened(path: Path, build_id: str | None = None) -> Elf | None:
     return elf if not build_id or elf.build_id == build_id else None
 
 
-def _linked(elf: Elf) -> Iterator[Path]:
+def _linked(elf: Elf, root: Path) -> Iterator[Path]:
     """Where the symbols may be that were split off: .gnu_debuglink names their file."""
     if elf.debug_link:
         folder = elf.path.parent
         yield folder / elf.debug_link
         yield folder / ".debug" / elf.debug_link
-        yield HERE / _DEBUG / str(folder).lstrip("/") / elf.debug_link
+        below = str(folder).removeprefix(str(root)).lstrip("/")
+        yield root / _DEBUG / below / elf.debug_link
 
 
 def _has(elf: Elf, name: str, kind: int) -> bool:
@@ -128,45 +160,16 @@ def _table_or_nothing(symbols: Elf, runtime: Elf) -> SymbolTable:
         return EMPTY
 
 
-def debug_directory() -> Path:
-    """Where perf record keeps what it recorded from."""
-    return Path("~/.debug").expanduser()
-
-
 def _by_build_id(directory: Path, build_id: str) -> Iterator[Path]:
     place = directory / build_id[:2] / build_id[2:]
     yield place.with_name(f"{place.name}.debug")
     yield place
 
 
-def perf_map(path: Path) -> SymbolTable:
-    """The functions of a just-in-time compiler: lines of start, size (hexadecimal) and name."""
-    try:
-        lines = path.read_bytes().split(b"\n")
-    except OSError:
-        return EMPTY
-    rows = sorted(filter(None, map(_map_entry, lines)), key=lambda row: row[0])
-    names = [name for _, _, name in rows]
-    return SymbolTable(
-        np.array([start for start, _, _ in rows], np.uint64),
-        np.array([min(start + size, (1 << 64) - 1) for start, size, _ in rows], np.uint64),
-        lambda place: names[place].decode("utf-8", "backslashreplace"),
-    )
-
-
-def _map_entry(line: bytes) -> tuple[int, int, bytes] | None:
-    fields = line.split(b" ", 2)
-    try:
-        start, size = int(fields[0], 16), int(fields[1], 16)
-    except (IndexError, ValueError):
-        return None
-    if len(fields) < 3 or not fields[2] or start >> 64 or size >> 64:
-        return None
-    return start, size, fields[2]
-
-
-def _vdso_table(build_id: str | None) -> SymbolTable:
+def _vdso_table(build_id: str | None, host: HostFiles) -> SymbolTable:
     """That of the running kernel, if it is the recorded one."""
+    if build_id is None and not host.runs_the_kernel:
+        return EMPTY
     image = _own_vdso()
     if image is None:
         return EMPTY

@@ -41,6 +41,7 @@ class Recording:
     cpus: int | None = None
     first_ns: int | None = None
     last_ns: int | None = None
+    written_at: float | None = None  # when the file was finished, in seconds since 1970
     wall_offset: timedelta | None = None  # wall clock minus recording clock
     event_names: dict[tuple[int, ...], str] = field(default_factory=dict)  # ids -> name
 

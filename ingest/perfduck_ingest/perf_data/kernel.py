@@ -8,28 +8,27 @@ vmlinux that was given. If the kernel was placed elsewhere than these say, the a
 both tells how far.
 """
 
-import platform
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from perfduck_ingest.importer import Options
-from perfduck_ingest.perf_data import features
-from perfduck_ingest.perf_data.binaries import debug_directory
 from perfduck_ingest.perf_data.changes import KernelSymbol, Map
 from perfduck_ingest.perf_data.dsos import Dso
 from perfduck_ingest.perf_data.features import Recording
+from perfduck_ingest.perf_data.host_files import HostFiles, debug_directory
 from perfduck_ingest.perf_data.maps import Maps
 from perfduck_ingest.source import Source
 from perfduck_symbols import names
 from perfduck_symbols.addresses import SymbolTable
-from perfduck_symbols.elf import Elf, build_id_of_notes, open_elf
+from perfduck_symbols.elf import Elf, open_elf
 from perfduck_symbols.elf_symbols import address_of, kernel_table
+from perfduck_symbols.files import inside, is_regular
 from perfduck_symbols.kallsyms_symbols import KernelSymbols, kernel_symbols
 from perfduck_symbols.names import KERNEL
 
-_NOTES = Path("/sys/kernel/notes")
 _RUNNING = Path("/proc/kallsyms")
 _HIGH_HALF = (1 << 63, (1 << 64) - 1)
 
@@ -139,24 +138,22 @@ class Kernel:
             with Source(str(self._options.kallsyms)) as source:
                 return b"".join(source.chunks(1 << 24))
         build_id = self.recording.build_ids.get(KERNEL)
-        if build_id is None:  # as of a pipe
-            release = self.recording.strings.get(features.OSRELEASE)
-            return _RUNNING.read_bytes() if release == platform.release() else b""
-        kept = debug_directory() / KERNEL / build_id / "kallsyms"
-        if kept.is_file():
-            return kept.read_bytes()
-        return _RUNNING.read_bytes() if build_id == running_build_id() else b""
+        for path in self._kept(build_id) if build_id else ():
+            return path.read_bytes()
+        if not self._options.host_files or not HostFiles(self.recording).runs_the_kernel:
+            return b""
+        return _RUNNING.read_bytes()
+
+    def _kept(self, build_id: str) -> Iterator[Path]:
+        """What perf record kept, or `perf archive` packed."""
+        name = f"{KERNEL}/{build_id}/kallsyms"
+        by_id = f".build-id/{build_id[:2]}/{build_id[2:]}/kallsyms"
+        for directory in self._options.symbol_dirs:
+            yield from filter(None, (inside(directory, name), inside(directory, by_id)))
+        if self._options.host_files and is_regular(debug_directory() / name):
+            yield debug_directory() / name
 
 
 def _module_name(path: str) -> str:
     module = names.module_of_file(path)
     return f"[{module}]" if module else path
-
-
-def running_build_id() -> str | None:
-    """That of the kernel of this machine."""
-    try:
-        notes = _NOTES.read_bytes()
-    except OSError:
-        return None
-    return build_id_of_notes(notes)

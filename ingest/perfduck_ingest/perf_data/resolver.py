@@ -25,8 +25,7 @@ class Resolver:
     def __init__(self, recording: Recording, options: Options) -> None:
         """`recording` says what is known before the first record."""
         self._kernel = Kernel(recording, options)
-        self._binaries = Binaries(options)
-        self._binaries.build_ids = recording.build_ids
+        self._binaries = Binaries(recording, options)
         self._binary_names: list[str] = []
         self._is_due = False
         self._symbols = Symbols()
@@ -47,7 +46,7 @@ class Resolver:
     def _prepare(self) -> None:
         """Read the symbols that will be asked for, as far as there is time before the first samples
         come: perf notes the build ids of the binaries that were hit."""
-        build_ids = self._binaries.build_ids
+        build_ids = self._binaries.recording.build_ids
         if KERNEL in build_ids:
             self._kernel.prepare()
         for name in build_ids:
@@ -58,7 +57,7 @@ class Resolver:
     def _batch(self, ready: Ready | None, said: Said) -> Batch:
         self._outcome.said = said
         self._kernel.recording = said.recording
-        self._binaries.build_ids = said.recording.build_ids
+        self._binaries.recording = said.recording
         return self._outcome.batch(self._resolved(ready)) if ready else self._outcome.last()
 
     def _user(self, number: int) -> Dso:

@@ -1,0 +1,88 @@
+"""Functions that a just-in-time compiler made, as the map file it writes tells.
+
+7f0000000000 40 LBusy;::main       /tmp/perf-4711.map: start, size, name
+
+DIR/tmp/perf-4711.map, DIR/perf-4711.map     below --symbols
+DIR/4711/perf-1.map, DIR/4711/tmp/...        of a process that had another number in its
+                                             container: the map of process 4711
+/tmp/perf-4711.map                           on the recorded machine, or in the container that
+                                             still runs there
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from perfduck_ingest.perf_data.host_files import HostFiles
+from perfduck_symbols.addresses import EMPTY, SymbolTable
+from perfduck_symbols.files import inside, is_regular
+
+_NAME = re.compile(r"/tmp/perf-(\d+)\.map")
+
+
+def process_of(dso: str) -> int | None:
+    """The process whose map this is; None for another dso."""
+    found = _NAME.fullmatch(dso)
+    return int(found[1]) if found else None
+
+
+def table(process: int, directories: Sequence[Path], host: HostFiles | None) -> SymbolTable:
+    """The functions of a process; none where there is no map of it."""
+    found = (path for directory in directories for path in _given(process, directory))
+    path = next(found, None) or (host and next(_of_host(process, host), None))
+    return _read(path) if path else EMPTY
+
+
+def _given(process: int, directory: Path) -> Iterator[Path]:
+    name = f"perf-{process}.map"
+    yield from filter(None, (inside(directory, f"tmp/{name}"), inside(directory, name)))
+    for folder in (f"{process}/tmp", f"{process}"):
+        maps = [inside(directory, str(path.relative_to(directory)))
+                for path in sorted((directory / folder).glob("perf-*.map"))]  # fmt: skip
+        if len(maps) == 1:  # of several none is known to be its own
+            yield from filter(None, maps)
+
+
+def _of_host(process: int, host: HostFiles) -> Iterator[Path]:
+    if not host.is_recorded:
+        return
+    inner = host.path(f"proc/{process}/root/tmp/perf-{_number_inside(process, host)}.map")
+    yield from filter(is_regular, (host.path(f"tmp/perf-{process}.map"), inner))
+
+
+def _number_inside(process: int, host: HostFiles) -> str:
+    """What the process is called in its container: the last number of NSpid."""
+    try:
+        status = host.path(f"proc/{process}/status").read_text()
+    except OSError:
+        return str(process)
+    found = re.search(r"^NSpid:.*\s(\d+)$", status, re.MULTILINE)
+    return found[1] if found else str(process)
+
+
+def _read(path: Path) -> SymbolTable:
+    """Lines of start, size (hexadecimal) and name."""
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except OSError:
+        return EMPTY
+    rows = sorted(filter(None, map(_map_entry, lines)), key=lambda row: row[0])
+    names = [name for _, _, name in rows]
+    return SymbolTable(
+        np.array([start for start, _, _ in rows], np.uint64),
+        np.array([min(start + size, (1 << 64) - 1) for start, size, _ in rows], np.uint64),
+        lambda place: names[place].decode("utf-8", "backslashreplace"),
+    )
+
+
+def _map_entry(line: bytes) -> tuple[int, int, bytes] | None:
+    fields = line.split(b" ", 2)
+    try:
+        start, size = int(fields[0], 16), int(fields[1], 16)
+    except (IndexError, ValueError):
+        return None
+    if len(fields) < 3 or not fields[2] or start >> 64 or size >> 64:
+        return None
+    return start, size, fields[2]

@@ -1,0 +1,93 @@
+"""Which files name the addresses of a recording: those that were given, those that perf archive
+packed, and those of this machine if they are the recorded ones."""
+
+import os
+import platform
+from pathlib import Path
+
+import oracle
+import pytest
+from made import FIELDS, PID, Recording
+from test_recordings import FIXTURES, OPTIONS, nothing_of_this_machine, perf_rows
+
+from perfduck_symbols.elf import open_elf
+
+__all__ = ["nothing_of_this_machine"]
+SPIN = FIXTURES / "symfs" / "tmp" / "perfduck-fixture" / "spin"
+PROGRAM = "/opt/spin"
+
+
+def test_what_perf_archive_packs_is_found_by_build_id(tmp_path: Path) -> None:
+    build_id = open_elf(SPIN).build_id or ""
+    kept = tmp_path / "tmp" / "spin" / build_id
+    kept.mkdir(parents=True)
+    (kept / "elf").write_bytes(SPIN.read_bytes())
+    link = tmp_path / ".build-id" / build_id[:2] / build_id[2:]
+    link.parent.mkdir(parents=True)
+    link.symlink_to(os.path.relpath(kept, link.parent))
+    path = FIXTURES / "chains" / "recording.data.xz"
+    packed = oracle.batches_of(path, **{**OPTIONS, "symbol_dirs": (tmp_path,)})
+    assert oracle.differences(perf_rows("chains"), oracle.said_by_us(packed)) == ({}, {})
+
+
+def leaves(made: Recording, tmp_path: Path, **options: object) -> set[str]:
+    path = made.write(tmp_path / "perf.data")
+    os.utime(path, (4e9, 4e9))  # finished later than any file was changed
+    return {row[-1][0][0] for row in oracle.said_by_us(oracle.batches_of(path, **options))}
+
+
+def compiled() -> Recording:
+    made = Recording(FIELDS)
+    made.comm("java")
+    made.map(0x7F0000000000, 0x100000, 0, "//anon")
+    made.sample(10, 0x7F0000000010)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("maps", "named"),
+    [
+        ((f"tmp/perf-{PID}.map",), True),
+        ((f"perf-{PID}.map",), True),
+        ((f"{PID}/perf-1.map",), True),
+        ((f"{PID}/tmp/perf-1.map",), True),
+        (("tmp/perf-1.map",), False),  # whose it is nothing tells
+        ((f"{PID}/perf-1.map", f"{PID}/perf-2.map"), False),
+    ],
+)
+def test_the_map_of_a_compiler_is_found(maps: tuple[str, ...], named: bool, tmp_path: Path) -> None:
+    for each in maps:
+        path = tmp_path / "root" / each
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("7f0000000000 100 LBusy;::main\n")
+    found = leaves(compiled(), tmp_path, symbol_dirs=(tmp_path / "root",))
+    assert found == {"LBusy;::main" if named else "[unknown]"}
+
+
+def of_program(hostname: str) -> Recording:
+    made = Recording(FIELDS, hostname=hostname)
+    made.comm("spin")
+    table = open_elf(SPIN).functions()
+    (start,) = table.filter(name="turn")["address"]
+    made.map(0x400000, 0x100000, 0, PROGRAM)
+    made.sample(10, start)
+    return made
+
+
+def test_files_of_this_machine_name_only_what_they_are_known_to_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("perfduck_ingest.perf_data.host_files.HERE", tmp_path)
+    program = tmp_path / PROGRAM.lstrip("/")
+    program.parent.mkdir()
+    program.write_bytes(SPIN.read_bytes())
+    own = of_program(platform.node())
+    assert leaves(own, tmp_path) == {"__turn_alias"}
+    assert leaves(own, tmp_path, host_files=False) == {"[unknown]"}
+    assert leaves(of_program("another-host"), tmp_path) == {"[unknown]"}
+    os.utime(program, (5e9, 5e9))  # changed since
+    assert leaves(own, tmp_path) == {"[unknown]"}
+    assert leaves(of_program("another-host"), tmp_path, symbol_dirs=(program.parent,)) == {
+        "__turn_alias"
+    }
+    assert leaves(own, tmp_path, symbol_dirs=(program,)) == {"__turn_alias"}
