@@ -104,9 +104,7 @@ def test_skipped_lines_are_reported_on_stderr(tmp_path: Path, store_path: Path) 
     strange.write_bytes(b"\n".join([*lines[:100], b"%% strange %%", *lines[100:]]))
     done = perfduck("ingest", strange, store=store_path)
     assert done.returncode == 0
-    assert done.stderr == (
-        b"perfduck: strange: 1 lines were passed over or not understood (see table skipped)\n"
-    )
+    assert done.stderr == (b"perfduck: strange: 1 line skipped (see table skipped)\n")
     assert answer("sql", "from skipped", "--format", "csv", store=store_path).endswith(
         ",101,%% strange %%,no known line\n"
     )

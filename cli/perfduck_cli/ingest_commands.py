@@ -134,6 +134,7 @@ def attach(
 ) -> None:
     """Keep files with a profile that is in the store: the rules its packets met, and counters."""
     from perfduck_ingest.attachment import read
+    from perfduck_report.names import visible
     from perfduck_store.selector import select
     from perfduck_store.store import Store
 
@@ -141,7 +142,8 @@ def attach(
     with Store(store, write=True) as opened:
         for name in select(opened, selector).values():
             _attach(opened, name, attachments)
-            sys.stdout.write(f"{name}: {', '.join(each.kind for each in attachments)} attached\n")
+            kinds = ", ".join(attachment.kind for attachment in attachments)
+            sys.stdout.write(f"{visible(name)}: {kinds} attached\n")
 
 
 def _attachments(
@@ -172,25 +174,28 @@ def _stored(store: "Store", request: "Request") -> "Receipt":
 
 
 def _acknowledgement(receipt: "Receipt") -> str:
+    from perfduck_report.names import visible
+    from perfduck_report.numbers import plural
+
+    name = visible(receipt.name)
     if not receipt.is_new:
-        return f"{receipt.name}: already in the store, nothing added\n"
+        return f"{name}: already in the store, nothing added\n"
     if receipt.skipped:
-        sys.stderr.write(
-            f"perfduck: {receipt.name}: {receipt.skipped} lines were passed over or not"
-            " understood (see table skipped)\n"
-        )
+        words = f"{receipt.skipped} {plural(receipt.skipped, 'line')} skipped (see table skipped)"
+        sys.stderr.write(f"perfduck: {name}: {words}\n")
     if receipt.lost:
-        sys.stderr.write(f"perfduck: {receipt.name}: {receipt.lost} samples were lost\n")
-    for words in receipt.limitations:
-        sys.stderr.write(f"perfduck: {receipt.name}: {words}\n")
-    layout = f"  read as: {receipt.layout}\n" if receipt.layout else ""
-    return (
-        f"{receipt.name}: {receipt.samples} samples, {receipt.stacks} stacks,"
-        f" {receipt.symbols} symbols\n{layout}"
-    )
+        words = f"{receipt.lost} {plural(receipt.lost, 'sample')} lost by the kernel"
+        sys.stderr.write(f"perfduck: {name}: {words}\n")
+    for limitation in receipt.limitations:
+        sys.stderr.write(f"perfduck: {name}: {visible(limitation)}\n")
+    layout = f"  read as: {visible(receipt.layout)}\n" if receipt.layout else ""
+    counts = {"sample": receipt.samples, "stack": receipt.stacks, "symbol": receipt.symbols}
+    words = ", ".join(f"{count} {plural(count, noun)}" for noun, count in counts.items())
+    return f"{name}: {words}\n{layout}"
 
 
 def _labels(pairs: list[str]) -> dict[str, str]:
+    from perfduck_ingest.source import printable
     from perfduck_store.errors import PerfduckError
 
     labels = {}
@@ -199,12 +204,13 @@ def _labels(pairs: list[str]) -> dict[str, str]:
         if not (key and equals):
             message = f"--label {pair}: expected key=value"
             raise PerfduckError(message)
-        labels[key] = value
+        labels[printable(key)] = printable(value)
     return labels
 
 
 def _work(amount: float | None, unit: str, report: Path | None) -> "Work | None":
     from perfduck_ingest.manifest import checked_work
+    from perfduck_ingest.source import printable
     from perfduck_ingest.work import work_from
     from perfduck_store.errors import PerfduckError
 
@@ -213,7 +219,7 @@ def _work(amount: float | None, unit: str, report: Path | None) -> "Work | None"
     if amount is None:
         return None
     try:
-        return checked_work(amount, unit)
+        return checked_work(amount, printable(unit))
     except ValueError as error:
         message = f"--work {amount}: expected a positive number"
         raise PerfduckError(message) from error

@@ -80,6 +80,7 @@ def main() -> None:
 
 
 def _exit_code() -> int:
+    from perfduck_report.names import visible
     from perfduck_store.errors import PerfduckError
     from perfduck_symbols.errors import SymbolError
 
@@ -88,7 +89,7 @@ def _exit_code() -> int:
         sys.stdout.flush()
         return code
     except (PerfduckError, SymbolError) as error:
-        return _failed(f"perfduck: {error}\n", USER_ERROR)
+        return _failed(f"perfduck: {visible(str(error))}\n", USER_ERROR)
     except MemoryError:
         return _failed("perfduck: expected more memory, got all there is\n", USER_ERROR)
     except Exception:

@@ -15,7 +15,9 @@ class Progress:
     """Bytes, samples, rate, and the remaining time where the size is known."""
 
     def __init__(self, name: str) -> None:
-        self._name = name
+        from perfduck_report.names import visible
+
+        self._name = visible(name)
         self._start = time.monotonic()
         self._is_shown = False
 
@@ -32,7 +34,7 @@ class Progress:
             sys.stderr.write("\r\x1b[K")
 
     def update(self, source: "Source", samples: int) -> None:
-        """Draw the line anew."""
+        """Redraw the progress line."""
         seconds = time.monotonic() - self._start
         if seconds < _SILENT_S or not sys.stderr.isatty():
             return

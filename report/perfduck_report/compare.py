@@ -105,7 +105,8 @@ def markdown(matrix: Matrix, _: Screen = PIPE) -> str:
         for step in matrix.steps
     ]
     context = [f"- {names.markdown_code(line)}" for line in matrix.context]
-    table = markdown_rows([heads, rule, *body, *_runs(matrix)])
+    facts = [[names.markdown(cell) for cell in row] for row in _runs(matrix)]
+    table = markdown_rows([heads, rule, *body, *facts])
     return "\n".join([table, *steps, "", *context]).rstrip() + "\n"
 
 

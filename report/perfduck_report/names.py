@@ -92,6 +92,8 @@ def markdown(text: str) -> str:
 def markdown_code(text: str) -> str:
     """Code in a cell of a table: the fence is longer than any run of backticks in it."""
     shown = visible(text)
+    if not shown:
+        return ""
     longest = max(map(len, re.findall("`+", shown)), default=0)
     fence = "`" * (longest + 1)
     space = " " if longest or shown != shown.strip() else ""

@@ -90,8 +90,14 @@ def percent(share: float) -> str:
 
 def many(number: float, noun: str) -> str:
     """1 path, 2 paths, 7,944 samples."""
-    plural = noun if number == 1 else f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
-    return f"{number:,} {plural}"
+    return f"{number:,} {plural(number, noun)}"
+
+
+def plural(number: float, noun: str) -> str:
+    """The noun, in the plural unless there is one."""
+    if number == 1:
+        return noun
+    return f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
 
 
 def seconds(value: float) -> str:
