@@ -194,7 +194,7 @@ def _connect(path: Path, *, write: bool, wait_s: float) -> duckdb.DuckDBPyConnec
     while True:
         try:
             return _to_write(path) if write else _to_read(path)
-        except (duckdb.IOException, duckdb.SerializationException) as error:
+        except duckdb.Error as error:
             holder = _HOLDER.search(str(error))
             if holder is None:
                 reason = str(error).removeprefix("IO Error: ").splitlines()[0]
