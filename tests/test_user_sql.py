@@ -175,3 +175,17 @@ def test_other_things_are_no_store(
         2,
         f"perfduck: {store}: expected a store, got {got}\n",
     )
+
+
+@pytest.mark.parametrize("command", [["profiles"], ["top", "p"], ["ingest", RECORDING], ["tag"]])
+@pytest.mark.parametrize("place", [0, 4096, 8192, 12288, -262144])
+def test_a_damaged_store_is_a_line(
+    command: list[str | Path], place: int, path: Path, tmp_path: Path
+) -> None:
+    content = bytearray(path.read_bytes())
+    content[place] ^= 1  # of the checksum of a block
+    damaged = tmp_path / "s.duckdb"
+    damaged.write_bytes(content)
+    done = perfduck(*command, "--store", damaged)
+    assert done.returncode in (0, 2)
+    assert done.stderr.count("\n") <= 1
