@@ -51,6 +51,9 @@ def diff(
     least_growth: Annotated[
         float, typer.Option(help="Claim no growth below this, in the unit of the answer.")
     ] = 0.0,
+    tolerance: Annotated[
+        str, typer.Option(help="Growth of the total that does not matter; a pass excludes more.")
+    ] = "5%",
     allow_kernel_change: Annotated[
         bool, typer.Option("--allow-kernel-change", help="Compare different kernel releases.")
     ] = False,
@@ -72,7 +75,8 @@ def diff(
 ) -> None:
     """Say what grew from BASE to NEW, per unit of work, and whether it is noise.
 
-    Exits with 0 if nothing grew, 1 on a regression, 3 if the runs cannot tell.
+    Exits with 0 if growth above the tolerance is excluded, 1 on a regression, 3 if the runs cannot
+    tell.
     """
     from perfduck_diff.answer import Request, answer, asked
     from perfduck_report import diff as reports
@@ -88,6 +92,7 @@ def diff(
         per=per,
         paired=paired,
         smallest=least_growth,
+        tolerance=_part("--tolerance", tolerance),
         budget=budget,
         allow_kernel_change=allow_kernel_change,
     )
@@ -134,6 +139,20 @@ def _filters(
         from_s=_seconds("--skip", skip),
         to_s=_seconds("--until", until),
     )
+
+
+def _part(option: str, text: str) -> float:
+    from perfduck_store.errors import PerfduckError
+
+    number, sign, rest = text.partition("%")
+    try:
+        part = float(number) / 100 if sign and not rest.strip() else -1.0
+    except ValueError:
+        part = -1.0
+    if not 0 < part < float("inf"):
+        message = f"{option} {text}: expected a part of base like 5%"
+        raise PerfduckError(message)
+    return part
 
 
 def _seconds(option: str, text: str | None) -> float | None:

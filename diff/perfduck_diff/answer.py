@@ -9,7 +9,8 @@ from perfduck_diff.comparison import Options, TreeName
 from perfduck_diff.context import lines
 from perfduck_diff.engine import diff
 from perfduck_diff.filters import Filters
-from perfduck_diff.history import RUN, recall
+from perfduck_diff.history import recall
+from perfduck_diff.like_runs import RUN_LABEL, spread_of_like_runs
 from perfduck_diff.provenance import provenance
 from perfduck_diff.question import Question, ask, chosen
 from perfduck_diff.result import Diff
@@ -30,6 +31,7 @@ class Request:
     per: rates.Per | None = None
     paired: bool = False
     smallest: float = 0.0
+    tolerance: float = 0.05
     budget: Path | None = None
     allow_kernel_change: bool = False
 
@@ -66,7 +68,7 @@ def paired(store: Store, base: dict[int, str], new: dict[int, str]) -> list[dict
     runs have no such label."""
     labels = dict(store.rows("select profile_id, labels from profile"))
     runs = [
-        {labels[key].get(RUN, f"#{place}"): key for place, key in enumerate(side, 1)}
+        {labels[key].get(RUN_LABEL, f"#{place}"): key for place, key in enumerate(side, 1)}
         for side in (base, new)
     ]
     if set(runs[0]) != set(runs[1]) or not len(runs[0]) == len(base) == len(new):
@@ -84,7 +86,9 @@ def _options(store: Store, question: Question, request: Request) -> Options:
         per=request.per,
         paired=request.paired,
         smallest=request.smallest,
+        tolerance=request.tolerance,
         noise=recall(store, question, request.per),
+        like=spread_of_like_runs(store, question, request.per),
         bounds=_bounds(budgets, request),
         budgets=budgets,
     )

@@ -234,12 +234,10 @@ def _parts(work: Comparison, found: Found, taken: list[Found]) -> tuple[Child, .
 
 
 def _unattributed(work: Comparison, claimed: list[Found]) -> Change:
-    """The total without every claim, with its interval."""
-    left, mix = work.rows.rates[ROOT], work.rows.mix[ROOT]
-    for claim in claimed:
-        left, mix = left - claim.rates, mix - claim.mix
-    rows = Rows(np.maximum(left, 0.0)[None, :], np.maximum(mix, 0.0)[None, :])
-    test = work.model(rows)
+    """The total as measured without every claim, with its interval: also what all paths share."""
+    total = work.total()
+    left = total.rates[0] - sum(claim.rates for claim in claimed)
+    test = work.whole(Rows(np.maximum(left, 0.0)[None, :], total.mix))
     low, high = test.limits()
     return Change(
         base=float(left[work.design.base].mean()),

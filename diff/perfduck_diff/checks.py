@@ -33,7 +33,7 @@ class Bounds:
     def of(self, code: str) -> Doubt:
         """What a doubt of this kind does."""
         return self.weight.get(
-            code, "note" if code in ("duration", "load", "replicates") else "block"
+            code, "note" if code in ("duration", "load", "replicates", "spread") else "block"
         )
 
 

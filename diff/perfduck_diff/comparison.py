@@ -1,6 +1,6 @@
 """Two sides, measured: rates, tree and the test that fits them. Everything else asks this."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -8,13 +8,18 @@ import numpy as np
 from perfduck_diff import rates
 from perfduck_diff.budget import Budgets
 from perfduck_diff.checks import Bounds
-from perfduck_diff.moderated import Design, Moderated, Rows, fit
-from perfduck_diff.noise import Noise, assumed, learn, only_sampling
+from perfduck_diff.moderated import Design, Moderated, Rows, fit, given, run_spread
+from perfduck_diff.noise import Noise, assumed, learn, only_sampling, whole
 from perfduck_diff.result import Change
 from perfduck_diff.runs import Floats, Runs, gathered, mixed
 from perfduck_diff.scan import LEVEL
+from perfduck_diff.shared import Shared, shared
 from perfduck_diff.stacks import Codes, Ints, Stacks
 from perfduck_diff.tree import Tree, grow
+
+# Part of the variance of whole runs that is left within pairs, until pairs say otherwise: runs
+# recorded next to each other correlate by .16 to .84.
+UNSHARED_BY_PAIRS = 0.5
 
 TreeName = Literal["path", "rerooted", "subsystem"]
 
@@ -27,10 +32,12 @@ class Options:
     per: rates.Per | None = None
     paired: bool = False
     level: float = LEVEL
+    tolerance: float = 0.05  # growth of the total, as a part of base, that does not matter
     least: float = 5.0  # samples a run that a node needs to be tested,
     smallest_share: float = 1e-4  # and of all samples: to test more nodes only raises the bar
     smallest: float = 0.0  # growth below this is not claimed, in the unit of the answer
     noise: Noise | None = None  # learned from stored runs
+    like: tuple[float, float] = (0.0, 0.0)  # squared spread of whole like runs, its freedom
     bounds: Bounds = field(default_factory=Bounds)
     budgets: Budgets | None = None
     functions: int = 200
@@ -43,12 +50,16 @@ class Comparison:
     runs: Runs
     design: Design
     options: Options
-    rate: Floats  # stack x run
+    raw: Floats  # stack x run, as measured
+    rate: Floats  # the same without what all paths of a run share: at the speed of base
+    shared: Shared
     unit: rates.Rates
     classes: Ints  # per stack: its noise class
     noise: Noise
-    model: Moderated
+    model: Moderated  # of `rate`
     screen: Moderated  # what the scan goes by: the model, but never without any spread
+    plain: Moderated  # of `raw`: also knows how far whole runs differ
+    whole: Moderated  # of the total
     tree: Tree
     rows: Rows
     least: float  # samples a run that a node needs to be tested
@@ -60,35 +71,60 @@ class Comparison:
 
     def grouped(self, keys: Ints, size: int) -> Rows:
         """Rows for stacks summed by any key."""
-        mix = mixed(keys, size, self.classes, len(self.noise.subsystems), self.rate)
-        return Rows(gathered(keys, size, self.rate), mix)
+        return self._grouped(keys, size, self.rate)
+
+    def measured(self, keys: Ints, size: int) -> Rows:
+        """The same as measured: for `plain`."""
+        return self._grouped(keys, size, self.raw)
+
+    def total(self) -> Rows:
+        """The total of every run as measured: for `whole`."""
+        return Rows(self.raw.sum(axis=0)[None, :], np.ones((1, 1)))
+
+    def _grouped(self, keys: Ints, size: int, rate: Floats) -> Rows:
+        mix = mixed(keys, size, self.classes, len(self.noise.subsystems), rate)
+        return Rows(gathered(keys, size, rate), mix)
 
 
 def compare(runs: Runs, base: Ints, new: Ints, options: Options) -> Comparison:
     """Learn the noise and test every node of the tree."""
     unit = rates.rates(runs, options.per)
-    rate = runs.weight / unit.divisor
+    raw = runs.weight / unit.divisor
     grain = np.array([run.grain for run in runs.runs]) / unit.divisor
-    design = Design(base, new, grain, options.paired)
+    plain = Design(base, new, grain, options.paired).levelled(raw.sum(axis=0))
     rerooted = runs.stacks.rerooted(runs.entry())
     names, number = runs.classes(rerooted)
     least = max(options.least, options.smallest_share * runs.hits.sum(axis=0).mean())
-    noise = _noise(names, gathered(number, len(names), rate), design, options)
     tree = grow(_shape(runs, rerooted, options.tree), runs.hits.sum(axis=1), least * len(runs.runs))
+    common = shared(tree.own(raw), plain)
+    rate, design = raw / common.factor, replace(plain, grain=grain / common.factor, level=None)
     mix = mixed(tree.leaf, tree.size, number, len(names), rate)
     rows = Rows(tree.inclusive(rate), tree.upward(mix))
+    prior = _prior(names, design, options)
+    run = run_spread(raw.sum(axis=0), plain, prior)
+    own = _learned(prior, gathered(number, len(names), rate), design)
+    noise = own.with_runs(common.error**2) if common.units else own.with_runs(*run)
     model = fit(rows, design, noise)
     # sampling alone is sure of everything: the sum of all change would be claimed as one
     screen = fit(rows, design, assumed(names)) if noise.spread.sum() == 0 else model
     return Comparison(
-        runs, design, options, rate, unit, number, noise, model, screen, tree, rows, least
-    )
+        runs, design, options, raw, rate, common, unit, number, noise, model, screen,
+        given(plain, own.with_runs(*run)), given(plain, whole(prior)), tree, rows, least,
+    )  # fmt: skip
 
 
-def _noise(names: tuple[str, ...], by_class: Floats, design: Design, options: Options) -> Noise:
+def _prior(names: tuple[str, ...], design: Design, options: Options) -> Noise:
     if design.freedom < 1 and options.noise is None:
         return only_sampling(names)
-    prior = options.noise.over(names) if options.noise else assumed(names)
+    prior = options.noise.over(names) if options.noise else assumed(names).informed(*options.like)
+    if not design.paired:
+        return prior
+    return prior.with_runs(UNSHARED_BY_PAIRS * prior.run**2, prior.run_freedom)
+
+
+def _learned(prior: Noise, by_class: Floats, design: Design) -> Noise:
+    if not prior.spread.any():
+        return prior
     return learn(prior, [(by_class[:, side], design.grain[side]) for side in design.sides])
 
 
@@ -108,9 +144,9 @@ def subsystem_codes(runs: Runs) -> Codes:
     return np.array(codes, dtype=np.int32)
 
 
-def changes(work: Comparison, rows: Rows) -> list[Change]:
-    """Base, new and delta of rows, with interval and p of growth."""
-    test = work.model(rows)
+def changes(work: Comparison, model: Moderated, rows: Rows) -> list[Change]:
+    """Base, new and delta of rows that `model` is of, with interval and p of growth."""
+    test = model(rows)
     low, high = test.limits()
     means = [rows.rates[:, side].mean(axis=1) for side in work.design.sides]
     return [

@@ -8,19 +8,28 @@ from perfduck_diff import checks
 from perfduck_diff.attribution import attribute
 from perfduck_diff.comparison import Comparison, Options, changes, compare
 from perfduck_diff.gate import judge
-from perfduck_diff.result import Change, Diff, FunctionRow, Side, SubsystemRow, Verdict
+from perfduck_diff.power import detectable, sensitivity
+from perfduck_diff.result import (
+    Change,
+    Diff,
+    FunctionRow,
+    Sensitivity,
+    Side,
+    SubsystemRow,
+    Verdict,
+)
 from perfduck_diff.runs import Floats, Run, Runs
-from perfduck_diff.scan import adjusted
+from perfduck_diff.scan import LEVEL, adjusted
 from perfduck_diff.stacks import Ints
 
-TOTAL_LEVEL = 0.01  # besides the claims, so the two together stay near 5 %
+TOTAL_LEVEL = 0.025  # besides the claims, so the two together stay near 5 %
 
 
 def diff(runs: Runs, base: Ints, new: Ints, options: Options | None = None) -> Diff:
     """The whole answer."""
     work = compare(runs, base, new, options or Options())
     found = attribute(work)
-    sides = checks.Sides(runs, base, new, work.rows.rates[0])
+    sides = checks.Sides(runs, base, new, work.raw.sum(axis=0))
     doubts = (
         *work.unit.reasons,
         *checks.reasons(sides, work.options.bounds, learned=work.options.noise is not None),
@@ -34,13 +43,15 @@ def diff(runs: Runs, base: Ints, new: Ints, options: Options | None = None) -> D
         new=_side(work, sides, new),
         verdict="pass",
         reasons=doubts,
-        total=changes(work, work.rows[np.array([0])])[0],
+        total=changes(work, work.whole, work.total())[0],
         subsystems=_subsystems(work),
         claims=found.claims,
         shrunk=found.shrunk,
         below=found.below,
         functions=_functions(work),
         unattributed=found.unattributed,
+        common=_common(work),
+        sensitivity=_sensitivity(work),
         budgets=judge(work, work.options.budgets) if work.options.budgets else (),
         tested=found.tested,
     )
@@ -48,13 +59,33 @@ def diff(runs: Runs, base: Ints, new: Ints, options: Options | None = None) -> D
 
 
 def _verdict(answer: Diff) -> Verdict:
+    """Growth that is shown is a regression; a pass has to be shown as well."""
     if any(reason.blocks for reason in answer.reasons):
         return "inconclusive"
     if answer.budgets:
         verdicts = {row.verdict for row in answer.budgets}
         return next(v for v in _WORST_FIRST if v in verdicts)
     grew = answer.total.p is not None and answer.total.p <= TOTAL_LEVEL
-    return "regression" if grew or any(claim.gates for claim in answer.claims) else "pass"
+    if grew or any(claim.gates for claim in answer.claims):
+        return "regression"
+    known = answer.sensitivity
+    return "pass" if known and known.excluded < known.tolerance else "inconclusive"
+
+
+def _sensitivity(work: Comparison) -> Sensitivity | None:
+    total = work.total()
+    if work.unreplicated or not total.rates[0, work.design.base].any():
+        return None
+    return sensitivity(work.whole, total, work.options.tolerance, TOTAL_LEVEL)
+
+
+def _common(work: Comparison) -> Change | None:
+    """What the total would be in every run if all paths had changed like most of them."""
+    if not work.shared.units:
+        return None
+    total = work.total()
+    alike = work.shared.factor[None, :] * total.rates[0, work.design.base].mean()
+    return changes(work, work.whole, replace(total, rates=alike))[0]
 
 
 _WORST_FIRST: tuple[Verdict, ...] = ("regression", "inconclusive", "pass")
@@ -73,8 +104,19 @@ def _side(work: Comparison, sides: checks.Sides, columns: Ints) -> Side:
         duration_s=float(np.mean(durations)) if durations else None,
         samples=int(work.runs.hits[:, columns].sum()),
         spread=checks.spread(sides.totals[columns]),
+        shared=_shared_part(work, sides.totals[columns], columns),
+        totals=tuple(sides.totals[columns].tolist()),
         labels=_shared(some),
     )
+
+
+def _shared_part(work: Comparison, totals: Floats, columns: Ints) -> float | None:
+    """How much of the totals' variance goes when each run is divided by its factor."""
+    if not work.shared.units or len(columns) < 2 or not totals.any():
+        return None
+    left = totals / work.shared.factor[columns]
+    relative = [float(part.var() / part.mean() ** 2) for part in (totals, left)]
+    return max(1 - relative[1] / relative[0], 0.0) if relative[0] else None
 
 
 def _shared(runs: list[Run]) -> dict[str, str]:
@@ -84,18 +126,21 @@ def _shared(runs: list[Run]) -> dict[str, str]:
 
 def _subsystems(work: Comparison) -> tuple[SubsystemRow, ...]:
     names = work.runs.subsystems
-    found = changes(work, work.grouped(work.runs.blame, len(names)))
+    rows = work.measured(work.runs.blame, len(names))
+    found = changes(work, work.plain, rows)
+    least = detectable(work.plain(rows), LEVEL)
     q = _q(np.array([change.p if change.p is not None else 1.0 for change in found]))
-    rows = [
+    made = [
         SubsystemRow(
             subsystem=name,
             area=work.runs.area.get(name, "unknown"),
             q=None if work.unreplicated else value,
+            detectable=None if work.unreplicated else float(smallest),
             **_fields(change),
         )
-        for name, change, value in zip(names, found, q, strict=True)
+        for name, change, value, smallest in zip(names, found, q, least, strict=True)
     ]
-    return tuple(sorted(rows, key=lambda row: (-row.delta, row.subsystem)))
+    return tuple(sorted(made, key=lambda row: (-row.delta, row.subsystem)))
 
 
 def _q(p: Floats) -> list[float]:
@@ -108,13 +153,13 @@ def _q(p: Floats) -> list[float]:
 
 def _functions(work: Comparison) -> tuple[FunctionRow, ...]:
     leaf = work.runs.stacks.ends(leaf=True)
-    rows = work.grouped(np.maximum(leaf, 0), len(work.runs.frames))
-    delta = work.model(rows).delta
+    rows = work.measured(np.maximum(leaf, 0), len(work.runs.frames))
+    delta = work.plain(rows).delta
     order = np.argsort(-np.abs(delta), kind="stable")[: work.options.functions]
     frames = [work.runs.frames[code] for code in order]
     made = [
         FunctionRow(function=f.name, dso=f.dso, subsystem=f.subsystem, **_fields(change))
-        for f, change in zip(frames, changes(work, rows[order]), strict=True)
+        for f, change in zip(frames, changes(work, work.plain, rows[order]), strict=True)
         if change.delta
     ]
     return tuple(sorted(made, key=lambda row: (-row.delta, row.function, row.dso)))

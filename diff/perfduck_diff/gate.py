@@ -14,7 +14,8 @@ from scipy import special
 
 from perfduck_diff.budget import Budget, Budgets
 from perfduck_diff.comparison import Comparison
-from perfduck_diff.moderated import Moderated, Rows
+from perfduck_diff.moderated import Rows, Test
+from perfduck_diff.power import raised
 from perfduck_diff.result import BudgetRow, Verdict
 from perfduck_diff.runs import Runs
 from perfduck_diff.stacks import Bools
@@ -57,11 +58,11 @@ def _outcome(row: BudgetRow, over: bool, upper: float) -> Verdict:
 def _measured(work: Comparison, budget: Budget) -> tuple[BudgetRow, float]:
     """The row, and the one-sided upper limit of its growth."""
     mask = _mask(work.runs, budget)
-    rows = work.grouped(mask.astype(np.int64), 2)[np.array([1])]
+    one = np.array([1])
+    rows = work.total() if budget.kind == "total" else work.measured(mask.astype(np.int64), 2)[one]
     base, new = (float(rows.rates[0, side].mean()) for side in work.design.sides)
     limit = budget.amount * base if budget.relative else budget.amount
-    model, scaled = _against(work.model, rows, budget)
-    test = model(scaled)
+    test = _against(work, rows, budget)
     delta, error, freedom = new - base, float(test.error[0]), float(test.freedom[0])
     reach = float(special.stdtrit(freedom, 0.95)) * error
     p = float(special.stdtr(freedom, (limit - delta) / error)) if error else 0.5
@@ -73,14 +74,10 @@ def _measured(work: Comparison, budget: Budget) -> tuple[BudgetRow, float]:
     return row, delta + reach
 
 
-def _against(model: Moderated, rows: Rows, budget: Budget) -> tuple[Moderated, Rows]:
-    """For a budget in per cent the limit moves with base: new - (1 + part) x base is tested."""
-    if not budget.relative:
-        return model, rows
-    rates, grain = rows.rates.copy(), model.design.grain.copy()
-    rates[:, model.design.base] *= 1 + budget.amount
-    grain[model.design.base] *= 1 + budget.amount
-    return replace(model, design=replace(model.design, grain=grain)), Rows(rates, rows.mix)
+def _against(work: Comparison, rows: Rows, budget: Budget) -> Test:
+    """A budget in per cent moves with base: new - (1 + part) x base is tested."""
+    model = work.whole if budget.kind == "total" else work.plain
+    return raised(model, rows, budget.amount if budget.relative else 0.0)
 
 
 def _mask(runs: Runs, budget: Budget) -> Bools:

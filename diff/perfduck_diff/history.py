@@ -6,14 +6,24 @@ import numpy as np
 import polars as pl
 
 from perfduck_diff import rates
-from perfduck_diff.noise import ASSUMED_FREEDOM, Noise, assumed, learn
+from perfduck_diff.like_runs import RUN_LABEL, pooled
+from perfduck_diff.noise import (
+    ASSUMED_FREEDOM,
+    RUN,
+    RUN_FREEDOM,
+    RUN_SPREAD,
+    Noise,
+    assumed,
+    learn,
+)
 from perfduck_diff.question import Question, ask
-from perfduck_diff.runs import Floats, gathered
+from perfduck_diff.runs import Floats, Runs, gathered
+from perfduck_diff.shared import LEAST_SAMPLES, of_runs
+from perfduck_diff.stacks import Ints
+from perfduck_diff.tree import grow
 from perfduck_store.errors import PerfduckError
 from perfduck_store.selector import select
 from perfduck_store.store import Store
-
-RUN = "run"  # the label that tells runs of the same thing apart
 
 
 def recall(store: Store, question: Question, per: rates.Per | None) -> Noise | None:
@@ -31,7 +41,11 @@ def recall(store: Store, question: Question, per: rates.Per | None) -> Noise | N
     if not rows:
         return None
     names, phi, cv, freedom = zip(*rows, strict=True)
-    return Noise(tuple(names), max(phi), np.array(cv), np.array(freedom))
+    found = Noise(tuple(names), max(phi), np.array(cv), np.array(freedom))
+    if RUN not in names:
+        return found.with_runs(RUN_SPREAD**2, RUN_FREEDOM)
+    whole = names.index(RUN)
+    return found.with_runs(cv[whole] ** 2, freedom[whole])
 
 
 def learn_from(store: Store, selector: str, event: str | None) -> pl.DataFrame:
@@ -68,7 +82,7 @@ def _groups(store: Store, selector: str) -> dict[tuple[str, str], list[dict[int,
         {"p": list(chosen)},
     )
     for key, name, labels, unit in rows:
-        same = sorted(f"{k}={v}" for k, v in labels.items() if k != RUN)
+        same = sorted(f"{k}={v}" for k, v in labels.items() if k != RUN_LABEL)
         like[(labels.get("workload", ""), unit, *same)][key] = name
     found: dict[tuple[str, str], list[dict[int, str]]] = defaultdict(list)
     for (workload, unit, *_), runs in sorted(like.items()):
@@ -84,23 +98,37 @@ def _learned(store: Store, groups: list[dict[int, str]], event: str | None) -> p
     question = ask(store, groups, event=event)
     runs = question.runs
     unit = rates.rates(runs)
-    names, number = runs.classes(runs.stacks.rerooted(runs.entry()))
-    by_class = gathered(number, len(names), runs.weight / unit.divisor)
+    raw = runs.weight / unit.divisor
     grain = np.array([run.grain for run in runs.runs]) / unit.divisor
-    parts = [(by_class[:, group], grain[group]) for group in question.groups]
+    factor = _factors(runs, raw, grain, question.groups)
+    names, number = runs.classes(runs.stacks.rerooted(runs.entry()))
+    by_class = gathered(number, len(names), raw / factor)
+    parts = [(by_class[:, group], (grain / factor)[group]) for group in question.groups]
     found = learn(assumed(names), parts)
+    whole = np.vstack([raw.sum(axis=0), runs.hits.sum(axis=0)]).T
+    known = found.informed(*pooled([(whole[group], 1.0) for group in question.groups]))
     return pl.DataFrame(
         {
             "host_class": question.host_class,
             "workload": question.workload,
             "unit": unit.unit,
-            "subsystem": names,
-            "cv": found.spread,
+            "subsystem": [*names, RUN],
+            "cv": [*found.spread.tolist(), known.run],
             "phi": _dispersion(found, parts),
-            "freedom": found.freedom,
+            "freedom": [*found.freedom.tolist(), known.run_freedom],
             "runs": len(runs.runs),
         }
-    ).filter(pl.col("freedom") > ASSUMED_FREEDOM + 0.5)
+    ).filter((pl.col("freedom") > ASSUMED_FREEDOM + 0.5) | (pl.col("subsystem") == RUN))
+
+
+def _factors(runs: Runs, raw: Floats, grain: Floats, groups: tuple[Ints, ...]) -> Floats:
+    """What all paths of a run share, about the mean of its group."""
+    rerooted = runs.stacks.rerooted(runs.entry()).collapsed()
+    tree = grow(rerooted, runs.hits.sum(axis=1), LEAST_SAMPLES * len(runs.runs))
+    factor = np.ones(raw.shape[1])
+    for group in groups:
+        factor[group] = of_runs(tree.own(raw)[:, group], grain[group])
+    return factor
 
 
 def _dispersion(noise: Noise, groups: list[tuple[Floats, Floats]]) -> float:

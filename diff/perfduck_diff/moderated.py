@@ -7,17 +7,18 @@ the nodes differ from what was expected; never below Poisson. Smyth 2004,
 doi:10.2202/1544-6115.1027; Lund et al. 2012, doi:10.1515/1544-6115.1826.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from perfduck_diff.noise import CERTAIN, Noise
+from perfduck_diff.noise import CERTAIN, Noise, whole
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
+LEAST_SCALE = 0.5
 LEAST_FREEDOM = 4.0  # what is assumed of the spread counts for so much, however the nodes differ
 LEAST_COUNT = 0.5  # Poisson variance of a node that one side has not seen, in samples of all runs
 
@@ -27,13 +28,15 @@ class Design:
     """Which column of a rate matrix is on which side.
 
     `grain` is what one sample is worth in units of rate, per column: the Poisson variance of a
-    rate is rate x grain. In paired form column i of base belongs to column i of new.
+    rate is rate x grain. In paired form column i of base belongs to column i of new, and `level` is
+    how dear a pair is against the others, per column: both sides of a pair share it.
     """
 
     base: Ints
     new: Ints
     grain: Floats
     paired: bool = False
+    level: Floats | None = None
 
     @property
     def freedom(self) -> int:
@@ -41,6 +44,16 @@ class Design:
         if self.paired:
             return len(self.base) - 1
         return len(self.base) + len(self.new) - 2
+
+    def levelled(self, totals: Floats) -> "Design":
+        """With the level of every pair: the geometric mean of its two totals over that of all."""
+        if not self.paired:
+            return self
+        logs = np.log(np.maximum(totals, 1e-300))
+        pair = (logs[self.base] + logs[self.new]) / 2
+        level = np.zeros(len(totals))
+        level[self.base] = level[self.new] = pair - pair.mean()
+        return replace(self, level=np.exp(level))
 
     @property
     def sides(self) -> tuple[Ints, Ints]:
@@ -122,7 +135,25 @@ def fit(rows: Rows, design: Design, noise: Noise) -> Moderated:
         return Moderated(design, noise, CERTAIN, 1.0)
     own, _, _ = _own_variance(rows, design, noise)
     freedom, scale = _prior(own, design.freedom)
-    return Moderated(design, noise, max(freedom, LEAST_FREEDOM), max(scale, 1.0))
+    return Moderated(design, noise, max(freedom, LEAST_FREEDOM), max(scale, LEAST_SCALE))
+
+
+def given(design: Design, noise: Noise) -> Moderated:
+    """A row's own variance against `noise` as it is, with nothing learned from other rows."""
+    return Moderated(design, noise, CERTAIN, 1.0)
+
+
+def run_spread(totals: Floats, design: Design, prior: Noise) -> tuple[float, float]:
+    """Squared spread between whole runs and its degrees of freedom, after seeing these totals."""
+    if not prior.run:
+        return 0.0, CERTAIN
+    noise, rows = whole(prior), Rows(totals[None, :], np.ones((1, 1)))
+    own, within, between = _own_variance(rows, design, noise)
+    sampling = within.sum() / (within + between).sum()
+    found = max(float(own[0]) - float(sampling), 0.0) / (1 - float(sampling)) * prior.run**2
+    freedom = prior.run_freedom + design.freedom
+    square = (prior.run_freedom * prior.run**2 + design.freedom * found) / freedom
+    return square, freedom
 
 
 def _delta(rates: Floats, design: Design) -> Floats:
@@ -146,6 +177,7 @@ def _own_variance(rows: Rows, design: Design, noise: Noise) -> tuple[Floats, Flo
     cells, rates = within + between, rows.rates
     found, expected = np.zeros(len(rates)), np.full(len(rates), 1e-300)
     if design.paired:
+        rates = rates if design.level is None else rates / design.level
         difference = rates[:, design.new] - rates[:, design.base]
         found += difference.var(axis=1) * len(design.base)
         expected += (cells[:, design.new] + cells[:, design.base]).mean(axis=1) * design.freedom

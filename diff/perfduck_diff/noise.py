@@ -11,11 +11,12 @@ scenario on a quiet machine differ little in the packet path and much in who wak
     ipv4                         2.7 %     < Poisson
     bridge, br_netfilter     < Poisson         4.0 %
 
-A node's spread is that of the subsystems its samples are charged to, taken as moving together. So
-two runs a side can be judged although a scheduler that happened to repeat itself within both
-sides would make any t-test sure of a difference. Two kinds of stack have a class of their own,
-whatever they are charged to: what wakes, sleeps and polls (`wakeup`), and kernel threads of their
-own business (`background`).
+A node's spread is that of the subsystems its samples are charged to, each on its own: what they
+share is taken off beforehand (shared.py). So two runs a side can be judged although a scheduler
+that happened to repeat itself within both sides would make any t-test sure of a difference. Two
+kinds of stack have a class of their own, whatever they are charged to: what wakes, sleeps and polls
+(`wakeup`), and kernel threads of their own business (`background`). What whole runs differ by is
+apart, `run`.
 """
 
 from dataclasses import dataclass, replace
@@ -30,16 +31,25 @@ USUAL_SPREAD = 0.06
 ASSUMED_SPREAD = {"wakeup": 0.25, "background": 0.35}
 ASSUMED_FREEDOM = 4.0
 CERTAIN = 200.0
+RUN = "run"
+# Totals of like runs differ by 0.6 to 17 % (standard deviation), by machine and by load.
+RUN_SPREAD = 0.06
+RUN_FREEDOM = 3.0
 
 
 @dataclass(frozen=True, slots=True)
 class Noise:
-    """Over-dispersion of samples, and spread between runs per subsystem, with its certainty."""
+    """Over-dispersion of samples, and spread between runs per subsystem, with its certainty.
+
+    `run` is the spread of what all paths of a run share. It is 0 for rates that were divided by it.
+    """
 
     subsystems: tuple[str, ...]
     phi: float
     spread: Floats
     freedom: Floats  # degrees of freedom behind each spread
+    run: float = 0.0
+    run_freedom: float = CERTAIN
 
     def variance(self, mean: Floats, grain: Floats, mix: Floats) -> tuple[Floats, Floats]:
         """Of cells with this mean (node x run): within-run and between-run part.
@@ -51,15 +61,18 @@ class Noise:
 
     def of(self, mix: Floats) -> Floats:
         """The spread of nodes that consist of subsystems in these proportions."""
-        total = np.maximum(mix.sum(axis=1), 1e-300)
-        return np.asarray(np.maximum(mix, 0) @ self.spread / total)
+        return np.asarray(np.sqrt(self._squares(mix).sum(axis=1) + self.run**2))
 
     def certainty(self, mix: Floats) -> Floats:
-        """Degrees of freedom behind `of`: the parts weighted by what they contribute."""
-        parts = np.maximum(mix, 0) * self.spread
-        doubt = (parts**2 / self.freedom).sum(axis=1)
-        whole = parts.sum(axis=1) ** 2
+        """Degrees of freedom behind `of` (Satterthwaite 1946, doi:10.2307/3002019)."""
+        parts = self._squares(mix)
+        doubt = (parts**2 / self.freedom).sum(axis=1) + self.run**4 / self.run_freedom
+        whole = (parts.sum(axis=1) + self.run**2) ** 2
         return np.where(doubt > 0, whole / np.maximum(doubt, 1e-300), CERTAIN)
+
+    def _squares(self, mix: Floats) -> Floats:
+        share = np.maximum(mix, 0) / np.maximum(mix.sum(axis=1, keepdims=True), 1e-300)
+        return np.asarray((share * self.spread) ** 2)
 
     def over(self, subsystems: tuple[str, ...]) -> "Noise":
         """The same for other subsystems: those not learned keep what is assumed."""
@@ -69,14 +82,29 @@ class Noise:
         for row, name in enumerate(subsystems):
             if name in known:
                 spread[row], freedom[row] = self.spread[known[name]], self.freedom[known[name]]
-        return Noise(subsystems, self.phi, spread, freedom)
+        return replace(self, subsystems=subsystems, spread=spread, freedom=freedom)
+
+    def informed(self, square: float, freedom: float) -> "Noise":
+        """The same after other runs have shown this spread of whole runs."""
+        both = self.run_freedom + freedom
+        return self.with_runs((self.run_freedom * self.run**2 + freedom * square) / both, both)
+
+    def with_runs(self, square: float, freedom: float = CERTAIN) -> "Noise":
+        """The same for rates that still have in them what a whole run shares."""
+        return replace(self, run=float(np.sqrt(square)), run_freedom=freedom)
 
 
 def assumed(subsystems: tuple[str, ...]) -> Noise:
     """What holds before anything was learned."""
     spread = [ASSUMED_SPREAD.get(name, USUAL_SPREAD) for name in subsystems]
     size = len(subsystems)
-    return Noise(subsystems, 1.0, np.array(spread), np.full(size, ASSUMED_FREEDOM))
+    freedom = np.full(size, ASSUMED_FREEDOM)
+    return Noise(subsystems, 1.0, np.array(spread), freedom, RUN_SPREAD, RUN_FREEDOM)
+
+
+def whole(noise: Noise) -> Noise:
+    """Of the total, which is one class: only what whole runs differ by."""
+    return Noise(("total",), noise.phi, np.zeros(1), np.ones(1), noise.run, noise.run_freedom)
 
 
 def only_sampling(subsystems: tuple[str, ...]) -> Noise:

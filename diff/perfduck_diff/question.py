@@ -34,6 +34,7 @@ class Question:
     profiles: tuple[list[int], ...]
     host_class: str
     workload: str
+    filters: Filters
     reasons: tuple[Reason, ...]
 
 
@@ -62,6 +63,7 @@ def ask(
         tuple(list(group) for group in groups),
         _host_class(facts[ids[0]]),
         _workload([facts[key] for key in ids]),
+        filters,
         _reasons(filters),
     )
 

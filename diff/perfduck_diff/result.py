@@ -48,6 +48,8 @@ class Side:
     duration_s: float | None = None  # mean of the runs
     samples: int = 0  # of all runs, without idle
     spread: float | None = None  # standard deviation of the runs' totals over their mean
+    shared: float | None = None  # part of its square that all paths of a run share
+    totals: tuple[float, ...] = ()  # of each run
     labels: dict[str, str]  # what all runs of the side share
 
 
@@ -58,6 +60,18 @@ class SubsystemRow(Change):
     subsystem: str
     area: str
     q: float | None = None
+    detectable: float | None = None  # smallest growth that is found in 80 % of such comparisons
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sensitivity:
+    """What the runs can tell of the total; growth as a part of base (0.05 is 5 %)."""
+
+    tolerance: float  # growth that does not matter
+    excluded: float  # growth above it is excluded, one-sided 95 %
+    findable: float  # the smallest growth that is found in 80 % of such comparisons
+    runs: int | None  # a side, to exclude `tolerance` where nothing grew; None: over 100
+    runs_twice_as_long: int | None  # the same with runs of twice the length
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +155,8 @@ class Diff:
     below: tuple[Claim, ...]  # looked like a change, did not survive the screen for many tests
     functions: tuple[FunctionRow, ...]
     unattributed: Change
+    common: Change | None = None  # of `unattributed`: what all paths share, base at its own speed
+    sensitivity: Sensitivity | None = None  # None where nothing is known of the spread
     budgets: tuple[BudgetRow, ...] = ()
     tested: int = 0  # nodes that had enough samples to be tested
     context: tuple[str, ...] = ()  # from attached files: rules and counters that explain the change

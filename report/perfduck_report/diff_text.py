@@ -23,6 +23,7 @@ def report(diff: Diff, by: View | None = None, screen: Screen = PIPE) -> str:
     parts = [
         _lines([words.heading(diff), *words.side_facts(diff), verdict]),
         _lines(f"  {words.reason(entry)}" for entry in diff.reasons),
+        _lines(part for line in words.summary(diff) for part in sentence(line, screen.prose, "  ")),
         _budgets(diff, screen),
         _totals(diff, screen),
         *(view(diff, screen) for name, view in _VIEWS.items() if by in (None, name)),
@@ -49,16 +50,15 @@ def _table(
 
 
 def _totals(diff: Diff, screen: Screen) -> str:
-    return _table(
-        ["", "base", "new", "delta", "", "95 % interval", "p"],
-        [
-            _row("total", diff.total),
-            _row("  claimed", _sum((*diff.claims, *diff.shrunk))),
-            _row("  unattributed", diff.unattributed),
-            ["idle (left out)", *map(amount, (diff.base.idle, diff.new.idle)), "", "", "", ""],
-        ],
-        screen,
-    )
+    idle = [amount(side.idle) for side in (diff.base, diff.new)]
+    rows = [
+        _row("total", diff.total),
+        _row("  claimed", _sum((*diff.claims, *diff.shrunk))),
+        _row("  unattributed", diff.unattributed),
+        *([_row("    common to all", diff.common)] if diff.common else []),
+        ["idle (left out)", *idle, "", "", "", ""],
+    ]
+    return _table(["", "base", "new", "delta", "", "95 % interval", "p"], rows, screen)
 
 
 def _sum(claims: tuple[Claim, ...]) -> Change:

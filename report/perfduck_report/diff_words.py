@@ -2,15 +2,11 @@
 
 from collections.abc import Callable
 
-from perfduck_diff.result import BudgetRow, Change, Claim, Diff, Reason, RunFacts, Side
+from perfduck_diff.result import BudgetRow, Change, Claim, Diff, Reason, RunFacts, Sensitivity, Side
 from perfduck_report.numbers import amount, many, per_second, seconds
 from perfduck_report.numbers import percent as share
 
-VERDICTS = {
-    "pass": "no growth that the engine stands by",
-    "regression": "it grew, and not by chance",
-    "inconclusive": "cannot be told from this",
-}
+VERDICTS = ("pass", "regression", "inconclusive")
 
 
 def heading(diff: Diff) -> str:
@@ -37,22 +33,107 @@ def common(names: tuple[str, ...]) -> str:
 
 
 def verdict(diff: Diff) -> str:
-    """The verdict and what it means, or what stands against one."""
+    """The verdict and what it rests on, or what stands against one."""
     blocking = [reason for reason in diff.reasons if reason.blocks]
     if blocking:
-        return f"{diff.verdict}: {blocking[0].text}"
+        return f"{diff.verdict}: cannot tell: {blocking[0].text}"
     if diff.budgets:
         return f"{diff.verdict}: {budgets(diff.budgets)}"
     if diff.verdict == "regression":
-        return f"{diff.verdict}: {grown(diff)}"
-    return f"{diff.verdict}: {VERDICTS[diff.verdict]}"
+        return f"{diff.verdict}: significant growth: {grown(diff)}"
+    if diff.sensitivity is None:
+        return f"{diff.verdict}: cannot tell"
+    if diff.verdict == "pass":
+        return f"{diff.verdict}: no growth above {part(diff.sensitivity.tolerance)}"
+    return f"{diff.verdict}: cannot tell: {excluded(diff.sensitivity)}"
 
 
 def grown(diff: Diff) -> str:
     """How many paths grew, and the total."""
     gating = sum(claim.gates for claim in diff.claims)
-    paths = f"{many(gating, 'path')} grew"
-    return f"{paths}, the total by {signed(diff.total.delta)} {diff.unit} ({percent(diff.total)})"
+    paths = f"{many(gating, 'path')} grew, " if gating else ""
+    return f"{paths}the total by {signed(diff.total.delta)} {diff.unit} ({percent(diff.total)})"
+
+
+def summary(diff: Diff) -> list[str]:
+    """What all paths share, and what such runs can tell."""
+    lines = [everything(diff), extents(diff)]
+    known = diff.sensitivity
+    if known is not None:
+        smallest = ", ".join([f"total {part(known.findable)}", *_smallest(diff)])
+        lines.append(f"found in 8 of 10 comparisons like this: growth of {smallest}")
+        if diff.verdict == "pass" or diff.budgets:
+            lines.append(f"growth of the total above {signed_part(known.excluded)} is excluded")
+    return [line for line in lines if line]
+
+
+MAIN = 3  # subsystems in the summary: those that cost most
+
+
+def _smallest(diff: Diff) -> list[str]:
+    known = [row for row in diff.subsystems if row.detectable is not None and row.base]
+    main = sorted(known, key=lambda row: (-row.base, row.subsystem))[:MAIN]
+    return [f"{row.subsystem} {part((row.detectable or 0) / row.base)}" for row in main]
+
+
+def excluded(known: Sensitivity) -> str:
+    """What the runs exclude, and what it takes to exclude the tolerance."""
+    return f"growth above {signed_part(known.excluded)} is excluded; {needed(known)}"
+
+
+def needed(known: Sensitivity) -> str:
+    """How many runs exclude the tolerance."""
+    wanted = f"to exclude {part(known.tolerance)}"
+    if known.runs is None:
+        return f"{wanted} takes over 100 runs a side: the runs differ too much"
+    longer = known.runs_twice_as_long
+    other = f" (or {longer} of twice the length)" if longer and longer < known.runs else ""
+    return f"{wanted}, record about {known.runs} runs a side{other}"
+
+
+def extents(diff: Diff) -> str:
+    """The totals of the runs, and how much of their spread all paths of a run share."""
+    several = [
+        (name, side)
+        for name, side in (("base", diff.base), ("new", diff.new))
+        if len(side.totals) > 1
+    ]
+    said = ", ".join(
+        f"{name} {amount(min(side.totals))}..{amount(max(side.totals))}" for name, side in several
+    )
+    shared = [side.shared for _, side in several if side.shared is not None]
+    if not shared:
+        return f"runs: {said}" if said else ""
+    return f"runs: {said}; {share(min(shared))} or more of their spread is common to all paths"
+
+
+def signed_part(value: float) -> str:
+    """A part as per cent with its sign."""
+    return f"{'+' if value > 0 else ''}{part(value)}"
+
+
+def part(value: float) -> str:
+    """A part as per cent, two digits that matter."""
+    return f"{100 * value:.2g} %" if value < 1 else f"{100 * value:.0f} %"
+
+
+def everything(diff: Diff) -> str:
+    """What all paths share against what single paths did; '' where the two are not apart."""
+    common = diff.common
+    if common is None or common.p is None or common.low is None or common.high is None:
+        return ""
+    sure = "significant" if common.low > 0 or common.high < 0 else f"cannot tell: {differ(diff)}"
+    beyond = ", ".join(
+        f"{claim.function} {signed(claim.delta)}" for claim in (*diff.claims, *diff.shrunk)[:4]
+    )
+    return f"everything {percent(common)} ({sure}); beyond that {beyond or 'nothing significant'}"
+
+
+def differ(diff: Diff) -> str:
+    """How far like runs differ."""
+    spreads = [side.spread for side in (diff.base, diff.new) if side.spread is not None]
+    runs = len(diff.base.profiles) + len(diff.new.profiles)
+    return f"{runs} runs vary by {part(max(spreads))}" if spreads else "runs vary as much"
 
 
 def budgets(rows: tuple[BudgetRow, ...]) -> str:

@@ -107,8 +107,15 @@ def test_idle_is_left_out_and_its_size_shown(store: Path) -> None:
     assert found["base"]["total"] == pytest.approx(1001.7, abs=1)
 
 
-def test_nothing_grown_exits_with_0(store: Path) -> None:
-    assert _diff(store, "native.1+native.2", "native.3", code=0)["verdict"] == "pass"
+def test_a_pass_has_to_exclude_growth_above_the_tolerance(store: Path) -> None:
+    words = ("native.1+native.2", "native.3")
+    found = _diff(store, *words, code=3)
+    assert found["verdict"] == "inconclusive"
+    assert found["sensitivity"]["excluded"] > found["sensitivity"]["tolerance"] == 0.05
+    assert _diff(store, *words, "--tolerance", "20%", code=0)["verdict"] == "pass"
+    text = _run(store, "diff", *words, code=3)
+    assert "cannot tell: growth above +" in text
+    assert "to exclude 5 %, record about" in text
 
 
 def test_one_run_a_side_exits_with_3_or_as_told(store: Path) -> None:
@@ -126,7 +133,7 @@ def test_learned_noise_judges_one_run_against_one(store: Path, tmp_path: Path) -
     assert found["verdict"] == "regression"
     assert found["claims"][0]["function"] == "nf_nat_ipv4_out"
     assert [reason["blocks"] for reason in found["reasons"]] == [False]
-    _run(copy, "diff", "native.1", "native.2", code=0)
+    _run(copy, "diff", "native.1", "native.2", "--tolerance", "20%", code=0)
 
 
 @pytest.mark.parametrize(
@@ -181,6 +188,8 @@ def test_where_narrows_both_sides(store: Path) -> None:
         (["native.1", "native.1"], "both"),
         (["native.1", "nothing"], "nothing"),
         (["native.*", "nat.*", "--skip", "soon"], "soon"),
+        (["native.*", "nat.*", "--tolerance", "0.05"], "like 5%"),
+        (["native.*", "nat.*", "--tolerance", "-5%"], "like 5%"),
         (["native.*", "nat.*", "--where", "run=9"], "run=9"),
         (["native.*", "nat.1", "--paired"], "--paired"),
         (["native.*", "nat.*", "--comm", "nobody"], "filters"),

@@ -130,7 +130,7 @@ def test_cost_that_only_moved_is_labelled_and_does_not_gate(
     base: str, new: str, label: str
 ) -> None:
     more = {"handle_softirqs;x;other": (2000, 2000), "do_syscall_64;y;p": (900, 900)}
-    found = answer(noisy({**more, base: (1000, 0), new: (0, 1000)}, 3), 3)
+    found = answer(noisy({**more, base: (1000, 0), new: (0, 1000)}, 3), 3, tolerance=0.2)
     assert [claim.label for claim in found.claims] == [label]
     assert [claim.label for claim in found.shrunk] == [label]
     assert found.claims[0].partner == found.shrunk[0].rank == 1
@@ -152,7 +152,7 @@ def test_a_claim_says_which_callees_and_subsystems_carry_it() -> None:
 
 def test_without_work_a_diff_is_per_cpu_second_and_says_so() -> None:
     runs = runs_of({"a": [100, 100, 100, 100]}, work=None)
-    found = answer(runs, 2)
+    found = answer(runs, 2, tolerance=0.5)
     assert (found.unit, found.verdict) == ("ms/cpu-s", "pass")
     assert "work is not known" in found.reasons[0].text
 
