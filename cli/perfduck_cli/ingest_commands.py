@@ -19,7 +19,7 @@ from perfduck_cli.options import (
 from perfduck_ingest.early import prepare_to_read
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from perfduck_ingest.attachment import Attachment
     from perfduck_ingest.ingest import Request
@@ -34,7 +34,9 @@ def ingest(
     ] = None,
     manifest: Annotated[
         Path | None,
-        typer.Option(help="CSV of recordings: file, name, work, unit, and any labels."),
+        typer.Option(
+            help="CSV of recordings: file, name, work, unit, work_from, attach.KIND, any labels."
+        ),
     ] = None,
     name: Annotated[
         str | None, typer.Option(help="What to call the profile; default: from the file name.")
@@ -43,7 +45,9 @@ def ingest(
     work: Annotated[
         float | None, typer.Option(help="How much got done while recording: 1437900.")
     ] = None,
-    unit: Annotated[str, typer.Option(help="What --work counts: packet, request, ...")] = "unit",
+    unit: Annotated[
+        str | None, typer.Option(help="What --work counts: packet, request, ... [default: unit]")
+    ] = None,
     work_from: Annotated[
         Path | None, typer.Option(help="Report of iperf3 -J, wrk or sockperf to take it from.")
     ] = None,
@@ -63,6 +67,9 @@ def ingest(
         list[str] | None,
         typer.Option(help="KIND=FILE to keep with it: iptables=F (iptables-save -c), conntrack=F."),
     ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Let other work replace that of a stored recording.")
+    ] = False,
     lenient: Annotated[
         bool, typer.Option("--lenient", help="Keep a file though much of it is not understood.")
     ] = False,
@@ -70,59 +77,64 @@ def ingest(
 ) -> None:
     """Import recordings: perf script text and more, plain, .gz, .xz, .zst, or from a pipe.
 
-    The same content twice is stored once.
+    The same content twice is stored once; a name, work or labels given with it later are taken,
+    and what that changes is said.
     """
     if files:
         prepare_to_read(files[0])
 
     from perfduck_ingest.importer import Options
     from perfduck_ingest.ingest import Request
+    from perfduck_ingest.labels import checked_name, labels
     from perfduck_store.errors import PerfduckError
 
     if not files and manifest is None:
         message = "expected a recording to ingest: FILE... or --manifest"
         raise PerfduckError(message)
-    if name and (manifest or len(files or []) > 1):
+    if name is not None and (manifest or len(files or []) > 1):
         message = f"--name {name}: expected one recording, got several"
         raise PerfduckError(message)
     template = Request(
         source="",
-        name=name,
+        name=None if name is None else checked_name(name, "--name"),
         work=_work(work, unit, work_from),
-        labels=_labels(label or []),
+        labels=labels(label or []),
         options=Options(
             kallsyms, vmlinux, tuple(symbols or ()), host_files=host_files, lenient=lenient
         ),
         rules=rules,
+        attachments=_attachments(attach or [], files or [], manifest),
+        force=force,
     )
-    kept = _attachments(attach or [], files or [], manifest)
-    store_all(store, _requests(files or [], manifest, template), kept)
+    store_all(store, _requests(files or [], manifest, template))
 
 
-def _requests(files: list[str], manifest: Path | None, template: "Request") -> "Iterator[Request]":
+def _requests(files: list[str], manifest: Path | None, template: "Request") -> "list[Request]":
     from dataclasses import replace
 
     from perfduck_ingest.manifest import requests
 
-    if manifest is not None:
-        yield from requests(manifest, template)
-    for file in files:
-        yield replace(template, source=file)
+    listed = requests(manifest, template, _note) if manifest is not None else []
+    return [*listed, *(replace(template, source=file) for file in files)]
 
 
-def store_all(
-    path: Path, requests: "Iterator[Request]", attachments: "Sequence[Attachment]" = ()
-) -> None:
+def _note(note: str) -> None:
+    sys.stderr.write(f"perfduck: {note}\n")
+
+
+def store_all(path: Path, requests: "Iterable[Request]") -> None:
     """Store each recording in a transaction of its own, and say so."""
+    from dataclasses import replace
+
     from perfduck_store.store import Store
 
     # What is loaded stays: ingest looks for garbage after each recording, 0.03 s among all of it.
     gc.freeze()
+    stored: frozenset[str] = frozenset()
     with Store(path, write=True) as store:
         for request in requests:
-            receipt = _stored(store, request)
-            if attachments:
-                _attach(store, receipt.name, attachments)
+            receipt = _stored(store, replace(request, just_stored=stored))
+            stored |= {receipt.name}
             sys.stdout.write(_acknowledgement(receipt))
             sys.stdout.flush()
 
@@ -133,36 +145,30 @@ def attach(
     store: StorePath = DEFAULT_STORE,
 ) -> None:
     """Keep files with a profile that is in the store: the rules its packets met, and counters."""
-    from perfduck_ingest.attachment import read
+    from perfduck_ingest.attachment import keep, read
     from perfduck_report.names import visible
     from perfduck_store.selector import select
     from perfduck_store.store import Store
 
     attachments = [read(pair) for pair in files]
     with Store(store, write=True) as opened:
-        for name in select(opened, selector).values():
-            _attach(opened, name, attachments)
-            kinds = ", ".join(attachment.kind for attachment in attachments)
-            sys.stdout.write(f"{visible(name)}: {kinds} attached\n")
+        for key, name in select(opened, selector).items():
+            with opened.transaction():
+                done = ", ".join(keep(opened, key, attachments))
+            words = done or "attached already, nothing added"
+            sys.stdout.write(f"{visible(name)}: {words}\n")
 
 
 def _attachments(
     pairs: list[str], files: list[str], manifest: Path | None
-) -> "Sequence[Attachment]":
+) -> "tuple[Attachment, ...]":
     from perfduck_ingest.attachment import read
     from perfduck_store.errors import PerfduckError
 
     if pairs and (manifest is not None or len(files) != 1):
         message = f"--attach {pairs[0]}: expected one recording to attach it to"
         raise PerfduckError(message)
-    return [read(pair) for pair in pairs]
-
-
-def _attach(store: "Store", name: str, attachments: "Sequence[Attachment]") -> None:
-    from perfduck_ingest.attachment import attach as keep
-
-    [(profile_id,)] = store.rows("select profile_id from profile where name = $n", {"n": name})
-    keep(store, profile_id, list(attachments))
+    return tuple(read(pair) for pair in pairs)
 
 
 def _stored(store: "Store", request: "Request") -> "Receipt":
@@ -175,53 +181,62 @@ def _stored(store: "Store", request: "Request") -> "Receipt":
 
 def _acknowledgement(receipt: "Receipt") -> str:
     from perfduck_report.names import visible
+
+    name, changes = visible(receipt.name), visible(", ".join(receipt.changes))
+    if not receipt.is_new:
+        done = f"; {changes}" if changes else ", nothing added"
+        return f"{name}: already in the store{done}\n"
+    for words in _left_out(receipt):
+        _note(f"{name}: {visible(words)}")
+    layout = f"  read as: {visible(receipt.layout)}\n" if receipt.layout else ""
+    return f"{name}: {_contents(receipt)}{f'; {changes}' if changes else ''}\n{layout}"
+
+
+def _contents(receipt: "Receipt") -> str:
     from perfduck_report.numbers import plural
 
-    name = visible(receipt.name)
-    if not receipt.is_new:
-        return f"{name}: already in the store, nothing added\n"
-    if receipt.skipped:
-        words = f"{receipt.skipped} {plural(receipt.skipped, 'line')} skipped (see table skipped)"
-        sys.stderr.write(f"perfduck: {name}: {words}\n")
-    if receipt.lost:
-        words = f"{receipt.lost} {plural(receipt.lost, 'sample')} lost by the kernel"
-        sys.stderr.write(f"perfduck: {name}: {words}\n")
-    for limitation in receipt.limitations:
-        sys.stderr.write(f"perfduck: {name}: {visible(limitation)}\n")
-    layout = f"  read as: {visible(receipt.layout)}\n" if receipt.layout else ""
     counts = {"sample": receipt.samples, "stack": receipt.stacks, "symbol": receipt.symbols}
-    words = ", ".join(f"{count} {plural(count, noun)}" for noun, count in counts.items())
-    return f"{name}: {words}\n{layout}"
+    return ", ".join(f"{count} {plural(count, noun)}" for noun, count in counts.items())
 
 
-def _labels(pairs: list[str]) -> dict[str, str]:
-    from perfduck_ingest.source import printable
-    from perfduck_store.errors import PerfduckError
+def _left_out(receipt: "Receipt") -> "Iterator[str]":
+    from perfduck_report.numbers import plural
 
-    labels = {}
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not (key and equals):
-            message = f"--label {pair}: expected key=value"
-            raise PerfduckError(message)
-        labels[printable(key)] = printable(value)
-    return labels
+    if receipt.skipped:
+        yield f"{receipt.skipped} {plural(receipt.skipped, 'line')} skipped (see table skipped)"
+    if receipt.lost:
+        yield f"{receipt.lost} {plural(receipt.lost, 'sample')} lost by the kernel"
+    yield from receipt.limitations
 
 
-def _work(amount: float | None, unit: str, report: Path | None) -> "Work | None":
-    from perfduck_ingest.manifest import checked_work
-    from perfduck_ingest.source import printable
+def _work(amount: float | None, unit: str | None, report: Path | None) -> "Work | None":
     from perfduck_ingest.work import work_from
     from perfduck_store.errors import PerfduckError
 
     if report is not None:
+        if amount is not None or unit is not None:
+            message = f"--work-from {report}: expected no --work and --unit beside it"
+            raise PerfduckError(message)
         return work_from(report)
+    return work_of(amount, unit)
+
+
+def work_of(amount: float | None, unit: str | None) -> "Work | None":
+    """Work as --work and --unit say."""
+    from perfduck_ingest.manifest import checked_work
+    from perfduck_ingest.source import printable
+    from perfduck_store.errors import PerfduckError
+
     if amount is None:
+        if unit is not None:
+            message = f"--unit {unit}: expected --work N with it"
+            raise PerfduckError(message)
         return None
     try:
-        return checked_work(amount, printable(unit))
+        return checked_work(amount, "unit" if unit is None else printable(unit))
     except ValueError as error:
-        message = f"--work {amount}: expected a positive number"
+        expected = "a positive number" if unit != "" else "a unit"
+        message = f"--work {amount}: expected {expected}"
         raise PerfduckError(message) from error
 
 

@@ -10,12 +10,13 @@ Anything else is kept as text. A file that is not what its kind says is refused.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
+from perfduck_store import attachments
 from perfduck_store.errors import PerfduckError
 from perfduck_store.store import Store
 
@@ -68,29 +69,14 @@ def read(pair: str) -> Attachment:
     return Attachment(kind, name, text, parser(text, name) if parser else {})
 
 
-def attach(store: Store, profile_id: int, attachments: list[Attachment]) -> None:
-    """Keep the files with the profile; what was attached before of their kinds is replaced."""
-    store.execute("begin")
-    try:
-        for each in attachments:
-            _keep(store, profile_id, each)
-    except BaseException:
-        store.execute("rollback")
-        raise
-    store.execute("commit")
-
-
-def _keep(store: Store, profile_id: int, each: Attachment) -> None:
-    keys = {"p": profile_id, "k": each.kind}
-    store.execute("delete from attachment where profile_id = $p and kind = $k", keys)
-    store.execute(
-        "insert into attachment values ($p, $k, $source, $text)",
-        {**keys, "source": each.source, "text": each.text},
+def keep(store: Store, profile_id: int, files: Sequence[Attachment]) -> tuple[str, ...]:
+    """Keep the files with the profile in place of those of their kinds, in a transaction of the
+    caller; what that changed, in words."""
+    done = (
+        attachments.keep(store, profile_id, each.kind, each.source, each.text, each.rows)
+        for each in files
     )
-    for table, rows in each.rows.items():
-        store.execute(f"delete from {table} where profile_id = $p", {"p": profile_id})
-        if not rows.is_empty():
-            store.insert(table, rows.with_columns(pl.lit(profile_id).alias("profile_id")))
+    return tuple(change for change in done if change)
 
 
 def iptables(text: str, source: str) -> dict[str, pl.DataFrame]:

@@ -1,9 +1,10 @@
 """One recording into the store: sniff, read, tag, store; everything or nothing."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from perfduck_ingest.attachment import Attachment, keep
 from perfduck_ingest.formats import importer_of
 from perfduck_ingest.importer import Options
 from perfduck_ingest.memory import give_back_holes, give_back_what_is_freed
@@ -11,6 +12,7 @@ from perfduck_ingest.source import Source, printable
 from perfduck_ingest.tagging import Known, note_artefacts, tag_new
 from perfduck_ingest.work import Work
 from perfduck_store.errors import PerfduckError
+from perfduck_store.identity import profile_id
 from perfduck_store.store import Store
 from perfduck_store.writer import Identity, ProfileWriter, Receipt
 from perfduck_symbols.blame import blame
@@ -24,11 +26,14 @@ class Request:
     """A recording to store, and what the user says of it."""
 
     source: str  # a path, or '-'
-    name: str | None = None
+    name: str | None = None  # None: from the file's name, or as it is stored
     work: Work | None = None
     labels: dict[str, str] = field(default_factory=dict)
     options: Options = field(default_factory=Options)
     rules: Path | None = None
+    attachments: tuple[Attachment, ...] = ()
+    force: bool = False  # other work than that of the stored recording replaces it
+    just_stored: frozenset[str] = frozenset()  # names of profiles that this may not change
 
 
 def ingest(
@@ -51,18 +56,22 @@ def ingest(
         receipt = writer.finish(identity, tag, blame)
         if receipt.is_new:
             note_artefacts(store, identity.content_hash)
-        return receipt
+        attached = keep(store, profile_id(identity.content_hash), request.attachments)
+        return replace(receipt, changes=(*receipt.changes, *attached))
 
 
 def _identity(request: Request, source: Source, format: str) -> Identity:
     return Identity(
-        name=printable(request.name or _plain_name(source)),
+        name=request.name or printable(_plain_name(source)),
         format=format,
         source=source.name,
         content_hash=source.reading.content_hash,
         work=request.work.amount if request.work else None,
         work_unit=request.work.unit if request.work else None,
         labels=request.labels,
+        wanted_name=request.name,
+        may_change_work=request.force,
+        just_stored=request.just_stored,
     )
 
 

@@ -131,6 +131,17 @@ class Store:
         return answer
 
     @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """What is written within is there as a whole, or after an exception not at all."""
+        self.execute("begin")
+        try:
+            yield
+        except BaseException:
+            self.execute("rollback")
+            raise
+        self.execute("commit")
+
+    @contextmanager
     def _held(self) -> Iterator[None]:
         """The connection is one thread's."""
         with self._lock, store_file.damage(self.path), room_on_disk(self.path):

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 
 
-def did_you_mean(word: str, known: Sequence[str]) -> str:
-    """'did you mean native? ', or nothing where no known word is like it."""
-    close = get_close_matches(word, known, n=1)
+def did_you_mean(word: str, known: Sequence[str], cutoff: float = 0.6) -> str:
+    """'did you mean native? ', or nothing where no known word is like it: difflib's ratio."""
+    close = get_close_matches(word, known, n=1, cutoff=cutoff)
     return f"did you mean {close[0]}? " if close else ""
 
 

@@ -12,6 +12,7 @@ import polars as pl
 
 from perfduck_store import limitation
 from perfduck_store.batch import EDGE, LEAF_OFFSET, SKIPPED, STACK, SYMBOL, Batch, Facts
+from perfduck_store.edit import Edit, Said, apply, differences, said_of
 from perfduck_store.errors import PerfduckError
 from perfduck_store.identity import profile_id
 from perfduck_store.runs import Runs
@@ -30,13 +31,21 @@ _OFFSETS_AT_ONCE = 250_000  # 10 MB; 635,000 samples have 43,000 that differ
 class Identity:
     """What a profile is called and what is said of it, apart from what the recording says."""
 
-    name: str
+    name: str  # of a new profile
     format: str
     source: str
     content_hash: str
     work: float | None = None
     work_unit: str | None = None
     labels: dict[str, str] = field(default_factory=dict)
+    wanted_name: str | None = None  # of a stored one as well
+    may_change_work: bool = False  # of a stored profile that has another
+    just_stored: frozenset[str] = frozenset()  # names of profiles that may not change
+
+    @property
+    def said(self) -> Edit:
+        """What is said of the profile where the recording is stored already."""
+        return Edit(self.wanted_name, self.work, self.work_unit, self.labels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +61,18 @@ class Receipt:
     is_new: bool = True
     layout: str | None = None
     limitations: tuple[str, ...] = ()  # in words
+    changes: tuple[str, ...] = ()  # of what the store had, in words
+
+
+def _refuse_changed_work(identity: Identity, before: Said, after: Said) -> None:
+    is_same = (before.work, before.work_unit) == (after.work, after.work_unit)
+    if before.work is None or is_same or identity.may_change_work:
+        return
+    message = (
+        f"{identity.source}: expected the work that '{before.name}' is stored with,"
+        f" {before.work_in_words}, got {after.work_in_words} (--force changes it)"
+    )
+    raise PerfduckError(message)
 
 
 def _distinct(frames: list[pl.DataFrame]) -> pl.DataFrame:
@@ -140,23 +161,23 @@ class ProfileWriter:
 
     def finish(self, identity: Identity, tag: Tag, blame: Blame) -> Receipt:
         """Make what was added a profile; a no-op where the same content is stored already."""
-        twin = self._store.rows(
-            "select name from profile where content_hash = $hash", {"hash": identity.content_hash}
-        )
-        if twin:
-            self._update_profile(identity)
-            symbols, stacks = _distinct(self._symbols), _distinct(self._stacks)
-        else:
+        key = profile_id(identity.content_hash)
+        is_new = not self._store.rows(named("said"), {"profile_id": key})
+        if is_new:
             self._refuse_taken_name(identity)
             symbols, stacks = self._insert(identity, tag, blame)
+            changes: tuple[str, ...] = ()
+        else:
+            changes = self._edit(key, identity)
+            symbols, stacks = _distinct(self._symbols), _distinct(self._stacks)
         self._is_finished = True
-        counts = (self.samples, len(stacks), len(symbols), self.skipped, self.facts.lost)
         return Receipt(
-            twin[0][0] if twin else identity.name,
-            *counts,
-            is_new=not twin,
+            identity.name if is_new else said_of(self._store, key).name,
+            *(self.samples, len(stacks), len(symbols), self.skipped, self.facts.lost),
+            is_new=is_new,
             layout=self.facts.layout,
             limitations=tuple(each.words for each in self.facts.limitations.values()),
+            changes=changes,
         )
 
     def _add_leaf_offsets(self, rows: pl.DataFrame) -> None:
@@ -168,24 +189,22 @@ class ProfileWriter:
             self._leaf_offsets = [all_rows.group_by(place).agg(pl.sum("count", "weight"))]
             self._offsets = 0
 
-    def _update_profile(self, identity: Identity) -> None:
+    def _edit(self, key: int, identity: Identity) -> tuple[str, ...]:
         """What is said of a recording may come later than the recording."""
-        self._store.execute(
-            named("update_profile"),
-            {
-                "content_hash": identity.content_hash,
-                "work": identity.work,
-                "work_unit": identity.work_unit,
-                "label_names": list(identity.labels),
-                "label_values": list(identity.labels.values()),
-            },
-        )
+        before = said_of(self._store, key)
+        after = before.edited(identity.said)
+        _refuse_changed_work(identity, before, after)
+        changes = list(differences(before, after))
+        if changes and before.name in identity.just_stored:
+            message = (
+                f"{identity.source}: expected another recording, got the one that was just stored"
+                f" as '{before.name}' with other facts: {', '.join(changes)}"
+            )
+            raise PerfduckError(message)
+        return apply(self._store, key, identity.said)
 
     def _refuse_taken_name(self, identity: Identity) -> None:
-        taken = self._store.rows(
-            "select 1 from profile where name = $name", {"name": identity.name}
-        )
-        if taken:
+        if self._store.rows(named("id_of_name"), {"name": identity.name}):
             message = (
                 f"{identity.source}: expected a new name, but another recording is stored as "
                 f"'{identity.name}' (give --name)"

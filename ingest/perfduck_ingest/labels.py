@@ -1,0 +1,52 @@
+"""Labels and names as users give them."""
+
+from collections.abc import Iterable
+
+from perfduck_ingest.source import printable
+from perfduck_store.errors import PerfduckError
+
+# What the columns of a manifest and options say; a label of that name would be a mistake.
+RESERVED = ("file", "name", "work", "unit", "work_from")
+ATTACH = "attach."
+
+
+def labels(pairs: Iterable[str]) -> dict[str, str]:
+    """Labels by key. PerfduckError for what is no key=value, a reserved key, and for two values of
+    one key."""
+    found: dict[str, str] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not (key and equals):
+            message = f"--label {pair}: expected key=value"
+            raise PerfduckError(message)
+        key, value = checked(printable(key), f"--label {pair}"), printable(value)
+        if found.setdefault(key, value) != value:
+            message = f"--label {pair}: expected one value of {key}, got {found[key]} before"
+            raise PerfduckError(message)
+    return found
+
+
+def checked(key: str, where: str) -> str:
+    """A key that may be one of a label."""
+    if key in RESERVED or key.startswith(ATTACH):
+        message = f"{where}: expected a label, got {key}, which is no label: {_instead(key)}"
+        raise PerfduckError(message)
+    if not key.isprintable() or key != key.strip():
+        message = f"{where}: expected a label of printable characters, got {key!r}"
+        raise PerfduckError(message)
+    return key
+
+
+def checked_name(name: str, where: str) -> str:
+    """A name for a profile; PerfduckError where it could not be shown in a line."""
+    name = printable(name)
+    if not name.strip() or not name.isprintable():
+        message = f"{where}: expected a name of printable characters, got {name!r}"
+        raise PerfduckError(message)
+    return name
+
+
+def _instead(key: str) -> str:
+    if key.startswith(ATTACH):
+        return f"give --attach {key.removeprefix(ATTACH)}=FILE"
+    return "give FILE" if key == "file" else f"give --{key.replace('_', '-')}"

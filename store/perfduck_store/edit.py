@@ -1,0 +1,94 @@
+"""Changes what is said of a stored profile: its name, work and labels."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from perfduck_store.errors import PerfduckError
+from perfduck_store.store import Store, named
+from perfduck_store.words import counted
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What to say of a profile; None and absent labels leave what is said."""
+
+    name: str | None = None
+    work: float | None = None
+    work_unit: str | None = None  # with work
+    labels: dict[str, str] = field(default_factory=dict)
+    unlabel: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the store says of a profile."""
+
+    name: str
+    work: float | None
+    work_unit: str | None
+    labels: dict[str, str]
+
+    def edited(self, edit: Edit) -> "Said":
+        """What it says after the edit."""
+        kept = {key: value for key, value in self.labels.items() if key not in edit.unlabel}
+        after = replace(self, name=edit.name or self.name, labels=kept | edit.labels)
+        if edit.work is None:
+            return after
+        return replace(after, work=edit.work, work_unit=edit.work_unit)
+
+    @property
+    def work_in_words(self) -> str:
+        """'1,200 packets'."""
+        return "none" if self.work is None else counted(self.work, self.work_unit or "unit")
+
+
+def said_of(store: Store, profile_id: int) -> Said:
+    """What the store says of the profile with this id."""
+    [row] = store.rows(named("said"), {"profile_id": profile_id})
+    return Said(*row)
+
+
+def apply(store: Store, profile_id: int, edit: Edit) -> tuple[str, ...]:
+    """Edit the profile, in one statement; what that changed, in words. PerfduckError where another
+    profile has the new name."""
+    before = said_of(store, profile_id)
+    after = before.edited(edit)
+    if after.name != before.name:
+        _refuse_taken(store, before.name, after.name)
+    changes = tuple(differences(before, after))
+    if changes:
+        store.execute(
+            named("edit_profile"),
+            {
+                "profile_id": profile_id,
+                "name": after.name,
+                "work": after.work,
+                "work_unit": after.work_unit,
+                "label_names": list(after.labels),
+                "label_values": list(after.labels.values()),
+            },
+        )
+    return changes
+
+
+def _refuse_taken(store: Store, old: str, new: str) -> None:
+    if store.rows(named("id_of_name"), {"name": new}):
+        message = f"{old}: expected a new name, but another recording is stored as '{new}'"
+        raise PerfduckError(message)
+
+
+def differences(before: Said, after: Said) -> Iterator[str]:
+    """What an edit changes, in words."""
+    if after.name != before.name:
+        yield f"renamed from {before.name}"
+    if (after.work, after.work_unit) != (before.work, before.work_unit):
+        was = "" if before.work is None else f" (was {before.work_in_words})"
+        yield f"work is {after.work_in_words}{was}"
+    for key in sorted(before.labels.keys() | after.labels.keys()):
+        old, new = before.labels.get(key), after.labels.get(key)
+        if new is None:
+            yield f"label {key}={old} removed"
+        elif old is None:
+            yield f"label {key}={new} added"
+        elif old != new:
+            yield f"label {key}={new} (was {old})"

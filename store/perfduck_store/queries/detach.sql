@@ -1,0 +1,2 @@
+delete from attachment
+where profile_id = $profile_id and kind = $kind

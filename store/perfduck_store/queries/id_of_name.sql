@@ -1,0 +1,3 @@
+select profile_id
+from profile
+where name = $name

@@ -1,0 +1,4 @@
+-- What users may change of a profile.
+select name, work, work_unit, labels
+from profile
+where profile_id = $profile_id

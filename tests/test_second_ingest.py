@@ -1,0 +1,181 @@
+"""What is said of a recording: by options, a manifest, and once more when it is stored already."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from recordings import FIXTURES
+
+from perfduck_store.store import Store
+from perfduck_store.words import counted
+
+DEMO = FIXTURES / "demo"
+NATIVE = DEMO / "native.udp64.1.txt.xz"
+OTHER = DEMO / "native.udp64.2.txt.xz"
+RULES = DEMO / "docker0-nat.crr.1.iptables.txt"
+REPORT = DEMO / "native.udp64.1.iperf3.json"
+PROGRAM = [sys.executable, "-c", "from perfduck_cli.main import main; main()"]
+FIRST = "a: 7944 samples, 377 stacks, 329 symbols"
+STORED = "a: already in the store"
+
+
+def perfduck(*arguments: str | Path, store: Path) -> tuple[int, str, str]:
+    command = [*PROGRAM, *map(str, arguments), "--store", str(store)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    return done.returncode, done.stdout, done.stderr
+
+
+def said(store: Path) -> list[tuple[object, ...]]:
+    with Store(store) as opened:
+        return opened.rows("select name, work, work_unit, labels from profile order by name")
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    path = tmp_path_factory.mktemp("second") / "store.duckdb"
+    options = ("--name", "a", "--work", "1000", "--unit", "packet", "--label", "run=1")
+    assert perfduck("ingest", NATIVE, *options, store=path) == (0, f"{FIRST}\n", "")
+    assert perfduck("ingest", OTHER, "--name", "b", store=path)[0] == 0
+    return path.read_bytes()
+
+
+@pytest.fixture
+def store(stored: bytes, store_path: Path) -> Path:
+    store_path.write_bytes(stored)
+    return store_path
+
+
+@pytest.mark.parametrize(
+    ("options", "answer"),
+    [
+        ([], f"{STORED}, nothing added"),
+        (["--name", "a", "--work", "1000", "--unit", "packet", "--label", "run=1"],
+         f"{STORED}, nothing added"),
+        (["--label", "run=1", "--label", "host=x"], f"{STORED}; label host=x added"),
+        (["--label", "run=2"], f"{STORED}; label run=2 (was 1)"),
+        (["--name", "c"], "c: already in the store; renamed from a"),
+        (["--work", "1", "--unit", "packet", "--force"],
+         f"{STORED}; work is 1 packet (was 1,000 packets)"),
+        (["--attach", f"iptables={RULES}"], f"{STORED}; iptables attached"),
+    ],
+)  # fmt: skip
+def test_a_second_ingest_says_what_it_changed(options: list[str], answer: str, store: Path) -> None:
+    assert perfduck("ingest", NATIVE, *options, store=store) == (0, f"{answer}\n", "")
+    if answer.endswith(("added", "attached")):
+        again = perfduck("ingest", NATIVE, *options, store=store)
+        assert again == (0, f"{STORED}, nothing added\n", "")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--work", "1", "--unit", "packet"], "expected the work that 'a' is stored with,"
+         " 1,000 packets, got 1 packet (--force changes it)"),
+        (["--work", "1000"], "1,000 packets, got 1,000 units (--force changes it)"),
+        (["--name", "b"], "a: expected a new name, but another recording is stored as 'b'"),
+        (["--name", ""], "--name: expected a name of printable characters, got ''"),
+        (["--name", "a\nb"], "--name: expected a name of printable characters, got 'a\\nb'"),
+        (["--unit", "packet"], "--unit packet: expected --work N with it"),
+        (["--work", "1", "--unit", ""], "--work 1.0: expected a unit"),
+        (["--work", "1", "--work-from", str(REPORT)], "expected no --work and --unit beside it"),
+        (["--unit", "x", "--work-from", str(REPORT)], "expected no --work and --unit beside it"),
+        (["--label", "=x"], "--label =x: expected key=value"),
+        (["--label", "run=1", "--label", "run=2"], "expected one value of run, got 1 before"),
+        (["--label", "work=5"], "--label work=5: expected a label, got work, which is no label:"
+         " give --work"),
+        (["--label", "attach.x=5"], "which is no label: give --attach x=FILE"),
+        (["--label", " run=5"], "expected a label of printable characters, got ' run'"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_said_changes_nothing(options: list[str], message: str, store: Path) -> None:
+    before = said(store)
+    code, out, error = perfduck("ingest", NATIVE, *options, store=store)
+    assert (code, out, error.count("\n")) == (2, "", 1)
+    assert message in error
+    assert said(store) == before
+
+
+def manifest(folder: Path, *lines: str) -> Path:
+    for file in (NATIVE, OTHER, RULES, REPORT):
+        (folder / file.name).symlink_to(file)
+    (folder / "twin.txt.xz").symlink_to(NATIVE)
+    path = folder / "runs.csv"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_a_manifest_names_reports_and_files_to_attach(tmp_path: Path, store_path: Path) -> None:
+    runs = manifest(
+        tmp_path,
+        "file,name,work_from,attach.iptables,workload,work_form",
+        f"{NATIVE.name},a,{REPORT.name},{RULES.name},native,x",
+        f"{OTHER.name},,,,,",
+    )
+    code, out, error = perfduck("ingest", "--manifest", runs, store=store_path)
+    assert (code, out.splitlines()[0]) == (0, f"{FIRST}; iptables attached")
+    assert error == (
+        f"perfduck: {runs}:1: column work_form is read as a label; did you mean work_from?\n"
+    )
+    labels = {"workload": "native", "work_form": "x"}
+    assert said(store_path) == [
+        ("a", 2168120, "packet", labels),
+        ("native.udp64.2", None, None, {}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (["file,name", "{n},a", "{n},b"], ":3: expected another file in each line, got native"),
+        (["file,name", "{n},a", "{o},a"], ":3: expected another name in each line, got a as in"),
+        (["file,run,run", "{n},1,2"], ":1: expected a name for every column and no two alike, got"),
+        (["file,,run", "{n},1,2"], "got no name of column 2"),
+        (["name,run", "a,1"], ":1: expected columns file,name,work,unit,work_from,attach.KIND and"),
+        (["file,run", "{n}"], ":2: expected as many fields as columns, got another number"),
+        (["file,run", ",1"], ":2: expected a file, got an empty field"),
+        (["file", "{n}", "gone.txt"], ":3: expected a file in column file, got no such file"),
+        (["file,attach.iptables", "{n},gone"], ":2: expected a file in column attach.iptables"),
+        (["file,unit", "{n},packet"], ":2: expected work in column work, counted in packet, got"),
+        (["file,work,unit", "{n},0,packet"], "expected a positive number as work and its unit"),
+        (["file,work,work_from", "{n},1,{r}"], ":2: expected work or work_from, got both"),
+        (["file,scenario", "{n},x"], ":2: expected scenario=y as --label says, got x"),
+        (["file,attach.", "{n},{r}"], "expected KIND=FILE"),
+    ],
+)
+def test_a_manifest_with_a_mistake_stores_nothing(
+    lines: list[str], message: str, tmp_path: Path, store_path: Path
+) -> None:
+    names = {"n": NATIVE.name, "o": OTHER.name, "r": REPORT.name}
+    runs = manifest(tmp_path, *(line.format(**names) for line in lines))
+    done = perfduck("ingest", "--manifest", runs, "--label", "scenario=y", store=store_path)
+    assert (done[0], done[1], done[2].count("\n")) == (2, "", 1)
+    assert message in done[2]
+    assert not store_path.exists()
+
+
+def test_one_command_does_not_change_what_it_stored(tmp_path: Path, store_path: Path) -> None:
+    """The same content under two names in a manifest is a mistake, not a change of mind."""
+    runs = manifest(tmp_path, "file,name,run", f"{NATIVE.name},a,1", "twin.txt.xz,b,2")
+    code, out, error = perfduck("ingest", "--manifest", runs, store=store_path)
+    assert (code, out) == (2, f"{FIRST}\n")
+    assert (
+        "got the one that was just stored as 'a' with other facts: renamed from a, label" in error
+    )
+    assert said(store_path) == [("a", None, None, {"run": "1"})]
+
+
+def test_attaching_the_same_again_adds_nothing(store: Path) -> None:
+    assert perfduck("attach", "a", f"iptables={RULES}", store=store)[1] == "a: iptables attached\n"
+    with Store(store) as opened:
+        before = opened.rows("from iptables_rule"), store.stat().st_size
+    again = perfduck("attach", "a", f"iptables={RULES}", store=store)[1]
+    assert again == "a: attached already, nothing added\n"
+    with Store(store) as opened:
+        assert (opened.rows("from iptables_rule"), store.stat().st_size) == before
+
+
+def test_words_have_their_number() -> None:
+    assert [counted(n, t) for n, t in ((1, "line"), (2, "line"), (1e6, "kB"), (2, "ops"))] == [
+        "1 line", "2 lines", "1,000,000 kB", "2 ops",
+    ]  # fmt: skip
