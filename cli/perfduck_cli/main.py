@@ -9,12 +9,12 @@ import os
 import sys
 import traceback
 from contextlib import suppress
-from typing import Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
-from typer.core import TyperGroup
 
 from perfduck_cli import (
+    completion,
     demo_command,
     diff_commands,
     ingest_commands,
@@ -22,12 +22,13 @@ from perfduck_cli import (
     standard_streams,
     symbol_commands,
 )
+from perfduck_cli.help import ABOUT, START, Command, Commands
 
 USER_ERROR, BUG = 2, 70
 _A_BUG = "perfduck: this is a bug, please report it with the lines above and the command"
 
 
-class _Commands(TyperGroup):
+class _Commands(Commands):
     """Commands whose exceptions typer would turn into exit code 1 (EPIPE, EOFError), which means
     regression."""
 
@@ -48,7 +49,9 @@ class _Commands(TyperGroup):
 app = typer.Typer(
     cls=_Commands,
     name="perfduck",
-    help="Which kernel path got dearer, by how many nanoseconds per packet, and is it noise.",
+    help=ABOUT,
+    epilog=START,
+    context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -60,10 +63,36 @@ for command in (
     *diff_commands.COMMANDS,
     *symbol_commands.COMMANDS,
     *demo_command.COMMANDS,
+    *completion.COMMANDS,
 ):
-    app.command()(command)
+    app.command(cls=Command)(command)
 for name, group in (*diff_commands.GROUPS.items(), *symbol_commands.GROUPS.items()):
-    app.add_typer(group, name=name)
+    for entry in group.registered_commands:
+        entry.cls = Command
+    app.add_typer(group, name=name, cls=Commands)
+
+
+def _print_version(*, is_wanted: bool) -> None:
+    if is_wanted:
+        from importlib.metadata import version
+
+        sys.stdout.write(f"perfduck {version('perfduck')}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            help="Print the version.",
+            is_eager=True,
+            callback=lambda value: _print_version(is_wanted=value),
+        ),
+    ] = False,
+) -> None:
+    pass
 
 
 def main() -> None:
@@ -76,6 +105,7 @@ def main() -> None:
     # CPU time. The matrices here are of a few runs.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     standard_streams.guard()
+    completion.answer_shell()
     _leave(_exit_code())
 
 

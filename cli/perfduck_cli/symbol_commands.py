@@ -9,7 +9,9 @@ import typer
 from perfduck_cli.options import DEFAULT_STORE, Kallsyms, Rules, StorePath, Symbols, Vmlinux
 from perfduck_cli.screen import screen
 
-symbols_group = typer.Typer(help="ELF files that name addresses and tell source files.")
+symbols_group = typer.Typer(
+    no_args_is_help=True, help="ELF files that name addresses and source files."
+)
 
 
 def tag(

@@ -1,0 +1,124 @@
+"""What `--help` prints: commands and options by what they are for, and an example of each command.
+
+    Recordings:
+      ingest    Import recordings: ...
+
+To add a command or an option, put its name into COMMANDS or OPTIONS and an example into EXAMPLES;
+what is in none of the groups comes last.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from typer.core import TyperCommand, TyperGroup
+
+ABOUT = (
+    "Find which kernel code paths got more expensive, by how many ns per packet, and whether that"
+    " is noise."
+)
+START = "Start with `perfduck demo`, or `perfduck ingest perf.data` and `perfduck top '*'`."
+
+COMMANDS = {
+    "Recordings": ("ingest", "profiles", "attach", "edit", "rm", "prune", "merge", "record", "ab"),
+    "Questions": ("top", "diff", "compare", "trend", "sql", "export", "budget"),
+    "Names and tags": ("tag", "explain", "symbols"),
+    "More": ("noise", "demo", "completion"),
+}
+OPTIONS = {
+    "What is compared": ("budget", "tree", "per", "paired", "over", "order", "least_growth",
+                         "allow_kernel_change", "inconclusive"),
+    "Which profiles and samples": ("where", "event", "skip", "until", "comm", "not_comm", "pid",
+                                   "cpu", "dso", "subsystem", "cgroup", "pod"),
+    "What the recording is": ("manifest", "name", "label", "work", "unit", "work_from", "attach"),
+    "Names and tags": ("kallsyms", "vmlinux", "symbols", "rules", "dso_of_file", "release"),
+    "Output": ("by", "limit", "format"),
+    "Store": ("store", "wait"),
+}  # fmt: skip
+EXAMPLES = {
+    "ingest": (
+        "perfduck ingest perf.data --label scenario=native",
+        "perfduck ingest run1.data --work-from run1.json --kallsyms kallsyms",
+        "perf script | perfduck ingest - --name run1 --work 1437900 --unit packet",
+    ),
+    "profiles": ("perfduck profiles", "perfduck profiles scenario=native,workload=crr"),
+    "attach": ("perfduck attach 'docker0-nat.*' iptables=rules.txt conntrack=stat.txt",),
+    "top": (
+        "perfduck top run1 --by subsystem",
+        "perfduck top scenario=native nf_hook_slow --by callers",
+    ),
+    "sql": ("""perfduck sql "select function, sum(weight) from hit group by all" --format csv""",),
+    "export": (
+        "perfduck export run1 > run1.folded",
+        "perfduck export run1 --format html > run1.html",
+    ),
+    "diff": (
+        "perfduck diff scenario=native scenario=docker0-nat --where workload=udp64",
+        "perfduck diff 'base.*' 'change.*' --budget perfduck.toml --format markdown",
+    ),
+    "compare": ("perfduck compare workload=udp64 --over scenario",),
+    "tag": ("perfduck tag --kallsyms kallsyms --rules rules.toml",),
+    "explain": ("perfduck explain __siphash_unaligned --release 6.18.44",),
+    "demo": ("perfduck demo",),
+    "completion": ('eval "$(perfduck completion bash)"',),
+    "learn": ("perfduck noise learn scenario=native",),
+    "add": ("perfduck symbols add /usr/sbin/nginx",),
+    "list": ("perfduck symbols list",),
+}
+
+
+class Command(TyperCommand):
+    """A command whose options are grouped."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Arguments, then the groups."""
+        options = {}
+        arguments = []
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record and parameter.param_type_name == "argument":
+                arguments.append(record)
+            elif record:
+                options[parameter.name or ""] = record
+        _section(formatter, "Arguments", arguments)
+        for title, names in _grouped(OPTIONS, options, rest="Options"):
+            _section(formatter, title, [options[name] for name in names])
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        """Examples, a line each: as long as they are, so that they can be copied."""
+        examples = EXAMPLES.get(self.name or "", ())
+        if examples:
+            formatter.write_paragraph()
+            formatter.write(f"Example{'s' if len(examples) > 1 else ''}:\n")
+            formatter.write("".join(f"  {example}\n" for example in examples))
+
+
+class Commands(TyperGroup):
+    """Commands, grouped, with all that the first sentence of their help says."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """The groups of the registry above; the commands of a group alone are in one."""
+        names = [name for name in self.list_commands(ctx) if not self.commands[name].hidden]
+        groups = COMMANDS if self.name == "perfduck" else {}
+        for title, members in _grouped(groups, names, rest="Commands"):
+            _section(formatter, title, [(name, _summary(self.commands[name])) for name in members])
+
+
+def _grouped(
+    groups: dict[str, tuple[str, ...]], names: Iterable[str], rest: str
+) -> list[tuple[str, list[str]]]:
+    there = list(names)
+    known = [name for members in groups.values() for name in members]
+    found = [(title, [name for name in members if name in there])
+             for title, members in groups.items()]  # fmt: skip
+    return [*found, (rest, [name for name in there if name not in known])]
+
+
+def _section(formatter: Any, title: str, rows: list[tuple[str, str]]) -> None:
+    if rows:
+        with formatter.section(title):
+            formatter.write_dl(rows, col_max=24)
+
+
+def _summary(command: Any) -> str:
+    text = " ".join((command.help or "").split("\n\n")[0].split())
+    return text.partition(". ")[0].rstrip(".") + "."
