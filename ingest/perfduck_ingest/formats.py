@@ -3,9 +3,11 @@
 To add one, write its importer (importer.py says what that is) and put the module here.
 """
 
+from collections.abc import Callable
 from importlib import import_module
 from typing import cast
 
+from perfduck_ingest import foreign
 from perfduck_ingest.early import PERF_DATA
 from perfduck_ingest.importer import Importer
 from perfduck_ingest.source import Source
@@ -23,16 +25,30 @@ FORMATS = {
 }
 
 
+_TEXT = (b"",)
+
+
 def importer_of(source: Source) -> Importer:
-    """The importer that knows the source."""
+    """The importer that knows the source. What is known to be something else is refused first:
+    some of it looks like samples."""
+    _refuse(source, foreign.binary)
     for module, marks in FORMATS.items():
+        if marks == _TEXT:
+            _refuse(source, foreign.text)
         if source.is_directory or any(mark in source.head for mark in marks):
             importer = _importer(module)
             if importer.sniff(source):
                 return importer
+    _refuse(source, foreign.loose)
     names = ", ".join(_importer(module).NAME for module in FORMATS)
     message = f"{source.name}:1: expected a recording ({names}), got {_appearance(source)}"
     raise PerfduckError(message)
+
+
+def _refuse(source: Source, recognise: Callable[[Source], foreign.Foreign | None]) -> None:
+    if not source.is_directory and (found := recognise(source)):
+        message = f"{source.name}:1: expected a recording, got {found}"
+        raise PerfduckError(message)
 
 
 def _importer(module: str) -> Importer:
@@ -41,9 +57,7 @@ def _importer(module: str) -> Importer:
 
 def _appearance(source: Source) -> str:
     if source.is_directory:
-        return "a directory"
-    if not source.head:
-        return "an empty file"
+        return foreign.directory(source.path) or "a directory without a recording"
     if b"\0" in source.head:
         return "binary data"
     return repr(source.head.splitlines()[0][:60].decode("utf-8", "backslashreplace"))

@@ -281,7 +281,7 @@ class _Report:
             number = self._tally.skipped[0][0]
             message = (
                 f"{self._name}:{number}: expected opreport's text, but {skipped} of {lines} lines"
-                " were not understood (--lenient keeps the rest)"
+                f" were not understood{' (--lenient keeps the rest)' * (skipped * 2 < lines)}"
             )
             raise PerfduckError(message)
 

@@ -62,7 +62,7 @@ def read(source: Source, options: Options) -> Iterator[Batch]:
     if skipped > _MOST_SKIPPED * lines and not options.lenient:
         message = (
             f"{source.name}:{lines}: expected perf script text, but {skipped} of {lines} lines "
-            "were not understood (--lenient keeps the rest)"
+            f"were not understood{' (--lenient keeps the rest)' * (skipped * 2 < lines)}"
         )
         raise PerfduckError(message)
 

@@ -14,6 +14,8 @@ import re
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from perfduck_ingest import foreign
+from perfduck_ingest.early import PERF_DATA
 from perfduck_ingest.oprofile.files import Files, open_files, under
 from perfduck_ingest.oprofile.sample_file import Layout, layout_of_abi
 from perfduck_ingest.source import Source
@@ -141,9 +143,20 @@ def _find(name: str, files: Files, wanted: str) -> Session:
         root, session = chosen[0]
         archive = _ARCHIVE.fullmatch(root)
         return Session(files, root, session, archive["top"] if archive else None)
-    got = ", ".join(f"{root}samples/{session}" for root, session in chosen[:5]) or "none"
+    got = ", ".join(f"{root}samples/{session}" for root, session in chosen[:5])
+    got = got or _other_archive(files) or "none"
     message = f"{name}: expected one OProfile session (samples/current/{{root}}/...), got {got}"
     raise PerfduckError(message)
+
+
+def _other_archive(files: Files) -> str | None:
+    paths = [*files.contents, *files.left_out]
+    return foreign.archive(paths, [path for path in files.contents if _is_perf_data(files, path)])
+
+
+def _is_perf_data(files: Files, path: str) -> bool:
+    content = files.contents[path]
+    return isinstance(content, bytes) and content.startswith(PERF_DATA)
 
 
 def parse_log(text: str) -> Log:

@@ -1,0 +1,193 @@
+"""Files of other tools: each is refused in a line that says what it is and what to do."""
+
+import io
+import re
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from perfduck_ingest import foreign
+from perfduck_ingest.formats import importer_of
+from perfduck_ingest.importer import Options
+from perfduck_ingest.oprofile_session import read
+from perfduck_ingest.source import Source
+from perfduck_store.errors import PerfduckError
+
+FIXTURES = Path(__file__).parent.parent / "fixtures"
+FOREIGN = FIXTURES / "foreign"
+WHAT = {
+    "a.arrow": "an Arrow file",
+    "a.duckdb": "a DuckDB database",
+    "a.jfr": "a Java Flight Recorder file",
+    "a.parquet": "a Parquet file",
+    "a.sqlite": "an SQLite database",
+    "a.zip": "a zip archive",
+    "buildid-list.txt": "a list of build ids",
+    "cachegrind.out": "a profile of callgrind or cachegrind",
+    "callgrind.out": "a profile of callgrind or cachegrind",
+    "cpu.pprof": "a profile of pprof (protobuf)",
+    "dmesg.txt": "the kernel's log (dmesg)",
+    "elf": "an ELF file (program, library, module or core)",
+    "ftrace-events-only.txt": "text of ftrace",
+    "ftrace-nop.txt": "text of ftrace",
+    "gmon.out": "gmon.out of gprof",
+    "go.trace": "an execution trace of Go",
+    "gprof.txt": "text of gprof",
+    "heap.pprof": "a profile of pprof (protobuf)",
+    "iperf3.json": "a report of iperf3",
+    "kallsyms.txt": "/proc/kallsyms or a System.map",
+    "maps.txt": "/proc/PID/maps",
+    "massif.out": "a profile of massif",
+    "node.cpuprofile": "JSON",
+    "perf-annotate.txt": "text of `perf annotate`",
+    "perf-bench.txt": "text of `perf bench`",
+    "perf-convert.json": "JSON of `perf data convert`",
+    "perf-diff.txt": "text of `perf diff`",
+    "perf-evlist.txt": "text of `perf evlist`",
+    "perf-report-D.txt": "text of `perf report -D` or `perf script -D`",
+    "perf-report-header.txt": "text of `perf report`",
+    "perf-report-quiet.txt": "text of `perf report`",
+    "perf-report-sep.txt": "text of `perf report`",
+    "perf-report.txt": "text of `perf report`",
+    "perf-sched-latency.txt": "text of `perf sched`",
+    "perf-sched-map.txt": "text of `perf sched map`",
+    "perf-sched-timehist.txt": "text of `perf sched`",
+    "perf-script-D.txt": "text of `perf report -D` or `perf script -D`",
+    "perf-stat-I.csv": "text of `perf stat`",
+    "perf-stat-I.txt": "text of `perf stat`",
+    "perf-stat.csv": "text of `perf stat`",
+    "perf-stat.json": "text of `perf stat`",
+    "perf-stat.txt": "text of `perf stat`",
+    "perf-trace.txt": "text of `perf trace`",
+    "pyspy.chrome.json": "a trace of Chrome",
+    "pyspy.speedscope.json": "a profile of speedscope",
+    "pyspy.svg": "a flame graph (SVG)",
+    "smaps.txt": "/proc/PID/maps",
+    "strace-c.txt": "a summary of strace -c",
+    "strace-f.txt": "text of strace",
+    "strace.txt": "text of strace",
+    "valgrind.txt": "messages of valgrind",
+    "wrk.txt": "a report of wrk",
+}
+# What is not made here: the magic numbers and first lines that each format's documents give.
+WRITTEN = {
+    "folded stacks (": b"iperf3;main;write;[k] sys_write 12\niperf3;main 3\n",
+    "a map of a just-in-time compiler": b"7f0000001000 40 LHello;main\n7f0000001040 8 LBusy;run\n",
+    "trace.dat of trace-cmd": b"\x17\x08\x44tracing6\0\0\x08",
+    "text of `trace-cmd report`": b"cpus=2\n    sh-12 [001]   12.345678: sched_switch:   sh:12\n",
+    "text of `perf c2c`": b"=====\n            Trace Event Information\n=====\n",
+    "text of `perf lock`": b"                Name   acquired  contended   avg wait (ns)\n\n",
+    "text of ltrace": b'strlen("x")      = 1\nputs("x")   = 2\n+++ exited (status 0) +++\n',
+    "output of bpftrace": b"Attaching 1 probe...\n\n@[\n    tcp_sendmsg+5\n]: 12\n",
+    "output of a tool of bcc": b"Sampling at 49 Hertz of all threads by user + kernel stack.\n",
+    "output of dtrace": b"CPU     ID                    FUNCTION:NAME\n  0   1234   read:entry\n",
+    "text of tcpdump": b"12:00:01.123456 IP 10.0.0.1.5201 > 10.0.0.2.41000: UDP, length 64\n",
+    "a packet capture (pcap)": b"\xd4\xc3\xb2\xa1\x02\0\x04\0\0\0\0\0",
+    "a report of simpleperf (protobuf)": b"SIMPLEPERF\x01\0",
+    "a profile of the Firefox Profiler": b'{"meta":{"interval":1,"preprocessedProfileVersion":58}}',
+    "a heap dump of Java": b"JAVA PROFILE 1.0.2\0",
+    "a trace of LTTng": b"\xc1\x1f\xfc\xc1",
+    "a 7z archive": b"7z\xbc\xaf\x27\x1c\0\4",
+    "a file compressed with lz4": b"\x04\x22\x4d\x18\x64\x40",
+    "an HTML page": b"<!DOCTYPE html>\n<html><body>systrace</body></html>\n",
+    "a dump of xperf": b"BeginHeader\r\n  P-Start, TimeStamp, Process Name ( PID)\r\n",
+    "JSON": b'{"a": 1}\n{"a": 2}\n',
+    "a table of values": b"time,cpu\n1,2\n3,4\n",
+    "XML that is no report": b"<?xml version='1.0'?>\n<trace-query-result/>\n",
+    "an empty file": b" \n\n",
+}
+
+
+def refusal(name: str, content: bytes | None) -> str:
+    with (
+        Source(name, None if content is None else io.BytesIO(content)) as source,
+        pytest.raises(PerfduckError) as error,
+    ):
+        importer_of(source)
+    return str(error.value)
+
+
+def test_every_file_of_the_folder_is_tried() -> None:
+    assert {path.name for path in FOREIGN.iterdir()} == {*WHAT, "README.md"}
+
+
+@pytest.mark.parametrize("name", WHAT)
+def test_a_file_of_another_tool_is_named(name: str) -> None:
+    message = refusal(str(FOREIGN / name), None)
+    assert re.fullmatch(rf"\S+:1: expected a recording, got {re.escape(WHAT[name])}: .+", message)
+    assert "--lenient" not in message
+
+
+@pytest.mark.parametrize(("what", "content"), WRITTEN.items(), ids=WRITTEN)
+def test_a_format_is_named_by_its_magic_or_first_lines(what: str, content: bytes) -> None:
+    message = refusal("x", content)
+    assert message.startswith(f"x:1: expected a recording, got {what}")
+    assert "\n" not in message
+
+
+RECORDINGS = sorted(
+    path
+    for pattern in ("perf_script/*/input.txt*", "oprofile/*/reports/*", "demo/*.txt.xz",
+                    "perf_data/*/recording.data*")
+    for path in FIXTURES.glob(pattern)
+)  # fmt: skip
+
+
+def test_no_recording_is_taken_for_something_else() -> None:
+    assert len(RECORDINGS) > 150
+    for path in RECORDINGS:
+        with Source(str(path)) as source:
+            assert (path, foreign.binary(source) or foreign.text(source)) == (path, None)
+
+
+def threads(folder: Path) -> Path:
+    """What `perf record --threads -o thr.data` leaves: `data` begins as perf.data, the rest not."""
+    folder.mkdir()
+    (folder / "data").write_bytes(b"PERFILE2" + bytes(200))
+    (folder / "data.0").write_bytes(bytes(range(200)))
+    return folder
+
+
+@pytest.mark.parametrize("part", ["", "data", "data.0"])
+def test_a_recording_of_threads_is_named_with_the_command_that_reads_it(
+    part: str, tmp_path: Path
+) -> None:
+    folder = threads(tmp_path / "thr.data")
+    message = refusal(str(folder / part) if part else str(folder), None)
+    assert "a directory of `perf record --threads`" in message
+    assert message.endswith(f"read it with `perf script -i {folder} | perfduck ingest -`")
+
+
+@pytest.mark.parametrize(
+    ("paths", "what"),
+    [
+        (["perf.data"], "a directory of `perf record --kcore`|a directory with recordings"),
+        (["metadata", "channel0_0"], "a trace of LTTng"),
+        (["form.template"], "a trace of Instruments"),
+        (["a/b"], "a directory without a recording"),
+    ],
+)
+def test_a_directory_is_named_by_what_is_in_it(paths: list[str], what: str, tmp_path: Path) -> None:
+    for path in paths:
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).touch()
+    assert re.search(what, refusal(str(tmp_path), None))
+
+
+@pytest.mark.parametrize(
+    ("path", "what"),
+    [
+        ("run/perf.data.old", r"tar -xOf FILE run/perf.data.old \| perfduck ingest -"),
+        (".build-id/4a/5a9b", "symbols that `perf archive` packed"),
+    ],
+)
+def test_an_archive_is_named_by_what_is_in_it(path: str, what: str) -> None:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:bz2") as tar:
+        member = tarfile.TarInfo(path)
+        member.size = 8
+        tar.addfile(member, io.BytesIO(b"PERFILE2"))
+    source = Source("x.tar.bz2", io.BytesIO(buffer.getvalue()))
+    with pytest.raises(PerfduckError, match=what):
+        list(read(source, Options()))
