@@ -1,16 +1,20 @@
 """From what the scan found to claims a person can read."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import special
 
+from perfduck_diff import moves
+from perfduck_diff.alignment import Move
 from perfduck_diff.comparison import Comparison
 from perfduck_diff.moderated import Rows
-from perfduck_diff.pairing import Pair, pairs
-from perfduck_diff.result import Change, Child, Claim
+from perfduck_diff.pairing import Netted, netted
+from perfduck_diff.result import Change, Child, Claim, Moved
 from perfduck_diff.runs import Floats, gathered
 from perfduck_diff.scan import Found, Scan, judged, scan
+from perfduck_diff.stacks import Bools
 from perfduck_diff.tree import ROOT
 
 SHOWN = 0.05  # of a claim's delta: smaller parts are not listed
@@ -25,27 +29,49 @@ class Attribution:
     claims: tuple[Claim, ...]
     shrunk: tuple[Claim, ...]
     below: tuple[Claim, ...]
+    moves: tuple[Moved, ...]
     unattributed: Change
     tested: int
     level: float
 
 
 def attribute(work: Comparison) -> Attribution:
-    """Scan, pair and describe."""
-    found = _screened(work, _scanned(work))
+    """Scan, net and describe."""
+    scanned = _scanned(work)
+    found, groups = netted(work.tree, work.screen, scanned, work.options.level)
+    found = _screened(work, found)
     grown = _ordered([f for f in found.grown if f.stands])
     shrunk = _ordered([f for f in found.shrunk if f.stands])
-    rest = _ordered([f for f in (*found.grown, *found.shrunk) if not f.stands])
-    matched = pairs(work.tree, work.model, grown, shrunk)
-    taken = [*found.grown, *found.shrunk]
+    nets = {group.found.node: group for group in groups}
+    rest = [f for f in (*found.grown, *found.shrunk) if not f.stands and f.node not in nets]
+    context = _Context(
+        [*scanned.grown, *scanned.shrunk], [*moves.renames(work), *work.aligned.moves], nets
+    )
     return Attribution(
-        claims=_claims(work, grown, taken, {pair.grown: (pair, pair.shrunk) for pair in matched}),
-        shrunk=_claims(work, shrunk, taken, {pair.shrunk: (pair, pair.grown) for pair in matched}),
-        below=_claims(work, rest, taken, {}),
+        claims=_claims(work, grown, context),
+        shrunk=_claims(work, shrunk, context),
+        below=_claims(work, _ordered(rest), context),
+        moves=moves.listed(work, context.moves, list(_standing(groups, found))),
         unattributed=_unattributed(work, [*grown, *shrunk]),
         tested=found.tested,
         level=work.options.level,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Context:
+    """What a claim is described with."""
+
+    taken: list[Found]  # all that the scan took out of the tree
+    moves: list[Move]
+    nets: dict[int, Netted]  # by node
+
+
+def _standing(groups: list[Netted], found: Scan) -> Iterator[Netted]:
+    """Groups with what became of them: only what is large enough stands."""
+    now = {each.node: each for each in (*found.grown, *found.shrunk)}
+    for group in groups:
+        yield replace(group, found=now[group.found.node])
 
 
 def _scanned(work: Comparison) -> Scan:
@@ -103,41 +129,48 @@ def _exact(work: Comparison, found: Found) -> Found:
     return replace(found, p=float((new / (base + new)) ** hits))
 
 
-def _claims(
-    work: Comparison, found: list[Found], taken: list[Found], halves: dict[int, tuple[Pair, int]]
-) -> tuple[Claim, ...]:
-    made = []
-    for position, each in enumerate(found):
-        claim = _claim(work, each, position + 1, taken)
-        if position in halves:
-            pair, partner = halves[position]
-            claim = replace(claim, label=pair.label, partner=partner + 1)
-        made.append(claim)
-    return tuple(made)
+def _claims(work: Comparison, found: list[Found], context: _Context) -> tuple[Claim, ...]:
+    return tuple(_claim(work, each, rank, context) for rank, each in enumerate(found, 1))
 
 
-def _claim(work: Comparison, found: Found, rank: int, taken: list[Found]) -> Claim:
+def _claim(work: Comparison, found: Found, rank: int, context: _Context) -> Claim:
     codes = work.tree.path(found.node)
     function = next(code for code in reversed(codes) if _is_named(work, code))
     low, high = _limits(work, found)
-    parts = _parts(work, found, taken)
+    stacks = _stacks(work, found, context.taken)
+    net = context.nets.get(found.node)
+    whole = found.delta + (np.sign(found.delta) * net.moved if net else 0.0)
+    parts = _parts(work, stacks, whole)
+    base, new = (float(found.rates[side].mean()) for side in work.design.sides)
+    came = _origin(work, net) or moves.origin(work, context.moves, stacks, max(base, new))
+    laid_over = moves.amount(work, context.moves, stacks)
     return Claim(
         rank=rank,
         path=tuple(_name(work, code) for code in codes),
         function=_name(work, function),
         subsystem=_charged(work, function, parts),
-        base=float(found.rates[work.design.base].mean()),
-        new=float(found.rates[work.design.new].mean()),
+        base=base,
+        new=new,
         delta=found.delta,
         low=low,
         high=high,
         p=found.p,
         q=found.q,
-        label=_label(work, found),
-        children=_children(work, found, taken),
+        label=_label(work, found, came, laid_over),
+        moved=came.moved if came else 0.0,
+        source=moves.named(work, came.source) if came else (),
+        children=_children(work, found, context.taken, whole),
         parts=parts,
         cv=_spread_to_explain(work, found),
     )
+
+
+def _origin(work: Comparison, net: Netted | None) -> moves.Origin | None:
+    """From where most of a group's lesser sign was."""
+    if net is None:
+        return None
+    half = max(net.halves, key=lambda half: (abs(half.delta), -half.node))
+    return moves.Origin(net.label, net.moved, tuple(work.tree.path(half.node)))
 
 
 def _charged(work: Comparison, function: int, parts: tuple[Child, ...]) -> str:
@@ -151,8 +184,11 @@ def _name(work: Comparison, code: int) -> str:
     return frame.subsystem if work.options.tree == "subsystem" else frame.name
 
 
-def _label(work: Comparison, found: Found) -> str:
-    if found.delta > 0 and not _seen(work, found):
+def _label(work: Comparison, found: Found, came: moves.Origin | None, moved: float) -> str:
+    """`moved`: what of it was laid over, notable or not. The path is new if base had but that."""
+    if came and not work.unreplicated:
+        return came.label
+    if found.delta > 0 and found.rates[work.design.base].mean() <= moved * (1 + 1e-9):
         return "new path"
     return "unreplicated" if work.unreplicated else ""
 
@@ -180,7 +216,9 @@ def _delta(work: Comparison, rates: Floats) -> float:
     return float(new - base)
 
 
-def _children(work: Comparison, found: Found, taken: list[Found]) -> tuple[Child, ...]:
+def _children(
+    work: Comparison, found: Found, taken: list[Found], claimed: float
+) -> tuple[Child, ...]:
     """Which callees carry the claim, from where it first divides."""
     earlier = _earlier(work, found, taken)
     node = found.node
@@ -188,7 +226,7 @@ def _children(work: Comparison, found: Found, taken: list[Found]) -> tuple[Child
         parts = [
             (child, _left(work, child, earlier)) for child in work.tree.children(node).tolist()
         ]
-        single = [child for child, delta in parts if delta / found.delta >= CARRIES]
+        single = [child for child, delta in parts if delta / claimed >= CARRIES]
         if not single:
             break
         node = single[0]
@@ -196,7 +234,7 @@ def _children(work: Comparison, found: Found, taken: list[Found]) -> tuple[Child
     named = [(_name(work, work.tree.chain[child][0]), delta) for child, delta in parts]
     if parts and node != ROOT:
         named.append((f"{_name(work, work.tree.chain[node][-1])} itself", own))
-    return _listed(named, found.delta)
+    return _listed(named, claimed)
 
 
 def _listed(named: list[tuple[str, float]], whole: float) -> tuple[Child, ...]:
@@ -220,17 +258,19 @@ def _left(work: Comparison, node: int, earlier: list[Found]) -> float:
     )
 
 
-def _parts(work: Comparison, found: Found, taken: list[Found]) -> tuple[Child, ...]:
-    """Which subsystems carry the claim, by the charge of its stacks."""
+def _stacks(work: Comparison, found: Found, taken: list[Found]) -> Bools:
+    """The stacks of a claim: without those of claims below it."""
     mask = work.tree.below(found.node)
     for each in _earlier(work, found, taken):
         mask &= ~work.tree.below(each.node)
-    stacks = np.flatnonzero(mask[work.tree.leaf])
+    return np.asarray(mask[work.tree.leaf])
+
+
+def _parts(work: Comparison, stacks: Bools, claimed: float) -> tuple[Child, ...]:
+    """Which subsystems carry the claim, by the charge of its stacks."""
     names = work.runs.subsystems
     rates = gathered(work.runs.blame[stacks], len(names), work.rate[stacks])
-    return _listed(
-        [(name, _delta(work, rates[row])) for row, name in enumerate(names)], found.delta
-    )
+    return _listed([(name, _delta(work, rates[row])) for row, name in enumerate(names)], claimed)
 
 
 def _unattributed(work: Comparison, claimed: list[Found]) -> Change:

@@ -6,10 +6,12 @@ from typing import Literal
 import numpy as np
 
 from perfduck_diff import rates
+from perfduck_diff.alignment import Aligned, align
 from perfduck_diff.budget import Budgets
 from perfduck_diff.checks import Bounds
 from perfduck_diff.moderated import Design, Moderated, Rows, fit, given, run_spread
 from perfduck_diff.noise import Noise, assumed, learn, only_sampling, whole
+from perfduck_diff.renaming import Sides, renamed
 from perfduck_diff.result import Change
 from perfduck_diff.runs import Floats, Runs, gathered, mixed
 from perfduck_diff.scan import LEVEL
@@ -60,6 +62,8 @@ class Comparison:
     screen: Moderated  # what the scan goes by: the model, but never without any spread
     plain: Moderated  # of `raw`: also knows how far whole runs differ
     whole: Moderated  # of the total
+    names: Codes  # per frame: the frame by whose name it goes
+    aligned: Aligned  # what the tree was grown from
     tree: Tree
     rows: Rows
     least: float  # samples a run that a node needs to be tested
@@ -92,10 +96,13 @@ def compare(runs: Runs, base: Ints, new: Ints, options: Options) -> Comparison:
     raw = runs.weight / unit.divisor
     grain = np.array([run.grain for run in runs.runs]) / unit.divisor
     plain = Design(base, new, grain, options.paired).levelled(raw.sum(axis=0))
-    rerooted = runs.stacks.rerooted(runs.entry())
-    names, number = runs.classes(rerooted)
     least = max(options.least, options.smallest_share * runs.hits.sum(axis=0).mean())
-    tree = grow(_shape(runs, rerooted, options.tree), runs.hits.sum(axis=1), least * len(runs.runs))
+    sides = _sides(runs, raw, plain, least)
+    called = renamed(runs.stacks, runs.frames, sides)
+    rerooted = _rerooted(runs, called)
+    names, number = runs.classes(rerooted)
+    aligned = align(_shape(runs, rerooted, called, options.tree), sides)
+    tree = grow(aligned.stacks, runs.hits.sum(axis=1), least * len(runs.runs))
     common = shared(tree.own(raw), plain)
     rate, design = raw / common.factor, replace(plain, grain=grain / common.factor, level=None)
     mix = mixed(tree.leaf, tree.size, number, len(names), rate)
@@ -109,7 +116,8 @@ def compare(runs: Runs, base: Ints, new: Ints, options: Options) -> Comparison:
     screen = fit(rows, design, assumed(names)) if noise.spread.sum() == 0 else model
     return Comparison(
         runs, design, options, raw, rate, common, unit, number, noise, model, screen,
-        given(plain, own.with_runs(*run)), given(plain, whole(prior)), tree, rows, least,
+        given(plain, own.with_runs(*run)), given(plain, whole(prior)), called, aligned,
+        tree, rows, least,
     )  # fmt: skip
 
 
@@ -128,9 +136,26 @@ def _learned(prior: Noise, by_class: Floats, design: Design) -> Noise:
     return learn(prior, [(by_class[:, side], design.grain[side]) for side in design.sides])
 
 
-def _shape(runs: Runs, rerooted: Stacks, tree: TreeName) -> Stacks:
+def _sides(runs: Runs, rate: Floats, design: Design, least: float) -> Sides:
+    base, new = design.sides
+    return Sides(
+        np.stack([rate[:, side].mean(axis=1) for side in (base, new)], axis=1),
+        np.stack([runs.hits[:, side].sum(axis=1) for side in (base, new)], axis=1),
+        (least * len(base), least * len(new)),
+    )
+
+
+def _rerooted(runs: Runs, called: Codes) -> Stacks:
+    """Cut at entries, and at functions that are entries by another name."""
+    entry = runs.entry()
+    by_name = np.zeros(len(entry), dtype=np.bool_)
+    by_name[called[entry]] = True
+    return runs.stacks.mapped(called).rerooted(by_name)
+
+
+def _shape(runs: Runs, rerooted: Stacks, called: Codes, tree: TreeName) -> Stacks:
     if tree != "subsystem":
-        return (runs.stacks if tree == "path" else rerooted).collapsed()
+        return (runs.stacks.mapped(called) if tree == "path" else rerooted).collapsed()
     return rerooted.mapped(subsystem_codes(runs))
 
 

@@ -49,6 +49,7 @@ def diff(runs: Runs, base: Ints, new: Ints, options: Options | None = None) -> D
         shrunk=found.shrunk,
         below=found.below,
         functions=_functions(work),
+        moves=found.moves,
         unattributed=found.unattributed,
         common=_common(work),
         sensitivity=_sensitivity(work),

@@ -105,16 +105,33 @@ class Claim(Change):
     function: str
     subsystem: str
     q: float | None = None
-    label: str = ""  # '', 'new path', 'moved', 'renamed', 'inlined', 'unreplicated'
-    partner: int | None = None  # of a moved or renamed claim: rank of its other half
+    # '', 'new path', 'unreplicated', or what happened besides: 'moved', 'renamed', 'inlined',
+    # 'outlined'. Then `moved` came from the path `source`, and `delta` is net of that.
+    label: str = ""
+    moved: float = 0.0
+    source: tuple[str, ...] = ()
     children: tuple[Child, ...] = ()  # callees, from where the claim first divides
     parts: tuple[Child, ...] = ()  # the same by the subsystem that is charged
     cv: float | None = None  # run-to-run spread that would explain the change, without replicates
 
     @property
     def gates(self) -> bool:
-        """Whether a growth like this may fail a build: what only moved does not."""
-        return self.label not in ("moved", "renamed", "inlined", "unreplicated")
+        """Whether a growth like this may fail a build."""
+        return self.label != "unreplicated"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved(Change):
+    """Cost of `source` on one side that is that of `path` on the other.
+
+    `moved` is how much. The rest of the numbers are of everything at `path` on both sides, what
+    moved included: `delta` is the net change there, which claims may explain.
+    """
+
+    label: str  # moved, renamed, inlined, outlined
+    source: tuple[str, ...]  # root first; of a renamed function its other name alone
+    path: tuple[str, ...]
+    moved: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +172,7 @@ class Diff:
     below: tuple[Claim, ...]  # looked like a change, did not survive the screen for many tests
     functions: tuple[FunctionRow, ...]
     unattributed: Change
+    moves: tuple[Moved, ...] = ()  # what only moved, largest first: no growth
     common: Change | None = None  # of `unattributed`: what all paths share, base at its own speed
     sensitivity: Sensitivity | None = None  # None where nothing is known of the spread
     budgets: tuple[BudgetRow, ...] = ()

@@ -1,5 +1,6 @@
 """What was sampled, out of the store: frames, stacks, and a stack x run matrix of weights."""
 
+from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
 
@@ -11,6 +12,7 @@ from perfduck_diff.runs import Floats, Frame, Run, Runs, gathered
 from perfduck_diff.stacks import Ints, Stacks
 from perfduck_store.errors import PerfduckError
 from perfduck_store.store import Store, named
+from perfduck_symbols.renamed import identity
 
 Keys = dict[str, Any]  # parameters of a query
 
@@ -35,7 +37,7 @@ def read(
         event=event,
         unit=unit,
         runs=runs,
-        frames=frames,
+        frames=_as_called(frames, symbols, chains["symbol_ids"]),
         stacks=_flat(chains["symbol_ids"], symbols),
         subsystems=tuple(names),
         blame=chains["subsystem"].cast(pl.Enum(names)).to_physical().cast(pl.Int64).to_numpy(),
@@ -97,8 +99,9 @@ def _leaf_in(symbols: pl.DataFrame, dso: str) -> pl.Expr:
 def _frames(store: Store) -> tuple[pl.DataFrame, tuple[Frame, ...]]:
     """symbol_id -> code, and what the codes stand for.
 
-    Kernel functions are one whatever module or kernel they are in; a function of user space is one
-    per binary, and one without a name is its binary.
+    Kernel functions are one whatever module or kernel they are in, and under all names they had
+    (perfduck_symbols.renamed); a function of user space is one per binary, and one without a name
+    is its binary.
     """
     symbols = store.frame(
         "select symbol_id, name, dso, canonical, area, subsystem, role from symbol"
@@ -116,15 +119,33 @@ def _frames(store: Store) -> tuple[pl.DataFrame, tuple[Frame, ...]]:
     symbols = symbols.with_columns(
         shown.alias("shown"), kernel.alias("kernel"), place.alias("place")
     )
-    distinct = symbols.unique(["shown", "place"], keep="first", maintain_order=True)
-    coded = distinct.select("shown", "place").with_row_index("code").cast({"code": pl.Int32})
-    symbols = symbols.join(coded, on=["shown", "place"], how="left", maintain_order="left")
+    last = pl.when("kernel").then(pl.col("shown").replace(identity())).otherwise("shown")
+    symbols = symbols.with_columns(last.alias("last"))
+    distinct = symbols.unique(["last", "place"], keep="first", maintain_order=True)
+    coded = distinct.select("last", "place").with_row_index("code").cast({"code": pl.Int32})
+    symbols = symbols.join(coded, on=["last", "place"], how="left", maintain_order="left")
     columns = ("shown", "dso", "subsystem", "area", "role", "kernel")
     frames = tuple(
         Frame(name, dso, subsystem, area, role, kernel=kernel)
         for name, dso, subsystem, area, role, kernel in distinct.select(columns).iter_rows()
     )
-    return symbols.select("symbol_id", "dso", "code"), frames
+    return symbols.select("symbol_id", "dso", "code", "shown", "last"), frames
+
+
+def _as_called(
+    frames: tuple[Frame, ...], symbols: pl.DataFrame, chains: pl.Series
+) -> tuple[Frame, ...]:
+    """Functions that had several names by that of these runs; by the last, if they have two."""
+    several = symbols.filter(pl.col("shown").n_unique().over("code") > 1)
+    if several.is_empty():
+        return frames
+    used = several.filter(pl.col("symbol_id").is_in(chains.explode().unique().implode()))
+    is_last = pl.col("shown") == pl.col("last")
+    called = used.sort(is_last, descending=True, maintain_order=True).unique("code", keep="first")
+    names = dict(called.select("code", "shown").iter_rows())
+    return tuple(
+        replace(frame, name=names.get(code, frame.name)) for code, frame in enumerate(frames)
+    )
 
 
 def _flat(chains: pl.Series, symbols: pl.DataFrame) -> Stacks:

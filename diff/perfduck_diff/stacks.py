@@ -130,11 +130,23 @@ class Stacks:
         codes = self.codes[np.minimum(at, len(self.codes) - 1)].astype(np.int64)
         return np.where(self.length > 0, codes, -1)
 
-    def distinct(self) -> tuple[Ints, Ints]:
-        """Chain number and code of every code that a chain has, recursion once."""
+    def flat(self) -> tuple[Ints, Ints]:
+        """Chain number and code of every frame, chain by chain, root first."""
         length = self.length
         owner = np.repeat(np.arange(self.size), length)
         within = np.arange(len(owner)) - np.repeat(np.cumsum(length) - length, length)
+        return owner, self.codes[self.start[owner] + within].astype(np.int64)
+
+    def distinct(self) -> tuple[Ints, Ints]:
+        """Chain number and code of every code that a chain has, recursion once."""
+        owner, codes = self.flat()
         width = int(self.codes.max(initial=0)) + 1
-        both = np.unique(owner * width + self.codes[self.start[owner] + within])
+        both = np.unique(owner * width + codes)
         return both // width, both % width
+
+    def rewritten(self, rows: Ints, chains: list[list[int]]) -> "Stacks":
+        """With other chains for some of them, root first."""
+        own = Stacks.of(chains)
+        start, stop = self.start.copy(), self.stop.copy()
+        start[rows], stop[rows] = own.start + len(self.codes), own.stop + len(self.codes)
+        return Stacks(np.concatenate([self.codes, own.codes]), start, stop)

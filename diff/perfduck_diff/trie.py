@@ -6,6 +6,7 @@ do_syscall_64 > __x64_sys_sendto > udp_sendmsg  31
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -22,11 +23,19 @@ class Trie:
     code: Ints
     members: Ints  # stacks that a node holds
     leaf: Ints  # per stack: the deepest node that holds it
+    levels: tuple[slice, ...]  # the nodes of each depth, without the root
 
     @property
     def size(self) -> int:
         """How many nodes."""
         return len(self.parent)
+
+    def upward(self, own: Floats) -> Floats:
+        """Each node's own sum and those of everything below it."""
+        total = own.copy()
+        for level in reversed(self.levels):
+            np.add.at(total, self.parent[level], total[level])
+        return total
 
 
 def grown(stacks: Stacks, weights: Floats, least: float) -> Trie:
@@ -45,7 +54,9 @@ def grown(stacks: Stacks, weights: Floats, least: float) -> Trie:
         active, which = active[kept[which]], which[kept[which]]
         leaf[active] = number[which]
         size, depth = size + int(kept.sum()), depth + 1
-    return Trie(np.concatenate(parent), np.concatenate(code), np.concatenate(members), leaf)
+    ends = np.cumsum([len(some) for some in parent])
+    levels = tuple(slice(int(start), int(stop)) for start, stop in pairwise(ends))
+    return Trie(np.concatenate(parent), np.concatenate(code), np.concatenate(members), leaf, levels)
 
 
 def _divided(

@@ -27,6 +27,7 @@ def report(diff: Diff, by: View | None = None, _: Screen = PIPE) -> str:
         _budgets(diff),
         _claims("Grew", diff.claims) if has_claims else "",
         _claims("Shrank", diff.shrunk) if has_claims else "",
+        _moves(diff) if has_claims else "",
         _rest(diff),
         *(
             _folded(f"By {view}", table(diff), is_open=by == view)
@@ -55,6 +56,14 @@ def _claims(title: str, claims: tuple[Claim, ...]) -> str:
         for claim in claims[:ROWS]
     ]  # fmt: skip
     return _table([title, "subsystem", "base", "new", "delta", "95 %", "q", ""], rows)
+
+
+def _moves(diff: Diff) -> str:
+    if not diff.moves:
+        return ""
+    lines = "".join(f"- {_plain(words.moved(move))}\n" for move in diff.moves[:ROWS])
+    more = len(diff.moves) - ROWS
+    return f"Moved, which is no growth:\n\n{lines}{f'- and {more} smaller' if more > 0 else ''}\n"
 
 
 def _rest(diff: Diff) -> str:

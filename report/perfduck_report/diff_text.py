@@ -12,6 +12,7 @@ from perfduck_report.screen import PIPE, Screen
 from perfduck_report.tables import aligned
 
 ROWS = 15  # subsystems, functions
+MOVES = 6
 _COLOURS = {"pass": 32, "regression": 31, "inconclusive": 33}
 _INDENT = " " * 15  # of a claim's lines
 
@@ -80,6 +81,7 @@ def _paths(diff: Diff, screen: Screen) -> str:
     parts = [
         _claims(f"Grew ({many(diff.tested, 'path')} tested)", diff.claims, screen),
         _claims("Shrank", diff.shrunk, screen),
+        _moves(diff, screen),
         _below(diff, screen),
     ]
     return "\n".join(part for part in parts if part)
@@ -114,6 +116,16 @@ def _indented(
 def _carried(title: str, parts: tuple[Child, ...], screen: Screen) -> list[str]:
     shown = [f"{part.function} {part.share:.0%}" for part in parts[:8]]
     return _indented(shown, screen, first=f"{title}: ")
+
+
+def _moves(diff: Diff, screen: Screen) -> str:
+    if not diff.moves:
+        return ""
+    said = [_INDENT + words.moved(move) for move in diff.moves[:MOVES]]
+    lines = [line for text in said for line in sentence(text, screen.prose, "  ")]
+    more = len(diff.moves) - MOVES
+    lines += [f"{_INDENT}and {more} smaller"] if more > 0 else []
+    return _lines(["Moved, which is no growth", *lines])
 
 
 def _below(diff: Diff, screen: Screen) -> str:

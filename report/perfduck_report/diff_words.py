@@ -2,7 +2,17 @@
 
 from collections.abc import Callable
 
-from perfduck_diff.result import BudgetRow, Change, Claim, Diff, Reason, RunFacts, Sensitivity, Side
+from perfduck_diff.result import (
+    BudgetRow,
+    Change,
+    Claim,
+    Diff,
+    Moved,
+    Reason,
+    RunFacts,
+    Sensitivity,
+    Side,
+)
 from perfduck_report.numbers import amount, many, per_second, seconds
 from perfduck_report.numbers import percent as share
 
@@ -226,8 +236,21 @@ def chance(p: float | None) -> str:
 
 
 def label(claim: Claim) -> str:
-    """What kind of claim it is, and where its other half stands."""
-    if claim.partner is None:
+    """What kind of claim it is; if cost also moved, how much and from where."""
+    if not claim.moved or claim.label == "new path":
         return claim.label
-    other = "grown" if claim.delta < 0 else "shrunk"
-    return f"{claim.label} (with {other} {claim.partner})"
+    words = f"{amount(claim.moved)} {claim.label} from {place(claim.source)}"
+    return f"{words}; net {signed(claim.delta)}"
+
+
+def place(path: tuple[str, ...]) -> str:
+    """The end of a path."""
+    return " > ".join(path[-2:])
+
+
+def moved(move: Moved) -> str:
+    """Cost that only moved, in a line."""
+    return (
+        f"{amount(move.moved)} {move.label} from {place(move.source)} to {place(move.path)};"
+        f" net there {signed(move.delta)} ({interval(move)})"
+    )

@@ -50,6 +50,7 @@ _FILTERS = {
     "chance": diff_words.chance,
     "label": diff_words.label,
     "budget": diff_words.budget,
+    "moved": diff_words.moved,
 }
 
 

@@ -117,24 +117,33 @@ def test_pairs_remove_what_two_runs_have_in_common() -> None:
     assert paired.p < plain.p
 
 
-@pytest.mark.parametrize(
-    ("base", "new", "label"),
-    [
-        ("handle_softirqs;x;udp_rcv", "do_syscall_64;y;udp_rcv", "moved"),
-        ("handle_softirqs;poll_old;z", "handle_softirqs;poll_new;z", "moved"),
-        ("handle_softirqs;poll_old", "handle_softirqs;poll_new", "renamed"),
-        ("handle_softirqs;x;csum_partial", "handle_softirqs;x", "inlined"),
-    ],
-)
-def test_cost_that_only_moved_is_labelled_and_does_not_gate(
-    base: str, new: str, label: str
-) -> None:
-    more = {"handle_softirqs;x;other": (2000, 2000), "do_syscall_64;y;p": (900, 900)}
-    found = answer(noisy({**more, base: (1000, 0), new: (0, 1000)}, 3), 3, tolerance=0.2)
-    assert [claim.label for claim in found.claims] == [label]
-    assert [claim.label for claim in found.shrunk] == [label]
-    assert found.claims[0].partner == found.shrunk[0].rank == 1
+MOVED = [
+    ("handle_softirqs;x;udp_rcv", "do_syscall_64;y;udp_rcv", "moved"),
+    ("handle_softirqs;poll_old;z", "handle_softirqs;poll_new;z", "renamed"),
+    ("handle_softirqs;poll_old", "handle_softirqs;poll_new", "renamed"),
+    ("handle_softirqs;x;csum_partial", "handle_softirqs;x", "inlined"),
+]
+BESIDE = {"handle_softirqs;x;other": (2000, 2000), "do_syscall_64;y;p": (900, 900)}
+
+
+@pytest.mark.parametrize(("base", "new", "label"), MOVED)
+def test_cost_that_only_moved_is_labelled_and_is_no_growth(base: str, new: str, label: str) -> None:
+    found = answer(noisy({**BESIDE, base: (1000, 0), new: (0, 1000)}, 3), 3, tolerance=0.2)
+    assert (found.claims, found.shrunk) == ((), ())
+    assert [move.label for move in found.moves] == [label]
+    assert found.moves[0].moved == pytest.approx(100, rel=0.1)
+    assert found.moves[0].source[-1] == base.split(";")[-1] or label == "renamed"
     assert found.verdict == "pass"
+
+
+@pytest.mark.parametrize(("base", "new", "label"), MOVED)
+def test_growth_beside_a_move_is_found_and_is_net_of_it(base: str, new: str, label: str) -> None:
+    found = answer(noisy({**BESIDE, base: (1000, 0), new: (0, 2000)}, 3), 3)
+    [claim] = found.claims
+    assert claim.delta == pytest.approx(100, rel=0.1)
+    assert found.shrunk == ()
+    assert found.verdict == "regression"
+    assert (claim.label, claim.moved) == (label, pytest.approx(100, rel=0.1))
 
 
 def test_a_claim_says_which_callees_and_subsystems_carry_it() -> None:
