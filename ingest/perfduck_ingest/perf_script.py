@@ -16,15 +16,17 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import lru_cache
+from itertools import islice
 
 import polars as pl
 
 from perfduck_ingest import perf_script_grammar as grammar
 from perfduck_ingest import perf_script_header as header
 from perfduck_ingest.importer import Options
-from perfduck_ingest.perf_script_grammar import Layout
 from perfduck_ingest.perf_script_known import Known
-from perfduck_ingest.perf_script_part import Parsed, Part, parse
+from perfduck_ingest.perf_script_layout import Layout, layout_of
+from perfduck_ingest.perf_script_part import TRACE_NOT_DECODED, Parsed, Part, parse
+from perfduck_ingest.perf_script_ranges import DsoRanges
 from perfduck_ingest.source import Source
 from perfduck_store.batch import Batch
 from perfduck_store.errors import PerfduckError
@@ -34,8 +36,10 @@ _PART_BYTES = 24 << 20  # 16 MB take 6 % more time, 32 MB 40 MB more memory
 _LOOK_BACK_BYTES = 1 << 20  # no sample is longer: 127 frames with C++ names are some 100 kB
 _LINES_TO_MEASURE = 3000
 _THREADS = 2
-# Of all lines. A file of another kind that happens to look like samples here and there is refused.
+# Of all lines, and of samples. A file of another kind that happens to look like samples here and
+# there is refused; a short one with a strange line is not.
 _MOST_SKIPPED = 0.01
+_MOST_SKIPPED_PER_SAMPLE = 0.2
 
 
 def sniff(source: Source) -> bool:
@@ -50,16 +54,18 @@ def read(source: Source, options: Options) -> Iterator[Batch]:
     said = header.facts(line for line in _head_lines(source) if line.startswith("# "))
     # With one event recorded, the samples that print none are of that event.
     event = next(iter(said.events)) if len(said.events) == 1 else "unknown"
-    lines = skipped = 0
-    known = Known()
+    lines = skipped = samples = 0
+    known = Known(DsoRanges(_head_lines(source), layout))
     for parsed in _ahead(_parts(source, layout, event), lambda part: parse(part, known)):
         if parsed.cut is not None and not options.lenient:
             raise _cut_off(source, parsed.cut, lines + parsed.lines)
         yield _placed(parsed.batch, lines)
         lines += parsed.lines
-        skipped += len(parsed.batch.skipped)
+        samples += len(parsed.batch.samples)
+        skipped += parsed.batch.skipped.filter(pl.col("reason") != TRACE_NOT_DECODED).height
     yield Batch(facts=said)  # last: the header knows an event's unit better than its name does
-    if skipped > _MOST_SKIPPED * lines and not options.lenient:
+    is_foreign = skipped > max(_MOST_SKIPPED * lines, _MOST_SKIPPED_PER_SAMPLE * samples)
+    if is_foreign and not options.lenient:
         message = (
             f"{source.name}:{lines}: expected perf script text, but {skipped} of {lines} lines "
             f"were not understood{' (--lenient keeps the rest)' * (skipped * 2 < lines)}"
@@ -81,12 +87,12 @@ def _head_lines(source: Source) -> list[str]:
 @lru_cache(maxsize=1)  # sniff() and read() ask; measuring takes 8 ms
 def _layout(source: Source) -> Layout | None:
     lines = (line for line in _head_lines(source) if not grammar.is_record(line))
-    return grammar.layout_of(line for _, line in zip(range(_LINES_TO_MEASURE), lines, strict=False))
+    return layout_of(list(islice(lines, _LINES_TO_MEASURE)))
 
 
 def _parts(source: Source, layout: Layout, event: str) -> Iterator[Part]:
     """The text in parts that end where a sample ends."""
-    is_event = re.compile(layout.pattern).search
+    is_event = re.compile(layout.loose.pattern).search
     for text in source.parts(_PART_BYTES, lambda text: _last_start(text, layout, is_event)):
         yield Part(text, layout, event)
 

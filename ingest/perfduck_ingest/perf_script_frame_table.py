@@ -25,7 +25,7 @@ _COLUMNS = {
     "symbol_id": np.int64,
     "offset": np.int64,  # of the frame in its function; -1 where not printed
     "ip": np.uint32,  # of the frame, hashed: equal where the addresses are
-    "lacks_dso": np.bool_,  # an inlined frame: its dso is that of its caller
+    "lacks_dso": np.bool_,  # an inlined frame: its dso is that of the function around it
 }
 _IDENTITY = ("kind", "ip", "name", "dso", "offset", "lacks_dso")
 _FRAME_BITS = 19  # 6 MB; few lines that differ say the same

@@ -10,7 +10,7 @@ A name may hold blanks and parentheses, so that only the end of a line tells whe
 import polars as pl
 
 from perfduck_ingest import perf_script_grammar as grammar
-from perfduck_ingest.perf_script_grammar import Layout
+from perfduck_ingest.perf_script_layout import Layout
 from perfduck_symbols.names import FILE, KERNEL, LOW, NOT_A_FILE, UNKNOWN
 
 _KERNEL_DSO = r"^\[(?:kernel|guest\.kernel)\b"
@@ -19,7 +19,7 @@ _HIGH_HALF = r"^ffff[0-9a-f]{12}$"
 _FRAME = ("code", "ip", "name", "dso", "offset", "lacks_dso", "tail")
 _NAMED = (
     pl.col("name").replace("", None).fill_null(UNKNOWN),
-    pl.col("dso").fill_null(UNKNOWN),
+    pl.col("dso").replace("", None).fill_null(UNKNOWN),  # '()': perf 3.x
     pl.col("offset").str.to_integer(base=16, strict=False).fill_null(-1),
 )
 _IP = pl.col("ip").str.to_integer(base=16, dtype=pl.UInt64)
@@ -38,7 +38,7 @@ def plain(lines: pl.DataFrame, layout: Layout) -> pl.DataFrame:
     groups = pl.col("text").str.extract_groups(grammar.PLAIN_FRAME).struct.unnest()
     return (
         lines.select("code", groups, lacks_dso=pl.lit(value=False), tail=pl.lit(None, pl.String))
-        .filter(pl.lit(layout.dso) & pl.col("ip").is_not_null())
+        .filter(pl.lit(layout.dso) & pl.col("ip").is_not_null() & (pl.col("dso") != "inlined"))
         .select(_FRAME)
     )
 

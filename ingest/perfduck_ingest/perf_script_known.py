@@ -17,8 +17,9 @@ from perfduck_ingest.perf_script_frame_table import (
     Columns,
     FrameTable,
 )
-from perfduck_ingest.perf_script_grammar import Layout
+from perfduck_ingest.perf_script_layout import Layout
 from perfduck_ingest.perf_script_lines import classified
+from perfduck_ingest.perf_script_ranges import DsoRanges
 from perfduck_ingest.perf_script_text import Text
 from perfduck_store.batch import SAMPLE
 
@@ -44,21 +45,23 @@ class Lines:
 class Known:
     """Lines, symbols and stacks. Shared by threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, ranges: DsoRanges) -> None:
         self.symbols = Symbols()
         self.stacks = KnownStacks()
-        self._lines = _KnownLines(self.symbols)
+        self._ranges = ranges
+        self._lines = _KnownLines(self.symbols, ranges)
 
     def lines(self, text: Text, layout: Layout) -> Lines:
         """What the lines of the text are. Those that are not known are parsed, each text once."""
         if self._lines.is_full:
-            self._lines = _KnownLines(self.symbols)
+            self._lines = _KnownLines(self.symbols, self._ranges)
         return self._lines.of(text, layout)
 
 
 class _KnownLines:
-    def __init__(self, symbols: Symbols) -> None:
+    def __init__(self, symbols: Symbols, ranges: DsoRanges) -> None:
         self._frames = FrameTable(symbols)
+        self._ranges = ranges
         self._codes = Memo[np.uint32](np.uint32, _LINE_BITS, self._are_kept)
 
     def _are_kept(self, codes: Codes) -> Flags:
@@ -73,7 +76,7 @@ class _KnownLines:
 
         def look_up(places: Places) -> Codes:
             nonlocal events
-            codes, events = classified(text.of(places), layout, self._frames)
+            codes, events = classified(text.of(places), layout, self._frames, self._ranges)
             return codes
 
         codes = self._codes.of(text.hashes, look_up)

@@ -17,27 +17,38 @@ from perfduck_ingest.perf_script_frame_table import (
     Codes,
     FrameTable,
 )
-from perfduck_ingest.perf_script_grammar import Layout
+from perfduck_ingest.perf_script_layout import Layout
+from perfduck_ingest.perf_script_ranges import DsoRanges
 
 _TEXT = pl.col("text")
-# Of a line that starts no sample.
-_KIND_OF_OTHER = (
-    pl.when(_TEXT.str.contains(grammar.BLANK))
-    .then(BLANK)
-    .when(_TEXT.str.contains(grammar.LOST))
-    .then(LOST)
-    .when(_TEXT.str.contains(grammar.ASIDE) | _TEXT.str.contains(grammar.COMMENT))
-    .then(ASIDE)
-    .when(_TEXT.str.contains(grammar.FRAME))
-    .then(FRAME)
-    .when(_TEXT.str.contains(grammar.CGROUP))
-    .then(CGROUP)
-    .otherwise(UNKNOWN)
-    .alias("kind")
-)
 
 
-def classified(texts: pl.Series, layout: Layout, known: FrameTable) -> tuple[Codes, pl.DataFrame]:
+def _kind_of_other(layout: Layout) -> pl.Expr:
+    """The kind of a line that starts no sample."""
+    is_frame = _TEXT.str.contains(grammar.FRAME)
+    is_aside = _TEXT.str.contains(grammar.ASIDE) | _TEXT.str.contains(grammar.COMMENT)
+    if layout.tabs:
+        is_frame &= _TEXT.str.starts_with("\t")
+        is_aside |= _TEXT.str.contains(grammar.ASIDE_BESIDE_TABS)
+    return (
+        pl.when(_TEXT.str.contains(grammar.BLANK))
+        .then(BLANK)
+        .when(_TEXT.str.contains(grammar.LOST))
+        .then(LOST)
+        .when(is_aside)
+        .then(ASIDE)
+        .when(is_frame)
+        .then(FRAME)
+        .when(_TEXT.str.contains(grammar.CGROUP))
+        .then(CGROUP)
+        .otherwise(UNKNOWN)
+        .alias("kind")
+    )
+
+
+def classified(
+    texts: pl.Series, layout: Layout, known: FrameTable, ranges: DsoRanges
+) -> tuple[Codes, pl.DataFrame]:
     """The codes of these lines, and the fields of the event lines among them, in their order:
     comm, pid, tid, cpu, time_ns, period, event, rest, cgroup."""
     table = pl.DataFrame({"code": np.arange(len(texts)), "text": texts})
@@ -50,14 +61,15 @@ def classified(texts: pl.Series, layout: Layout, known: FrameTable) -> tuple[Cod
     entries = []
     odd = table.filter(kinds == UNKNOWN)
     if len(odd):
-        odd = odd.with_columns(_KIND_OF_OTHER)
+        odd = odd.with_columns(_kind_of_other(layout))
         kinds[odd["code"]] = odd["kind"]
         entries.append(_entries(odd.filter(kind=FRAME)))
     with_rest = events.filter(pl.col("rest").str.len_bytes() > 0)
     if len(with_rest):
-        entries.append(event_lines.entries(with_rest))
+        entries.append(event_lines.entries(with_rest, layout))
     if entries:
-        frames = pl.concat([frames, frame_lines.odd(pl.concat(entries), layout)])
+        others = frame_lines.odd(pl.concat(entries), layout)
+        frames = pl.concat([frames, ranges.completed(others)])
     at = frames["code"].to_numpy()
     kinds[at] = known.codes(frames.with_columns(kind=kinds[at]))
     if len(with_rest):
@@ -66,5 +78,8 @@ def classified(texts: pl.Series, layout: Layout, known: FrameTable) -> tuple[Cod
 
 
 def _entries(lines: pl.DataFrame) -> pl.DataFrame:
-    """code, ip and body of chain entries."""
-    return lines.select("code", _TEXT.str.extract_groups(grammar.FRAME).struct.unnest())
+    """code, ip and body of frames that have a line of their own."""
+    text = (
+        pl.when(_TEXT.str.starts_with("\t")).then(_TEXT).otherwise(event_lines.without_tail(_TEXT))
+    )
+    return lines.select("code", text.str.extract_groups(grammar.FRAME).struct.unnest())

@@ -9,9 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from perfduck_ingest import perf_script_grammar as grammar
 from perfduck_ingest.chains import Numbers, SymbolRow, Symbols, stacks
 from perfduck_ingest.events import unit_of
 from perfduck_ingest.perf_script_frame_table import (
+    ASIDE,
     BLANK,
     CGROUP,
     EVENT,
@@ -21,18 +23,19 @@ from perfduck_ingest.perf_script_frame_table import (
     Codes,
     Columns,
 )
-from perfduck_ingest.perf_script_grammar import Layout
 from perfduck_ingest.perf_script_header import lost
 from perfduck_ingest.perf_script_known import Flags, Known, Lines
+from perfduck_ingest.perf_script_layout import Layout
 from perfduck_ingest.perf_script_text import Text
 from perfduck_store.batch import SAMPLE, SKIPPED, Batch, Event, Facts
 from perfduck_symbols.names import UNKNOWN as UNKNOWN_NAME
 
 Kinds = npt.NDArray[np.uint8]  # per line of the part
 
-# Events with a data address of their own: -F addr prints it where a first frame could stand.
-_ADDRESSED = r"fault|mem|load|store|cache|TLB"
 _LINE_END = ord("\n")
+_CHAIN = r"^ *\t"
+_WITHIN_SAMPLE = (FRAME, ASIDE, CGROUP, UNKNOWN)
+TRACE_NOT_DECODED = "a part of the trace that perf could not decode"
 _NO_CHAIN: SymbolRow = (UNKNOWN_NAME, UNKNOWN_NAME, None)
 
 
@@ -73,7 +76,9 @@ def parse(part: Part, known: Known) -> Parsed:
     found = known.lines(text, part.layout)
     kinds = found.kinds
     starts = _starts(kinds, part.layout)
-    frames = _frames(found, starts)
+    is_unread = _are_unread(text, found, starts)
+    is_orphan = _are_orphans(kinds, starts, is_unread, part.layout)
+    frames = _frames(found, starts, is_orphan)
     symbol_ids = _with_own_dso(found.frames, frames, known.symbols)
     symbol_ids, lengths = _filled(symbol_ids, frames.lengths, known.symbols)
     stack_ids, chains = stacks(symbol_ids, lengths, known.stacks)
@@ -85,7 +90,7 @@ def parse(part: Part, known: Known) -> Parsed:
             symbols=known.symbols.untold(chains),
             stacks=chains,
             leaf_offsets=_leaf_offsets(found.frames, frames, leaves, samples),
-            skipped=_skipped(text, found, kinds, starts),
+            skipped=_skipped(text, is_unread, is_orphan),
             facts=_facts(text, kinds, samples),
         ),
         len(text),
@@ -102,18 +107,52 @@ def _starts(kinds: Kinds, layout: Layout) -> Numbers:
     return np.flatnonzero(is_frame & after_blank if layout.chains else is_frame)
 
 
-def _frames(found: Lines, starts: Numbers) -> _Frames:
-    """The chain entries. Where a chain follows, the address on the event line is no frame if the
-    event has addresses of its own."""
-    is_frame = found.codes > UNKNOWN
+def _are_unread(text: Text, found: Lines, starts: Numbers) -> Flags:
+    """Which lines are of no known kind. The text of a tracepoint may hold line ends, in quotes."""
+    is_unread: Flags = found.kinds == UNKNOWN
+    unread = np.flatnonzero(is_unread)
+    if len(unread) and len(found.events):
+        quotes = found.events["rest"].str.count_matches('"').fill_null(0)
+        open_texts = starts[(quotes % 2 == 1).to_numpy()]
+        is_unread[unread[np.isin(unread - 1, open_texts)]] = False
+    return is_unread
+
+
+def _are_orphans(kinds: Kinds, starts: Numbers, is_unread: Flags, layout: Layout) -> Flags:
+    """Which chain entries belong to no sample: their event line is missing, or was not understood.
+    A sample ends with a blank line behind its chain, and where an unread line begins the next."""
+    is_frame: Flags = kinds == FRAME
+    orphans = np.zeros(len(kinds), np.bool_)
+    if not layout.has_event_lines:
+        return orphans
+    orphans[: starts[0] if len(starts) else len(kinds)] = True
+    before = np.append(np.uint8(BLANK), kinds[:-1])
+    ends = (kinds == BLANK) & np.isin(before, _WITHIN_SAMPLE)
+    ends |= is_unread & ((before == BLANK) | (not layout.chains))
+    if is_unread.any() or (is_frame & (before == BLANK)).any():
+        lines = np.arange(len(kinds))
+        last_start = np.maximum.accumulate(np.where(_flags(starts, len(kinds)), lines, -1))
+        last_end = np.maximum.accumulate(np.where(ends, lines, -1))
+        orphans |= last_end > last_start
+    return orphans & is_frame
+
+
+def _flags(lines: Numbers, length: int) -> Flags:
+    flags = np.zeros(length, np.bool_)
+    flags[lines] = True
+    return flags
+
+
+def _frames(found: Lines, starts: Numbers, is_orphan: Flags) -> _Frames:
+    """The chain entries. Where a chain follows, the address on the event line is no frame but a
+    data address: the chain does not begin on that line, unless behind a tab."""
+    is_frame = (found.codes > UNKNOWN) & ~is_orphan
     frames = _of_samples(found.codes, is_frame, starts)
     both = np.flatnonzero(is_frame[starts] & (frames.lengths > 1))
     if not len(found.events) or not len(both):
         return frames
-    is_addressed = (
-        found.events["event"].gather(both).str.contains(_ADDRESSED).fill_null(value=False)
-    )
-    is_frame[starts[both[is_addressed]]] = False
+    is_first = found.events["rest"].gather(both).str.contains(_CHAIN).fill_null(value=False)
+    is_frame[starts[both[~is_first.to_numpy()]]] = False
     return _of_samples(found.codes, is_frame, starts)
 
 
@@ -142,14 +181,16 @@ def _with_own_dso(facts: Columns, frames: _Frames, symbols: Symbols) -> Numbers:
 
 
 def _owners(inlined: Flags, ips: npt.NDArray[np.uint32], samples: Numbers) -> Numbers:
-    """The place of the frame that each frame was inlined into: behind it in the chain; perf 7 has
-    it before, at the same address. The frame itself where there is none."""
+    """The frame that each frame was inlined into, by its place: the next one in the chain that is
+    not inlined, at the same address; perf 7 has it before. The frame itself where there is none."""
     places = np.arange(len(inlined))
     before = np.maximum.accumulate(np.where(inlined, 0, places))
     behind = np.minimum.accumulate(np.where(inlined, places[-1], places)[::-1])[::-1]
-    owner = np.where(inlined[behind] | (samples[behind] != samples), places, behind)
-    is_before = ~inlined[before] & (samples[before] == samples) & (ips[before] == ips)
-    return np.where(is_before, before, owner)
+    owner = places
+    for other in (behind, before):
+        is_owner = ~inlined[other] & (samples[other] == samples) & (ips[other] == ips)
+        owner = np.where(is_owner, other, owner)
+    return owner
 
 
 def _filled(ids: Numbers, lengths: Numbers, symbols: Symbols) -> tuple[Numbers, Numbers]:
@@ -206,18 +247,20 @@ def _leaf_offsets(
     )
 
 
-def _skipped(text: Text, found: Lines, kinds: Kinds, starts: Numbers) -> pl.DataFrame:
-    """Lines of no known kind, and chain entries before any event line; numbered from the start of
-    the part. A line behind an event line with argument text goes on with that text."""
-    unknown = np.flatnonzero(kinds == UNKNOWN)
-    if len(unknown) and len(found.events):
-        has_text = (found.events["rest"].str.len_bytes() > 0).fill_null(value=False)
-        unknown = unknown[~np.isin(unknown - 1, starts[has_text])]
-    first = starts[0] if len(starts) else len(kinds)
-    homeless = np.flatnonzero(kinds[:first] == FRAME)
-    at = np.concatenate([unknown, homeless])
-    reasons = ["no known line"] * len(unknown) + ["no event line before it"] * len(homeless)
-    return pl.DataFrame({"line": at + 1, "text": text.of(at), "reason": reasons}, schema=SKIPPED)
+def _skipped(text: Text, is_unread: Flags, is_orphan: Flags) -> pl.DataFrame:
+    """Lines of no known kind, and chain entries without an event line; numbered from the start of
+    the part."""
+    at = np.flatnonzero(is_unread | is_orphan)
+    texts = text.of(at)
+    reason = (
+        pl.when(pl.Series(is_orphan[at]))
+        .then(pl.lit("no event line before it"))
+        .when(pl.col("text").str.contains(grammar.TRACE_ERROR))
+        .then(pl.lit(TRACE_NOT_DECODED))
+        .otherwise(pl.lit("no known line"))
+    )
+    rows = pl.DataFrame({"line": at + 1, "text": texts}, schema_overrides={"text": pl.String})
+    return rows.with_columns(reason.alias("reason")).select(list(SKIPPED))
 
 
 def _facts(text: Text, kinds: Kinds, samples: pl.DataFrame) -> Facts:
