@@ -63,6 +63,7 @@ def read(source: Source, options: Options) -> Iterator[Batch]:
         lines += parsed.lines
         samples += len(parsed.batch.samples)
         skipped += parsed.batch.skipped.filter(pl.col("reason") != TRACE_NOT_DECODED).height
+    said = replace(said, layout=_described(source, layout))
     yield Batch(facts=said)  # last: the header knows an event's unit better than its name does
     is_foreign = skipped > max(_MOST_SKIPPED * lines, _MOST_SKIPPED_PER_SAMPLE * samples)
     if is_foreign and not options.lenient:
@@ -88,6 +89,11 @@ def _head_lines(source: Source) -> list[str]:
 def _layout(source: Source) -> Layout | None:
     lines = (line for line in _head_lines(source) if not grammar.is_record(line))
     return layout_of(list(islice(lines, _LINES_TO_MEASURE)))
+
+
+def _described(source: Source, layout: Layout) -> str:
+    is_event = re.compile(layout.loose.pattern).search
+    return layout.described(next(filter(None, map(is_event, _head_lines(source))), None))
 
 
 def _parts(source: Source, layout: Layout, event: str) -> Iterator[Part]:

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import xxhash
 
+from perfduck_ingest.encoding import without_mark
 from perfduck_ingest.pipe import standard_input
 from perfduck_store.errors import PerfduckError
 from perfduck_symbols.compression import BROKEN, opened
@@ -53,7 +54,8 @@ class Source:
         self.head = b""
         if not self.is_directory:
             self._stream = self._open(file)
-            self.head = self._read(HEAD_BYTES)
+            self._stream, self.head = without_mark(self._stream, self._read(HEAD_BYTES))
+            self.head += self._read(HEAD_BYTES - len(self.head))
 
     def _open(self, file: BinaryIO | None) -> IO[bytes]:
         try:

@@ -27,7 +27,8 @@ def general(layout: Layout, line: str) -> tuple[str | None, ...] | None:
     found = re.search(layout.pattern, line) or re.search(layout.loose.pattern, line)
     if found is None or (found["rest"] or "").strip():
         return None
-    return ((found["comm"] or "").strip(), *found.group("pid", "tid", "cpu", "s", "fraction", "period"),
+    comm = (found["comm"] or "").strip()
+    return (comm, *found.group("pid", "tid", "cpu", "s", "fraction", "period"),
             found["event"])  # fmt: skip
 
 
