@@ -47,15 +47,18 @@ LAST_FRAME_WITHOUT_DSO = (
     r"^.*(?:\s(?P<ip>ffff[0-9a-f]{12})|\s{5}\s*(?P<short>[0-9a-f]{8,12}|\s{5}[0-9a-f]{1,7}))"
     r"(?:\s(?P<body>\S.*))?$"
 )
-ONLY_FRAME = r"^\s*(?P<ip>[0-9a-f]{1,16})\s+(?P<body>\S.*?)\s*$|^\s*(?P<bare>[0-9a-f]{5,16}|0)\s*$"
+ONLY_FRAME = r"^\s*(?P<ip>[0-9a-f]{1,16})\s(?P<body>\S.*?)\s*$|^\s*(?P<bare>[0-9a-f]{5,16}|0)\s*$"
 # What perf prints behind the instruction pointer, or behind the chain, and perfduck does not keep:
 # the target of a branch, registers, instructions, branch stacks. Replaced by the second text.
 _ENTRY_FLAGS = r"/[PMN-]{1,2}/[X-]/[A-]/"
 BEHIND_FRAME = (
     (r"\s=>\s+[0-9a-f]{1,16}(?:\s.*)?$", ""),
+    (r"[0-9a-f]{1,16} \|OP .*\|(?:LCK|TLB|BLK|SNP) [^()]*$", ""),
     (r"\s+(?:ABI:\d|ilen: |insn: |IPC: |\t\t).*$", ""),
     (r"(?:^|\s+)0x[0-9a-f]+(?:\([^()]*\))?/0x.*$", ""),
-    (rf"(\s\([/\[][^()]*\))\s+.*{_ENTRY_FLAGS}.*$", "$1"),
+    # perf before 7 puts no blank before the names of a branch list: with a dso that ends the frame,
+    # without one the name of the frame and the first name of the list are one word.
+    (rf"(\s\([/\[][^()]*\))\s*\S.*{_ENTRY_FLAGS}.*$", "$1"),
     (rf"\s+\S+{_ENTRY_FLAGS}.*$", ""),
 )
 

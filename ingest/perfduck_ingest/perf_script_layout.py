@@ -186,7 +186,6 @@ _TIMED_PERIOD = re.compile(r"(?:^|\s)-?\d+\.\d{1,9}:\s{1,10}\d+(?:\s*$|\s+[0-9a-
 _FTRACE = re.compile(r"-\d+\s+(?:\(.*\)\s+)?\[\d+\]\s+(?:[A-Za-z.#\d]{4,6}\s+)?\d+\.\d+: ").search
 _EVENT_ONLY = re.compile(r"^(?:.*\s)?[^\s=]\S*?:(?:\s|$)").search
 _LATENCY = re.compile(r"\s-?\d+ (?:  \d| \d\d|\d{3,4}) +(?:\S+ +)?\d+\.\d+:").search
-_ONE_NUMBER = re.compile(r"^(?:.*\S)?(?P<number>\s+\d+)\s+\S*:?(?:\s|$)")
 
 
 def _layout_of_heads(lines: Sequence[str]) -> Layout | None:
@@ -269,10 +268,12 @@ def _with_period(layout: Layout, lines: Sequence[str]) -> Layout:
     """One number before the event, or alone, is a tid or a period: the columns tell."""
     if layout.period or layout.cpu or not layout.thread:
         return layout
-    numbers = [match["number"] for line in lines if (match := _ONE_NUMBER.search(line))]
-    is_wide = [len(number) - layout.comm == _PERIOD_WIDTH for number in numbers]
+    found = [match for line in lines if (match := re.search(layout.pattern, line))]
+    numbers = [match["tid"] for match in found if match["pid"] is None]
+    widths = [match.end("tid") - (match.end("comm") + 1 if layout.comm else 0) for match in found]
+    is_wide = sum(1 for width in widths if width == _PERIOD_WIDTH)
     is_large = any(int(number) > _PID_LIMIT for number in numbers)
-    if not is_large and sum(is_wide) <= _HALF * len(numbers):
+    if not numbers or not (is_large or is_wide > _HALF * len(found)):
         return layout
     period = replace(layout, thread=False, period=True)
     return period if _matches(period, lines) else layout
