@@ -1,4 +1,4 @@
-"""Every -F set and option of perf script, on recordings: what is read against a slow reader.
+"""Every line of perf_script_options.txt on recordings: what is read against a slow reader.
 
     python bench/perf_script_options.py recording.data... [--keep DIR] [--failures]
 
@@ -26,11 +26,7 @@ import option_texts  # noqa: E402
 from option_texts import Text  # noqa: E402
 
 _MOST_LINES = 3000
-# Fields in place of the default ones.
-FIELD_SETS = ["ip", "ip,sym", "ip,sym,dso", "ip,sym,symoff,dso", "ip,sym,symoff", "ip,dso", "comm", "comm,ip", "comm,ip,sym", "comm,ip,sym,dso", "comm,tid", "comm,pid", "comm,pid,tid", "comm,tid,ip,sym", "comm,tid,ip,sym,dso", "comm,tid,ip,sym,symoff,dso", "comm,pid,tid,ip,sym,dso", "tid", "pid,tid", "tid,ip,sym,dso", "pid,tid,ip,sym,dso", "pid,tid,time,period,event,ip,sym,dso", "cpu", "cpu,ip,sym,dso", "cpu,time,event,ip,sym,dso", "comm,cpu", "comm,cpu,ip,sym,dso", "comm,tid,cpu,ip,sym,dso", "time", "time,ip,sym,dso", "time,event,ip,sym,dso", "comm,time,event,ip,sym,dso", "comm,tid,time,ip,sym,dso", "comm,tid,time,event", "comm,tid,time,period,event", "comm,tid,time,period,ip,sym,dso", "comm,cpu,time,event,ip,sym,dso", "period", "period,ip,sym,dso", "comm,period", "comm,period,ip,sym,dso", "comm,tid,period,ip,sym,dso", "event", "event,ip,sym,dso", "event,period", "event,period,ip,sym,dso", "comm,event,ip,sym,dso", "comm,tid,event,ip,sym,dso", "comm,period,event,ip,sym,dso", "tid,event,ip,sym,dso", "comm,tid,period,event,ip,sym,dso", "comm,tid,cpu,event,ip,sym,dso", "comm,tid,cpu,time,event,ip,sym,dso", "comm,pid,tid,cpu,time,event,ip,sym,dso", "comm,pid,tid,cpu,time,period,event,ip,sym,symoff,dso", "comm,tid,time,event,ip", "comm,tid,time,event,trace", "comm,tid,time,event,trace,ip,sym,dso", "comm,tid,trace", "comm,tid,time,event,addr,ip,sym,dso", "comm,tid,time,event,addr", "comm,tid,ip,sym,brstacksym", "comm,tid,time,event,ip,sym,dso,brstack", "ip,brstack", "ip,sym,dso,brstacksym", "comm,tid,time,event,ip,sym,dso,misc"]
-# Fields beside the default ones, or without one of them.
-CHANGES = ["+pid", "+misc", "+misc,+pid", "+flags", "+srcline", "+srccode,+srcline", "+addr", "+phys_addr", "+weight", "+data_src", "+insn", "+insnlen", "+insn,+insnlen", "+iregs", "+uregs", "+iregs,+uregs", "+brstack", "+brstacksym", "+brstackoff", "+brstackinsn", "+brstackinsnlen", "+cgroup", "+data_page_size,+code_page_size", "+addr,+phys_addr,+data_page_size,+code_page_size,+weight", "+ins_lat", "+retire_lat", "+metric", "+callindent", "+synth", "+ipc", "+tod", "+bpf-output", "+dsoff", "+machine_pid,+vcpu", "-comm", "-tid", "-time", "-event", "-period", "-ip", "-sym", "-dso", "-symoff", "-cpu", "-trace", "-comm,-tid", "-comm,-time", "-time,-event", "-tid,-cpu", "-tid,-cpu,-time"]
-OPTIONS = ["\n     ", " --ns ", " --reltime ", " --deltatime ", " -G ", " --inline ", " --no-inline ", " --no-demangle ", "\n    --max-stack 2 ", " --show-kernel-path ", " --kallsyms /dev/null ", " --symfs /nonexistent ", "\n    --header ", " -I ", " --show-mmap-events ", " --show-task-events ", " --show-lost-events ", "\n    --show-switch-events ", " --show-namespace-events ", " --show-cgroup-events ", " --show-bpf-events\n    ", " --show-text-poke-events ", " --full-source-path ", " --stop-bt main ", " --Latency\n"]
+OPTIONS = Path(__file__).with_suffix(".txt").read_text().splitlines()
 DEFAULT = frozenset(
     {"comm", "tid", "cpu", "time", "event", "ip", "sym", "symoff", "dso", "period", "trace"}
 )
@@ -60,11 +56,7 @@ def perf(command: list[str], path: Path) -> str:
 
 def texts(recorded: Recording) -> Iterator[Text]:
     """Every text that perf prints of a recording."""
-    for options in (
-        *((f"-F {fields}") for fields in (*FIELD_SETS, *CHANGES)),
-        *OPTIONS,
-        *(f"-G -F {fields}" for fields in (*FIELD_SETS[:18], *CHANGES) if recorded.has_chains),
-    ):
+    for options in ("", *OPTIONS):
         printed = perf(["script", *options.split()], recorded.path)
         if printed.strip():
             fields, optional = asked(options)

@@ -81,20 +81,30 @@ ASIDE = (
     r"|^(?:  \S.*(?::\d+|\[[0-9a-f]+\])(?: \(inlined\))?$"
     r"|\|\d+\s"
     r"| \s*(?:ilen: |insn: |ABI:|IPC: |N/A(?:\s|$))"
-    rf"| ?(?:0x[0-9a-f]+|\[unknown\]|\S.*\+0x[0-9a-f]+)(?:\([^()]*\))?/.*{_ENTRY_FLAGS}"
     r"| => +[0-9a-f]{1,16}(?:\s|$)"
     r"| +BPF (?:output|string):| {17} [0-9a-f]{4}: [0-9a-f]{2} "
     r"|\t[0-9a-f]{16}\t|\t(?:\S.*:(?:\t.*)?|\.\.\. not reaching sample \.\.\.|mismatch of LBR .*)$)"
 )
+# -F brstack, brstacksym, brstackoff, behind a chain. Where frames have no tab it may be on the line
+# of a frame.
+BRANCH_LIST = rf"^ ?(?:0x[0-9a-f]+|\[unknown\]|\S.*\+0x[0-9a-f]+)(?:\([^()]*\))?/.*{_ENTRY_FLAGS}"
 # The same in texts with a tab before each frame: phys_addr, page sizes, cgroups without a name.
 ASIDE_BESIDE_TABS = r"^(?:[ \da-f]{15}[\da-f]|)(?: (?:\d+[KMG]?B?|N/A|unknown))*\s*$"
 
 
-is_other = re.compile("|".join((BLANK, COMMENT, RECORD, ASIDE, TRACE_ERROR))).search
+_is_other = re.compile("|".join((BLANK, COMMENT, RECORD, ASIDE, TRACE_ERROR))).search
+_is_branch_list = re.compile(BRANCH_LIST).search
 # What FRAME matches, with nothing to remember.
 is_frame = re.compile(r"^\s+[0-9a-f]{1,16}(?:\s|$)").search
 # A relative path is one where nothing stands behind it.
 names_dso = re.compile(r"\s\((?:[/\[]|inlined\)|[^()\s]*\)\s*$)").search
+
+
+def is_other(line: str) -> bool:
+    """Whether a line is neither an event line nor a frame, or is not known to be one."""
+    if _is_other(line):
+        return True
+    return _is_branch_list(line) is not None and not is_frame(line)
 
 
 def is_record(line: str) -> bool:

@@ -167,10 +167,13 @@ def layout_of(lines: Sequence[str]) -> Layout | None:
 
 
 _Search = Callable[[str], re.Match[str] | None]
-# What looks like a frame and is none, as its comm has hexadecimal digits only ('dd'); or it is a
-# number alone, with the blank that perf prints behind a field.
+# What looks like a frame and is none, as its comm has hexadecimal digits only ('dd'), or it begins
+# with a number: a time or an event is behind that, or an aligned address; or nothing but the blank
+# that perf prints behind a field.
 _HEXADECIMAL_COMM = re.compile(
-    rf"^\s*\d+ $|\s{_TIME}(?:\s|$)|^\s+\S.*\s-?\d+\s{{1,12}}[1-9a-f][0-9a-f]{{4,15}}(?:\s|$)"
+    rf"\s{_TIME}(?:\s|$)|^\s*\d+ (?: *\d+ )?$|^\s*(?:\d+ +)+[^\s=]\S*:(?:\s|$)"
+    r"|^\s*\d+ +\[\d+\] "
+    r"|^\s+(?:\S.*\s)?-?\d+\s{1,12} [1-9a-f][0-9a-f]{4,15}(?:\s|$)"
 ).search
 
 

@@ -30,6 +30,7 @@ def _kind_of_other(layout: Layout) -> pl.Expr:
     if layout.tabs:
         is_frame &= _TEXT.str.starts_with("\t")
         is_aside |= _TEXT.str.contains(grammar.ASIDE_BESIDE_TABS)
+    is_aside |= _TEXT.str.contains(grammar.BRANCH_LIST) & ~is_frame
     return (
         pl.when(_TEXT.str.contains(grammar.BLANK))
         .then(BLANK)
