@@ -114,12 +114,13 @@ def _requests(files: list[str], manifest: Path | None, template: "Request") -> "
 
     from perfduck_ingest.manifest import requests
 
-    listed = requests(manifest, template, _note) if manifest is not None else []
+    listed = requests(manifest, template, note) if manifest is not None else []
     return [*listed, *(replace(template, source=file) for file in files)]
 
 
-def _note(note: str) -> None:
-    sys.stderr.write(f"perfduck: {note}\n")
+def note(words: str) -> None:
+    """A line that is no data."""
+    sys.stderr.write(f"perfduck: {words}\n")
 
 
 def store_all(path: Path, requests: "Iterable[Request]") -> None:
@@ -147,16 +148,18 @@ def attach(
     """Keep files with a profile that is in the store: the rules its packets met, and counters."""
     from perfduck_ingest.attachment import keep, read
     from perfduck_report.names import visible
+    from perfduck_store.compact import close_and_compact
     from perfduck_store.selector import select
     from perfduck_store.store import Store
 
     attachments = [read(pair) for pair in files]
-    with Store(store, write=True) as opened:
+    with Store(store, write=True, create=False) as opened:
         for key, name in select(opened, selector).items():
             with opened.transaction():
                 done = ", ".join(keep(opened, key, attachments))
             words = done or "attached already, nothing added"
             sys.stdout.write(f"{visible(name)}: {words}\n")
+        close_and_compact(opened)  # what was replaced
 
 
 def _attachments(
@@ -187,7 +190,7 @@ def _acknowledgement(receipt: "Receipt") -> str:
         done = f"; {changes}" if changes else ", nothing added"
         return f"{name}: already in the store{done}\n"
     for words in _left_out(receipt):
-        _note(f"{name}: {visible(words)}")
+        note(f"{name}: {visible(words)}")
     layout = f"  read as: {visible(receipt.layout)}\n" if receipt.layout else ""
     return f"{name}: {_contents(receipt)}{f'; {changes}' if changes else ''}\n{layout}"
 

@@ -20,6 +20,7 @@ from perfduck_cli import (
     ingest_commands,
     query_commands,
     standard_streams,
+    store_commands,
     symbol_commands,
 )
 from perfduck_cli.help import ABOUT, START, Command, Commands
@@ -62,6 +63,7 @@ for command in (
     *query_commands.COMMANDS,
     *diff_commands.COMMANDS,
     *symbol_commands.COMMANDS,
+    *store_commands.COMMANDS,
     *demo_command.COMMANDS,
     *completion.COMMANDS,
 ):

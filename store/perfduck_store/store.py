@@ -45,10 +45,13 @@ def named(query: str) -> str:
 class Store:
     """A store that is open; close it, or use it as a context manager."""
 
-    def __init__(self, path: Path, *, write: bool = False, wait_s: float = 30.0) -> None:
+    def __init__(
+        self, path: Path, *, write: bool = False, wait_s: float = 30.0, create: bool = True
+    ) -> None:
+        """Open the store; to write, `create` it where there is none."""
         store_file.check(path)
         self.path = path
-        if not write and not path.exists():
+        if not (write and create) and not path.exists():
             message = f"{path}: expected a store, got no such file (perfduck ingest makes one)"
             raise PerfduckError(message)
         self._lock = Lock()  # an import tags in one thread and inserts in another
@@ -147,6 +150,27 @@ class Store:
         with self._lock, store_file.damage(self.path), room_on_disk(self.path):
             yield
 
+    def copy_to(self, path: Path) -> None:
+        """Write all that is stored to a new file, which has no space of what was removed."""
+        place = _attachable(path)
+        self.execute(f"attach {place} as copy (row_group_size {_ROWS_A_GROUP})")
+        self.execute("copy from database store to copy")
+        self.execute("checkpoint copy")
+        self.execute("detach copy")
+
+    @contextmanager
+    def other(self, path: Path) -> Iterator[None]:
+        """Another store of this schema version is there to read as database `other`."""
+        try:
+            self.execute(f"attach {_attachable(path)} as other (read_only)")
+        except duckdb.IOException as error:
+            message = f"{path}: expected a free store, got: {str(error).splitlines()[0]}"
+            raise PerfduckError(message) from error
+        try:
+            yield
+        finally:
+            self.execute("detach other")
+
     def make_room(self, stacks: int) -> None:
         """Let duckdb have the memory to write so many stacks: it gives up where it has not."""
         limit = _memory_to_write_mb(self.path) + (stacks * _BYTES_A_STACK >> 20)
@@ -204,7 +228,11 @@ def _connect(path: Path, *, write: bool, wait_s: float) -> duckdb.DuckDBPyConnec
     give_up = time.monotonic() + wait_s
     while True:
         try:
-            return _to_write(path) if write else _to_read(path)
+            file = store_file.identity(path)
+            connection = _to_write(path) if write else _to_read(path)
+            if file in (None, store_file.identity(path)):
+                return connection
+            connection.close()  # a smaller copy took its place meanwhile (compact.py)
         except duckdb.Error as error:
             holder = _HOLDER.search(str(error))
             if holder is None:
@@ -232,6 +260,12 @@ def _to_write(path: Path) -> duckdb.DuckDBPyConnection:
         "temp_directory": f"{path}.tmp",
     }
     connection = duckdb.connect(config=config)
-    place = str(path).replace("'", "''")
-    connection.execute(f"attach '{place}' as store (row_group_size {_ROWS_A_GROUP}); use store")
+    place = _attachable(path)
+    connection.execute(f"attach {place} as store (row_group_size {_ROWS_A_GROUP}); use store")
     return connection
+
+
+def _attachable(path: Path) -> str:
+    """A file as a string of SQL."""
+    place = str(path).replace("'", "''")
+    return f"'{place}'"

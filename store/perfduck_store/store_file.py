@@ -51,6 +51,15 @@ def check(path: Path) -> None:
         raise PerfduckError(message)
 
 
+def identity(path: Path) -> tuple[int, int] | None:
+    """Which file the path means now; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def _other_kind(path: Path) -> str | None:
     try:
         mode = path.stat().st_mode

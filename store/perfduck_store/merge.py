@@ -1,0 +1,101 @@
+"""Takes over what another store has and this one has not.
+
+Ids are made from content, so the same recording, stack or symbol has the same id in both: what is
+here stays, and merging again changes nothing.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from perfduck_store import store_file
+from perfduck_store.edit import Edit, Said, apply
+from perfduck_store.errors import PerfduckError
+from perfduck_store.store import Store, named
+
+# Tables of a profile that merge_attachments.sql takes over by kind, and the profiles themselves.
+_APART = ("attachment", "iptables_rule", "conntrack_stat", "profile")
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """Recordings that were added and that both have; what changed here, and what was kept though
+    the other store says otherwise, in words."""
+
+    added: int
+    here: int
+    changes: tuple[str, ...]
+    kept: tuple[str, ...]
+
+
+def merge(store: Store, other: Path, wait_s: float = 30.0) -> Merged:
+    """Add what the other store has, in one transaction. PerfduckError where it is this store, no
+    store, or of a newer schema version; one of an older version is upgraded, as by any reader."""
+    if store_file.identity(other) == store_file.identity(store.path):
+        message = f"{other}: expected another store to merge, got the one to merge into"
+        raise PerfduckError(message)
+    with Store(other, wait_s=wait_s) as theirs:
+        [(stacks,)] = theirs.rows("select count(*) from stack")
+    store.make_room(stacks)
+    with store.other(other), store.transaction():
+        return _merge(store)
+
+
+def _merge(store: Store) -> Merged:
+    store.execute(named("merge_added"))
+    both = [(row[0], Said(*row[1:5]), Said(*row[5:])) for row in store.rows(named("merge_both"))]
+    added = store.rows("select old_name, name from added order by name")
+    kept = [
+        f"{number:,} {what}: those of this store are kept"
+        for what, number in store.rows(named("merge_differences"))
+        if number
+    ]
+    store.execute(named("merge_shared"))
+    store.execute(named("merge_profiles"))
+    for (table,) in store.rows(named("profile_tables")):
+        if table not in _APART:
+            store.execute(
+                f"insert into {table} by name"
+                f" select theirs.* from other.{table} as theirs semi join added using (profile_id)"
+            )
+    kept += [
+        f"{name}: attachment {kind} differs, the one of this store is kept"
+        for name, kind in store.rows(named("merge_kept_attachments"))
+    ]
+    store.execute(named("merge_attachments"))
+    changes = [line for key, ours, theirs in both for line in _completed(store, key, ours, theirs)]
+    changes += [
+        f"{name}: another recording is stored as '{old}', so this one is called {name}"
+        for old, name in added
+        if old != name
+    ]
+    kept += [line for _, ours, theirs in both for line in _conflicts(ours, theirs)]
+    return Merged(len(added), len(both), tuple(changes), tuple(kept))
+
+
+def _completed(store: Store, key: int, ours: Said, theirs: Said) -> list[str]:
+    """Take over what is said there alone."""
+    labels = {name: value for name, value in theirs.labels.items() if name not in ours.labels}
+    takes_work = ours.work is None
+    said = Edit(
+        work=theirs.work if takes_work else None,
+        work_unit=theirs.work_unit if takes_work else None,
+        labels=labels,
+    )
+    return [f"{ours.name}: {change}" for change in apply(store, key, said)]
+
+
+def _conflicts(ours: Said, theirs: Said) -> list[str]:
+    """What is said otherwise there."""
+    found = []
+    if theirs.name != ours.name:
+        found.append(f"{ours.name}: is called {theirs.name} there, this name is kept")
+    same_work = (theirs.work, theirs.work_unit) == (ours.work, ours.work_unit)
+    if None not in (theirs.work, ours.work) and not same_work:
+        words = f"{theirs.work_in_words} there, {ours.work_in_words} is kept"
+        found.append(f"{ours.name}: work is {words}")
+    found += [
+        f"{ours.name}: label {key}={theirs.labels[key]} there, {key}={value} is kept"
+        for key, value in sorted(ours.labels.items())
+        if theirs.labels.get(key, value) != value
+    ]
+    return found

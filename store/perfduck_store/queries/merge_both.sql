@@ -1,0 +1,14 @@
+-- What both stores say of the recordings that both have.
+select
+    ours.profile_id,
+    ours.name,
+    ours.work,
+    ours.work_unit,
+    ours.labels,
+    theirs.name,
+    theirs.work,
+    theirs.work_unit,
+    theirs.labels,
+from profile as ours
+join other.profile as theirs on theirs.profile_id = ours.profile_id
+order by ours.name
