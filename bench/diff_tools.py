@@ -21,8 +21,10 @@ from pathlib import Path
 
 from perfduck_diff.comparison import Options
 from perfduck_diff.engine import diff
-from perfduck_diff.question import Filters, ask, chosen
+from perfduck_diff.filters import Filters
+from perfduck_diff.question import ask
 from perfduck_diff.result import Claim, Diff
+from perfduck_store.selector import select
 from perfduck_store.store import Store
 
 DOCKER = ("bridge", "br_netfilter", "iptables", "conntrack", "nat", "veth")
@@ -74,7 +76,8 @@ def opreport_rows(report: Path) -> list[Row]:
 
 
 def perfduck(store: Store, base: str, new: str, comm: str | None) -> Diff:
-    question = ask(store, [chosen(store, base), chosen(store, new)], filters=Filters(comm=comm))
+    sides = {"base": select(store, base), "new": select(store, new)}
+    question = ask(store, sides, Filters(comm=(comm,) if comm else ()))
     return diff(question.runs, *question.groups, Options(functions=len(question.runs.frames)))
 
 

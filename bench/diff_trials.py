@@ -15,10 +15,11 @@ from perfduck_diff import rates
 from perfduck_diff.comparison import Comparison, Options, compare
 from perfduck_diff.filters import Filters
 from perfduck_diff.noise import Noise, assumed, learn
-from perfduck_diff.question import ask, chosen
+from perfduck_diff.question import ask
 from perfduck_diff.runs import Runs, gathered
 from perfduck_diff.scan import Found, scan
 from perfduck_diff.tree import Tree
+from perfduck_store.selector import select
 from perfduck_store.store import Store
 
 Floats = npt.NDArray[np.float64]
@@ -58,14 +59,19 @@ def groups(store: Store, where: str | None, comm: str | None) -> list[Group]:
     for name, labels in rows:
         found[labels.get("workload", ""), labels.get("scenario", "")].append(name)
     return [
-        _group(store, f"{scenario}.{workload}", chosen(store, "+".join(names), where), comm)
+        _group(
+            store,
+            f"{scenario}.{workload}",
+            select(store, "+".join(names), (where,) if where else ()),
+            comm,
+        )
         for (workload, scenario), names in found.items()
         if len(names) > 1
     ]
 
 
 def _group(store: Store, name: str, profiles: dict[int, str], comm: str | None) -> Group:
-    runs = ask(store, [profiles], filters=Filters(comm=comm)).runs
+    runs = ask(store, {name: profiles}, Filters(comm=(comm,) if comm else ())).runs
     ids = list(profiles)
     frame = store.frame(
         f"""

@@ -18,6 +18,8 @@ from pathlib import Path
 import machine
 import scale
 
+from perfduck_diff.filters import Filters
+from perfduck_diff.selection import select_samples
 from perfduck_diff.top import top
 from perfduck_store.selector import select
 from perfduck_store.store import Store, named
@@ -167,11 +169,8 @@ def _profiles(store: Store) -> object:
 
 def _two(store: Store) -> object:
     """What a diff of two profiles reads: weights per stack and run."""
-    chosen = list(select(store, "run000+run002"))
-    event = store.rows("select min(event) from event")[0][0]
-    keys = {"profiles": chosen, "event": event}
-    profiles = store.frame(named("diff_profiles"), keys)
-    return profiles, store.frame(named("diff_rollup"), keys | {"comm": None})
+    select_samples(store, {"": select(store, "run000+run002")}, Filters())
+    return store.frame(named("diff_profiles")), store.frame(named("diff_weights"))
 
 
 QUESTIONS: dict[str, Callable[[Store], object]] = {

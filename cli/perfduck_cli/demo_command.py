@@ -18,6 +18,7 @@ def demo(store: StorePath = Path("perfduck-demo.duckdb")) -> None:
     """
     from perfduck_cli.ingest_commands import store_all
     from perfduck_diff.answer import Request, answer, asked
+    from perfduck_diff.filters import Filters
     from perfduck_ingest.ingest import Request as Recording
     from perfduck_ingest.manifest import requests
     from perfduck_report import diff_text
@@ -25,7 +26,8 @@ def demo(store: StorePath = Path("perfduck-demo.duckdb")) -> None:
 
     folder = next(place for place in _PLACES if place.is_dir())
     store_all(store, requests(folder / "recordings.csv", Recording(source="")))
-    request = Request(base="scenario=native", new="scenario=docker0-nat", where="workload=udp64")
+    where = Filters(where=("workload=udp64",))
+    request = Request(base="scenario=native", new="scenario=docker0-nat", filters=where)
     with Store(store) as opened:
         found = answer(opened, request, asked(opened, request))
     sys.stdout.write(

@@ -6,33 +6,24 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from perfduck_cli.filter_options import filtered
 from perfduck_cli.options import DEFAULT_STORE, EventName, Selector, StorePath
 from perfduck_cli.screen import screen
+from perfduck_diff.filters import Filters
 from perfduck_diff.keys import View
 
 if TYPE_CHECKING:
-    from perfduck_diff.filters import Filters
     from perfduck_diff.result import Verdict
 
 Side = Annotated[str, typer.Argument(help="The runs of one side: a selector, as for `top`.")]
-Where = Annotated[str | None, typer.Option(help="Only profiles with these labels, on both sides.")]
-Skip = Annotated[
-    str | None, typer.Option(help="Warm-up to leave out at the start of every run: 1s, 500ms.")
-]
-Until = Annotated[str | None, typer.Option(help="Look only at the time up to here: 3s.")]
-Comm = Annotated[str | None, typer.Option(help="Only this command; a glob.")]
-Pid = Annotated[int | None, typer.Option(help="Only this process.")]
-Cpu = Annotated[int | None, typer.Option(help="Only this CPU.")]
-Dso = Annotated[str | None, typer.Option(help="Only samples whose leaf is in this binary; a glob.")]
-Subsystem = Annotated[str | None, typer.Option(help="Only what is charged to it; a glob.")]
-Cgroup = Annotated[str | None, typer.Option(help="Only this cgroup; a glob.")]
 DiffFormat = Literal["text", "json", "markdown", "junit", "html"]
 
 
+@filtered
 def diff(
     base: Side,
     new: Side,
-    where: Where = None,
+    filters: Filters,
     budget: Annotated[Path | None, typer.Option(help="Budgets to judge by, a TOML file.")] = None,
     tree: Annotated[
         Literal["rerooted", "path", "subsystem"],
@@ -61,15 +52,6 @@ def diff(
         Literal["exit", "pass", "fail"],
         typer.Option(help="What an inconclusive verdict exits with: 3, 0 or 1."),
     ] = "exit",
-    event: EventName = None,
-    skip: Skip = None,
-    until: Until = None,
-    comm: Comm = None,
-    pid: Pid = None,
-    cpu: Cpu = None,
-    dso: Dso = None,
-    subsystem: Subsystem = None,
-    cgroup: Cgroup = None,
     format: Annotated[DiffFormat, typer.Option(help="How to print.")] = "text",
     store: StorePath = DEFAULT_STORE,
 ) -> None:
@@ -85,9 +67,7 @@ def diff(
     request = Request(
         base=base,
         new=new,
-        where=where,
-        event=event,
-        filters=_filters(comm, pid, cpu, dso, subsystem, cgroup, skip, until),
+        filters=filters,
         tree=tree,
         per=per,
         paired=paired,
@@ -117,30 +97,6 @@ def _exit_code(verdict: "Verdict", inconclusive: str) -> int:
     }[verdict]
 
 
-def _filters(
-    comm: str | None,
-    pid: int | None,
-    cpu: int | None,
-    dso: str | None,
-    subsystem: str | None,
-    cgroup: str | None,
-    skip: str | None,
-    until: str | None,
-) -> "Filters":
-    from perfduck_diff.filters import Filters
-
-    return Filters(
-        comm=comm,
-        pid=pid,
-        cpu=cpu,
-        dso=dso,
-        subsystem=subsystem,
-        cgroup=cgroup,
-        from_s=_seconds("--skip", skip),
-        to_s=_seconds("--until", until),
-    )
-
-
 def _part(option: str, text: str) -> float:
     from perfduck_store.errors import PerfduckError
 
@@ -155,35 +111,14 @@ def _part(option: str, text: str) -> float:
     return part
 
 
-def _seconds(option: str, text: str | None) -> float | None:
-    from perfduck_store.errors import PerfduckError
-
-    if text is None:
-        return None
-    scale = 0.001 if text.endswith("ms") else 1.0
-    try:
-        seconds = float(text.removesuffix("ms").removesuffix("s")) * scale
-    except ValueError:
-        seconds = -1.0
-    if not 0 <= seconds < float("inf"):
-        message = f"{option} {text}: expected a time like 1s or 500ms"
-        raise PerfduckError(message)
-    return seconds
-
-
+@filtered
 def compare(
     selector: Selector,
+    filters: Filters,
     over: Annotated[str, typer.Option(help="The label whose values are the columns.")],
     order: Annotated[
         str | None, typer.Option(help="Its values in order: a,b,c; default: by total cost.")
     ] = None,
-    where: Where = None,
-    event: EventName = None,
-    skip: Skip = None,
-    until: Until = None,
-    comm: Comm = None,
-    cpu: Cpu = None,
-    subsystem: Subsystem = None,
     format: Annotated[
         Literal["text", "markdown", "json"], typer.Option(help="How to print.")
     ] = "text",
@@ -200,9 +135,7 @@ def compare(
             selector,
             over,
             order=tuple(order.split(",")) if order else (),
-            where=where,
-            event=event,
-            filters=_filters(comm, None, cpu, None, subsystem, None, skip, until),
+            filters=filters,
         )
     sys.stdout.write(FORMATS[format](matrix, screen()))
 

@@ -24,7 +24,7 @@ Selector = Annotated[
 ]
 EventName = Annotated[
     str | None,
-    typer.Option("--event", help="Event to look at; default: the one with the most samples."),
+    typer.Option("--event", help="Event to look at; default: the one that most profiles have."),
 ]
 Rules = Annotated[
     Path | None, typer.Option(help="Your own tag rules, CSV or TOML, in front of the shipped ones.")

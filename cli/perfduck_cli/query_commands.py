@@ -1,17 +1,23 @@
 """Commands that ask the store."""
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from perfduck_cli.options import DEFAULT_STORE, EventName, Format, Selector, StorePath
+from perfduck_cli.filter_options import filtered
+from perfduck_cli.options import DEFAULT_STORE, Format, Selector, StorePath
 from perfduck_cli.screen import screen
+from perfduck_diff.filters import Filters
 from perfduck_diff.keys import Key
 
 if TYPE_CHECKING:
+    from perfduck_diff.selection import Note
     from perfduck_store.store import Store
+
+WITH_NOTES = ("text", "markdown")  # formats with a heading that says what is left out
 
 
 def profiles(
@@ -30,13 +36,14 @@ def profiles(
     sys.stdout.write(report(rows, format, screen()))
 
 
+@filtered
 def top(
     selector: Selector,
+    filters: Filters,
     function: Annotated[
         str | None, typer.Argument(help="For --by callers and callees: whose.")
     ] = None,
     by: Annotated[Key, typer.Option(help="What to rank.")] = "function",
-    event: EventName = None,
     limit: Annotated[int, typer.Option(min=1, help="Rows.")] = 30,
     format: Format = "text",
     store: StorePath = DEFAULT_STORE,
@@ -52,12 +59,30 @@ def top(
 
     with Store(store) as opened:
         if by == "callers" or by == "callees":
-            found = calls.calls(opened, selector, function, by, event=event, limit=limit)
-            text = calls_report.report(found, format, screen())
+            found = calls.calls(opened, selector, function, by, filters=filters, limit=limit)
+            text, notes = calls_report.report(found, format, screen()), found.notes
         else:
-            ranked = top.top(opened, selector, by, event=event, limit=limit)
-            text = top_report.report(ranked, format, screen())
+            _no_function(function, by)
+            ranked = top.top(opened, selector, by, filters=filters, limit=limit)
+            text, notes = top_report.report(ranked, format, screen()), ranked.notes
+    _say(() if format in WITH_NOTES else notes)
     sys.stdout.write(text)
+
+
+def _no_function(function: str | None, by: str) -> None:
+    from perfduck_store.errors import PerfduckError
+
+    if function is not None:
+        message = f"{function} --by {by}: expected --by callers or --by callees of a function"
+        raise PerfduckError(message)
+
+
+def _say(notes: Iterable["Note"]) -> None:
+    """What the answer merges or leaves out, besides what was typed, where its format has no place
+    for that."""
+    for note in notes:
+        if note.code != "filter":
+            sys.stderr.write(f"perfduck: {note.text}\n")
 
 
 def sql(
@@ -91,9 +116,10 @@ def sql(
         sys.stdout.write(tables.FORMATS[format](frame, screen()))
 
 
+@filtered
 def export(
     selector: Selector,
-    event: EventName = None,
+    filters: Filters,
     format: Annotated[
         Literal["folded", "html"],
         typer.Option(help="folded: for flame graph tools; html: a page with a flame graph."),
@@ -104,27 +130,30 @@ def export(
     from perfduck_store.store import Store
 
     with Store(store) as opened:
-        sys.stdout.write(EXPORTS[format](opened, selector, event))
+        text, notes = EXPORTS[format](opened, selector, filters)
+    _say(notes)
+    sys.stdout.write(text)
 
 
-def _folded(store: "Store", selector: str, event: str | None) -> str:
-    from perfduck_diff.top import event_of
+def _folded(store: "Store", selector: str, filters: Filters) -> tuple[str, tuple["Note", ...]]:
+    from perfduck_diff.selection import select_samples
     from perfduck_report.names import folded
     from perfduck_store.selector import select
     from perfduck_store.store import named
 
-    chosen = select(store, selector)
-    name, _ = event_of(store, chosen, event)
-    rows = store.rows(named("folded"), {"profiles": list(chosen), "event": name})
-    return "".join(f"{';'.join(map(folded, path))} {weight}\n" for path, weight in rows)
+    groups = {"": select(store, selector, filters.where)}
+    selection = select_samples(store, groups, filters, "comm")
+    rows = store.rows(named("folded"))
+    text = "".join(f"{';'.join(map(folded, path))} {weight}\n" for path, weight in rows)
+    return text, selection.notes
 
 
-def _html(store: "Store", selector: str, event: str | None) -> str:
+def _html(store: "Store", selector: str, filters: Filters) -> tuple[str, tuple["Note", ...]]:
     from perfduck_diff.drawing import alone
     from perfduck_report.html import render_side
 
-    drawing = alone(store, selector, event)
-    return render_side(selector, drawing.profiles, drawing.flame, drawing.heat)
+    drawing = alone(store, selector, filters)
+    return render_side(selector, drawing.profiles, drawing.flame, drawing.heat), drawing.notes
 
 
 EXPORTS = {"folded": _folded, "html": _html}

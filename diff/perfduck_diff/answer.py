@@ -12,10 +12,13 @@ from perfduck_diff.filters import Filters
 from perfduck_diff.history import recall
 from perfduck_diff.like_runs import RUN_LABEL, spread_of_like_runs
 from perfduck_diff.provenance import provenance
-from perfduck_diff.question import Question, ask, chosen
+from perfduck_diff.question import Question, ask
 from perfduck_diff.result import Diff
 from perfduck_store.errors import PerfduckError
+from perfduck_store.selector import select
 from perfduck_store.store import Store
+
+SIDES = ("base", "new")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,8 +27,6 @@ class Request:
 
     base: str
     new: str
-    where: str | None = None
-    event: str | None = None
     filters: Filters = field(default_factory=Filters)
     tree: TreeName = "rerooted"
     per: rates.Per | None = None
@@ -37,11 +38,13 @@ class Request:
 
 
 def asked(store: Store, request: Request) -> Question:
-    """The runs of both sides: what `answer` and a drawing of the same diff go by."""
-    sides = [chosen(store, side, request.where) for side in (request.base, request.new)]
+    """The runs of both sides: what `answer` and a drawing of the same diff go by. They stay picked
+    in the store until another question is asked."""
+    where = request.filters.where
+    sides = [select(store, side, where) for side in (request.base, request.new)]
     if request.paired:
         sides = paired(store, sides[0], sides[1])
-    return ask(store, sides, event=request.event, filters=request.filters)
+    return ask(store, dict(zip(SIDES, sides, strict=True)), request.filters)
 
 
 def answer(store: Store, request: Request, question: Question) -> Diff:
@@ -54,13 +57,13 @@ def answer(store: Store, request: Request, question: Question) -> Diff:
         raise PerfduckError(str(error)) from error
     context = [
         line
-        for title, profiles in zip(("base", "new"), question.profiles, strict=True)
+        for title, profiles in zip(SIDES, question.profiles, strict=True)
         for line in (
             *lines(store, title, profiles),
-            *(f"{title}: {each}" for each in provenance(store, profiles, found.event)),
+            *(f"{title}: {each}" for each in provenance(store, question.selection, profiles)),
         )
     ]
-    return replace(found, reasons=(*found.reasons, *question.reasons), context=tuple(context))
+    return replace(found, context=tuple(context))
 
 
 def paired(store: Store, base: dict[int, str], new: dict[int, str]) -> list[dict[int, str]]:
@@ -89,6 +92,7 @@ def _options(store: Store, question: Question, request: Request) -> Options:
         tolerance=request.tolerance,
         noise=recall(store, question, request.per),
         like=spread_of_like_runs(store, question, request.per),
+        doubts=question.reasons,
         bounds=_bounds(budgets, request),
         budgets=budgets,
     )

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from perfduck_diff.filters import Filters
 from perfduck_diff.keys import Side
 from perfduck_diff.result import RunFacts
-from perfduck_diff.top import event_of, facts_of, work_of
+from perfduck_diff.selection import Note, select_samples
+from perfduck_diff.work import facts_of, work_of
 from perfduck_store.errors import PerfduckError
 from perfduck_store.selector import select
 from perfduck_store.store import Store, named
@@ -17,7 +19,8 @@ from perfduck_store.store import Store, named
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """`rows`: function, dso, subsystem, total in `unit`, and its share of all calls in %."""
+    """`rows`: function, dso, subsystem, total in `unit`, and its share of all calls in %. `notes`:
+    what is merged, left out or narrowed."""
 
     function: str
     side: Side
@@ -26,6 +29,7 @@ class Calls:
     profiles: tuple[str, ...]
     rows: pl.DataFrame
     facts: RunFacts
+    notes: tuple[Note, ...] = ()
 
 
 def calls(
@@ -34,25 +38,27 @@ def calls(
     function: str | None,
     side: Side,
     *,
-    event: str | None = None,
+    filters: Filters | None = None,
     limit: int = 30,
 ) -> Calls:
     """The heaviest callers or callees of a function in the selected profiles."""
-    profiles = select(store, selector)
+    filters = filters or Filters()
+    profiles = select(store, selector, filters.where)
+    selection = select_samples(store, {"": profiles}, filters)
     asked = _known(store, function, side)
-    chosen, unit = event_of(store, profiles, event)
-    keys = {"profiles": list(profiles), "event": chosen, "function": asked, "limit": limit}
-    sql = named("chosen") + named("top_calls")
-    rows = store.frame(sql, keys | {"callees": side == "callees"})
-    work, per = work_of(store, profiles)
+    _check_arcs(store, filters)
+    keys = {"function": asked, "limit": limit, "callees": side == "callees", "runs": None}
+    rows = store.frame(named("chosen") + named("top_calls"), keys)
+    amount = work_of(store, selection, filters)
     return Calls(
         function=asked,
         side=side,
-        event=chosen,
-        unit=f"{unit}/{per}" if per else unit,
-        profiles=tuple(profiles.values()),
-        facts=facts_of(store, profiles, chosen),
-        rows=rows.with_columns(pl.col("total") / work),
+        event=selection.event,
+        unit=amount.unit,
+        profiles=tuple(selection.profiles.values()),
+        facts=facts_of(store, selection, filters),
+        notes=(*selection.notes, *amount.notes),
+        rows=rows.with_columns(pl.col("total") / amount.divisor),
     )
 
 
@@ -60,11 +66,20 @@ def _known(store: Store, function: str | None, side: Side) -> str:
     if function is None:
         message = f"--by {side}: expected a function: perfduck top SELECTOR FUNCTION --by {side}"
         raise PerfduckError(message)
-    known = store.rows(
-        "select 1 from symbol where name = $function or canonical = $function limit 1",
-        {"function": function},
-    )
-    if not known:
-        message = f"{function}: expected a function in the store, got none of that name"
+    if not store.rows(named("known_function"), {"function": function}):
+        close = store.rows(named("similar_function"), {"function": function})
+        hint = f": did you mean {close[0][0]}?" if close else ""
+        message = f"{function}: expected a function in the store, got none of that name{hint}"
         raise PerfduckError(message)
     return function
+
+
+def _check_arcs(store: Store, filters: Filters) -> None:
+    """The arcs of an OProfile call graph say nothing of the samples that they come from."""
+    arcs = store.rows(named("with_arcs")) if filters.words() else []
+    if arcs:
+        message = (
+            f"{arcs[0][0]}: its calls are recorded without their samples: {filters.words()} cannot"
+            " choose among them"
+        )
+        raise PerfduckError(message)

@@ -5,8 +5,8 @@ partial     native.3 lists 54.6 % of its samples (a threshold or filter of oprep
 kernel      base ran 6.1.0-18-amd64, new 6.12.9: --allow-kernel-change
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -65,6 +65,13 @@ def reasons(sides: Sides, bounds: Bounds, *, learned: bool) -> tuple[Reason, ...
         for text in check(sides, bounds)
     ]
     return (*found, *_replicates(sides, learned=learned))
+
+
+def weighed(doubts: Iterable[Reason], bounds: Bounds) -> tuple[Reason, ...]:
+    """Doubts that block unless the budget file has another weight for them."""
+    return tuple(
+        replace(doubt, blocks=doubt.blocks and bounds.of(doubt.code) == "block") for doubt in doubts
+    )
 
 
 def _event(sides: Sides, _: Bounds) -> list[str]:

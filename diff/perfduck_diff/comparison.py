@@ -12,7 +12,7 @@ from perfduck_diff.checks import Bounds
 from perfduck_diff.moderated import Design, Moderated, Rows, fit, given, run_spread
 from perfduck_diff.noise import Noise, assumed, learn, only_sampling, whole
 from perfduck_diff.renaming import Sides, renamed
-from perfduck_diff.result import Change
+from perfduck_diff.result import Change, Reason
 from perfduck_diff.runs import Floats, Runs, gathered, mixed
 from perfduck_diff.scan import LEVEL
 from perfduck_diff.shared import Shared, shared
@@ -43,6 +43,7 @@ class Options:
     bounds: Bounds = field(default_factory=Bounds)
     budgets: Budgets | None = None
     functions: int = 200
+    doubts: tuple[Reason, ...] = ()  # about the runs, known before they were measured
 
 
 @dataclass(frozen=True, slots=True)

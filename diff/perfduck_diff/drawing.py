@@ -5,18 +5,23 @@ from dataclasses import dataclass
 import numpy as np
 
 from perfduck_diff.answer import Request
+from perfduck_diff.filters import Filters
 from perfduck_diff.flame import Flame, Heat, flame, hottest
-from perfduck_diff.question import Question, ask, chosen
+from perfduck_diff.question import Question, ask
+from perfduck_diff.selection import Note
+from perfduck_store.selector import select
 from perfduck_store.store import Store
 
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """One side: its profiles, its flame (as new; base is zero) and its hottest functions."""
+    """One side: its profiles, its flame (as new; base is zero), its hottest functions, and what is
+    merged, left out or narrowed."""
 
     profiles: tuple[str, ...]
     flame: Flame
     heat: tuple[Heat, ...]
+    notes: tuple[Note, ...] = ()
 
 
 def compared(request: Request, question: Question) -> Flame:
@@ -25,9 +30,15 @@ def compared(request: Request, question: Question) -> Flame:
     return flame(question.runs, base, new, tree=request.tree, per=request.per)
 
 
-def alone(store: Store, selector: str, event: str | None = None) -> Drawing:
+def alone(store: Store, selector: str, filters: Filters | None = None) -> Drawing:
     """The flame of the selected profiles, mean of the runs."""
-    question = ask(store, [chosen(store, selector)], event=event)
+    filters = filters or Filters()
+    question = ask(store, {"": select(store, selector, filters.where)}, filters)
     runs, columns = question.runs, question.groups[0]
     drawn = flame(runs, np.arange(0), columns)
-    return Drawing(tuple(run.name for run in runs.runs), drawn, tuple(hottest(runs, columns)))
+    return Drawing(
+        tuple(run.name for run in runs.runs),
+        drawn,
+        tuple(hottest(runs, columns)),
+        question.selection.notes,
+    )

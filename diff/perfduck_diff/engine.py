@@ -33,6 +33,7 @@ def diff(runs: Runs, base: Ints, new: Ints, options: Options | None = None) -> D
     doubts = (
         *work.unit.reasons,
         *checks.reasons(sides, work.options.bounds, learned=work.options.noise is not None),
+        *checks.weighed(work.options.doubts, work.options.bounds),
     )
     answer = Diff(
         unit=work.unit.unit,

@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 
 from perfduck_diff import rates
+from perfduck_diff.filters import Filters
 from perfduck_diff.like_runs import RUN_LABEL, pooled
 from perfduck_diff.noise import (
     ASSUMED_FREEDOM,
@@ -95,7 +96,8 @@ def _groups(store: Store, selector: str) -> dict[tuple[str, str], list[dict[int,
 
 
 def _learned(store: Store, groups: list[dict[int, str]], event: str | None) -> pl.DataFrame:
-    question = ask(store, groups, event=event)
+    titled = {f"group {number}": group for number, group in enumerate(groups, 1)}
+    question = ask(store, titled, Filters(event=(event,) if event else ()))
     runs = question.runs
     unit = rates.rates(runs)
     raw = runs.weight / unit.divisor

@@ -29,11 +29,10 @@ def spread_of_like_runs(store: Store, question: Question, per: Per | None) -> tu
 
     (0, 0) if there are none, or if a filter other than by command makes them incomparable.
     """
-    comm = question.filters.comm
-    if per not in (None, "work") or question.filters != Filters(comm=comm):
+    if per not in (None, "work") or _narrows(question.filters):
         return 0.0, 0.0
     asked = {"profiles": [key for side in question.profiles for key in side], "most": MOST_PROFILES}
-    rows = store.rows(named("like_runs"), asked | {"event": question.runs.event, "comm": comm})
+    rows = store.rows(named("like_runs"), asked)
     groups: dict[tuple[tuple[str, str], ...], list[tuple[float, float]]] = defaultdict(list)
     for _, labels, work, total, hits in rows:
         groups[_like(labels)].append((total / work, hits))
@@ -41,6 +40,11 @@ def spread_of_like_runs(store: Store, question: Question, per: Per | None) -> tu
     return pooled(
         [(np.array(runs), _weight(like, sides, question)) for like, runs in groups.items()]
     )
+
+
+def _narrows(filters: Filters) -> bool:
+    """Whether samples are chosen otherwise than by command."""
+    return filters != Filters(where=filters.where, event=filters.event, comm=filters.comm)
 
 
 def _like(labels: Labels) -> tuple[tuple[str, str], ...]:

@@ -18,12 +18,14 @@ from perfduck_diff.filters import Filters
 from perfduck_diff.history import recall
 from perfduck_diff.moderated import Design, Rows, fit
 from perfduck_diff.noise import Noise, assumed, learn
-from perfduck_diff.question import Question, ask, chosen
+from perfduck_diff.question import Question, ask
 from perfduck_diff.result import Change, Reason, RunFacts, SubsystemRow
 from perfduck_diff.runs import Floats, Runs, gathered, mixed
 from perfduck_diff.scan import adjusted
 from perfduck_diff.stacks import Ints
 from perfduck_store.errors import PerfduckError
+from perfduck_store.limitation import limitations
+from perfduck_store.selector import select
 from perfduck_store.store import Store
 
 
@@ -87,26 +89,30 @@ def compare(
     over: str,
     *,
     order: tuple[str, ...] = (),
-    where: str | None = None,
-    event: str | None = None,
     filters: Filters | None = None,
 ) -> Matrix:
     """Group the profiles by the label OVER and compare them; by total cost without an order."""
-    groups = _groups(store, chosen(store, selector, where), over)
+    filters = filters or Filters()
+    groups = _groups(store, select(store, selector, filters.where), over)
     names = list(order) if order else list(groups)
     for name in names:
         if name not in groups:
             message = f"{name}: expected a value of label {over}: {', '.join(groups)}"
             raise PerfduckError(message)
-    question = ask(store, [groups[name] for name in names], event=event, filters=filters)
+    question = ask(store, {name: groups[name] for name in names}, filters)
     measured = _measured(store, question)
     if not order:
         means = [measured.rows.rates[0, group].mean() for group in question.groups]
         names = [names[position] for position in np.argsort(means, kind="stable")]
-        return compare(
-            store, selector, over, order=tuple(names), where=where, event=event, filters=filters
+        return compare(store, selector, over, order=tuple(names), filters=filters)
+    context = [
+        line
+        for name, profiles in zip(names, question.profiles, strict=True)
+        for line in (
+            *lines(store, name, profiles),
+            *(f"{name}: {each}" for each in limitations(store, profiles)),
         )
-    context = [line for name in names for line in lines(store, name, list(groups[name]))]
+    ]
     return _matrix(measured, over, tuple(names), tuple(context))
 
 

@@ -5,8 +5,9 @@ tags by weight: 81.9 % catalogue, 17.0 % rule, 1.0 % neighbour, 0.1 % unknown
 21.4 % of the weight was spent with interrupts off before _raw_spin_unlock_irqrestore, ...
 """
 
-from collections.abc import Collection
+from collections.abc import Iterable
 
+from perfduck_diff.selection import Selection
 from perfduck_store.limitation import limitations
 from perfduck_store.store import Store, named
 
@@ -15,15 +16,18 @@ _INEXACT = ("guess", "unknown")
 _NAMED = 3  # functions that a line names
 
 
-def provenance(store: Store, profiles: Collection[int], event: str) -> tuple[str, ...]:
-    """A line on each limitation of the recordings, one on the tags where they are not all exact,
-    and one on what only looks hot."""
-    keys = {"profiles": list(profiles), "event": event}
-    methods = store.rows(named("chosen") + named("tagged_by"), keys)
-    artefacts = store.rows(named("artefacts"), keys)
-    weight, idle = store.rows(named("weights"), keys)[0] if artefacts else (0, 0)
-    busy = (weight or 0) - (idle or 0)
-    return (*limitations(store, profiles), *_tags(methods), *_artefacts(artefacts, busy))
+def provenance(
+    store: Store, selection: Selection, profiles: Iterable[int] | None = None
+) -> tuple[str, ...]:
+    """Of the selection that is picked, or of some of its profiles: a line on each limitation of the
+    recordings, one on the tags where they are not all exact, and one on what only looks hot."""
+    places = {key: run for run, key in enumerate(selection.profiles)}
+    chosen = list(places if profiles is None else profiles)
+    runs = {"runs": [places[key] for key in chosen]}
+    methods = store.rows(named("chosen") + named("tagged_by"), runs)
+    artefacts = store.rows(named("artefacts"), runs)
+    busy = sum(selection.weights[key].busy for key in chosen)
+    return (*limitations(store, chosen), *_tags(methods), *_artefacts(artefacts, busy))
 
 
 def _tags(methods: list[tuple[str, float]]) -> list[str]:

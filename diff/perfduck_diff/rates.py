@@ -8,6 +8,7 @@ Share is not a weaker unit of the same thing. With 40 % total growth, a path of 
 change falls to 7.1 %, and one that grew by 25 % seems to shrink.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
@@ -74,13 +75,23 @@ def _unit(kind: Per, runs: Runs) -> str:
 
 def _missing(per: Per | None, runs: Runs) -> str:
     if per == "work":
-        return "no work, or not of one unit, in " + _names(_without_work(runs.runs))
+        return _no_work(runs.runs)
     return "no duration in " + _names([run for run in runs.runs if not run.duration_s])
 
 
-def _without_work(runs: tuple[Run, ...]) -> list[Run]:
-    units = {run.work_unit for run in runs if run.work}
-    return [run for run in runs if not run.work] if len(units) < 2 else list(runs)
+def _no_work(runs: tuple[Run, ...]) -> str:
+    """Why runs cannot be divided by their work; '' where they can."""
+    lacking = [run for run in runs if not run.work]
+    if lacking:
+        return f"work is not known for {_names(lacking)}"
+    units = Counter(run.work_unit or "unit" for run in runs)
+    return in_units(units) if len(units) > 1 else ""
+
+
+def in_units(units: Counter[str]) -> str:
+    """In what the work of how many runs is, where that is not one unit."""
+    parts = [f"{unit} ({n} {'run' if n == 1 else 'runs'})" for unit, n in sorted(units.items())]
+    return f"work is in {' and '.join(parts)}"
 
 
 def _names(runs: list[Run]) -> str:
@@ -91,11 +102,10 @@ def _names(runs: list[Run]) -> str:
 def _reasons(kind: Per, runs: Runs) -> tuple[Reason, ...]:
     if kind == "work":
         return ()
-    lacking = _without_work(runs.runs)
-    some = 0 < len(lacking) < len(runs.runs) or len({run.work_unit for run in runs.runs}) > 1
-    why = f"work is not known for {_names(lacking)}: " if lacking else ""
-    text = why + (_SHARE if kind == "share" else _CPU)
-    return (Reason(code="work", text=text, blocks=some or kind == "share"),)
+    why = _no_work(runs.runs)
+    said = any(run.work for run in runs.runs)
+    text = ": ".join([*filter(None, [why]), _SHARE if kind == "share" else _CPU])
+    return (Reason(code="work", text=text, blocks=kind == "share" or bool(said and why)),)
 
 
 _CPU = "compared per CPU-second, which a saturated machine fills whatever a packet costs"

@@ -1,41 +1,29 @@
 """What was sampled, out of the store: frames, stacks, and a stack x run matrix of weights."""
 
 from dataclasses import replace
-from pathlib import PurePath
-from typing import Any
 
 import numpy as np
 import polars as pl
 
-from perfduck_diff.filters import Filters
 from perfduck_diff.runs import Floats, Frame, Run, Runs, gathered
+from perfduck_diff.selection import Selection
 from perfduck_diff.stacks import Ints, Stacks
 from perfduck_store.errors import PerfduckError
 from perfduck_store.store import Store, named
 from perfduck_symbols.renamed import identity
 
-Keys = dict[str, Any]  # parameters of a query
 
-
-def read(
-    store: Store,
-    profiles: list[int],
-    event: str,
-    unit: str,
-    runs: tuple[Run, ...],
-    filters: Filters,
-) -> Runs:
-    """The samples of these profiles that pass the filters; `runs`: what else is known of them."""
-    keys: Keys = {"profiles": profiles, "event": event}
+def read(store: Store, selection: Selection, runs: tuple[Run, ...]) -> Runs:
+    """The samples that are picked; `runs`: what else is known of their profiles, in their order."""
     symbols, frames = _frames(store)
     weights, chains = _met(
-        _weights(store, keys, filters), _chains(store, keys, filters, symbols), event
+        store.frame(named("diff_weights")), store.frame(named("diff_stacks")), selection.event
     )
     cell = weights["row"].to_numpy() * len(runs) + weights["run"].to_numpy()
     names = chains["subsystem"].unique().sort()
     return Runs(
-        event=event,
-        unit=unit,
+        event=selection.event,
+        unit=selection.unit,
         runs=runs,
         frames=_as_called(frames, symbols, chains["symbol_ids"]),
         stacks=_flat(chains["symbol_ids"], symbols),
@@ -45,28 +33,6 @@ def read(
         weight=_matrix(cell, weights["weight"], chains.height, len(runs)),
         hits=_matrix(cell, weights["hits"], chains.height, len(runs)),
     )
-
-
-def _weights(store: Store, keys: Keys, filters: Filters) -> pl.DataFrame:
-    """run, stack_id, weight, hits of what passes the filters of samples; rows may repeat."""
-    if not filters.of_samples:
-        return store.frame(named("diff_rollup"), keys | {"comm": filters.comm})
-    begun = dict(store.rows(named("diff_begun"), {"profiles": keys["profiles"]}))
-    asked = {name: getattr(filters, name) for name in ("comm", "pid", "cpu", "cgroup")}
-    asked["event"] = keys["event"]
-    return pl.concat(
-        store.frame(
-            named("diff_samples"),
-            asked | filters.span(begun.get(profile) or 0) | {"profile": profile, "run": run},
-        )
-        for run, profile in enumerate(keys["profiles"])
-    )
-
-
-def _chains(store: Store, keys: Keys, filters: Filters, symbols: pl.DataFrame) -> pl.DataFrame:
-    """stack_id, symbol_ids, subsystem of the stacks that pass the filters of stacks."""
-    chains = store.frame(named("diff_stacks"), keys | {"subsystem": filters.subsystem})
-    return chains if filters.dso is None else chains.filter(_leaf_in(symbols, filters.dso))
 
 
 def _met(
@@ -79,21 +45,12 @@ def _met(
     row[row == len(known)] = 0
     is_known = known[row] == wanted if len(known) else np.zeros(len(row), np.bool_)
     if not is_known.any():
-        message = f"expected samples of {event} that pass the filters, got none"
+        message = f"expected samples of {event}, got none but those of idle"
         raise PerfduckError(message)
     row = row[is_known]
     used = np.bincount(row, minlength=len(known)) > 0
     number = np.cumsum(used) - 1
     return weights.filter(is_known).with_columns(row=number[row]), chains.filter(used)
-
-
-def _leaf_in(symbols: pl.DataFrame, dso: str) -> pl.Expr:
-    matching = {
-        key
-        for key, path in symbols.select("symbol_id", "dso").iter_rows()
-        if PurePath(path).match(dso) or path == dso or path.strip("[]") == dso
-    }
-    return pl.col("symbol_ids").list.first().is_in(list(matching))
 
 
 def _frames(store: Store) -> tuple[pl.DataFrame, tuple[Frame, ...]]:
@@ -129,7 +86,7 @@ def _frames(store: Store) -> tuple[pl.DataFrame, tuple[Frame, ...]]:
         Frame(name, dso, subsystem, area, role, kernel=kernel)
         for name, dso, subsystem, area, role, kernel in distinct.select(columns).iter_rows()
     )
-    return symbols.select("symbol_id", "dso", "code", "shown", "last"), frames
+    return symbols.select("symbol_id", "code", "shown", "last"), frames
 
 
 def _as_called(

@@ -17,7 +17,8 @@ def report(calls: Calls, format: str, screen: Screen = PIPE) -> str:
     runs = calls.profiles[0] if len(calls.profiles) == 1 else f"{len(calls.profiles)} profiles"
     by = scale(calls.unit, calls.rows["total"].max() or 0.0)  # type: ignore[arg-type]
     heading = words(f"{runs}: {calls.event}, {by.unit}, {calls.side} of {calls.function}")
-    facts = words(run_facts(calls.facts, calls.unit.partition("/")[2]))
+    lines = (run_facts(calls.facts, calls.unit.partition("/")[2]), *(n.text for n in calls.notes))
+    facts = ("\n" if format == "text" else "  \n").join(words(line) for line in lines)
     if calls.rows.is_empty():
         return f"{heading}: none recorded\n{facts}\n"
     rows = in_unit(calls.rows, by)

@@ -47,6 +47,7 @@ def heading(top: Top, by: Scale) -> list[str]:
             f"{name} lists {listed:,} of {raw:,} samples: the rest is in no row"
             for name, listed, raw in top.partial
         ),
+        *(note.text for note in top.notes),
         *top.provenance,
     ]
     return [visible(line) for line in lines]

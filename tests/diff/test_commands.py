@@ -192,7 +192,10 @@ def test_where_narrows_both_sides(store: Path) -> None:
         (["native.*", "nat.*", "--tolerance", "-5%"], "like 5%"),
         (["native.*", "nat.*", "--where", "run=9"], "run=9"),
         (["native.*", "nat.1", "--paired"], "--paired"),
-        (["native.*", "nat.*", "--comm", "nobody"], "filters"),
+        (
+            ["native.*", "nat.*", "--comm", "nobody"],
+            "--comm nobody: there are iperf3 (100.0 %)",
+        ),
         (["native.*", "nat.*", "--budget", "missing.toml"], "missing.toml"),
     ],
 )

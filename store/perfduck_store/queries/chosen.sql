@@ -1,11 +1,10 @@
--- The weight per stack of the chosen profiles, without idle. Aggregated before any frame is
--- joined: 22 times faster than the other way round.
+-- The weight per stack of what is picked (in $runs; null: in all), without idle. Aggregated before any frame is joined:
+-- 22 times faster than the other way round.
 with chosen as (
-    select rollup.stack_id, sum(rollup.weight) as weight
-    from rollup
-    join stack_blame on stack_blame.stack_id = rollup.stack_id
-    where rollup.profile_id in (select unnest($profiles::bigint[]))
-        and rollup.event = $event
-        and stack_blame.context <> 'idle'
-    group by rollup.stack_id
+    select picked.stack_id, sum(picked.weight) as weight
+    from picked
+    join stack_blame on stack_blame.stack_id = picked.stack_id
+    where stack_blame.context <> 'idle'
+        and ($runs::integer[] is null or list_contains($runs::integer[], picked.run))
+    group by picked.stack_id
 )

@@ -1,6 +1,5 @@
--- Events of the chosen profiles, the one with the most samples first.
-select event, any_value(unit) as unit, sum(samples)::bigint as samples
+-- Events of the chosen profiles.
+select event.profile_id, event.event, event.unit, event.samples, event.weight
 from event
-where profile_id in (select unnest($profiles::bigint[]))
-group by event
-order by samples desc, event
+where event.profile_id in (select unnest($profiles::bigint[]))
+order by event.samples desc, event.event

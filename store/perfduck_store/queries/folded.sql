@@ -2,9 +2,7 @@
 -- without a name is [basename of its dso].
 with chosen as (
     select stack_id, comm, sum(weight) as weight
-    from rollup
-    where profile_id in (select unnest($profiles::bigint[]))
-        and event = $event
+    from picked
     group by stack_id, comm
 ),
 frames as (
@@ -30,7 +28,7 @@ chains as (
     group by frames.stack_id
 )
 select
-    list_prepend(coalesce(chosen.comm, '[none]'), chains.chain) as path,
+    list_prepend(chosen.comm, chains.chain) as path,
     sum(chosen.weight)::bigint as weight,
 from chosen
 join chains on chains.stack_id = chosen.stack_id

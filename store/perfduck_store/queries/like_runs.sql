@@ -1,5 +1,6 @@
 -- Recordings that may tell how far whole runs of $profiles differ: same event, unit of work, CPUs and
--- architecture, the newest first. `total` is the weight without idle, of commands like $comm.
+-- architecture, the newest first. `total` is the weight without idle, of the
+-- events and commands that are picked.
 with asked as (
     select any_value(work_unit) as work_unit, any_value(cpus) as cpus, any_value(arch) as arch
     from profile
@@ -26,8 +27,11 @@ select
 from candidate
 join rollup on rollup.profile_id = candidate.profile_id
 join stack_blame on stack_blame.stack_id = rollup.stack_id
-where list_contains(string_split($event, '|'), rollup.event)
+where list_contains(getvariable('events')::varchar[], rollup.event)
     and stack_blame.context <> 'idle'
-    and ($comm is null or rollup.comm glob $comm)
+    and (
+        getvariable('comm') is null
+        or list_contains(getvariable('comm')::varchar[], coalesce(rollup.comm, '[none]'))
+    )
 group by all
 order by candidate.profile_id

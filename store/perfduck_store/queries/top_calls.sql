@@ -2,7 +2,9 @@
 -- counted once; where OProfile kept arcs and no stacks, its arcs, which count a recursive function
 -- once a call.
 , asked as (
-    select symbol_id from symbol where name = $function or canonical = $function
+    select symbol_id
+    from symbol
+    where name = $function or canonical = $function or shown_name(name, dso) = $function
 ),
 frames as (
     select
@@ -17,35 +19,44 @@ frames as (
     )
 ),
 calls as (
-    select distinct other.symbol_id, other.stack_id
+    select distinct
+        shown_name(symbol.name, symbol.dso) as function,
+        symbol.dso,
+        symbol.subsystem,
+        case when symbol.name = '[unknown]' then 0 else other.symbol_id end as symbol_id,
+        other.stack_id,
     from frames as own
     join asked on asked.symbol_id = own.symbol_id
     join frames as other on other.stack_id = own.stack_id
         and other.depth = own.depth + case when $callees then -1 else 1 end
+    join symbol on symbol.symbol_id = other.symbol_id
 ),
 arcs as (
-    select calls.symbol_id, chosen.weight
+    select calls.* exclude (stack_id), chosen.weight
     from calls
     join chosen on chosen.stack_id = calls.stack_id
     union all
     select
-        case when $callees then edge.callee_id else edge.caller_id end,
+        shown_name(symbol.name, symbol.dso),
+        symbol.dso,
+        symbol.subsystem,
+        case when symbol.name = '[unknown]' then 0 else symbol.symbol_id end,
         coalesce(edge.period, edge.count),
     from edge
     join asked
         on asked.symbol_id = case when $callees then edge.caller_id else edge.callee_id end
-    where edge.profile_id in (select unnest($profiles::bigint[]))
-        and edge.event = $event
+    join symbol
+        on symbol.symbol_id = case when $callees then edge.callee_id else edge.caller_id end
+    where list_contains(getvariable('profiles')::bigint[], edge.profile_id)
+        and list_contains(getvariable('events')::varchar[], edge.event)
 )
 select
-    case when symbol.address is null then symbol.name else printf('0x%x', symbol.address) end
-        as function,
-    symbol.dso,
-    symbol.subsystem,
-    sum(arcs.weight)::double as total,
-    100 * sum(arcs.weight)::double / sum(sum(arcs.weight)) over () as share,
+    function,
+    dso,
+    subsystem,
+    sum(weight)::double as total,
+    100 * sum(weight)::double / sum(sum(weight)) over () as share,
 from arcs
-join symbol on symbol.symbol_id = arcs.symbol_id
-group by symbol.symbol_id, symbol.name, symbol.address, symbol.dso, symbol.subsystem
+group by symbol_id, function, dso, subsystem
 order by total desc, function, dso
 limit $limit

@@ -1,21 +1,46 @@
-, frames as (
+-- Addresses without a name are one row for each binary: in a stack they are counted once.
+, nameless as (
+    select symbol_id, min(symbol_id) over (partition by dso) as first_id
+    from symbol
+    where name = '[unknown]'
+),
+frames as (
     select
         stack_symbol.symbol_id,
         sum(case when stack_symbol.is_leaf then chosen.weight else 0 end) as self,
         sum(chosen.weight) as total,
     from chosen
     join stack_symbol on stack_symbol.stack_id = chosen.stack_id
+    anti join nameless on nameless.symbol_id = stack_symbol.symbol_id
     group by stack_symbol.symbol_id
+    union all
+    select
+        in_binary.first_id,
+        sum(case when in_binary.is_leaf then in_binary.weight else 0 end),
+        sum(in_binary.weight),
+    from (
+        select
+            nameless.first_id,
+            bool_or(stack_symbol.is_leaf) as is_leaf,
+            any_value(chosen.weight) as weight,
+        from chosen
+        join stack_symbol on stack_symbol.stack_id = chosen.stack_id
+        join nameless on nameless.symbol_id = stack_symbol.symbol_id
+        group by chosen.stack_id, nameless.first_id
+    ) as in_binary
+    group by in_binary.first_id
 ),
 charges as (
-    select stack_blame.symbol_id, sum(chosen.weight) as blamed
+    select
+        coalesce(nameless.first_id, stack_blame.symbol_id) as symbol_id,
+        sum(chosen.weight) as blamed,
     from chosen
     join stack_blame on stack_blame.stack_id = chosen.stack_id
-    group by stack_blame.symbol_id
+    left join nameless on nameless.symbol_id = stack_blame.symbol_id
+    group by all
 )
 select
-    case when symbol.address is null then symbol.name else printf('0x%x', symbol.address) end
-        as function,
+    shown_name(symbol.name, symbol.dso) as function,
     symbol.dso,
     symbol.subsystem,
     frames.self,

@@ -1,0 +1,206 @@
+"""Which event an answer is about: one rule for top, diff, compare and export.
+
+The event that most profiles have, then the one with the most samples. Names of one clock are one:
+
+    cpu-clock  cpu-clock:ppp                  only how exactly perf was asked to sample differs
+    cpu_core/cycles/  cpu_atom/cycles/        a hybrid CPU's cycles, of each CPU one of them
+    cpu-clock  task-clock  CPU_CLK_UNHALTED   CPU time in ns, where no event is in all profiles; of
+                                              each profile one
+
+cpu-clock:u is not cpu-clock: what it leaves out is no matter of precision.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from perfduck_store.errors import PerfduckError
+from perfduck_store.suggestion import did_you_mean, listed
+
+_PMU = re.compile(r"(?P<pmu>cpu|cpu_core|cpu_atom)/(?P<event>[^/=]+)/(?P<modifiers>\w*)")
+_MODIFIERS = re.compile(r"(?P<event>.+):(?P<modifiers>[ukhGHIpPSDWeb]+)")
+_RESTRICTING = "ukhGHI"  # user, kernel, hypervisor, guest, host, no idle: what they count differs
+_SHOWN = 3  # profiles or events in a note
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An event of a profile."""
+
+    profile: int
+    event: str
+    unit: str
+    samples: int
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """The events to answer from, `of` each profile that has any. In words: what is merged and what
+    is left out of these profiles (`notes`), and which profiles have no such event (`missing`)."""
+
+    name: str
+    unit: str
+    of: Mapping[int, tuple[str, ...]]
+    notes: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+def plain(event: str) -> str:
+    """The event without PMU and modifiers of precision: cpu-clock, cycles:u."""
+    event = _PMU.sub(lambda found: f"{found['event']}:{found['modifiers']}".rstrip(":"), event)
+    found = _MODIFIERS.fullmatch(event)
+    if found is None:
+        return event
+    kept = "".join(letter for letter in found["modifiers"] if letter in _RESTRICTING)
+    return f"{found['event']}:{kept}" if kept else found["event"]
+
+
+def choose(
+    rows: Sequence[Recorded], profiles: Mapping[int, str], wanted: Sequence[str] = ()
+) -> Clock:
+    """The events to answer from, out of all events of the profiles (id -> name)."""
+    if not rows:
+        message = f"{next(iter(profiles.values()))}: expected a profile with samples, got none"
+        raise PerfduckError(message)
+    used = _wanted(rows, wanted) if wanted else _usual(rows, len(profiles))
+    of: dict[int, tuple[str, ...]] = defaultdict(tuple)
+    for row in used:
+        of[row.profile] += (row.event,)
+    rest = [row for row in rows if row not in used]
+    return Clock(
+        _name(used),
+        _unit(used),
+        dict(of),
+        (*_merged(used), *_others([row for row in rest if row.profile in of])),
+        _missing({key: name for key, name in profiles.items() if key not in of}, rest, _name(used)),
+    )
+
+
+def _wanted(rows: Sequence[Recorded], wanted: Sequence[str]) -> list[Recorded]:
+    """Those asked for by name, by glob, or as `a|b`."""
+    patterns = [part for pattern in wanted for part in pattern.split("|")]
+    for pattern in patterns:
+        if not any(_means(pattern, row.event) for row in rows):
+            raise PerfduckError(_unknown(pattern, rows))
+    asked = {row for pattern in patterns for row in _of(pattern, rows)}
+    used = [row for row in rows if row in asked]
+    units = {_plain_unit(row) for row in used}
+    if len(units) > 1:
+        message = (
+            f"--event {' --event '.join(wanted)}: expected events of one unit, got "
+            f"{', '.join(sorted({f'{row.event} in {row.unit}' for row in used}))}"
+        )
+        raise PerfduckError(message)
+    return used
+
+
+def _of(pattern: str, rows: Sequence[Recorded]) -> list[Recorded]:
+    """Of each profile the event of exactly this name, else those that the pattern means."""
+    exact = {row.profile for row in rows if row.event == pattern}
+    return [
+        row
+        for row in rows
+        if row.event == pattern or (row.profile not in exact and _means(pattern, row.event))
+    ]
+
+
+def _means(pattern: str, event: str) -> bool:
+    return pattern in (event, plain(event)) or fnmatchcase(event, pattern)
+
+
+def _unknown(pattern: str, rows: Sequence[Recorded]) -> str:
+    known = list(dict.fromkeys(row.event for row in rows))
+    hint = did_you_mean(pattern, known)
+    expected = f"{pattern}: expected an event of the profiles, got none of that name"
+    return f"{expected}: {hint}there are {listed(known)}"
+
+
+def _usual(rows: Sequence[Recorded], profiles: int) -> list[Recorded]:
+    """Without a wish: the clock that most profiles have."""
+    clocks: dict[str, list[Recorded]] = defaultdict(list)
+    for row in rows:
+        clocks[plain(row.event)].append(row)
+    best = max(clocks.values(), key=lambda each: (_reach(each), sum(r.samples for r in each)))
+    best = _one_each(best)
+    if _reach(best) == profiles:
+        return best
+    time = _time(rows, plain(best[0].event))
+    return time if _reach(time) > _reach(best) else best
+
+
+def _one_each(rows: Sequence[Recorded]) -> list[Recorded]:
+    """Of several names of a clock in one profile the largest, unless each is of its own CPUs."""
+    found: dict[tuple[int, str], Recorded] = {}
+    for row in sorted(rows, key=lambda row: -row.samples):
+        pmu = _PMU.match(row.event)
+        found.setdefault((row.profile, pmu["pmu"] if pmu else ""), row)
+    return list(found.values())
+
+
+def _reach(rows: Sequence[Recorded]) -> int:
+    return len({row.profile for row in rows})
+
+
+def _time(rows: Sequence[Recorded], first: str) -> list[Recorded]:
+    """CPU time in ns, whatever it is called: of each profile the `first`, else its largest."""
+    found: dict[int, Recorded] = {}
+    in_ns = [row for row in rows if row.unit == "ns" and ":" not in plain(row.event)]
+    for row in sorted(in_ns, key=lambda row: (plain(row.event) != first, -row.samples)):
+        found.setdefault(row.profile, row)
+    return list(found.values())
+
+
+def _plain_unit(row: Recorded) -> str:
+    return plain(row.unit).partition(":")[0]
+
+
+def _name(used: Sequence[Recorded]) -> str:
+    names = {row.event for row in used}
+    return names.pop() if len(names) == 1 else "|".join(sorted({plain(row.event) for row in used}))
+
+
+def _unit(used: Sequence[Recorded]) -> str:
+    units = {row.unit for row in used}
+    return units.pop() if len(units) == 1 else _plain_unit(used[0])
+
+
+def _merged(used: Sequence[Recorded]) -> tuple[str, ...]:
+    names = list(dict.fromkeys(row.event for row in used))
+    if len(names) < 2:
+        return ()
+    whole = sum(row.weight for row in used) or 1.0
+    parts = []
+    for name in names:
+        rows = [row for row in used if row.event == name]
+        share = 100 * sum(row.weight for row in rows) / whole
+        parts.append(f"{name} ({_profiles(_reach(rows))}, {share:.1f} % of the weight)")
+    return (f"taken as one event: {', '.join(parts)}",)
+
+
+def _others(rest: Sequence[Recorded]) -> tuple[str, ...]:
+    """Other events of the same profiles."""
+    samples: dict[str, int] = defaultdict(int)
+    for row in rest:
+        samples[row.event] += row.samples
+    if not samples:
+        return ()
+    said = listed([f"{event} ({count:,} samples)" for event, count in samples.items()], _SHOWN)
+    return (f"left out, as other events: {said}; --event chooses",)
+
+
+def _missing(names: Mapping[int, str], rest: Sequence[Recorded], event: str) -> tuple[str, ...]:
+    if not names:
+        return ()
+    own = {key: next((row for row in rest if row.profile == key), None) for key in names}
+    said = [
+        f"{name} ({row.event}, {row.samples:,} samples)" if (row := own[key]) else name
+        for key, name in names.items()
+    ]
+    return (f"left out: {_profiles(len(names))} without {event}: {listed(said, _SHOWN)}",)
+
+
+def _profiles(number: int) -> str:
+    return f"{number} profile{'' if number == 1 else 's'}"

@@ -1,0 +1,156 @@
+"""From what was typed to the samples of an answer: profiles, event, filters, in one place."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from perfduck_diff.events import Clock, Recorded, choose
+from perfduck_diff.filter_values import FilterValues
+from perfduck_diff.filters import Filters
+from perfduck_store.errors import PerfduckError
+from perfduck_store.picked import OF_STACKS, Choice, Weight, pick, weights
+from perfduck_store.store import Store, named
+
+Group = Mapping[int, str]  # profile id -> name
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What is merged, left out or narrowed, in words. `blocks`: a comparison is worth less."""
+
+    code: Literal["event", "filter", "work"]
+    text: str
+    blocks: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What `picked` holds: of the profiles of each group the samples that pass the filters. The
+    weights, per profile, are in `unit`."""
+
+    groups: tuple[Group, ...]
+    event: str
+    unit: str
+    notes: tuple[Note, ...]
+    weights: Mapping[int, Weight]
+
+    @property
+    def profiles(self) -> dict[int, str]:
+        """The profiles of all groups, in their order: run i of `picked` is the i-th."""
+        return {key: name for group in self.groups for key, name in group.items()}
+
+    @property
+    def busy(self) -> float:
+        """All weight without idle."""
+        return sum(weight.busy for weight in self.weights.values())
+
+    @property
+    def idle(self) -> float:
+        """The weight of idle."""
+        return sum(weight.idle for weight in self.weights.values())
+
+
+def select_samples(
+    store: Store,
+    groups: Mapping[str, Group],
+    filters: Filters,
+    keep: Literal["", "comm", "cgroup"] = "",
+) -> Selection:
+    """Make `picked` the samples of these groups (title -> profiles) that pass the filters."""
+    profiles = {key: name for group in groups.values() for key, name in group.items()}
+    clock = _clock(store, profiles, filters)
+    kept = {title: _with_event(title, group, clock) for title, group in groups.items()}
+    ids = [key for group in kept.values() for key in group]
+    spans = _spans(store, ids, profiles, filters)
+    events = [clock.of[key] for key in ids]
+    pick(store, Choice(profiles=ids, events=events))
+    there = FilterValues(store, filters, list(kept.values()))
+    asked = there.meant()
+    if asked or spans or keep:
+        pick(store, Choice(profiles=ids, events=events, values=asked, spans=spans, keep=keep))
+    found = weights(store)
+    selection = Selection(
+        tuple(kept.values()),
+        clock.name,
+        clock.unit,
+        _notes(clock, filters),
+        {key: found.get(run, Weight()) for run, key in enumerate(ids)},
+    )
+    return _checked(selection, list(groups), there)
+
+
+def _clock(store: Store, profiles: Group, filters: Filters) -> Clock:
+    rows = store.rows(named("events"), {"profiles": list(profiles)})
+    return choose([Recorded(*row) for row in rows], profiles, filters.event)
+
+
+def _with_event(title: str, group: Group, clock: Clock) -> Group:
+    kept = {key: name for key, name in group.items() if key in clock.of}
+    if not kept:
+        message = f"{_of(title)}expected a profile with event {clock.name}: {clock.missing[0]}"
+        raise PerfduckError(message)
+    return kept
+
+
+def _notes(clock: Clock, filters: Filters) -> tuple[Note, ...]:
+    words = filters.words()
+    return (
+        *(Note("event", text, blocks=True) for text in clock.missing),
+        *(Note("event", text) for text in clock.notes),
+        *([Note("filter", f"only samples chosen by {words}")] if words else []),
+    )
+
+
+def _spans(
+    store: Store, ids: Sequence[int], names: Group, filters: Filters
+) -> list[tuple[int | None, int | None]] | None:
+    """The times to look at on each recording's clock, in ns."""
+    if not filters.has_times:
+        return None
+    begun = dict(store.rows(named("diff_begun"), {"profiles": list(ids)}))
+    lasted = dict(store.rows(named("durations"), {"profiles": list(ids)}))
+    for key in ids:
+        if begun.get(key) is None:
+            message = (
+                f"{names[key]}: expected samples with a time for {filters.words()},"
+                " its recording has none"
+            )
+            raise PerfduckError(message)
+        if not filters.kept(lasted[key]):
+            message = (
+                f"{names[key]}: {filters.words()} leaves nothing of the {lasted[key]:.3g} s that it"
+                " lasted"
+            )
+            raise PerfduckError(message)
+    ends = (filters.from_s, filters.to_s)
+    return [
+        (_at(begun[key], ends[0]), _at(begun[key], ends[1])) for key in ids
+    ]  # fmt: skip
+
+
+def _at(first_ns: int, seconds: float | None) -> int | None:
+    return None if seconds is None else first_ns + round(seconds * 1e9)
+
+
+def _checked(selection: Selection, titles: Sequence[str], there: FilterValues) -> Selection:
+    """The selection, unless a filter leaves nothing of a group.
+
+    What code was not run costs nothing: where only --subsystem or --dso leave a group without
+    samples, and another has some, that is the answer.
+    """
+    busy = [sum(selection.weights[key].busy for key in group) for group in selection.groups]
+    empty = [number for number, weight in enumerate(busy) if not weight]
+    if not there.filters.words():
+        return selection
+    notes = []
+    for number in empty:
+        key, why = there.why_empty(number)
+        if key not in OF_STACKS or len(empty) == len(busy):
+            raise PerfduckError(_of(titles[number]) + why)
+        asked = there.filters.words()
+        notes.append(Note("filter", f"{_of(titles[number])}no sample with {asked}: its cost is 0"))
+    return replace(selection, notes=(*selection.notes, *notes))
+
+
+def _of(title: str) -> str:
+    return f"{title}: " if title else ""

@@ -1,0 +1,63 @@
+"""What the weight of profiles taken together is divided by.
+
+2 profiles of 2,000,000 packets      ns/packet
+no work, or not of one unit          ms, and a note that says why
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from perfduck_diff.filters import Filters
+from perfduck_diff.rates import in_units
+from perfduck_diff.result import RunFacts
+from perfduck_diff.selection import Note, Selection
+from perfduck_store.store import Store, named
+from perfduck_store.suggestion import listed
+
+_SHOWN = 3  # profiles in a note
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """The divisor of a weight, the unit of the quotient, and notes in words."""
+
+    divisor: float
+    unit: str
+    notes: tuple[Note, ...] = ()
+
+
+def work_of(store: Store, selection: Selection, filters: Filters) -> Amount:
+    """The work of all profiles, of the time that is looked at; in ms where it is not known."""
+    rows = store.rows(named("works"), {"profiles": list(selection.profiles)})
+    units = Counter(unit for _, _, unit, _ in rows if unit is not None)
+    lacking = [name for name, _, unit, _ in rows if unit is None]
+    if len(units) == 1 and not lacking:
+        work = sum(work * filters.kept(duration) for _, work, _, duration in rows)
+        spread = Note("work", "work is taken as evenly spread over each run")
+        notes = (spread,) if filters.has_times else ()
+        return Amount(work, f"{selection.unit}/{next(iter(units))}", notes)
+    divisor, unit = (1e6, "ms") if selection.unit == "ns" else (1.0, selection.unit)
+    return Amount(divisor, unit, _undivided(units, lacking))
+
+
+def _undivided(units: Counter[str], lacking: list[str]) -> tuple[Note, ...]:
+    """Why a weight is not per unit of work, where some of the profiles say theirs."""
+    if not units:
+        return ()
+    why = f"not known for {listed(lacking, _SHOWN)}" if lacking else in_units(units)
+    return (Note("work", f"not per unit of work: {why}"),)
+
+
+def facts_of(store: Store, selection: Selection, filters: Filters) -> RunFacts:
+    """Mean length and work of the runs, of the time that is looked at, and their samples."""
+    rows = store.rows(named("works"), {"profiles": list(selection.profiles)})
+    parts = [filters.kept(duration) for _, _, _, duration in rows]
+    lasted = [row[3] * part for row, part in zip(rows, parts, strict=True) if row[3]]
+    works = [row[1] * part for row, part in zip(rows, parts, strict=True) if row[1]]
+    has_work = len(works) == len(rows) and len({row[2] for row in rows}) == 1
+    return RunFacts(
+        runs=len(rows),
+        samples=sum(weight.samples for weight in selection.weights.values()),
+        duration_s=sum(lasted) / len(lasted) if lasted else None,
+        work=sum(works) / len(works) if has_work else None,
+    )

@@ -1,0 +1,23 @@
+-- What an answer is about, of filters that the rollup knows: weight and hits by run (the place of a
+-- profile in variable `profiles`), stack and comm, idle included. Variables and not parameters: a
+-- view has none. list_contains, not `in (select ...)`: that is a join, and takes twice as long.
+create or replace temp view sampled as
+select
+    list_position(getvariable('profiles')::bigint[], rollup.profile_id) - 1 as run,
+    rollup.event,
+    rollup.stack_id,
+    coalesce(rollup.comm, '[none]') as comm,
+    null::varchar as cgroup,
+    rollup.weight,
+    rollup.count::double as hits,
+from rollup
+where list_contains(getvariable('profiles')::bigint[], rollup.profile_id)
+    and list_contains(getvariable('events')::varchar[], rollup.event)
+    and (
+        getvariable('pairs') is null
+        or list_contains(getvariable('pairs')::varchar[], rollup.profile_id || ' ' || rollup.event)
+    )
+    and (
+        getvariable('comm') is null
+        or list_contains(getvariable('comm')::varchar[], coalesce(rollup.comm, '[none]'))
+    )

@@ -1,0 +1,31 @@
+-- As pick_rollup, for filters that only samples can answer; of one profile, whose samples lie
+-- together. $keep names the column to tell apart besides stacks: without one it takes half as long.
+insert into picked_sample
+select
+    $run::integer as run,
+    event,
+    stack_id,
+    case when $keep = 'comm' then coalesce(comm, '[none]') end as comm,
+    case when $keep = 'cgroup' then coalesce(cgroup, '[none]') end as cgroup,
+    sum(coalesce(period, count))::double as weight,
+    sum(count)::double as hits,
+from sample
+where profile_id = $profile
+    and list_contains($events::varchar[], event)
+    and (
+        getvariable('comm') is null
+        or list_contains(getvariable('comm')::varchar[], coalesce(comm, '[none]'))
+    )
+    -- perf script prints the tid alone unless it is asked for the pid
+    and (
+        getvariable('pid') is null
+        or list_contains(getvariable('pid')::varchar[], coalesce(pid, tid)::varchar)
+    )
+    and (getvariable('cpu') is null or list_contains(getvariable('cpu')::varchar[], cpu::varchar))
+    and (
+        getvariable('cgroup') is null
+        or list_contains(getvariable('cgroup')::varchar[], coalesce(cgroup, '[none]'))
+    )
+    and ($from_ns is null or time_ns >= $from_ns)
+    and ($to_ns is null or time_ns < $to_ns)
+group by all
