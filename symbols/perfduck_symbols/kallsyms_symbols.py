@@ -10,6 +10,7 @@ last, the only one that is left with a length. It keeps data as well as code.
 
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
 from perfduck_symbols import kallsyms
@@ -33,6 +34,11 @@ class KernelSymbols:
         return SymbolTable(
             chosen["address"].to_numpy(), chosen["end"].to_numpy(), lambda place: str(names[place])
         )
+
+    def code(self, module: str) -> "np.typing.NDArray[np.uint64]":
+        """Where the functions of a module begin."""
+        own = pl.col("module") == module.strip("[]")
+        return self.rows.filter(own, pl.col("kind").is_in(["T", "t"]))["address"].to_numpy()
 
     def address(self, name: str) -> int | None:
         """Where a function of the kernel itself is."""

@@ -91,3 +91,45 @@ def test_files_of_this_machine_name_only_what_they_are_known_to_be(
         "__turn_alias"
     }
     assert leaves(own, tmp_path, symbol_dirs=(program,)) == {"__turn_alias"}
+
+
+def test_modules_of_another_boot_have_no_names(tmp_path: Path) -> None:
+    """Where the kernel lay elsewhere, `_text` tells how far, and nothing tells it of a module."""
+    made = Recording(FIELDS)
+    made.map(
+        0xFFFFFFFF91000000, 0x200B08, 0xFFFFFFFF91000000, "[kernel.kallsyms]_text", mode=1, pid=-1
+    )
+    made.map(0xFFFFFFFFC0A00000, 0x9000, 0, "/lib/modules/6.1.0/net/nf_nat.ko", mode=1, pid=-1)
+    made.comm("x")
+    made.sample(10, 0xFFFFFFFF91001010, mode=1)
+    made.sample(11, 0xFFFFFFFFC0A01010, mode=1)
+    lines = [
+        "{0:x} T _text",
+        "{1:x} T nf_hook_slow",
+        "{2:x} T _etext",
+        "{3:x} t nf_nat_init\t[nf_nat]",
+    ]
+    kernel, module = 0xFFFFFFFF91000000, 0xFFFFFFFFC0A01000
+    for moved, of_module, wanted in (
+        (0, 0, {"nf_hook_slow", "nf_nat_init"}),
+        (0x800000, 0, {"nf_hook_slow", "[unknown]"}),
+        (0, 0x9000, {"nf_hook_slow", "[unknown]"}),
+    ):
+        addresses = [kernel + moved + at for at in (0, 0x1000, 0x200B08)]
+        text = "\n".join(lines).format(*addresses, module + of_module)
+        (tmp_path / "kallsyms").write_text(text)
+        assert leaves(made, tmp_path, kallsyms=tmp_path / "kallsyms") == wanted
+
+
+def test_what_has_no_name_is_said_with_what_would_help(tmp_path: Path) -> None:
+    made = of_program("another-host")
+    for time in range(20, 23):
+        made.sample(time, 0xFFFFFFFF81001010, mode=1)
+    path = made.write(tmp_path / "perf.data")
+    said = oracle.batches_of(path)[-1].facts.limitations["no-names"].text
+    assert said == (
+        "100 % of the weight has no name: give --kallsyms and --symbols (75 % [kernel.kallsyms],"
+        " 25 % /opt/spin: no build id recorded, and the recording is of another host)"
+    )
+    given = oracle.batches_of(path, symbol_dirs=(SPIN,))[-1].facts.limitations["no-names"].text
+    assert given == "75 % of the weight has no name: give --kallsyms (75 % [kernel.kallsyms])"

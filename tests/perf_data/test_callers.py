@@ -146,6 +146,6 @@ def test_numbers_beyond_63_bits_are_left_out_and_counted(tmp_path: Path) -> None
     assert samples["pid"].to_list() == [PID] * 6
     facts = batches[-1].facts
     assert {code: one.samples for code, one in facts.limitations.items()} == {
-        "time-out-of-range": 1, "period-out-of-range": 1,
+        "time-out-of-range": 1, "period-out-of-range": 1, "no-names": None,
     }  # fmt: skip
     assert facts.duration_s == 5e-9

@@ -1,5 +1,6 @@
 """Recordings of many options: the samples, stacks and names are those that perf script prints."""
 
+import gzip
 import io
 import lzma
 import re
@@ -144,13 +145,28 @@ def test_vmlinux_names_functions_wherever_the_kernel_was_placed() -> None:
     assert oracle.differences(perf_rows("chains"), oracle.said_by_us(ours)) == ({}, {})
 
 
-def test_the_vmlinux_of_another_kernel_is_not_used(tmp_path: Path) -> None:
+def test_the_vmlinux_of_another_kernel_is_refused(tmp_path: Path) -> None:
     raw = lzma.decompress((FIXTURES / "vmlinux.xz").read_bytes())
     other = tmp_path / "vmlinux"
     other.write_bytes(raw.replace(bytes.fromhex(elf_of(other, raw).build_id or ""), bytes(20)))
-    rows = oracle.said_by_us(read("chains", vmlinux=other, kallsyms=None))
-    frames = {frame for row in rows for frame in row[-1] if frame[1] == "[kernel.kallsyms]"}
-    assert frames == {("[unknown]", "[kernel.kallsyms]")}
+    with pytest.raises(
+        PerfduckError, match=r"vmlinux: expected the recorded kernel \(build id .*got 0"
+    ):
+        read("chains", vmlinux=other, kallsyms=None)
+
+
+def test_the_kallsyms_of_another_kernel_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "kallsyms"
+    text = gzip.decompress((FIXTURES / "kallsyms.gz").read_bytes()).decode()
+    path.write_text(f"{text}ffffffff8220bb08 T _etext\n")  # where the recorded map ends
+    same = oracle.said_by_us(read("chains", kallsyms=path))
+    assert oracle.differences(perf_rows("chains"), same) == ({}, {})
+    path.write_text(f"{text}ffffffff8220cb08 T _etext\n")
+    message = (
+        r"kallsyms: expected kallsyms of the recorded kernel \(18,922,248 bytes .*got those of"
+    )
+    with pytest.raises(PerfduckError, match=message):
+        read("chains", kallsyms=path)
 
 
 def test_a_group_has_samples_of_all_its_events() -> None:

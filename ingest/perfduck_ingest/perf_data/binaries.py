@@ -39,6 +39,7 @@ class Binaries:
         self.recording = recording  # says which file a name meant
         self._options = options
         self._tables: dict[str, SymbolTable] = {}  # by build id: a library lies in many places
+        self.missing: dict[str, str] = {}  # why the files of these names are not used
 
     def open(self, name: str) -> Dso:
         """A binary by the name that perf prints."""
@@ -50,7 +51,10 @@ class Binaries:
 
     def _table(self, name: str) -> SymbolTable:
         if process := jit_maps.process_of(name):
-            return jit_maps.table(process, self._options.symbol_dirs, self._host)
+            table = jit_maps.table(process, self._options.symbol_dirs, self._host)
+            if table is EMPTY:
+                self.missing[name] = "no such map"
+            return table
         if not name.startswith("/") and name != _VDSO:
             return EMPTY
         build_id = self.recording.build_ids.get(name)
@@ -64,6 +68,7 @@ class Binaries:
     def _read(self, name: str) -> SymbolTable:
         symbols, runtime = self._chosen(name)
         if symbols is not None and runtime is not None:
+            self.missing.pop(name, None)
             return _table_or_nothing(symbols, runtime)
         host = self._host
         if name == _VDSO and host is not None:
@@ -87,13 +92,24 @@ class Binaries:
         wanted, host = self.recording.build_ids.get(name), self._host
         for directory in self._options.symbol_dirs:
             for path in _given(directory, name, wanted):
-                yield from _with_links(path, wanted, [directory])
+                yield from self._used(name, _with_links(path, wanted, [directory]), path)
         if host is None or (wanted is None and not host.allows(name)):
+            self.missing.setdefault(name, host.refusal if host else "no such file was given")
             return
         if wanted is None and (itself := _opened(host.path(name))):
             wanted = itself.build_id
         for path in _of_host(host, name, wanted):
-            yield from _with_links(path, wanted, [host.root])
+            yield from self._used(name, _with_links(path, wanted, [host.root]), path)
+        self.missing.setdefault(name, "no such file")
+
+    def _used(self, name: str, found: Iterator[Elf], path: Path) -> Iterator[Elf]:
+        first = next(found, None)
+        if first is None:
+            if is_regular(path):
+                self.missing[name] = f"{path} is another build"
+            return
+        yield first
+        yield from found
 
 
 def _given(directory: Path, name: str, build_id: str | None) -> Iterator[Path]:

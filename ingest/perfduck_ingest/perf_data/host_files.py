@@ -43,6 +43,13 @@ class HostFiles:
         release = self.recording.strings.get(features.OSRELEASE)
         return self.is_recorded and release == platform.release()
 
+    @property
+    def refusal(self) -> str:
+        """Why a file without a recorded build id is not used."""
+        if not self.is_recorded:
+            return "no build id recorded, and the recording is of another host"
+        return "no build id recorded, and no file that old"
+
     def allows(self, name: str) -> bool:
         """Whether the file is the one that was recorded, as far as host and date tell: it has not
         been changed or put there since. A package's files are as old as the package was built, so

@@ -5,7 +5,9 @@
 
 Names come from kallsyms of the recorded boot; the kernel's own, unless kallsyms was given, from the
 vmlinux that was given. If the kernel was placed elsewhere than these say, the address of `_text` in
-both tells how far.
+both tells how far; modules then lay elsewhere, too, and nothing tells where. A file of another
+kernel is refused: by the build id of vmlinux, and by how far it is from `_text` to `_etext`, which
+perf record notes as the size of the kernel's map.
 """
 
 from collections.abc import Iterator
@@ -21,8 +23,9 @@ from perfduck_ingest.perf_data.features import Recording
 from perfduck_ingest.perf_data.host_files import HostFiles, debug_directory
 from perfduck_ingest.perf_data.maps import Maps
 from perfduck_ingest.source import Source
+from perfduck_store.errors import PerfduckError
 from perfduck_symbols import names
-from perfduck_symbols.addresses import SymbolTable
+from perfduck_symbols.addresses import EMPTY, SymbolTable
 from perfduck_symbols.elf import Elf, open_elf
 from perfduck_symbols.elf_symbols import address_of, kernel_table
 from perfduck_symbols.files import inside, is_regular
@@ -30,6 +33,8 @@ from perfduck_symbols.kallsyms_symbols import KernelSymbols, kernel_symbols
 from perfduck_symbols.names import KERNEL
 
 _RUNNING = Path("/proc/kallsyms")
+_ENDS = ("_edata", "_etext")  # as perf looks for them
+_MEGABYTE = 1 << 20
 _HIGH_HALF = (1 << 63, (1 << 64) - 1)
 
 
@@ -44,7 +49,10 @@ class Kernel:
         self._names: list[str] = []
         self._tables: dict[int, SymbolTable] = {}
         self._recorded: tuple[str, int] | None = None  # a function and where it was
+        self._recorded_size = 0  # from there to the end of the map
+        self.missing: dict[str, str] = {}  # why dsos have no names
         self.changed = True
+        self._is_checked = False
 
     def add(self, change: Map | KernelSymbol) -> None:
         """The kernel or a module lies here; or code was made that is called so."""
@@ -57,6 +65,8 @@ class Kernel:
             name, _, function = change.dso.partition("]")
             if offset := change.shift + change.start:
                 self._recorded = (function, offset)
+                self._recorded_size = change.end - offset
+                self._is_checked = False
             self._insert(change.start, change.end, f"{name}]")
         else:
             self._insert(change.start, change.end, _module_name(change.dso))
@@ -73,9 +83,36 @@ class Kernel:
         """Which dso (by its number) an address is in; later changes do not alter the answer."""
         if KERNEL not in self._names:
             self._insert(*_HIGH_HALF, KERNEL)
+        if not self._is_checked:
+            self._check()
         self._stretch()
         self.changed = False
         return self._maps.copy()
+
+    def _check(self) -> None:
+        """Raise PerfduckError where what was given is of another kernel."""
+        self._is_checked = True
+        path, wanted = self._options.vmlinux, self.recording.build_ids.get(KERNEL)
+        if path is not None and wanted and (got := open_elf(path).build_id) != wanted:
+            message = f"{path}: expected the recorded kernel (build id {wanted}), got {got}"
+            raise PerfduckError(message)
+        if self._options.kallsyms is not None and (sizes := self._other_sizes()):
+            message = (
+                f"{self._options.kallsyms}: expected kallsyms of the recorded kernel"
+                f" ({self._recorded_size:,} bytes from _text to _etext), got those of another one"
+                f" ({sizes[-1]:,} bytes)"
+            )
+            raise PerfduckError(message)
+
+    def _other_sizes(self) -> list[int]:
+        """The sizes of the kernel by kallsyms, if it is none that was recorded. Of an old perf the
+        map reaches to where modules begin, at a whole megabyte."""
+        if self._recorded is None or self._recorded_size % _MEGABYTE == 0:
+            return []
+        base = self._kallsyms.address(self._recorded[0])
+        ends = [self._kallsyms.address(name) for name in _ENDS]
+        sizes = [end - base for end in ends if base is not None and end is not None]
+        return [] if self._recorded_size in sizes else sizes
 
     def _stretch(self) -> None:
         """The kernel reaches from its first symbol to its last: the map that perf record writes
@@ -85,7 +122,9 @@ class Kernel:
             moved = self._moved()
             maps = Maps()
             start, end = int(symbols.starts[0]) - moved, int(symbols.ends[-1]) - moved
-            maps.insert(max(start, 0), min(end, _HIGH_HALF[1]), 0, self._names.index(KERNEL))
+            start, end = max(start, 0), min(end, _HIGH_HALF[1])
+            if start < end:
+                maps.insert(start, end, 0, self._names.index(KERNEL))
             for one in self._maps.rows():
                 maps.insert(*one)
             self._maps = maps
@@ -100,12 +139,10 @@ class Kernel:
 
     @cached_property
     def _vmlinux(self) -> Elf | None:
-        """The vmlinux that was given, unless it is of another kernel, or kallsyms says more."""
+        """The vmlinux that was given, unless kallsyms says more."""
         if self._options.vmlinux is None or self._options.kallsyms is not None:
             return None
-        elf = open_elf(self._options.vmlinux)
-        wanted = self.recording.build_ids.get(KERNEL)
-        return elf if wanted in (None, elf.build_id) else None
+        return open_elf(self._options.vmlinux)
 
     @cached_property
     def _own(self) -> SymbolTable:
@@ -119,7 +156,18 @@ class Kernel:
             return Dso(name, self._tables[number])
         if name == KERNEL:
             return Dso(name, self._own, self._moved())
-        return Dso(name, self._kallsyms.part(name))
+        return Dso(name, self._module(name, number))
+
+    def _module(self, name: str, number: int) -> SymbolTable:
+        """The symbols of a module, if they lie where it was recorded: they are of this boot."""
+        table = self._kallsyms.part(name)
+        places = [row[:2] for row in self._maps.rows() if row[3] == number]
+        low, high = min(places)[0], max(places)[1]
+        code = self._kallsyms.code(name)
+        if len(code) and (self._moved() or code.min() < low or code.max() >= high):
+            self.missing[name] = "kallsyms is of another boot"
+            return EMPTY
+        return table
 
     def _moved(self) -> int:
         """How far the kernel of the symbols is from the recorded one."""

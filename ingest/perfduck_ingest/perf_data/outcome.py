@@ -1,5 +1,6 @@
 """What becomes of resolved samples: the columns of a batch, and the facts of the recording."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ from perfduck_ingest.perf_data import features, limits, records
 from perfduck_ingest.perf_data.byte_order import Integers
 from perfduck_ingest.perf_data.dsos import NO_OFFSET, Symbols, unpack
 from perfduck_ingest.perf_data.session import Halves, Ready, Said
+from perfduck_ingest.perf_data.unnamed import Unnamed
 from perfduck_store.batch import LEAF_OFFSET, SAMPLE, SKIPPED, Batch, Event, Facts
 from perfduck_store.limitation import Limitation
 
@@ -40,9 +42,14 @@ class Outcome:
         self._comms: list[str] = []
         self._times: list[int] = []
         self._events: set[int] = set()
+        self._unnamed = Unnamed()
 
     def batch(self, resolved: Resolved) -> Batch:
         """A batch of resolved samples, with the symbols and stacks that are new."""
+        columns = resolved.samples.columns
+        weights = np.where(columns.period < 0, 1, columns.period).astype(np.float64)
+        self._unnamed.learn(resolved.new_symbols)
+        self._unnamed.add(columns.event, resolved.leaf, weights)
         return Batch(
             samples=self._samples(resolved),
             symbols=resolved.new_symbols,
@@ -100,15 +107,17 @@ class Outcome:
         names = [one.name for one in self.said.recording.attributes] or ["unknown"]
         return pl.Series(names, dtype=pl.String).gather(events)
 
-    def last(self) -> Batch:
-        """The facts, and what was not understood."""
+    def last(self, missing: Mapping[str, str]) -> Batch:
+        """The facts, and what was not understood; `missing` says why files were not used."""
         rows = [
             (0, f"{self.said.skipped[kind]} records of type {kind}", _reason(kind))
             for kind in np.flatnonzero(self.said.skipped).tolist()
         ]
-        return Batch(skipped=pl.DataFrame(rows, schema=SKIPPED, orient="row"), facts=self._facts())
+        return Batch(
+            skipped=pl.DataFrame(rows, schema=SKIPPED, orient="row"), facts=self._facts(missing)
+        )
 
-    def _facts(self) -> Facts:
+    def _facts(self, missing: Mapping[str, str]) -> Facts:
         recording, said = self.said.recording, self.said.recording.strings
         first = min(self._times, default=None)
         version = said.get(features.VERSION)
@@ -123,10 +132,14 @@ class Outcome:
             duration_s=None if first is None else (max(self._times) - first) / 1e9,
             lost=min(max(self.said.lost_by_buffer, self.said.lost_by_event), _MOST),
             events=self._described_events(),
-            limitations={
-                code: Limitation(*said) for code, said in limits.found(self.said.limits).items()
-            },
+            limitations=self._limitations(missing),
         )
+
+    def _limitations(self, missing: Mapping[str, str]) -> dict[str, Limitation]:
+        found = limits.found(self.said.limits)
+        said = {code: Limitation(*counted) for code, counted in found.items()}
+        unnamed = self._unnamed.said(missing)
+        return said | ({"no-names": Limitation(unnamed)} if unnamed else {})
 
     def _described_events(self) -> dict[str, Event]:
         attributes = self.said.recording.attributes

@@ -58,7 +58,9 @@ class Resolver:
         self._outcome.said = said
         self._kernel.recording = said.recording
         self._binaries.recording = said.recording
-        return self._outcome.batch(self._resolved(ready)) if ready else self._outcome.last()
+        if ready is None:
+            return self._outcome.last(self._binaries.missing | self._kernel.missing)
+        return self._outcome.batch(self._resolved(ready))
 
     def _user(self, number: int) -> Dso:
         return self._binaries.open(self._binary_names[number])
