@@ -3,12 +3,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: demo check lint types imports test wheel bench clean
+.PHONY: demo check lint types imports browser test wheel pictures bench clean
 
 demo: $(INSTALLED)  ## the main job: what grew from native networking to docker0 with NAT
 	$(BIN)/perfduck demo
 
-check: lint types imports test wheel  ## all that CI checks
+check: lint types imports browser test wheel  ## all that CI checks
 
 $(INSTALLED): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -29,12 +29,21 @@ types: $(INSTALLED)
 imports: $(INSTALLED)
 	$(BIN)/lint-imports
 
+# The tests of the html report need a browser; without one they are skipped.
+browser:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || \
+	  echo "perfduck: no Chromium here (apt-get install chromium): the html report is not tested in a browser"
+
 test: $(INSTALLED)
 	$(BIN)/pytest
 
 # The wheel alone, in an empty environment, away from the checkout.
 wheel: $(INSTALLED)
 	$(BIN)/python tests/wheel.py
+
+# docs/terminal.svg and docs/report.png, from the demo; needs Chromium.
+pictures: $(INSTALLED)
+	$(BIN)/python docs/pictures.py
 
 # All benchmarks, into bench/RESULTS.md. Without RECORDING=perf.data it makes a recording first, which
 # needs root, four minutes and a machine with nothing else to do.

@@ -1,5 +1,6 @@
-"""What the README says to type is typed, in its order, in one store."""
+"""What the README and its pages say to type is typed, in their order, in one store."""
 
+import json
 import os
 import re
 import subprocess
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 from recordings import FIXTURES, ROOT
 
-README = (ROOT / "README.md").read_text()
+README = "".join((ROOT / page).read_text() for page in ("README.md", "docs/sql.md"))
 
 
 def blocks(kind: str) -> list[str]:
@@ -40,8 +41,9 @@ def test_every_command_of_the_readme_does_what_it_says(place: Path) -> None:
     assert len(COMMANDS) >= 10
     for command in COMMANDS:
         done = typed(command, place)
-        # `diff` from native to docker0 is a regression, as the README says.
-        assert (done.returncode, done.stderr) == (int("diff" in command), ""), command
+        # `diff` from native to docker0 is a regression, as the README says; ingest notes limits.
+        notes = [line for line in done.stderr.splitlines() if "has no names: give" not in line]
+        assert (done.returncode, notes) == (int("diff" in command), []), command
 
 
 @pytest.mark.parametrize("query", QUERIES, ids=range(1, len(QUERIES) + 1))
@@ -50,6 +52,43 @@ def test_every_query_of_the_readme_has_an_answer(query: str, place: Path) -> Non
     done = typed("perfduck sql -f query.sql --format csv", place)
     assert (done.returncode, done.stderr) == (0, "")
     assert len(done.stdout.splitlines()) >= 3
+
+
+def test_what_the_readme_says_of_nat_is_what_diff_says(place: Path) -> None:
+    done = typed(
+        "perfduck diff scenario=native scenario=docker0-nat --where workload=udp64 --format json",
+        place,
+    )
+    answer = json.loads(done.stdout)
+    delta = {row["subsystem"]: row["delta"] for row in answer["subsystems"]}
+    total = round(answer["total"]["delta"])
+    nat, conntrack = round(delta["nat"]), round(delta["conntrack"])
+    bridge = round(delta["bridge"] + delta["br_netfilter"])
+    said = " ".join(README.split())
+    assert f"Of the {total:,} ns that a 64-byte packet costs more" in said
+    assert f"NAT itself is {nat}, connection tracking {conntrack}" in said
+    assert f"the bridge with its netfilter hooks {bridge}" in said
+
+
+def test_what_the_demo_says_to_try_works_as_printed(tmp_path: Path) -> None:
+    untouched = tmp_path / "mine.duckdb"
+    done = typed(f"export PERFDUCK_STORE={untouched}; perfduck demo", tmp_path)
+    assert done.returncode == 0
+    assert not untouched.exists()
+    lines = done.stdout.partition("Now try:\n\n")[2].splitlines()
+    setup = [line for line in lines if line.startswith("  export ")]
+    commands = [line for line in lines if line.startswith("  perfduck ")]
+    assert len(setup) + len(commands) == len(lines) >= 6
+    for command in commands:
+        done = typed("\n".join([*setup, command]), tmp_path)
+        assert (done.returncode, done.stderr) == (int("diff" in command), ""), command
+
+
+def test_links_of_the_pages_lead_somewhere() -> None:
+    for page in ("README.md", *(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))):
+        text = (ROOT / page).read_text()
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
+            assert (ROOT / page).parent.joinpath(target).exists(), (page, target)
 
 
 def test_there_are_ten_queries() -> None:

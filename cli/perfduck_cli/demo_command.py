@@ -1,20 +1,36 @@
 """The recordings that come with the project, from ingest to answer."""
 
+import shlex
+import shutil
 import sys
 from pathlib import Path
+from typing import Annotated
 
-from perfduck_cli.options import StorePath
+import typer
+
 from perfduck_cli.screen import screen
 
 # In the wheel, and in a checkout.
 _PLACES = (Path(__file__).parent / "demo", Path(__file__).parents[2] / "fixtures" / "demo")
+_DIFF = "diff scenario=native scenario=docker0-nat --where workload={}"
+_NEXT = (
+    "perfduck top 'docker0-nat.crr.*' --by subsystem",
+    "perfduck top scenario=docker0-nat,workload=udp64 nf_hook_slow --by callers",
+    "perfduck compare workload=udp64 --over scenario",
+    f"perfduck {_DIFF.format('crr')} --format html > report.html",
+    "perfduck explain nf_conntrack_in",
+)
 
 
-def demo(store: StorePath = Path("perfduck-demo.duckdb")) -> None:
+def demo(
+    store: Annotated[Path, typer.Option(help="The store to make, a DuckDB file.")] = Path(
+        "perfduck-demo.duckdb"
+    ),
+) -> None:
     """Ingest the recordings that come with perfduck; show native networking against docker0.
 
     Three runs a side of 64-byte UDP packets: between two hosts, and from a container behind
-    docker0 with the NAT that Docker sets up.
+    docker0 with the NAT that Docker sets up. $PERFDUCK_STORE is left alone.
     """
     from perfduck_cli.ingest_commands import store_all
     from perfduck_diff.answer import Request, answer, asked
@@ -22,6 +38,7 @@ def demo(store: StorePath = Path("perfduck-demo.duckdb")) -> None:
     from perfduck_ingest.ingest import Request as Recording
     from perfduck_ingest.manifest import requests
     from perfduck_report import diff_text
+    from perfduck_report.names import visible
     from perfduck_store.store import Store
 
     folder = next(place for place in _PLACES if place.is_dir())
@@ -30,10 +47,19 @@ def demo(store: StorePath = Path("perfduck-demo.duckdb")) -> None:
     request = Request(base="scenario=native", new="scenario=docker0-nat", filters=where)
     with Store(store) as opened:
         found = answer(opened, request, asked(opened, request))
+    command = f"perfduck {_DIFF.format('udp64')} --store {shlex.quote(str(store))}"
     sys.stdout.write(
-        f"\n$ perfduck diff scenario=native scenario=docker0-nat --where workload=udp64"
-        f" --store {store}\n\n{diff_text.report(found, screen=screen())}"
+        f"\n$ {visible(command)}\n\n{diff_text.report(found, screen=screen())}\n{_now_try(store)}"
     )
+
+
+def _now_try(store: Path) -> str:
+    """Commands that work as they are printed, in the shell that ran the demo."""
+    program = Path(sys.argv[0]).absolute()
+    is_found = shutil.which("perfduck") is not None
+    path = [] if is_found else [f'export PATH={shlex.quote(str(program.parent))}:"$PATH"']
+    lines = [*path, f"export PERFDUCK_STORE={shlex.quote(str(store.absolute()))}", *_NEXT]
+    return "Now try:\n\n" + "".join(f"  {line}\n" for line in lines)
 
 
 COMMANDS = (demo,)

@@ -39,7 +39,7 @@ def chromium() -> Iterator[Any]:
     program = shutil.which("chromium") or shutil.which("chromium-browser")
     if program is None:
         pytest.skip("no Chromium here (apt-get install chromium)")
-    playwright = pytest.importorskip("playwright.sync_api", reason="pip install -e '.[browser]'")
+    playwright = pytest.importorskip("playwright.sync_api", reason="pip install -e '.[dev]'")
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=program, args=_FLAGS)
         yield browser
