@@ -14,6 +14,8 @@ import numpy.typing as npt
 from perfduck_diff import rates
 from perfduck_diff.comparison import Comparison, Options, compare
 from perfduck_diff.filters import Filters
+from perfduck_diff.history import factors
+from perfduck_diff.like_runs import pooled
 from perfduck_diff.noise import Noise, assumed, learn
 from perfduck_diff.question import ask
 from perfduck_diff.runs import Runs, gathered
@@ -116,18 +118,23 @@ def _workload(group: Group) -> str:
 
 
 def _noise(others: list[Group]) -> Noise | None:
+    """As `perfduck noise learn` has it from these groups."""
     noise: Noise | None = None
+    wholes = []
     for group in others:
         runs, unit = group.runs, rates.rates(group.runs)
         names, number = runs.classes(runs.stacks.rerooted(runs.entry()))
-        by_class = gathered(number, len(names), runs.weight / unit.divisor)
+        raw = runs.weight / unit.divisor
         grain = np.array([run.grain for run in runs.runs]) / unit.divisor
+        factor = factors(runs, raw, grain, (np.arange(len(runs.runs)),))
+        by_class = gathered(number, len(names), raw / factor)
         everything = tuple(sorted({*names, *(noise.subsystems if noise else ())}))
         prior = noise.over(everything) if noise else assumed(everything)
         rows = np.zeros((len(everything), by_class.shape[1]))
         rows[[everything.index(name) for name in names]] = by_class
-        noise = learn(prior, [(rows, grain)])
-    return noise
+        noise = learn(prior, [(rows, grain / factor)])
+        wholes.append((np.array([raw.sum(axis=0), runs.hits.sum(axis=0)]).T, 1.0))
+    return noise.informed(*pooled(wholes)) if noise else None
 
 
 def splits(size: int, n: int, random: np.random.Generator) -> list[tuple[list[int], list[int]]]:

@@ -102,7 +102,7 @@ def _learned(store: Store, groups: list[dict[int, str]], event: str | None) -> p
     unit = rates.rates(runs)
     raw = runs.weight / unit.divisor
     grain = np.array([run.grain for run in runs.runs]) / unit.divisor
-    factor = _factors(runs, raw, grain, question.groups)
+    factor = factors(runs, raw, grain, question.groups)
     names, number = runs.classes(runs.stacks.rerooted(runs.entry()))
     by_class = gathered(number, len(names), raw / factor)
     parts = [(by_class[:, group], (grain / factor)[group]) for group in question.groups]
@@ -123,7 +123,7 @@ def _learned(store: Store, groups: list[dict[int, str]], event: str | None) -> p
     ).filter((pl.col("freedom") > ASSUMED_FREEDOM + 0.5) | (pl.col("subsystem") == RUN))
 
 
-def _factors(runs: Runs, raw: Floats, grain: Floats, groups: tuple[Ints, ...]) -> Floats:
+def factors(runs: Runs, raw: Floats, grain: Floats, groups: tuple[Ints, ...]) -> Floats:
     """What all paths of a run share, about the mean of its group."""
     rerooted = runs.stacks.rerooted(runs.entry()).collapsed()
     tree = grow(rerooted, runs.hits.sum(axis=1), LEAST_SAMPLES * len(runs.runs))

@@ -132,10 +132,20 @@ class Moderated:
 def fit(rows: Rows, design: Design, noise: Noise) -> Moderated:
     """Learn from all rows how far a node's own variance may be trusted against `noise`."""
     if design.freedom < 1:
-        return Moderated(design, noise, CERTAIN, 1.0)
+        return _from_differences(rows, given(design, noise))
     own, _, _ = _own_variance(rows, design, noise)
     freedom, scale = _prior(own, design.freedom)
     return Moderated(design, noise, max(freedom, LEAST_FREEDOM), max(scale, LEAST_SCALE))
+
+
+def _from_differences(rows: Rows, model: Moderated) -> Moderated:
+    """One run a side: most rows did not change, so their differences show how far `noise` is right
+    of rows like these, and how heavy its tails are (an empirical null, Efron 2004,
+    doi:10.1198/016214504000000089)."""
+    if not model.noise.spread.any():
+        return model
+    freedom, scale = _prior(model(rows).z ** 2, 1)
+    return replace(model, prior_freedom=max(freedom, LEAST_FREEDOM), prior_scale=max(scale, 1.0))
 
 
 def given(design: Design, noise: Noise) -> Moderated:
