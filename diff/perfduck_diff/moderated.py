@@ -18,7 +18,8 @@ from perfduck_diff.noise import CERTAIN, Noise, whole
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-LEAST_SCALE = 0.5
+LEAST_SCALE = 0.5  # of the expected variance that rows may be found to have
+LEAST_ROWS = 30  # of which most have not changed: fewer show the changes, not the noise
 LEAST_FREEDOM = 4.0  # what is assumed of the spread counts for so much, however the nodes differ
 LEAST_COUNT = 0.5  # Poisson variance of a node that one side has not seen, in samples of all runs
 
@@ -142,7 +143,7 @@ def _from_differences(rows: Rows, model: Moderated) -> Moderated:
     """One run a side: most rows did not change, so their differences show how far `noise` is right
     of rows like these, and how heavy its tails are (an empirical null, Efron 2004,
     doi:10.1198/016214504000000089)."""
-    if not model.noise.spread.any():
+    if not model.noise.spread.any() or len(rows.rates) < LEAST_ROWS:
         return model
     freedom, scale = _prior(model(rows).z ** 2, 1)
     return replace(model, prior_freedom=max(freedom, LEAST_FREEDOM), prior_scale=max(scale, 1.0))
