@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from perfduck_diff import budget, rates
+from perfduck_diff.budget_names import check_names
 from perfduck_diff.checks import Bounds
 from perfduck_diff.comparison import Options, TreeName
 from perfduck_diff.context import lines
@@ -84,6 +85,8 @@ def paired(store: Store, base: dict[int, str], new: dict[int, str]) -> list[dict
 
 def _options(store: Store, question: Question, request: Request) -> Options:
     budgets = budget.read(request.budget) if request.budget else None
+    if budgets:
+        check_names(budgets, question.runs, str(request.budget))
     return Options(
         tree=request.tree,
         per=request.per,

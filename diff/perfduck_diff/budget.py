@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from perfduck_diff.checks import DOUBTS, Doubt
+from perfduck_diff.checks import CHECKS, DOUBTS, Doubt
 from perfduck_store.errors import PerfduckError
+from perfduck_store.suggestion import did_you_mean, listed
 
 Kind = Literal["total", "subsystem", "path"]
 
@@ -111,6 +112,12 @@ def _checks(table: object, where: str) -> tuple[dict[str, Doubt], dict[str, floa
     doubts: dict[str, Doubt] = {}
     bounds: dict[str, float] = {}
     for key, value in _table(table, f"{where}: [checks]").items():
+        if key not in CHECKS:
+            message = (
+                f"{where}: [checks]: expected a check, got {key}:"
+                f" {did_you_mean(key, list(CHECKS))}there are {listed(list(CHECKS))}"
+            )
+            raise PerfduckError(message)
         if value in DOUBTS:
             doubts[key] = DOUBTS[str(value)]
         elif isinstance(value, int | float) and key in (

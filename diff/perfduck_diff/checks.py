@@ -60,7 +60,7 @@ def reasons(sides: Sides, bounds: Bounds, *, learned: bool) -> tuple[Reason, ...
     """Every doubt about this comparison."""
     found = [
         Reason(code=code, text=text, blocks=bounds.of(code) == "block")
-        for code, check in _CHECKS.items()
+        for code, check in CHECKS.items()
         if bounds.of(code) != "off"
         for text in check(sides, bounds)
     ]
@@ -173,7 +173,7 @@ def _replicates(sides: Sides, *, learned: bool) -> list[Reason]:
     return [Reason(code="replicates", text=text, blocks=True)]
 
 
-_CHECKS: dict[str, Callable[[Sides, Bounds], list[str]]] = {
+CHECKS: dict[str, Callable[[Sides, Bounds], list[str]]] = {
     "event": _event,
     "kernel": _kernel,
     "lost": _lost,

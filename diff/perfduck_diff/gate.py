@@ -25,7 +25,10 @@ LEVEL = 0.05
 
 
 def judge(work: Comparison, budgets: Budgets) -> tuple[BudgetRow, ...]:
-    """Every budget with its verdict."""
+    """Every budget with its verdict.
+
+    Raises PerfduckError for an amount in another unit, and for per cent of what base has not.
+    """
     for budget in budgets.budgets:
         _in_unit(work, budget)
     rows = [_measured(work, budget) for budget in budgets.budgets]
@@ -43,13 +46,15 @@ def judge(work: Comparison, budgets: Budgets) -> tuple[BudgetRow, ...]:
 
 
 def _in_unit(work: Comparison, budget: Budget) -> None:
-    unit = work.unit.unit.partition("/")[0]
+    unit = _quantity(work)
     if budget.unit not in ("", unit):
         message = f"budget {budget.name}: expected an amount in {unit} or %, got {budget.unit}"
         raise PerfduckError(message)
 
 
 def _outcome(row: BudgetRow, over: bool, upper: float) -> Verdict:
+    if not row.base and not row.new:
+        return "pass"
     if over:
         return "regression"
     return "pass" if upper <= row.limit else "inconclusive"
@@ -61,6 +66,7 @@ def _measured(work: Comparison, budget: Budget) -> tuple[BudgetRow, float]:
     one = np.array([1])
     rows = work.total() if budget.kind == "total" else work.measured(mask.astype(np.int64), 2)[one]
     base, new = (float(rows.rates[0, side].mean()) for side in work.design.sides)
+    _has_base(work, budget, base, new)
     limit = budget.amount * base if budget.relative else budget.amount
     test = _against(work, rows, budget)
     delta, error, freedom = new - base, float(test.error[0]), float(test.freedom[0])
@@ -72,6 +78,20 @@ def _measured(work: Comparison, budget: Budget) -> tuple[BudgetRow, float]:
         low=delta - reach, high=delta + reach, p=p,
     )  # fmt: skip
     return row, delta + reach
+
+
+def _has_base(work: Comparison, budget: Budget, base: float, new: float) -> None:
+    if not budget.relative or base or not new:
+        return
+    message = (
+        f'budget {budget.kind} {budget.name}: expected an amount like "20 {_quantity(work)}",'
+        f" got {budget.amount * 100:g} % of base, which has no sample of it"
+    )
+    raise PerfduckError(message)
+
+
+def _quantity(work: Comparison) -> str:
+    return work.unit.unit.partition("/")[0]
 
 
 def _against(work: Comparison, rows: Rows, budget: Budget) -> Test:
@@ -98,11 +118,17 @@ def _folded(runs: Runs, row: int) -> str:
     return ";".join(runs.frames[code].name for code in runs.stacks.chain(row))
 
 
+def _absent(work: Comparison, row: BudgetRow) -> BudgetRow:
+    """No hit in any run of new: more than three samples over all of them are excluded at 95 %."""
+    new = work.plain.design.grain[work.plain.design.new]
+    most = -float(np.log(LEVEL)) * float(new.mean()) / len(new)
+    text = f"no sample on either side; growth above {most:.2g} {_quantity(work)} is excluded"
+    return replace(row, text=text, high=most, name=f"{row.name} (no sample)")
+
+
 def _worded(row: BudgetRow, verdict: Verdict, work: Comparison) -> BudgetRow:
     limits = f"{row.low:+.4g} to {row.high:+.4g}"
     if not row.base and not row.new:
-        return replace(
-            row, verdict=verdict, text="no sample matches", name=f"{row.name} (no sample)"
-        )
+        return _absent(work, row)
     text = f"grew by {row.delta:+.4g} ({limits}) {work.unit.unit}, budget {row.limit:+.4g}"
     return replace(row, verdict=verdict, text=text)

@@ -215,6 +215,34 @@ def test_a_budget_decides_and_junit_has_a_case_for_each(store: Path, tmp_path: P
     assert cases == {"total": [], "subsystem nat": ["failure"]}
 
 
+@pytest.mark.parametrize(
+    ("budget", "what"),
+    [
+        ('[budget.subsystem]\nconntrak = "10 ns"', "got conntrak: did you mean conntrack?"),
+        ('[budget.path]\nip_rvc = "10 ns"', "got ip_rvc: did you mean ip_rcv?"),
+        ('[budget.path]\n"net_rx_action;ip_outptu" = "10 ns"', "did you mean ip_output?"),
+        ('[budget.path]\n"zz_*" = "10 ns"', "expected a name that there is, got zz_*"),
+    ],
+)
+def test_a_budget_for_what_there_is_not_is_refused(
+    store: Path, tmp_path: Path, budget: str, what: str
+) -> None:
+    (tmp_path / "perfduck.toml").write_text(budget)
+    error = _call(store, "diff", *SIDES, "--budget", str(tmp_path / "perfduck.toml")).exception
+    assert isinstance(error, PerfduckError)
+    assert what in str(error)
+
+
+def test_a_budget_may_name_what_only_other_kernels_or_runs_have(
+    store: Path, tmp_path: Path
+) -> None:
+    """vxlan_xmit is in no run of this store, and in the catalogue."""
+    text = '[budget]\ntotal = "400 ns"\n[budget.subsystem]\nvxlan = "0 ns"\n[budget.path]\n'
+    (tmp_path / "perfduck.toml").write_text(text + '"vxlan_xm*" = "0 ns"\n')
+    found = _diff(store, *SIDES, "--budget", str(tmp_path / "perfduck.toml"), code=0)
+    assert [row["verdict"] for row in found["budgets"]] == ["pass"] * 3
+
+
 @pytest.mark.parametrize("format", ["text", "markdown"])
 def test_reports_for_people_fit_their_place(store: Path, format: str) -> None:
     text = _run(store, "diff", *SIDES, "--format", format, code=1)

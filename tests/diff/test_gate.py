@@ -46,6 +46,20 @@ def test_a_budget_that_nothing_matches_says_so() -> None:
     }
 
 
+def test_what_neither_side_has_keeps_a_budget_of_nothing_and_says_what_is_excluded() -> None:
+    found = answer(noisy(COST, 5), 5, budgets=parse({"budget": {"path": {"nope": "0 ns"}}}, "p"))
+    [row] = found.budgets
+    assert (row.verdict, row.high) == ("pass", pytest.approx(0.06, abs=0.005))
+    assert row.text == "no sample on either side; growth above 0.06 ns is excluded"
+
+
+def test_per_cent_of_nothing_is_refused_where_there_is_something() -> None:
+    new = {**COST, "handle_softirqs;veth/veth_xmit": (0, 500)}
+    budgets = parse({"budget": {"subsystem": {"veth": "10 %"}}}, "perfduck.toml")
+    with pytest.raises(PerfduckError, match='amount like "20 ns", got 10 % of base, which has no'):
+        answer(noisy(new, 3), 3, budgets=budgets)
+
+
 def test_a_budget_is_in_the_unit_of_the_diff() -> None:
     assert _verdicts(subsystem={"bridge": "0.02 us"})[""] == "pass"
     with pytest.raises(PerfduckError, match="in ns or %, got cycles"):
@@ -72,6 +86,10 @@ def test_the_budget_file_of_the_readme_is_one() -> None:
         ({"budget": {"total": "much"}}, "'much'"),
         ({"budget": {"function": "5 ns"}}, "'function'"),
         ({"budget": {"total": "5 %"}, "checks": {"kernel": "maybe"}}, "kernel"),
+        (
+            {"budget": {"total": "5 %"}, "checks": {"spraed": 0.1}},
+            "got spraed: did you mean spread",
+        ),
     ],
 )
 def test_a_wrong_budget_file_is_named_with_what_stood_there(content: Any, what: str) -> None:
