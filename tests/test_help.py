@@ -53,7 +53,8 @@ def test_help_is_whole_and_fits_80_columns(words: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("words", leaves(), ids=" ".join)
 def test_every_command_has_examples_that_it_understands(words: tuple[str, ...]) -> None:
-    examples = help_texts.EXAMPLES[words[-1]]
+    examples = help_texts.EXAMPLES.get(" ".join(words), ())
+    assert examples, f"no example of {words} in help.EXAMPLES"
     text = shown(*words)
     for example in examples:
         assert f"\n  {example}\n" in text

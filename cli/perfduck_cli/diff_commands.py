@@ -55,7 +55,7 @@ def diff(
     format: Annotated[DiffFormat, typer.Option(help="How to print.")] = "text",
     store: StorePath = DEFAULT_STORE,
 ) -> None:
-    """Say what grew from BASE to NEW, per unit of work, and whether it is noise.
+    """Report what grew from BASE to NEW per unit of work, and whether it is noise.
 
     Exits with 0 if growth above the tolerance is excluded, 1 on a regression, 3 if the runs cannot
     tell.
@@ -124,7 +124,7 @@ def compare(
     ] = "text",
     store: StorePath = DEFAULT_STORE,
 ) -> None:
-    """Set more than two groups side by side, and say what each step adds, to which subsystem."""
+    """Compare more than two groups, and report what each step adds to which subsystem."""
     from perfduck_diff.matrix import compare as compared
     from perfduck_report.compare import FORMATS
     from perfduck_store.store import Store
@@ -159,7 +159,7 @@ def learn(
     sys.stdout.write(tables.text(frame, screen()))
 
 
-noise = typer.Typer(no_args_is_help=True, help="What is known of the spread between runs.")
+noise = typer.Typer(no_args_is_help=True, help="What is known about the spread between runs.")
 noise.command()(learn)
 
 COMMANDS = (diff, compare)

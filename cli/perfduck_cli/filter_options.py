@@ -38,7 +38,7 @@ def _typed(
         list[str] | None, typer.Option(help="Only samples whose leaf is in this binary; a glob.")
     ] = None,
     subsystem: Annotated[
-        list[str] | None, typer.Option(help="Only what is charged to it; a glob.")
+        list[str] | None, typer.Option(help="Only what is blamed on these; a glob.")
     ] = None,
     cgroup: Annotated[list[str] | None, typer.Option(help="Only these cgroups; a glob.")] = None,
     skip: Annotated[

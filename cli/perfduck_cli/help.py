@@ -19,8 +19,8 @@ ABOUT = (
 START = "Start with `perfduck demo`, or `perfduck ingest perf.data` and `perfduck top '*'`."
 
 COMMANDS = {
-    "Recordings": ("ingest", "profiles", "attach", "edit", "rm", "prune", "merge", "record", "ab"),
-    "Questions": ("top", "diff", "compare", "trend", "sql", "export", "budget"),
+    "Recordings": ("ingest", "profiles", "attach", "edit", "rm", "prune", "merge"),
+    "Questions": ("top", "diff", "compare", "sql", "export", "budget"),
     "Names and tags": ("tag", "explain", "symbols"),
     "More": ("noise", "demo", "completion"),
 }
@@ -29,10 +29,11 @@ OPTIONS = {
                          "allow_kernel_change", "inconclusive"),
     "Which profiles and samples": ("where", "event", "skip", "until", "comm", "not_comm", "pid",
                                    "cpu", "dso", "subsystem", "cgroup", "pod"),
-    "What the recording is": ("manifest", "name", "label", "work", "unit", "work_from", "attach"),
-    "Names and tags": ("kallsyms", "vmlinux", "symbols", "rules", "dso_of_file", "release"),
+    "What the recording is": ("manifest", "name", "label", "work", "unit", "work_from", "attach",
+                              "unlabel"),
+    "Names and tags": ("kallsyms", "vmlinux", "symbols", "host_files", "rules", "release"),
     "Output": ("by", "limit", "format"),
-    "Store": ("store", "wait"),
+    "Store": ("store",),
 }  # fmt: skip
 EXAMPLES = {
     "ingest": (
@@ -42,6 +43,10 @@ EXAMPLES = {
     ),
     "profiles": ("perfduck profiles", "perfduck profiles scenario=native,workload=crr"),
     "attach": ("perfduck attach 'docker0-nat.*' iptables=rules.txt conntrack=stat.txt",),
+    "edit": ("perfduck edit run1 --name native.1 --work 1437900 --unit packet --label run=1",),
+    "rm": ("perfduck rm 'native.*' --dry-run",),
+    "prune": ("perfduck prune scenario=native --older-than 90d",),
+    "merge": ("perfduck merge other.duckdb",),
     "top": (
         "perfduck top run1 --by subsystem",
         "perfduck top scenario=native nf_hook_slow --by callers",
@@ -60,9 +65,9 @@ EXAMPLES = {
     "explain": ("perfduck explain __siphash_unaligned --release 6.18.44",),
     "demo": ("perfduck demo",),
     "completion": ('eval "$(perfduck completion bash)"',),
-    "learn": ("perfduck noise learn scenario=native",),
-    "add": ("perfduck symbols add /usr/sbin/nginx",),
-    "list": ("perfduck symbols list",),
+    "noise learn": ("perfduck noise learn scenario=native",),
+    "symbols add": ("perfduck symbols add /usr/sbin/nginx",),
+    "symbols list": ("perfduck symbols list",),
 }
 
 
@@ -85,7 +90,7 @@ class Command(TyperCommand):
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
         """Examples, a line each: as long as they are, so that they can be copied."""
-        examples = EXAMPLES.get(self.name or "", ())
+        examples = EXAMPLES.get(_words(ctx), ())
         if examples:
             formatter.write_paragraph()
             formatter.write(f"Example{'s' if len(examples) > 1 else ''}:\n")
@@ -101,6 +106,11 @@ class Commands(TyperGroup):
         groups = COMMANDS if self.name == "perfduck" else {}
         for title, members in _grouped(groups, names, rest="Commands"):
             _section(formatter, title, [(name, _summary(self.commands[name])) for name in members])
+
+
+def _words(ctx: Any) -> str:
+    """What a user types after `perfduck`: `symbols add`."""
+    return f"{_words(ctx.parent)} {ctx.info_name}".strip() if ctx.parent else ""
 
 
 def _grouped(

@@ -41,7 +41,7 @@ def ingest(
     name: Annotated[
         str | None, typer.Option(help="What to call the profile; default: from the file name.")
     ] = None,
-    label: Annotated[list[str] | None, typer.Option(help="key=value, as often as wanted.")] = None,
+    label: Annotated[list[str] | None, typer.Option(help="key=value; may be repeated.")] = None,
     work: Annotated[
         float | None, typer.Option(help="How much got done while recording: 1437900.")
     ] = None,
@@ -71,11 +71,11 @@ def ingest(
         bool, typer.Option("--force", help="Let other work replace that of a stored recording.")
     ] = False,
     lenient: Annotated[
-        bool, typer.Option("--lenient", help="Keep a file though much of it is not understood.")
+        bool, typer.Option("--lenient", help="Keep a file even if much of it cannot be parsed.")
     ] = False,
     store: StorePath = DEFAULT_STORE,
 ) -> None:
-    """Import recordings: perf script text and more, plain, .gz, .xz, .zst, or from a pipe.
+    """Import recordings: perf.data, perf script text, OProfile; plain or packed, or a pipe.
 
     The same content twice is stored once; a name, work or labels given with it later are taken,
     and what that changes is said.

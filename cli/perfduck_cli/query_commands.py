@@ -25,7 +25,7 @@ def profiles(
     format: Format = "text",
     store: StorePath = DEFAULT_STORE,
 ) -> None:
-    """List what is in the store."""
+    """List the profiles in the store."""
     from perfduck_report.profiles import report
     from perfduck_store.selector import select
     from perfduck_store.store import Store, named

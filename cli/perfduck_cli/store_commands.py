@@ -30,10 +30,10 @@ def edit(
     work: Annotated[float | None, typer.Option(help="How much got done while recording.")] = None,
     unit: Annotated[str | None, typer.Option(help="What --work counts.")] = None,
     label: Annotated[
-        list[str] | None, typer.Option(help="key=value to add or change, as often as wanted.")
+        list[str] | None, typer.Option(help="key=value to add or change; may be repeated.")
     ] = None,
     unlabel: Annotated[
-        list[str] | None, typer.Option(help="Key of a label to remove, as often as wanted.")
+        list[str] | None, typer.Option(help="Key of a label to remove; may be repeated.")
     ] = None,
     store: StorePath = DEFAULT_STORE,
 ) -> None:

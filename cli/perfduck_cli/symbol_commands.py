@@ -21,7 +21,7 @@ def tag(
     symbols: Symbols = None,
     store: StorePath = DEFAULT_STORE,
 ) -> None:
-    """Tag all symbols again and charge all stacks again, with your rules in front."""
+    """Tag all symbols and blame all stacks again, with your rules first."""
     from perfduck_ingest.tagging import Known, tag_again
     from perfduck_report.numbers import many
     from perfduck_store.store import Store

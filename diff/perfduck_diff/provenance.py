@@ -46,7 +46,6 @@ def _artefacts(artefacts: list[tuple[str, float]], busy: float) -> list[str]:
     names = [name for name, _ in artefacts]
     more = ", ..." if len(names) > _NAMED else ""
     return [
-        f"{100 * share:.1f} % of the weight ran with interrupts off before the end of these,"
-        " it is no contention:",
+        f"{100 * share:.1f} % of self time is an artifact of disabled interrupts, not contention:",
         f"  {', '.join(names[:_NAMED])}{more}",
     ]

@@ -39,7 +39,7 @@ def _lines(lines: Iterable[str]) -> str:
 
 
 def _runs(matrix: Matrix) -> list[list[str]]:
-    """What stands behind each group: its runs, their length, samples and throughput."""
+    """What is behind each group: its runs, their length, samples and throughput."""
     per = matrix.unit.partition("/")[2]
     facts = matrix.facts
     rows = [

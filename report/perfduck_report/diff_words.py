@@ -161,7 +161,7 @@ def budget(row: BudgetRow, unit: str) -> str:
 
 
 def runs(diff: Diff) -> list[tuple[str, str, str]]:
-    """What stands behind both sides, a row each: samples, length and throughput of the runs."""
+    """What is behind both sides, a row each: samples, length and throughput of the runs."""
     sides = (diff.base, diff.new)
     per = diff.unit.partition("/")[2]
     rows = [

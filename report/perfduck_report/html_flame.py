@@ -32,10 +32,10 @@ def payload(flame: Flame) -> str:
 
 
 def _subsystems(flame: Flame) -> list[str]:
-    """Every subsystem of a frame, dearest by charge first."""
-    charged = [part.subsystem for part in flame.parts]
+    """Every subsystem of a frame, most blamed first."""
+    blamed = [part.subsystem for part in flame.parts]
     rest = {flame.frames[code].subsystem for code in flame.frame[ROOT + 1 :].tolist()}
-    return [*charged, *sorted(rest - set(charged))]
+    return [*blamed, *sorted(rest - set(blamed))]
 
 
 def _short(value: float) -> float | int:

@@ -51,7 +51,7 @@ class Waterfall:
 
 @dataclass(frozen=True, slots=True)
 class Subsystem:
-    """A row of the table: charge with its test, and self weight."""
+    """A row of the table: blamed weight with its test, and self weight."""
 
     row: SubsystemRow
     self: tuple[float, float]
@@ -59,7 +59,7 @@ class Subsystem:
 
 @dataclass(frozen=True, slots=True)
 class Subsystems:
-    """The table, dearest change first, and the scale of its intervals."""
+    """The table, largest change first, and the scale of its intervals."""
 
     scale: Scale
     rows: tuple[Subsystem, ...]
@@ -104,7 +104,7 @@ def _article(word: str) -> str:
 def _against(total: Change, quantity: str, base: str) -> str:
     direction = "more" if total.delta >= 0 else "less"
     size = f"{amount(abs(total.delta))} {quantity} {direction} than with {base}"
-    # a no-break space: the sign must not stand alone on a line
+    # a no-break space: the sign must not be alone on a line
     return f"{size} ({percent(total).replace(' ', chr(0xA0))})"
 
 

@@ -48,7 +48,7 @@ def aligned(
     are_numbers: Sequence[bool],
     screen: Screen = PIPE,
 ) -> str:
-    """The same of cells that are text already, and visible. Numbers stand on the right."""
+    """The same of cells that are text already, and visible. Numbers are right-aligned."""
     heads = [names.visible(head) for head in heads]
     wanted = [max(map(cell_len, column)) for column in zip(heads, *rows, strict=True)]
     widths = _widths(heads, wanted, are_numbers, screen.width)

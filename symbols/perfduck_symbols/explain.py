@@ -1,7 +1,7 @@
 """Why a function has its tag.
 
 __siphash_unaligned ([kernel.kallsyms])
-  subsystem  siphash (crypto), helper: passes its charge up to the caller
+  subsystem  siphash (crypto), helper: passes the blame up to its caller
   source     lib/siphash.c
   method     catalogue: the source file in kernels that are catalogued
   rule       source lib/siphash.c (path_rules.csv:338)
@@ -99,9 +99,9 @@ def text(told: Explanation) -> str:
 
 
 _ROLES = {
-    "domain": "is charged for what it calls",
-    "helper": "passes the charge up to its caller",
-    "context": "stops the charge of what runs on top of it",
+    "domain": "is blamed for what it calls",
+    "helper": "passes the blame up to its caller",
+    "context": "stops the blame of what runs on top of it",
 }
 
 

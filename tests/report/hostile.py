@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from perfduck_ingest.attachment import attach, read
+from typer.testing import CliRunner
+
+from perfduck_cli.main import app
 from perfduck_ingest.ingest import Request, ingest
 from perfduck_ingest.work import Work
 from perfduck_store.store import Store
@@ -45,11 +47,11 @@ def build(path: Path, folder: Path, turn: int) -> None:
             labels = {"side": side, "run": str(run), "key": name(9)}
             work = Work(1000.0, "packet")
             ingest(store, Request(str(file), name=f"{side}{run}", work=work, labels=labels))
-        for kind in ("iptables", "note"):
-            file = folder / kind
-            file.write_text("*nat\n[1:2] -A X -j MASQUERADE\nCOMMIT\n")
-            for (key,) in store.rows("select profile_id from profile"):
-                attach(store, key, [read(f"{kind}={file}")])
+    for kind in ("iptables", "note"):
+        file = folder / kind
+        file.write_text("*nat\n[1:2] -A X -j MASQUERADE\nCOMMIT\n")
+        CliRunner().invoke(app, ["attach", "*", f"{kind}={file}", "--store", str(path)])
+    with Store(path, write=True) as store:
         for number in range(len(NAMES)):
             hostile = {"new": name(number)}
             for statement in (

@@ -145,7 +145,7 @@ def test_commands_add_tag_and_explain(store_path: Path, recording: Path) -> None
     assert "/usr/bin/program" in run(app, ["symbols", "list", *at]).stdout
     assert run(app, ["tag", *at]).stdout == "3 symbols got a different tag\n"
     told = run(app, ["explain", "__siphash_unaligned"]).stdout
-    assert "siphash (crypto), helper: passes the charge up to its caller" in told
+    assert "siphash (crypto), helper: passes the blame up to its caller" in told
     assert "lib/siphash.c" in told
     answer = json.loads(run(app, ["explain", "x", "--dso", "[veth]", "--format", "json"]).stdout)
     assert (answer["subsystem"], answer["method"]) == ("veth", "module")
@@ -159,7 +159,7 @@ def test_top_says_how_sure_the_tags_are_and_what_only_looks_hot(store_path: Path
     heading = run(app, ["top", "*", *at]).stdout.split("\n\n")[0]
     assert "tags by weight: 8" in heading
     assert "% catalogue, " in heading
-    assert "ran with interrupts off before the end of these, it is no contention:" in heading
+    assert "% of self time is an artifact of disabled interrupts, not contention:" in heading
     assert "  _raw_spin_unlock_irqrestore, do_syscall_64, " in heading
     assert max(map(len, heading.splitlines())) <= 100
 

@@ -14,7 +14,7 @@
     both: [["Base", BASE], ["New", NEW]],
   };
   const HINTS = {
-    difference: "Width: what a path costs on the dearer side, so what vanished is seen too. Depth: callers above, callees below.",
+    difference: "Width: what a path costs on the more expensive side, so that what vanished shows as well. Depth: callers above, callees below.",
     both: `Both on one scale, in ${data.unit}: a frame twice as wide costs twice as much. Zooming one zooms the other.`,
     base: `Width: cost in base, in ${data.unit}.`,
     new: `Width: cost ${compared ? "in new, " : ""}in ${data.unit}. Depth: callers above, callees below.`,
