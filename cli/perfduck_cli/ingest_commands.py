@@ -188,6 +188,8 @@ def _acknowledgement(receipt: "Receipt") -> str:
     name, changes = visible(receipt.name), visible(", ".join(receipt.changes))
     if not receipt.is_new:
         done = f"; {changes}" if changes else ", nothing added"
+        for words in receipt.limitations if receipt.is_renamed else ():
+            note(f"{name}: {visible(words)}")
         return f"{name}: already in the store{done}\n"
     for words in _left_out(receipt):
         note(f"{name}: {visible(words)}")

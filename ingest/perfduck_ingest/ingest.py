@@ -54,7 +54,7 @@ def ingest(
         identity = _identity(request, source, importer.NAME)
         tag = tag_new(store, _known(request), lambda: writer.facts.kernel_release)
         receipt = writer.finish(identity, tag, blame)
-        if receipt.is_new:
+        if receipt.is_new or receipt.is_renamed:
             note_artefacts(store, identity.content_hash)
         attached = keep(store, profile_id(identity.content_hash), request.attachments)
         return replace(receipt, changes=(*receipt.changes, *attached))
@@ -72,7 +72,12 @@ def _identity(request: Request, source: Source, format: str) -> Identity:
         wanted_name=request.name,
         may_change_work=request.force,
         just_stored=request.just_stored,
+        has_names=_has_names(request.options),
     )
+
+
+def _has_names(options: Options) -> bool:
+    return any((options.kallsyms, options.vmlinux, options.symbol_dirs))
 
 
 def _known(request: Request) -> Known:

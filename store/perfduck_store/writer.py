@@ -4,13 +4,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
+from functools import partial
 from types import TracebackType
 from typing import Self
 
 import numpy as np
 import polars as pl
 
-from perfduck_store import limitation
+from perfduck_store import limitation, naming
 from perfduck_store.batch import EDGE, LEAF_OFFSET, SKIPPED, STACK, SYMBOL, Batch, Facts
 from perfduck_store.edit import Edit, Said, apply, differences, said_of
 from perfduck_store.errors import PerfduckError
@@ -41,6 +42,7 @@ class Identity:
     wanted_name: str | None = None  # of a stored one as well
     may_change_work: bool = False  # of a stored profile that has another
     just_stored: frozenset[str] = frozenset()  # names of profiles that may not change
+    has_names: bool = False  # whether files to name addresses by were given
 
     @property
     def said(self) -> Edit:
@@ -59,6 +61,7 @@ class Receipt:
     skipped: int
     lost: int
     is_new: bool = True
+    is_renamed: bool = False  # resolved again, with better names than were stored
     layout: str | None = None
     limitations: tuple[str, ...] = ()  # in words
     changes: tuple[str, ...] = ()  # of what the store had, in words
@@ -163,18 +166,26 @@ class ProfileWriter:
         """Make what was added a profile; a no-op where the same content is stored already."""
         key = profile_id(identity.content_hash)
         is_new = not self._store.rows(named("said"), {"profile_id": key})
+        changes: tuple[str, ...] = ()
+        renamed = None
         if is_new:
             self._refuse_taken_name(identity)
-            symbols, stacks = self._insert(identity, tag, blame)
-            changes: tuple[str, ...] = ()
+            symbols, stacks = self._insert(tag, blame, partial(self._insert_profile_rows, identity))
         else:
             changes = self._edit(key, identity)
             symbols, stacks = _distinct(self._symbols), _distinct(self._stacks)
+            given = identity.has_names
+            renamed = naming.better(self._store, key, symbols, stacks, given=given)
+        if renamed is not None:
+            self._symbols, self._stacks = [symbols], [stacks]
+            self._rename(key, tag, blame)
+            changes = (*changes, renamed)
         self._is_finished = True
         return Receipt(
             identity.name if is_new else said_of(self._store, key).name,
             *(self.samples, len(stacks), len(symbols), self.skipped, self.facts.lost),
             is_new=is_new,
+            is_renamed=renamed is not None,
             layout=self.facts.layout,
             limitations=tuple(each.words for each in self.facts.limitations.values()),
             changes=changes,
@@ -211,12 +222,17 @@ class ProfileWriter:
             )
             raise PerfduckError(message)
 
+    def _rename(self, key: int, tag: Tag, blame: Blame) -> None:
+        naming.forget(self._store, key)
+        self._insert(tag, blame, partial(self._insert_named, key))
+        self._store.execute(named("remove_orphans"))
+
     def _insert(
-        self, identity: Identity, tag: Tag, blame: Blame
+        self, tag: Tag, blame: Blame, insert_others: Callable[[], None]
     ) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Tags are a matter of Python and polars: DuckDB inserts the rest meanwhile."""
         with ThreadPoolExecutor(1) as thread:
-            inserted = [thread.submit(self._insert_samples, identity)]
+            inserted = [thread.submit(insert_others)]
             try:
                 symbols, stacks = _distinct(self._symbols), _distinct(self._stacks)
                 known = self._store.matching("stack", stacks.select("stack_id"), "stack_id")
@@ -247,26 +263,27 @@ class ProfileWriter:
             self._store.insert("stack", some)
             self._store.insert("stack_symbol", _stack_symbols(some))
 
-    def _insert_samples(self, identity: Identity) -> None:
-        """And all that belongs to this profile alone."""
+    def _insert_profile_rows(self, identity: Identity) -> None:
+        """All that belongs to this profile alone."""
         key = profile_id(identity.content_hash)
+        self._insert_named(key)
+        self._insert_profile(key, identity)
+        self._insert_events(key)
+        self._store.execute(named("insert_skipped"), {"profile_id": key})
+
+    def _insert_named(self, key: int) -> None:
+        """What depends on how addresses are named."""
         for run in self._runs.take():
             self._store.insert("sample", run, f"{key}::bigint as profile_id, *")
             del run  # before the next one is read
         self._store.execute(named("insert_rollup"), {"profile_id": key})
-        self._insert_profile(key, identity)
-        self._insert_events(key)
         limitation.keep(self._store, key, self.facts.limitations)
-        self._insert_details(key)
-
-    def _insert_details(self, key: int) -> None:
         where = {"profile_id": key}
         for query, frames in (
             ("insert_leaf_offsets", self._leaf_offsets),
             ("insert_edges", self._edges),
         ):
             self._store.execute_on(pl.concat(frames), named(query), where)
-        self._store.execute(named("insert_skipped"), where)
 
     def _insert_profile(self, key: int, identity: Identity) -> None:
         facts = self.facts

@@ -1,0 +1,32 @@
+"""A stored recording read again with other names: whether they are better, and making room for
+them. What the user said of the recording (name, work, labels, attachments) stays."""
+
+import polars as pl
+
+from perfduck_store.store import Store, named
+
+UNKNOWN = "[unknown]"
+# What is made of stacks and symbols. Events, skipped input and the profile itself stay as they are.
+_OF_NAMES = ("sample", "rollup", "leaf_offset", "artefact", "edge", "limitation")
+
+
+def better(
+    store: Store, profile_id: int, symbols: pl.DataFrame, stacks: pl.DataFrame, *, given: bool
+) -> str | None:
+    """What would be better, in words, if these symbols and stacks were those of the profile: fewer
+    functions without a name; or as many, but others, where names were `given`. None where nothing
+    is."""
+    old = store.frame(named("used_symbols"), {"profile_id": profile_id})
+    used = pl.DataFrame({"symbol_id": stacks["symbol_ids"].explode().unique()})
+    new = symbols.join(used, on="symbol_id", how="semi")
+    before, after = int((~old["is_named"]).sum()), len(new.filter(name=UNKNOWN))
+    changed = len(new.join(old, on="symbol_id", how="anti"))
+    if not changed or after > before or (after == before and not given):
+        return None
+    return f"resolved again: {after:,} of {len(new):,} functions without a name, {before:,} before"
+
+
+def forget(store: Store, profile_id: int) -> None:
+    """Delete what is made of the names of a profile, in a transaction of the caller."""
+    for table in _OF_NAMES:
+        store.execute(f"delete from {table} where profile_id = $key", {"key": profile_id})
