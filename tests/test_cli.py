@@ -242,3 +242,10 @@ def test_samples_of_oprofile_are_hits(store_path: Path) -> None:
     )[0]["n"]
     assert f": {hits} samples," in done.stdout.decode()
     assert hits > 1000
+
+
+def test_python_runs_the_package() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "perfduck", "--version"], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout.split()[0]) == (0, "perfduck")

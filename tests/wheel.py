@@ -30,6 +30,8 @@ def main() -> None:
         assert "ns/packet" in top, top
         demo = run(perfduck, "demo", f"--store={place / 'demo.duckdb'}", cwd=Path("/"))
         assert "conntrack" in demo, demo
+        said = run(python, "-m", "perfduck", "--version", cwd=Path("/"))
+        assert said.startswith("perfduck "), said
         sys.stdout.write("the wheel runs by itself\n")
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from perfduck_cli.filter_options import filtered
-from perfduck_cli.options import DEFAULT_STORE, EventName, Selector, StorePath
+from perfduck_cli.options import DEFAULT_STORE, EventName, Format, Selector, StorePath
 from perfduck_cli.screen import screen
 from perfduck_diff.filters import Filters
 from perfduck_diff.keys import View
@@ -30,7 +30,8 @@ def diff(
         typer.Option(help="rerooted: cut at the last softirq, irq, syscall or kthread entry."),
     ] = "rerooted",
     by: Annotated[
-        View | None, typer.Option(help="Show only this view; json and junit have all.")
+        View | None,
+        typer.Option(help="Show only this view; json and junit have all, and take none."),
     ] = None,
     per: Annotated[
         Literal["work", "cpu-second", "share"] | None,
@@ -40,7 +41,7 @@ def diff(
         bool, typer.Option("--paired", help="Run i of BASE was recorded next to run i of NEW.")
     ] = False,
     least_growth: Annotated[
-        float, typer.Option(help="Claim no growth below this, in the unit of the answer.")
+        float, typer.Option(min=0, help="Claim no growth below this, in the unit of the answer.")
     ] = 0.0,
     tolerance: Annotated[
         str, typer.Option(help="Growth of the total that does not matter; a pass excludes more.")
@@ -64,6 +65,7 @@ def diff(
     from perfduck_report import diff as reports
     from perfduck_store.store import Store
 
+    _check_view(by, format)
     request = Request(
         base=base,
         new=new,
@@ -87,6 +89,14 @@ def diff(
     else:
         sys.stdout.write(reports.FORMATS[format](found, by, screen()))
     raise typer.Exit(_exit_code(found.verdict, inconclusive))
+
+
+def _check_view(by: View | None, format: str) -> None:
+    from perfduck_store.errors import PerfduckError
+
+    if by is not None and format in ("json", "junit"):
+        message = f"--by {by}: expected text, markdown or html, {format} has every view"
+        raise PerfduckError(message)
 
 
 def _exit_code(verdict: "Verdict", inconclusive: str) -> int:
@@ -156,11 +166,54 @@ def learn(
 
     with Store(store, write=True) as opened:
         frame = learn_from(opened, selector, event)
-    sys.stdout.write(tables.text(frame, screen()))
+    sys.stdout.write(f"{_NOISE_TERMS}\n{tables.text(frame, screen())}")
 
+
+def list_noise(format: Format = "text", store: StorePath = DEFAULT_STORE) -> None:
+    """List what was learned of the spread between runs."""
+    from perfduck_diff.history import learned
+    from perfduck_report import tables
+    from perfduck_store.store import Store
+
+    with Store(store) as opened:
+        frame = learned(opened)
+    terms = f"{_NOISE_TERMS}\n" if format == "text" else ""
+    sys.stdout.write(f"{terms}{tables.FORMATS[format](frame, screen())}")
+
+
+def forget_noise(
+    selector: Annotated[
+        str | None, typer.Argument(help="Profiles whose workloads to forget; a selector.")
+    ] = None,
+    all: Annotated[bool, typer.Option("--all", help="Forget all that was learned.")] = False,
+    store: StorePath = DEFAULT_STORE,
+) -> None:
+    """Forget what was learned of the spread between runs."""
+    from perfduck_diff.history import forget
+    from perfduck_store.errors import PerfduckError
+    from perfduck_store.store import Store
+
+    if (selector is None) != all:
+        message = f"noise forget: expected SELECTOR or --all, got {'both' if all else 'neither'}"
+        raise PerfduckError(message)
+    with Store(store, write=True) as opened:
+        gone = forget(opened, selector)
+    for (workload, unit, host), rows in gone.group_by(
+        "workload", "unit", "host_class", maintain_order=True
+    ):
+        what = f"workload {workload or '(no label)'}, {unit}, on {host}"
+        sys.stdout.write(f"forgot {what}: {len(rows)} subsystems\n")
+
+
+_NOISE_TERMS = """\
+cv: standard deviation between runs over their mean, without what sampling adds
+phi: variance within a run over that of independent samples; 1 where they are independent
+freedom: degrees of freedom behind cv; the more, the surer it is"""
 
 noise = typer.Typer(no_args_is_help=True, help="What is known about the spread between runs.")
 noise.command()(learn)
+noise.command(name="list")(list_noise)
+noise.command(name="forget")(forget_noise)
 
 COMMANDS = (diff, compare)
 GROUPS = {"noise": noise}

@@ -15,7 +15,6 @@ import typer
 
 from perfduck_diff.filters import Filters
 
-_PANEL = "Filters"
 _TIMES = {"ms": 0.001, "us": 1e-6, "min": 60.0, "s": 1.0, "": 1.0}
 
 

@@ -146,13 +146,13 @@ def attach(
     store: StorePath = DEFAULT_STORE,
 ) -> None:
     """Keep files with a profile that is in the store: the rules its packets met, and counters."""
-    from perfduck_ingest.attachment import keep, read
+    from perfduck_ingest.attachment import keep, read_all
     from perfduck_report.names import visible
     from perfduck_store.compact import close_and_compact
     from perfduck_store.selector import select
     from perfduck_store.store import Store
 
-    attachments = [read(pair) for pair in files]
+    attachments = read_all(files)
     with Store(store, write=True, create=False) as opened:
         for key, name in select(opened, selector).items():
             with opened.transaction():
@@ -165,13 +165,13 @@ def attach(
 def _attachments(
     pairs: list[str], files: list[str], manifest: Path | None
 ) -> "tuple[Attachment, ...]":
-    from perfduck_ingest.attachment import read
+    from perfduck_ingest.attachment import read_all
     from perfduck_store.errors import PerfduckError
 
     if pairs and (manifest is not None or len(files) != 1):
         message = f"--attach {pairs[0]}: expected one recording to attach it to"
         raise PerfduckError(message)
-    return tuple(read(pair) for pair in pairs)
+    return tuple(read_all(pairs))
 
 
 def _stored(store: "Store", request: "Request") -> "Receipt":

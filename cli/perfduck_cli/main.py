@@ -76,9 +76,9 @@ for name, group in (*diff_commands.GROUPS.items(), *symbol_commands.GROUPS.items
 
 def _print_version(*, is_wanted: bool) -> None:
     if is_wanted:
-        from importlib.metadata import version
+        from perfduck import __version__
 
-        sys.stdout.write(f"perfduck {version('perfduck')}\n")
+        sys.stdout.write(f"perfduck {__version__}\n")
         raise typer.Exit
 
 

@@ -75,8 +75,12 @@ def add(
     from perfduck_ingest.tagging import add_files
     from perfduck_report.names import visible
     from perfduck_report.numbers import many
+    from perfduck_store.errors import PerfduckError
     from perfduck_store.store import Store
 
+    if dso is not None and (len(places) > 1 or places[0].is_dir()):
+        message = f"--dso {dso}: expected one file that is this binary, got several"
+        raise PerfduckError(message)
     with Store(store, write=True) as opened:
         found = add_files(opened, places, dso)
     for name, build_id, count in found.iter_rows():

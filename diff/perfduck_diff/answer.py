@@ -10,7 +10,7 @@ from perfduck_diff.comparison import Options, TreeName
 from perfduck_diff.context import lines
 from perfduck_diff.engine import diff
 from perfduck_diff.filters import Filters
-from perfduck_diff.history import recall
+from perfduck_diff.history import recall, recalled_from
 from perfduck_diff.like_runs import RUN_LABEL, spread_of_like_runs
 from perfduck_diff.provenance import provenance
 from perfduck_diff.question import Question, ask
@@ -64,6 +64,7 @@ def answer(store: Store, request: Request, question: Question) -> Diff:
             *(f"{title}: {each}" for each in provenance(store, question.selection, profiles)),
         )
     ]
+    context += recalled_from(store, question, request.per)
     return replace(found, context=tuple(context))
 
 

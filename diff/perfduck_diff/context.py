@@ -4,50 +4,31 @@ docker0-nat: -A POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE needs na
 docker0-nat: conntrack had 3,721 entries
 """
 
-from perfduck_store.store import Store
-
-_RULES = """
-select needs, "table", chain, number, rule, sum(packets)::bigint as packets
-from iptables_rule
-where profile_id in (select unnest($profiles::bigint[]))
-    and needs is not null
-group by needs, "table", chain, number, rule
-order by packets desc nulls last, "table", chain, number
-limit $limit
-"""
-_OTHERS = """
-select count(*)::bigint, sum(packets)::bigint
-from (
-    select distinct "table", chain, number, rule, needs, any_value(packets) as packets
-    from iptables_rule
-    where profile_id in (select unnest($profiles::bigint[]))
-    group by all
-)
-where needs is null
-"""
-_ENTRIES = """
-select max(value)::bigint
-from conntrack_stat
-where profile_id in (select unnest($profiles::bigint[]))
-    and counter = 'entries'
-"""
+from perfduck_store.store import Store, named
 
 
 def lines(store: Store, name: str, profiles: list[int], limit: int = 6) -> tuple[str, ...]:
     """What the attachments of these profiles say, most packets first."""
     keys = {"profiles": profiles}
     found = [
-        f"{name}: {rule} needs {needs}{_counted(packets)}"
-        for needs, _, _, _, rule, packets in store.rows(_RULES, keys | {"limit": limit})
+        f"{name}: {rule} needs {needs}{_counted(least, most, files)}"
+        for needs, rule, least, most, files in store.rows(
+            named("rules_met"), keys | {"limit": limit}
+        )
     ]
-    [(others, _)] = store.rows(_OTHERS, keys)
+    [(others,)] = store.rows(named("rules_other"), keys)
     if others:
         found.append(f"{name}: {others} more iptables rules that need neither conntrack nor nat")
-    [(entries,)] = store.rows(_ENTRIES, keys)
+    [(entries,)] = store.rows(named("conntrack_entries"), keys)
     if entries is not None:
         found.append(f"{name}: conntrack had {entries:,} entries after the run")
     return tuple(found)
 
 
-def _counted(packets: int | None) -> str:
-    return "" if packets is None else f": {packets:,} packets"
+def _counted(least: int | None, most: int | None, files: int) -> str:
+    """Packets of a rule. Counters run on from file to file, so they are no terms of a sum."""
+    if least is None or most is None:
+        return ""
+    if least == most:
+        return f": {most:,} packets"
+    return f": {least:,} to {most:,} packets in {files} files"

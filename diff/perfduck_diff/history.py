@@ -24,29 +24,62 @@ from perfduck_diff.stacks import Ints
 from perfduck_diff.tree import grow
 from perfduck_store.errors import PerfduckError
 from perfduck_store.selector import select
-from perfduck_store.store import Store
+from perfduck_store.store import Store, named
 
 
 def recall(store: Store, question: Question, per: rates.Per | None) -> Noise | None:
     """What was learned for this workload and unit; on such a host, else on any."""
     unit = rates.rates(question.runs, per).unit
-    rows = store.rows(
-        "select subsystem, phi, cv, freedom from noise"
-        " where workload = $workload and unit = $unit"
-        " and host_class = (select host_class from noise"
-        "   where workload = $workload and unit = $unit"
-        "   order by host_class <> $host, host_class limit 1)"
-        " order by subsystem",
-        {"workload": question.workload, "unit": unit, "host": question.host_class},
-    )
+    rows = store.rows(named("noise_recalled"), _key(question, unit))
     if not rows:
         return None
-    names, phi, cv, freedom = zip(*rows, strict=True)
+    _, names, phi, cv, freedom, _ = zip(*rows, strict=True)
     found = Noise(tuple(names), max(phi), np.array(cv), np.array(freedom))
     if RUN not in names:
         return found.with_runs(RUN_SPREAD**2, RUN_FREEDOM)
     whole = names.index(RUN)
     return found.with_runs(cv[whole] ** 2, freedom[whole])
+
+
+def _key(question: Question, unit: str) -> dict[str, str]:
+    return {"workload": question.workload, "unit": unit, "host": question.host_class}
+
+
+def recalled_from(store: Store, question: Question, per: rates.Per | None) -> tuple[str, ...]:
+    """What `recall` found, in a line: where it was learned, and how it is shown and forgotten."""
+    unit = rates.rates(question.runs, per).unit
+    rows = store.rows(named("noise_recalled"), _key(question, unit))
+    if not rows:
+        return ()
+    host, runs = rows[0][0], max(row[-1] for row in rows)
+    elsewhere = "" if host == question.host_class else f", not on {question.host_class}"
+    workload = f"workload {question.workload}" if question.workload else "no workload label"
+    return (
+        f"spread between runs: learned from {runs} runs of {workload}, {unit}, on"
+        f" {host}{elsewhere} (perfduck noise list, perfduck noise forget SELECTOR)",
+    )
+
+
+def learned(store: Store) -> pl.DataFrame:
+    """All that was learned: table `noise`."""
+    return store.frame(named("noise_learned"))
+
+
+def forget(store: Store, selector: str | None) -> pl.DataFrame:
+    """Forget what was learned for the workloads of these profiles, or all; what that was."""
+    before = learned(store)
+    profiles = None if selector is None else list(select(store, selector))
+    store.execute(named("noise_forget"), {"profiles": profiles})
+    gone = before.join(learned(store), on=before.columns[:4], how="anti")
+    if gone.is_empty():
+        there = before.select("workload", "unit").unique(maintain_order=True).rows()
+        said = "; ".join(f"workload {workload!r}, {unit}" for workload, unit in there)
+        message = (
+            f"{selector or '--all'}: expected a workload with learned noise, got none:"
+            f" there is {said or 'nothing learned'}"
+        )
+        raise PerfduckError(message)
+    return gone
 
 
 def learn_from(store: Store, selector: str, event: str | None) -> pl.DataFrame:

@@ -15,7 +15,7 @@ from scipy import special
 from perfduck_diff import rates
 from perfduck_diff.context import lines
 from perfduck_diff.filters import Filters
-from perfduck_diff.history import recall
+from perfduck_diff.history import recall, recalled_from
 from perfduck_diff.moderated import Design, Rows, fit
 from perfduck_diff.noise import Noise, assumed, learn
 from perfduck_diff.question import Question, ask
@@ -27,6 +27,7 @@ from perfduck_store.errors import PerfduckError
 from perfduck_store.limitation import limitations
 from perfduck_store.selector import select
 from perfduck_store.store import Store
+from perfduck_store.suggestion import did_you_mean, listed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,10 +96,7 @@ def compare(
     filters = filters or Filters()
     groups = _groups(store, select(store, selector, filters.where), over)
     names = list(order) if order else list(groups)
-    for name in names:
-        if name not in groups:
-            message = f"{name}: expected a value of label {over}: {', '.join(groups)}"
-            raise PerfduckError(message)
+    _check_order(order, over, list(groups))
     question = ask(store, {name: groups[name] for name in names}, filters)
     measured = _measured(store, question)
     if not order:
@@ -113,7 +111,19 @@ def compare(
             *(f"{name}: {each}" for each in limitations(store, profiles)),
         )
     ]
+    context += recalled_from(store, question, None)
     return _matrix(measured, over, tuple(names), tuple(context))
+
+
+def _check_order(order: tuple[str, ...], over: str, values: list[str]) -> None:
+    for name in order:
+        if name not in values:
+            hint = did_you_mean(name, values)
+            message = f"{name}: expected a value of label {over}: {hint}there are {listed(values)}"
+            raise PerfduckError(message)
+    if len(set(order)) < max(len(order), 2) and order:
+        message = f"--order {','.join(order)}: expected two values or more, each once"
+        raise PerfduckError(message)
 
 
 def _groups(store: Store, profiles: dict[int, str], over: str) -> dict[str, dict[int, str]]:
@@ -127,8 +137,12 @@ def _groups(store: Store, profiles: dict[int, str], over: str) -> dict[str, dict
         if over in labels:
             groups.setdefault(labels[over], {})[key] = name
     if len(groups) < 2:
-        found = ", ".join(groups) or "none"
-        message = f"--over {over}: expected at least two values of this label, got {found}"
+        labels = sorted({key for _, _, labels in rows for key in labels})
+        hint = "" if over in labels else did_you_mean(over, labels)
+        message = (
+            f"--over {over}: expected at least two values of this label, got"
+            f" {listed(list(groups)) or 'none'}: {hint}the labels are {listed(labels) or 'none'}"
+        )
         raise PerfduckError(message)
     return groups
 

@@ -7,6 +7,7 @@ tags by weight: 81.9 % catalogue, 17.0 % rule, 1.0 % neighbour, 0.1 % unknown
 
 from collections.abc import Iterable
 
+from perfduck_diff.programs import other_programs
 from perfduck_diff.selection import Selection
 from perfduck_store.limitation import limitations
 from perfduck_store.store import Store, named
@@ -20,14 +21,20 @@ def provenance(
     store: Store, selection: Selection, profiles: Iterable[int] | None = None
 ) -> tuple[str, ...]:
     """Of the selection that is picked, or of some of its profiles: a line on each limitation of the
-    recordings, one on the tags where they are not all exact, and one on what only looks hot."""
+    recordings, one on programs other than the load, one on the tags where they are not all exact,
+    and one on what only looks hot."""
     places = {key: run for run, key in enumerate(selection.profiles)}
     chosen = list(places if profiles is None else profiles)
     runs = {"runs": [places[key] for key in chosen]}
     methods = store.rows(named("chosen") + named("tagged_by"), runs)
     artefacts = store.rows(named("artefacts"), runs)
     busy = sum(selection.weights[key].busy for key in chosen)
-    return (*limitations(store, chosen), *_tags(methods), *_artefacts(artefacts, busy))
+    return (
+        *limitations(store, chosen),
+        *other_programs(store, selection, chosen),
+        *_tags(methods),
+        *_artefacts(artefacts, busy),
+    )
 
 
 def _tags(methods: list[tuple[str, float]]) -> list[str]:

@@ -69,6 +69,17 @@ def read(pair: str) -> Attachment:
     return Attachment(kind, name, text, parser(text, name) if parser else {})
 
 
+def read_all(pairs: Sequence[str]) -> list[Attachment]:
+    """Read each KIND=FILE; a profile keeps one file of a kind."""
+    files = [read(pair) for pair in pairs]
+    kinds = [each.kind for each in files]
+    twice = next((kind for kind in kinds if kinds.count(kind) > 1), None)
+    if twice is not None:
+        message = f"{twice}: expected one file of a kind, got {kinds.count(twice)}"
+        raise PerfduckError(message)
+    return files
+
+
 def keep(store: Store, profile_id: int, files: Sequence[Attachment]) -> tuple[str, ...]:
     """Keep the files with the profile in place of those of their kinds, in a transaction of the
     caller; what that changed, in words."""

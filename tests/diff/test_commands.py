@@ -326,6 +326,68 @@ def test_a_file_that_is_not_of_its_kind_is_refused(
     assert what in str(error)
 
 
+def test_a_file_attached_to_several_runs_is_counted_once(store: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.duckdb"
+    copy.write_bytes(store.read_bytes())
+    (tmp_path / "rules.txt").write_text(RULES)
+    _run(copy, "attach", "nat.*", f"iptables={tmp_path}/rules.txt")
+    assert "MASQUERADE needs nat: 8 packets" in _diff(copy, *SIDES)["context"][1]
+    (tmp_path / "rules.txt").write_text(RULES.replace("[8:480]", "[20:900]"))
+    _run(copy, "attach", "nat.2", f"iptables={tmp_path}/rules.txt")
+    assert "MASQUERADE needs nat: 8 to 20 packets in 2 files" in _diff(copy, *SIDES)["context"][1]
+
+
+def test_learned_noise_is_named_listed_and_forgotten(store: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.duckdb"
+    copy.write_bytes(store.read_bytes())
+    assert "freedom: degrees of freedom behind cv" in _run(copy, "noise", "learn", "workload=udp")
+    said = "spread between runs: learned from 6 runs of workload udp, ns/packet, on ?/2 ("
+    assert any(line.startswith(said) for line in _diff(copy, *SIDES)["context"])
+    compared = json.loads(_run(copy, "compare", "*", "--over", "scenario", "--format", "json"))
+    assert any(line.startswith(said) for line in compared["context"])
+    rows = json.loads(_run(copy, "noise", "list", "--format", "json"))
+    assert {(row["workload"], row["runs"]) for row in rows} == {("udp", 6)}
+    forgot = _run(copy, "noise", "forget", "nat.1")
+    assert forgot == f"forgot workload udp, ns/packet, on ?/2: {len(rows)} subsystems\n"
+    assert not any("learned" in line for line in _diff(copy, *SIDES)["context"])
+    for words in (["nat.1"], ["--all"]):
+        assert "nothing learned" in str(_call(copy, "noise", "forget", *words).exception)
+    assert "got neither" in str(_call(copy, "noise", "forget").exception)
+    assert "got both" in str(_call(copy, "noise", "forget", "nat.1", "--all").exception)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["diff", *SIDES, "--by", "path", "--format", "json"], "--by path: expected text"),
+        (["compare", "*", "--over", "scenari"], "did you mean scenario? the labels are run, scen"),
+        (["compare", "*", "--over", "scenario", "--order", "nat,nativ"], "did you mean native?"),
+        (["compare", "*", "--over", "scenario", "--order", "nat,nat"], "or more, each once"),
+        (["attach", "nat.1", "notes=/dev/null", "notes=/dev/null"], "notes: expected one file"),
+        (["symbols", "add", "/bin/a", "/bin/b", "--dso", "a"], "--dso a: expected one file"),
+    ],
+)  # fmt: skip
+def test_what_cannot_apply_is_not_ignored(store: Path, words: list[str], message: str) -> None:
+    error = _call(store, *words).exception
+    assert isinstance(error, PerfduckError)
+    assert message in str(error)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["diff", *SIDES, "--by", "functoin"], "Did you mean function?"),
+        (["diff", *SIDES, "--evnt", "x"], "--event"),
+        (["dif", *SIDES], "Did you mean 'diff'?"),
+        (["diff", *SIDES, "--least-growth", "-1"], "--least-growth"),
+    ],
+)
+def test_a_mistyped_word_is_suggested(store: Path, words: list[str], message: str) -> None:
+    result = _call(store, *words)
+    assert result.exit_code == 2
+    assert message in result.stderr
+
+
 def test_iptables_s_text_has_rules_without_counters() -> None:
     from perfduck_ingest.attachment import iptables
 

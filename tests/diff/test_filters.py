@@ -10,6 +10,7 @@ from typer.testing import CliRunner, Result
 
 from perfduck_cli.main import app
 from perfduck_store.errors import PerfduckError
+from perfduck_store.store import Store
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
@@ -255,3 +256,22 @@ def test_arcs_of_oprofile_cannot_be_filtered(tmp_path: Path) -> None:
         said
         == "calls: its calls are recorded without their samples: --comm * cannot choose among them"
     )
+
+
+def test_programs_other_than_the_load_are_said(store: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.duckdb"
+    copy.write_bytes(store.read_bytes())
+    with Store(copy, write=True) as opened:
+        command = "/usr/bin/perf record -a -g -- /usr/sbin/nginx -c conf"
+        opened.execute("update profile set command = $c", {"c": command})
+    share = json.loads(_done(copy, "sql", """
+        select 100 * sum(weight) filter (comm = 'wrk') / sum(weight) as wrk from hit
+        where profile = 'native.crr.1' and context <> 'idle'
+        """, "--format", "json"))[0]["wrk"]  # fmt: skip
+    said = "of the weight is of other programs than the load (nginx): "
+    for words in (("top", "native.crr.1"), ("diff", "native.udp64.1", "native.crr.1")):
+        text = " ".join(_done(copy, *words).split())
+        assert f"{said}wrk {share:.1f} %" in text
+        assert "--comm nginx looks at the load alone" in text
+    assert said not in _done(copy, "top", "native.crr.1", "--comm", "wrk")
+    assert "other programs" not in _done(store, "top", "native.udp64.1")

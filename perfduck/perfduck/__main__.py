@@ -1,0 +1,5 @@
+"""`python -m perfduck`."""
+
+from perfduck_cli.main import main
+
+main()
