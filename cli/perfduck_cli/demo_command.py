@@ -4,11 +4,14 @@ import shlex
 import shutil
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from perfduck_cli.screen import screen
+
+if TYPE_CHECKING:
+    from perfduck_ingest.ingest import Request
 
 # In the wheel, and in a checkout.
 _PLACES = (Path(__file__).parent / "demo", Path(__file__).parents[2] / "fixtures" / "demo")
@@ -42,7 +45,9 @@ def demo(
     from perfduck_store.store import Store
 
     folder = next(place for place in _PLACES if place.is_dir())
-    store_all(store, requests(folder / "recordings.csv", Recording(source="")))
+    recordings = requests(folder / "recordings.csv", Recording(source=""))
+    _refuse_users_store(store, recordings)
+    store_all(store, recordings)
     where = Filters(where=("workload=udp64",))
     request = Request(base="scenario=native", new="scenario=docker0-nat", filters=where)
     with Store(store) as opened:
@@ -51,6 +56,23 @@ def demo(
     sys.stdout.write(
         f"\n$ {visible(command)}\n\n{diff_text.report(found, screen=screen())}\n{_now_try(store)}"
     )
+
+
+def _refuse_users_store(path: Path, recordings: "list[Request]") -> None:
+    """PerfduckError where the store has recordings that do not come with perfduck."""
+    from perfduck_store.errors import PerfduckError
+    from perfduck_store.selector import everything
+    from perfduck_store.store import Store
+    from perfduck_store.suggestion import listed
+
+    if not path.exists():
+        return
+    with Store(path) as opened:
+        others = set(everything(opened).values()) - {each.name for each in recordings}
+    if others:
+        got = f"one with {listed(sorted(others), 3)}"
+        message = f"{path}: expected a new store or one of the demo, got {got} (give --store)"
+        raise PerfduckError(message)
 
 
 def _now_try(store: Path) -> str:

@@ -31,10 +31,10 @@ OPTIONS = {
     "Which profiles and samples": ("where", "event", "skip", "until", "comm", "not_comm", "pid",
                                    "cpu", "dso", "subsystem", "cgroup", "pod"),
     "What the recording is": ("manifest", "name", "label", "work", "unit", "work_from", "attach",
-                              "unlabel"),
+                              "unlabel", "force"),
     "Names and tags": ("kallsyms", "vmlinux", "symbols", "host_files", "rules", "release"),
     "Output": ("by", "limit", "format"),
-    "Store": ("store",),
+    "Store": ("store", "wait"),
 }  # fmt: skip
 EXAMPLES = {
     "ingest": (

@@ -16,6 +16,7 @@ from perfduck_cli.options import (
     Symbols,
     Vmlinux,
 )
+from perfduck_cli.waiting import say, typing
 from perfduck_ingest.early import prepare_to_read
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from perfduck_ingest.attachment import Attachment
     from perfduck_ingest.ingest import Request
+    from perfduck_ingest.source import Source
     from perfduck_ingest.work import Work
     from perfduck_store.store import Store
     from perfduck_store.writer import Receipt
@@ -114,13 +116,8 @@ def _requests(files: list[str], manifest: Path | None, template: "Request") -> "
 
     from perfduck_ingest.manifest import requests
 
-    listed = requests(manifest, template, note) if manifest is not None else []
+    listed = requests(manifest, template, say) if manifest is not None else []
     return [*listed, *(replace(template, source=file) for file in files)]
-
-
-def note(words: str) -> None:
-    """A line that is no data."""
-    sys.stderr.write(f"perfduck: {words}\n")
 
 
 def store_all(path: Path, requests: "Iterable[Request]") -> None:
@@ -178,8 +175,13 @@ def _stored(store: "Store", request: "Request") -> "Receipt":
     from perfduck_cli.progress import Progress
     from perfduck_ingest.ingest import ingest as ingest_one
 
-    with Progress(request.source) as progress:
-        return ingest_one(store, request, progress.update)
+    with Progress(request.source) as progress, typing(request.source) as is_there:
+
+        def update(source: "Source", samples: int) -> None:
+            is_there()
+            progress.update(source, samples)
+
+        return ingest_one(store, request, update)
 
 
 def _acknowledgement(receipt: "Receipt") -> str:
@@ -189,10 +191,10 @@ def _acknowledgement(receipt: "Receipt") -> str:
     if not receipt.is_new:
         done = f"; {changes}" if changes else ", nothing added"
         for words in receipt.limitations if receipt.is_renamed else ():
-            note(f"{name}: {visible(words)}")
+            say(f"{name}: {visible(words)}")
         return f"{name}: already in the store{done}\n"
     for words in _left_out(receipt):
-        note(f"{name}: {visible(words)}")
+        say(f"{name}: {visible(words)}")
     layout = f"  read as: {visible(receipt.layout)}\n" if receipt.layout else ""
     return f"{name}: {_contents(receipt)}{f'; {changes}' if changes else ''}\n{layout}"
 

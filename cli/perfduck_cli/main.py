@@ -24,6 +24,7 @@ from perfduck_cli import (
     symbol_commands,
 )
 from perfduck_cli.help import ABOUT, START, Command, Commands
+from perfduck_cli.waiting import with_wait
 
 USER_ERROR, BUG = 2, 70
 _A_BUG = "perfduck: this is a bug, please report it with the lines above and the command"
@@ -67,10 +68,12 @@ for command in (
     *demo_command.COMMANDS,
     *completion.COMMANDS,
 ):
-    app.command(cls=Command)(command)
+    app.command(cls=Command)(with_wait(command))
 for name, group in (*diff_commands.GROUPS.items(), *symbol_commands.GROUPS.items()):
     for entry in group.registered_commands:
         entry.cls = Command
+        if entry.callback:
+            entry.callback = with_wait(entry.callback)
     app.add_typer(group, name=name, cls=Commands)
 
 

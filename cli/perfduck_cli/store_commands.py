@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from perfduck_cli.options import DEFAULT_STORE, Selector, StorePath
+from perfduck_cli.waiting import say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,7 +107,6 @@ def prune(
     store: StorePath = DEFAULT_STORE,
 ) -> None:  # fmt: skip
     """Remove those of the profiles that are older, as rm does; asks nothing."""
-    from perfduck_cli.ingest_commands import note
     from perfduck_report.numbers import plural
     from perfduck_store.remove import contents
     from perfduck_store.selector import select
@@ -117,7 +117,7 @@ def prune(
         chosen = contents(opened, select(opened, selector))
         for each in chosen:
             if each.age_from is None:
-                note(f"{each.name}: kept, since when it was recorded or stored is not known")
+                say(f"{each.name}: kept, since when it was recorded or stored is not known")
         old = [each for each in chosen if each.age_from is not None and each.age_from < oldest]
         if not old:
             kept = f"{len(chosen)} {plural(len(chosen), 'profile')} kept"
@@ -167,7 +167,6 @@ def merge(
     attachments that are missing here are added; where they differ, those here are kept, and that is
     said.
     """
-    from perfduck_cli.ingest_commands import note
     from perfduck_report.names import visible
     from perfduck_report.numbers import plural
     from perfduck_store.merge import merge as take_over
@@ -177,7 +176,7 @@ def merge(
         for other in stores:
             done = take_over(opened, other)
             for words in done.kept:
-                note(f"{visible(words)}")
+                say(f"{visible(words)}")
             for words in done.changes:
                 sys.stdout.write(f"{visible(words)}\n")
             added = f"{done.added} {plural(done.added, 'recording')} added"

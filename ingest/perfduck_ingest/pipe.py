@@ -23,6 +23,7 @@ def standard_input() -> io.BufferedReader:
 class _Pipe(io.RawIOBase):
     def __init__(self, file: io.BufferedReader) -> None:
         self._file = file
+        self._has_ended = False
         with contextlib.suppress(OSError):  # a file, a terminal
             fcntl.fcntl(file, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
 
@@ -30,7 +31,8 @@ class _Pipe(io.RawIOBase):
         return True
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # of all buffers
-        got = self._file.readinto1(buffer)
+        got = 0 if self._has_ended else self._file.readinto1(buffer)
+        self._has_ended = got == 0  # a terminal can be read on behind Ctrl-D
         if 0 < got < min(len(buffer), PIPE_BYTES // 2):
             time.sleep(_NAP_S)
         return got

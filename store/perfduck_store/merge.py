@@ -27,7 +27,7 @@ class Merged:
     kept: tuple[str, ...]
 
 
-def merge(store: Store, other: Path, wait_s: float = 30.0) -> Merged:
+def merge(store: Store, other: Path, wait_s: float | None = None) -> Merged:
     """Add what the other store has, in one transaction. PerfduckError where it is this store, no
     store, or of a newer schema version; one of an older version is upgraded, as by any reader."""
     if store_file.identity(other) == store_file.identity(store.path):

@@ -83,6 +83,11 @@ def select(store: Store, selector: str, where: Sequence[str] = ()) -> dict[int, 
     return {each.profile_id: each.name for each in profiles if each.profile_id in chosen}
 
 
+def everything(store: Store) -> dict[int, str]:
+    """profile_id -> name, by name, of all profiles; there may be none."""
+    return {key: name for key, name, _ in store.rows(named("selectable"))}
+
+
 def _meant(selector: str, profiles: Sequence[Profile]) -> set[int]:
     if not profiles:
         message = f"{selector}: {EXPECTED}, but the store is empty"

@@ -1,10 +1,9 @@
 """Opens the store: a DuckDB file. One process writes or many read.
 
-A second process waits while another writes, then says who holds the store.
+A second process waits while another writes, says so, and in the end who holds the store.
 """
 
 import re
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import resources
@@ -18,6 +17,7 @@ import duckdb
 from perfduck_store import schema, store_file
 from perfduck_store.errors import PerfduckError, room_on_disk
 from perfduck_store.rows import Rows
+from perfduck_store.waiting import Wait
 
 if TYPE_CHECKING:  # commands that print a few rows do without
     import polars as pl
@@ -46,9 +46,10 @@ class Store:
     """A store that is open; close it, or use it as a context manager."""
 
     def __init__(
-        self, path: Path, *, write: bool = False, wait_s: float = 30.0, create: bool = True
+        self, path: Path, *, write: bool = False, wait_s: float | None = None, create: bool = True
     ) -> None:
-        """Open the store; to write, `create` it where there is none."""
+        """Open the store; to write, `create` it where there is none. `wait_s`: how long to wait for
+        a process that has it open; None: as this process is set (waiting.py)."""
         store_file.check(path)
         self.path = path
         if not (write and create) and not path.exists():
@@ -176,7 +177,7 @@ class Store:
         limit = _memory_to_write_mb(self.path) + (stacks * _BYTES_A_STACK >> 20)
         self.execute(f"set memory_limit = '{limit}MB'")
 
-    def _open(self, *, write: bool, wait_s: float) -> None:
+    def _open(self, *, write: bool, wait_s: float | None) -> None:
         """Connect, and check what is there; to write, make it a store of this schema version."""
         self._connection = _connect(self.path, write=write, wait_s=wait_s)
         try:
@@ -204,7 +205,7 @@ class Store:
             raise PerfduckError(message)
         return version
 
-    def _upgrade(self, wait_s: float) -> None:
+    def _upgrade(self, wait_s: float | None) -> None:
         """Readers cannot read an older store, so they upgrade it as a writer does."""
         try:
             Store(self.path, write=True, wait_s=wait_s).close()
@@ -224,8 +225,8 @@ def _memory_to_write_mb(path: Path) -> int:
     return 192 + store_mb // 4
 
 
-def _connect(path: Path, *, write: bool, wait_s: float) -> duckdb.DuckDBPyConnection:
-    give_up = time.monotonic() + wait_s
+def _connect(path: Path, *, write: bool, wait_s: float | None) -> duckdb.DuckDBPyConnection:
+    wait = Wait(wait_s)
     while True:
         try:
             file = store_file.identity(path)
@@ -239,13 +240,12 @@ def _connect(path: Path, *, write: bool, wait_s: float) -> duckdb.DuckDBPyConnec
                 reason = str(error).removeprefix("IO Error: ").splitlines()[0]
                 message = f"{path}: expected a store, got: {reason}"
                 raise PerfduckError(message) from error
-            if time.monotonic() > give_up:
+            if not wait.goes_on(holder["pid"], holder["program"], write=write):
                 message = (
-                    f"{path}: expected a free store within {wait_s:g} s, "
-                    f"but process {holder['pid']} ({holder['program']}) holds it"
+                    f"{path}: expected a free store within {wait.limit_s:g} s, "
+                    f"but process {holder['pid']} ({holder['program']}) holds it (--wait SECONDS)"
                 )
                 raise PerfduckError(message) from error
-            time.sleep(0.05)
 
 
 def _to_read(path: Path) -> duckdb.DuckDBPyConnection:
