@@ -153,7 +153,8 @@ def _html(store: "Store", selector: str, filters: Filters) -> tuple[str, tuple["
     from perfduck_report.html import render_side
 
     drawing = alone(store, selector, filters)
-    return render_side(selector, drawing.profiles, drawing.flame, drawing.heat), drawing.notes
+    notes = [note.text for note in drawing.notes]
+    return render_side(selector, drawing.profiles, drawing.flame, drawing.heat, notes), ()
 
 
 EXPORTS = {"folded": _folded, "html": _html}

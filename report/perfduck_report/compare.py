@@ -106,8 +106,9 @@ def markdown(matrix: Matrix, _: Screen = PIPE) -> str:
     ]
     context = [f"- {names.markdown_code(line)}" for line in matrix.context]
     facts = [[names.markdown(cell) for cell in row] for row in _runs(matrix)]
+    doubts = [f"- {names.markdown(reason(entry))}" for entry in matrix.reasons]
     table = markdown_rows([heads, rule, *body, *facts])
-    return "\n".join([table, *steps, "", *context]).rstrip() + "\n"
+    return "\n".join([table, *doubts, *steps, "", *context]).rstrip() + "\n"
 
 
 def as_json(matrix: Matrix, _: Screen = PIPE) -> str:

@@ -73,12 +73,20 @@ def render(diff: Diff, flame: Flame, by: View | None = None) -> str:
     )
 
 
-def render_side(name: str, profiles: Sequence[str], flame: Flame, heat: Sequence[Heat]) -> str:
-    """The page of one side: what is hot, without a comparison."""
+def render_side(
+    name: str,
+    profiles: Sequence[str],
+    flame: Flame,
+    heat: Sequence[Heat],
+    notes: Sequence[str] = (),
+) -> str:
+    """The page of one side: what is hot, without a comparison. `notes`: what is merged, left out
+    or narrowed."""
     shown = readable.flame(flame)
     rows = readable.heat(tuple(heat), readable.flame_scale(flame))
     runs = [visible(profile) for profile in profiles]
-    return _page("side.html", shown, name=visible(name), profiles=runs, heat=rows)
+    said = [visible(note) for note in notes]
+    return _page("side.html", shown, name=visible(name), profiles=runs, heat=rows, notes=said)
 
 
 def _page(template: str, flame: Flame, **values: object) -> str:

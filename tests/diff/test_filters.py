@@ -114,6 +114,11 @@ def test_compare_takes_the_same_filters(store: Path) -> None:
     found = json.loads(_done(store, *words, "--comm", "iperf3", "--format", "json"))
     assert [row["subsystem"] for row in found["rows"]] == ["udp"]
     assert "--comm iperf3 --cpu 1 --subsystem udp" in found["reasons"][0]["text"]
+    for format in ("text", "markdown"):
+        text = _done(store, *words, "--comm", "iperf3", "--format", format)
+        assert "only samples chosen by --comm iperf3 --cpu 1 --subsystem udp" in text
+    page = _done(store, "export", "native.udp64.1", "--cpu", "1", "--format", "html")
+    assert "only samples chosen by --cpu 1" in page
 
 
 @pytest.mark.parametrize(
@@ -158,6 +163,17 @@ def test_a_filter_that_leaves_nothing_says_so_and_what_there_is(
     assert message in _refused(store, *command, *words)
 
 
+def test_by_cgroup_and_a_filter_by_cgroup_are_of_the_same_samples(tmp_path: Path) -> None:
+    path = tmp_path / "s.duckdb"
+    recording = str(FIXTURES / "perf_data" / "cgroups" / "recording.data.xz")
+    _done(path, "ingest", recording, "--name", "cgroups")
+    [row] = _rows(path, "cgroups", "--by", "cgroup")
+    assert (row["cgroup"], row["share"]) == ("/", 100)
+    [same] = _rows(path, "cgroups", "--by", "cgroup", "--cgroup", "/")
+    assert same == row
+    assert "there are / (100.0 %)" in _refused(path, "top", "cgroups", "--cgroup", "/pod")
+
+
 def test_a_side_without_a_program_is_named(store: Path) -> None:
     sides = ("diff", "native.udp64.1", "native.crr.1")
     said = _refused(store, *sides, "--comm", "wrk")
@@ -183,8 +199,8 @@ def test_footers_and_idle_follow_the_filters(store: Path) -> None:
             for text in (head, whole)]  # fmt: skip
     assert tags[0] != tags[1]
     udp = _done(store, "top", "native.udp64.1", "--subsystem", "udp").partition("\n\n")[0]
-    assert "interrupts off" in whole
-    assert "interrupts off" not in udp
+    assert "disabled interrupts" in whole
+    assert "disabled interrupts" not in udp
 
 
 def test_units_of_work_that_differ_are_named(store: Path) -> None:

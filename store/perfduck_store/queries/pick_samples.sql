@@ -1,11 +1,11 @@
 -- As pick_rollup, for filters that only samples can answer; of one profile, whose samples lie
--- together. $keep names the column to tell apart besides stacks: without one it takes half as long.
+-- together. $keep names a column to tell apart besides stacks, and comm: without it takes half as long.
 insert into picked_sample
 select
     $run::integer as run,
     event,
     stack_id,
-    case when $keep = 'comm' then coalesce(comm, '[none]') end as comm,
+    case when $keep <> '' then coalesce(comm, '[none]') end as comm,
     case when $keep = 'cgroup' then coalesce(cgroup, '[none]') end as cgroup,
     sum(coalesce(period, count))::double as weight,
     sum(count)::double as hits,
@@ -19,9 +19,9 @@ where profile_id = $profile
     -- perf script prints the tid alone unless it is asked for the pid
     and (
         getvariable('pid') is null
-        or list_contains(getvariable('pid')::varchar[], coalesce(pid, tid)::varchar)
+        or list_contains(getvariable('pid')::integer[], coalesce(pid, tid))
     )
-    and (getvariable('cpu') is null or list_contains(getvariable('cpu')::varchar[], cpu::varchar))
+    and (getvariable('cpu') is null or list_contains(getvariable('cpu')::integer[], cpu))
     and (
         getvariable('cgroup') is null
         or list_contains(getvariable('cgroup')::varchar[], coalesce(cgroup, '[none]'))

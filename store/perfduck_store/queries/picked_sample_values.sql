@@ -1,13 +1,21 @@
 -- As picked_values, of what only samples know. A null value: the recording does not say.
+with counted as (
+    select
+        case $key when 'pid' then coalesce(sample.pid, sample.tid) when 'cpu' then sample.cpu end
+            as number,
+        case when $key = 'cgroup' then sample.cgroup end as cgroup,
+        sample.profile_id,
+        sum(coalesce(sample.period, sample.count))::double as weight,
+    from sample
+    join stack_blame on stack_blame.stack_id = sample.stack_id
+    where list_contains(getvariable('profiles')::bigint[], sample.profile_id)
+        and list_contains(getvariable('events')::varchar[], sample.event)
+        and stack_blame.context <> 'idle'
+    group by all
+)
 select
-    case $key when 'pid' then coalesce(pid, tid)::varchar when 'cpu' then cpu::varchar else cgroup end
-        as value,
-    list_position(getvariable('profiles')::bigint[], sample.profile_id) - 1 as run,
-    sum(coalesce(sample.period, sample.count))::double as weight,
-from sample
-join stack_blame on stack_blame.stack_id = sample.stack_id
-where list_contains(getvariable('profiles')::bigint[], sample.profile_id)
-    and list_contains(getvariable('events')::varchar[], sample.event)
-    and stack_blame.context <> 'idle'
-group by all
+    coalesce(number::varchar, cgroup) as value,
+    list_position(getvariable('profiles')::bigint[], profile_id) - 1 as run,
+    weight,
+from counted
 order by weight desc, value
