@@ -69,7 +69,7 @@ def asked(options: str) -> tuple[frozenset[str], frozenset[str]]:
     """The fields that perf prints, and those of them that an event may lack."""
     _, _, named = options.partition("-F ")
     if options == "--Latency":
-        return DEFAULT | {"latency"}, frozenset({"period"})
+        return DEFAULT | {"latency"}, OPTIONAL
     names = named.split(",") if named else []
     if names and names[0][0] not in "+-":
         return frozenset(names), frozenset()

@@ -95,7 +95,7 @@ def _cpu(request: Request) -> str:
     if "cpu" not in request.fields:
         return ""
     if "latency" in request.fields:
-        return r"(?=[ \d]{3} ) *(?P<cpu>\d+) "
+        return _optional(r"(?=[ \d]{3} ) *(?P<cpu>\d+) ", "cpu", request)
     return _optional(r"\[(?P<cpu>\d{3,})\] ", "cpu", request)
 
 
