@@ -14,6 +14,7 @@ from perfduck_ingest.perf_script_layout import Layout
 _TEXTS = ("comm", "pid", "tid", "cpu", "s", "fraction", "period", "event", "rest")
 _MOST_SECONDS = (1 << 63) // 1_000_000_000 - 1
 _NANOSECONDS = pl.col("fraction").str.pad_end(9, "0").cast(pl.Int64)
+_PERIOD = pl.col("period").str.strip_chars_start()
 _SECONDS = pl.col("s").cast(pl.Int64, strict=False)
 # From the texts.
 _FIELDS = (
@@ -21,7 +22,7 @@ _FIELDS = (
     pl.col("comm").str.strip_chars(),
     pl.col("pid", "tid", "cpu").cast(pl.Int32, strict=False),
     (_SECONDS * 1_000_000_000 + _NANOSECONDS).alias("time_ns"),
-    pl.col("period").cast(pl.Int64, strict=False),
+    _PERIOD.cast(pl.Int64, strict=False),
     pl.col("event"),
     pl.col("rest").str.strip_chars_end(),
     pl.lit(None, pl.String).alias("cgroup"),
@@ -29,7 +30,8 @@ _FIELDS = (
 # A number that its column cannot hold: the line is none that perf prints.
 _FITS = pl.all_horizontal(
     *(
-        pl.col(name).is_null() | pl.col(name).cast(kind, strict=False).is_not_null()
+        pl.col(name).is_null()
+        | pl.col(name).str.strip_chars_start().cast(kind, strict=False).is_not_null()
         for name, kind in (
             ("pid", pl.Int32),
             ("tid", pl.Int32),

@@ -53,7 +53,7 @@ ONLY_FRAME = r"^\s*(?P<ip>[0-9a-f]{1,16})\s(?P<body>\S.*?)\s*$|^\s*(?P<bare>[0-9
 _ENTRY_FLAGS = r"/[PMN-]{1,2}/[X-]/[A-]/"
 BEHIND_FRAME = (
     (r"\s=>\s+[0-9a-f]{1,16}(?:\s.*)?$", ""),
-    (r"[0-9a-f]{1,16} \|OP .*\|(?:LCK|TLB|BLK|SNP) [^()]*$", ""),
+    (r"[0-9a-f]{1,16} \|OP .*\|[A-Z]{3} +\S+", ""),
     (r"\s+(?:ABI:\d|ilen: |insn: |IPC: |\t\t).*$", ""),
     (r"(?:^|\s+)0x[0-9a-f]+(?:\([^()]*\))?/0x.*$", ""),
     # perf before 7 puts no blank before the names of a branch list: with a dso that ends the frame,
@@ -78,7 +78,7 @@ TRACE_ERROR = r"^ *instruction trace error type \d"
 # And records: mmap, fork, namespaces (these go on in the next lines).
 ASIDE = (
     r"^(?:[^\t].*)?\bPERF_RECORD_[A-Z0-9_]+|^\t\t ?\[?\s*\d+/\w+: |^[^\t].*:\s+metric: "
-    r"|^(?:  \S.*(?::\d+|\[[0-9a-f]+\])(?: \(inlined\))?$"
+    r"|^(?:  (?:\S.*)?(?::\d+|\[[0-9a-f]+\])(?: \(inlined\))?$"
     r"|\|\d+\s"
     r"| \s*(?:ilen: |insn: |ABI:|IPC: |N/A(?:\s|$))"
     r"| => +[0-9a-f]{1,16}(?:\s|$)"

@@ -29,6 +29,8 @@ _DAY = r"(?:\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+\s+)?"  # -F tod
 _ANY_DECIMALS = "1,9"
 _TIME = r"(?P<s>-?\d+)\.(?P<fraction>\d{1,9}):"
 _PERIOD = r"(?P<period>\d+)"
+# As perf prints it, where only the columns tell whether it is there.
+_ALIGNED = "|".join([*(rf" {{{10 - n}}}\d{{{n}}}" for n in range(1, 10)), r"\d{10,}"])
 _EVENT = r"(?P<event>\S+?):"  # may hold colons itself: 'sched:sched_switch', 'cycles:P'
 _REST = r"(?P<rest>\s.*)?"
 # What stands behind a line without time and event: an address as perf aligns it, or text of a
@@ -56,6 +58,7 @@ class Layout:
     time: bool = False
     decimals: str = _ANY_DECIMALS  # of the time, as most lines have it
     period: bool = False
+    mixed: bool = False  # some events have a period, others none
     event: bool = False
     dso: bool = False  # whether frames end in one: where not, a name may end in parentheses
     chains: bool = True  # whether blank lines divide samples
@@ -75,7 +78,8 @@ class Layout:
     @property
     def _start(self) -> str:
         """Up to the time."""
-        parts = [f"{_COMM}\\s+"] * self.comm
+        gap = " " if self.mixed and not self.thread else r"\s+"
+        parts = [f"{_COMM}{gap}"] * self.comm
         if self.may_lack_comm:
             parts = [rf"(?:{_COMM}\s+)?"]
         parts += [rf"{_THREAD}{self._gap}"] * self.thread
@@ -93,19 +97,25 @@ class Layout:
     @property
     def _gap(self) -> str:
         # perf prints one blank behind each field; prose that ends in a number has none.
-        return r"\s+" if self.time or self.event or self.period else r"\s"
+        return r"\s+" if self.time or self.event or (self.period and not self.mixed) else r"\s"
 
     @property
     def _end(self) -> str:
         """Behind the time."""
         gap = r"\s+" * self.time
         if self.event:
-            period = rf"{_PERIOD}\s+" if self.period else rf"(?:{_PERIOD}\s+)?" * self.time
-            return f"{gap}{period}{_EVENT}{_REST}"
+            is_sure = self.time or self.cpu
+            period = rf"(?:{_PERIOD}\s+)?" if is_sure else rf"{_PERIOD}\s+" * self.period
+            return f"{gap}{self._aligned or period}{_EVENT}{_REST}"
         if self.time:
-            return f"{gap}{_PERIOD}{_REST}" if self.period else _REST
-        number = rf"{_PERIOD}\s" * self.period
-        return number + (_ADDRESS_OR_TEXT if self.thread else _ADDRESS_OR_NOTHING)
+            return f"(?:{gap}{_PERIOD})?{_REST}" if self.period else _REST
+        period = self._aligned or rf"{_PERIOD}\s" * self.period
+        return period + (_ADDRESS_OR_TEXT if self.thread else _ADDRESS_OR_NOTHING)
+
+    @property
+    def _aligned(self) -> str:
+        blanks = r"\s*" * self.event  # event names are aligned, too
+        return rf"(?:(?P<period>{_ALIGNED}) )?{blanks}" * self.mixed
 
     @property
     def may_lack_comm(self) -> bool:
@@ -115,8 +125,8 @@ class Layout:
     @property
     def surest_field(self) -> str:
         """A group that is there when the pattern matches."""
-        fields = {"s": self.time, "event": self.event, "period": self.period, "tid": self.thread,
-                  "cpu": self.cpu, "comm": self.comm}  # fmt: skip
+        fields = {"s": self.time, "event": self.event, "tid": self.thread, "cpu": self.cpu,
+                  "comm": self.comm, "period": self.period}  # fmt: skip
         return next(name for name, is_there in fields.items() if is_there)
 
     @property
@@ -236,17 +246,23 @@ def _untimed(lines: Sequence[str]) -> Layout | None:
         if event and len(some) <= _HALF * len(lines):
             continue
         layouts = [
-            Layout(comm=comm, thread=thread, cpu=cpu, period=period, event=event)
+            Layout(comm=comm, thread=thread, cpu=cpu, period=period, mixed=mixed, event=event)
             for comm in (False, True)
             for cpu in (True, False)
             for thread in (True, False)
-            for period in (True, False)
+            for period, mixed in ((True, False), (True, True), (False, False))
             if comm or thread or cpu or period or event
         ]
-        layouts.sort(key=lambda layout: -(layout.thread + 2 * layout.cpu + layout.period))
+        layouts.sort(key=_fields_told, reverse=True)
         if found := _first_that_fits(layouts, some):
             return _with_period(found, some)
     return None
+
+
+def _fields_told(layout: Layout) -> float:
+    """How much a line must have to fit: a CPU has brackets, a number could belong to comm."""
+    period = 0.5 if layout.mixed else layout.period
+    return layout.thread + 2 * layout.cpu + period
 
 
 def _first_that_fits(layouts: Sequence[Layout], lines: Sequence[str]) -> Layout | None:
@@ -269,9 +285,12 @@ def _first_that_fits(layouts: Sequence[Layout], lines: Sequence[str]) -> Layout 
 
 def _with_period(layout: Layout, lines: Sequence[str]) -> Layout:
     """One number before the event, or alone, is a tid or a period: the columns tell."""
-    if layout.period or layout.cpu or not layout.thread:
+    if layout.cpu or not layout.thread or (layout.period and not layout.mixed):
         return layout
     found = [match for line in lines if (match := re.search(layout.pattern, line))]
+    if layout.mixed and any(match["period"] for match in found):
+        return layout
+    layout = replace(layout, period=False, mixed=False)
     numbers = [match["tid"] for match in found if match["pid"] is None]
     widths = [match.end("tid") - (match.end("comm") + 1 if layout.comm else 0) for match in found]
     is_wide = sum(1 for width in widths if width == _PERIOD_WIDTH)
