@@ -211,9 +211,43 @@ phi: variance within a run over that of independent samples; 1 where they are in
 freedom: degrees of freedom behind cv; the more, the surer it is"""
 
 noise = typer.Typer(no_args_is_help=True, help="What is known about the spread between runs.")
+
+
+@filtered
+def suggest(
+    selector: Selector,
+    filters: Filters,
+    keep: Annotated[
+        str, typer.Option(help="Part of comparisons of like runs that keep all budgets.")
+    ] = "95%",
+    runs: Annotated[int, typer.Option(min=2, max=100, help="Runs a side that they are for.")] = 5,
+    store: StorePath = DEFAULT_STORE,
+) -> None:
+    """Print a budget file that runs of this thing keep, and what growth each budget finds.
+
+    SELECTOR means several runs of one thing: profiles with the same labels but `run`.
+    """
+    from perfduck_diff.budget_suggestion import suggest as suggested
+    from perfduck_report import budget_file
+    from perfduck_store.errors import PerfduckError
+    from perfduck_store.store import Store
+
+    part = _part("--keep", keep)
+    if part >= 1:
+        message = f"--keep {keep}: expected less than 100%"
+        raise PerfduckError(message)
+    with Store(store) as opened:
+        found = suggested(opened, selector, part, runs, filters)
+    sys.stdout.write(budget_file.text(found))
+
+
+budget = typer.Typer(no_args_is_help=True, help="Budgets for `diff --budget`.")
+budget.command()(suggest)
+
+noise = typer.Typer(no_args_is_help=True, help="What is known of the spread between runs.")
 noise.command()(learn)
 noise.command(name="list")(list_noise)
 noise.command(name="forget")(forget_noise)
 
 COMMANDS = (diff, compare)
-GROUPS = {"noise": noise}
+GROUPS = {"noise": noise, "budget": budget}

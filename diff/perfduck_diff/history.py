@@ -1,6 +1,7 @@
 """What the store knows of the spread between runs: table `noise`."""
 
 from collections import defaultdict
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -131,29 +132,36 @@ def _groups(store: Store, selector: str) -> dict[tuple[str, str], list[dict[int,
 def _learned(store: Store, groups: list[dict[int, str]], event: str | None) -> pl.DataFrame:
     titled = {f"group {number}": group for number, group in enumerate(groups, 1)}
     question = ask(store, titled, Filters(event=(event,) if event else ()))
-    runs = question.runs
-    unit = rates.rates(runs)
-    raw = runs.weight / unit.divisor
-    grain = np.array([run.grain for run in runs.runs]) / unit.divisor
-    factor = factors(runs, raw, grain, question.groups)
-    names, number = runs.classes(runs.stacks.rerooted(runs.entry()))
-    by_class = gathered(number, len(names), raw / factor)
-    parts = [(by_class[:, group], (grain / factor)[group]) for group in question.groups]
-    found = learn(assumed(names), parts)
-    whole = np.vstack([raw.sum(axis=0), runs.hits.sum(axis=0)]).T
-    known = found.informed(*pooled([(whole[group], 1.0) for group in question.groups]))
+    known = noise_of(question)
     return pl.DataFrame(
         {
             "host_class": question.host_class,
             "workload": question.workload,
-            "unit": unit.unit,
-            "subsystem": [*names, RUN],
-            "cv": [*found.spread.tolist(), known.run],
-            "phi": _dispersion(found, parts),
-            "freedom": [*found.freedom.tolist(), known.run_freedom],
-            "runs": len(runs.runs),
+            "unit": rates.rates(question.runs).unit,
+            "subsystem": [*known.subsystems, RUN],
+            "cv": [*known.spread.tolist(), known.run],
+            "phi": known.phi,
+            "freedom": [*known.freedom.tolist(), known.run_freedom],
+            "runs": len(question.runs.runs),
         }
     ).filter((pl.col("freedom") > ASSUMED_FREEDOM + 0.5) | (pl.col("subsystem") == RUN))
+
+
+def noise_of(question: Question) -> Noise:
+    """What groups of like runs say of the spread between runs: of whole runs, and of subsystems
+    beyond what whole runs share."""
+    runs, groups = question.runs, question.groups
+    unit = rates.rates(runs)
+    raw = runs.weight / unit.divisor
+    grain = np.array([run.grain for run in runs.runs]) / unit.divisor
+    factor = factors(runs, raw, grain, groups)
+    names, number = runs.classes(runs.stacks.rerooted(runs.entry()))
+    by_class = gathered(number, len(names), raw / factor)
+    parts = [(by_class[:, group], (grain / factor)[group]) for group in groups]
+    found = learn(assumed(names), parts)
+    whole = np.vstack([raw.sum(axis=0), runs.hits.sum(axis=0)]).T
+    known = found.informed(*pooled([(whole[group], 1.0) for group in groups]))
+    return replace(known, phi=_dispersion(found, parts))
 
 
 def factors(runs: Runs, raw: Floats, grain: Floats, groups: tuple[Ints, ...]) -> Floats:

@@ -14,6 +14,7 @@ from perfduck_diff.filters import Filters
 from perfduck_diff.question import Question
 from perfduck_diff.rates import Per
 from perfduck_diff.runs import Floats
+from perfduck_diff.selection import Group
 from perfduck_store.store import Store, named
 
 RUN_LABEL = "run"  # tells runs of the same thing apart
@@ -22,6 +23,7 @@ MOST_FREEDOM = 12.0  # other runs never outvote a comparison of ten
 SAME, SAME_WORKLOAD, OTHER = 1.0, 0.5, 0.15
 
 Labels = dict[str, str]
+Like = tuple[tuple[str, str], ...]
 
 
 def spread_of_like_runs(store: Store, question: Question, per: Per | None) -> tuple[float, float]:
@@ -33,7 +35,7 @@ def spread_of_like_runs(store: Store, question: Question, per: Per | None) -> tu
         return 0.0, 0.0
     asked = {"profiles": [key for side in question.profiles for key in side], "most": MOST_PROFILES}
     rows = store.rows(named("like_runs"), asked)
-    groups: dict[tuple[tuple[str, str], ...], list[tuple[float, float]]] = defaultdict(list)
+    groups: dict[Like, list[tuple[float, float]]] = defaultdict(list)
     for _, labels, work, total, hits in rows:
         groups[_like(labels)].append((total / work, hits))
     sides = {_like(run.labels) for run in question.runs.runs}
@@ -42,18 +44,25 @@ def spread_of_like_runs(store: Store, question: Question, per: Per | None) -> tu
     )
 
 
+def like_runs(store: Store, profiles: Group) -> dict[Like, Group]:
+    """Profiles by what they are runs of: their labels without `run`."""
+    groups: dict[Like, dict[int, str]] = defaultdict(dict)
+    for key, labels in store.rows("select profile_id, labels from profile order by name"):
+        if key in profiles:
+            groups[_like(labels)][key] = profiles[key]
+    return dict(groups)
+
+
 def _narrows(filters: Filters) -> bool:
     """Whether samples are chosen otherwise than by command."""
     return filters != Filters(where=filters.where, event=filters.event, comm=filters.comm)
 
 
-def _like(labels: Labels) -> tuple[tuple[str, str], ...]:
+def _like(labels: Labels) -> Like:
     return tuple(sorted((key, value) for key, value in labels.items() if key != RUN_LABEL))
 
 
-def _weight(
-    like: tuple[tuple[str, str], ...], sides: set[tuple[tuple[str, str], ...]], question: Question
-) -> float:
+def _weight(like: Like, sides: set[Like], question: Question) -> float:
     if like in sides:
         return SAME
     return SAME_WORKLOAD if dict(like).get("workload", "") == question.workload else OTHER

@@ -1,0 +1,68 @@
+"""Suggested budgets as the file that `perfduck diff --budget` reads.
+
+# from 10 runs of scenario=native workload=udp64; of comparisons of 5 like runs a side 95 % keep
+# all of it, of 3 and 10 runs 71 and 99 %
+[budget]
+total = "14 %"     # growth found in 8 of 10: 35 % (3 runs a side), 29 % (5), 24 % (10)
+"""
+
+import math
+
+from perfduck_diff.budget_suggestion import SuggestedBudget, Suggestion
+from perfduck_report.flow import sentence
+
+_WIDTH = 98  # of a comment
+
+
+def text(found: Suggestion) -> str:
+    """The file."""
+    total, *subsystems = found.budgets
+    unit = found.unit.partition("/")[0]
+    lines = [
+        *(f"# {line}" for line in sentence(_head(found), _WIDTH)),
+        *(f"# {line}" for line in sentence(_kept(found), _WIDTH)),
+        "",
+        "[budget]",
+        _line("total", f"{_above(100 * total.limit)} %", total, found),
+    ]
+    if subsystems:
+        lines += ["", "[budget.subsystem]  # what a stack is blamed on"]
+        lines += [
+            _line(each.name, f"{_above(each.limit)} {unit}", each, found) for each in subsystems
+        ]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _head(found: Suggestion) -> str:
+    return (
+        f"Budgets that {_percent(found.keep)} of comparisons of {found.runs} like runs a side keep,"
+        f" all at once; from {len(found.profiles)} runs of {found.kind}."
+    )
+
+
+def _kept(found: Suggestion) -> str:
+    each = ", ".join(
+        f"{_percent(kept)} with {size}" for kept, size in zip(found.kept, found.sizes, strict=True)
+    )
+    sizes = ", ".join(map(str, found.sizes))
+    finds = f"Behind each: the growth that 8 of 10 comparisons find, with {sizes} runs."
+    return f"They keep {each} runs a side. {finds}"
+
+
+def _line(name: str, limit: str, budget: SuggestedBudget, found: Suggestion) -> str:
+    finds = ", ".join(f"{100 * growth:.0f}" for growth in budget.finds)
+    key = name if name.replace("_", "").replace("-", "").isalnum() else f'"{name}"'
+    base = f"{budget.base:,.4g} {found.unit}"
+    return f'{key} = "{limit}"'.ljust(34) + f"# of {base}; finds {finds} %"
+
+
+def _percent(part: float) -> str:
+    return f"{100 * part:.3g} %"
+
+
+def _above(value: float) -> str:
+    """Two digits, not below the value."""
+    if value <= 0:
+        return "0"
+    scale = 10.0 ** (math.floor(math.log10(value)) - 1)
+    return f"{math.ceil(value / scale - 1e-9) * scale:.10g}"
