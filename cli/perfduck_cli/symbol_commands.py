@@ -2,12 +2,16 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from perfduck_cli.options import DEFAULT_STORE, Kallsyms, Rules, StorePath, Symbols, Vmlinux
 from perfduck_cli.screen import screen
+
+if TYPE_CHECKING:
+    from perfduck_ingest.tagging import Known
+    from perfduck_store.tag_inputs import Kind
 
 symbols_group = typer.Typer(
     no_args_is_help=True, help="ELF files that name addresses and source files."
@@ -19,16 +23,41 @@ def tag(
     kallsyms: Kallsyms = None,
     vmlinux: Vmlinux = None,
     symbols: Symbols = None,
+    forget_rules: Annotated[
+        bool, typer.Option("--forget-rules", help="Tag without the rules that were given before.")
+    ] = False,
+    forget_kallsyms: Annotated[
+        bool, typer.Option("--forget-kallsyms", help="Tag without the kallsyms given before.")
+    ] = False,
     store: StorePath = DEFAULT_STORE,
 ) -> None:
-    """Tag all symbols and blame all stacks again, with your rules first."""
+    """Tag all symbols and blame all stacks again, with your rules first.
+
+    Rules and kallsyms that were given before, here or at ingest, are kept in the store and apply
+    until others are given, or they are to be forgotten.
+    """
     from perfduck_ingest.tagging import Known, tag_again
+    from perfduck_report.names import visible
     from perfduck_report.numbers import many
     from perfduck_store.store import Store
 
-    with Store(store, write=True) as opened:
-        changed = tag_again(opened, Known(rules, kallsyms, _binaries(vmlinux, symbols)))
-    sys.stdout.write(f"{many(changed, 'symbol')} got a different tag\n")
+    given = Known(rules, kallsyms, _binaries(vmlinux, symbols))
+    forgotten = _forgotten(given, rules=forget_rules, kallsyms=forget_kallsyms)
+    with Store(store, write=True, create=False) as opened:
+        done = tag_again(opened, given, forgotten)
+    used = f" ({visible(', '.join(done.used))})" if done.used else ""
+    sys.stdout.write(f"{many(done.changed, 'symbol')} got a different tag{used}\n")
+
+
+def _forgotten(given: "Known", *, rules: bool, kallsyms: bool) -> "tuple[Kind, ...]":
+    from perfduck_store.errors import PerfduckError
+
+    if (rules and given.rules) or (kallsyms and given.kallsyms):
+        name = "rules" if rules and given.rules else "kallsyms"
+        message = f"--forget-{name}: expected no --{name} beside it, which replaces them"
+        raise PerfduckError(message)
+    kinds: dict[Kind, bool] = {"rules": rules, "kallsyms": kallsyms}
+    return tuple(kind for kind, wanted in kinds.items() if wanted)
 
 
 def explain(
@@ -42,20 +71,34 @@ def explain(
     vmlinux: Vmlinux = None,
     symbols: Symbols = None,
     format: Annotated[Literal["text", "json"], typer.Option(help="How to print.")] = "text",
+    store: StorePath = DEFAULT_STORE,
 ) -> None:
-    """Say why a function has its tag: source file, method, rule, and what else it might be."""
+    """Say why a function has its tag: source file, method, rule, and what else it might be.
+
+    Rules that a store keeps apply, where there is a store and no --rules.
+    """
+    from contextlib import ExitStack
+
+    from perfduck_ingest.tagging import Known, with_kept
     from perfduck_report.names import visible_lines
+    from perfduck_store.store import Store
     from perfduck_symbols.explain import FORMATS
     from perfduck_symbols.explain import explain as told
     from perfduck_symbols.tagger import Tagger
 
-    known = Tagger(
-        kernel_release=release,
-        rules=rules,
-        kallsyms=kallsyms,
-        binaries=_binaries(vmlinux, symbols),
-    )
-    text = FORMATS[format](told(known, symbol, dso))
+    known = Known(rules, kallsyms, _binaries(vmlinux, symbols))
+    with ExitStack() as inputs:
+        if store.exists() or store != DEFAULT_STORE:
+            opened = inputs.enter_context(Store(store))
+            known = inputs.enter_context(with_kept(opened, known, release))
+        tagger = Tagger(
+            kernel_release=release,
+            rules=known.rules,
+            rules_name=known.rules_name,
+            kallsyms=known.kallsyms,
+            binaries=known.binaries,
+        )
+        text = FORMATS[format](told(tagger, symbol, dso))
     sys.stdout.write(visible_lines(text) if format == "text" else text)
 
 

@@ -9,7 +9,7 @@ from perfduck_ingest.formats import importer_of
 from perfduck_ingest.importer import Options
 from perfduck_ingest.memory import give_back_holes, give_back_what_is_freed
 from perfduck_ingest.source import Source, printable
-from perfduck_ingest.tagging import Known, note_artefacts, tag_new
+from perfduck_ingest.tagging import Known, keep_inputs, note_artefacts, tag_new, with_kept
 from perfduck_ingest.work import Work
 from perfduck_store.errors import PerfduckError
 from perfduck_store.identity import profile_id
@@ -41,7 +41,12 @@ def ingest(
 ) -> Receipt:
     """Store the recording. `progress` is told the source and the samples so far, now and then."""
     give_back_what_is_freed()
-    with Source(request.source) as source, ProfileWriter(store) as writer:
+    given = _known(request)
+    with (
+        with_kept(store, given) as known,
+        Source(request.source) as source,
+        ProfileWriter(store) as writer,
+    ):
         importer = importer_of(source)
         for batch in importer.read(source, request.options):
             writer.add(batch)
@@ -52,12 +57,13 @@ def ingest(
             message = f"{source.name}: expected samples, got a recording without any"
             raise PerfduckError(message)
         identity = _identity(request, source, importer.NAME)
-        tag = tag_new(store, _known(request), lambda: writer.facts.kernel_release)
+        tag = tag_new(store, known, lambda: writer.facts.kernel_release)
         receipt = writer.finish(identity, tag, blame)
         if receipt.is_new or receipt.is_renamed:
             note_artefacts(store, identity.content_hash)
         attached = keep(store, profile_id(identity.content_hash), request.attachments)
-        return replace(receipt, changes=(*receipt.changes, *attached))
+        inputs = keep_inputs(store, given, writer.facts.kernel_release)
+        return replace(receipt, changes=(*receipt.changes, *attached, *inputs))
 
 
 def _identity(request: Request, source: Source, format: str) -> Identity:

@@ -3,15 +3,17 @@
 Functions of ELF files that were read once come from the store.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
 
-from perfduck_store import functions
+from perfduck_store import functions, tag_inputs
 from perfduck_store.errors import PerfduckError
 from perfduck_store.store import Store
+from perfduck_store.tag_inputs import Kind
 from perfduck_symbols.blame import INTERRUPTS_OFF, blame, interrupts_off
 from perfduck_symbols.resolver import Resolver
 from perfduck_symbols.tagger import Tagger
@@ -28,6 +30,36 @@ class Known:
     rules: Path | None = None
     kallsyms: Path | None = None
     binaries: tuple[Path, ...] = ()  # vmlinux, modules, programs, or directories of them
+    rules_name: str | None = None  # how explanations call them; None: by their path
+
+
+@contextmanager
+def with_kept(store: Store, known: Known, release: str | None = None) -> Iterator[Known]:
+    """What the user gives, and what the store keeps in place of what is not given: rules, and where
+    `release` says of which kernel, kallsyms."""
+    kallsyms = nullcontext() if release is None else tag_inputs.kept(store, "kallsyms", release)
+    with tag_inputs.kept(store, "rules") as rules, kallsyms as own:
+        if rules and known.rules is None:
+            known = replace(known, rules=rules.path, rules_name=rules.source)
+        if own and known.kallsyms is None:
+            known = replace(known, kallsyms=own.path)
+        yield known
+
+
+def keep_inputs(store: Store, known: Known, release: str | None) -> tuple[str, ...]:
+    """Keep the rules and kallsyms that are given, in a transaction of the caller; what that changed
+    in words."""
+    rules = known.rules and tag_inputs.keep(store, "rules", known.rules)
+    done = [
+        rules and f"{rules} (perfduck tag applies them to what is stored)",
+        known.kallsyms and tag_inputs.keep(store, "kallsyms", known.kallsyms, release or ""),
+    ]
+    return tuple(change for change in done if change)
+
+
+def main_release(store: Store) -> str | None:
+    """The kernel release of most profiles: all symbols are tagged by its kallsyms and catalogue."""
+    return next(iter(functions.releases(store)), None)
 
 
 def tag_new(
@@ -41,20 +73,36 @@ def tag_new(
     return tag
 
 
-def tag_again(store: Store, known: Known) -> int:
-    """Tag every symbol and charge every stack again; how many symbols changed."""
-    store.execute("begin")
-    try:
+@dataclass(frozen=True, slots=True)
+class Tagged:
+    """How many symbols got another tag, and by which rules and kallsyms, in words."""
+
+    changed: int
+    used: tuple[str, ...]
+
+
+def tag_again(store: Store, given: Known, forgotten: Sequence[Kind] = ()) -> Tagged:
+    """Tag every symbol and charge every stack again, by what is given and what the store keeps but
+    for the kinds that are forgotten. What is given is kept."""
+    release = main_release(store)
+    with store.transaction(), ExitStack() as inputs:
+        for kind in forgotten:
+            tag_inputs.forget(store, kind)
+        known = inputs.enter_context(with_kept(store, given, release or ""))
         old = functions.symbols(store)
-        tagger = _tagger(known, next(iter(functions.releases(store)), None), old)
-        new = _tagged(store, tagger, old.drop(_TAG))
+        new = _tagged(store, _tagger(known, release, old), old.drop(_TAG))
         kept = _kept(old, new) if known.kallsyms is None else new
         functions.replace_tags(store, kept, blame(functions.stacks(store), kept))
-    except BaseException:
-        store.execute("rollback")
-        raise
-    store.execute("commit")
-    return len(kept) - len(kept.join(old, on=kept.columns, how="semi", nulls_equal=True))
+        keep_inputs(store, given, release)
+        changed = len(kept) - len(kept.join(old, on=kept.columns, how="semi", nulls_equal=True))
+        return Tagged(changed, tuple(_used(given, known)))
+
+
+def _used(given: Known, known: Known) -> Iterator[str]:
+    if known.rules:
+        yield f"rules {known.rules if given.rules else f'{known.rules_name}, as given before'}"
+    if known.kallsyms:
+        yield f"kallsyms {known.kallsyms if given.kallsyms else 'as given before'}"
 
 
 def note_artefacts(store: Store, content_hash: str) -> None:
@@ -100,6 +148,7 @@ def _tagger(known: Known, release: str | None, earlier: pl.DataFrame | None = No
     return Tagger(
         kernel_release=release,
         rules=known.rules,
+        rules_name=known.rules_name,
         kallsyms=known.kallsyms,
         binaries=known.binaries,
         earlier=earlier,

@@ -52,8 +52,9 @@ class Tagger:
     """Canonical name, source file, area, subsystem and role of symbols.
 
     kernel_release: of the profiled kernel, '6.18.44'; picks the nearest catalogue version.
-    rules: the user's, in front of the shipped ones. kallsyms: /proc/kallsyms of the profiled boot
-    or the kernel's System.map. binaries: vmlinux, modules, programs or directories of them.
+    rules: the user's, in front of the shipped ones; rules_name: what explanations call that file.
+    kallsyms: /proc/kallsyms of the profiled boot or the kernel's System.map. binaries:
+    vmlinux, modules, programs or directories of them.
     functions: resolver.FUNCTIONS of dsos that were read before; these need no file. earlier: [name,
     dso, source_file, tagged_by] of symbols that debug information or kallsyms placed before.
     """
@@ -63,6 +64,7 @@ class Tagger:
         *,
         kernel_release: str | None = None,
         rules: Path | None = None,
+        rules_name: str | None = None,
         kallsyms: Path | None = None,
         binaries: Iterable[Path] = (),
         functions: pl.DataFrame | None = None,
@@ -70,7 +72,7 @@ class Tagger:
     ) -> None:
         """Read the user's rules; everything else waits until it is needed."""
         self._release = kernel_release
-        self._users = tuple(rule_file.read(rules)) if rules else ()
+        self._users = tuple(rule_file.read(rules, where=rules_name)) if rules else ()
         self._kallsyms = kallsyms
         self._resolver = Resolver(binaries, release=kernel_release)
         self._functions = pl.DataFrame(schema=FUNCTIONS) if functions is None else functions

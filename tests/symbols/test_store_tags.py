@@ -77,9 +77,9 @@ def test_symbols_added_later_name_addresses(store_path: Path, recording: Path) -
         assert [row[0] for row in tags(store) if row[3] == "dso"] == ["[unknown]"] * 3
         found = add_files(store, [ELF])
         assert found.select("dso", "functions").rows() == [("/usr/bin/program", 6)]
-        assert tag_again(store, Known()) == 3
+        assert tag_again(store, Known()).changed == 3
         assert [row for row in tags(store) if row[3] == "dso"] == NAMED
-        assert tag_again(store, Known()) == 0
+        assert tag_again(store, Known()).changed == 0
 
 
 def test_what_kallsyms_placed_stays_when_tagged_again_without_it(
@@ -102,7 +102,7 @@ def test_the_users_rules_change_tags_and_charges(
     rules.write_text("symbol,area,subsystem,role\n^br_,ours,our_bridge,domain\n")
     with Store(store_path, write=True) as store:
         ingest(store, Request(str(recording)))
-        assert tag_again(store, Known(rules=rules)) == 2
+        assert tag_again(store, Known(rules=rules)).changed == 2
         assert ("our_bridge",) in store.rows("select subsystem from stack_blame")
         before = tags(store), functions.symbols(store)
         rules.write_text("symbol,area\n")

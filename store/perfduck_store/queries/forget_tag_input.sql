@@ -1,0 +1,2 @@
+delete from tag_input
+where kind = $kind
