@@ -11,21 +11,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from perfduck_symbols.entries import INTERRUPTS, SOFTIRQ_LOOPS, SYSTEM_CALLS
+
 Ints = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.int32]  # of millions of frames: half the memory to go through
 Bools = npt.NDArray[np.bool_]
 
+_EXCEPTIONS = r"(?:asm_)?exc_\w+|el[01]\w*_sync"
 _ENTRY = re.compile(
-    r"""
-    (?: handle_softirqs | __do_softirq | __softirqentry_text_start   # softirq, 6.10 and before
-      | (?:asm_)?(?:sysvec|exc)_\w+ | (?:asm_)?common_interrupt      # x86 interrupts and exceptions
-      | do_IRQ | el[01]\w*_(?:irq|sync) | gic_handle_irq             # older x86; arm64
-      | handle_domain_irq | do_interrupt_handler
-      | entry_SYSCALL_64\w* | do_syscall_64 | entry_SYSENTER\w*      # x86 system calls
-      | do_(?:fast|int80)_syscall_32 | el0_svc\w* | invoke_syscall   # 32 bit; arm64
-      | kthread | ret_from_fork\w* )
-    """,
-    re.VERBOSE,
+    "|".join(
+        [*SOFTIRQ_LOOPS, INTERRUPTS, _EXCEPTIONS, SYSTEM_CALLS, "kthread", r"ret_from_fork\w*"]
+    )
 )
 
 

@@ -90,7 +90,7 @@ create table stack_blame (
     stack_id  bigint not null,
     symbol_id bigint not null,   -- the frame that is charged
     subsystem varchar not null,  -- and its subsystem
-    context   varchar not null,  -- task, softirq, irq or idle
+    context   varchar not null,  -- task, softirq-inline, softirq-irq, ksoftirqd, irq or idle
 );
 
 -- A hit of an event, or n equal hits where the profiler counts (OProfile).

@@ -19,21 +19,18 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from perfduck_symbols.entries import INTERRUPTS, SOFTIRQ_LOOPS
+
 CONTEXTS = ("task", "softirq-inline", "softirq-irq", "ksoftirqd", "irq", "idle")
 _TASK, _INLINE, _ON_EXIT, _THREAD, _IRQ, _IDLE = range(6)
 # What a symbol is to the walk, in a byte: the context that it tells below the loop, and flags.
 _BELOW = 3
 _USER, _INTERRUPT, _STOPS, _PADDING, _LOOP, _IS_IDLE = (4 << bit for bit in range(6))
 
-# The loop that runs softirqs: what is above it was caused by a packet, what is below only met it.
-SOFTIRQ_LOOPS = ("handle_softirqs", "__do_softirq")
-# Entries of interrupts on x86 (sysvec_* since 5.8, smp_*_interrupt and do_IRQ before) and arm64.
-INTERRUPTS = (
-    r"^(?:(?:asm_|__)?(?:sysvec_\w+|common_interrupt|spurious_interrupt|exc_nmi)|asm_call_on_stack"
-    r"|smp_\w+_interrupt|do_IRQ|do_nmi|el[01][ht]?_(?:64_|32_)?(?:irq|fiq)\w*|gic_handle_irq)$"
-)
-# Below the loop: the first of these tells on whose time the softirq runs.
-_ON_IRQ_EXIT = rf"{INTERRUPTS}|^(?:__)?irq_exit(?:_rcu)?$|^do_softirq_post_smp_call_flush$"
+_INTERRUPT_ENTRY = rf"^(?:{INTERRUPTS})$"
+# What is above the loop was caused by a packet, what is below only met it. The first of these below
+# tells on whose time the softirq runs.
+_ON_IRQ_EXIT = rf"{_INTERRUPT_ENTRY}|^(?:__)?irq_exit(?:_rcu)?$|^do_softirq_post_smp_call_flush$"
 _IN_THREAD = ("run_ksoftirqd", "smpboot_thread_fn", "run_timersd")
 _ON_ENABLE = ("__local_bh_enable_ip", "netif_rx", "netif_rx_ni", "netif_rx_any_context")
 
@@ -45,7 +42,7 @@ INTERRUPTS_OFF = (
     "finish_task_switch", "do_syscall_64", "do_int80_emulation", "do_fast_syscall_32",
     "syscall_enter_from_user_mode", "syscall_exit_to_user_mode", "irqentry_exit_to_user_mode",
     "exit_to_user_mode_prepare", "exit_to_user_mode_loop", "exc_page_fault", "do_user_addr_fault",
-    "handle_softirqs", "__do_softirq", "__local_bh_enable_ip", "el0_svc", "local_daif_restore",
+    *SOFTIRQ_LOOPS, "__local_bh_enable_ip", "el0_svc", "local_daif_restore",
 )  # fmt: skip
 _CLOCKS = r"^(?:cpu-clock|task-clock)(?::\w*)?$"
 _STACKS_AT_ONCE = 60_000  # some 20 frames each: 10 MB a column of frames
@@ -93,7 +90,7 @@ def interrupts_off(leaf_offsets: pl.DataFrame, symbols: pl.DataFrame) -> pl.Data
 def _facts(symbols: pl.DataFrame) -> pl.DataFrame:
     """What the walk asks of a symbol, one row each."""
     name, in_kernel = pl.col("canonical"), pl.col("area") != "user"
-    interrupt = in_kernel & name.str.contains(INTERRUPTS)
+    interrupt = in_kernel & name.str.contains(_INTERRUPT_ENTRY)
     below = (
         pl.when(~in_kernel).then(0).when(name.str.contains(_ON_IRQ_EXIT)).then(_ON_EXIT)
         .when(name.is_in(_IN_THREAD)).then(_THREAD).when(name.is_in(_ON_ENABLE)).then(_INLINE)

@@ -18,10 +18,12 @@ from pathlib import Path
 
 import polars as pl
 
+from perfduck_symbols import names
 from perfduck_symbols.rules import DATA
 
 FUNCTIONS = DATA / "functions.parquet"
 MODULES = DATA / "modules.parquet"
+MERGED = DATA / "merged_modules.csv"
 ABSENT, IN_MODULE, IN_VMLINUX = 0, 1, 2
 
 # What perf shows as modules and is none: JIT-compiled programs and generated trampolines.
@@ -50,20 +52,54 @@ class Catalogue:
             "name", "source", "age", (pl.col("home") == IN_VMLINUX).alias("builtin")
         )
 
+    def spelled(self, canonical: pl.Series) -> pl.DataFrame:
+        """[canonical, spelling] of system calls: the name that this catalogue has for them."""
+        pairs = [
+            (name, spelling, rank)
+            for name in canonical.unique().to_list()
+            for rank, spelling in enumerate(names.spellings(name))
+        ]
+        schema = {"canonical": pl.String, "spelling": pl.String, "rank": pl.Int64}
+        asked = pl.DataFrame(pairs, schema=schema, orient="row")
+        known = asked.join(self.functions, left_on="spelling", right_on="name", how="semi")
+        return known.sort("rank").unique("canonical", keep="first").drop("rank")
+
     def module_sources(self, names: pl.Series, release: str | None) -> pl.DataFrame:
         """[module, source, functions]: a source file per tag, as in the nearest version."""
         wanted = pl.DataFrame({"module": names.unique()}, schema={"module": pl.String})
         found = self.modules.join(wanted, on="module", how="semi")
         dated = _by_age(found, ["module", "source", "functions"], release)
         nearest = dated.filter(pl.col("age") == pl.col("age").min().over("module"))
-        rows = [(module, source, 1) for module, source in _GENERATED.items()]
-        generated = pl.DataFrame(rows, schema=_MODULE, orient="row")
-        return pl.concat(
-            [nearest.select(list(_MODULE)), generated.join(wanted, on="module", how="semi")]
+        others = pl.concat([_GENERATED_SOURCES, _merged()]).join(wanted, on="module", how="semi")
+        listed = pl.concat([nearest.select(list(_MODULE)), others])
+        unknown = wanted.join(listed, on="module", how="anti")
+        return pl.concat([listed, self._by_file(unknown["module"])])
+
+    def _by_file(self, modules: pl.Series) -> pl.DataFrame:
+        """Modules that all catalogued kernels have built in, by the file they are named after:
+        af_packet is net/packet/af_packet.c."""
+        asked = modules.drop_nulls()
+        if asked.is_empty():
+            return pl.DataFrame(schema=_MODULE)
+        file = pl.col("source").str.extract(r"([^/]+)\.[cS]$").str.replace_all("-", "_")
+        sources = self.functions.group_by("source").agg(pl.len().cast(pl.UInt32).alias("functions"))
+        found = sources.with_columns(file.alias("module")).filter(
+            pl.col("module").is_in(asked.implode()) & (pl.len().over("module") == 1)
         )
+        return found.select(list(_MODULE))
 
 
 _MODULE = {"module": pl.String, "source": pl.String, "functions": pl.UInt32}
+_GENERATED_SOURCES = pl.DataFrame(
+    [(module, source, 1) for module, source in _GENERATED.items()], schema=_MODULE, orient="row"
+)
+
+
+@cache
+def _merged() -> pl.DataFrame:
+    """Modules that were merged into others or renamed before the first catalogued kernel."""
+    rows = pl.read_csv(MERGED, comment_prefix="#", schema_overrides=_MODULE)
+    return rows.select(list(_MODULE))
 
 
 def _by_age(rows: pl.DataFrame, index: list[str], release: str | None) -> pl.DataFrame:

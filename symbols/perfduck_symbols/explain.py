@@ -68,9 +68,8 @@ def explain(
 
 def _alternatives(tagger: Tagger, work: pl.DataFrame) -> tuple[Alternative, ...]:
     """Every possibility, the most trusted first."""
-    named = work.with_columns(names.plain(pl.col("name")).alias("symbol"))
     kernel = tagger.kernel_of(work["dso"])
-    possible = kernel.possible(named).filter(pl.col("rule").is_not_null()).sort("rank")
+    possible = kernel.possible(kernel.named(work)).filter(pl.col("rule").is_not_null()).sort("rank")
     rules = tagger.rules_of("kernel").all
     distinct = possible.select(_ALTERNATIVE).unique(maintain_order=True)
     return tuple(

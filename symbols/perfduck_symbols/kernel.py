@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from perfduck_symbols import names
 from perfduck_symbols.catalogue import Catalogue
 from perfduck_symbols.prefixes import Prefixes
 from perfduck_symbols.rules import TAG, Rules
@@ -43,6 +44,23 @@ class Kernel:
     release: str | None
     prefixes: Prefixes
     located: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=LOCATED))
+
+    def named(self, work: pl.DataFrame) -> pl.DataFrame:
+        """The rows of [name] plus canonical, and symbol: the name that the catalogue would have.
+        All spellings of a system call are one there, or one prefix would have a tag that another
+        has not. A plain sys_* may be any function: its own name comes first."""
+        plain, canonical = names.plain(pl.col("name")), names.canonical(pl.col("name"))
+        rows = work.with_columns(plain.alias("symbol"), canonical.alias("canonical"))
+        calls = self.catalogue.spelled(rows["canonical"])
+        own = self.catalogue.functions.select(pl.col("name").alias("symbol")).unique()
+        known = own.join(rows.filter(pl.col("canonical").is_in(calls["canonical"].implode())),
+                         on="symbol", how="semi")  # fmt: skip
+        is_own = pl.col("symbol").is_in(known["symbol"].implode()) & (
+            pl.col("symbol") == pl.col("canonical")
+        )
+        spelled = rows.join(calls, on="canonical", how="left", maintain_order="left")
+        symbol = pl.when(is_own).then("symbol").otherwise(pl.coalesce("spelling", "symbol"))
+        return spelled.with_columns(symbol.alias("symbol")).drop("spelling")
 
     def decide(self, work: pl.DataFrame) -> pl.DataFrame:
         """Decisions for rows of [row, name, symbol, module, dso], one each."""

@@ -23,10 +23,13 @@ _SUFFIXES = (
 )
 _PREFIXES = r"^(?:__pfx_|__cfi_|__pi_)+"
 _NOPROF = r"_noprof$"
-# __x64_sys_read, __ia32_compat_sys_ioctl, __se_sys_read, __do_sys_read; SyS_read before 4.17
-_SYSCALL = (
-    r"^(?:__(?:x64|ia32|x32|arm64|s390x?|riscv|se|do)_(?P<compat>compat_)?sys|SyS|SYSC)_(?P<call>.)"
-)
+# __x64_sys_read, __ia32_compat_sys_ioctl, __se_sys_read, __do_sys_read; before 4.17 SyS_read and
+# SYSC_read, compat_SyS_ioctl and C_SYSC_ioctl
+_SYSCALL = r"^(?:__(?:x64|ia32|x32|arm64|s390x?|riscv|powerpc|loongarch|se|do)_sys|SyS|SYSC)_"
+_COMPAT = r"^(?:__(?:x64|ia32|x32|arm64|s390x?|riscv|powerpc|se|do)_compat_sys|compat_SyS|C_SYSC)_"
+# How the kernels of the catalogue, which are of x86, spell a system call.
+_SPELLINGS = ("__x64_sys_", "__ia32_sys_", "__do_sys_", "__se_sys_")
+_COMPAT_SPELLINGS = ("__ia32_compat_sys_", "__x64_compat_sys_", "__do_compat_sys_")
 # Versions of libraries' symbols, PLT stubs, and the hash Rust puts at the end of a path.
 _USER_SUFFIXES = r"(?:@plt|@@?[A-Za-z_]+[0-9.]*|::h[0-9a-f]{16})$"
 
@@ -71,7 +74,16 @@ def plain(names: pl.Expr) -> pl.Expr:
 def canonical(names: pl.Expr) -> pl.Expr:
     """Kernel function names as a diff across kernels matches them."""
     merged = plain(names).str.replace(_NOPROF, "")
-    return merged.str.replace(_SYSCALL, "${compat}sys_${call}")
+    return merged.str.replace(_COMPAT, "compat_sys_").str.replace(_SYSCALL, "sys_")
+
+
+def spellings(canonical: str) -> tuple[str, ...]:
+    """What a catalogue of x86 may call the system call of a canonical name: sys_read is
+    __x64_sys_read there. Empty where the name is none of a system call."""
+    for mark, prefixes in (("compat_sys_", _COMPAT_SPELLINGS), ("sys_", _SPELLINGS)):
+        if canonical.startswith(mark):
+            return tuple(prefix + canonical.removeprefix(mark) for prefix in prefixes)
+    return ()
 
 
 def canonical_user(names: pl.Expr) -> pl.Expr:

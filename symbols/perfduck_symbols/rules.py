@@ -20,6 +20,8 @@ from pathlib import Path
 
 import polars as pl
 
+from perfduck_symbols.entries import TAGS
+
 DATA = Path(__file__).parent / "data"
 CONDITIONS = ("source", "module", "symbol", "dso")
 ROLES = ("domain", "helper", "context")
@@ -182,5 +184,9 @@ def shipped() -> tuple[Rule, ...]:
     """The rules that come with perfduck, symbol rules first."""
     from perfduck_symbols.rule_file import read
 
+    entries = (
+        Rule(f"entries.py, TAGS {row}", area, subsystem, role, symbol=f"^(?:{names})$")
+        for row, (names, area, subsystem, role) in enumerate(TAGS, 1)
+    )
     files = ("symbol_rules.csv", "path_rules.csv", "dso_rules.csv")
-    return tuple(rule for name in files for rule in read(DATA / name, where=name))
+    return (*entries, *(rule for name in files for rule in read(DATA / name, where=name)))

@@ -160,7 +160,7 @@ class Tagger:
             work.select(
                 "row", "kind", "source_file", pl.col("name").alias("symbol"),
                 empty.alias("source"), empty.alias("module"),
-                pl.col("dso").str.strip_suffix(" (deleted)"),
+                _path(pl.col("dso").str.strip_suffix(" (deleted)")).alias("dso"),
                 names.canonical_user(pl.col("name")).alias("canonical"),
             )
         )  # fmt: skip
@@ -221,10 +221,15 @@ def _located(earlier: pl.DataFrame) -> pl.DataFrame:
 
 
 def _of_kernel(work: pl.DataFrame, kernel: Kernel) -> pl.DataFrame:
-    named = work.with_columns(names.plain(pl.col("name")).alias("symbol"))
-    canonical = work.select("row", names.canonical(pl.col("name")).alias("canonical"))
-    decided = kernel.decide(named).join(canonical, on="row")
+    named = kernel.named(work)
+    decided = kernel.decide(named).join(named.select("row", "canonical"), on="row")
     return decided.rename({"source": "source_file"}).select(_DECIDED)
+
+
+def _path(dso: pl.Expr) -> pl.Expr:
+    """The dso as rules match it. Reports may have base names: libc.so.6 is /libc.so.6."""
+    is_bare = ~dso.str.contains(r"^[\[/]|/")
+    return pl.when(is_bare).then(pl.lit("/") + dso).otherwise(dso)
 
 
 def _as_guest(tagged: pl.DataFrame) -> pl.DataFrame:

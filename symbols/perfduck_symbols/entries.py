@@ -1,0 +1,63 @@
+"""Where kernel work begins, and where none is: softirq loops, interrupts, system calls, idle.
+
+    handle_softirqs              the softirq loop since 6.10
+    __do_softirq                 before
+    __softirqentry_text_start    the section that begins with __do_softirq in 4.8 to 6.9: of two
+                                 names at one address perf prints the longer one
+
+One list for whoever walks stacks: tags, the blame of a sample, the stacks that `diff` cuts.
+Patterns match whole names; they are of Rust's regex crate and of `re`.
+"""
+
+SOFTIRQ_LOOPS = ("handle_softirqs", "__do_softirq", "__softirqentry_text_start")
+
+INTERRUPTS = "|".join(
+    [
+        # x86: sysvec_* since 5.8, smp_*_interrupt and do_IRQ before
+        r"(?:asm_|__)?(?:sysvec_\w+|common_interrupt|spurious_interrupt|exc_nmi)|asm_call_on_stack",
+        r"smp_\w+_interrupt|do_IRQ|do_nmi|__irqentry_text_start|ret_from_intr",
+        r"(?:apic_timer|reschedule|call_function(?:_single)?|irq_work)_interrupt",
+        # arm64: el1h_64_irq_handler since 5.12, el1_irq before
+        r"el[01][ht]?_(?:64_|32_)?(?:irq|fiq)\w*|__?el[01]_(?:irq|fiq)|el[01]_interrupt",
+        r"gic_handle_irq|do_interrupt_handler|call_on_irq_stack|(?:generic_)?handle_domain_irq",
+        # arm, riscv, s390, powerpc
+        r"__irq_(?:svc|usr)|asm_do_IRQ|generic_handle_arch_irq",
+        r"do_irq|handle_riscv_irq|riscv_intc_irq|riscv_intc_aia_irq|plic_handle_irq",
+        r"do_(?:io|ext)_irq|(?:io|ext|mcck)_int_handler",
+        r"__do_irq|call_do_irq|timer_interrupt|(?:hardware_interrupt|decrementer)_common\w*",
+    ]
+)
+
+SYSTEM_CALLS = "|".join(
+    [
+        r"entry_SYSCALL_(?:64|compat)\w*|entry_SYSENTER\w*|entry_INT80\w*|__entry_text_start",
+        r"do_syscall_(?:64|x64)|do_int80_(?:syscall_32|emulation)|do_fast_syscall_32",
+        r"(?:do_)?el0_svc\w*|invoke_syscall|el0t?_(?:64_|32_)?sync\w*",  # arm64
+        r"vector_swi|ret_fast_syscall|__sys_trace\w*",  # arm
+        r"do_trap_ecall_u|handle_syscall",  # riscv
+        r"system_call|__do_syscall|sysc_\w+",  # s390
+        r"system_call_(?:exception|common|vectored_common)\w*|syscall_exit_prepare",  # powerpc
+    ]
+)
+
+# Idle loops lie in arch/, kernel/sched and drivers/.
+IDLE = "|".join(
+    [
+        r"(?:pv_native|native|acpi|xen|kvm|tdx)_safe_halt\w*|default_(?:enter_)?idle\w*",
+        r"arch_cpu_idle\w*|do_idle\w*|cpu_startup_entry|cpu_idle_poll|call_cpuidle\w*",
+        r"mwait_idle\w*|poll_idle\w*|haltpoll_\w+|(?:ct|tick_nohz)_idle_\w+|tick_nohz_restart\w*",
+        r"__cpuidle_text_start",
+        r"cpu_do_idle|cpu_\w+_do_idle|arm_cpuidle_\w+|wait_for_interrupt",  # arm, arm64, riscv
+        r"enabled_wait|psw_idle\w*",  # s390
+        r"(?:snooze|stop|nap)_loop|(?:shared|dedicated)_cede_loop|check_and_cede_processor",
+        r"power\d+_idle\w*|arch300_idle\w*|pseries_lpar_idle",  # powerpc
+        r"r4k_wait\w*|__arch_cpu_idle",  # mips, loongarch
+    ]
+)
+
+# What a name says by itself: a pattern, and area, subsystem and role.
+TAGS = (
+    (IDLE, "kernel/idle", "idle", "context"),
+    (INTERRUPTS, "kernel/irq", "interrupts", "context"),
+    (SYSTEM_CALLS, "kernel/entry", "syscall_entry", "context"),
+)
