@@ -18,7 +18,8 @@ def lines(store: Store, name: str, profiles: list[int], limit: int = 6) -> tuple
     ]
     [(others,)] = store.rows(named("rules_other"), keys)
     if others:
-        found.append(f"{name}: {others} more iptables rules that need neither conntrack nor nat")
+        more = "1 more iptables rule needs" if others == 1 else f"{others} more iptables rules need"
+        found.append(f"{name}: {more} neither conntrack nor nat")
     [(entries,)] = store.rows(named("conntrack_entries"), keys)
     if entries is not None:
         found.append(f"{name}: conntrack had {entries:,} entries after the run")
@@ -30,5 +31,5 @@ def _counted(least: int | None, most: int | None, files: int) -> str:
     if least is None or most is None:
         return ""
     if least == most:
-        return f": {most:,} packets"
+        return f": {most:,} packet{'' if most == 1 else 's'}"
     return f": {least:,} to {most:,} packets in {files} files"

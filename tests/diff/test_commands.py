@@ -303,7 +303,7 @@ def test_attached_rules_stand_beside_the_growth(store: Path, tmp_path: Path) -> 
     assert "MASQUERADE needs nat: 8 packets" in context[1]
     assert "needs conntrack: 900 packets" in context[0]
     assert context[2:] == [
-        "new: 1 more iptables rules that need neither conntrack nor nat",
+        "new: 1 more iptables rule needs neither conntrack nor nat",
         "new: conntrack had 3,721 entries after the run",
     ]
 
