@@ -20,15 +20,16 @@ _INDENT = " " * 15  # of a claim's lines
 def report(diff: Diff, by: View | None = None, screen: Screen = PIPE) -> str:
     """The whole answer, or one view of it."""
     diff = readable.diff(diff)
-    verdict = _coloured(words.verdict(diff), diff.verdict, colour=screen.colour)
+    verdict = _sentences([words.verdict(diff)], screen)
     parts = [
-        _lines([words.heading(diff), *words.side_facts(diff), verdict]),
-        _lines(f"  {words.reason(entry)}" for entry in diff.reasons),
-        _lines(part for line in words.summary(diff) for part in sentence(line, screen.prose, "  ")),
+        _sentences([words.heading(diff), *words.side_facts(diff)], screen)
+        + _coloured(verdict, diff.verdict, colour=screen.colour),
+        _sentences([f"  {words.reason(entry)}" for entry in diff.reasons], screen),
+        _sentences(words.summary(diff), screen),
         _budgets(diff, screen),
         _totals(diff, screen),
         *(view(diff, screen) for name, view in _VIEWS.items() if by in (None, name)),
-        _lines(line for entry in diff.context for line in sentence(entry, screen.prose, "  ")),
+        _sentences(diff.context, screen),
     ]
     return "\n".join(part for part in parts if part)
 
@@ -36,6 +37,10 @@ def report(diff: Diff, by: View | None = None, screen: Screen = PIPE) -> str:
 def _coloured(text: str, kind: str, *, colour: bool) -> str:
     first, colon, rest = text.partition(":")
     return f"\x1b[1;{_COLOURS[kind]}m{first}\x1b[0m{colon}{rest}" if colour else text
+
+
+def _sentences(texts: Iterable[str], screen: Screen) -> str:
+    return _lines(line for text in texts for line in sentence(text, screen.prose, "  "))
 
 
 def _lines(lines: Iterable[str]) -> str:
@@ -97,13 +102,20 @@ def _claim(claim: Claim, screen: Screen) -> str:
     sure = f"({words.interval(claim)})  q {words.chance(claim.q)}"
     name = f"{claim.function} [{claim.subsystem}]"
     lines = [
-        f"{claim.rank:3}  {words.signed(claim.delta):>8}  {name}  {words.label(claim)}",
+        *_headed(
+            f"{claim.rank:3}  {words.signed(claim.delta):>8}", [name, words.label(claim)], screen
+        ),
         f"{_INDENT}{amount(claim.base)} -> {amount(claim.new)}  {sure}",
         *_indented(claim.path, screen, separator=" > "),
         *_carried("callees", claim.children, screen),
         *_carried("blamed", claim.parts if len(claim.parts) > 1 else (), screen),
     ]
     return _lines(lines)
+
+
+def _headed(head: str, parts: Sequence[str], screen: Screen) -> list[str]:
+    shown = [part for part in parts if part]
+    return flow(shown, screen.prose, separator="  ", first=f"{head}  ", rest=_INDENT)
 
 
 def _indented(
