@@ -38,7 +38,7 @@ from perfduck_diff.result import Diff
 from perfduck_diff.runs import Runs
 from perfduck_store.store import Store
 
-FACTORS = (1.0, 1.02, 1.1, 1.2, 1.5)
+FACTORS = (1.1, 1.2, 1.5)
 TOLERANCES = (0.05, 0.1, 0.2)
 Sides = tuple[list[int], list[int]]
 

@@ -53,6 +53,9 @@ def diff(
         Literal["exit", "pass", "fail"],
         typer.Option(help="What an inconclusive verdict exits with: 3, 0 or 1."),
     ] = "exit",
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say below the text what its words mean.")
+    ] = False,
     format: Annotated[DiffFormat, typer.Option(help="How to print.")] = "text",
     store: StorePath = DEFAULT_STORE,
 ) -> None:
@@ -66,6 +69,7 @@ def diff(
     from perfduck_store.store import Store
 
     _check_view(by, format)
+    _check_explain(format, explain=explain)
     request = Request(
         base=base,
         new=new,
@@ -88,7 +92,19 @@ def diff(
         sys.stdout.write(html.render(found, compared(request, question), by))
     else:
         sys.stdout.write(reports.FORMATS[format](found, by, screen()))
+    if explain:
+        from perfduck_report import diff_explained
+
+        sys.stdout.write(diff_explained.text(screen()))
     raise typer.Exit(_exit_code(found.verdict, inconclusive))
+
+
+def _check_explain(format: str, *, explain: bool) -> None:
+    from perfduck_store.errors import PerfduckError
+
+    if explain and format != "text":
+        message = f"--explain: expected --format text, got {format}"
+        raise PerfduckError(message)
 
 
 def _check_view(by: View | None, format: str) -> None:
@@ -210,8 +226,6 @@ cv: standard deviation between runs over their mean, without what sampling adds
 phi: variance within a run over that of independent samples; 1 where they are independent
 freedom: degrees of freedom behind cv; the more, the surer it is"""
 
-noise = typer.Typer(no_args_is_help=True, help="What is known about the spread between runs.")
-
 
 @filtered
 def suggest(
@@ -244,7 +258,7 @@ def suggest(
 budget = typer.Typer(no_args_is_help=True, help="Budgets for `diff --budget`.")
 budget.command()(suggest)
 
-noise = typer.Typer(no_args_is_help=True, help="What is known of the spread between runs.")
+noise = typer.Typer(no_args_is_help=True, help="What is known about the spread between runs.")
 noise.command()(learn)
 noise.command(name="list")(list_noise)
 noise.command(name="forget")(forget_noise)

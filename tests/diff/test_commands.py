@@ -253,6 +253,19 @@ def test_reports_for_people_fit_their_place(store: Path, format: str) -> None:
         assert max(map(len, text.splitlines())) <= 100
 
 
+def test_explain_says_what_the_words_of_the_answer_mean(store: Path) -> None:
+    words = ("diff", *SIDES)
+    plain, explained = _run(store, *words, code=1), _run(store, *words, "--explain", code=1)
+    assert explained.startswith(plain)
+    below = explained.removeprefix(plain)
+    for term in ("total", "unattributed", "found in 8 of 10", "q", "regression"):
+        assert term in plain
+        assert term in below
+    assert max(map(len, below.splitlines())) <= 100
+    error = _call(store, *words, "--explain", "--format", "json").exception
+    assert "--explain: expected --format text, got json" in str(error)
+
+
 VIEWS = ("path", "subsystem", "function")
 
 

@@ -1,0 +1,66 @@
+"""What the words of a diff mean: printed below it by --explain."""
+
+from perfduck_report.flow import sentence
+from perfduck_report.screen import PIPE, Screen
+
+TERMS = (
+    (
+        "pass",
+        "growth of the total above the tolerance is excluded (one-sided 95 %), and no path "
+        "grew significantly; with budgets, all of them are kept.",
+    ),
+    (
+        "regression",
+        "the total grew (one-sided p <= .025) or a claim of growth stands; with budgets, one "
+        "is exceeded.",
+    ),
+    (
+        "inconclusive",
+        "neither is shown. The line says what the runs do exclude and how many it takes to "
+        "exclude the tolerance in 8 of 10 comparisons in which nothing grew.",
+    ),
+    (
+        "total",
+        "all weight but idle, per unit of work. Its interval rests on how far whole runs "
+        "differ: those of both sides, and like runs in the store.",
+    ),
+    (
+        "everything, common to all",
+        "what most paths did alike, such as a slower clock or a loaded machine: each run is "
+        "divided by its factor before paths are compared.",
+    ),
+    (
+        "claim",
+        "growth or shrinkage of a path beyond that, at the speed of base, counted nowhere "
+        "else. Claims and unattributed add up to the change of the total.",
+    ),
+    (
+        "q",
+        "p after Benjamini-Hochberg over all paths that were tested; claims have q <= .05.",
+    ),
+    (
+        "found in 8 of 10",
+        "the smallest growth that would be shown in 80 % of comparisons of as many runs that "
+        "differ as these do. What grew by less can go unseen.",
+    ),
+    (
+        "runs",
+        "the smallest and the largest total of each side, and the part of their variance that "
+        "goes when each run is divided by what its paths share.",
+    ),
+    (
+        "self, blamed",
+        "self is time in the function; blamed is what a subsystem is charged with, the locks, "
+        "copies and allocations done for it included.",
+    ),
+)
+
+
+def text(screen: Screen = PIPE) -> str:
+    """A paragraph per term."""
+    lines = [
+        line
+        for term, meaning in TERMS
+        for line in sentence(f"{term}: {meaning}", screen.prose, "  ")
+    ]
+    return "\n" + "".join(f"{line}\n" for line in lines)
