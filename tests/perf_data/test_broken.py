@@ -4,6 +4,9 @@ import contextlib
 import io
 import lzma
 import struct
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 
 import big_endian
 import oracle
@@ -14,9 +17,11 @@ from test_recordings import FIXTURES, OPTIONS, nothing_of_this_machine
 
 from perfduck_ingest import perf_data
 from perfduck_ingest.importer import Options
+from perfduck_ingest.ingest import Request, ingest
 from perfduck_ingest.source import Source
 from perfduck_store.batch import Batch
 from perfduck_store.errors import PerfduckError
+from perfduck_store.store import Store
 
 __all__ = ["nothing_of_this_machine"]
 KINDS = ("chains", "events", "packed", "pipe", "pipe-packed")
@@ -81,6 +86,59 @@ def test_changed_bytes_are_read_or_refused(kind: str, data: st.DataObject) -> No
         at = data.draw(st.integers(8, min(last, len(raw) - 8)))
         raw[at : at + 4] = data.draw(st.sampled_from(PATCHES) | st.binary(min_size=4, max_size=4))
     attempt(bytes(raw))
+
+
+def records_of_samples(raw: bytes) -> int:
+    """How many records of type SAMPLE there are, one after the other."""
+    at, size = struct.unpack_from("<QQ", raw, 40)
+    end, found = at + size, 0
+    while at < end:
+        kind, _, length = struct.unpack_from("<IHH", raw, at)
+        found += kind == 9
+        at += length
+    return found
+
+
+EDGES = (0, 1, 1 << 31, 1 << 32, (1 << 63) - 1, 1 << 63, (1 << 64) - 1, (1 << 64) - 640)
+
+
+@settings(BROKEN, max_examples=15)
+@given(st.sampled_from(("chains", "events")), st.data())
+def test_every_sample_is_stored_whatever_its_numbers_say(kind: str, data: st.DataObject) -> None:
+    """Numbers of records become any; what the store cannot hold is left out and counted, and the
+    sample stays, or the file is refused. No column overflows."""
+    raw = bytearray(RAW[kind])
+    starts = list(starts_of(raw))
+    for _ in range(data.draw(st.integers(1, 12))):
+        start, length = data.draw(st.sampled_from(starts))
+        at = start + 8 * data.draw(st.integers(1, length // 8 - 1))
+        number = data.draw(st.sampled_from(EDGES) | st.integers(0, (1 << 64) - 1))
+        raw[at : at + 8] = number.to_bytes(8, "little")
+    with tempfile.TemporaryDirectory() as folder, contextlib.suppress(PerfduckError):
+        check_stored(bytes(raw), Path(folder))
+
+
+def check_stored(raw: bytes, folder: Path) -> None:
+    path = folder / "perf.data"
+    path.write_bytes(raw)
+    with Store(folder / "store.duckdb", write=True) as store:
+        receipt = ingest(store, Request(str(path), options=Options(**OPTIONS)))  # type: ignore[arg-type]
+        assert receipt.samples == records_of_samples(raw)
+        counted = dict(store.rows("select code, samples from limitation where samples > 0"))
+        nulls = "count(*) filter (time_ns is null), count(*) filter (period is null)"
+        [(times, periods)] = store.rows(f"select {nulls} from sample")
+        assert counted.get("time-out-of-range", 0) == times
+        assert counted.get("period-out-of-range", 0) == periods
+
+
+def starts_of(raw: bytearray) -> Iterator[tuple[int, int]]:
+    at, size = struct.unpack_from("<QQ", raw, 40)
+    end = at + size
+    while at < end:
+        (length,) = struct.unpack_from("<6xH", raw, at)
+        if length >= 16:
+            yield at, length
+        at += length
 
 
 # Nothing, -1, and types of record: COMPRESSED, AUXTRACE, TRACING_DATA, SAMPLE
