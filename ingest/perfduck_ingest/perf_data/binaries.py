@@ -16,11 +16,14 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+
 from perfduck_ingest.importer import Options
 from perfduck_ingest.perf_data import jit_maps
 from perfduck_ingest.perf_data.dsos import Dso
 from perfduck_ingest.perf_data.features import Recording
 from perfduck_ingest.perf_data.host_files import HostFiles, debug_directory
+from perfduck_ingest.perf_data.simpleperf import RecordedFile
 from perfduck_symbols.addresses import EMPTY, SymbolTable
 from perfduck_symbols.elf import BROKEN, Elf, open_elf
 from perfduck_symbols.elf_header import SHT_DYNSYM, SHT_SYMTAB
@@ -57,6 +60,8 @@ class Binaries:
             return table
         if not name.startswith("/") and name != _VDSO:
             return EMPTY
+        if recorded := self.recording.files.get(name):
+            return _recorded_table(recorded)
         build_id = self.recording.build_ids.get(name)
         if build_id is None or build_id not in self._tables:
             table = self._read(name)
@@ -110,6 +115,17 @@ class Binaries:
             return
         yield first
         yield from found
+
+
+def _recorded_table(file: RecordedFile) -> SymbolTable:
+    symbols = sorted(file.symbols)
+    return SymbolTable(
+        np.array([(start + file.shift) % (1 << 64) for start, _, _ in symbols], np.uint64),
+        np.array(
+            [(start + size + file.shift) % (1 << 64) for start, size, _ in symbols], np.uint64
+        ),
+        lambda place: symbols[place][2].decode("utf-8", "backslashreplace"),
+    )
 
 
 def _given(directory: Path, name: str, build_id: str | None) -> Iterator[Path]:

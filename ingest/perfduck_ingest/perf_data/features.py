@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from perfduck_ingest.perf_data import records
+from perfduck_ingest.perf_data import records, simpleperf
 from perfduck_ingest.perf_data.attributes import Attribute, attribute
 from perfduck_ingest.perf_data.byte_order import ByteOrder, text
+from perfduck_ingest.perf_data.simpleperf import RecordedFile
 
 BUILD_ID = 2
 HOSTNAME = 3
@@ -44,6 +45,7 @@ class Recording:
     written_at: float | None = None  # when the file was finished, in seconds since 1970
     wall_offset: timedelta | None = None  # wall clock minus recording clock
     event_names: dict[tuple[int, ...], str] = field(default_factory=dict)  # ids -> name
+    files: dict[str, RecordedFile] = field(default_factory=dict)  # with symbols, by path
 
     def started_at(self, first_ns: int | None) -> datetime | None:
         """Wall clock (UTC) of the first sample, where the recording relates the clocks."""
@@ -76,6 +78,9 @@ def learn(recording: Recording, feature: int, raw: bytes) -> None:
         recording.cpus = online if online >> 31 == 0 else None
     elif feature == EVENT_DESC:
         _learn_events(recording, raw)
+    elif feature in (simpleperf.FILE, simpleperf.FILE2):
+        found = simpleperf.files(feature, raw, order)
+        recording.files.update((one.path, one) for one in found if one.is_elf)
     elif feature == BUILD_ID:
         _learn_build_ids(recording, raw)
     elif feature == SAMPLE_TIME:
