@@ -51,9 +51,8 @@ def asked(store: Store, request: Request) -> Question:
 def answer(store: Store, request: Request, question: Question) -> Diff:
     """The diff."""
     base, new = question.groups
-    options = _options(store, question, request)
     try:
-        found = diff(question.runs, base, new, options)
+        found = diff(question.runs, base, new, _options(store, question, request))
     except rates.CannotDivideError as error:
         raise PerfduckError(str(error)) from error
     context = [

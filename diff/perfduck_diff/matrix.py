@@ -98,7 +98,10 @@ def compare(
     names = list(order) if order else list(groups)
     _check_order(order, over, list(groups))
     question = ask(store, {name: groups[name] for name in names}, filters)
-    measured = _measured(store, question)
+    try:
+        measured = _measured(store, question)
+    except rates.CannotDivideError as error:
+        raise PerfduckError(str(error)) from error
     if not order:
         means = [measured.rows.rates[0, group].mean() for group in question.groups]
         names = [names[position] for position in np.argsort(means, kind="stable")]

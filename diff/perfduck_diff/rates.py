@@ -42,7 +42,8 @@ def rates(runs: Runs, per: Per | None = None) -> Rates:
         divisor = _DIVISORS[kind](runs)
         if divisor is not None:
             return Rates(divisor, _unit(kind, runs), _WORDS[kind], _reasons(kind, runs))
-    message = f"cannot compare per {per}: {_missing(per, runs)}"
+    kind = per or "share"
+    message = f"cannot compare per {kind}: {_missing(kind, runs)}"
     raise CannotDivideError(message)
 
 
@@ -60,7 +61,8 @@ def _cpu_seconds(runs: Runs) -> Floats | None:
 
 
 def _share(runs: Runs) -> Floats | None:
-    return np.asarray(np.maximum(runs.weight.sum(axis=0), 1e-300) / 100)
+    total = runs.weight.sum(axis=0)
+    return np.asarray(total / 100) if (total > 0).all() else None
 
 
 def _unit(kind: Per, runs: Runs) -> str:
@@ -73,7 +75,11 @@ def _unit(kind: Per, runs: Runs) -> str:
     )
 
 
-def _missing(per: Per | None, runs: Runs) -> str:
+def _missing(per: Per, runs: Runs) -> str:
+    if per == "share":
+        empty = runs.weight.sum(axis=0) == 0
+        lacking = [run for run, is_empty in zip(runs.runs, empty, strict=True) if is_empty]
+        return f"no samples to be a share of in {_names(lacking)}"
     if per == "work":
         return _no_work(runs.runs)
     return "no duration in " + _names([run for run in runs.runs if not run.duration_s])

@@ -190,6 +190,12 @@ def test_a_side_that_did_not_run_the_code_costs_nothing(store: Path) -> None:
     assert found["new"]["total"] > 90
 
 
+def test_there_is_no_share_of_nothing(store: Path) -> None:
+    sides = ("diff", "native.udp64.1", "docker0-nat.udp64.1", "--subsystem", "nat")
+    said = _refused(store, *sides, "--per", "share")
+    assert said == "cannot compare per share: no samples to be a share of in native.udp64.1"
+
+
 def test_footers_and_idle_follow_the_filters(store: Path) -> None:
     head = _done(store, "top", "native.udp64.1", "--comm", "iperf3").partition("\n\n")[0]
     assert "(idle left out: 0)" in head
