@@ -231,3 +231,12 @@ def test_each_report_finds_its_importer() -> None:
         source = Source(str(path), io.BytesIO(path.read_bytes()))
         wanted = "opreport-xml" if path.name.startswith("X") else "opreport-text"
         assert (path.name, importer_of(source).NAME) == (path.name, wanted)
+
+
+def test_a_heading_of_other_columns_is_skipped() -> None:
+    """As a damaged report has it: applications of one column, then a heading of two."""
+    one, two = "CPU_CLK_UNHALT...|", "CPU_CLK_UNHALT...|INST_RETIRED:2...|"
+    rows = "       60 60.0000 a\n", "       40 40.0000 b\n"
+    batch = read(f"{COUNTED}{one}\n{rows[0]}{two}\n{rows[1]}")
+    assert batch.samples["count"].sum() == 100
+    assert batch.skipped["line"].to_list() == [4]

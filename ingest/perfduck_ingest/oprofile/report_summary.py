@@ -52,8 +52,9 @@ class Summary:
     def take(self, line: str, tally: Tally) -> bool:
         """Whether `line` belongs to the summary; it is then taken in."""
         if HEADING.fullmatch(line):
-            self.classes = line.count("|") // (2 if "samples|" in line else 1)
-            return True
+            classes = line.count("|") // (2 if "samples|" in line else 1)
+            self.classes = self.classes or classes
+            return classes == self.classes
         if _RULE.fullmatch(line):
             return True
         return self._take_row(line, tally)
