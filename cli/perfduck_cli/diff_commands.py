@@ -206,6 +206,8 @@ def forget_noise(
 ) -> None:
     """Forget what was learned of the spread between runs."""
     from perfduck_diff.history import forget
+    from perfduck_report.names import visible
+    from perfduck_report.numbers import many
     from perfduck_store.errors import PerfduckError
     from perfduck_store.store import Store
 
@@ -218,7 +220,7 @@ def forget_noise(
         "workload", "unit", "host_class", maintain_order=True
     ):
         what = f"workload {workload or '(no label)'}, {unit}, on {host}"
-        sys.stdout.write(f"forgot {what}: {len(rows)} subsystems\n")
+        sys.stdout.write(f"forgot {visible(what)}: {many(len(rows), 'subsystem')}\n")
 
 
 _NOISE_TERMS = """\

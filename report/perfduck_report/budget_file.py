@@ -10,6 +10,7 @@ import math
 
 from perfduck_diff.budget_suggestion import SuggestedBudget, Suggestion
 from perfduck_report.flow import sentence
+from perfduck_report.names import toml_key, visible
 
 _WIDTH = 98  # of a comment
 
@@ -30,7 +31,7 @@ def text(found: Suggestion) -> str:
         lines += [
             _line(each.name, f"{_above(each.limit)} {unit}", each, found) for each in subsystems
         ]
-    return "".join(f"{line}\n" for line in lines)
+    return "".join(f"{visible(line)}\n" for line in lines)
 
 
 def _head(found: Suggestion) -> str:
@@ -51,7 +52,7 @@ def _kept(found: Suggestion) -> str:
 
 def _line(name: str, limit: str, budget: SuggestedBudget, found: Suggestion) -> str:
     finds = ", ".join(f"{100 * growth:.0f}" for growth in budget.finds)
-    key = name if name.replace("_", "").replace("-", "").isalnum() else f'"{name}"'
+    key = toml_key(name)
     base = f"{budget.base:,.4g} {found.unit}"
     return f'{key} = "{limit}"'.ljust(34) + f"# of {base}; finds {finds} %"
 

@@ -97,10 +97,10 @@ def markdown_code(text: str) -> str:
     longest = max(map(len, re.findall("`+", shown)), default=0)
     fence = "`" * (longest + 1)
     space = " " if longest or shown != shown.strip() else ""
-    return f"{fence}{space}{shown.replace('|', BAR)}{space}{fence}"
+    return f"{fence}{space}{shown.replace('|', _BAR)}{space}{fence}"
 
 
-BAR = r"\|"
+_BAR = r"\|"
 
 
 def markdown_text(text: str) -> str:
@@ -115,6 +115,18 @@ def folded(text: str) -> str:
     if text.isascii() and text.isprintable() and ";" not in text and "\\" not in text:
         return text
     return visible(text.replace("\\", r"\x5c").replace(";", r"\x3b"))
+
+
+def toml_key(text: str) -> str:
+    """A key of a TOML file that reads back as the name; nothing in the file is invisible."""
+    if re.fullmatch(r"[A-Za-z0-9_-]+", text):
+        return text
+    escaped = text.replace("\\", r"\\").replace('"', r"\"")
+    return '"' + _NOT_PLAIN.sub(lambda found: _toml_escape(found[0]), escaped) + '"'
+
+
+def _toml_escape(character: str) -> str:
+    return character if _shape(character) == character else f"\\U{ord(character):08X}"
 
 
 def as_json(value: object, *, indent: int | None = 1) -> str:

@@ -8,6 +8,7 @@ import csv
 import io
 import json
 import re
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -195,6 +196,9 @@ def test_every_text_has_a_harmless_form(text: str) -> None:
 def test_what_is_reversible_comes_back(text: str) -> None:
     assert read_back(names.folded(text)) == text
     assert json.loads(names.as_json([text])) == [text]
+    written = names.toml_key(text)
+    assert list(tomllib.loads(f"{written} = 1")) == [text]
+    assert is_harmless(written)
 
 
 @pytest.mark.parametrize("form", [names.markdown, names.markdown_code])
