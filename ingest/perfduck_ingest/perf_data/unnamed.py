@@ -40,7 +40,7 @@ class Unnamed:
     def add(self, events: Integers, leaves: Integers, weights: npt.NDArray[np.float64]) -> None:
         """Samples: event, symbol and offset packed, weight."""
         numbers, offsets = unpack(leaves)
-        for event in np.unique(events).tolist():
+        for event in np.flatnonzero(np.bincount(events)).tolist():
             own = events == event
             self._samples[event] += int(own.sum())
             self._weights[event] += float(weights[own].sum())
