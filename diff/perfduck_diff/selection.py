@@ -122,10 +122,7 @@ def _spans(
                 " lasted"
             )
             raise PerfduckError(message)
-    ends = (filters.from_s, filters.to_s)
-    return [
-        (_at(begun[key], ends[0]), _at(begun[key], ends[1])) for key in ids
-    ]  # fmt: skip
+    return [(_at(begun[key], filters.from_s), _at(begun[key], filters.to_s)) for key in ids]
 
 
 def _at(first_ns: int, seconds: float | None) -> int | None:
