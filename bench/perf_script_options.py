@@ -8,7 +8,6 @@ read right, and which were not and why. Texts longer than 3,000 lines are cut be
 """
 
 import argparse
-import io
 import json
 import lzma
 import re
@@ -95,7 +94,8 @@ def main() -> None:
     parser.add_argument("--failures", action="store_true")
     arguments = parser.parse_args()
     kept: dict[str, Text] = {}
-    rows, total = [], Counter()
+    total: Counter[str] = Counter()
+    sys.stdout.write("| recording | texts | right | refused | why |\n|---|---:|---:|---:|---|\n")
     for path in arguments.recordings:
         counts: Counter[str] = Counter()
         reasons: Counter[str] = Counter()
@@ -110,20 +110,16 @@ def main() -> None:
             kept.setdefault(" ".join(text.name.split()[1:]) + str(text.has_chains), text)
         total += counts
         why = "; ".join(f"{reason} ({count})" for reason, count in reasons.most_common(3))
-        rows.append(
-            f"| {path.stem} | {counts.total()} | {counts['right']} | {counts['refused']} | {why} |"
-        )
-    print_table(rows, total)
+        write_row(path.stem, counts, why)
+    write_row("all", total, "")
     if arguments.keep:
         keep(arguments.keep, list(kept.values()))
 
 
-def print_table(rows: list[str], total: Counter[str]) -> None:
-    out = io.StringIO()
-    out.write("| recording | texts | right | refused | why |\n|---|---:|---:|---:|---|\n")
-    out.write("\n".join(rows))
-    out.write(f"\n| all | {total.total()} | {total['right']} | {total['refused']} | |\n")
-    sys.stdout.write(out.getvalue())
+def write_row(name: str, counts: Counter[str], why: str) -> None:
+    right, refused = counts["right"], counts["refused"]
+    sys.stdout.write(f"| {name} | {counts.total()} | {right} | {refused} | {why} |\n")
+    sys.stdout.flush()
 
 
 def keep(path: Path, texts: list[Text]) -> None:

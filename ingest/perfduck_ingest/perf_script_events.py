@@ -48,7 +48,9 @@ def events(lines: pl.DataFrame, layout: Layout) -> pl.DataFrame:
     start a sample."""
     if not layout.has_event_lines:
         lines = lines.clear()
-    candidates = lines.filter(~pl.col("text").str.contains(grammar.NO_EVENT_LINE))
+    text = pl.col("text")
+    is_other = text.str.contains(grammar.RECORD_LINE) | text.str.contains(grammar.METRIC_LINE)
+    candidates = lines.filter(~is_other)
     found = _plain(candidates if layout.is_plain else candidates.clear())
     if len(found) < len(candidates):
         others = candidates.join(found, on="code", how="anti", maintain_order="left")

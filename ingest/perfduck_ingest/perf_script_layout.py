@@ -61,6 +61,7 @@ class Layout:
     mixed: bool = False  # some events have a period, others none
     event: bool = False
     dso: bool = False  # whether frames end in one: where not, a name may end in parentheses
+    frames: bool = True  # whether there are any
     chains: bool = True  # whether blank lines divide samples
     tabs: bool = False  # whether a tab comes before each frame: then other lines are no frames
 
@@ -156,6 +157,7 @@ class Layout:
         }
         fields = " ".join(name for name, is_there in names.items() if is_there)
         frames = "chains" if self.tabs or self.chains else "one frame a line"
+        frames = frames if self.frames else "no frames"
         return f"{fields}, {frames}" if fields else frames
 
 
@@ -172,8 +174,12 @@ def layout_of(lines: Sequence[str]) -> Layout | None:
         return None
     if found is None and len(frames) < len(heads):
         return None
+    addressed = [line for line in frames or heads if _ADDRESSED(line)]
+    has_dso = 2 * sum(1 for line in addressed if grammar.names_dso(line)) > len(addressed)
     has_blanks = any(not line.strip() for line in lines)
-    return replace(found or Layout(), dso=_have_dso(frames or heads), chains=has_blanks, tabs=tabs)
+    has_frames = bool(frames) or bool(addressed)
+    layout = found or Layout()
+    return replace(layout, dso=has_dso, frames=has_frames, chains=has_blanks, tabs=tabs)
 
 
 _Search = Callable[[str], re.Match[str] | None]
@@ -307,12 +313,6 @@ def _matches(layout: Layout, lines: Sequence[str]) -> int:
 
 def _share(search: _Search, lines: Sequence[str]) -> float:
     return sum(1 for _ in filter(search, lines)) / len(lines)
-
-
-def _have_dso(lines: Sequence[str]) -> bool:
-    """Whether frames, in chains or behind an event, name a dso."""
-    lines = [line for line in lines if _ADDRESSED(line)]
-    return 2 * sum(1 for line in lines if grammar.names_dso(line)) > len(lines)
 
 
 _ADDRESSED = re.compile(r"\s[0-9a-f]{1,16}\s+\S").search

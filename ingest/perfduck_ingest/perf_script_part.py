@@ -127,9 +127,9 @@ def _are_orphans(kinds: Kinds, starts: Numbers, is_unread: Flags, layout: Layout
         return orphans
     orphans[: starts[0] if len(starts) else len(kinds)] = True
     before = np.append(np.uint8(BLANK), kinds[:-1])
-    ends = (kinds == BLANK) & np.isin(before, _WITHIN_SAMPLE)
-    ends |= is_unread & ((before == BLANK) | (not layout.chains))
     if is_unread.any() or (is_frame & (before == BLANK)).any():
+        ends = (kinds == BLANK) & np.isin(before, _WITHIN_SAMPLE)
+        ends |= is_unread & ((before == BLANK) | (not layout.chains))
         lines = np.arange(len(kinds))
         last_start = np.maximum.accumulate(np.where(_flags(starts, len(kinds)), lines, -1))
         last_end = np.maximum.accumulate(np.where(ends, lines, -1))

@@ -174,14 +174,14 @@ _LISTED = re.compile(r"/[PM-]/[X-]/[A-]/")
 _DSO = re.compile(r"(?:^|\s)\(((?:[^()]|\([^()]*\))*)\)(?=\s|$)")
 
 
-def _split_dso(text: str) -> tuple[str, str]:
+def _split_dso(text: str) -> tuple[str, str | None]:
     """The name, and the dso in the last parentheses that a blank is before; before a branch list
     in the first that begins as dsos do."""
     if _LISTED.search(text) and (first := re.match(r"(.*?) \(([/\[][^()]*)\)", text)):
         return first[1], first[2]
     groups = list(_DSO.finditer(text))
     if not groups:
-        return text, "[unknown]"
+        return text, None  # inlined: with -F srcline that is said in the next line
     chosen = groups[-1]
     dso = re.sub(r"\+0x[0-9a-f]+$", "", chosen[1])
     return text[: chosen.start()], dso or "[unknown]"
