@@ -37,7 +37,8 @@ def ingest(
     manifest: Annotated[
         Path | None,
         typer.Option(
-            help="CSV of recordings: file, name, work, unit, work_from, attach.KIND, any labels."
+            help="CSV of recordings: file, name, work, unit, work_from, kernel, attach.KIND, any"
+            " labels."
         ),
     ] = None,
     name: Annotated[
@@ -57,6 +58,10 @@ def ingest(
     vmlinux: Vmlinux = None,
     symbols: Symbols = None,
     rules: Rules = None,
+    kernel: Annotated[
+        str | None,
+        typer.Option(help="Release of the kernel that ran, where the recording does not say it."),
+    ] = None,
     host_files: Annotated[
         bool,
         typer.Option(
@@ -87,6 +92,7 @@ def ingest(
 
     from perfduck_ingest.importer import Options
     from perfduck_ingest.ingest import Request
+    from perfduck_ingest.kernel_release import checked_release
     from perfduck_ingest.labels import checked_name, labels
     from perfduck_store.errors import PerfduckError
 
@@ -105,6 +111,7 @@ def ingest(
             kallsyms, vmlinux, tuple(symbols or ()), host_files=host_files, lenient=lenient
         ),
         rules=rules,
+        kernel=None if kernel is None else checked_release(kernel, "--kernel"),
         attachments=_attachments(attach or [], files or [], manifest),
         force=force,
     )

@@ -16,6 +16,7 @@ from perfduck_diff.runs import Floats, Run, Runs
 from perfduck_diff.stacks import Ints
 
 Doubt = Literal["block", "note", "off"]
+NOTES = ("duration", "kernel-unknown", "load", "replicates", "spread")  # that do not block
 DOUBTS: dict[str, Doubt] = {"block": "block", "note": "note", "off": "off"}
 
 
@@ -32,9 +33,7 @@ class Bounds:
 
     def of(self, code: str) -> Doubt:
         """What a doubt of this kind does."""
-        return self.weight.get(
-            code, "note" if code in ("duration", "load", "replicates", "spread") else "block"
-        )
+        return self.weight.get(code, "note" if code in NOTES else "block")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +88,14 @@ def _kernel(sides: Sides, _: Bounds) -> list[str]:
     if not all(found) or found[0] == found[1]:
         return []
     return [f"base ran {', '.join(found[0])}, new {', '.join(found[1])}: --allow-kernel-change"]
+
+
+def _kernel_unknown(sides: Sides, _: Bounds) -> list[str]:
+    runs = sides.runs.runs
+    unknown = sum(not run.kernel_release for run in runs)
+    if not unknown:
+        return []
+    return [f"kernel release not known of {unknown} of {len(runs)} runs: ingest --kernel RELEASE"]
 
 
 def _lost(sides: Sides, bounds: Bounds) -> list[str]:
@@ -176,6 +183,7 @@ def _replicates(sides: Sides, *, learned: bool) -> list[Reason]:
 CHECKS: dict[str, Callable[[Sides, Bounds], list[str]]] = {
     "event": _event,
     "kernel": _kernel,
+    "kernel-unknown": _kernel_unknown,
     "lost": _lost,
     "partial": _partial,
     "unknown": _unknown,

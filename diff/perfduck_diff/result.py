@@ -138,7 +138,8 @@ class Moved(Change):
 class Reason:
     """Why a comparison is worth less than it looks. `blocks`: no verdict stands on it."""
 
-    code: str  # unit, event, kernel, lost, work, unknown, spread, duration, load, replicates
+    # unit, event, kernel, kernel-unknown, lost, work, unknown, spread, duration, load, replicates
+    code: str
     text: str
     blocks: bool
 

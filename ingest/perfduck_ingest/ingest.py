@@ -7,6 +7,7 @@ from pathlib import Path
 from perfduck_ingest.attachment import Attachment, keep
 from perfduck_ingest.formats import importer_of
 from perfduck_ingest.importer import Options
+from perfduck_ingest.kernel_release import settled
 from perfduck_ingest.memory import give_back_holes, give_back_what_is_freed
 from perfduck_ingest.source import Source, printable
 from perfduck_ingest.tagging import Known, keep_inputs, note_artefacts, tag_new, with_kept
@@ -31,6 +32,7 @@ class Request:
     labels: dict[str, str] = field(default_factory=dict)
     options: Options = field(default_factory=Options)
     rules: Path | None = None
+    kernel: str | None = None  # the release that ran
     attachments: tuple[Attachment, ...] = ()
     force: bool = False  # other work than that of the stored recording replaces it
     just_stored: frozenset[str] = frozenset()  # names of profiles that this may not change
@@ -56,6 +58,7 @@ def ingest(
         if not writer.samples:
             message = f"{source.name}: expected samples, got a recording without any"
             raise PerfduckError(message)
+        writer.ran(settled(source.name, request.kernel, writer.facts.kernel_release))
         identity = _identity(request, source, importer.NAME)
         tag = tag_new(store, known, lambda: writer.facts.kernel_release)
         receipt = writer.finish(identity, tag, blame)
@@ -74,6 +77,7 @@ def _identity(request: Request, source: Source, format: str) -> Identity:
         content_hash=source.reading.content_hash,
         work=request.work.amount if request.work else None,
         work_unit=request.work.unit if request.work else None,
+        kernel_release=request.kernel,
         labels=request.labels,
         wanted_name=request.name,
         may_change_work=request.force,

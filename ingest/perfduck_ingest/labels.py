@@ -6,7 +6,7 @@ from perfduck_ingest.source import printable
 from perfduck_store.errors import PerfduckError
 
 # What the columns of a manifest and options say; a label of that name would be a mistake.
-RESERVED = ("file", "name", "work", "unit", "work_from")
+RESERVED = ("file", "name", "work", "unit", "work_from", "kernel")
 ATTACH = "attach."
 
 

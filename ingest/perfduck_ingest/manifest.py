@@ -7,7 +7,8 @@
     run1.data,run1.json,run1.rules,native
 
 Files are looked for beside the manifest. `work_from` is a load generator's report, `attach.KIND` a
-file to keep with the recording; every other column is a label, and an empty field says nothing.
+file to keep with the recording, `kernel` the release that ran; every other column is a label, and
+an empty field says nothing.
 """
 
 import csv
@@ -20,12 +21,13 @@ from pathlib import Path
 from perfduck_ingest.attachment import Attachment
 from perfduck_ingest.attachment import read as read_attachment
 from perfduck_ingest.ingest import Request
+from perfduck_ingest.kernel_release import checked_release
 from perfduck_ingest.labels import ATTACH, RESERVED, checked, checked_name
 from perfduck_ingest.work import Work, work_from
 from perfduck_store.errors import PerfduckError
 from perfduck_store.suggestion import did_you_mean
 
-_COLUMNS = "columns file,name,work,unit,work_from,attach.KIND and labels"
+_COLUMNS = "columns file,name,work,unit,work_from,kernel,attach.KIND and labels"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,7 @@ def _request(row: _Row, template: Request) -> Request:
         source=str(row.path("file")),
         name=_name(row),
         work=_work(row) or template.work,
+        kernel=_kernel(row) or template.kernel,
         labels=_labels(row, template.labels),
         attachments=(*template.attachments, *_attachments(row)),
     )
@@ -129,6 +132,11 @@ def _request(row: _Row, template: Request) -> Request:
 def _name(row: _Row) -> str | None:
     name = row.fields.get("name")
     return None if name is None else checked_name(name, f"{row.manifest}:{row.line}")
+
+
+def _kernel(row: _Row) -> str | None:
+    release = row.fields.get("kernel")
+    return None if release is None else checked_release(release, f"{row.manifest}:{row.line}")
 
 
 def _labels(row: _Row, given: dict[str, str]) -> dict[str, str]:

@@ -18,6 +18,7 @@ import numpy.typing as npt
 import polars as pl
 
 from perfduck_ingest.importer import Options
+from perfduck_ingest.kernel_release import release_of
 from perfduck_ingest.oprofile import names, sample_file, sample_path
 from perfduck_ingest.oprofile.events import Counter, described
 from perfduck_ingest.oprofile.files import is_archive
@@ -35,7 +36,6 @@ from perfduck_symbols.names import UNKNOWN
 NAME = "oprofile"
 
 _MARKS = ("samples", "oprofile_data", "var/lib/oprofile", "{root}", "{kern}")
-_RELEASE = re.compile(r".*/(?:vmlinux-|lib/modules/)(?P<release>\d+\.\d+[^/]*)(?:/.*)?")
 _LIBRARY = re.compile(r"(?!(?:.*/)?ld[-.]).*\.so(?:\.[\d.]+)?")  # ld.so is run as a program
 _WITHOUT_FILE = [names.ANON, "[vdso]", "[heap]", "[stack]", "[vsyscall]"]
 # is_kernel -> code and text of a limitation
@@ -247,9 +247,7 @@ class Recording:
 
     def _kernel_release(self) -> str | None:
         """Where vmlinux or a module was given to operf by its path, that says it."""
-        kernel = {one.path.image.path for one in self.counted if one.file.header.is_kernel}
-        releases = {match["release"] for path in kernel if (match := _RELEASE.fullmatch(path))}
-        return releases.pop() if len(releases) == 1 else None
+        return release_of(one.path.image.path for one in self.counted if one.file.header.is_kernel)
 
     def skipped(self) -> list[tuple[int, str, str]]:
         """Files that were left out, files whose names may be wrong, events that were throttled."""

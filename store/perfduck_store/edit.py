@@ -1,4 +1,4 @@
-"""Changes what is said of a stored profile: its name, work and labels."""
+"""Changes what is said of a stored profile: its name, work, kernel release and labels."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -15,6 +15,7 @@ class Edit:
     name: str | None = None
     work: float | None = None
     work_unit: str | None = None  # with work
+    kernel_release: str | None = None
     labels: dict[str, str] = field(default_factory=dict)
     unlabel: tuple[str, ...] = ()
 
@@ -26,12 +27,18 @@ class Said:
     name: str
     work: float | None
     work_unit: str | None
+    kernel_release: str | None
     labels: dict[str, str]
 
     def edited(self, edit: Edit) -> "Said":
         """What it says after the edit."""
         kept = {key: value for key, value in self.labels.items() if key not in edit.unlabel}
-        after = replace(self, name=edit.name or self.name, labels=kept | edit.labels)
+        after = replace(
+            self,
+            name=edit.name or self.name,
+            kernel_release=edit.kernel_release or self.kernel_release,
+            labels=kept | edit.labels,
+        )
         if edit.work is None:
             return after
         return replace(after, work=edit.work, work_unit=edit.work_unit)
@@ -64,6 +71,7 @@ def apply(store: Store, profile_id: int, edit: Edit) -> tuple[str, ...]:
                 "name": after.name,
                 "work": after.work,
                 "work_unit": after.work_unit,
+                "kernel_release": after.kernel_release,
                 "label_names": list(after.labels),
                 "label_values": list(after.labels.values()),
             },
@@ -84,6 +92,9 @@ def differences(before: Said, after: Said) -> Iterator[str]:
     if (after.work, after.work_unit) != (before.work, before.work_unit):
         was = "" if before.work is None else f" (was {before.work_in_words})"
         yield f"work is {after.work_in_words}{was}"
+    if after.kernel_release != before.kernel_release:
+        was = f" (was {before.kernel_release})" if before.kernel_release else ""
+        yield f"kernel is {after.kernel_release}{was}"
     for key in sorted(before.labels.keys() | after.labels.keys()):
         old, new = before.labels.get(key), after.labels.get(key)
         if new is None:

@@ -38,6 +38,7 @@ class Identity:
     content_hash: str
     work: float | None = None
     work_unit: str | None = None
+    kernel_release: str | None = None  # as given: the recording may say it too
     labels: dict[str, str] = field(default_factory=dict)
     wanted_name: str | None = None  # of a stored one as well
     may_change_work: bool = False  # of a stored profile that has another
@@ -47,7 +48,7 @@ class Identity:
     @property
     def said(self) -> Edit:
         """What is said of the profile where the recording is stored already."""
-        return Edit(self.wanted_name, self.work, self.work_unit, self.labels)
+        return Edit(self.wanted_name, self.work, self.work_unit, self.kernel_release, self.labels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +191,10 @@ class ProfileWriter:
             limitations=tuple(each.words for each in self.facts.limitations.values()),
             changes=changes,
         )
+
+    def ran(self, kernel_release: str | None) -> None:
+        """Which kernel the recording is of."""
+        self.facts = replace(self.facts, kernel_release=kernel_release)
 
     def _add_leaf_offsets(self, rows: pl.DataFrame) -> None:
         self._leaf_offsets.append(rows)

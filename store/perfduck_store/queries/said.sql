@@ -1,4 +1,4 @@
 -- What users may change of a profile.
-select name, work, work_unit, labels
+select name, work, work_unit, kernel_release, labels
 from profile
 where profile_id = $profile_id
