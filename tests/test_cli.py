@@ -41,7 +41,10 @@ def demo_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_pipe_is_read(store_path: Path) -> None:
     text = lzma.decompress(NATIVE.read_bytes())
     done = perfduck("ingest", "-", "--name", "piped", store=store_path, stdin=text)
-    assert done.stdout == b"piped: 7944 samples, 377 stacks, 329 symbols\n"
+    assert done.stdout == (
+        b"piped: 7944 samples, 377 stacks, 329 symbols\n"
+        b"  read as: comm tid [cpu] time: period event:, chains\n"
+    )
     assert done.stderr == b""
 
 

@@ -2,6 +2,7 @@ select
     profile.name,
     profile.format,
     profile.started_at,
+    profile.ingested_at,
     profile.duration_s,
     (select sum(event.samples)::bigint from event where event.profile_id = profile.profile_id)
         as samples,
@@ -13,6 +14,7 @@ select
     profile.work,
     profile.work_unit,
     profile.kernel_release,
+    profile.layout,
     profile.labels,
 from profile
 where profile.profile_id in (select unnest($profiles::bigint[]))
