@@ -1,5 +1,6 @@
 """Rules and kallsyms that symbols are tagged by, kept so that they need not be given again."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,9 +9,13 @@ from tempfile import TemporaryDirectory
 from typing import Literal
 
 import xxhash
-import zstandard
 
 from perfduck_store.store import Store, named
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 Kind = Literal["rules", "kallsyms"]
 
@@ -32,7 +37,7 @@ def keep(store: Store, kind: Kind, path: Path, release: str = "") -> str | None:
     before = store.rows(named("tag_input"), key)
     if before and before[0][1] == content_hash:
         return None
-    packed = {"content_hash": content_hash, "content": zstandard.compress(content)}
+    packed = {"content_hash": content_hash, "content": zstd.compress(content)}
     store.execute(named("keep_tag_input"), {**key, "source": str(path), **packed})
     return f"{kind} {'replaced' if before else 'kept'}"
 
@@ -47,7 +52,7 @@ def kept(store: Store, kind: Kind, release: str = "") -> Iterator[TagInput | Non
     source, _, content = rows[0]
     with TemporaryDirectory(prefix="perfduck-") as folder:
         path = Path(folder) / Path(source).name  # its ending says what it is
-        path.write_bytes(zstandard.decompress(content))
+        path.write_bytes(zstd.decompress(content))
         yield TagInput(source, path)
 
 

@@ -1,0 +1,38 @@
+"""pyproject.toml names what the packages import, so that an install has it, and nothing else."""
+
+import ast
+import re
+import sys
+import tomllib
+from collections.abc import Iterator
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PACKAGES = [
+    ROOT / path for path in PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+]
+OURS_OR_PYTHONS = {path.name for path in PACKAGES} | sys.stdlib_module_names
+IN_LATER_PYTHONS = {"compression"}  # 3.14
+
+
+def imported(file: Path) -> Iterator[str]:
+    """Modules that a file imports, by the part before the first point."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield str(node.module).split(".")[0]
+
+
+def test_the_dependencies_are_what_is_imported() -> None:
+    files = [file for package in PACKAGES for file in package.rglob("*.py")]
+    modules = {module for file in files for module in imported(file)}
+    foreign = modules - OURS_OR_PYTHONS - IN_LATER_PYTHONS
+    distributions = packages_distributions()
+    names = {name.lower() for module in foreign for name in distributions[module]}
+    declared = {
+        re.split("[^a-z0-9.]", text.lower())[0] for text in PROJECT["project"]["dependencies"]
+    }
+    assert names == declared
