@@ -67,6 +67,7 @@ def render(diff: Diff, flame: Flame, by: View | None = None) -> str:
         shared=shared_labels(diff),
         sentence=sentence(diff),
         verdict=diff_words.verdict(diff).partition(": ")[2],
+        summary=diff_words.summary(diff),
         bars=claim_bars(diff, flame),
         subsystems=subsystems(diff, flame),
         functions=sorted(diff.functions, key=lambda row: (-abs(row.delta), row.function, row.dso)),
