@@ -1,0 +1,86 @@
+"""How far whole runs differ, from other recordings of the store."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from perfduck_cli.main import app
+from perfduck_diff.answer import Request, asked
+from perfduck_diff.filters import Filters
+from perfduck_diff.like_runs import MOST_FREEDOM, pooled, spread_of_like_runs
+from perfduck_store.store import Store
+
+# Weight per packet of each run: eight runs of one thing, four of another scenario, two of another
+# workload; `udp` differs by 2 %, `tcp` by 40 %.
+RUNS = {
+    ("native", "udp"): [1000, 1020, 980, 1010, 990, 1015, 985, 1000],
+    ("nat", "udp"): [1500, 1530, 1470, 1500],
+    ("native", "tcp"): [1000, 1700],
+}
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("like")
+    lines = ["file,name,work,unit,scenario,workload,run"]
+    for (scenario, workload), totals in RUNS.items():
+        for number, hits in enumerate(totals, 1):
+            name = f"{scenario}.{workload}.{number}"
+            text = [
+                f"iperf3  4711 [000] {10 * number + 0.001 * hit:.6f}:    1000000 cpu-clock: \n"
+                f"\tffffffff81000000 {workload}_sendmsg+0x10 ([kernel.kallsyms])\n"
+                for hit in range(hits)
+            ]
+            (folder / f"{name}.txt").write_text("\n".join(text))
+            lines.append(f"{name}.txt,{name},1000000,packet,{scenario},{workload},{number}")
+    (folder / "runs.csv").write_text("\n".join(lines) + "\n")
+    path = folder / "store.duckdb"
+    words = ["ingest", "--manifest", str(folder / "runs.csv"), "--store", str(path)]
+    assert CliRunner().invoke(app, words).exit_code == 0
+    return path
+
+
+def _spread(store: Path, base: str, new: str, **filters: object) -> tuple[float, float]:
+    with Store(store) as opened:
+        request = Request(base=base, new=new, filters=Filters(**filters))  # type: ignore[arg-type]
+        return spread_of_like_runs(opened, asked(opened, request), None)
+
+
+def test_runs_count_by_how_alike_they_are_and_those_compared_do_not(store: Path) -> None:
+    square, freedom = _spread(store, "native.udp.1+native.udp.2", "native.udp.3+native.udp.4")
+    # four runs left of native udp, four of another scenario by half, two of tcp by 0.15
+    assert freedom == pytest.approx(3 + 0.5 * 3 + 0.15 * 1)
+    tcp = np.var([1000, 1700], ddof=1) / 1350**2 - 1 / 1350
+    assert square == pytest.approx(0.15 * tcp / freedom, rel=0.02)  # the others are Poisson
+
+
+def test_other_samples_than_by_command_are_not_comparable(store: Path) -> None:
+    sides = ("native.udp.1+native.udp.2", "native.udp.3+native.udp.4")
+    assert _spread(store, *sides, comm=("iperf3",)) == _spread(store, *sides)
+    assert _spread(store, *sides, cpu=(0,)) == (0.0, 0.0)
+
+
+def test_what_like_runs_show_narrows_the_interval(store: Path, tmp_path: Path) -> None:
+    words = ["native.udp.1+native.udp.2", "native.udp.3+native.udp.4", "--format", "json"]
+    ours = "('native.udp.1', 'native.udp.2', 'native.udp.3', 'native.udp.4')"
+    totals = []
+    for others in (f"name not in {ours}", "labels['workload'] = 'tcp'"):
+        copy = tmp_path / f"{len(totals)}.duckdb"
+        copy.write_bytes(store.read_bytes())
+        with Store(copy, write=True) as opened:
+            opened.execute(f"update profile set cpus = 64 where {others}")
+        told = CliRunner().invoke(app, ["diff", *words, "--store", str(copy)]).stdout
+        totals.append(json.loads(told)["total"])
+    wide, narrow = totals
+    assert narrow["high"] - narrow["low"] < 0.8 * (wide["high"] - wide["low"])
+
+
+def test_other_runs_never_outvote_a_comparison() -> None:
+    runs = np.array([[1000.0 + i % 7, 1e6] for i in range(300)])
+    square, freedom = pooled([(runs, 1.0)])
+    assert freedom == MOST_FREEDOM
+    assert square == pytest.approx(runs[:, 0].var(ddof=1) / runs[:, 0].mean() ** 2 - 1e-6, rel=1e-6)
+    assert pooled([(runs[:1], 1.0)]) == (0.0, 0.0)
