@@ -15,7 +15,7 @@ from perfduck_diff import rates
 from perfduck_diff.comparison import Comparison, Options, compare
 from perfduck_diff.filters import Filters
 from perfduck_diff.history import factors
-from perfduck_diff.like_runs import pooled
+from perfduck_diff.like_runs import SAME, pooled
 from perfduck_diff.noise import Noise, assumed, learn
 from perfduck_diff.question import ask
 from perfduck_diff.runs import Runs, gathered
@@ -133,7 +133,7 @@ def _noise(others: list[Group]) -> Noise | None:
         rows = np.zeros((len(everything), by_class.shape[1]))
         rows[[everything.index(name) for name in names]] = by_class
         noise = learn(prior, [(rows, grain / factor)])
-        wholes.append((np.array([raw.sum(axis=0), runs.hits.sum(axis=0)]).T, 1.0))
+        wholes.append((np.array([raw.sum(axis=0), runs.hits.sum(axis=0)]).T, SAME))
     return noise.informed(*pooled(wholes)) if noise else None
 
 

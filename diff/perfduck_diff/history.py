@@ -8,7 +8,7 @@ import polars as pl
 
 from perfduck_diff import rates
 from perfduck_diff.filters import Filters
-from perfduck_diff.like_runs import RUN_LABEL, pooled
+from perfduck_diff.like_runs import RUN_LABEL, SAME, pooled
 from perfduck_diff.noise import (
     ASSUMED_FREEDOM,
     RUN,
@@ -160,7 +160,7 @@ def noise_of(question: Question) -> Noise:
     parts = [(by_class[:, group], (grain / factor)[group]) for group in groups]
     found = learn(assumed(names), parts)
     whole = np.vstack([raw.sum(axis=0), runs.hits.sum(axis=0)]).T
-    known = found.informed(*pooled([(whole[group], 1.0) for group in groups]))
+    known = found.informed(*pooled([(whole[group], SAME) for group in groups]))
     return replace(known, phi=_dispersion(found, parts))
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from perfduck_diff.noise import CERTAIN, Noise, whole
+from perfduck_diff.noise import CERTAIN, Noise, trigamma_inverse, whole
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -212,18 +212,6 @@ def _prior(own: Floats, freedom: int) -> tuple[float, float]:
     excess = float(centred.var(ddof=1) - special.polygamma(1, half)) if len(own) > 1 else 0.0
     if excess <= 0:
         return CERTAIN, float(np.exp(centred.mean()))
-    prior = min(2 * _trigamma_inverse(excess), CERTAIN)
+    prior = min(2 * trigamma_inverse(excess), CERTAIN)
     scale = np.exp(centred.mean() + special.digamma(prior / 2) - np.log(prior / 2))
     return prior, float(scale)
-
-
-def _trigamma_inverse(y: float) -> float:
-    """Newton's method on 1/trigamma, as in limma."""
-    x = 0.5 + 1 / y
-    for _ in range(50):
-        tri = float(special.polygamma(1, x))
-        step = tri * (1 - tri / y) / float(special.polygamma(2, x))
-        x += step
-        if -step / x < 1e-8:
-            break
-    return x

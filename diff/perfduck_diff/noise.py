@@ -23,6 +23,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+from scipy import special
 
 Floats = npt.NDArray[np.float64]
 
@@ -85,13 +86,46 @@ class Noise:
         return replace(self, subsystems=subsystems, spread=spread, freedom=freedom)
 
     def informed(self, square: float, freedom: float) -> "Noise":
-        """The same after other runs have shown this spread of whole runs."""
-        both = self.run_freedom + freedom
-        return self.with_runs((self.run_freedom * self.run**2 + freedom * square) / both, both)
+        """The same after other runs have shown this squared spread of whole runs."""
+        if not freedom:
+            return self
+        both = [(self.run**2, self.run_freedom), (square, freedom)]
+        known = [(log_mean(found, df), log_variance(df)) for found, df in both]
+        return self.with_runs(*from_logs(known))
 
     def with_runs(self, square: float, freedom: float = CERTAIN) -> "Noise":
         """The same for rates that still have in them what a whole run shares."""
         return replace(self, run=float(np.sqrt(square)), run_freedom=freedom)
+
+
+def log_mean(square: float, freedom: float) -> float:
+    """Expected log of a variance that was found so large with so many degrees of freedom."""
+    return float(np.log(square) - special.digamma(freedom / 2) + np.log(freedom / 2))
+
+
+def log_variance(freedom: float) -> float:
+    """And the variance of that log."""
+    return float(special.polygamma(1, freedom / 2))
+
+
+def from_logs(known: list[tuple[float, float]]) -> tuple[float, float]:
+    """The variance and its degrees of freedom that several (mean, variance) of its log make."""
+    precision = sum(1 / variance for _, variance in known)
+    mean = sum(log / variance for log, variance in known) / precision
+    half = trigamma_inverse(1 / precision)
+    return float(np.exp(mean + special.digamma(half) - np.log(half))), 2 * half
+
+
+def trigamma_inverse(y: float) -> float:
+    """Newton's method on 1/trigamma, as in limma."""
+    x = 0.5 + 1 / y
+    for _ in range(50):
+        tri = float(special.polygamma(1, x))
+        step = tri * (1 - tri / y) / float(special.polygamma(2, x))
+        x += step
+        if -step / x < 1e-8:
+            break
+    return x
 
 
 def assumed(subsystems: tuple[str, ...]) -> Noise:
