@@ -141,6 +141,11 @@ def test_a_manifest_names_reports_and_files_to_attach(tmp_path: Path, store_path
         (["file,work,unit", "{n},0,packet"], "expected a positive number as work and its unit"),
         (["file,work,work_from", "{n},1,{r}"], ":2: expected work or work_from, got both"),
         (["file,scenario", "{n},x"], ":2: expected scenario=y as --label says, got x"),
+        (
+            ["file,work,unit", "{n},3,packet"],
+            ":2: expected 2 packets as --work says, got 3 packets",
+        ),
+        (["file,kernel", "{n},6.1.0"], ":2: expected 6.2.0 as --kernel says, got 6.1.0"),
         (["file,attach.", "{n},{r}"], "expected KIND=FILE"),
     ],
 )
@@ -149,7 +154,8 @@ def test_a_manifest_with_a_mistake_stores_nothing(
 ) -> None:
     names = {"n": NATIVE.name, "o": OTHER.name, "r": REPORT.name}
     runs = manifest(tmp_path, *(line.format(**names) for line in lines))
-    done = perfduck("ingest", "--manifest", runs, "--label", "scenario=y", store=store_path)
+    given = ["--label", "scenario=y", "--work", 2, "--unit", "packet", "--kernel", "6.2.0"]
+    done = perfduck("ingest", "--manifest", runs, *given, store=store_path)
     assert (done[0], done[1], done[2].count("\n")) == (2, "", 1)
     assert message in done[2]
     assert not store_path.exists()

@@ -303,6 +303,21 @@ def test_names_and_facts_that_differ_are_said(run: Run, store: Path, tmp_path: P
     assert rows(store) == merged
 
 
+def test_kernels_that_one_store_alone_knows_are_taken_over(
+    run: Run, store: Path, tmp_path: Path
+) -> None:
+    for name, release in (("net-chain", "6.1.0"), ("v7-default", None)):
+        with Store(store, write=True) as opened:
+            key = {"name": name, "release": release}
+            opened.execute("update profile set kernel_release = $release where name = $name", key)
+    other = Path(shutil.copy(store, tmp_path / "other"))
+    with Store(other, write=True) as opened:
+        opened.execute("update profile set kernel_release = '7.2.0'")
+    said = run("merge", other, store=store).splitlines()
+    assert "v7-default: kernel is 7.2.0" in said
+    assert "perfduck: net-chain: kernel is 7.2.0 there, 6.1.0 is kept" in said
+
+
 def test_a_store_is_not_merged_into_itself_or_from_the_future(store: Path, tmp_path: Path) -> None:
     newer = Path(shutil.copy(store, tmp_path / "newer"))
     with Store(newer, write=True) as opened:

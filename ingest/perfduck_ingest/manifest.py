@@ -17,6 +17,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from perfduck_ingest.attachment import Attachment
 from perfduck_ingest.attachment import read as read_attachment
@@ -27,6 +28,7 @@ from perfduck_ingest.work import Work, work_from
 from perfduck_store.errors import PerfduckError
 from perfduck_store.suggestion import did_you_mean
 
+_T = TypeVar("_T")
 _COLUMNS = "columns file,name,work,unit,work_from,kernel,attach.KIND and labels"
 
 
@@ -122,11 +124,18 @@ def _request(row: _Row, template: Request) -> Request:
         template,
         source=str(row.path("file")),
         name=_name(row),
-        work=_work(row) or template.work,
-        kernel=_kernel(row) or template.kernel,
+        work=_agreed(row, "--work", _work(row), template.work),
+        kernel=_agreed(row, "--kernel", _kernel(row), template.kernel),
         labels=_labels(row, template.labels),
         attachments=(*template.attachments, *_attachments(row)),
     )
+
+
+def _agreed(row: _Row, option: str, own: _T | None, given: _T | None) -> _T | None:
+    """What the line says, else the option; one must not overrule the other."""
+    if own is not None and given is not None and own != given:
+        raise row.wrong(expected=f"{given} as {option} says", got=str(own))
+    return given if own is None else own
 
 
 def _name(row: _Row) -> str | None:

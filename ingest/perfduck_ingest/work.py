@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from perfduck_store.errors import PerfduckError
+from perfduck_store.words import counted
 
 _IPERF3 = re.compile(r"^\[(?:SUM|\s*\d+)\].*\b\d+/(?P<packets>\d+) \(.*\)\s+sender$", re.MULTILINE)
 _WRK = re.compile(r"^\s*(?P<requests>\d+) requests in ", re.MULTILINE)
@@ -31,6 +32,9 @@ class Work:
 
     amount: float
     unit: str
+
+    def __str__(self) -> str:
+        return counted(self.amount, self.unit)
 
 
 def _iperf3(text: str) -> Work | None:

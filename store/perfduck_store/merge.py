@@ -42,7 +42,7 @@ def merge(store: Store, other: Path, wait_s: float | None = None) -> Merged:
 
 def _merge(store: Store) -> Merged:
     store.execute(named("merge_added"))
-    both = [(row[0], Said(*row[1:5]), Said(*row[5:])) for row in store.rows(named("merge_both"))]
+    both = [(row[0], Said(*row[1:6]), Said(*row[6:])) for row in store.rows(named("merge_both"))]
     added = store.rows("select old_name, name from added order by name")
     kept = [
         f"{number:,} {what}: those of this store are kept"
@@ -79,6 +79,7 @@ def _completed(store: Store, key: int, ours: Said, theirs: Said) -> list[str]:
     said = Edit(
         work=theirs.work if takes_work else None,
         work_unit=theirs.work_unit if takes_work else None,
+        kernel_release=theirs.kernel_release if ours.kernel_release is None else None,
         labels=labels,
     )
     return [f"{ours.name}: {change}" for change in apply(store, key, said)]
@@ -93,6 +94,9 @@ def _conflicts(ours: Said, theirs: Said) -> list[str]:
     if None not in (theirs.work, ours.work) and not same_work:
         words = f"{theirs.work_in_words} there, {ours.work_in_words} is kept"
         found.append(f"{ours.name}: work is {words}")
+    kernels = (ours.kernel_release, theirs.kernel_release)
+    if None not in kernels and kernels[0] != kernels[1]:
+        found.append(f"{ours.name}: kernel is {kernels[1]} there, {kernels[0]} is kept")
     found += [
         f"{ours.name}: label {key}={theirs.labels[key]} there, {key}={value} is kept"
         for key, value in sorted(ours.labels.items())
