@@ -3,7 +3,6 @@ packed, and those of this machine if they are the recorded ones."""
 
 import os
 import platform
-import struct
 from pathlib import Path
 
 import oracle
@@ -11,7 +10,6 @@ import pytest
 from made import FIELDS, PID, Recording
 from test_recordings import FIXTURES, OPTIONS, nothing_of_this_machine, perf_rows
 
-from perfduck_store.errors import PerfduckError
 from perfduck_symbols.elf import open_elf
 
 __all__ = ["nothing_of_this_machine"]
@@ -135,39 +133,3 @@ def test_what_has_no_name_is_said_with_what_would_help(tmp_path: Path) -> None:
     )
     given = oracle.batches_of(path, symbol_dirs=(SPIN,))[-1].facts.limitations["no-names"].text
     assert given == "75 % of the weight has no name: give --kallsyms (75 % [kernel.kallsyms])"
-
-
-def simpleperf_file() -> bytes:
-    body = b"/opt/spin\0" + struct.pack("<IQI", 2, 0x2000, 2)
-    body += (
-        struct.pack("<QI", 0x2100, 16) + b"first\0" + struct.pack("<QI", 0x2110, 16) + b"second\0"
-    )
-    body += struct.pack("<Q", 0x1000)  # where the lowest address is in the file
-    return struct.pack("<I", len(body)) + body
-
-
-def field(number: int, value: bytes) -> bytes:
-    return bytes((number << 3 | 2, len(value))) + value
-
-
-def simpleperf_message() -> bytes:
-    body = field(1, b"/opt/spin") + b"\x10\x02" + b"\x18\x80\x40"
-    body += field(4, b"\x08\x80\x42\x10\x10" + field(3, b"first"))
-    body += field(4, b"\x08\x90\x42\x10\x10" + field(3, b"second")) + field(6, b"\x08\x80\x20")
-    return struct.pack("<I", len(body)) + body
-
-
-@pytest.mark.parametrize(
-    ("feature", "raw"), [(128, simpleperf_file()), (132, simpleperf_message())]
-)
-def test_simpleperf_tells_the_symbols_of_files(feature: int, raw: bytes, tmp_path: Path) -> None:
-    made = Recording(FIELDS, features={feature: raw})
-    made.comm("spin")
-    made.map(0x7F0000000000, 0x10000, 0x1000, PROGRAM)
-    made.sample(10, 0x7F0000000105)
-    made.sample(11, 0x7F0000000110)
-    made.sample(12, 0x7F0000000120)
-    assert leaves(made, tmp_path) == {"first", "second", "[unknown]"}
-    made.features = {feature: raw[:-30]}
-    with pytest.raises(PerfduckError, match=r"expected a whole perf\.data file"):
-        leaves(made, tmp_path)

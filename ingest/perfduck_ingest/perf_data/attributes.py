@@ -16,6 +16,8 @@ SMALLEST = 64  # PERF_ATTR_SIZE_VER0
 
 # Where bit fields start from the top, as on big-endian machines, bit n is bit 63 - n.
 _LAST_BIT = 63
+_EXCLUDE_USER = 4
+_EXCLUDE_KERNEL = 5
 _FREQ = 10
 _SAMPLE_ID_ALL = 18
 _DEFER_CALLCHAIN = 38
@@ -30,6 +32,7 @@ _SOFTWARE = (
     "minor-faults", "major-faults", "alignment-faults", "emulation-faults", "dummy",
     "bpf-output", "cgroup-switches",
 )  # fmt: skip
+_TRACEPOINT = 2
 _NAMES = {0: _HARDWARE, 1: _SOFTWARE}
 
 
@@ -59,6 +62,8 @@ class Attribute:
     """One event as it was asked for."""
 
     name: str
+    asked: tuple[int, int]  # type and config
+    only: str  # '', or where it counts: :u, :k
     layout: Layout
     period: int | None  # of each sample, where it is fixed
     frequency: int | None
@@ -70,6 +75,16 @@ class Attribute:
     def has_period(self) -> bool:
         """Whether it is known how many events a sample stands for."""
         return self.period is not None or self.layout.has(records.SAMPLE_PERIOD)
+
+    @property
+    def is_tracepoint(self) -> bool:
+        """Whether its config is the id of a tracepoint."""
+        return self.asked[0] == _TRACEPOINT
+
+    @property
+    def is_named(self) -> bool:
+        """Whether the recording says what it is called."""
+        return self.name != _name(*self.asked)
 
     def with_ids(self, ids: tuple[int, ...]) -> "Attribute":
         """The same event with the ids that its samples bear."""
@@ -90,6 +105,8 @@ def attribute(raw: bytes | memoryview, order: ByteOrder) -> Attribute:
     is_frequency = _flag(flags, _FREQ, order)
     return Attribute(
         name=_name(kind, config),
+        asked=(kind, config),
+        only=_only(_flag(flags, _EXCLUDE_USER, order), _flag(flags, _EXCLUDE_KERNEL, order)),
         layout=Layout(sample_type, read_format, branches, user.bit_count(), interrupt.bit_count()),
         period=None
         if is_frequency or sample_type & records.SAMPLE_PERIOD or period >> 63
@@ -111,6 +128,10 @@ def _later_fields(raw: bytes | memoryview, order: ByteOrder) -> tuple[int, int, 
 
 def _flag(flags: int, bit: int, order: ByteOrder) -> bool:
     return bool(flags >> (_LAST_BIT - bit if order.big else bit) & 1)
+
+
+def _only(no_user: bool, no_kernel: bool) -> str:
+    return "" if no_user == no_kernel else ":u" if no_kernel else ":k"
 
 
 def _name(kind: int, config: int) -> str:

@@ -12,11 +12,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from perfduck_ingest.perf_data import records, simpleperf
+from perfduck_ingest.perf_data import records, simpleperf, tracing_data
 from perfduck_ingest.perf_data.attributes import Attribute, attribute
 from perfduck_ingest.perf_data.byte_order import ByteOrder, text
 from perfduck_ingest.perf_data.simpleperf import RecordedFile
 
+TRACING_DATA = 1
 BUILD_ID = 2
 HOSTNAME = 3
 OSRELEASE = 4
@@ -45,6 +46,7 @@ class Recording:
     written_at: float | None = None  # when the file was finished, in seconds since 1970
     wall_offset: timedelta | None = None  # wall clock minus recording clock
     event_names: dict[tuple[int, ...], str] = field(default_factory=dict)  # ids -> name
+    event_types: dict[tuple[int, int], str] = field(default_factory=dict)  # type, config -> name
     files: dict[str, RecordedFile] = field(default_factory=dict)  # with symbols, by path
 
     def started_at(self, first_ns: int | None) -> datetime | None:
@@ -58,12 +60,22 @@ class Recording:
             return None
 
     def name_attributes(self) -> None:
-        """Give every event the name that perf described it by."""
+        """Give every event the name that perf or simpleperf described it by."""
         by_id = {number: name for ids, name in self.event_names.items() for number in ids}
         for position, one in enumerate(self.attributes):
             name = next((by_id[number] for number in one.ids if number in by_id), None)
+            if name is None and one.asked in self.event_types:
+                name = self.event_types[one.asked] + one.only
             if name is not None:
                 self.attributes[position] = one.named(name)
+
+    def name_tracepoints(self, tracing: bytes) -> None:
+        """Name the tracepoints that nothing else named, by the tracing data."""
+        unnamed = [one for one in self.attributes if one.is_tracepoint and not one.is_named]
+        names = tracing_data.tracepoints(tracing) if unnamed and tracing else {}
+        for one in unnamed:
+            name = names.get(one.asked[1], one.name)
+            self.attributes[self.attributes.index(one)] = one.named(name)
 
 
 def learn(recording: Recording, feature: int, raw: bytes) -> None:
@@ -80,7 +92,9 @@ def learn(recording: Recording, feature: int, raw: bytes) -> None:
         _learn_events(recording, raw)
     elif feature in (simpleperf.FILE, simpleperf.FILE2):
         found = simpleperf.files(feature, raw, order)
-        recording.files.update((one.path, one) for one in found if one.is_elf)
+        recording.files.update((one.path, one) for one in found if one.is_placed)
+    elif feature == simpleperf.META_INFO:
+        recording.event_types |= simpleperf.event_types(raw)
     elif feature == BUILD_ID:
         _learn_build_ids(recording, raw)
     elif feature == SAMPLE_TIME:

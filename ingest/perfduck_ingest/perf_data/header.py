@@ -12,7 +12,8 @@ from typing import BinaryIO
 
 from perfduck_ingest.perf_data.attributes import Attribute, attribute
 from perfduck_ingest.perf_data.byte_order import ByteOrder
-from perfduck_ingest.perf_data.features import Recording, learn
+from perfduck_ingest.perf_data.features import TRACING_DATA, Recording, learn
+from perfduck_ingest.perf_data.tracing_data import MOST_BYTES
 
 # perf writes the number 0x32454c4946524550 in its own byte order.
 _ORDERS = {b"PERFILE2": ByteOrder(big=False), b"2ELIFREP": ByteOrder(big=True)}
@@ -50,7 +51,6 @@ def read_header(file: BinaryIO, order: ByteOrder) -> tuple[Recording, int, int]:
     features = sum(word << (64 * n) for n, word in enumerate(order.unpack("4Q", head, 72)))
     if data_size:
         _read_features(file, recording, data_at + data_size, features)
-        recording.name_attributes()
     return recording, data_at, data_size
 
 
@@ -64,9 +64,15 @@ def _attribute(file: BinaryIO, entry: bytes, order: ByteOrder) -> Attribute:
 def _read_features(file: BinaryIO, recording: Recording, table_at: int, features: int) -> None:
     present = [bit for bit in range(_FEATURE_BITS) if features >> bit & 1]
     table = _pread(file, table_at, 16 * len(present))
+    tracing = b""
     for place, feature in enumerate(present):
         offset, size = recording.order.unpack("QQ", table, 16 * place)
-        learn(recording, feature, _pread(file, offset, size))
+        if feature == TRACING_DATA:
+            tracing = _pread(file, offset, min(size, MOST_BYTES))
+        else:
+            learn(recording, feature, _pread(file, offset, size))
+    recording.name_attributes()
+    recording.name_tracepoints(tracing)
 
 
 def _pread(file: BinaryIO, offset: int, size: int) -> bytes:

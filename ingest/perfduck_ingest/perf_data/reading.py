@@ -28,9 +28,10 @@ def ready_of_file(
 def ready_of_source(source: Source, recording: Recording, start: int, size: int) -> Iterator[Item]:
     """The samples of the records that begin at `start` and end `size` bytes behind (0: at the end
     of the source)."""
-    stream = Stream(source.name, recording.order)
+    session = Session(recording)
+    stream = Stream(source.name, recording.order, session.learn_tracing_data)
     parts = source.parts(BLOCK_BYTES, stream.ends(start))
-    return Session(recording).ready(stream.blocks(_cut(parts, start, size)))
+    return session.ready(stream.blocks(_cut(parts, start, size)))
 
 
 def ready_of_copy(
@@ -39,7 +40,9 @@ def ready_of_copy(
     """The same of a file that the source has been copied to."""
     copy.seek(0)
     parts = (memoryview(part) for part in iter(lambda: copy.read(BLOCK_BYTES), b""))
-    return Session(recording).ready(Stream(name, recording.order).blocks(_cut(parts, start, size)))
+    session = Session(recording)
+    stream = Stream(name, recording.order, session.learn_tracing_data)
+    return session.ready(stream.blocks(_cut(parts, start, size)))
 
 
 def _cut(chunks: Iterator[memoryview], start: int, size: int) -> Iterator[memoryview]:

@@ -113,6 +113,10 @@ class Session:
         self._newest = self._round = self._limit = -1
         self._renew_readers()
 
+    def learn_tracing_data(self, raw: bytes) -> None:
+        """What a pipe says of its tracepoints."""
+        self._recording.name_tracepoints(raw)
+
     def ready(self, blocks: Iterator[Block]) -> Iterator[tuple[Ready | None, Said]]:
         """All samples, as they become ready, each time with what has been read by then; without
         samples at the end."""

@@ -1,11 +1,15 @@
-"""Symbols that simpleperf (Android) put into a recording: features FILE and FILE2.
+"""What simpleperf (Android) puts into a recording: its features META_INFO, FILE and FILE2.
 
-    FILE    u32 size, path, u32 type, u64 min_vaddr, u32 count, {u64 vaddr, u32 len, name} ...,
-            u64 file_offset_of_min_vaddr
-    FILE2   u32 size, FileFeature of record_file.proto
+    META_INFO  key, value, ...: event_type_info = "cpu-clock,1,0\\nsched:sched_switch,2,45"
+    FILE       u32 size, path, u32 type, u64 min_vaddr, u32 count, {u64 vaddr, u32 len, name} ...,
+               u64 file_offset_of_min_vaddr
+    FILE2      u32 size, protobuf {1: path, 2: type, 3: min_vaddr,
+               4: {1: vaddr, 2: len, 3: name} ..., 6: {1: file_offset_of_min_vaddr}}
 
-Source: system/extras/simpleperf/record_file_format.h. Only ELF files are read: symbols of the
-kernel come from kallsyms, and code of Java has no address in a file.
+Source: system/extras/simpleperf/record_file_format.h and record_file_reader.cpp; the numbers of the
+fields as SimpleperfFileRecord of the crate linux-perf-data 0.13.0 has them. Only ELF files are read
+whose offset was recorded: symbols of the kernel come from kallsyms, and code of Java has no address
+in a file.
 """
 
 import struct
@@ -15,24 +19,47 @@ from dataclasses import dataclass, field
 from perfduck_ingest.perf_data.byte_order import ByteOrder
 
 FILE = 128
+META_INFO = 129
 FILE2 = 132
 _ELF = 2
+_UNKNOWN_OFFSET = (1 << 64) - 1
 Symbol = tuple[int, int, bytes]  # address, size, name
 
 
 @dataclass(slots=True)
 class RecordedFile:
-    """A binary and its functions, by virtual address; `shift` leads from there to the file."""
+    """A binary and its functions, by virtual address."""
 
     path: str = ""
     kind: int = 0
-    shift: int = 0
+    lowest: int = 0  # virtual address of the code
+    offset: int = _UNKNOWN_OFFSET  # of that address in the file
     symbols: list[Symbol] = field(default_factory=list)
 
     @property
-    def is_elf(self) -> bool:
-        """Whether addresses in the file are what a map leads to."""
-        return self.kind == _ELF
+    def is_placed(self) -> bool:
+        """Whether it is known where in the file the functions are: what a map leads to."""
+        return self.kind == _ELF and self.offset != _UNKNOWN_OFFSET
+
+    @property
+    def shift(self) -> int:
+        """From virtual addresses to offsets in the file."""
+        return self.offset - self.lowest
+
+
+def event_types(raw: bytes) -> dict[tuple[int, int], str]:
+    """Type and config -> name of the recorded events; raises struct.error where a line of them is
+    another."""
+    words = raw.split(b"\0")
+    said = dict(zip(words[::2], words[1::2], strict=False)).get(b"event_type_info", b"")
+    found = {}
+    for line in said.decode("utf-8", "backslashreplace").splitlines():
+        name, *numbers = line.rsplit(",", 2)
+        if len(numbers) != 2 or not all(number.isdecimal() for number in numbers):
+            message = f"event type {line!r}"
+            raise struct.error(message)
+        found[int(numbers[0]), int(numbers[1])] = name
+    return found
 
 
 def files(feature: int, raw: bytes, order: ByteOrder) -> Iterator[RecordedFile]:
@@ -53,13 +80,13 @@ def _file(raw: bytes, order: ByteOrder) -> RecordedFile:
     path, at = _text(raw, 0)
     kind, lowest, count = order.unpack("IQI", raw, at)
     at += 16
-    found = RecordedFile(path.decode("utf-8", "backslashreplace"), kind)
+    found = RecordedFile(path.decode("utf-8", "backslashreplace"), kind, lowest)
     for _ in range(count):
         address, length = order.unpack("QI", raw, at)
         name, at = _text(raw, at + 12)
         found.symbols.append((address, length, name))
-    if found.is_elf and at + 8 <= len(raw):  # early ones did not tell
-        found.shift = order.unpack("Q", raw, at)[0] - lowest
+    if kind == _ELF and at + 8 <= len(raw):  # early ones did not say it
+        found.offset = order.unpack("Q", raw, at)[0]
     return found
 
 
@@ -72,29 +99,32 @@ def _text(raw: bytes, at: int) -> tuple[bytes, int]:
 
 
 def _message(raw: bytes) -> RecordedFile:
-    found, lowest, offset = RecordedFile(), 0, 0
+    found = RecordedFile()
     for number, value in _fields(raw):
         if number == 1 and isinstance(value, bytes):
             found.path = value.decode("utf-8", "backslashreplace")
         elif number == 2 and isinstance(value, int):
             found.kind = value
         elif number == 3 and isinstance(value, int):
-            lowest = value
+            found.lowest = value
         elif number == 4 and isinstance(value, bytes):
             found.symbols.append(_symbol(value))
         elif number == 6 and isinstance(value, bytes):
-            offset = next((one for _, one in _fields(value) if isinstance(one, int)), 0)
-    found.shift = offset - lowest
+            found.offset = _integer(dict(_fields(value)).get(1, 0))
     return found
 
 
 def _symbol(raw: bytes) -> Symbol:
     found = dict(_fields(raw))
     address, size, name = (found.get(number, 0) for number in (1, 2, 3))
-    if not (isinstance(address, int) and isinstance(size, int)):
-        message = "symbol without an address"
+    return _integer(address), _integer(size), name if isinstance(name, bytes) else b""
+
+
+def _integer(value: int | bytes) -> int:
+    if not isinstance(value, int):
+        message = "bytes for a number"
         raise struct.error(message)
-    return address, size, name if isinstance(name, bytes) else b""
+    return value
 
 
 def _fields(raw: bytes) -> Iterator[tuple[int, int | bytes]]:

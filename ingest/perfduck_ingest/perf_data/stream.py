@@ -13,6 +13,7 @@ import numpy as np
 
 from perfduck_ingest.perf_data import records
 from perfduck_ingest.perf_data.byte_order import ByteOrder, Integers, Words
+from perfduck_ingest.perf_data.tracing_data import MOST_BYTES
 from perfduck_store.errors import PerfduckError
 from perfduck_symbols.compression import zstd
 
@@ -43,9 +44,12 @@ class Block:
 class Stream:
     """Cuts the parts of a stream into blocks."""
 
-    def __init__(self, name: str, order: ByteOrder) -> None:
+    def __init__(self, name: str, order: ByteOrder, learn: Callable[[bytes], None]) -> None:
+        """`learn` is told the tracing data of a pipe, before the records behind them."""
         self._name = name
         self._order = order
+        self._learn = learn
+        self._tracing: bytearray | None = None  # as far as they were read
         self._position = 0  # in the stream, of the part at hand
         self._skip = 0  # bytes to pass over: what stands behind its record
         self._unpacker: zstd.ZstdDecompressor | None = None
@@ -85,9 +89,7 @@ class Stream:
         """Blocks of `data`; returns how many of its bytes are done with."""
         done = 0
         while True:
-            passed = min(self._skip, len(data) - done)
-            self._skip -= passed
-            done += passed
+            done += self._pass(data[done:])
             rest = data[done:] if done % 8 == 0 else memoryview(bytes(data[done:]))
             block, size = self._loose(rest, done) if self._is_loose else self._block(rest, done)
             if len(block.starts):
@@ -96,6 +98,17 @@ class Stream:
             if size == 0 and (self._is_loose or not self._has_more(rest)):
                 return done
             self._is_loose = self._unpacker is not None or size == 0
+
+    def _pass(self, data: memoryview) -> int:
+        """How many bytes of `data` stand behind their record; tracing data are kept."""
+        passed = min(self._skip, len(data))
+        self._skip -= passed
+        if self._tracing is not None:
+            self._tracing += data[: min(passed, MOST_BYTES - len(self._tracing))]
+            if not self._skip:
+                self._learn(bytes(self._tracing))
+                self._tracing = None
+        return passed
 
     def _has_more(self, rest: memoryview) -> bool:
         """Whether a whole record is there, one that is not of whole words or packed."""
@@ -155,6 +168,7 @@ class Stream:
         try:
             if self._order.unpack("I", record)[0] == records.AUXTRACE:
                 return int(self._order.unpack("Q", record, 8)[0])
+            self._tracing = bytearray()
             return (int(self._order.unpack("I", record, 8)[0]) + 7) // 8 * 8
         except struct.error as error:
             raise self._error(at, f"a size behind the header, got {error}") from error
