@@ -37,7 +37,7 @@ def limited(store_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     store = Store(store_path, write=True)
     receipts = [ingest(store, Request(source)) for source in RUNS]
     assert receipts[0].layout == "comm, tid"
-    assert receipts[0].limitations == (f"1,234 samples: {CALLERS}", NAMES)
+    assert receipts[0].limitations == (f"1,234 of 7,944 samples: {CALLERS}", NAMES)
     return store
 
 
@@ -54,14 +54,16 @@ def test_they_are_kept_by_profile(limited: Store) -> None:
 def test_samples_of_several_profiles_add_up(limited: Store) -> None:
     keys = [key for (key,) in limited.rows("select profile_id from profile order by name")]
     assert limitations(limited, keys) == (
-        f"2,468 samples: {CALLERS} (2 profiles)",
+        f"2,468 of 15,837 samples: {CALLERS} (2 profiles)",
         f"{NAMES} (2 profiles)",
     )
-    assert limitations(limited, keys[:1])[0] == f"1,234 samples: {CALLERS} (native.udp64.1)"
+    assert (
+        limitations(limited, keys[:1])[0] == f"1,234 of 7,944 samples: {CALLERS} (native.udp64.1)"
+    )
 
 
 def test_top_and_diff_say_them(limited: Store) -> None:
-    said = f"1,234 samples: {CALLERS} (native.udp64.1)"
+    said = f"1,234 of 7,944 samples: {CALLERS} (native.udp64.1)"
     assert said in top(limited, "native.udp64.1", "function").provenance
     request = Comparison(base="native.udp64.1", new="native.udp64.2")
     found = answer(limited, request, asked(limited, request))

@@ -3,6 +3,8 @@
 code           samples  text
 dwarf-callers    7,944  user callers were recorded as DWARF stacks and are not unwound
 no-names                48 % of the weight has no name: give --kallsyms or --symbols
+
+7,944 of 71,200 samples: user callers were recorded as DWARF stacks and are not unwound
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,25 +21,22 @@ class Limitation:
     text: str
     samples: int | None = None
 
-    @property
-    def words(self) -> str:
-        """The text behind its number."""
-        return said(self.text, self.samples)
+    def words(self, total: int) -> str:
+        """The text behind its number, of the `total` of samples."""
+        return said(self.text, self.samples, total)
 
 
-def said(text: str, samples: int | None) -> str:
+def said(text: str, samples: int | None, total: int) -> str:
     """A limitation in words."""
-    if samples is None:
-        return text
-    return f"{samples:,} {'sample' if samples == 1 else 'samples'}: {text}"
+    return text if samples is None else f"{samples:,} of {total:,} samples: {text}"
 
 
 def limitations(store: Store, profiles: Iterable[int]) -> tuple[str, ...]:
     """Limitations of the profiles with these ids in words, those of most samples first."""
     rows = store.rows(named("limitations"), {"profiles": list(profiles)})
     return tuple(
-        f"{said(text, samples)} ({name if count == 1 else f'{count} profiles'})"
-        for text, samples, count, name in rows
+        f"{said(text, samples, total)} ({name if count == 1 else f'{count} profiles'})"
+        for text, samples, total, count, name in rows
     )
 
 

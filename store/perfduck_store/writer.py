@@ -188,7 +188,7 @@ class ProfileWriter:
             is_new=is_new,
             is_renamed=renamed is not None,
             layout=self.facts.layout,
-            limitations=tuple(each.words for each in self.facts.limitations.values()),
+            limitations=tuple(each.words(self.samples) for each in self.facts.limitations.values()),
             changes=changes,
         )
 

@@ -2,10 +2,18 @@
 select
     limitation.text,
     sum(limitation.samples)::bigint as samples,
+    coalesce(sum(total.samples), 0)::bigint as total,
     count(*) as profiles,
     min(profile.name) as first_profile,
 from limitation
 join profile on profile.profile_id = limitation.profile_id
+left join (
+    select
+        profile_id,
+        sum(samples) as samples,
+    from event
+    group by profile_id
+) as total on total.profile_id = limitation.profile_id
 where limitation.profile_id in (select unnest($profiles::bigint[]))
 group by limitation.code, limitation.text
 order by samples desc nulls last, limitation.code, limitation.text
