@@ -138,7 +138,7 @@ def _score_engine(trial: Trial, score: dict[str, list[float]]) -> None:
     score["found"].append(len(matched))
     score["sum"].append(sum(claim.delta for claim, _ in claims))
     score["true"].append(float(added.sum()))
-    able = _detectable(trial, runs=False)
+    able = detectable(trial, runs=False)
     score["able"].append(sum(able))
     score["found able"].append(sum(able[i] for i in matched))
     _score_growth(trial, claims, below, score)
@@ -148,7 +148,7 @@ def _score_growth(
     trial: Trial, claims: Claims, below: Claims, score: dict[str, list[float]]
 ) -> None:
     """How much of the growth above each limit is claimed, and why the rest is not."""
-    able = [_detectable(trial, runs=runs) for runs in (False, True)]
+    able = [detectable(trial, runs=runs) for runs in (False, True)]
     for limit, seen in zip(LIMITS, able, strict=True):
         above = [rate for (_, _, rate), yes in zip(trial.truth, seen, strict=True) if yes]
         part = np.sum(above, axis=0) if above else np.zeros_like(trial.injected)
@@ -167,7 +167,7 @@ def _score_growth(
         score[why[1]].append(float(left.sum()) - thrown)
 
 
-def _detectable(trial: Trial, *, runs: bool) -> list[bool]:
+def detectable(trial: Trial, *, runs: bool) -> list[bool]:
     """Which growths samples would show (alpha .001, power 80 %), if like runs did not differ;
     with `runs`, if one knew how far they do: from all runs of the group."""
     found = []

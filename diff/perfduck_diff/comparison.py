@@ -96,7 +96,7 @@ def compare(runs: Runs, base: Ints, new: Ints, options: Options) -> Comparison:
     unit = rates.rates(runs, options.per)
     raw = runs.weight / unit.divisor
     grain = np.array([run.grain for run in runs.runs]) / unit.divisor
-    plain = Design(base, new, grain, options.paired).levelled(raw.sum(axis=0))
+    plain = Design(base, new, grain, options.paired)
     least = max(options.least, options.smallest_share * runs.hits.sum(axis=0).mean())
     sides = _sides(runs, raw, plain, least)
     called = renamed(runs.stacks, runs.frames, sides)
@@ -105,7 +105,7 @@ def compare(runs: Runs, base: Ints, new: Ints, options: Options) -> Comparison:
     aligned = align(_shape(runs, rerooted, called, options.tree), sides)
     tree = grow(aligned.stacks, runs.hits.sum(axis=1), least * len(runs.runs))
     common = shared(tree.own(raw), plain)
-    rate, design = raw / common.factor, replace(plain, grain=grain / common.factor, level=None)
+    rate, design = raw / common.factor, replace(plain, grain=grain / common.factor)
     mix = mixed(tree.leaf, tree.size, number, len(names), rate)
     rows = Rows(tree.inclusive(rate), tree.upward(mix))
     prior = _prior(names, design, options)

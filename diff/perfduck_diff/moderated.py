@@ -29,15 +29,13 @@ class Design:
     """Which column of a rate matrix is on which side.
 
     `grain` is what one sample is worth in units of rate, per column: the Poisson variance of a
-    rate is rate x grain. In paired form column i of base belongs to column i of new, and `level` is
-    how dear a pair is against the others, per column: both sides of a pair share it.
+    rate is rate x grain. In paired form column i of base belongs to column i of new.
     """
 
     base: Ints
     new: Ints
     grain: Floats
     paired: bool = False
-    level: Floats | None = None
 
     @property
     def freedom(self) -> int:
@@ -45,16 +43,6 @@ class Design:
         if self.paired:
             return len(self.base) - 1
         return len(self.base) + len(self.new) - 2
-
-    def levelled(self, totals: Floats) -> "Design":
-        """With the level of every pair: the geometric mean of its two totals over that of all."""
-        if not self.paired:
-            return self
-        logs = np.log(np.maximum(totals, 1e-300))
-        pair = (logs[self.base] + logs[self.new]) / 2
-        level = np.zeros(len(totals))
-        level[self.base] = level[self.new] = pair - pair.mean()
-        return replace(self, level=np.exp(level))
 
     @property
     def sides(self) -> tuple[Ints, Ints]:
@@ -188,7 +176,6 @@ def _own_variance(rows: Rows, design: Design, noise: Noise) -> tuple[Floats, Flo
     cells, rates = within + between, rows.rates
     found, expected = np.zeros(len(rates)), np.full(len(rates), 1e-300)
     if design.paired:
-        rates = rates if design.level is None else rates / design.level
         difference = rates[:, design.new] - rates[:, design.base]
         found += difference.var(axis=1) * len(design.base)
         expected += (cells[:, design.new] + cells[:, design.base]).mean(axis=1) * design.freedom

@@ -82,6 +82,14 @@ def test_pairs_are_as_wide_as_pairs_differ() -> None:
     assert (paired.high - paired.low) < 0.5 * (plain.high - plain.low)
 
 
+def test_a_pair_with_a_wild_run_widens_the_interval() -> None:
+    base, new = [100000, 101000, 99000, 100500, 400000], [110000, 111000, 109000, 110500, 111000]
+    found = answer(runs_of({"a": [*base, *new]}), 5, paired=True)
+    assert found.total.delta < 0
+    assert found.sensitivity.excluded > 0.1
+    assert found.verdict == "inconclusive"
+
+
 def test_growth_beyond_all_tolerance_is_a_regression_and_none_at_all_a_pass() -> None:
     steady = [100000, 100500, 99700, 100200, 99900]
     assert answer(runs_of({"a": [*steady, *steady[::-1]]}), 5, tolerance=0.1).verdict == "pass"
