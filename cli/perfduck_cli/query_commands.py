@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from perfduck_diff.selection import Note
     from perfduck_store.store import Store
 
+_MOST_ROWS = 1_000_000_000  # a store has fewer; DuckDB's limits have 62 bits
 WITH_NOTES = ("text", "markdown")  # formats with a heading that says what is left out
 
 
@@ -44,7 +45,7 @@ def top(
         str | None, typer.Argument(help="For --by callers and callees: whose.")
     ] = None,
     by: Annotated[Key, typer.Option(help="What to rank.")] = "function",
-    limit: Annotated[int, typer.Option(min=1, help="Rows.")] = 30,
+    limit: Annotated[int, typer.Option(min=1, max=_MOST_ROWS, help="Rows.")] = 30,
     format: Format = "text",
     store: StorePath = DEFAULT_STORE,
 ) -> None:
@@ -98,7 +99,9 @@ def sql(
     timeout: Annotated[
         float, typer.Option(min=0.001, help="Seconds after which the query is stopped.")
     ] = 20.0,
-    max_rows: Annotated[int, typer.Option(min=1, help="More rows are an error.")] = 1_000_000,
+    max_rows: Annotated[
+        int, typer.Option(min=1, max=_MOST_ROWS, help="More rows are an error.")
+    ] = 1_000_000,
     store: StorePath = DEFAULT_STORE,
 ) -> None:
     """Run read-only SQL over the store: one statement, within limits of time, rows and memory."""

@@ -50,7 +50,7 @@ def read(path: Path) -> Budgets:
     """Read a budget file."""
     try:
         content = tomllib.loads(path.read_text())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         message = f"{path}: expected a budget file in TOML, got: {error}"
         raise PerfduckError(message) from error
     return parse(content, str(path))

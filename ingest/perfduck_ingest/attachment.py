@@ -16,6 +16,7 @@ from pathlib import Path
 
 import polars as pl
 
+from perfduck_ingest.small_file import text_of
 from perfduck_store import attachments
 from perfduck_store.errors import PerfduckError
 from perfduck_store.store import Store
@@ -61,7 +62,7 @@ def read(pair: str) -> Attachment:
         message = f"--attach {pair}: expected KIND=FILE, as in iptables=rules.txt"
         raise PerfduckError(message)
     try:
-        text = Path(name).read_text()
+        text = text_of(Path(name))
     except (OSError, UnicodeDecodeError) as error:
         message = f"{name}: expected a text file to attach, got {error}"
         raise PerfduckError(message) from error
@@ -100,7 +101,8 @@ def iptables(text: str, source: str) -> dict[str, pl.DataFrame]:
         elif found := _RULE.fullmatch(line):
             key = (table, found["chain"])
             counts[key] = counts.get(key, 0) + 1
-            rows.append(_rule(found, table, counts[key]))
+            counters = [_counter(found[name], source, number) for name in ("packets", "bytes")]
+            rows.append(_rule(found, table, counts[key], counters))
         elif not _OTHER_LINES.fullmatch(line):
             what = "a line of iptables-save or iptables -S"
             message = f"{source}:{number}: expected {what}, got {line[:60]!r}"
@@ -112,12 +114,24 @@ def iptables(text: str, source: str) -> dict[str, pl.DataFrame]:
     return {"iptables_rule": pl.DataFrame(rows, schema=schema, orient="row")}
 
 
-def _rule(found: re.Match[str], table: str, number: int) -> tuple[object, ...]:
+def _counter(digits: str | None, source: str, line: int, base: int = 10) -> int | None:
+    """A counter of the kernel; the store has 63 bits for it."""
+    if digits is None:
+        return None
+    if not re.fullmatch("[0-9a-fA-F]{1,20}", digits) or int(digits, base) >= 1 << 63:
+        what = f"a {'hexadecimal ' if base == 16 else ''}number of 63 bits"
+        message = f"{source}:{line}: expected {what}, got {digits[:60]!r}"
+        raise PerfduckError(message)
+    return int(digits, base)
+
+
+def _rule(
+    found: re.Match[str], table: str, number: int, counters: Sequence[int | None]
+) -> tuple[object, ...]:
     rule = found.string[found.string.index("-A ") :]
     jump = _TARGET.search(rule)
     target = jump["target"] if jump else None
-    packets, size = (int(found[name]) if found[name] else None for name in ("packets", "bytes"))
-    return table, found["chain"], number, packets, size, target, _needs(rule, target), rule
+    return table, found["chain"], number, *counters, target, _needs(rule, target), rule
 
 
 def _needs(rule: str, target: str | None) -> str | None:
@@ -128,17 +142,19 @@ def _needs(rule: str, target: str | None) -> str | None:
 
 def conntrack(text: str, source: str) -> dict[str, pl.DataFrame]:
     """Every counter of every CPU."""
-    names, *lines = [line.split() for line in text.splitlines() if line.strip()] or [[]]
+    lines = [(n, line.split()) for n, line in enumerate(text.splitlines(), 1) if line.strip()]
+    names = lines[0][1] if lines else []
     if "entries" not in names:
         message = f"{source}:1: expected /proc/net/stat/nf_conntrack, which begins with 'entries'"
         raise PerfduckError(message)
     rows = []
-    for cpu, values in enumerate(lines):
-        try:
-            rows += [(cpu, n, int(v, 16)) for n, v in zip(names, values, strict=True)]
-        except ValueError as error:
-            message = f"{source}:{cpu + 2}: expected {len(names)} hexadecimal numbers, got {error}"
-            raise PerfduckError(message) from error
+    for cpu, (line, values) in enumerate(lines[1:]):
+        if len(values) != len(names):
+            expected = f"{len(names)} hexadecimal numbers"
+            message = f"{source}:{line}: expected {expected}, got {len(values)}"
+            raise PerfduckError(message)
+        counters = (_counter(value, source, line, 16) for value in values)
+        rows += [(cpu, name, counter) for name, counter in zip(names, counters, strict=True)]
     schema = {"cpu": pl.Int32, "counter": pl.String, "value": pl.Int64}
     return {"conntrack_stat": pl.DataFrame(rows, schema=schema, orient="row")}
 

@@ -24,6 +24,7 @@ from perfduck_ingest.attachment import read as read_attachment
 from perfduck_ingest.ingest import Request
 from perfduck_ingest.kernel_release import checked_release
 from perfduck_ingest.labels import ATTACH, RESERVED, checked, checked_name
+from perfduck_ingest.small_file import text_of
 from perfduck_ingest.work import Work, work_from
 from perfduck_store.errors import PerfduckError
 from perfduck_store.suggestion import did_you_mean
@@ -76,7 +77,7 @@ def requests(
 
 def _text(manifest: Path) -> str:
     try:
-        return manifest.read_text("utf-8-sig")  # spreadsheets write a byte order mark
+        return text_of(manifest, "utf-8-sig")  # spreadsheets write a byte order mark
     except (OSError, UnicodeDecodeError) as error:
         message = f"{manifest}: expected a manifest, got {error}"
         raise PerfduckError(message) from error

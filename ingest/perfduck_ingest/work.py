@@ -11,19 +11,22 @@ What was sent counts: a packet that the receiver dropped has cost the kernel its
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from perfduck_ingest.small_file import text_of
 from perfduck_store.errors import PerfduckError
 from perfduck_store.words import counted
 
-_IPERF3 = re.compile(r"^\[(?:SUM|\s*\d+)\].*\b\d+/(?P<packets>\d+) \(.*\)\s+sender$", re.MULTILINE)
-_WRK = re.compile(r"^\s*(?P<requests>\d+) requests in ", re.MULTILINE)
+# One line each. Numbers of more digits count nothing.
+_IPERF3 = re.compile(r"\[(?:SUM|\s*\d+)\].*\b\d+/(?P<amount>\d{1,18}) \(.*\)\s+sender")
+_WRK = re.compile(r"\s*(?P<amount>\d{1,18}) requests in ")
 _SOCKPERF = re.compile(
-    r"sockperf: (?:\[Total Run\].*?\bSentMessages=(?P<messages>\d+)"
-    r"|Total of (?P<total>\d+) messages sent)"
+    r"sockperf: (?:\[Total Run\].*?\bSentMessages=|Total of )(?P<amount>\d{1,18})\b"
 )
+_MOST = 10**18  # bytes; 100 Gbit/s carry that in two years
+_LONGEST_LINE = 512  # characters; the expressions take time by its square
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,26 +44,33 @@ def _iperf3(text: str) -> Work | None:
     try:
         end = json.loads(text)["end"]
         sent = end.get("sum_sent") or end["sum"]
-    except (ValueError, KeyError, TypeError, AttributeError):
+        name = "packets" if "packets" in sent else "bytes"  # TCP reports bytes alone
+        amount = sent[name]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
-    if "packets" in sent:  # UDP; TCP reports bytes alone
-        return Work(sent["packets"], "packet")
-    return Work(sent["bytes"], "byte") if "bytes" in sent else None
+    is_number = type(amount) in (int, float) and 0 < amount < _MOST
+    return Work(float(amount), name.removesuffix("s")) if is_number else None
 
 
 def _iperf3_text(text: str) -> Work | None:
-    found = list(_IPERF3.finditer(text))
-    return Work(int(found[-1]["packets"]), "packet") if found else None  # the last: [SUM]
+    found = list(_found(_IPERF3.fullmatch, text))
+    return Work(found[-1], "packet") if found else None  # the last: [SUM]
 
 
 def _wrk(text: str) -> Work | None:
-    found = _WRK.search(text)
-    return Work(int(found["requests"]), "request") if found else None
+    found = next(_found(_WRK.match, text), None)
+    return None if found is None else Work(found, "request")
 
 
 def _sockperf(text: str) -> Work | None:
-    found = _SOCKPERF.search(text)
-    return Work(int(found["messages"] or found["total"]), "message") if found else None
+    found = next(_found(_SOCKPERF.search, text), None)
+    return None if found is None else Work(found, "message")
+
+
+def _found(match: Callable[[str], re.Match[str] | None], text: str) -> Iterator[float]:
+    """The amounts in the lines that match."""
+    lines = (line for line in text.split("\n") if len(line) <= _LONGEST_LINE)
+    return (float(found["amount"]) for line in lines if (found := match(line.rstrip())))
 
 
 # To read another program's report, add a function.
@@ -75,7 +85,7 @@ _REPORTS: dict[str, Callable[[str], Work | None]] = {
 def work_from(path: Path) -> Work:
     """The work in a report of one of the programs above."""
     try:
-        text = path.read_text(errors="replace")
+        text = text_of(path, errors="replace")
     except OSError as error:
         message = f"{path}: expected a report of {', '.join(_REPORTS)}, got {error.strerror}"
         raise PerfduckError(message) from error

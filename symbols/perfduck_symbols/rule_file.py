@@ -72,7 +72,7 @@ def _toml(path: Path) -> Iterator[Row]:
     text = _text(path)
     try:
         tables = tomllib.loads(text).get("rule", [])
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise SymbolError.at(path, None, f"expected TOML, got: {error}") from error
     headers = [n for n, line in enumerate(text.splitlines(), 1) if line.strip() == "[[rule]]"]
     if not isinstance(tables, list) or len(headers) != len(tables):
