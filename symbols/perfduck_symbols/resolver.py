@@ -17,6 +17,7 @@ import polars as pl
 
 from perfduck_symbols import binary, names
 from perfduck_symbols.binary import DEBUG, Binary
+from perfduck_symbols.elf import open_elf
 from perfduck_symbols.errors import SymbolError
 from perfduck_symbols.files import inside, is_regular, walk, what_is
 
@@ -25,6 +26,20 @@ FUNCTIONS = {"dso": pl.String, "build_id": pl.String, **binary.FUNCTION}
 
 _KERNELS = ("usr/lib/debug", "usr/lib/modules", "lib/modules", "boot")
 _OF_A_SYSTEM = ("usr", "etc")  # folders that make a directory a root file system
+
+
+def check_places(places: Iterable[Path]) -> None:
+    """Raise SymbolError at a place that is neither a directory nor an ELF file."""
+    for place in places:
+        if is_regular(place):
+            open_elf(place)
+        elif not place.is_dir():
+            raise _no_place(place)
+
+
+def _no_place(place: Path) -> SymbolError:
+    reason = f"expected an ELF file or a directory, got: {what_is(place)}"
+    return SymbolError.at(place, None, reason)
 
 
 class Resolver:
@@ -92,8 +107,7 @@ class Resolver:
                 yield place
                 continue
             if not place.is_dir():
-                reason = f"expected an ELF file or a directory, got: {what_is(place)}"
-                raise SymbolError.at(place, None, reason)
+                raise _no_place(place)
             # Of a whole root file system only where kernels lie.
             usual = [place / part for part in _KERNELS if (place / part).is_dir()]
             whole = not usual and not all((place / part).is_dir() for part in _OF_A_SYSTEM)
