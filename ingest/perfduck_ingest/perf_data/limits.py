@@ -11,6 +11,7 @@ DEFERRED = "deferred-callers"
 BROKEN = "broken-callchains"
 TIME = "time-out-of-range"
 PERIOD = "period-out-of-range"
+NO_EVENT = "no-event"  # left out: shown as skipped records
 
 _TEXTS = {
     DWARF: "user callers were recorded as DWARF stacks (--call-graph dwarf) and are not unwound:"

@@ -18,6 +18,7 @@ from perfduck_store.batch import LEAF_OFFSET, SAMPLE, SKIPPED, Batch, Event, Fac
 from perfduck_store.limitation import Limitation
 
 _MOST = (1 << 63) - 1
+_NO_EVENT = "SAMPLE: the recording describes no event with its id"
 _EVENT_SPREAD = np.uint64(0xE7037ED1A0B428DB)
 
 
@@ -113,6 +114,8 @@ class Outcome:
             (0, f"{self.said.skipped[kind]} records of type {kind}", _reason(kind))
             for kind in np.flatnonzero(self.said.skipped).tolist()
         ]
+        if count := self.said.limits[limits.NO_EVENT]:
+            rows.append((0, f"{count} records of type {records.SAMPLE}", _NO_EVENT))
         return Batch(
             skipped=pl.DataFrame(rows, schema=SKIPPED, orient="row"), facts=self._facts(missing)
         )

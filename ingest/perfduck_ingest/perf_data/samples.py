@@ -45,6 +45,9 @@ class SampleReader:
         as far as they have the same layout."""
         places = block.of(records.SAMPLE)
         events = self._events_of(block, block.starts[places])
+        if (unknown := events < 0).any():
+            self.limits[limits.NO_EVENT] += int(unknown.sum())
+            places, events = places[~unknown], events[~unknown]
         parts = []
         for layout, members in self._layouts.items():
             chosen = np.isin(events, members) if len(self._layouts) > 1 else slice(None)
@@ -59,12 +62,14 @@ class SampleReader:
         return [part for part in parts if len(part)]
 
     def _events_of(self, block: Block, starts: Integers) -> Integers:
-        """The event of each sample: by its id, or the only one there is."""
-        if self._id_word is None or not len(self._ids):
+        """The event of each sample: by its id, or the only one there is. As with perf the id 0 is
+        the first one's; -1 where no event has the id."""
+        if self._id_word is None or not len(self._ids) or len(self._attributes) == 1:
             return np.zeros(len(starts), np.int64)
         ids = block.words[np.minimum(starts + self._id_word, len(block.words) - 1)]
         found = np.minimum(np.searchsorted(self._ids, ids), len(self._ids) - 1)
-        return np.where(self._ids[found] == ids, self._events[found], 0)
+        is_known = self._ids[found] == ids
+        return np.where(is_known, self._events[found], np.where(ids == 0, 0, -1))
 
     def _samples(
         self, gather: "_Gather", events: Integers, places: Integers, ordinal: int
