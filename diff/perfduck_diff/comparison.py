@@ -10,7 +10,16 @@ from perfduck_diff.alignment import Aligned, align
 from perfduck_diff.budget import Budgets
 from perfduck_diff.checks import Bounds
 from perfduck_diff.moderated import Design, Moderated, Rows, fit, given, run_spread
-from perfduck_diff.noise import Noise, assumed, learn, only_sampling, whole
+from perfduck_diff.noise import (
+    Noise,
+    assumed,
+    from_logs,
+    learn,
+    log_mean,
+    log_variance,
+    only_sampling,
+    whole,
+)
 from perfduck_diff.renaming import Sides, renamed
 from perfduck_diff.result import Change, Reason
 from perfduck_diff.runs import Floats, Runs, gathered, mixed
@@ -19,9 +28,10 @@ from perfduck_diff.shared import Shared, shared
 from perfduck_diff.stacks import Codes, Ints, Stacks
 from perfduck_diff.tree import Tree, grow
 
-# Part of the variance of whole runs that is left within pairs, until pairs say otherwise: runs
-# recorded next to each other correlate by .16 to .84.
-UNSHARED_BY_PAIRS = 0.5
+# Part of the variance of whole runs that is left within pairs until pairs say otherwise, and how
+# far that may be wrong: variance of its log. Neighbouring runs correlate by .16 to .84.
+UNSHARED_BY_PAIRS = 0.8
+PAIRS_DIFFER = 0.5
 
 TreeName = Literal["path", "rerooted", "subsystem"]
 
@@ -126,9 +136,10 @@ def _prior(names: tuple[str, ...], design: Design, options: Options) -> Noise:
     if design.freedom < 1 and options.noise is None:
         return only_sampling(names)
     prior = options.noise.over(names) if options.noise else assumed(names).informed(*options.like)
-    if not design.paired:
+    if not design.paired or not prior.run:
         return prior
-    return prior.with_runs(UNSHARED_BY_PAIRS * prior.run**2, prior.run_freedom)
+    log = log_mean(UNSHARED_BY_PAIRS * prior.run**2, prior.run_freedom)
+    return prior.with_runs(*from_logs([(log, log_variance(prior.run_freedom) + PAIRS_DIFFER)]))
 
 
 def _learned(prior: Noise, by_class: Floats, design: Design) -> Noise:
