@@ -203,13 +203,16 @@ def _image(
 
 
 def _wrapped(forest: _Forest, node: int, at: Image, side: int, inside: set[int]) -> Image:
-    """Of a function that the other side has not: the image of its caller, or the caller that its
-    heaviest callee has there, whichever has more of its own than here."""
-    places = [at]
+    """Of a function that the other side has not: the image of its caller, or the caller that most
+    of its callees have there, whichever has more of its own than here."""
+    weight: dict[int, float] = defaultdict(float)
     for child in forest.children[node]:
-        other = _elsewhere(forest, child, side, inside)
-        if other is not None and forest.rate[child, side] > forest.rate[node, side] / 2:
-            places.append((forest.parent[other], ()))
+        if (other := _elsewhere(forest, child, side, inside)) is not None:
+            weight[forest.parent[other]] += float(forest.rate[child, side])
+    places = [at]
+    for place, part in weight.items():
+        if part > forest.rate[node, side] / 2:
+            places.append((place, ()))
     return max(places, key=lambda image: forest.lacking(image[0], side))
 
 

@@ -146,6 +146,15 @@ def test_growth_beside_a_move_is_found_and_is_net_of_it(base: str, new: str, lab
     assert (claim.label, claim.moved) == (label, pytest.approx(100, rel=0.1))
 
 
+def test_a_renamed_entry_with_a_dispatcher_below_it_is_no_growth() -> None:
+    calls = {name: 300 + 40 * number for number, name in enumerate("abcdef")}
+    base = {f"do_syscall_64;vfs/{name}": (hits, 0) for name, hits in calls.items()}
+    new = {f"do_syscall;x64_sys_call;vfs/{name}": (0, hits) for name, hits in calls.items()}
+    own = {"do_syscall_64": (400, 0), "do_syscall": (0, 400)}
+    found = answer(noisy({**base, **new, **own}, 3), 3)
+    assert (found.claims, found.shrunk) == ((), ())
+
+
 def test_a_claim_says_which_callees_and_subsystems_carry_it() -> None:
     grown = {
         "handle_softirqs;x;bridge/br;nat/n": (0, 600),
