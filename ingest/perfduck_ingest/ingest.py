@@ -10,7 +10,14 @@ from perfduck_ingest.importer import Options
 from perfduck_ingest.kernel_release import settled
 from perfduck_ingest.memory import give_back_holes, give_back_what_is_freed
 from perfduck_ingest.source import Source, printable
-from perfduck_ingest.tagging import Known, keep_inputs, note_artefacts, tag_new, with_kept
+from perfduck_ingest.tagging import (
+    Known,
+    check_kallsyms,
+    keep_inputs,
+    note_artefacts,
+    tag_new,
+    with_kept,
+)
 from perfduck_ingest.work import Work
 from perfduck_store.errors import PerfduckError
 from perfduck_store.identity import profile_id
@@ -59,6 +66,8 @@ def ingest(
             message = f"{source.name}: expected samples, got a recording without any"
             raise PerfduckError(message)
         writer.ran(settled(source.name, request.kernel, writer.facts.kernel_release))
+        if not writer.facts.has_inlined:  # which kallsyms does not list
+            check_kallsyms(given.kallsyms, writer.symbols)
         identity = _identity(request, source, importer.NAME)
         tag = tag_new(store, known, lambda: writer.facts.kernel_release)
         receipt = writer.finish(identity, tag, blame)

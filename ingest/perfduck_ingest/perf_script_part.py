@@ -91,7 +91,7 @@ def parse(part: Part, known: Known) -> Parsed:
             stacks=chains,
             leaf_offsets=_leaf_offsets(found.frames, frames, leaves, samples),
             skipped=_skipped(text, is_unread, is_orphan),
-            facts=_facts(text, kinds, samples),
+            facts=_facts(text, found, samples),
         ),
         len(text),
         _cut(part, text, found),
@@ -263,10 +263,14 @@ def _skipped(text: Text, is_unread: Flags, is_orphan: Flags) -> pl.DataFrame:
     return rows.with_columns(reason.alias("reason")).select(list(SKIPPED))
 
 
-def _facts(text: Text, kinds: Kinds, samples: pl.DataFrame) -> Facts:
-    records = text.of(np.flatnonzero(kinds == LOST))
+def _facts(text: Text, found: Lines, samples: pl.DataFrame) -> Facts:
+    records = text.of(np.flatnonzero(found.kinds == LOST))
     events = samples["event"].unique().to_list()
-    return Facts(lost=lost(records), events={event: Event(unit_of(event)) for event in events})
+    return Facts(
+        lost=lost(records),
+        events={event: Event(unit_of(event)) for event in events},
+        has_inlined=bool(found.frames["lacks_dso"].any()) or None,
+    )
 
 
 def _cut(part: Part, text: Text, found: Lines) -> str | None:

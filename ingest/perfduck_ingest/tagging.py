@@ -14,6 +14,7 @@ from perfduck_store import functions, tag_inputs
 from perfduck_store.errors import PerfduckError
 from perfduck_store.store import Store
 from perfduck_store.tag_inputs import Kind
+from perfduck_symbols import kallsyms, names
 from perfduck_symbols.blame import INTERRUPTS_OFF, blame, interrupts_off
 from perfduck_symbols.resolver import Resolver
 from perfduck_symbols.tagger import Tagger
@@ -37,8 +38,8 @@ class Known:
 def with_kept(store: Store, known: Known, release: str | None = None) -> Iterator[Known]:
     """What the user gives, and what the store keeps in place of what is not given: rules, and where
     `release` says of which kernel, kallsyms."""
-    kallsyms = nullcontext() if release is None else tag_inputs.kept(store, "kallsyms", release)
-    with tag_inputs.kept(store, "rules") as rules, kallsyms as own:
+    listed = nullcontext() if release is None else tag_inputs.kept(store, "kallsyms", release)
+    with tag_inputs.kept(store, "rules") as rules, listed as own:
         if rules and known.rules is None:
             known = replace(known, rules=rules.path, rules_name=rules.source)
         if own and known.kallsyms is None:
@@ -55,6 +56,17 @@ def keep_inputs(store: Store, known: Known, release: str | None) -> tuple[str, .
         known.kallsyms and tag_inputs.keep(store, "kallsyms", known.kallsyms, release or ""),
     ]
     return tuple(change for change in done if change)
+
+
+def check_kallsyms(path: Path | None, symbols: pl.DataFrame) -> None:
+    """Raise SymbolError where the kallsyms that are given are of another kernel than the functions
+    of a recording: [name, dso]."""
+    if path is None:
+        return
+    kinds = names.binaries(symbols["dso"])
+    of_vmlinux = kinds.filter(pl.col("kind") == "kernel", pl.col("module").is_null())
+    found = symbols.join(of_vmlinux, on="dso", how="semi")["name"].unique()
+    kallsyms.check(path, found.filter((found != names.UNKNOWN) & ~found.str.starts_with("bpf_")))
 
 
 def main_release(store: Store) -> str | None:

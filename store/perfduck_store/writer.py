@@ -192,6 +192,11 @@ class ProfileWriter:
             changes=changes,
         )
 
+    @property
+    def symbols(self) -> pl.DataFrame:
+        """The [name, dso] that were added so far."""
+        return pl.concat([part.select("name", "dso") for part in self._symbols]).unique()
+
     def ran(self, kernel_release: str | None) -> None:
         """Which kernel the recording is of."""
         self.facts = replace(self.facts, kernel_release=kernel_release)

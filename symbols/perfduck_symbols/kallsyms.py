@@ -16,6 +16,9 @@ from perfduck_symbols.compression import content
 from perfduck_symbols.errors import SymbolError
 
 _EXPECTED = "expected 'ADDRESS TYPE NAME'"
+# All functions of a recording are in the kallsyms of its kernel. Of 670 functions that network
+# loads on 6.18 hit, 7.2 has 94 %, 6.1 87 % and 5.10 79 %.
+_LEAST_SHARE, _LEAST_NAMES = 0.95, 50
 _LINE = r"^[0-9a-fA-F]{8,16} \S [^\t]+(?:\t\[[^\]]+\])?$"
 
 
@@ -51,6 +54,20 @@ class Kallsyms:
 def read(path: Path) -> Kallsyms:
     """The code symbols of a file."""
     return parse(path, content(path, "kallsyms").decode("utf-8", "replace"))
+
+
+def check(path: Path, functions: pl.Series) -> None:
+    """Raise SymbolError where the file does not list the functions of vmlinux that a recording
+    names, so that it is of another kernel; of a few functions nothing is said."""
+    listed = rows(content(path, "kallsyms").decode("utf-8", "replace"))["name"].drop_nulls()
+    missing = functions.filter(~functions.is_in(listed.implode())).sort()
+    if len(functions) < _LEAST_NAMES or len(missing) <= (1 - _LEAST_SHARE) * len(functions):
+        return
+    reason = (
+        f"expected kallsyms of the recorded kernel, got those of another one: {len(missing):,} of"
+        f" {len(functions):,} kernel functions of the recording are not in it ({missing[0]}, ...)"
+    )
+    raise SymbolError.at(path, None, reason)
 
 
 def parse(path: Path, text: str) -> Kallsyms:

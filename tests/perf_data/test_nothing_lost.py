@@ -181,7 +181,7 @@ def test_samples_are_stored_or_said_to_be_left_out(kind: str, data: st.DataObjec
 
 
 def test_a_sample_of_an_event_that_is_not_described_is_left_out() -> None:
-    """perf script refuses the recording: "Can't parse sample"."""
+    """perf script refuses the recording: "failed to process type: 9"."""
     whole = taken_apart("events")
     place = next(i for i, one in enumerate(whole.records) if kind_of(one) == records.SAMPLE)
     record = bytearray(whole.records[place])
