@@ -79,6 +79,7 @@ def test_every_where_holds(named_store: Store) -> None:
     ("selector", "said"),
     [
         ("natve.udp64.1", "did you mean native.udp64.1? profiles: a,b, c, c++"),
+        ("native", "(did you mean scenario=native? profiles: a,b, c, c++"),
         ("zebra", "(profiles: a,b, c, c++"),
         ("zebra", "and 1 more; labels: lang, scenario, workload)"),
         ("scenario=natif", "(did you mean native? scenario is one of: a+b, native)"),

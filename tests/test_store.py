@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -301,3 +302,12 @@ def ingest_until_killed(store_path: Path, sources: list[str], seconds: float) ->
     return {line.split(":")[0] for line in told.splitlines() if line.endswith("nothing added")} | {
         line.split(":")[0] for line in told.splitlines() if line.endswith("symbols")
     }
+
+
+def test_ctrl_c_while_a_statement_runs_is_no_bug(store_path: Path) -> None:
+    """duckdb raises RuntimeError('Query interrupted'), which would be reported as a bug."""
+    timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+    with Store(store_path, write=True) as store:
+        timer.start()
+        with pytest.raises(KeyboardInterrupt):
+            store.execute("create temp table t as select a from range(300_000_000_000) r(a)")

@@ -132,7 +132,7 @@ def _part(option: str, text: str) -> float:
     except ValueError:
         part = -1.0
     if not 0 < part < float("inf"):
-        message = f"{option} {text}: expected a part of base like 5%"
+        message = f"{option} {text}: expected a percentage like 5%"
         raise PerfduckError(message)
     return part
 

@@ -51,7 +51,8 @@ def read(path: Path) -> Budgets:
     try:
         content = tomllib.loads(path.read_text())
     except (OSError, ValueError, RecursionError) as error:
-        message = f"{path}: expected a budget file in TOML, got: {error}"
+        reason = error.strerror if isinstance(error, OSError) else error
+        message = f"{path}: expected a budget file in TOML, got: {reason}"
         raise PerfduckError(message) from error
     return parse(content, str(path))
 

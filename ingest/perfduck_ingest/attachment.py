@@ -64,7 +64,8 @@ def read(pair: str) -> Attachment:
     try:
         text = text_of(Path(name))
     except (OSError, UnicodeDecodeError) as error:
-        message = f"{name}: expected a text file to attach, got {error}"
+        reason = error.strerror if isinstance(error, OSError) else error
+        message = f"{name}: expected a text file to attach, got {reason}"
         raise PerfduckError(message) from error
     parser = PARSERS.get(kind)
     return Attachment(kind, name, text, parser(text, name) if parser else {})

@@ -181,7 +181,9 @@ def _no_name(term: Term, profiles: Sequence[Profile]) -> str:
     names = [each.name for each in profiles]
     keys = sorted({key for each in profiles for key in each.labels})
     labels = f"; labels: {listed(keys)}" if keys else ""
-    return f"{did_you_mean(term.text, names)}profiles: {listed(names)}{labels}"
+    of_value = [key for key in keys if any(p.labels.get(key) == term.text for p in profiles)]
+    meant = f"did you mean {of_value[0]}={term.text}? " if of_value else ""
+    return f"{meant or did_you_mean(term.text, names)}profiles: {listed(names)}{labels}"
 
 
 def _no_label(term: Term, profiles: Sequence[Profile]) -> str:

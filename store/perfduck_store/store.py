@@ -147,9 +147,15 @@ class Store:
 
     @contextmanager
     def _held(self) -> Iterator[None]:
-        """The connection is one thread's."""
-        with self._lock, store_file.damage(self.path), room_on_disk(self.path):
-            yield
+        """The connection is one thread's. KeyboardInterrupt on Ctrl-C, of which duckdb makes a
+        RuntimeError while a statement runs."""
+        try:
+            with self._lock, store_file.damage(self.path), room_on_disk(self.path):
+                yield
+        except RuntimeError as error:
+            if str(error) == "Query interrupted":
+                raise KeyboardInterrupt from error
+            raise
 
     def copy_to(self, path: Path) -> None:
         """Write all that is stored to a new file, which has no space of what was removed."""

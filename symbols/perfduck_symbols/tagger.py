@@ -37,7 +37,7 @@ METHODS = {
     "rule": Method("a shipped rule on the name", True),
     "module": Method("the module that the frame names", True),
     "dwarf": Method("debug information of this very kernel", True),
-    "catalogue": Method("the source file it lies in, in kernels that are catalogued", True),
+    "catalogue": Method("the source file that has it in the catalogued kernels", True),
     "neighbour": Method("the functions before and behind it in kallsyms", True),
     "dso": Method("user space: the binary", True),
     "guess": Method("what most functions with the same beginning are", False),

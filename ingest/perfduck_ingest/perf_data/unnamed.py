@@ -62,7 +62,8 @@ class Unnamed:
         options = sorted({_option(dso) for dso in dsos if dsos[dso] >= _LEAST * total} - {""})
         shown = ", ".join(
             f"{weight / total:.0%}".replace("%", " %") + f" {dso}" + _reason(missing.get(dso))
-            for dso, weight in dsos.most_common(_MOST_DSOS)
+            for place, (dso, weight) in enumerate(dsos.most_common(_MOST_DSOS))
+            if place == 0 or weight >= _LEAST * total
         )
         advice = f": give {' and '.join(options)}" if options else ""
         share = f"{dsos.total() / total:.0%}".replace("%", " %")
