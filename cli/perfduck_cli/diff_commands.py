@@ -224,6 +224,7 @@ def forget_noise(
 
 
 _NOISE_TERMS = """\
+host_class: architecture/CPUs of the recording; ? where it does not say
 cv: standard deviation between runs over their mean, without what sampling adds
 phi: variance within a run over that of independent samples; 1 where they are independent
 freedom: degrees of freedom behind cv; the more, the surer it is"""

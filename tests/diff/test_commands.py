@@ -354,7 +354,9 @@ def test_a_file_attached_to_several_runs_is_counted_once(store: Path, tmp_path: 
 def test_learned_noise_is_named_listed_and_forgotten(store: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy.duckdb"
     copy.write_bytes(store.read_bytes())
-    assert "freedom: degrees of freedom behind cv" in _run(copy, "noise", "learn", "workload=udp")
+    learned = _run(copy, "noise", "learn", "workload=udp")
+    assert learned.startswith("host_class: architecture/CPUs of the recording; ? where it does")
+    assert "freedom: degrees of freedom behind cv" in learned
     said = "spread between runs: learned from 6 runs of workload udp, ns/packet, on ?/2 ("
     assert any(line.startswith(said) for line in _diff(copy, *SIDES)["context"])
     compared = json.loads(_run(copy, "compare", "*", "--over", "scenario", "--format", "json"))
