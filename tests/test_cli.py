@@ -48,6 +48,24 @@ def test_a_pipe_is_read(store_path: Path) -> None:
     assert done.stderr == b""
 
 
+def test_periods_of_63_bits_add_up(store_path: Path) -> None:
+    head = b"a 1 [000] 1.500000: 9223372036854775807 cycles: \n"
+    text = (head + b"\tffffffff821f2fa7 f+0xd7 ([kernel.kallsyms])\n\n") * 3
+    perfduck("ingest", "-", "--name", "a", store=store_path, stdin=text)
+    name, weight = answer("export", "a", store=store_path).split()
+    assert (name, float(weight)) == ("a;f", pytest.approx(3 * 2.0**63))
+
+
+def test_a_line_of_megabytes_is_skipped_and_its_beginning_kept(store_path: Path) -> None:
+    sample = b"a 1 [000] 1.500000: 1 cycles: \n\tffffffff821f2fa7 f+0xd7 ([kernel.kallsyms])\n\n"
+    text = sample * 100 + b"b" * 3_000_000 + b"\n" + sample
+    done = perfduck("ingest", "-", "--name", "a", store=store_path, stdin=text)
+    assert b"a: 101 samples" in done.stdout
+    assert b"1 line skipped" in done.stderr
+    query = "select line, length(text) as length, left(text, 3) as start from skipped"
+    assert answer("sql", query, "--format", "csv", store=store_path).split()[1] == "301,1000,bbb"
+
+
 @pytest.mark.parametrize("ending", ["gz", "xz", "zst", "bz2"])
 def test_compressed_files_have_the_content_of_plain_ones(
     ending: str, tmp_path: Path, store_path: Path

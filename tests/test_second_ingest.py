@@ -132,6 +132,7 @@ def test_a_manifest_names_reports_and_files_to_attach(tmp_path: Path, store_path
         (["file,name", "{n},a", "{o},a"], ":3: expected another name in each line, got a as in"),
         (["file,run,run", "{n},1,2"], ":1: expected a name for every column and no two alike, got"),
         (["file,,run", "{n},1,2"], "got no name of column 2"),
+        (["file,name"], ":2: expected a recording in each line, got no line"),
         (["name,run", "a,1"], ":1: expected columns file,name,work,unit,work_from,kernel"),
         (["file,run", "{n}"], ":2: expected as many fields as columns, got another number"),
         (["file,run", ",1"], ":2: expected a file, got an empty field"),

@@ -66,6 +66,9 @@ def requests(
     except csv.Error as error:
         message = f"{manifest}:{reader.line_num}: expected CSV, got: {error}"
         raise PerfduckError(message) from error
+    if not rows:
+        message = f"{manifest}:2: expected a recording in each line, got no line"
+        raise PerfduckError(message)
     for column in filter(_is_label, columns):
         # Closer than for a mistyped word: `workload` is no `work`.
         if meant := did_you_mean(column.lower(), [*RESERVED, f"{ATTACH}iptables"], cutoff=0.75):

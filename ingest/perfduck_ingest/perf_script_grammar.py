@@ -98,8 +98,8 @@ _is_other = re.compile("|".join((BLANK, COMMENT, RECORD, ASIDE, TRACE_ERROR))).s
 _is_branch_list = re.compile(BRANCH_LIST).search
 # What FRAME matches, with nothing to remember.
 is_frame = re.compile(r"^\s+[0-9a-f]{1,16}(?:\s|$)").search
-# A relative path is one where nothing stands behind it.
-names_dso = re.compile(r"\s\((?:[/\[]|inlined\)|[^()\s]*\)\s*$)").search
+# A relative path is one where nothing stands behind it; with blanks, where an offset is before it.
+names_dso = re.compile(r"\s\((?:[/\[]|inlined\)|[^()\s]*\)\s*$)|\+0x[0-9a-f]+ \(").search
 
 
 def is_other(line: str) -> bool:

@@ -175,7 +175,7 @@ def layout_of(lines: Sequence[str]) -> Layout | None:
     if found is None and len(frames) < len(heads):
         return None
     addressed = [line for line in frames or heads if _ADDRESSED(line)]
-    has_dso = 2 * sum(1 for line in addressed if grammar.names_dso(line)) > len(addressed)
+    has_dso = _share(grammar.names_dso, addressed) > _HALF or _share(_ENDS_IN_A_PATH, frames) > _FEW
     has_blanks = any(not line.strip() for line in lines)
     has_frames = bool(frames) or bool(addressed)
     layout = found or Layout()
@@ -202,7 +202,9 @@ _TIMES = re.compile(rf"(?:^|\s){_TIME}(?=\s|$)").finditer
 _TIMED_EVENT = re.compile(rf"(?:^|\s){_TIME}\s+(?:\d+\s+)?[^\s=]\S*?:(?:\s|$)").search
 _TIMED_PERIOD = re.compile(r"(?:^|\s)-?\d+\.\d{1,9}:\s{1,10}\d+(?:\s*$|\s+[0-9a-f]{1,16}(?:\s|$))").search  # fmt: skip  # noqa: E501
 # The text of ftrace: `<idle>-0  [001] d..2.  1234.567890: sched_switch: ...`
-_FTRACE = re.compile(r"-\d+\s+(?:\(.*\)\s+)?\[\d+\]\s+(?:[A-Za-z.#\d]{4,6}\s+)?\d+\.\d+: ").search
+_FTRACE = re.compile(
+    r"[^\s/]-\d+\s+(?:\(.*\)\s+)?\[\d+\]\s+(?:[A-Za-z.#\d]{4,6}\s+)?\d+\.\d+: "
+).search
 _EVENT_ONLY = re.compile(r"^(?:.*\s)?[^\s=]\S*?:(?:\s|$)").search
 _LATENCY = re.compile(r"\s-?\d+ (?:  \d| \d\d|\d{3,4}) +(?:\S+ +)?\d+\.\d+:").search
 
@@ -312,7 +314,8 @@ def _matches(layout: Layout, lines: Sequence[str]) -> int:
 
 
 def _share(search: _Search, lines: Sequence[str]) -> float:
-    return sum(1 for _ in filter(search, lines)) / len(lines)
+    return sum(1 for _ in filter(search, lines)) / max(len(lines), 1)
 
 
+_ENDS_IN_A_PATH = re.compile(r"\s\((?:/|\[).*\)\s*$").search  # no function's name does
 _ADDRESSED = re.compile(r"\s[0-9a-f]{1,16}\s+\S").search

@@ -24,6 +24,7 @@ Tag = Callable[[pl.DataFrame], pl.DataFrame]
 # (stacks, rows of table symbol) -> the columns of table stack_blame
 Blame = Callable[[pl.DataFrame, pl.DataFrame], pl.DataFrame]
 
+_MOST_OF_A_LINE = 1000  # characters; a line that is skipped may have megabytes
 _STACKS_AT_ONCE = 60_000  # some 20 frames each: 10 MB a column of frames
 _OFFSETS_AT_ONCE = 250_000  # 10 MB; 635,000 samples have 43,000 that differ
 
@@ -158,7 +159,8 @@ class ProfileWriter:
         self._edges.append(batch.edges)
         self._add_leaf_offsets(batch.leaf_offsets)
         if len(batch.skipped):
-            self._store.insert("staged_skipped", batch.skipped)
+            short = pl.col("text").str.head(_MOST_OF_A_LINE)
+            self._store.insert("staged_skipped", batch.skipped.with_columns(short))
         self.samples += int(batch.samples["count"].sum())
         self.skipped += len(batch.skipped)
         self.facts = _merged(self.facts, batch.facts)

@@ -29,7 +29,7 @@ chains as (
 )
 select
     list_prepend(chosen.comm, chains.chain) as path,
-    sum(chosen.weight)::bigint as weight,
+    sum(chosen.weight)::hugeint as weight,  -- one period may have 63 bits
 from chosen
 join chains on chains.stack_id = chosen.stack_id
 group by path
