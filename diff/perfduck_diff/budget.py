@@ -13,6 +13,7 @@ spread = 0.1                   # or another bound
 
 import tomllib
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Literal
 
@@ -99,6 +100,8 @@ def _budget(kind: Kind, name: str, value: object, where: str) -> Budget:
         number, unit = number[:-1], "%"
     try:
         amount = float(number)
+        if not isfinite(amount):  # float() reads nan and inf
+            raise ValueError
     except ValueError:
         message = f'{where}: expected an amount like "20 ns" or "5 %" for {name}, got {value!r}'
         raise PerfduckError(message) from None
@@ -121,12 +124,17 @@ def _checks(table: object, where: str) -> tuple[dict[str, Doubt], dict[str, floa
             raise PerfduckError(message)
         if value in DOUBTS:
             doubts[key] = DOUBTS[str(value)]
-        elif isinstance(value, int | float) and key in (
-            "lost",
-            "unknown",
-            "spread",
-            "duration",
-            "load",
+        elif (
+            isinstance(value, int | float)
+            and isfinite(value)
+            and key
+            in (
+                "lost",
+                "unknown",
+                "spread",
+                "duration",
+                "load",
+            )
         ):
             bounds[key] = float(value)
         else:

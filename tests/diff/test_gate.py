@@ -84,6 +84,9 @@ def test_the_budget_file_of_the_readme_is_one() -> None:
         ({}, "neither"),
         ({"budget": {}}, "at least one"),
         ({"budget": {"total": "much"}}, "'much'"),
+        ({"budget": {"total": "nan ns"}}, "'nan ns'"),
+        ({"budget": {"total": "inf %"}}, "'inf %'"),
+        ({"budget": {"total": "5 %"}, "checks": {"spread": float("nan")}}, "spread, got nan"),
         ({"budget": {"function": "5 ns"}}, "'function'"),
         ({"budget": {"total": "5 %"}, "checks": {"kernel": "maybe"}}, "kernel"),
         (
