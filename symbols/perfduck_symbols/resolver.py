@@ -17,7 +17,6 @@ import polars as pl
 
 from perfduck_symbols import binary, names
 from perfduck_symbols.binary import DEBUG, Binary
-from perfduck_symbols.elf import open_elf
 from perfduck_symbols.errors import SymbolError
 from perfduck_symbols.files import inside, is_regular, walk, what_is
 
@@ -30,6 +29,8 @@ _OF_A_SYSTEM = ("usr", "etc")  # folders that make a directory a root file syste
 
 def check_places(places: Iterable[Path]) -> None:
     """Raise SymbolError at a place that is neither a directory nor an ELF file."""
+    from perfduck_symbols.elf import open_elf  # an import of text without --symbols reads none
+
     for place in places:
         if is_regular(place):
             open_elf(place)
