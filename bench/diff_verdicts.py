@@ -102,7 +102,7 @@ def sides(group: Group, n: int, asked: Asked, random: np.random.Generator) -> li
     return made
 
 
-def dearer(runs: Runs, n: int, factor: float) -> Runs:
+def costlier(runs: Runs, n: int, factor: float) -> Runs:
     """Everything in the new side costs FACTOR times as much."""
     by = np.r_[np.ones(n), np.full(n, factor)]
     return replace(runs, weight=runs.weight * by, hits=runs.hits * by)
@@ -111,7 +111,7 @@ def dearer(runs: Runs, n: int, factor: float) -> Runs:
 def judged(group: Group, split: Sides, factor: float, asked: Asked, **options: object) -> Diff:
     n = len(split[0])
     made = Options(tree=asked.tree, paired=asked.paired, **options)  # type: ignore[arg-type]
-    runs = dearer(group.some(split[0] + split[1]), n, factor)
+    runs = costlier(group.some(split[0] + split[1]), n, factor)
     return diff(runs, np.arange(n), np.arange(n, 2 * n), made)
 
 

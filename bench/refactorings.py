@@ -1,4 +1,4 @@
-"""What developers do to code without making it dearer, done to the stacks of real runs.
+"""What developers do to code without making it more expensive, done to the stacks of real runs.
 
 Each kind takes the chains of one side (root first) and a function of it, and gives for every chain
 what it becomes; a chain whose leaf is cut in two becomes two, with a part of the samples each.

@@ -22,7 +22,7 @@ from perfduck_diff.stacks import Ints, Stacks
 from perfduck_diff.trie import Trie, grown
 
 ROOT = 0
-LEAST = 1 / 50000  # of the dearer side: a pixel, when zoomed to a fortieth of the page
+LEAST = 1 / 50000  # of the more expensive side: a pixel, when zoomed to a fortieth of the page
 MOST = 8000  # nodes: what a browser lays out at once, in a page of less than 1 MB
 
 

@@ -94,7 +94,7 @@ class Child:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim(Change):
-    """One growth (or shrinkage) that the engine stands by, counted nowhere else.
+    """One growth (or shrinkage) that the engine reports as significant, counted nowhere else.
 
     `path` runs from the root to `function` and names every frame of a merged chain. `base`, `new`
     and `delta` are what this claim explains: weight below the path that no other claim has taken.

@@ -33,4 +33,4 @@ class Importer(Protocol):
         """Whether the source is of this format, by `source.head` or by its directory."""
 
     def read(self, source: Source, options: Options) -> Iterator[Batch]:
-        """The recording, part by part. Raises PerfduckError for what the user can mend."""
+        """The recording, part by part. Raises PerfduckError for what the user can fix."""

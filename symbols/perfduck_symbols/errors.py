@@ -1,4 +1,4 @@
-"""What the user can mend: a rules file, a kallsyms file, an ELF file."""
+"""What the user can fix: a rules file, a kallsyms file, an ELF file."""
 
 from pathlib import Path
 
