@@ -312,8 +312,8 @@ from pathlib import Path
 from perfduck_store.store import Store
 signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background
 store = Store(Path({str(store_path)!r}), write=True)
-print("open", flush=True)
 try:
+    print("open", flush=True)
     store.execute("create temp table t as select a from range(300_000_000_000) r(a)")
 except KeyboardInterrupt:
     os._exit(130)
