@@ -14,7 +14,7 @@ import duckdb
 
 from perfduck_store.errors import PerfduckError
 
-# No extension is fetched or loaded, and nothing but the store and its temporary files is opened.
+# No extension is fetched or loaded; user_sql.py turns off all other files while a query runs.
 FENCED: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
