@@ -14,32 +14,32 @@ from perfduck_ingest.perf_script_layout import Layout
 _TEXTS = ("comm", "pid", "tid", "cpu", "s", "fraction", "period", "event", "rest")
 _MOST_SECONDS = (1 << 63) // 1_000_000_000 - 1
 _NANOSECONDS = pl.col("fraction").str.pad_end(9, "0").cast(pl.Int64)
-_PERIOD = pl.col("period").str.strip_chars_start()
-_SECONDS = pl.col("s").cast(pl.Int64, strict=False)
+_NUMBERS = ("pid", "tid", "cpu", "s", "period")
 # From the texts.
+_NUMBERS_FROM_TEXT = (
+    pl.col("pid", "tid", "cpu").cast(pl.Int32, strict=False),
+    pl.col("s").cast(pl.Int64, strict=False),
+    pl.col("period").str.strip_chars_start().cast(pl.Int64, strict=False),
+)
 _FIELDS = (
     pl.col("code"),
     pl.col("comm").str.strip_chars(),
-    pl.col("pid", "tid", "cpu").cast(pl.Int32, strict=False),
-    (_SECONDS * 1_000_000_000 + _NANOSECONDS).alias("time_ns"),
-    _PERIOD.cast(pl.Int64, strict=False),
+    pl.col("pid", "tid", "cpu"),
+    (pl.col("s") * 1_000_000_000 + _NANOSECONDS).alias("time_ns"),
+    pl.col("period"),
     pl.col("event"),
     pl.col("rest").str.strip_chars_end(),
     pl.lit(None, pl.String).alias("cgroup"),
 )
-# A number that its column cannot hold: the line is none that perf prints.
-_FITS = pl.all_horizontal(
-    *(
-        pl.col(name).is_null()
-        | pl.col(name).str.strip_chars_start().cast(kind, strict=False).is_not_null()
-        for name, kind in (
-            ("pid", pl.Int32),
-            ("tid", pl.Int32),
-            ("cpu", pl.Int32),
-            ("period", pl.Int64),
-        )
-    ),
-    pl.col("s").is_null() | (_SECONDS.abs() <= _MOST_SECONDS),
+_COMM_BYTES = 15  # TASK_COMM_LEN of the kernel, without the NUL
+# A record, or the metrics of a sample, behind the fields that samples have; or read as their comm.
+_IS_OTHER = (
+    pl.col("event").str.starts_with("PERF_RECORD_").fill_null(value=False)
+    | pl.col("rest").str.contains(grammar.OTHER_REST).fill_null(value=False)
+    | (
+        pl.col("comm").str.contains(grammar.OTHER_COMM)
+        & (pl.col("comm").str.len_bytes() > _COMM_BYTES)
+    ).fill_null(value=False)
 )
 
 
@@ -48,13 +48,10 @@ def events(lines: pl.DataFrame, layout: Layout) -> pl.DataFrame:
     start a sample."""
     if not layout.has_event_lines:
         lines = lines.clear()
-    text = pl.col("text")
-    is_other = text.str.contains(grammar.RECORD_LINE) | text.str.contains(grammar.METRIC_LINE)
-    candidates = lines.filter(~is_other)
-    found = _plain(candidates if layout.is_plain else candidates.clear())
-    if len(found) < len(candidates):
-        others = candidates.join(found, on="code", how="anti", maintain_order="left")
-        found = pl.concat([found, _odd(others, layout)]).sort("code")
+    found = _plain(lines if layout.is_plain else lines.clear())
+    if len(found) < len(lines):
+        others = lines.join(found, on="code", how="anti", maintain_order="left")
+        found = pl.concat([found, _odd(others, layout).filter(~_IS_OTHER)]).sort("code")
     return found
 
 
@@ -71,8 +68,7 @@ def _plain(lines: pl.DataFrame) -> pl.DataFrame:
             event.str.strip_suffix(":"),
             pl.lit(None, pl.String).alias("rest"),
         )
-        .filter(_FITS)
-        .select(_FIELDS)
+        .pipe(_typed)
     )
 
 
@@ -91,7 +87,18 @@ def _matching(lines: pl.DataFrame, layout: Layout) -> pl.DataFrame:
     found = lines.select("code", groups).filter(pl.col(layout.surest_field).is_not_null())
     missing = [pl.lit(None, pl.String).alias(f) for f in _TEXTS if f not in found.columns]
     comm = pl.col("comm").fill_null("") if layout.may_lack_comm else pl.col("comm")
-    return found.with_columns(missing).with_columns(comm).filter(_FITS).select(_FIELDS)
+    return _typed(found.with_columns(missing).with_columns(comm))
+
+
+def _typed(found: pl.DataFrame) -> pl.DataFrame:
+    """The fields as numbers, without lines that have a number beyond its column: perf prints none
+    such."""
+    numbers = found.with_columns(_NUMBERS_FROM_TEXT)
+    is_beyond = any(numbers[name].null_count() > found[name].null_count() for name in _NUMBERS)
+    if is_beyond or (numbers["s"].abs() > _MOST_SECONDS).any():
+        fits = [numbers[name].is_not_null() | found[name].is_null() for name in _NUMBERS]
+        numbers = numbers.filter(*fits, (pl.col("s").abs() <= _MOST_SECONDS).fill_null(value=True))
+    return numbers.select(_FIELDS)
 
 
 def entries(events: pl.DataFrame, layout: Layout) -> pl.DataFrame:

@@ -48,22 +48,41 @@ def odd(entries: pl.DataFrame, layout: Layout) -> pl.DataFrame:
     body = pl.col("body")
     with_dso = body if layout.dso else pl.lit(None, pl.String)
     parsed = entries.with_columns(
+        with_dso.str.extract_groups(grammar.BODY_WITH_OFFSET).alias("sure"),
         with_dso.str.extract_groups(grammar.BODY_WITH_DSO).alias("long"),
         body.str.extract_groups(grammar.BODY).alias("short"),
     )
-    long, short = pl.col("long").struct, pl.col("short").struct
-    dso = long.field("dso")
+    sure, long, short = (pl.col(name).struct.field for name in ("sure", "long", "short"))
+    sure_dso = pl.coalesce(sure("dso"), sure("odd_dso"))
+    parsed = parsed.with_columns(
+        is_sure=sure_dso.is_not_null(), dso=pl.coalesce(sure_dso, long("dso"))
+    )
+    dso = pl.col("dso")
     has_dso = dso.is_not_null() & (dso != "inlined")
     guess = pl.when(pl.col("ip").str.contains(_HIGH_HALF)).then(pl.lit(KERNEL))
+
+    def of_body(field: str) -> pl.Expr:
+        without_dso = long(field) if field == "tail" else short(field)
+        return (
+            pl.when("is_sure")
+            .then(sure(field))
+            .when(dso.is_not_null())
+            .then(long(field))
+            .otherwise(without_dso)
+        )
+
     return parsed.with_columns(
-        name=pl.when(dso.is_not_null()).then(long.field("name")).otherwise(short.field("name")),
-        dso=pl.when(has_dso).then(dso).otherwise(guess),
-        offset=pl.when(dso.is_not_null())
-        .then(long.field("offset"))
-        .otherwise(short.field("offset")),
+        name=of_body("name"),
+        dso=pl.when(has_dso).then(_without_offset(dso, layout)).otherwise(guess),
+        offset=of_body("offset"),
         lacks_dso=(pl.lit(layout.dso) & ~has_dso).fill_null(value=layout.dso),
-        tail=long.field("tail"),
+        tail=of_body("tail"),
     ).select(_FRAME)
+
+
+def _without_offset(dso: pl.Expr, layout: Layout) -> pl.Expr:
+    """Offsets behind dsos are printed behind all or none: else they are a part of a file's name."""
+    return dso.str.replace(grammar.DSO_OFFSET, "") if layout.dso_offsets else dso
 
 
 def completed(frames: pl.DataFrame) -> pl.DataFrame:

@@ -10,6 +10,7 @@ look-around, no back-references.
 """
 
 import re
+from collections.abc import Callable
 
 # Nearly all event lines with all fields are as plain as this: ASCII, and no number within comm.
 # Where it matches, the general expression finds the same fields in four times the time: here each
@@ -22,10 +23,17 @@ PLAIN_EVENT = (
 )
 
 FRAME = r"^\s+(?P<ip>[0-9a-f]{1,16})(?:\s+(?P<body>.*?))?\s*$"
-# One level of parentheses inside: '/opt/demo (deleted)', '/opt/dir (1)/prog'; -F dsoff adds '+0x1f'
-_DSO = r"\((?P<dso>[^()]*?(?:\([^()]*\)[^()]*?)*)(?:\+0x[0-9a-f]+)?\)"
+# Two levels of parentheses inside: '/opt/demo (deleted)', '/opt/a (b (c)) d'
+_BALANCED = r"[^()]*(?:\([^()]*(?:\([^()]*\)[^()]*)*\)[^()]*)*"
 _OFFSET = r"(?:\+0x(?P<offset>[0-9a-f]+))?"
-BODY_WITH_DSO = rf"^(?:(?P<name>.*?){_OFFSET}\s)??{_DSO}(?:\s+(?P<tail>/.*))?$"
+_TAIL = r"(?:\s+(?P<tail>/.*))?"
+BODY_WITH_DSO = rf"^(?:(?P<name>.*?){_OFFSET}\s)??\((?P<dso>{_BALANCED})\){_TAIL}$"
+# An offset tells where the name ends: all behind is dso, whatever parentheses that has.
+BODY_WITH_OFFSET = (
+    r"^(?:\[unknown\]|(?P<name>.*?)\+0x(?P<offset>[0-9a-f]+))"
+    rf" \((?:(?P<dso>{_BALANCED})\){_TAIL}|(?P<odd_dso>.*)\))$"
+)
+DSO_OFFSET = r"\+0x[0-9a-f]+$"  # -F dsoff
 BODY = rf"^(?P<name>.*?){_OFFSET}(?:\s\((?P<dso>inlined)\))?$"
 # Nearly all chain entries are as plain as this: no blanks, parentheses or letters beyond ASCII in
 # names. One state at a time is enough to match it, which takes a third of the time of the others.
@@ -65,12 +73,10 @@ BEHIND_FRAME = (
 BLANK = r"^\s*$"
 COMMENT = r"^#(?:\s|$)"
 RECORD = r"\bPERF_RECORD_[A-Z0-9_]+"
-# Behind a thread, a CPU or a time; behind other letters it is a part of a comm.
-RECORD_LINE = r"(?:^|[\d\]]:?\s+)PERF_RECORD_[A-Z]"
-# -F metric repeats the fields of its sample. An expression of its own: one for both takes three
-# times as long, as it has no letters to look for.
-METRIC_LINE = r":\s+metric: "
-LOST = r"\bPERF_RECORD_LOST"
+# Behind the fields of a sample: a record; the metrics of -F metric, which repeats those fields.
+OTHER_REST = r"^\s*metric: |^\s*PERF_RECORD_[A-Z]|[\d\]]:?\s+PERF_RECORD_[A-Z]"
+OTHER_COMM = r"PERF_RECORD_|: +metric:"
+LOST = r"^(?:[^\t].*)?\bPERF_RECORD_LOST"
 FIRST_CGROUP = r"^\s*(/.*?)(?:\s+[0-9a-f]{5,16}\s\S.*)?$"  # may hold blanks: "/pod.slice/a b:c"
 CGROUP = r"^\s+(?P<cgroup>/.*)$"  # -F cgroup, behind the chain
 # Intel PT, CoreSight, ARM SPE: a part of the trace that could not be decoded, with its samples.
@@ -95,6 +101,7 @@ ASIDE_BESIDE_TABS = r"^(?:[ \da-f]{15}[\da-f]|)(?: (?:\d+[KMG]?B?|N/A|unknown))*
 
 
 _is_other = re.compile("|".join((BLANK, COMMENT, RECORD, ASIDE, TRACE_ERROR))).search
+_is_record = re.compile(RECORD).search
 _is_branch_list = re.compile(BRANCH_LIST).search
 # What FRAME matches, with nothing to remember.
 is_frame = re.compile(r"^\s+[0-9a-f]{1,16}(?:\s|$)").search
@@ -102,13 +109,32 @@ is_frame = re.compile(r"^\s+[0-9a-f]{1,16}(?:\s|$)").search
 names_dso = re.compile(r"\s\((?:[/\[]|inlined\)|[^()\s]*\)\s*$)|\+0x[0-9a-f]+ \(").search
 
 
+# A thread may have the name of anything here: 'PERF_RECORD_AUX', 'BPF output:', '#'. Its other
+# fields are behind that.
+_behind_comm = re.compile(
+    r"^\s*\S.{0,14}?(?=\s+(?:(?:(?:-?\d+/)?-?\d+\s+)?(?:\[\d+\]\s+)?(?:\S{1,4}\s+)?-?\d+\.\d{1,9}:\s"
+    r"|(?:-?\d+/)?-?\d+\s+(?:\[\d+\]\s+)?(?:\d+\s+)?[^\s\d]\S*:(?:\s|$)))"
+).match
+
+names_file = re.compile(r"\s\(/.*\)\s*$").search
+names_file_offset = re.compile(r"\s\(/.*\+0x[0-9a-f]+\)\s*$").search
+
+
 def is_other(line: str) -> bool:
     """Whether a line is neither an event line nor a frame, or is not known to be one."""
     if _is_other(line):
-        return True
+        return not _is_name(_is_other, line)
     return _is_branch_list(line) is not None and not is_frame(line)
 
 
 def is_record(line: str) -> bool:
     """Whether perf prints a record there, not a sample."""
-    return "PERF_RECORD_" in line and re.search(RECORD, line) is not None
+    return (
+        "PERF_RECORD_" in line and _is_record(line) is not None and not _is_name(_is_record, line)
+    )
+
+
+def _is_name(search: Callable[[str], re.Match[str] | None], line: str) -> bool:
+    """Whether what is searched is in a line because a thread has that name."""
+    comm = _behind_comm(line)
+    return comm is not None and search(line[comm.end() :]) is None

@@ -61,6 +61,7 @@ class Layout:
     mixed: bool = False  # some events have a period, others none
     event: bool = False
     dso: bool = False  # whether frames end in one: where not, a name may end in parentheses
+    dso_offsets: bool = False  # whether an offset is behind it
     frames: bool = True  # whether there are any
     chains: bool = True  # whether blank lines divide samples
     tabs: bool = False  # whether a tab comes before each frame: then other lines are no frames
@@ -178,8 +179,15 @@ def layout_of(lines: Sequence[str]) -> Layout | None:
     has_dso = _share(grammar.names_dso, addressed) > _HALF or _share(_ENDS_IN_A_PATH, frames) > _FEW
     has_blanks = any(not line.strip() for line in lines)
     has_frames = bool(frames) or bool(addressed)
-    layout = found or Layout()
-    return replace(layout, dso=has_dso, frames=has_frames, chains=has_blanks, tabs=tabs)
+    files = list(filter(grammar.names_file, addressed))
+    return replace(
+        found or Layout(),
+        dso=has_dso,
+        dso_offsets=_share(grammar.names_file_offset, files) > _HALF,
+        frames=has_frames,
+        chains=has_blanks,
+        tabs=tabs,
+    )
 
 
 _Search = Callable[[str], re.Match[str] | None]
