@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 from diff_trials import Group, duplicated, groups
 
-from perfduck_diff.comparison import Options, compare
-from perfduck_diff.moderated import Design, Moderated, Rows
-from perfduck_diff.runs import Runs
+from perfduck_diff.engine.comparison import Options, compare
+from perfduck_diff.engine.moderated_t import Design, Moderated, Rows
+from perfduck_diff.engine.run_matrix import Runs
 from perfduck_store.store import Store
 
 Bools = npt.NDArray[np.bool_]

@@ -20,7 +20,7 @@ from pydeseq2.dds import DeseqDataSet
 from pydeseq2.default_inference import DefaultInference
 from pydeseq2.ds import DeseqStats
 
-from perfduck_diff.runs import Runs, gathered
+from perfduck_diff.engine.run_matrix import Runs, gathered
 from perfduck_store.store import Store
 
 LEVEL = 0.05

@@ -36,9 +36,9 @@ from diff_trials import (
 )
 from scipy import special
 
-from perfduck_diff.comparison import Options
-from perfduck_diff.engine import diff
-from perfduck_diff.rates import rates
+from perfduck_diff.engine.comparison import Options
+from perfduck_diff.engine.rates import rates
+from perfduck_diff.engine.run_diff import diff
 from perfduck_store.store import Store
 
 

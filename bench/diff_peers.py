@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from diff_trials import Floats, Group, Trial, inject, jaccard
 
-from perfduck_diff.comparison import Options, compare
-from perfduck_diff.runs import Runs
+from perfduck_diff.engine.comparison import Options, compare
+from perfduck_diff.engine.run_matrix import Runs
 
 PEERS = (
     "inclusive path, absolute (subtraction)",

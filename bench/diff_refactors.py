@@ -22,10 +22,10 @@ from diff_evaluation import clopper_pearson
 from diff_trials import Group, duplicated, groups, splits
 from refactorings import KINDS, Code, applied
 
-from perfduck_diff.comparison import Options, compare
-from perfduck_diff.engine import diff
-from perfduck_diff.result import Diff
-from perfduck_diff.runs import Runs
+from perfduck_diff.engine.comparison import Options, compare
+from perfduck_diff.engine.result import Diff
+from perfduck_diff.engine.run_diff import diff
+from perfduck_diff.engine.run_matrix import Runs
 from perfduck_store.store import Store
 
 INNER, LEAF = (0.03, 0.5), (0.01, 0.5)  # parts of the total: what the function has below, itself

@@ -19,11 +19,11 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from perfduck_diff.comparison import Options
-from perfduck_diff.engine import diff
+from perfduck_diff.comparison_input import ask
+from perfduck_diff.engine.comparison import Options
+from perfduck_diff.engine.result import Claim, Diff
+from perfduck_diff.engine.run_diff import diff
 from perfduck_diff.filters import Filters
-from perfduck_diff.question import ask
-from perfduck_diff.result import Claim, Diff
 from perfduck_store.selector import select
 from perfduck_store.store import Store
 

@@ -11,16 +11,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from perfduck_diff import rates
-from perfduck_diff.comparison import Comparison, Options, compare
+from perfduck_diff.comparison_input import ask
+from perfduck_diff.engine import rates
+from perfduck_diff.engine.comparison import Comparison, Options, compare
+from perfduck_diff.engine.noise import Noise, assumed, learn
+from perfduck_diff.engine.run_matrix import Runs, gathered
+from perfduck_diff.engine.scan import Found, scan
+from perfduck_diff.engine.tree import Tree
 from perfduck_diff.filters import Filters
 from perfduck_diff.history import factors
 from perfduck_diff.like_runs import SAME, pooled
-from perfduck_diff.noise import Noise, assumed, learn
-from perfduck_diff.question import ask
-from perfduck_diff.runs import Runs, gathered
-from perfduck_diff.scan import Found, scan
-from perfduck_diff.tree import Tree
 from perfduck_store.selector import select
 from perfduck_store.store import Store
 

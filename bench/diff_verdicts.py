@@ -30,12 +30,12 @@ from diff_trials import (
 )
 from scipy import special
 
-from perfduck_diff import rates
-from perfduck_diff.comparison import Options
-from perfduck_diff.engine import TOTAL_LEVEL, diff
+from perfduck_diff.engine import rates
+from perfduck_diff.engine.comparison import Options
+from perfduck_diff.engine.result import Diff
+from perfduck_diff.engine.run_diff import TOTAL_LEVEL, diff
+from perfduck_diff.engine.run_matrix import Runs
 from perfduck_diff.like_runs import OTHER, SAME_WORKLOAD, pooled
-from perfduck_diff.result import Diff
-from perfduck_diff.runs import Runs
 from perfduck_store.store import Store
 
 FACTORS = (1.1, 1.2, 1.5)

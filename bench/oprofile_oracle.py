@@ -22,13 +22,12 @@ from pathlib import Path, PurePosixPath
 
 import polars as pl
 
-from perfduck_ingest import oprofile_session, oprofile_text, oprofile_xml
 from perfduck_ingest.importer import Importer, Options
-from perfduck_ingest.oprofile import names
+from perfduck_ingest.oprofile import names, session_importer, text_importer, xml_importer
 from perfduck_ingest.oprofile.report_columns import Rows, header_columns
 from perfduck_ingest.oprofile.report_header import Header
 from perfduck_ingest.source import Source
-from perfduck_store.batch import Batch
+from perfduck_model.batch import Batch
 from perfduck_symbols.names import UNKNOWN
 
 Row = tuple[str, ...]
@@ -68,7 +67,7 @@ class Recording:
         options = Options(kallsyms=kallsyms, symbol_dirs=symbols)
         session = folder / "session.tar.gz"
         source = opened(session if session.exists() else folder / "oprofile_data")
-        self.read = oprofile_session.open_recording(source, options)
+        self.read = session_importer.open_recording(source, options)
         self.read.namer.dynamic = False  # opreport takes no names from .dynsym
         # opreport shows {kern}/kdamond.0 as /kdamond.0, and JIT code as the file of its session
         rooted = (
@@ -263,7 +262,7 @@ def callgraph(recording: Recording) -> Result:
     path = recording.report("c")
     if path is None:
         return Result()
-    (batch,) = oprofile_text.read(opened(path), Options())
+    (batch,) = text_importer.read(opened(path), Options())
     theirs = _edges(batch.edges, batch.symbols)
     arcs = recording.arcs.with_columns(_base("caller_dso"), _base("callee_dso"))
     # opreport calls every range of memory anon when it is called
@@ -334,11 +333,11 @@ def text_and_xml(recording: Recording) -> Result:
     text, xml = recording.report("l-f"), recording.report("X")
     if text is None or xml is None:
         return Result()
-    of_text = _batch(oprofile_text, text)  # type: ignore[arg-type]
+    of_text = _batch(text_importer, text)  # type: ignore[arg-type]
     comm = of_text.samples["comm"].null_count() == 0
     return compare(
         _functions(of_text, comm=comm),
-        _functions(_batch(oprofile_xml, xml), comm=comm),  # type: ignore[arg-type]
+        _functions(_batch(xml_importer, xml), comm=comm),  # type: ignore[arg-type]
     )
 
 
@@ -347,7 +346,7 @@ def xml_and_files(recording: Recording) -> Result:
     xml = recording.report("X")
     if xml is None:
         return Result()
-    batch = _batch(oprofile_xml, xml)  # type: ignore[arg-type]
+    batch = _batch(xml_importer, xml)  # type: ignore[arg-type]
     by_id = {row[0]: row[1:3] for row in batch.symbols.iter_rows()}
     leaf = {stack: ids[0] for stack, ids in batch.stacks.iter_rows()}
     dsos = set(recording.hits.filter(pl.col("name") != UNKNOWN)["dso"].unique()) - recording.changed

@@ -18,7 +18,7 @@ from time import perf_counter
 _TIMES = 3
 _READ = """
 import sys
-from perfduck_ingest import perf_data
+from perfduck_ingest.perf_data import importer as perf_data
 from perfduck_ingest.importer import Options
 from perfduck_ingest.source import Source
 with Source(sys.argv[1]) as source:

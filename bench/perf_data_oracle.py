@@ -25,8 +25,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "perf_data"))
 
 import oracle
 
-from perfduck_ingest import perf_data
 from perfduck_ingest.importer import Options
+from perfduck_ingest.perf_data import importer as perf_data
 from perfduck_ingest.source import Source
 
 # The shell itself has work to do: --per-thread and groups do not follow its children.

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import polars as pl
 
-from perfduck_diff.runs import Frame, Runs
-from perfduck_diff.stacks import Stacks
+from perfduck_diff.engine.run_matrix import Frame, Runs
+from perfduck_diff.engine.stacks import Stacks
 from perfduck_symbols.names import canonical
-from perfduck_symbols.renamed import identity
+from perfduck_tags.renamed import identity
 
 Chain = list[int]
 Parts = list[tuple[Chain, float]]  # what a chain becomes, with the part of its samples

@@ -10,7 +10,7 @@ import argparse
 import shutil
 from pathlib import Path
 
-from perfduck_store.identity import profile_id
+from perfduck_model.identity import profile_id
 from perfduck_store.store import Store
 
 # Times spread over 100 s; as in a recording, CPUs take turns.

@@ -18,12 +18,13 @@ import polars as pl
 from perfduck_ingest.formats import importer_of
 from perfduck_ingest.importer import Options
 from perfduck_ingest.source import Source
-from perfduck_symbols import catalogue, catalogue_files, kallsyms, neighbours, rules
-from perfduck_symbols.catalogue import Catalogue
-from perfduck_symbols.kernel import Kernel
+from perfduck_symbols import kallsyms
 from perfduck_symbols.names import binaries, plain
-from perfduck_symbols.prefixes import Prefixes
-from perfduck_symbols.rules import Rules
+from perfduck_tags import catalogue, catalogue_files, neighbours, rules
+from perfduck_tags.catalogue import Catalogue
+from perfduck_tags.kernel_tagger import Kernel
+from perfduck_tags.prefixes import Prefixes
+from perfduck_tags.rules import Rules
 
 RELEASE = "6.18"
 RULES = Rules(tuple(rule for rule in rules.shipped() if not rule.dso))

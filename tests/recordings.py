@@ -6,10 +6,10 @@ from pathlib import Path
 
 import polars as pl
 
-from perfduck_ingest import perf_script
 from perfduck_ingest.importer import Options
+from perfduck_ingest.perf_script import importer
 from perfduck_ingest.source import Source
-from perfduck_store.batch import Batch
+from perfduck_model.batch import Batch
 
 ROOT = Path(__file__).parent.parent
 FIXTURES = ROOT / "fixtures"
@@ -28,8 +28,8 @@ def _plain(folder: Path) -> bytes:
 def parsed(text: bytes, *, lenient: bool = False, name: str = "input.txt") -> Batch:
     """What the importer makes of perf script text, in one batch."""
     source = Source(name, io.BytesIO(text))
-    assert perf_script.sniff(source)
-    batches = list(perf_script.read(source, Options(lenient=lenient)))
+    assert importer.sniff(source)
+    batches = list(importer.read(source, Options(lenient=lenient)))
     return Batch(
         samples=pl.concat([batch.samples for batch in batches]),
         symbols=pl.concat([batch.symbols for batch in batches]),

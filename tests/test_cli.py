@@ -234,7 +234,7 @@ def test_an_import_of_text_loads_no_other_importer() -> None:
 import sys
 from perfduck_ingest.formats import importer_of
 from perfduck_ingest.source import Source
-import perfduck_ingest.ingest
+import perfduck.ingestion
 importer = importer_of(Source({str(NATIVE)!r}))
 others = {{"elftools", "tarfile", "xml", "perfduck_ingest.perf_data"}}
 print(importer.NAME, *others & sys.modules.keys())

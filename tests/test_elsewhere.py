@@ -8,10 +8,10 @@ from typing import Any, cast
 
 import pytest
 
-from perfduck_ingest import early
-from perfduck_ingest.early import prepare_to_read
-from perfduck_ingest.elsewhere import elsewhere, prepare
-from perfduck_store.errors import PerfduckError
+from perfduck_ingest.runtime import warm_up
+from perfduck_ingest.runtime.subprocess_iter import elsewhere, prepare
+from perfduck_ingest.runtime.warm_up import prepare_to_read
+from perfduck_model.errors import PerfduckError
 
 
 @pytest.fixture
@@ -65,13 +65,16 @@ def test_a_process_that_is_killed_is_told_in_a_line(
 def test_a_process_that_was_prepared_is_the_one_that_is_asked(
     processes: list[subprocess.Popen[bytes]],
 ) -> None:
-    prepare("perfduck_ingest.perf_data.reading")
+    prepare("perfduck_ingest.perf_data.record_reader")
     assert list(numbers(3)) == list(numbers(3)) == [0, 1, 2]
     assert len(processes) == 2
 
 
 def test_a_process_that_is_never_asked_ends_without_a_word() -> None:
-    command = "from perfduck_ingest.elsewhere import prepare; prepare('perfduck_ingest.memory')"
+    command = (
+        "from perfduck_ingest.runtime.subprocess_iter import prepare;"
+        " prepare('perfduck_ingest.runtime.malloc')"
+    )
     done = subprocess.run([sys.executable, "-c", command], capture_output=True, check=True)
     assert (done.stdout, done.stderr) == (b"", b"")
 
@@ -85,7 +88,7 @@ def test_a_process_is_prepared_for_perf_data_that_is_large(
     recording.write_bytes(b"PERFILE2 and more")
     text.write_bytes(b"swapper 0 [000] 1.0: cycles:")
     prepare_to_read(str(recording))
-    monkeypatch.setattr(early, "MUCH", 10)
+    monkeypatch.setattr(warm_up, "MUCH", 10)
     for path in (text, tmp_path, tmp_path / "none"):
         prepare_to_read(str(path))
     assert not processes

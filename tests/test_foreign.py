@@ -10,9 +10,9 @@ import pytest
 from perfduck_ingest import foreign
 from perfduck_ingest.formats import importer_of
 from perfduck_ingest.importer import Options
-from perfduck_ingest.oprofile_session import read
+from perfduck_ingest.oprofile.session_importer import read
 from perfduck_ingest.source import Source
-from perfduck_store.errors import PerfduckError
+from perfduck_model.errors import PerfduckError
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 FOREIGN = FIXTURES / "foreign"

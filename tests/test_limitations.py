@@ -6,15 +6,16 @@ from pathlib import Path
 import pytest
 from recordings import FIXTURES
 
+from perfduck.ingestion import Request, ingest
 from perfduck_diff.answer import Request as Comparison
 from perfduck_diff.answer import answer, asked
 from perfduck_diff.top import top
-from perfduck_ingest import perf_script
 from perfduck_ingest.importer import Options
-from perfduck_ingest.ingest import Request, ingest
+from perfduck_ingest.perf_script import importer
 from perfduck_ingest.source import Source
-from perfduck_store.batch import Batch, Facts
-from perfduck_store.limitation import Limitation, limitations
+from perfduck_model.batch import Batch, Facts
+from perfduck_model.limitation import Limitation
+from perfduck_store.limitation import limitations
 from perfduck_store.store import Store
 
 RUNS = [str(FIXTURES / "demo" / f"native.udp64.{number}.txt.xz") for number in (1, 2)]
@@ -25,7 +26,7 @@ NAMES = "48 % of the weight has no name: give --kallsyms or --symbols"
 @pytest.fixture
 def limited(store_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     """Two recordings whose importer says in two batches what it could not read."""
-    read = perf_script.read
+    read = importer.read
 
     def says_more(source: Source, options: Options) -> Iterator[Batch]:
         yield from read(source, options)
@@ -33,7 +34,7 @@ def limited(store_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
             found = {"dwarf": Limitation(CALLERS, samples), "names": Limitation(NAMES)}
             yield Batch(facts=Facts(layout="comm, tid", limitations=found))
 
-    monkeypatch.setattr(perf_script, "read", says_more)
+    monkeypatch.setattr(importer, "read", says_more)
     store = Store(store_path, write=True)
     receipts = [ingest(store, Request(source)) for source in RUNS]
     assert receipts[0].layout == "comm, tid"

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perfduck_ingest.memo import Memo, Places
+from perfduck_kernels.hash_cache import Memo, Places
 
 CALLS = st.lists(st.lists(st.integers(0, (1 << 64) - 1), max_size=60), max_size=4)
 

@@ -11,10 +11,10 @@ import duckdb
 import pytest
 from recordings import FIXTURES
 
+from perfduck.ingestion import Request, ingest
 from perfduck_diff.top import top
-from perfduck_ingest.ingest import Request, ingest
+from perfduck_model.errors import PerfduckError
 from perfduck_store import schema
-from perfduck_store.errors import PerfduckError
 from perfduck_store.store import Store
 
 OLD = sorted((FIXTURES / "store").glob("schema-*.duckdb.xz"))

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from recordings import FIXTURES
 
+from perfduck_model.words import counted
 from perfduck_store.store import Store
-from perfduck_store.words import counted
 
 DEMO = FIXTURES / "demo"
 NATIVE = DEMO / "native.udp64.1.txt.xz"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perfduck_store.errors import PerfduckError
+from perfduck_model.errors import PerfduckError
 from perfduck_store.selector import Part, Profile, parse, quoted, select
 from perfduck_store.store import Store
 

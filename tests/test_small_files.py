@@ -7,13 +7,12 @@ from pathlib import Path
 import pytest
 from recordings import FIXTURES
 
-from perfduck_diff import budget
-from perfduck_ingest import attachment
-from perfduck_ingest.manifest import requests
+from perfduck import attachments
+from perfduck.manifest import requests
+from perfduck_diff.engine import budget
 from perfduck_ingest.work import work_from
-from perfduck_store.errors import PerfduckError
-from perfduck_symbols import rule_file
-from perfduck_symbols.errors import SymbolError
+from perfduck_model.errors import PerfduckError, SymbolError
+from perfduck_tags import rule_file
 
 WORK = {
     "packets are text": '{"end": {"sum_sent": {"packets": "abc"}}}',
@@ -50,22 +49,22 @@ def test_long_lines_hide_no_work(tmp_path: Path) -> None:
 
 REFUSED: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "conntrack of 64 bits": (
-        lambda path: attachment.read(f"conntrack={path}"),
+        lambda path: attachments.read(f"conntrack={path}"),
         "entries found\n\n8000000000000000 0\n",
         ":3: expected a hexadecimal number of 63 bits, got '8000000000000000'",
     ),
     "conntrack with a sign": (
-        lambda path: attachment.read(f"conntrack={path}"),
+        lambda path: attachments.read(f"conntrack={path}"),
         "entries found\n-1 0\n",
         ":2: expected a hexadecimal number of 63 bits, got '-1'",
     ),
     "conntrack with a value more": (
-        lambda path: attachment.read(f"conntrack={path}"),
+        lambda path: attachments.read(f"conntrack={path}"),
         "entries found\n1 2 3\n",
         ":2: expected 2 hexadecimal numbers, got 3",
     ),
     "iptables of 67 bits": (
-        lambda path: attachment.read(f"iptables={path}"),
+        lambda path: attachments.read(f"iptables={path}"),
         "*nat\n[99999999999999999999:1] -A X\n",
         ":2: expected a number of 63 bits, got '99999999999999999999'",
     ),
@@ -98,7 +97,7 @@ def test_what_cannot_be_kept_is_refused_in_a_line(
     "read",
     [
         lambda path: work_from(path),
-        lambda path: attachment.read(f"note={path}"),
+        lambda path: attachments.read(f"note={path}"),
         lambda path: requests(path, None),  # type: ignore[arg-type]
     ],
 )
@@ -110,7 +109,7 @@ def test_a_file_without_end_is_not_read_to_it(read: Callable[[Path], object]) ->
 def test_every_counter_of_every_cpu_is_read() -> None:
     path = FIXTURES / "demo" / "docker0-nat.udp64.1.conntrack.txt"
     names, *cpus = [line.split() for line in path.read_text().splitlines()]
-    rows = attachment.read(f"conntrack={path}").rows["conntrack_stat"].rows()
+    rows = attachments.read(f"conntrack={path}").rows["conntrack_stat"].rows()
     expected = [
         (cpu, name, int(value, 16))
         for cpu, values in enumerate(cpus)

@@ -13,7 +13,7 @@ import pytest
 import xxhash
 
 from perfduck_ingest.source import HEAD_BYTES, Source
-from perfduck_store.errors import PerfduckError
+from perfduck_model.errors import PerfduckError
 from perfduck_symbols.compression import zstd
 
 CONTENT = b"".join(b"entry %d\n" % number for number in range(300_000))

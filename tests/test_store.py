@@ -15,10 +15,10 @@ import duckdb
 import pytest
 from recordings import FIXTURES
 
-from perfduck_ingest.ingest import Request, ingest
+from perfduck.ingestion import Request, ingest
 from perfduck_ingest.work import Work
+from perfduck_model.errors import PerfduckError
 from perfduck_store import schema, writer
-from perfduck_store.errors import PerfduckError
 from perfduck_store.store import Store
 
 DEMO = FIXTURES / "demo"

@@ -11,8 +11,8 @@ from recordings import FIXTURES
 
 from perfduck_cli.main import app
 from perfduck_diff.top import top
+from perfduck_model.errors import PerfduckError
 from perfduck_store import compact, schema
-from perfduck_store.errors import PerfduckError
 from perfduck_store.merge import merge
 from perfduck_store.store import Store
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from recordings import FIXTURES
 
-from perfduck_store.errors import PerfduckError
+from perfduck_model.errors import PerfduckError
 from perfduck_store.store import Store
 from perfduck_store.user_sql import SqlLimits
 

@@ -11,7 +11,7 @@ import pytest
 from recordings import FIXTURES
 
 from perfduck_cli.main import app
-from perfduck_store.errors import PerfduckError
+from perfduck_model.errors import PerfduckError
 from perfduck_store.store import Store
 
 PROGRAM = [sys.executable, "-c", "from perfduck_cli.main import main; main()"]

@@ -4,7 +4,7 @@ import pytest
 from recordings import FIXTURES
 
 from perfduck_ingest.work import Work, work_from
-from perfduck_store.errors import PerfduckError
+from perfduck_model.errors import PerfduckError
 
 EXPECTED = {
     "iperf3-udp": Work(170600, "packet"),

@@ -11,7 +11,7 @@ import typer
 from perfduck_cli.screen import screen
 
 if TYPE_CHECKING:
-    from perfduck_ingest.ingest import Request
+    from perfduck.ingestion import Request
 
 # In the wheel, and in a checkout.
 _PLACES = (Path(__file__).parent / "demo", Path(__file__).parents[2] / "fixtures" / "demo")
@@ -35,11 +35,11 @@ def demo(
     Three runs a side of 64-byte UDP packets: between two hosts, and from a container behind
     docker0 with the NAT that Docker sets up. $PERFDUCK_STORE is left alone.
     """
+    from perfduck.ingestion import Request as Recording
+    from perfduck.manifest import requests
     from perfduck_cli.ingest_commands import store_all
     from perfduck_diff.answer import Request, answer, asked
     from perfduck_diff.filters import Filters
-    from perfduck_ingest.ingest import Request as Recording
-    from perfduck_ingest.manifest import requests
     from perfduck_report import diff_text
     from perfduck_report.names import visible
     from perfduck_store.store import Store
@@ -60,10 +60,10 @@ def demo(
 
 def _refuse_users_store(path: Path, recordings: "list[Request]") -> None:
     """PerfduckError where the store has recordings that do not come with perfduck."""
-    from perfduck_store.errors import PerfduckError
+    from perfduck_model.errors import PerfduckError
+    from perfduck_model.suggestion import listed
     from perfduck_store.selector import everything
     from perfduck_store.store import Store
-    from perfduck_store.suggestion import listed
 
     if not path.exists():
         return

@@ -13,7 +13,7 @@ from perfduck_diff.filters import Filters
 from perfduck_diff.keys import View
 
 if TYPE_CHECKING:
-    from perfduck_diff.result import Verdict
+    from perfduck_diff.engine.result import Verdict
 
 Side = Annotated[str, typer.Argument(help="The runs of one side: a selector, as for `top`.")]
 DiffFormat = Literal["text", "json", "markdown", "junit", "html"]
@@ -86,7 +86,7 @@ def diff(
         question = asked(opened, request)
         found = answer(opened, request, question)
     if format == "html":
-        from perfduck_diff.drawing import compared
+        from perfduck_diff.flame_input import compared
         from perfduck_report import html
 
         sys.stdout.write(html.render(found, compared(request, question), by))
@@ -100,7 +100,7 @@ def diff(
 
 
 def _check_explain(format: str, *, explain: bool) -> None:
-    from perfduck_store.errors import PerfduckError
+    from perfduck_model.errors import PerfduckError
 
     if explain and format != "text":
         message = f"--explain: expected --format text, got {format}"
@@ -108,7 +108,7 @@ def _check_explain(format: str, *, explain: bool) -> None:
 
 
 def _check_view(by: View | None, format: str) -> None:
-    from perfduck_store.errors import PerfduckError
+    from perfduck_model.errors import PerfduckError
 
     if by is not None and format in ("json", "junit"):
         message = f"--by {by}: expected text, markdown or html, {format} has every view"
@@ -124,7 +124,7 @@ def _exit_code(verdict: "Verdict", inconclusive: str) -> int:
 
 
 def _part(option: str, text: str) -> float:
-    from perfduck_store.errors import PerfduckError
+    from perfduck_model.errors import PerfduckError
 
     number, sign, rest = text.partition("%")
     try:
@@ -151,7 +151,7 @@ def compare(
     store: StorePath = DEFAULT_STORE,
 ) -> None:
     """Compare more than two groups, and report what each step adds to which subsystem."""
-    from perfduck_diff.matrix import compare as compared
+    from perfduck_diff.compare_groups import compare as compared
     from perfduck_report.compare import FORMATS
     from perfduck_store.store import Store
 
@@ -206,9 +206,9 @@ def forget_noise(
 ) -> None:
     """Forget what was learned of the spread between runs."""
     from perfduck_diff.history import forget
+    from perfduck_model.errors import PerfduckError
     from perfduck_report.names import visible
     from perfduck_report.numbers import many
-    from perfduck_store.errors import PerfduckError
     from perfduck_store.store import Store
 
     if (selector is None) != all:
@@ -245,8 +245,8 @@ def suggest(
     SELECTOR means several runs of one thing: profiles with the same labels but `run`.
     """
     from perfduck_diff.budget_suggestion import suggest as suggested
+    from perfduck_model.errors import PerfduckError
     from perfduck_report import budget_file
-    from perfduck_store.errors import PerfduckError
     from perfduck_store.store import Store
 
     part = _part("--keep", keep)

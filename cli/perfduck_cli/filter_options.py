@@ -117,6 +117,6 @@ def _seconds(option: str, text: str | None) -> float | None:
 
 
 def _refuse(message: str) -> None:
-    from perfduck_store.errors import PerfduckError
+    from perfduck_model.errors import PerfduckError
 
     raise PerfduckError(message)

@@ -139,7 +139,7 @@ def _grouped(
 
 def _suggest(error: Exception) -> None:
     """Add what may have been meant to `'functoin' is not one of 'function', 'path', ...`."""
-    from perfduck_store.suggestion import did_you_mean
+    from perfduck_model.suggestion import did_you_mean
 
     message = getattr(error, "message", "")
     found = _NO_CHOICE.search(message)

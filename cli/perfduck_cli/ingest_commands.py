@@ -17,13 +17,13 @@ from perfduck_cli.options import (
     Vmlinux,
 )
 from perfduck_cli.waiting import say, typing
-from perfduck_ingest.early import prepare_to_read
+from perfduck_ingest.runtime.warm_up import prepare_to_read
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from perfduck_ingest.attachment import Attachment
-    from perfduck_ingest.ingest import Request
+    from perfduck.attachments import Attachment
+    from perfduck.ingestion import Request
     from perfduck_ingest.source import Source
     from perfduck_ingest.work import Work
     from perfduck_store.store import Store
@@ -90,11 +90,11 @@ def ingest(
     if files:
         prepare_to_read(files[0])
 
+    from perfduck.ingestion import Request
     from perfduck_ingest.importer import Options
-    from perfduck_ingest.ingest import Request
     from perfduck_ingest.kernel_release import checked_release
     from perfduck_ingest.labels import checked_name, labels
-    from perfduck_store.errors import PerfduckError
+    from perfduck_model.errors import PerfduckError
 
     if not files and manifest is None:
         message = "expected a recording to ingest: FILE... or --manifest"
@@ -121,7 +121,7 @@ def ingest(
 def _requests(files: list[str], manifest: Path | None, template: "Request") -> "list[Request]":
     from dataclasses import replace
 
-    from perfduck_ingest.manifest import requests
+    from perfduck.manifest import requests
 
     listed = requests(manifest, template, say) if manifest is not None else []
     return [*listed, *(replace(template, source=file) for file in files)]
@@ -150,7 +150,7 @@ def attach(
     store: StorePath = DEFAULT_STORE,
 ) -> None:
     """Keep files with a profile that is in the store: the rules its packets met, and counters."""
-    from perfduck_ingest.attachment import keep, read_all
+    from perfduck.attachments import keep, read_all
     from perfduck_report.names import visible
     from perfduck_store.compact import close_and_compact
     from perfduck_store.selector import select
@@ -169,8 +169,8 @@ def attach(
 def _attachments(
     pairs: list[str], files: list[str], manifest: Path | None
 ) -> "tuple[Attachment, ...]":
-    from perfduck_ingest.attachment import read_all
-    from perfduck_store.errors import PerfduckError
+    from perfduck.attachments import read_all
+    from perfduck_model.errors import PerfduckError
 
     if pairs and (manifest is not None or len(files) != 1):
         message = f"--attach {pairs[0]}: expected one recording to attach it to"
@@ -179,8 +179,8 @@ def _attachments(
 
 
 def _stored(store: "Store", request: "Request") -> "Receipt":
+    from perfduck.ingestion import ingest as ingest_one
     from perfduck_cli.progress import Progress
-    from perfduck_ingest.ingest import ingest as ingest_one
 
     with Progress(request.source) as progress, typing(request.source) as is_there:
 
@@ -225,7 +225,7 @@ def _left_out(receipt: "Receipt") -> "Iterator[str]":
 
 def _work(amount: float | None, unit: str | None, report: Path | None) -> "Work | None":
     from perfduck_ingest.work import work_from
-    from perfduck_store.errors import PerfduckError
+    from perfduck_model.errors import PerfduckError
 
     if report is not None:
         if amount is not None or unit is not None:
@@ -237,9 +237,9 @@ def _work(amount: float | None, unit: str | None, report: Path | None) -> "Work 
 
 def work_of(amount: float | None, unit: str | None) -> "Work | None":
     """Work as --work and --unit say."""
-    from perfduck_ingest.manifest import checked_work
+    from perfduck.manifest import checked_work
     from perfduck_ingest.source import printable
-    from perfduck_store.errors import PerfduckError
+    from perfduck_model.errors import PerfduckError
 
     if amount is None:
         if unit is not None:

@@ -36,7 +36,7 @@ class _Commands(Commands):
 
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]  # of click.Context
         """Run the command that the arguments name."""
-        from perfduck_store.errors import PerfduckError
+        from perfduck_model.errors import PerfduckError
 
         try:
             return super().invoke(ctx)
@@ -115,9 +115,8 @@ def main() -> None:
 
 
 def _exit_code() -> int:
+    from perfduck_model.errors import PerfduckError, SymbolError
     from perfduck_report.names import visible
-    from perfduck_store.errors import PerfduckError
-    from perfduck_symbols.errors import SymbolError
 
     try:
         code = _run()

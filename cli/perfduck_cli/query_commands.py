@@ -71,7 +71,7 @@ def top(
 
 
 def _no_function(function: str | None, by: str) -> None:
-    from perfduck_store.errors import PerfduckError
+    from perfduck_model.errors import PerfduckError
 
     if function is not None:
         message = f"{function} --by {by}: expected --by callers or --by callees of a function"
@@ -152,7 +152,7 @@ def _folded(store: "Store", selector: str, filters: Filters) -> tuple[str, tuple
 
 
 def _html(store: "Store", selector: str, filters: Filters) -> tuple[str, tuple["Note", ...]]:
-    from perfduck_diff.drawing import alone
+    from perfduck_diff.flame_input import alone
     from perfduck_report.html import render_side
 
     drawing = alone(store, selector, filters)

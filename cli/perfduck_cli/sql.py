@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from perfduck_store.errors import PerfduckError
+from perfduck_model.errors import PerfduckError
 
 
 def text_of(query: str | None, file: Path | None) -> str:

@@ -66,9 +66,9 @@ def edit(
 
 def _check(store: "Store", edit: "Edit", chosen: dict[int, str]) -> None:
     """Raise PerfduckError where a part of the edit would mean nothing."""
+    from perfduck_model.errors import PerfduckError
+    from perfduck_model.suggestion import did_you_mean, listed
     from perfduck_store.edit import Edit, said_of
-    from perfduck_store.errors import PerfduckError
-    from perfduck_store.suggestion import did_you_mean, listed
 
     if edit == Edit():
         message = "expected something to change: --name, --work, --label or --unlabel"
@@ -127,7 +127,7 @@ def prune(
 
 
 def _age(text: str) -> timedelta:
-    from perfduck_store.errors import PerfduckError
+    from perfduck_model.errors import PerfduckError
 
     found = _AGE.fullmatch(text)
     if found is None:

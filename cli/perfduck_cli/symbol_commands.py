@@ -10,7 +10,7 @@ from perfduck_cli.options import DEFAULT_STORE, Kallsyms, Rules, StorePath, Symb
 from perfduck_cli.screen import screen
 
 if TYPE_CHECKING:
-    from perfduck_ingest.tagging import Known
+    from perfduck.tagging import Known
     from perfduck_store.tag_inputs import Kind
 
 symbols_group = typer.Typer(
@@ -36,7 +36,7 @@ def tag(
     Rules and kallsyms that were given before, here or at ingest, are kept in the store and apply
     until others are given, or they are to be forgotten.
     """
-    from perfduck_ingest.tagging import Known, tag_again
+    from perfduck.tagging import Known, tag_again
     from perfduck_report.names import visible
     from perfduck_report.numbers import many
     from perfduck_store.store import Store
@@ -50,7 +50,7 @@ def tag(
 
 
 def _forgotten(given: "Known", *, rules: bool, kallsyms: bool) -> "tuple[Kind, ...]":
-    from perfduck_store.errors import PerfduckError
+    from perfduck_model.errors import PerfduckError
 
     if (rules and given.rules) or (kallsyms and given.kallsyms):
         name = "rules" if rules and given.rules else "kallsyms"
@@ -79,12 +79,12 @@ def explain(
     """
     from contextlib import ExitStack
 
-    from perfduck_ingest.tagging import Known, with_kept
+    from perfduck.tagging import Known, with_kept
     from perfduck_report.names import visible_lines
     from perfduck_store.store import Store
-    from perfduck_symbols.explain import FORMATS
-    from perfduck_symbols.explain import explain as told
-    from perfduck_symbols.tagger import Tagger
+    from perfduck_tags.explain import FORMATS
+    from perfduck_tags.explain import explain as told
+    from perfduck_tags.tagger import Tagger
 
     known = Known(rules, kallsyms, _binaries(vmlinux, symbols))
     with ExitStack() as inputs:
@@ -115,10 +115,10 @@ def add(
     store: StorePath = DEFAULT_STORE,
 ) -> None:
     """Keep the functions of ELF files in the store; `perfduck tag` then uses them."""
-    from perfduck_ingest.tagging import add_files
+    from perfduck.tagging import add_files
+    from perfduck_model.errors import PerfduckError
     from perfduck_report.names import visible
     from perfduck_report.numbers import many
-    from perfduck_store.errors import PerfduckError
     from perfduck_store.store import Store
 
     if dso is not None and (len(places) > 1 or places[0].is_dir()):

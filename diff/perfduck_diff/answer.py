@@ -3,19 +3,19 @@
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from perfduck_diff import budget, rates
+from perfduck_diff.attachment_notes import lines
 from perfduck_diff.budget_names import check_names
-from perfduck_diff.checks import Bounds
-from perfduck_diff.comparison import Options, TreeName
-from perfduck_diff.context import lines
-from perfduck_diff.engine import diff
+from perfduck_diff.comparison_input import Question, ask
+from perfduck_diff.engine import budget, rates
+from perfduck_diff.engine.checks import Bounds
+from perfduck_diff.engine.comparison import Options, TreeName
+from perfduck_diff.engine.result import Diff
+from perfduck_diff.engine.run_diff import diff
 from perfduck_diff.filters import Filters
 from perfduck_diff.history import recall, recalled_from
 from perfduck_diff.like_runs import RUN_LABEL, spread_of_like_runs
-from perfduck_diff.provenance import provenance
-from perfduck_diff.question import Question, ask
-from perfduck_diff.result import Diff
-from perfduck_store.errors import PerfduckError
+from perfduck_diff.tag_confidence import provenance
+from perfduck_model.errors import PerfduckError
 from perfduck_store.selector import select
 from perfduck_store.store import Store
 

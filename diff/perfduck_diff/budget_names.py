@@ -6,11 +6,11 @@ if the store has it or a catalogued kernel does: neither need be in the runs tha
 
 from fnmatch import fnmatchcase, translate
 
-from perfduck_diff.budget import Budget, Budgets
-from perfduck_diff.runs import Runs
-from perfduck_store.errors import PerfduckError
-from perfduck_store.suggestion import did_you_mean
-from perfduck_symbols import catalogue, rules
+from perfduck_diff.engine.budget import Budget, Budgets
+from perfduck_diff.engine.run_matrix import Runs
+from perfduck_model.errors import PerfduckError
+from perfduck_model.suggestion import did_you_mean
+from perfduck_tags import catalogue, rules
 
 
 def check_names(budgets: Budgets, runs: Runs, where: str) -> None:

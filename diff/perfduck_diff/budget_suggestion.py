@@ -11,18 +11,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from perfduck_diff import rates
+from perfduck_diff.comparison_input import Question, ask
+from perfduck_diff.engine import rates
+from perfduck_diff.engine.moderated_t import Design, Moderated, Rows, given
+from perfduck_diff.engine.noise import Noise, whole
+from perfduck_diff.engine.power import detectable, raised, upper
+from perfduck_diff.engine.run_matrix import Floats, gathered, mixed
+from perfduck_diff.engine.stacks import Bools
 from perfduck_diff.filters import Filters
 from perfduck_diff.history import noise_of
 from perfduck_diff.like_runs import Like, like_runs
-from perfduck_diff.moderated import Design, Moderated, Rows, given
-from perfduck_diff.noise import Noise, whole
-from perfduck_diff.power import detectable, raised, upper
-from perfduck_diff.question import Question, ask
-from perfduck_diff.runs import Floats, gathered, mixed
 from perfduck_diff.selection import Group
-from perfduck_diff.stacks import Bools
-from perfduck_store.errors import PerfduckError
+from perfduck_model.errors import PerfduckError
 from perfduck_store.selector import select
 from perfduck_store.store import Store
 

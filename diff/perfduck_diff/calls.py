@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from perfduck_diff.engine.result import RunFacts
 from perfduck_diff.filters import Filters
 from perfduck_diff.keys import Side
-from perfduck_diff.result import RunFacts
 from perfduck_diff.selection import Note, select_samples
 from perfduck_diff.work import facts_of, work_of
-from perfduck_store.errors import PerfduckError
+from perfduck_model.errors import PerfduckError
 from perfduck_store.selector import select
 from perfduck_store.store import Store, named
 

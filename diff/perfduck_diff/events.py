@@ -16,8 +16,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from perfduck_store.errors import PerfduckError
-from perfduck_store.suggestion import did_you_mean, listed
+from perfduck_model.errors import PerfduckError
+from perfduck_model.suggestion import did_you_mean, listed
 
 _PMU = re.compile(r"(?P<pmu>cpu|cpu_core|cpu_atom)/(?P<event>[^/=]+)/(?P<modifiers>\w*)")
 _MODIFIERS = re.compile(r"(?P<event>.+):(?P<modifiers>[ukhGHIpPSDWeb]+)")

@@ -11,10 +11,10 @@ from fnmatch import fnmatchcase
 from pathlib import PurePath
 
 from perfduck_diff.filters import Filters
-from perfduck_store.errors import PerfduckError
+from perfduck_model.errors import PerfduckError
+from perfduck_model.suggestion import did_you_mean, listed
 from perfduck_store.picked import KEYS, Key, values
 from perfduck_store.store import Store
-from perfduck_store.suggestion import did_you_mean, listed
 
 _SHOWN = 4  # values that an error names
 

@@ -6,10 +6,9 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
-from perfduck_diff import rates
-from perfduck_diff.filters import Filters
-from perfduck_diff.like_runs import RUN_LABEL, SAME, pooled
-from perfduck_diff.noise import (
+from perfduck_diff.comparison_input import Question, ask
+from perfduck_diff.engine import rates
+from perfduck_diff.engine.noise import (
     ASSUMED_FREEDOM,
     RUN,
     RUN_FREEDOM,
@@ -18,12 +17,13 @@ from perfduck_diff.noise import (
     assumed,
     learn,
 )
-from perfduck_diff.question import Question, ask
-from perfduck_diff.runs import Floats, Runs, gathered
-from perfduck_diff.shared import LEAST_SAMPLES, of_runs
-from perfduck_diff.stacks import Ints
-from perfduck_diff.tree import grow
-from perfduck_store.errors import PerfduckError
+from perfduck_diff.engine.run_matrix import Floats, Runs, gathered
+from perfduck_diff.engine.shared import LEAST_SAMPLES, of_runs
+from perfduck_diff.engine.stacks import Ints
+from perfduck_diff.engine.tree import grow
+from perfduck_diff.filters import Filters
+from perfduck_diff.like_runs import RUN_LABEL, SAME, pooled
+from perfduck_model.errors import PerfduckError
 from perfduck_store.selector import select
 from perfduck_store.store import Store, named
 

@@ -10,11 +10,11 @@ from collections import defaultdict
 
 import numpy as np
 
+from perfduck_diff.comparison_input import Question
+from perfduck_diff.engine.noise import from_logs, log_mean, log_variance
+from perfduck_diff.engine.rates import Per
+from perfduck_diff.engine.run_matrix import Floats
 from perfduck_diff.filters import Filters
-from perfduck_diff.noise import from_logs, log_mean, log_variance
-from perfduck_diff.question import Question
-from perfduck_diff.rates import Per
-from perfduck_diff.runs import Floats
 from perfduck_diff.selection import Group
 from perfduck_store.store import Store, named
 

@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
-from perfduck_diff.runs import Floats, Frame, Run, Runs, gathered
+from perfduck_diff.engine.run_matrix import Floats, Frame, Run, Runs, gathered
+from perfduck_diff.engine.stacks import Ints, Stacks
 from perfduck_diff.selection import Selection
-from perfduck_diff.stacks import Ints, Stacks
-from perfduck_store.errors import PerfduckError
+from perfduck_model.errors import PerfduckError
 from perfduck_store.store import Store, named
-from perfduck_symbols.renamed import identity
+from perfduck_tags.renamed import identity
 
 
 def read(store: Store, selection: Selection, runs: tuple[Run, ...]) -> Runs:
@@ -57,7 +57,7 @@ def _frames(store: Store) -> tuple[pl.DataFrame, tuple[Frame, ...]]:
     """symbol_id -> code, and what the codes stand for.
 
     Kernel functions are one whatever module or kernel they are in, and under all names they had
-    (perfduck_symbols.renamed); a function of user space is one per binary, and one without a name
+    (perfduck_tags.renamed); a function of user space is one per binary, and one without a name
     is its binary.
     """
     symbols = store.frame(

@@ -7,7 +7,7 @@ from typing import Literal
 from perfduck_diff.events import Clock, Recorded, choose
 from perfduck_diff.filter_values import FilterValues
 from perfduck_diff.filters import Filters
-from perfduck_store.errors import PerfduckError
+from perfduck_model.errors import PerfduckError
 from perfduck_store.picked import OF_STACKS, Choice, Weight, pick, weights
 from perfduck_store.store import Store, named
 

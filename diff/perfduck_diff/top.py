@@ -5,11 +5,11 @@ from typing import Any, Literal
 
 import polars as pl
 
+from perfduck_diff.engine.result import RunFacts
 from perfduck_diff.filters import Filters
 from perfduck_diff.keys import By
-from perfduck_diff.provenance import provenance
-from perfduck_diff.result import RunFacts
 from perfduck_diff.selection import Group, Note, select_samples
+from perfduck_diff.tag_confidence import provenance
 from perfduck_diff.work import facts_of, work_of
 from perfduck_store.selector import select
 from perfduck_store.store import Store, named

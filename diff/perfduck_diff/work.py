@@ -7,12 +7,12 @@ no work, or not of one unit          ms, and a note that says why
 from collections import Counter
 from dataclasses import dataclass
 
+from perfduck_diff.engine.rates import in_units
+from perfduck_diff.engine.result import RunFacts
 from perfduck_diff.filters import Filters
-from perfduck_diff.rates import in_units
-from perfduck_diff.result import RunFacts
 from perfduck_diff.selection import Note, Selection
+from perfduck_model.suggestion import listed
 from perfduck_store.store import Store, named
-from perfduck_store.suggestion import listed
 
 _SHOWN = 3  # profiles in a note
 

@@ -11,9 +11,9 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from perfduck_ingest.memo import Memo
-from perfduck_store.batch import STACK, SYMBOL
-from perfduck_store.identity import stack_ids, symbol_ids
+from perfduck_kernels.hash_cache import Memo
+from perfduck_model.batch import STACK, SYMBOL
+from perfduck_model.identity import stack_ids, symbol_ids
 from perfduck_symbols.names import canonical_dso
 
 Numbers = npt.NDArray[np.int64]

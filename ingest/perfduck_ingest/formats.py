@@ -8,20 +8,20 @@ from importlib import import_module
 from typing import cast
 
 from perfduck_ingest import foreign
-from perfduck_ingest.early import PERF_DATA
 from perfduck_ingest.importer import Importer
+from perfduck_ingest.runtime.warm_up import PERF_DATA
 from perfduck_ingest.source import Source
-from perfduck_store.errors import PerfduckError
+from perfduck_model.errors import PerfduckError
 
 # The module, and what the head of such a file holds, one of these: to load all importers takes
 # 0.07 s more than to load what text needs. A directory is shown to all.
 # perf script last: its text has the most shapes, a call graph of opreport's among them.
 FORMATS = {
-    "perf_data": PERF_DATA,
-    "oprofile_session": (b"ustar",),
-    "oprofile_xml": (b"<profile",),
-    "oprofile_text": (b"",),
-    "perf_script": (b"",),
+    "perf_data.importer": PERF_DATA,
+    "oprofile.session_importer": (b"ustar",),
+    "oprofile.xml_importer": (b"<profile",),
+    "oprofile.text_importer": (b"",),
+    "perf_script.importer": (b"",),
 }
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from perfduck_ingest.source import Source
-from perfduck_store.batch import Batch
+from perfduck_model.batch import Batch
 
 
 @dataclass(frozen=True, slots=True)

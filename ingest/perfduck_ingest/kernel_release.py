@@ -9,7 +9,7 @@
 import re
 from collections.abc import Iterable
 
-from perfduck_store.errors import PerfduckError
+from perfduck_model.errors import PerfduckError
 
 _RELEASE = re.compile(r"\d+\.\d+[\w.+~-]*")
 _PATH = re.compile(

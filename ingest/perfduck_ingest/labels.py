@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from perfduck_ingest.source import printable
-from perfduck_store.errors import PerfduckError
+from perfduck_model.errors import PerfduckError
 
 # What the columns of a manifest and options say; a label of that name would be a mistake.
 RESERVED = ("file", "name", "work", "unit", "work_from", "kernel")

@@ -19,8 +19,8 @@ import numpy.typing as npt
 import xxhash
 
 from perfduck_ingest.encoding import without_mark
-from perfduck_ingest.pipe import standard_input
-from perfduck_store.errors import PerfduckError
+from perfduck_ingest.runtime.pipe import standard_input
+from perfduck_model.errors import PerfduckError
 from perfduck_symbols.compression import BROKEN, opened
 
 HEAD_BYTES = 1 << 20  # enough to see past a long header

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from perfduck_ingest.small_file import text_of
-from perfduck_store.errors import PerfduckError
-from perfduck_store.words import counted
+from perfduck_model.errors import PerfduckError
+from perfduck_model.words import counted
 
 # One line each. Numbers of more digits count nothing.
 _IPERF3 = re.compile(r"\[(?:SUM|\s*\d+)\].*\b\d+/(?P<amount>\d{1,18}) \(.*\)\s+sender")

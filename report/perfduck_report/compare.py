@@ -4,8 +4,8 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 
-from perfduck_diff.matrix import Cell, Matrix, Step
-from perfduck_diff.result import SubsystemRow
+from perfduck_diff.compare_groups import Cell, Matrix, Step
+from perfduck_diff.engine.result import SubsystemRow
 from perfduck_report import names, readable
 from perfduck_report.diff_words import interval, percent, reason, signed
 from perfduck_report.flow import flow, sentence

@@ -6,8 +6,8 @@ put it into FORMATS. What programs read has all views.
 
 from collections.abc import Callable
 
+from perfduck_diff.engine.result import Diff, shape
 from perfduck_diff.keys import View
-from perfduck_diff.result import Diff, shape
 from perfduck_report import diff_junit, diff_markdown, diff_text, names
 from perfduck_report.screen import PIPE, Screen
 

@@ -5,8 +5,8 @@ A regression is a failure, an inconclusive budget an error: what reads JUnit kno
 
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
+from perfduck_diff.engine.result import Diff, Verdict
 from perfduck_diff.keys import View
-from perfduck_diff.result import Diff, Verdict
 from perfduck_report import readable
 from perfduck_report.diff_words import budget, heading, reason, runs, verdict
 from perfduck_report.screen import PIPE, Screen

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
+from perfduck_diff.engine.result import Claim, Diff
 from perfduck_diff.keys import View
-from perfduck_diff.result import Claim, Diff
 from perfduck_report import diff_words as words
 from perfduck_report import readable
 from perfduck_report.names import markdown_code as _code

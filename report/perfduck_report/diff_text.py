@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
+from perfduck_diff.engine.result import Change, Child, Claim, Diff
 from perfduck_diff.keys import View
-from perfduck_diff.result import Change, Child, Claim, Diff
 from perfduck_report import diff_words as words
 from perfduck_report import readable
 from perfduck_report.flow import flow, sentence

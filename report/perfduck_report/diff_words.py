@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from perfduck_diff.result import (
+from perfduck_diff.engine.result import (
     BudgetRow,
     Change,
     Claim,

@@ -16,9 +16,9 @@ from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING
 
-from perfduck_diff.flame import Flame, Heat
+from perfduck_diff.engine.flame import Flame, Heat
+from perfduck_diff.engine.result import Diff
 from perfduck_diff.keys import View
-from perfduck_diff.result import Diff
 from perfduck_report import diff_words, readable
 from perfduck_report.html_flame import payload
 from perfduck_report.html_view import (

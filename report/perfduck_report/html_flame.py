@@ -8,7 +8,7 @@ Own weights, not sums: rounded sums would not add up.
 
 import json
 
-from perfduck_diff.flame import ROOT, Flame
+from perfduck_diff.engine.flame import ROOT, Flame
 
 
 def payload(flame: Flame) -> str:

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from perfduck_diff.flame import Flame
-from perfduck_diff.result import Change, Claim, Diff, Side, SubsystemRow
+from perfduck_diff.engine.flame import Flame
+from perfduck_diff.engine.result import Change, Claim, Diff, Side, SubsystemRow
 from perfduck_report.diff_words import common, percent
 from perfduck_report.numbers import amount
 

@@ -5,9 +5,9 @@ Reports for people show these; JSON has the numbers and names as they are.
 
 from typing import TypeVar
 
-from perfduck_diff.flame import Flame, Heat
-from perfduck_diff.matrix import Matrix
-from perfduck_diff.result import Diff
+from perfduck_diff.compare_groups import Matrix
+from perfduck_diff.engine.flame import Flame, Heat
+from perfduck_diff.engine.result import Diff
 from perfduck_report.names import all_visible
 from perfduck_report.numbers import Scale, scale, scaled
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from perfduck_store.errors import PerfduckError
+from perfduck_model.errors import PerfduckError
+from perfduck_model.words import counted
 from perfduck_store.store import Store, named
-from perfduck_store.words import counted
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ here stays, and merging again changes nothing.
 from dataclasses import dataclass
 from pathlib import Path
 
+from perfduck_model.errors import PerfduckError
 from perfduck_store import store_file
 from perfduck_store.edit import Edit, Said, apply
-from perfduck_store.errors import PerfduckError
 from perfduck_store.store import Store, named
 
 # Tables of a profile that merge_attachments.sql takes over by kind, and the profiles themselves.

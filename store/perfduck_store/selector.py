@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from glob import escape
 
-from perfduck_store.errors import PerfduckError
+from perfduck_model.errors import PerfduckError
+from perfduck_model.suggestion import did_you_mean, listed
 from perfduck_store.store import Store, named
-from perfduck_store.suggestion import did_you_mean, listed
 
 _TOKEN = re.compile(
     r"""

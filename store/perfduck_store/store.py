@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import duckdb
 
+from perfduck_model.errors import PerfduckError, room_on_disk
 from perfduck_store import schema, store_file
-from perfduck_store.errors import PerfduckError, room_on_disk
 from perfduck_store.rows import Rows
 from perfduck_store.waiting import Wait
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import duckdb
 
-from perfduck_store.errors import PerfduckError
+from perfduck_model.errors import PerfduckError
 
 # No extension is fetched or loaded; user_sql.py turns off all other files while a query runs.
 FENCED: dict[str, str | bool | int | float | list[str]] = {

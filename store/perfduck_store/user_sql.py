@@ -16,7 +16,7 @@ import polars as pl
 import polars.selectors as cs
 import pyarrow as pa
 
-from perfduck_store.errors import PerfduckError
+from perfduck_model.errors import PerfduckError
 
 _LINE = re.compile(r"^LINE (?P<line>\d+):", re.MULTILINE)
 _READING = {"SELECT", "EXPLAIN", "MULTI"}  # MULTI: what PIVOT is cut into

@@ -11,12 +11,13 @@ from typing import Self
 import numpy as np
 import polars as pl
 
+from perfduck_model.batch import EDGE, LEAF_OFFSET, SKIPPED, STACK, SYMBOL, Batch, Facts
+from perfduck_model.errors import PerfduckError
+from perfduck_model.identity import profile_id
+from perfduck_model.limitation import merged
 from perfduck_store import limitation, naming
-from perfduck_store.batch import EDGE, LEAF_OFFSET, SKIPPED, STACK, SYMBOL, Batch, Facts
 from perfduck_store.edit import Edit, Said, apply, differences, said_of
-from perfduck_store.errors import PerfduckError
-from perfduck_store.identity import profile_id
-from perfduck_store.runs import Runs
+from perfduck_store.sample_spill import Runs
 from perfduck_store.store import Store, named
 
 # [symbol_id, name, dso, address] -> the columns of table symbol
@@ -117,7 +118,7 @@ def _merged(old: Facts, new: Facts) -> Facts:
         **said,
         lost=old.lost + new.lost,
         events=old.events | new.events,
-        limitations=limitation.merged(old.limitations, new.limitations),
+        limitations=merged(old.limitations, new.limitations),
     )
 
 

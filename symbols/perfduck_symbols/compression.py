@@ -10,7 +10,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
-from perfduck_symbols.errors import SymbolError
+from perfduck_model.errors import SymbolError
 
 if sys.version_info >= (3, 14):
     from compression import zstd as zstd

@@ -25,6 +25,7 @@ import numpy.typing as npt
 import polars as pl
 from elftools.common.exceptions import DWARFError, ELFError
 
+from perfduck_model.errors import SymbolError
 from perfduck_symbols import elf_header
 from perfduck_symbols.compression import COMPRESSIONS, content, open_zstd, zstd
 from perfduck_symbols.elf_header import (
@@ -38,7 +39,6 @@ from perfduck_symbols.elf_header import (
     Header,
     Section,
 )
-from perfduck_symbols.errors import SymbolError
 from perfduck_symbols.files import is_regular, what_is
 
 SECTION_SHIFT = 40

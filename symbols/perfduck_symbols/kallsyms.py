@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from perfduck_model.errors import SymbolError
 from perfduck_symbols.compression import content
-from perfduck_symbols.errors import SymbolError
 
 _EXPECTED = "expected 'ADDRESS TYPE NAME'"
 # All functions of a recording are in the kallsyms of its kernel. Of 670 functions that network

@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from perfduck_model.errors import SymbolError
 from perfduck_symbols import binary, names
 from perfduck_symbols.binary import DEBUG, Binary
-from perfduck_symbols.errors import SymbolError
 from perfduck_symbols.files import inside, is_regular, walk, what_is
 
 # The functions of several dsos, one frame: build_id is null where the file has none.

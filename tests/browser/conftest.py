@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from made_runs import answer, noisy
 
-from perfduck_diff.flame import flame
+from perfduck_diff.engine.flame import flame
 from perfduck_report.html import render
 
 _FLAGS = [

@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from perfduck_diff.comparison import Options
-from perfduck_diff.engine import diff
-from perfduck_diff.result import Diff
-from perfduck_diff.runs import Frame, Run, Runs
-from perfduck_diff.stacks import Stacks
+from perfduck_diff.engine.comparison import Options
+from perfduck_diff.engine.result import Diff
+from perfduck_diff.engine.run_diff import diff
+from perfduck_diff.engine.run_matrix import Frame, Run, Runs
+from perfduck_diff.engine.stacks import Stacks
 
 PERIOD = 1000.0
 CONTEXT = {"do_syscall_64": "syscall_entry", "handle_softirqs": "softirq"}

@@ -10,16 +10,16 @@ import pytest
 from typer.testing import CliRunner
 
 from perfduck_cli.main import app
-from perfduck_diff.budget import Budgets, parse
 from perfduck_diff.budget_suggestion import suggest
-from perfduck_diff.comparison import Options, compare
+from perfduck_diff.comparison_input import ask
+from perfduck_diff.engine.budget import Budgets, parse
+from perfduck_diff.engine.comparison import Options, compare
+from perfduck_diff.engine.gate import judge
+from perfduck_diff.engine.result import BudgetRow
+from perfduck_diff.engine.run_matrix import Runs
 from perfduck_diff.filters import Filters
-from perfduck_diff.gate import judge
-from perfduck_diff.question import ask
-from perfduck_diff.result import BudgetRow
-from perfduck_diff.runs import Runs
+from perfduck_model.errors import PerfduckError
 from perfduck_report import budget_file
-from perfduck_store.errors import PerfduckError
 from perfduck_store.selector import select
 from perfduck_store.store import Store
 

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from perfduck_cli.main import app
-from perfduck_store.errors import PerfduckError
+from perfduck_model.errors import PerfduckError
 from perfduck_store.store import Store
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -405,7 +405,7 @@ def test_a_mistyped_word_is_suggested(store: Path, words: list[str], message: st
 
 
 def test_iptables_s_text_has_rules_without_counters() -> None:
-    from perfduck_ingest.attachment import iptables
+    from perfduck.attachments import iptables
 
     text = "-P INPUT ACCEPT\n-N DOCKER\n-A FORWARD -m state --state NEW -j DOCKER\n"
     [row] = iptables(text, "rules")["iptables_rule"].to_dicts()

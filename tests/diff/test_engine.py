@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_runs import answer, noisy, runs_of
 
-from perfduck_diff.result import shape
+from perfduck_diff.engine.result import shape
 
 NAMES = st.sampled_from(["do_syscall_64", "handle_softirqs", "udp/a", "udp/b", "nat/c", "d"])
 STACK = st.lists(NAMES, min_size=1, max_size=6).map(";".join)

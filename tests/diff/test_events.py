@@ -3,7 +3,7 @@
 import pytest
 
 from perfduck_diff.events import Recorded, choose, plain
-from perfduck_store.errors import PerfduckError
+from perfduck_model.errors import PerfduckError
 
 NAMES = {1: "one", 2: "two", 3: "three"}
 

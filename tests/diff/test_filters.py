@@ -9,7 +9,7 @@ from recordings import FIXTURES
 from typer.testing import CliRunner, Result
 
 from perfduck_cli.main import app
-from perfduck_store.errors import PerfduckError
+from perfduck_model.errors import PerfduckError
 from perfduck_store.store import Store
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

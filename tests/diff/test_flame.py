@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from made_runs import PERIOD, runs_of
 
-from perfduck_diff.flame import ROOT, Flame, flame, hottest
+from perfduck_diff.engine.flame import ROOT, Flame, flame, hottest
 
 # base, base, new, new; 10,000 packets each
 HITS = {

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from made_runs import answer, noisy, runs_of
 
-from perfduck_diff.budget import parse
-from perfduck_diff.checks import Bounds
-from perfduck_store.errors import PerfduckError
+from perfduck_diff.engine.budget import parse
+from perfduck_diff.engine.checks import Bounds
+from perfduck_model.errors import PerfduckError
 
 ROOT = Path(__file__).parents[2]
 

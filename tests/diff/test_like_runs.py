@@ -9,6 +9,8 @@ from typer.testing import CliRunner
 
 from perfduck_cli.main import app
 from perfduck_diff.answer import Request, asked
+from perfduck_diff.engine.noise import assumed
+from perfduck_diff.engine.run_matrix import Floats
 from perfduck_diff.filters import Filters
 from perfduck_diff.like_runs import (
     MOST_FREEDOM,
@@ -18,8 +20,6 @@ from perfduck_diff.like_runs import (
     pooled,
     spread_of_like_runs,
 )
-from perfduck_diff.noise import assumed
-from perfduck_diff.runs import Floats
 from perfduck_store.store import Store
 
 # Weight per packet of each run: eight runs of one thing, four of another scenario, two of another

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from made_runs import answer, runs_of
 
-from perfduck_diff.moderated import Design, Rows, given
-from perfduck_diff.noise import assumed, whole
-from perfduck_diff.power import detectable, excluded, sensitivity
+from perfduck_diff.engine.moderated_t import Design, Rows, given
+from perfduck_diff.engine.noise import assumed, whole
+from perfduck_diff.engine.power import detectable, excluded, sensitivity
 
 TRIALS = 3000
 

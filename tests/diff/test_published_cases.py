@@ -9,8 +9,8 @@ from collections.abc import Mapping
 import numpy as np
 from made_runs import PERIOD, answer, runs_of
 
-from perfduck_diff.result import Diff
-from perfduck_diff.runs import Runs
+from perfduck_diff.engine.result import Diff
+from perfduck_diff.engine.run_matrix import Runs
 
 PACKETS = 1e5
 

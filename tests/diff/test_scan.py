@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from made_runs import noisy
 
-from perfduck_diff.comparison import Comparison, Options, compare
-from perfduck_diff.scan import enough, scan, weights
+from perfduck_diff.engine.comparison import Comparison, Options, compare
+from perfduck_diff.engine.scan import enough, scan, weights
 
 SMALL = {f"do_syscall_64;vfs/f{i}": (12, 12) for i in range(60)}
 GROWN = {

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given as each
 from hypothesis import strategies as st
 
-from perfduck_diff.moderated import Design, Rows, given
-from perfduck_diff.noise import assumed, whole
-from perfduck_diff.power import raised
-from perfduck_diff.sequential import FIRST, Plan, Step, decide
+from perfduck_diff.engine.moderated_t import Design, Rows, given
+from perfduck_diff.engine.noise import assumed, whole
+from perfduck_diff.engine.power import raised
+from perfduck_diff.engine.sequential import FIRST, Plan, Step, decide
 
 TRIALS = 1500
 MOST = 10

@@ -5,10 +5,10 @@ import pytest
 from made_runs import PERIOD, answer, runs_of
 from scipy import stats
 
-from perfduck_diff.comparison import Options, compare
-from perfduck_diff.moderated import Design
-from perfduck_diff.runs import Runs
-from perfduck_diff.shared import shared
+from perfduck_diff.engine.comparison import Options, compare
+from perfduck_diff.engine.moderated_t import Design
+from perfduck_diff.engine.run_matrix import Runs
+from perfduck_diff.engine.shared import shared
 
 PATHS = 60
 

@@ -13,7 +13,7 @@ from types import ModuleType
 from perfduck_ingest.importer import Options
 from perfduck_ingest.oprofile.sample_file import Layout
 from perfduck_ingest.source import Source
-from perfduck_store.batch import Batch
+from perfduck_model.batch import Batch
 
 ROOT = Path(__file__).parent.parent.parent
 RECORDINGS = ROOT / "fixtures" / "oprofile"

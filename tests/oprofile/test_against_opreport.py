@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from oprofile_files import KALLSYMS, RECORDINGS, batch_of, functions, load_oracle
 
-from perfduck_ingest import oprofile_session, oprofile_text, oprofile_xml
+from perfduck_ingest.oprofile import session_importer, text_importer, xml_importer
 
 ORACLE = load_oracle()
 FOLDERS = sorted(path for path in RECORDINGS.iterdir() if (path / "session.tar.gz").is_file())
@@ -52,8 +52,8 @@ def test_every_listing_of_a_recording_says_the_same(
     recording: str, shape: str, samples: int
 ) -> None:
     folder = RECORDINGS / recording
-    of_text = functions(batch_of(oprofile_text, report(folder, shape)))
-    of_xml = functions(batch_of(oprofile_xml, report(folder, "X")))
+    of_text = functions(batch_of(text_importer, report(folder, shape)))
+    of_xml = functions(batch_of(xml_importer, report(folder, "X")))
     assert sum(of_text.values()) == samples
     if not shape.endswith(("f", "everything")):  # base names: /usr/lib/libc.so.6 is libc.so.6
         of_text, of_xml = _by_base_name(of_text), _by_base_name(of_xml)
@@ -74,15 +74,15 @@ CALL_GRAPHS = ["c", "c-D-none", "c-a", "c-f", "c-g", "c-global", "c-merge-lib", 
 @pytest.mark.parametrize("shape", CALL_GRAPHS)
 def test_every_call_graph_has_each_arc_once(shape: str) -> None:
     folder = RECORDINGS / "app-callgraph"
-    batch = batch_of(oprofile_text, report(folder, shape))
+    batch = batch_of(text_importer, report(folder, shape))
     assert (len(batch.edges), batch.edges["count"].sum()) == (73, 4452)
     assert batch.samples["count"].sum() == 1265
 
 
 @pytest.mark.parametrize("folder", ["app-callgraph", "pod-callgraph-q"])
 def test_the_arcs_of_xml_are_those_of_text(folder: str) -> None:
-    xml = batch_of(oprofile_xml, report(RECORDINGS / folder, "X-c"))
-    text = batch_of(oprofile_text, report(RECORDINGS / folder, "c"))
+    xml = batch_of(xml_importer, report(RECORDINGS / folder, "X-c"))
+    text = batch_of(text_importer, report(RECORDINGS / folder, "c"))
     assert ORACLE._edges(xml.edges, xml.symbols) == ORACLE._edges(text.edges, text.symbols)
 
 
@@ -92,7 +92,7 @@ def test_the_arcs_of_xml_are_those_of_text(folder: str) -> None:
      ("opreport-merge-lib", 1273), ("opreport-merge-all", 1273), ("opreport-t1", 1273)],
 )  # fmt: skip
 def test_an_image_summary_counts_samples_without_symbol_too(shape: str, samples: int) -> None:
-    batch = batch_of(oprofile_text, report(RECORDINGS / "app-flat", shape))
+    batch = batch_of(text_importer, report(RECORDINGS / "app-flat", shape))
     assert batch.samples["count"].sum() == samples
     assert len(batch.skipped) == 0
     assert {name for _, name, _ in functions(batch)} == {"[unknown]"}
@@ -101,7 +101,7 @@ def test_an_image_summary_counts_samples_without_symbol_too(shape: str, samples:
 @pytest.mark.parametrize(("shape", "comms"), [("opreport", 40), ("l-kern-only", 38)])
 def test_an_application_may_be_a_library(shape: str, comms: int) -> None:
     """libpthread.so.0 and libtinfo.so.6.4 are two of 40 applications, as opreport prints them."""
-    batch = batch_of(oprofile_text, report(RECORDINGS / "pod-2events", shape))
+    batch = batch_of(text_importer, report(RECORDINGS / "pod-2events", shape))
     assert batch.samples["comm"].null_count() == 0
     assert batch.samples["comm"].n_unique() == comms
     assert {"libpthread.so.0", "python3.11"} <= set(batch.samples["comm"])
@@ -109,34 +109,34 @@ def test_an_application_may_be_a_library(shape: str, comms: int) -> None:
 
 def test_a_summary_from_a_terminal_is_counted_once() -> None:
     folder = RECORDINGS / "app-callgraph"
-    expanded = batch_of(oprofile_text, report(folder, "opreport-f-tabs-expanded"))
+    expanded = batch_of(text_importer, report(folder, "opreport-f-tabs-expanded"))
     assert expanded.samples["count"].sum() == 1283
-    assert functions(expanded) == functions(batch_of(oprofile_text, report(folder, "opreport-f")))
+    assert functions(expanded) == functions(batch_of(text_importer, report(folder, "opreport-f")))
 
 
 def test_columns_of_processes_and_cpus_become_pid_and_cpu() -> None:
     folder = RECORDINGS / "pod-thread-cpu"
-    by_cpu = batch_of(oprofile_text, report(folder, "l-merge-tgid"))
+    by_cpu = batch_of(text_importer, report(folder, "l-merge-tgid"))
     assert set(by_cpu.samples["cpu"].unique()) == {0, 1}
     assert by_cpu.samples["count"].sum() == 23399
-    by_process = batch_of(oprofile_text, report(folder, "opreport-merge-tid,cpu"))
+    by_process = batch_of(text_importer, report(folder, "opreport-merge-tid,cpu"))
     assert by_process.samples["pid"].n_unique() > 100
-    xml = batch_of(oprofile_xml, report(folder, "X"))
+    xml = batch_of(xml_importer, report(folder, "X"))
     assert xml.samples["tid"].null_count() == 0
     assert xml.samples["count"].sum() == 23399
 
 
 def test_details_give_the_places_in_a_function() -> None:
     folder = RECORDINGS / "app-flat"
-    text = batch_of(oprofile_text, report(folder, "d")).leaf_offsets
-    xml = batch_of(oprofile_xml, report(folder, "X-d")).leaf_offsets
+    text = batch_of(text_importer, report(folder, "d")).leaf_offsets
+    xml = batch_of(xml_importer, report(folder, "X-d")).leaf_offsets
     assert len(text) == len(xml) == 145
     assert sorted(text["offset"]) == sorted(xml["offset"])
     assert text["count"].sum() == xml["count"].sum() == 1258
 
 
 def test_a_session_knows_time_loss_and_nanoseconds() -> None:
-    batch = batch_of(oprofile_session, RECORDINGS / "pod-flat-q" / "session.tar.gz")
+    batch = batch_of(session_importer, RECORDINGS / "pod-flat-q" / "session.tar.gz")
     assert str(batch.facts.started_at) == "2026-11-23 02:04:47"
     assert batch.facts.duration_s == 5
     assert batch.facts.lost == 2

@@ -8,7 +8,7 @@ from oprofile_files import KALLSYMS, RECORDINGS, ROOT
 from typer.testing import CliRunner, Result
 
 from perfduck_cli.main import app
-from perfduck_store.errors import PerfduckError
+from perfduck_model.errors import PerfduckError
 
 
 def perfduck(*arguments: str | Path, store: Path) -> Result:

@@ -16,10 +16,10 @@ from oprofile_files import (
     sample_file,
 )
 
-from perfduck_ingest import oprofile_session
 from perfduck_ingest.importer import Options
+from perfduck_ingest.oprofile import session_importer
 from perfduck_ingest.source import Source
-from perfduck_store.batch import Batch
+from perfduck_model.batch import Batch
 from perfduck_symbols.demangle import with_parameters
 
 EVENT = "CPU_CLK_UNHALTED.1000000.0.all.all.all"
@@ -36,7 +36,7 @@ def read(image: str, keys: dict[int, int], options: Options, *, is_kernel: bool 
     content = sample_file(LAYOUT, Written(nodes=tuple(keys.items()), is_kernel=is_kernel))
     path = SAMPLES + "{root}/opt/x/{dep}/" + image + "/" + EVENT
     source = Source("x.tar", io.BytesIO(archive([(path, content)])))
-    (batch,) = oprofile_session.read(source, options)
+    (batch,) = session_importer.read(source, options)
     return batch
 
 

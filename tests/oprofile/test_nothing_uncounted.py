@@ -17,11 +17,11 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from oprofile_files import KALLSYMS, RECORDINGS, archive, batch_of
 
-from perfduck_ingest import oprofile_session, oprofile_text, oprofile_xml
 from perfduck_ingest.importer import Options
+from perfduck_ingest.oprofile import session_importer, text_importer, xml_importer
 from perfduck_ingest.source import Source
-from perfduck_store.batch import Batch
-from perfduck_store.errors import PerfduckError
+from perfduck_model.batch import Batch
+from perfduck_model.errors import PerfduckError
 
 QUIET = settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow])
 
@@ -75,7 +75,7 @@ def changed(lines: list[str], data: st.DataObject) -> list[str]:
 
 def text_batch(lines: list[str]) -> Batch:
     source = Source("r.txt", io.BytesIO("\n".join(lines).encode() + b"\n"))
-    (batch,) = oprofile_text.read(source, Options(lenient=True))
+    (batch,) = text_importer.read(source, Options(lenient=True))
     return batch
 
 
@@ -200,7 +200,7 @@ def test_every_sample_of_an_xml_report_is_stored_or_the_report_refused(
 ) -> None:
     content = changed_xml(XML[data.draw(st.integers(0, len(XML) - 1))], data)
     with suppress(PerfduckError):
-        batch = batch_of(oprofile_xml, "r.xml", content)
+        batch = batch_of(xml_importer, "r.xml", content)
         root = etree.fromstring(content)
         wanted = sum(said(part) for part in root if part.tag in ("binary", "process"))
         assert batch.samples["count"].sum() == wanted
@@ -255,7 +255,7 @@ def test_every_sample_of_a_session_is_stored_or_its_file_named(data: st.DataObje
     files = changed_files(SESSIONS[data.draw(st.integers(0, 2))], data) if data else SESSIONS[0]
     source = Source("x.tar", io.BytesIO(archive(files)))
     with suppress(PerfduckError):
-        (batch,) = oprofile_session.read(source, Options(kallsyms=KALLSYMS, lenient=True))
+        (batch,) = session_importer.read(source, Options(kallsyms=KALLSYMS, lenient=True))
         named = set(batch.skipped["text"])
         wanted = sum(
             nodes_of(content)
@@ -281,12 +281,12 @@ def test_a_sample_file_of_no_process_is_refused(pid: int) -> None:
     path, content = next(file for file in SESSIONS[0] if file[1][:4] == b"DAE\n")
     files = [(path.replace(".all.all.all", f".{pid}.all.all"), content)]
     with pytest.raises(PerfduckError, match=r"expected a sample file called EVENT\.COUNT\.MASK"):
-        list(oprofile_session.read(Source("x.tar", io.BytesIO(archive(files))), Options()))
+        list(session_importer.read(Source("x.tar", io.BytesIO(archive(files))), Options()))
 
 
 @pytest.mark.parametrize("mhz", [1e-300, float("inf"), float("nan"), -1.0])
 def test_a_clock_of_no_cpu_is_not_known(mhz: float) -> None:
     path, content = next(file for file in SESSIONS[0] if file[1][:4] == b"DAE\n")
     files = [(path, content[:32] + struct.pack("<d", mhz) + content[40:])]
-    (batch,) = oprofile_session.read(Source("x.tar", io.BytesIO(archive(files))), Options())
+    (batch,) = session_importer.read(Source("x.tar", io.BytesIO(archive(files))), Options())
     assert batch.facts.events["CPU_CLK_UNHALTED"].unit == "cycles"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from oprofile_files import LAYOUT, Written, sample_file
 
 from perfduck_ingest.oprofile.sample_file import _LAYOUTS, Layout, layout_of_abi, parse
-from perfduck_store.errors import PerfduckError
+from perfduck_model.errors import PerfduckError
 
 CASES = [
     (version, replace(layout, order=order))

@@ -23,16 +23,15 @@ from oprofile_files import (
     sample_file,
 )
 
-from perfduck_ingest import oprofile_session
 from perfduck_ingest.importer import Options
-from perfduck_ingest.oprofile import files
+from perfduck_ingest.oprofile import files, session_importer
 from perfduck_ingest.oprofile.elf_symbols import functions as elf_functions
 from perfduck_ingest.oprofile.elf_symbols import read_elf
 from perfduck_ingest.oprofile.sample_file import parse
 from perfduck_ingest.oprofile.session import parse_log
 from perfduck_ingest.source import Source
-from perfduck_store.batch import Batch
-from perfduck_store.errors import PerfduckError
+from perfduck_model.batch import Batch
+from perfduck_model.errors import PerfduckError
 from perfduck_symbols.demangle import with_parameters
 
 SESSION = RECORDINGS / "app-callgraph" / "session.tar.gz"
@@ -50,14 +49,14 @@ def unpacked(folder: Path) -> Path:
 
 def read(path: Path, options: Options | None = None) -> tuple[str, Batch]:
     source = Source(str(path), None if path.is_dir() else io.BytesIO(path.read_bytes()))
-    assert oprofile_session.sniff(source)
-    (batch,) = oprofile_session.read(source, options or Options(kallsyms=KALLSYMS))
+    assert session_importer.sniff(source)
+    (batch,) = session_importer.read(source, options or Options(kallsyms=KALLSYMS))
     return source.digest.hexdigest(), batch
 
 
 def read_files(entries: list[tuple[str, bytes]], options: Options | None = None) -> Batch:
     source = Source("x.tar", io.BytesIO(archive(entries)))
-    (batch,) = oprofile_session.read(source, options or Options())
+    (batch,) = session_importer.read(source, options or Options())
     return batch
 
 
@@ -261,7 +260,7 @@ def test_links_and_devices_are_left_out_and_named(kind: bytes) -> None:
             member.type, member.linkname, member.size = kind, "/etc/passwd", 0
 
     content = archive([(KERNEL_FILE, sample_file()), (USER_FILE, b"")], edit)
-    (batch,) = oprofile_session.read(Source("x.tar", io.BytesIO(content)), Options())
+    (batch,) = session_importer.read(Source("x.tar", io.BytesIO(content)), Options())
     assert batch.skipped["text"].to_list() == [USER_FILE]
     assert batch.samples["count"].sum() == 7
 
@@ -287,13 +286,13 @@ def test_too_many_members_and_too_many_bytes_are_refused(monkeypatch: pytest.Mon
 def test_a_truncated_archive_is_refused() -> None:
     content = archive([(KERNEL_FILE, sample_file())])
     with pytest.raises(PerfduckError, match="expected"):
-        list(oprofile_session.read(Source("x.tar", io.BytesIO(content[:1500])), Options()))
+        list(session_importer.read(Source("x.tar", io.BytesIO(content[:1500])), Options()))
 
 
 def test_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    batch_of(oprofile_session, SESSION)
+    batch_of(session_importer, SESSION)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -310,7 +309,7 @@ def test_a_changed_archive_is_refused_or_read_but_never_a_traceback(
         content[place] = value
     source = Source("x.tar", io.BytesIO(bytes(content)))
     with suppress(PerfduckError):
-        list(oprofile_session.read(source, Options()))
+        list(session_importer.read(source, Options()))
 
 
 def test_the_last_run_of_a_log_counts() -> None:

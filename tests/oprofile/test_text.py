@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from oprofile_files import RECORDINGS, batch_of, functions
 
-from perfduck_ingest import oprofile_text
 from perfduck_ingest.formats import importer_of
 from perfduck_ingest.importer import Options
+from perfduck_ingest.oprofile import text_importer
 from perfduck_ingest.oprofile.report_header import Header
 from perfduck_ingest.source import Source
-from perfduck_store.batch import Batch
-from perfduck_store.errors import PerfduckError
+from perfduck_model.batch import Batch
+from perfduck_model.errors import PerfduckError
 
 COUNTED = (
     "Counted CPU_CLK_UNHALTED events (Clock cycles when not halted) with a unit mask of 0x00"
@@ -25,8 +25,8 @@ TABLE = "samples  %        symbol name\n60       60.0000  one\n40       40.0000 
 
 def read(text: str) -> Batch:
     source = Source("report.txt", io.BytesIO(text.encode()))
-    assert oprofile_text.sniff(source)
-    (batch,) = oprofile_text.read(source, Options())
+    assert text_importer.sniff(source)
+    (batch,) = text_importer.read(source, Options())
     return batch
 
 
@@ -141,7 +141,7 @@ def test_windows_line_ends_and_a_missing_last_one_are_no_matter() -> None:
 def test_a_differential_report_is_refused(name: str) -> None:
     path = RECORDINGS / "diff" / f"{name}.out"
     with pytest.raises(PerfduckError, match=r":3: expected the report of one profile, got a diff"):
-        batch_of(oprofile_text, path)
+        batch_of(text_importer, path)
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_a_differential_report_is_refused(name: str) -> None:
 )  # fmt: skip
 def test_text_without_a_table_is_refused(text: str, message: str) -> None:
     with pytest.raises(PerfduckError, match=message):
-        list(oprofile_text.read(Source("r.txt", io.BytesIO(text.encode())), Options()))
+        list(text_importer.read(Source("r.txt", io.BytesIO(text.encode())), Options()))
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_text_without_a_table_is_refused(text: str, message: str) -> None:
     ],
 )  # fmt: skip
 def test_other_text_is_not_taken_for_opreports(text: bytes) -> None:
-    assert not oprofile_text.sniff(Source("x", io.BytesIO(text)))
+    assert not text_importer.sniff(Source("x", io.BytesIO(text)))
 
 
 REPORTS = [
@@ -198,9 +198,9 @@ def test_changed_text_is_refused_or_read_but_never_a_traceback(data: st.DataObje
         source = Source("report.txt", io.BytesIO(bytes(content)))
     except PerfduckError:  # it begins like a compressed file
         return
-    oprofile_text.sniff(source)
+    text_importer.sniff(source)
     with suppress(PerfduckError):
-        list(oprofile_text.read(source, Options()))
+        list(text_importer.read(source, Options()))
 
 
 @settings(deadline=None, max_examples=50)
@@ -219,7 +219,7 @@ def test_a_report_under_a_threshold_says_how_much_it_is_of(
     recording: str, shape: str, raw: int | None
 ) -> None:
     (path,) = (RECORDINGS / recording / "reports").glob(f"{shape}.out*")
-    batch = batch_of(oprofile_text, path)
+    batch = batch_of(text_importer, path)
     if raw is None:
         assert batch.facts.raw_samples is None
     else:

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from oprofile_files import RECORDINGS, batch_of, functions
 
-from perfduck_ingest import oprofile_xml
 from perfduck_ingest.importer import Options
+from perfduck_ingest.oprofile import xml_importer
 from perfduck_ingest.source import Source
-from perfduck_store.batch import Batch
-from perfduck_store.errors import PerfduckError
+from perfduck_model.batch import Batch
+from perfduck_model.errors import PerfduckError
 
 HEAD = """<?xml version="1.0" ?>
 <profile  schemaversion="3.1" cputype="i386" processor="x" mhz="1000.00" title="opreport -X ">
@@ -31,8 +31,8 @@ TAIL = """<symboltable>
 
 def read(body: str, head: str = HEAD, tail: str = TAIL) -> Batch:
     source = Source("report.xml", io.BytesIO((head + body + tail).encode()))
-    assert oprofile_xml.sniff(source)
-    (batch,) = oprofile_xml.read(source, Options())
+    assert xml_importer.sniff(source)
+    (batch,) = xml_importer.read(source, Options())
     return batch
 
 
@@ -102,19 +102,19 @@ def test_damaged_reports_are_refused(body: str, message: str) -> None:
 def test_a_report_that_breaks_off_is_refused() -> None:
     (path,) = (RECORDINGS / "pod-thread-cpu" / "reports").glob("X-merge-tid.out")
     with pytest.raises(PerfduckError, match="expected a whole XML report, got no element found"):
-        batch_of(oprofile_xml, path)
+        batch_of(xml_importer, path)
 
 
 def test_entities_are_refused() -> None:
     head = HEAD.replace("<profile", '<!DOCTYPE p [<!ENTITY a "aaaa">]>\n<profile', 1)
     source = Source("x", io.BytesIO((head + TAIL).encode()))
     with pytest.raises(PerfduckError, match="got a document type 'p'"):
-        list(oprofile_xml.read(source, Options()))
+        list(xml_importer.read(source, Options()))
 
 
 @pytest.mark.parametrize("text", [b"", b"<profile>", b"<?xml version='1.0'?><svg/>", b"CPU: x\n"])
 def test_other_documents_are_not_taken_for_reports(text: bytes) -> None:
-    assert not oprofile_xml.sniff(Source("x", io.BytesIO(text)))
+    assert not xml_importer.sniff(Source("x", io.BytesIO(text)))
 
 
 def test_talk_before_the_document_is_passed_over() -> None:
@@ -145,4 +145,4 @@ def test_a_changed_report_is_refused_or_read_but_never_a_traceback(data: st.Data
         )
     source = Source("report.xml", io.BytesIO(bytes(content)))
     with suppress(PerfduckError):
-        list(oprofile_xml.read(source, Options()))
+        list(xml_importer.read(source, Options()))

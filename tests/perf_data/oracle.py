@@ -12,10 +12,10 @@ from pathlib import Path
 
 import polars as pl
 
-from perfduck_ingest import perf_data
 from perfduck_ingest.importer import Options
+from perfduck_ingest.perf_data import importer as perf_data
 from perfduck_ingest.source import Source
-from perfduck_store.batch import Batch
+from perfduck_model.batch import Batch
 
 Frame = tuple[str, str]  # name, dso
 Row = tuple[str, int, int, int | None, int | None, int | None, str, tuple[Frame, ...]]

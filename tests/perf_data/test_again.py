@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from test_recordings import FIXTURES, OPTIONS, nothing_of_this_machine
 
-from perfduck_ingest.attachment import read
+from perfduck.attachments import read
+from perfduck.ingestion import Request, ingest
 from perfduck_ingest.importer import Options
-from perfduck_ingest.ingest import Request, ingest
 from perfduck_ingest.work import Work
 from perfduck_store.store import Store
 

@@ -15,12 +15,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_recordings import FIXTURES, OPTIONS, nothing_of_this_machine
 
-from perfduck_ingest import perf_data
+from perfduck.ingestion import Request, ingest
 from perfduck_ingest.importer import Options
-from perfduck_ingest.ingest import Request, ingest
+from perfduck_ingest.perf_data import importer as perf_data
 from perfduck_ingest.source import Source
-from perfduck_store.batch import Batch
-from perfduck_store.errors import PerfduckError
+from perfduck_model.batch import Batch
+from perfduck_model.errors import PerfduckError
 from perfduck_store.store import Store
 
 __all__ = ["nothing_of_this_machine"]

@@ -9,7 +9,7 @@ from made import CHAIN, FIELDS, KERNEL, PID, USER, Recording, words
 from test_recordings import nothing_of_this_machine
 
 from perfduck_ingest.perf_data import records
-from perfduck_store.batch import Batch
+from perfduck_model.batch import Batch
 
 __all__ = ["nothing_of_this_machine"]
 PROGRAM = "/opt/app/bin/progs"
@@ -75,7 +75,7 @@ def test_deferred_callers_are_those_of_all_samples_with_their_cookie(
     """With a limit of 0 samples are due before their callers are read."""
     monkeypatch.setattr("perfduck_ingest.perf_data.session._MOST_WAITING", limit)
     monkeypatch.setattr("perfduck_ingest.source.HEAD_BYTES", 512)
-    monkeypatch.setattr("perfduck_ingest.perf_data.reading.BLOCK_BYTES", 512)
+    monkeypatch.setattr("perfduck_ingest.perf_data.record_reader.BLOCK_BYTES", 512)
     made = recording(CHAIN, flags=DEFER)
     for time in range(10, 20):
         made.sample(time, HOOK, [KERNEL, HOOK, SENDTO, DEFERRED, 77], mode=1)

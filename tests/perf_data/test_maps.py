@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perfduck_ingest.perf_data import records
-from perfduck_ingest.perf_data.changes import Comm, Fork, Map
-from perfduck_ingest.perf_data.maps import Maps, MapsAt, laid_out, space_of
-from perfduck_ingest.perf_data.timeline import Timeline
+from perfduck_ingest.perf_data.mappings import Maps, MapsAt, laid_out, space_of
+from perfduck_ingest.perf_data.process_state import Timeline
+from perfduck_ingest.perf_data.task_events import Comm, Fork, Map
 
 RANGES = st.lists(st.tuples(st.integers(0, 60), st.integers(1, 20)), max_size=25)
 

@@ -16,11 +16,11 @@ from test_broken import BROKEN, EDGES
 from test_callers import DEFER, DEFERRED, HOOK, KERNEL, LBR, LEAF, MIDDLE, TOP, USER, recording
 from test_recordings import FIXTURES, OPTIONS, nothing_of_this_machine
 
-from perfduck_ingest import perf_data
 from perfduck_ingest.importer import Options
+from perfduck_ingest.perf_data import importer as perf_data
 from perfduck_ingest.perf_data import records
 from perfduck_ingest.source import Source
-from perfduck_store.errors import PerfduckError
+from perfduck_model.errors import PerfduckError
 from perfduck_symbols.compression import zstd
 
 __all__ = ["nothing_of_this_machine"]

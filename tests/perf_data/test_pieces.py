@@ -8,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perfduck_ingest.perf_data import records
-from perfduck_ingest.perf_data.maps import (
+from perfduck_ingest.perf_data.chain_chunks import NO_FRAME, WIDTH, Pieces, pieces_of
+from perfduck_ingest.perf_data.mappings import (
     GUEST_KERNEL_SPACE,
     GUEST_USER_SPACE,
     HYPERVISOR_SPACE,
     KERNEL_SPACE,
     space_of,
 )
-from perfduck_ingest.perf_data.pieces import NO_FRAME, WIDTH, Pieces, pieces_of
 from perfduck_ingest.perf_data.sample_columns import Samples
 from perfduck_ingest.perf_data.stacks import _keys, _terms
 from perfduck_ingest.perf_data.stream import Block

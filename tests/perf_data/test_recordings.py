@@ -12,11 +12,12 @@ import polars as pl
 import pytest
 import xxhash
 
-from perfduck_ingest import perf_data, perf_script
 from perfduck_ingest.importer import Options
+from perfduck_ingest.perf_data import importer as perf_data
+from perfduck_ingest.perf_script import importer
 from perfduck_ingest.source import Source
-from perfduck_store.batch import Batch
-from perfduck_store.errors import PerfduckError
+from perfduck_model.batch import Batch
+from perfduck_model.errors import PerfduckError
 from perfduck_symbols.elf import elf_of
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "perf_data"
@@ -70,7 +71,7 @@ def test_small_blocks_make_no_difference(
     packed = FIXTURES / folder / "recording.data.xz"
     whole = rows_of(packed)
     monkeypatch.setattr("perfduck_ingest.source.HEAD_BYTES", 4096)
-    monkeypatch.setattr("perfduck_ingest.perf_data.reading.BLOCK_BYTES", 4096)
+    monkeypatch.setattr("perfduck_ingest.perf_data.record_reader.BLOCK_BYTES", 4096)
     monkeypatch.setattr("perfduck_ingest.perf_data.stream.BLOCK_BYTES", 4096)
     assert rows_of(packed) == whole
     assert rows_of(plain(folder, tmp_path)) == whole
@@ -82,8 +83,8 @@ def test_pieces_that_are_numbered_anew_make_no_difference(
 ) -> None:
     path = FIXTURES / folder / "recording.data.xz"
     whole = rows_of(path)
-    monkeypatch.setattr("perfduck_ingest.perf_data.reading.BLOCK_BYTES", 4096)
-    monkeypatch.setattr("perfduck_ingest.perf_data.pieces.MOST_PIECES", 50)
+    monkeypatch.setattr("perfduck_ingest.perf_data.record_reader.BLOCK_BYTES", 4096)
+    monkeypatch.setattr("perfduck_ingest.perf_data.chain_chunks.MOST_PIECES", 50)
     monkeypatch.setattr("perfduck_ingest.perf_data.stacks.MOST_PIECES", 1)
     assert rows_of(path) == whole
 
@@ -94,7 +95,7 @@ def test_another_process_reads_the_same(
 ) -> None:
     path = plain(folder, tmp_path)
     rows, facts = rows_of(path), oracle.batches_of(path, **OPTIONS)[-1].facts
-    monkeypatch.setattr("perfduck_ingest.perf_data.MUCH", 0)
+    monkeypatch.setattr("perfduck_ingest.perf_data.importer.MUCH", 0)
     assert rows_of(path) == rows
     with Source(str(path)) as source:
         assert list(perf_data.read(source, Options(**OPTIONS)))[-1].facts == facts  # type: ignore[arg-type]
@@ -110,7 +111,7 @@ def test_what_another_process_cannot_read_is_said(
     (start,) = struct.unpack_from("<Q", raw, 40)  # of the data
     raw[start : start + 8] = bytes(8)
     path.write_bytes(raw)
-    monkeypatch.setattr("perfduck_ingest.perf_data.MUCH", 0)
+    monkeypatch.setattr("perfduck_ingest.perf_data.importer.MUCH", 0)
     with pytest.raises(
         PerfduckError, match=r"chains\.data: .*expected a record of 8 bytes or more"
     ):
@@ -210,8 +211,8 @@ def test_leaf_offsets_count_every_sample_with_a_known_leaf() -> None:
 def test_text_of_the_same_recording_has_the_same_ids(folder: str) -> None:
     text = lzma.decompress((FIXTURES / folder / "oracle.txt.xz").read_bytes())
     with Source("perf.txt", io.BytesIO(text)) as source:
-        assert perf_script.sniff(source)
-        theirs = list(perf_script.read(source, Options()))
+        assert importer.sniff(source)
+        theirs = list(importer.read(source, Options()))
     ours = read(folder)
     for column in ("symbol_id", "name", "dso", "address"):
         one, other = (

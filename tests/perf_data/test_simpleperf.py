@@ -10,7 +10,7 @@ from test_binaries import leaves
 from test_recordings import nothing_of_this_machine
 
 from perfduck_ingest.perf_data import simpleperf
-from perfduck_store.errors import PerfduckError
+from perfduck_model.errors import PerfduckError
 
 __all__ = ["nothing_of_this_machine"]
 PROGRAM = "/opt/spin"

@@ -8,12 +8,12 @@ import oracle
 import pytest
 from test_recordings import FIXTURES, OPTIONS, nothing_of_this_machine, perf_rows
 
-from perfduck_ingest import perf_data
 from perfduck_ingest.importer import Options
 from perfduck_ingest.perf_data import features, records
+from perfduck_ingest.perf_data import importer as perf_data
 from perfduck_ingest.source import Source
-from perfduck_store.batch import Batch
-from perfduck_store.errors import PerfduckError
+from perfduck_model.batch import Batch
+from perfduck_model.errors import PerfduckError
 
 __all__ = ["nothing_of_this_machine"]
 PIPE = lzma.decompress((FIXTURES / "pipe-packed" / "recording.data.xz").read_bytes())
@@ -55,7 +55,7 @@ def without_description() -> bytes:
 @pytest.mark.parametrize("block", [8 << 20, 4096, 520])
 def test_a_pipe_names_them(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("perfduck_ingest.source.HEAD_BYTES", min(block, 1 << 16))
-    monkeypatch.setattr("perfduck_ingest.perf_data.reading.BLOCK_BYTES", block)
+    monkeypatch.setattr("perfduck_ingest.perf_data.record_reader.BLOCK_BYTES", block)
     wanted = perf_rows("pipe-packed")
     assert NAME in {row[6] for row in wanted}
     got = oracle.said_by_us(read(undescribed(PIPE)))

@@ -7,7 +7,7 @@ import slow_reader
 from recordings import named_chains, parsed
 from slow_reader import Request, Sample
 
-from perfduck_store.errors import PerfduckError
+from perfduck_model.errors import PerfduckError
 
 
 @dataclass(frozen=True)

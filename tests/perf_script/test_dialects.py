@@ -10,11 +10,11 @@ import pytest
 from polars.testing import assert_frame_equal
 from recordings import FIXTURES, named_chains, parsed, text_of
 
-from perfduck_ingest import perf_script
 from perfduck_ingest.importer import Options
+from perfduck_ingest.perf_script import importer
 from perfduck_ingest.source import HEAD_BYTES, Source
-from perfduck_store.batch import Batch
-from perfduck_store.errors import PerfduckError
+from perfduck_model.batch import Batch
+from perfduck_model.errors import PerfduckError
 
 CHAIN = FIXTURES / "perf_script" / "comms"
 FLAT = FIXTURES / "perf_script" / "comms-flat"
@@ -78,7 +78,7 @@ def test_a_part_may_begin_with_an_inlined_frame(monkeypatch: pytest.MonkeyPatch)
 def assert_parts_do_not_matter(text: bytes, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(text) > HEAD_BYTES + size  # the head is one part
     whole = parsed(text)
-    monkeypatch.setattr(perf_script, "_PART_BYTES", size)
+    monkeypatch.setattr(importer, "_PART_BYTES", size)
     parts = parsed(text)
     assert_frame_equal(parts.samples, whole.samples)
     for name, key in (("symbols", "symbol_id"), ("stacks", "stack_id")):
@@ -131,7 +131,7 @@ def test_lost_records_are_summed() -> None:
 
 
 def perf_script_batches(text: bytes) -> list[Batch]:
-    return list(perf_script.read(Source("input.txt", io.BytesIO(text)), Options()))
+    return list(importer.read(Source("input.txt", io.BytesIO(text)), Options()))
 
 
 def test_cgroups_stand_behind_chains_and_on_flat_lines() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from recordings import FIXTURES, named_chains, parsed, text_of
 
-from perfduck_store.batch import Batch
+from perfduck_model.batch import Batch
 
 GARBAGE = [
     "%% what is this? %%",

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from recordings import FIXTURES
 
-from perfduck_ingest import chains, perf_script, perf_script_frame_table, perf_script_known
-from perfduck_ingest.ingest import Request, ingest
+from perfduck.ingestion import Request, ingest
+from perfduck_ingest import chains
+from perfduck_ingest.perf_script import frame_table, importer, line_cache
 from perfduck_store.store import Store
 
 RECORDING = FIXTURES / "demo" / "flannel-vxlan.crr.1.txt.xz"
@@ -53,8 +54,8 @@ def test_the_store_is_the_same_whatever_the_parts_and_threads(
     monkeypatch: pytest.MonkeyPatch,
     store_path: Path,
 ) -> None:
-    monkeypatch.setattr(perf_script, "_PART_BYTES", size)
-    monkeypatch.setattr(perf_script, "_THREADS", threads)
+    monkeypatch.setattr(importer, "_PART_BYTES", size)
+    monkeypatch.setattr(importer, "_THREADS", threads)
     assert stored(recording, store_path) == expected
 
 
@@ -64,10 +65,10 @@ def test_the_store_is_the_same_however_little_is_remembered(
     monkeypatch: pytest.MonkeyPatch,
     store_path: Path,
 ) -> None:
-    monkeypatch.setattr(perf_script, "_PART_BYTES", 64 << 10)
-    monkeypatch.setattr(perf_script_known, "_LINE_BITS", 4)
-    monkeypatch.setattr(perf_script_known, "_MOST_FRAMES", 1000)
-    monkeypatch.setattr(perf_script_frame_table, "_FRAME_BITS", 4)
+    monkeypatch.setattr(importer, "_PART_BYTES", 64 << 10)
+    monkeypatch.setattr(line_cache, "_LINE_BITS", 4)
+    monkeypatch.setattr(line_cache, "_MOST_FRAMES", 1000)
+    monkeypatch.setattr(frame_table, "_FRAME_BITS", 4)
     monkeypatch.setattr(chains, "_STACK_BITS", 4)
     monkeypatch.setattr(chains, "_SYMBOL_BITS", 4)
     assert stored(recording, store_path) == expected

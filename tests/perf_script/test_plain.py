@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from recordings import FIXTURES, text_of
 
-from perfduck_ingest import perf_script_grammar as grammar
-from perfduck_ingest.perf_script_layout import Layout, layout_of
+from perfduck_ingest.perf_script import grammar
+from perfduck_ingest.perf_script.layout import Layout, layout_of
 
 FOLDERS = sorted(folder.parent for folder in (FIXTURES / "perf_script").glob("*/oracle.txt"))
 LINES = [

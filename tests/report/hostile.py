@@ -4,8 +4,8 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
+from perfduck.ingestion import Request, ingest
 from perfduck_cli.main import app
-from perfduck_ingest.ingest import Request, ingest
 from perfduck_ingest.work import Work
 from perfduck_store.store import Store
 

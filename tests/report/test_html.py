@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from made_runs import answer, noisy, runs_of
 
-from perfduck_diff.flame import Flame, flame, hottest
-from perfduck_diff.result import Diff, Reason
-from perfduck_diff.runs import Runs
+from perfduck_diff.engine.flame import Flame, flame, hottest
+from perfduck_diff.engine.result import Diff, Reason
+from perfduck_diff.engine.run_matrix import Runs
 from perfduck_report.html import render, render_side
 from perfduck_report.html_view import claim_bars, sentence, sides
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perfduck_diff.result import Change
+from perfduck_diff.engine.result import Change
 from perfduck_report.numbers import amount, many, per_second, scale, scaled, seconds
 
 

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from perfduck_symbols.blame import CONTEXTS, blame, interrupts_off
-from perfduck_symbols.tagger import Tagger
+from perfduck_tags.blame import CONTEXTS, blame, interrupts_off
+from perfduck_tags.tagger import Tagger
 
 KERNEL = "[kernel.kallsyms]"
 SYSCALL = ["__x64_sys_sendto", "do_syscall_64", "entry_SYSCALL_64_after_hwframe"]

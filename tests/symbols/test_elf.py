@@ -6,13 +6,14 @@ import polars as pl
 import pytest
 from elftools.elf.elffile import ELFFile
 
-from perfduck_symbols import binary, build_catalogue, source_path
+from perfduck_model.errors import SymbolError
+from perfduck_symbols import binary, source_path
 from perfduck_symbols.dwarf import Dwarf
 from perfduck_symbols.elf import open_elf
-from perfduck_symbols.errors import SymbolError
-from perfduck_symbols.explain import explain
 from perfduck_symbols.resolver import FUNCTIONS, Resolver
-from perfduck_symbols.tagger import Tagger
+from perfduck_tags import build_catalogue
+from perfduck_tags.explain import explain
+from perfduck_tags.tagger import Tagger
 
 ELF = Path(__file__).parents[2] / "fixtures" / "elf"
 RECEIVE, TRANSMIT = "net/core/receive.c", "net/core/transmit.c"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from perfduck_model.errors import SymbolError
 from perfduck_symbols.elf import open_elf
-from perfduck_symbols.errors import SymbolError
 from perfduck_symbols.files import inside, walk
 from perfduck_symbols.resolver import Resolver
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from perfduck_model.errors import SymbolError
 from perfduck_symbols import kallsyms
 from perfduck_symbols.compression import zstd
-from perfduck_symbols.errors import SymbolError
-from perfduck_symbols.tagger import Tagger
+from perfduck_tags.tagger import Tagger
 
 TEXT = """\
 0000000000000000 A fixed_percpu_data

@@ -9,7 +9,7 @@ import pytest
 from recordings import FIXTURES
 
 from perfduck_cli.main import app
-from perfduck_store.errors import PerfduckError
+from perfduck_model.errors import PerfduckError
 from perfduck_store.store import Store
 
 NAT = str(FIXTURES / "demo" / "docker0-nat.udp64.1.txt.xz")

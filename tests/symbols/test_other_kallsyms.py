@@ -9,11 +9,11 @@ import polars as pl
 import pytest
 from recordings import FIXTURES
 
+from perfduck.ingestion import Request, ingest
 from perfduck_ingest.importer import Options
-from perfduck_ingest.ingest import Request, ingest
+from perfduck_model.errors import SymbolError
 from perfduck_store.store import Store
-from perfduck_symbols import catalogue
-from perfduck_symbols.errors import SymbolError
+from perfduck_tags import catalogue
 
 RECORDING = FIXTURES / "demo" / "docker0-nat.crr.1.txt.xz"
 

@@ -6,13 +6,14 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from perfduck_diff.stacks import is_entry
-from perfduck_ingest.ingest import Request, ingest
+from perfduck.ingestion import Request, ingest
+from perfduck_diff.engine.stacks import is_entry
 from perfduck_store.store import Store
 from perfduck_symbols import names
-from perfduck_symbols.blame import CONTEXTS
-from perfduck_symbols.entries import SOFTIRQ_LOOPS
-from perfduck_symbols.tagger import Tagger
+from perfduck_tags import catalogue
+from perfduck_tags.blame import CONTEXTS
+from perfduck_tags.entries import SOFTIRQ_LOOPS
+from perfduck_tags.tagger import Tagger
 
 ROOT = Path(__file__).parent.parent.parent
 TAGS = ROOT / "fixtures" / "tags"
@@ -102,7 +103,7 @@ def test_a_function_of_its_own_is_no_system_call() -> None:
     assert subsystems(("sys_imageblit", KERNEL))["sys_imageblit"] != "socket"
 
 
-MERGED = pl.read_csv(names.__file__.replace("names.py", "data/merged_modules.csv"),
+MERGED = pl.read_csv(catalogue.MERGED,
                      comment_prefix="#")  # fmt: skip
 
 

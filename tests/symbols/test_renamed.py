@@ -3,10 +3,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from perfduck_symbols import build_renamed, catalogue, rules
-from perfduck_symbols.build_renamed import checked
-from perfduck_symbols.errors import SymbolError
-from perfduck_symbols.renamed import COLUMNS, RENAMED, Renamed, identity, last_names, read
+from perfduck_model.errors import SymbolError
+from perfduck_tags import build_renamed, catalogue, rules
+from perfduck_tags.build_renamed import checked
+from perfduck_tags.renamed import COLUMNS, RENAMED, Renamed, identity, last_names, read
 
 ROWS = read()
 

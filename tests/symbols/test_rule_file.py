@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from perfduck_symbols import rules
-from perfduck_symbols.errors import SymbolError
-from perfduck_symbols.rule_file import read
-from perfduck_symbols.rules import Rule, Rules, glob_regex
-from perfduck_symbols.tagger import Tagger
+from perfduck_model.errors import SymbolError
+from perfduck_tags import rules
+from perfduck_tags.rule_file import read
+from perfduck_tags.rules import Rule, Rules, glob_regex
+from perfduck_tags.tagger import Tagger
 
 CSV = """\
 # ours come first

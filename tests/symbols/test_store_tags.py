@@ -7,12 +7,12 @@ import pytest
 from recordings import FIXTURES
 from typer.testing import CliRunner
 
+from perfduck.ingestion import Request, ingest
+from perfduck.tagging import Known, add_files, tag_again
 from perfduck_cli.main import app
 from perfduck_ingest.importer import Options
-from perfduck_ingest.ingest import Request, ingest
-from perfduck_ingest.tagging import Known, add_files, tag_again
+from perfduck_model.errors import PerfduckError
 from perfduck_store import functions
-from perfduck_store.errors import PerfduckError
 from perfduck_store.store import Store
 
 ELF = FIXTURES / "elf"

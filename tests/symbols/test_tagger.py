@@ -1,7 +1,7 @@
 import polars as pl
 import pytest
 
-from perfduck_symbols.tagger import METHODS, Tagger
+from perfduck_tags.tagger import METHODS, Tagger
 
 KERNEL = "[kernel.kallsyms]"
 

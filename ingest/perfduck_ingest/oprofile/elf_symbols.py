@@ -17,9 +17,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from perfduck_model.errors import SymbolError
 from perfduck_symbols.elf import BROKEN, Elf, elf_of
 from perfduck_symbols.elf import names as names_at
-from perfduck_symbols.errors import SymbolError
 
 FUNCTIONS = {"address": pl.UInt64, "file_offset": pl.UInt64, "size": pl.UInt64, "name": pl.String}
 _SECTION, _FILE = 3, 4  # types of symbols that are no functions

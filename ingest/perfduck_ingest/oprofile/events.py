@@ -7,7 +7,7 @@ LLC_REFS.1500000.79          a hit is 1,500,000 references: LLC_REFS:0x4f
 import re
 from dataclasses import dataclass
 
-from perfduck_store.batch import Event
+from perfduck_model.batch import Event
 
 # Events whose count divided by the clock is time: Intel and AMD, ARM, PowerPC, POWER, Pentium 4.
 # With a unit mask they count something else (Intel's 0x01 is the bus clock).

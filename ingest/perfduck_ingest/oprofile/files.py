@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from perfduck_ingest.source import Source
-from perfduck_store.errors import PerfduckError
+from perfduck_model.errors import PerfduckError
 
 MOST_FILES = 500_000  # one recording with threads and CPUs apart, on this machine: 650
 MOST_BYTES = 1 << 30

@@ -14,8 +14,8 @@ import re
 from functools import cache
 from pathlib import PurePosixPath
 
-from perfduck_symbols import catalogue
 from perfduck_symbols.names import KERNEL, UNKNOWN, module_of_file
+from perfduck_tags import catalogue
 
 ANON = "//anon"
 

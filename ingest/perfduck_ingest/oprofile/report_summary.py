@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from perfduck_ingest.oprofile import names
 from perfduck_ingest.oprofile.report_columns import PERCENT
-from perfduck_ingest.oprofile.tally import Tally
+from perfduck_ingest.oprofile.report_counts import Tally
 
 _INDENT = r"(?:\t| {0,16})"  # a tab is at most 16 columns on any terminal
 HEADING = re.compile(rf"{_INDENT}(?:(?:[^|\t]{{17}}\|)+|(?: *samples\| *%\|)+)\s*")

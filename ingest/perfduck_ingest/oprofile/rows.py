@@ -9,7 +9,7 @@ one frame, an arc becomes an edge: no stack is made up.
 
 import polars as pl
 
-from perfduck_store.batch import (
+from perfduck_model.batch import (
     EDGE,
     LEAF_OFFSET,
     SAMPLE,
@@ -20,8 +20,8 @@ from perfduck_store.batch import (
     Facts,
     Schema,
 )
-from perfduck_store.errors import PerfduckError
-from perfduck_store.identity import stack_id, symbol_id
+from perfduck_model.errors import PerfduckError
+from perfduck_model.identity import stack_id, symbol_id
 
 HIT: Schema = {
     "event": pl.String,

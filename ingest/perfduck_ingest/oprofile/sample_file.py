@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from perfduck_ingest.oprofile.events import clock
-from perfduck_store.errors import PerfduckError
+from perfduck_model.errors import PerfduckError
 
 MAGIC = b"DAE\n"
 _DESCR_BYTES = 32

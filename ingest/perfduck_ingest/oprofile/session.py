@@ -15,11 +15,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from perfduck_ingest import foreign
-from perfduck_ingest.early import PERF_DATA
 from perfduck_ingest.oprofile.files import Files, open_files, under
 from perfduck_ingest.oprofile.sample_file import Layout, layout_of_abi
+from perfduck_ingest.runtime.warm_up import PERF_DATA
 from perfduck_ingest.source import Source
-from perfduck_store.errors import PerfduckError
+from perfduck_model.errors import PerfduckError
 
 _SAMPLES = re.compile(r"(?P<root>(?:[^{]*?/)??)samples/(?P<name>[^/{]+)/\{(?:root|kern)\}/.")
 _ARCHIVE = re.compile(r"(?P<top>(?:.*/)?)var/lib/oprofile/")

@@ -21,9 +21,9 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 from perfduck_ingest.oprofile.events import Counter, clock
-from perfduck_ingest.oprofile.tally import Columns, Tally, facts_of
-from perfduck_store.batch import Batch
-from perfduck_store.errors import PerfduckError
+from perfduck_ingest.oprofile.report_counts import Columns, Tally, facts_of
+from perfduck_model.batch import Batch
+from perfduck_model.errors import PerfduckError
 
 _MOST_DIGITS = 18  # of a number of 63 bits
 _LARGEST = 1 << 62

@@ -24,11 +24,11 @@ from perfduck_ingest.perf_data.dsos import Dso
 from perfduck_ingest.perf_data.features import Recording
 from perfduck_ingest.perf_data.host_files import HostFiles, debug_directory
 from perfduck_ingest.perf_data.simpleperf import RecordedFile
+from perfduck_model.errors import SymbolError
 from perfduck_symbols.addresses import EMPTY, SymbolTable
 from perfduck_symbols.elf import BROKEN, Elf, open_elf
 from perfduck_symbols.elf_header import SHT_DYNSYM, SHT_SYMTAB
 from perfduck_symbols.elf_symbols import symbol_table
-from perfduck_symbols.errors import SymbolError
 from perfduck_symbols.files import inside, is_regular
 
 _DEBUG = "usr/lib/debug"

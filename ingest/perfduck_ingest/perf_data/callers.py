@@ -15,7 +15,7 @@ import numpy as np
 
 from perfduck_ingest.perf_data import limits, records
 from perfduck_ingest.perf_data.byte_order import Integers, Words
-from perfduck_ingest.perf_data.maps import Flags, Maps
+from perfduck_ingest.perf_data.mappings import Flags, Maps
 from perfduck_ingest.perf_data.sample_columns import Samples
 from perfduck_ingest.perf_data.stream import Block
 

@@ -16,8 +16,8 @@ import polars as pl
 
 from perfduck_ingest.chains import SymbolRow
 from perfduck_ingest.perf_data.byte_order import Integers, Words
-from perfduck_store.batch import SYMBOL
-from perfduck_store.identity import symbol_ids
+from perfduck_model.batch import SYMBOL
+from perfduck_model.identity import symbol_ids
 from perfduck_symbols.addresses import SymbolTable
 from perfduck_symbols.names import FILE, KERNEL, LOW, NOT_A_FILE, UNKNOWN
 

@@ -11,16 +11,16 @@ from collections.abc import Callable
 
 import numpy as np
 
-from perfduck_ingest.memo import Memo
 from perfduck_ingest.perf_data.byte_order import Integers, Words
 from perfduck_ingest.perf_data.dsos import Dso, Symbols
-from perfduck_ingest.perf_data.maps import (
+from perfduck_ingest.perf_data.mappings import (
     GUEST_KERNEL_SPACE,
     GUEST_USER_SPACE,
     HYPERVISOR_SPACE,
     MapsAt,
     unmapped,
 )
+from perfduck_kernels.hash_cache import Memo
 from perfduck_symbols.addresses import EMPTY
 from perfduck_symbols.names import GUEST, GUEST_USER, HYPERVISOR, UNKNOWN
 

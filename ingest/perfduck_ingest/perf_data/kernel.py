@@ -17,13 +17,13 @@ from pathlib import Path
 import numpy as np
 
 from perfduck_ingest.importer import Options
-from perfduck_ingest.perf_data.changes import KernelSymbol, Map
 from perfduck_ingest.perf_data.dsos import Dso
 from perfduck_ingest.perf_data.features import Recording
 from perfduck_ingest.perf_data.host_files import HostFiles, debug_directory
-from perfduck_ingest.perf_data.maps import Maps
+from perfduck_ingest.perf_data.mappings import Maps
+from perfduck_ingest.perf_data.task_events import KernelSymbol, Map
 from perfduck_ingest.source import Source
-from perfduck_store.errors import PerfduckError
+from perfduck_model.errors import PerfduckError
 from perfduck_symbols import names
 from perfduck_symbols.addresses import EMPTY, SymbolTable
 from perfduck_symbols.elf import Elf, open_elf

@@ -5,17 +5,17 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from perfduck_ingest.importer import Options
+from perfduck_ingest.perf_data.batch_builder import Outcome, Resolved
 from perfduck_ingest.perf_data.binaries import Binaries
 from perfduck_ingest.perf_data.dsos import Dso, Symbols
 from perfduck_ingest.perf_data.features import Recording
 from perfduck_ingest.perf_data.frames import Frames
 from perfduck_ingest.perf_data.kernel import Kernel
-from perfduck_ingest.perf_data.maps import KERNEL_SPACE, MapsAt, laid_out
-from perfduck_ingest.perf_data.outcome import Outcome, Resolved
-from perfduck_ingest.perf_data.reading import Item
+from perfduck_ingest.perf_data.mappings import KERNEL_SPACE, MapsAt, laid_out
+from perfduck_ingest.perf_data.record_reader import Item
 from perfduck_ingest.perf_data.session import Ready, Said
 from perfduck_ingest.perf_data.stacks import Stacks
-from perfduck_store.batch import Batch
+from perfduck_model.batch import Batch
 from perfduck_symbols.names import KERNEL
 
 

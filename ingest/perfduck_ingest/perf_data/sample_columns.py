@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from perfduck_ingest.perf_data.byte_order import Integers, Words
-from perfduck_ingest.perf_data.maps import Flags
+from perfduck_ingest.perf_data.mappings import Flags
 from perfduck_ingest.perf_data.stream import Block
 
 

@@ -11,12 +11,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from perfduck_ingest.perf_data import limits, readings, records
+from perfduck_ingest.perf_data import limits, read_counts, records
 from perfduck_ingest.perf_data.attributes import Attribute, Layout
 from perfduck_ingest.perf_data.byte_order import ByteOrder, Integers, Words, signed
 from perfduck_ingest.perf_data.callers import with_branch_callers
-from perfduck_ingest.perf_data.maps import Flags
-from perfduck_ingest.perf_data.readings import Readings
+from perfduck_ingest.perf_data.mappings import Flags
+from perfduck_ingest.perf_data.read_counts import Readings
 from perfduck_ingest.perf_data.sample_columns import Samples
 from perfduck_ingest.perf_data.stream import Block
 
@@ -223,7 +223,7 @@ class _Gather:
             self._check()
             members = self.block.words[self._at]
             self.members = np.minimum(members, np.uint64(len(self.block.words))).view(np.int64)
-        self._at = self._at + readings.size(form, self.members)
+        self._at = self._at + read_counts.size(form, self.members)
         self._check_end()
 
     def _pass_to_cgroup(self) -> None:

@@ -19,20 +19,20 @@ from perfduck_ingest.perf_data import features, limits, records
 from perfduck_ingest.perf_data.attributes import attribute
 from perfduck_ingest.perf_data.byte_order import Integers, text
 from perfduck_ingest.perf_data.callers import DeferredCallers, Placed
-from perfduck_ingest.perf_data.changes import (
+from perfduck_ingest.perf_data.chain_chunks import Chains, Numbers, pieces_of
+from perfduck_ingest.perf_data.features import Recording
+from perfduck_ingest.perf_data.mappings import KERNEL_SPACE, Flags, Tables, epoch_of, laid_out
+from perfduck_ingest.perf_data.process_state import Timeline
+from perfduck_ingest.perf_data.sample_columns import Samples
+from perfduck_ingest.perf_data.samples import SampleReader
+from perfduck_ingest.perf_data.stream import Block
+from perfduck_ingest.perf_data.task_events import (
     Change,
     ChangeReader,
     KernelSymbol,
     Map,
     UserCallers,
 )
-from perfduck_ingest.perf_data.features import Recording
-from perfduck_ingest.perf_data.maps import KERNEL_SPACE, Flags, Tables, epoch_of, laid_out
-from perfduck_ingest.perf_data.pieces import Chains, Numbers, pieces_of
-from perfduck_ingest.perf_data.sample_columns import Samples
-from perfduck_ingest.perf_data.samples import SampleReader
-from perfduck_ingest.perf_data.stream import Block
-from perfduck_ingest.perf_data.timeline import Timeline
 
 _FOREVER = (1 << 63) - 1
 _MOST_WAITING = 24  # blocks, in a recording without rounds

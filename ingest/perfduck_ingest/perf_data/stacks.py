@@ -9,13 +9,13 @@ import numpy.typing as npt
 import polars as pl
 
 from perfduck_ingest.chains import polynomials, ranges, stack_rows
-from perfduck_ingest.memo import Memo
 from perfduck_ingest.perf_data.byte_order import Integers, Words
+from perfduck_ingest.perf_data.chain_chunks import MOST_PIECES, NO_FRAME, WIDTH, Chains
 from perfduck_ingest.perf_data.dsos import NO_OFFSET, Symbols, pack
 from perfduck_ingest.perf_data.frames import Frames
-from perfduck_ingest.perf_data.maps import MapsAt
-from perfduck_ingest.perf_data.pieces import MOST_PIECES, NO_FRAME, WIDTH, Chains
-from perfduck_store.batch import STACK
+from perfduck_ingest.perf_data.mappings import MapsAt
+from perfduck_kernels.hash_cache import Memo
+from perfduck_model.batch import STACK
 from perfduck_symbols.names import UNKNOWN
 
 _STACK_BITS = 19  # 8 MB

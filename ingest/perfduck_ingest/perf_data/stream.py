@@ -14,7 +14,7 @@ import numpy as np
 from perfduck_ingest.perf_data import records
 from perfduck_ingest.perf_data.byte_order import ByteOrder, Integers, Words
 from perfduck_ingest.perf_data.tracing_data import MOST_BYTES
-from perfduck_store.errors import PerfduckError
+from perfduck_model.errors import PerfduckError
 from perfduck_symbols.compression import zstd
 
 # Threads hand the interpreter over at every call of numpy: with 4 MB reading takes 2.0 s, not 1.6.

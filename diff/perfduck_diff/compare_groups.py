@@ -1,0 +1,263 @@
+"""More than two groups side by side: rows subsystems, columns the values of a label.
+
+               native   native-ct   docker0-plain   docker0-nat
+    conntrack       0        118              0             148     ns/packet, each with +-
+    nat             0          0              0              98
+
+and from each column to the next what the step adds, to which subsystem.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import special
+
+from perfduck_diff.attachment_notes import lines
+from perfduck_diff.comparison_input import Question, ask
+from perfduck_diff.engine import rates
+from perfduck_diff.engine.moderated_t import Design, Rows, fit
+from perfduck_diff.engine.noise import Noise, assumed, learn
+from perfduck_diff.engine.result import Change, Reason, RunFacts, SubsystemRow
+from perfduck_diff.engine.run_matrix import Floats, Runs, gathered, mixed
+from perfduck_diff.engine.scan import adjusted
+from perfduck_diff.engine.stacks import Ints
+from perfduck_diff.filters import Filters
+from perfduck_diff.history import recall, recalled_from
+from perfduck_model.errors import PerfduckError
+from perfduck_model.suggestion import did_you_mean, listed
+from perfduck_store.limitation import limitations
+from perfduck_store.selector import select
+from perfduck_store.store import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """A group's cost and how far it is sure: value - reach .. value + reach is 95 %."""
+
+    value: float
+    reach: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatrixRow:
+    """A subsystem over all groups."""
+
+    subsystem: str
+    area: str
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """From one group to the next."""
+
+    base: str
+    new: str
+    total: Change
+    subsystems: tuple[SubsystemRow, ...]  # largest growth first
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matrix:
+    """The whole comparison."""
+
+    unit: str
+    event: str
+    over: str
+    groups: tuple[str, ...]
+    runs: tuple[int, ...]
+    facts: tuple[RunFacts, ...]
+    total: tuple[Cell, ...]
+    rows: tuple[MatrixRow, ...]  # largest difference between groups first
+    steps: tuple[Step, ...]
+    reasons: tuple[Reason, ...]
+    context: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    question: Question
+    unit: rates.Rates
+    grain: Floats
+    noise: Noise
+    rows: Rows  # the total, then a row per subsystem
+    names: tuple[str, ...]
+
+
+def compare(
+    store: Store,
+    selector: str,
+    over: str,
+    *,
+    order: tuple[str, ...] = (),
+    filters: Filters | None = None,
+) -> Matrix:
+    """Group the profiles by the label OVER and compare them; by total cost without an order."""
+    filters = filters or Filters()
+    groups = _groups(store, select(store, selector, filters.where), over)
+    names = list(order) if order else list(groups)
+    _check_order(order, over, list(groups))
+    question = ask(store, {name: groups[name] for name in names}, filters)
+    try:
+        measured = _measured(store, question)
+    except rates.CannotDivideError as error:
+        raise PerfduckError(str(error)) from error
+    if not order:
+        means = [measured.rows.rates[0, group].mean() for group in question.groups]
+        names = [names[position] for position in np.argsort(means, kind="stable")]
+        return compare(store, selector, over, order=tuple(names), filters=filters)
+    context = [
+        line
+        for name, profiles in zip(names, question.profiles, strict=True)
+        for line in (
+            *lines(store, name, profiles),
+            *(f"{name}: {each}" for each in limitations(store, profiles)),
+        )
+    ]
+    context += recalled_from(store, question, None)
+    return _matrix(measured, over, tuple(names), tuple(context))
+
+
+def _check_order(order: tuple[str, ...], over: str, values: list[str]) -> None:
+    for name in order:
+        if name not in values:
+            hint = did_you_mean(name, values)
+            message = f"{name}: expected a value of label {over}: {hint}there are {listed(values)}"
+            raise PerfduckError(message)
+    if len(set(order)) < max(len(order), 2) and order:
+        message = f"--order {','.join(order)}: expected two values or more, each once"
+        raise PerfduckError(message)
+
+
+def _groups(store: Store, profiles: dict[int, str], over: str) -> dict[str, dict[int, str]]:
+    rows = store.rows(
+        "select profile_id, name, labels from profile"
+        " where profile_id in (select unnest($p::bigint[])) order by name",
+        {"p": list(profiles)},
+    )
+    groups: dict[str, dict[int, str]] = {}
+    for key, name, labels in rows:
+        if over in labels:
+            groups.setdefault(labels[over], {})[key] = name
+    if len(groups) < 2:
+        labels = sorted({key for _, _, labels in rows for key in labels})
+        hint = "" if over in labels else did_you_mean(over, labels)
+        message = (
+            f"--over {over}: expected at least two values of this label, got"
+            f" {listed(list(groups)) or 'none'}: {hint}the labels are {listed(labels) or 'none'}"
+        )
+        raise PerfduckError(message)
+    return groups
+
+
+def _measured(store: Store, question: Question) -> _Measured:
+    runs = question.runs
+    unit = rates.rates(runs)
+    rate = runs.weight / unit.divisor
+    grain = np.array([run.grain for run in runs.runs]) / unit.divisor
+    classes, number = runs.classes(runs.stacks.rerooted(runs.entry()))
+    by_class = gathered(number, len(classes), rate)
+    known = recall(store, question, None)
+    prior = known.over(classes) if known else assumed(classes)
+    noise = learn(prior, [(by_class[:, group], grain[group]) for group in question.groups])
+    names = runs.subsystems
+    mix = mixed(runs.blame, len(names), number, len(classes), rate)
+    rows = Rows(
+        np.vstack([rate.sum(axis=0), gathered(runs.blame, len(names), rate)]),
+        np.vstack([mix.sum(axis=0), mix]),
+    )
+    return _Measured(question, unit, grain, noise, rows, names)
+
+
+def _matrix(
+    measured: _Measured, over: str, names: tuple[str, ...], context: tuple[str, ...]
+) -> Matrix:
+    question = measured.question
+    cells = [_cells(measured, position) for position in range(len(names))]
+    rows = [
+        MatrixRow(
+            subsystem=name,
+            area=question.runs.area.get(name, "unknown"),
+            cells=tuple(column[row + 1] for column in cells),
+        )
+        for row, name in enumerate(measured.names)
+    ]
+    return Matrix(
+        unit=measured.unit.unit,
+        event=question.runs.event,
+        over=over,
+        groups=names,
+        runs=tuple(len(group) for group in question.groups),
+        facts=tuple(_facts(question.runs, group) for group in question.groups),
+        total=tuple(column[0] for column in cells),
+        rows=tuple(sorted(rows, key=lambda row: (-_range(row), row.subsystem))),
+        steps=tuple(_step(measured, names, position) for position in range(len(names) - 1)),
+        reasons=(*measured.unit.reasons, *question.reasons),
+        context=context,
+    )
+
+
+def _facts(runs: Runs, columns: Ints) -> RunFacts:
+    some = [runs.runs[column] for column in columns]
+    works = [run.work for run in some if run.work]
+    durations = [run.duration_s for run in some if run.duration_s]
+    return RunFacts(
+        runs=len(some),
+        work=float(np.mean(works)) if works else None,
+        duration_s=float(np.mean(durations)) if durations else None,
+        samples=int(runs.hits[:, columns].sum()),
+    )
+
+
+def _range(row: MatrixRow) -> float:
+    values = [cell.value for cell in row.cells]
+    return max(values) - min(values)
+
+
+def _cells(measured: _Measured, position: int) -> list[Cell]:
+    """Mean of a group, with the variance that the noise expects and the group shows."""
+    group = measured.question.groups[position]
+    found, size = measured.rows.rates[:, group], len(group)
+    mean = found.mean(axis=1)
+    grain = measured.grain[group]
+    within, between = measured.noise.variance(mean[:, None], grain, measured.rows.mix)
+    expected = (within + between).mean(axis=1)
+    certain = measured.noise.certainty(measured.rows.mix)
+    own = found.var(axis=1, ddof=1) if size > 1 else np.zeros(len(mean))
+    freedom = certain + size - 1
+    variance = np.maximum((certain * expected + (size - 1) * own) / freedom, within.mean(axis=1))
+    reach = special.stdtrit(freedom, 0.975) * np.sqrt(variance / size)
+    return [Cell(value=v, reach=r) for v, r in zip(mean.tolist(), reach.tolist(), strict=True)]
+
+
+def _step(measured: _Measured, names: tuple[str, ...], position: int) -> Step:
+    groups = measured.question.groups
+    design = Design(groups[position], groups[position + 1], measured.grain)
+    test = fit(measured.rows, design, measured.noise)(measured.rows)
+    low, high = test.limits()
+    growth = test.growth
+    q = np.ones(len(growth))
+    order = np.argsort(growth[1:], kind="stable") + 1
+    q[order] = adjusted(growth[order], len(order))
+    means = [measured.rows.rates[:, side].mean(axis=1) for side in design.sides]
+    numbers = [
+        {"base": b, "new": n, "delta": d, "low": lo, "high": hi, "p": p}
+        for b, n, d, lo, hi, p in zip(
+            *(column.tolist() for column in (*means, test.delta, low, high, growth)), strict=True
+        )
+    ]
+    rows = [
+        SubsystemRow(
+            subsystem=name,
+            area=measured.question.runs.area.get(name, "unknown"),
+            q=float(q[row]),
+            **numbers[row],
+        )
+        for row, name in enumerate(measured.names, 1)
+    ]
+    return Step(
+        base=names[position],
+        new=names[position + 1],
+        total=Change(**numbers[0]),
+        subsystems=tuple(sorted(rows, key=lambda row: (-row.delta, row.subsystem))),
+    )

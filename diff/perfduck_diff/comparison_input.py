@@ -1,0 +1,124 @@
+"""From the store to runs: which profiles, which samples, which frames.
+
+scenario=native        BASE, a selector
+scenario=docker0-nat   NEW
+workload=udp64         --where: holds for both sides
+--skip 1 --comm iperf3 which samples
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from perfduck_diff.engine.result import Reason
+from perfduck_diff.engine.run_matrix import Run, Runs
+from perfduck_diff.engine.stacks import Ints
+from perfduck_diff.filters import Filters
+from perfduck_diff.samples import read
+from perfduck_diff.selection import Group, Selection, select_samples
+from perfduck_model.errors import PerfduckError
+from perfduck_store.store import Store, named
+
+Facts = dict[str, Any]  # a row of diff_profiles.sql
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """The runs of several groups in one matrix: their columns and profiles, group by group."""
+
+    runs: Runs
+    groups: tuple[Ints, ...]
+    profiles: tuple[list[int], ...]
+    host_class: str
+    workload: str
+    filters: Filters
+    reasons: tuple[Reason, ...]
+    selection: Selection
+
+
+def ask(
+    store: Store,
+    groups: Mapping[str, Group],
+    filters: Filters | None = None,
+) -> Question:
+    """Read the runs of all groups (title -> profiles) over the same stacks."""
+    filters = filters or Filters()
+    _apart(list(groups.values()))
+    selection = select_samples(store, groups, filters)
+    ids = list(selection.profiles)
+    facts = _facts(store, ids)
+    sizes = np.cumsum([0, *(len(group) for group in selection.groups)])
+    runs = tuple(_run(facts[key], selection.weights[key].idle, filters) for key in ids)
+    return Question(
+        read(store, selection, runs),
+        tuple(np.arange(start, stop) for start, stop in pairwise(sizes)),
+        tuple(list(group) for group in selection.groups),
+        _host_class(facts[ids[0]]),
+        _workload([facts[key] for key in ids]),
+        filters,
+        _reasons(selection, filters),
+        selection,
+    )
+
+
+def _apart(groups: Sequence[Group]) -> None:
+    seen: dict[int, str] = {}
+    for group in groups:
+        both = sorted(group[key] for key in group if key in seen)
+        if both:
+            message = f"expected different profiles in base and new, got {both[0]} in both"
+            raise PerfduckError(message)
+        seen |= group
+
+
+def _facts(store: Store, ids: Sequence[int]) -> dict[int, Facts]:
+    rows = store.frame(named("diff_profiles")).to_dicts()
+    facts = {row["profile_id"]: row for row in rows}
+    return {key: facts[key] for key in ids}
+
+
+def _run(facts: Facts, idle: float, filters: Filters) -> Run:
+    kept = filters.kept(facts["duration_s"])
+    run = Run(
+        name=facts["name"],
+        work=facts["work"],
+        work_unit=facts["work_unit"],
+        duration_s=facts["duration_s"],
+        cpus=facts["cpus"],
+        kernel_release=facts["kernel_release"],
+        host=facts["host"],
+        lost=facts["lost"],
+        listed=facts["listed"],
+        frequency=facts["frequency"],
+        has_period=facts["has_period"],
+        idle=idle,
+        grain=facts["grain"],
+        labels=facts["labels"],
+    )
+    if kept == 1.0:
+        return run
+    return replace(
+        run,
+        work=run.work * kept if run.work else None,
+        duration_s=run.duration_s * kept if run.duration_s else None,
+    )
+
+
+def _host_class(facts: Facts) -> str:
+    return f"{facts['arch'] or '?'}/{facts['cpus'] or '?'}"
+
+
+def _workload(facts: list[Facts]) -> str:
+    found = {row["labels"].get("workload", "") for row in facts}
+    return found.pop() if len(found) == 1 else ""
+
+
+def _reasons(selection: Selection, filters: Filters) -> tuple[Reason, ...]:
+    notes = [Reason(code=n.code, text=n.text, blocks=n.blocks) for n in selection.notes]
+    if filters.has_times:
+        text = "work is taken as evenly spread over each run"
+        notes.append(Reason(code="time", text=text, blocks=False))
+    return tuple(notes)

@@ -1,0 +1,1 @@
+"""Pure arithmetic on runs, stacks and trees: no store."""

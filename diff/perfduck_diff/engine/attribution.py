@@ -1,0 +1,288 @@
+"""From what the scan found to claims a person can read."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import special
+
+from perfduck_diff.engine import moves
+from perfduck_diff.engine.alignment import Move
+from perfduck_diff.engine.comparison import Comparison
+from perfduck_diff.engine.moderated_t import Rows
+from perfduck_diff.engine.pairing import Netted, netted
+from perfduck_diff.engine.result import Change, Child, Claim, Moved
+from perfduck_diff.engine.run_matrix import Floats, gathered
+from perfduck_diff.engine.scan import Found, Scan, judged, scan
+from perfduck_diff.engine.stacks import Bools
+from perfduck_diff.engine.tree import ROOT
+
+SHOWN = 0.05  # of a claim's delta: smaller parts are not listed
+CARRIES = 0.90  # a callee with this much of the claim is followed down
+SURE = 1.645  # one-sided 95 %
+
+
+@dataclass(frozen=True, slots=True)
+class Attribution:
+    """Claims by size, what missed the cut, and what is left over."""
+
+    claims: tuple[Claim, ...]
+    shrunk: tuple[Claim, ...]
+    below: tuple[Claim, ...]
+    moves: tuple[Moved, ...]
+    unattributed: Change
+    tested: int
+    level: float
+
+
+def attribute(work: Comparison) -> Attribution:
+    """Scan, net and describe."""
+    scanned = _scanned(work)
+    found, groups = netted(work.tree, work.screen, scanned, work.options.level)
+    found = _screened(work, found)
+    grown = _ordered([f for f in found.grown if f.stands])
+    shrunk = _ordered([f for f in found.shrunk if f.stands])
+    nets = {group.found.node: group for group in groups}
+    rest = [f for f in (*found.grown, *found.shrunk) if not f.stands and f.node not in nets]
+    context = _Context(
+        [*scanned.grown, *scanned.shrunk], [*moves.renames(work), *work.aligned.moves], nets
+    )
+    return Attribution(
+        claims=_claims(work, grown, context),
+        shrunk=_claims(work, shrunk, context),
+        below=_claims(work, _ordered(rest), context),
+        moves=moves.listed(work, context.moves, list(_standing(groups, found))),
+        unattributed=_unattributed(work, [*grown, *shrunk]),
+        tested=found.tested,
+        level=work.options.level,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Context:
+    """What a claim is described with."""
+
+    taken: list[Found]  # all that the scan took out of the tree
+    moves: list[Move]
+    nets: dict[int, Netted]  # by node
+
+
+def _standing(groups: list[Netted], found: Scan) -> Iterator[Netted]:
+    """Groups with what became of them: only what is large enough stands."""
+    now = {each.node: each for each in (*found.grown, *found.shrunk)}
+    for group in groups:
+        yield replace(group, found=now[group.found.node])
+
+
+def _scanned(work: Comparison) -> Scan:
+    """The scan over the nodes that a claim can name: not the whole, nor code without a name."""
+    can_claim = np.array([any(_is_named(work, code) for code in part) for part in work.tree.chain])
+    return scan(work.tree, work.rows, work.screen, work.least, work.options.level, can_claim)
+
+
+def _is_named(work: Comparison, code: int) -> bool:
+    return _name(work, code) != "unknown" and not work.runs.frames[code].is_nameless
+
+
+def _ordered(found: list[Found]) -> list[Found]:
+    return sorted(found, key=lambda claim: (-abs(claim.delta), claim.node))
+
+
+def _screened(work: Comparison, found: Scan) -> Scan:
+    """Without replicates only new paths stand; everywhere only what is large enough."""
+    if work.unreplicated:
+        return _unreplicated(work, found)
+    if not work.options.smallest:
+        return found
+    return Scan(_large(work, found.grown), _large(work, found.shrunk), found.tested)
+
+
+def _unreplicated(work: Comparison, found: Scan) -> Scan:
+    """Only a path that base never had stands, by exact test."""
+    exact = [_exact(work, f) for f in found.grown if not _seen(work, f)]
+    new = judged(exact, found.tested, work.options.level)
+    rest = [_sampled(work, f) for f in (*found.grown, *found.shrunk) if _seen(work, f)]
+    grown = tuple(f for f in rest if f.delta > 0)
+    return Scan((*new, *grown), tuple(f for f in rest if f.delta <= 0), found.tested)
+
+
+def _sampled(work: Comparison, found: Found) -> Found:
+    test = work.model(Rows(found.rates[None, :], found.mix[None, :]))
+    p = float(min(test.growth[0], test.shrinkage[0]))
+    error, freedom = float(test.error[0]), float(test.freedom[0])
+    return replace(found, error=error, freedom=freedom, p=p, q=1.0, stands=False)
+
+
+def _large(work: Comparison, found: tuple[Found, ...]) -> tuple[Found, ...]:
+    least = work.options.smallest
+    return tuple(replace(f, stands=f.stands and abs(f.delta) >= least) for f in found)
+
+
+def _seen(work: Comparison, found: Found) -> bool:
+    return bool(found.rates[work.design.base].sum() > 0)
+
+
+def _exact(work: Comparison, found: Found) -> Found:
+    """All hits fell on new by chance, binomial."""
+    base, new = (1 / work.design.grain[side].mean() for side in work.design.sides)
+    hits = (found.rates / work.design.grain)[work.design.new].sum()
+    return replace(found, p=float((new / (base + new)) ** hits))
+
+
+def _claims(work: Comparison, found: list[Found], context: _Context) -> tuple[Claim, ...]:
+    return tuple(_claim(work, each, rank, context) for rank, each in enumerate(found, 1))
+
+
+def _claim(work: Comparison, found: Found, rank: int, context: _Context) -> Claim:
+    codes = work.tree.path(found.node)
+    function = next(code for code in reversed(codes) if _is_named(work, code))
+    low, high = _limits(work, found)
+    stacks = _stacks(work, found, context.taken)
+    net = context.nets.get(found.node)
+    whole = found.delta + (np.sign(found.delta) * net.moved if net else 0.0)
+    parts = _parts(work, stacks, whole)
+    base, new = (float(found.rates[side].mean()) for side in work.design.sides)
+    came = _origin(work, net) or moves.origin(work, context.moves, stacks, max(base, new))
+    laid_over = moves.amount(work, context.moves, stacks)
+    return Claim(
+        rank=rank,
+        path=tuple(_name(work, code) for code in codes),
+        function=_name(work, function),
+        subsystem=_charged(work, function, parts),
+        base=base,
+        new=new,
+        delta=found.delta,
+        low=low,
+        high=high,
+        p=found.p,
+        q=found.q,
+        label=_label(work, found, came, laid_over),
+        moved=came.moved if came else 0.0,
+        source=moves.named(work, came.source) if came else (),
+        children=_children(work, found, context.taken, whole),
+        parts=parts,
+        cv=_spread_to_explain(work, found),
+    )
+
+
+def _origin(work: Comparison, net: Netted | None) -> moves.Origin | None:
+    """From where most of a group's lesser sign was."""
+    if net is None:
+        return None
+    half = max(net.halves, key=lambda half: (abs(half.delta), -half.node))
+    return moves.Origin(net.label, net.moved, tuple(work.tree.path(half.node)))
+
+
+def _charged(work: Comparison, function: int, parts: tuple[Child, ...]) -> str:
+    """The function's own subsystem; for a helper, the one that is charged for most of it."""
+    frame = work.runs.frames[function]
+    return parts[0].function if frame.role == "helper" and parts else frame.subsystem
+
+
+def _name(work: Comparison, code: int) -> str:
+    frame = work.runs.frames[code]
+    return frame.subsystem if work.options.tree == "subsystem" else frame.name
+
+
+def _label(work: Comparison, found: Found, came: moves.Origin | None, moved: float) -> str:
+    """`moved`: what of it was laid over, notable or not. The path is new if base had but that."""
+    if came and not work.unreplicated:
+        return came.label
+    if found.delta > 0 and found.rates[work.design.base].mean() <= moved * (1 + 1e-9):
+        return "new path"
+    return "unreplicated" if work.unreplicated else ""
+
+
+def _limits(work: Comparison, found: Found) -> tuple[float, float]:
+    if work.unreplicated and not _seen(work, found):
+        grain = work.design.grain[work.design.new][0]
+        hits = found.rates[work.design.new][0] / grain
+        low, high = special.gammaincinv(hits, 0.025), special.gammaincinv(hits + 1, 0.975)
+        return float(low * grain), float(high * grain)
+    reach = float(special.stdtrit(found.freedom, 0.975)) * found.error
+    return found.delta - reach, found.delta + reach
+
+
+def _spread_to_explain(work: Comparison, found: Found) -> float | None:
+    """The run-to-run spread at which a change like this is no surprise."""
+    if not work.unreplicated:
+        return None
+    mean = found.rates.mean()
+    return float(abs(found.delta) / (mean * np.sqrt(2) * SURE)) if mean else None
+
+
+def _delta(work: Comparison, rates: Floats) -> float:
+    base, new = (rates[side].mean() for side in work.design.sides)
+    return float(new - base)
+
+
+def _children(
+    work: Comparison, found: Found, taken: list[Found], claimed: float
+) -> tuple[Child, ...]:
+    """Which callees carry the claim, from where it first divides."""
+    earlier = _earlier(work, found, taken)
+    node = found.node
+    while True:
+        parts = [
+            (child, _left(work, child, earlier)) for child in work.tree.children(node).tolist()
+        ]
+        single = [child for child, delta in parts if delta / claimed >= CARRIES]
+        if not single:
+            break
+        node = single[0]
+    own = _left(work, node, earlier) - sum(delta for _, delta in parts)
+    named = [(_name(work, work.tree.chain[child][0]), delta) for child, delta in parts]
+    if parts and node != ROOT:
+        named.append((f"{_name(work, work.tree.chain[node][-1])} itself", own))
+    return _listed(named, claimed)
+
+
+def _listed(named: list[tuple[str, float]], whole: float) -> tuple[Child, ...]:
+    kept = sorted(named, key=lambda part: (-part[1] / whole, part[0]))
+    return tuple(
+        Child(function=name, delta=delta, share=delta / whole)
+        for name, delta in kept
+        if abs(delta / whole) >= SHOWN
+    )
+
+
+def _earlier(work: Comparison, found: Found, taken: list[Found]) -> list[Found]:
+    return [f for f in taken if f.node != found.node and found.node in work.tree.ancestors(f.node)]
+
+
+def _left(work: Comparison, node: int, earlier: list[Found]) -> float:
+    """The delta of a node without the claims below it."""
+    whole = _delta(work, work.rows.rates[node])
+    return whole - sum(
+        f.delta for f in earlier if f.node == node or node in work.tree.ancestors(f.node)
+    )
+
+
+def _stacks(work: Comparison, found: Found, taken: list[Found]) -> Bools:
+    """The stacks of a claim: without those of claims below it."""
+    mask = work.tree.below(found.node)
+    for each in _earlier(work, found, taken):
+        mask &= ~work.tree.below(each.node)
+    return np.asarray(mask[work.tree.leaf])
+
+
+def _parts(work: Comparison, stacks: Bools, claimed: float) -> tuple[Child, ...]:
+    """Which subsystems carry the claim, by the charge of its stacks."""
+    names = work.runs.subsystems
+    rates = gathered(work.runs.blame[stacks], len(names), work.rate[stacks])
+    return _listed([(name, _delta(work, rates[row])) for row, name in enumerate(names)], claimed)
+
+
+def _unattributed(work: Comparison, claimed: list[Found]) -> Change:
+    """The total as measured without every claim, with its interval: also what all paths share."""
+    total = work.total()
+    left = total.rates[0] - sum(claim.rates for claim in claimed)
+    test = work.whole(Rows(np.maximum(left, 0.0)[None, :], total.mix))
+    low, high = test.limits()
+    return Change(
+        base=float(left[work.design.base].mean()),
+        new=float(left[work.design.new].mean()),
+        delta=_delta(work, left),
+        low=float(low[0]),
+        high=float(high[0]),
+    )

@@ -1,0 +1,202 @@
+"""Two sides, measured: rates, tree and the test that fits them. Everything else asks this."""
+
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import numpy as np
+
+from perfduck_diff.engine import rates
+from perfduck_diff.engine.alignment import Aligned, align
+from perfduck_diff.engine.budget import Budgets
+from perfduck_diff.engine.checks import Bounds
+from perfduck_diff.engine.moderated_t import (
+    Design,
+    Moderated,
+    Rows,
+    fit,
+    given,
+    run_spread,
+)
+from perfduck_diff.engine.noise import (
+    Noise,
+    assumed,
+    from_logs,
+    learn,
+    log_mean,
+    log_variance,
+    only_sampling,
+    whole,
+)
+from perfduck_diff.engine.renaming import Sides, renamed
+from perfduck_diff.engine.result import Change, Reason
+from perfduck_diff.engine.run_matrix import Floats, Runs, gathered, mixed
+from perfduck_diff.engine.scan import LEVEL
+from perfduck_diff.engine.shared import Shared, shared
+from perfduck_diff.engine.stacks import Codes, Ints, Stacks
+from perfduck_diff.engine.tree import Tree, grow
+
+# Part of the variance of whole runs that is left within pairs until pairs say otherwise, and how
+# far that may be wrong: variance of its log. Neighbouring runs correlate by .16 to .84.
+UNSHARED_BY_PAIRS = 0.8
+PAIRS_DIFFER = 0.5
+
+TreeName = Literal["path", "rerooted", "subsystem"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How to compare."""
+
+    tree: TreeName = "rerooted"
+    per: rates.Per | None = None
+    paired: bool = False
+    level: float = LEVEL
+    tolerance: float = 0.05  # growth of the total, as a part of base, that does not matter
+    least: float = 5.0  # samples a run that a node needs to be tested,
+    smallest_share: float = 1e-4  # and of all samples: to test more nodes only raises the bar
+    smallest: float = 0.0  # growth below this is not claimed, in the unit of the answer
+    noise: Noise | None = None  # learned from stored runs
+    like: tuple[float, float] = (0.0, 0.0)  # squared spread of whole like runs, its freedom
+    bounds: Bounds = field(default_factory=Bounds)
+    budgets: Budgets | None = None
+    functions: int = 200
+    doubts: tuple[Reason, ...] = ()  # about the runs, known before they were measured
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Everything the answer is computed from."""
+
+    runs: Runs
+    design: Design
+    options: Options
+    raw: Floats  # stack x run, as measured
+    rate: Floats  # the same without what all paths of a run share: at the speed of base
+    shared: Shared
+    unit: rates.Rates
+    classes: Ints  # per stack: its noise class
+    noise: Noise
+    model: Moderated  # of `rate`
+    screen: Moderated  # what the scan goes by: the model, but never without any spread
+    plain: Moderated  # of `raw`: also knows how far whole runs differ
+    whole: Moderated  # of the total
+    names: Codes  # per frame: the frame by whose name it goes
+    aligned: Aligned  # what the tree was grown from
+    tree: Tree
+    rows: Rows
+    least: float  # samples a run that a node needs to be tested
+
+    @property
+    def unreplicated(self) -> bool:
+        """One run a side, and nothing is known of the spread between runs."""
+        return self.design.freedom < 1 and self.options.noise is None
+
+    def grouped(self, keys: Ints, size: int) -> Rows:
+        """Rows for stacks summed by any key."""
+        return self._grouped(keys, size, self.rate)
+
+    def measured(self, keys: Ints, size: int) -> Rows:
+        """The same as measured: for `plain`."""
+        return self._grouped(keys, size, self.raw)
+
+    def total(self) -> Rows:
+        """The total of every run as measured: for `whole`."""
+        return Rows(self.raw.sum(axis=0)[None, :], np.ones((1, 1)))
+
+    def _grouped(self, keys: Ints, size: int, rate: Floats) -> Rows:
+        mix = mixed(keys, size, self.classes, len(self.noise.subsystems), rate)
+        return Rows(gathered(keys, size, rate), mix)
+
+
+def compare(runs: Runs, base: Ints, new: Ints, options: Options) -> Comparison:
+    """Learn the noise and test every node of the tree."""
+    unit = rates.rates(runs, options.per)
+    raw = runs.weight / unit.divisor
+    grain = np.array([run.grain for run in runs.runs]) / unit.divisor
+    plain = Design(base, new, grain, options.paired)
+    least = max(options.least, options.smallest_share * runs.hits.sum(axis=0).mean())
+    sides = _sides(runs, raw, plain, least)
+    called = renamed(runs.stacks, runs.frames, sides)
+    rerooted = _rerooted(runs, called)
+    names, number = runs.classes(rerooted)
+    aligned = align(_shape(runs, rerooted, called, options.tree), sides)
+    tree = grow(aligned.stacks, runs.hits.sum(axis=1), least * len(runs.runs))
+    common = shared(tree.own(raw), plain)
+    rate, design = raw / common.factor, replace(plain, grain=grain / common.factor)
+    mix = mixed(tree.leaf, tree.size, number, len(names), rate)
+    rows = Rows(tree.inclusive(rate), tree.upward(mix))
+    prior = _prior(names, design, options)
+    run = run_spread(raw.sum(axis=0), plain, prior)
+    own = _learned(prior, gathered(number, len(names), rate), design)
+    noise = own.with_runs(common.error**2) if common.units else own.with_runs(*run)
+    model = fit(rows, design, noise)
+    # sampling alone is sure of everything: the sum of all change would be claimed as one
+    screen = fit(rows, design, assumed(names)) if noise.spread.sum() == 0 else model
+    return Comparison(
+        runs, design, options, raw, rate, common, unit, number, noise, model, screen,
+        given(plain, own.with_runs(*run)), given(plain, whole(prior)), called, aligned,
+        tree, rows, least,
+    )  # fmt: skip
+
+
+def _prior(names: tuple[str, ...], design: Design, options: Options) -> Noise:
+    if design.freedom < 1 and options.noise is None:
+        return only_sampling(names)
+    prior = options.noise.over(names) if options.noise else assumed(names).informed(*options.like)
+    if not design.paired or not prior.run:
+        return prior
+    log = log_mean(UNSHARED_BY_PAIRS * prior.run**2, prior.run_freedom)
+    return prior.with_runs(*from_logs([(log, log_variance(prior.run_freedom) + PAIRS_DIFFER)]))
+
+
+def _learned(prior: Noise, by_class: Floats, design: Design) -> Noise:
+    if not prior.spread.any():
+        return prior
+    return learn(prior, [(by_class[:, side], design.grain[side]) for side in design.sides])
+
+
+def _sides(runs: Runs, rate: Floats, design: Design, least: float) -> Sides:
+    base, new = design.sides
+    return Sides(
+        np.stack([rate[:, side].mean(axis=1) for side in (base, new)], axis=1),
+        np.stack([runs.hits[:, side].sum(axis=1) for side in (base, new)], axis=1),
+        (least * len(base), least * len(new)),
+    )
+
+
+def _rerooted(runs: Runs, called: Codes) -> Stacks:
+    """Cut at entries, and at functions that are entries by another name."""
+    entry = runs.entry()
+    by_name = np.zeros(len(entry), dtype=np.bool_)
+    by_name[called[entry]] = True
+    return runs.stacks.mapped(called).rerooted(by_name)
+
+
+def _shape(runs: Runs, rerooted: Stacks, called: Codes, tree: TreeName) -> Stacks:
+    if tree != "subsystem":
+        return (runs.stacks.mapped(called) if tree == "path" else rerooted).collapsed()
+    return rerooted.mapped(subsystem_codes(runs))
+
+
+def subsystem_codes(runs: Runs) -> Codes:
+    """For every frame the first frame of its subsystem; -1 for helpers, which pass through."""
+    first: dict[str, int] = {}
+    codes = [
+        first.setdefault(frame.subsystem, number) if frame.role != "helper" else -1
+        for number, frame in enumerate(runs.frames)
+    ]
+    return np.array(codes, dtype=np.int32)
+
+
+def changes(work: Comparison, model: Moderated, rows: Rows) -> list[Change]:
+    """Base, new and delta of rows that `model` is of, with interval and p of growth."""
+    test = model(rows)
+    low, high = test.limits()
+    means = [rows.rates[:, side].mean(axis=1) for side in work.design.sides]
+    return [
+        Change(base=b, new=n, delta=d, low=lo, high=hi, p=None if work.unreplicated else p)
+        for b, n, d, lo, hi, p in zip(
+            *(column.tolist() for column in (*means, test.delta, low, high, test.growth)),
+            strict=True,
+        )
+    ]

@@ -1,0 +1,134 @@
+"""Budgets: a few questions fixed beforehand, and three answers.
+
+A budget passes only if the upper limit of the growth is under it, fails only if the lower limit is
+above it, and is inconclusive between. The failures hold for all budgets together (Holm). To take
+from the runs how budgets depend on each other (maxT) finds no more at the same rate of false alarms
+(docs/diff-evaluation.md).
+"""
+
+from dataclasses import replace
+from fnmatch import fnmatchcase
+
+import numpy as np
+from scipy import special
+
+from perfduck_diff.engine.budget import Budget, Budgets
+from perfduck_diff.engine.comparison import Comparison
+from perfduck_diff.engine.moderated_t import Rows, Test
+from perfduck_diff.engine.power import raised
+from perfduck_diff.engine.result import BudgetRow, Verdict
+from perfduck_diff.engine.run_matrix import Runs
+from perfduck_diff.engine.stacks import Bools
+from perfduck_model.errors import PerfduckError
+
+LEVEL = 0.05
+
+
+def judge(work: Comparison, budgets: Budgets) -> tuple[BudgetRow, ...]:
+    """Every budget with its verdict.
+
+    Raises PerfduckError for an amount in another unit, and for per cent of what base has not.
+    """
+    for budget in budgets.budgets:
+        _in_unit(work, budget)
+    rows = [_measured(work, budget) for budget in budgets.budgets]
+    p = np.array([row.p if row.p is not None else 1.0 for row, _ in rows])
+    order = np.argsort(p, kind="stable")
+    rejected = np.zeros(len(p), dtype=np.bool_)
+    for step, which in enumerate(order):
+        if p[which] > LEVEL / (len(p) - step):
+            break
+        rejected[which] = True
+    return tuple(
+        _worded(row, _outcome(row, bool(over), upper), work)
+        for (row, upper), over in zip(rows, rejected, strict=True)
+    )
+
+
+def _in_unit(work: Comparison, budget: Budget) -> None:
+    unit = _quantity(work)
+    if budget.unit not in ("", unit):
+        message = f"budget {budget.name}: expected an amount in {unit} or %, got {budget.unit}"
+        raise PerfduckError(message)
+
+
+def _outcome(row: BudgetRow, over: bool, upper: float) -> Verdict:
+    if not row.base and not row.new:
+        return "pass"
+    if over:
+        return "regression"
+    return "pass" if upper <= row.limit else "inconclusive"
+
+
+def _measured(work: Comparison, budget: Budget) -> tuple[BudgetRow, float]:
+    """The row, and the one-sided upper limit of its growth."""
+    mask = _mask(work.runs, budget)
+    one = np.array([1])
+    rows = work.total() if budget.kind == "total" else work.measured(mask.astype(np.int64), 2)[one]
+    base, new = (float(rows.rates[0, side].mean()) for side in work.design.sides)
+    _has_base(work, budget, base, new)
+    limit = budget.amount * base if budget.relative else budget.amount
+    test = _against(work, rows, budget)
+    delta, error, freedom = new - base, float(test.error[0]), float(test.freedom[0])
+    reach = float(special.stdtrit(freedom, 0.95)) * error
+    p = float(special.stdtr(freedom, (limit - delta) / error)) if error else 0.5
+    name = budget.name if budget.kind == "total" else f"{budget.kind} {budget.name}"
+    row = BudgetRow(
+        name=name, limit=limit, verdict="pass", text="", base=base, new=new, delta=delta,
+        low=delta - reach, high=delta + reach, p=p,
+    )  # fmt: skip
+    return row, delta + reach
+
+
+def _has_base(work: Comparison, budget: Budget, base: float, new: float) -> None:
+    if not budget.relative or base or not new:
+        return
+    message = (
+        f'budget {budget.kind} {budget.name}: expected an amount like "20 {_quantity(work)}",'
+        f" got {budget.amount * 100:g} % of base, which has no sample of it"
+    )
+    raise PerfduckError(message)
+
+
+def _quantity(work: Comparison) -> str:
+    return work.unit.unit.partition("/")[0]
+
+
+def _against(work: Comparison, rows: Rows, budget: Budget) -> Test:
+    """A budget in per cent moves with base: new - (1 + part) x base is tested."""
+    model = work.whole if budget.kind == "total" else work.plain
+    return raised(model, rows, budget.amount if budget.relative else 0.0)
+
+
+def _mask(runs: Runs, budget: Budget) -> Bools:
+    if budget.kind == "total":
+        return np.ones(runs.stacks.size, dtype=np.bool_)
+    if budget.kind == "subsystem":
+        return np.array([name == budget.name for name in runs.subsystems])[runs.blame]
+    if ";" in budget.name:
+        return np.array(
+            [fnmatchcase(_folded(runs, row), budget.name) for row in range(runs.stacks.size)]
+        )
+    return runs.stacks.any(
+        np.array([fnmatchcase(frame.name, budget.name) for frame in runs.frames])
+    )
+
+
+def _folded(runs: Runs, row: int) -> str:
+    return ";".join(runs.frames[code].name for code in runs.stacks.chain(row))
+
+
+def _absent(work: Comparison, row: BudgetRow) -> BudgetRow:
+    """No hit in any run of new: more than three samples over all of them are excluded at 95 %."""
+    new = work.plain.design.grain[work.plain.design.new]
+    most = -float(np.log(LEVEL)) * float(new.mean()) / len(new)
+    text = f"no sample on either side; growth above {most:.2g} {_quantity(work)} is excluded"
+    return replace(row, text=text, high=most, name=f"{row.name} (no sample)")
+
+
+def _worded(row: BudgetRow, verdict: Verdict, work: Comparison) -> BudgetRow:
+    limits = f"{row.low:+.4g} to {row.high:+.4g}"
+    if not row.base and not row.new:
+        return _absent(work, row)
+    text = f"grew by {row.delta:+.4g} ({limits}) {work.unit.unit}, budget {row.limit:+.4g}"
+    return replace(row, verdict=verdict, text=text)

@@ -1,0 +1,171 @@
+"""From runs to an answer: measure, attribute, judge."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from perfduck_diff.engine import checks
+from perfduck_diff.engine.attribution import attribute
+from perfduck_diff.engine.comparison import Comparison, Options, changes, compare
+from perfduck_diff.engine.gate import judge
+from perfduck_diff.engine.power import detectable, sensitivity
+from perfduck_diff.engine.result import (
+    Change,
+    Diff,
+    FunctionRow,
+    Sensitivity,
+    Side,
+    SubsystemRow,
+    Verdict,
+)
+from perfduck_diff.engine.run_matrix import Floats, Run, Runs
+from perfduck_diff.engine.scan import LEVEL, adjusted
+from perfduck_diff.engine.stacks import Ints
+
+TOTAL_LEVEL = 0.025  # besides the claims, so the two together stay near 5 %
+
+
+def diff(runs: Runs, base: Ints, new: Ints, options: Options | None = None) -> Diff:
+    """The whole answer."""
+    work = compare(runs, base, new, options or Options())
+    found = attribute(work)
+    sides = checks.Sides(runs, base, new, work.raw.sum(axis=0))
+    doubts = (
+        *work.unit.reasons,
+        *checks.reasons(sides, work.options.bounds, learned=work.options.noise is not None),
+        *checks.weighed(work.options.doubts, work.options.bounds),
+    )
+    answer = Diff(
+        unit=work.unit.unit,
+        event=runs.event,
+        normalised=work.unit.words,
+        tree=work.options.tree,
+        base=_side(work, sides, base),
+        new=_side(work, sides, new),
+        verdict="pass",
+        reasons=doubts,
+        total=changes(work, work.whole, work.total())[0],
+        subsystems=_subsystems(work),
+        claims=found.claims,
+        shrunk=found.shrunk,
+        below=found.below,
+        functions=_functions(work),
+        moves=found.moves,
+        unattributed=found.unattributed,
+        common=_common(work),
+        sensitivity=_sensitivity(work),
+        budgets=judge(work, work.options.budgets) if work.options.budgets else (),
+        tested=found.tested,
+    )
+    return replace(answer, verdict=_verdict(answer))
+
+
+def _verdict(answer: Diff) -> Verdict:
+    """Growth that is shown is a regression; a pass has to be shown as well."""
+    if any(reason.blocks for reason in answer.reasons):
+        return "inconclusive"
+    if answer.budgets:
+        verdicts = {row.verdict for row in answer.budgets}
+        return next(v for v in _WORST_FIRST if v in verdicts)
+    grew = answer.total.p is not None and answer.total.p <= TOTAL_LEVEL
+    if grew or any(claim.gates for claim in answer.claims):
+        return "regression"
+    known = answer.sensitivity
+    return "pass" if known and known.excluded < known.tolerance else "inconclusive"
+
+
+def _sensitivity(work: Comparison) -> Sensitivity | None:
+    total = work.total()
+    if work.unreplicated or not total.rates[0, work.design.base].any():
+        return None
+    return sensitivity(work.whole, total, work.options.tolerance, TOTAL_LEVEL)
+
+
+def _common(work: Comparison) -> Change | None:
+    """What the total would be in every run if all paths had changed like most of them."""
+    if not work.shared.units:
+        return None
+    total = work.total()
+    alike = work.shared.factor[None, :] * total.rates[0, work.design.base].mean()
+    return changes(work, work.whole, replace(total, rates=alike))[0]
+
+
+_WORST_FIRST: tuple[Verdict, ...] = ("regression", "inconclusive", "pass")
+
+
+def _side(work: Comparison, sides: checks.Sides, columns: Ints) -> Side:
+    some = sides.some(columns)
+    idle = [run.idle / work.unit.divisor[column] for run, column in zip(some, columns, strict=True)]
+    known = [run.work for run in some if run.work]
+    durations = [run.duration_s for run in some if run.duration_s]
+    return Side(
+        profiles=tuple(run.name for run in some),
+        total=float(sides.totals[columns].mean()),
+        idle=float(np.mean(idle)),
+        work=float(np.mean(known)) if known else None,
+        duration_s=float(np.mean(durations)) if durations else None,
+        samples=int(work.runs.hits[:, columns].sum()),
+        spread=checks.spread(sides.totals[columns]),
+        shared=_shared_part(work, sides.totals[columns], columns),
+        totals=tuple(sides.totals[columns].tolist()),
+        labels=_shared(some),
+    )
+
+
+def _shared_part(work: Comparison, totals: Floats, columns: Ints) -> float | None:
+    """How much of the totals' variance goes when each run is divided by its factor."""
+    if not work.shared.units or len(columns) < 2 or not totals.any():
+        return None
+    left = totals / work.shared.factor[columns]
+    relative = [float(part.var() / part.mean() ** 2) for part in (totals, left)]
+    return max(1 - relative[1] / relative[0], 0.0) if relative[0] else None
+
+
+def _shared(runs: list[Run]) -> dict[str, str]:
+    first = runs[0].labels
+    return {k: v for k, v in sorted(first.items()) if all(run.labels.get(k) == v for run in runs)}
+
+
+def _subsystems(work: Comparison) -> tuple[SubsystemRow, ...]:
+    names = work.runs.subsystems
+    rows = work.measured(work.runs.blame, len(names))
+    found = changes(work, work.plain, rows)
+    least = detectable(work.plain(rows), LEVEL)
+    q = _q(np.array([change.p if change.p is not None else 1.0 for change in found]))
+    made = [
+        SubsystemRow(
+            subsystem=name,
+            area=work.runs.area.get(name, "unknown"),
+            q=None if work.unreplicated else value,
+            detectable=None if work.unreplicated else float(smallest),
+            **_fields(change),
+        )
+        for name, change, value, smallest in zip(names, found, q, least, strict=True)
+    ]
+    return tuple(sorted(made, key=lambda row: (-row.delta, row.subsystem)))
+
+
+def _q(p: Floats) -> list[float]:
+    order = np.argsort(p, kind="stable")
+    q = np.empty(len(p))
+    q[order] = adjusted(p[order], len(p))
+    found: list[float] = q.tolist()
+    return found
+
+
+def _functions(work: Comparison) -> tuple[FunctionRow, ...]:
+    leaf = work.runs.stacks.ends(leaf=True)
+    rows = work.measured(np.maximum(leaf, 0), len(work.runs.frames))
+    delta = work.plain(rows).delta
+    order = np.argsort(-np.abs(delta), kind="stable")[: work.options.functions]
+    frames = [work.runs.frames[code] for code in order]
+    made = [
+        FunctionRow(function=f.name, dso=f.dso, subsystem=f.subsystem, **_fields(change))
+        for f, change in zip(frames, changes(work, work.plain, rows[order]), strict=True)
+        if change.delta
+    ]
+    return tuple(sorted(made, key=lambda row: (-row.delta, row.function, row.dso)))
+
+
+def _fields(change: Change) -> dict[str, float]:
+    return {name: getattr(change, name) for name in ("base", "new", "delta", "low", "high", "p")}

@@ -1,0 +1,111 @@
+"""What the engine works on: the runs of both sides, their frames, and a stack x run matrix.
+
+                     native.1  native.2  docker0.1  docker0.2
+    stack 0 (ns)      5005005   4004004   12012012   13013013
+    stack 1 (ns)            0         0   44044044   41041041
+
+No database here: question.py fills it from the store, tests and benchmarks from anything else.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from perfduck_diff.engine.stacks import (
+    Bools,
+    Ints,
+    Stacks,
+    is_background,
+    is_entry,
+    is_wakeup,
+)
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One profile, as far as a comparison cares."""
+
+    name: str
+    work: float | None = None
+    work_unit: str | None = None
+    duration_s: float | None = None
+    cpus: int | None = None
+    kernel_release: str | None = None
+    host: str | None = None
+    lost: float = 0.0  # part of its samples that the recording lost, filtered or not
+    listed: float = 1.0  # part of its samples that the recording lists
+    frequency: float | None = None
+    has_period: bool = True
+    idle: float = 0.0  # weight of the idle loop, in no stack of the matrix
+    grain: float = 1.0  # what one sample stands for: sum of squared weights over sum of weights
+    labels: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A function as the comparison sees it: one name over kernels, modules and compilers."""
+
+    name: str  # canonical; '[unknown] in iperf3' where the profiler knew none
+    dso: str
+    subsystem: str
+    area: str
+    role: str  # domain, helper, context
+    kernel: bool
+
+    @property
+    def is_nameless(self) -> bool:
+        """Whether this is all code of a binary that the profiler had no name for."""
+        return self.name.startswith("[unknown]")
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """All runs over the same stacks. Column i of `weight` and `hits` is `runs[i]`."""
+
+    event: str
+    unit: str  # of weight: ns, cycles, sample
+    runs: tuple[Run, ...]
+    frames: tuple[Frame, ...]
+    stacks: Stacks
+    subsystems: tuple[str, ...]  # that are charged, by name
+    blame: Ints  # per stack: which of them
+    area: dict[str, str]  # of a subsystem
+    weight: Floats
+    hits: Floats
+
+    def entry(self) -> Bools:
+        """Frames that start work of their own."""
+        return self._flag([frame.kernel and is_entry(frame.name) for frame in self.frames])
+
+    def classes(self, rerooted: Stacks) -> tuple[tuple[str, ...], Ints]:
+        """The noise class of every stack: names, and one number per stack."""
+        waking = self._flag([frame.kernel and is_wakeup(frame.name) for frame in self.frames])
+        idle = self._flag([frame.kernel and is_background(frame.name) for frame in self.frames])
+        names = tuple(sorted({*self.subsystems, "wakeup", "background"}))
+        position = {name: number for number, name in enumerate(names)}
+        found = np.array([position[name] for name in self.subsystems])[self.blame]
+        found[rerooted.any(waking)] = position["wakeup"]
+        root = rerooted.ends(leaf=False)
+        found[(root >= 0) & idle[np.maximum(root, 0)]] = position["background"]
+        return names, found
+
+    @staticmethod
+    def _flag(flags: list[bool]) -> Bools:
+        return np.array(flags, dtype=np.bool_)
+
+
+def gathered(keys: Ints, size: int, weights: Floats) -> Floats:
+    """Sums of the rows of `weights` by key: key x column."""
+    total = np.zeros((size, weights.shape[1]))
+    for column in range(weights.shape[1]):
+        total[:, column] = np.bincount(keys, weights[:, column], size)
+    return total
+
+
+def mixed(keys: Ints, size: int, classes: Ints, kinds: int, rate: Floats) -> Floats:
+    """What each key consists of: key x noise class, the mean rate of the runs."""
+    mean = rate.mean(axis=1, keepdims=True)
+    return gathered(keys * kinds + classes, size * kinds, mean).reshape(size, kinds)

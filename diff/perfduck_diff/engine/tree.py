@@ -1,0 +1,116 @@
+"""Call trees: a node is a set of stacks that share their first frames.
+
+    do_syscall_64 > __x64_sys_sendto > __sys_sendto   40 stacks: one node, named by its last frame
+        udp_sendmsg                                   31 stacks
+        (ended here)                                   9 stacks
+
+A chain of nodes that hold the very same stacks is one hypothesis, so it is one node: the last of
+the chain, where it branches or where a stack ends. Every stack is under a node at most once,
+however often a function recurses.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from perfduck_diff.engine.run_matrix import Floats, gathered
+from perfduck_diff.engine.stacks import Bools, Ints, Stacks
+from perfduck_diff.engine.trie import Trie, grown
+
+ROOT = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """Nodes in order of depth; node 0 is the root and holds every stack.
+
+    `parent` and `chain` are per node; `leaf[stack]` is the deepest node that holds the stack.
+    `chain` has the frame codes from below the parent to the node itself, more than one where
+    nodes were merged.
+    """
+
+    parent: Ints
+    chain: tuple[tuple[int, ...], ...]
+    leaf: Ints
+
+    @property
+    def size(self) -> int:
+        """How many nodes."""
+        return len(self.parent)
+
+    def path(self, node: int) -> list[int]:
+        """Frame codes from the root to the node, merged chains whole."""
+        parts = [self.chain[step] for step in reversed([node, *self.ancestors(node)])]
+        return [code for part in parts for code in part]
+
+    def ancestors(self, node: int) -> list[int]:
+        """From the parent up to the root."""
+        found = []
+        while node != ROOT:
+            node = int(self.parent[node])
+            found.append(node)
+        return found
+
+    def below(self, node: int) -> Bools:
+        """Mask of the node and everything under it."""
+        mask = np.zeros(self.size, dtype=np.bool_)
+        mask[node] = True
+        for level in _levels(self.parent):
+            mask[level] |= mask[self.parent[level]]
+        return mask
+
+    def children(self, node: int) -> Ints:
+        """The nodes right below."""
+        found = np.flatnonzero(self.parent == node)
+        return np.asarray(found[found != ROOT])
+
+    def inclusive(self, weights: Floats) -> Floats:
+        """Sums over the stacks of each node: node x run, from stack x run."""
+        return self.upward(self.own(weights))
+
+    def own(self, weights: Floats) -> Floats:
+        """Sums over the stacks that end in a node, or below it in nodes too light to be kept."""
+        return gathered(self.leaf, self.size, weights)
+
+    def upward(self, own: Floats) -> Floats:
+        """Each node's own sum and those of everything under it."""
+        total = own.copy()
+        for level in reversed(_levels(self.parent)):
+            np.add.at(total, self.parent[level], total[level])
+        return total
+
+
+def _levels(parent: Ints) -> list[Ints]:
+    """Nodes per depth without the root, top first."""
+    depth = np.zeros(len(parent), dtype=np.int64)
+    # parents stand before their children
+    for node in range(1, len(parent)):
+        depth[node] = depth[parent[node]] + 1
+    order = np.argsort(depth, kind="stable")[1:]
+    return [
+        level for level in np.split(order, np.flatnonzero(np.diff(depth[order])) + 1) if len(level)
+    ]
+
+
+def grow(stacks: Stacks, hits: Floats, least: float) -> Tree:
+    """Build the tree of `stacks`, leaving out nodes with fewer than `least` hits in all runs."""
+    return _merged(grown(stacks, hits[:, None], least))
+
+
+def _merged(trie: Trie) -> Tree:
+    parent, members = trie.parent, trie.members
+    same = members == members[parent]  # an only child that holds all of its parent's stacks
+    same[ROOT] = False
+    gone = np.zeros(len(parent), dtype=np.bool_)
+    gone[parent[same]] = True
+    gone[ROOT] = False  # the whole is always asked about
+    number = np.cumsum(~gone) - 1
+    chain: list[tuple[int, ...]] = [(int(entry),) for entry in trie.code]
+    above = parent.copy()
+    for node in range(1, len(parent)):
+        if gone[above[node]]:
+            chain[node] = chain[above[node]] + chain[node]
+            above[node] = above[above[node]]
+    chain[ROOT] = ()
+    kept = np.flatnonzero(~gone)
+    return Tree(number[above[kept]], tuple(chain[node] for node in kept), number[trie.leaf])

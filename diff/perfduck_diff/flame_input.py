@@ -1,0 +1,44 @@
+"""From the store to what a flame graph needs: of a diff's request, or of one selector."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from perfduck_diff.answer import Request
+from perfduck_diff.comparison_input import Question, ask
+from perfduck_diff.engine.flame import Flame, Heat, flame, hottest
+from perfduck_diff.filters import Filters
+from perfduck_diff.selection import Note
+from perfduck_store.selector import select
+from perfduck_store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """One side: its profiles, its flame (as new; base is zero), its hottest functions, and what is
+    merged, left out or narrowed."""
+
+    profiles: tuple[str, ...]
+    flame: Flame
+    heat: tuple[Heat, ...]
+    notes: tuple[Note, ...] = ()
+
+
+def compared(request: Request, question: Question) -> Flame:
+    """The flame of the same samples and tree that the request's diff is about."""
+    base, new = question.groups
+    return flame(question.runs, base, new, tree=request.tree, per=request.per)
+
+
+def alone(store: Store, selector: str, filters: Filters | None = None) -> Drawing:
+    """The flame of the selected profiles, mean of the runs."""
+    filters = filters or Filters()
+    question = ask(store, {"": select(store, selector, filters.where)}, filters)
+    runs, columns = question.runs, question.groups[0]
+    drawn = flame(runs, np.arange(0), columns)
+    return Drawing(
+        tuple(run.name for run in runs.runs),
+        drawn,
+        tuple(hottest(runs, columns)),
+        question.selection.notes,
+    )

@@ -1,0 +1,163 @@
+"""What becomes of resolved samples: the columns of a batch, and the facts of the recording."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from perfduck_ingest.events import unit_of
+from perfduck_ingest.perf_data import features, limits, records
+from perfduck_ingest.perf_data.byte_order import Integers
+from perfduck_ingest.perf_data.dsos import NO_OFFSET, Symbols, unpack
+from perfduck_ingest.perf_data.session import Halves, Ready, Said
+from perfduck_ingest.perf_data.unnamed import Unnamed
+from perfduck_kernels.hash_cache import distinct
+from perfduck_model.batch import LEAF_OFFSET, SAMPLE, SKIPPED, Batch, Event, Facts
+from perfduck_model.limitation import Limitation
+
+_MOST = (1 << 63) - 1
+_NO_EVENT = "SAMPLE: the recording describes no event with its id"
+_EVENT_SPREAD = np.uint64(0xE7037ED1A0B428DB)
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """Samples with what is said of them elsewhere, and what is new by them."""
+
+    samples: Ready
+    stack: Integers  # stack ids
+    leaf: Integers  # symbol number and offset, packed
+    new_symbols: pl.DataFrame
+    new_stacks: pl.DataFrame
+
+
+class Outcome:
+    """Makes batches, and sums up what they do not hold."""
+
+    def __init__(self, said: Said, symbols: Symbols) -> None:
+        """`symbols` are those that leaves are numbered by."""
+        self.said = said
+        self._symbols = symbols
+        self._comms: list[str] = []
+        self._times: list[int] = []
+        self._events: set[int] = set()
+        self._unnamed = Unnamed()
+
+    def batch(self, resolved: Resolved) -> Batch:
+        """A batch of resolved samples, with the symbols and stacks that are new."""
+        columns = resolved.samples.columns
+        weights = np.where(columns.period < 0, 1, columns.period).astype(np.float64)
+        self._unnamed.learn(resolved.new_symbols)
+        self._unnamed.add(columns.event, resolved.leaf, weights)
+        return Batch(
+            samples=self._samples(resolved),
+            symbols=resolved.new_symbols,
+            stacks=resolved.new_stacks,
+            leaf_offsets=self._leaf_offsets(resolved),
+        )
+
+    def _samples(self, resolved: Resolved) -> pl.DataFrame:
+        columns = resolved.samples.columns
+        event, cpu, period = columns.event, columns.cpu, columns.period
+        time, timed = columns.time, columns.timed
+        self._comms += resolved.samples.comms
+        self._times += [int(time[timed].min()), int(time[timed].max())] if timed.any() else []
+        self._events.update(np.flatnonzero(np.bincount(event)).tolist())
+        return pl.DataFrame(
+            {
+                "stack_id": resolved.stack,
+                "event": self._event_names(event),
+                "comm": pl.Series(self._comms, dtype=pl.String).gather(resolved.samples.comm),
+                "pid": columns.pid,
+                "tid": columns.tid,
+                "cpu": _known(cpu, cpu >= 0),
+                "cgroup": self._cgroup_names(columns.cgroup),
+                "time_ns": _known(time, timed),
+                "count": np.ones(len(event), np.int64),
+                "period": _known(period, period >= 0),
+            },
+            schema_overrides=SAMPLE,
+        ).select(list(SAMPLE))
+
+    def _cgroup_names(self, numbers: Integers) -> pl.Series:
+        first, which = distinct(numbers.view(np.uint64))
+        names = [self.said.cgroups.get(number) for number in numbers[first].tolist()]
+        return pl.Series(names, dtype=pl.String).gather(which)
+
+    def _leaf_offsets(self, resolved: Resolved) -> pl.DataFrame:
+        columns = resolved.samples.columns
+        event, period = columns.event, columns.period
+        is_known = np.flatnonzero(unpack(resolved.leaf)[1] != NO_OFFSET)
+        leaf, event, period = resolved.leaf[is_known], event[is_known], period[is_known]
+        first, which = distinct(leaf.view(np.uint64) + event.view(np.uint64) * _EVENT_SPREAD)
+        numbers, offsets = unpack(leaf[first])
+        return pl.DataFrame(
+            {
+                "event": self._event_names(event[first]),
+                "symbol_id": self._symbols.ids(numbers),
+                "offset": offsets,
+                "count": np.bincount(which),
+                "weight": np.bincount(which, np.where(period < 0, 1, period)),
+            },
+            schema=LEAF_OFFSET,
+        )
+
+    def _event_names(self, events: Integers) -> pl.Series:
+        names = [one.name for one in self.said.recording.attributes] or ["unknown"]
+        return pl.Series(names, dtype=pl.String).gather(events)
+
+    def last(self, missing: Mapping[str, str]) -> Batch:
+        """The facts, and what was not understood; `missing` says why files were not used."""
+        rows = [
+            (0, f"{self.said.skipped[kind]} records of type {kind}", _reason(kind))
+            for kind in np.flatnonzero(self.said.skipped).tolist()
+        ]
+        if count := self.said.limits[limits.NO_EVENT]:
+            rows.append((0, f"{count} records of type {records.SAMPLE}", _NO_EVENT))
+        return Batch(
+            skipped=pl.DataFrame(rows, schema=SKIPPED, orient="row"), facts=self._facts(missing)
+        )
+
+    def _facts(self, missing: Mapping[str, str]) -> Facts:
+        recording, said = self.said.recording, self.said.recording.strings
+        first = min(self._times, default=None)
+        version = said.get(features.VERSION)
+        return Facts(
+            host=said.get(features.HOSTNAME),
+            kernel_release=said.get(features.OSRELEASE),
+            arch=said.get(features.ARCH),
+            cpus=recording.cpus,
+            command=said.get(features.CMDLINE),
+            tool=f"perf {version}" if version else None,
+            started_at=recording.started_at(first),
+            duration_s=None if first is None else (max(self._times) - first) / 1e9,
+            lost=min(max(self.said.lost_by_buffer, self.said.lost_by_event), _MOST),
+            events=self._described_events(),
+            limitations=self._limitations(missing),
+        )
+
+    def _limitations(self, missing: Mapping[str, str]) -> dict[str, Limitation]:
+        found = limits.found(self.said.limits)
+        said = {code: Limitation(*counted) for code, counted in found.items()}
+        unnamed = self._unnamed.said(missing)
+        return said | ({"no-names": Limitation(unnamed)} if unnamed else {})
+
+    def _described_events(self) -> dict[str, Event]:
+        attributes = self.said.recording.attributes
+        events = {}
+        for one in (attributes[place] for place in sorted(self._events) if attributes):
+            unit = unit_of(one.name) if one.has_period else "sample"
+            events[one.name] = Event(unit, None if one.frequency is None else float(one.frequency))
+        return events
+
+
+def _known(values: Integers | Halves, known: npt.NDArray[np.bool_]) -> pl.Series:
+    """Values where they are known, null elsewhere."""
+    series = pl.Series(values)
+    return series if known.all() else series.set(pl.Series(~known), None)
+
+
+def _reason(kind: int) -> str:
+    return ": ".join(records.PASSED_OVER.get(kind, ("unknown type of record",)))

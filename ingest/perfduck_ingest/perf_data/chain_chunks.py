@@ -1,0 +1,248 @@
+"""Chains of addresses cut into pieces of up to four frames, which are met again and again.
+
+    PERF_CONTEXT_KERNEL  a | b c d e  PERF_CONTEXT_USER  v w | x y z ...      leaf first
+
+They are cut from the root: callers stay while the functions that they call change. Of 13 million
+frames in 635,470 chains, 1.5 million are in pieces that were not met before.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from perfduck_ingest.perf_data import records
+from perfduck_ingest.perf_data.byte_order import Integers, Words
+from perfduck_ingest.perf_data.mappings import (
+    GUEST_KERNEL_SPACE,
+    GUEST_USER_SPACE,
+    HYPERVISOR_SPACE,
+    KERNEL_SPACE,
+    Flags,
+    space_of,
+)
+from perfduck_ingest.perf_data.sample_columns import Samples
+from perfduck_kernels.hash_cache import Memo
+
+WIDTH = 4
+NO_FRAME = np.uint64((1 << 64) - 1)  # no address: those are below records.CONTEXT_MAX
+
+_PIECE_BITS = 18  # 3 MB
+MOST_PIECES = 1 << 20  # 32 MB of what they mean; 635,470 chains have 521,000
+_NO_FRAMES = np.zeros((WIDTH, 0), np.uint64)
+_NO_SPACES = np.zeros(0, np.int64)
+_DEFERRED = np.uint64(records.CONTEXT_USER_DEFERRED)  # what is behind is a cookie, no address
+
+# Odd numbers, one for each place in a piece.
+_SPREADS = np.array(
+    [0xA0761D6478BD642F, 0xE7037ED1A0B428DB, 0x8EBC6AF09C88C6E3, 0x589965CC75374CC3], np.uint64
+)
+_SPACE_SPREAD = np.uint64(0xD6E8FEB86659FD93)
+
+_OF_PROCESS = 1  # in place of the space of an epoch
+_SPACE_OF_MODE = np.full(records.CPUMODE_MASK + 1, _OF_PROCESS)
+_SPACE_OF_MODE[[records.KERNEL, records.HYPERVISOR, records.GUEST_KERNEL, records.GUEST_USER]] = (
+    KERNEL_SPACE, HYPERVISOR_SPACE, GUEST_KERNEL_SPACE, GUEST_USER_SPACE,
+)  # fmt: skip
+# Beside those that nearly all chains have.
+_RARE_MARKERS = {
+    records.CONTEXT_USER_DEFERRED: _OF_PROCESS,
+    records.CONTEXT_HYPERVISOR: HYPERVISOR_SPACE,
+    records.CONTEXT_GUEST_KERNEL: GUEST_KERNEL_SPACE,
+    records.CONTEXT_GUEST_USER: GUEST_USER_SPACE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """The pieces of several chains, one chain behind the other, leaf first."""
+
+    frames: Words  # [place, piece]: addresses; what is missing in front is NO_FRAME
+    spaces: Integers  # of each piece, where its addresses lie: see maps.py
+    keys: Words  # the same for the same piece
+    counts: Integers  # pieces of each chain, at least 1
+    chains: Integers  # the chain of each sample
+    broken: int  # samples whose chain has an entry that is no address
+
+
+@dataclass(frozen=True, slots=True)
+class Chains:
+    """Chains as numbers of pieces, and the pieces whose numbers have not been told before."""
+
+    numbers: npt.NDArray[np.int32]  # of the pieces of all chains, as in Pieces
+    counts: Integers
+    chains: Integers  # the chain of each sample
+    first: int  # number of the first new piece, which the others follow
+    frames: Words  # of the new pieces
+    spaces: Integers
+
+
+class Numbers:
+    """Gives each piece a number; to a piece that was met long ago another one than before."""
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """From here on pieces are new."""
+        self._known = Memo[np.int32](np.int32, _PIECE_BITS)
+        self._next = 0
+
+    def of(self, parts: list[Pieces]) -> Chains:
+        """The chains of several blocks, one behind the other."""
+        if self._next > MOST_PIECES:
+            self.forget()
+        first = self._next
+        frames, spaces = [_NO_FRAMES], [_NO_SPACES]
+
+        def look_up(places: Integers) -> npt.NDArray[np.int32]:
+            frames.append(part.frames.take(places, axis=1))
+            spaces.append(part.spaces[places])
+            start, self._next = self._next, self._next + len(places)
+            return np.arange(start, self._next, dtype=np.int32)
+
+        numbers, chains, before = [], [], 0
+        for part in parts:
+            numbers.append(self._known.of(part.keys, look_up))
+            chains.append(part.chains + before)
+            before += len(part.counts)
+        return Chains(
+            np.concatenate(numbers),
+            np.concatenate([part.counts for part in parts]),
+            np.concatenate(chains),
+            first,
+            np.concatenate(frames, axis=1),
+            np.concatenate(spaces),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Runs:
+    """Frames one behind the other that lie in the same space."""
+
+    ends: Integers  # behind the last entry
+    lengths: Integers
+    spaces: Integers
+    owners: Integers  # which chain
+    broken: Integers  # the chains that are cut off at an entry that is no address
+
+
+def pieces_of(samples: Samples, epochs: Integers) -> Pieces:
+    """The pieces of the chains of samples, which are in the order of the file."""
+    is_first = np.diff(samples.chain, prepend=-1) > 0
+    chains = np.cumsum(is_first) - 1
+    if not is_first.all():  # a reading of a group is a sample of each member
+        samples, epochs = samples.where(is_first), epochs[is_first]
+    spaces = _space_of(_SPACE_OF_MODE[samples.mode], epochs)
+    broken = 0
+    if samples.depth[0] < 0:  # events without chains: the address that was hit
+        frames, counts = _of_addresses(samples.ip), np.ones(len(samples), np.int64)
+    else:
+        runs = _runs(samples, epochs)
+        frames, spaces, counts = _of_chains(samples, runs, spaces)
+        broken = int(np.isin(chains, runs.broken).sum()) if len(runs.broken) else 0
+    return Pieces(frames, spaces, _keys(frames, spaces), counts, chains, broken)
+
+
+def _space_of(spaces: Integers, epochs: Integers) -> Integers:
+    return np.where(spaces == _OF_PROCESS, space_of(epochs), spaces)
+
+
+def _keys(frames: Words, spaces: Integers) -> Words:
+    keys = spaces.view(np.uint64) * _SPACE_SPREAD
+    for addresses, spread in zip(frames, _SPREADS, strict=True):
+        keys += addresses * spread
+    return keys
+
+
+def _of_addresses(addresses: Words) -> Words:
+    """A piece for each address."""
+    frames = np.full((WIDTH, len(addresses)), NO_FRAME)
+    frames[-1] = addresses
+    return frames
+
+
+def _of_chains(samples: Samples, runs: _Runs, spaces: Integers) -> tuple[Words, Integers, Integers]:
+    """Frames and space of each piece, and the pieces of each chain. A chain without frames gets a
+    piece with the address that was hit, which lies in these spaces."""
+    pieces = -(-runs.lengths // WIDTH)
+    frames = _frames(samples.block.words, runs, pieces)
+    counts = np.bincount(runs.owners, pieces, len(samples)).astype(np.int64)
+    spaces_of_pieces = np.repeat(runs.spaces, pieces)
+    empty = np.flatnonzero(counts == 0)
+    if not len(empty):
+        return frames, spaces_of_pieces, counts
+    places = (np.cumsum(counts) - counts)[empty]
+    return (
+        np.insert(frames, places, _of_addresses(samples.ip[empty]), axis=1),
+        np.insert(spaces_of_pieces, places, spaces[empty]),
+        np.maximum(counts, 1),
+    )
+
+
+def _runs(samples: Samples, epochs: Integers) -> _Runs:
+    """A run begins at a marker, and where a chain begins."""
+    chosen = np.flatnonzero(samples.depth > 0)
+    starts = samples.chain[chosen]
+    ends = starts + samples.depth[chosen]
+    words = samples.block.words[: ends.max(initial=0)]
+    begins = words >= np.uint64(records.CONTEXT_MAX)
+    # What is in front of a chain is no part of it: it stands for a marker that is not there.
+    heads = starts - ~begins[starts]
+    is_head = np.zeros(len(words), np.bool_)
+    begins[heads] = is_head[heads] = True
+    markers = np.flatnonzero(begins)
+    owners = np.cumsum(is_head[markers]) - 1
+    inside = (owners >= 0) & (markers < ends[owners])
+    markers, owners = markers[inside], owners[inside]
+    firsts = words[markers]
+    ends = np.minimum(np.append(markers[1:], len(words)), ends[owners])
+    lengths = ends - markers - 1
+    owners = chosen[owners]
+    in_kernel = firsts == np.uint64(records.CONTEXT_KERNEL)
+    spaces = np.where(in_kernel, KERNEL_SPACE, _OF_PROCESS)
+    usual = in_kernel | (firsts == np.uint64(records.CONTEXT_USER))
+    usual |= firsts < np.uint64(records.CONTEXT_MAX)
+    broken = _NO_SPACES
+    if not usual.all():
+        odd = _rare(firsts, usual, spaces)
+        lengths[_at_or_behind(odd, owners) | (firsts == _DEFERRED)] = 0
+        broken = np.unique(owners[odd])
+    return _Runs(ends, lengths, _space_of(spaces, epochs[owners]), owners, broken)
+
+
+def _rare(markers: Words, usual: Flags, spaces: Integers) -> Flags:
+    """Which of the unusual ones are no markers, such as -1 from a user stack that is no stack. Sets
+    the spaces of the others."""
+    odd = ~usual
+    for marker, space in _RARE_MARKERS.items():
+        chosen = markers == np.uint64(marker)
+        odd &= ~chosen
+        spaces[chosen] = space
+    return odd
+
+
+def _at_or_behind(odd: Flags, owners: Integers) -> Flags:
+    """What is no address makes all that its chain has behind it doubtful; perf drops the whole
+    chain, with the kernel's part that is in front."""
+    seen: Integers = np.cumsum(odd)
+    before: Integers = seen - odd
+    begins = np.flatnonzero(np.diff(owners, prepend=-1))
+    of_chain: Integers = np.repeat(before[begins], np.diff(np.append(begins, len(owners))))
+    return seen > of_chain
+
+
+def _frames(words: Words, runs: _Runs, counts: Integers) -> Words:
+    """The frames of the pieces of each run."""
+    firsts = np.cumsum(counts) - counts
+    places = np.repeat(runs.ends - WIDTH * (firsts + counts), counts)
+    places += WIDTH * np.arange(len(places))
+    frames = np.empty((WIDTH, len(places)), np.uint64)
+    for frame in frames:
+        # A quarter less time than with the places of all frames at once.
+        words.take(places, out=frame, mode="clip")
+        places += 1
+    missing = WIDTH * counts - runs.lengths
+    for place in range(WIDTH - 1):
+        frames[place, firsts[missing > place]] = NO_FRAME
+    return frames

@@ -1,0 +1,108 @@
+"""A recording of perf record: perf.data, as a file or as it comes through a pipe.
+
+    PERFILE2 | header | attributes | records ... | features      perf record -o perf.data
+    PERFILE2 | records ...                                       perf record -o - | ...
+
+Samples are never objects: the records are walked once for where they begin, their fields are
+gathered as columns (samples.py), addresses, parts of chains and chains are worked out once each
+(frames.py, pieces.py, stacks.py).
+
+Not done: the copied user stacks of `--call-graph dwarf` are not unwound (chains are the kernel's
+part, or the one function that was hit, and limits.py counts them); processor traces are passed
+over; `perf record --threads` directories are not read.
+"""
+
+import struct
+import tempfile
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+from perfduck_ingest.perf_data import header
+from perfduck_ingest.perf_data.byte_order import ByteOrder
+from perfduck_ingest.perf_data.features import Recording
+from perfduck_ingest.perf_data.record_reader import (
+    Item,
+    ready_of_copy,
+    ready_of_file,
+    ready_of_source,
+)
+from perfduck_ingest.perf_data.samples import SampleTooShort
+from perfduck_ingest.perf_data.stream import BLOCK_BYTES
+from perfduck_ingest.runtime.prefetch import ahead
+from perfduck_ingest.runtime.subprocess_iter import elsewhere
+from perfduck_ingest.runtime.warm_up import MUCH
+from perfduck_ingest.source import Source
+from perfduck_model.errors import PerfduckError
+
+if TYPE_CHECKING:  # the process that reads needs neither, nor polars
+    from perfduck_ingest.importer import Options
+    from perfduck_model.batch import Batch
+
+NAME = "perf-data"
+
+
+def sniff(source: Source) -> bool:
+    """Whether the head is that of perf.data."""
+    return header.byte_order(source.head) is not None
+
+
+def read(source: Source, options: "Options") -> Iterator["Batch"]:
+    """The samples, some megabytes of records at a time, then what the recording says of itself."""
+    order = header.byte_order(source.head)
+    assert order is not None, "read() follows sniff()"
+    try:
+        if header.is_pipe(source.head, order):
+            recording = Recording(order, written_at=_written_at(source))
+            items = ready_of_source(source, recording, header.PIPE_HEADER_SIZE, 0)
+            yield from _batches(items, recording, options)
+        else:
+            yield from _read_file(source, order, options)
+    except (struct.error, SampleTooShort) as error:
+        message = f"{source.name}: expected a whole perf.data file, got a broken one: {error}"
+        raise PerfduckError(message) from error
+
+
+def _read_file(source: Source, order: ByteOrder, options: "Options") -> Iterator["Batch"]:
+    """The features lie behind the data, but are needed before: what cannot be read from there is
+    laid down in a temporary file first."""
+    if _is_plain(source):
+        with source.path.open("rb") as file:
+            recording, start, size = header.read_header(file, order)
+            recording.written_at = _written_at(source)
+        read = _read_elsewhere if size >= MUCH else ready_of_source
+        yield from _batches(read(source, recording, start, size), recording, options)
+        return
+    with tempfile.TemporaryFile() as file:
+        for chunk in source.chunks(BLOCK_BYTES):
+            file.write(chunk)
+        recording, start, size = header.read_header(file, order)
+        recording.written_at = _written_at(source)
+        items = ready_of_copy(source.name, cast(BinaryIO, file), recording, start, size)
+        yield from _batches(items, recording, options)
+
+
+def _written_at(source: Source) -> float | None:
+    """When the recording was finished; None where it still comes, as through a pipe."""
+    return source.path.stat().st_mtime if source.size is not None else None
+
+
+def _is_plain(source: Source) -> bool:
+    """Whether the source is a file, and not a packed one."""
+    if not source.path.is_file():
+        return False
+    with source.path.open("rb") as file:
+        return file.read(16) == source.head[:16]
+
+
+def _read_elsewhere(source: Source, recording: Recording, start: int, size: int) -> Iterator[Item]:
+    for item, reading in elsewhere(ready_of_file, str(source.path), recording, start, size):
+        source.follow(reading)
+        yield item
+
+
+def _batches(items: Iterator[Item], recording: Recording, options: "Options") -> Iterator["Batch"]:
+    """Three things at once: records are read, their samples resolved, and batches consumed."""
+    from perfduck_ingest.perf_data.resolver import Resolver
+
+    # The first samples take the longest to resolve: with one item ahead the reader waits for that.
+    return ahead(Resolver(recording, options).batches(ahead(items, 2)))

@@ -1,0 +1,160 @@
+"""Which name a thread and which maps a process had at the time of a sample.
+
+Changes and samples are put into one order by time; a state is kept per thread (its name) and per
+process (its maps), and for a batch of samples both are looked up at once, by (thread, place in the
+order). The maps of a process after a change are an epoch: they are laid down only if a sample falls
+into it.
+"""
+
+import numpy as np
+
+from perfduck_ingest.perf_data.byte_order import Integers
+from perfduck_ingest.perf_data.mappings import Maps
+from perfduck_ingest.perf_data.task_events import Change, Comm, Fork, Map
+
+# /proc/sys/kernel/pid_max is at most this. Numbers beyond it, and -1, share a place.
+_LAST_ID = 1 << 22
+
+
+class Timeline:
+    """The state of all threads and processes, moving forward in time."""
+
+    def __init__(self) -> None:
+        self.comms: list[str] = ["", "swapper"]
+        self.dsos: list[str] = []
+        self._told = (0, 0)  # how many of both
+        self._comm_codes = {"": 0, "swapper": 1}
+        self._dso_codes: dict[str, int] = {}
+        self._comm_of = np.zeros(_LAST_ID + 1, np.int32)  # thread -> place in comms, 0: none yet
+        self._comm_of[0] = 1
+        self._epoch_of = np.zeros(_LAST_ID + 1, np.int32)  # process -> epoch, 0: no maps
+        self._maps: dict[int, Maps] = {}
+        self._epochs = 0
+        self.tables: dict[int, Maps] = {}  # epoch -> its maps, for the samples of the last call
+
+    def advance(
+        self, changes: list[tuple[int, int, Change]], pid: Integers, tid: Integers, time: Integers
+    ) -> tuple[Integers, Integers]:
+        """Comm and epoch of each sample, given (time, ordinal, change) in order; samples of later
+        calls are later than all of these changes."""
+        rank = np.searchsorted(np.array([one[0] for one in changes], np.int64), time, "right")
+        pid, tid = _place(pid), _place(tid)
+        comm, epoch = self._comm_of[tid].astype(np.int64), self._epoch_of[pid].astype(np.int64)
+        named = [_place_of(it.tid) if not isinstance(it, Map) else -1 for _, _, it in changes]
+        mapped = [_place_of(it.pid) if _changes_maps(it) else -1 for _, _, it in changes]
+        last_named = _last_change(named, tid, rank)
+        last_mapped = _last_change(mapped, pid, rank)
+        self._keep_tables(epoch[last_mapped < 0], pid[last_mapped < 0])
+        hit = np.flatnonzero(np.bincount(last_mapped + 1, minlength=1)[1:])
+        comm_after, epoch_after = self._apply(changes, set(hit.tolist()))
+        comm = np.where(last_named < 0, comm, comm_after[last_named])
+        epoch = np.where(last_mapped < 0, epoch, epoch_after[last_mapped])
+        return self._with_numbers(comm, tid), epoch
+
+    def told(self) -> tuple[list[str], list[str]]:
+        """The comms and dsos that are new since this was asked last."""
+        comms, dsos = self._told
+        self._told = (len(self.comms), len(self.dsos))
+        return self.comms[comms:], self.dsos[dsos:]
+
+    def _keep_tables(self, epochs: Integers, pids: Integers) -> None:
+        """Tables for the epochs that began before this call; older ones are done with."""
+        owners = np.full(self._epochs + 1, -1, np.int64)
+        owners[epochs] = pids
+        seen = np.flatnonzero(owners >= 0)
+        kept = {}
+        for epoch, pid in zip(seen.tolist(), owners[seen].tolist(), strict=True):
+            kept[epoch] = self._maps.get(pid) or Maps()
+            kept[epoch].shared = True
+        self.tables = kept
+
+    def _apply(
+        self, changes: list[tuple[int, int, Change]], hit: set[int]
+    ) -> tuple[Integers, Integers]:
+        """The comm and the epoch that each change leads to; lays down the epochs that are hit."""
+        comms = np.zeros(len(changes) + 1, np.int64)
+        epochs = np.zeros(len(changes) + 1, np.int64)
+        for n, (_, _, change) in enumerate(changes):
+            if isinstance(change, Map):
+                self._map(change)
+            elif isinstance(change, Comm):
+                comms[n] = self._comm_of[_place_of(change.tid)] = self._comm_code(change.comm)
+            else:
+                comms[n] = self._fork(change)
+            epochs[n] = self._epoch_of[_place_of(change.pid)]
+            if n in hit:
+                maps = self.tables[int(epochs[n])] = self._maps[_place_of(change.pid)]
+                maps.shared = True
+        return comms, epochs
+
+    def _map(self, change: Map) -> None:
+        pid = _place_of(change.pid)
+        maps = self._maps.get(pid)
+        if maps is None or maps.shared:
+            maps = self._maps[pid] = maps.copy() if maps else Maps()
+        if change.start < change.end:
+            maps.insert(change.start, change.end, change.shift, self._dso_code(change.dso))
+        self._new_epoch(pid)
+
+    def _fork(self, change: Fork) -> int:
+        """The child has its parent's name, and its maps unless it shares them as a thread."""
+        code = int(self._comm_of[_place_of(change.parent_tid)])
+        self._comm_of[_place_of(change.tid)] = code
+        if change.pid != change.parent_pid:
+            pid = _place_of(change.pid)
+            parent = self._maps.get(_place_of(change.parent_pid)) or Maps()
+            self._maps[pid] = parent if change.inherits_maps else Maps()
+            self._maps[pid].shared = True
+            self._new_epoch(pid)
+        return code
+
+    def _new_epoch(self, pid: int) -> None:
+        self._epochs += 1
+        self._epoch_of[pid] = self._epochs
+
+    def _comm_code(self, comm: str) -> int:
+        if comm not in self._comm_codes:
+            self._comm_codes[comm] = len(self.comms)
+            self.comms.append(comm)
+        return self._comm_codes[comm]
+
+    def _dso_code(self, dso: str) -> int:
+        if dso not in self._dso_codes:
+            self._dso_codes[dso] = len(self.dsos)
+            self.dsos.append(dso)
+        return self._dso_codes[dso]
+
+    def _with_numbers(self, comm: Integers, tid: Integers) -> Integers:
+        """Threads that nothing named are called by their number, as perf does: `:4711`."""
+        nameless = comm == 0
+        if nameless.any():
+            threads, inverse = np.unique(tid[nameless], return_inverse=True)
+            names = [f":{-1 if one == _LAST_ID else one}" for one in threads.tolist()]
+            comm[nameless] = np.array([self._comm_code(name) for name in names])[inverse]
+        return comm
+
+
+def _changes_maps(change: Change) -> bool:
+    return isinstance(change, Map) or (isinstance(change, Fork) and change.pid != change.parent_pid)
+
+
+def _place_of(number: int) -> int:
+    return number if 0 <= number < _LAST_ID else _LAST_ID
+
+
+def _place(numbers: Integers) -> Integers:
+    return np.where((numbers >= 0) & (numbers < _LAST_ID), numbers, _LAST_ID)
+
+
+def _last_change(changed: list[int], number: Integers, rank: Integers) -> Integers:
+    """For each (number, rank) the last of the first `rank` changes that changed this number;
+    -1 where none did."""
+    keys = np.array(changed, np.int64)
+    which = np.flatnonzero(keys >= 0)
+    keys = np.sort(keys[which] << 32 | which + 1)
+    if not len(keys):
+        return np.full(len(number), -1, np.int64)
+    found = keys[np.searchsorted(keys, number << 32 | rank, "right") - 1]
+    return np.where(
+        (found >> 32 == number) & ((found & 0xFFFFFFFF) <= rank), (found & 0xFFFFFFFF) - 1, -1
+    )

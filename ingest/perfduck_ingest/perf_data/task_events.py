@@ -1,0 +1,224 @@
+"""Records between the samples that change what an address or a thread means.
+
+    COMM   pid 10400 tid 10400 "ip"
+    FORK   pid 10400 ppid 10378 tid 10400 ptid 10378
+    MMAP2  pid 10400 0x7f17a4237000 + 0x26000 @ 0x1000 r-xp /usr/lib/.../ld-linux-x86-64.so.2
+
+Each ends in id fields as samples have them (TID TIME ID STREAM_ID CPU IDENTIFIER), if the event
+says so; the time tells which samples come after it, for records are not in the order of time.
+"""
+
+import struct
+from typing import NamedTuple
+
+import numpy as np
+
+from perfduck_ingest.perf_data import records
+from perfduck_ingest.perf_data.attributes import Attribute
+from perfduck_ingest.perf_data.byte_order import ByteOrder, Integers, Words, signed, text
+from perfduck_ingest.perf_data.mappings import Flags
+from perfduck_ingest.perf_data.stream import Block
+
+_PROT_EXEC = 4
+_MAP_HUGETLB = 0x40000
+_MAPS = (records.MMAP, records.MMAP2)
+_BEHIND_TIME = (
+    records.SAMPLE_ID | records.SAMPLE_STREAM_ID | records.SAMPLE_CPU | records.SAMPLE_IDENTIFIER
+)
+
+
+# Tuples, not dataclasses: a recording of many short processes has more of them than samples, and a
+# frozen dataclass takes four times as long to make.
+class Comm(NamedTuple):
+    """A thread has a new name."""
+
+    pid: int
+    tid: int
+    comm: str
+
+
+class Fork(NamedTuple):
+    """A new thread or process."""
+
+    pid: int
+    tid: int
+    parent_pid: int
+    parent_tid: int
+    inherits_maps: bool
+
+
+class Map(NamedTuple):
+    """A file, or memory without one, at addresses of a process."""
+
+    pid: int
+    start: int
+    end: int
+    shift: int  # what to add to an address to get the one in the dso
+    dso: str
+    mode: int  # records.KERNEL, USER, GUEST_KERNEL, ...
+    build_id: str | None
+
+
+class KernelSymbol(NamedTuple):
+    """The kernel made or dropped code: a BPF program, a trampoline."""
+
+    start: int
+    size: int
+    name: str
+
+
+class UserCallers(NamedTuple):
+    """The callers in user space of all samples with this cookie: CALLCHAIN_DEFERRED."""
+
+    cookie: int
+    entries: Words
+
+
+Change = Comm | Fork | Map
+
+
+def is_anonymous(dso: str) -> bool:
+    """Memory that no file stands behind: perf's is_anon_memory and is_no_dso_memory."""
+    return dso.startswith(("//anon", "/dev/zero", "/anon_hugepage", "[stack", "/SYSV", "[heap]"))
+
+
+class ChangeReader:
+    """Reads the changes of blocks of a recording with these attributes."""
+
+    def __init__(self, attributes: list[Attribute], order: ByteOrder) -> None:
+        """`attributes` say how records end."""
+        self._order = order
+        places = {number: _time_from_end(one) for one in attributes for number in one.ids}
+        self._first = _time_from_end(attributes[0]) if attributes else 0
+        self._ids = np.array(sorted(places), np.uint64)
+        self._times = np.array([places[number] for number in sorted(places)], np.int64)
+        self._samples_have_times = any(one.layout.has(records.SAMPLE_TIME) for one in attributes)
+
+    def read(self, block: Block, ordinal: int) -> list[tuple[int, int, Change | UserCallers]]:
+        """The changes of a block whose first record is the recording's number `ordinal`."""
+        found: list[tuple[int, int, Change | UserCallers]] = []
+        for kinds, maker in ((_MAPS, self._maps), ((records.COMM,), self._comms),
+                             ((records.FORK,), self._forks),
+                             ((records.CALLCHAIN_DEFERRED,), self._user_callers)):  # fmt: skip
+            places = block.of(*kinds)
+            if len(places):
+                times = self._times_of(block, places, ordinal).tolist()
+                changes = maker(block, places)
+                found += zip(times, (places + ordinal).tolist(), changes, strict=True)
+        return found
+
+    def _times_of(self, block: Block, places: Integers, ordinal: int) -> Integers:
+        """When they were written. Without that: at once (-1), or, where the samples have no times
+        either, their place in the file."""
+        starts = block.starts[places]
+        sizes = self._order.sizes(block.headers[places]).view(np.int64) >> 3
+        ends = starts + sizes
+        back = np.full(len(places), self._first)
+        if len(set(self._times.tolist()) | {self._first}) > 1:  # then all end in their event's id
+            ids = block.words[ends - 1]
+            at = np.minimum(np.searchsorted(self._ids, ids), len(self._ids) - 1)
+            back = np.where(self._ids[at] == ids, self._times[at], back)
+        otherwise = np.full(len(places), -1) if self._samples_have_times else places + ordinal
+        timed = (back > 0) & (back < sizes)
+        times = block.words[np.where(timed, ends - back, 0)].view(np.int64)
+        return np.where(timed, times, otherwise)
+
+    def _columns(self, block: Block, places: Integers, count: int) -> list[Words]:
+        """The first words of records behind the header, as columns."""
+        starts = block.starts[places]
+        sizes = self._order.sizes(block.headers[places])
+        short = np.flatnonzero(sizes < np.uint64(8 * (count + 1)))
+        if len(short):
+            message = f"record of {sizes[short[0]]} bytes"
+            raise struct.error(message)
+        return [block.words[starts + n] for n in range(1, count + 1)]
+
+    def _texts(self, block: Block, places: Integers, offset: Integers | int) -> list[str]:
+        starts = 8 * block.starts[places]
+        ends = starts + self._order.sizes(block.headers[places]).view(np.int64)
+        raws = (
+            bytes(block.raw[start:end])
+            for start, end in zip((starts + offset).tolist(), ends.tolist(), strict=True)
+        )
+        return [text(raw) for raw in raws]
+
+    def _maps(self, block: Block, places: Integers) -> list[Change]:
+        """MMAP, which knows no protection, and MMAP2."""
+        is_second = block.types[places] == records.MMAP2
+        misc = self._order.misc(block.headers[places]).view(np.int64)
+        thread, start, size, offset = self._columns(block, places, 4)
+        names = self._texts(block, places, np.where(is_second, 72, 40))
+        protection = np.where(misc & records.MISC_MMAP_DATA, 0, _PROT_EXEC)
+        flags = np.zeros(len(places), np.int64)
+        if is_second.any():
+            guarded = self._columns(block, places[is_second], 8)[7]
+            protection[is_second] = self._order.first(guarded)
+            flags[is_second] = self._order.second(guarded)
+        rows = zip(
+            signed(self._order.first(thread)).tolist(), start.tolist(), size.tolist(),
+            offset.tolist(), names, ((protection & _PROT_EXEC) > 0).tolist(),
+            ((flags & _MAP_HUGETLB) > 0).tolist(),
+            (misc & records.CPUMODE_MASK).tolist(),
+            self._build_ids(block, places, is_second & (misc & records.MISC_BUILD_ID > 0)),
+            strict=True,
+        )  # fmt: skip
+        return [_map(*row) for row in rows]
+
+    def _build_ids(self, block: Block, places: Integers, has_one: Flags) -> list[str | None]:
+        found: list[str | None] = [None] * len(places)
+        for one in np.flatnonzero(has_one).tolist():
+            start = 8 * int(block.starts[places[one]])
+            size = min(block.raw[start + 40], 20)
+            found[one] = bytes(block.raw[start + 44 : start + 44 + size]).hex()
+        return found
+
+    def _user_callers(self, block: Block, places: Integers) -> list[UserCallers]:
+        """Cookie, how many entries, and the entries."""
+        cookies, counts = self._columns(block, places, 2)
+        starts = block.starts[places] + 3
+        room = self._order.sizes(block.headers[places]) // np.uint64(8) - np.uint64(3)
+        ends = starts + np.minimum(counts, room).view(np.int64)
+        rows = zip(cookies.tolist(), starts.tolist(), ends.tolist(), strict=True)
+        return [UserCallers(cookie, block.words[start:end].copy()) for cookie, start, end in rows]
+
+    def _comms(self, block: Block, places: Integers) -> list[Change]:
+        (thread,) = self._columns(block, places, 1)
+        pids, tids = signed(self._order.first(thread)), signed(self._order.second(thread))
+        names = self._texts(block, places, 16)
+        return list(map(Comm, pids.tolist(), tids.tolist(), names))
+
+    def _forks(self, block: Block, places: Integers) -> list[Change]:
+        """pid, parent's pid, tid, parent's tid."""
+        misc = self._order.misc(block.headers[places]).view(np.int64)
+        columns = [
+            signed(half(words)).tolist()
+            for words in self._columns(block, places, 2)
+            for half in (self._order.first, self._order.second)
+        ]
+        pid, parent_pid, tid, parent_tid = columns
+        inherits = (misc & records.MISC_FORK_EXEC == 0).tolist()
+        return list(map(Fork, pid, tid, parent_pid, parent_tid, inherits))
+
+    def kernel_symbol(self, record: memoryview) -> KernelSymbol | None:
+        """KSYMBOL; None for one that says that code is gone: names stay."""
+        start, size, _, flags = self._order.unpack("QIHH", record, 8)
+        return None if flags & 1 else KernelSymbol(start, size, text(record[24:]))
+
+
+def _map(
+    pid: int, start: int, size: int, offset: int, dso: str, executable: bool, huge: bool,
+    mode: int, build_id: str | None,
+) -> Map:  # fmt: skip
+    anonymous = huge or is_anonymous(dso)
+    if anonymous and executable:
+        dso = f"/tmp/perf-{pid}.map"  # where a just-in-time compiler would say more
+    shift = 0 if anonymous else (0 if dso == "[vdso]" else offset) - start
+    return Map(pid, start, min(start + size, (1 << 64) - 1), shift, dso, mode, build_id)
+
+
+def _time_from_end(attribute: Attribute) -> int:
+    """How many words before its end a record has its time; 0 for nowhere."""
+    sample_type = attribute.layout.sample_type
+    if not attribute.sample_id_all or not sample_type & records.SAMPLE_TIME:
+        return 0
+    return (sample_type & _BEHIND_TIME).bit_count() + 1

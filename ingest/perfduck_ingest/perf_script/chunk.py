@@ -1,0 +1,282 @@
+"""A part of `perf script` text, as columns.
+
+What each line is comes from perf_script_known.py; samples are gathered from that (numpy).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from perfduck_ingest.chains import Numbers, SymbolRow, Symbols, stacks
+from perfduck_ingest.events import unit_of
+from perfduck_ingest.perf_script import grammar
+from perfduck_ingest.perf_script.frame_table import (
+    ASIDE,
+    BLANK,
+    CGROUP,
+    EVENT,
+    FRAME,
+    LOST,
+    UNKNOWN,
+    Codes,
+    Columns,
+)
+from perfduck_ingest.perf_script.header import lost
+from perfduck_ingest.perf_script.layout import Layout
+from perfduck_ingest.perf_script.line_cache import Flags, Known, Lines
+from perfduck_ingest.perf_script.text import Text
+from perfduck_model.batch import SAMPLE, SKIPPED, Batch, Event, Facts
+from perfduck_symbols.names import UNKNOWN as UNKNOWN_NAME
+
+Kinds = npt.NDArray[np.uint8]  # per line of the part
+
+_LINE_END = ord("\n")
+_CHAIN = r"^ *\t"
+_WITHIN_SAMPLE = (FRAME, ASIDE, CGROUP, UNKNOWN)
+TRACE_NOT_DECODED = "a part of the trace that perf could not decode"
+_NO_CHAIN: SymbolRow = (UNKNOWN_NAME, UNKNOWN_NAME, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Whole lines of text; `event` is the name for samples that print none."""
+
+    text: memoryview
+    layout: Layout
+    event: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A part's batch, its number of lines, and its last line if that was cut off."""
+
+    batch: Batch
+    lines: int
+    cut: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Frames:
+    """The chain entries of all samples: the code of each, and how many of them each sample has."""
+
+    codes: Codes
+    lengths: Numbers
+
+    @property
+    def samples(self) -> Numbers:
+        """The sample of each frame."""
+        return np.repeat(np.arange(len(self.lengths)), self.lengths)
+
+
+def parse(part: Part, known: Known) -> Parsed:
+    """The samples, stacks and symbols of a part."""
+    text = Text(part.text)
+    found = known.lines(text, part.layout)
+    kinds = found.kinds
+    starts = _starts(kinds, part.layout)
+    is_unread = _are_unread(text, found, starts)
+    is_orphan = _are_orphans(kinds, starts, is_unread, part.layout)
+    frames = _frames(found, starts, is_orphan)
+    symbol_ids = _with_own_dso(found.frames, frames, known.symbols)
+    symbol_ids, lengths = _filled(symbol_ids, frames.lengths, known.symbols)
+    stack_ids, chains = stacks(symbol_ids, lengths, known.stacks)
+    samples = _samples(part, text, found, kinds, starts, stack_ids)
+    leaves = symbol_ids[np.cumsum(lengths) - lengths]
+    return Parsed(
+        Batch(
+            samples=samples,
+            symbols=known.symbols.untold(chains),
+            stacks=chains,
+            leaf_offsets=_leaf_offsets(found.frames, frames, leaves, samples),
+            skipped=_skipped(text, is_unread, is_orphan),
+            facts=_facts(text, found, samples),
+        ),
+        len(text),
+        _cut(part, text, found),
+    )
+
+
+def _starts(kinds: Kinds, layout: Layout) -> Numbers:
+    """The line that each sample starts on."""
+    if layout.has_event_lines:
+        return np.flatnonzero(kinds == EVENT)
+    is_frame = kinds == FRAME
+    after_blank = np.concatenate(([True], kinds[:-1] == BLANK))
+    return np.flatnonzero(is_frame & after_blank if layout.chains else is_frame)
+
+
+def _are_unread(text: Text, found: Lines, starts: Numbers) -> Flags:
+    """Which lines are of no known kind. The text of a tracepoint may hold line ends, in quotes."""
+    is_unread: Flags = found.kinds == UNKNOWN
+    unread = np.flatnonzero(is_unread)
+    if len(unread) and len(found.events):
+        quotes = found.events["rest"].str.count_matches('"').fill_null(0)
+        open_texts = starts[(quotes % 2 == 1).to_numpy()]
+        is_unread[unread[np.isin(unread - 1, open_texts)]] = False
+    return is_unread
+
+
+def _are_orphans(kinds: Kinds, starts: Numbers, is_unread: Flags, layout: Layout) -> Flags:
+    """Which chain entries belong to no sample: their event line is missing, or was not understood.
+    A sample ends with a blank line behind its chain, and where an unread line begins the next."""
+    is_frame: Flags = kinds == FRAME
+    orphans = np.zeros(len(kinds), np.bool_)
+    if not layout.has_event_lines:
+        return orphans
+    orphans[: starts[0] if len(starts) else len(kinds)] = True
+    before = np.append(np.uint8(BLANK), kinds[:-1])
+    if is_unread.any() or (is_frame & (before == BLANK)).any():
+        ends = (kinds == BLANK) & np.isin(before, _WITHIN_SAMPLE)
+        ends |= is_unread & ((before == BLANK) | (not layout.chains))
+        lines = np.arange(len(kinds))
+        last_start = np.maximum.accumulate(np.where(_flags(starts, len(kinds)), lines, -1))
+        last_end = np.maximum.accumulate(np.where(ends, lines, -1))
+        orphans |= last_end > last_start
+    return orphans & is_frame
+
+
+def _flags(lines: Numbers, length: int) -> Flags:
+    flags = np.zeros(length, np.bool_)
+    flags[lines] = True
+    return flags
+
+
+def _frames(found: Lines, starts: Numbers, is_orphan: Flags) -> _Frames:
+    """The chain entries. Where a chain follows, the address on the event line is no frame but a
+    data address: the chain does not begin on that line, unless behind a tab."""
+    is_frame = (found.codes > UNKNOWN) & ~is_orphan
+    frames = _of_samples(found.codes, is_frame, starts)
+    both = np.flatnonzero(is_frame[starts] & (frames.lengths > 1))
+    if not len(found.events) or not len(both):
+        return frames
+    is_first = found.events["rest"].gather(both).str.contains(_CHAIN).fill_null(value=False)
+    is_frame[starts[both[~is_first.to_numpy()]]] = False
+    return _of_samples(found.codes, is_frame, starts)
+
+
+def _of_samples(codes: Codes, is_frame: Flags, starts: Numbers) -> _Frames:
+    """Without those before the first sample."""
+    lines = np.flatnonzero(is_frame)
+    bounds = np.append(np.searchsorted(lines, starts), len(lines))
+    return _Frames(codes.take(lines[bounds[0] :]), np.diff(bounds))
+
+
+def _with_own_dso(facts: Columns, frames: _Frames, symbols: Symbols) -> Numbers:
+    """The symbol of each frame. An inlined function is in the binary of the function that it was
+    inlined into."""
+    ids: Numbers = facts["symbol_id"].take(frames.codes)
+    inlined = facts["lacks_dso"].take(frames.codes)
+    if not inlined.any():
+        return ids
+    owner = _owners(inlined, facts["ip"].take(frames.codes), frames.samples)
+    pairs = np.stack([ids[inlined], ids[owner[inlined]]])
+    distinct, which = np.unique(pairs, axis=1, return_inverse=True)
+    own = symbols.made(
+        (symbols.row(name)[0], symbols.row(owner)[1], None) for name, owner in distinct.T.tolist()
+    )
+    ids[inlined] = own[which.ravel()]
+    return ids
+
+
+def _owners(inlined: Flags, ips: npt.NDArray[np.uint32], samples: Numbers) -> Numbers:
+    """The frame that each frame was inlined into, by its place: the next one in the chain that is
+    not inlined, at the same address; perf 7 has it before. The frame itself where there is none."""
+    places = np.arange(len(inlined))
+    before = np.maximum.accumulate(np.where(inlined, 0, places))
+    behind = np.minimum.accumulate(np.where(inlined, places[-1], places)[::-1])[::-1]
+    owner = places
+    for other in (behind, before):
+        is_owner = ~inlined[other] & (samples[other] == samples) & (ips[other] == ips)
+        owner = np.where(is_owner, other, owner)
+    return owner
+
+
+def _filled(ids: Numbers, lengths: Numbers, symbols: Symbols) -> tuple[Numbers, Numbers]:
+    """The symbols and the lengths of all chains; a sample without one gets an unknown frame."""
+    empty = np.flatnonzero(lengths == 0)
+    if len(empty):
+        ids = np.insert(ids, (np.cumsum(lengths) - lengths)[empty], symbols.made([_NO_CHAIN]))
+    return ids, np.maximum(lengths, 1)
+
+
+def _samples(
+    part: Part, text: Text, found: Lines, kinds: Kinds, starts: Numbers, stack_ids: Numbers
+) -> pl.DataFrame:
+    has_events = part.layout.has_event_lines
+    rows = found.events if has_events else found.events.clear(len(starts))
+    return rows.with_columns(
+        pl.Series("stack_id", stack_ids),
+        pl.col("event").fill_null(part.event),
+        _cgroups(text, kinds, starts),
+        pl.lit(1, pl.Int64).alias("count"),
+    ).select(list(SAMPLE))
+
+
+def _cgroups(text: Text, kinds: Kinds, starts: Numbers) -> pl.Expr:
+    """Behind a chain the cgroup has a line of its own."""
+    lines = np.flatnonzero(kinds == CGROUP)
+    samples = np.searchsorted(starts, lines, side="right") - 1
+    lines, samples = lines[samples >= 0], samples[samples >= 0]
+    if not len(lines):
+        return pl.col("cgroup")
+    cgroups = pl.repeat(None, len(starts), dtype=pl.String, eager=True)
+    behind = cgroups.scatter(samples, text.of(lines).str.strip_chars())
+    return pl.coalesce(behind, "cgroup").alias("cgroup")
+
+
+def _leaf_offsets(
+    facts: Columns, frames: _Frames, leaves: Numbers, samples: pl.DataFrame
+) -> pl.DataFrame:
+    owners = np.flatnonzero(frames.lengths)
+    first = frames.codes[(np.cumsum(frames.lengths) - frames.lengths)[owners]]
+    offsets = np.full(len(samples), -1)
+    offsets[owners] = facts["offset"].take(first)
+    hits = samples.select(
+        "event",
+        "count",
+        pl.Series("symbol_id", leaves),
+        pl.Series("offset", offsets),
+        pl.coalesce("period", "count").cast(pl.Float64).alias("weight"),
+    )
+    return (
+        hits.filter(pl.col("offset") >= 0)
+        .group_by("event", "symbol_id", "offset")
+        .agg(pl.sum("count"), pl.sum("weight"))
+    )
+
+
+def _skipped(text: Text, is_unread: Flags, is_orphan: Flags) -> pl.DataFrame:
+    """Lines of no known kind, and chain entries without an event line; numbered from the start of
+    the part."""
+    at = np.flatnonzero(is_unread | is_orphan)
+    texts = text.of(at)
+    reason = (
+        pl.when(pl.Series(is_orphan[at]))
+        .then(pl.lit("no event line before it"))
+        .when(pl.col("text").str.contains(grammar.TRACE_ERROR))
+        .then(pl.lit(TRACE_NOT_DECODED))
+        .otherwise(pl.lit("no known line"))
+    )
+    rows = pl.DataFrame({"line": at + 1, "text": texts}, schema_overrides={"text": pl.String})
+    return rows.with_columns(reason.alias("reason")).select(list(SKIPPED))
+
+
+def _facts(text: Text, found: Lines, samples: pl.DataFrame) -> Facts:
+    records = text.of(np.flatnonzero(found.kinds == LOST))
+    events = samples["event"].unique().to_list()
+    return Facts(
+        lost=lost(records),
+        events={event: Event(unit_of(event)) for event in events},
+        has_inlined=bool(found.frames["lacks_dso"].any()) or None,
+    )
+
+
+def _cut(part: Part, text: Text, found: Lines) -> str | None:
+    """The last line, if the text ends within it: no line end, and no whole line either."""
+    if part.text[-1] == _LINE_END:
+        return None
+    line: str = text.of(np.array([len(text) - 1]))[0]
+    lacks_dso = found.frames["lacks_dso"][found.codes[-1]] and not line.endswith("(inlined)")
+    return line if lacks_dso or found.kinds[-1] == UNKNOWN else None

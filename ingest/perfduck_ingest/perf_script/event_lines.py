@@ -1,0 +1,136 @@
+"""Event lines of `perf script`, whatever -F printed.
+
+    V8 WorkerThread  9284/9286 [000]   870.257121:    1001001 cpu-clock:u:
+    head   12454  2709.720737:    1001001 cpu-clock:  /     56236cfd6860 [unknown] (/usr/bin/head)
+
+A sample without a chain has its one frame behind the event, perf 6.12 a cgroup before that.
+"""
+
+import polars as pl
+
+from perfduck_ingest.perf_script import grammar
+from perfduck_ingest.perf_script.layout import Layout
+
+_TEXTS = ("comm", "pid", "tid", "cpu", "s", "fraction", "period", "event", "rest")
+_MOST_SECONDS = (1 << 63) // 1_000_000_000 - 1
+_NANOSECONDS = pl.col("fraction").str.pad_end(9, "0").cast(pl.Int64)
+_NUMBERS = ("pid", "tid", "cpu", "s", "period")
+# From the texts.
+_NUMBERS_FROM_TEXT = (
+    pl.col("pid", "tid", "cpu").cast(pl.Int32, strict=False),
+    pl.col("s").cast(pl.Int64, strict=False),
+    pl.col("period").str.strip_chars_start().cast(pl.Int64, strict=False),
+)
+_FIELDS = (
+    pl.col("code"),
+    pl.col("comm").str.strip_chars(),
+    pl.col("pid", "tid", "cpu"),
+    (pl.col("s") * 1_000_000_000 + _NANOSECONDS).alias("time_ns"),
+    pl.col("period"),
+    pl.col("event"),
+    pl.col("rest").str.strip_chars_end(),
+    pl.lit(None, pl.String).alias("cgroup"),
+)
+_COMM_BYTES = 15  # TASK_COMM_LEN of the kernel, without the NUL
+# A record, or the metrics of a sample, behind the fields that samples have; or read as their comm.
+_IS_OTHER = (
+    pl.col("event").str.starts_with("PERF_RECORD_").fill_null(value=False)
+    | pl.col("rest").str.contains(grammar.OTHER_REST).fill_null(value=False)
+    | (
+        pl.col("comm").str.contains(grammar.OTHER_COMM)
+        & (pl.col("comm").str.len_bytes() > _COMM_BYTES)
+    ).fill_null(value=False)
+)
+
+
+def events(lines: pl.DataFrame, layout: Layout) -> pl.DataFrame:
+    """code, comm, pid, tid, cpu, time_ns, period, event, rest and cgroup (null) of the lines that
+    start a sample."""
+    if not layout.has_event_lines:
+        lines = lines.clear()
+    found = _plain(lines if layout.is_plain else lines.clear())
+    if len(found) < len(lines):
+        others = lines.join(found, on="code", how="anti", maintain_order="left")
+        found = pl.concat([found, _odd(others, layout).filter(~_IS_OTHER)]).sort("code")
+    return found
+
+
+def _plain(lines: pl.DataFrame) -> pl.DataFrame:
+    """The lines that are as plain as nearly all of them."""
+    groups = pl.col("text").str.extract_groups(grammar.PLAIN_EVENT).struct.unnest()
+    first, second, event = map(pl.col, ("first", "second", "event"))
+    return (
+        lines.select("code", groups)
+        .filter(event.str.ends_with(":"))
+        .with_columns(
+            pl.when(second.is_not_null()).then(first).alias("pid"),
+            pl.coalesce(second, first).alias("tid"),
+            event.str.strip_suffix(":"),
+            pl.lit(None, pl.String).alias("rest"),
+        )
+        .pipe(_typed)
+    )
+
+
+def _odd(lines: pl.DataFrame, layout: Layout) -> pl.DataFrame:
+    """The lines of any layout, with times of any precision."""
+    found = _matching(lines, layout)
+    if layout.loose != layout and len(found) < len(lines):
+        others = lines.join(found, on="code", how="anti", maintain_order="left")
+        found = pl.concat([found, _matching(others, layout.loose)])
+    return found
+
+
+def _matching(lines: pl.DataFrame, layout: Layout) -> pl.DataFrame:
+    """The lines with all fields of the layout."""
+    groups = pl.col("text").str.extract_groups(layout.pattern).struct.unnest()
+    found = lines.select("code", groups).filter(pl.col(layout.surest_field).is_not_null())
+    missing = [pl.lit(None, pl.String).alias(f) for f in _TEXTS if f not in found.columns]
+    comm = pl.col("comm").fill_null("") if layout.may_lack_comm else pl.col("comm")
+    return _typed(found.with_columns(missing).with_columns(comm))
+
+
+def _typed(found: pl.DataFrame) -> pl.DataFrame:
+    """The fields as numbers, without lines that have a number beyond its column: perf prints none
+    such."""
+    numbers = found.with_columns(_NUMBERS_FROM_TEXT)
+    is_beyond = any(numbers[name].null_count() > found[name].null_count() for name in _NUMBERS)
+    if is_beyond or (numbers["s"].abs() > _MOST_SECONDS).any():
+        fits = [numbers[name].is_not_null() | found[name].is_null() for name in _NUMBERS]
+        numbers = numbers.filter(*fits, (pl.col("s").abs() <= _MOST_SECONDS).fill_null(value=True))
+    return numbers.select(_FIELDS)
+
+
+def entries(events: pl.DataFrame, layout: Layout) -> pl.DataFrame:
+    """The frames that stand on event lines: code, ip, body."""
+    rest = without_tail(pl.col("rest"))
+    pattern = grammar.LAST_FRAME if layout.dso else grammar.LAST_FRAME_WITHOUT_DSO
+    last, only = pl.col("last").struct, pl.col("only").struct
+    found = events.select(
+        "code",
+        rest.str.extract_groups(pattern).alias("last"),
+        rest.str.extract_groups(grammar.ONLY_FRAME).alias("only"),
+    )
+    return found.select(
+        "code",
+        pl.coalesce(last.field("ip"), last.field("short"), only.field("ip"), only.field("bare"))
+        .str.strip_chars()
+        .alias("ip"),
+        pl.coalesce(last.field("body"), only.field("body")).alias("body"),
+    ).filter(pl.col("ip").is_not_null())
+
+
+def without_tail(text: pl.Expr) -> pl.Expr:
+    """The text without what perf prints behind the frame on it."""
+    for pattern, replacement in grammar.BEHIND_FRAME:
+        text = text.str.replace(pattern, replacement)
+    return text
+
+
+def with_cgroups(events: pl.DataFrame, frames: pl.DataFrame) -> pl.DataFrame:
+    """perf 6.12 prints the cgroup before the frame on the event line, older ones behind it."""
+    first = pl.col("rest").str.extract(grammar.FIRST_CGROUP)
+    joined = events.join(
+        frames.select("code", "tail"), on="code", how="left", maintain_order="left"
+    )
+    return joined.with_columns(pl.coalesce(first, "tail").alias("cgroup")).drop("tail")

@@ -1,0 +1,1 @@
+"""Threads, processes and memory of an import."""

@@ -1,0 +1,1 @@
+"""What all rooms speak: batches, ids, limitations, errors."""

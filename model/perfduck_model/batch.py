@@ -1,0 +1,96 @@
+"""What an importer hands to the store: columns, a bounded number of rows at a time.
+
+Every frame holds exactly the columns of its schema below, in that order. Symbols and stacks may be
+repeated from batch to batch and from profile to profile: their ids are their content, the store
+keeps one of each.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import polars as pl
+
+from perfduck_model.limitation import Limitation
+
+Schema = dict[str, pl.DataType | type[pl.DataType]]
+
+SAMPLE: Schema = {
+    "stack_id": pl.Int64,
+    "event": pl.String,
+    "comm": pl.String,
+    "pid": pl.Int32,
+    "tid": pl.Int32,
+    "cpu": pl.Int32,
+    "cgroup": pl.String,
+    "time_ns": pl.Int64,
+    "count": pl.Int64,  # hits this row stands for
+    "period": pl.Int64,  # events they stand for; null where not recorded
+}
+SYMBOL: Schema = {
+    "symbol_id": pl.Int64,
+    "name": pl.String,
+    "dso": pl.String,
+    "address": pl.Int64,  # only where the name is [unknown] and the dso is a file or the kernel
+}
+STACK: Schema = {"stack_id": pl.Int64, "symbol_ids": pl.List(pl.Int64)}  # leaf first
+LEAF_OFFSET: Schema = {
+    "event": pl.String,
+    "symbol_id": pl.Int64,
+    "offset": pl.Int64,
+    "count": pl.Int64,
+    "weight": pl.Float64,
+}
+EDGE: Schema = {
+    "event": pl.String,
+    "caller_id": pl.Int64,
+    "callee_id": pl.Int64,
+    "count": pl.Int64,
+    "period": pl.Int64,
+}
+SKIPPED: Schema = {"line": pl.Int64, "text": pl.String, "reason": pl.String}
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What was sampled. `unit` is that of the period: ns, cycles, ... or sample without periods."""
+
+    unit: str
+    frequency: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a recording says of itself; None where it does not say."""
+
+    host: str | None = None
+    kernel_release: str | None = None
+    arch: str | None = None
+    cpus: int | None = None
+    command: str | None = None
+    tool: str | None = None
+    started_at: datetime | None = None
+    duration_s: float | None = None
+    lost: int = 0
+    raw_samples: int | None = None  # more than there are here: a report under a threshold
+    has_inlined: bool | None = None  # whether inlined functions are named like others
+    layout: str | None = None  # what was read of each sample, where the format leaves it open
+    events: dict[str, Event] = field(default_factory=dict)
+    limitations: dict[str, Limitation] = field(default_factory=dict)  # by code
+
+
+def _empty(schema: Schema) -> pl.DataFrame:
+    return pl.DataFrame(schema=schema)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A part of a profile. Facts of several batches add up: the last value that is not None wins,
+    `lost` and the samples of limitations are summed."""
+
+    samples: pl.DataFrame = field(default_factory=lambda: _empty(SAMPLE))
+    symbols: pl.DataFrame = field(default_factory=lambda: _empty(SYMBOL))
+    stacks: pl.DataFrame = field(default_factory=lambda: _empty(STACK))
+    leaf_offsets: pl.DataFrame = field(default_factory=lambda: _empty(LEAF_OFFSET))
+    edges: pl.DataFrame = field(default_factory=lambda: _empty(EDGE))
+    skipped: pl.DataFrame = field(default_factory=lambda: _empty(SKIPPED))
+    facts: Facts = field(default_factory=Facts)

@@ -1,0 +1,35 @@
+"""The one kind of failure that a user can fix."""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_IS_FULL = os.strerror(errno.ENOSPC)  # Python, polars and duckdb all quote it
+
+
+class PerfduckError(Exception):
+    """Where, what was expected, what stood there. The command line prints it and exits 2."""
+
+
+class SymbolError(PerfduckError):
+    """A rules file, a kallsyms file or an ELF file that is not what it should be."""
+
+    @classmethod
+    def at(cls, path: Path, line: int | None, reason: str) -> "SymbolError":
+        """The error at a line of a file, or in the file as a whole."""
+        where = str(path) if line is None else f"{path}:{line}"
+        return cls(f"{where}: {reason}")
+
+
+@contextmanager
+def room_on_disk(path: Path) -> Iterator[None]:
+    """Something is written to this file or folder, and its disk may be full."""
+    try:
+        yield
+    except Exception as error:
+        if _IS_FULL not in str(error):
+            raise
+        message = f"{path}: expected room on the disk, got: {str(error).splitlines()[0]}"
+        raise PerfduckError(message) from error

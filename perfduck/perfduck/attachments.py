@@ -1,0 +1,166 @@
+"""Files that explain a recording: the rules its packets met, and what conntrack counted.
+
+    *nat                                                    iptables-save -c; -S has no counters
+    [89974:5398440] -A POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE
+
+    entries  clashres found new invalid ...                 /proc/net/stat/nf_conntrack
+    00003721  00000000 00000000 00000000 00000000           hexadecimal, a line for each CPU
+
+Anything else is kept as text. A file that is not what its kind says is refused.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from perfduck_ingest.small_file import text_of
+from perfduck_model.errors import PerfduckError
+from perfduck_store import attachments
+from perfduck_store.store import Store
+
+_RULE = re.compile(
+    r"""
+    (?: \[ (?P<packets>\d+) : (?P<bytes>\d+) \] \s+ )?   # only with -c
+    -A \s+ (?P<chain>\S+)
+    (?: \s .* )?
+    """,
+    re.VERBOSE,
+)
+_TARGET = re.compile(r"\s(?:-j|-g|--jump|--goto)\s+(?P<target>\S+)")
+_OTHER_LINES = re.compile(
+    r"""
+    \s* | \#.* | COMMIT
+    | :\S+ \s+ \S+ (?: \s+ \[\d+:\d+\] )?               # chain and policy of iptables-save
+    | (?: -P \s+ \S+ \s+ \S+ (?:\s+ -c \s+ \d+ \s+ \d+)? | -N \s+ \S+ )   # the same of iptables -S
+    """,
+    re.VERBOSE,
+)
+_NAT_TARGETS = frozenset({"MASQUERADE", "SNAT", "DNAT", "REDIRECT", "NETMAP", "FULLCONENAT"})
+_NEEDS_CONNTRACK = re.compile(
+    r"-m (?:conntrack|state|connmark|connbytes|connlimit|connlabel|helper|cluster)\b|-j CONNMARK\b"
+)
+_KIND = re.compile(r"[a-z][a-z0-9_-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that was read and understood: rows by table."""
+
+    kind: str
+    source: str
+    text: str
+    rows: dict[str, pl.DataFrame]
+
+
+def read(pair: str) -> Attachment:
+    """Read KIND=FILE."""
+    kind, equals, name = pair.partition("=")
+    if not (equals and name and _KIND.fullmatch(kind)):
+        message = f"--attach {pair}: expected KIND=FILE, as in iptables=rules.txt"
+        raise PerfduckError(message)
+    try:
+        text = text_of(Path(name))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        message = f"{name}: expected a text file to attach, got {reason}"
+        raise PerfduckError(message) from error
+    parser = PARSERS.get(kind)
+    return Attachment(kind, name, text, parser(text, name) if parser else {})
+
+
+def read_all(pairs: Sequence[str]) -> list[Attachment]:
+    """Read each KIND=FILE; a profile keeps one file of a kind."""
+    files = [read(pair) for pair in pairs]
+    kinds = [each.kind for each in files]
+    twice = next((kind for kind in kinds if kinds.count(kind) > 1), None)
+    if twice is not None:
+        message = f"{twice}: expected one file of a kind, got {kinds.count(twice)}"
+        raise PerfduckError(message)
+    return files
+
+
+def keep(store: Store, profile_id: int, files: Sequence[Attachment]) -> tuple[str, ...]:
+    """Keep the files with the profile in place of those of their kinds, in a transaction of the
+    caller; what that changed, in words."""
+    done = (
+        attachments.keep(store, profile_id, each.kind, each.source, each.text, each.rows)
+        for each in files
+    )
+    return tuple(change for change in done if change)
+
+
+def iptables(text: str, source: str) -> dict[str, pl.DataFrame]:
+    """The rules; `iptables -S` names no table, so its rules are of table filter."""
+    table, rows = "filter", []
+    counts: dict[tuple[str, str], int] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.startswith("*"):
+            table = line[1:].strip()
+        elif found := _RULE.fullmatch(line):
+            key = (table, found["chain"])
+            counts[key] = counts.get(key, 0) + 1
+            counters = [_counter(found[name], source, number) for name in ("packets", "bytes")]
+            rows.append(_rule(found, table, counts[key], counters))
+        elif not _OTHER_LINES.fullmatch(line):
+            what = "a line of iptables-save or iptables -S"
+            message = f"{source}:{number}: expected {what}, got {line[:60]!r}"
+            raise PerfduckError(message)
+    schema = {
+        "table": pl.String, "chain": pl.String, "number": pl.Int32, "packets": pl.Int64,
+        "bytes": pl.Int64, "target": pl.String, "needs": pl.String, "rule": pl.String,
+    }  # fmt: skip
+    return {"iptables_rule": pl.DataFrame(rows, schema=schema, orient="row")}
+
+
+def _counter(digits: str | None, source: str, line: int, base: int = 10) -> int | None:
+    """A counter of the kernel; the store has 63 bits for it."""
+    if digits is None:
+        return None
+    if not re.fullmatch("[0-9a-fA-F]{1,20}", digits) or int(digits, base) >= 1 << 63:
+        what = f"a {'hexadecimal ' if base == 16 else ''}number of 63 bits"
+        message = f"{source}:{line}: expected {what}, got {digits[:60]!r}"
+        raise PerfduckError(message)
+    return int(digits, base)
+
+
+def _rule(
+    found: re.Match[str], table: str, number: int, counters: Sequence[int | None]
+) -> tuple[object, ...]:
+    rule = found.string[found.string.index("-A ") :]
+    jump = _TARGET.search(rule)
+    target = jump["target"] if jump else None
+    return table, found["chain"], number, *counters, target, _needs(rule, target), rule
+
+
+def _needs(rule: str, target: str | None) -> str | None:
+    if target in _NAT_TARGETS:
+        return "nat"
+    return "conntrack" if _NEEDS_CONNTRACK.search(rule) else None
+
+
+def conntrack(text: str, source: str) -> dict[str, pl.DataFrame]:
+    """Every counter of every CPU."""
+    lines = [(n, line.split()) for n, line in enumerate(text.splitlines(), 1) if line.strip()]
+    names = lines[0][1] if lines else []
+    if "entries" not in names:
+        message = f"{source}:1: expected /proc/net/stat/nf_conntrack, which begins with 'entries'"
+        raise PerfduckError(message)
+    rows = []
+    for cpu, (line, values) in enumerate(lines[1:]):
+        if len(values) != len(names):
+            expected = f"{len(names)} hexadecimal numbers"
+            message = f"{source}:{line}: expected {expected}, got {len(values)}"
+            raise PerfduckError(message)
+        counters = (_counter(value, source, line, 16) for value in values)
+        rows += [(cpu, name, counter) for name, counter in zip(names, counters, strict=True)]
+    schema = {"cpu": pl.Int32, "counter": pl.String, "value": pl.Int64}
+    return {"conntrack_stat": pl.DataFrame(rows, schema=schema, orient="row")}
+
+
+PARSERS: dict[str, Callable[[str, str], dict[str, pl.DataFrame]]] = {
+    "iptables": iptables,
+    "conntrack": conntrack,
+}

@@ -1,0 +1,193 @@
+"""A list of recordings with their work and labels.
+
+    file,name,work,unit,scenario,workload,run
+    native.udp64.1.txt.xz,native.udp64.1,2168120,packet,native,udp64,1
+
+    file,work_from,attach.iptables,scenario
+    run1.data,run1.json,run1.rules,native
+
+Files are looked for beside the manifest. `work_from` is a load generator's report, `attach.KIND` a
+file to keep with the recording, `kernel` the release that ran; every other column is a label, and
+an empty field says nothing.
+"""
+
+import csv
+import io
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+from perfduck.attachments import Attachment
+from perfduck.attachments import read as read_attachment
+from perfduck.ingestion import Request
+from perfduck_ingest.kernel_release import checked_release
+from perfduck_ingest.labels import ATTACH, RESERVED, checked, checked_name
+from perfduck_ingest.small_file import text_of
+from perfduck_ingest.work import Work, work_from
+from perfduck_model.errors import PerfduckError
+from perfduck_model.suggestion import did_you_mean
+
+_T = TypeVar("_T")
+_COLUMNS = "columns file,name,work,unit,work_from,kernel,attach.KIND and labels"
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A line of a manifest; `fields`: by column, those that say something."""
+
+    manifest: Path
+    line: int
+    fields: dict[str, str]
+
+    def wrong(self, *, expected: str, got: str) -> PerfduckError:
+        return PerfduckError(f"{self.manifest}:{self.line}: expected {expected}, got {got}")
+
+    def path(self, column: str) -> Path:
+        """The file that a column names."""
+        path = self.manifest.parent / self.fields[column]
+        if not os.path.lexists(path):
+            raise self.wrong(expected=f"a file in column {column}", got=f"no such file: {path}")
+        return path
+
+
+def requests(
+    manifest: Path, template: Request, note: Callable[[str], object] = lambda note: None
+) -> list[Request]:
+    """A request for each line, with the options and labels of the template. `note` takes a line on
+    columns that may not be meant as labels. PerfduckError for the first line that is not right, so
+    that nothing of the manifest is stored."""
+    reader = csv.DictReader(io.StringIO(_text(manifest), newline=""))
+    try:
+        columns = list(reader.fieldnames or ())
+        _check(manifest, columns)
+        rows = list(_rows(manifest, reader))
+    except csv.Error as error:
+        message = f"{manifest}:{reader.line_num}: expected CSV, got: {error}"
+        raise PerfduckError(message) from error
+    if not rows:
+        message = f"{manifest}:2: expected a recording in each line, got no line"
+        raise PerfduckError(message)
+    for column in filter(_is_label, columns):
+        # Closer than for a mistyped word: `workload` is no `work`.
+        if meant := did_you_mean(column.lower(), [*RESERVED, f"{ATTACH}iptables"], cutoff=0.75):
+            note(f"{manifest}:1: column {column} is read as a label; {meant}".rstrip())
+    for column in ("file", "name"):
+        _refuse_twice(rows, column)
+    return [_request(row, template) for row in rows]
+
+
+def _text(manifest: Path) -> str:
+    try:
+        return text_of(manifest, "utf-8-sig")  # spreadsheets write a byte order mark
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"{manifest}: expected a manifest, got {error}"
+        raise PerfduckError(message) from error
+
+
+def _is_label(column: str) -> bool:
+    return column not in RESERVED and not column.startswith(ATTACH)
+
+
+def _check(manifest: Path, columns: list[str]) -> None:
+    if "file" not in columns:
+        message = f"{manifest}:1: expected {_COLUMNS}, got {','.join(columns)[:60]!r}"
+        raise PerfduckError(message)
+    for place, column in enumerate(columns):
+        if not column or column in columns[:place]:
+            got = f"{column} twice" if column else f"no name of column {place + 1}"
+            message = f"{manifest}:1: expected a name for every column and no two alike, got {got}"
+            raise PerfduckError(message)
+        if _is_label(column):
+            checked(column, f"{manifest}:1")
+
+
+def _rows(manifest: Path, reader: "csv.DictReader[str]") -> Iterator[_Row]:
+    for fields in reader:
+        row = _Row(manifest, reader.line_num, {k: v for k, v in fields.items() if v})
+        if None in fields or None in fields.values():
+            raise row.wrong(expected="as many fields as columns", got="another number")
+        if "file" not in row.fields:
+            raise row.wrong(expected="a file", got="an empty field")
+        yield row
+
+
+def _refuse_twice(rows: list[_Row], column: str) -> None:
+    lines: dict[str, int] = {}
+    for row in rows:
+        value = row.fields.get(column)
+        if value and lines.setdefault(value, row.line) != row.line:
+            raise row.wrong(
+                expected=f"another {column} in each line", got=f"{value} as in line {lines[value]}"
+            )
+
+
+def _request(row: _Row, template: Request) -> Request:
+    return replace(
+        template,
+        source=str(row.path("file")),
+        name=_name(row),
+        work=_agreed(row, "--work", _work(row), template.work),
+        kernel=_agreed(row, "--kernel", _kernel(row), template.kernel),
+        labels=_labels(row, template.labels),
+        attachments=(*template.attachments, *_attachments(row)),
+    )
+
+
+def _agreed(row: _Row, option: str, own: _T | None, given: _T | None) -> _T | None:
+    """What the line says, else the option; one must not overrule the other."""
+    if own is not None and given is not None and own != given:
+        raise row.wrong(expected=f"{given} as {option} says", got=str(own))
+    return given if own is None else own
+
+
+def _name(row: _Row) -> str | None:
+    name = row.fields.get("name")
+    return None if name is None else checked_name(name, f"{row.manifest}:{row.line}")
+
+
+def _kernel(row: _Row) -> str | None:
+    release = row.fields.get("kernel")
+    return None if release is None else checked_release(release, f"{row.manifest}:{row.line}")
+
+
+def _labels(row: _Row, given: dict[str, str]) -> dict[str, str]:
+    own = {key: value for key, value in row.fields.items() if _is_label(key)}
+    for key, value in own.items():
+        if given.get(key, value) != value:
+            raise row.wrong(expected=f"{key}={given[key]} as --label says", got=value)
+    return given | own
+
+
+def _attachments(row: _Row) -> Iterator[Attachment]:
+    for column in row.fields:
+        if column.startswith(ATTACH):
+            yield read_attachment(f"{column.removeprefix(ATTACH)}={row.path(column)}")
+
+
+def _work(row: _Row) -> Work | None:
+    amount, unit = row.fields.get("work"), row.fields.get("unit")
+    if "work_from" in row.fields:
+        if amount or unit:
+            raise row.wrong(expected="work or work_from", got="both")
+        return work_from(row.path("work_from"))
+    if not amount:
+        if unit:
+            raise row.wrong(
+                expected=f"work in column work, counted in {unit}", got="an empty field"
+            )
+        return None
+    try:
+        return checked_work(float(amount), unit or "")
+    except ValueError as error:
+        raise row.wrong(
+            expected="a positive number as work and its unit", got=repr(amount)
+        ) from error
+
+
+def checked_work(amount: float, unit: str) -> Work:
+    """Work that is a number of something; ValueError otherwise."""
+    if not (0 < amount < float("inf") and unit):
+        raise ValueError(amount)
+    return Work(amount, unit)

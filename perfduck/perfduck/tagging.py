@@ -1,0 +1,186 @@
+"""Tags in the store: new symbols at ingest, all symbols again when more is known.
+
+Functions of ELF files that were read once come from the store.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import polars as pl
+
+from perfduck_model.errors import PerfduckError
+from perfduck_store import functions, tag_inputs
+from perfduck_store.store import Store
+from perfduck_store.tag_inputs import Kind
+from perfduck_symbols import kallsyms, names
+from perfduck_symbols.resolver import Resolver
+from perfduck_tags.blame import INTERRUPTS_OFF, blame, interrupts_off
+from perfduck_tags.tagger import Tagger
+
+_TAG = ["canonical", "source_file", "area", "subsystem", "role", "tagged_by"]
+# What only a file that may be gone by now could tell.
+_PLACED = ["dwarf", "neighbour"]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the user gives to tag by."""
+
+    rules: Path | None = None
+    kallsyms: Path | None = None
+    binaries: tuple[Path, ...] = ()  # vmlinux, modules, programs, or directories of them
+    rules_name: str | None = None  # how explanations call them; None: by their path
+
+
+@contextmanager
+def with_kept(store: Store, known: Known, release: str | None = None) -> Iterator[Known]:
+    """What the user gives, and what the store keeps in place of what is not given: rules, and where
+    `release` says of which kernel, kallsyms."""
+    listed = nullcontext() if release is None else tag_inputs.kept(store, "kallsyms", release)
+    with tag_inputs.kept(store, "rules") as rules, listed as own:
+        if rules and known.rules is None:
+            known = replace(known, rules=rules.path, rules_name=rules.source)
+        if own and known.kallsyms is None:
+            known = replace(known, kallsyms=own.path)
+        yield known
+
+
+def keep_inputs(store: Store, known: Known, release: str | None) -> tuple[str, ...]:
+    """Keep the rules and kallsyms that are given, in a transaction of the caller; what that changed
+    in words."""
+    rules = known.rules and tag_inputs.keep(store, "rules", known.rules)
+    done = [
+        rules and f"{rules} (perfduck tag applies them to what is stored)",
+        known.kallsyms and tag_inputs.keep(store, "kallsyms", known.kallsyms, release or ""),
+    ]
+    return tuple(change for change in done if change)
+
+
+def check_kallsyms(path: Path | None, symbols: pl.DataFrame) -> None:
+    """Raise SymbolError where the kallsyms that are given are of another kernel than the functions
+    of a recording: [name, dso]."""
+    if path is None:
+        return
+    kinds = names.binaries(symbols["dso"])
+    of_vmlinux = kinds.filter(pl.col("kind") == "kernel", pl.col("module").is_null())
+    found = symbols.join(of_vmlinux, on="dso", how="semi")["name"].unique()
+    kallsyms.check(path, found.filter((found != names.UNKNOWN) & ~found.str.starts_with("bpf_")))
+
+
+def main_release(store: Store) -> str | None:
+    """The kernel release of most profiles: all symbols are tagged by its kallsyms and catalogue."""
+    return next(iter(functions.releases(store)), None)
+
+
+def tag_new(
+    store: Store, known: Known, release: Callable[[], str | None]
+) -> Callable[[pl.DataFrame], pl.DataFrame]:
+    """What tags the new symbols of a profile; `release` is known when its symbols are."""
+
+    def tag(symbols: pl.DataFrame) -> pl.DataFrame:
+        return _tagged(store, _tagger(known, release()), symbols)
+
+    return tag
+
+
+@dataclass(frozen=True, slots=True)
+class Tagged:
+    """How many symbols got another tag, and by which rules and kallsyms, in words."""
+
+    changed: int
+    used: tuple[str, ...]
+
+
+def tag_again(store: Store, given: Known, forgotten: Sequence[Kind] = ()) -> Tagged:
+    """Tag every symbol and charge every stack again, by what is given and what the store keeps but
+    for the kinds that are forgotten. What is given is kept."""
+    release = main_release(store)
+    with store.transaction(), ExitStack() as inputs:
+        for kind in forgotten:
+            tag_inputs.forget(store, kind)
+        known = inputs.enter_context(with_kept(store, given, release or ""))
+        old = functions.symbols(store)
+        new = _tagged(store, _tagger(known, release, old), old.drop(_TAG))
+        kept = _kept(old, new) if known.kallsyms is None else new
+        functions.replace_tags(store, kept, blame(functions.stacks(store), kept))
+        keep_inputs(store, given, release)
+        changed = len(kept) - len(kept.join(old, on=kept.columns, how="semi", nulls_equal=True))
+        return Tagged(changed, tuple(_used(given, known)))
+
+
+def _used(given: Known, known: Known) -> Iterator[str]:
+    if known.rules:
+        yield f"rules {known.rules if given.rules else f'{known.rules_name}, as given before'}"
+    if known.kallsyms:
+        yield f"kallsyms {known.kallsyms if given.kallsyms else 'as given before'}"
+
+
+def note_artefacts(store: Store, content_hash: str) -> None:
+    """Keep which functions of a new profile only look hot, in a transaction of the caller."""
+    [(key,)] = store.rows(
+        "select profile_id from profile where content_hash = $hash", {"hash": content_hash}
+    )
+    # Few functions are listed: to read them all, and all offsets, takes twice as long.
+    leaves = store.frame(
+        "select * from symbol where list_contains($names, canonical)", {"names": INTERRUPTS_OFF}
+    )
+    offsets = store.frame(
+        "select * from leaf_offset where profile_id = $key"
+        " and symbol_id in (select unnest($listed::bigint[]))",
+        {"key": key, "listed": leaves["symbol_id"].to_list()},
+    )
+    found = interrupts_off(offsets, leaves).with_columns(pl.lit(key, pl.Int64).alias("profile_id"))
+    if len(found):
+        store.insert("artefact", found)
+
+
+def add_files(store: Store, places: Sequence[Path], dso: str | None = None) -> pl.DataFrame:
+    """Keep the functions of the ELF files that the store's binaries have there. [dso, build_id,
+    functions] of what was found; with `dso` the one file is that binary's."""
+    for place in places:
+        if not place.exists():
+            message = f"{place}: expected an ELF file or a directory, got no such file"
+            raise PerfduckError(message)
+    dsos = functions.symbols(store)["dso"].unique().to_list()
+    resolver = Resolver(places)
+    found = resolver.functions(dsos) if dso is None else resolver.functions_of(dso, places[0])
+    if found.is_empty():
+        message = f"{places[0]}: expected a binary that a profile names, got none (give --dso)"
+        raise PerfduckError(message)
+    store.execute("begin")
+    functions.keep(store, found)
+    store.execute("commit")
+    counted = found.group_by("dso").agg(pl.col("build_id").first(), pl.len().alias("functions"))
+    return counted.sort("dso")
+
+
+def _tagger(known: Known, release: str | None, earlier: pl.DataFrame | None = None) -> Tagger:
+    return Tagger(
+        kernel_release=release,
+        rules=known.rules,
+        rules_name=known.rules_name,
+        kallsyms=known.kallsyms,
+        binaries=known.binaries,
+        earlier=earlier,
+    )
+
+
+def _tagged(store: Store, tagger: Tagger, symbols: pl.DataFrame) -> pl.DataFrame:
+    tagger.know(functions.known(store, symbols["dso"].unique()))
+    tagged = tagger.tag(symbols)
+    functions.keep(store, tagger.fresh)
+    return tagged
+
+
+def _kept(old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
+    """The old tag where kallsyms or debug information gave it and nothing better is there now."""
+    before = old.select("symbol_id", *(pl.col(name).alias(f"{name}_old") for name in _TAG))
+    both = new.join(before, on="symbol_id", how="left", maintain_order="left")
+    worse = pl.col("tagged_by_old").is_in(_PLACED) & ~pl.col("tagged_by").is_in(
+        ["user-rule", "rule", *_PLACED]
+    )
+    return both.with_columns(
+        pl.when(worse).then(f"{name}_old").otherwise(name).alias(name) for name in _TAG
+    ).select(new.columns)

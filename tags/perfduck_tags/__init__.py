@@ -1,0 +1,1 @@
+"""Subsystems of functions: rules, catalogue, tagger, blame."""

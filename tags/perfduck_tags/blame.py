@@ -1,0 +1,165 @@
+"""Who is charged for a sample: the innermost domain frame of its kernel stack.
+
+    leaf  __siphash_unaligned     helper   passes it up
+          hash_conntrack_raw      domain   is charged: conntrack
+          nf_conntrack_in         domain
+          ...
+          handle_softirqs         context  would have stopped the walk
+          __local_bh_enable_ip             run inside the sender's system call: softirq-inline
+          __dev_queue_xmit
+    root  entry_SYSCALL_64_after_hwframe
+
+A context frame stops the walk and is charged itself; where nothing stops it, the leaf is charged.
+A stack whose leaf is in user space is charged to the leaf.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from perfduck_tags.entries import INTERRUPTS, SOFTIRQ_LOOPS
+
+CONTEXTS = ("task", "softirq-inline", "softirq-irq", "ksoftirqd", "irq", "idle")
+_TASK, _INLINE, _ON_EXIT, _THREAD, _IRQ, _IDLE = range(6)
+# What a symbol is to the walk, in a byte: the context that it tells below the loop, and flags.
+_BELOW = 3
+_USER, _INTERRUPT, _STOPS, _PADDING, _LOOP, _IS_IDLE = (4 << bit for bit in range(6))
+
+_INTERRUPT_ENTRY = rf"^(?:{INTERRUPTS})$"
+# What is above the loop was caused by a packet, what is below only met it. The first of these below
+# tells on whose time the softirq runs.
+_ON_IRQ_EXIT = rf"{_INTERRUPT_ENTRY}|^(?:__)?irq_exit(?:_rcu)?$|^do_softirq_post_smp_call_flush$"
+_IN_THREAD = ("run_ksoftirqd", "smpboot_thread_fn", "run_timersd")
+_ON_ENABLE = ("__local_bh_enable_ip", "netif_rx", "netif_rx_ni", "netif_rx_any_context")
+
+# Interrupts are off up to the end of these: a clock that interrupts (cpu-clock, task-clock) can
+# only fire on the instruction after it, so what ran with interrupts off is counted there.
+INTERRUPTS_OFF = (
+    "_raw_spin_unlock_irqrestore", "_raw_spin_unlock_irq", "_raw_read_unlock_irqrestore",
+    "_raw_write_unlock_irq", "_raw_write_unlock_irqrestore", "raw_spin_rq_unlock_irq",
+    "finish_task_switch", "do_syscall_64", "do_int80_emulation", "do_fast_syscall_32",
+    "syscall_enter_from_user_mode", "syscall_exit_to_user_mode", "irqentry_exit_to_user_mode",
+    "exit_to_user_mode_prepare", "exit_to_user_mode_loop", "exc_page_fault", "do_user_addr_fault",
+    *SOFTIRQ_LOOPS, "__local_bh_enable_ip", "el0_svc", "local_daif_restore",
+)  # fmt: skip
+_CLOCKS = r"^(?:cpu-clock|task-clock)(?::\w*)?$"
+_STACKS_AT_ONCE = 60_000  # some 20 frames each: 10 MB a column of frames
+ONE_OFFSET = 0.95  # share of a function's self weight at one instruction that makes an artefact
+
+Numbers = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+
+
+def blame(stacks: pl.DataFrame, symbols: pl.DataFrame) -> pl.DataFrame:
+    """[stack_id, symbol_id, subsystem, context] of [stack_id, symbol_ids leaf first]; symbols as
+    the tagger returns them."""
+    facts = _facts(symbols)
+    slices = stacks.iter_slices(_STACKS_AT_ONCE) if len(stacks) else [stacks]
+    return pl.concat([_charged(some, facts) for some in slices])
+
+
+def _charged(stacks: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
+    is_filled = stacks["symbol_ids"].list.len() > 0
+    filled = stacks if is_filled.all() else stacks.filter(is_filled)
+    frames = _Frames.of(filled, facts)
+    charged = frames.charged()
+    contexts = np.where(frames.have(_IS_IDLE)[charged], _IDLE, frames.contexts())
+    rows = facts.select("symbol_id", "subsystem")[frames.fact[charged]]
+    return rows.select(
+        filled["stack_id"], "symbol_id", "subsystem", pl.Series("context", CONTEXTS)[contexts]
+    )
+
+
+def interrupts_off(leaf_offsets: pl.DataFrame, symbols: pl.DataFrame) -> pl.DataFrame:
+    """[event, symbol_id, offset, weight, share] of functions whose self weight is an artefact: a
+    clock event, a function that ends a section without interrupts, and one instruction with 95 %.
+    leaf_offsets: [event, symbol_id, offset, weight]."""
+    listed = symbols.filter(pl.col("canonical").is_in(INTERRUPTS_OFF)).select("symbol_id")
+    seen = leaf_offsets.filter(pl.col("event").str.contains(_CLOCKS)).join(
+        listed, on="symbol_id", how="semi"
+    )
+    place = ["event", "symbol_id"]
+    weights = seen.group_by(*place, "offset").agg(pl.col("weight").sum().cast(pl.Float64))
+    share = pl.col("weight") / pl.col("weight").sum().over(place)
+    artefacts = weights.with_columns(share.alias("share")).filter(pl.col("share") >= ONE_OFFSET)
+    return artefacts.select(*place, "offset", "weight", "share").sort(place)
+
+
+def _facts(symbols: pl.DataFrame) -> pl.DataFrame:
+    """What the walk asks of a symbol, one row each."""
+    name, in_kernel = pl.col("canonical"), pl.col("area") != "user"
+    interrupt = in_kernel & name.str.contains(_INTERRUPT_ENTRY)
+    below = (
+        pl.when(~in_kernel).then(0).when(name.str.contains(_ON_IRQ_EXIT)).then(_ON_EXIT)
+        .when(name.is_in(_IN_THREAD)).then(_THREAD).when(name.is_in(_ON_ENABLE)).then(_INLINE)
+    )  # fmt: skip
+    flags = {
+        _USER: ~in_kernel & (pl.col("subsystem") != "unknown"),
+        _INTERRUPT: interrupt,
+        _STOPS: in_kernel & (interrupt | (pl.col("role") != "helper")),
+        # Where a call is a function's last instruction, its return address lies in the padding of
+        # the next function: 'clear_bss' is no caller.
+        _PADDING: pl.col("name").str.starts_with("__pfx_"),
+        _LOOP: in_kernel & name.is_in(SOFTIRQ_LOOPS),
+        _IS_IDLE: pl.col("subsystem").is_in(["idle", "guest:idle"]),
+    }
+    return symbols.unique("symbol_id", maintain_order=True).select(
+        "symbol_id",
+        "subsystem",
+        pl.sum_horizontal(
+            below.otherwise(0), *(has.cast(pl.Int32) * flag for flag, has in flags.items())
+        ).cast(pl.UInt8).alias("flags"),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Frames:
+    """All frames of all stacks, one after the other; `starts` and `ends` are those of a stack."""
+
+    starts: Numbers
+    ends: Numbers
+    fact: npt.NDArray[np.uint32]  # row of the symbol's facts
+    flags: npt.NDArray[np.uint8]
+
+    @classmethod
+    def of(cls, stacks: pl.DataFrame, facts: pl.DataFrame) -> "_Frames":
+        """Look up every frame's symbol."""
+        ends = stacks["symbol_ids"].list.len().cast(pl.Int64).cum_sum().to_numpy()
+        starts = np.concatenate([np.zeros(min(1, len(ends)), np.int64), ends[:-1]])
+        numbered = facts.select("symbol_id", "flags").with_row_index("fact")
+        frames = stacks.select(pl.col("symbol_ids").explode().alias("symbol_id"))
+        rows = frames.join(numbered, on="symbol_id", how="left", maintain_order="left")
+        return cls(starts, ends, rows["fact"].to_numpy(), rows["flags"].to_numpy())
+
+    def have(self, flag: int) -> Flags:
+        """Which frames have the flag, or one of several."""
+        return (self.flags & flag) > 0
+
+    def charged(self) -> Numbers:
+        """The frame that is charged, per stack."""
+        stops = self.have(_STOPS) & ~self.have(_PADDING)
+        stops[self.starts] = self.have(_STOPS)[self.starts]  # a leaf in padding was really hit
+        found = _first(stops, self.starts, self.ends)
+        # A leaf without name or binary may lie in the kernel (bpf programs): it passes the charge.
+        is_kernel = ~self.have(_USER)[self.starts]
+        return np.where((found >= 0) & is_kernel, found, self.starts)
+
+    def contexts(self) -> Numbers:
+        """On whose time the leaf runs, per stack."""
+        loop = _first(self.have(_LOOP), self.starts, self.ends)
+        interrupt = _first(self.have(_INTERRUPT), self.starts, self.ends)
+        below = np.where(loop >= 0, loop + 1, self.ends)
+        owner = _first(self.have(_BELOW), below, self.ends)
+        softirq = np.where(owner >= 0, self.flags[owner] & _BELOW, _INLINE)
+        in_loop = np.where(loop >= 0, softirq, _TASK)
+        in_interrupt = (interrupt >= 0) & ((loop < 0) | (interrupt < loop))
+        return np.where(in_interrupt, _IRQ, in_loop)
+
+
+def _first(flags: Flags, starts: Numbers, ends: Numbers) -> Numbers:
+    """The first flagged frame from each start on and before its end, else -1."""
+    hits = np.append(np.flatnonzero(flags), len(flags))
+    found = hits[np.searchsorted(hits, starts)]
+    return np.where(found < ends, found, -1)

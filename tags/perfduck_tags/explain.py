@@ -1,0 +1,112 @@
+"""Why a function has its tag.
+
+__siphash_unaligned ([kernel.kallsyms])
+  subsystem  siphash (crypto), helper: passes the blame up to its caller
+  source     lib/siphash.c
+  method     catalogue: the source file in kernels that are catalogued
+  rule       source lib/siphash.c (path_rules.csv:338)
+"""
+
+import json
+from dataclasses import asdict, dataclass
+
+import polars as pl
+
+from perfduck_symbols import names
+from perfduck_tags.tagger import METHODS, Tagger
+
+_ALTERNATIVE = ["method", "source", "area", "subsystem", "role", "rule"]
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """A source file or module that might own the function, and what tag that would give."""
+
+    method: str
+    source_file: str | None
+    area: str
+    subsystem: str
+    role: str
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A function's tag, what decided it, and what else might have; aliases are its other names."""
+
+    name: str
+    dso: str
+    canonical: str
+    source_file: str | None
+    area: str
+    subsystem: str
+    role: str
+    method: str
+    rule: str | None
+    aliases: tuple[str, ...]
+    alternatives: tuple[Alternative, ...]
+
+
+def explain(
+    tagger: Tagger, name: str, dso: str = "[kernel.kallsyms]", address: int | None = None
+) -> Explanation:
+    """Why a symbol has its tag."""
+    schema = {"name": pl.String, "dso": pl.String, "address": pl.Int64}
+    symbols = pl.DataFrame([(name, dso, address)], schema=schema, orient="row")
+    work, decided = tagger.work(symbols), tagger.decide(symbols).row(0, named=True)
+    kind, _ = names.binary(dso)
+    rule = decided["rule"]
+    return Explanation(
+        name=name, dso=dso, canonical=decided["canonical"], source_file=decided["source_file"],
+        area=decided["area"], subsystem=decided["subsystem"], role=decided["role"],
+        method=decided["tagged_by"],
+        rule=None if rule is None else tagger.rules_of(kind).all[rule].describe(),
+        aliases=tuple(tagger.symbols.aliases(name)) if tagger.symbols else (),
+        alternatives=_alternatives(tagger, work) if kind in ("kernel", "guest") else (),
+    )  # fmt: skip
+
+
+def _alternatives(tagger: Tagger, work: pl.DataFrame) -> tuple[Alternative, ...]:
+    """Every possibility, the most trusted first."""
+    kernel = tagger.kernel_of(work["dso"])
+    possible = kernel.possible(kernel.named(work)).filter(pl.col("rule").is_not_null()).sort("rank")
+    rules = tagger.rules_of("kernel").all
+    distinct = possible.select(_ALTERNATIVE).unique(maintain_order=True)
+    return tuple(
+        Alternative(method, source, area, subsystem, role, rules[rule].describe())
+        for method, source, area, subsystem, role, rule in distinct.iter_rows()
+    )
+
+
+def text(told: Explanation) -> str:
+    """An explanation as people read it."""
+    lines = [f"{told.name} ({told.dso})"]
+    if told.canonical != told.name:
+        lines.append(f"  canonical  {told.canonical}")
+    lines += [
+        f"  subsystem  {told.subsystem} ({told.area}), {told.role}: {_ROLES[told.role]}",
+        f"  source     {told.source_file or 'not known'}",
+        f"  method     {told.method}: {METHODS[told.method].says}",
+        f"  rule       {told.rule or 'none'}",
+    ]
+    lines += [f"  alias      {alias}" for alias in told.aliases]
+    lines += [
+        f"  possible   {other.subsystem}: {other.method}, {other.source_file or other.rule}"
+        for other in told.alternatives
+    ]
+    return "\n".join(lines) + "\n"
+
+
+_ROLES = {
+    "domain": "is blamed for what it calls",
+    "helper": "passes the blame up to its caller",
+    "context": "stops the blame of what runs on top of it",
+}
+
+
+def as_json(told: Explanation) -> str:
+    """An explanation as a program reads it."""
+    return json.dumps(asdict(told), indent=2) + "\n"
+
+
+FORMATS = {"text": text, "json": as_json}

@@ -1,0 +1,118 @@
+"""A file of rules, CSV or TOML.
+
+    # comment
+    symbol,source,area,subsystem,role
+    "^my_qdisc_",,net/sched,my_qdisc,domain
+
+    [[rule]]
+    module = "my_nic*"
+    area = "drivers/net"
+    subsystem = "my_nic"
+    role = "domain"
+
+Conditions: source, module and dso are globs, symbol is a regular expression. At least one must be
+there; role may be missing and is then `domain`.
+"""
+
+import csv
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+
+from perfduck_model.errors import SymbolError
+from perfduck_tags.rules import CONDITIONS, ROLES, Rule
+
+_COLUMNS = (*CONDITIONS, "area", "subsystem", "role")
+Row = tuple[int, dict[str, str]]  # the line it begins at, and its cells
+
+
+def read(path: Path, *, where: str | None = None) -> list[Rule]:
+    """The rules of a file; `where` is the name that explanations give it."""
+    rows = _toml(path) if path.suffix == ".toml" else _csv(path)
+    return [_rule(path, line, cells, f"{where or path}:{line}") for line, cells in rows]
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "is not UTF-8"
+        raise SymbolError.at(path, None, f"expected a file of rules, got: {reason}") from error
+
+
+def _csv(path: Path) -> Iterator[Row]:
+    lines = _text(path).splitlines()
+    header: list[str] | None = None
+    for number, line in enumerate(lines, 1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        cells = _cells(path, number, line)
+        if header is None:
+            header = cells
+            _check_columns(path, number, header)
+        elif len(cells) != len(header):
+            reason = f"expected {len(header)} cells ({','.join(header)}), got {len(cells)}"
+            raise SymbolError.at(path, number, reason)
+        else:
+            yield number, dict(zip(header, cells, strict=True))
+    if header is None:
+        raise SymbolError.at(path, None, "expected a header line, got nothing")
+
+
+def _cells(path: Path, number: int, line: str) -> list[str]:
+    try:
+        return [cell.strip() for cell in next(csv.reader([line], strict=True))]
+    except csv.Error as error:
+        raise SymbolError.at(path, number, f"expected CSV, got: {error}") from error
+
+
+def _toml(path: Path) -> Iterator[Row]:
+    text = _text(path)
+    try:
+        tables = tomllib.loads(text).get("rule", [])
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise SymbolError.at(path, None, f"expected TOML, got: {error}") from error
+    headers = [n for n, line in enumerate(text.splitlines(), 1) if line.strip() == "[[rule]]"]
+    if not isinstance(tables, list) or len(headers) != len(tables):
+        raise SymbolError.at(path, None, "expected tables [[rule]], each on a line of its own")
+    for number, table in zip(headers, tables, strict=True):
+        _check_columns(path, number, list(table))
+        if odd := [key for key, value in table.items() if not isinstance(value, str)]:
+            raise SymbolError.at(path, number, f"expected text for {odd[0]}, got {table[odd[0]]!r}")
+        yield number, table
+
+
+def _check_columns(path: Path, number: int, names: list[str]) -> None:
+    if odd := [name for name in names if name not in _COLUMNS]:
+        reason = f"expected columns of {', '.join(_COLUMNS)}, got {odd[0]!r}"
+        raise SymbolError.at(path, number, reason)
+    for name in ("area", "subsystem"):
+        if name not in names:
+            raise SymbolError.at(path, number, f"expected a column {name}, got {', '.join(names)}")
+
+
+def _rule(path: Path, line: int, cells: dict[str, str], where: str) -> Rule:
+    given = {name: text for name, text in cells.items() if text}
+    role = given.setdefault("role", "domain")
+    if role not in ROLES:
+        raise SymbolError.at(path, line, f"expected a role of {', '.join(ROLES)}, got {role!r}")
+    for name in ("area", "subsystem"):
+        if name not in given:
+            raise SymbolError.at(path, line, f"expected text for {name}, got an empty cell")
+    if not any(name in given for name in CONDITIONS):
+        reason = f"expected at least one of {', '.join(CONDITIONS)}, got none"
+        raise SymbolError.at(path, line, reason)
+    _check_regex(path, line, given.get("symbol"))
+    return Rule(where=where, **given)
+
+
+def _check_regex(path: Path, line: int, pattern: str | None) -> None:
+    if pattern is None:
+        return
+    try:
+        pl.select(pl.lit("").str.contains(pattern))
+    except pl.exceptions.ComputeError as error:
+        reason = f"expected a regular expression, got {pattern!r}: {str(error).splitlines()[-1]}"
+        raise SymbolError.at(path, line, reason) from error
