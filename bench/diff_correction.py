@@ -14,17 +14,17 @@ import numpy as np
 import numpy.typing as npt
 from diff_trials import Group, duplicated, groups
 
-from perfduck_diff.engine.comparison import Options, compare
-from perfduck_diff.engine.moderated_t import Design, Moderated, Rows
-from perfduck_diff.engine.run_matrix import Runs
+from perfduck_diff.engine.comparison import DiffOptions, measure
+from perfduck_diff.engine.moderated_t import Design, ModeratedTTest, NodeRates
+from perfduck_diff.engine.run_matrix import RunMatrix
+from perfduck_model.arrays import Bool
 from perfduck_store.store import Store
 
-Bools = npt.NDArray[np.bool_]
 LEVEL = 0.05
 HOLM_AS_LOUD = 0.075  # the level at which Holm raises as many false alarms as maxT
 
 
-def holm(p: npt.NDArray[np.float64], level: float) -> Bools:
+def holm(p: npt.NDArray[np.float64], level: float) -> Bool:
     rejected = np.zeros(len(p), dtype=np.bool_)
     for step, which in enumerate(np.argsort(p, kind="stable")):
         if p[which] > level / (len(p) - step):
@@ -33,7 +33,7 @@ def holm(p: npt.NDArray[np.float64], level: float) -> Bools:
     return rejected
 
 
-def maxt(model: Moderated, rows: Rows) -> Bools:
+def maxt(model: ModeratedTTest, rows: NodeRates) -> Bool:
     runs = np.arange(rows.rates.shape[1])
     dealt = [list(some) for some in itertools.combinations(runs, len(runs) // 2)]
     z = np.array([_sides(model, some, np.delete(runs, some))(rows).z for some in dealt])
@@ -46,11 +46,11 @@ def maxt(model: Moderated, rows: Rows) -> Bools:
     return rejected
 
 
-def _sides(model: Moderated, base: list[int], new: npt.NDArray[np.int64]) -> Moderated:
+def _sides(model: ModeratedTTest, base: list[int], new: npt.NDArray[np.int64]) -> ModeratedTTest:
     return replace(model, design=Design(np.array(base), new, model.design.grain))
 
 
-def dearest(runs: Runs, count: int) -> list[int]:
+def dearest(runs: RunMatrix, count: int) -> list[int]:
     cost = np.bincount(runs.blame, runs.weight.sum(axis=1), len(runs.subsystems))
     order = np.argsort(-cost).tolist()
     return [row for row in order if runs.area.get(runs.subsystems[row]) != "user"][:count]
@@ -58,7 +58,7 @@ def dearest(runs: Runs, count: int) -> list[int]:
 
 def grown(
     group: Group, picked: list[int], subsystem: int, growth: float, random: np.random.Generator
-) -> Runs:
+) -> RunMatrix:
     runs, mask = group.some(picked), group.runs.blame == subsystem
     weight, hits = runs.weight.copy(), runs.hits.copy()
     for column in range(len(picked) // 2, len(picked)):
@@ -68,12 +68,12 @@ def grown(
     return replace(runs, weight=weight, hits=hits)
 
 
-def exceeded(runs: Runs, subsystems: list[int]) -> dict[str, Bools]:
+def exceeded(runs: RunMatrix, subsystems: list[int]) -> dict[str, Bool]:
     """Of the total and each subsystem, by each rule."""
     n = len(runs.runs) // 2
-    work = compare(runs, np.arange(n), np.arange(n, 2 * n), Options())
+    work = measure(runs, np.arange(n), np.arange(n, 2 * n), DiffOptions())
     parts = work.grouped(runs.blame, len(runs.subsystems))[np.array(subsystems)]
-    rows = Rows(
+    rows = NodeRates(
         np.vstack([work.rows.rates[:1], parts.rates]), np.vstack([work.rows.mix[:1], parts.mix])
     )
     p = work.model(rows).growth

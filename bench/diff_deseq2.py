@@ -15,24 +15,25 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from diff_evaluation import clopper_pearson
-from diff_trials import Floats, Group, Trial, claims_of, groups, inject
+from diff_trials import Group, Trial, claims_of, groups, inject
 from pydeseq2.dds import DeseqDataSet
 from pydeseq2.default_inference import DefaultInference
 from pydeseq2.ds import DeseqStats
 
-from perfduck_diff.engine.run_matrix import Runs, gathered
+from perfduck_diff.engine.run_matrix import RunMatrix, gathered
+from perfduck_model.arrays import Float64
 from perfduck_store.store import Store
 
 LEVEL = 0.05
 LEAST = 10
 
 
-def self_hits(runs: Runs, hits: Floats) -> Floats:
+def self_hits(runs: RunMatrix, hits: Float64) -> Float64:
     leaf = np.maximum(runs.stacks.ends(leaf=True), 0)
     return gathered(leaf, len(runs.frames), hits)
 
 
-def grown(runs: Runs, n: int) -> list[int]:
+def grown(runs: RunMatrix, n: int) -> list[int]:
     """Frame codes that DESeq2 says grew."""
     counts = self_hits(runs, runs.hits).round().astype(int)
     kept = np.flatnonzero(counts.sum(axis=1) >= LEAST)

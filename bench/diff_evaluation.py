@@ -22,23 +22,13 @@ from pathlib import Path
 
 import numpy as np
 from diff_peers import PEERS, score_peers, stackgate
-from diff_trials import (
-    Claims,
-    Group,
-    Masks,
-    Trial,
-    claims_of,
-    groups,
-    inject,
-    jaccard,
-    learned,
-    splits,
-)
+from diff_trials import Claims, Group, Trial, claims_of, groups, inject, jaccard, learned, splits
 from scipy import special
 
-from perfduck_diff.engine.comparison import Options
+from perfduck_diff.engine.comparison import DiffOptions
 from perfduck_diff.engine.rates import rates
-from perfduck_diff.engine.run_diff import diff
+from perfduck_diff.engine.run_diff import run_diff
+from perfduck_model.arrays import Bool
 from perfduck_store.store import Store
 
 
@@ -57,8 +47,11 @@ def false_alarms(found: list[Group], sizes: list[int], tree: str) -> None:
         for group in found:
             for base, new in splits(len(group.runs.runs), n, random):
                 runs = group.some(base + new)
-                answer = diff(
-                    runs, np.arange(n), np.arange(n, 2 * n), Options(tree=tree, noise=group.noise)
+                answer = run_diff(
+                    runs,
+                    np.arange(n),
+                    np.arange(n, 2 * n),
+                    DiffOptions(tree=tree, noise=group.noise),
                 )
                 kinds = (
                     answer.claims,
@@ -179,7 +172,7 @@ def detectable(trial: Trial, *, runs: bool) -> list[bool]:
     return found
 
 
-def _spread(trial: Trial, mask: Masks) -> float:
+def _spread(trial: Trial, mask: Bool) -> float:
     """Relative standard deviation of a node's cost between runs, without that of sampling."""
     runs = trial.group.runs
     rate = runs.weight[mask].sum(axis=0) / rates(runs).divisor

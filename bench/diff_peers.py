@@ -7,10 +7,11 @@ from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
-from diff_trials import Floats, Group, Trial, inject, jaccard
+from diff_trials import Group, Trial, inject, jaccard
 
-from perfduck_diff.engine.comparison import Options, compare
-from perfduck_diff.engine.run_matrix import Runs
+from perfduck_diff.engine.comparison import DiffOptions, measure
+from perfduck_diff.engine.run_matrix import RunMatrix
+from perfduck_model.arrays import Float64
 
 PEERS = (
     "inclusive path, absolute (subtraction)",
@@ -23,7 +24,7 @@ PEERS = (
 
 def score_peers(trial: Trial, score: dict[str, list[float]]) -> None:
     n = trial.n
-    work = compare(trial.runs, np.arange(n), np.arange(n, 2 * n), Options())
+    work = measure(trial.runs, np.arange(n), np.arange(n, 2 * n), DiffOptions())
     weight = work.rate.mean(axis=1)
     share = trial.runs.weight / trial.runs.weight.sum(axis=0)
     paths = [_delta(work.rows.rates, n), _delta(work.tree.inclusive(share), n)]
@@ -46,18 +47,18 @@ def score_peers(trial: Trial, score: dict[str, list[float]]) -> None:
     score[PEERS[4]].append(_functions(_delta(_inclusive_by_function(trial.runs, share), n), truth))
 
 
-def _inclusive_by_function(runs: Runs, share: Floats) -> Floats:
+def _inclusive_by_function(runs: RunMatrix, share: Float64) -> Float64:
     total = np.zeros((len(runs.frames), share.shape[1]))
     for row in range(runs.stacks.size):
         total[np.unique(runs.stacks.chain(row))] += share[row]
     return total
 
 
-def _delta(rates: Floats, n: int) -> Floats:
+def _delta(rates: Float64, n: int) -> Float64:
     return np.asarray(rates[:, n:].mean(axis=1) - rates[:, :n].mean(axis=1))
 
 
-def _functions(change: Floats, truth: set[int]) -> float:
+def _functions(change: Float64, truth: set[int]) -> float:
     top = np.argsort(-change, kind="stable")[:5]
     return float(np.mean([code in truth for code in top.tolist()]))
 

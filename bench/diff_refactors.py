@@ -22,17 +22,17 @@ from diff_evaluation import clopper_pearson
 from diff_trials import Group, duplicated, groups, splits
 from refactorings import KINDS, Code, applied
 
-from perfduck_diff.engine.comparison import Options, compare
+from perfduck_diff.engine.comparison import DiffOptions, measure
 from perfduck_diff.engine.result import Diff
-from perfduck_diff.engine.run_diff import diff
-from perfduck_diff.engine.run_matrix import Runs
+from perfduck_diff.engine.run_diff import run_diff
+from perfduck_diff.engine.run_matrix import RunMatrix
 from perfduck_store.store import Store
 
 INNER, LEAF = (0.03, 0.5), (0.01, 0.5)  # parts of the total: what the function has below, itself
 GROWN = (0.02, 0.1)  # parts of the total that a path to grow has
 
 
-def functions(runs: Runs, kind: str) -> list[int]:
+def functions(runs: RunMatrix, kind: str) -> list[int]:
     """Kernel functions that are large enough and have a caller that is no entry."""
     entry = runs.entry()
     owner, codes = runs.stacks.flat()
@@ -51,15 +51,15 @@ def functions(runs: Runs, kind: str) -> list[int]:
     return np.flatnonzero(fits).tolist()
 
 
-def _distinct(runs: Runs) -> tuple[np.ndarray, np.ndarray]:
+def _distinct(runs: RunMatrix) -> tuple[np.ndarray, np.ndarray]:
     owner, codes = runs.stacks.distinct()
     return codes, runs.weight.mean(axis=1)[owner]
 
 
-def grown(group: Group, runs: Runs, picked: list[int], n: int, function: int, factor: float,
-          random: np.random.Generator) -> tuple[Runs, float]:  # fmt: skip
+def grown(group: Group, runs: RunMatrix, picked: list[int], n: int, function: int, factor: float,
+          random: np.random.Generator) -> tuple[RunMatrix, float]:  # fmt: skip
     """The runs with a path grown on the new side, one below the function if there is any."""
-    work = compare(runs, np.arange(n), np.arange(n, 2 * n), Options())
+    work = measure(runs, np.arange(n), np.arange(n, 2 * n), DiffOptions())
     share = work.rows.rates.mean(axis=1) / work.rows.rates[0].mean()
     nodes = np.flatnonzero((share >= GROWN[0]) & (share <= GROWN[1]))
     below = [node for node in nodes.tolist() if function in work.tree.path(node)[:-1]]
@@ -75,8 +75,10 @@ def grown(group: Group, runs: Runs, picked: list[int], n: int, function: int, fa
     return replace(runs, weight=weight, hits=hits), added
 
 
-def answered(runs: Runs, n: int, *, paired: bool) -> Diff:
-    return diff(runs, np.arange(n), np.arange(n, 2 * n), Options(paired=paired, functions=1))
+def answered(runs: RunMatrix, n: int, *, paired: bool) -> Diff:
+    return run_diff(
+        runs, np.arange(n), np.arange(n, 2 * n), DiffOptions(paired=paired, functions=1)
+    )
 
 
 def gating(answer: Diff) -> float:

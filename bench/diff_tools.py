@@ -19,10 +19,10 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from perfduck_diff.comparison_input import ask
-from perfduck_diff.engine.comparison import Options
+from perfduck_diff.comparison_input import load_input
+from perfduck_diff.engine.comparison import DiffOptions
 from perfduck_diff.engine.result import Claim, Diff
-from perfduck_diff.engine.run_diff import diff
+from perfduck_diff.engine.run_diff import run_diff
 from perfduck_diff.filters import Filters
 from perfduck_store.selector import select
 from perfduck_store.store import Store
@@ -77,8 +77,10 @@ def opreport_rows(report: Path) -> list[Row]:
 
 def perfduck(store: Store, base: str, new: str, comm: str | None) -> Diff:
     sides = {"base": select(store, base), "new": select(store, new)}
-    question = ask(store, sides, Filters(comm=(comm,) if comm else ()))
-    return diff(question.runs, *question.groups, Options(functions=len(question.runs.frames)))
+    question = load_input(store, sides, Filters(comm=(comm,) if comm else ()))
+    return run_diff(
+        question.runs, *question.groups, DiffOptions(functions=len(question.runs.frames))
+    )
 
 
 def names(store: Store) -> dict[str, tuple[str, str]]:

@@ -11,21 +11,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from perfduck_diff.comparison_input import ask
+from perfduck_diff.comparison_input import load_input
 from perfduck_diff.engine import rates
-from perfduck_diff.engine.comparison import Comparison, Options, compare
+from perfduck_diff.engine.comparison import Comparison, DiffOptions, measure
 from perfduck_diff.engine.noise import Noise, assumed, learn
-from perfduck_diff.engine.run_matrix import Runs, gathered
+from perfduck_diff.engine.run_matrix import RunMatrix, gathered
 from perfduck_diff.engine.scan import Found, scan
 from perfduck_diff.engine.tree import Tree
 from perfduck_diff.filters import Filters
 from perfduck_diff.history import factors
 from perfduck_diff.like_runs import SAME, pooled
+from perfduck_model.arrays import Bool, Float64
 from perfduck_store.selector import select
 from perfduck_store.store import Store
 
-Floats = npt.NDArray[np.float64]
-Masks = npt.NDArray[np.bool_]
 BLOCKS = 10  # a second
 SHARES = (0.003, 0.06)
 GROWTHS = (0.3, 0.5, 1.0, 2.0)
@@ -37,14 +36,14 @@ class Group:
     """All runs of one scenario and workload, and their hits per stack, run and block of time."""
 
     name: str
-    runs: Runs
+    runs: RunMatrix
     row: npt.NDArray[np.int64]
     column: npt.NDArray[np.int64]
     block: npt.NDArray[np.int64]
-    hits: Floats
+    hits: Float64
     noise: Noise | None = None  # learned from the other groups of the workload
 
-    def some(self, columns: list[int]) -> Runs:
+    def some(self, columns: list[int]) -> RunMatrix:
         """Only these runs, in this order."""
         return replace(
             self.runs,
@@ -73,7 +72,7 @@ def groups(store: Store, where: str | None, comm: str | None) -> list[Group]:
 
 
 def _group(store: Store, name: str, profiles: dict[int, str], comm: str | None) -> Group:
-    runs = ask(store, {name: profiles}, Filters(comm=(comm,) if comm else ())).runs
+    runs = load_input(store, {name: profiles}, Filters(comm=(comm,) if comm else ())).runs
     ids = list(profiles)
     frame = store.frame(
         f"""
@@ -154,12 +153,12 @@ class Trial:
     """One comparison with known growths."""
 
     group: Group
-    runs: Runs
+    runs: RunMatrix
     n: int
-    truth: list[tuple[int, Masks, Floats]]  # frame code of the node, its stacks, injected rate
+    truth: list[tuple[int, Bool, Float64]]  # frame code of the node, its stacks, injected rate
 
     @property
-    def injected(self) -> Floats:
+    def injected(self) -> Float64:
         """Rate that was added, per stack."""
         return np.sum([rate for _, _, rate in self.truth], axis=0)
 
@@ -171,7 +170,7 @@ def inject(
     """Let some nodes of a random A/A comparison grow."""
     picked = random.permutation(len(group.runs.runs))[: 2 * n].tolist()
     runs = group.some(picked)
-    work = compare(runs, np.arange(n), np.arange(n, 2 * n), Options())
+    work = measure(runs, np.arange(n), np.arange(n, 2 * n), DiffOptions())
     weight, hits = runs.weight.copy(), runs.hits.copy()
     truth = []
     for node in _nodes(work, nodes, shares, random):
@@ -204,8 +203,8 @@ def _nodes(
 
 
 def duplicated(
-    group: Group, column: int, mask: Masks, growth: float, random: np.random.Generator
-) -> Floats:
+    group: Group, column: int, mask: Bool, growth: float, random: np.random.Generator
+) -> Float64:
     mine = (group.column == column) & mask[group.row]
     blocks = int(group.block.max()) + 1
     copies = np.floor(growth) + (random.random(blocks) < growth % 1)
@@ -214,13 +213,15 @@ def duplicated(
     )  # fmt: skip
 
 
-Claims = list[tuple[Found, Masks]]  # with the stacks that each explains
+Claims = list[tuple[Found, Bool]]  # with the stacks that each explains
 
 
 def claims_of(trial: Trial) -> tuple[Comparison, Claims, Claims]:
     """The claims of growth that stand, by size, and those that missed the threshold."""
     n = trial.n
-    work = compare(trial.runs, np.arange(n), np.arange(n, 2 * n), Options(noise=trial.group.noise))
+    work = measure(
+        trial.runs, np.arange(n), np.arange(n, 2 * n), DiffOptions(noise=trial.group.noise)
+    )
     found = scan(work.tree, work.rows, work.screen, work.least)
     taken = [*found.grown, *found.shrunk]
     grown = sorted(found.grown, key=lambda f: -f.delta)
@@ -229,7 +230,7 @@ def claims_of(trial: Trial) -> tuple[Comparison, Claims, Claims]:
     return work, standing, below
 
 
-def _stacks_of(tree: Tree, claim: Found, taken: list[Found]) -> Masks:
+def _stacks_of(tree: Tree, claim: Found, taken: list[Found]) -> Bool:
     mask = tree.below(claim.node)
     for other in taken:
         if other.node != claim.node and claim.node in tree.ancestors(other.node):
@@ -237,6 +238,6 @@ def _stacks_of(tree: Tree, claim: Found, taken: list[Found]) -> Masks:
     return mask[tree.leaf]
 
 
-def jaccard(one: Masks, other: Masks, weight: Floats) -> float:
+def jaccard(one: Bool, other: Bool, weight: Float64) -> float:
     both, either = weight[one & other].sum(), weight[one | other].sum()
     return float(both / either) if either else 0.0

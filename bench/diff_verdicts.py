@@ -18,24 +18,16 @@ from pathlib import Path
 
 import numpy as np
 from diff_evaluation import clopper_pearson, detectable
-from diff_trials import (
-    Floats,
-    Group,
-    claims_of,
-    groups,
-    inject,
-    jaccard,
-    learned,
-    splits,
-)
+from diff_trials import Group, claims_of, groups, inject, jaccard, learned, splits
 from scipy import special
 
 from perfduck_diff.engine import rates
-from perfduck_diff.engine.comparison import Options
+from perfduck_diff.engine.comparison import DiffOptions
 from perfduck_diff.engine.result import Diff
-from perfduck_diff.engine.run_diff import TOTAL_LEVEL, diff
-from perfduck_diff.engine.run_matrix import Runs
+from perfduck_diff.engine.run_diff import TOTAL_LEVEL, run_diff
+from perfduck_diff.engine.run_matrix import RunMatrix
 from perfduck_diff.like_runs import OTHER, SAME_WORKLOAD, pooled
+from perfduck_model.arrays import Float64
 from perfduck_store.store import Store
 
 FACTORS = (1.1, 1.2, 1.5)
@@ -53,7 +45,7 @@ class Asked:
     like: bool
 
 
-def totals(group: Group) -> Floats:
+def totals(group: Group) -> Float64:
     return np.asarray(group.runs.weight.sum(axis=0) / rates.rates(group.runs).divisor)
 
 
@@ -102,7 +94,7 @@ def sides(group: Group, n: int, asked: Asked, random: np.random.Generator) -> li
     return made
 
 
-def costlier(runs: Runs, n: int, factor: float) -> Runs:
+def costlier(runs: RunMatrix, n: int, factor: float) -> RunMatrix:
     """Everything in the new side costs FACTOR times as much."""
     by = np.r_[np.ones(n), np.full(n, factor)]
     return replace(runs, weight=runs.weight * by, hits=runs.hits * by)
@@ -110,9 +102,9 @@ def costlier(runs: Runs, n: int, factor: float) -> Runs:
 
 def judged(group: Group, split: Sides, factor: float, asked: Asked, **options: object) -> Diff:
     n = len(split[0])
-    made = Options(tree=asked.tree, paired=asked.paired, **options)  # type: ignore[arg-type]
+    made = DiffOptions(tree=asked.tree, paired=asked.paired, **options)  # type: ignore[arg-type]
     runs = costlier(group.some(split[0] + split[1]), n, factor)
-    return diff(runs, np.arange(n), np.arange(n, 2 * n), made)
+    return run_diff(runs, np.arange(n), np.arange(n, 2 * n), made)
 
 
 def usable(found: list[Group], n: int) -> list[Group]:

@@ -22,10 +22,10 @@ from pathlib import Path, PurePosixPath
 
 import polars as pl
 
-from perfduck_ingest.importer import Importer, Options
+from perfduck_ingest.importer import Importer, ImportOptions
 from perfduck_ingest.oprofile import names, session_importer, text_importer, xml_importer
-from perfduck_ingest.oprofile.report_columns import Rows, header_columns
-from perfduck_ingest.oprofile.report_header import Header
+from perfduck_ingest.oprofile.report_columns import ReportRows, header_columns
+from perfduck_ingest.oprofile.report_header import ReportHeader
 from perfduck_ingest.source import Source
 from perfduck_model.batch import Batch
 from perfduck_symbols.names import UNKNOWN
@@ -64,7 +64,7 @@ class Recording:
 
     def __init__(self, folder: Path, kallsyms: Path, symbols: tuple[Path, ...]) -> None:
         self.folder = folder
-        options = Options(kallsyms=kallsyms, symbol_dirs=symbols)
+        options = ImportOptions(kallsyms=kallsyms, symbol_dirs=symbols)
         session = folder / "session.tar.gz"
         source = opened(session if session.exists() else folder / "oprofile_data")
         self.read = session_importer.open_recording(source, options)
@@ -104,7 +104,7 @@ class Recording:
 
 def column_names(lines: list[str]) -> list[str]:
     """The events of the columns of a report."""
-    header = Header()
+    header = ReportHeader()
     for line in lines[:40]:
         header.take(line)
     return [counter.event for counter, _ in header.columns(max(len(header.counters), 1))]
@@ -239,7 +239,7 @@ def _rows(lines: list[str]):  # type: ignore[no-untyped-def]
     for line in lines:
         found = header_columns(line)
         if found:
-            reader = Rows(found[0])
+            reader = ReportRows(found[0])
         elif reader is not None and (row := reader.parse(line)) is not None:
             yield row
 
@@ -262,7 +262,7 @@ def callgraph(recording: Recording) -> Result:
     path = recording.report("c")
     if path is None:
         return Result()
-    (batch,) = text_importer.read(opened(path), Options())
+    (batch,) = text_importer.read(opened(path), ImportOptions())
     theirs = _edges(batch.edges, batch.symbols)
     arcs = recording.arcs.with_columns(_base("caller_dso"), _base("callee_dso"))
     # opreport calls every range of memory anon when it is called
@@ -324,7 +324,7 @@ def _functions(batch: Batch, *, comm: bool) -> Counter[Row]:
 
 
 def _batch(importer: Importer, path: Path) -> Batch:
-    (batch,) = importer.read(opened(path), Options())
+    (batch,) = importer.read(opened(path), ImportOptions())
     return batch
 
 

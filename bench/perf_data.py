@@ -19,10 +19,10 @@ _TIMES = 3
 _READ = """
 import sys
 from perfduck_ingest.perf_data import importer as perf_data
-from perfduck_ingest.importer import Options
+from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.source import Source
 with Source(sys.argv[1]) as source:
-    print(sum(len(batch.samples) for batch in perf_data.read(source, Options())))
+    print(sum(len(batch.samples) for batch in perf_data.read(source, ImportOptions())))
 """
 
 

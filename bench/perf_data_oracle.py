@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "perf_data"))
 
 import oracle
 
-from perfduck_ingest.importer import Options
+from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.perf_data import importer as perf_data
 from perfduck_ingest.source import Source
 
@@ -101,7 +101,7 @@ def printed(path: Path) -> tuple[Iterator[oracle.Row], set[str]]:
 def read(path: Path, refused: set[str]) -> Iterator[oracle.Row]:
     """The samples as we read them."""
     with Source(str(path)) as source:
-        for row in oracle.said_by_us(perf_data.read(source, Options())):
+        for row in oracle.said_by_us(perf_data.read(source, ImportOptions())):
             fields = list(row)
             for field in refused:
                 fields[_PLACES[field]] = None

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import polars as pl
 
-from perfduck_diff.engine.run_matrix import Frame, Runs
+from perfduck_diff.engine.run_matrix import Frame, RunMatrix
 from perfduck_diff.engine.stacks import Stacks
 from perfduck_symbols.names import canonical
 from perfduck_tags.renamed import identity
@@ -53,29 +53,29 @@ def _last(name: str) -> str:
     return identity().get(name, name)
 
 
-def renamed(_runs: Runs, code: Code, function: int, _: np.random.Generator) -> Change:
+def renamed(_runs: RunMatrix, code: Code, function: int, _: np.random.Generator) -> Change:
     other = code.new(function)
     return lambda chain: [([other if f == function else f for f in chain], 1.0)]
 
 
-def inserted(_runs: Runs, code: Code, function: int, _: np.random.Generator) -> Change:
+def inserted(_runs: RunMatrix, code: Code, function: int, _: np.random.Generator) -> Change:
     """A caller between the function and all of its callers."""
     other = code.new(function)
     return _replacing(function, [other, function])
 
 
-def wrapped(_runs: Runs, code: Code, function: int, _: np.random.Generator) -> Change:
+def wrapped(_runs: RunMatrix, code: Code, function: int, _: np.random.Generator) -> Change:
     """The function only calls `__function`, which has its code."""
     inner = code.new(function)
     return _replacing(function, [function, inner])
 
 
-def removed(_runs: Runs, _: Code, function: int, __: np.random.Generator) -> Change:
+def removed(_runs: RunMatrix, _: Code, function: int, __: np.random.Generator) -> Change:
     """Its callers call its callees, and do what it did."""
     return _replacing(function, [])
 
 
-def swapped(runs: Runs, _: Code, function: int, __: np.random.Generator) -> Change:
+def swapped(runs: RunMatrix, _: Code, function: int, __: np.random.Generator) -> Change:
     """The function and the callee that it spends most in call each other the other way round."""
     owner, codes = runs.stacks.flat()
     calls = (owner[1:] == owner[:-1]) & (codes[:-1] == function)
@@ -95,7 +95,7 @@ def swapped(runs: Runs, _: Code, function: int, __: np.random.Generator) -> Chan
     return change
 
 
-def outlined(_runs: Runs, code: Code, function: int, _: np.random.Generator) -> Change:
+def outlined(_runs: RunMatrix, code: Code, function: int, _: np.random.Generator) -> Change:
     """Most of its own code becomes a callee."""
     other = code.new(function)
 
@@ -107,7 +107,7 @@ def outlined(_runs: Runs, code: Code, function: int, _: np.random.Generator) -> 
     return change
 
 
-def split(_runs: Runs, code: Code, function: int, _: np.random.Generator) -> Change:
+def split(_runs: RunMatrix, code: Code, function: int, _: np.random.Generator) -> Change:
     """Two functions, of which the first calls the second, which has all of its callees."""
     first, second = code.new(function), code.new(function)
 
@@ -122,7 +122,7 @@ def split(_runs: Runs, code: Code, function: int, _: np.random.Generator) -> Cha
     return change
 
 
-def merged(_runs: Runs, code: Code, function: int, _: np.random.Generator) -> Change:
+def merged(_runs: RunMatrix, code: Code, function: int, _: np.random.Generator) -> Change:
     """The function and its callees are one new function, with the callees of both."""
     other = code.new(function)
 
@@ -135,7 +135,7 @@ def merged(_runs: Runs, code: Code, function: int, _: np.random.Generator) -> Ch
     return change
 
 
-def moved(_runs: Runs, code: Code, function: int, random: np.random.Generator) -> Change:
+def moved(_runs: RunMatrix, code: Code, function: int, random: np.random.Generator) -> Change:
     """Somebody else calls it: a new function at the same entry."""
     other = code.new(function)
 
@@ -149,14 +149,14 @@ def moved(_runs: Runs, code: Code, function: int, random: np.random.Generator) -
     return change
 
 
-def suffixed(_runs: Runs, code: Code, function: int, random: np.random.Generator) -> Change:
+def suffixed(_runs: RunMatrix, code: Code, function: int, random: np.random.Generator) -> Change:
     name = code.frames[function].name
     endings = (".isra.0", ".constprop.0", ".part.0", ".cold", ".llvm.1234567890", ".isra.0.cold")
     other = code.named(name + str(random.choice(endings)), function)
     return lambda chain: [([other if f == function else f for f in chain], 1.0)]
 
 
-def cloned(_runs: Runs, code: Code, function: int, _: np.random.Generator) -> Change:
+def cloned(_runs: RunMatrix, code: Code, function: int, _: np.random.Generator) -> Change:
     """One of its callers has a copy of its own; the rest call another copy."""
     name = code.frames[function].name
     copies = [code.named(f"{name}.constprop.{n}", function) for n in (0, 1)]
@@ -167,7 +167,7 @@ def cloned(_runs: Runs, code: Code, function: int, _: np.random.Generator) -> Ch
     return change
 
 
-def syscall_entry(_runs: Runs, code: Code, _: int, __: np.random.Generator) -> Change:
+def syscall_entry(_runs: RunMatrix, code: Code, _: int, __: np.random.Generator) -> Change:
     """do_syscall_64 calls what it calls by a dispatcher, as since 6.9, and has another name."""
     entry = code.codes.get("do_syscall_64", -1)
     other = code.new(entry)
@@ -182,19 +182,19 @@ def syscall_entry(_runs: Runs, code: Code, _: int, __: np.random.Generator) -> C
     return change
 
 
-def softirq(_runs: Runs, code: Code, _: int, random: np.random.Generator) -> Change:
+def softirq(_runs: RunMatrix, code: Code, _: int, random: np.random.Generator) -> Change:
     """Its name of before 6.10, or one that nobody has heard of."""
     entry = code.codes.get("handle_softirqs", -1)
     old = code.named("__do_softirq", entry) if random.random() < 0.5 else code.new(entry)
     return lambda chain: [([old if f == entry else f for f in chain], 1.0)]
 
 
-def unchanged(_runs: Runs, _: Code, __: int, ___: np.random.Generator) -> Change:
+def unchanged(_runs: RunMatrix, _: Code, __: int, ___: np.random.Generator) -> Change:
     """Other threads, commands and modules: frames are the same, whatever holds them."""
     return lambda chain: [(chain, 1.0)]
 
 
-def alias(_runs: Runs, code: Code, function: int, _: np.random.Generator) -> Change:
+def alias(_runs: RunMatrix, code: Code, function: int, _: np.random.Generator) -> Change:
     """Another name of the same address: one of the table, or of a function that is a leaf."""
     known = {last: old for old, last in identity().items()}
     name = _last(code.frames[function].name)
@@ -202,7 +202,7 @@ def alias(_runs: Runs, code: Code, function: int, _: np.random.Generator) -> Cha
     return lambda chain: [([other if f == function else f for f in chain], 1.0)]
 
 
-def to_worker(_runs: Runs, code: Code, function: int, _: np.random.Generator) -> Change:
+def to_worker(_runs: RunMatrix, code: Code, function: int, _: np.random.Generator) -> Change:
     """All of it runs in a kernel thread: a work item, or ksoftirqd."""
     names = ["ret_from_fork_asm", "ret_from_fork", "kthread", "worker_thread", "process_one_work"]
     thread = [code.named(name, function) for name in names]
@@ -247,8 +247,8 @@ KINDS: dict[str, tuple[Callable[..., Change], str]] = {
 }
 
 
-def applied(runs: Runs, columns: list[int], change: Change, code: Code,
-            random: np.random.Generator) -> Runs:  # fmt: skip
+def applied(runs: RunMatrix, columns: list[int], change: Change, code: Code,
+            random: np.random.Generator) -> RunMatrix:  # fmt: skip
     """The runs with the stacks of some columns changed: rows of their own."""
     stacks = [runs.stacks.chain(row).tolist() for row in range(runs.stacks.size)]
     mine = np.zeros(len(runs.runs), dtype=bool)

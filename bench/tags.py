@@ -17,7 +17,7 @@ from perfduck_symbols.kallsyms import Kallsyms
 from perfduck_symbols.names import plain
 from perfduck_tags import catalogue, catalogue_files, neighbours, rules
 from perfduck_tags.catalogue_files import SHIPPED_AREAS
-from perfduck_tags.kernel_tagger import Kernel
+from perfduck_tags.kernel_tagger import KernelTagger
 from perfduck_tags.prefixes import Prefixes
 from perfduck_tags.rules import Rules
 
@@ -44,10 +44,10 @@ def main() -> None:
 def show_case(kernels: dict[str, pl.DataFrame], table: pl.DataFrame, target: str) -> None:
     listed = catalogue_files.compress(kernels)
     truth = true_tags(table)
-    kernel = Kernel(RULES, 0, listed, target, Prefixes(listed, RULES))
+    kernel = KernelTagger(RULES, 0, listed, target, Prefixes(listed, RULES))
     of_vmlinux = truth.filter(pl.col("module").is_null())
     located = neighbours.locate(kallsyms_of(table), listed, RULES, target)
-    with_order = Kernel(RULES, 0, listed, target, Prefixes(listed, RULES), located)
+    with_order = KernelTagger(RULES, 0, listed, target, Prefixes(listed, RULES), located)
     in_pod = pl.col("area").is_in(SHIPPED_AREAS)
     runs = (
         ("module", kernel, truth),
@@ -87,7 +87,7 @@ def kallsyms_of(table: pl.DataFrame) -> Kallsyms:
     return Kallsyms(own.sort("address", maintain_order=True))
 
 
-def judged(kernel: Kernel, truth: pl.DataFrame) -> pl.DataFrame:
+def judged(kernel: KernelTagger, truth: pl.DataFrame) -> pl.DataFrame:
     decided = kernel.decide(truth.drop("area", "subsystem"))
     known = decided.select("row", pl.col("subsystem").alias("told"), "tagged_by")
     verdict = (

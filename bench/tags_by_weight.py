@@ -16,13 +16,13 @@ from pathlib import Path
 import polars as pl
 
 from perfduck_ingest.formats import importer_of
-from perfduck_ingest.importer import Options
+from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.source import Source
 from perfduck_symbols import kallsyms
 from perfduck_symbols.names import binaries, plain
 from perfduck_tags import catalogue, catalogue_files, neighbours, rules
 from perfduck_tags.catalogue import Catalogue
-from perfduck_tags.kernel_tagger import Kernel
+from perfduck_tags.kernel_tagger import KernelTagger
 from perfduck_tags.prefixes import Prefixes
 from perfduck_tags.rules import Rules
 
@@ -70,7 +70,7 @@ def kernel_weights(recordings: Path) -> pl.DataFrame:
 
 def self_weights(path: Path) -> pl.DataFrame:
     with Source(str(path)) as source:
-        batches = list(importer_of(source).read(source, Options()))
+        batches = list(importer_of(source).read(source, ImportOptions()))
     samples, stacks, symbols = (
         pl.concat([getattr(batch, part) for batch in batches])
         for part in ("samples", "stacks", "symbols")
@@ -84,10 +84,10 @@ def self_weights(path: Path) -> pl.DataFrame:
 def decided(
     listed: Catalogue, weights: pl.DataFrame, known: kallsyms.Kallsyms | None
 ) -> pl.DataFrame:
-    kernel = Kernel(RULES, 0, listed, RELEASE, Prefixes(listed, RULES))
+    kernel = KernelTagger(RULES, 0, listed, RELEASE, Prefixes(listed, RULES))
     if known is not None:
         located = neighbours.locate(known, listed, RULES, RELEASE)
-        kernel = Kernel(RULES, 0, listed, RELEASE, Prefixes(listed, RULES), located)
+        kernel = KernelTagger(RULES, 0, listed, RELEASE, Prefixes(listed, RULES), located)
     return kernel.decide(weights).join(weights.select("row", "name", "symbol", "weight"), on="row")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from perfduck_ingest.importer import Options
+from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.perf_script import importer
 from perfduck_ingest.source import Source
 from perfduck_model.batch import Batch
@@ -29,7 +29,7 @@ def parsed(text: bytes, *, lenient: bool = False, name: str = "input.txt") -> Ba
     """What the importer makes of perf script text, in one batch."""
     source = Source(name, io.BytesIO(text))
     assert importer.sniff(source)
-    batches = list(importer.read(source, Options(lenient=lenient)))
+    batches = list(importer.read(source, ImportOptions(lenient=lenient)))
     return Batch(
         samples=pl.concat([batch.samples for batch in batches]),
         symbols=pl.concat([batch.symbols for batch in batches]),

@@ -8,9 +8,8 @@ from typing import Any, cast
 
 import pytest
 
-from perfduck_ingest.runtime import warm_up
-from perfduck_ingest.runtime.subprocess_iter import elsewhere, prepare
-from perfduck_ingest.runtime.warm_up import prepare_to_read
+from perfduck_ingest.runtime.subprocess_iter import spawn_worker, subprocess_iter
+from perfduck_ingest.runtime.warm_up import warm_up
 from perfduck_model.errors import PerfduckError
 
 
@@ -30,7 +29,7 @@ def processes(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
 
 def numbers(*limits: object) -> Iterator[int]:
     """As `range` makes them, which is a function of a module that every process has."""
-    return elsewhere(cast(Any, range), *limits)
+    return subprocess_iter(cast(Any, range), *limits)
 
 
 def test_items_are_made_in_one_other_process(processes: list[subprocess.Popen[bytes]]) -> None:
@@ -65,7 +64,7 @@ def test_a_process_that_is_killed_is_told_in_a_line(
 def test_a_process_that_was_prepared_is_the_one_that_is_asked(
     processes: list[subprocess.Popen[bytes]],
 ) -> None:
-    prepare("perfduck_ingest.perf_data.record_reader")
+    spawn_worker("perfduck_ingest.perf_data.record_reader")
     assert list(numbers(3)) == list(numbers(3)) == [0, 1, 2]
     assert len(processes) == 2
 
@@ -73,7 +72,7 @@ def test_a_process_that_was_prepared_is_the_one_that_is_asked(
 def test_a_process_that_is_never_asked_ends_without_a_word() -> None:
     command = (
         "from perfduck_ingest.runtime.subprocess_iter import prepare;"
-        " prepare('perfduck_ingest.runtime.malloc')"
+        " spawn_worker('perfduck_ingest.runtime.malloc')"
     )
     done = subprocess.run([sys.executable, "-c", command], capture_output=True, check=True)
     assert (done.stdout, done.stderr) == (b"", b"")
@@ -87,11 +86,11 @@ def test_a_process_is_prepared_for_perf_data_that_is_large(
     recording, text = tmp_path / "perf.data", tmp_path / "perf.txt"
     recording.write_bytes(b"PERFILE2 and more")
     text.write_bytes(b"swapper 0 [000] 1.0: cycles:")
-    prepare_to_read(str(recording))
-    monkeypatch.setattr(warm_up, "MUCH", 10)
+    warm_up(str(recording))
+    monkeypatch.setattr("perfduck_ingest.runtime.warm_up.SUBPROCESS_THRESHOLD", 10)
     for path in (text, tmp_path, tmp_path / "none"):
-        prepare_to_read(str(path))
+        warm_up(str(path))
     assert not processes
-    prepare_to_read(str(recording))
+    warm_up(str(recording))
     assert list(numbers(2)) == [0, 1]
     assert len(processes) == 1

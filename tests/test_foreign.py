@@ -9,7 +9,7 @@ import pytest
 
 from perfduck_ingest import foreign
 from perfduck_ingest.formats import importer_of
-from perfduck_ingest.importer import Options
+from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.oprofile.session_importer import read
 from perfduck_ingest.source import Source
 from perfduck_model.errors import PerfduckError
@@ -190,4 +190,4 @@ def test_an_archive_is_named_by_what_is_in_it(path: str, what: str) -> None:
         tar.addfile(member, io.BytesIO(b"PERFILE2"))
     source = Source("x.tar.bz2", io.BytesIO(buffer.getvalue()))
     with pytest.raises(PerfduckError, match=what):
-        list(read(source, Options()))
+        list(read(source, ImportOptions()))

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from recordings import FIXTURES
 
-from perfduck.ingestion import Request, ingest
+from perfduck.ingestion import IngestRequest, ingest
 from perfduck_model.batch import SAMPLE, STACK, SYMBOL, Batch
 from perfduck_model.errors import PerfduckError
 from perfduck_store import sample_spill
@@ -74,7 +74,7 @@ def test_samples_of_many_runs_are_those_of_one(
     for rows in (1000, 1 << 20):
         monkeypatch.setattr(sample_spill, "_ROWS", rows)
         with Store(tmp_path / f"{rows}.duckdb", write=True) as store:
-            ingest(store, Request(str(FIXTURES / "demo/native.udp64.1.txt.xz")))
+            ingest(store, IngestRequest(str(FIXTURES / "demo/native.udp64.1.txt.xz")))
             # A placeholder for when it was stored, which differs.
             store.execute("update profile set ingested_at = '2020-01-01'")
             contents.append([sorted(map(repr, store.rows(f"from {name}"))) for name in tables])
@@ -86,7 +86,7 @@ def test_samples_of_many_runs_are_those_of_one(
 def test_a_run_is_sorted_by_stack_and_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sample_spill, "_ROWS", 40_000)
     some = profile().samples.with_columns(pl.int_range(STACKS, 0, -1).alias("time_ns"))
-    waiting = sample_spill.Runs(tmp_path)
+    waiting = sample_spill.SampleSpill(tmp_path)
     waiting.add(some.with_columns(pl.col("stack_id") % 7))
     taken = list(waiting.take())
     assert [len(run) for run in taken] == [40_000, 40_000, 20_000]
@@ -99,7 +99,7 @@ def test_a_full_disk_is_told_in_a_line(tmp_path: Path, monkeypatch: pytest.Monke
     with Path("/dev/full").open("r+b", buffering=0) as full:
         monkeypatch.setattr(sample_spill, "TemporaryFile", lambda dir: full)
         with pytest.raises(PerfduckError, match="expected room on the disk, got: No space left"):
-            sample_spill.Runs(tmp_path).add(rows)
+            sample_spill.SampleSpill(tmp_path).add(rows)
     with (
         Store(tmp_path / "s.duckdb", write=True) as store,
         pytest.raises(PerfduckError, match=r"s\.duckdb: expected room on the disk.*No space left"),

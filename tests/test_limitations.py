@@ -6,11 +6,10 @@ from pathlib import Path
 import pytest
 from recordings import FIXTURES
 
-from perfduck.ingestion import Request, ingest
-from perfduck_diff.answer import Request as Comparison
-from perfduck_diff.answer import answer, asked
+from perfduck.ingestion import IngestRequest, ingest
+from perfduck_diff.answer import DiffRequest, compare_profiles, resolve_sides
 from perfduck_diff.top import top
-from perfduck_ingest.importer import Options
+from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.perf_script import importer
 from perfduck_ingest.source import Source
 from perfduck_model.batch import Batch, Facts
@@ -28,7 +27,7 @@ def limited(store_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     """Two recordings whose importer says in two batches what it could not read."""
     read = importer.read
 
-    def says_more(source: Source, options: Options) -> Iterator[Batch]:
+    def says_more(source: Source, options: ImportOptions) -> Iterator[Batch]:
         yield from read(source, options)
         for samples in (1200, 34):
             found = {"dwarf": Limitation(CALLERS, samples), "names": Limitation(NAMES)}
@@ -36,7 +35,7 @@ def limited(store_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
 
     monkeypatch.setattr(importer, "read", says_more)
     store = Store(store_path, write=True)
-    receipts = [ingest(store, Request(source)) for source in RUNS]
+    receipts = [ingest(store, IngestRequest(source)) for source in RUNS]
     assert receipts[0].layout == "comm, tid"
     assert receipts[0].limitations == (f"1,234 of 7,944 samples: {CALLERS}", NAMES)
     return store
@@ -66,7 +65,7 @@ def test_samples_of_several_profiles_add_up(limited: Store) -> None:
 def test_top_and_diff_say_them(limited: Store) -> None:
     said = f"1,234 of 7,944 samples: {CALLERS} (native.udp64.1)"
     assert said in top(limited, "native.udp64.1", "function").provenance
-    request = Comparison(base="native.udp64.1", new="native.udp64.2")
-    found = answer(limited, request, asked(limited, request))
+    request = DiffRequest(base="native.udp64.1", new="native.udp64.2")
+    found = compare_profiles(limited, request, resolve_sides(limited, request))
     assert f"base: {said}" in found.context
     assert f"new: {NAMES} (native.udp64.2)" in found.context

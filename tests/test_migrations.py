@@ -11,7 +11,7 @@ import duckdb
 import pytest
 from recordings import FIXTURES
 
-from perfduck.ingestion import Request, ingest
+from perfduck.ingestion import IngestRequest, ingest
 from perfduck_diff.top import top
 from perfduck_model.errors import PerfduckError
 from perfduck_store import schema
@@ -84,7 +84,7 @@ def test_an_upgraded_store_answers_and_takes_recordings(old_store: Path) -> None
     with Store(old_store) as store:
         old = top(store, "scenario=pods", "subsystem")
     with Store(old_store, write=True) as store:
-        assert ingest(store, Request(NATIVE)).is_new
+        assert ingest(store, IngestRequest(NATIVE)).is_new
         assert top(store, "scenario=pods", "subsystem").rows.equals(old.rows)
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perfduck_model.errors import PerfduckError
-from perfduck_store.selector import Part, Profile, parse, quoted, select
+from perfduck_store.selector import Profile, SelectorTerm, parse, quoted, select
 from perfduck_store.store import Store
 
 NAMES = ["c++", "c", "run[1]", "run1", "a,b", "k=v", 'say "hi"', "native.udp64.1", "native.crr.1"]
@@ -106,5 +106,5 @@ def test_what_means_nothing_is_said(selector: str, said: str, named_store: Store
 def test_a_quoted_name_means_it_alone(names: list[str]) -> None:
     """Whatever is in it, and between others."""
     profiles = [Profile(key, name, {}) for key, name in enumerate([*names, "other", "x+y"])]
-    parts: list[Part] = parse("+".join(map(quoted, names)))
+    parts: list[SelectorTerm] = parse("+".join(map(quoted, names)))
     assert [[each.name for each in part.of(profiles)] for part in parts] == [[n] for n in names]

@@ -15,7 +15,7 @@ import duckdb
 import pytest
 from recordings import FIXTURES
 
-from perfduck.ingestion import Request, ingest
+from perfduck.ingestion import IngestRequest, ingest
 from perfduck_ingest.work import Work
 from perfduck_model.errors import PerfduckError
 from perfduck_store import schema, writer
@@ -42,7 +42,7 @@ def content(store: Store) -> dict[str, list[tuple[object, ...]]]:
 
 def test_self_weights_sum_to_the_weight_of_the_profile(store_path: Path) -> None:
     with Store(store_path, write=True) as store:
-        ingest(store, Request(NATIVE))
+        ingest(store, IngestRequest(NATIVE))
         leaves = """
             select sum(rollup.weight) from rollup
             join stack_symbol on stack_symbol.stack_id = rollup.stack_id and is_leaf"""
@@ -55,7 +55,7 @@ def test_self_weights_sum_to_the_weight_of_the_profile(store_path: Path) -> None
 
 def test_every_stack_is_charged_once(store_path: Path) -> None:
     with Store(store_path, write=True) as store:
-        ingest(store, Request(NATIVE))
+        ingest(store, IngestRequest(NATIVE))
         assert store.rows(
             "select count(*), count(distinct stack_id) from stack_blame"
         ) == store.rows("select count(*), count(distinct stack_id) from stack")
@@ -71,17 +71,17 @@ def test_the_same_content_twice_is_stored_once(store_path: Path, tmp_path: Path)
     plain = tmp_path / "again.txt"
     plain.write_bytes(lzma.decompress(Path(NATIVE).read_bytes()))
     with Store(store_path, write=True) as store:
-        assert ingest(store, Request(NATIVE)).is_new
+        assert ingest(store, IngestRequest(NATIVE)).is_new
         before = content(store)
-        again = ingest(store, Request(str(plain)))
+        again = ingest(store, IngestRequest(str(plain)))
         assert (again.is_new, again.name) == (False, "native.udp64.1")
         assert content(store) == before
 
 
 def test_what_is_said_later_of_a_stored_recording_is_kept(store_path: Path) -> None:
     with Store(store_path, write=True) as store:
-        ingest(store, Request(NATIVE))
-        said = Request(NATIVE, work=Work(2168120, "packet"), labels={"scenario": "native"})
+        ingest(store, IngestRequest(NATIVE))
+        said = IngestRequest(NATIVE, work=Work(2168120, "packet"), labels={"scenario": "native"})
         assert not ingest(store, said).is_new
         assert store.rows("select work, work_unit, labels from profile") == [
             (2168120, "packet", {"scenario": "native"})
@@ -93,7 +93,7 @@ def test_import_order_does_not_matter(tmp_path: Path) -> None:
     for number, order in enumerate(((NATIVE, NAT), (NAT, NATIVE))):
         with Store(tmp_path / f"{number}.duckdb", write=True) as store:
             for source in order:
-                ingest(store, Request(source))
+                ingest(store, IngestRequest(source))
             contents.append(content(store))
     assert contents[0] == contents[1]
 
@@ -107,7 +107,7 @@ def test_what_recordings_share_is_stored_once(
     creation = re.sub(table, rf"\1{key}", schema.creation())
     monkeypatch.setattr(schema, "creation", lambda: creation)
     with Store(store_path, write=True) as store:
-        receipts = [ingest(store, Request(source)) for source in (NATIVE, NAT)]
+        receipts = [ingest(store, IngestRequest(source)) for source in (NATIVE, NAT)]
         for table, counted in (
             ("stack", "stacks"),
             ("symbol", "symbols"),
@@ -135,16 +135,16 @@ def test_why_samples_are_not_stored_is_told(
     monkeypatch.setattr(writer, "named", lambda query: failing.get(query) or named(query))
     with Store(store_path, write=True) as store:
         with pytest.raises(duckdb.Error, match="no rollup"):
-            ingest(store, Request(NATIVE))
+            ingest(store, IngestRequest(NATIVE))
         assert store.rows("select count(*) from sample") == [(0,)]
         assert store.rows("select count(*) from stack") == [(0,)]
 
 
 def test_another_recording_needs_another_name(store_path: Path) -> None:
     with Store(store_path, write=True) as store:
-        ingest(store, Request(NATIVE, name="x"))
+        ingest(store, IngestRequest(NATIVE, name="x"))
         with pytest.raises(PerfduckError, match="another recording is stored as 'x'"):
-            ingest(store, Request(NAT, name="x"))
+            ingest(store, IngestRequest(NAT, name="x"))
         assert store.rows("select count(*) from profile") == [(1,)]
 
 
@@ -196,10 +196,10 @@ def test_bad_input_is_one_line_and_changes_nothing(
     bad = tmp_path / "bad"
     make(bad)
     with Store(store_path, write=True) as store:
-        ingest(store, Request(NAT))
+        ingest(store, IngestRequest(NAT))
         before = content(store)
         with pytest.raises(PerfduckError) as error:
-            ingest(store, Request(str(bad)))
+            ingest(store, IngestRequest(str(bad)))
         assert re.search(message, str(error.value))
         assert "\n" not in str(error.value)
         assert content(store) == before
@@ -253,7 +253,7 @@ def test_a_second_process_waits_for_the_store(store_path: Path) -> None:
 
 def test_a_closed_store_is_free(store_path: Path) -> None:
     closed = Store(store_path, write=True)
-    ingest(closed, Request(NATIVE))
+    ingest(closed, IngestRequest(NATIVE))
     closed.close()
     with holder(store_path, 0):
         pass

@@ -11,7 +11,7 @@ import typer
 from perfduck_cli.screen import screen
 
 if TYPE_CHECKING:
-    from perfduck.ingestion import Request
+    from perfduck.ingestion import IngestRequest
 
 # In the wheel, and in a checkout.
 _PLACES = (Path(__file__).parent / "demo", Path(__file__).parents[2] / "fixtures" / "demo")
@@ -35,30 +35,30 @@ def demo(
     Three runs a side of 64-byte UDP packets: between two hosts, and from a container behind
     docker0 with the NAT that Docker sets up. $PERFDUCK_STORE is left alone.
     """
-    from perfduck.ingestion import Request as Recording
+    from perfduck.ingestion import IngestRequest
     from perfduck.manifest import requests
     from perfduck_cli.ingest_commands import store_all
-    from perfduck_diff.answer import Request, answer, asked
+    from perfduck_diff.answer import DiffRequest, compare_profiles, resolve_sides
     from perfduck_diff.filters import Filters
     from perfduck_report import diff_text
     from perfduck_report.names import visible
     from perfduck_store.store import Store
 
     folder = next(place for place in _PLACES if place.is_dir())
-    recordings = requests(folder / "recordings.csv", Recording(source=""))
+    recordings = requests(folder / "recordings.csv", IngestRequest(source=""))
     _refuse_users_store(store, recordings)
     store_all(store, recordings)
     where = Filters(where=("workload=udp64",))
-    request = Request(base="scenario=native", new="scenario=docker0-nat", filters=where)
+    request = DiffRequest(base="scenario=native", new="scenario=docker0-nat", filters=where)
     with Store(store) as opened:
-        found = answer(opened, request, asked(opened, request))
+        found = compare_profiles(opened, request, resolve_sides(opened, request))
     command = f"perfduck {_DIFF.format('udp64')} --store {shlex.quote(str(store))}"
     sys.stdout.write(
         f"\n$ {visible(command)}\n\n{diff_text.report(found, screen=screen())}\n{_now_try(store)}"
     )
 
 
-def _refuse_users_store(path: Path, recordings: "list[Request]") -> None:
+def _refuse_users_store(path: Path, recordings: "list[IngestRequest]") -> None:
     """PerfduckError where the store has recordings that do not come with perfduck."""
     from perfduck_model.errors import PerfduckError
     from perfduck_model.suggestion import listed

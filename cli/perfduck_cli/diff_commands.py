@@ -64,13 +64,13 @@ def diff(
     Exits with 0 if growth above the tolerance is excluded, 1 on a regression, 3 if the runs cannot
     tell.
     """
-    from perfduck_diff.answer import Request, answer, asked
+    from perfduck_diff.answer import DiffRequest, compare_profiles, resolve_sides
     from perfduck_report import diff as reports
     from perfduck_store.store import Store
 
     _check_view(by, format)
     _check_explain(format, explain=explain)
-    request = Request(
+    request = DiffRequest(
         base=base,
         new=new,
         filters=filters,
@@ -83,8 +83,8 @@ def diff(
         allow_kernel_change=allow_kernel_change,
     )
     with Store(store) as opened:
-        question = asked(opened, request)
-        found = answer(opened, request, question)
+        question = resolve_sides(opened, request)
+        found = compare_profiles(opened, request, question)
     if format == "html":
         from perfduck_diff.flame_input import compared
         from perfduck_report import html
@@ -151,7 +151,7 @@ def compare(
     store: StorePath = DEFAULT_STORE,
 ) -> None:
     """Compare more than two groups, and report what each step adds to which subsystem."""
-    from perfduck_diff.compare_groups import compare as compared
+    from perfduck_diff.compare_groups import compare_groups as compared
     from perfduck_report.compare import FORMATS
     from perfduck_store.store import Store
 

@@ -17,13 +17,13 @@ from perfduck_cli.options import (
     Vmlinux,
 )
 from perfduck_cli.waiting import say, typing
-from perfduck_ingest.runtime.warm_up import prepare_to_read
+from perfduck_ingest.runtime.warm_up import warm_up
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from perfduck.attachments import Attachment
-    from perfduck.ingestion import Request
+    from perfduck.ingestion import IngestRequest
     from perfduck_ingest.source import Source
     from perfduck_ingest.work import Work
     from perfduck_store.store import Store
@@ -88,10 +88,10 @@ def ingest(
     and what that changes is said.
     """
     if files:
-        prepare_to_read(files[0])
+        warm_up(files[0])
 
-    from perfduck.ingestion import Request
-    from perfduck_ingest.importer import Options
+    from perfduck.ingestion import IngestRequest
+    from perfduck_ingest.importer import ImportOptions
     from perfduck_ingest.kernel_release import checked_release
     from perfduck_ingest.labels import checked_name, labels
     from perfduck_model.errors import PerfduckError
@@ -102,12 +102,12 @@ def ingest(
     if name is not None and (manifest or len(files or []) > 1):
         message = f"--name {name}: expected one recording, got several"
         raise PerfduckError(message)
-    template = Request(
+    template = IngestRequest(
         source="",
         name=None if name is None else checked_name(name, "--name"),
         work=_work(work, unit, work_from),
         labels=labels(label or []),
-        options=Options(
+        options=ImportOptions(
             kallsyms, vmlinux, tuple(symbols or ()), host_files=host_files, lenient=lenient
         ),
         rules=rules,
@@ -118,7 +118,9 @@ def ingest(
     store_all(store, _requests(files or [], manifest, template))
 
 
-def _requests(files: list[str], manifest: Path | None, template: "Request") -> "list[Request]":
+def _requests(
+    files: list[str], manifest: Path | None, template: "IngestRequest"
+) -> "list[IngestRequest]":
     from dataclasses import replace
 
     from perfduck.manifest import requests
@@ -127,7 +129,7 @@ def _requests(files: list[str], manifest: Path | None, template: "Request") -> "
     return [*listed, *(replace(template, source=file) for file in files)]
 
 
-def store_all(path: Path, requests: "Iterable[Request]") -> None:
+def store_all(path: Path, requests: "Iterable[IngestRequest]") -> None:
     """Store each recording in a transaction of its own, and say so."""
     from dataclasses import replace
 
@@ -178,7 +180,7 @@ def _attachments(
     return tuple(read_all(pairs))
 
 
-def _stored(store: "Store", request: "Request") -> "Receipt":
+def _stored(store: "Store", request: "IngestRequest") -> "Receipt":
     from perfduck.ingestion import ingest as ingest_one
     from perfduck_cli.progress import Progress
 

@@ -10,7 +10,7 @@ from perfduck_cli.options import DEFAULT_STORE, Kallsyms, Rules, StorePath, Symb
 from perfduck_cli.screen import screen
 
 if TYPE_CHECKING:
-    from perfduck.tagging import Known
+    from perfduck.tagging import TaggingSources
     from perfduck_store.tag_inputs import Kind
 
 symbols_group = typer.Typer(
@@ -36,12 +36,12 @@ def tag(
     Rules and kallsyms that were given before, here or at ingest, are kept in the store and apply
     until others are given, or they are to be forgotten.
     """
-    from perfduck.tagging import Known, tag_again
+    from perfduck.tagging import TaggingSources, tag_again
     from perfduck_report.names import visible
     from perfduck_report.numbers import many
     from perfduck_store.store import Store
 
-    given = Known(rules, kallsyms, _binaries(vmlinux, symbols))
+    given = TaggingSources(rules, kallsyms, _binaries(vmlinux, symbols))
     forgotten = _forgotten(given, rules=forget_rules, kallsyms=forget_kallsyms)
     with Store(store, write=True, create=False) as opened:
         done = tag_again(opened, given, forgotten)
@@ -49,7 +49,7 @@ def tag(
     sys.stdout.write(f"{many(done.changed, 'symbol')} got a different tag{used}\n")
 
 
-def _forgotten(given: "Known", *, rules: bool, kallsyms: bool) -> "tuple[Kind, ...]":
+def _forgotten(given: "TaggingSources", *, rules: bool, kallsyms: bool) -> "tuple[Kind, ...]":
     from perfduck_model.errors import PerfduckError
 
     if (rules and given.rules) or (kallsyms and given.kallsyms):
@@ -79,14 +79,14 @@ def explain(
     """
     from contextlib import ExitStack
 
-    from perfduck.tagging import Known, with_kept
+    from perfduck.tagging import TaggingSources, with_kept
     from perfduck_report.names import visible_lines
     from perfduck_store.store import Store
     from perfduck_tags.explain import FORMATS
     from perfduck_tags.explain import explain as told
     from perfduck_tags.tagger import Tagger
 
-    known = Known(rules, kallsyms, _binaries(vmlinux, symbols))
+    known = TaggingSources(rules, kallsyms, _binaries(vmlinux, symbols))
     with ExitStack() as inputs:
         if store.exists() or store != DEFAULT_STORE:
             opened = inputs.enter_context(Store(store))

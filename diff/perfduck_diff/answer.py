@@ -5,12 +5,12 @@ from pathlib import Path
 
 from perfduck_diff.attachment_notes import lines
 from perfduck_diff.budget_names import check_names
-from perfduck_diff.comparison_input import Question, ask
+from perfduck_diff.comparison_input import Question, load_input
 from perfduck_diff.engine import budget, rates
 from perfduck_diff.engine.checks import Bounds
-from perfduck_diff.engine.comparison import Options, TreeName
+from perfduck_diff.engine.comparison import DiffOptions, TreeName
 from perfduck_diff.engine.result import Diff
-from perfduck_diff.engine.run_diff import diff
+from perfduck_diff.engine.run_diff import run_diff
 from perfduck_diff.filters import Filters
 from perfduck_diff.history import recall, recalled_from
 from perfduck_diff.like_runs import RUN_LABEL, spread_of_like_runs
@@ -23,7 +23,7 @@ SIDES = ("base", "new")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class DiffRequest:
     """What to compare with what, and how."""
 
     base: str
@@ -38,21 +38,21 @@ class Request:
     allow_kernel_change: bool = False
 
 
-def asked(store: Store, request: Request) -> Question:
+def resolve_sides(store: Store, request: DiffRequest) -> Question:
     """The runs of both sides: what `answer` and a drawing of the same diff go by. They stay picked
     in the store until another question is asked."""
     where = request.filters.where
     sides = [select(store, side, where) for side in (request.base, request.new)]
     if request.paired:
         sides = paired(store, sides[0], sides[1])
-    return ask(store, dict(zip(SIDES, sides, strict=True)), request.filters)
+    return load_input(store, dict(zip(SIDES, sides, strict=True)), request.filters)
 
 
-def answer(store: Store, request: Request, question: Question) -> Diff:
+def compare_profiles(store: Store, request: DiffRequest, question: Question) -> Diff:
     """The diff."""
     base, new = question.groups
     try:
-        found = diff(question.runs, base, new, _options(store, question, request))
+        found = run_diff(question.runs, base, new, _options(store, question, request))
     except rates.CannotDivideError as error:
         raise PerfduckError(str(error)) from error
     context = [
@@ -83,11 +83,11 @@ def paired(store: Store, base: dict[int, str], new: dict[int, str]) -> list[dict
     return [{found[run]: names[found[run]] for run in sorted(runs[0])} for found in runs]
 
 
-def _options(store: Store, question: Question, request: Request) -> Options:
+def _options(store: Store, question: Question, request: DiffRequest) -> DiffOptions:
     budgets = budget.read(request.budget) if request.budget else None
     if budgets:
         check_names(budgets, question.runs, str(request.budget))
-    return Options(
+    return DiffOptions(
         tree=request.tree,
         per=request.per,
         paired=request.paired,
@@ -101,7 +101,7 @@ def _options(store: Store, question: Question, request: Request) -> Options:
     )
 
 
-def _bounds(budgets: budget.Budgets | None, request: Request) -> Bounds:
+def _bounds(budgets: budget.Budgets | None, request: DiffRequest) -> Bounds:
     weight = dict(budgets.doubts) if budgets else {}
     if request.allow_kernel_change:
         weight["kernel"] = "note"

@@ -7,13 +7,13 @@ if the store has it or a catalogued kernel does: neither need be in the runs tha
 from fnmatch import fnmatchcase, translate
 
 from perfduck_diff.engine.budget import Budget, Budgets
-from perfduck_diff.engine.run_matrix import Runs
+from perfduck_diff.engine.run_matrix import RunMatrix
 from perfduck_model.errors import PerfduckError
 from perfduck_model.suggestion import did_you_mean
 from perfduck_tags import catalogue, rules
 
 
-def check_names(budgets: Budgets, runs: Runs, where: str) -> None:
+def check_names(budgets: Budgets, runs: RunMatrix, where: str) -> None:
     """Raise PerfduckError for a subsystem or a function of a budget that there is not."""
     for budget in budgets.budgets:
         if budget.kind == "subsystem":

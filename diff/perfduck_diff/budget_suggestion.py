@@ -11,17 +11,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from perfduck_diff.comparison_input import Question, ask
+from perfduck_diff.comparison_input import Question, load_input
 from perfduck_diff.engine import rates
-from perfduck_diff.engine.moderated_t import Design, Moderated, Rows, given
+from perfduck_diff.engine.moderated_t import Design, ModeratedTTest, NodeRates, given
 from perfduck_diff.engine.noise import Noise, whole
 from perfduck_diff.engine.power import detectable, raised, upper
-from perfduck_diff.engine.run_matrix import Floats, gathered, mixed
-from perfduck_diff.engine.stacks import Bools
+from perfduck_diff.engine.run_matrix import gathered, mixed
 from perfduck_diff.filters import Filters
 from perfduck_diff.history import noise_of
 from perfduck_diff.like_runs import Like, like_runs
 from perfduck_diff.selection import Group
+from perfduck_model.arrays import Bool, Float64
 from perfduck_model.errors import PerfduckError
 from perfduck_store.selector import select
 from perfduck_store.store import Store
@@ -68,7 +68,7 @@ def suggest(
     Raises PerfduckError if they are not, or if even a growth of ten times is not excluded.
     """
     labels, profiles = _one_kind(store, selector)
-    model = _measured(ask(store, {"runs": profiles}, filters))
+    model = _measured(load_input(store, {"runs": profiles}, filters))
     limits = _limits(_Comparisons(model, runs), keep)
     more = [_Comparisons(model, size) for size in SIZES]
     return Suggestion(
@@ -111,12 +111,12 @@ class _Model:
 
     names: tuple[str, ...]
     unit: str
-    mean: Floats
+    mean: Float64
     grain: float
-    mix: Floats  # of the subsystems: row x noise class
+    mix: Float64  # of the subsystems: row x noise class
     noise: Noise
 
-    def own(self) -> tuple[Floats, Floats]:
+    def own(self) -> tuple[Float64, Float64]:
         """Relative spread of each row beyond what whole runs share, and its freedom."""
         apart = self.noise.with_runs(0.0)
         return np.r_[0.0, apart.of(self.mix)], np.r_[1.0, apart.certainty(self.mix)]
@@ -156,7 +156,7 @@ class _Comparisons:
         self.rates = hits * model.grain  # row x draw x run
         self.upper = [upper(test(rows)) for test, rows in map(self._test, range(len(own)))]
 
-    def keeps(self, limits: Floats) -> Bools:
+    def keeps(self, limits: Float64) -> Bool:
         """Which budgets each comparison keeps: row x draw."""
         return np.array([self._keeps(row, limit) for row, limit in enumerate(limits.tolist())])
 
@@ -184,26 +184,28 @@ class _Comparisons:
         base = float(self.model.mean[row])
         return (limit if row == 0 else limit / base) + smallest / base
 
-    def _keeps(self, row: int, limit: float) -> Bools:
+    def _keeps(self, row: int, limit: float) -> Bool:
         if row:
             return np.asarray(self.upper[row] <= limit)
         return np.asarray(upper(raised(*self._test(row), limit)) <= 0)
 
-    def _test(self, row: int) -> tuple[Moderated, Rows]:
+    def _test(self, row: int) -> tuple[ModeratedTTest, NodeRates]:
         rates_of, draws = self.rates[row], len(self.rates[row])
         if row == 0:
-            return given(self.design, whole(self.model.noise)), Rows(rates_of, np.ones((draws, 1)))
+            return given(self.design, whole(self.model.noise)), NodeRates(
+                rates_of, np.ones((draws, 1))
+            )
         mix = np.repeat(self.model.mix[[row - 1]], draws, axis=0)
-        return given(self.design, self.model.noise), Rows(rates_of, mix)
+        return given(self.design, self.model.noise), NodeRates(rates_of, mix)
 
 
-def _normal(random: np.random.Generator, spread: float, freedom: float, runs: int) -> Floats:
+def _normal(random: np.random.Generator, spread: float, freedom: float, runs: int) -> Float64:
     """Deviations of runs, draw x run, with a spread that is known with so many degrees."""
     square = spread**2 * freedom / random.chisquare(freedom, (DRAWS, 1))
     return np.asarray(random.normal(0, 1, (DRAWS, runs)) * np.sqrt(square))
 
 
-def _limits(drawn: _Comparisons, keep: float) -> Floats:
+def _limits(drawn: _Comparisons, keep: float) -> Float64:
     """One limit per row, all at the quantile at which KEEP of the comparisons keep all of them."""
     low, high = keep, 1.0
     found = np.zeros(len(drawn.model.names))

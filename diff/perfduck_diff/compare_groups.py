@@ -13,16 +13,16 @@ import numpy as np
 from scipy import special
 
 from perfduck_diff.attachment_notes import lines
-from perfduck_diff.comparison_input import Question, ask
+from perfduck_diff.comparison_input import Question, load_input
 from perfduck_diff.engine import rates
-from perfduck_diff.engine.moderated_t import Design, Rows, fit
+from perfduck_diff.engine.moderated_t import Design, NodeRates, fit
 from perfduck_diff.engine.noise import Noise, assumed, learn
 from perfduck_diff.engine.result import Change, Reason, RunFacts, SubsystemRow
-from perfduck_diff.engine.run_matrix import Floats, Runs, gathered, mixed
+from perfduck_diff.engine.run_matrix import RunMatrix, gathered, mixed
 from perfduck_diff.engine.scan import adjusted
-from perfduck_diff.engine.stacks import Ints
 from perfduck_diff.filters import Filters
 from perfduck_diff.history import recall, recalled_from
+from perfduck_model.arrays import Float64, Int64
 from perfduck_model.errors import PerfduckError
 from perfduck_model.suggestion import did_you_mean, listed
 from perfduck_store.limitation import limitations
@@ -48,7 +48,7 @@ class MatrixRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class GroupStep:
     """From one group to the next."""
 
     base: str
@@ -69,7 +69,7 @@ class Matrix:
     facts: tuple[RunFacts, ...]
     total: tuple[Cell, ...]
     rows: tuple[MatrixRow, ...]  # largest difference between groups first
-    steps: tuple[Step, ...]
+    steps: tuple[GroupStep, ...]
     reasons: tuple[Reason, ...]
     context: tuple[str, ...]
 
@@ -78,13 +78,13 @@ class Matrix:
 class _Measured:
     question: Question
     unit: rates.Rates
-    grain: Floats
+    grain: Float64
     noise: Noise
-    rows: Rows  # the total, then a row per subsystem
+    rows: NodeRates  # the total, then a row per subsystem
     names: tuple[str, ...]
 
 
-def compare(
+def compare_groups(
     store: Store,
     selector: str,
     over: str,
@@ -97,7 +97,7 @@ def compare(
     groups = _groups(store, select(store, selector, filters.where), over)
     names = list(order) if order else list(groups)
     _check_order(order, over, list(groups))
-    question = ask(store, {name: groups[name] for name in names}, filters)
+    question = load_input(store, {name: groups[name] for name in names}, filters)
     try:
         measured = _measured(store, question)
     except rates.CannotDivideError as error:
@@ -105,7 +105,7 @@ def compare(
     if not order:
         means = [measured.rows.rates[0, group].mean() for group in question.groups]
         names = [names[position] for position in np.argsort(means, kind="stable")]
-        return compare(store, selector, over, order=tuple(names), filters=filters)
+        return compare_groups(store, selector, over, order=tuple(names), filters=filters)
     context = [
         line
         for name, profiles in zip(names, question.profiles, strict=True)
@@ -162,7 +162,7 @@ def _measured(store: Store, question: Question) -> _Measured:
     noise = learn(prior, [(by_class[:, group], grain[group]) for group in question.groups])
     names = runs.subsystems
     mix = mixed(runs.blame, len(names), number, len(classes), rate)
-    rows = Rows(
+    rows = NodeRates(
         np.vstack([rate.sum(axis=0), gathered(runs.blame, len(names), rate)]),
         np.vstack([mix.sum(axis=0), mix]),
     )
@@ -197,7 +197,7 @@ def _matrix(
     )
 
 
-def _facts(runs: Runs, columns: Ints) -> RunFacts:
+def _facts(runs: RunMatrix, columns: Int64) -> RunFacts:
     some = [runs.runs[column] for column in columns]
     works = [run.work for run in some if run.work]
     durations = [run.duration_s for run in some if run.duration_s]
@@ -230,7 +230,7 @@ def _cells(measured: _Measured, position: int) -> list[Cell]:
     return [Cell(value=v, reach=r) for v, r in zip(mean.tolist(), reach.tolist(), strict=True)]
 
 
-def _step(measured: _Measured, names: tuple[str, ...], position: int) -> Step:
+def _step(measured: _Measured, names: tuple[str, ...], position: int) -> GroupStep:
     groups = measured.question.groups
     design = Design(groups[position], groups[position + 1], measured.grain)
     test = fit(measured.rows, design, measured.noise)(measured.rows)
@@ -255,7 +255,7 @@ def _step(measured: _Measured, names: tuple[str, ...], position: int) -> Step:
         )
         for row, name in enumerate(measured.names, 1)
     ]
-    return Step(
+    return GroupStep(
         base=names[position],
         new=names[position + 1],
         total=Change(**numbers[0]),

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 
 from perfduck_diff.engine.result import Reason
-from perfduck_diff.engine.run_matrix import Run, Runs
-from perfduck_diff.engine.stacks import Ints
+from perfduck_diff.engine.run_matrix import Run, RunMatrix
 from perfduck_diff.filters import Filters
 from perfduck_diff.samples import read
 from perfduck_diff.selection import Group, Selection, select_samples
+from perfduck_model.arrays import Int64
 from perfduck_model.errors import PerfduckError
 from perfduck_store.store import Store, named
 
@@ -29,8 +29,8 @@ Facts = dict[str, Any]  # a row of diff_profiles.sql
 class Question:
     """The runs of several groups in one matrix: their columns and profiles, group by group."""
 
-    runs: Runs
-    groups: tuple[Ints, ...]
+    runs: RunMatrix
+    groups: tuple[Int64, ...]
     profiles: tuple[list[int], ...]
     host_class: str
     workload: str
@@ -39,7 +39,7 @@ class Question:
     selection: Selection
 
 
-def ask(
+def load_input(
     store: Store,
     groups: Mapping[str, Group],
     filters: Filters | None = None,

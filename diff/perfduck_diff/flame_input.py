@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from perfduck_diff.answer import Request
-from perfduck_diff.comparison_input import Question, ask
+from perfduck_diff.answer import DiffRequest
+from perfduck_diff.comparison_input import Question, load_input
 from perfduck_diff.engine.flame import Flame, Heat, flame, hottest
 from perfduck_diff.filters import Filters
 from perfduck_diff.selection import Note
@@ -24,7 +24,7 @@ class Drawing:
     notes: tuple[Note, ...] = ()
 
 
-def compared(request: Request, question: Question) -> Flame:
+def compared(request: DiffRequest, question: Question) -> Flame:
     """The flame of the same samples and tree that the request's diff is about."""
     base, new = question.groups
     return flame(question.runs, base, new, tree=request.tree, per=request.per)
@@ -33,7 +33,7 @@ def compared(request: Request, question: Question) -> Flame:
 def alone(store: Store, selector: str, filters: Filters | None = None) -> Drawing:
     """The flame of the selected profiles, mean of the runs."""
     filters = filters or Filters()
-    question = ask(store, {"": select(store, selector, filters.where)}, filters)
+    question = load_input(store, {"": select(store, selector, filters.where)}, filters)
     runs, columns = question.runs, question.groups[0]
     drawn = flame(runs, np.arange(0), columns)
     return Drawing(

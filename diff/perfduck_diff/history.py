@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
-from perfduck_diff.comparison_input import Question, ask
+from perfduck_diff.comparison_input import Question, load_input
 from perfduck_diff.engine import rates
 from perfduck_diff.engine.noise import (
     ASSUMED_FREEDOM,
@@ -17,12 +17,12 @@ from perfduck_diff.engine.noise import (
     assumed,
     learn,
 )
-from perfduck_diff.engine.run_matrix import Floats, Runs, gathered
+from perfduck_diff.engine.run_matrix import RunMatrix, gathered
 from perfduck_diff.engine.shared import LEAST_SAMPLES, of_runs
-from perfduck_diff.engine.stacks import Ints
 from perfduck_diff.engine.tree import grow
 from perfduck_diff.filters import Filters
 from perfduck_diff.like_runs import RUN_LABEL, SAME, pooled
+from perfduck_model.arrays import Float64, Int64
 from perfduck_model.errors import PerfduckError
 from perfduck_store.selector import select
 from perfduck_store.store import Store, named
@@ -131,7 +131,7 @@ def _groups(store: Store, selector: str) -> dict[tuple[str, str], list[dict[int,
 
 def _learned(store: Store, groups: list[dict[int, str]], event: str | None) -> pl.DataFrame:
     titled = {f"group {number}": group for number, group in enumerate(groups, 1)}
-    question = ask(store, titled, Filters(event=(event,) if event else ()))
+    question = load_input(store, titled, Filters(event=(event,) if event else ()))
     known = noise_of(question)
     return pl.DataFrame(
         {
@@ -164,7 +164,7 @@ def noise_of(question: Question) -> Noise:
     return replace(known, phi=_dispersion(found, parts))
 
 
-def factors(runs: Runs, raw: Floats, grain: Floats, groups: tuple[Ints, ...]) -> Floats:
+def factors(runs: RunMatrix, raw: Float64, grain: Float64, groups: tuple[Int64, ...]) -> Float64:
     """What all paths of a run share, about the mean of its group."""
     rerooted = runs.stacks.rerooted(runs.entry()).collapsed()
     tree = grow(rerooted, runs.hits.sum(axis=1), LEAST_SAMPLES * len(runs.runs))
@@ -174,7 +174,7 @@ def factors(runs: Runs, raw: Floats, grain: Floats, groups: tuple[Ints, ...]) ->
     return factor
 
 
-def _dispersion(noise: Noise, groups: list[tuple[Floats, Floats]]) -> float:
+def _dispersion(noise: Noise, groups: list[tuple[Float64, Float64]]) -> float:
     """Variance found over variance expected where samples, not runs, make the most of it."""
     found, expected = 0.0, 0.0
     for rates_of, grain in groups:

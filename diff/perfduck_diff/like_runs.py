@@ -13,9 +13,9 @@ import numpy as np
 from perfduck_diff.comparison_input import Question
 from perfduck_diff.engine.noise import from_logs, log_mean, log_variance
 from perfduck_diff.engine.rates import Per
-from perfduck_diff.engine.run_matrix import Floats
 from perfduck_diff.filters import Filters
 from perfduck_diff.selection import Group
+from perfduck_model.arrays import Float64
 from perfduck_store.store import Store, named
 
 RUN_LABEL = "run"  # tells runs of the same thing apart
@@ -72,7 +72,7 @@ def _weight(like: Like, sides: set[Like], question: Question) -> float:
     return SAME_WORKLOAD if dict(like).get("workload", "") == question.workload else OTHER
 
 
-def pooled(groups: list[tuple[Floats, float]]) -> tuple[float, float]:
+def pooled(groups: list[tuple[Float64, float]]) -> tuple[float, float]:
     """Of groups of (total, hits) x run, each with how far it may differ (`SAME` and so on).
 
     On the scale of logarithms, so that one group of wild runs does not stand for all: a set with

@@ -5,15 +5,16 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
-from perfduck_diff.engine.run_matrix import Floats, Frame, Run, Runs, gathered
-from perfduck_diff.engine.stacks import Ints, Stacks
+from perfduck_diff.engine.run_matrix import Frame, Run, RunMatrix, gathered
+from perfduck_diff.engine.stacks import Stacks
 from perfduck_diff.selection import Selection
+from perfduck_model.arrays import Float64, Int64
 from perfduck_model.errors import PerfduckError
 from perfduck_store.store import Store, named
 from perfduck_tags.renamed import identity
 
 
-def read(store: Store, selection: Selection, runs: tuple[Run, ...]) -> Runs:
+def read(store: Store, selection: Selection, runs: tuple[Run, ...]) -> RunMatrix:
     """The samples that are picked; `runs`: what else is known of their profiles, in their order."""
     symbols, frames = _frames(store)
     weights, chains = _met(
@@ -21,7 +22,7 @@ def read(store: Store, selection: Selection, runs: tuple[Run, ...]) -> Runs:
     )
     cell = weights["row"].to_numpy() * len(runs) + weights["run"].to_numpy()
     names = chains["subsystem"].unique().sort()
-    return Runs(
+    return RunMatrix(
         event=selection.event,
         unit=selection.unit,
         runs=runs,
@@ -116,6 +117,6 @@ def _flat(chains: pl.Series, symbols: pl.DataFrame) -> Stacks:
     return Stacks(codes.to_numpy()[::-1].copy(), len(codes) - before - length, len(codes) - before)
 
 
-def _matrix(cell: Ints, values: pl.Series, stacks: int, runs: int) -> Floats:
+def _matrix(cell: Int64, values: pl.Series, stacks: int, runs: int) -> Float64:
     total = gathered(cell, stacks * runs, values.to_numpy()[:, None])
     return total.reshape(stacks, runs)

@@ -7,16 +7,15 @@ are not known are hashed into ids, one by one.
 from collections.abc import Iterable
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from perfduck_kernels.hash_cache import Memo
+from perfduck_kernels.hash_cache import HashCache
+from perfduck_model.arrays import Bool, Int64, UInt64
 from perfduck_model.batch import STACK, SYMBOL
 from perfduck_model.identity import stack_ids, symbol_ids
 from perfduck_symbols.names import canonical_dso
 
-Numbers = npt.NDArray[np.int64]
 SymbolRow = tuple[str, str, int | None]  # name, dso, address
 
 # Odd, and 3 modulo 4: swapped or repeated frames change all but the lowest bits.
@@ -25,30 +24,30 @@ _STACK_BITS = 19  # 8 MB; 160 s of two busy CPUs have 118,000 stacks, 55,000 sym
 _SYMBOL_BITS = 18
 
 
-class KnownStacks(Memo[np.int64]):
+class KnownStacks(HashCache[np.int64]):
     """The stack ids of chains by their polynomials."""
 
     def __init__(self) -> None:
         super().__init__(np.int64, _STACK_BITS)
 
 
-class Symbols:
+class SymbolInterner:
     """The symbols of a recording. Shared by threads: operations on dicts are atomic."""
 
     def __init__(self) -> None:
-        self._ids = Memo[np.int64](np.int64, _SYMBOL_BITS)
-        self._told = Memo[np.bool_](np.bool_, _SYMBOL_BITS)
+        self._ids = HashCache[np.int64](np.int64, _SYMBOL_BITS)
+        self._told = HashCache[np.bool_](np.bool_, _SYMBOL_BITS)
         self._rows: dict[int, SymbolRow] = {}
 
-    def ids(self, rows: pl.DataFrame) -> Numbers:
+    def ids(self, rows: pl.DataFrame) -> Int64:
         """The id of each symbol: name, dso, address."""
 
-        def look_up(places: Numbers) -> Numbers:
+        def look_up(places: Int64) -> Int64:
             return self.made(rows[places].iter_rows())
 
         return self._ids.of(rows.hash_rows().to_numpy(), look_up)
 
-    def made(self, rows: Iterable[SymbolRow]) -> Numbers:
+    def made(self, rows: Iterable[SymbolRow]) -> Int64:
         """The id of each of some symbols."""
         named = [(name, canonical_dso(dso), address) for name, dso, address in rows]
         ids = symbol_ids(named)
@@ -64,7 +63,7 @@ class Symbols:
         ids = stacks["symbol_ids"].explode().to_numpy()
         new = ids[:0]
 
-        def look_up(places: Numbers) -> npt.NDArray[np.bool_]:
+        def look_up(places: Int64) -> Bool:
             nonlocal new
             new = ids[places]
             return np.ones(len(places), np.bool_)
@@ -74,9 +73,7 @@ class Symbols:
         return pl.DataFrame(rows, schema=SYMBOL, orient="row")
 
 
-def stacks(
-    symbol_ids: Numbers, lengths: Numbers, known: KnownStacks
-) -> tuple[Numbers, pl.DataFrame]:
+def stacks(symbol_ids: Int64, lengths: Int64, known: KnownStacks) -> tuple[Int64, pl.DataFrame]:
     """The stack id of each chain, and the chains that are new.
 
     `symbol_ids` holds the frames of all chains, leaf first, one chain behind the other; `lengths`
@@ -87,7 +84,7 @@ def stacks(
         return np.empty(0, np.int64), new
     starts = np.cumsum(lengths) - lengths
 
-    def look_up(places: Numbers) -> Numbers:
+    def look_up(places: Int64) -> Int64:
         nonlocal new
         chosen = symbol_ids[ranges(starts[places], lengths[places])]
         new = stack_rows(chosen, lengths[places])
@@ -97,9 +94,7 @@ def stacks(
     return ids, new
 
 
-def polynomials(
-    terms: npt.NDArray[np.uint64], starts: Numbers, lengths: Numbers
-) -> npt.NDArray[np.uint64]:
+def polynomials(terms: UInt64, starts: Int64, lengths: Int64) -> UInt64:
     """A number for each chain, of its terms and their order; chains as for `stacks`."""
     depths = np.arange(len(terms)) - np.repeat(starts, lengths)
     powers = np.full(int(lengths.max()), _MULTIPLIER)
@@ -107,14 +102,14 @@ def polynomials(
     return np.add.reduceat(terms * np.multiply.accumulate(powers).take(depths), starts)
 
 
-def stack_rows(symbol_ids: Numbers, lengths: Numbers) -> pl.DataFrame:
+def stack_rows(symbol_ids: Int64, lengths: Int64) -> pl.DataFrame:
     """The columns of batch.STACK, a row for each chain; chains as for `stacks`."""
     chains = pa.LargeListArray.from_arrays(np.append(0, np.cumsum(lengths)), symbol_ids)
     ids = stack_ids(symbol_ids, lengths)
     return pl.DataFrame({"stack_id": ids, "symbol_ids": pl.Series(chains)}, schema=STACK)
 
 
-def ranges(starts: Numbers, lengths: Numbers) -> Numbers:
+def ranges(starts: Int64, lengths: Int64) -> Int64:
     """start, start + 1, ... of each range, one range behind the other."""
     ends = np.cumsum(lengths)
     places = np.repeat(starts - (ends - lengths), lengths)

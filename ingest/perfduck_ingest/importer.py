@@ -14,7 +14,7 @@ from perfduck_model.batch import Batch
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class ImportOptions:
     """What the user said about a recording that the recording does not say itself."""
 
     kallsyms: Path | None = None  # /proc/kallsyms of the recorded boot, plain or compressed
@@ -32,5 +32,5 @@ class Importer(Protocol):
     def sniff(self, source: Source) -> bool:
         """Whether the source is of this format, by `source.head` or by its directory."""
 
-    def read(self, source: Source, options: Options) -> Iterator[Batch]:
+    def read(self, source: Source, options: ImportOptions) -> Iterator[Batch]:
         """The recording, part by part. Raises PerfduckError for what the user can fix."""

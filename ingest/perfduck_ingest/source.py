@@ -15,11 +15,11 @@ from types import TracebackType
 from typing import IO, BinaryIO, Self, cast
 
 import numpy as np
-import numpy.typing as npt
 import xxhash
 
 from perfduck_ingest.encoding import without_mark
 from perfduck_ingest.runtime.pipe import standard_input
+from perfduck_model.arrays import UInt8
 from perfduck_model.errors import PerfduckError
 from perfduck_symbols.compression import BROKEN, opened
 
@@ -32,7 +32,7 @@ def printable(name: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ReadProgress:
     """How far a recording has been read."""
 
     bytes_read: int  # decompressed
@@ -48,7 +48,7 @@ class Source:
         self.path = Path(name)
         self.digest = xxhash.xxh3_128()  # of what has been read
         self.bytes_read = 0
-        self._elsewhere: Reading | None = None
+        self._elsewhere: ReadProgress | None = None
         self._raw: BinaryIO | None = None
         self.is_directory = file is None and name != "-" and self.path.is_dir()
         self.head = b""
@@ -94,14 +94,14 @@ class Source:
         return None if size is None else self.reading.position / max(size, 1)
 
     @property
-    def reading(self) -> Reading:
+    def reading(self) -> ReadProgress:
         """How far the recording has been read."""
         if self._elsewhere is not None:
             return self._elsewhere
         position = 0 if self._raw is None or self.size is None else self._raw.tell()
-        return Reading(self.bytes_read, position, self.digest.hexdigest())
+        return ReadProgress(self.bytes_read, position, self.digest.hexdigest())
 
-    def follow(self, reading: Reading) -> None:
+    def follow(self, reading: ReadProgress) -> None:
         """Another process reads this recording: so far."""
         self._elsewhere = reading
         self.bytes_read = reading.bytes_read
@@ -165,7 +165,7 @@ class _Buffers:
     and parsing 826 MB takes 0.25 s of CPU time more where each part has fresh pages."""
 
     def __init__(self) -> None:
-        self._free: list[npt.NDArray[np.uint8]] = []
+        self._free: list[UInt8] = []
 
     def of(self, size: int) -> memoryview:
         """So many bytes, of any content."""

@@ -11,21 +11,21 @@ from typing import Generic, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-Hashes = npt.NDArray[np.uint64]
-Places = npt.NDArray[np.int64]
+from perfduck_model.arrays import Bool, Int64, UInt64
+
 Value = TypeVar("Value", bound=np.generic)
 
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
 
 
-class Memo(Generic[Value]):
+class HashCache(Generic[Value]):
     """Hashes of 64 bits to values. Shared by threads."""
 
     def __init__(
         self,
         value: npt.DTypeLike,
         bits: int,
-        is_kept: Callable[[npt.NDArray[Value]], npt.NDArray[np.bool_]] | None = None,
+        is_kept: Callable[[npt.NDArray[Value]], Bool] | None = None,
     ) -> None:
         """A table of 2 ** `bits` places; `is_kept` says which values to remember."""
         self._shift = np.uint64(64 - bits)
@@ -36,7 +36,7 @@ class Memo(Generic[Value]):
         self._values = np.zeros(1 << bits, value)
 
     def of(
-        self, hashes: Hashes, look_up: Callable[[Places], npt.NDArray[Value]]
+        self, hashes: UInt64, look_up: Callable[[Int64], npt.NDArray[Value]]
     ) -> npt.NDArray[Value]:
         """The value of each hash. `look_up` gets the places of those that are not known, each hash
         once and in the order of the places; it is not called where all are known."""
@@ -53,7 +53,7 @@ class Memo(Generic[Value]):
             values.put(missing, made.take(which))
         return values
 
-    def _keep(self, hashes: Hashes, values: npt.NDArray[Value]) -> None:
+    def _keep(self, hashes: UInt64, values: npt.NDArray[Value]) -> None:
         if self._is_kept:
             is_kept = self._is_kept(values)
             hashes, values = hashes[is_kept], values[is_kept]
@@ -62,11 +62,11 @@ class Memo(Generic[Value]):
             self._hashes.put(places, hashes)
             self._values.put(places, values)
 
-    def _places(self, hashes: Hashes) -> Places:
+    def _places(self, hashes: UInt64) -> Int64:
         return ((hashes * _SPREAD) >> self._shift).view(np.int64)
 
 
-def distinct(hashes: Hashes) -> tuple[Places, Places]:
+def distinct(hashes: UInt64) -> tuple[Int64, Int64]:
     """Where each distinct hash is first, in the order of the places, and which of them each hash
     is. A table of places takes a fifth of the time of np.unique, which sorts, and a third of that
     of a dictionary where most hashes differ."""
@@ -75,7 +75,7 @@ def distinct(hashes: Hashes) -> tuple[Places, Places]:
     return np.flatnonzero(is_first), (np.cumsum(is_first) - 1).take(first)
 
 
-def _first(hashes: Hashes) -> Places:
+def _first(hashes: UInt64) -> Int64:
     """Where the hash of each place is first."""
     bits = len(hashes).bit_length() + 2
     spread = hashes * _SPREAD

@@ -9,16 +9,15 @@ from hashlib import blake2b
 from itertools import pairwise, starmap
 
 import numpy as np
-import numpy.typing as npt
 
-Ids = npt.NDArray[np.int64]
+from perfduck_model.arrays import Int64
 
 
 def _id(content: bytes) -> int:
     return int.from_bytes(blake2b(content, digest_size=8).digest(), "little", signed=True)
 
 
-def _ids(contents: Iterable[bytes]) -> Ids:
+def _ids(contents: Iterable[bytes]) -> Int64:
     digests = b"".join([blake2b(one, digest_size=8).digest() for one in contents])
     return np.frombuffer(digests, "<i8").astype(np.int64)
 
@@ -28,7 +27,7 @@ def symbol_id(name: str, dso: str, address: int | None = None) -> int:
     return _id(_symbol(name, dso, address))
 
 
-def symbol_ids(rows: Iterable[tuple[str, str, int | None]]) -> Ids:
+def symbol_ids(rows: Iterable[tuple[str, str, int | None]]) -> Int64:
     """Identities of functions, given the name, dso and address of each."""
     return _ids(starmap(_symbol, rows))
 
@@ -38,12 +37,12 @@ def _symbol(name: str, dso: str, address: int | None) -> bytes:
     return f"{name}\0{dso}\0{where}".encode("utf-8", "surrogateescape")
 
 
-def stack_id(symbol_ids: Ids | Iterable[int]) -> int:
+def stack_id(symbol_ids: Int64 | Iterable[int]) -> int:
     """Identity of a call chain: its symbol ids, leaf first."""
     return _id(np.asarray(symbol_ids, dtype="<i8").tobytes())
 
 
-def stack_ids(symbol_ids: Ids, lengths: Ids) -> Ids:
+def stack_ids(symbol_ids: Int64, lengths: Int64) -> Int64:
     """Identities of call chains, one behind the other in `symbol_ids`."""
     content = symbol_ids.astype("<i8").tobytes()
     ends = [0, *(8 * np.cumsum(lengths)).tolist()]

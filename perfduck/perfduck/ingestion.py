@@ -5,11 +5,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from perfduck.attachments import Attachment, keep
-from perfduck.tagging import Known, check_kallsyms, keep_inputs, note_artefacts, tag_new, with_kept
+from perfduck.tagging import (
+    TaggingSources,
+    check_kallsyms,
+    keep_inputs,
+    note_artefacts,
+    tag_new,
+    with_kept,
+)
 from perfduck_ingest.formats import importer_of
-from perfduck_ingest.importer import Options
+from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.kernel_release import settled
-from perfduck_ingest.runtime.malloc import give_back_holes, give_back_what_is_freed
+from perfduck_ingest.runtime.malloc import trim, trim_eagerly
 from perfduck_ingest.source import Source, printable
 from perfduck_ingest.work import Work
 from perfduck_model.errors import PerfduckError
@@ -23,14 +30,14 @@ _ENDINGS = (".gz", ".xz", ".zst", ".bz2", ".tar", ".tgz", ".txt", ".data", ".xml
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class IngestRequest:
     """A recording to store, and what the user says of it."""
 
     source: str  # a path, or '-'
     name: str | None = None  # None: from the file's name, or as it is stored
     work: Work | None = None
     labels: dict[str, str] = field(default_factory=dict)
-    options: Options = field(default_factory=Options)
+    options: ImportOptions = field(default_factory=ImportOptions)
     rules: Path | None = None
     kernel: str | None = None  # the release that ran
     attachments: tuple[Attachment, ...] = ()
@@ -39,10 +46,10 @@ class Request:
 
 
 def ingest(
-    store: Store, request: Request, progress: Callable[[Source, int], None] | None = None
+    store: Store, request: IngestRequest, progress: Callable[[Source, int], None] | None = None
 ) -> Receipt:
     """Store the recording. `progress` is told the source and the samples so far, now and then."""
-    give_back_what_is_freed()
+    trim_eagerly()
     given = _known(request)
     with (
         with_kept(store, given) as known,
@@ -54,7 +61,7 @@ def ingest(
             writer.add(batch)
             if progress:
                 progress(source, writer.samples)
-        give_back_holes()
+        trim()
         if not writer.samples:
             message = f"{source.name}: expected samples, got a recording without any"
             raise PerfduckError(message)
@@ -71,7 +78,7 @@ def ingest(
         return replace(receipt, changes=(*receipt.changes, *attached, *inputs))
 
 
-def _identity(request: Request, source: Source, format: str) -> Identity:
+def _identity(request: IngestRequest, source: Source, format: str) -> Identity:
     return Identity(
         name=request.name or printable(_plain_name(source)),
         format=format,
@@ -88,14 +95,14 @@ def _identity(request: Request, source: Source, format: str) -> Identity:
     )
 
 
-def _has_names(options: Options) -> bool:
+def _has_names(options: ImportOptions) -> bool:
     return any((options.kallsyms, options.vmlinux, options.symbol_dirs))
 
 
-def _known(request: Request) -> Known:
+def _known(request: IngestRequest) -> TaggingSources:
     options = request.options
     vmlinux = (options.vmlinux,) if options.vmlinux else ()
-    return Known(request.rules, options.kallsyms, (*vmlinux, *options.symbol_dirs))
+    return TaggingSources(request.rules, options.kallsyms, (*vmlinux, *options.symbol_dirs))
 
 
 def _plain_name(source: Source) -> str:

@@ -21,7 +21,7 @@ from typing import TypeVar
 
 from perfduck.attachments import Attachment
 from perfduck.attachments import read as read_attachment
-from perfduck.ingestion import Request
+from perfduck.ingestion import IngestRequest
 from perfduck_ingest.kernel_release import checked_release
 from perfduck_ingest.labels import ATTACH, RESERVED, checked, checked_name
 from perfduck_ingest.small_file import text_of
@@ -53,8 +53,8 @@ class _Row:
 
 
 def requests(
-    manifest: Path, template: Request, note: Callable[[str], object] = lambda note: None
-) -> list[Request]:
+    manifest: Path, template: IngestRequest, note: Callable[[str], object] = lambda note: None
+) -> list[IngestRequest]:
     """A request for each line, with the options and labels of the template. `note` takes a line on
     columns that may not be meant as labels. PerfduckError for the first line that is not right, so
     that nothing of the manifest is stored."""
@@ -123,7 +123,7 @@ def _refuse_twice(rows: list[_Row], column: str) -> None:
             )
 
 
-def _request(row: _Row, template: Request) -> Request:
+def _request(row: _Row, template: IngestRequest) -> IngestRequest:
     return replace(
         template,
         source=str(row.path("file")),

@@ -15,7 +15,7 @@ from perfduck_store import functions, tag_inputs
 from perfduck_store.store import Store
 from perfduck_store.tag_inputs import Kind
 from perfduck_symbols import kallsyms, names
-from perfduck_symbols.resolver import Resolver
+from perfduck_symbols.resolver import BinaryResolver
 from perfduck_tags.blame import INTERRUPTS_OFF, blame, interrupts_off
 from perfduck_tags.tagger import Tagger
 
@@ -25,7 +25,7 @@ _PLACED = ["dwarf", "neighbour"]
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class TaggingSources:
     """What the user gives to tag by."""
 
     rules: Path | None = None
@@ -35,7 +35,9 @@ class Known:
 
 
 @contextmanager
-def with_kept(store: Store, known: Known, release: str | None = None) -> Iterator[Known]:
+def with_kept(
+    store: Store, known: TaggingSources, release: str | None = None
+) -> Iterator[TaggingSources]:
     """What the user gives, and what the store keeps in place of what is not given: rules, and where
     `release` says of which kernel, kallsyms."""
     listed = nullcontext() if release is None else tag_inputs.kept(store, "kallsyms", release)
@@ -47,7 +49,7 @@ def with_kept(store: Store, known: Known, release: str | None = None) -> Iterato
         yield known
 
 
-def keep_inputs(store: Store, known: Known, release: str | None) -> tuple[str, ...]:
+def keep_inputs(store: Store, known: TaggingSources, release: str | None) -> tuple[str, ...]:
     """Keep the rules and kallsyms that are given, in a transaction of the caller; what that changed
     in words."""
     rules = known.rules and tag_inputs.keep(store, "rules", known.rules)
@@ -75,7 +77,7 @@ def main_release(store: Store) -> str | None:
 
 
 def tag_new(
-    store: Store, known: Known, release: Callable[[], str | None]
+    store: Store, known: TaggingSources, release: Callable[[], str | None]
 ) -> Callable[[pl.DataFrame], pl.DataFrame]:
     """What tags the new symbols of a profile; `release` is known when its symbols are."""
 
@@ -93,7 +95,7 @@ class Tagged:
     used: tuple[str, ...]
 
 
-def tag_again(store: Store, given: Known, forgotten: Sequence[Kind] = ()) -> Tagged:
+def tag_again(store: Store, given: TaggingSources, forgotten: Sequence[Kind] = ()) -> Tagged:
     """Tag every symbol and charge every stack again, by what is given and what the store keeps but
     for the kinds that are forgotten. What is given is kept."""
     release = main_release(store)
@@ -110,7 +112,7 @@ def tag_again(store: Store, given: Known, forgotten: Sequence[Kind] = ()) -> Tag
         return Tagged(changed, tuple(_used(given, known)))
 
 
-def _used(given: Known, known: Known) -> Iterator[str]:
+def _used(given: TaggingSources, known: TaggingSources) -> Iterator[str]:
     if known.rules:
         yield f"rules {known.rules if given.rules else f'{known.rules_name}, as given before'}"
     if known.kallsyms:
@@ -144,7 +146,7 @@ def add_files(store: Store, places: Sequence[Path], dso: str | None = None) -> p
             message = f"{place}: expected an ELF file or a directory, got no such file"
             raise PerfduckError(message)
     dsos = functions.symbols(store)["dso"].unique().to_list()
-    resolver = Resolver(places)
+    resolver = BinaryResolver(places)
     found = resolver.functions(dsos) if dso is None else resolver.functions_of(dso, places[0])
     if found.is_empty():
         message = f"{places[0]}: expected a binary that a profile names, got none (give --dso)"
@@ -156,7 +158,9 @@ def add_files(store: Store, places: Sequence[Path], dso: str | None = None) -> p
     return counted.sort("dso")
 
 
-def _tagger(known: Known, release: str | None, earlier: pl.DataFrame | None = None) -> Tagger:
+def _tagger(
+    known: TaggingSources, release: str | None, earlier: pl.DataFrame | None = None
+) -> Tagger:
     return Tagger(
         kernel_release=release,
         rules=known.rules,

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 
-from perfduck_diff.compare_groups import Cell, Matrix, Step
+from perfduck_diff.compare_groups import Cell, GroupStep, Matrix
 from perfduck_diff.engine.result import SubsystemRow
 from perfduck_report import names, readable
 from perfduck_report.diff_words import interval, percent, reason, signed
@@ -63,7 +63,7 @@ def _cell(cell: Cell) -> str:
     return f"{cell.value:,.{places}f} ±{cell.reach:,.{places}f}"
 
 
-def _step(step: Step, unit: str, screen: Screen) -> str:
+def _step(step: GroupStep, unit: str, screen: Screen) -> str:
     total = f"{signed(step.total.delta)} {unit} ({percent(step.total)}, {interval(step.total)})"
     return _lines(
         [
@@ -74,11 +74,11 @@ def _step(step: Step, unit: str, screen: Screen) -> str:
     )
 
 
-def _grown(step: Step) -> list[SubsystemRow]:
+def _grown(step: GroupStep) -> list[SubsystemRow]:
     return [row for row in step.subsystems if row.q is not None and row.q <= SURE][:SHOWN]
 
 
-def _shrunk(step: Step) -> list[SubsystemRow]:
+def _shrunk(step: GroupStep) -> list[SubsystemRow]:
     """Those whose whole interval is below zero."""
     found = [row for row in step.subsystems if row.high is not None and row.high < 0]
     return sorted(found, key=lambda row: row.delta)[: SHOWN // 2]

@@ -11,7 +11,7 @@ COLOURS = 16  # subsystems with a colour of their own; the others share one
 
 
 @dataclass(frozen=True, slots=True)
-class Scale:
+class BarScale:
     """Maps amounts to per cent of the width of a bar's cell."""
 
     start: float
@@ -30,7 +30,7 @@ class Scale:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class WaterfallStep:
     """A row of the waterfall from base to new: it moves the total from `start` to `stop`."""
 
     kind: str  # grew, shrank, rest
@@ -45,8 +45,8 @@ class Step:
 class Waterfall:
     """The claims as steps, and their scale."""
 
-    scale: Scale
-    steps: tuple[Step, ...]
+    scale: BarScale
+    steps: tuple[WaterfallStep, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Subsystem:
 class Subsystems:
     """The table, largest change first, and the scale of its intervals."""
 
-    scale: Scale
+    scale: BarScale
     rows: tuple[Subsystem, ...]
 
 
@@ -121,12 +121,16 @@ def claim_bars(diff: Diff, flame: Flame) -> Waterfall:
         kind = "grew" if claim.delta > 0 else "shrank"
         node = flame.find(claim.path) if flame.tree == diff.tree else None
         steps.append(
-            Step(kind=kind, change=claim, start=at, stop=at + claim.delta, claim=claim, node=node)
+            WaterfallStep(
+                kind=kind, change=claim, start=at, stop=at + claim.delta, claim=claim, node=node
+            )
         )
         at += claim.delta
-    steps.append(Step(kind="rest", change=diff.unattributed, start=at, stop=diff.total.new))
+    steps.append(
+        WaterfallStep(kind="rest", change=diff.unattributed, start=at, stop=diff.total.new)
+    )
     reach = max(diff.total.base, diff.total.new, *(step.stop for step in steps))
-    return Waterfall(Scale(0.0, reach), tuple(steps))
+    return Waterfall(BarScale(0.0, reach), tuple(steps))
 
 
 def subsystems(diff: Diff, flame: Flame) -> Subsystems:
@@ -137,7 +141,7 @@ def subsystems(diff: Diff, flame: Flame) -> Subsystems:
         limit for row in rows for limit in (row.delta, row.low, row.high) if limit is not None
     ]
     return Subsystems(
-        Scale(min([0.0, *limits]), max([0.0, *limits])),
+        BarScale(min([0.0, *limits]), max([0.0, *limits])),
         tuple(Subsystem(row, own.get(row.subsystem, (0.0, 0.0))) for row in rows),
     )
 

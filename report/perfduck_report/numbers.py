@@ -22,14 +22,14 @@ Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
-class Scale:
+class UnitScale:
     """What amounts are multiplied with, and the unit that they are in then."""
 
     factor: float
     unit: str
 
 
-def scale(unit: str, value: float) -> Scale:
+def scale(unit: str, value: float) -> UnitScale:
     """The unit that fits an amount of this size; amounts of one answer share it.
 
     Times go from ps to s, counts get k to T (`Mcycles/request`), per cent stay per cent. An amount
@@ -38,15 +38,15 @@ def scale(unit: str, value: float) -> Scale:
     quantity, slash, per = unit.partition("/")
     size = abs(value)
     if quantity == "%" or not size or _SHORT <= size < _LONG or math.isinf(size) or size != size:
-        return Scale(1.0, unit)
+        return UnitScale(1.0, unit)
     units = _TIMES if quantity in _TIMES else {f"{k}{quantity}": v for k, v in _COUNTS.items()}
     absolute = size * units[quantity]
     lowest = min(units, key=units.__getitem__)
     fitting = [name for name, one in units.items() if absolute >= one] or [lowest]
-    return Scale(units[quantity] / units[fitting[-1]], f"{fitting[-1]}{slash}{per}")
+    return UnitScale(units[quantity] / units[fitting[-1]], f"{fitting[-1]}{slash}{per}")
 
 
-def scaled(answer: Answer, by: Scale) -> Answer:
+def scaled(answer: Answer, by: UnitScale) -> Answer:
     """A dataclass with its amounts multiplied; the `unit` of the outermost becomes that of `by`."""
     if by.factor == 1.0:
         return answer
@@ -102,7 +102,7 @@ def plural(number: float, noun: str) -> str:
 
 def seconds(value: float) -> str:
     """A length of time: 4.01 s, 350 ms."""
-    found = scale("s", value) if value >= _LONG else Scale(1000.0, "ms") if value < 1 else None
+    found = scale("s", value) if value >= _LONG else UnitScale(1000.0, "ms") if value < 1 else None
     return f"{amount(value * found.factor)} {found.unit}" if found else f"{amount(value)} s"
 
 
@@ -112,7 +112,7 @@ def per_second(work: float | None, unit: str, duration_s: float | None) -> str:
         return ""
     units = unit if unit.endswith("s") else f"{unit}s"
     rate = work / duration_s
-    found = scale(f"{units}/s", rate) if rate >= _MANY else Scale(1.0, f"{units}/s")
+    found = scale(f"{units}/s", rate) if rate >= _MANY else UnitScale(1.0, f"{units}/s")
     return f"{amount(rate * found.factor)} {found.unit}"
 
 

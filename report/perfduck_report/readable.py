@@ -9,7 +9,7 @@ from perfduck_diff.compare_groups import Matrix
 from perfduck_diff.engine.flame import Flame, Heat
 from perfduck_diff.engine.result import Diff
 from perfduck_report.names import all_visible
-from perfduck_report.numbers import Scale, scale, scaled
+from perfduck_report.numbers import UnitScale, scale, scaled
 
 Answer = TypeVar("Answer")
 
@@ -19,7 +19,7 @@ def diff(answer: Diff) -> Diff:
     return _shown(answer, diff_scale(answer))
 
 
-def diff_scale(answer: Diff) -> Scale:
+def diff_scale(answer: Diff) -> UnitScale:
     """What a drawing beside the diff has to be scaled by."""
     return scale(answer.unit, _smallest((answer.total.base, answer.total.new)))
 
@@ -29,17 +29,17 @@ def matrix(answer: Matrix) -> Matrix:
     return _shown(answer, scale(answer.unit, _smallest(tuple(c.value for c in answer.total))))
 
 
-def flame(answer: Flame, by: Scale | None = None) -> Flame:
+def flame(answer: Flame, by: UnitScale | None = None) -> Flame:
     """In the unit of the diff beside it, else in the one that fits."""
     return _shown(answer, by or flame_scale(answer))
 
 
-def flame_scale(answer: Flame) -> Scale:
+def flame_scale(answer: Flame) -> UnitScale:
     """What amounts beside a drawing have to be scaled by."""
     return scale(answer.unit, _smallest(answer.total))
 
 
-def heat(rows: tuple[Heat, ...], by: Scale) -> tuple[Heat, ...]:
+def heat(rows: tuple[Heat, ...], by: UnitScale) -> tuple[Heat, ...]:
     """In the unit of the drawing beside them."""
     return tuple(_shown(row, by) for row in rows)
 
@@ -48,5 +48,5 @@ def _smallest(totals: tuple[float, ...]) -> float:
     return min((total for total in totals if total > 0), default=0.0)
 
 
-def _shown(answer: Answer, by: Scale) -> Answer:
+def _shown(answer: Answer, by: UnitScale) -> Answer:
     return all_visible(scaled(answer, by))

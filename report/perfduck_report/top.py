@@ -7,7 +7,7 @@ from perfduck_report import tables
 from perfduck_report.diff_words import run_facts
 from perfduck_report.flow import flow, sentence
 from perfduck_report.names import markdown_text, visible
-from perfduck_report.numbers import Scale, amount, scale
+from perfduck_report.numbers import UnitScale, amount, scale
 from perfduck_report.screen import PIPE, Screen
 
 _AMOUNTS = ("self", "total", "blamed")
@@ -28,7 +28,7 @@ def report(top: Top, format: str, screen: Screen = PIPE) -> str:
     return f"{shown}\n{body}"
 
 
-def in_unit(rows: pl.DataFrame, by: Scale) -> pl.DataFrame:
+def in_unit(rows: pl.DataFrame, by: UnitScale) -> pl.DataFrame:
     """Amounts in the unit of the heading."""
     amounts = [name for name in _AMOUNTS if name in rows.columns]
     return rows.with_columns(
@@ -36,7 +36,7 @@ def in_unit(rows: pl.DataFrame, by: Scale) -> pl.DataFrame:
     ).rename({"share": "share %"})
 
 
-def heading(top: Top, by: Scale) -> list[str]:
+def heading(top: Top, by: UnitScale) -> list[str]:
     """Profiles, event, total and idle; what the runs are; what is missing or unsure."""
     runs = top.profiles[0] if len(top.profiles) == 1 else f"{len(top.profiles)} profiles"
     lines = [

@@ -21,7 +21,7 @@ class Edit:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ProfileFacts:
     """What the store says of a profile."""
 
     name: str
@@ -30,7 +30,7 @@ class Said:
     kernel_release: str | None
     labels: dict[str, str]
 
-    def edited(self, edit: Edit) -> "Said":
+    def edited(self, edit: Edit) -> "ProfileFacts":
         """What it says after the edit."""
         kept = {key: value for key, value in self.labels.items() if key not in edit.unlabel}
         after = replace(
@@ -49,10 +49,10 @@ class Said:
         return "none" if self.work is None else counted(self.work, self.work_unit or "unit")
 
 
-def said_of(store: Store, profile_id: int) -> Said:
+def said_of(store: Store, profile_id: int) -> ProfileFacts:
     """What the store says of the profile with this id."""
     [row] = store.rows(named("said"), {"profile_id": profile_id})
-    return Said(*row)
+    return ProfileFacts(*row)
 
 
 def apply(store: Store, profile_id: int, edit: Edit) -> tuple[str, ...]:
@@ -85,7 +85,7 @@ def _refuse_taken(store: Store, old: str, new: str) -> None:
         raise PerfduckError(message)
 
 
-def differences(before: Said, after: Said) -> Iterator[str]:
+def differences(before: ProfileFacts, after: ProfileFacts) -> Iterator[str]:
     """What an edit changes, in words."""
     if after.name != before.name:
         yield f"renamed from {before.name}"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from perfduck_model.errors import PerfduckError
 from perfduck_store import store_file
-from perfduck_store.edit import Edit, Said, apply
+from perfduck_store.edit import Edit, ProfileFacts, apply
 from perfduck_store.store import Store, named
 
 # Tables of a profile that merge_attachments.sql takes over by kind, and the profiles themselves.
@@ -42,7 +42,10 @@ def merge(store: Store, other: Path, wait_s: float | None = None) -> Merged:
 
 def _merge(store: Store) -> Merged:
     store.execute(named("merge_added"))
-    both = [(row[0], Said(*row[1:6]), Said(*row[6:])) for row in store.rows(named("merge_both"))]
+    both = [
+        (row[0], ProfileFacts(*row[1:6]), ProfileFacts(*row[6:]))
+        for row in store.rows(named("merge_both"))
+    ]
     added = store.rows("select old_name, name from added order by name")
     kept = [
         f"{number:,} {what}: those of this store are kept"
@@ -72,7 +75,7 @@ def _merge(store: Store) -> Merged:
     return Merged(len(added), len(both), tuple(changes), tuple(kept))
 
 
-def _completed(store: Store, key: int, ours: Said, theirs: Said) -> list[str]:
+def _completed(store: Store, key: int, ours: ProfileFacts, theirs: ProfileFacts) -> list[str]:
     """Take over what is said there alone."""
     labels = {name: value for name, value in theirs.labels.items() if name not in ours.labels}
     takes_work = ours.work is None
@@ -85,7 +88,7 @@ def _completed(store: Store, key: int, ours: Said, theirs: Said) -> list[str]:
     return [f"{ours.name}: {change}" for change in apply(store, key, said)]
 
 
-def _conflicts(ours: Said, theirs: Said) -> list[str]:
+def _conflicts(ours: ProfileFacts, theirs: ProfileFacts) -> list[str]:
     """What is said otherwise there."""
     found = []
     if theirs.name != ours.name:

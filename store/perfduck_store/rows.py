@@ -6,7 +6,7 @@ from typing import Any, Self
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class ResultRows:
     """Columns and tuples, under the names that a polars frame has for them."""
 
     columns: list[str]

@@ -20,7 +20,7 @@ from perfduck_model.errors import room_on_disk
 _ROWS = 4 * 122_880
 
 
-class Runs:
+class SampleSpill:
     """Holds one run in memory. What is put on disk goes with the process, however that ends."""
 
     def __init__(self, folder: Path) -> None:

@@ -56,7 +56,7 @@ class Term:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class SelectorTerm:
     """Profiles that all terms mean. `text`: as typed."""
 
     terms: tuple[Term, ...]
@@ -98,7 +98,7 @@ def _meant(selector: str, profiles: Sequence[Profile]) -> set[int]:
     }
 
 
-def _found(part: Part, profiles: Sequence[Profile]) -> list[Profile]:
+def _found(part: SelectorTerm, profiles: Sequence[Profile]) -> list[Profile]:
     found = part.of(profiles)
     if not found:
         message = f"{part.text}: {EXPECTED}, got none that matches ({_nothing(part, profiles)})"
@@ -106,7 +106,7 @@ def _found(part: Part, profiles: Sequence[Profile]) -> list[Profile]:
     return found
 
 
-def parse(selector: str) -> list[Part]:
+def parse(selector: str) -> list[SelectorTerm]:
     """The parts of a selector. PerfduckError where a quote is not closed, or a part is empty."""
     parts = [_part(tokens) for tokens in _split(_tokens(selector), "+")]
     for part in parts:
@@ -134,8 +134,8 @@ def _split(tokens: list[re.Match[str]], mark: str) -> Iterator[list[re.Match[str
     yield tokens[start:]
 
 
-def _part(tokens: list[re.Match[str]]) -> Part:
-    return Part(tuple(map(_term, _split(tokens, ","))), _text(tokens))
+def _part(tokens: list[re.Match[str]]) -> SelectorTerm:
+    return SelectorTerm(tuple(map(_term, _split(tokens, ","))), _text(tokens))
 
 
 def _term(tokens: list[re.Match[str]]) -> Term:
@@ -168,12 +168,12 @@ def quoted(name: str) -> str:
     return f'"{doubled}"' if re.search(r'["+,=*?\[]', name) else name
 
 
-def _nothing(part: Part, profiles: Sequence[Profile]) -> str:
+def _nothing(part: SelectorTerm, profiles: Sequence[Profile]) -> str:
     """Why a part means no profile: of its first term that means none, what there is."""
     for term in part.terms:
         if not any(term.means(each) for each in profiles):
             return _no_name(term, profiles) if term.key is None else _no_label(term, profiles)
-    first = Part(part.terms[:1], part.terms[0].text)
+    first = SelectorTerm(part.terms[:1], part.terms[0].text)
     return _why_not({each.profile_id for each in first.of(profiles)}, part.text, profiles)
 
 

@@ -16,7 +16,7 @@ import duckdb
 
 from perfduck_model.errors import PerfduckError, room_on_disk
 from perfduck_store import schema, store_file
-from perfduck_store.rows import Rows
+from perfduck_store.rows import ResultRows
 from perfduck_store.waiting import Wait
 
 if TYPE_CHECKING:  # commands that print a few rows do without
@@ -86,11 +86,11 @@ class Store:
         with self._held():
             return self._connection.execute(sql, parameters).fetchall()
 
-    def table(self, sql: str, parameters: Parameters = None) -> Rows:
+    def table(self, sql: str, parameters: Parameters = None) -> ResultRows:
         """The answer as tuples, with the names of the columns."""
         with self._held():
             answer = self._connection.execute(sql, parameters)
-            return Rows([column[0] for column in answer.description or ()], answer.fetchall())
+            return ResultRows([column[0] for column in answer.description or ()], answer.fetchall())
 
     def frame(self, sql: str, parameters: Parameters = None) -> "pl.DataFrame":
         """The answer as columns."""

@@ -16,8 +16,8 @@ from perfduck_model.errors import PerfduckError
 from perfduck_model.identity import profile_id
 from perfduck_model.limitation import merged
 from perfduck_store import limitation, naming
-from perfduck_store.edit import Edit, Said, apply, differences, said_of
-from perfduck_store.sample_spill import Runs
+from perfduck_store.edit import Edit, ProfileFacts, apply, differences, said_of
+from perfduck_store.sample_spill import SampleSpill
 from perfduck_store.store import Store, named
 
 # [symbol_id, name, dso, address] -> the columns of table symbol
@@ -70,7 +70,7 @@ class Receipt:
     changes: tuple[str, ...] = ()  # of what the store had, in words
 
 
-def _refuse_changed_work(identity: Identity, before: Said, after: Said) -> None:
+def _refuse_changed_work(identity: Identity, before: ProfileFacts, after: ProfileFacts) -> None:
     is_same = (before.work, before.work_unit) == (after.work, after.work_unit)
     if before.work is None or is_same or identity.may_change_work:
         return
@@ -130,7 +130,7 @@ class ProfileWriter:
         self.facts = Facts()
         self.samples = 0
         self.skipped = 0
-        self._runs = Runs(store.path.parent)
+        self._runs = SampleSpill(store.path.parent)
         self._symbols = [pl.DataFrame(schema=SYMBOL)]
         self._stacks = [pl.DataFrame(schema=STACK)]
         self._edges = [pl.DataFrame(schema=EDGE)]

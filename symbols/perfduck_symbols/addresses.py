@@ -13,12 +13,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
-Addresses = npt.NDArray[np.uint64]
-Places = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
-Bytes = npt.NDArray[np.uint8]
+from perfduck_model.arrays import Bool, Int64, UInt8, UInt64
 
 _PAGE = np.uint64(4096)
 _UNDERSCORE = ord("_")
@@ -28,7 +24,7 @@ _UNDERSCORE = ord("_")
 class _Run:
     """A string table of ELF, and what is put behind each name."""
 
-    buffer: Bytes
+    buffer: UInt8
     suffix: str
 
 
@@ -37,11 +33,11 @@ class Names:
     """Names that are looked at only if asked for: the buffer each is in, and its place there."""
 
     runs: tuple[_Run, ...]
-    run_of: npt.NDArray[np.uint8]
-    starts: Places
+    run_of: UInt8
+    starts: Int64
 
     @classmethod
-    def ending_in_zero(cls, buffer: Bytes, starts: Places, suffix: str = "") -> "Names":
+    def ending_in_zero(cls, buffer: UInt8, starts: Int64, suffix: str = "") -> "Names":
         """Names in a string table of ELF."""
         return cls((_Run(buffer, suffix),), np.zeros(len(starts), np.uint8), starts)
 
@@ -68,7 +64,7 @@ class Names:
                 return raw[:end] if end >= 0 else raw
             width *= 8
 
-    def take(self, places: Places | Flags) -> "Names":
+    def take(self, places: Int64 | Bool) -> "Names":
         """Some of the names."""
         return Names(self.runs, self.run_of[places], self.starts[places])
 
@@ -77,11 +73,11 @@ class Names:
 class SymbolTable:
     """Symbols sorted by start. `name` decodes one: few of the many are ever asked for."""
 
-    starts: Addresses
-    ends: Addresses
+    starts: UInt64
+    ends: UInt64
     name: Callable[[int], str]
 
-    def find(self, addresses: Addresses) -> Places:
+    def find(self, addresses: UInt64) -> Int64:
         """The symbol of each address, -1 where there is none."""
         if not len(self.starts):
             return np.full(len(addresses), -1, np.int64)
@@ -95,7 +91,7 @@ class SymbolTable:
         return result
 
     @cached_property
-    def _reach(self) -> Addresses:
+    def _reach(self) -> UInt64:
         """Up to where a symbol at or before each place goes."""
         return np.maximum.accumulate(self.ends)
 
@@ -103,12 +99,12 @@ class SymbolTable:
 EMPTY = SymbolTable(np.zeros(0, np.uint64), np.zeros(0, np.uint64), lambda _: "")
 
 
-def page_behind(starts: Addresses) -> Addresses:
+def page_behind(starts: UInt64) -> UInt64:
     """Where a symbol ends that nothing follows: with the page behind its own."""
     return (starts + _PAGE - np.uint64(1)) // _PAGE * _PAGE + _PAGE
 
 
-def ends_of(starts: Addresses, sizes: Addresses) -> Addresses:
+def ends_of(starts: UInt64, sizes: UInt64) -> UInt64:
     """Where sorted symbols end: those without a size at the next one."""
     following = np.append(starts[1:], page_behind(starts[-1:]))
     return np.where(sizes == 0, following, starts + sizes)
@@ -119,11 +115,11 @@ class Aliases:
     """Symbols sorted by start, several at one place. Their names decide last, and only for the few
     that are asked for: a binary of Rust has 300,000 symbols, half of them aliases."""
 
-    starts: Addresses
-    scores: npt.NDArray[np.uint8]  # the least is the best
+    starts: UInt64
+    scores: UInt8  # the least is the best
     names: Names
 
-    def kept(self) -> Places:
+    def kept(self) -> Int64:
         """One symbol for each start: the first of those with the best score."""
         again = self.starts[1:] == self.starts[:-1]
         shared = np.append(again, False) | np.append(False, again)
@@ -145,9 +141,7 @@ class Aliases:
         return max(rivals, key=lambda name: (len(name.lstrip("_")) - len(name), len(name)))
 
 
-def scores(
-    starts: Addresses, ends: Addresses, weak: Flags, is_global: Flags
-) -> npt.NDArray[np.uint8]:
+def scores(starts: UInt64, ends: UInt64, weak: Bool, is_global: Bool) -> UInt8:
     """How good a symbol is among its aliases: with a length, not weak, global."""
-    score: npt.NDArray[np.uint8] = (4 * (ends == starts) + 2 * weak + ~is_global).astype(np.uint8)
+    score: UInt8 = (4 * (ends == starts) + 2 * weak + ~is_global).astype(np.uint8)
     return score

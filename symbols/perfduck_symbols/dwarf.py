@@ -14,12 +14,12 @@ from io import BytesIO
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from elftools.common.utils import struct_parse
 from elftools.dwarf.structs import DWARFStructs
 
+from perfduck_model.arrays import Int64, UInt8, UInt64
 from perfduck_symbols.dwarf_ranges import RangeLists
-from perfduck_symbols.elf import Bytes, Elf, window
+from perfduck_symbols.elf import Elf, window
 
 # A unit's head and first entry: the entry's strings may stand in it (DW_FORM_string).
 _HEAD = 4096
@@ -27,7 +27,6 @@ _STRINGS = {"DW_FORM_strp": ".debug_str", "DW_FORM_line_strp": ".debug_line_str"
 _INDEXED = ("DW_FORM_strx", "DW_FORM_strx1", "DW_FORM_strx2", "DW_FORM_strx3", "DW_FORM_strx4")
 _COMPILE_UNIT = b"\x11\x01\x25"  # its tag, that it has children, DW_AT_producer
 _SHORT = 64  # bytes that hold most abbreviations
-Keys = npt.NDArray[np.uint64]
 Attributes = dict[str, tuple[str, Any]]  # name: form, value
 
 
@@ -45,11 +44,11 @@ class Unit:
 class Ranges:
     """Which unit owns an address: [start, end) by start."""
 
-    starts: Keys
-    ends: Keys
-    units: npt.NDArray[np.int64]  # offsets in .debug_info
+    starts: UInt64
+    ends: UInt64
+    units: Int64  # offsets in .debug_info
 
-    def owners(self, keys: Keys) -> npt.NDArray[np.int64]:
+    def owners(self, keys: UInt64) -> Int64:
         """Offset of the unit of each key (elf.py), -1 where none has it."""
         if not len(self.starts):
             return np.full(len(keys), -1)
@@ -161,7 +160,7 @@ class Dwarf:
         return bytes(value).decode("utf-8", "replace")
 
 
-def _aranges(data: Bytes, elf: Elf) -> list[tuple[int, int, int]]:
+def _aranges(data: UInt8, elf: Elf) -> list[tuple[int, int, int]]:
     """(start, end, unit) of every range: sets with a head of their own, one per unit."""
     found: list[tuple[int, int, int]] = []
     content, at = data.tobytes(), 0

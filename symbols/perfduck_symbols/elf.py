@@ -25,6 +25,7 @@ import numpy.typing as npt
 import polars as pl
 from elftools.common.exceptions import DWARFError, ELFError
 
+from perfduck_model.arrays import Bool, UInt8, UInt32, UInt64
 from perfduck_model.errors import SymbolError
 from perfduck_symbols import elf_header
 from perfduck_symbols.compression import COMPRESSIONS, content, open_zstd, zstd
@@ -36,7 +37,7 @@ from perfduck_symbols.elf_header import (
     EM_X86_64,
     ET_REL,
     SHT_NOTE,
-    Header,
+    ElfHeader,
     Section,
 )
 from perfduck_symbols.files import is_regular, what_is
@@ -57,7 +58,6 @@ _ABSOLUTE: dict[int, dict[int, int]] = {
     EM_PPC64: {38: 8, 1: 4},
     EM_RISCV: {2: 8, 1: 4},
 }
-Bytes = npt.NDArray[np.uint8]
 Table = npt.NDArray[Any]
 _BUILD_ID_NOTE = 3
 
@@ -67,7 +67,7 @@ class Elf:
     """An open ELF file."""
 
     path: Path
-    header: Header = field(repr=False)
+    header: ElfHeader = field(repr=False)
     raw: memoryview = field(repr=False)
 
     @property
@@ -100,12 +100,12 @@ class Elf:
         """A section by its name."""
         return next((one for one in self.sections if one.name == name), None)
 
-    def section(self, name: str) -> Bytes:
+    def section(self, name: str) -> UInt8:
         """The bytes of a section by its name; empty where there is none."""
         found = self.find(name)
         return np.zeros(0, np.uint8) if found is None else self.content(found)
 
-    def content(self, section: Section) -> Bytes:
+    def content(self, section: Section) -> UInt8:
         """The decompressed bytes of a section without relocations; empty where none are stored."""
         if not section.is_stored:
             return np.zeros(0, np.uint8)
@@ -120,11 +120,11 @@ class Elf:
         inflated = open_zstd(BytesIO(body)).read() if method == _ZSTD else zlib.decompress(body)
         return np.frombuffer(inflated, np.uint8)
 
-    def strings(self, section: Section) -> Bytes:
+    def strings(self, section: Section) -> UInt8:
         """The names that a symbol table refers to."""
         return self.content(self.sections[section.link])
 
-    def relocated(self, name: str) -> Bytes:
+    def relocated(self, name: str) -> UInt8:
         """The bytes of a section with its relocations applied."""
         data = self.section(name)
         table = self.relocations(name)
@@ -185,7 +185,7 @@ class Elf:
             }
         )
 
-    def offsets(self, addresses: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    def offsets(self, addresses: UInt64) -> UInt64:
         """Where in the file the code at these addresses lies. perf prints that of a program, and a
         program linked to a fixed address has its code elsewhere."""
         found = addresses.copy()
@@ -210,7 +210,7 @@ class Elf:
         """The byte order as Python spells it."""
         return "big" if self.header.is_big else "little"
 
-    def _keys(self, symbols: Table) -> npt.NDArray[np.uint64]:
+    def _keys(self, symbols: Table) -> UInt64:
         values = symbols["value"].astype(np.uint64)
         if not self.relocatable:
             return values
@@ -220,11 +220,11 @@ class Elf:
         return values + (section << np.uint64(SECTION_SHIFT))
 
     @cached_property
-    def _allocated(self) -> npt.NDArray[np.uint64]:
+    def _allocated(self) -> UInt64:
         return np.asarray([section.is_allocated for section in self.sections], np.uint64)
 
     @cached_property
-    def _executable(self) -> npt.NDArray[np.bool_]:
+    def _executable(self) -> Bool:
         return np.asarray([section.is_executable for section in self.sections], np.bool_)
 
 
@@ -264,7 +264,7 @@ def _mapped(descriptor: int) -> mmap.mmap:
     return mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
 
 
-def names(strings: Bytes, offsets: npt.NDArray[np.uint32]) -> list[str]:
+def names(strings: UInt8, offsets: UInt32) -> list[str]:
     """The names that begin at these places of a string table."""
     text = strings.tobytes()
     find = text.index
@@ -285,7 +285,7 @@ def build_id_of_notes(notes: bytes, order: str = "=") -> str | None:
     return None
 
 
-def _apply(data: Bytes, table: Table, start: int) -> Bytes:
+def _apply(data: UInt8, table: Table, start: int) -> UInt8:
     """The bytes from `start` of a section with the relocations that lie in them applied."""
     patched = data.copy()
     for size, dtype in ((8, np.uint64), (4, np.uint32)):
@@ -296,7 +296,7 @@ def _apply(data: Bytes, table: Table, start: int) -> Bytes:
     return patched
 
 
-def window(elf: Elf, data: Bytes, table: Table, start: int, size: int) -> bytes:
+def window(elf: Elf, data: UInt8, table: Table, start: int, size: int) -> bytes:
     """A part of a section, relocated: what a compile unit's head needs of 200 MB."""
     part = data[start : start + size]
     low, high = np.searchsorted(table["offset"], (start, start + len(part) - 8))

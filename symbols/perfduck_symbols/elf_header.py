@@ -79,7 +79,7 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
-class Header:
+class ElfHeader:
     """What the head of a file and its tables say."""
 
     bits: Bits
@@ -95,7 +95,7 @@ class Header:
         return ">" if self.is_big else "<"
 
 
-def header(raw: memoryview) -> Header:
+def header(raw: memoryview) -> ElfHeader:
     """Read the head and the tables; raises ValueError or LookupError where they are damaged."""
     bits: Bits = 64 if raw[4] == 2 else 32
     order = ">" if raw[5] == 2 else "<"
@@ -111,7 +111,7 @@ def header(raw: memoryview) -> Header:
         raw, int(head["segments_at"]), int(first["info"][0]) if segments == _MANY else segments,
         _layout(_SEGMENT[bits], bits, order), int(head["segment_size"]),
     )  # fmt: skip
-    return Header(
+    return ElfHeader(
         bits, order == ">", int(head["type"]), int(head["machine"]),
         tuple(_sections(raw, sections, int(first["link"][0]) if names == _MANY else names)),
         tuple(_segments(loaded)),

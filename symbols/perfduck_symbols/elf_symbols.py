@@ -14,16 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from perfduck_symbols.addresses import (
-    EMPTY,
-    Addresses,
-    Aliases,
-    Names,
-    Places,
-    SymbolTable,
-    ends_of,
-    scores,
-)
+from perfduck_model.arrays import Bool, Int64, UInt64
+from perfduck_symbols.addresses import EMPTY, Aliases, Names, SymbolTable, ends_of, scores
 from perfduck_symbols.demangle import demangled
 from perfduck_symbols.elf import BROKEN, Elf, Table, damaged
 from perfduck_symbols.elf_header import EM_AARCH64, EM_ARM, Section
@@ -39,12 +31,12 @@ _PLT_HEADER_AND_ENTRY = {EM_ARM: (20, 12), EM_AARCH64: (32, 16)}
 class _Symbols:
     """Columns, in the order of a symbol table or sorted by start."""
 
-    starts: Addresses
-    sizes: Addresses
-    bindings: Places
+    starts: UInt64
+    sizes: UInt64
+    bindings: Int64
     names: Names
 
-    def take(self, places: Places | npt.NDArray[np.bool_]) -> "_Symbols":
+    def take(self, places: Int64 | Bool) -> "_Symbols":
         return _Symbols(
             self.starts[places], self.sizes[places], self.bindings[places], self.names.take(places)
         )
@@ -123,7 +115,7 @@ def _read(elf: Elf, section: Section, runtime: Elf | None = None) -> _Symbols:
     )
 
 
-def _is_kept(elf: Elf, entries: Table) -> npt.NDArray[np.bool_]:
+def _is_kept(elf: Elf, entries: Table) -> Bool:
     """Functions, objects, and labels in text and data sections, as symbol-elf.c filters them."""
     kind, section = entries["info"] & 15, entries["section"]
     visibility = entries["other"] & 3
@@ -137,7 +129,7 @@ def _is_kept(elf: Elf, entries: Table) -> npt.NDArray[np.bool_]:
     return np.asarray(placed & allocated[index] & (function | label))
 
 
-def _offsets(runtime: Elf, values: Addresses, sections: npt.NDArray[np.uint16]) -> Addresses:
+def _offsets(runtime: Elf, values: UInt64, sections: npt.NDArray[np.uint16]) -> UInt64:
     """File offsets of addresses: by the segment, else by the section."""
     result = values.copy()
     found = np.zeros(len(values), np.bool_)
@@ -180,7 +172,7 @@ def _plt(elf: Elf) -> _Symbols | None:
     )
 
 
-def _relocated(elf: Elf, section: Section) -> Places:
+def _relocated(elf: Elf, section: Section) -> Int64:
     """The number of the symbol that each relocation is for."""
     width = 8 if elf.is_64_bit else 4
     words = 3 if section.name.startswith(".rela") else 2

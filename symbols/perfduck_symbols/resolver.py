@@ -43,7 +43,7 @@ def _no_place(place: Path) -> SymbolError:
     return SymbolError.at(place, None, reason)
 
 
-class Resolver:
+class BinaryResolver:
     """The user's ELF files: files, or directories of them."""
 
     def __init__(

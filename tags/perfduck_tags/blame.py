@@ -16,9 +16,9 @@ A stack whose leaf is in user space is charged to the leaf.
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
+from perfduck_model.arrays import Bool, Int64, UInt8, UInt32
 from perfduck_tags.entries import INTERRUPTS, SOFTIRQ_LOOPS
 
 CONTEXTS = ("task", "softirq-inline", "softirq-irq", "ksoftirqd", "irq", "idle")
@@ -47,9 +47,6 @@ INTERRUPTS_OFF = (
 _CLOCKS = r"^(?:cpu-clock|task-clock)(?::\w*)?$"
 _STACKS_AT_ONCE = 60_000  # some 20 frames each: 10 MB a column of frames
 ONE_OFFSET = 0.95  # share of a function's self weight at one instruction that makes an artefact
-
-Numbers = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
 
 
 def blame(stacks: pl.DataFrame, symbols: pl.DataFrame) -> pl.DataFrame:
@@ -118,10 +115,10 @@ def _facts(symbols: pl.DataFrame) -> pl.DataFrame:
 class _Frames:
     """All frames of all stacks, one after the other; `starts` and `ends` are those of a stack."""
 
-    starts: Numbers
-    ends: Numbers
-    fact: npt.NDArray[np.uint32]  # row of the symbol's facts
-    flags: npt.NDArray[np.uint8]
+    starts: Int64
+    ends: Int64
+    fact: UInt32  # row of the symbol's facts
+    flags: UInt8
 
     @classmethod
     def of(cls, stacks: pl.DataFrame, facts: pl.DataFrame) -> "_Frames":
@@ -133,11 +130,11 @@ class _Frames:
         rows = frames.join(numbered, on="symbol_id", how="left", maintain_order="left")
         return cls(starts, ends, rows["fact"].to_numpy(), rows["flags"].to_numpy())
 
-    def have(self, flag: int) -> Flags:
+    def have(self, flag: int) -> Bool:
         """Which frames have the flag, or one of several."""
         return (self.flags & flag) > 0
 
-    def charged(self) -> Numbers:
+    def charged(self) -> Int64:
         """The frame that is charged, per stack."""
         stops = self.have(_STOPS) & ~self.have(_PADDING)
         stops[self.starts] = self.have(_STOPS)[self.starts]  # a leaf in padding was really hit
@@ -146,7 +143,7 @@ class _Frames:
         is_kernel = ~self.have(_USER)[self.starts]
         return np.where((found >= 0) & is_kernel, found, self.starts)
 
-    def contexts(self) -> Numbers:
+    def contexts(self) -> Int64:
         """On whose time the leaf runs, per stack."""
         loop = _first(self.have(_LOOP), self.starts, self.ends)
         interrupt = _first(self.have(_INTERRUPT), self.starts, self.ends)
@@ -158,7 +155,7 @@ class _Frames:
         return np.where(in_interrupt, _IRQ, in_loop)
 
 
-def _first(flags: Flags, starts: Numbers, ends: Numbers) -> Numbers:
+def _first(flags: Bool, starts: Int64, ends: Int64) -> Int64:
     """The first flagged frame from each start on and before its end, else -1."""
     hits = np.append(np.flatnonzero(flags), len(flags))
     found = hits[np.searchsorted(hits, starts)]

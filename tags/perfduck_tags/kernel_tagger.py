@@ -35,7 +35,7 @@ DECISION = ["row", "source", *TAG, "tagged_by"]
 
 
 @dataclass(frozen=True, slots=True)
-class Kernel:
+class KernelTagger:
     """What is known of the profiled kernel."""
 
     rules: Rules  # the user's, symbol rules, path rules

@@ -17,9 +17,9 @@ import polars as pl
 
 from perfduck_symbols import kallsyms, names
 from perfduck_symbols.kallsyms import Kallsyms
-from perfduck_symbols.resolver import FUNCTIONS, Resolver, resolve
+from perfduck_symbols.resolver import FUNCTIONS, BinaryResolver, resolve
 from perfduck_tags import catalogue, neighbours, rule_file, rules
-from perfduck_tags.kernel_tagger import LOCATED, Kernel
+from perfduck_tags.kernel_tagger import LOCATED, KernelTagger
 from perfduck_tags.prefixes import Prefixes
 from perfduck_tags.rules import Rule, Rules
 
@@ -75,7 +75,7 @@ class Tagger:
         self._release = kernel_release
         self._users = tuple(rule_file.read(rules, where=rules_name)) if rules else ()
         self._kallsyms = kallsyms
-        self._resolver = Resolver(binaries, release=kernel_release)
+        self._resolver = BinaryResolver(binaries, release=kernel_release)
         self._functions = pl.DataFrame(schema=FUNCTIONS) if functions is None else functions
         self._earlier = pl.DataFrame(schema=LOCATED) if earlier is None else _located(earlier)
         self.fresh = pl.DataFrame(schema=FUNCTIONS)  # what was read from files, for a store to keep
@@ -141,7 +141,7 @@ class Tagger:
         own = asked.filter(pl.col("kind") == "user")
         return resolve(own, self.functions(own["dso"].unique()))
 
-    def kernel_of(self, dsos: pl.Series) -> Kernel:
+    def kernel_of(self, dsos: pl.Series) -> KernelTagger:
         """What is known of the profiled kernel, with the debug information of these dsos."""
         located = pl.concat([self.kernel.located, self._by_dwarf(dsos), self._earlier])
         return replace(self.kernel, located=located)
@@ -179,13 +179,13 @@ class Tagger:
         return _ordered(self._users, of_dsos=True)
 
     @cached_property
-    def _guest(self) -> Kernel:
+    def _guest(self) -> KernelTagger:
         """A guest's kernel may be any version."""
         guesses = _guesses(self._users)
-        return Kernel(guesses.rules, len(self._users), guesses.catalogue, None, guesses)
+        return KernelTagger(guesses.rules, len(self._users), guesses.catalogue, None, guesses)
 
     @cached_property
-    def kernel(self) -> Kernel:
+    def kernel(self) -> KernelTagger:
         """What is known of the profiled kernel before its debug information is read."""
         shipped = replace(self._guest, release=self._release)
         if self.symbols is None:
@@ -221,7 +221,7 @@ def _located(earlier: pl.DataFrame) -> pl.DataFrame:
     ).unique()  # fmt: skip
 
 
-def _of_kernel(work: pl.DataFrame, kernel: Kernel) -> pl.DataFrame:
+def _of_kernel(work: pl.DataFrame, kernel: KernelTagger) -> pl.DataFrame:
     named = kernel.named(work)
     decided = kernel.decide(named).join(named.select("row", "canonical"), on="row")
     return decided.rename({"source": "source_file"}).select(_DECIDED)

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from perfduck_diff.engine.comparison import Options
+from perfduck_diff.engine.comparison import DiffOptions
 from perfduck_diff.engine.result import Diff
-from perfduck_diff.engine.run_diff import diff
-from perfduck_diff.engine.run_matrix import Frame, Run, Runs
+from perfduck_diff.engine.run_diff import run_diff
+from perfduck_diff.engine.run_matrix import Frame, Run, RunMatrix
 from perfduck_diff.engine.stacks import Stacks
 
 PERIOD = 1000.0
@@ -20,7 +20,7 @@ def runs_of(
     *,
     work: Sequence[float] | float | None = 1e4,
     each: Sequence[Mapping[str, Any]] = (),
-) -> Runs:
+) -> RunMatrix:
     matrix = np.array([list(row) for row in hits.values()], dtype=float)
     size = matrix.shape[1]
     works = [work] * size if work is None or isinstance(work, float) else list(work)
@@ -33,7 +33,7 @@ def runs_of(
     subsystems = tuple(sorted(set(charged)))
     blame = np.array([subsystems.index(name) for name in charged])
     area = {frame.subsystem: frame.area for frame in frames}
-    return Runs(
+    return RunMatrix(
         event="cpu-clock", unit="ns", runs=runs, frames=frames, stacks=Stacks.of(chains),
         subsystems=subsystems, blame=blame, area=area, weight=matrix * PERIOD, hits=matrix,
     )  # fmt: skip
@@ -55,13 +55,13 @@ def _run(column: int, work: float | None, facts: dict[str, Any]) -> Run:
     return Run(**{**usual, **facts})
 
 
-def answer(runs: Runs, base: int, **options: Any) -> Diff:
+def answer(runs: RunMatrix, base: int, **options: Any) -> Diff:
     """The first BASE columns against the others."""
     size = len(runs.runs)
-    return diff(runs, np.arange(base), np.arange(base, size), Options(**options))
+    return run_diff(runs, np.arange(base), np.arange(base, size), DiffOptions(**options))
 
 
-def noisy(means: Mapping[str, tuple[float, float]], runs: int, *, seed: int = 1) -> Runs:
+def noisy(means: Mapping[str, tuple[float, float]], runs: int, *, seed: int = 1) -> RunMatrix:
     """Poisson hits around (base, new) of every stack, RUNS columns a side."""
     random = np.random.default_rng(seed)
     hits = {

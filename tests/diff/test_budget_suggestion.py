@@ -11,12 +11,12 @@ from typer.testing import CliRunner
 
 from perfduck_cli.main import app
 from perfduck_diff.budget_suggestion import suggest
-from perfduck_diff.comparison_input import ask
+from perfduck_diff.comparison_input import load_input
 from perfduck_diff.engine.budget import Budgets, parse
-from perfduck_diff.engine.comparison import Options, compare
+from perfduck_diff.engine.comparison import DiffOptions, measure
 from perfduck_diff.engine.gate import judge
 from perfduck_diff.engine.result import BudgetRow
-from perfduck_diff.engine.run_matrix import Runs
+from perfduck_diff.engine.run_matrix import RunMatrix
 from perfduck_diff.filters import Filters
 from perfduck_model.errors import PerfduckError
 from perfduck_report import budget_file
@@ -45,13 +45,13 @@ def printed(demo: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def runs(demo: Path) -> Runs:
+def runs(demo: Path) -> RunMatrix:
     with Store(demo) as store:
-        return ask(store, {"runs": select(store, RUNS)}).runs
+        return load_input(store, {"runs": select(store, RUNS)}).runs
 
 
 def _judged(
-    runs: Runs, budgets: Budgets, growth: float, random: np.random.Generator
+    runs: RunMatrix, budgets: Budgets, growth: float, random: np.random.Generator
 ) -> tuple[BudgetRow, ...]:
     """New runs like those of the demo: their paths, whole runs that differ by 4 %, Poisson."""
     speed = np.exp(random.normal(0, 0.04, 2 * SIZE)) * np.r_[np.ones(SIZE), np.full(SIZE, growth)]
@@ -60,21 +60,21 @@ def _judged(
     made = replace(
         runs, runs=(runs.runs[0],) * 2 * SIZE, hits=hits, weight=hits * runs.runs[0].grain
     )
-    return judge(compare(made, np.arange(SIZE), np.arange(SIZE, 2 * SIZE), Options()), budgets)
+    return judge(measure(made, np.arange(SIZE), np.arange(SIZE, 2 * SIZE), DiffOptions()), budgets)
 
 
-def _verdicts(runs: Runs, text: str, growth: float, trials: int) -> list[set[str]]:
+def _verdicts(runs: RunMatrix, text: str, growth: float, trials: int) -> list[set[str]]:
     budgets, random = parse(tomllib.loads(text), "perfduck.toml"), np.random.default_rng(9)
     return [{row.verdict for row in _judged(runs, budgets, growth, random)} for _ in range(trials)]
 
 
-def test_like_runs_keep_what_was_suggested(runs: Runs, printed: str) -> None:
+def test_like_runs_keep_what_was_suggested(runs: RunMatrix, printed: str) -> None:
     green = [verdicts == {"pass"} for verdicts in _verdicts(runs, printed, 1.0, 40)]
     assert np.mean(green) >= 0.95
 
 
 @pytest.mark.parametrize("growth", [1.25, 1.5])
-def test_growth_does_not_pass(runs: Runs, printed: str, growth: float) -> None:
+def test_growth_does_not_pass(runs: RunMatrix, printed: str, growth: float) -> None:
     found = _verdicts(runs, printed, growth, 30)
     assert all(verdicts != {"pass"} for verdicts in found)
     if growth == 1.5:

@@ -8,9 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from perfduck_cli.main import app
-from perfduck_diff.answer import Request, asked
+from perfduck_diff.answer import DiffRequest, resolve_sides
 from perfduck_diff.engine.noise import assumed
-from perfduck_diff.engine.run_matrix import Floats
 from perfduck_diff.filters import Filters
 from perfduck_diff.like_runs import (
     MOST_FREEDOM,
@@ -20,6 +19,7 @@ from perfduck_diff.like_runs import (
     pooled,
     spread_of_like_runs,
 )
+from perfduck_model.arrays import Float64
 from perfduck_store.store import Store
 
 # Weight per packet of each run: eight runs of one thing, four of another scenario, two of another
@@ -54,8 +54,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _spread(store: Path, base: str, new: str, **filters: object) -> tuple[float, float]:
     with Store(store) as opened:
-        request = Request(base=base, new=new, filters=Filters(**filters))  # type: ignore[arg-type]
-        return spread_of_like_runs(opened, asked(opened, request), None)
+        request = DiffRequest(base=base, new=new, filters=Filters(**filters))  # type: ignore[arg-type]
+        return spread_of_like_runs(opened, resolve_sides(opened, request), None)
 
 
 def test_runs_count_by_how_alike_they_are_and_those_compared_do_not(store: Path) -> None:
@@ -90,7 +90,7 @@ def test_what_like_runs_show_narrows_the_interval(store: Path, tmp_path: Path) -
     assert narrow["high"] - narrow["low"] < 0.8 * (wide["high"] - wide["low"])
 
 
-def _runs(spread: float, runs: int = 9, seed: int = 0) -> Floats:
+def _runs(spread: float, runs: int = 9, seed: int = 0) -> Float64:
     totals = np.random.default_rng(seed).normal(0, 1, runs)
     totals = 1000 * (1 + spread * (totals - totals.mean()) / totals.std(ddof=1))
     return np.array([totals, np.full(runs, 1e9)]).T

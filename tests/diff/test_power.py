@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from made_runs import answer, runs_of
 
-from perfduck_diff.engine.moderated_t import Design, Rows, given
+from perfduck_diff.engine.moderated_t import Design, NodeRates, given
 from perfduck_diff.engine.noise import assumed, whole
 from perfduck_diff.engine.power import detectable, excluded, sensitivity
 
@@ -22,7 +22,7 @@ def _tested(n: int, spread: float, growth: float, seed: int = 1, *, paired: bool
     totals = np.array([_totals(random, n, spread, growth) for _ in range(TRIALS)])
     design = Design(np.arange(n), np.arange(n, 2 * n), np.full(2 * n, 0.1), paired=paired)
     model = given(design, whole(assumed(("a",))))
-    return model, Rows(totals, np.ones((TRIALS, 1)))
+    return model, NodeRates(totals, np.ones((TRIALS, 1)))
 
 
 @pytest.mark.parametrize("n", [2, 3, 5])

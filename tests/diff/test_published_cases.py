@@ -10,7 +10,7 @@ import numpy as np
 from made_runs import PERIOD, answer, runs_of
 
 from perfduck_diff.engine.result import Diff
-from perfduck_diff.engine.run_matrix import Runs
+from perfduck_diff.engine.run_matrix import RunMatrix
 
 PACKETS = 1e5
 
@@ -38,7 +38,7 @@ CHECKSUM = {
 }
 
 
-def _runs(table: Mapping[str, tuple[float, float]], total: tuple[float, float]) -> Runs:
+def _runs(table: Mapping[str, tuple[float, float]], total: tuple[float, float]) -> RunMatrix:
     known = np.array(list(table.values())).sum(axis=0)
     rest = (total[0] - known[0], total[1] - known[1])
     random = np.random.default_rng(7)

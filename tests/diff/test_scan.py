@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from made_runs import noisy
 
-from perfduck_diff.engine.comparison import Comparison, Options, compare
+from perfduck_diff.engine.comparison import Comparison, DiffOptions, measure
 from perfduck_diff.engine.scan import enough, scan, weights
 
 SMALL = {f"do_syscall_64;vfs/f{i}": (12, 12) for i in range(60)}
@@ -14,7 +14,7 @@ GROWN = {
 
 def _compared(means: dict[str, tuple[float, float]], *, swapped: bool = False) -> Comparison:
     sides = np.arange(3), np.arange(3, 6)
-    return compare(noisy(means, 3), *(sides[::-1] if swapped else sides), Options())
+    return measure(noisy(means, 3), *(sides[::-1] if swapped else sides), DiffOptions())
 
 
 def _named(work: Comparison, function: str) -> int:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given as each
 from hypothesis import strategies as st
 
-from perfduck_diff.engine.moderated_t import Design, Rows, given
+from perfduck_diff.engine.moderated_t import Design, NodeRates, given
 from perfduck_diff.engine.noise import assumed, whole
 from perfduck_diff.engine.power import raised
 from perfduck_diff.engine.sequential import FIRST, Plan, Step, decide
@@ -26,7 +26,7 @@ def _runs_until_sure(growth: float, plan: Plan | None) -> tuple[list[Step], list
     for runs in range(FIRST, MOST + 1):
         design = Design(np.arange(runs), np.arange(runs, 2 * runs), np.full(2 * runs, 0.1))
         model = given(design, whole(assumed(("a",))))
-        rows = Rows(totals[:, :, :runs].reshape(TRIALS, -1), np.ones((TRIALS, 1)))
+        rows = NodeRates(totals[:, :, :runs].reshape(TRIALS, -1), np.ones((TRIALS, 1)))
         p, excess = model(rows).growth, raised(model, rows, TOLERANCE).shrinkage
         looks = plan or Plan(MOST, 0.05)
         for trial in np.flatnonzero(running):

@@ -5,15 +5,15 @@ import pytest
 from made_runs import PERIOD, answer, runs_of
 from scipy import stats
 
-from perfduck_diff.engine.comparison import Options, compare
+from perfduck_diff.engine.comparison import DiffOptions, measure
 from perfduck_diff.engine.moderated_t import Design
-from perfduck_diff.engine.run_matrix import Runs
+from perfduck_diff.engine.run_matrix import RunMatrix
 from perfduck_diff.engine.shared import shared
 
 PATHS = 60
 
 
-def _runs(speed: list[float], seed: int = 1, **grown: float) -> Runs:
+def _runs(speed: list[float], seed: int = 1, **grown: float) -> RunMatrix:
     """Poisson counts of 60 paths in runs of this speed; the second half of the runs is new."""
     random = np.random.default_rng(seed)
     mean = np.exp(random.normal(4, 1, PATHS))
@@ -78,7 +78,7 @@ def test_what_is_shared_is_taken_off_the_variance_of_paths() -> None:
     steady, shaky = _runs([1.0] * 6), _runs([0.8, 1.2, 1.0, 1.1, 0.85, 1.05])
     errors = []
     for runs in (steady, shaky):
-        work = compare(runs, np.arange(3), np.arange(3, 6), Options())
+        work = measure(runs, np.arange(3), np.arange(3, 6), DiffOptions())
         errors.append(np.median(work.model(work.rows).error / work.rows.rates.mean(axis=1)))
     assert errors[1] < 1.2 * errors[0]
     assert answer(shaky, 3).total.high > 2 * answer(steady, 3).total.high

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from perfduck_ingest.importer import Options
-from perfduck_ingest.oprofile.sample_file import Layout
+from perfduck_ingest.importer import ImportOptions
+from perfduck_ingest.oprofile.sample_file import HeaderLayout
 from perfduck_ingest.source import Source
 from perfduck_model.batch import Batch
 
@@ -42,7 +42,7 @@ def batch_of(importer: object, name: str | Path, content: bytes | None = None) -
     if content is None and not Path(name).is_dir():
         content = Path(name).read_bytes()
     source = Source(str(name), io.BytesIO(content) if content is not None else None)
-    (batch,) = importer.read(source, Options(kallsyms=KALLSYMS))  # type: ignore[attr-defined]
+    (batch,) = importer.read(source, ImportOptions(kallsyms=KALLSYMS))  # type: ignore[attr-defined]
     return batch  # type: ignore[no-any-return]
 
 
@@ -68,10 +68,10 @@ class Written:
     mhz: float = 2000.0
 
 
-LAYOUT = Layout(72, 32, 40, 48, 56, 64)
+LAYOUT = HeaderLayout(72, 32, 40, 48, 56, 64)
 
 
-def sample_file(layout: Layout = LAYOUT, what: Written = Written()) -> bytes:
+def sample_file(layout: HeaderLayout = LAYOUT, what: Written = Written()) -> bytes:
     """A sample file as libdb writes it: hash chains by key modulo size."""
     order = layout.order
     header = bytearray(layout.header_bytes)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from oprofile_files import LAYOUT, Written, sample_file
 
-from perfduck_ingest.oprofile.sample_file import _LAYOUTS, Layout, layout_of_abi, parse
+from perfduck_ingest.oprofile.sample_file import _LAYOUTS, HeaderLayout, layout_of_abi, parse
 from perfduck_model.errors import PerfduckError
 
 CASES = [
@@ -22,7 +22,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("version", "layout"), CASES)
-def test_each_layout_is_recognised_without_abi(version: int, layout: Layout) -> None:
+def test_each_layout_is_recognised_without_abi(version: int, layout: HeaderLayout) -> None:
     content = sample_file(layout, Written(version=version))
     file = parse("x", content)
     assert list(zip(file.keys.tolist(), file.counts.tolist(), strict=True)) == [(16, 3), (32, 4)]

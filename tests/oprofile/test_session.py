@@ -23,7 +23,7 @@ from oprofile_files import (
     sample_file,
 )
 
-from perfduck_ingest.importer import Options
+from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.oprofile import files, session_importer
 from perfduck_ingest.oprofile.elf_symbols import functions as elf_functions
 from perfduck_ingest.oprofile.elf_symbols import read_elf
@@ -47,16 +47,16 @@ def unpacked(folder: Path) -> Path:
     return folder / "app-callgraph" / "oprofile_data"
 
 
-def read(path: Path, options: Options | None = None) -> tuple[str, Batch]:
+def read(path: Path, options: ImportOptions | None = None) -> tuple[str, Batch]:
     source = Source(str(path), None if path.is_dir() else io.BytesIO(path.read_bytes()))
     assert session_importer.sniff(source)
-    (batch,) = session_importer.read(source, options or Options(kallsyms=KALLSYMS))
+    (batch,) = session_importer.read(source, options or ImportOptions(kallsyms=KALLSYMS))
     return source.digest.hexdigest(), batch
 
 
-def read_files(entries: list[tuple[str, bytes]], options: Options | None = None) -> Batch:
+def read_files(entries: list[tuple[str, bytes]], options: ImportOptions | None = None) -> Batch:
     source = Source("x.tar", io.BytesIO(archive(entries)))
-    (batch,) = session_importer.read(source, options or Options())
+    (batch,) = session_importer.read(source, options or ImportOptions())
     return batch
 
 
@@ -105,7 +105,7 @@ def test_oparchive_brings_kallsyms_and_images(tmp_path: Path) -> None:
             ("home/me/oprofile_data/samples/current/stats/lost_no_mapping", b"12"),
         ],
     )
-    _, batch = read(folder, Options())
+    _, batch = read(folder, ImportOptions())
     assert functions(batch) == {
         ("CPU_CLK_UNHALTED", "hit", "[kernel.kallsyms]"): 3,
         ("CPU_CLK_UNHALTED", "next", "[kernel.kallsyms]"): 4,
@@ -148,7 +148,7 @@ def _moved(content: bytes, add: int) -> bytes:
 )
 def test_kallsyms_names_the_kernel_of_a_session_with_vmlinux(image: str, add: int) -> None:
     _, by_kallsyms = read(RECORDINGS / "app-flat" / "session.tar.gz")
-    batch = read_files(renamed_kernel(image, add), Options(kallsyms=KALLSYMS))
+    batch = read_files(renamed_kernel(image, add), ImportOptions(kallsyms=KALLSYMS))
     assert functions(batch) == functions(by_kallsyms)
     without = read_files(renamed_kernel(image, add))
     assert without.facts.limitations["no-kernel-names"].samples == 18  # operf.log
@@ -166,7 +166,7 @@ def test_text_of_vmlinux_begins_at_stext_on_arm64_and_at_text_on_x86(
         f"{text + (0x8 if is_x86 else 0x10008):x} T hit\n{text + 0x20000:x} T _etext\n"
     )
     path = SAMPLES + "{root}/bin/x/{dep}/{root}/boot/vmlinux-6.1/" + EVENT
-    batch = read_files([(path, sample_file())], Options(kallsyms=kallsyms))
+    batch = read_files([(path, sample_file())], ImportOptions(kallsyms=kallsyms))
     assert set(functions(batch)) == {("CPU_CLK_UNHALTED", "hit", "[kernel.kallsyms]")}
 
 
@@ -236,7 +236,7 @@ def test_a_damaged_file_is_an_error_and_left_out_if_lenient() -> None:
     entries = [(KERNEL_FILE, sample_file()), (USER_FILE, sample_file()[:-4])]
     with pytest.raises(PerfduckError, match=r"x\.tar: \{root\}/bin/x/.*2664 bytes .* got 2660"):
         read_files(entries)
-    batch = read_files(entries, Options(lenient=True))
+    batch = read_files(entries, ImportOptions(lenient=True))
     assert batch.samples["count"].sum() == 7
     assert len(batch.skipped) == 1
 
@@ -260,7 +260,7 @@ def test_links_and_devices_are_left_out_and_named(kind: bytes) -> None:
             member.type, member.linkname, member.size = kind, "/etc/passwd", 0
 
     content = archive([(KERNEL_FILE, sample_file()), (USER_FILE, b"")], edit)
-    (batch,) = session_importer.read(Source("x.tar", io.BytesIO(content)), Options())
+    (batch,) = session_importer.read(Source("x.tar", io.BytesIO(content)), ImportOptions())
     assert batch.skipped["text"].to_list() == [USER_FILE]
     assert batch.samples["count"].sum() == 7
 
@@ -286,7 +286,7 @@ def test_too_many_members_and_too_many_bytes_are_refused(monkeypatch: pytest.Mon
 def test_a_truncated_archive_is_refused() -> None:
     content = archive([(KERNEL_FILE, sample_file())])
     with pytest.raises(PerfduckError, match="expected"):
-        list(session_importer.read(Source("x.tar", io.BytesIO(content[:1500])), Options()))
+        list(session_importer.read(Source("x.tar", io.BytesIO(content[:1500])), ImportOptions()))
 
 
 def test_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -309,7 +309,7 @@ def test_a_changed_archive_is_refused_or_read_but_never_a_traceback(
         content[place] = value
     source = Source("x.tar", io.BytesIO(bytes(content)))
     with suppress(PerfduckError):
-        list(session_importer.read(source, Options()))
+        list(session_importer.read(source, ImportOptions()))
 
 
 def test_the_last_run_of_a_log_counts() -> None:

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from oprofile_files import RECORDINGS, batch_of, functions
 
 from perfduck_ingest.formats import importer_of
-from perfduck_ingest.importer import Options
+from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.oprofile import text_importer
-from perfduck_ingest.oprofile.report_header import Header
+from perfduck_ingest.oprofile.report_header import ReportHeader
 from perfduck_ingest.source import Source
 from perfduck_model.batch import Batch
 from perfduck_model.errors import PerfduckError
@@ -26,7 +26,7 @@ TABLE = "samples  %        symbol name\n60       60.0000  one\n40       40.0000 
 def read(text: str) -> Batch:
     source = Source("report.txt", io.BytesIO(text.encode()))
     assert text_importer.sniff(source)
-    (batch,) = text_importer.read(source, Options())
+    (batch,) = text_importer.read(source, ImportOptions())
     return batch
 
 
@@ -156,7 +156,7 @@ def test_a_differential_report_is_refused(name: str) -> None:
 )  # fmt: skip
 def test_text_without_a_table_is_refused(text: str, message: str) -> None:
     with pytest.raises(PerfduckError, match=message):
-        list(text_importer.read(Source("r.txt", io.BytesIO(text.encode())), Options()))
+        list(text_importer.read(Source("r.txt", io.BytesIO(text.encode())), ImportOptions()))
 
 
 @pytest.mark.parametrize(
@@ -200,13 +200,13 @@ def test_changed_text_is_refused_or_read_but_never_a_traceback(data: st.DataObje
         return
     text_importer.sniff(source)
     with suppress(PerfduckError):
-        list(text_importer.read(source, Options()))
+        list(text_importer.read(source, ImportOptions()))
 
 
 @settings(deadline=None, max_examples=50)
 @given(st.text(max_size=300))
 def test_a_header_takes_any_line(line: str) -> None:
-    Header().take(line)
+    ReportHeader().take(line)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from oprofile_files import RECORDINGS, batch_of, functions
 
-from perfduck_ingest.importer import Options
+from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.oprofile import xml_importer
 from perfduck_ingest.source import Source
 from perfduck_model.batch import Batch
@@ -32,7 +32,7 @@ TAIL = """<symboltable>
 def read(body: str, head: str = HEAD, tail: str = TAIL) -> Batch:
     source = Source("report.xml", io.BytesIO((head + body + tail).encode()))
     assert xml_importer.sniff(source)
-    (batch,) = xml_importer.read(source, Options())
+    (batch,) = xml_importer.read(source, ImportOptions())
     return batch
 
 
@@ -109,7 +109,7 @@ def test_entities_are_refused() -> None:
     head = HEAD.replace("<profile", '<!DOCTYPE p [<!ENTITY a "aaaa">]>\n<profile', 1)
     source = Source("x", io.BytesIO((head + TAIL).encode()))
     with pytest.raises(PerfduckError, match="got a document type 'p'"):
-        list(xml_importer.read(source, Options()))
+        list(xml_importer.read(source, ImportOptions()))
 
 
 @pytest.mark.parametrize("text", [b"", b"<profile>", b"<?xml version='1.0'?><svg/>", b"CPU: x\n"])
@@ -145,4 +145,4 @@ def test_a_changed_report_is_refused_or_read_but_never_a_traceback(data: st.Data
         )
     source = Source("report.xml", io.BytesIO(bytes(content)))
     with suppress(PerfduckError):
-        list(xml_importer.read(source, Options()))
+        list(xml_importer.read(source, ImportOptions()))

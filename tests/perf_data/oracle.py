@@ -12,7 +12,7 @@ from pathlib import Path
 
 import polars as pl
 
-from perfduck_ingest.importer import Options
+from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.perf_data import importer as perf_data
 from perfduck_ingest.source import Source
 from perfduck_model.batch import Batch
@@ -87,7 +87,7 @@ def batches_of(path: Path | str, **options: object) -> list[Batch]:
     """The recording as the importer reads it."""
     with Source(str(path)) as source:
         assert perf_data.sniff(source)
-        return list(perf_data.read(source, Options(**options)))  # type: ignore[arg-type]
+        return list(perf_data.read(source, ImportOptions(**options)))  # type: ignore[arg-type]
 
 
 def differences(perf: Iterable[Row], ours: Iterable[Row]) -> tuple[Counter[Row], Counter[Row]]:

@@ -6,14 +6,14 @@ import pytest
 from test_recordings import FIXTURES, OPTIONS, nothing_of_this_machine
 
 from perfduck.attachments import read
-from perfduck.ingestion import Request, ingest
-from perfduck_ingest.importer import Options
+from perfduck.ingestion import IngestRequest, ingest
+from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.work import Work
 from perfduck_store.store import Store
 
 __all__ = ["nothing_of_this_machine"]
 RECORDING = str(FIXTURES / "chains" / "recording.data.xz")
-NAMES = Options(**OPTIONS)  # type: ignore[arg-type]
+NAMES = ImportOptions(**OPTIONS)  # type: ignore[arg-type]
 TABLES = ("sample", "rollup", "leaf_offset", "artefact", "limitation", "event", "skipped")
 IDS = ("symbol", "stack", "stack_symbol", "stack_blame")
 
@@ -26,7 +26,7 @@ def contents(store: Store) -> dict[str, list[tuple[object, ...]]]:
 def named(tmp_path: Path) -> dict[str, list[tuple[object, ...]]]:
     """What the store has where names were given at once."""
     with Store(tmp_path / "named.duckdb", write=True) as store:
-        ingest(store, Request(RECORDING, options=NAMES))
+        ingest(store, IngestRequest(RECORDING, options=NAMES))
         return contents(store)
 
 
@@ -34,16 +34,16 @@ def test_the_second_ingest_leaves_what_the_first_would_have(
     store_path: Path, tmp_path: Path, named: dict[str, list[tuple[object, ...]]]
 ) -> None:
     (tmp_path / "note").write_text("of the run")
-    request = Request(
+    request = IngestRequest(
         RECORDING, "run", Work(7, "packet"), {"k": "v"},
         attachments=(read(f"note={tmp_path / 'note'}"),),
     )  # fmt: skip
     with Store(store_path, write=True) as store:
         ingest(store, request)
         before = store.rows("select * from profile"), store.rows("select * from attachment")
-        nothing = ingest(store, Request(RECORDING))
+        nothing = ingest(store, IngestRequest(RECORDING))
         assert (nothing.is_renamed, nothing.changes) == (False, ())
-        receipt = ingest(store, Request(RECORDING, options=NAMES))
+        receipt = ingest(store, IngestRequest(RECORDING, options=NAMES))
         assert receipt.is_renamed
         assert not receipt.is_new
         assert receipt.changes[0].startswith("resolved again: ")
@@ -58,8 +58,10 @@ def test_names_are_not_given_up_for_worse_ones(
     store_path: Path, named: dict[str, list[tuple[object, ...]]]
 ) -> None:
     with Store(store_path, write=True) as store:
-        ingest(store, Request(RECORDING, options=NAMES))
-        worse = ingest(store, Request(RECORDING, options=Options(kallsyms=OPTIONS["kallsyms"])))  # type: ignore[arg-type]
+        ingest(store, IngestRequest(RECORDING, options=NAMES))
+        worse = ingest(
+            store, IngestRequest(RECORDING, options=ImportOptions(kallsyms=OPTIONS["kallsyms"]))
+        )  # type: ignore[arg-type]
         assert (worse.is_renamed, worse.changes) == (False, ())
-        assert not ingest(store, Request(RECORDING)).is_renamed
+        assert not ingest(store, IngestRequest(RECORDING)).is_renamed
         assert contents(store) == named

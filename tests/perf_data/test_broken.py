@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_recordings import FIXTURES, OPTIONS, nothing_of_this_machine
 
-from perfduck.ingestion import Request, ingest
-from perfduck_ingest.importer import Options
+from perfduck.ingestion import IngestRequest, ingest
+from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.perf_data import importer as perf_data
 from perfduck_ingest.source import Source
 from perfduck_model.batch import Batch
@@ -32,7 +32,7 @@ RAW = {
 
 def read(raw: bytes) -> list[Batch]:
     with Source("perf.data", io.BytesIO(raw)) as source:
-        return list(perf_data.read(source, Options(**OPTIONS)))  # type: ignore[arg-type]
+        return list(perf_data.read(source, ImportOptions(**OPTIONS)))  # type: ignore[arg-type]
 
 
 def test_a_big_endian_recording_says_the_same() -> None:
@@ -122,7 +122,7 @@ def check_stored(raw: bytes, folder: Path) -> None:
     path = folder / "perf.data"
     path.write_bytes(raw)
     with Store(folder / "store.duckdb", write=True) as store:
-        receipt = ingest(store, Request(str(path), options=Options(**OPTIONS)))  # type: ignore[arg-type]
+        receipt = ingest(store, IngestRequest(str(path), options=ImportOptions(**OPTIONS)))  # type: ignore[arg-type]
         left_out = "select text from skipped where reason like 'SAMPLE:%'"
         skipped = sum(int(text.split()[0]) for (text,) in store.rows(left_out))
         assert receipt.samples + skipped == records_of_samples(raw)

@@ -5,16 +5,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perfduck_ingest.perf_data import records
-from perfduck_ingest.perf_data.mappings import Maps, MapsAt, laid_out, space_of
+from perfduck_ingest.perf_data.mappings import Mappings, MapsAt, laid_out, space_of
 from perfduck_ingest.perf_data.process_state import Timeline
-from perfduck_ingest.perf_data.task_events import Comm, Fork, Map
+from perfduck_ingest.perf_data.task_events import Comm, Fork, Mapping
 
 RANGES = st.lists(st.tuples(st.integers(0, 60), st.integers(1, 20)), max_size=25)
 
 
 @given(RANGES)
 def test_the_last_map_put_over_an_address_counts(ranges: list[tuple[int, int]]) -> None:
-    maps = Maps()
+    maps = Mappings()
     wanted = [-1] * 90
     for number, (start, size) in enumerate(ranges):
         maps.insert(start, start + size, 1000 * number, number)
@@ -27,8 +27,8 @@ def test_the_last_map_put_over_an_address_counts(ranges: list[tuple[int, int]]) 
     assert (places - addresses).tolist() == shifts
 
 
-def a_map(pid: int, start: int, dso: str) -> Map:
-    return Map(pid, start, start + 100, -start, dso, mode=records.USER, build_id=None)
+def a_map(pid: int, start: int, dso: str) -> Mapping:
+    return Mapping(pid, start, start + 100, -start, dso, mode=records.USER, build_id=None)
 
 
 def test_a_child_has_what_its_parent_had_when_it_was_born() -> None:

@@ -16,7 +16,7 @@ from test_broken import BROKEN, EDGES
 from test_callers import DEFER, DEFERRED, HOOK, KERNEL, LBR, LEAF, MIDDLE, TOP, USER, recording
 from test_recordings import FIXTURES, OPTIONS, nothing_of_this_machine
 
-from perfduck_ingest.importer import Options
+from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.perf_data import importer as perf_data
 from perfduck_ingest.perf_data import records
 from perfduck_ingest.source import Source
@@ -123,7 +123,7 @@ def counts(raw: bytes) -> tuple[int, int]:
     """Samples that are stored, and those that are said to be left out."""
     stored = left_out = 0
     with Source("perf.data", io.BytesIO(raw)) as source:
-        for batch in perf_data.read(source, Options(**OPTIONS)):  # type: ignore[arg-type]
+        for batch in perf_data.read(source, ImportOptions(**OPTIONS)):  # type: ignore[arg-type]
             stored += len(batch.samples)
             for _, text, _ in batch.skipped.iter_rows():
                 number, _, kind = text.partition(" records of type ")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perfduck_ingest.perf_data import records
-from perfduck_ingest.perf_data.chain_chunks import NO_FRAME, WIDTH, Pieces, pieces_of
+from perfduck_ingest.perf_data.chain_chunks import NO_FRAME, WIDTH, ChainChunks, pieces_of
 from perfduck_ingest.perf_data.mappings import (
     GUEST_KERNEL_SPACE,
     GUEST_USER_SPACE,
@@ -68,7 +68,7 @@ def frames_of(chain: list[int]) -> list[Frame]:
     return frames
 
 
-def joined(pieces: Pieces) -> list[list[Frame]]:
+def joined(pieces: ChainChunks) -> list[list[Frame]]:
     """The frames of each chain, put together again."""
     chains, at = [], 0
     for count in pieces.counts.tolist():

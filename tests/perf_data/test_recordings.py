@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 import xxhash
 
-from perfduck_ingest.importer import Options
+from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.perf_data import importer as perf_data
 from perfduck_ingest.perf_script import importer
 from perfduck_ingest.source import Source
@@ -84,7 +84,7 @@ def test_pieces_that_are_numbered_anew_make_no_difference(
     path = FIXTURES / folder / "recording.data.xz"
     whole = rows_of(path)
     monkeypatch.setattr("perfduck_ingest.perf_data.record_reader.BLOCK_BYTES", 4096)
-    monkeypatch.setattr("perfduck_ingest.perf_data.chain_chunks.MOST_PIECES", 50)
+    monkeypatch.setattr("perfduck_ingest.perf_data.chain_chunks.MAX_CHUNKS", 50)
     monkeypatch.setattr("perfduck_ingest.perf_data.stacks.MOST_PIECES", 1)
     assert rows_of(path) == whole
 
@@ -98,7 +98,7 @@ def test_another_process_reads_the_same(
     monkeypatch.setattr("perfduck_ingest.perf_data.importer.MUCH", 0)
     assert rows_of(path) == rows
     with Source(str(path)) as source:
-        assert list(perf_data.read(source, Options(**OPTIONS)))[-1].facts == facts  # type: ignore[arg-type]
+        assert list(perf_data.read(source, ImportOptions(**OPTIONS)))[-1].facts == facts  # type: ignore[arg-type]
         assert source.reading.bytes_read == path.stat().st_size
         assert source.reading.content_hash == xxhash.xxh3_128(path.read_bytes()).hexdigest()
 
@@ -212,7 +212,7 @@ def test_text_of_the_same_recording_has_the_same_ids(folder: str) -> None:
     text = lzma.decompress((FIXTURES / folder / "oracle.txt.xz").read_bytes())
     with Source("perf.txt", io.BytesIO(text)) as source:
         assert importer.sniff(source)
-        theirs = list(importer.read(source, Options()))
+        theirs = list(importer.read(source, ImportOptions()))
     ours = read(folder)
     for column in ("symbol_id", "name", "dso", "address"):
         one, other = (

@@ -8,7 +8,7 @@ import oracle
 import pytest
 from test_recordings import FIXTURES, OPTIONS, nothing_of_this_machine, perf_rows
 
-from perfduck_ingest.importer import Options
+from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.perf_data import features, records
 from perfduck_ingest.perf_data import importer as perf_data
 from perfduck_ingest.source import Source
@@ -22,7 +22,7 @@ NAME = "sched:sched_process_fork"
 
 def read(raw: bytes) -> list[Batch]:
     with Source("perf.data", io.BytesIO(raw)) as source:
-        return list(perf_data.read(source, Options(**OPTIONS)))  # type: ignore[arg-type]
+        return list(perf_data.read(source, ImportOptions(**OPTIONS)))  # type: ignore[arg-type]
 
 
 def undescribed(raw: bytes) -> bytes:

@@ -10,7 +10,7 @@ import pytest
 from polars.testing import assert_frame_equal
 from recordings import FIXTURES, named_chains, parsed, text_of
 
-from perfduck_ingest.importer import Options
+from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.perf_script import importer
 from perfduck_ingest.source import HEAD_BYTES, Source
 from perfduck_model.batch import Batch
@@ -131,7 +131,7 @@ def test_lost_records_are_summed() -> None:
 
 
 def perf_script_batches(text: bytes) -> list[Batch]:
-    return list(importer.read(Source("input.txt", io.BytesIO(text)), Options()))
+    return list(importer.read(Source("input.txt", io.BytesIO(text)), ImportOptions()))
 
 
 def test_cgroups_stand_behind_chains_and_on_flat_lines() -> None:

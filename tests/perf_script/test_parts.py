@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from recordings import FIXTURES
 
-from perfduck.ingestion import Request, ingest
+from perfduck.ingestion import IngestRequest, ingest
 from perfduck_ingest import chains
 from perfduck_ingest.perf_script import frame_table, importer, line_cache
 from perfduck_store.store import Store
@@ -33,7 +33,7 @@ def expected(recording: Path) -> dict[str, list[tuple[object, ...]]]:
 
 def stored(recording: Path, path: Path) -> dict[str, list[tuple[object, ...]]]:
     with Store(path, write=True) as store:
-        ingest(store, Request(str(recording)))
+        ingest(store, IngestRequest(str(recording)))
         return {
             table: store.rows(f"{_columns(table)} from {table} order by all") for table in TABLES
         }

@@ -8,7 +8,7 @@ import pytest
 from recordings import FIXTURES, text_of
 
 from perfduck_ingest.perf_script import grammar
-from perfduck_ingest.perf_script.layout import Layout, layout_of
+from perfduck_ingest.perf_script.layout import LineLayout, layout_of
 
 FOLDERS = sorted(folder.parent for folder in (FIXTURES / "perf_script").glob("*/oracle.txt"))
 LINES = [
@@ -23,7 +23,7 @@ LINES = [
 ]
 
 
-def general(layout: Layout, line: str) -> tuple[str | None, ...] | None:
+def general(layout: LineLayout, line: str) -> tuple[str | None, ...] | None:
     found = re.search(layout.pattern, line) or re.search(layout.loose.pattern, line)
     if found is None or (found["rest"] or "").strip():
         return None

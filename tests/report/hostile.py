@@ -4,7 +4,7 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-from perfduck.ingestion import Request, ingest
+from perfduck.ingestion import IngestRequest, ingest
 from perfduck_cli.main import app
 from perfduck_ingest.work import Work
 from perfduck_store.store import Store
@@ -46,7 +46,7 @@ def build(path: Path, folder: Path, turn: int) -> None:
             file.write_text(recording(turn, 30 * (side == "new") + run))
             labels = {"side": side, "run": str(run), "key": name(9)}
             work = Work(1000.0, "packet")
-            ingest(store, Request(str(file), name=f"{side}{run}", work=work, labels=labels))
+            ingest(store, IngestRequest(str(file), name=f"{side}{run}", work=work, labels=labels))
     for kind in ("iptables", "note"):
         file = folder / kind
         file.write_text("*nat\n[1:2] -A X -j MASQUERADE\nCOMMIT\n")

@@ -15,7 +15,7 @@ from made_runs import answer, noisy, runs_of
 
 from perfduck_diff.engine.flame import Flame, flame, hottest
 from perfduck_diff.engine.result import Diff, Reason
-from perfduck_diff.engine.run_matrix import Runs
+from perfduck_diff.engine.run_matrix import RunMatrix
 from perfduck_report.html import render, render_side
 from perfduck_report.html_view import claim_bars, sentence, sides
 
@@ -29,12 +29,12 @@ HITS = {
 VOID = {"meta", "link", "input", "br", "hr", "img"}
 
 
-def asked(runs: Runs | None = None) -> tuple[Diff, Flame]:
+def asked(runs: RunMatrix | None = None) -> tuple[Diff, Flame]:
     runs = runs or named_evil(noisy(HITS, 3))
     return answer(runs, 3), flame(runs, np.arange(3), np.arange(3, 6))
 
 
-def named_evil(runs: Runs) -> Runs:
+def named_evil(runs: RunMatrix) -> RunMatrix:
     """Markup wherever a recording or its user may put a name."""
     evil = {"name": EVIL, "subsystem": EVIL, "dso": f"/lib/{EVIL}"}
     frames = tuple(replace(f, **evil) if f.name == "evil" else f for f in runs.frames)

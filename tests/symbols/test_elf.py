@@ -10,7 +10,7 @@ from perfduck_model.errors import SymbolError
 from perfduck_symbols import binary, source_path
 from perfduck_symbols.dwarf import Dwarf
 from perfduck_symbols.elf import open_elf
-from perfduck_symbols.resolver import FUNCTIONS, Resolver
+from perfduck_symbols.resolver import FUNCTIONS, BinaryResolver
 from perfduck_tags import build_catalogue
 from perfduck_tags.explain import explain
 from perfduck_tags.tagger import Tagger
@@ -93,7 +93,7 @@ def test_addresses_of_a_program_are_offsets_in_its_file_or_virtual() -> None:
 
 
 def test_what_was_read_once_needs_no_file() -> None:
-    kept = Resolver([ELF]).functions(["/usr/bin/program", "/no/such/file", "[dwarf5]"])
+    kept = BinaryResolver([ELF]).functions(["/usr/bin/program", "/no/such/file", "[dwarf5]"])
     assert dict(kept.schema) == {name: kind() for name, kind in FUNCTIONS.items()}
     assert set(kept["dso"]) == {"/usr/bin/program", "[dwarf5]"}
     tagged = Tagger(functions=kept).tag(unknown("/usr/bin/program", 0x138))
@@ -102,7 +102,7 @@ def test_what_was_read_once_needs_no_file() -> None:
 
 def test_maps_of_run_time_code_are_no_elf_files(tmp_path: Path) -> None:
     (tmp_path / "perf-7.map").write_text("7f00 10 LazyCompile:~main\n")
-    resolver = Resolver([tmp_path])
+    resolver = BinaryResolver([tmp_path])
     assert [resolver.find(dso) for dso in ("/tmp/perf-7.map", "//anon", "[vdso]")] == [None] * 3
 
 

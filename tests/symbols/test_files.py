@@ -9,7 +9,7 @@ import pytest
 from perfduck_model.errors import SymbolError
 from perfduck_symbols.elf import open_elf
 from perfduck_symbols.files import inside, walk
-from perfduck_symbols.resolver import Resolver
+from perfduck_symbols.resolver import BinaryResolver
 
 
 @pytest.fixture
@@ -57,14 +57,14 @@ def test_special_files_are_named_and_not_opened(root: Path) -> None:
     with pytest.raises(SymbolError, match="got: a character device"):
         open_elf(Path("/dev/null"))
     with pytest.raises(SymbolError, match="expected an ELF file or a directory, got: a FIFO"):
-        Resolver([root / "vmlinux-fifo"]).find("[kernel.kallsyms]")
+        BinaryResolver([root / "vmlinux-fifo"]).find("[kernel.kallsyms]")
 
 
 def test_a_root_file_system_without_kernels_is_not_walked(tmp_path: Path) -> None:
     for folder in ("usr", "etc", "proc"):
         (tmp_path / folder).mkdir()
     (tmp_path / "proc" / "vmlinux").write_text("x")
-    assert Resolver([tmp_path]).find("[kernel.kallsyms]") is None
+    assert BinaryResolver([tmp_path]).find("[kernel.kallsyms]") is None
     (tmp_path / "boot").mkdir()
     (tmp_path / "boot" / "vmlinux-6.1").write_text("x")
-    assert Resolver([tmp_path]).find("[kernel.kallsyms]") == tmp_path / "boot" / "vmlinux-6.1"
+    assert BinaryResolver([tmp_path]).find("[kernel.kallsyms]") == tmp_path / "boot" / "vmlinux-6.1"

@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 from recordings import FIXTURES
 
-from perfduck.ingestion import Request, ingest
-from perfduck_ingest.importer import Options
+from perfduck.ingestion import IngestRequest, ingest
+from perfduck_ingest.importer import ImportOptions
 from perfduck_model.errors import SymbolError
 from perfduck_store.store import Store
 from perfduck_tags import catalogue
@@ -44,7 +44,7 @@ def test_that_of_another_kernel_is_refused(version: str, tmp_path: Path, store_p
     said = rf"kallsyms\.gz: .* of another one: {len(missing)} of {len(recorded())} kernel functions"
     with Store(store_path, write=True) as store:
         with pytest.raises(SymbolError, match=said):
-            ingest(store, Request(str(RECORDING), options=Options(kallsyms=path)))
+            ingest(store, IngestRequest(str(RECORDING), options=ImportOptions(kallsyms=path)))
         assert store.rows("select count(*) from profile") == [(0,)]
 
 
@@ -52,7 +52,7 @@ def test_its_own_is_taken(tmp_path: Path, store_path: Path) -> None:
     few = set(sorted(recorded())[:10])  # of code that came with a module, or was made
     path = kallsyms(tmp_path / "kallsyms.gz", of("v5.10") | recorded() - few)
     with Store(store_path, write=True) as store:
-        ingest(store, Request(str(RECORDING), options=Options(kallsyms=path)))
+        ingest(store, IngestRequest(str(RECORDING), options=ImportOptions(kallsyms=path)))
 
 
 def test_of_inlined_functions_nothing_is_said(tmp_path: Path, store_path: Path) -> None:
@@ -63,4 +63,4 @@ def test_of_inlined_functions_nothing_is_said(tmp_path: Path, store_path: Path) 
     recording.write_text(inlined)
     path = kallsyms(tmp_path / "kallsyms.gz", of("v5.10"))
     with Store(store_path, write=True) as store:
-        ingest(store, Request(str(recording), options=Options(kallsyms=path)))
+        ingest(store, IngestRequest(str(recording), options=ImportOptions(kallsyms=path)))

@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from perfduck.ingestion import Request, ingest
+from perfduck.ingestion import IngestRequest, ingest
 from perfduck_diff.engine.stacks import is_entry
 from perfduck_store.store import Store
 from perfduck_symbols import names
@@ -37,7 +37,7 @@ def case(
 ) -> Iterator[tuple[str, Store]]:
     path = tmp_path_factory.mktemp("tags") / "store.duckdb"
     with Store(path, write=True) as store:
-        ingest(store, Request(str(TAGS / request.param / "input.txt")))
+        ingest(store, IngestRequest(str(TAGS / request.param / "input.txt")))
         yield request.param, store
 
 

@@ -7,10 +7,10 @@ import pytest
 from recordings import FIXTURES
 from typer.testing import CliRunner
 
-from perfduck.ingestion import Request, ingest
-from perfduck.tagging import Known, add_files, tag_again
+from perfduck.ingestion import IngestRequest, ingest
+from perfduck.tagging import TaggingSources, add_files, tag_again
 from perfduck_cli.main import app
-from perfduck_ingest.importer import Options
+from perfduck_ingest.importer import ImportOptions
 from perfduck_model.errors import PerfduckError
 from perfduck_store import functions
 from perfduck_store.store import Store
@@ -60,26 +60,26 @@ def test_a_second_ingest_reads_no_elf_file(
     places = tmp_path / "elf"
     places.mkdir()
     shutil.copy(ELF / "program", places)
-    options = Options(symbol_dirs=(places,))
+    options = ImportOptions(symbol_dirs=(places,))
     with Store(store_path, write=True) as store:
-        ingest(store, Request(str(recording), options=options))
+        ingest(store, IngestRequest(str(recording), options=options))
         assert [row for row in tags(store) if row[3] == "dso"] == NAMED
         (places / "program").unlink()
         longer = RECORDING.replace("138", "13a")
         recording.write_text(longer)
-        ingest(store, Request(str(recording), name="second", options=options))
+        ingest(store, IngestRequest(str(recording), name="second", options=options))
         assert [row[0] for row in tags(store)].count("receive") == 2
 
 
 def test_symbols_added_later_name_addresses(store_path: Path, recording: Path) -> None:
     with Store(store_path, write=True) as store:
-        ingest(store, Request(str(recording)))
+        ingest(store, IngestRequest(str(recording)))
         assert [row[0] for row in tags(store) if row[3] == "dso"] == ["[unknown]"] * 3
         found = add_files(store, [ELF])
         assert found.select("dso", "functions").rows() == [("/usr/bin/program", 6)]
-        assert tag_again(store, Known()).changed == 3
+        assert tag_again(store, TaggingSources()).changed == 3
         assert [row for row in tags(store) if row[3] == "dso"] == NAMED
-        assert tag_again(store, Known()).changed == 0
+        assert tag_again(store, TaggingSources()).changed == 0
 
 
 def test_what_kallsyms_placed_stays_when_tagged_again_without_it(
@@ -89,9 +89,9 @@ def test_what_kallsyms_placed_stays_when_tagged_again_without_it(
     kallsyms.write_text(KALLSYMS)
     placed = ("br_of_tomorrow", "net/bridge/br_input.c", "bridge", "neighbour")
     with Store(store_path, write=True) as store:
-        ingest(store, Request(str(recording), options=Options(kallsyms=kallsyms)))
+        ingest(store, IngestRequest(str(recording), options=ImportOptions(kallsyms=kallsyms)))
         assert placed in tags(store)
-        tag_again(store, Known())
+        tag_again(store, TaggingSources())
         assert placed in tags(store)
 
 
@@ -101,19 +101,19 @@ def test_the_users_rules_change_tags_and_charges(
     rules = tmp_path / "rules.csv"
     rules.write_text("symbol,area,subsystem,role\n^br_,ours,our_bridge,domain\n")
     with Store(store_path, write=True) as store:
-        ingest(store, Request(str(recording)))
-        assert tag_again(store, Known(rules=rules)).changed == 2
+        ingest(store, IngestRequest(str(recording)))
+        assert tag_again(store, TaggingSources(rules=rules)).changed == 2
         assert ("our_bridge",) in store.rows("select subsystem from stack_blame")
         before = tags(store), functions.symbols(store)
         rules.write_text("symbol,area\n")
         with pytest.raises(Exception, match="expected a column subsystem"):
-            tag_again(store, Known(rules=rules))
+            tag_again(store, TaggingSources(rules=rules))
         assert (tags(store), len(functions.symbols(store))) == (before[0], len(before[1]))
 
 
 def test_a_file_that_no_profile_names_is_refused(store_path: Path, recording: Path) -> None:
     with Store(store_path, write=True) as store:
-        ingest(store, Request(str(recording)))
+        ingest(store, IngestRequest(str(recording)))
         with pytest.raises(PerfduckError, match=r"expected a binary that a profile names"):
             add_files(store, [ELF / "dwarf5.ko"])
         with pytest.raises(PerfduckError, match="got no such file"):
@@ -166,7 +166,7 @@ def test_top_says_how_sure_the_tags_are_and_what_only_looks_hot(store_path: Path
 
 def test_siphash_under_conntrack_is_charged_to_conntrack(store_path: Path) -> None:
     with Store(store_path, write=True) as store:
-        ingest(store, Request(str(FIXTURES / "demo" / "docker0-nat.udp64.1.txt.xz")))
+        ingest(store, IngestRequest(str(FIXTURES / "demo" / "docker0-nat.udp64.1.txt.xz")))
         charged = dict(
             store.rows("""
             select stack_blame.subsystem, count(*) from stack_blame

@@ -19,10 +19,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from perfduck_diff.engine.renaming import ONE_SIDED, Sides
+from perfduck_diff.engine.renaming import ONE_SIDED, StackWeights
 from perfduck_diff.engine.run_matrix import gathered
-from perfduck_diff.engine.stacks import Ints, Stacks
+from perfduck_diff.engine.stacks import Stacks
 from perfduck_diff.engine.trie import grown
+from perfduck_model.arrays import Int64
 
 ROUNDS = 3  # what moved may uncover more: frames that changed places do
 ABSORBED = 0.5  # part of its weight that the other side must have more at the image
@@ -41,7 +42,7 @@ class Move:
     side: int  # whose subtree: 0 base, 1 new
     source: Path  # frame codes, root first
     target: Path
-    stacks: Ints  # that were taken along
+    stacks: Int64  # that were taken along
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class Aligned:
     moves: tuple[Move, ...]
 
 
-def align(stacks: Stacks, sides: Sides) -> Aligned:
+def align(stacks: Stacks, sides: StackWeights) -> Aligned:
     """Lay subtrees of one side over their images on the other."""
     moves: list[Move] = []
     for _ in range(ROUNDS):
@@ -68,7 +69,7 @@ def align(stacks: Stacks, sides: Sides) -> Aligned:
 class _Forest:
     """The trie of both sides' stacks, with what each side has below and at each node."""
 
-    def __init__(self, stacks: Stacks, sides: Sides) -> None:
+    def __init__(self, stacks: Stacks, sides: StackWeights) -> None:
         self.sides = sides
         least = min(sides.least) / 2
         self.trie = grown(stacks, sides.hits, least)
@@ -303,6 +304,6 @@ def _moved(forest: _Forest, stacks: Stacks, parts: list[_Part]) -> tuple[Stacks,
     return stacks.rewritten(np.array(rows, dtype=np.int64), chains).collapsed(), moves
 
 
-def _move(forest: _Forest, part: _Part, stacks: Ints) -> Move:
+def _move(forest: _Forest, part: _Part, stacks: Int64) -> Move:
     node, (place, extra) = next(iter(part.nodes.items()))
     return Move(part.label, part.side, forest.path(node), (*forest.path(place), *extra), stacks)

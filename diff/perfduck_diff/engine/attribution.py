@@ -9,13 +9,13 @@ from scipy import special
 from perfduck_diff.engine import moves
 from perfduck_diff.engine.alignment import Move
 from perfduck_diff.engine.comparison import Comparison
-from perfduck_diff.engine.moderated_t import Rows
+from perfduck_diff.engine.moderated_t import NodeRates
 from perfduck_diff.engine.pairing import Netted, netted
 from perfduck_diff.engine.result import Change, Child, Claim, Moved
-from perfduck_diff.engine.run_matrix import Floats, gathered
+from perfduck_diff.engine.run_matrix import gathered
 from perfduck_diff.engine.scan import Found, Scan, judged, scan
-from perfduck_diff.engine.stacks import Bools
 from perfduck_diff.engine.tree import ROOT
+from perfduck_model.arrays import Bool, Float64
 
 SHOWN = 0.05  # of a claim's delta: smaller parts are not listed
 CARRIES = 0.90  # a callee with this much of the claim is followed down
@@ -107,7 +107,7 @@ def _unreplicated(work: Comparison, found: Scan) -> Scan:
 
 
 def _sampled(work: Comparison, found: Found) -> Found:
-    test = work.model(Rows(found.rates[None, :], found.mix[None, :]))
+    test = work.model(NodeRates(found.rates[None, :], found.mix[None, :]))
     p = float(min(test.growth[0], test.shrinkage[0]))
     error, freedom = float(test.error[0]), float(test.freedom[0])
     return replace(found, error=error, freedom=freedom, p=p, q=1.0, stands=False)
@@ -211,7 +211,7 @@ def _spread_to_explain(work: Comparison, found: Found) -> float | None:
     return float(abs(found.delta) / (mean * np.sqrt(2) * SURE)) if mean else None
 
 
-def _delta(work: Comparison, rates: Floats) -> float:
+def _delta(work: Comparison, rates: Float64) -> float:
     base, new = (rates[side].mean() for side in work.design.sides)
     return float(new - base)
 
@@ -258,7 +258,7 @@ def _left(work: Comparison, node: int, earlier: list[Found]) -> float:
     )
 
 
-def _stacks(work: Comparison, found: Found, taken: list[Found]) -> Bools:
+def _stacks(work: Comparison, found: Found, taken: list[Found]) -> Bool:
     """The stacks of a claim: without those of claims below it."""
     mask = work.tree.below(found.node)
     for each in _earlier(work, found, taken):
@@ -266,7 +266,7 @@ def _stacks(work: Comparison, found: Found, taken: list[Found]) -> Bools:
     return np.asarray(mask[work.tree.leaf])
 
 
-def _parts(work: Comparison, stacks: Bools, claimed: float) -> tuple[Child, ...]:
+def _parts(work: Comparison, stacks: Bool, claimed: float) -> tuple[Child, ...]:
     """Which subsystems carry the claim, by the charge of its stacks."""
     names = work.runs.subsystems
     rates = gathered(work.runs.blame[stacks], len(names), work.rate[stacks])
@@ -277,7 +277,7 @@ def _unattributed(work: Comparison, claimed: list[Found]) -> Change:
     """The total as measured without every claim, with its interval: also what all paths share."""
     total = work.total()
     left = total.rates[0] - sum(claim.rates for claim in claimed)
-    test = work.whole(Rows(np.maximum(left, 0.0)[None, :], total.mix))
+    test = work.whole(NodeRates(np.maximum(left, 0.0)[None, :], total.mix))
     low, high = test.limits()
     return Change(
         base=float(left[work.design.base].mean()),

@@ -17,7 +17,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Literal
 
-from perfduck_diff.engine.checks import CHECKS, DOUBTS, Doubt
+from perfduck_diff.engine.checks import CHECKS, DOUBTS, CheckAction
 from perfduck_model.errors import PerfduckError
 from perfduck_model.suggestion import did_you_mean, listed
 
@@ -43,7 +43,7 @@ class Budgets:
     """The whole file."""
 
     budgets: tuple[Budget, ...]
-    doubts: dict[str, Doubt]
+    doubts: dict[str, CheckAction]
     bounds: dict[str, float]
 
 
@@ -112,8 +112,8 @@ def _budget(kind: Kind, name: str, value: object, where: str) -> Budget:
     return Budget(kind, name, amount * (scale or 1), relative=False, unit="ns" if scale else unit)
 
 
-def _checks(table: object, where: str) -> tuple[dict[str, Doubt], dict[str, float]]:
-    doubts: dict[str, Doubt] = {}
+def _checks(table: object, where: str) -> tuple[dict[str, CheckAction], dict[str, float]]:
+    doubts: dict[str, CheckAction] = {}
     bounds: dict[str, float] = {}
     for key, value in _table(table, f"{where}: [checks]").items():
         if key not in CHECKS:

@@ -12,12 +12,12 @@ from typing import Literal
 import numpy as np
 
 from perfduck_diff.engine.result import Reason
-from perfduck_diff.engine.run_matrix import Floats, Run, Runs
-from perfduck_diff.engine.stacks import Ints
+from perfduck_diff.engine.run_matrix import Run, RunMatrix
+from perfduck_model.arrays import Float64, Int64
 
-Doubt = Literal["block", "note", "off"]
+CheckAction = Literal["block", "note", "off"]
 NOTES = ("duration", "kernel-unknown", "load", "replicates", "spread")  # that do not block
-DOUBTS: dict[str, Doubt] = {"block": "block", "note": "note", "off": "off"}
+DOUBTS: dict[str, CheckAction] = {"block": "block", "note": "note", "off": "off"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +29,9 @@ class Bounds:
     spread: float = 0.15  # of the totals of one side's runs
     duration: float = 2.0  # longest run over shortest
     load: float = 0.30  # busy part of the CPUs, difference of the sides
-    weight: Mapping[str, Doubt] = field(default_factory=dict)  # overrides, by code
+    weight: Mapping[str, CheckAction] = field(default_factory=dict)  # overrides, by code
 
-    def of(self, code: str) -> Doubt:
+    def of(self, code: str) -> CheckAction:
         """What a doubt of this kind does."""
         return self.weight.get(code, "note" if code in NOTES else "block")
 
@@ -40,17 +40,17 @@ class Bounds:
 class Sides:
     """The runs to compare, and the rate of every run's total."""
 
-    runs: Runs
-    base: Ints
-    new: Ints
-    totals: Floats
+    runs: RunMatrix
+    base: Int64
+    new: Int64
+    totals: Float64
 
     @property
-    def both(self) -> tuple[tuple[str, Ints], tuple[str, Ints]]:
+    def both(self) -> tuple[tuple[str, Int64], tuple[str, Int64]]:
         """The sides with their names."""
         return ("base", self.base), ("new", self.new)
 
-    def some(self, side: Ints) -> list[Run]:
+    def some(self, side: Int64) -> list[Run]:
         """The runs of a side."""
         return [self.runs.runs[column] for column in side]
 
@@ -137,7 +137,7 @@ def _spread(sides: Sides, bounds: Bounds) -> list[str]:
     ]
 
 
-def spread(totals: Floats) -> float | None:
+def spread(totals: Float64) -> float | None:
     """Standard deviation of the runs' totals over their mean."""
     if len(totals) < 2 or not totals.mean():
         return None
@@ -161,7 +161,7 @@ def _load(sides: Sides, bounds: Bounds) -> list[str]:
     return [f"{text}: cost per unit of work changes with load (batching, GRO)"]
 
 
-def _busy(sides: Sides, side: Ints) -> float | None:
+def _busy(sides: Sides, side: Int64) -> float | None:
     runs = sides.some(side)
     if not all(run.duration_s and run.cpus for run in runs):
         return None

@@ -11,8 +11,8 @@ from perfduck_diff.engine.budget import Budgets
 from perfduck_diff.engine.checks import Bounds
 from perfduck_diff.engine.moderated_t import (
     Design,
-    Moderated,
-    Rows,
+    ModeratedTTest,
+    NodeRates,
     fit,
     given,
     run_spread,
@@ -27,13 +27,14 @@ from perfduck_diff.engine.noise import (
     only_sampling,
     whole,
 )
-from perfduck_diff.engine.renaming import Sides, renamed
+from perfduck_diff.engine.renaming import StackWeights, renamed
 from perfduck_diff.engine.result import Change, Reason
-from perfduck_diff.engine.run_matrix import Floats, Runs, gathered, mixed
+from perfduck_diff.engine.run_matrix import RunMatrix, gathered, mixed
 from perfduck_diff.engine.scan import LEVEL
 from perfduck_diff.engine.shared import Shared, shared
-from perfduck_diff.engine.stacks import Codes, Ints, Stacks
+from perfduck_diff.engine.stacks import Stacks
 from perfduck_diff.engine.tree import Tree, grow
+from perfduck_model.arrays import Float64, Int32, Int64
 
 # Part of the variance of whole runs that is left within pairs until pairs say otherwise, and how
 # far that may be wrong: variance of its log. Neighbouring runs correlate by .16 to .84.
@@ -44,7 +45,7 @@ TreeName = Literal["path", "rerooted", "subsystem"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class DiffOptions:
     """How to compare."""
 
     tree: TreeName = "rerooted"
@@ -67,23 +68,23 @@ class Options:
 class Comparison:
     """Everything the answer is computed from."""
 
-    runs: Runs
+    runs: RunMatrix
     design: Design
-    options: Options
-    raw: Floats  # stack x run, as measured
-    rate: Floats  # the same without what all paths of a run share: at the speed of base
+    options: DiffOptions
+    raw: Float64  # stack x run, as measured
+    rate: Float64  # the same without what all paths of a run share: at the speed of base
     shared: Shared
     unit: rates.Rates
-    classes: Ints  # per stack: its noise class
+    classes: Int64  # per stack: its noise class
     noise: Noise
-    model: Moderated  # of `rate`
-    screen: Moderated  # what the scan goes by: the model, but never without any spread
-    plain: Moderated  # of `raw`: also knows how far whole runs differ
-    whole: Moderated  # of the total
-    names: Codes  # per frame: the frame by whose name it goes
+    model: ModeratedTTest  # of `rate`
+    screen: ModeratedTTest  # what the scan goes by: the model, but never without any spread
+    plain: ModeratedTTest  # of `raw`: also knows how far whole runs differ
+    whole: ModeratedTTest  # of the total
+    names: Int32  # per frame: the frame by whose name it goes
     aligned: Aligned  # what the tree was grown from
     tree: Tree
-    rows: Rows
+    rows: NodeRates
     least: float  # samples a run that a node needs to be tested
 
     @property
@@ -91,24 +92,24 @@ class Comparison:
         """One run a side, and nothing is known of the spread between runs."""
         return self.design.freedom < 1 and self.options.noise is None
 
-    def grouped(self, keys: Ints, size: int) -> Rows:
+    def grouped(self, keys: Int64, size: int) -> NodeRates:
         """Rows for stacks summed by any key."""
         return self._grouped(keys, size, self.rate)
 
-    def measured(self, keys: Ints, size: int) -> Rows:
+    def measured(self, keys: Int64, size: int) -> NodeRates:
         """The same as measured: for `plain`."""
         return self._grouped(keys, size, self.raw)
 
-    def total(self) -> Rows:
+    def total(self) -> NodeRates:
         """The total of every run as measured: for `whole`."""
-        return Rows(self.raw.sum(axis=0)[None, :], np.ones((1, 1)))
+        return NodeRates(self.raw.sum(axis=0)[None, :], np.ones((1, 1)))
 
-    def _grouped(self, keys: Ints, size: int, rate: Floats) -> Rows:
+    def _grouped(self, keys: Int64, size: int, rate: Float64) -> NodeRates:
         mix = mixed(keys, size, self.classes, len(self.noise.subsystems), rate)
-        return Rows(gathered(keys, size, rate), mix)
+        return NodeRates(gathered(keys, size, rate), mix)
 
 
-def compare(runs: Runs, base: Ints, new: Ints, options: Options) -> Comparison:
+def measure(runs: RunMatrix, base: Int64, new: Int64, options: DiffOptions) -> Comparison:
     """Learn the noise and test every node of the tree."""
     unit = rates.rates(runs, options.per)
     raw = runs.weight / unit.divisor
@@ -124,7 +125,7 @@ def compare(runs: Runs, base: Ints, new: Ints, options: Options) -> Comparison:
     common = shared(tree.own(raw), plain)
     rate, design = raw / common.factor, replace(plain, grain=grain / common.factor)
     mix = mixed(tree.leaf, tree.size, number, len(names), rate)
-    rows = Rows(tree.inclusive(rate), tree.upward(mix))
+    rows = NodeRates(tree.inclusive(rate), tree.upward(mix))
     prior = _prior(names, design, options)
     run = run_spread(raw.sum(axis=0), plain, prior)
     own = _learned(prior, gathered(number, len(names), rate), design)
@@ -139,7 +140,7 @@ def compare(runs: Runs, base: Ints, new: Ints, options: Options) -> Comparison:
     )  # fmt: skip
 
 
-def _prior(names: tuple[str, ...], design: Design, options: Options) -> Noise:
+def _prior(names: tuple[str, ...], design: Design, options: DiffOptions) -> Noise:
     if design.freedom < 1 and options.noise is None:
         return only_sampling(names)
     prior = options.noise.over(names) if options.noise else assumed(names).informed(*options.like)
@@ -149,22 +150,22 @@ def _prior(names: tuple[str, ...], design: Design, options: Options) -> Noise:
     return prior.with_runs(*from_logs([(log, log_variance(prior.run_freedom) + PAIRS_DIFFER)]))
 
 
-def _learned(prior: Noise, by_class: Floats, design: Design) -> Noise:
+def _learned(prior: Noise, by_class: Float64, design: Design) -> Noise:
     if not prior.spread.any():
         return prior
     return learn(prior, [(by_class[:, side], design.grain[side]) for side in design.sides])
 
 
-def _sides(runs: Runs, rate: Floats, design: Design, least: float) -> Sides:
+def _sides(runs: RunMatrix, rate: Float64, design: Design, least: float) -> StackWeights:
     base, new = design.sides
-    return Sides(
+    return StackWeights(
         np.stack([rate[:, side].mean(axis=1) for side in (base, new)], axis=1),
         np.stack([runs.hits[:, side].sum(axis=1) for side in (base, new)], axis=1),
         (least * len(base), least * len(new)),
     )
 
 
-def _rerooted(runs: Runs, called: Codes) -> Stacks:
+def _rerooted(runs: RunMatrix, called: Int32) -> Stacks:
     """Cut at entries, and at functions that are entries by another name."""
     entry = runs.entry()
     by_name = np.zeros(len(entry), dtype=np.bool_)
@@ -172,13 +173,13 @@ def _rerooted(runs: Runs, called: Codes) -> Stacks:
     return runs.stacks.mapped(called).rerooted(by_name)
 
 
-def _shape(runs: Runs, rerooted: Stacks, called: Codes, tree: TreeName) -> Stacks:
+def _shape(runs: RunMatrix, rerooted: Stacks, called: Int32, tree: TreeName) -> Stacks:
     if tree != "subsystem":
         return (runs.stacks.mapped(called) if tree == "path" else rerooted).collapsed()
     return rerooted.mapped(subsystem_codes(runs))
 
 
-def subsystem_codes(runs: Runs) -> Codes:
+def subsystem_codes(runs: RunMatrix) -> Int32:
     """For every frame the first frame of its subsystem; -1 for helpers, which pass through."""
     first: dict[str, int] = {}
     codes = [
@@ -188,7 +189,7 @@ def subsystem_codes(runs: Runs) -> Codes:
     return np.array(codes, dtype=np.int32)
 
 
-def changes(work: Comparison, model: Moderated, rows: Rows) -> list[Change]:
+def changes(work: Comparison, model: ModeratedTTest, rows: NodeRates) -> list[Change]:
     """Base, new and delta of rows that `model` is of, with interval and p of growth."""
     test = model(rows)
     low, high = test.limits()

@@ -17,9 +17,10 @@ import numpy as np
 
 from perfduck_diff.engine.comparison import TreeName, subsystem_codes
 from perfduck_diff.engine.rates import Per, rates
-from perfduck_diff.engine.run_matrix import Floats, Frame, Runs, gathered
-from perfduck_diff.engine.stacks import Ints, Stacks
+from perfduck_diff.engine.run_matrix import Frame, RunMatrix, gathered
+from perfduck_diff.engine.stacks import Stacks
 from perfduck_diff.engine.trie import Trie, grown
+from perfduck_model.arrays import Float64, Int64
 
 ROOT = 0
 LEAST = 1 / 50000  # of the more expensive side: a pixel, when zoomed to a fortieth of the page
@@ -27,7 +28,7 @@ MOST = 8000  # nodes: what a browser lays out at once, in a page of less than 1 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class SubsystemWeight:
     """A subsystem's weight on both sides: at the leaf, and by the charge of each stack."""
 
     subsystem: str
@@ -48,12 +49,12 @@ class Flame:
     event: str
     tree: TreeName
     frames: tuple[Frame, ...]
-    parent: Ints
-    frame: Ints
-    own: Floats
+    parent: Int64
+    frame: Int64
+    own: Float64
     least: float  # nodes below this on both sides are folded into their caller
     folded: tuple[float, float]  # what was folded, as a part of each side's total
-    parts: tuple[Part, ...]
+    parts: tuple[SubsystemWeight, ...]
 
     @property
     def size(self) -> int:
@@ -66,7 +67,7 @@ class Flame:
         base, new = self.own.sum(axis=0).tolist()
         return base, new
 
-    def inclusive(self) -> Floats:
+    def inclusive(self) -> Float64:
         """The weight of each node with everything below: node x (base, new)."""
         return _inclusive(self.parent, self.own)
 
@@ -87,9 +88,9 @@ class Flame:
 
 
 def flame(
-    runs: Runs,
-    base: Ints,
-    new: Ints,
+    runs: RunMatrix,
+    base: Int64,
+    new: Int64,
     *,
     tree: TreeName = "rerooted",
     per: Per | None = None,
@@ -117,11 +118,11 @@ def flame(
     )
 
 
-def _mean(rate: Floats, columns: Ints) -> Floats:
+def _mean(rate: Float64, columns: Int64) -> Float64:
     return rate[:, columns].mean(axis=1) if len(columns) else np.zeros(len(rate))
 
 
-def _shaped(runs: Runs, tree: TreeName) -> tuple[Stacks, tuple[Frame, ...]]:
+def _shaped(runs: RunMatrix, tree: TreeName) -> tuple[Stacks, tuple[Frame, ...]]:
     if tree == "path":
         return runs.stacks.collapsed(), runs.frames
     rerooted = runs.stacks.rerooted(runs.entry())
@@ -131,7 +132,7 @@ def _shaped(runs: Runs, tree: TreeName) -> tuple[Stacks, tuple[Frame, ...]]:
     return rerooted.mapped(subsystem_codes(runs)), tuple(frames)
 
 
-def _pruned(stacks: Stacks, sides: Floats, most: int) -> tuple[Trie, float]:
+def _pruned(stacks: Stacks, sides: Float64, most: int) -> tuple[Trie, float]:
     """As many nodes as are worth drawing, and the least weight they have. A node is at least as
     heavy as any below it."""
     least = LEAST * float(sides.sum(axis=0).max(initial=0.0))
@@ -144,14 +145,14 @@ def _pruned(stacks: Stacks, sides: Floats, most: int) -> tuple[Trie, float]:
     return grown(stacks, sides, least), least
 
 
-def _inclusive(parent: Ints, own: Floats) -> Floats:
+def _inclusive(parent: Int64, own: Float64) -> Float64:
     total = own.copy()
     for node in range(len(parent) - 1, ROOT, -1):  # parents stand before their children
         total[parent[node]] += total[node]
     return total
 
 
-def _depth_first(trie: Trie, sides: Floats, names: list[str]) -> Ints:
+def _depth_first(trie: Trie, sides: Float64, names: list[str]) -> Int64:
     """Nodes in the order they are drawn. The same order on both sides, so they can be compared."""
     weight = _inclusive(trie.parent, gathered(trie.leaf, trie.size, sides)).max(axis=1).tolist()
     below: defaultdict[int, list[int]] = defaultdict(list)
@@ -167,7 +168,7 @@ def _depth_first(trie: Trie, sides: Floats, names: list[str]) -> Ints:
     return np.array(order, dtype=np.int64)
 
 
-def _folded(trie: Trie, stacks: Stacks, sides: Floats) -> tuple[float, float]:
+def _folded(trie: Trie, stacks: Stacks, sides: Float64) -> tuple[float, float]:
     """The part of each side whose leaf is not drawn."""
     depth = np.zeros(trie.size, dtype=np.int64)
     for node in range(1, trie.size):
@@ -177,7 +178,7 @@ def _folded(trie: Trie, stacks: Stacks, sides: Floats) -> tuple[float, float]:
     return base, new
 
 
-def _parts(runs: Runs, sides: Floats) -> tuple[Part, ...]:
+def _parts(runs: RunMatrix, sides: Float64) -> tuple[SubsystemWeight, ...]:
     """By charge: what is dear or changed much first."""
     number = {name: place for place, name in enumerate(dict.fromkeys(_subsystems(runs)))}
     charged = np.array([number[name] for name in runs.subsystems])[runs.blame]
@@ -186,7 +187,7 @@ def _parts(runs: Runs, sides: Floats) -> tuple[Part, ...]:
     caught = np.where(leaf >= 0, of_frame[np.maximum(leaf, 0)], charged)
     own, blamed = (gathered(keys, len(number), sides).tolist() for keys in (caught, charged))
     made = [
-        Part(
+        SubsystemWeight(
             subsystem=name,
             area=runs.area.get(name, "unknown"),
             self=tuple(own[place]),
@@ -198,11 +199,11 @@ def _parts(runs: Runs, sides: Floats) -> tuple[Part, ...]:
     return tuple(sorted(made, key=_weight))
 
 
-def _subsystems(runs: Runs) -> list[str]:
+def _subsystems(runs: RunMatrix) -> list[str]:
     return [*runs.subsystems, *(frame.subsystem for frame in runs.frames)]
 
 
-def _weight(part: Part) -> tuple[float, float, str]:
+def _weight(part: SubsystemWeight) -> tuple[float, float, str]:
     base, new = part.blamed
     return -(max(base, new) + abs(new - base)), -max(part.self), part.subsystem
 
@@ -216,7 +217,9 @@ class Heat:
     total: float
 
 
-def hottest(runs: Runs, columns: Ints, *, per: Per | None = None, limit: int = 200) -> list[Heat]:
+def hottest(
+    runs: RunMatrix, columns: Int64, *, per: Per | None = None, limit: int = 200
+) -> list[Heat]:
     """Functions by self weight per unit of work, mean of the runs."""
     weight = _mean(runs.weight / rates(runs, per).divisor, columns)[:, None]
     width, chains = len(runs.frames), runs.stacks

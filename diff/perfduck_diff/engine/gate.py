@@ -14,11 +14,11 @@ from scipy import special
 
 from perfduck_diff.engine.budget import Budget, Budgets
 from perfduck_diff.engine.comparison import Comparison
-from perfduck_diff.engine.moderated_t import Rows, Test
+from perfduck_diff.engine.moderated_t import NodeRates, Test
 from perfduck_diff.engine.power import raised
 from perfduck_diff.engine.result import BudgetRow, Verdict
-from perfduck_diff.engine.run_matrix import Runs
-from perfduck_diff.engine.stacks import Bools
+from perfduck_diff.engine.run_matrix import RunMatrix
+from perfduck_model.arrays import Bool
 from perfduck_model.errors import PerfduckError
 
 LEVEL = 0.05
@@ -94,13 +94,13 @@ def _quantity(work: Comparison) -> str:
     return work.unit.unit.partition("/")[0]
 
 
-def _against(work: Comparison, rows: Rows, budget: Budget) -> Test:
+def _against(work: Comparison, rows: NodeRates, budget: Budget) -> Test:
     """A budget in per cent moves with base: new - (1 + part) x base is tested."""
     model = work.whole if budget.kind == "total" else work.plain
     return raised(model, rows, budget.amount if budget.relative else 0.0)
 
 
-def _mask(runs: Runs, budget: Budget) -> Bools:
+def _mask(runs: RunMatrix, budget: Budget) -> Bool:
     if budget.kind == "total":
         return np.ones(runs.stacks.size, dtype=np.bool_)
     if budget.kind == "subsystem":
@@ -114,7 +114,7 @@ def _mask(runs: Runs, budget: Budget) -> Bools:
     )
 
 
-def _folded(runs: Runs, row: int) -> str:
+def _folded(runs: RunMatrix, row: int) -> str:
     return ";".join(runs.frames[code].name for code in runs.stacks.chain(row))
 
 

@@ -10,13 +10,10 @@ doi:10.2202/1544-6115.1027; Lund et al. 2012, doi:10.1515/1544-6115.1826.
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 from scipy import special
 
 from perfduck_diff.engine.noise import CERTAIN, Noise, trigamma_inverse, whole
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+from perfduck_model.arrays import Float64, Int64
 
 LEAST_SCALE = 0.5  # of the expected variance that rows may be found to have
 LEAST_ROWS = 30  # of which most have not changed: fewer show the changes, not the noise
@@ -32,9 +29,9 @@ class Design:
     rate is rate x grain. In paired form column i of base belongs to column i of new.
     """
 
-    base: Ints
-    new: Ints
-    grain: Floats
+    base: Int64
+    new: Int64
+    grain: Float64
     paired: bool = False
 
     @property
@@ -45,7 +42,7 @@ class Design:
         return len(self.base) + len(self.new) - 2
 
     @property
-    def sides(self) -> tuple[Ints, Ints]:
+    def sides(self) -> tuple[Int64, Int64]:
         """Base, new."""
         return self.base, self.new
 
@@ -54,46 +51,46 @@ class Design:
 class Test:
     """Differences of rows of a rate matrix, new minus base, and how sure they are."""
 
-    delta: Floats
-    error: Floats  # standard error of delta
-    freedom: Floats
+    delta: Float64
+    error: Float64  # standard error of delta
+    freedom: Float64
 
     @property
-    def z(self) -> Floats:
+    def z(self) -> Float64:
         """Delta in standard errors."""
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.asarray(np.where(self.error > 0, self.delta / self.error, 0.0))
 
     @property
-    def growth(self) -> Floats:
+    def growth(self) -> Float64:
         """One-sided p of growth."""
         return np.asarray(special.stdtr(self.freedom, -self.z))
 
     @property
-    def shrinkage(self) -> Floats:
+    def shrinkage(self) -> Float64:
         """One-sided p of shrinkage."""
         return np.asarray(special.stdtr(self.freedom, self.z))
 
-    def limits(self, level: float = 0.95) -> tuple[Floats, Floats]:
+    def limits(self, level: float = 0.95) -> tuple[Float64, Float64]:
         """The two-sided interval of delta."""
         reach = special.stdtrit(self.freedom, (1 + level) / 2) * self.error
         return np.asarray(self.delta - reach), np.asarray(self.delta + reach)
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class NodeRates:
     """Nodes to test: their rate in every run, and what they consist of (node x subsystem)."""
 
-    rates: Floats
-    mix: Floats
+    rates: Float64
+    mix: Float64
 
-    def __getitem__(self, which: Ints) -> "Rows":
+    def __getitem__(self, which: Int64) -> "NodeRates":
         """Some of the rows."""
-        return Rows(self.rates[which], self.mix[which])
+        return NodeRates(self.rates[which], self.mix[which])
 
 
 @dataclass(frozen=True, slots=True)
-class Moderated:
+class ModeratedTTest:
     """The t-test with moderated variance. With one run a side it rests on `noise` alone."""
 
     design: Design
@@ -101,7 +98,7 @@ class Moderated:
     prior_freedom: float
     prior_scale: float
 
-    def __call__(self, rows: Rows) -> Test:
+    def __call__(self, rows: NodeRates) -> Test:
         """Test each row."""
         own, within, between = _own_variance(rows, self.design, self.noise)
         prior = self._certainty(rows, within, between)
@@ -111,23 +108,23 @@ class Moderated:
         variance = np.maximum(scale * _delta_variance(within + between, self.design), poisson)
         return Test(_delta(rows.rates, self.design), np.sqrt(variance), freedom)
 
-    def _certainty(self, rows: Rows, within: Floats, between: Floats) -> Floats:
+    def _certainty(self, rows: NodeRates, within: Float64, between: Float64) -> Float64:
         """Degrees of freedom of the expected variance: sampling is certain, spread is not."""
         sampling, spread = within.mean(axis=1), between.mean(axis=1)
         parts = sampling**2 / CERTAIN + spread**2 / self.noise.certainty(rows.mix)
         return np.asarray(np.minimum((sampling + spread) ** 2 / parts, self.prior_freedom))
 
 
-def fit(rows: Rows, design: Design, noise: Noise) -> Moderated:
+def fit(rows: NodeRates, design: Design, noise: Noise) -> ModeratedTTest:
     """Learn from all rows how far a node's own variance may be trusted against `noise`."""
     if design.freedom < 1:
         return _from_differences(rows, given(design, noise))
     own, _, _ = _own_variance(rows, design, noise)
     freedom, scale = _prior(own, design.freedom)
-    return Moderated(design, noise, max(freedom, LEAST_FREEDOM), max(scale, LEAST_SCALE))
+    return ModeratedTTest(design, noise, max(freedom, LEAST_FREEDOM), max(scale, LEAST_SCALE))
 
 
-def _from_differences(rows: Rows, model: Moderated) -> Moderated:
+def _from_differences(rows: NodeRates, model: ModeratedTTest) -> ModeratedTTest:
     """One run a side: most rows did not change, so their differences show how far `noise` is right
     of rows like these, and how heavy its tails are (an empirical null, Efron 2004,
     doi:10.1198/016214504000000089)."""
@@ -137,16 +134,16 @@ def _from_differences(rows: Rows, model: Moderated) -> Moderated:
     return replace(model, prior_freedom=max(freedom, LEAST_FREEDOM), prior_scale=max(scale, 1.0))
 
 
-def given(design: Design, noise: Noise) -> Moderated:
+def given(design: Design, noise: Noise) -> ModeratedTTest:
     """A row's own variance against `noise` as it is, with nothing learned from other rows."""
-    return Moderated(design, noise, CERTAIN, 1.0)
+    return ModeratedTTest(design, noise, CERTAIN, 1.0)
 
 
-def run_spread(totals: Floats, design: Design, prior: Noise) -> tuple[float, float]:
+def run_spread(totals: Float64, design: Design, prior: Noise) -> tuple[float, float]:
     """Squared spread between whole runs and its degrees of freedom, after seeing these totals."""
     if not prior.run:
         return 0.0, CERTAIN
-    noise, rows = whole(prior), Rows(totals[None, :], np.ones((1, 1)))
+    noise, rows = whole(prior), NodeRates(totals[None, :], np.ones((1, 1)))
     own, within, between = _own_variance(rows, design, noise)
     sampling = within.sum() / (within + between).sum()
     found = max(float(own[0]) - float(sampling), 0.0) / (1 - float(sampling)) * prior.run**2
@@ -155,11 +152,11 @@ def run_spread(totals: Floats, design: Design, prior: Noise) -> tuple[float, flo
     return square, freedom
 
 
-def _delta(rates: Floats, design: Design) -> Floats:
+def _delta(rates: Float64, design: Design) -> Float64:
     return np.asarray(rates[:, design.new].mean(axis=1) - rates[:, design.base].mean(axis=1))
 
 
-def _cells(rows: Rows, design: Design, noise: Noise) -> tuple[Floats, Floats]:
+def _cells(rows: NodeRates, design: Design, noise: Noise) -> tuple[Float64, Float64]:
     """Expected variance of every cell from the mean of its side: within runs, between runs."""
     within, between = np.zeros_like(rows.rates), np.zeros_like(rows.rates)
     for side in design.sides:
@@ -170,7 +167,9 @@ def _cells(rows: Rows, design: Design, noise: Noise) -> tuple[Floats, Floats]:
     return within, between
 
 
-def _own_variance(rows: Rows, design: Design, noise: Noise) -> tuple[Floats, Floats, Floats]:
+def _own_variance(
+    rows: NodeRates, design: Design, noise: Noise
+) -> tuple[Float64, Float64, Float64]:
     """Each row's variance over what is expected of it, and the expectation per cell."""
     within, between = _cells(rows, design, noise)
     cells, rates = within + between, rows.rates
@@ -186,12 +185,12 @@ def _own_variance(rows: Rows, design: Design, noise: Noise) -> tuple[Floats, Flo
     return found / expected, within, between
 
 
-def _delta_variance(cells: Floats, design: Design) -> Floats:
+def _delta_variance(cells: Float64, design: Design) -> Float64:
     parts = [cells[:, side].mean(axis=1) / len(side) for side in design.sides]
     return np.asarray(parts[0] + parts[1])
 
 
-def _prior(own: Floats, freedom: int) -> tuple[float, float]:
+def _prior(own: Float64, freedom: int) -> tuple[float, float]:
     """Smyth's fitFDist: own ~ scale x F(freedom, prior freedom)."""
     logs = np.log(np.maximum(own, 1e-5 * np.median(own) + 1e-300))
     half = freedom / 2

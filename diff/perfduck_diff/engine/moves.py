@@ -6,11 +6,10 @@ import numpy as np
 
 from perfduck_diff.engine.alignment import Move, Path
 from perfduck_diff.engine.comparison import Comparison
-from perfduck_diff.engine.moderated_t import Rows
+from perfduck_diff.engine.moderated_t import NodeRates
 from perfduck_diff.engine.pairing import Netted
 from perfduck_diff.engine.result import Moved
-from perfduck_diff.engine.run_matrix import Floats
-from perfduck_diff.engine.stacks import Bools, Ints
+from perfduck_model.arrays import Bool, Float64, Int64
 
 NOTABLE = 0.05  # part of a claim that has to have moved for the claim to say so
 TOP = 0.002  # part of the total from which a move is listed
@@ -42,7 +41,7 @@ def renames(work: Comparison) -> list[Move]:
     return found
 
 
-def origin(work: Comparison, moves: list[Move], stacks: Bools, size: float) -> Origin | None:
+def origin(work: Comparison, moves: list[Move], stacks: Bool, size: float) -> Origin | None:
     """Of a claim with these stacks; `size` is the larger of its sides."""
     parts = [(_part(work, move, stacks), move) for move in moves]
     largest, move = max(parts, key=lambda part: part[0], default=(0.0, None))
@@ -51,20 +50,20 @@ def origin(work: Comparison, moves: list[Move], stacks: Bools, size: float) -> O
     return Origin(move.label, largest, move.source)
 
 
-def amount(work: Comparison, moves: list[Move], stacks: Bools) -> float:
+def amount(work: Comparison, moves: list[Move], stacks: Bool) -> float:
     """How much of base was laid over among these stacks."""
     return sum(_part(work, move, stacks) for move in moves if move.side == 0)
 
 
-def _part(work: Comparison, move: Move, stacks: Bools) -> float:
+def _part(work: Comparison, move: Move, stacks: Bool) -> float:
     return _weight(work, move, move.stacks[stacks[move.stacks]])
 
 
-def _weight(work: Comparison, move: Move, stacks: Ints) -> float:
+def _weight(work: Comparison, move: Move, stacks: Int64) -> float:
     return float(_rate(work, stacks)[work.design.sides[move.side]].mean())
 
 
-def _rate(work: Comparison, stacks: Ints) -> Floats:
+def _rate(work: Comparison, stacks: Int64) -> Float64:
     return np.asarray(work.rate[stacks].sum(axis=0))
 
 
@@ -85,7 +84,7 @@ def _of_stacks(work: Comparison, move: Move) -> Moved:
     return _described(work, move.label, move.source, move.target, moved, rows)
 
 
-def _below(work: Comparison, move: Move) -> Bools:
+def _below(work: Comparison, move: Move) -> Bool:
     """The stacks at the target of a move."""
     if move.label == "renamed":
         owner, frames = work.runs.stacks.mapped(work.names).flat()
@@ -103,14 +102,14 @@ def _below(work: Comparison, move: Move) -> Bools:
 def _of_group(work: Comparison, net: Netted) -> Moved:
     source = max(net.halves, key=lambda half: (abs(half.delta), -half.node), default=net.found)
     paths = [tuple(work.tree.path(half.node)) for half in (source, net.found)]
-    rows = Rows(net.found.rates[None, :], net.found.mix[None, :])
+    rows = NodeRates(net.found.rates[None, :], net.found.mix[None, :])
     if net.found.delta <= 0:
         paths.reverse()  # the growth is where it went
     return _described(work, net.label, paths[0], paths[1], net.moved, rows)
 
 
 def _described(
-    work: Comparison, label: str, source: Path, target: Path, moved: float, rows: Rows
+    work: Comparison, label: str, source: Path, target: Path, moved: float, rows: NodeRates
 ) -> Moved:
     test = work.model(rows)
     low, high = test.limits()

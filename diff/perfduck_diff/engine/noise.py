@@ -22,10 +22,9 @@ apart, `run`.
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 from scipy import special
 
-Floats = npt.NDArray[np.float64]
+from perfduck_model.arrays import Float64
 
 # What is assumed of a subsystem until runs say otherwise, and for how many runs' worth it counts.
 USUAL_SPREAD = 0.06
@@ -47,12 +46,12 @@ class Noise:
 
     subsystems: tuple[str, ...]
     phi: float
-    spread: Floats
-    freedom: Floats  # degrees of freedom behind each spread
+    spread: Float64
+    freedom: Float64  # degrees of freedom behind each spread
     run: float = 0.0
     run_freedom: float = CERTAIN
 
-    def variance(self, mean: Floats, grain: Floats, mix: Floats) -> tuple[Floats, Floats]:
+    def variance(self, mean: Float64, grain: Float64, mix: Float64) -> tuple[Float64, Float64]:
         """Of cells with this mean (node x run): within-run and between-run part.
 
         `mix` (node x subsystem) says what the nodes consist of, in any unit.
@@ -60,18 +59,18 @@ class Noise:
         within = self.phi * mean * grain
         return within, (mean * self.of(mix)[:, None]) ** 2
 
-    def of(self, mix: Floats) -> Floats:
+    def of(self, mix: Float64) -> Float64:
         """The spread of nodes that consist of subsystems in these proportions."""
         return np.asarray(np.sqrt(self._squares(mix).sum(axis=1) + self.run**2))
 
-    def certainty(self, mix: Floats) -> Floats:
+    def certainty(self, mix: Float64) -> Float64:
         """Degrees of freedom behind `of` (Satterthwaite 1946, doi:10.2307/3002019)."""
         parts = self._squares(mix)
         doubt = (parts**2 / self.freedom).sum(axis=1) + self.run**4 / self.run_freedom
         whole = (parts.sum(axis=1) + self.run**2) ** 2
         return np.where(doubt > 0, whole / np.maximum(doubt, 1e-300), CERTAIN)
 
-    def _squares(self, mix: Floats) -> Floats:
+    def _squares(self, mix: Float64) -> Float64:
         share = np.maximum(mix, 0) / np.maximum(mix.sum(axis=1, keepdims=True), 1e-300)
         return np.asarray((share * self.spread) ** 2)
 
@@ -147,7 +146,7 @@ def only_sampling(subsystems: tuple[str, ...]) -> Noise:
     return Noise(subsystems, 1.0, np.zeros(size), np.full(size, CERTAIN))
 
 
-def learn(prior: Noise, groups: list[tuple[Floats, Floats]]) -> Noise:
+def learn(prior: Noise, groups: list[tuple[Float64, Float64]]) -> Noise:
     """Update `prior` by groups of like runs: (rates by subsystem x run, grain of each run)."""
     groups = [group for group in groups if group[0].shape[1] > 1]
     if not groups:
@@ -161,7 +160,7 @@ def learn(prior: Noise, groups: list[tuple[Floats, Floats]]) -> Noise:
     return replace(prior, spread=np.sqrt(spread), freedom=np.minimum(freedom, CERTAIN))
 
 
-def _spread(rates: Floats, grain: Floats, prior: Noise) -> tuple[Floats, Floats]:
+def _spread(rates: Float64, grain: Float64, prior: Noise) -> tuple[Float64, Float64]:
     """Squared spread of each subsystem, and the degrees of freedom it is worth.
 
     Where counting noise drowns the spread, a group says little about it: its degrees of freedom

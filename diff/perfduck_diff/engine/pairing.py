@@ -15,10 +15,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from perfduck_diff.engine.moderated_t import Moderated, Rows
-from perfduck_diff.engine.run_matrix import Floats
+from perfduck_diff.engine.moderated_t import ModeratedTTest, NodeRates
 from perfduck_diff.engine.scan import Found, Scan, judged
 from perfduck_diff.engine.tree import ROOT, Tree
+from perfduck_model.arrays import Float64
 
 NOTABLE = 0.2  # part of the larger half that has to be matched for the two to be of one group
 _LIKELY = {"moved": 1.0, "inlined": 0.9, "renamed": 0.8}
@@ -34,7 +34,9 @@ class Netted:
     moved: float  # what the halves of the lesser sign add up to
 
 
-def netted(tree: Tree, model: Moderated, found: Scan, level: float) -> tuple[Scan, list[Netted]]:
+def netted(
+    tree: Tree, model: ModeratedTTest, found: Scan, level: float
+) -> tuple[Scan, list[Netted]]:
     """The scan with every group as one, and the groups. Only groups with a half that stands."""
     groups = [
         group
@@ -76,7 +78,7 @@ def _groups(tree: Tree, grown: list[Found], shrunk: list[Found]) -> list[list[Fo
     return [halves for halves in together.values() if len(halves) > 1]
 
 
-def _flow(tree: Tree, grown: list[Found], shrunk: list[Found]) -> Floats:
+def _flow(tree: Tree, grown: list[Found], shrunk: list[Found]) -> Float64:
     """How much of each shrinkage became which growth: grown x shrunk."""
     label = [[_label(tree, more.node, less.node) for less in shrunk] for more in grown]
     pairs = [(r, c) for r, row in enumerate(label) for c, text in enumerate(row) if text]
@@ -107,10 +109,10 @@ def _label(tree: Tree, up: int, down: int) -> str:
     return "renamed" if tree.parent[up] == tree.parent[down] else ""
 
 
-def _net(tree: Tree, model: Moderated, group: list[Found]) -> Netted:
+def _net(tree: Tree, model: ModeratedTTest, group: list[Found]) -> Netted:
     rates = np.sum([half.rates for half in group], axis=0)
     mix = np.sum([half.mix for half in group], axis=0)
-    test = model(Rows(rates[None, :], mix[None, :]))
+    test = model(NodeRates(rates[None, :], mix[None, :]))
     delta, error, freedom = (float(x[0]) for x in (test.delta, test.error, test.freedom))
     p = float(min(test.growth[0], test.shrinkage[0]))
     signs = [[half for half in group if (half.delta > 0) is (delta > 0) and half.delta]]

@@ -10,9 +10,9 @@ from dataclasses import replace
 import numpy as np
 from scipy import special
 
-from perfduck_diff.engine.moderated_t import Moderated, Rows, Test
+from perfduck_diff.engine.moderated_t import ModeratedTTest, NodeRates, Test
 from perfduck_diff.engine.result import Sensitivity
-from perfduck_diff.engine.run_matrix import Floats
+from perfduck_model.arrays import Float64
 
 CHANCE = 0.8  # of finding it
 LIMIT = 0.05  # one-sided, of what is excluded
@@ -20,17 +20,17 @@ MOST_RUNS = 100  # a side: what takes more is not to be had by more runs
 UNBOUNDED = 1e6
 
 
-def detectable(test: Test, level: float) -> Floats:
+def detectable(test: Test, level: float) -> Float64:
     """The smallest growth found with `CHANCE`, in the unit of the rows."""
     return np.asarray(_reach(test.freedom, level) * test.error)
 
 
-def upper(test: Test) -> Floats:
+def upper(test: Test) -> Float64:
     """The one-sided upper limit: growth above it is excluded."""
     return np.asarray(test.delta + special.stdtrit(test.freedom, 1 - LIMIT) * test.error)
 
 
-def excluded(model: Moderated, total: Rows) -> float:
+def excluded(model: ModeratedTTest, total: NodeRates) -> float:
     """The same as a part of base: the least x for which new > (1 + x) base is refuted."""
     low, high = -1.0, 1.0
     while float(upper(raised(model, total, high))[0]) > 0 and high < UNBOUNDED:
@@ -42,7 +42,7 @@ def excluded(model: Moderated, total: Rows) -> float:
     return high
 
 
-def raised(model: Moderated, rows: Rows, part: float) -> Test:
+def raised(model: ModeratedTTest, rows: NodeRates, part: float) -> Test:
     """Test new - (1 + part) x base: a limit in parts of base moves with it and shares its doubt."""
     rates, grain = rows.rates.copy(), model.design.grain.copy()
     rates[:, model.design.base] *= 1 + part
@@ -50,7 +50,9 @@ def raised(model: Moderated, rows: Rows, part: float) -> Test:
     return replace(model, design=replace(model.design, grain=grain))(replace(rows, rates=rates))
 
 
-def sensitivity(model: Moderated, total: Rows, tolerance: float, level: float) -> Sensitivity:
+def sensitivity(
+    model: ModeratedTTest, total: NodeRates, tolerance: float, level: float
+) -> Sensitivity:
     """Of the total: what is excluded, what would be found, what excluding `tolerance` takes."""
     test, design = model(total), model.design
     base = float(total.rates[0, design.base].mean())
@@ -75,5 +77,5 @@ def _needed(square: float, prior: float, tolerance: float, *, paired: bool) -> i
     return int(runs[enough[0]]) if len(enough) else None
 
 
-def _reach(freedom: Floats, level: float) -> Floats:
+def _reach(freedom: Float64, level: float) -> Float64:
     return np.asarray(special.stdtrit(freedom, 1 - level) + special.stdtrit(freedom, CHANCE))

@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from perfduck_diff.engine.result import Reason
-from perfduck_diff.engine.run_matrix import Run, Runs
+from perfduck_diff.engine.run_matrix import Run, RunMatrix
+from perfduck_model.arrays import Float64
 
-Floats = npt.NDArray[np.float64]
 Per = Literal["work", "cpu-second", "share"]
 
 
@@ -30,13 +29,13 @@ class CannotDivideError(ValueError):
 class Rates:
     """How to divide: one divisor per run."""
 
-    divisor: Floats
+    divisor: Float64
     unit: str
     words: str
     reasons: tuple[Reason, ...]
 
 
-def rates(runs: Runs, per: Per | None = None) -> Rates:
+def rates(runs: RunMatrix, per: Per | None = None) -> Rates:
     """The best normalisation that all runs allow, or the one asked for."""
     for kind in (per,) if per else ("work", "cpu-second", "share"):
         divisor = _DIVISORS[kind](runs)
@@ -47,25 +46,25 @@ def rates(runs: Runs, per: Per | None = None) -> Rates:
     raise CannotDivideError(message)
 
 
-def _work(runs: Runs) -> Floats | None:
+def _work(runs: RunMatrix) -> Float64 | None:
     if len({run.work_unit for run in runs.runs}) != 1 or not all(run.work for run in runs.runs):
         return None
     return np.array([run.work or 0.0 for run in runs.runs])
 
 
-def _cpu_seconds(runs: Runs) -> Floats | None:
+def _cpu_seconds(runs: RunMatrix) -> Float64 | None:
     if not all(run.duration_s for run in runs.runs):
         return None
     seconds = np.array([(run.duration_s or 0.0) * (run.cpus or 1) for run in runs.runs])
     return seconds * 1e6 if runs.unit == "ns" else seconds
 
 
-def _share(runs: Runs) -> Floats | None:
+def _share(runs: RunMatrix) -> Float64 | None:
     total = runs.weight.sum(axis=0)
     return np.asarray(total / 100) if (total > 0).all() else None
 
 
-def _unit(kind: Per, runs: Runs) -> str:
+def _unit(kind: Per, runs: RunMatrix) -> str:
     if kind == "share":
         return "%"
     return (
@@ -75,7 +74,7 @@ def _unit(kind: Per, runs: Runs) -> str:
     )
 
 
-def _missing(per: Per, runs: Runs) -> str:
+def _missing(per: Per, runs: RunMatrix) -> str:
     if per == "share":
         empty = runs.weight.sum(axis=0) == 0
         lacking = [run for run, is_empty in zip(runs.runs, empty, strict=True) if is_empty]
@@ -105,7 +104,7 @@ def _names(runs: list[Run]) -> str:
     return ", ".join(shown) + (f" and {len(runs) - 3} more" if len(runs) > 3 else "")
 
 
-def _reasons(kind: Per, runs: Runs) -> tuple[Reason, ...]:
+def _reasons(kind: Per, runs: RunMatrix) -> tuple[Reason, ...]:
     if kind == "work":
         return ()
     why = _no_work(runs.runs)

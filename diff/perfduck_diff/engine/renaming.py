@@ -14,8 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from perfduck_diff.engine.run_matrix import Floats, Frame
-from perfduck_diff.engine.stacks import Bools, Codes, Ints, Stacks
+from perfduck_diff.engine.run_matrix import Frame
+from perfduck_diff.engine.stacks import Stacks
+from perfduck_model.arrays import Bool, Float64, Int32, Int64
 
 ONE_SIDED = 0.02  # of the one side's weight: what the other may have of a function it lost
 ALIKE = 0.6  # mean of callers' and callees' likeness
@@ -25,20 +26,20 @@ PASSES = 3  # a renamed function may call a renamed function
 
 
 @dataclass(frozen=True, slots=True)
-class Sides:
+class StackWeights:
     """What the stacks weigh on each side: mean rate of the runs, and hits of all runs."""
 
-    rate: Floats  # stack x (base, new)
-    hits: Floats  # stack x (base, new)
+    rate: Float64  # stack x (base, new)
+    hits: Float64  # stack x (base, new)
     least: tuple[float, float]  # hits from which a side counts as having seen something
 
-    def lost(self, rate: Floats, hits: Floats, side: int) -> Bools:
+    def lost(self, rate: Float64, hits: Float64, side: int) -> Bool:
         """Of rows (any x side) those that this side has and the other has not."""
         seen = hits[:, side] >= self.least[side]
         return np.asarray(seen & (rate[:, 1 - side] <= ONE_SIDED * rate[:, side]))
 
 
-def renamed(stacks: Stacks, frames: tuple[Frame, ...], sides: Sides) -> Codes:
+def renamed(stacks: Stacks, frames: tuple[Frame, ...], sides: StackWeights) -> Int32:
     """For every code the code whose name it goes by: of a pair the one with more weight."""
     table = np.arange(len(frames), dtype=np.int32)
     for _ in range(PASSES):
@@ -50,7 +51,7 @@ def renamed(stacks: Stacks, frames: tuple[Frame, ...], sides: Sides) -> Codes:
     return table
 
 
-def _pairs(stacks: Stacks, frames: tuple[Frame, ...], sides: Sides) -> list[tuple[int, int]]:
+def _pairs(stacks: Stacks, frames: tuple[Frame, ...], sides: StackWeights) -> list[tuple[int, int]]:
     """(lesser, heavier) of every pair of functions that are one."""
     size = len(frames)
     owner, codes = stacks.flat()
@@ -86,12 +87,12 @@ def _pairs(stacks: Stacks, frames: tuple[Frame, ...], sides: Sides) -> list[tupl
     ]
 
 
-def _summed(codes: Ints, size: int, weights: Floats) -> Floats:
+def _summed(codes: Int64, size: int, weights: Float64) -> Float64:
     columns = [np.bincount(codes, weights[:, side], size) for side in (0, 1)]
     return np.stack(columns, axis=1)
 
 
-def _shares(codes: Ints, beside: Ints, few: Ints, width: int, weight: Floats) -> Floats:
+def _shares(codes: Int64, beside: Int64, few: Int64, width: int, weight: Float64) -> Float64:
     """Of each of a few functions the shares of the functions beside it: function x function."""
     place = np.full(width, -1)
     place[few] = np.arange(len(few))
@@ -102,5 +103,5 @@ def _shares(codes: Ints, beside: Ints, few: Ints, width: int, weight: Floats) ->
     return np.asarray(found / np.maximum(found.sum(axis=1, keepdims=True), 1e-300))
 
 
-def _overlap(base: Floats, new: Floats) -> Floats:
+def _overlap(base: Float64, new: Float64) -> Float64:
     return np.array([[np.minimum(one, other).sum() for other in new] for one in base])

@@ -6,7 +6,7 @@ import numpy as np
 
 from perfduck_diff.engine import checks
 from perfduck_diff.engine.attribution import attribute
-from perfduck_diff.engine.comparison import Comparison, Options, changes, compare
+from perfduck_diff.engine.comparison import Comparison, DiffOptions, changes, measure
 from perfduck_diff.engine.gate import judge
 from perfduck_diff.engine.power import detectable, sensitivity
 from perfduck_diff.engine.result import (
@@ -18,16 +18,16 @@ from perfduck_diff.engine.result import (
     SubsystemRow,
     Verdict,
 )
-from perfduck_diff.engine.run_matrix import Floats, Run, Runs
+from perfduck_diff.engine.run_matrix import Run, RunMatrix
 from perfduck_diff.engine.scan import LEVEL, adjusted
-from perfduck_diff.engine.stacks import Ints
+from perfduck_model.arrays import Float64, Int64
 
 TOTAL_LEVEL = 0.025  # besides the claims, so the two together stay near 5 %
 
 
-def diff(runs: Runs, base: Ints, new: Ints, options: Options | None = None) -> Diff:
+def run_diff(runs: RunMatrix, base: Int64, new: Int64, options: DiffOptions | None = None) -> Diff:
     """The whole answer."""
-    work = compare(runs, base, new, options or Options())
+    work = measure(runs, base, new, options or DiffOptions())
     found = attribute(work)
     sides = checks.Sides(runs, base, new, work.raw.sum(axis=0))
     doubts = (
@@ -93,7 +93,7 @@ def _common(work: Comparison) -> Change | None:
 _WORST_FIRST: tuple[Verdict, ...] = ("regression", "inconclusive", "pass")
 
 
-def _side(work: Comparison, sides: checks.Sides, columns: Ints) -> Side:
+def _side(work: Comparison, sides: checks.Sides, columns: Int64) -> Side:
     some = sides.some(columns)
     idle = [run.idle / work.unit.divisor[column] for run, column in zip(some, columns, strict=True)]
     known = [run.work for run in some if run.work]
@@ -112,7 +112,7 @@ def _side(work: Comparison, sides: checks.Sides, columns: Ints) -> Side:
     )
 
 
-def _shared_part(work: Comparison, totals: Floats, columns: Ints) -> float | None:
+def _shared_part(work: Comparison, totals: Float64, columns: Int64) -> float | None:
     """How much of the totals' variance goes when each run is divided by its factor."""
     if not work.shared.units or len(columns) < 2 or not totals.any():
         return None
@@ -145,7 +145,7 @@ def _subsystems(work: Comparison) -> tuple[SubsystemRow, ...]:
     return tuple(sorted(made, key=lambda row: (-row.delta, row.subsystem)))
 
 
-def _q(p: Floats) -> list[float]:
+def _q(p: Float64) -> list[float]:
     order = np.argsort(p, kind="stable")
     q = np.empty(len(p))
     q[order] = adjusted(p[order], len(p))

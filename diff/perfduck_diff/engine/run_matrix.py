@@ -10,18 +10,9 @@ No database here: question.py fills it from the store, tests and benchmarks from
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
-from perfduck_diff.engine.stacks import (
-    Bools,
-    Ints,
-    Stacks,
-    is_background,
-    is_entry,
-    is_wakeup,
-)
-
-Floats = npt.NDArray[np.float64]
+from perfduck_diff.engine.stacks import Stacks, is_background, is_entry, is_wakeup
+from perfduck_model.arrays import Bool, Float64, Int64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +53,7 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True)
-class Runs:
+class RunMatrix:
     """All runs over the same stacks. Column i of `weight` and `hits` is `runs[i]`."""
 
     event: str
@@ -71,16 +62,16 @@ class Runs:
     frames: tuple[Frame, ...]
     stacks: Stacks
     subsystems: tuple[str, ...]  # that are charged, by name
-    blame: Ints  # per stack: which of them
+    blame: Int64  # per stack: which of them
     area: dict[str, str]  # of a subsystem
-    weight: Floats
-    hits: Floats
+    weight: Float64
+    hits: Float64
 
-    def entry(self) -> Bools:
+    def entry(self) -> Bool:
         """Frames that start work of their own."""
         return self._flag([frame.kernel and is_entry(frame.name) for frame in self.frames])
 
-    def classes(self, rerooted: Stacks) -> tuple[tuple[str, ...], Ints]:
+    def classes(self, rerooted: Stacks) -> tuple[tuple[str, ...], Int64]:
         """The noise class of every stack: names, and one number per stack."""
         waking = self._flag([frame.kernel and is_wakeup(frame.name) for frame in self.frames])
         idle = self._flag([frame.kernel and is_background(frame.name) for frame in self.frames])
@@ -93,11 +84,11 @@ class Runs:
         return names, found
 
     @staticmethod
-    def _flag(flags: list[bool]) -> Bools:
+    def _flag(flags: list[bool]) -> Bool:
         return np.array(flags, dtype=np.bool_)
 
 
-def gathered(keys: Ints, size: int, weights: Floats) -> Floats:
+def gathered(keys: Int64, size: int, weights: Float64) -> Float64:
     """Sums of the rows of `weights` by key: key x column."""
     total = np.zeros((size, weights.shape[1]))
     for column in range(weights.shape[1]):
@@ -105,7 +96,7 @@ def gathered(keys: Ints, size: int, weights: Floats) -> Floats:
     return total
 
 
-def mixed(keys: Ints, size: int, classes: Ints, kinds: int, rate: Floats) -> Floats:
+def mixed(keys: Int64, size: int, classes: Int64, kinds: int, rate: Float64) -> Float64:
     """What each key consists of: key x noise class, the mean rate of the runs."""
     mean = rate.mean(axis=1, keepdims=True)
     return gathered(keys * kinds + classes, size * kinds, mean).reshape(size, kinds)

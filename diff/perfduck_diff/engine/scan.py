@@ -20,14 +20,11 @@ false claims stays: Genovese, Roeder, Wasserman 2006, doi:10.1093/biomet/93.3.50
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
-from perfduck_diff.engine.moderated_t import Design, Moderated, Rows, Test
+from perfduck_diff.engine.moderated_t import Design, ModeratedTTest, NodeRates, Test
 from perfduck_diff.engine.noise import USUAL_SPREAD
 from perfduck_diff.engine.tree import ROOT, Tree
-
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
+from perfduck_model.arrays import Bool, Float64, Int64
 
 LEVEL = 0.05
 ALIKE = 0.6  # relative growth of the caller's rest over the node's: as much, and it is one growth
@@ -38,8 +35,8 @@ class Found:
     """A node that changed by itself: what is left of it after the claims made before."""
 
     node: int
-    rates: Floats  # what the claim explains, per run
-    mix: Floats  # and what it consists of, per noise class
+    rates: Float64  # what the claim explains, per run
+    mix: Float64  # and what it consists of, per noise class
     delta: float
     error: float
     freedom: float
@@ -60,11 +57,11 @@ class Scan:
 
 def scan(
     tree: Tree,
-    rows: Rows,
-    model: Moderated,
+    rows: NodeRates,
+    model: ModeratedTTest,
     least: float,
     level: float = LEVEL,
-    can_claim: Bools | None = None,
+    can_claim: Bool | None = None,
 ) -> Scan:
     """Claim until no node is left that would pass the first screen.
 
@@ -84,18 +81,18 @@ def scan(
     return Scan(grown, judged([claim for claim in found if claim.delta <= 0], size, level), size)
 
 
-def enough(rows: Rows, design: Design, least: float) -> Bools:
+def enough(rows: NodeRates, design: Design, least: float) -> Bool:
     """Rows with at least `least` samples a run, over both sides: blind to which side is which."""
     return np.asarray(_samples(rows, design) >= least)
 
 
-def weights(rows: Rows, design: Design, tested: Bools) -> Floats:
+def weights(rows: NodeRates, design: Design, tested: Bool) -> Float64:
     """What a run can tell of each node: its samples, until the spread between runs is the limit."""
     told = 1 / (1 / np.maximum(_samples(rows, design), 1e-300) + USUAL_SPREAD**2)
     return np.asarray(told / told[tested].mean()) if tested.any() else told
 
 
-def _samples(rows: Rows, design: Design) -> Floats:
+def _samples(rows: NodeRates, design: Design) -> Float64:
     return np.asarray((rows.rates / design.grain).mean(axis=1))
 
 
@@ -111,13 +108,13 @@ def judged(found: list[Found], tested: int, level: float) -> tuple[Found, ...]:
     )
 
 
-def adjusted(p: Floats, tested: int) -> Floats:
+def adjusted(p: Float64, tested: int) -> Float64:
     """Benjamini-Hochberg q of ascending p, of which there may be fewer than were tested."""
     raw = p * tested / np.arange(1, len(p) + 1)
     return np.minimum(np.minimum.accumulate(raw[::-1])[::-1], 1.0)
 
 
-def _cut(p: Floats, level: float) -> float:
+def _cut(p: Float64, level: float) -> float:
     ordered = np.sort(p)
     passed = np.flatnonzero(ordered <= level * np.arange(1, len(p) + 1) / max(len(p), 1))
     # at least Bonferroni's: what a claim leaves behind may change though the whole did not
@@ -127,16 +124,16 @@ def _cut(p: Floats, level: float) -> float:
 class _State:
     """What is left of every node."""
 
-    def __init__(self, tree: Tree, rows: Rows, model: Moderated, alive: Bools) -> None:
+    def __init__(self, tree: Tree, rows: NodeRates, model: ModeratedTTest, alive: Bool) -> None:
         self.tree, self.model, self.alive = tree, model, alive.copy()
-        self.rows = Rows(rows.rates.copy(), rows.mix.copy())
+        self.rows = NodeRates(rows.rates.copy(), rows.mix.copy())
         self.weight = weights(rows, model.design, alive)
         self.growth, self.shrinkage = np.ones(tree.size), np.ones(tree.size)  # p / weight
         self.score = np.zeros(tree.size)
         self.test = model(self.rows)
         self._record(np.arange(tree.size), self.test)
 
-    def _record(self, nodes: npt.NDArray[np.int64], test: Test) -> None:
+    def _record(self, nodes: Int64, test: Test) -> None:
         self.growth[nodes] = test.growth / self.weight[nodes]
         self.shrinkage[nodes] = test.shrinkage / self.weight[nodes]
         self.score[nodes] = np.abs(test.z)
@@ -163,7 +160,7 @@ class _State:
         return node
 
     def _alike(self, node: int, above: int) -> bool:
-        rest = Rows(
+        rest = NodeRates(
             np.maximum(self.rows.rates[[above]] - self.rows.rates[[node]], 0.0),
             np.maximum(self.rows.mix[[above]] - self.rows.mix[[node]], 0.0),
         )
@@ -173,7 +170,7 @@ class _State:
         test = self.model(rest)
         return bool((test.growth if mine > 0 else test.shrinkage)[0] < LEVEL)
 
-    def _relative(self, rates: Floats) -> float:
+    def _relative(self, rates: Float64) -> float:
         """(new - base) / (new + base): 1 for a new path."""
         base, new = (float(rates[side].mean()) for side in self.model.design.sides)
         return (new - base) / (new + base) if new + base else 0.0

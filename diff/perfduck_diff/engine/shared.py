@@ -14,11 +14,9 @@ functions takes 4 to 5 points for common; this over the ends of paths takes 0.5 
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from perfduck_diff.engine.moderated_t import Design
-
-Floats = npt.NDArray[np.float64]
+from perfduck_model.arrays import Float64
 
 LEAST_UNITS = 20  # paths: with fewer a growth cannot be told from what all share
 LEAST_SAMPLES = 8.0  # a run, for a path to have a say
@@ -38,13 +36,13 @@ class Shared:
     every factor is 1.
     """
 
-    factor: Floats
+    factor: Float64
     shift: float = 1.0
     error: float = 0.0
     units: int = 0
 
 
-def shared(units: Floats, design: Design) -> Shared:
+def shared(units: Float64, design: Design) -> Shared:
     """The factors of the runs from rates that partition them, unit x column.
 
     First of each run about its side, which a growth between the sides cannot move; then of new
@@ -66,20 +64,20 @@ def shared(units: Floats, design: Design) -> Shared:
     return Shared(factor, float(shift), float(1 / np.sqrt(weight.sum())), len(units))
 
 
-def of_runs(units: Floats, grain: Floats) -> Floats:
+def of_runs(units: Float64, grain: Float64) -> Float64:
     """The factors of runs of one thing, unit x column; their geometric mean is 1."""
     units, samples = _heard(units, grain)
     return np.ones(units.shape[1]) if len(units) < LEAST_UNITS else _within(units, grain, samples)
 
 
-def _heard(units: Floats, grain: Floats) -> tuple[Floats, Floats]:
+def _heard(units: Float64, grain: Float64) -> tuple[Float64, Float64]:
     """The units with enough samples, and these: a run's, whichever side it is on."""
     samples = units.mean(axis=1) / grain.mean()
     heard = samples >= LEAST_SAMPLES
     return units[heard], samples[heard]
 
 
-def _within(units: Floats, grain: Floats, samples: Floats) -> Floats:
+def _within(units: Float64, grain: Float64, samples: Float64) -> Float64:
     """The factors of the runs of a side; their geometric mean is 1."""
     logs = np.log(np.maximum(units, grain / 2))
     logs -= logs.mean(axis=1, keepdims=True)
@@ -88,7 +86,7 @@ def _within(units: Floats, grain: Floats, samples: Floats) -> Floats:
     return np.asarray(np.exp(found - found.mean()))
 
 
-def _common(logs: Floats, weight: Floats, prior: float) -> float:
+def _common(logs: Float64, weight: Float64, prior: float) -> float:
     """The common part of deviations: the best point of a grid, then of a parabola."""
     square = weight[:, None] * (logs[:, None] - GRID) ** 2
     limit = 2 * CUT**2 * INDEPENDENT

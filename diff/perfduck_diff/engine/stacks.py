@@ -9,13 +9,9 @@ import re
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
+from perfduck_model.arrays import Bool, Int32, Int64
 from perfduck_tags.entries import INTERRUPTS, SOFTIRQ_LOOPS, SYSTEM_CALLS
-
-Ints = npt.NDArray[np.int64]
-Codes = npt.NDArray[np.int32]  # of millions of frames: half the memory to go through
-Bools = npt.NDArray[np.bool_]
 
 _EXCEPTIONS = r"(?:asm_)?exc_\w+|el[01]\w*_sync"
 _ENTRY = re.compile(
@@ -58,9 +54,9 @@ def is_background(name: str) -> bool:
 class Stacks:
     """Call chains, root first. An empty chain is allowed."""
 
-    codes: Codes
-    start: Ints
-    stop: Ints
+    codes: Int32
+    start: Int64
+    stop: Int64
 
     @property
     def size(self) -> int:
@@ -68,7 +64,7 @@ class Stacks:
         return len(self.start)
 
     @property
-    def length(self) -> Ints:
+    def length(self) -> Int64:
         """Frames of each chain."""
         return self.stop - self.start
 
@@ -80,11 +76,11 @@ class Stacks:
         stop = np.cumsum(length)
         return cls(codes, stop - length, stop)
 
-    def chain(self, index: int) -> Codes:
+    def chain(self, index: int) -> Int32:
         """The codes of one chain."""
         return self.codes[self.start[index] : self.stop[index]]
 
-    def rerooted(self, entry: Bools) -> "Stacks":
+    def rerooted(self, entry: Bool) -> "Stacks":
         """Cut at the innermost frame for which `entry[code]` holds; without one, left whole."""
         found = np.flatnonzero(entry[self.codes])
         if not len(found):
@@ -94,7 +90,7 @@ class Stacks:
         own = (last >= self.start) & (last < self.stop)
         return replace(self, start=np.where(own, last, self.start))
 
-    def mapped(self, table: Codes) -> "Stacks":
+    def mapped(self, table: Int32) -> "Stacks":
         """Codes replaced by `table[code]`; those below zero are dropped, runs of equals are one."""
         codes = table[self.codes]
         return replace(self, codes=codes)._without(codes < 0).collapsed()
@@ -106,19 +102,19 @@ class Stacks:
         same[self.start[self.length > 0]] = False
         return self._without(same)
 
-    def _without(self, gone: Bools) -> "Stacks":
+    def _without(self, gone: Bool) -> "Stacks":
         at = np.flatnonzero(gone)
         if not len(at):
             return self
         start, stop = (ends - np.searchsorted(at, ends) for ends in (self.start, self.stop))
         return Stacks(self.codes[~gone], start, stop)
 
-    def any(self, flag: Bools) -> Bools:
+    def any(self, flag: Bool) -> Bool:
         """Whether `flag[code]` holds for any frame, per chain."""
         found = np.flatnonzero(flag[self.codes])
         return np.asarray(np.searchsorted(found, self.stop) > np.searchsorted(found, self.start))
 
-    def ends(self, *, leaf: bool) -> Ints:
+    def ends(self, *, leaf: bool) -> Int64:
         """The code of every chain's leaf, or of its root; -1 for an empty chain."""
         at = self.stop - 1 if leaf else self.start
         if not len(self.codes):
@@ -126,21 +122,21 @@ class Stacks:
         codes = self.codes[np.minimum(at, len(self.codes) - 1)].astype(np.int64)
         return np.where(self.length > 0, codes, -1)
 
-    def flat(self) -> tuple[Ints, Ints]:
+    def flat(self) -> tuple[Int64, Int64]:
         """Chain number and code of every frame, chain by chain, root first."""
         length = self.length
         owner = np.repeat(np.arange(self.size), length)
         within = np.arange(len(owner)) - np.repeat(np.cumsum(length) - length, length)
         return owner, self.codes[self.start[owner] + within].astype(np.int64)
 
-    def distinct(self) -> tuple[Ints, Ints]:
+    def distinct(self) -> tuple[Int64, Int64]:
         """Chain number and code of every code that a chain has, recursion once."""
         owner, codes = self.flat()
         width = int(self.codes.max(initial=0)) + 1
         both = np.unique(owner * width + codes)
         return both // width, both % width
 
-    def rewritten(self, rows: Ints, chains: list[list[int]]) -> "Stacks":
+    def rewritten(self, rows: Int64, chains: list[list[int]]) -> "Stacks":
         """With other chains for some of them, root first."""
         own = Stacks.of(chains)
         start, stop = self.start.copy(), self.stop.copy()

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from perfduck_diff.engine.run_matrix import Floats, gathered
-from perfduck_diff.engine.stacks import Bools, Ints, Stacks
+from perfduck_diff.engine.run_matrix import gathered
+from perfduck_diff.engine.stacks import Stacks
 from perfduck_diff.engine.trie import Trie, grown
+from perfduck_model.arrays import Bool, Float64, Int64
 
 ROOT = 0
 
@@ -29,9 +30,9 @@ class Tree:
     nodes were merged.
     """
 
-    parent: Ints
+    parent: Int64
     chain: tuple[tuple[int, ...], ...]
-    leaf: Ints
+    leaf: Int64
 
     @property
     def size(self) -> int:
@@ -51,7 +52,7 @@ class Tree:
             found.append(node)
         return found
 
-    def below(self, node: int) -> Bools:
+    def below(self, node: int) -> Bool:
         """Mask of the node and everything under it."""
         mask = np.zeros(self.size, dtype=np.bool_)
         mask[node] = True
@@ -59,20 +60,20 @@ class Tree:
             mask[level] |= mask[self.parent[level]]
         return mask
 
-    def children(self, node: int) -> Ints:
+    def children(self, node: int) -> Int64:
         """The nodes right below."""
         found = np.flatnonzero(self.parent == node)
         return np.asarray(found[found != ROOT])
 
-    def inclusive(self, weights: Floats) -> Floats:
+    def inclusive(self, weights: Float64) -> Float64:
         """Sums over the stacks of each node: node x run, from stack x run."""
         return self.upward(self.own(weights))
 
-    def own(self, weights: Floats) -> Floats:
+    def own(self, weights: Float64) -> Float64:
         """Sums over the stacks that end in a node, or below it in nodes too light to be kept."""
         return gathered(self.leaf, self.size, weights)
 
-    def upward(self, own: Floats) -> Floats:
+    def upward(self, own: Float64) -> Float64:
         """Each node's own sum and those of everything under it."""
         total = own.copy()
         for level in reversed(_levels(self.parent)):
@@ -80,7 +81,7 @@ class Tree:
         return total
 
 
-def _levels(parent: Ints) -> list[Ints]:
+def _levels(parent: Int64) -> list[Int64]:
     """Nodes per depth without the root, top first."""
     depth = np.zeros(len(parent), dtype=np.int64)
     # parents stand before their children
@@ -92,7 +93,7 @@ def _levels(parent: Ints) -> list[Ints]:
     ]
 
 
-def grow(stacks: Stacks, hits: Floats, least: float) -> Tree:
+def grow(stacks: Stacks, hits: Float64, least: float) -> Tree:
     """Build the tree of `stacks`, leaving out nodes with fewer than `least` hits in all runs."""
     return _merged(grown(stacks, hits[:, None], least))
 

@@ -11,18 +11,19 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from perfduck_diff.engine.run_matrix import Floats, gathered
-from perfduck_diff.engine.stacks import Bools, Codes, Ints, Stacks
+from perfduck_diff.engine.run_matrix import gathered
+from perfduck_diff.engine.stacks import Stacks
+from perfduck_model.arrays import Bool, Float64, Int32, Int64
 
 
 @dataclass(frozen=True, slots=True)
 class Trie:
     """Nodes in order of depth, then of parent and code; node 0 is the root and has code -1."""
 
-    parent: Ints
-    code: Ints
-    members: Ints  # stacks that a node holds
-    leaf: Ints  # per stack: the deepest node that holds it
+    parent: Int64
+    code: Int64
+    members: Int64  # stacks that a node holds
+    leaf: Int64  # per stack: the deepest node that holds it
     levels: tuple[slice, ...]  # the nodes of each depth, without the root
 
     @property
@@ -30,7 +31,7 @@ class Trie:
         """How many nodes."""
         return len(self.parent)
 
-    def upward(self, own: Floats) -> Floats:
+    def upward(self, own: Float64) -> Float64:
         """Each node's own sum and those of everything below it."""
         total = own.copy()
         for level in reversed(self.levels):
@@ -38,7 +39,7 @@ class Trie:
         return total
 
 
-def grown(stacks: Stacks, weights: Floats, least: float) -> Trie:
+def grown(stacks: Stacks, weights: Float64, least: float) -> Trie:
     """Of nodes those that weigh at least `least` in a column of `weights` (stack x any)."""
     parent, code, members = [np.zeros(1, np.int64)], [np.full(1, -1)], [np.array([stacks.size])]
     leaf, size, depth = np.zeros(stacks.size, np.int64), 1, 0
@@ -60,8 +61,8 @@ def grown(stacks: Stacks, weights: Floats, least: float) -> Trie:
 
 
 def _divided(
-    active: Ints, leaf: Ints, stacks: Stacks, depth: int
-) -> tuple[Ints, Ints, Codes, Bools]:
+    active: Int64, leaf: Int64, stacks: Stacks, depth: int
+) -> tuple[Int64, Int64, Int32, Bool]:
     """Stacks in order of their node and next frame, these two, and where a new pair begins."""
     above, frame = leaf[active], stacks.codes[stacks.start[active] + depth]
     order = np.lexsort((_narrow(frame), _narrow(above)))
@@ -71,6 +72,6 @@ def _divided(
     return active[order], above, frame, first
 
 
-def _narrow(values: Ints | Codes) -> npt.NDArray[np.unsignedinteger]:
+def _narrow(values: Int64 | Int32) -> npt.NDArray[np.unsignedinteger]:
     """In as few bytes as do: numpy sorts 16 bit ten times as fast as 64."""
     return values.astype(np.min_scalar_type(int(values.max(initial=0))))

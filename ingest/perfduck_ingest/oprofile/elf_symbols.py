@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
+from perfduck_model.arrays import UInt8
 from perfduck_model.errors import SymbolError
 from perfduck_symbols.elf import BROKEN, Elf, elf_of
 from perfduck_symbols.elf import names as names_at
@@ -27,7 +27,7 @@ _NOTES = ("gcc2_compiled.", "gnu_compiled_c", "$a", "$t", "$d", "$x")
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class CodeSection:
     """An executable section."""
 
     number: int
@@ -43,7 +43,7 @@ class ElfFunctions:
     strength]."""
 
     is_linked: bool  # not a .ko, .o or .jo: there values count from the section
-    sections: tuple[Section, ...]
+    sections: tuple[CodeSection, ...]
     symbols: pl.DataFrame
     dynamic: pl.DataFrame
     build_id: str | None
@@ -79,14 +79,14 @@ def functions(
     return _placed(elf, named, own_size=False)
 
 
-def text_section(elf: ElfFunctions) -> Section | None:
+def text_section(elf: ElfFunctions) -> CodeSection | None:
     """The section `.text`."""
     return next((section for section in elf.sections if section.name == ".text"), None)
 
 
-def _sections(elf: Elf) -> list[Section]:
+def _sections(elf: Elf) -> list[CodeSection]:
     found = [
-        Section(number, section.name, section.address, section.offset, section.size)
+        CodeSection(number, section.name, section.address, section.offset, section.size)
         for number, section in enumerate(elf.sections)
         if section.is_executable and section.is_stored
     ]
@@ -127,7 +127,7 @@ def _frame(*columns: object) -> pl.DataFrame:
     return frame.filter(~note & (pl.col("name") != ""))
 
 
-def _strength(binding: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+def _strength(binding: UInt8) -> UInt8:
     """Global 2, weak 1, local 0."""
     return np.select([binding == 1, binding == 2], [2, 1], 0).astype(np.uint8)
 
@@ -146,7 +146,7 @@ def _placed(elf: ElfFunctions, symbols: pl.DataFrame, *, own_size: bool) -> pl.D
     return pl.concat(parts).sort("file_offset").cast(pl.Schema(FUNCTIONS))
 
 
-def _in_section(section: Section, symbols: pl.DataFrame, *, own_size: bool) -> pl.DataFrame:
+def _in_section(section: CodeSection, symbols: pl.DataFrame, *, own_size: bool) -> pl.DataFrame:
     """One function per address: the stronger binding, then a name that does not begin with `_`."""
     end = section.address + section.size
     inside = symbols.filter(pl.col("address").is_between(section.address, end, closed="left"))

@@ -16,12 +16,12 @@ from pathlib import Path, PurePosixPath
 
 import polars as pl
 
-from perfduck_ingest.importer import Options
+from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.oprofile import elf_symbols, names, symbol_table
 from perfduck_ingest.oprofile.elf_symbols import ElfFunctions
 from perfduck_ingest.oprofile.sample_path import Image
-from perfduck_ingest.oprofile.session import Session
-from perfduck_ingest.oprofile.symbol_table import EMPTY, SymbolTable
+from perfduck_ingest.oprofile.session import OprofileSession
+from perfduck_ingest.oprofile.symbol_table import EMPTY, ImageSymbols
 from perfduck_model.errors import PerfduckError, SymbolError
 from perfduck_symbols import kallsyms
 from perfduck_symbols.compression import content
@@ -34,18 +34,20 @@ _LARGEST_ELF = 4 << 30
 
 
 @dataclass
-class Namer:
+class ImageSymbolizer:
     """Finds and keeps the tables of one session. `changed` names files that are not the ones that
     were recorded. `dynamic` takes names from .dynsym where there is no .symtab; opreport does not.
     """
 
-    session: Session
-    options: Options
+    session: OprofileSession
+    options: ImportOptions
     dynamic: bool = True
     changed: dict[str, str] = field(default_factory=dict)
-    _tables: dict[tuple[Image, bool], SymbolTable] = field(default_factory=dict)
+    _tables: dict[tuple[Image, bool], ImageSymbols] = field(default_factory=dict)
 
-    def table(self, image: Image, *, is_kernel: bool, mtime: int = 0, jit: str = "") -> SymbolTable:
+    def table(
+        self, image: Image, *, is_kernel: bool, mtime: int = 0, jit: str = ""
+    ) -> ImageSymbols:
         """The functions of an image. `jit` is the path of the .jo file it would have."""
         key = (image, is_kernel)
         if key not in self._tables:
@@ -57,7 +59,7 @@ class Namer:
                 self._tables[key] = self._file(image.path, mtime) or EMPTY
         return self._tables[key]
 
-    def _kernel(self, path: str) -> SymbolTable | None:
+    def _kernel(self, path: str) -> ImageSymbols | None:
         name = PurePosixPath(path).name
         if names.dso_of_kernel(path) != KERNEL:
             return self._module(name)
@@ -74,7 +76,7 @@ class Namer:
             ("_text", "_stext") if text is not None and text >= _X86_TEXT else ("_stext", "_text")
         )
 
-    def _kallsyms_table(self, mark: str, other: str) -> SymbolTable | None:
+    def _kallsyms_table(self, mark: str, other: str) -> ImageSymbols | None:
         """The kernel's functions, with keys that count from the symbol `mark`."""
         symbols = self._kallsyms
         if symbols is None:
@@ -99,7 +101,7 @@ class Namer:
         except SymbolError as error:
             raise PerfduckError(str(error)) from error
 
-    def _vmlinux(self, path: str) -> SymbolTable | None:
+    def _vmlinux(self, path: str) -> ImageSymbols | None:
         given = self.options.vmlinux
         elf = _read(given) if given is not None else self._elf(path)[0]
         text = elf_symbols.text_section(elf) if elf is not None else None
@@ -107,7 +109,7 @@ class Namer:
             return None
         return symbol_table.of_functions(elf_symbols.functions(elf), "address", text.address)
 
-    def _module(self, name: str) -> SymbolTable | None:
+    def _module(self, name: str) -> ImageSymbols | None:
         """opreport adds the place of .text in the .ko to the key."""
         bare = names.dso_of_kernel(name).strip("[]")
         path = self._module_files.get(bare)
@@ -128,7 +130,7 @@ class Namer:
                     found.setdefault(names.dso_of_kernel(path.name).strip("[]"), path)
         return found
 
-    def _jit(self, path: str, start: int) -> SymbolTable | None:
+    def _jit(self, path: str, start: int) -> ImageSymbols | None:
         """Code that a virtual machine made: opjitconv writes it as an ELF file at its addresses."""
         if not self.session.holds(path):
             return None
@@ -137,7 +139,7 @@ class Namer:
             return None
         return symbol_table.of_functions(_demangled(elf_symbols.functions(elf)), "address", start)
 
-    def _file(self, path: str, mtime: int) -> SymbolTable | None:
+    def _file(self, path: str, mtime: int) -> ImageSymbols | None:
         elf, place = self._elf(path)
         if elf is None:
             return None

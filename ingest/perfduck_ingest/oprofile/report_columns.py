@@ -39,7 +39,7 @@ _MOST_DIGITS = 18
 
 
 @dataclass(frozen=True, slots=True)
-class Columns:
+class ReportColumns:
     """Which columns a table has. `names` are those before the symbol, in order."""
 
     vma: bool
@@ -68,21 +68,21 @@ class Row:
     symbol: str
 
 
-def header_columns(line: str) -> tuple[Columns, bool] | None:
+def header_columns(line: str) -> tuple[ReportColumns, bool] | None:
     """The columns that a header line names, and whether it is that of a differential report."""
     match = _HEADER.fullmatch(line)
     if match is None:
         return None
     names = tuple(name for name in ("linenr", "image", "app") if match[name])
     classes = match["numbers"].count("samples") // (2 if match["cumulative"] else 1)
-    columns = Columns(bool(match["vma"]), classes, bool(match["cumulative"]), names)
+    columns = ReportColumns(bool(match["vma"]), classes, bool(match["cumulative"]), names)
     return columns, bool(match["difference"])
 
 
-class Rows:
+class ReportRows:
     """Reads the rows of a table with these columns."""
 
-    def __init__(self, columns: Columns) -> None:
+    def __init__(self, columns: ReportColumns) -> None:
         """`columns` as the header line names them."""
         self.columns = columns
         self._numbers = columns.numbers
@@ -134,7 +134,7 @@ def _cell(text: str, width: int) -> tuple[str, str]:
     return value, rest
 
 
-def guessed_columns(lines: list[str]) -> Columns | None:
+def guessed_columns(lines: list[str]) -> ReportColumns | None:
     """The columns of a table without header line, from its first rows."""
     first = next((line for line in lines if line and not line.startswith((" ", "-"))), "")
     tokens = first.split()
@@ -144,8 +144,8 @@ def guessed_columns(lines: list[str]) -> Columns | None:
     classes = len(numbers) // (4 if cumulative else 2)
     if classes == 0:
         return None
-    bare = Columns(vma, classes, cumulative, ())
-    return Columns(vma, classes, cumulative, _guessed_names(bare, lines))
+    bare = ReportColumns(vma, classes, cumulative, ())
+    return ReportColumns(vma, classes, cumulative, _guessed_names(bare, lines))
 
 
 def _leading_numbers(tokens: list[str]) -> str:
@@ -165,7 +165,7 @@ def _leading_numbers(tokens: list[str]) -> str:
     return kinds
 
 
-def _guessed_names(bare: Columns, lines: list[str]) -> tuple[str, ...]:
+def _guessed_names(bare: ReportColumns, lines: list[str]) -> tuple[str, ...]:
     """The name columns, by the places where the text of most rows goes on after blanks."""
     numbers = bare.numbers
     texts = [line[match.end() :] for line in lines if (match := numbers.match(line))]

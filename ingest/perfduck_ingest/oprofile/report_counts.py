@@ -12,7 +12,7 @@ import polars as pl
 
 from perfduck_ingest.oprofile import names
 from perfduck_ingest.oprofile.events import Counter, described
-from perfduck_ingest.oprofile.rows import ARC, HIT, batch
+from perfduck_ingest.oprofile.rows import ARC, HIT, to_batch
 from perfduck_model.batch import Batch, Facts
 
 Columns = list[tuple[Counter, int | None]]
@@ -26,7 +26,7 @@ _Hit = tuple[int, str, str, str, int | None, int | None, int | None, int]
 
 
 @dataclass(slots=True)
-class Tally:
+class ReportCounts:
     """Rows as they are read: hits, arcs, what was not understood, and the share that was listed."""
 
     hits: list[_Hit] = field(default_factory=list)
@@ -75,7 +75,7 @@ class Tally:
         hits = pl.DataFrame(self.hits, schema=_HIT, orient="row")
         arcs = pl.DataFrame(self.arcs, schema=_ARC, orient="row")
         details = pl.DataFrame(self.details, schema=_HIT, orient="row")
-        return batch(
+        return to_batch(
             name,
             _hits(hits, columns, axis),
             _arcs(arcs, columns),

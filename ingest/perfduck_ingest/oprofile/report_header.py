@@ -57,7 +57,7 @@ _REFUSED = re.compile(
 
 
 @dataclass(slots=True)
-class Header:
+class ReportHeader:
     """What the lines above a table said: counters, and the axis if the columns are not them."""
 
     mhz: float = 0.0

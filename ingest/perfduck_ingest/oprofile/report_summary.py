@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from perfduck_ingest.oprofile import names
 from perfduck_ingest.oprofile.report_columns import PERCENT
-from perfduck_ingest.oprofile.report_counts import Tally
+from perfduck_ingest.oprofile.report_counts import ReportCounts
 
 _INDENT = r"(?:\t| {0,16})"  # a tab is at most 16 columns on any terminal
 HEADING = re.compile(rf"{_INDENT}(?:(?:[^|\t]{{17}}\|)+|(?: *samples\| *%\|)+)\s*")
@@ -49,7 +49,7 @@ class Summary:
     _applications: list[_Application] = field(default_factory=list)
     _is_lost: bool = True  # the application of the images below was not understood
 
-    def take(self, line: str, tally: Tally) -> bool:
+    def take(self, line: str, tally: ReportCounts) -> bool:
         """Whether `line` belongs to the summary; it is then taken in."""
         if HEADING.fullmatch(line):
             classes = line.count("|") // (2 if "samples|" in line else 1)
@@ -59,7 +59,7 @@ class Summary:
             return True
         return self._take_row(line, tally)
 
-    def _take_row(self, line: str, tally: Tally) -> bool:
+    def _take_row(self, line: str, tally: ReportCounts) -> bool:
         match = _ROW.fullmatch(line)
         if match is None:
             self._is_lost |= not line.startswith(("\t", " "))
@@ -82,7 +82,7 @@ class Summary:
         self._applications[-1].images.append(image)
         return True
 
-    def finish(self, tally: Tally) -> None:
+    def finish(self, tally: ReportCounts) -> None:
         """Count what was taken in."""
         has_images = any(app.images for app in self._applications)
         merged = not has_images and is_merged([app.name for app in self._applications])

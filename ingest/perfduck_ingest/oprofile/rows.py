@@ -52,7 +52,7 @@ _SUMMED = ["count", "period"]
 _MOST = 1 << 62  # of counts and periods: the store has 63 bits
 
 
-def batch(
+def to_batch(
     name: str,
     hits: pl.DataFrame,
     arcs: pl.DataFrame | None = None,

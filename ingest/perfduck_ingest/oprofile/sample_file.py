@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from perfduck_ingest.oprofile.events import clock
+from perfduck_model.arrays import Int64, UInt64
 from perfduck_model.errors import PerfduckError
 
 MAGIC = b"DAE\n"
@@ -27,7 +28,7 @@ _LARGEST_HEADER = 88
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class HeaderLayout:
     """Where a machine puts the fields: offsets in bytes, `order` as struct spells it."""
 
     header_bytes: int
@@ -45,15 +46,18 @@ class Layout:
 
 # Version -> the layouts it was written with: 64 bit (and ARM, PowerPC of 32 bit), then i386.
 _LAYOUTS = {
-    0x13: (Layout(72, 32, 40, 48, 56, 64), Layout(64, 28, 36, 44, 48, 56)),
-    0x12: (Layout(88, 32, 40, 48, 64, 72), Layout(80, 28, 36, 44, 60, 68)),
+    0x13: (HeaderLayout(72, 32, 40, 48, 56, 64), HeaderLayout(64, 28, 36, 44, 48, 56)),
+    0x12: (HeaderLayout(88, 32, 40, 48, 64, 72), HeaderLayout(80, 28, 36, 44, 60, 68)),
     # i386 had a time_t of 4 bytes
-    0x11: (Layout(88, 32, 40, 48, 64, 72), Layout(76, 28, 36, 40, 56, 64, mtime_bytes=4)),
+    0x11: (
+        HeaderLayout(88, 32, 40, 48, 64, 72),
+        HeaderLayout(76, 28, 36, 40, 56, 64, mtime_bytes=4),
+    ),
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Header:
+class SampleFileHeader:
     """What a sample file says of itself. The two `cg_to` fields count in call graph files only:
     elsewhere they hold what the previous sample left there."""
 
@@ -74,16 +78,16 @@ class Header:
 class SampleFile:
     """The header and, in the order of the first hit, the keys and their counts."""
 
-    header: Header
-    keys: npt.NDArray[np.uint64]
-    counts: npt.NDArray[np.int64]
+    header: SampleFileHeader
+    keys: UInt64
+    counts: Int64
 
 
-def layout_of_abi(text: str) -> Layout:
+def layout_of_abi(text: str) -> HeaderLayout:
     """The layout that an `abi` file describes: `key value` lines, decimal."""
     values = dict(_abi_lines(text))
     try:
-        return Layout(
+        return HeaderLayout(
             header_bytes=values["sizeof_struct_opd_header"],
             cpu_speed=values["offsetof_header_cpu_speed"],
             mtime=values["offsetof_header_mtime"],
@@ -112,7 +116,7 @@ def _abi_lines(text: str) -> Iterator[tuple[str, int]]:
         yield key, int(value)
 
 
-def parse(name: str, content: bytes, abi: Layout | None = None) -> SampleFile:
+def parse(name: str, content: bytes, abi: HeaderLayout | None = None) -> SampleFile:
     """The sample file `name`, or a PerfduckError that says what does not fit."""
     layout, version = _layout(name, content, abi)
     header = _header(content, layout, version)
@@ -121,7 +125,7 @@ def parse(name: str, content: bytes, abi: Layout | None = None) -> SampleFile:
     return SampleFile(header, nodes["key"].astype(np.uint64), nodes["value"].astype(np.int64))
 
 
-def _layout(name: str, content: bytes, abi: Layout | None) -> tuple[Layout, int]:
+def _layout(name: str, content: bytes, abi: HeaderLayout | None) -> tuple[HeaderLayout, int]:
     version, order = _version(name, content)
     candidates = [_in_order(layout, order) for layout in _LAYOUTS[version]]
     if abi is not None and abi.order == order:
@@ -150,34 +154,34 @@ def _version(name: str, content: bytes) -> tuple[int, str]:
     raise PerfduckError(message)
 
 
-def _in_order(layout: Layout, order: str) -> Layout:
+def _in_order(layout: HeaderLayout, order: str) -> HeaderLayout:
     fields = {field: getattr(layout, field) for field in layout.__slots__}
-    return Layout(**(fields | {"order": order}))
+    return HeaderLayout(**(fields | {"order": order}))
 
 
-def _allocated(content: bytes, layout: Layout) -> int:
+def _allocated(content: bytes, layout: HeaderLayout) -> int:
     """Nodes that the file has room for: the first field of descr."""
     if len(content) < layout.header_bytes + 8:
         return 0
     return int(struct.unpack_from(f"{layout.order}I", content, layout.header_bytes)[0])
 
 
-def _expected_bytes(allocated: int, layout: Layout) -> int:
+def _expected_bytes(allocated: int, layout: HeaderLayout) -> int:
     return layout.header_bytes + _DESCR_BYTES + allocated * (layout.node_bytes + 4)
 
 
-def _fits(content: bytes, layout: Layout) -> bool:
+def _fits(content: bytes, layout: HeaderLayout) -> bool:
     allocated = _allocated(content, layout)
     power_of_two = allocated > 0 and allocated & (allocated - 1) == 0
     return power_of_two and len(content) == _expected_bytes(allocated, layout)
 
 
-def _header(content: bytes, layout: Layout, version: int) -> Header:
+def _header(content: bytes, layout: HeaderLayout, version: int) -> SampleFileHeader:
     def field(code: str, offset: int) -> int:
         return int(struct.unpack_from(layout.order + code, content, offset)[0])
 
     speed = struct.unpack_from(layout.order + "d", content, layout.cpu_speed)[0]
-    return Header(
+    return SampleFileHeader(
         version=version,
         cpu_type=field("I", 8),
         event_code=field("I", 12),
@@ -192,7 +196,7 @@ def _header(content: bytes, layout: Layout, version: int) -> Header:
     )
 
 
-def _node_type(layout: Layout) -> np.dtype[np.void]:
+def _node_type(layout: HeaderLayout) -> np.dtype[np.void]:
     return np.dtype(
         {
             "names": ["key", "value", "next"],
@@ -203,9 +207,7 @@ def _node_type(layout: Layout) -> np.dtype[np.void]:
     )
 
 
-def _nodes(
-    name: str, content: bytes, layout: Layout
-) -> tuple[npt.NDArray[np.void], npt.NDArray[np.int64]]:
+def _nodes(name: str, content: bytes, layout: HeaderLayout) -> tuple[npt.NDArray[np.void], Int64]:
     """The nodes in use (node 0 never is) and the hash table."""
     allocated, used = struct.unpack_from(f"{layout.order}2I", content, layout.header_bytes)
     if not 1 <= used <= allocated:
@@ -218,7 +220,7 @@ def _nodes(
     return nodes[1:], table.astype(np.int64)
 
 
-def _check_chains(name: str, nodes: npt.NDArray[np.void], table: npt.NDArray[np.int64]) -> None:
+def _check_chains(name: str, nodes: npt.NDArray[np.void], table: Int64) -> None:
     """Every node is in one chain of the hash table, exactly once: else the counts are damaged."""
     links = np.concatenate([table, nodes["next"].astype(np.int64)])
     links = np.sort(links[links != 0])

@@ -16,7 +16,7 @@ from datetime import datetime
 
 from perfduck_ingest import foreign
 from perfduck_ingest.oprofile.files import Files, open_files, under
-from perfduck_ingest.oprofile.sample_file import Layout, layout_of_abi
+from perfduck_ingest.oprofile.sample_file import HeaderLayout, layout_of_abi
 from perfduck_ingest.runtime.warm_up import PERF_DATA
 from perfduck_ingest.source import Source
 from perfduck_model.errors import PerfduckError
@@ -43,7 +43,7 @@ class Log:
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class OprofileSession:
     """One recording among `files`. `root` and `archive` are prefixes of paths, '' or '.../'."""
 
     files: Files
@@ -78,7 +78,7 @@ class Session:
             return None
         return self.files.read(place)
 
-    def abi(self) -> Layout | None:
+    def abi(self) -> HeaderLayout | None:
         """The layout of the writing machine, where it is said."""
         text = self._text(f"{self.root}abi")
         return layout_of_abi(text) if text is not None else None
@@ -125,7 +125,7 @@ class Session:
         return self.files.read(path).decode("utf-8", "replace")
 
 
-def open_session(source: Source) -> Session:
+def open_session(source: Source) -> OprofileSession:
     """The one recording that `source` holds: `current`, or the only one there is. A directory may
     be the session itself: oprofile_data/samples/previous."""
     directory, wanted = source.path, "current"
@@ -135,14 +135,14 @@ def open_session(source: Source) -> Session:
     return _find(source.name, open_files(source, directory), wanted)
 
 
-def _find(name: str, files: Files, wanted: str) -> Session:
+def _find(name: str, files: Files, wanted: str) -> OprofileSession:
     matches = (_SAMPLES.match(path) for path in files.contents)
     found = {match.group("root", "name") for match in matches if match}
     chosen = sorted(one for one in found if one[1] == wanted) or sorted(found)
     if len(chosen) == 1:
         root, session = chosen[0]
         archive = _ARCHIVE.fullmatch(root)
-        return Session(files, root, session, archive["top"] if archive else None)
+        return OprofileSession(files, root, session, archive["top"] if archive else None)
     got = ", ".join(f"{root}samples/{session}" for root, session in chosen[:5])
     got = got or _other_archive(files) or "none"
     message = f"{name}: expected one OProfile session (samples/current/{{root}}/...), got {got}"

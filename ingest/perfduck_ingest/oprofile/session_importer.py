@@ -14,20 +14,20 @@ from dataclasses import dataclass, field, replace
 from typing import NoReturn
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
-from perfduck_ingest.importer import Options
+from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.kernel_release import release_of
 from perfduck_ingest.oprofile import names, sample_file, sample_path
 from perfduck_ingest.oprofile.events import Counter, described
 from perfduck_ingest.oprofile.files import is_archive
-from perfduck_ingest.oprofile.image_symbolizer import Namer
-from perfduck_ingest.oprofile.rows import ARC, HIT, batch
+from perfduck_ingest.oprofile.image_symbolizer import ImageSymbolizer
+from perfduck_ingest.oprofile.rows import ARC, HIT, to_batch
 from perfduck_ingest.oprofile.sample_file import SampleFile
 from perfduck_ingest.oprofile.sample_path import Image, SamplePath
-from perfduck_ingest.oprofile.session import Session, open_session
+from perfduck_ingest.oprofile.session import OprofileSession, open_session
 from perfduck_ingest.source import Source
+from perfduck_model.arrays import UInt64
 from perfduck_model.batch import Batch, Facts
 from perfduck_model.errors import PerfduckError
 from perfduck_model.limitation import Limitation
@@ -59,11 +59,11 @@ def sniff(source: Source) -> bool:
     )
 
 
-def read(source: Source, options: Options) -> Iterator[Batch]:
+def read(source: Source, options: ImportOptions) -> Iterator[Batch]:
     """The whole session in one batch: it is as long as the program has hot addresses."""
     recording = open_recording(source, options)
     hits = recording.hits()
-    yield batch(
+    yield to_batch(
         source.name,
         hits.select(*HIT).cast(pl.Schema(HIT)),
         recording.arcs().select(*ARC).cast(pl.Schema(ARC)),
@@ -72,11 +72,11 @@ def read(source: Source, options: Options) -> Iterator[Batch]:
     )
 
 
-def open_recording(source: Source, options: Options) -> "Recording":
+def open_recording(source: Source, options: ImportOptions) -> "OprofileRecording":
     """The sample files of a session, read and ready to be named."""
     session = open_session(source)
     session.identify(source)
-    recording = Recording(session, Namer(session, options))
+    recording = OprofileRecording(session, ImageSymbolizer(session, options))
     recording.read(source.name, lenient=options.lenient)
     return recording
 
@@ -92,11 +92,11 @@ class _Counted:
 
 
 @dataclass(slots=True)
-class Recording:
+class OprofileRecording:
     """The sample files of a session."""
 
-    session: Session
-    namer: Namer
+    session: OprofileSession
+    namer: ImageSymbolizer
     counted: list[_Counted] = field(default_factory=list)
     left_out: list[tuple[str, str]] = field(default_factory=list)
 
@@ -189,7 +189,7 @@ class Recording:
         self,
         one: _Counted,
         image: Image,
-        keys: npt.NDArray[np.uint64],
+        keys: UInt64,
         *,
         is_kernel: bool,
         mtime: int = 0,

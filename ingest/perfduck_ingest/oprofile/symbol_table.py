@@ -9,9 +9,9 @@ A table holds the functions of one image by the key at which each begins.
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
+from perfduck_model.arrays import UInt64
 from perfduck_symbols.names import KERNEL, UNKNOWN
 
 # Where a page begins: memory for modules is given out in pages.
@@ -19,17 +19,17 @@ _PAGE = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class SymbolTable:
+class ImageSymbols:
     """Functions by key. `base` is added to the key of an address without a name. `dsos` are those
     of functions that the image's own name does not say."""
 
-    starts: npt.NDArray[np.uint64]
-    ends: npt.NDArray[np.uint64]
+    starts: UInt64
+    ends: UInt64
     names: pl.Series
     base: int = 0
     dsos: pl.Series | None = None
 
-    def find(self, keys: npt.NDArray[np.uint64]) -> pl.DataFrame:
+    def find(self, keys: UInt64) -> pl.DataFrame:
         """[name, dso, address, offset] of each key: address where there is no name, else offset;
         the dso is null where it is the image's."""
         index = np.searchsorted(self.starts, keys, side="right").astype(np.int64) - 1
@@ -57,12 +57,12 @@ class SymbolTable:
         )
 
 
-EMPTY = SymbolTable(
+EMPTY = ImageSymbols(
     np.array([], np.uint64), np.array([], np.uint64), pl.Series([], dtype=pl.String)
 )
 
 
-def of_kernel(symbols: pl.DataFrame, base: int, end: int | None) -> SymbolTable:
+def of_kernel(symbols: pl.DataFrame, base: int, end: int | None) -> ImageSymbols:
     """The functions of kallsyms as offsets from `base`. Each reaches to the next one; of several
     names at one address the last line's is taken, as opreport does."""
     own = symbols.filter(pl.col("module").is_null() & (pl.col("address") >= base))
@@ -70,10 +70,10 @@ def of_kernel(symbols: pl.DataFrame, base: int, end: int | None) -> SymbolTable:
     last = own.unique("address", keep="last", maintain_order=True).sort("address")
     starts = last["address"].to_numpy() - np.uint64(base)
     limit = end - base if end is not None else int(starts[-1]) + _PAGE if len(starts) else 0
-    return SymbolTable(starts, np.append(starts[1:], np.uint64(limit)), last["name"], base)
+    return ImageSymbols(starts, np.append(starts[1:], np.uint64(limit)), last["name"], base)
 
 
-def of_addresses(symbols: pl.DataFrame) -> SymbolTable:
+def of_addresses(symbols: pl.DataFrame) -> ImageSymbols:
     """The functions of kallsyms, of modules too, by their addresses. Each reaches to the next one,
     the last of a module to the end of its page at most."""
     last = symbols.unique("address", keep="last", maintain_order=True).sort("address")
@@ -85,10 +85,10 @@ def of_addresses(symbols: pl.DataFrame) -> SymbolTable:
     ).to_series()
     dsos = last.select(pl.format("[{}]", pl.col("module").fill_null(KERNEL.strip("[]"))))
     starts = last["address"].to_numpy()
-    return SymbolTable(starts, ends.to_numpy(), last["name"], dsos=dsos.to_series())
+    return ImageSymbols(starts, ends.to_numpy(), last["name"], dsos=dsos.to_series())
 
 
-def of_module(symbols: pl.DataFrame, module: str) -> SymbolTable | None:
+def of_module(symbols: pl.DataFrame, module: str) -> ImageSymbols | None:
     """The functions of a module as offsets from where its code was loaded, which stands nowhere:
     the beginning of the page of its first function."""
     own = symbols.filter(pl.col("module") == module)
@@ -98,8 +98,8 @@ def of_module(symbols: pl.DataFrame, module: str) -> SymbolTable | None:
     return of_kernel(own.with_columns(module=pl.lit(None, pl.String)), first // _PAGE * _PAGE, None)
 
 
-def of_functions(functions: pl.DataFrame, column: str, base: int) -> SymbolTable:
+def of_functions(functions: pl.DataFrame, column: str, base: int) -> ImageSymbols:
     """The functions of an ELF file by `column` (file_offset or address), counted from `base`."""
     after = functions.filter(pl.col(column) >= base).sort(column)
     starts = after[column].to_numpy() - np.uint64(base)
-    return SymbolTable(starts, starts + after["size"].to_numpy(), after["name"])
+    return ImageSymbols(starts, starts + after["size"].to_numpy(), after["name"])

@@ -22,17 +22,17 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import NoReturn
 
-from perfduck_ingest.importer import Options
+from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.oprofile.events import Counter
 from perfduck_ingest.oprofile.report_columns import (
-    Columns,
+    ReportColumns,
+    ReportRows,
     Row,
-    Rows,
     guessed_columns,
     header_columns,
 )
-from perfduck_ingest.oprofile.report_counts import Tally, facts_of
-from perfduck_ingest.oprofile.report_header import Header
+from perfduck_ingest.oprofile.report_counts import ReportCounts, facts_of
+from perfduck_ingest.oprofile.report_header import ReportHeader
 from perfduck_ingest.oprofile.report_summary import HEADING, Summary, is_merged
 from perfduck_ingest.source import Source
 from perfduck_model.batch import Batch
@@ -71,7 +71,7 @@ def sniff(source: Source) -> bool:
 
 
 def _is_headerless(lines: list[str]) -> bool:
-    header = Header()
+    header = ReportHeader()
     others = (line for line in lines if line != _SEPARATOR and not header.take(line))
     rows = list(islice(others, 50))
     if header.error is not None and not rows:
@@ -79,7 +79,7 @@ def _is_headerless(lines: list[str]) -> bool:
     return bool(rows) and all(_HEADERLESS.match(line.strip()) for line in rows)
 
 
-def read(source: Source, options: Options) -> Iterator[Batch]:
+def read(source: Source, options: ImportOptions) -> Iterator[Batch]:
     """The whole report in one batch: it is as long as the program has functions."""
     report = _Report(source.name)
     for number, line in _lines(source):
@@ -121,9 +121,9 @@ class _Report:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._header = Header()
-        self._tally = Tally()
-        self._rows: Rows | None = None
+        self._header = ReportHeader()
+        self._tally = ReportCounts()
+        self._rows: ReportRows | None = None
         self._summary: Summary | None = None
         self._is_callgraph = False
         self._group: _Group | None = None
@@ -153,7 +153,7 @@ class _Report:
                     " report (diff %): ingest the two sides and use `perfduck diff`"
                 )
                 raise PerfduckError(message)
-            self._rows = Rows(columns)
+            self._rows = ReportRows(columns)
             self._skip_waiting()
         elif HEADING.fullmatch(line):
             self._summary = Summary()
@@ -179,7 +179,7 @@ class _Report:
         if waiting[0][1].startswith((" ", "\t")) and not self._is_callgraph:
             self._summary = Summary()
         elif columns is not None:
-            self._rows = Rows(columns)
+            self._rows = ReportRows(columns)
         else:
             self._refuse(*waiting[0])
         for number, line in waiting:
@@ -320,5 +320,5 @@ class _Report:
             message = f"{self._name}:{self._last[0]}: expected {error}"
             raise PerfduckError(message) from error
 
-    def _table(self) -> Columns:
-        return self._rows.columns if self._rows else Columns(False, 1, False, ())
+    def _table(self) -> ReportColumns:
+        return self._rows.columns if self._rows else ReportColumns(False, 1, False, ())

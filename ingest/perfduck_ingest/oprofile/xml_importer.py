@@ -17,7 +17,7 @@ import re
 from collections.abc import Iterator
 from xml.parsers import expat
 
-from perfduck_ingest.importer import Options
+from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.oprofile.xml_report import XmlReport
 from perfduck_ingest.source import Source
 from perfduck_model.batch import Batch
@@ -42,7 +42,7 @@ def _document(head: bytes) -> bytes:
     return head if lines > 1000 else head[max(head.find(b"<"), 0) :]
 
 
-def read(source: Source, options: Options) -> Iterator[Batch]:
+def read(source: Source, options: ImportOptions) -> Iterator[Batch]:
     """The whole report in one batch: names follow the counts, at the end of the document."""
     report = XmlReport(source.name)
     parser = expat.ParserCreate()

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 from perfduck_ingest.oprofile.events import Counter, clock
-from perfduck_ingest.oprofile.report_counts import Columns, Tally, facts_of
+from perfduck_ingest.oprofile.report_counts import Columns, ReportCounts, facts_of
 from perfduck_model.batch import Batch
 from perfduck_model.errors import PerfduckError
 
@@ -247,7 +247,7 @@ class XmlReport:
     def batch(self) -> Batch:
         """What was taken in."""
         columns, numbers = self._columns()
-        tally = Tally()
+        tally = ReportCounts()
         for app, pid, tid, image, number, name, count in self._hits:
             symbol = "" if number is None else self._symbol(number).name
             tally.hits.append(
@@ -261,7 +261,7 @@ class XmlReport:
         axis = "cpu" if any(value is not None for _, value in columns) else None
         return tally.batch(self._name, columns, axis, facts_of(columns))
 
-    def _detail(self, tally: Tally, column: int, number: int, vma: int, count: int) -> None:
+    def _detail(self, tally: ReportCounts, column: int, number: int, vma: int, count: int) -> None:
         symbol = self._symbol(number)
         image = self._place(number)[0]
         if vma >= symbol.start:

@@ -37,7 +37,7 @@ _NAMES = {0: _HARDWARE, 1: _SOFTWARE}
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class SampleLayout:
     """Which fields a sample has, as far as their places depend on it."""
 
     sample_type: int
@@ -64,7 +64,7 @@ class Attribute:
     name: str
     asked: tuple[int, int]  # type and config
     only: str  # '', or where it counts: :u, :k
-    layout: Layout
+    layout: SampleLayout
     period: int | None  # of each sample, where it is fixed
     frequency: int | None
     sample_id_all: bool
@@ -107,7 +107,9 @@ def attribute(raw: bytes | memoryview, order: ByteOrder) -> Attribute:
         name=_name(kind, config),
         asked=(kind, config),
         only=_only(_flag(flags, _EXCLUDE_USER, order), _flag(flags, _EXCLUDE_KERNEL, order)),
-        layout=Layout(sample_type, read_format, branches, user.bit_count(), interrupt.bit_count()),
+        layout=SampleLayout(
+            sample_type, read_format, branches, user.bit_count(), interrupt.bit_count()
+        ),
         period=None
         if is_frequency or sample_type & records.SAMPLE_PERIOD or period >> 63
         else period,

@@ -4,16 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from perfduck_ingest.events import unit_of
 from perfduck_ingest.perf_data import features, limits, records
-from perfduck_ingest.perf_data.byte_order import Integers
-from perfduck_ingest.perf_data.dsos import NO_OFFSET, Symbols, unpack
-from perfduck_ingest.perf_data.session import Halves, Ready, Said
+from perfduck_ingest.perf_data.dsos import NO_OFFSET, DsoSymbols, unpack
+from perfduck_ingest.perf_data.session import RecordingMetadata, ResolvableSamples
 from perfduck_ingest.perf_data.unnamed import Unnamed
 from perfduck_kernels.hash_cache import distinct
+from perfduck_model.arrays import Bool, Int32, Int64
 from perfduck_model.batch import LEAF_OFFSET, SAMPLE, SKIPPED, Batch, Event, Facts
 from perfduck_model.limitation import Limitation
 
@@ -26,17 +25,17 @@ _EVENT_SPREAD = np.uint64(0xE7037ED1A0B428DB)
 class Resolved:
     """Samples with what is said of them elsewhere, and what is new by them."""
 
-    samples: Ready
-    stack: Integers  # stack ids
-    leaf: Integers  # symbol number and offset, packed
+    samples: ResolvableSamples
+    stack: Int64  # stack ids
+    leaf: Int64  # symbol number and offset, packed
     new_symbols: pl.DataFrame
     new_stacks: pl.DataFrame
 
 
-class Outcome:
+class BatchBuilder:
     """Makes batches, and sums up what they do not hold."""
 
-    def __init__(self, said: Said, symbols: Symbols) -> None:
+    def __init__(self, said: RecordingMetadata, symbols: DsoSymbols) -> None:
         """`symbols` are those that leaves are numbered by."""
         self.said = said
         self._symbols = symbols
@@ -81,7 +80,7 @@ class Outcome:
             schema_overrides=SAMPLE,
         ).select(list(SAMPLE))
 
-    def _cgroup_names(self, numbers: Integers) -> pl.Series:
+    def _cgroup_names(self, numbers: Int64) -> pl.Series:
         first, which = distinct(numbers.view(np.uint64))
         names = [self.said.cgroups.get(number) for number in numbers[first].tolist()]
         return pl.Series(names, dtype=pl.String).gather(which)
@@ -104,7 +103,7 @@ class Outcome:
             schema=LEAF_OFFSET,
         )
 
-    def _event_names(self, events: Integers) -> pl.Series:
+    def _event_names(self, events: Int64) -> pl.Series:
         names = [one.name for one in self.said.recording.attributes] or ["unknown"]
         return pl.Series(names, dtype=pl.String).gather(events)
 
@@ -153,7 +152,7 @@ class Outcome:
         return events
 
 
-def _known(values: Integers | Halves, known: npt.NDArray[np.bool_]) -> pl.Series:
+def _known(values: Int64 | Int32, known: Bool) -> pl.Series:
     """Values where they are known, null elsewhere."""
     series = pl.Series(values)
     return series if known.all() else series.set(pl.Series(~known), None)

@@ -18,10 +18,10 @@ from pathlib import Path
 
 import numpy as np
 
-from perfduck_ingest.importer import Options
+from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.perf_data import jit_maps
 from perfduck_ingest.perf_data.dsos import Dso
-from perfduck_ingest.perf_data.features import Recording
+from perfduck_ingest.perf_data.features import PerfRecording
 from perfduck_ingest.perf_data.host_files import HostFiles, debug_directory
 from perfduck_ingest.perf_data.simpleperf import RecordedFile
 from perfduck_model.errors import SymbolError
@@ -38,7 +38,7 @@ _VDSO = "[vdso]"
 class Binaries:
     """Opens the user binaries of a recording."""
 
-    def __init__(self, recording: Recording, options: Options) -> None:
+    def __init__(self, recording: PerfRecording, options: ImportOptions) -> None:
         self.recording = recording  # says which file a name meant
         self._options = options
         self._tables: dict[str, SymbolTable] = {}  # by build id: a library lies in many places

@@ -13,10 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-Words = npt.NDArray[np.uint64]
-Integers = npt.NDArray[np.int64]
+from perfduck_model.arrays import Int64, UInt64
 
 _LOW = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
@@ -33,34 +31,34 @@ class ByteOrder:
         """For struct and numpy."""
         return ">" if self.big else "<"
 
-    def words(self, raw: bytes | memoryview) -> Words:
+    def words(self, raw: bytes | memoryview) -> UInt64:
         """The 64-bit words of `raw`, a rest of less than 8 bytes left out; without a copy where
         the order is this machine's."""
         count = len(raw) // 8
         return np.frombuffer(raw, f"{self.mark}u8", count).astype(np.uint64, copy=False)
 
-    def first(self, words: Words) -> Words:
+    def first(self, words: UInt64) -> UInt64:
         """The 32-bit field that comes first in each word."""
         return words >> _HALF if self.big else words & _LOW
 
-    def second(self, words: Words) -> Words:
+    def second(self, words: UInt64) -> UInt64:
         """The 32-bit field that comes second in each word."""
         return words & _LOW if self.big else words >> _HALF
 
-    def types(self, headers: Words) -> Words:
+    def types(self, headers: UInt64) -> UInt64:
         """The types in record headers."""
         return self.first(headers)
 
-    def misc(self, headers: Words) -> Words:
+    def misc(self, headers: UInt64) -> UInt64:
         """The flags of record headers: u32 type, u16 misc, u16 size."""
         shift = np.uint64(16 if self.big else 32)
         return (headers >> shift) & np.uint64(0xFFFF)
 
-    def sizes(self, headers: Words) -> Words:
+    def sizes(self, headers: UInt64) -> UInt64:
         """The sizes in record headers, in bytes."""
         return headers & np.uint64(0xFFFF) if self.big else headers >> np.uint64(48)
 
-    def lengths(self, headers: Words) -> memoryview:
+    def lengths(self, headers: UInt64) -> memoryview:
         """The sizes in record headers, in whole words; quicker to ask one by one than an array."""
         last = 0 if self.big == (sys.byteorder == "little") else 3  # quarter in memory
         return (headers.view(np.uint16)[last::4] >> np.uint16(3)).data
@@ -74,7 +72,7 @@ class ByteOrder:
         return struct.pack(self.mark + layout, *numbers)
 
 
-def signed(halves: Words) -> Integers:
+def signed(halves: UInt64) -> Int64:
     """32-bit fields that may be -1."""
     return halves.astype(np.uint32).view(np.int32).astype(np.int64)
 

@@ -14,10 +14,10 @@ from typing import NamedTuple
 import numpy as np
 
 from perfduck_ingest.perf_data import limits, records
-from perfduck_ingest.perf_data.byte_order import Integers, Words
-from perfduck_ingest.perf_data.mappings import Flags, Maps
+from perfduck_ingest.perf_data.mappings import Mappings
 from perfduck_ingest.perf_data.sample_columns import Samples
 from perfduck_ingest.perf_data.stream import Block
+from perfduck_model.arrays import Bool, Int64, UInt64
 
 _USER = np.uint64(records.CONTEXT_USER)
 _DEFERRED = np.uint64(records.CONTEXT_USER_DEFERRED)
@@ -26,7 +26,7 @@ _NOTHING = np.zeros(0, np.uint64)
 _NO_PLACES = np.zeros(0, np.int64)
 
 
-def with_branch_callers(samples: Samples, branches: Integers, counts: Integers) -> Samples:
+def with_branch_callers(samples: Samples, branches: Int64, counts: Int64) -> Samples:
     """Samples whose chains have the callers that `counts` branches say, the first of which are at
     `branches`. The function that was hit is that where the last branch led to."""
     user = _user_markers(samples)
@@ -43,7 +43,7 @@ def with_branch_callers(samples: Samples, branches: Integers, counts: Integers) 
     )
 
 
-def _user_markers(samples: Samples) -> Integers:
+def _user_markers(samples: Samples) -> Int64:
     """Where in each chain the user's part begins; -1 where it has none."""
     depth = np.maximum(samples.depth, 0)
     places = _ranges(samples.chain, depth, 1)
@@ -58,10 +58,10 @@ class Placed(NamedTuple):
     """Samples, and what they met in the order of time."""
 
     samples: Samples
-    comm: Integers
-    epoch: Integers
+    comm: Int64
+    epoch: Int64
 
-    def where(self, chosen: Flags) -> "Placed":
+    def where(self, chosen: Bool) -> "Placed":
         """Those that are chosen."""
         return Placed(self.samples.where(chosen), self.comm[chosen], self.epoch[chosen])
 
@@ -72,15 +72,15 @@ class DeferredCallers:
     def __init__(self, counted: Counter[str]) -> None:
         """`counted` is told of samples whose callers never came."""
         self._counted = counted
-        self._chains: dict[int, tuple[int, Words]] = {}  # by cookie: time and entries
+        self._chains: dict[int, tuple[int, UInt64]] = {}  # by cookie: time and entries
         self._waiting: list[Placed] = []
-        self._maps: dict[int, Maps] = {}  # of the epochs of those that wait
+        self._maps: dict[int, Mappings] = {}  # of the epochs of those that wait
 
-    def learn(self, time: int, cookie: int, entries: Words) -> None:
+    def learn(self, time: int, cookie: int, entries: UInt64) -> None:
         """The callers of all samples with this cookie: all of them are older."""
         self._chains[cookie] = (time, np.append(_USER, entries))
 
-    def merged(self, parts: list[Placed], maps: dict[int, Maps], limit: int) -> list[Placed]:
+    def merged(self, parts: list[Placed], maps: dict[int, Mappings], limit: int) -> list[Placed]:
         """Samples, of earlier calls too, with their callers; all those up to the time `limit` are
         in the recording. Adds the maps of earlier samples to those of the epochs."""
         maps |= self._maps
@@ -92,7 +92,7 @@ class DeferredCallers:
         self._chains = {key: one for key, one in self._chains.items() if not 0 <= one[0] <= limit}
         return [part for part in done if len(part.samples)]
 
-    def rest(self, maps: dict[int, Maps]) -> list[Placed]:
+    def rest(self, maps: dict[int, Mappings]) -> list[Placed]:
         """The samples whose callers never came."""
         maps |= self._maps
         rest, self._waiting = self._waiting, []
@@ -110,7 +110,7 @@ class DeferredCallers:
             part, cookies = part.where(~unknown), cookies[~unknown]
         return part._replace(samples=self._with_callers(part.samples, cookies))
 
-    def _with_callers(self, samples: Samples, cookies: Words) -> Samples:
+    def _with_callers(self, samples: Samples, cookies: UInt64) -> Samples:
         found, which = np.unique(cookies, return_inverse=True)
         chains = [self._chains[one][1] if one else _NOTHING for one in found.tolist()]
         lengths = np.array([len(one) for one in chains], np.int64)
@@ -125,7 +125,7 @@ class DeferredCallers:
         )
 
 
-def _cookies(samples: Samples) -> Words:
+def _cookies(samples: Samples) -> UInt64:
     """The cookie at the end of each chain, 0 where there is none."""
     cookies = np.zeros(len(samples), np.uint64)
     places = np.flatnonzero(samples.depth >= 2)
@@ -142,9 +142,7 @@ def _compact(part: Placed) -> Placed:
     return part._replace(samples=_rebuilt(samples, samples.block.words, [chain]))
 
 
-def _rebuilt(
-    samples: Samples, words: Words, segments: list[tuple[Integers, Integers, int]]
-) -> Samples:
+def _rebuilt(samples: Samples, words: UInt64, segments: list[tuple[Int64, Int64, int]]) -> Samples:
     """The samples with chains put together of `words`: of each segment that many of every stride-th
     from a start on. As in a block, the word in front of a chain is none of a chain."""
     starts = np.stack([samples.chain - 1, *(start for start, _, _ in segments)], axis=1)
@@ -160,7 +158,7 @@ def _rebuilt(
     )
 
 
-def _ranges(starts: Integers, lengths: Integers, strides: Integers | int) -> Integers:
+def _ranges(starts: Int64, lengths: Int64, strides: Int64 | int) -> Int64:
     """start, start + stride, ... of each range, one range behind the other."""
     number = np.arange(int(lengths.sum())) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     strides = np.broadcast_to(np.asarray(strides, np.int64), starts.shape)

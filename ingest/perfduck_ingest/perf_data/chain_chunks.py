@@ -9,26 +9,24 @@ frames in 635,470 chains, 1.5 million are in pieces that were not met before.
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from perfduck_ingest.perf_data import records
-from perfduck_ingest.perf_data.byte_order import Integers, Words
 from perfduck_ingest.perf_data.mappings import (
     GUEST_KERNEL_SPACE,
     GUEST_USER_SPACE,
     HYPERVISOR_SPACE,
     KERNEL_SPACE,
-    Flags,
     space_of,
 )
 from perfduck_ingest.perf_data.sample_columns import Samples
-from perfduck_kernels.hash_cache import Memo
+from perfduck_kernels.hash_cache import HashCache
+from perfduck_model.arrays import Bool, Int32, Int64, UInt64
 
 WIDTH = 4
 NO_FRAME = np.uint64((1 << 64) - 1)  # no address: those are below records.CONTEXT_MAX
 
 _PIECE_BITS = 18  # 3 MB
-MOST_PIECES = 1 << 20  # 32 MB of what they mean; 635,470 chains have 521,000
+MAX_CHUNKS = 1 << 20  # 32 MB of what they mean; 635,470 chains have 521,000
 _NO_FRAMES = np.zeros((WIDTH, 0), np.uint64)
 _NO_SPACES = np.zeros(0, np.int64)
 _DEFERRED = np.uint64(records.CONTEXT_USER_DEFERRED)  # what is behind is a cookie, no address
@@ -54,14 +52,14 @@ _RARE_MARKERS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Pieces:
+class ChainChunks:
     """The pieces of several chains, one chain behind the other, leaf first."""
 
-    frames: Words  # [place, piece]: addresses; what is missing in front is NO_FRAME
-    spaces: Integers  # of each piece, where its addresses lie: see maps.py
-    keys: Words  # the same for the same piece
-    counts: Integers  # pieces of each chain, at least 1
-    chains: Integers  # the chain of each sample
+    frames: UInt64  # [place, piece]: addresses; what is missing in front is NO_FRAME
+    spaces: Int64  # of each piece, where its addresses lie: see maps.py
+    keys: UInt64  # the same for the same piece
+    counts: Int64  # pieces of each chain, at least 1
+    chains: Int64  # the chain of each sample
     broken: int  # samples whose chain has an entry that is no address
 
 
@@ -69,15 +67,15 @@ class Pieces:
 class Chains:
     """Chains as numbers of pieces, and the pieces whose numbers have not been told before."""
 
-    numbers: npt.NDArray[np.int32]  # of the pieces of all chains, as in Pieces
-    counts: Integers
-    chains: Integers  # the chain of each sample
+    numbers: Int32  # of the pieces of all chains, as in ChainChunks
+    counts: Int64
+    chains: Int64  # the chain of each sample
     first: int  # number of the first new piece, which the others follow
-    frames: Words  # of the new pieces
-    spaces: Integers
+    frames: UInt64  # of the new pieces
+    spaces: Int64
 
 
-class Numbers:
+class ChunkIds:
     """Gives each piece a number; to a piece that was met long ago another one than before."""
 
     def __init__(self) -> None:
@@ -85,17 +83,17 @@ class Numbers:
 
     def forget(self) -> None:
         """From here on pieces are new."""
-        self._known = Memo[np.int32](np.int32, _PIECE_BITS)
+        self._known = HashCache[np.int32](np.int32, _PIECE_BITS)
         self._next = 0
 
-    def of(self, parts: list[Pieces]) -> Chains:
+    def of(self, parts: list[ChainChunks]) -> Chains:
         """The chains of several blocks, one behind the other."""
-        if self._next > MOST_PIECES:
+        if self._next > MAX_CHUNKS:
             self.forget()
         first = self._next
         frames, spaces = [_NO_FRAMES], [_NO_SPACES]
 
-        def look_up(places: Integers) -> npt.NDArray[np.int32]:
+        def look_up(places: Int64) -> Int32:
             frames.append(part.frames.take(places, axis=1))
             spaces.append(part.spaces[places])
             start, self._next = self._next, self._next + len(places)
@@ -120,14 +118,14 @@ class Numbers:
 class _Runs:
     """Frames one behind the other that lie in the same space."""
 
-    ends: Integers  # behind the last entry
-    lengths: Integers
-    spaces: Integers
-    owners: Integers  # which chain
-    broken: Integers  # the chains that are cut off at an entry that is no address
+    ends: Int64  # behind the last entry
+    lengths: Int64
+    spaces: Int64
+    owners: Int64  # which chain
+    broken: Int64  # the chains that are cut off at an entry that is no address
 
 
-def pieces_of(samples: Samples, epochs: Integers) -> Pieces:
+def pieces_of(samples: Samples, epochs: Int64) -> ChainChunks:
     """The pieces of the chains of samples, which are in the order of the file."""
     is_first = np.diff(samples.chain, prepend=-1) > 0
     chains = np.cumsum(is_first) - 1
@@ -141,28 +139,28 @@ def pieces_of(samples: Samples, epochs: Integers) -> Pieces:
         runs = _runs(samples, epochs)
         frames, spaces, counts = _of_chains(samples, runs, spaces)
         broken = int(np.isin(chains, runs.broken).sum()) if len(runs.broken) else 0
-    return Pieces(frames, spaces, _keys(frames, spaces), counts, chains, broken)
+    return ChainChunks(frames, spaces, _keys(frames, spaces), counts, chains, broken)
 
 
-def _space_of(spaces: Integers, epochs: Integers) -> Integers:
+def _space_of(spaces: Int64, epochs: Int64) -> Int64:
     return np.where(spaces == _OF_PROCESS, space_of(epochs), spaces)
 
 
-def _keys(frames: Words, spaces: Integers) -> Words:
+def _keys(frames: UInt64, spaces: Int64) -> UInt64:
     keys = spaces.view(np.uint64) * _SPACE_SPREAD
     for addresses, spread in zip(frames, _SPREADS, strict=True):
         keys += addresses * spread
     return keys
 
 
-def _of_addresses(addresses: Words) -> Words:
+def _of_addresses(addresses: UInt64) -> UInt64:
     """A piece for each address."""
     frames = np.full((WIDTH, len(addresses)), NO_FRAME)
     frames[-1] = addresses
     return frames
 
 
-def _of_chains(samples: Samples, runs: _Runs, spaces: Integers) -> tuple[Words, Integers, Integers]:
+def _of_chains(samples: Samples, runs: _Runs, spaces: Int64) -> tuple[UInt64, Int64, Int64]:
     """Frames and space of each piece, and the pieces of each chain. A chain without frames gets a
     piece with the address that was hit, which lies in these spaces."""
     pieces = -(-runs.lengths // WIDTH)
@@ -180,7 +178,7 @@ def _of_chains(samples: Samples, runs: _Runs, spaces: Integers) -> tuple[Words, 
     )
 
 
-def _runs(samples: Samples, epochs: Integers) -> _Runs:
+def _runs(samples: Samples, epochs: Int64) -> _Runs:
     """A run begins at a marker, and where a chain begins."""
     chosen = np.flatnonzero(samples.depth > 0)
     starts = samples.chain[chosen]
@@ -211,7 +209,7 @@ def _runs(samples: Samples, epochs: Integers) -> _Runs:
     return _Runs(ends, lengths, _space_of(spaces, epochs[owners]), owners, broken)
 
 
-def _rare(markers: Words, usual: Flags, spaces: Integers) -> Flags:
+def _rare(markers: UInt64, usual: Bool, spaces: Int64) -> Bool:
     """Which of the unusual ones are no markers, such as -1 from a user stack that is no stack. Sets
     the spaces of the others."""
     odd = ~usual
@@ -222,17 +220,17 @@ def _rare(markers: Words, usual: Flags, spaces: Integers) -> Flags:
     return odd
 
 
-def _at_or_behind(odd: Flags, owners: Integers) -> Flags:
+def _at_or_behind(odd: Bool, owners: Int64) -> Bool:
     """What is no address makes all that its chain has behind it doubtful; perf drops the whole
     chain, with the kernel's part that is in front."""
-    seen: Integers = np.cumsum(odd)
-    before: Integers = seen - odd
+    seen: Int64 = np.cumsum(odd)
+    before: Int64 = seen - odd
     begins = np.flatnonzero(np.diff(owners, prepend=-1))
-    of_chain: Integers = np.repeat(before[begins], np.diff(np.append(begins, len(owners))))
+    of_chain: Int64 = np.repeat(before[begins], np.diff(np.append(begins, len(owners))))
     return seen > of_chain
 
 
-def _frames(words: Words, runs: _Runs, counts: Integers) -> Words:
+def _frames(words: UInt64, runs: _Runs, counts: Int64) -> UInt64:
     """The frames of the pieces of each run."""
     firsts = np.cumsum(counts) - counts
     places = np.repeat(runs.ends - WIDTH * (firsts + counts), counts)

@@ -11,11 +11,10 @@ import re
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from perfduck_ingest.chains import SymbolRow
-from perfduck_ingest.perf_data.byte_order import Integers, Words
+from perfduck_model.arrays import Int32, Int64, UInt64
 from perfduck_model.batch import SYMBOL
 from perfduck_model.identity import symbol_ids
 from perfduck_symbols.addresses import SymbolTable
@@ -25,7 +24,7 @@ NO_OFFSET = 0xFFFFFFFF
 _OFFSET_BITS = 32
 
 
-class Symbols:
+class DsoSymbols:
     """The symbols met so far, numbered; each is told to the store once."""
 
     def __init__(self) -> None:
@@ -33,7 +32,7 @@ class Symbols:
         self._ids = np.zeros(1 << 12, np.int64)
         self._untold: list[SymbolRow] = []  # of the last numbers
 
-    def number(self, rows: Sequence[SymbolRow]) -> Integers:
+    def number(self, rows: Sequence[SymbolRow]) -> Int64:
         """The numbers of some symbols."""
         ids = symbol_ids(rows)
         known, found = self._numbers, []
@@ -49,7 +48,7 @@ class Symbols:
         self._ids[numbers] = ids
         return numbers
 
-    def ids(self, numbers: Integers | npt.NDArray[np.int32]) -> Integers:
+    def ids(self, numbers: Int64 | Int32) -> Int64:
         """The ids of some symbols."""
         return self._ids.take(numbers)
 
@@ -73,7 +72,7 @@ class Dso:
         self._most_named = _most_named(name)
         self._numbers = np.full(len(table.starts), -1, np.int64)
 
-    def resolve(self, addresses: Words, symbols: Symbols) -> Integers:
+    def resolve(self, addresses: UInt64, symbols: DsoSymbols) -> Int64:
         """Symbol number and offset, packed, of each address."""
         shifted = addresses + self._shift
         places = self._table.find(shifted)
@@ -83,7 +82,7 @@ class Dso:
         packed[hit] = self._named(shifted[hit], places[hit], symbols)
         return packed
 
-    def _named(self, addresses: Words, places: Integers, symbols: Symbols) -> Integers:
+    def _named(self, addresses: UInt64, places: Int64, symbols: DsoSymbols) -> Int64:
         fresh = np.unique(places[self._numbers[places] < 0])
         if len(fresh):
             rows = [(self._table.name(place), self._name, None) for place in fresh.tolist()]
@@ -91,7 +90,7 @@ class Dso:
         offsets = np.minimum(addresses - self._table.starts[places], np.uint64(NO_OFFSET - 1))
         return pack(self._numbers[places], offsets.view(np.int64))
 
-    def _unknown(self, addresses: Words, symbols: Symbols) -> Integers:
+    def _unknown(self, addresses: UInt64, symbols: DsoSymbols) -> Int64:
         if not self._most_named:
             rows: list[SymbolRow] = [(UNKNOWN, self._name, None)] * min(len(addresses), 1)
             return np.resize(symbols.number(rows), len(addresses))
@@ -111,11 +110,11 @@ def _most_named(dso: str) -> int:
     return LOW if re.search(FILE, dso) and not re.search(NOT_A_FILE, dso) else 0
 
 
-def pack(numbers: Integers, offsets: Integers | int) -> Integers:
+def pack(numbers: Int64, offsets: Int64 | int) -> Int64:
     """A symbol's number and an offset in one."""
     return numbers << _OFFSET_BITS | offsets
 
 
-def unpack(packed: Integers) -> tuple[Integers, Integers]:
+def unpack(packed: Int64) -> tuple[Int64, Int64]:
     """Symbol numbers and offsets; NO_OFFSET where the symbol is not known."""
     return packed >> _OFFSET_BITS, packed & NO_OFFSET

@@ -33,7 +33,7 @@ _BUILD_ID_BYTES = 20
 
 
 @dataclass(slots=True)
-class Recording:
+class PerfRecording:
     """What is known of a recording before and while its samples are read."""
 
     order: ByteOrder
@@ -78,7 +78,7 @@ class Recording:
             self.attributes[self.attributes.index(one)] = one.named(name)
 
 
-def learn(recording: Recording, feature: int, raw: bytes) -> None:
+def learn(recording: PerfRecording, feature: int, raw: bytes) -> None:
     """Keep what a feature says; raises struct.error where it is cut off."""
     order = recording.order
     if feature in _STRINGS:
@@ -125,7 +125,7 @@ def _strings(raw: bytes, order: ByteOrder) -> Iterator[str]:
         yield word
 
 
-def _learn_events(recording: Recording, raw: bytes) -> None:
+def _learn_events(recording: PerfRecording, raw: bytes) -> None:
     order = recording.order
     count, size = order.unpack("II", raw)
     offset = 8
@@ -139,7 +139,7 @@ def _learn_events(recording: Recording, raw: bytes) -> None:
     _name_by_position(recording)
 
 
-def _name_by_position(recording: Recording) -> None:
+def _name_by_position(recording: PerfRecording) -> None:
     """An event without ids, as of a recording of one event, is known by its place."""
     if len(recording.event_names) == len(recording.attributes):
         for position, name in enumerate(recording.event_names.values()):
@@ -153,7 +153,7 @@ def _checked(count: int, raw: bytes) -> int:
     return count
 
 
-def _learn_build_ids(recording: Recording, raw: bytes) -> None:
+def _learn_build_ids(recording: PerfRecording, raw: bytes) -> None:
     """The table is a row of HEADER_BUILD_ID records whose type was left 0."""
     offset = 0
     while offset + 8 <= len(raw):
@@ -164,7 +164,7 @@ def _learn_build_ids(recording: Recording, raw: bytes) -> None:
         offset += size
 
 
-def learn_build_id(recording: Recording, record: bytes) -> None:
+def learn_build_id(recording: PerfRecording, record: bytes) -> None:
     """The build id of a dso: header, pid, 20 bytes of id, its size, file name."""
     misc = recording.order.unpack("IHH", record)[1]
     given = record[32] if misc & records.MISC_BUILD_ID_SIZE else _BUILD_ID_BYTES

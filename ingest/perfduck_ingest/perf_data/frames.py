@@ -11,8 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from perfduck_ingest.perf_data.byte_order import Integers, Words
-from perfduck_ingest.perf_data.dsos import Dso, Symbols
+from perfduck_ingest.perf_data.dsos import Dso, DsoSymbols
 from perfduck_ingest.perf_data.mappings import (
     GUEST_KERNEL_SPACE,
     GUEST_USER_SPACE,
@@ -20,7 +19,8 @@ from perfduck_ingest.perf_data.mappings import (
     MapsAt,
     unmapped,
 )
-from perfduck_kernels.hash_cache import Memo
+from perfduck_kernels.hash_cache import HashCache
+from perfduck_model.arrays import Int64, UInt64
 from perfduck_symbols.addresses import EMPTY
 from perfduck_symbols.names import GUEST, GUEST_USER, HYPERVISOR, UNKNOWN
 
@@ -38,7 +38,7 @@ class Frames:
     """Resolves the frames of a recording."""
 
     def __init__(
-        self, user: Callable[[int], Dso], kernel: Callable[[int], Dso], symbols: Symbols
+        self, user: Callable[[int], Dso], kernel: Callable[[int], Dso], symbols: DsoSymbols
     ) -> None:
         """`user` and `kernel` open a dso by the number that the maps have for it."""
         self._openers = {False: user, True: kernel}
@@ -49,19 +49,19 @@ class Frames:
     def forget_kernel(self) -> None:
         """The kernel has changed: what was found in it may no longer be there."""
         self._dsos = {number: dso for number, dso in self._dsos.items() if number & 1 == 0}
-        self._by_space = Memo[np.int64](np.int64, _MEMO_BITS)
-        self._by_dso = Memo[np.int64](np.int64, _MEMO_BITS)
+        self._by_space = HashCache[np.int64](np.int64, _MEMO_BITS)
+        self._by_dso = HashCache[np.int64](np.int64, _MEMO_BITS)
 
-    def resolve(self, addresses: Words, spaces: Integers, maps: MapsAt) -> Integers:
+    def resolve(self, addresses: UInt64, spaces: Int64, maps: MapsAt) -> Int64:
         """Symbol numbers and offsets, packed; `maps` says what is where in each space."""
 
-        def look_up(places: Integers) -> Integers:
+        def look_up(places: Int64) -> Int64:
             return self._in_dsos(*maps.find(addresses[places], spaces[places]))
 
         return self._by_space.of(addresses + spaces.view(np.uint64) * _SPACE_SPREAD, look_up)
 
-    def _in_dsos(self, dsos: Integers, addresses: Words) -> Integers:
-        def look_up(places: Integers) -> Integers:
+    def _in_dsos(self, dsos: Int64, addresses: UInt64) -> Int64:
+        def look_up(places: Int64) -> Int64:
             packed = np.empty(len(places), np.int64)
             for dso, members in _groups(dsos[places]):
                 found = self._opened(dso).resolve(addresses[places[members]], self._symbols)
@@ -82,7 +82,7 @@ class Frames:
         return self._openers[bool(number & 1)](number >> 1)
 
 
-def _groups(numbers: Integers) -> list[tuple[int, Integers]]:
+def _groups(numbers: Int64) -> list[tuple[int, Int64]]:
     """The places of each distinct number."""
     order = np.argsort(numbers, kind="stable")
     distinct, first = np.unique(numbers[order], return_index=True)

@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from perfduck_ingest.perf_data.attributes import Attribute, attribute
 from perfduck_ingest.perf_data.byte_order import ByteOrder
-from perfduck_ingest.perf_data.features import TRACING_DATA, Recording, learn
+from perfduck_ingest.perf_data.features import TRACING_DATA, PerfRecording, learn
 from perfduck_ingest.perf_data.tracing_data import MOST_BYTES
 
 # perf writes the number 0x32454c4946524550 in its own byte order.
@@ -33,14 +33,14 @@ def is_pipe(head: bytes, order: ByteOrder) -> bool:
     return bool(order.unpack("Q", head, 8)[0] == PIPE_HEADER_SIZE)
 
 
-def read_header(file: BinaryIO, order: ByteOrder) -> tuple[Recording, int, int]:
+def read_header(file: BinaryIO, order: ByteOrder) -> tuple[PerfRecording, int, int]:
     """What the header and the features say, and offset and size of the data (0: to the end);
     raises struct.error where something is cut off."""
     head = _pread(file, 0, _FILE_HEADER_SIZE)
     _, attribute_size, attributes_at, attributes_size, data_at, data_size = order.unpack(
         "QQQQQQ", head, 8
     )
-    recording = Recording(order)
+    recording = PerfRecording(order)
     if attribute_size < 80:
         message = f"attributes of {attribute_size} bytes"
         raise struct.error(message)
@@ -61,7 +61,7 @@ def _attribute(file: BinaryIO, entry: bytes, order: ByteOrder) -> Attribute:
     return attribute(entry[:-16], order).with_ids(ids)
 
 
-def _read_features(file: BinaryIO, recording: Recording, table_at: int, features: int) -> None:
+def _read_features(file: BinaryIO, recording: PerfRecording, table_at: int, features: int) -> None:
     present = [bit for bit in range(_FEATURE_BITS) if features >> bit & 1]
     table = _pread(file, table_at, 16 * len(present))
     tracing = b""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from perfduck_ingest.perf_data import features
-from perfduck_ingest.perf_data.features import Recording
+from perfduck_ingest.perf_data.features import PerfRecording
 from perfduck_symbols.elf import build_id_of_notes
 from perfduck_symbols.names import KERNEL
 
@@ -18,7 +18,7 @@ _NOTES = Path("/sys/kernel/notes")
 class HostFiles:
     """The files of this machine, in view of a recording."""
 
-    recording: Recording
+    recording: PerfRecording
 
     @property
     def root(self) -> Path:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 from perfduck_ingest.perf_data import header
 from perfduck_ingest.perf_data.byte_order import ByteOrder
-from perfduck_ingest.perf_data.features import Recording
+from perfduck_ingest.perf_data.features import PerfRecording
 from perfduck_ingest.perf_data.record_reader import (
     Item,
     ready_of_copy,
@@ -28,14 +28,14 @@ from perfduck_ingest.perf_data.record_reader import (
 )
 from perfduck_ingest.perf_data.samples import SampleTooShort
 from perfduck_ingest.perf_data.stream import BLOCK_BYTES
-from perfduck_ingest.runtime.prefetch import ahead
-from perfduck_ingest.runtime.subprocess_iter import elsewhere
-from perfduck_ingest.runtime.warm_up import MUCH
+from perfduck_ingest.runtime.prefetch import prefetch
+from perfduck_ingest.runtime.subprocess_iter import subprocess_iter
+from perfduck_ingest.runtime.warm_up import SUBPROCESS_THRESHOLD
 from perfduck_ingest.source import Source
 from perfduck_model.errors import PerfduckError
 
 if TYPE_CHECKING:  # the process that reads needs neither, nor polars
-    from perfduck_ingest.importer import Options
+    from perfduck_ingest.importer import ImportOptions
     from perfduck_model.batch import Batch
 
 NAME = "perf-data"
@@ -46,13 +46,13 @@ def sniff(source: Source) -> bool:
     return header.byte_order(source.head) is not None
 
 
-def read(source: Source, options: "Options") -> Iterator["Batch"]:
+def read(source: Source, options: "ImportOptions") -> Iterator["Batch"]:
     """The samples, some megabytes of records at a time, then what the recording says of itself."""
     order = header.byte_order(source.head)
     assert order is not None, "read() follows sniff()"
     try:
         if header.is_pipe(source.head, order):
-            recording = Recording(order, written_at=_written_at(source))
+            recording = PerfRecording(order, written_at=_written_at(source))
             items = ready_of_source(source, recording, header.PIPE_HEADER_SIZE, 0)
             yield from _batches(items, recording, options)
         else:
@@ -62,14 +62,14 @@ def read(source: Source, options: "Options") -> Iterator["Batch"]:
         raise PerfduckError(message) from error
 
 
-def _read_file(source: Source, order: ByteOrder, options: "Options") -> Iterator["Batch"]:
+def _read_file(source: Source, order: ByteOrder, options: "ImportOptions") -> Iterator["Batch"]:
     """The features lie behind the data, but are needed before: what cannot be read from there is
     laid down in a temporary file first."""
     if _is_plain(source):
         with source.path.open("rb") as file:
             recording, start, size = header.read_header(file, order)
             recording.written_at = _written_at(source)
-        read = _read_elsewhere if size >= MUCH else ready_of_source
+        read = _read_elsewhere if size >= SUBPROCESS_THRESHOLD else ready_of_source
         yield from _batches(read(source, recording, start, size), recording, options)
         return
     with tempfile.TemporaryFile() as file:
@@ -94,15 +94,19 @@ def _is_plain(source: Source) -> bool:
         return file.read(16) == source.head[:16]
 
 
-def _read_elsewhere(source: Source, recording: Recording, start: int, size: int) -> Iterator[Item]:
-    for item, reading in elsewhere(ready_of_file, str(source.path), recording, start, size):
+def _read_elsewhere(
+    source: Source, recording: PerfRecording, start: int, size: int
+) -> Iterator[Item]:
+    for item, reading in subprocess_iter(ready_of_file, str(source.path), recording, start, size):
         source.follow(reading)
         yield item
 
 
-def _batches(items: Iterator[Item], recording: Recording, options: "Options") -> Iterator["Batch"]:
+def _batches(
+    items: Iterator[Item], recording: PerfRecording, options: "ImportOptions"
+) -> Iterator["Batch"]:
     """Three things at once: records are read, their samples resolved, and batches consumed."""
-    from perfduck_ingest.perf_data.resolver import Resolver
+    from perfduck_ingest.perf_data.resolver import SampleResolver
 
     # The first samples take the longest to resolve: with one item ahead the reader waits for that.
-    return ahead(Resolver(recording, options).batches(ahead(items, 2)))
+    return prefetch(SampleResolver(recording, options).batches(prefetch(items, 2)))

@@ -16,12 +16,12 @@ from pathlib import Path
 
 import numpy as np
 
-from perfduck_ingest.importer import Options
+from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.perf_data.dsos import Dso
-from perfduck_ingest.perf_data.features import Recording
+from perfduck_ingest.perf_data.features import PerfRecording
 from perfduck_ingest.perf_data.host_files import HostFiles, debug_directory
-from perfduck_ingest.perf_data.mappings import Maps
-from perfduck_ingest.perf_data.task_events import KernelSymbol, Map
+from perfduck_ingest.perf_data.mappings import Mappings
+from perfduck_ingest.perf_data.task_events import KernelSymbol, Mapping
 from perfduck_ingest.source import Source
 from perfduck_model.errors import PerfduckError
 from perfduck_symbols import names
@@ -38,14 +38,14 @@ _MEGABYTE = 1 << 20
 _HIGH_HALF = (1 << 63, (1 << 64) - 1)
 
 
-class Kernel:
+class RecordedKernel:
     """The kernel's maps, as records tell them, and its dsos."""
 
-    def __init__(self, recording: Recording, options: Options) -> None:
+    def __init__(self, recording: PerfRecording, options: ImportOptions) -> None:
         """`recording` says which kernel it was."""
         self.recording = recording
         self._options = options
-        self._maps = Maps()
+        self._maps = Mappings()
         self._names: list[str] = []
         self._tables: dict[int, SymbolTable] = {}
         self._recorded: tuple[str, int] | None = None  # a function and where it was
@@ -54,7 +54,7 @@ class Kernel:
         self.changed = True
         self._is_checked = False
 
-    def add(self, change: Map | KernelSymbol) -> None:
+    def add(self, change: Mapping | KernelSymbol) -> None:
         """The kernel or a module lies here; or code was made that is called so."""
         if isinstance(change, KernelSymbol):
             starts = np.array([change.start], np.uint64)
@@ -79,7 +79,7 @@ class Kernel:
             self._names.append(name)
             self.changed = True
 
-    def maps(self) -> Maps:
+    def maps(self) -> Mappings:
         """Which dso (by its number) an address is in; later changes do not alter the answer."""
         if KERNEL not in self._names:
             self._insert(*_HIGH_HALF, KERNEL)
@@ -120,7 +120,7 @@ class Kernel:
         symbols = self._own
         if len(symbols.starts):
             moved = self._moved()
-            maps = Maps()
+            maps = Mappings()
             start, end = int(symbols.starts[0]) - moved, int(symbols.ends[-1]) - moved
             start, end = max(start, 0), min(end, _HIGH_HALF[1])
             if start < end:

@@ -11,11 +11,8 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from perfduck_ingest.perf_data.byte_order import Integers, Words
-
-Flags = npt.NDArray[np.bool_]
+from perfduck_model.arrays import Int64, UInt64
 
 # A space is where an address has one meaning: the kernel, or an epoch. Of those below the kernel's
 # no maps are recorded.
@@ -25,7 +22,7 @@ GUEST_KERNEL_SPACE = -2
 GUEST_USER_SPACE = -3
 
 
-def space_of(epochs: Integers) -> Integers:
+def space_of(epochs: Int64) -> Int64:
     """The space of each epoch."""
     return epochs + 1
 
@@ -35,7 +32,7 @@ def epoch_of(space: int) -> int:
     return space - 1
 
 
-class Maps:
+class Mappings:
     """The maps of one process at one time: sorted, without overlap."""
 
     __slots__ = ("dsos", "ends", "shared", "shifts", "starts")
@@ -49,9 +46,9 @@ class Maps:
         self.dsos = array("Q")
         self.shared = False  # several processes or epochs have them: copy, then change
 
-    def copy(self) -> "Maps":
+    def copy(self) -> "Mappings":
         """The same maps, to be changed."""
-        made = Maps()
+        made = Mappings()
         made.starts, made.ends = self.starts[:], self.ends[:]
         made.shifts, made.dsos = self.shifts[:], self.dsos[:]
         return made
@@ -89,14 +86,14 @@ class Maps:
 class Tables:
     """The maps of several spaces, one behind the other."""
 
-    spaces: Integers  # sorted
-    counts: Integers  # maps of each
-    starts: Words
-    ends: Words
-    shifts: Words
-    dsos: Words
+    spaces: Int64  # sorted
+    counts: Int64  # maps of each
+    starts: UInt64
+    ends: UInt64
+    shifts: UInt64
+    dsos: UInt64
 
-    def find(self, addresses: Words, spaces: Integers) -> tuple[Integers, Words]:
+    def find(self, addresses: UInt64, spaces: Int64) -> tuple[Int64, UInt64]:
         """Dso (-1: none) of each address, and the address in it."""
         if not len(self.starts):
             return np.full(len(addresses), -1, np.int64), addresses
@@ -113,7 +110,7 @@ class Tables:
         )
 
 
-def laid_out(maps: dict[int, Maps]) -> Tables:
+def laid_out(maps: dict[int, Mappings]) -> Tables:
     """The maps of each space."""
     ordered = sorted(maps)
     counts = [len(maps[space].starts) for space in ordered]
@@ -131,7 +128,7 @@ class MapsAt:
     kernel: Tables
     users: Tables
 
-    def find(self, addresses: Words, spaces: Integers) -> tuple[Integers, Words]:
+    def find(self, addresses: UInt64, spaces: Int64) -> tuple[Int64, UInt64]:
         """Dso, and address in it: even numbers are those of users, odd ones the kernel's, -2 and
         -1 stand for nothing mapped; an address in a space without maps has the dso unmapped()."""
         dsos = spaces - 1

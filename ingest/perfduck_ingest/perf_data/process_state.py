@@ -8,9 +8,9 @@ into it.
 
 import numpy as np
 
-from perfduck_ingest.perf_data.byte_order import Integers
-from perfduck_ingest.perf_data.mappings import Maps
-from perfduck_ingest.perf_data.task_events import Change, Comm, Fork, Map
+from perfduck_ingest.perf_data.mappings import Mappings
+from perfduck_ingest.perf_data.task_events import Comm, Fork, Mapping, TaskEvent
+from perfduck_model.arrays import Int64
 
 # /proc/sys/kernel/pid_max is at most this. Numbers beyond it, and -1, share a place.
 _LAST_ID = 1 << 22
@@ -28,19 +28,23 @@ class Timeline:
         self._comm_of = np.zeros(_LAST_ID + 1, np.int32)  # thread -> place in comms, 0: none yet
         self._comm_of[0] = 1
         self._epoch_of = np.zeros(_LAST_ID + 1, np.int32)  # process -> epoch, 0: no maps
-        self._maps: dict[int, Maps] = {}
+        self._maps: dict[int, Mappings] = {}
         self._epochs = 0
-        self.tables: dict[int, Maps] = {}  # epoch -> its maps, for the samples of the last call
+        self.tables: dict[int, Mappings] = {}  # epoch -> its maps, for the samples of the last call
 
     def advance(
-        self, changes: list[tuple[int, int, Change]], pid: Integers, tid: Integers, time: Integers
-    ) -> tuple[Integers, Integers]:
+        self,
+        changes: list[tuple[int, int, TaskEvent]],
+        pid: Int64,
+        tid: Int64,
+        time: Int64,
+    ) -> tuple[Int64, Int64]:
         """Comm and epoch of each sample, given (time, ordinal, change) in order; samples of later
         calls are later than all of these changes."""
         rank = np.searchsorted(np.array([one[0] for one in changes], np.int64), time, "right")
         pid, tid = _place(pid), _place(tid)
         comm, epoch = self._comm_of[tid].astype(np.int64), self._epoch_of[pid].astype(np.int64)
-        named = [_place_of(it.tid) if not isinstance(it, Map) else -1 for _, _, it in changes]
+        named = [_place_of(it.tid) if not isinstance(it, Mapping) else -1 for _, _, it in changes]
         mapped = [_place_of(it.pid) if _changes_maps(it) else -1 for _, _, it in changes]
         last_named = _last_change(named, tid, rank)
         last_mapped = _last_change(mapped, pid, rank)
@@ -57,25 +61,25 @@ class Timeline:
         self._told = (len(self.comms), len(self.dsos))
         return self.comms[comms:], self.dsos[dsos:]
 
-    def _keep_tables(self, epochs: Integers, pids: Integers) -> None:
+    def _keep_tables(self, epochs: Int64, pids: Int64) -> None:
         """Tables for the epochs that began before this call; older ones are done with."""
         owners = np.full(self._epochs + 1, -1, np.int64)
         owners[epochs] = pids
         seen = np.flatnonzero(owners >= 0)
         kept = {}
         for epoch, pid in zip(seen.tolist(), owners[seen].tolist(), strict=True):
-            kept[epoch] = self._maps.get(pid) or Maps()
+            kept[epoch] = self._maps.get(pid) or Mappings()
             kept[epoch].shared = True
         self.tables = kept
 
     def _apply(
-        self, changes: list[tuple[int, int, Change]], hit: set[int]
-    ) -> tuple[Integers, Integers]:
+        self, changes: list[tuple[int, int, TaskEvent]], hit: set[int]
+    ) -> tuple[Int64, Int64]:
         """The comm and the epoch that each change leads to; lays down the epochs that are hit."""
         comms = np.zeros(len(changes) + 1, np.int64)
         epochs = np.zeros(len(changes) + 1, np.int64)
         for n, (_, _, change) in enumerate(changes):
-            if isinstance(change, Map):
+            if isinstance(change, Mapping):
                 self._map(change)
             elif isinstance(change, Comm):
                 comms[n] = self._comm_of[_place_of(change.tid)] = self._comm_code(change.comm)
@@ -87,11 +91,11 @@ class Timeline:
                 maps.shared = True
         return comms, epochs
 
-    def _map(self, change: Map) -> None:
+    def _map(self, change: Mapping) -> None:
         pid = _place_of(change.pid)
         maps = self._maps.get(pid)
         if maps is None or maps.shared:
-            maps = self._maps[pid] = maps.copy() if maps else Maps()
+            maps = self._maps[pid] = maps.copy() if maps else Mappings()
         if change.start < change.end:
             maps.insert(change.start, change.end, change.shift, self._dso_code(change.dso))
         self._new_epoch(pid)
@@ -102,8 +106,8 @@ class Timeline:
         self._comm_of[_place_of(change.tid)] = code
         if change.pid != change.parent_pid:
             pid = _place_of(change.pid)
-            parent = self._maps.get(_place_of(change.parent_pid)) or Maps()
-            self._maps[pid] = parent if change.inherits_maps else Maps()
+            parent = self._maps.get(_place_of(change.parent_pid)) or Mappings()
+            self._maps[pid] = parent if change.inherits_maps else Mappings()
             self._maps[pid].shared = True
             self._new_epoch(pid)
         return code
@@ -124,7 +128,7 @@ class Timeline:
             self.dsos.append(dso)
         return self._dso_codes[dso]
 
-    def _with_numbers(self, comm: Integers, tid: Integers) -> Integers:
+    def _with_numbers(self, comm: Int64, tid: Int64) -> Int64:
         """Threads that nothing named are called by their number, as perf does: `:4711`."""
         nameless = comm == 0
         if nameless.any():
@@ -134,19 +138,21 @@ class Timeline:
         return comm
 
 
-def _changes_maps(change: Change) -> bool:
-    return isinstance(change, Map) or (isinstance(change, Fork) and change.pid != change.parent_pid)
+def _changes_maps(change: TaskEvent) -> bool:
+    return isinstance(change, Mapping) or (
+        isinstance(change, Fork) and change.pid != change.parent_pid
+    )
 
 
 def _place_of(number: int) -> int:
     return number if 0 <= number < _LAST_ID else _LAST_ID
 
 
-def _place(numbers: Integers) -> Integers:
+def _place(numbers: Int64) -> Int64:
     return np.where((numbers >= 0) & (numbers < _LAST_ID), numbers, _LAST_ID)
 
 
-def _last_change(changed: list[int], number: Integers, rank: Integers) -> Integers:
+def _last_change(changed: list[int], number: Int64, rank: Int64) -> Int64:
     """For each (number, rank) the last of the first `rank` changes that changed this number;
     -1 where none did."""
     keys = np.array(changed, np.int64)

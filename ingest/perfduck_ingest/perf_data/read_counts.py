@@ -9,20 +9,20 @@ counted since the sample before, and none where it counted none.
 import numpy as np
 
 from perfduck_ingest.perf_data import records
-from perfduck_ingest.perf_data.byte_order import Integers, Words
+from perfduck_model.arrays import Int64, UInt64
 
 
-class Readings:
+class ReadCounts:
     """Remembers what each id had counted."""
 
-    def __init__(self, ids: Words) -> None:
+    def __init__(self, ids: UInt64) -> None:
         """`ids` are sorted."""
         self._ids = ids
         self._counts = np.zeros(len(ids), np.uint64)
 
     def of(
-        self, words: Words, form: int, starts: Integers, members: Integers
-    ) -> tuple[Integers, Integers, Integers]:
+        self, words: UInt64, form: int, starts: Int64, members: Int64
+    ) -> tuple[Int64, Int64, Int64]:
         """For each count that is not 0: which reading it is of, which of the ids, and how much.
         Readings of the read format `form` begin at `starts`; ids that nobody knows are left out."""
         places, owners = _entries(form, starts, members)
@@ -34,7 +34,7 @@ class Readings:
         counted = np.flatnonzero(since)
         return owners[known[counted]], which[counted], since[counted]
 
-    def _since(self, which: Integers, counts: Words) -> Words:
+    def _since(self, which: Int64, counts: UInt64) -> UInt64:
         """What was counted since the reading before of the same id."""
         order = np.argsort(which, kind="stable")
         ids, ordered = which[order], counts[order]
@@ -47,13 +47,13 @@ class Readings:
         return since
 
 
-def size(form: int, members: Integers) -> Integers:
+def size(form: int, members: Int64) -> Int64:
     """How many words a reading has: value [enabled] [running] [id] [lost], or a count and that for
     each of a group."""
     return _head(form) + members * _step(form) + (0 if form & records.READ_GROUP else _times(form))
 
 
-def _entries(form: int, starts: Integers, members: Integers) -> tuple[Integers, Integers]:
+def _entries(form: int, starts: Int64, members: Int64) -> tuple[Int64, Int64]:
     """Where each value is, and which reading it is of."""
     owners = np.repeat(np.arange(len(starts)), members)
     number = np.arange(len(owners)) - np.repeat(np.cumsum(members) - members, members)

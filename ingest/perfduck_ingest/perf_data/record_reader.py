@@ -6,41 +6,43 @@ Nothing in here, and in what it needs, knows polars: another process starts in h
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from perfduck_ingest.perf_data.features import Recording
-from perfduck_ingest.perf_data.session import Ready, Said, Session
+from perfduck_ingest.perf_data.features import PerfRecording
+from perfduck_ingest.perf_data.session import PerfSession, RecordingMetadata, ResolvableSamples
 from perfduck_ingest.perf_data.stream import BLOCK_BYTES, Stream
-from perfduck_ingest.runtime.malloc import keep_what_is_freed
-from perfduck_ingest.source import Reading, Source
+from perfduck_ingest.runtime.malloc import retain
+from perfduck_ingest.source import ReadProgress, Source
 
-Item = tuple[Ready | None, Said]
+Item = tuple[ResolvableSamples | None, RecordingMetadata]
 
 
 def ready_of_file(
-    name: str, recording: Recording, start: int, size: int
-) -> Iterator[tuple[Item, Reading]]:
+    name: str, recording: PerfRecording, start: int, size: int
+) -> Iterator[tuple[Item, ReadProgress]]:
     """The samples of a file whose records begin at `start`, and how far it had been read."""
-    keep_what_is_freed()
+    retain()
     with Source(name) as source:
         for item in ready_of_source(source, recording, start, size):
             yield item, source.reading
 
 
-def ready_of_source(source: Source, recording: Recording, start: int, size: int) -> Iterator[Item]:
+def ready_of_source(
+    source: Source, recording: PerfRecording, start: int, size: int
+) -> Iterator[Item]:
     """The samples of the records that begin at `start` and end `size` bytes behind (0: at the end
     of the source)."""
-    session = Session(recording)
+    session = PerfSession(recording)
     stream = Stream(source.name, recording.order, session.learn_tracing_data)
     parts = source.parts(BLOCK_BYTES, stream.ends(start))
     return session.ready(stream.blocks(_cut(parts, start, size)))
 
 
 def ready_of_copy(
-    name: str, copy: BinaryIO, recording: Recording, start: int, size: int
+    name: str, copy: BinaryIO, recording: PerfRecording, start: int, size: int
 ) -> Iterator[Item]:
     """The same of a file that the source has been copied to."""
     copy.seek(0)
     parts = (memoryview(part) for part in iter(lambda: copy.read(BLOCK_BYTES), b""))
-    session = Session(recording)
+    session = PerfSession(recording)
     stream = Stream(name, recording.order, session.learn_tracing_data)
     return session.ready(stream.blocks(_cut(parts, start, size)))
 

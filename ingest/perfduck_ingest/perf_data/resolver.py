@@ -4,35 +4,35 @@ their chains are."""
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-from perfduck_ingest.importer import Options
-from perfduck_ingest.perf_data.batch_builder import Outcome, Resolved
+from perfduck_ingest.importer import ImportOptions
+from perfduck_ingest.perf_data.batch_builder import BatchBuilder, Resolved
 from perfduck_ingest.perf_data.binaries import Binaries
-from perfduck_ingest.perf_data.dsos import Dso, Symbols
-from perfduck_ingest.perf_data.features import Recording
+from perfduck_ingest.perf_data.dsos import Dso, DsoSymbols
+from perfduck_ingest.perf_data.features import PerfRecording
 from perfduck_ingest.perf_data.frames import Frames
-from perfduck_ingest.perf_data.kernel import Kernel
+from perfduck_ingest.perf_data.kernel import RecordedKernel
 from perfduck_ingest.perf_data.mappings import KERNEL_SPACE, MapsAt, laid_out
 from perfduck_ingest.perf_data.record_reader import Item
-from perfduck_ingest.perf_data.session import Ready, Said
-from perfduck_ingest.perf_data.stacks import Stacks
+from perfduck_ingest.perf_data.session import RecordingMetadata, ResolvableSamples
+from perfduck_ingest.perf_data.stacks import ChainInterner
 from perfduck_model.batch import Batch
 from perfduck_symbols.names import KERNEL
 
 
-class Resolver:
+class SampleResolver:
     """What has been found out of the addresses of one recording."""
 
-    def __init__(self, recording: Recording, options: Options) -> None:
+    def __init__(self, recording: PerfRecording, options: ImportOptions) -> None:
         """`recording` says what is known before the first record."""
-        self._kernel = Kernel(recording, options)
+        self._kernel = RecordedKernel(recording, options)
         self._binaries = Binaries(recording, options)
         self._binary_names: list[str] = []
         self._is_due = False
-        self._symbols = Symbols()
+        self._symbols = DsoSymbols()
         self._frames = Frames(self._user, self._kernel.open, self._symbols)
-        self._stacks = Stacks(self._frames, self._symbols)
+        self._stacks = ChainInterner(self._frames, self._symbols)
         self._kernel_maps = laid_out({})
-        self._outcome = Outcome(Said(recording), self._symbols)
+        self._outcome = BatchBuilder(RecordingMetadata(recording), self._symbols)
 
     def batches(self, items: Iterator[Item]) -> Iterator[Batch]:
         """A batch of each item, the facts in the last one."""
@@ -54,7 +54,7 @@ class Resolver:
                 break
             self._binaries.open(name)
 
-    def _batch(self, ready: Ready | None, said: Said) -> Batch:
+    def _batch(self, ready: ResolvableSamples | None, said: RecordingMetadata) -> Batch:
         self._outcome.said = said
         self._kernel.recording = said.recording
         self._binaries.recording = said.recording
@@ -65,7 +65,7 @@ class Resolver:
     def _user(self, number: int) -> Dso:
         return self._binaries.open(self._binary_names[number])
 
-    def _resolved(self, ready: Ready) -> Resolved:
+    def _resolved(self, ready: ResolvableSamples) -> Resolved:
         self._binary_names += ready.dsos
         for change in ready.kernel:
             self._kernel.add(change)

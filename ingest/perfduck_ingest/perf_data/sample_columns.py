@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-from perfduck_ingest.perf_data.byte_order import Integers, Words
-from perfduck_ingest.perf_data.mappings import Flags
 from perfduck_ingest.perf_data.stream import Block
+from perfduck_model.arrays import Bool, Int64, UInt64
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,25 +12,25 @@ class Samples:
     fixed one, or -1); chains are places in the block's words."""
 
     block: Block
-    record: Integers  # which of the block's
-    ip: Words
-    mode: Integers  # where the processor was: records.KERNEL, USER, ...
-    pid: Integers
-    tid: Integers
-    time: Integers  # ns; places in the recording where no time was recorded
-    timed: Flags  # whether the time is the recorded one
-    cpu: Integers
-    period: Integers
-    event: Integers  # place in the recording's attributes
-    cgroup: Integers
-    chain: Integers  # first entry
-    depth: Integers  # entries; -1 where the event records no chains
+    record: Int64  # which of the block's
+    ip: UInt64
+    mode: Int64  # where the processor was: records.KERNEL, USER, ...
+    pid: Int64
+    tid: Int64
+    time: Int64  # ns; places in the recording where no time was recorded
+    timed: Bool  # whether the time is the recorded one
+    cpu: Int64
+    period: Int64
+    event: Int64  # place in the recording's attributes
+    cgroup: Int64
+    chain: Int64  # first entry
+    depth: Int64  # entries; -1 where the event records no chains
 
     def __len__(self) -> int:
         """How many samples."""
         return len(self.ip)
 
-    def where(self, chosen: Flags | Integers) -> "Samples":
+    def where(self, chosen: Bool | Int64) -> "Samples":
         """Those that are chosen, by flags or by their places."""
         columns = (getattr(self, name)[chosen] for name in list(self.__slots__)[1:])
         return Samples(self.block, *columns)

@@ -12,13 +12,13 @@ from dataclasses import replace
 import numpy as np
 
 from perfduck_ingest.perf_data import limits, read_counts, records
-from perfduck_ingest.perf_data.attributes import Attribute, Layout
-from perfduck_ingest.perf_data.byte_order import ByteOrder, Integers, Words, signed
+from perfduck_ingest.perf_data.attributes import Attribute, SampleLayout
+from perfduck_ingest.perf_data.byte_order import ByteOrder, signed
 from perfduck_ingest.perf_data.callers import with_branch_callers
-from perfduck_ingest.perf_data.mappings import Flags
-from perfduck_ingest.perf_data.read_counts import Readings
+from perfduck_ingest.perf_data.read_counts import ReadCounts
 from perfduck_ingest.perf_data.sample_columns import Samples
 from perfduck_ingest.perf_data.stream import Block
+from perfduck_model.arrays import Bool, Int64, UInt64
 
 _ONE = np.uint64(1)
 _WANTED_BEHIND = records.SAMPLE_CGROUP | records.SAMPLE_STACK_USER  # the chain
@@ -33,11 +33,11 @@ class SampleReader:
         pairs = sorted((one, place) for place, it in enumerate(attributes) for one in it.ids)
         self._ids = np.array([one for one, _ in pairs], np.uint64)
         self._events = np.array([place for _, place in pairs], np.int64)
-        self._layouts: dict[Layout, list[int]] = {}
+        self._layouts: dict[SampleLayout, list[int]] = {}
         for place, one in enumerate(attributes):
             self._layouts.setdefault(one.layout, []).append(place)
         self._id_word = _id_word(attributes[0].layout) if attributes else None
-        self._readings = Readings(self._ids)
+        self._readings = ReadCounts(self._ids)
         self.limits = Counter[str]()  # samples by what is not kept of them: see limits.py
 
     def read(self, block: Block, ordinal: int) -> list[Samples]:
@@ -61,7 +61,7 @@ class SampleReader:
             parts.append(part)
         return [part for part in parts if len(part)]
 
-    def _events_of(self, block: Block, starts: Integers) -> Integers:
+    def _events_of(self, block: Block, starts: Int64) -> Int64:
         """The event of each sample: by its id, or the only one there is. As with perf the id 0 is
         the first one's; -1 where no event has the id."""
         if self._id_word is None or not len(self._ids) or len(self._attributes) == 1:
@@ -71,9 +71,7 @@ class SampleReader:
         is_known = self._ids[found] == ids
         return np.where(is_known, self._events[found], np.where(ids == 0, 0, -1))
 
-    def _samples(
-        self, gather: "_Gather", events: Integers, places: Integers, ordinal: int
-    ) -> Samples:
+    def _samples(self, gather: "_Gather", events: Int64, places: Int64, ordinal: int) -> Samples:
         fields = gather.fields()
         missing = np.full(len(events), -1, np.int64)
         pid_tid = fields.get(records.SAMPLE_TID)
@@ -97,7 +95,7 @@ class SampleReader:
             depth=gather.depth,
         )
 
-    def _times(self, field: Words | None, places: Integers) -> tuple[Integers, Flags]:
+    def _times(self, field: UInt64 | None, places: Int64) -> tuple[Int64, Bool]:
         """The time of each sample, and whether it was recorded. One that is none, as in a damaged
         file, would be the newest of all: its sample counts as of the time of the one before."""
         if field is None:
@@ -111,7 +109,7 @@ class SampleReader:
         first = times[timed][:1].sum()  # 0 where no time is one
         return np.where(last < 0, first, times[last]), timed
 
-    def _periods(self, field: Words | None, fixed: Integers) -> Integers:
+    def _periods(self, field: UInt64 | None, fixed: Int64) -> Int64:
         if field is None:
             return fixed
         periods = field.view(np.int64)
@@ -131,15 +129,15 @@ class SampleReader:
         return replace(samples.where(owners), event=self._events[which], period=periods)
 
 
-def _or(field: Words | None, otherwise: Integers) -> Integers:
+def _or(field: UInt64 | None, otherwise: Int64) -> Int64:
     return otherwise if field is None else field.view(np.int64)
 
 
-def _cpu(field: Words | None, order: ByteOrder, missing: Integers) -> Integers:
+def _cpu(field: UInt64 | None, order: ByteOrder, missing: Int64) -> Int64:
     return missing if field is None else signed(order.first(field))
 
 
-def _id_word(layout: Layout) -> int | None:
+def _id_word(layout: SampleLayout) -> int | None:
     """In which word of a sample its id is: the same for all events of a recording."""
     if layout.has(records.SAMPLE_IDENTIFIER):
         return 1
@@ -152,7 +150,7 @@ def _id_word(layout: Layout) -> int | None:
 class _Gather:
     """Reads one field after the other of samples that have the same layout."""
 
-    def __init__(self, block: Block, order: ByteOrder, starts: Integers, layout: Layout) -> None:
+    def __init__(self, block: Block, order: ByteOrder, starts: Int64, layout: SampleLayout) -> None:
         self.block = block
         self._order = order
         self.layout = layout
@@ -173,9 +171,9 @@ class _Gather:
         form = self.layout.read_format
         return self.layout.has(records.SAMPLE_READ) and bool(form & records.READ_ID)
 
-    def fields(self) -> dict[int, Words]:
+    def fields(self) -> dict[int, UInt64]:
         """The one-word fields that are wanted; sets chain and depth."""
-        found: dict[int, Words] = {}
+        found: dict[int, UInt64] = {}
         for field in _WORDS_BEFORE:
             if self.layout.has(field):
                 found[field] = self._word()
@@ -189,7 +187,7 @@ class _Gather:
             found[records.SAMPLE_CGROUP] = self._word()
         return found
 
-    def _word(self) -> Words:
+    def _word(self) -> UInt64:
         self._check()
         words = self.block.words[self._at]
         self._at = self._at + 1
@@ -199,12 +197,12 @@ class _Gather:
         """Whether there is one more word."""
         self._check_end(self._at + 1)
 
-    def _check_end(self, at: Integers | None = None) -> None:
+    def _check_end(self, at: Int64 | None = None) -> None:
         behind = np.flatnonzero((self._at if at is None else at) > self._end)
         if len(behind):
             raise SampleTooShort(8 * int(self._end[behind[0]]))
 
-    def _skip(self, words: Words | int) -> None:
+    def _skip(self, words: UInt64 | int) -> None:
         """Pass over some words: clipped, so that nonsense does not point outside the block."""
         size = np.uint64(len(self.block.words))
         self._at = self._at + np.minimum(np.asarray(words, np.uint64), size).view(np.int64)

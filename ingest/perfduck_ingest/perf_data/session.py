@@ -13,50 +13,48 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
 from perfduck_ingest.perf_data import features, limits, records
 from perfduck_ingest.perf_data.attributes import attribute
-from perfduck_ingest.perf_data.byte_order import Integers, text
+from perfduck_ingest.perf_data.byte_order import text
 from perfduck_ingest.perf_data.callers import DeferredCallers, Placed
-from perfduck_ingest.perf_data.chain_chunks import Chains, Numbers, pieces_of
-from perfduck_ingest.perf_data.features import Recording
-from perfduck_ingest.perf_data.mappings import KERNEL_SPACE, Flags, Tables, epoch_of, laid_out
+from perfduck_ingest.perf_data.chain_chunks import Chains, ChunkIds, pieces_of
+from perfduck_ingest.perf_data.features import PerfRecording
+from perfduck_ingest.perf_data.mappings import KERNEL_SPACE, Tables, epoch_of, laid_out
 from perfduck_ingest.perf_data.process_state import Timeline
 from perfduck_ingest.perf_data.sample_columns import Samples
 from perfduck_ingest.perf_data.samples import SampleReader
 from perfduck_ingest.perf_data.stream import Block
 from perfduck_ingest.perf_data.task_events import (
-    Change,
     ChangeReader,
     KernelSymbol,
-    Map,
+    Mapping,
+    TaskEvent,
     UserCallers,
 )
+from perfduck_model.arrays import Bool, Int32, Int64
 
 _FOREVER = (1 << 63) - 1
 _MOST_WAITING = 24  # blocks, in a recording without rounds
 _EVENT_UPDATE_NAME = 2
 _NONE = np.zeros(0, np.int64)
 
-Halves = npt.NDArray[np.int32]
-
 
 @dataclass(frozen=True, slots=True)
-class Columns:
+class SampleFields:
     """Fields of samples: see samples.py."""
 
-    event: Integers
-    pid: Halves
-    tid: Halves
-    cpu: Halves
-    cgroup: Integers
-    time: Integers
-    timed: Flags
-    period: Integers
+    event: Int64
+    pid: Int32
+    tid: Int32
+    cpu: Int32
+    cgroup: Int64
+    time: Int64
+    timed: Bool
+    period: Int64
 
     @classmethod
-    def of(cls, parts: list[Samples]) -> "Columns":
+    def of(cls, parts: list[Samples]) -> "SampleFields":
         """Those of several blocks, as narrow as the store has them."""
         narrow = {"pid": np.int32, "tid": np.int32, "cpu": np.int32, "timed": np.bool_}
         return cls(
@@ -70,43 +68,43 @@ class Columns:
 
 
 @dataclass(slots=True)
-class Said:
+class RecordingMetadata:
     """What has been read of a recording, apart from its samples."""
 
-    recording: Recording
+    recording: PerfRecording
     cgroups: dict[int, str] = field(default_factory=dict)
     # The same losses are counted twice: by the buffer, and, since perf 6.1, by the event.
     lost_by_buffer: int = 0
     lost_by_event: int = 0
     # How many records of each type were passed over, or not understood.
-    skipped: Integers = field(default_factory=lambda: np.zeros(records.TYPES, np.int64))
+    skipped: Int64 = field(default_factory=lambda: np.zeros(records.TYPES, np.int64))
     limits: Counter[str] = field(default_factory=Counter)  # see limits.py
 
 
 @dataclass(frozen=True, slots=True)
-class Ready:
+class ResolvableSamples:
     """Samples before which nothing can come any more."""
 
-    columns: Columns
-    comm: Halves  # place in the list of comms
+    columns: SampleFields
+    comm: Int32  # place in the list of comms
     chains: Chains
     maps: Tables  # of the spaces of new pieces
-    kernel: list[Map | KernelSymbol]  # how it has changed
+    kernel: list[Mapping | KernelSymbol]  # how it has changed
     comms: list[str]  # that are new: they follow those that were told before
     dsos: list[str]  # likewise
 
 
-class Session:
+class PerfSession:
     """The state of reading one recording."""
 
-    def __init__(self, recording: Recording) -> None:
+    def __init__(self, recording: PerfRecording) -> None:
         """`recording` says what is known before the first record."""
         self._recording = recording
-        self._said = Said(recording)
+        self._said = RecordingMetadata(recording)
         self._timeline = Timeline()
-        self._numbers = Numbers()
-        self._kernel: list[Map | KernelSymbol] = []
-        self._changes: list[tuple[int, int, Change]] = []
+        self._numbers = ChunkIds()
+        self._kernel: list[Mapping | KernelSymbol] = []
+        self._changes: list[tuple[int, int, TaskEvent]] = []
         self._waiting: list[Samples] = []
         self._deferred = DeferredCallers(self._said.limits)
         self._records = 0
@@ -117,7 +115,9 @@ class Session:
         """What a pipe says of its tracepoints."""
         self._recording.name_tracepoints(raw)
 
-    def ready(self, blocks: Iterator[Block]) -> Iterator[tuple[Ready | None, Said]]:
+    def ready(
+        self, blocks: Iterator[Block]
+    ) -> Iterator[tuple[ResolvableSamples | None, RecordingMetadata]]:
         """All samples, as they become ready, each time with what has been read by then; without
         samples at the end."""
         for block in blocks:
@@ -156,11 +156,11 @@ class Session:
         kind, _, size = self._recording.order.unpack("IHH", block.raw, start)
         _TAKEN[kind](self, block.raw[start : start + size])
 
-    def _change(self, time: int, ordinal: int, change: Change | UserCallers) -> None:
+    def _change(self, time: int, ordinal: int, change: TaskEvent | UserCallers) -> None:
         if isinstance(change, UserCallers):
             self._deferred.learn(time, *change)
             return
-        if isinstance(change, Map):
+        if isinstance(change, Mapping):
             if change.mode in (records.GUEST_KERNEL, records.GUEST_USER):
                 return  # addresses of another machine, under the process that runs it
             if change.build_id:
@@ -181,7 +181,7 @@ class Session:
             self._limit, self._round = max(self._limit, self._round), at
         self._newest = int(newest[-1])
 
-    def _ready(self) -> Iterator[tuple[Ready, Said]]:
+    def _ready(self) -> Iterator[tuple[ResolvableSamples, RecordingMetadata]]:
         """The samples up to the limit."""
         chosen: list[Samples] = []
         kept: list[Samples] = []
@@ -213,7 +213,7 @@ class Session:
         ends = np.cumsum([len(samples) for samples in chosen])[:-1]
         return list(map(Placed, chosen, np.split(comm, ends), np.split(epoch, ends)))
 
-    def _made_ready(self, placed: list[Placed]) -> Ready:
+    def _made_ready(self, placed: list[Placed]) -> ResolvableSamples:
         kernel, self._kernel = self._kernel, []
         if kernel:  # addresses may mean something else from here on
             self._numbers.forget()
@@ -221,8 +221,8 @@ class Session:
         self._said.limits[limits.BROKEN] += sum(part.broken for part in pieces)
         chains = self._numbers.of(pieces)
         comms, dsos = self._timeline.told()
-        return Ready(
-            columns=Columns.of([part.samples for part in placed]),
+        return ResolvableSamples(
+            columns=SampleFields.of([part.samples for part in placed]),
             comm=np.concatenate([part.comm for part in placed], dtype=np.int32, casting="unsafe"),
             chains=chains,
             maps=self._maps(chains.spaces),
@@ -231,7 +231,7 @@ class Session:
             dsos=dsos,
         )
 
-    def _maps(self, spaces: Integers) -> Tables:
+    def _maps(self, spaces: Int64) -> Tables:
         """Those of the spaces that are processes' at a time."""
         users = np.unique(spaces[spaces > KERNEL_SPACE]).tolist()
         return laid_out({space: self._timeline.tables[epoch_of(space)] for space in users})
@@ -276,14 +276,14 @@ class Session:
 
 # To read one more kind of record, write a method and add a line.
 _TAKEN = {
-    records.HEADER_ATTR: Session._learn_attribute,
-    records.HEADER_FEATURE: Session._learn_feature,
-    records.HEADER_BUILD_ID: Session._learn_build_id,
-    records.EVENT_UPDATE: Session._learn_name,
-    records.CGROUP: Session._learn_cgroup,
-    records.KSYMBOL: Session._learn_symbol,
-    records.LOST: Session._count_lost,
-    records.LOST_SAMPLES: Session._count_lost_samples,
+    records.HEADER_ATTR: PerfSession._learn_attribute,
+    records.HEADER_FEATURE: PerfSession._learn_feature,
+    records.HEADER_BUILD_ID: PerfSession._learn_build_id,
+    records.EVENT_UPDATE: PerfSession._learn_name,
+    records.CGROUP: PerfSession._learn_cgroup,
+    records.KSYMBOL: PerfSession._learn_symbol,
+    records.LOST: PerfSession._count_lost,
+    records.LOST_SAMPLES: PerfSession._count_lost_samples,
 }
 _READ = {
     records.SAMPLE, records.COMM, records.FORK, records.MMAP, records.MMAP2,

@@ -5,16 +5,15 @@ process has its libraries elsewhere. So a stack is known by the symbols of its p
 """
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from perfduck_ingest.chains import polynomials, ranges, stack_rows
-from perfduck_ingest.perf_data.byte_order import Integers, Words
-from perfduck_ingest.perf_data.chain_chunks import MOST_PIECES, NO_FRAME, WIDTH, Chains
-from perfduck_ingest.perf_data.dsos import NO_OFFSET, Symbols, pack
+from perfduck_ingest.perf_data.chain_chunks import MAX_CHUNKS, NO_FRAME, WIDTH, Chains
+from perfduck_ingest.perf_data.dsos import NO_OFFSET, DsoSymbols, pack
 from perfduck_ingest.perf_data.frames import Frames
 from perfduck_ingest.perf_data.mappings import MapsAt
-from perfduck_kernels.hash_cache import Memo
+from perfduck_kernels.hash_cache import HashCache
+from perfduck_model.arrays import Int32, Int64, UInt64
 from perfduck_model.batch import STACK
 from perfduck_symbols.names import UNKNOWN
 
@@ -24,19 +23,19 @@ _LENGTH_SPREAD = np.uint64(0xE7037ED1A0B428DB)
 _HALF = np.uint64(32)
 
 
-class Stacks:
+class ChainInterner:
     """Makes stacks of the chains of samples; each is told to the store at least once."""
 
-    def __init__(self, frames: Frames, symbols: Symbols) -> None:
+    def __init__(self, frames: Frames, symbols: DsoSymbols) -> None:
         self._frames = frames
         self._symbols = symbols
-        self._known = Memo[np.int64](np.int64, _STACK_BITS)
+        self._known = HashCache[np.int64](np.int64, _STACK_BITS)
         self._untold: list[pl.DataFrame] = []
         # What the pieces are, by their numbers. Symbols are numbers, and -1 where there is no
         # frame; the leaf is packed; terms are what the symbols add to the key of a stack.
-        self._piece_symbols = np.empty((MOST_PIECES, WIDTH), np.int32)
-        self._leaves = np.empty(MOST_PIECES, np.int64)
-        self._terms = np.empty(MOST_PIECES, np.uint64)
+        self._piece_symbols = np.empty((MAX_CHUNKS, WIDTH), np.int32)
+        self._leaves = np.empty(MAX_CHUNKS, np.int64)
+        self._terms = np.empty(MAX_CHUNKS, np.uint64)
 
     def told(self) -> pl.DataFrame:
         """The stacks that are new since this was asked last."""
@@ -44,13 +43,13 @@ class Stacks:
         self._untold = []
         return told
 
-    def of(self, chains: Chains, maps: MapsAt) -> tuple[Integers, Integers]:
+    def of(self, chains: Chains, maps: MapsAt) -> tuple[Int64, Int64]:
         """The stack id of each sample, and its leaf (symbol number and offset, packed)."""
         self._learn(chains, maps)
         numbers, counts = chains.numbers, chains.counts
         starts = np.cumsum(counts) - counts
 
-        def look_up(places: Integers) -> Integers:
+        def look_up(places: Int64) -> Int64:
             chosen = numbers[ranges(starts[places], counts[places])]
             return self._tell(self._piece_symbols.take(chosen, axis=0), counts[places])
 
@@ -72,7 +71,7 @@ class Stacks:
         leaf = (packed < 0).sum(axis=0)
         self._leaves[chains.first : end] = packed[leaf, np.arange(len(leaf))]
 
-    def _resolved(self, chains: Chains, maps: MapsAt) -> Integers:
+    def _resolved(self, chains: Chains, maps: MapsAt) -> Int64:
         """The frames of the new pieces: symbols and offsets, packed; -1 where there is none."""
         frames = chains.frames
         is_frame = frames != NO_FRAME
@@ -84,7 +83,7 @@ class Stacks:
             packed[-1, ~is_frame[-1]] = pack(nothing, NO_OFFSET)
         return packed
 
-    def _tell(self, symbols: npt.NDArray[np.int32], counts: Integers) -> Integers:
+    def _tell(self, symbols: Int32, counts: Int64) -> Int64:
         is_frame = symbols >= 0
         ids = self._symbols.ids(symbols[is_frame])
         lengths = np.add.reduceat(is_frame.sum(axis=1), np.cumsum(counts) - counts)
@@ -93,18 +92,18 @@ class Stacks:
         return told["stack_id"].to_numpy()
 
 
-def _terms(symbols: npt.NDArray[np.int32]) -> Words:
+def _terms(symbols: Int32) -> UInt64:
     """A number for the symbols of each piece."""
     halves = symbols.view(np.uint64)
     return _mixed(_mixed(halves[:, 0]) + halves[:, 1])
 
 
-def _keys(terms: Words, starts: Integers, counts: Integers) -> Words:
+def _keys(terms: UInt64, starts: Int64, counts: Int64) -> UInt64:
     """The same for the same pieces."""
     return polynomials(terms, starts, counts) + counts.view(np.uint64) * _LENGTH_SPREAD
 
 
-def _mixed(words: Words) -> Words:
+def _mixed(words: UInt64) -> UInt64:
     """A product carries upwards only: without the shift, the upper number of a word would count for
     half of the key."""
     words = words * _SPREAD

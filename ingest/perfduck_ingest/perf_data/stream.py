@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from perfduck_ingest.perf_data import records
-from perfduck_ingest.perf_data.byte_order import ByteOrder, Integers, Words
+from perfduck_ingest.perf_data.byte_order import ByteOrder
 from perfduck_ingest.perf_data.tracing_data import MOST_BYTES
+from perfduck_model.arrays import Int64, UInt64
 from perfduck_model.errors import PerfduckError
 from perfduck_symbols.compression import zstd
 
@@ -29,12 +30,12 @@ class Block:
     """Whole records, one behind the other."""
 
     raw: memoryview
-    words: Words  # raw, as numbers of this machine
-    starts: Integers  # first word of each record
-    headers: Words
-    types: Integers  # below records.TYPES
+    words: UInt64  # raw, as numbers of this machine
+    starts: Int64  # first word of each record
+    headers: UInt64
+    types: Int64  # below records.TYPES
 
-    def of(self, *types: int) -> Integers:
+    def of(self, *types: int) -> Int64:
         """Which records are of these types."""
         wanted = np.zeros(records.TYPES, np.bool_)
         wanted[list(types)] = True
@@ -211,7 +212,7 @@ def _joined(rest: bytes, part: memoryview) -> memoryview:
     return whole.data
 
 
-def _block(data: memoryview, words: Words, starts: Integers, order: ByteOrder) -> Block:
+def _block(data: memoryview, words: UInt64, starts: Int64, order: ByteOrder) -> Block:
     headers = words[starts]
     types = np.minimum(order.types(headers), np.uint64(records.TYPES - 1)).view(np.int64)
     return Block(data, words, starts, headers, types)

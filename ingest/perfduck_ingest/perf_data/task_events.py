@@ -15,9 +15,9 @@ import numpy as np
 
 from perfduck_ingest.perf_data import records
 from perfduck_ingest.perf_data.attributes import Attribute
-from perfduck_ingest.perf_data.byte_order import ByteOrder, Integers, Words, signed, text
-from perfduck_ingest.perf_data.mappings import Flags
+from perfduck_ingest.perf_data.byte_order import ByteOrder, signed, text
 from perfduck_ingest.perf_data.stream import Block
+from perfduck_model.arrays import Bool, Int64, UInt64
 
 _PROT_EXEC = 4
 _MAP_HUGETLB = 0x40000
@@ -47,7 +47,7 @@ class Fork(NamedTuple):
     inherits_maps: bool
 
 
-class Map(NamedTuple):
+class Mapping(NamedTuple):
     """A file, or memory without one, at addresses of a process."""
 
     pid: int
@@ -71,10 +71,10 @@ class UserCallers(NamedTuple):
     """The callers in user space of all samples with this cookie: CALLCHAIN_DEFERRED."""
 
     cookie: int
-    entries: Words
+    entries: UInt64
 
 
-Change = Comm | Fork | Map
+TaskEvent = Comm | Fork | Mapping
 
 
 def is_anonymous(dso: str) -> bool:
@@ -94,9 +94,9 @@ class ChangeReader:
         self._times = np.array([places[number] for number in sorted(places)], np.int64)
         self._samples_have_times = any(one.layout.has(records.SAMPLE_TIME) for one in attributes)
 
-    def read(self, block: Block, ordinal: int) -> list[tuple[int, int, Change | UserCallers]]:
+    def read(self, block: Block, ordinal: int) -> list[tuple[int, int, TaskEvent | UserCallers]]:
         """The changes of a block whose first record is the recording's number `ordinal`."""
-        found: list[tuple[int, int, Change | UserCallers]] = []
+        found: list[tuple[int, int, TaskEvent | UserCallers]] = []
         for kinds, maker in ((_MAPS, self._maps), ((records.COMM,), self._comms),
                              ((records.FORK,), self._forks),
                              ((records.CALLCHAIN_DEFERRED,), self._user_callers)):  # fmt: skip
@@ -107,7 +107,7 @@ class ChangeReader:
                 found += zip(times, (places + ordinal).tolist(), changes, strict=True)
         return found
 
-    def _times_of(self, block: Block, places: Integers, ordinal: int) -> Integers:
+    def _times_of(self, block: Block, places: Int64, ordinal: int) -> Int64:
         """When they were written. Without that: at once (-1), or, where the samples have no times
         either, their place in the file."""
         starts = block.starts[places]
@@ -123,7 +123,7 @@ class ChangeReader:
         times = block.words[np.where(timed, ends - back, 0)].view(np.int64)
         return np.where(timed, times, otherwise)
 
-    def _columns(self, block: Block, places: Integers, count: int) -> list[Words]:
+    def _columns(self, block: Block, places: Int64, count: int) -> list[UInt64]:
         """The first words of records behind the header, as columns."""
         starts = block.starts[places]
         sizes = self._order.sizes(block.headers[places])
@@ -133,7 +133,7 @@ class ChangeReader:
             raise struct.error(message)
         return [block.words[starts + n] for n in range(1, count + 1)]
 
-    def _texts(self, block: Block, places: Integers, offset: Integers | int) -> list[str]:
+    def _texts(self, block: Block, places: Int64, offset: Int64 | int) -> list[str]:
         starts = 8 * block.starts[places]
         ends = starts + self._order.sizes(block.headers[places]).view(np.int64)
         raws = (
@@ -142,7 +142,7 @@ class ChangeReader:
         )
         return [text(raw) for raw in raws]
 
-    def _maps(self, block: Block, places: Integers) -> list[Change]:
+    def _maps(self, block: Block, places: Int64) -> list[TaskEvent]:
         """MMAP, which knows no protection, and MMAP2."""
         is_second = block.types[places] == records.MMAP2
         misc = self._order.misc(block.headers[places]).view(np.int64)
@@ -164,7 +164,7 @@ class ChangeReader:
         )  # fmt: skip
         return [_map(*row) for row in rows]
 
-    def _build_ids(self, block: Block, places: Integers, has_one: Flags) -> list[str | None]:
+    def _build_ids(self, block: Block, places: Int64, has_one: Bool) -> list[str | None]:
         found: list[str | None] = [None] * len(places)
         for one in np.flatnonzero(has_one).tolist():
             start = 8 * int(block.starts[places[one]])
@@ -172,7 +172,7 @@ class ChangeReader:
             found[one] = bytes(block.raw[start + 44 : start + 44 + size]).hex()
         return found
 
-    def _user_callers(self, block: Block, places: Integers) -> list[UserCallers]:
+    def _user_callers(self, block: Block, places: Int64) -> list[UserCallers]:
         """Cookie, how many entries, and the entries."""
         cookies, counts = self._columns(block, places, 2)
         starts = block.starts[places] + 3
@@ -181,13 +181,13 @@ class ChangeReader:
         rows = zip(cookies.tolist(), starts.tolist(), ends.tolist(), strict=True)
         return [UserCallers(cookie, block.words[start:end].copy()) for cookie, start, end in rows]
 
-    def _comms(self, block: Block, places: Integers) -> list[Change]:
+    def _comms(self, block: Block, places: Int64) -> list[TaskEvent]:
         (thread,) = self._columns(block, places, 1)
         pids, tids = signed(self._order.first(thread)), signed(self._order.second(thread))
         names = self._texts(block, places, 16)
         return list(map(Comm, pids.tolist(), tids.tolist(), names))
 
-    def _forks(self, block: Block, places: Integers) -> list[Change]:
+    def _forks(self, block: Block, places: Int64) -> list[TaskEvent]:
         """pid, parent's pid, tid, parent's tid."""
         misc = self._order.misc(block.headers[places]).view(np.int64)
         columns = [
@@ -208,12 +208,12 @@ class ChangeReader:
 def _map(
     pid: int, start: int, size: int, offset: int, dso: str, executable: bool, huge: bool,
     mode: int, build_id: str | None,
-) -> Map:  # fmt: skip
+) -> Mapping:  # fmt: skip
     anonymous = huge or is_anonymous(dso)
     if anonymous and executable:
         dso = f"/tmp/perf-{pid}.map"  # where a just-in-time compiler would say more
     shift = 0 if anonymous else (0 if dso == "[vdso]" else offset) - start
-    return Map(pid, start, min(start + size, (1 << 64) - 1), shift, dso, mode, build_id)
+    return Mapping(pid, start, min(start + size, (1 << 64) - 1), shift, dso, mode, build_id)
 
 
 def _time_from_end(attribute: Attribute) -> int:

@@ -8,11 +8,10 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
-from perfduck_ingest.perf_data.byte_order import Integers
 from perfduck_ingest.perf_data.dsos import NO_OFFSET, unpack
+from perfduck_model.arrays import Float64, Int64
 from perfduck_symbols import names
 
 _LEAST = 0.01  # of the weight, to be said
@@ -37,7 +36,7 @@ class Unnamed:
         self._dsos.update(rows.iter_rows())
         self._symbols += len(symbols)
 
-    def add(self, events: Integers, leaves: Integers, weights: npt.NDArray[np.float64]) -> None:
+    def add(self, events: Int64, leaves: Int64, weights: Float64) -> None:
         """Samples: event, symbol and offset packed, weight."""
         numbers, offsets = unpack(leaves)
         for event in np.flatnonzero(np.bincount(events)).tolist():

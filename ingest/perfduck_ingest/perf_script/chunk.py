@@ -6,10 +6,9 @@ What each line is comes from perf_script_known.py; samples are gathered from tha
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
-from perfduck_ingest.chains import Numbers, SymbolRow, Symbols, stacks
+from perfduck_ingest.chains import SymbolInterner, SymbolRow, stacks
 from perfduck_ingest.events import unit_of
 from perfduck_ingest.perf_script import grammar
 from perfduck_ingest.perf_script.frame_table import (
@@ -20,17 +19,15 @@ from perfduck_ingest.perf_script.frame_table import (
     FRAME,
     LOST,
     UNKNOWN,
-    Codes,
     Columns,
 )
 from perfduck_ingest.perf_script.header import lost
-from perfduck_ingest.perf_script.layout import Layout
-from perfduck_ingest.perf_script.line_cache import Flags, Known, Lines
+from perfduck_ingest.perf_script.layout import LineLayout
+from perfduck_ingest.perf_script.line_cache import LineCache, Lines
 from perfduck_ingest.perf_script.text import Text
+from perfduck_model.arrays import Bool, Int64, UInt8, UInt32
 from perfduck_model.batch import SAMPLE, SKIPPED, Batch, Event, Facts
 from perfduck_symbols.names import UNKNOWN as UNKNOWN_NAME
-
-Kinds = npt.NDArray[np.uint8]  # per line of the part
 
 _LINE_END = ord("\n")
 _CHAIN = r"^ *\t"
@@ -40,11 +37,11 @@ _NO_CHAIN: SymbolRow = (UNKNOWN_NAME, UNKNOWN_NAME, None)
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Chunk:
     """Whole lines of text; `event` is the name for samples that print none."""
 
     text: memoryview
-    layout: Layout
+    layout: LineLayout
     event: str
 
 
@@ -61,16 +58,16 @@ class Parsed:
 class _Frames:
     """The chain entries of all samples: the code of each, and how many of them each sample has."""
 
-    codes: Codes
-    lengths: Numbers
+    codes: UInt32
+    lengths: Int64
 
     @property
-    def samples(self) -> Numbers:
+    def samples(self) -> Int64:
         """The sample of each frame."""
         return np.repeat(np.arange(len(self.lengths)), self.lengths)
 
 
-def parse(part: Part, known: Known) -> Parsed:
+def parse(part: Chunk, known: LineCache) -> Parsed:
     """The samples, stacks and symbols of a part."""
     text = Text(part.text)
     found = known.lines(text, part.layout)
@@ -98,7 +95,7 @@ def parse(part: Part, known: Known) -> Parsed:
     )
 
 
-def _starts(kinds: Kinds, layout: Layout) -> Numbers:
+def _starts(kinds: UInt8, layout: LineLayout) -> Int64:
     """The line that each sample starts on."""
     if layout.has_event_lines:
         return np.flatnonzero(kinds == EVENT)
@@ -107,9 +104,9 @@ def _starts(kinds: Kinds, layout: Layout) -> Numbers:
     return np.flatnonzero(is_frame & after_blank if layout.chains else is_frame)
 
 
-def _are_unread(text: Text, found: Lines, starts: Numbers) -> Flags:
+def _are_unread(text: Text, found: Lines, starts: Int64) -> Bool:
     """Which lines are of no known kind. The text of a tracepoint may hold line ends, in quotes."""
-    is_unread: Flags = found.kinds == UNKNOWN
+    is_unread: Bool = found.kinds == UNKNOWN
     unread = np.flatnonzero(is_unread)
     if len(unread) and len(found.events):
         quotes = found.events["rest"].str.count_matches('"').fill_null(0)
@@ -118,10 +115,10 @@ def _are_unread(text: Text, found: Lines, starts: Numbers) -> Flags:
     return is_unread
 
 
-def _are_orphans(kinds: Kinds, starts: Numbers, is_unread: Flags, layout: Layout) -> Flags:
+def _are_orphans(kinds: UInt8, starts: Int64, is_unread: Bool, layout: LineLayout) -> Bool:
     """Which chain entries belong to no sample: their event line is missing, or was not understood.
     A sample ends with a blank line behind its chain, and where an unread line begins the next."""
-    is_frame: Flags = kinds == FRAME
+    is_frame: Bool = kinds == FRAME
     orphans = np.zeros(len(kinds), np.bool_)
     if not layout.has_event_lines:
         return orphans
@@ -137,13 +134,13 @@ def _are_orphans(kinds: Kinds, starts: Numbers, is_unread: Flags, layout: Layout
     return orphans & is_frame
 
 
-def _flags(lines: Numbers, length: int) -> Flags:
+def _flags(lines: Int64, length: int) -> Bool:
     flags = np.zeros(length, np.bool_)
     flags[lines] = True
     return flags
 
 
-def _frames(found: Lines, starts: Numbers, is_orphan: Flags) -> _Frames:
+def _frames(found: Lines, starts: Int64, is_orphan: Bool) -> _Frames:
     """The chain entries. Where a chain follows, the address on the event line is no frame but a
     data address: the chain does not begin on that line, unless behind a tab."""
     is_frame = (found.codes > UNKNOWN) & ~is_orphan
@@ -156,17 +153,17 @@ def _frames(found: Lines, starts: Numbers, is_orphan: Flags) -> _Frames:
     return _of_samples(found.codes, is_frame, starts)
 
 
-def _of_samples(codes: Codes, is_frame: Flags, starts: Numbers) -> _Frames:
+def _of_samples(codes: UInt32, is_frame: Bool, starts: Int64) -> _Frames:
     """Without those before the first sample."""
     lines = np.flatnonzero(is_frame)
     bounds = np.append(np.searchsorted(lines, starts), len(lines))
     return _Frames(codes.take(lines[bounds[0] :]), np.diff(bounds))
 
 
-def _with_own_dso(facts: Columns, frames: _Frames, symbols: Symbols) -> Numbers:
+def _with_own_dso(facts: Columns, frames: _Frames, symbols: SymbolInterner) -> Int64:
     """The symbol of each frame. An inlined function is in the binary of the function that it was
     inlined into."""
-    ids: Numbers = facts["symbol_id"].take(frames.codes)
+    ids: Int64 = facts["symbol_id"].take(frames.codes)
     inlined = facts["lacks_dso"].take(frames.codes)
     if not inlined.any():
         return ids
@@ -180,7 +177,7 @@ def _with_own_dso(facts: Columns, frames: _Frames, symbols: Symbols) -> Numbers:
     return ids
 
 
-def _owners(inlined: Flags, ips: npt.NDArray[np.uint32], samples: Numbers) -> Numbers:
+def _owners(inlined: Bool, ips: UInt32, samples: Int64) -> Int64:
     """The frame that each frame was inlined into, by its place: the next one in the chain that is
     not inlined, at the same address; perf 7 has it before. The frame itself where there is none."""
     places = np.arange(len(inlined))
@@ -193,7 +190,7 @@ def _owners(inlined: Flags, ips: npt.NDArray[np.uint32], samples: Numbers) -> Nu
     return owner
 
 
-def _filled(ids: Numbers, lengths: Numbers, symbols: Symbols) -> tuple[Numbers, Numbers]:
+def _filled(ids: Int64, lengths: Int64, symbols: SymbolInterner) -> tuple[Int64, Int64]:
     """The symbols and the lengths of all chains; a sample without one gets an unknown frame."""
     empty = np.flatnonzero(lengths == 0)
     if len(empty):
@@ -202,7 +199,7 @@ def _filled(ids: Numbers, lengths: Numbers, symbols: Symbols) -> tuple[Numbers, 
 
 
 def _samples(
-    part: Part, text: Text, found: Lines, kinds: Kinds, starts: Numbers, stack_ids: Numbers
+    part: Chunk, text: Text, found: Lines, kinds: UInt8, starts: Int64, stack_ids: Int64
 ) -> pl.DataFrame:
     has_events = part.layout.has_event_lines
     rows = found.events if has_events else found.events.clear(len(starts))
@@ -214,7 +211,7 @@ def _samples(
     ).select(list(SAMPLE))
 
 
-def _cgroups(text: Text, kinds: Kinds, starts: Numbers) -> pl.Expr:
+def _cgroups(text: Text, kinds: UInt8, starts: Int64) -> pl.Expr:
     """Behind a chain the cgroup has a line of its own."""
     lines = np.flatnonzero(kinds == CGROUP)
     samples = np.searchsorted(starts, lines, side="right") - 1
@@ -227,7 +224,7 @@ def _cgroups(text: Text, kinds: Kinds, starts: Numbers) -> pl.Expr:
 
 
 def _leaf_offsets(
-    facts: Columns, frames: _Frames, leaves: Numbers, samples: pl.DataFrame
+    facts: Columns, frames: _Frames, leaves: Int64, samples: pl.DataFrame
 ) -> pl.DataFrame:
     owners = np.flatnonzero(frames.lengths)
     first = frames.codes[(np.cumsum(frames.lengths) - frames.lengths)[owners]]
@@ -247,7 +244,7 @@ def _leaf_offsets(
     )
 
 
-def _skipped(text: Text, is_unread: Flags, is_orphan: Flags) -> pl.DataFrame:
+def _skipped(text: Text, is_unread: Bool, is_orphan: Bool) -> pl.DataFrame:
     """Lines of no known kind, and chain entries without an event line; numbered from the start of
     the part."""
     at = np.flatnonzero(is_unread | is_orphan)
@@ -273,7 +270,7 @@ def _facts(text: Text, found: Lines, samples: pl.DataFrame) -> Facts:
     )
 
 
-def _cut(part: Part, text: Text, found: Lines) -> str | None:
+def _cut(part: Chunk, text: Text, found: Lines) -> str | None:
     """The last line, if the text ends within it: no line end, and no whole line either."""
     if part.text[-1] == _LINE_END:
         return None

@@ -9,7 +9,7 @@ A sample without a chain has its one frame behind the event, perf 6.12 a cgroup 
 import polars as pl
 
 from perfduck_ingest.perf_script import grammar
-from perfduck_ingest.perf_script.layout import Layout
+from perfduck_ingest.perf_script.layout import LineLayout
 
 _TEXTS = ("comm", "pid", "tid", "cpu", "s", "fraction", "period", "event", "rest")
 _MOST_SECONDS = (1 << 63) // 1_000_000_000 - 1
@@ -43,7 +43,7 @@ _IS_OTHER = (
 )
 
 
-def events(lines: pl.DataFrame, layout: Layout) -> pl.DataFrame:
+def events(lines: pl.DataFrame, layout: LineLayout) -> pl.DataFrame:
     """code, comm, pid, tid, cpu, time_ns, period, event, rest and cgroup (null) of the lines that
     start a sample."""
     if not layout.has_event_lines:
@@ -72,7 +72,7 @@ def _plain(lines: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _odd(lines: pl.DataFrame, layout: Layout) -> pl.DataFrame:
+def _odd(lines: pl.DataFrame, layout: LineLayout) -> pl.DataFrame:
     """The lines of any layout, with times of any precision."""
     found = _matching(lines, layout)
     if layout.loose != layout and len(found) < len(lines):
@@ -81,7 +81,7 @@ def _odd(lines: pl.DataFrame, layout: Layout) -> pl.DataFrame:
     return found
 
 
-def _matching(lines: pl.DataFrame, layout: Layout) -> pl.DataFrame:
+def _matching(lines: pl.DataFrame, layout: LineLayout) -> pl.DataFrame:
     """The lines with all fields of the layout."""
     groups = pl.col("text").str.extract_groups(layout.pattern).struct.unnest()
     found = lines.select("code", groups).filter(pl.col(layout.surest_field).is_not_null())
@@ -101,7 +101,7 @@ def _typed(found: pl.DataFrame) -> pl.DataFrame:
     return numbers.select(_FIELDS)
 
 
-def entries(events: pl.DataFrame, layout: Layout) -> pl.DataFrame:
+def entries(events: pl.DataFrame, layout: LineLayout) -> pl.DataFrame:
     """The frames that stand on event lines: code, ip, body."""
     rest = without_tail(pl.col("rest"))
     pattern = grammar.LAST_FRAME if layout.dso else grammar.LAST_FRAME_WITHOUT_DSO

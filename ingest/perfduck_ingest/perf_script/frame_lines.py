@@ -10,7 +10,7 @@ A name may hold blanks and parentheses, so that only the end of a line tells whe
 import polars as pl
 
 from perfduck_ingest.perf_script import grammar
-from perfduck_ingest.perf_script.layout import Layout
+from perfduck_ingest.perf_script.layout import LineLayout
 from perfduck_symbols.names import FILE, KERNEL, LOW, NOT_A_FILE, UNKNOWN
 
 _KERNEL_DSO = r"^\[(?:kernel|guest\.kernel)\b"
@@ -33,7 +33,7 @@ _ADDRESS = pl.when((pl.col("name") == UNKNOWN) & (_IS_IN_KERNEL | _IS_IN_FILE)).
 )
 
 
-def plain(lines: pl.DataFrame, layout: Layout) -> pl.DataFrame:
+def plain(lines: pl.DataFrame, layout: LineLayout) -> pl.DataFrame:
     """The columns of _FRAME for the lines that are as plain as nearly all of them."""
     groups = pl.col("text").str.extract_groups(grammar.PLAIN_FRAME).struct.unnest()
     return (
@@ -43,7 +43,7 @@ def plain(lines: pl.DataFrame, layout: Layout) -> pl.DataFrame:
     )
 
 
-def odd(entries: pl.DataFrame, layout: Layout) -> pl.DataFrame:
+def odd(entries: pl.DataFrame, layout: LineLayout) -> pl.DataFrame:
     """The columns of _FRAME for the rows of [code, ip, body]."""
     body = pl.col("body")
     with_dso = body if layout.dso else pl.lit(None, pl.String)

@@ -11,13 +11,13 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from perfduck_ingest.chains import Symbols
+from perfduck_ingest.chains import SymbolInterner
 from perfduck_ingest.perf_script import frame_lines
-from perfduck_kernels.hash_cache import Memo, Places
+from perfduck_kernels.hash_cache import HashCache
+from perfduck_model.arrays import Int64, UInt32
 
 BLANK, EVENT, FRAME, CGROUP, LOST, ASIDE, UNKNOWN = KINDS = range(7)
 
-Codes = npt.NDArray[np.uint32]
 Columns = dict[str, npt.NDArray[Any]]
 
 _COLUMNS = {
@@ -34,9 +34,9 @@ _FRAME_BITS = 19  # 6 MB; few lines that differ say the same
 class FrameTable:
     """The distinct frames of a text. Shared by threads."""
 
-    def __init__(self, symbols: Symbols) -> None:
+    def __init__(self, symbols: SymbolInterner) -> None:
         self._symbols = symbols
-        self._codes = Memo[np.uint32](np.uint32, _FRAME_BITS)
+        self._codes = HashCache[np.uint32](np.uint32, _FRAME_BITS)
         self._lock = Lock()
         self._columns: Columns = {n: np.zeros(1 << 12, kind) for n, kind in _COLUMNS.items()}
         self._columns["kind"][: len(KINDS)] = KINDS
@@ -50,15 +50,15 @@ class FrameTable:
         """What each code means, for all codes so far."""
         return self._columns
 
-    def codes(self, frames: pl.DataFrame) -> Codes:
+    def codes(self, frames: pl.DataFrame) -> UInt32:
         """The code of each frame: kind, ip, name, dso, offset and lacks_dso."""
 
-        def look_up(places: Places) -> Codes:
+        def look_up(places: Int64) -> UInt32:
             return self._added(frame_lines.completed(frames[places]))
 
         return self._codes.of(frames.select(_IDENTITY).hash_rows().to_numpy(), look_up)
 
-    def _added(self, frames: pl.DataFrame) -> Codes:
+    def _added(self, frames: pl.DataFrame) -> UInt32:
         rows = {
             "kind": frames["kind"],
             "symbol_id": self._symbols.ids(frames.select("name", "dso", "address")),

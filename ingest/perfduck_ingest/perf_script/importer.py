@@ -20,11 +20,11 @@ from itertools import islice
 
 import polars as pl
 
-from perfduck_ingest.importer import Options
+from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.perf_script import grammar, header
-from perfduck_ingest.perf_script.chunk import TRACE_NOT_DECODED, Parsed, Part, parse
-from perfduck_ingest.perf_script.layout import Layout, layout_of
-from perfduck_ingest.perf_script.line_cache import Known
+from perfduck_ingest.perf_script.chunk import TRACE_NOT_DECODED, Chunk, Parsed, parse
+from perfduck_ingest.perf_script.layout import LineLayout, layout_of
+from perfduck_ingest.perf_script.line_cache import LineCache
 from perfduck_ingest.perf_script.line_ranges import DsoRanges
 from perfduck_ingest.source import Source
 from perfduck_model.batch import Batch
@@ -46,7 +46,7 @@ def sniff(source: Source) -> bool:
     return not source.is_directory and b"\0" not in source.head and _layout(source) is not None
 
 
-def read(source: Source, options: Options) -> Iterator[Batch]:
+def read(source: Source, options: ImportOptions) -> Iterator[Batch]:
     """The samples, part by part, a few parts ahead; symbols and stacks where they come up first."""
     layout = _layout(source)
     assert layout is not None, "read() follows sniff()"
@@ -54,7 +54,7 @@ def read(source: Source, options: Options) -> Iterator[Batch]:
     # With one event recorded, the samples that print none are of that event.
     event = next(iter(said.events)) if len(said.events) == 1 else "unknown"
     lines = skipped = samples = 0
-    known = Known(DsoRanges(_head_lines(source), layout))
+    known = LineCache(DsoRanges(_head_lines(source), layout))
     for parsed in _ahead(_parts(source, layout, event), lambda part: parse(part, known)):
         if parsed.cut is not None and not options.lenient:
             raise _cut_off(source, parsed.cut, lines + parsed.lines)
@@ -85,24 +85,24 @@ def _head_lines(source: Source) -> list[str]:
 
 
 @lru_cache(maxsize=1)  # sniff() and read() ask; measuring takes 8 ms
-def _layout(source: Source) -> Layout | None:
+def _layout(source: Source) -> LineLayout | None:
     lines = (line for line in _head_lines(source) if not grammar.is_record(line))
     return layout_of(list(islice(lines, _LINES_TO_MEASURE)))
 
 
-def _described(source: Source, layout: Layout) -> str:
+def _described(source: Source, layout: LineLayout) -> str:
     is_event = re.compile(layout.loose.pattern).search
     return layout.described(next(filter(None, map(is_event, _head_lines(source))), None))
 
 
-def _parts(source: Source, layout: Layout, event: str) -> Iterator[Part]:
+def _parts(source: Source, layout: LineLayout, event: str) -> Iterator[Chunk]:
     """The text in parts that end where a sample ends."""
     is_event = re.compile(layout.loose.pattern).search
     for text in source.parts(_PART_BYTES, lambda text: _last_start(text, layout, is_event)):
-        yield Part(text, layout, event)
+        yield Chunk(text, layout, event)
 
 
-def _last_start(part: memoryview, layout: Layout, is_event: Callable[[str], object]) -> int:
+def _last_start(part: memoryview, layout: LineLayout, is_event: Callable[[str], object]) -> int:
     """Where the last sample of the text starts, which may go on in the next part; 0 where none
     does. The text may end within a line."""
     text = bytes(part[-_LOOK_BACK_BYTES:])
@@ -121,11 +121,11 @@ def _last_start(part: memoryview, layout: Layout, is_event: Callable[[str], obje
     return before + last + 1
 
 
-def _ahead(parts: Iterator[Part], work: Callable[[Part], Parsed]) -> Iterator[Parsed]:
+def _ahead(parts: Iterator[Chunk], work: Callable[[Chunk], Parsed]) -> Iterator[Parsed]:
     """The result of each part, a few parts ahead of the consumer. Reading has a thread of its own:
     what fills a pipe does not wait for what is done with it."""
 
-    def done(part: Future[Part | None]) -> Parsed | None:
+    def done(part: Future[Chunk | None]) -> Parsed | None:
         return work(found) if (found := part.result()) else None
 
     with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(_THREADS) as threads:

@@ -47,7 +47,7 @@ _PERIOD_WIDTH = 10  # perf prints the period as %10u, a tid as %7d (%5d before 6
 
 
 @dataclass(frozen=True)
-class Layout:
+class LineLayout:
     """Which fields the event lines of a file have; none of them: chains alone."""
 
     comm: bool = False
@@ -73,7 +73,7 @@ class Layout:
         return rf"^\s*{_GUEST}{self._start}{self._end}$"
 
     @property
-    def loose(self) -> "Layout":
+    def loose(self) -> "LineLayout":
         """The same for lines whose time has more or fewer decimals than most."""
         return replace(self, decimals=_ANY_DECIMALS)
 
@@ -162,7 +162,7 @@ class Layout:
         return f"{fields}, {frames}" if fields else frames
 
 
-def layout_of(lines: Sequence[str]) -> Layout | None:
+def layout_of(lines: Sequence[str]) -> LineLayout | None:
     """The layout of these lines; None where there are neither event lines nor frames."""
     candidates = [line for line in lines if not grammar.is_other(line)]
     tabbed = [line for line in candidates if line.startswith("\t") and grammar.is_frame(line)]
@@ -181,7 +181,7 @@ def layout_of(lines: Sequence[str]) -> Layout | None:
     has_frames = bool(frames) or bool(addressed)
     files = list(filter(grammar.names_file, addressed))
     return replace(
-        found or Layout(),
+        found or LineLayout(),
         dso=has_dso,
         dso_offsets=_share(grammar.names_file_offset, files) > _HALF,
         frames=has_frames,
@@ -217,7 +217,7 @@ _EVENT_ONLY = re.compile(r"^(?:.*\s)?[^\s=]\S*?:(?:\s|$)").search
 _LATENCY = re.compile(r"\s-?\d+ (?:  \d| \d\d|\d{3,4}) +(?:\S+ +)?\d+\.\d+:").search
 
 
-def _layout_of_heads(lines: Sequence[str]) -> Layout | None:
+def _layout_of_heads(lines: Sequence[str]) -> LineLayout | None:
     timed = [line for line in lines if _TIMED(line)]
     with_event = [line for line in timed if _TIMED_EVENT(line)]
     if len(timed) > _FEW * len(lines) and (2 * len(with_event) >= len(timed)):
@@ -227,12 +227,12 @@ def _layout_of_heads(lines: Sequence[str]) -> Layout | None:
     return _untimed(lines)
 
 
-def _timed(lines: Sequence[str], *, event: bool) -> Layout | None:
+def _timed(lines: Sequence[str], *, event: bool) -> LineLayout | None:
     """The layout of lines with a time."""
     period = not event and _share(_TIMED_PERIOD, lines) > _HALF
     if _share(_FTRACE, lines) > _HALF:
         return None
-    end = Layout(time=True, decimals=_decimals(lines), event=event, period=period)
+    end = LineLayout(time=True, decimals=_decimals(lines), event=event, period=period)
     if _share(_LATENCY, lines) > _MOST:
         return replace(end, comm=True, thread=True, cpu=True, latency=True)
     layouts = [
@@ -255,14 +255,14 @@ def _decimals(lines: Sequence[str]) -> str:
     return str(decimals) if most > _HALF * len(lines) else _ANY_DECIMALS
 
 
-def _untimed(lines: Sequence[str]) -> Layout | None:
+def _untimed(lines: Sequence[str]) -> LineLayout | None:
     """The layout of lines without a time."""
     named = [line for line in lines if _EVENT_ONLY(line)]
     for event, some in ((True, named), (False, lines)):
         if event and len(some) <= _HALF * len(lines):
             continue
         layouts = [
-            Layout(comm=comm, thread=thread, cpu=cpu, period=period, mixed=mixed, event=event)
+            LineLayout(comm=comm, thread=thread, cpu=cpu, period=period, mixed=mixed, event=event)
             for comm in (False, True)
             for cpu in (True, False)
             for thread in (True, False)
@@ -275,13 +275,13 @@ def _untimed(lines: Sequence[str]) -> Layout | None:
     return None
 
 
-def _fields_told(layout: Layout) -> float:
+def _fields_told(layout: LineLayout) -> float:
     """How much a line must have to fit: a CPU has brackets, a number could belong to comm."""
     period = 0.5 if layout.mixed else layout.period
     return layout.thread + 2 * layout.cpu + period
 
 
-def _first_that_fits(layouts: Sequence[Layout], lines: Sequence[str]) -> Layout | None:
+def _first_that_fits(layouts: Sequence[LineLayout], lines: Sequence[str]) -> LineLayout | None:
     """The first layout, the ones that say most before others, that nearly all of the lines have
     that have any."""
     counts = []
@@ -299,7 +299,7 @@ def _first_that_fits(layouts: Sequence[Layout], lines: Sequence[str]) -> Layout 
     )
 
 
-def _with_period(layout: Layout, lines: Sequence[str]) -> Layout:
+def _with_period(layout: LineLayout, lines: Sequence[str]) -> LineLayout:
     """One number before the event, or alone, is a tid or a period: the columns tell."""
     if layout.cpu or not layout.thread or (layout.period and not layout.mixed):
         return layout
@@ -317,7 +317,7 @@ def _with_period(layout: Layout, lines: Sequence[str]) -> Layout:
     return period if _matches(period, lines) else layout
 
 
-def _matches(layout: Layout, lines: Sequence[str]) -> int:
+def _matches(layout: LineLayout, lines: Sequence[str]) -> int:
     return sum(1 for _ in filter(re.compile(layout.pattern).search, lines))
 
 

@@ -3,24 +3,16 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
-from perfduck_ingest.chains import KnownStacks, Symbols
-from perfduck_ingest.perf_script.frame_table import (
-    ASIDE,
-    BLANK,
-    EVENT,
-    FRAME,
-    Codes,
-    Columns,
-    FrameTable,
-)
-from perfduck_ingest.perf_script.layout import Layout
+from perfduck_ingest.chains import KnownStacks, SymbolInterner
+from perfduck_ingest.perf_script.frame_table import ASIDE, BLANK, EVENT, FRAME, Columns, FrameTable
+from perfduck_ingest.perf_script.layout import LineLayout
 from perfduck_ingest.perf_script.line_classifier import classified
 from perfduck_ingest.perf_script.line_ranges import DsoRanges
 from perfduck_ingest.perf_script.text import Text
-from perfduck_kernels.hash_cache import Memo, Places, distinct
+from perfduck_kernels.hash_cache import HashCache, distinct
+from perfduck_model.arrays import Bool, Int64, UInt8, UInt32
 from perfduck_model.batch import SAMPLE
 
 _LINE_BITS = 20  # 12 MB; 160 s of two busy CPUs have 185,000 distinct chain entries
@@ -29,29 +21,27 @@ _MOST_FRAMES = 1 << 20  # 22 MB; a recording that has more is learnt anew from t
 _IS_KEPT = np.isin(np.arange(1 << 8), [BLANK, FRAME, ASIDE])
 _NO_EVENTS = pl.DataFrame(schema={**SAMPLE, "rest": pl.String})  # where all lines are known
 
-Flags = npt.NDArray[np.bool_]
-
 
 @dataclass(frozen=True, slots=True)
 class Lines:
     """What some lines say, and the fields of the event lines among them, in their order."""
 
-    codes: Codes
-    kinds: npt.NDArray[np.uint8]  # that the codes stand for
+    codes: UInt32
+    kinds: UInt8  # that the codes stand for
     frames: Columns  # what the codes mean
     events: pl.DataFrame  # comm, pid, tid, cpu, time_ns, period, event, rest, cgroup
 
 
-class Known:
+class LineCache:
     """Lines, symbols and stacks. Shared by threads."""
 
     def __init__(self, ranges: DsoRanges) -> None:
-        self.symbols = Symbols()
+        self.symbols = SymbolInterner()
         self.stacks = KnownStacks()
         self._ranges = ranges
         self._lines = _KnownLines(self.symbols, ranges)
 
-    def lines(self, text: Text, layout: Layout) -> Lines:
+    def lines(self, text: Text, layout: LineLayout) -> Lines:
         """What the lines of the text are. Those that are not known are parsed, each text once."""
         if self._lines.is_full:
             self._lines = _KnownLines(self.symbols, self._ranges)
@@ -59,22 +49,22 @@ class Known:
 
 
 class _KnownLines:
-    def __init__(self, symbols: Symbols, ranges: DsoRanges) -> None:
+    def __init__(self, symbols: SymbolInterner, ranges: DsoRanges) -> None:
         self._frames = FrameTable(symbols)
         self._ranges = ranges
-        self._codes = Memo[np.uint32](np.uint32, _LINE_BITS, self._are_kept)
+        self._codes = HashCache[np.uint32](np.uint32, _LINE_BITS, self._are_kept)
 
-    def _are_kept(self, codes: Codes) -> Flags:
+    def _are_kept(self, codes: UInt32) -> Bool:
         return _IS_KEPT.take(self._frames.columns["kind"].take(codes))
 
     @property
     def is_full(self) -> bool:
         return len(self._frames) > _MOST_FRAMES
 
-    def of(self, text: Text, layout: Layout) -> Lines:
+    def of(self, text: Text, layout: LineLayout) -> Lines:
         events = _NO_EVENTS
 
-        def look_up(places: Places) -> Codes:
+        def look_up(places: Int64) -> UInt32:
             nonlocal events
             codes, events = classified(text.of(places), layout, self._frames, self._ranges)
             return codes

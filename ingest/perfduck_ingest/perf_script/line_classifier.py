@@ -12,16 +12,16 @@ from perfduck_ingest.perf_script.frame_table import (
     FRAME,
     LOST,
     UNKNOWN,
-    Codes,
     FrameTable,
 )
-from perfduck_ingest.perf_script.layout import Layout
+from perfduck_ingest.perf_script.layout import LineLayout
 from perfduck_ingest.perf_script.line_ranges import DsoRanges
+from perfduck_model.arrays import UInt32
 
 _TEXT = pl.col("text")
 
 
-def _kind_of_other(layout: Layout) -> pl.Expr:
+def _kind_of_other(layout: LineLayout) -> pl.Expr:
     """The kind of a line that starts no sample."""
     is_frame = _TEXT.str.contains(grammar.FRAME)
     is_aside = _TEXT.str.contains(grammar.ASIDE) | _TEXT.str.contains(grammar.COMMENT)
@@ -46,8 +46,8 @@ def _kind_of_other(layout: Layout) -> pl.Expr:
 
 
 def classified(
-    texts: pl.Series, layout: Layout, known: FrameTable, ranges: DsoRanges
-) -> tuple[Codes, pl.DataFrame]:
+    texts: pl.Series, layout: LineLayout, known: FrameTable, ranges: DsoRanges
+) -> tuple[UInt32, pl.DataFrame]:
     """The codes of these lines, and the fields of the event lines among them, in their order:
     comm, pid, tid, cpu, time_ns, period, event, rest, cgroup."""
     table = pl.DataFrame({"code": np.arange(len(texts)), "text": texts})

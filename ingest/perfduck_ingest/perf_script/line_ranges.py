@@ -11,14 +11,12 @@ dso is the one that has frames below and above their address.
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from perfduck_ingest.perf_script import frame_lines, grammar
-from perfduck_ingest.perf_script.layout import Layout
+from perfduck_ingest.perf_script.layout import LineLayout
+from perfduck_model.arrays import UInt64
 from perfduck_symbols.names import UNKNOWN
-
-_Addresses = npt.NDArray[np.uint64]
 
 _IP = pl.col("ip").str.to_integer(base=16, dtype=pl.UInt64)
 # perf before 6.12 prints offsets in files, so that the ranges of files overlap. Then a frame nearby
@@ -31,7 +29,7 @@ class DsoRanges:
     """The addresses of the frames of each dso in the first lines of a text: not in all of it, so
     that the answer does not depend on how it is cut into parts."""
 
-    def __init__(self, lines: list[str], layout: Layout) -> None:
+    def __init__(self, lines: list[str], layout: LineLayout) -> None:
         self._lines = lines
         self._layout = layout
 
@@ -46,7 +44,7 @@ class DsoRanges:
         dso = pl.when("lacks_dso").then(pl.coalesce("dso", "owner")).otherwise("dso")
         return joined.with_columns(dso=dso).drop("owner")
 
-    def _owners(self, ips: _Addresses) -> pl.Series:
+    def _owners(self, ips: UInt64) -> pl.Series:
         """The dso of each address; null where none or several could be it."""
         distances = np.stack([_distances(known, ips) for known in self._addresses.values()])
         nearest, *others = np.sort(np.vstack([distances, np.full(len(ips), _NOWHERE)]), axis=0)
@@ -57,7 +55,7 @@ class DsoRanges:
         ).to_series()
 
     @cached_property
-    def _addresses(self) -> dict[str, _Addresses]:
+    def _addresses(self) -> dict[str, UInt64]:
         """The addresses of each dso, sorted."""
         texts = pl.DataFrame({"text": self._lines}, schema={"text": pl.String}).unique()
         entries = (
@@ -72,7 +70,7 @@ class DsoRanges:
         return {dso: np.asarray(ips, np.uint64) for dso, ips in known.rows()}
 
 
-def _distances(known: _Addresses, ips: _Addresses) -> _Addresses:
+def _distances(known: UInt64, ips: UInt64) -> UInt64:
     """How far each address is from the next of the known ones, if it is between two of them."""
     above = np.searchsorted(known, ips)
     is_between = (above > 0) & (above < len(known))

@@ -3,12 +3,10 @@
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from perfduck_ingest.chains import Numbers
-from perfduck_kernels.hash_cache import Hashes
+from perfduck_model.arrays import Int32, Int64, UInt8, UInt64
 
 _LINE_END = ord("\n")
 _BLOCK_BYTES = 1 << 18  # what is made of it stays in the processor's cache
@@ -29,12 +27,12 @@ class Text:
         return len(self._lines)
 
     @cached_property
-    def hashes(self) -> Hashes:
+    def hashes(self) -> UInt64:
         """A number for each line. Of a million distinct lines two share one with a probability of
         3e-8."""
         return self._lines.hash().to_numpy()
 
-    def of(self, lines: Numbers) -> pl.Series:
+    def of(self, lines: Int64) -> pl.Series:
         """The texts of some lines, without line ends."""
         if not len(lines):
             return pl.Series(dtype=pl.String)
@@ -47,7 +45,7 @@ class Text:
         return decoded.str.strip_chars_end("\r\n")
 
 
-def _starts(content: npt.NDArray[np.uint8]) -> npt.NDArray[np.int32]:
+def _starts(content: UInt8) -> Int32:
     """Where each line starts, and the end of the last one."""
     blocks = [np.zeros(1, np.int32)]
     for start in range(0, len(content), _BLOCK_BYTES):

@@ -8,7 +8,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def ahead(items: Iterator[T], count: int = 1) -> Iterator[T]:
+def prefetch(items: Iterator[T], count: int = 1) -> Iterator[T]:
     """The same items; so many of them are made while the consumer works on one."""
     with ThreadPoolExecutor(1) as thread:
         coming = deque(thread.submit(next, items, None) for _ in range(count))

@@ -23,13 +23,13 @@ P = ParamSpec("P")
 _prepared: list[subprocess.Popen[bytes]] = []
 
 
-def prepare(module: str) -> None:
+def spawn_worker(module: str) -> None:
     """Start the process for the next generator, one of this module. It gets ready while this one
     loads what it needs itself, which takes as long."""
     _prepared.append(_started(module))
 
 
-def elsewhere(
+def subprocess_iter(
     generator: Callable[P, Iterator[T]], *args: P.args, **kwargs: P.kwargs
 ) -> Iterator[T]:
     """What the generator yields, or raises. It is a function of a module, and its arguments and
