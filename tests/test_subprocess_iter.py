@@ -71,7 +71,7 @@ def test_a_process_that_was_prepared_is_the_one_that_is_asked(
 
 def test_a_process_that_is_never_asked_ends_without_a_word() -> None:
     command = (
-        "from perfduck_ingest.runtime.subprocess_iter import prepare;"
+        "from perfduck_ingest.runtime.subprocess_iter import spawn_worker;"
         " spawn_worker('perfduck_ingest.runtime.malloc')"
     )
     done = subprocess.run([sys.executable, "-c", command], capture_output=True, check=True)
