@@ -85,7 +85,7 @@ def test_pieces_that_are_numbered_anew_make_no_difference(
     whole = rows_of(path)
     monkeypatch.setattr("perfduck_ingest.perf_data.record_reader.BLOCK_BYTES", 4096)
     monkeypatch.setattr("perfduck_ingest.perf_data.chain_chunks.MAX_CHUNKS", 50)
-    monkeypatch.setattr("perfduck_ingest.perf_data.stacks.MOST_PIECES", 1)
+    monkeypatch.setattr("perfduck_ingest.perf_data.stacks.MAX_CHUNKS", 1)
     assert rows_of(path) == whole
 
 
@@ -95,7 +95,7 @@ def test_another_process_reads_the_same(
 ) -> None:
     path = plain(folder, tmp_path)
     rows, facts = rows_of(path), oracle.batches_of(path, **OPTIONS)[-1].facts
-    monkeypatch.setattr("perfduck_ingest.perf_data.importer.MUCH", 0)
+    monkeypatch.setattr("perfduck_ingest.perf_data.importer.SUBPROCESS_THRESHOLD", 0)
     assert rows_of(path) == rows
     with Source(str(path)) as source:
         assert list(perf_data.read(source, ImportOptions(**OPTIONS)))[-1].facts == facts  # type: ignore[arg-type]
@@ -111,7 +111,7 @@ def test_what_another_process_cannot_read_is_said(
     (start,) = struct.unpack_from("<Q", raw, 40)  # of the data
     raw[start : start + 8] = bytes(8)
     path.write_bytes(raw)
-    monkeypatch.setattr("perfduck_ingest.perf_data.importer.MUCH", 0)
+    monkeypatch.setattr("perfduck_ingest.perf_data.importer.SUBPROCESS_THRESHOLD", 0)
     with pytest.raises(
         PerfduckError, match=r"chains\.data: .*expected a record of 8 bytes or more"
     ):
