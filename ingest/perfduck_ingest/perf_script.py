@@ -11,9 +11,7 @@ numbers.
 """
 
 import re
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import lru_cache
 from itertools import islice
@@ -25,8 +23,9 @@ from perfduck_ingest import perf_script_header as header
 from perfduck_ingest.importer import Options
 from perfduck_ingest.perf_script_known import Known
 from perfduck_ingest.perf_script_layout import Layout, layout_of
-from perfduck_ingest.perf_script_part import TRACE_NOT_DECODED, Parsed, Part, parse
+from perfduck_ingest.perf_script_part import TRACE_NOT_DECODED, Part, parse
 from perfduck_ingest.perf_script_ranges import DsoRanges
+from perfduck_ingest.prefetch import prefetch, prefetch_map
 from perfduck_ingest.source import Source
 from perfduck_store.batch import Batch
 from perfduck_store.errors import PerfduckError
@@ -56,7 +55,9 @@ def read(source: Source, options: Options) -> Iterator[Batch]:
     event = next(iter(said.events)) if len(said.events) == 1 else "unknown"
     lines = skipped = samples = 0
     known = Known(DsoRanges(_head_lines(source), layout))
-    for parsed in _ahead(_parts(source, layout, event), lambda part: parse(part, known)):
+    # Reading has a thread of its own: what fills a pipe does not wait for what is done with it.
+    parts = prefetch(_parts(source, layout, event))
+    for parsed in prefetch_map(lambda part: parse(part, known), parts, _THREADS, _THREADS):
         if parsed.cut is not None and not options.lenient:
             raise _cut_off(source, parsed.cut, lines + parsed.lines)
         yield _placed(parsed.batch, lines)
@@ -120,22 +121,6 @@ def _last_start(part: memoryview, layout: Layout, is_event: Callable[[str], obje
             return before + start
         end = start - 1
     return before + last + 1
-
-
-def _ahead(parts: Iterator[Part], work: Callable[[Part], Parsed]) -> Iterator[Parsed]:
-    """The result of each part, a few parts ahead of the consumer. Reading has a thread of its own:
-    what fills a pipe does not wait for what is done with it."""
-
-    def done(part: Future[Part | None]) -> Parsed | None:
-        return work(found) if (found := part.result()) else None
-
-    with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(_THREADS) as threads:
-        waiting = deque(
-            threads.submit(done, reader.submit(next, parts, None)) for _ in range(_THREADS + 1)
-        )
-        while parsed := waiting.popleft().result():
-            waiting.append(threads.submit(done, reader.submit(next, parts, None)))
-            yield parsed
 
 
 def _cut_off(source: Source, text: str, line: int) -> PerfduckError:

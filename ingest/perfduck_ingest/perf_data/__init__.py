@@ -17,7 +17,6 @@ import tempfile
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from perfduck_ingest.ahead import ahead
 from perfduck_ingest.early import MUCH
 from perfduck_ingest.elsewhere import elsewhere
 from perfduck_ingest.perf_data import header
@@ -31,6 +30,7 @@ from perfduck_ingest.perf_data.reading import (
 )
 from perfduck_ingest.perf_data.samples import SampleTooShort
 from perfduck_ingest.perf_data.stream import BLOCK_BYTES
+from perfduck_ingest.prefetch import prefetch
 from perfduck_ingest.source import Source
 from perfduck_store.errors import PerfduckError
 
@@ -105,4 +105,4 @@ def _batches(items: Iterator[Item], recording: Recording, options: "Options") ->
     from perfduck_ingest.perf_data.resolver import Resolver
 
     # The first samples take the longest to resolve: with one item ahead the reader waits for that.
-    return ahead(Resolver(recording, options).batches(ahead(items, 2)))
+    return prefetch(Resolver(recording, options).batches(prefetch(items, 2)))
