@@ -147,7 +147,14 @@ def test_a_manifest_names_reports_and_files_to_attach(tmp_path: Path, store_path
             ":2: expected 2 packets as --work says, got 3 packets",
         ),
         (["file,kernel", "{n},6.1.0"], ":2: expected 6.2.0 as --kernel says, got 6.1.0"),
-        (["file,attach.", "{n},{r}"], "expected KIND=FILE"),
+        (["file,attach.", "{n},{r}"], ":1: expected a kind of file as in attach.iptables, got att"),
+        (["file,work,unit", "{n},1_000,packet"], ":2: expected a positive number as work and its"),
+        (
+            ["file,work,unit", "{n},\u0661\u0662,packet"],
+            ":2: expected a positive number as work and",
+        ),
+        (["file,work,unit", "{n},nan,packet"], ":2: expected a positive number as work and its"),
+        (["file,work,unit", "{n},1e999,packet"], ":2: expected a positive number as work and its"),
     ],
 )
 def test_a_manifest_with_a_mistake_stores_nothing(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from perfduck_cli.filter_options import filtered
+from perfduck_cli.numbers import number, whole
 from perfduck_cli.options import DEFAULT_STORE, EventName, Format, Selector, StorePath
 from perfduck_cli.screen import screen
 from perfduck_diff.filters import Filters
@@ -41,7 +42,10 @@ def diff(
         bool, typer.Option("--paired", help="Run i of BASE was recorded next to run i of NEW.")
     ] = False,
     least_growth: Annotated[
-        float, typer.Option(min=0, help="Claim no growth below this, in the unit of the answer.")
+        float,
+        typer.Option(
+            parser=number(0), help="Claim no growth below this, in the unit of the answer."
+        ),
     ] = 0.0,
     tolerance: Annotated[
         str, typer.Option(help="Growth of the total that does not matter; a pass excludes more.")
@@ -124,14 +128,15 @@ def _exit_code(verdict: "Verdict", inconclusive: str) -> int:
 
 
 def _part(option: str, text: str) -> float:
+    from perfduck_model import typed_numbers
     from perfduck_model.errors import PerfduckError
 
-    number, sign, rest = text.partition("%")
+    amount, sign, rest = text.partition("%")
     try:
-        part = float(number) / 100 if sign and not rest.strip() else -1.0
+        part = typed_numbers.number(amount.strip()) / 100 if sign and not rest.strip() else -1.0
     except ValueError:
         part = -1.0
-    if not 0 < part < float("inf"):
+    if part <= 0:
         message = f"{option} {text}: expected a percentage like 5%"
         raise PerfduckError(message)
     return part
@@ -237,7 +242,9 @@ def suggest(
     keep: Annotated[
         str, typer.Option(help="Part of comparisons of like runs that keep all budgets.")
     ] = "95%",
-    runs: Annotated[int, typer.Option(min=2, max=100, help="Runs a side that they are for.")] = 5,
+    runs: Annotated[
+        int, typer.Option(parser=whole(2, 100), help="Runs a side that they are for.")
+    ] = 5,
     store: StorePath = DEFAULT_STORE,
 ) -> None:
     """Print a budget file that runs of this thing keep, and what growth each budget finds.

@@ -13,8 +13,10 @@ from typing import Annotated, Any
 
 import typer
 
+from perfduck_cli.numbers import whole
 from perfduck_diff.filters import Filters
 
+_CPUS = 1_000_000  # of no machine
 _TIMES = {"ms": 0.001, "us": 1e-6, "min": 60.0, "s": 1.0, "": 1.0}
 
 
@@ -31,7 +33,9 @@ def _typed(
     not_comm: Annotated[
         list[str] | None, typer.Option("--not-comm", help="Without these programs; a glob.")
     ] = None,
-    pid: Annotated[list[int] | None, typer.Option(help="Only these processes.")] = None,
+    pid: Annotated[
+        list[int] | None, typer.Option(parser=whole(-1, 2**31 - 1), help="Only these processes.")
+    ] = None,
     cpu: Annotated[list[str] | None, typer.Option(help="Only these CPUs: 0, 0-3, 0,2.")] = None,
     dso: Annotated[
         list[str] | None, typer.Option(help="Only samples whose leaf is in this binary; a glob.")
@@ -93,25 +97,29 @@ def _texts(option: str, values: list[str] | None) -> tuple[str, ...]:
 
 def _cpus(text: str) -> range | list[int]:
     """As the kernel and perf write lists of CPUs: 0-3,8."""
+    from perfduck_model.typed_numbers import whole_number
+
     try:
-        ends = [[int(end) for end in part.split("-")] for part in text.split(",")]
+        ends = [[whole_number(end.strip()) for end in part.split("-")] for part in text.split(",")]
     except ValueError:
         ends = [[]]
-    if not all(0 < len(pair) < 3 and 0 <= pair[0] <= pair[-1] for pair in ends):
+    if not all(0 < len(pair) < 3 and 0 <= pair[0] <= pair[-1] < _CPUS for pair in ends):
         _refuse(f"--cpu {text}: expected CPUs like 0, 0-3 or 0,2")
     return [number for pair in ends for number in range(pair[0], pair[-1] + 1)]
 
 
 def _seconds(option: str, text: str | None) -> float | None:
+    from perfduck_model import typed_numbers
+
     if text is None:
         return None
     number = text.rstrip("abcdefghijklmnopqrstuvwxyz ")
     scale = _TIMES.get(text[len(number) :].strip(), -1.0)
     try:
-        seconds = float(number) * scale
+        seconds = typed_numbers.number(number.strip()) * scale
     except ValueError:
         seconds = -1.0
-    if not 0 <= seconds < float("inf"):
+    if seconds < 0:
         _refuse(f"{option} {text}: expected a time like 1s or 500ms")
     return seconds
 

@@ -7,7 +7,6 @@ To add a command or an option, put its name into COMMANDS or OPTIONS and an exam
 what is in none of the groups comes last.
 """
 
-import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -74,19 +73,9 @@ EXAMPLES = {
     "symbols list": ("perfduck symbols list",),
 }
 
-_NO_CHOICE = re.compile(r"'(?P<typed>[^']*)' is not one of (?P<choices>.*)")
-
 
 class Command(TyperCommand):
-    """A command whose options are grouped, and that says what a mistyped choice may have meant."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """What was typed, as values."""
-        try:
-            return super().parse_args(ctx, args)
-        except Exception as error:
-            _suggest(error)
-            raise
+    """A command whose options are grouped."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Arguments, then the groups."""
@@ -135,17 +124,6 @@ def _grouped(
     found = [(title, [name for name in members if name in there])
              for title, members in groups.items()]  # fmt: skip
     return [*found, (rest, [name for name in there if name not in known])]
-
-
-def _suggest(error: Exception) -> None:
-    """Add what may have been meant to `'functoin' is not one of 'function', 'path', ...`."""
-    from perfduck_model.suggestion import did_you_mean
-
-    message = getattr(error, "message", "")
-    found = _NO_CHOICE.search(message)
-    if found is not None:
-        hint = did_you_mean(found["typed"], re.findall("'([^']*)'", found["choices"])).capitalize()
-        error.message = f"{message.replace('Value error, ', '')} {hint}".rstrip()  # type: ignore[attr-defined]
 
 
 def _section(formatter: Any, title: str, rows: list[tuple[str, str]]) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from perfduck_cli.numbers import number
 from perfduck_cli.options import (
     DEFAULT_STORE,
     Kallsyms,
@@ -46,7 +47,8 @@ def ingest(
     ] = None,
     label: Annotated[list[str] | None, typer.Option(help="key=value; may be repeated.")] = None,
     work: Annotated[
-        float | None, typer.Option(help="How much got done while recording: 1437900.")
+        float | None,
+        typer.Option(parser=number(), help="How much got done while recording: 1437900."),
     ] = None,
     unit: Annotated[
         str | None, typer.Option(help="What --work counts: packet, request, ... [default: unit]")
@@ -177,7 +179,7 @@ def _attachments(
     if pairs and (manifest is not None or len(files) != 1):
         message = f"--attach {pairs[0]}: expected one recording to attach it to"
         raise PerfduckError(message)
-    return tuple(read_all(pairs))
+    return tuple(read_all(pairs, "--attach"))
 
 
 def _stored(store: "Store", request: "IngestRequest") -> "Receipt":

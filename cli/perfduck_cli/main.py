@@ -24,6 +24,7 @@ from perfduck_cli import (
     symbol_commands,
 )
 from perfduck_cli.help import ABOUT, START, Command, Commands
+from perfduck_cli.usage import in_a_line
 from perfduck_cli.waiting import with_wait
 
 USER_ERROR, BUG = 2, 70
@@ -31,15 +32,21 @@ _A_BUG = "perfduck: this is a bug, please report it with the lines above and the
 
 
 class _Commands(Commands):
-    """Commands whose exceptions typer would turn into exit code 1 (EPIPE, EOFError), which means
-    regression."""
+    """Commands whose usage errors are a line, and whose exceptions typer would turn into exit code
+    1 (EPIPE, EOFError), which means regression."""
+
+    def make_context(self, *arguments: Any, **options: Any) -> Any:
+        """What was typed in front of a command."""
+        with in_a_line():
+            return super().make_context(*arguments, **options)
 
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]  # of click.Context
         """Run the command that the arguments name."""
         from perfduck_model.errors import PerfduckError
 
         try:
-            return super().invoke(ctx)
+            with in_a_line():
+                return super().invoke(ctx)
         except OSError as error:
             message = f"{error.filename or 'the system'}: {error.strerror or error}"
             raise PerfduckError(message) from error

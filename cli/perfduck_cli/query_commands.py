@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from perfduck_cli.filter_options import filtered
+from perfduck_cli.numbers import LONGEST_S, number, whole
 from perfduck_cli.options import DEFAULT_STORE, Format, Selector, StorePath
 from perfduck_cli.screen import screen
 from perfduck_diff.filters import Filters
@@ -45,7 +46,7 @@ def top(
         str | None, typer.Argument(help="For --by callers and callees: whose.")
     ] = None,
     by: Annotated[Key, typer.Option(help="What to rank.")] = "function",
-    limit: Annotated[int, typer.Option(min=1, max=_MOST_ROWS, help="Rows.")] = 30,
+    limit: Annotated[int, typer.Option(parser=whole(1, _MOST_ROWS), help="Rows.")] = 30,
     format: Format = "text",
     store: StorePath = DEFAULT_STORE,
 ) -> None:
@@ -97,10 +98,13 @@ def sql(
         typer.Option(help="How to print; parquet goes to a pipe or a file."),
     ] = "table",
     timeout: Annotated[
-        float, typer.Option(min=0.001, help="Seconds after which the query is stopped.")
+        float,
+        typer.Option(
+            parser=number(0.001, LONGEST_S), help="Seconds after which the query is stopped."
+        ),
     ] = 20.0,
     max_rows: Annotated[
-        int, typer.Option(min=1, max=_MOST_ROWS, help="More rows are an error.")
+        int, typer.Option(parser=whole(1, _MOST_ROWS), help="More rows are an error.")
     ] = 1_000_000,
     store: StorePath = DEFAULT_STORE,
 ) -> None:

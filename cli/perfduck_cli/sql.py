@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from perfduck_model.errors import PerfduckError
+from perfduck_model.typed_numbers import number, whole_number
 
 
 def text_of(query: str | None, file: Path | None) -> str:
@@ -33,9 +34,9 @@ def parameters(pairs: list[str]) -> dict[str, Any]:
 
 
 def _number(value: str) -> int | float | str:
-    for kind in (int, float):
+    for read in (whole_number, number):
         try:
-            return kind(value)
+            return read(value)
         except ValueError:
             continue
     return value

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from perfduck_cli.numbers import number
 from perfduck_cli.options import DEFAULT_STORE, Selector, StorePath
 from perfduck_cli.waiting import say
 
@@ -21,14 +22,16 @@ if TYPE_CHECKING:
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Say which profiles that would be; remove nothing.")
 ]
-_AGE = re.compile(r"(?P<number>\d{1,6})(?P<unit>[hdwy])")
+_AGE = re.compile(r"(?P<number>[0-9]{1,6})(?P<unit>[hdwy])")
 _HOURS = {"h": 1, "d": 24, "w": 7 * 24, "y": 365 * 24}
 
 
 def edit(
     selector: Selector,
     name: Annotated[str | None, typer.Option(help="New name; of one profile.")] = None,
-    work: Annotated[float | None, typer.Option(help="How much got done while recording.")] = None,
+    work: Annotated[
+        float | None, typer.Option(parser=number(), help="How much got done while recording.")
+    ] = None,
     unit: Annotated[str | None, typer.Option(help="What --work counts.")] = None,
     label: Annotated[
         list[str] | None, typer.Option(help="key=value to add or change; may be repeated.")

@@ -10,13 +10,15 @@ from typing import Annotated, Any
 
 import typer
 
+from perfduck_cli.numbers import LONGEST_S, number
+
 _LIMIT_S = 30.0
 _QUIET_S = 1.0
 _Wait = Annotated[
     float,
     typer.Option(
         "--wait",
-        min=0.0,
+        parser=number(0, LONGEST_S),
         metavar="SECONDS",
         help="How long to wait for a store that another process has open.",
     ),

@@ -86,7 +86,7 @@ def paired(store: Store, base: dict[int, str], new: dict[int, str]) -> list[dict
 def _options(store: Store, question: Question, request: DiffRequest) -> DiffOptions:
     budgets = budget.read(request.budget) if request.budget else None
     if budgets:
-        check_names(budgets, question.runs, str(request.budget))
+        check_names(budgets, question.runs)
     return DiffOptions(
         tree=request.tree,
         per=request.per,

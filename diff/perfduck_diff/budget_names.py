@@ -13,18 +13,18 @@ from perfduck_model.suggestion import did_you_mean
 from perfduck_tags import catalogue, rules
 
 
-def check_names(budgets: Budgets, runs: RunMatrix, where: str) -> None:
+def check_names(budgets: Budgets, runs: RunMatrix) -> None:
     """Raise PerfduckError for a subsystem or a function of a budget that there is not."""
     for budget in budgets.budgets:
         if budget.kind == "subsystem":
             known = {*runs.area, *(rule.subsystem for rule in rules.shipped())}
             if budget.name not in known:
-                raise _unknown(budget, budget.name, known, where)
+                raise _unknown(budget, budget.name, known)
         if budget.kind == "path":
             names = {frame.name for frame in runs.frames}
             for part in budget.name.split(";"):
                 if not _is_function(part, names):
-                    raise _unknown(budget, part, names, where)
+                    raise _unknown(budget, part, names)
 
 
 def _is_function(pattern: str, names: set[str]) -> bool:
@@ -39,7 +39,8 @@ def _regex(pattern: str) -> str:
     return translate(pattern).removeprefix("(?s:").removesuffix(")\\Z").replace("(?>", "(?:")
 
 
-def _unknown(budget: Budget, name: str, known: set[str], where: str) -> PerfduckError:
+def _unknown(budget: Budget, name: str, known: set[str]) -> PerfduckError:
     meant = did_you_mean(name, sorted(known)).strip()
-    message = f"{where}: [budget.{budget.kind}]: expected a name that there is, got {name}"
+    got = name or "an empty one"
+    message = f"{budget.where}: [budget.{budget.kind}]: expected a name that there is, got {got}"
     return PerfduckError(f"{message}: {meant}" if meant else message)

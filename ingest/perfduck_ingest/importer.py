@@ -4,7 +4,7 @@ To add an input format, write one file with these three names and put it into FO
 (formats.py).
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -32,5 +32,5 @@ class Importer(Protocol):
     def sniff(self, source: Source) -> bool:
         """Whether the source is of this format, by `source.head` or by its directory."""
 
-    def read(self, source: Source, options: ImportOptions) -> Iterator[Batch]:
+    def read(self, source: Source, options: ImportOptions) -> Generator[Batch]:
         """The recording, part by part. Raises PerfduckError for what the user can fix."""

@@ -50,12 +50,17 @@ class Source:
         self.bytes_read = 0
         self._elsewhere: ReadProgress | None = None
         self._raw: BinaryIO | None = None
+        self._stream: IO[bytes] = io.BytesIO()
         self.is_directory = file is None and name != "-" and self.path.is_dir()
         self.head = b""
         if not self.is_directory:
-            self._stream = self._open(file)
-            self._stream, self.head = without_mark(self._stream, self._read(HEAD_BYTES))
-            self.head += self._read(HEAD_BYTES - len(self.head))
+            try:
+                self._stream = self._open(file)
+                self._stream, self.head = without_mark(self._stream, self._read(HEAD_BYTES))
+                self.head += self._read(HEAD_BYTES - len(self.head))
+            except BaseException:
+                self.close()
+                raise
 
     def _open(self, file: BinaryIO | None) -> IO[bytes]:
         try:
@@ -77,6 +82,10 @@ class Source:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; standard input stays open."""
         if self._raw is not None and self.name != "-":
             self._stream.close()
             self._raw.close()

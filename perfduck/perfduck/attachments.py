@@ -55,11 +55,16 @@ class Attachment:
     rows: dict[str, pl.DataFrame]
 
 
-def read(pair: str) -> Attachment:
-    """Read KIND=FILE."""
+def is_kind(word: str) -> bool:
+    """Whether a file can be kept as one of this kind."""
+    return _KIND.fullmatch(word) is not None
+
+
+def read(pair: str, option: str = "") -> Attachment:
+    """Read KIND=FILE, as `option` has it."""
     kind, equals, name = pair.partition("=")
-    if not (equals and name and _KIND.fullmatch(kind)):
-        message = f"--attach {pair}: expected KIND=FILE, as in iptables=rules.txt"
+    if not (equals and name and is_kind(kind)):
+        message = f"{option} {pair}".lstrip() + ": expected KIND=FILE, as in iptables=rules.txt"
         raise PerfduckError(message)
     try:
         text = text_of(Path(name))
@@ -71,9 +76,9 @@ def read(pair: str) -> Attachment:
     return Attachment(kind, name, text, parser(text, name) if parser else {})
 
 
-def read_all(pairs: Sequence[str]) -> list[Attachment]:
-    """Read each KIND=FILE; a profile keeps one file of a kind."""
-    files = [read(pair) for pair in pairs]
+def read_all(pairs: Sequence[str], option: str = "") -> list[Attachment]:
+    """Read each KIND=FILE, as `option` has them; a profile keeps one file of a kind."""
+    files = [read(pair, option) for pair in pairs]
     kinds = [each.kind for each in files]
     twice = next((kind for kind in kinds if kinds.count(kind) > 1), None)
     if twice is not None:

@@ -1,6 +1,7 @@
 """One recording into the store: sniff, read, tag, store; everything or nothing."""
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -57,10 +58,12 @@ def ingest(
         ProfileWriter(store) as writer,
     ):
         importer = importer_of(source)
-        for batch in importer.read(source, request.options):
-            writer.add(batch)
-            if progress:
-                progress(source, writer.samples)
+        # An error's traceback would keep the importer's threads, processes and files.
+        with closing(importer.read(source, request.options)) as batches:
+            for batch in batches:
+                writer.add(batch)
+                if progress:
+                    progress(source, writer.samples)
         trim()
         if not writer.samples:
             message = f"{source.name}: expected samples, got a recording without any"

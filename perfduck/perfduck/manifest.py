@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from perfduck.attachments import Attachment
+from perfduck.attachments import Attachment, is_kind
 from perfduck.attachments import read as read_attachment
 from perfduck.ingestion import IngestRequest
 from perfduck_ingest.kernel_release import checked_release
@@ -28,6 +28,7 @@ from perfduck_ingest.small_file import text_of
 from perfduck_ingest.work import Work, work_from
 from perfduck_model.errors import PerfduckError
 from perfduck_model.suggestion import did_you_mean
+from perfduck_model.typed_numbers import number
 
 _T = TypeVar("_T")
 _COLUMNS = "columns file,name,work,unit,work_from,kernel,attach.KIND and labels"
@@ -101,6 +102,9 @@ def _check(manifest: Path, columns: list[str]) -> None:
             raise PerfduckError(message)
         if _is_label(column):
             checked(column, f"{manifest}:1")
+        elif column.startswith(ATTACH) and not is_kind(column.removeprefix(ATTACH)):
+            message = f"{manifest}:1: expected a kind of file as in attach.iptables, got {column}"
+            raise PerfduckError(message)
 
 
 def _rows(manifest: Path, reader: "csv.DictReader[str]") -> Iterator[_Row]:
@@ -179,7 +183,7 @@ def _work(row: _Row) -> Work | None:
             )
         return None
     try:
-        return checked_work(float(amount), unit or "")
+        return checked_work(number(amount), unit or "")
     except ValueError as error:
         raise row.wrong(
             expected="a positive number as work and its unit", got=repr(amount)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from made_runs import answer, noisy, runs_of
 
-from perfduck_diff.engine.budget import parse
+from perfduck_diff.engine.budget import parse, read
 from perfduck_diff.engine.checks import Bounds
 from perfduck_model.errors import PerfduckError
 
@@ -87,6 +87,51 @@ def test_the_budget_file_of_the_readme_is_one() -> None:
         ({"budget": {"total": "nan ns"}}, "'nan ns'"),
         ({"budget": {"total": "inf %"}}, "'inf %'"),
         ({"budget": {"total": "5 %"}, "checks": {"spread": float("nan")}}, "spread, got nan"),
+        ({"budget": {"total": "-5 %"}}, """like "20 ns" or "5 %" for total, got '-5 %'"""),
+        ({"budget": {"total": 5}}, """like "20 ns" or "5 %" for total, got 5"""),
+        ({"budget": {"total": 0.05}}, "for total, got 0.05"),
+        ({"budget": {"total": True}}, "for total, got True"),
+        ({"budget": {"total": ""}}, "for total, got ''"),
+        ({"budget": {"total": "5"}}, "for total, got '5'"),
+        ({"budget": {"total": "%"}}, "for total, got '%'"),
+        ({"budget": {"total": "1_0 ns"}}, "for total, got '1_0 ns'"),
+        ({"budget": {"total": "1e999 ns"}}, "for total, got '1e999 ns'"),
+        ({"budget": {"total": "1.2.3 ns"}}, "for total, got '1.2.3 ns'"),
+        ({"budget": {"total": "\u0665 %"}}, "for total, got '\u0665 %'"),
+        ({"budget": {"total": "5 %/packet"}}, "for total, got '5 %/packet'"),
+        ({"budget": {"total": []}}, "for total, got []"),
+        ({"budget": {"total": {}}}, "for total, got {}"),
+        ({"budget": {"total": {"a": "5 ns"}}}, "for total, got {'a': '5 ns'}"),
+        ({"budget": []}, "expected [budget] and [checks], got neither"),
+        ({"budget": {"subsystem": []}}, "[budget.subsystem]: expected a table, got []"),
+        ({"budget": {"subsystem": {}}}, "[budget.subsystem]: expected at least one budget, got"),
+        ({"budget": {"path": ""}}, "[budget.path]: expected a table, got ''"),
+        ({"budget": {"path": {"a": ["5 ns"]}}}, "for a, got ['5 ns']"),
+        ({"budget": {"subsystem": {"nat": {"total": "5 ns"}}}}, "for nat, got {'total': '5 ns'}"),
+        ({"budget": {"total": "5 %"}, "cheks": {}}, "expected [budget] and [checks], got cheks"),
+        ({"budget": {"total": "5 %"}, "checks": []}, "[checks]: expected a table, got []"),
+        ({"budget": {"total": "5 %"}, "checks": {}}, "[checks]: expected at least one check, got"),
+        ({"budget": {"total": "5 %"}, "checks": {"kernel": []}}, "note, off for kernel, got []"),
+        ({"budget": {"total": "5 %"}, "checks": {"kernel": {}}}, "note, off for kernel, got {}"),
+        ({"budget": {"total": "5 %"}, "checks": {"kernel": ""}}, "note, off for kernel, got ''"),
+        ({"budget": {"total": "5 %"}, "checks": {"kernel": 0.1}}, "note, off for kernel, got 0.1"),
+        (
+            {"budget": {"total": "5 %"}, "checks": {"spread": True}},
+            "from 0 to 1 for spread, got Tr",
+        ),
+        (
+            {"budget": {"total": "5 %"}, "checks": {"spread": -0.1}},
+            "from 0 to 1 for spread, got -0",
+        ),
+        (
+            {"budget": {"total": "5 %"}, "checks": {"lost": 5}},
+            "a bound from 0 to 1 for lost, got 5",
+        ),
+        (
+            {"budget": {"total": "5 %"}, "checks": {"duration": 0.5}},
+            "of 1 or more for duration, got",
+        ),
+        ({"budget": {"total": "5 %"}, "checks": {"duration": float("inf")}}, "duration, got inf"),
         ({"budget": {"function": "5 ns"}}, "'function'"),
         ({"budget": {"total": "5 %"}, "checks": {"kernel": "maybe"}}, "kernel"),
         (
@@ -96,8 +141,77 @@ def test_the_budget_file_of_the_readme_is_one() -> None:
     ],
 )
 def test_a_wrong_budget_file_is_named_with_what_stood_there(content: Any, what: str) -> None:
-    with pytest.raises(PerfduckError, match=what):
+    with pytest.raises(PerfduckError, match=re.escape(what)) as raised:
         parse(content, "perfduck.toml")
+    assert str(raised.value).startswith("perfduck.toml: ")
+    assert "\n" not in str(raised.value)
+
+
+def test_what_is_wrong_has_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "perfduck.toml"
+    head = '# ours\n[budget]\ntotal = "5 %"\n\n[ budget . path ]\n"br_*" = "0 ns"\n'
+    whole = f"{head}[checks]\nlost=0.1\n"
+    path.write_text(whole)
+    read(path)
+    for old, new, where in [
+        ('"5 %"', "5", ":3: expected an amount"),
+        ('"0 ns"', '"0"', ":6: expected an amount"),
+        ("0.1", "[\n  0.1,\n]", ":7: expected block, note, off or a bound"),
+        (
+            "lost=0.1",
+            'lsot.x = "off"',
+            ":8: [checks]: expected a check, got lsot: did you mean lost",
+        ),
+        ('[ budget . path ]\n"br_*" = "0 ns"', "", ""),
+        ("lost=0.1", "", ":7: [checks]: expected at least one check, got none"),
+        ("[checks]", "[check]", ":7: expected [budget] and [checks], got check"),
+        ('"br_*" = "0 ns"', "", ":5: [budget.path]: expected at least one budget, got none"),
+        ("[budget]", "[budget]\nfunction = 1", ":3: expected total, subsystem or"),
+        ("[checks]", "[checks]\n[checks]", ": expected a budget file in TOML, got: "),
+    ]:
+        path.write_text(whole.replace(old, new))
+        if where:
+            with pytest.raises(PerfduckError) as raised:
+                read(path)
+            assert str(raised.value).startswith(f"{path}{where}")
+        else:
+            read(path)
+
+
+@pytest.mark.parametrize(
+    ("amount", "limit"),
+    [
+        ("20 ns", 20),
+        ("20ns", 20),
+        ("+2e1 ns/packet", 20),
+        ("0.02 us", 20),
+        ("20000 ps", 20),
+        ("10 %", 100),
+        ("10%", 100),
+    ],
+)
+def test_amounts_have_a_unit(amount: str, limit: float) -> None:
+    [budget] = parse({"budget": {"total": amount}}, "p").budgets
+    found = budget.amount_in("ns/packet")
+    assert (found * 1000 if budget.relative else found) == pytest.approx(limit)
+
+
+def test_an_amount_is_in_the_unit_of_the_answer() -> None:
+    def of(amount: str, unit: str) -> float:
+        return parse({"budget": {"total": amount}}, "p").budgets[0].amount_in(unit)
+
+    assert of("20 ms", "ms/cpu-s") == pytest.approx(20)
+    assert of("20 us", "ms/cpu-s") == pytest.approx(0.02)
+    assert of("1.5 Mcycles", "cycles/request") == pytest.approx(1.5e6)
+    for amount, unit, said in [
+        ("20 ns/request", "ns/packet", "in ns/packet or %, got ns/request"),
+        ("20 kilometers", "ns/packet", "in ns or %, got kilometers"),
+        ("20 xcycles", "cycles/packet", "in cycles or %, got xcycles"),
+        ("20 ns", "cycles/packet", "in cycles or %, got ns"),
+        ("20 ns", "%", "an amount in %, got ns"),
+    ]:
+        with pytest.raises(PerfduckError, match=re.escape(said)):
+            of(amount, unit)
 
 
 @pytest.mark.parametrize(

@@ -11,31 +11,78 @@ kernel = "note"                # block, note or off
 spread = 0.1                   # or another bound
 """
 
+import re
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass
-from math import isfinite
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NoReturn
 
 from perfduck_diff.engine.checks import CHECKS, DOUBTS, CheckAction
+from perfduck_diff.engine.toml_places import Places, places
 from perfduck_model.errors import PerfduckError
 from perfduck_model.suggestion import did_you_mean, listed
+from perfduck_model.typed_numbers import number
 
 Kind = Literal["total", "subsystem", "path"]
 
-
-_NANOSECONDS = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
+_MOST = 1 << 20  # bytes; a budget takes a line
+_AMOUNT = re.compile(
+    r"""
+    (?P<number>[+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?) \s*
+    (?P<unit>[^\s/0-9.+-][^\s/]*)
+    (?:/(?P<per>\S+))?              # "20 ns/packet"
+    """,
+    re.VERBOSE,
+)
+_TIMES = {"ps": 0.001, "ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
+_COUNTS = {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9}  # of other units, as reports print them
+_EXPECTED = 'expected an amount like "20 ns" or "5 %"'
+# The bounds that a check may have.
+_BOUNDS: dict[str, tuple[float, float]] = {
+    "lost": (0, 1),
+    "unknown": (0, 1),
+    "spread": (0, 1),
+    "duration": (1, float("inf")),
+    "load": (0, 1),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What may grow by how much: `amount` in the unit of the diff, or a part of base."""
+    """What may grow by how much: `amount` in `unit` and `per` as they were typed, times in ns; or a
+    part of base. `where`: file and line."""
 
     kind: Kind
     name: str
     amount: float
     relative: bool
-    unit: str = ""  # as given; times in ns
+    unit: str = ""
+    per: str = ""
+    where: str = ""
+
+    def wrong(self, *, expected: str, got: str) -> PerfduckError:
+        """What cannot be judged, at its place."""
+        name = "total" if self.kind == "total" else f"{self.kind} {self.name}"
+        return PerfduckError(f"{self.where}: budget {name}: expected {expected}, got {got}")
+
+    def amount_in(self, unit: str) -> float:
+        """The amount in the unit of a diff, `ns/packet`. PerfduckError where that is another."""
+        quantity, _, per = unit.partition("/")
+        scale = 1.0 if self.relative else _scale(self.unit, quantity)
+        if not scale or self.per not in ("", per):
+            wanted, got = (unit, f"{self.unit}/{self.per}") if self.per else (quantity, self.unit)
+            units = wanted if wanted == "%" else f"{wanted} or %"
+            raise self.wrong(expected=f"an amount in {units}", got=got)
+        return self.amount * scale
+
+
+def _scale(unit: str, quantity: str) -> float:
+    """What an amount in a unit is multiplied with to be one in another; 0 where they are of
+    different things."""
+    if unit == "ns" and quantity in _TIMES:
+        return 1 / _TIMES[quantity]
+    return _COUNTS.get(unit.removesuffix(quantity), 0) if unit.endswith(quantity) else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,94 +97,105 @@ class Budgets:
 def read(path: Path) -> Budgets:
     """Read a budget file."""
     try:
-        content = tomllib.loads(path.read_text())
+        with path.open("rb") as file:
+            text = file.read(_MOST + 1).decode()
+        if len(text) > _MOST:
+            raise OSError(None, f"more than {_MOST:,} bytes")
+        content = tomllib.loads(text)
     except (OSError, ValueError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         message = f"{path}: expected a budget file in TOML, got: {reason}"
         raise PerfduckError(message) from error
-    return parse(content, str(path))
+    return _budgets(content, places(str(path), text))
 
 
 def parse(content: dict[str, object], where: str) -> Budgets:
     """The budgets of a parsed file."""
+    return _budgets(content, Places(where))
+
+
+def _budgets(content: dict[str, object], at: Places) -> Budgets:
     unknown = sorted(set(content) - {"budget", "checks"})
     if unknown or not isinstance(content.get("budget"), dict):
-        message = f"{where}: expected [budget] and [checks], got {', '.join(unknown) or 'neither'}"
-        raise PerfduckError(message)
-    found = [*_budgets(content["budget"], where)]
-    if not found:
-        message = f"{where}: expected at least one budget"
-        raise PerfduckError(message)
-    doubts, bounds = _checks(content.get("checks", {}), where)
-    return Budgets(tuple(found), doubts, bounds)
+        got = listed(unknown) or "neither"
+        _refuse(at.of(*unknown[:1]), f"expected [budget] and [checks], got {got}")
+    found = tuple(_amounts(content["budget"], at))
+    doubts, bounds = _checks(content.get("checks"), at)
+    return Budgets(found, doubts, bounds)
 
 
-def _budgets(table: object, where: str) -> list[Budget]:
-    found = []
-    for key, value in _table(table, f"{where}: [budget]").items():
-        if key == "total":
-            found.append(_budget("total", "total", value, where))
-        elif key in ("subsystem", "path"):
-            kind: Kind = "subsystem" if key == "subsystem" else "path"
-            entries = _table(value, f"{where}: [budget.{key}]").items()
-            found += [_budget(kind, name, amount, where) for name, amount in entries]
-        else:
-            message = f"{where}: expected total, subsystem or path in [budget], got {key!r}"
-            raise PerfduckError(message)
-    return found
-
-
-def _table(value: object, where: str) -> dict[str, object]:
-    if isinstance(value, dict):
-        return value
-    message = f"{where}: expected a table, got {value!r}"
+def _refuse(where: str, words: str) -> NoReturn:
+    message = f"{where}: {words}"
     raise PerfduckError(message)
 
 
+def _amounts(table: object, at: Places) -> Iterator[Budget]:
+    for key, value in _table(table, at, "budget").items():
+        if key == "total":
+            yield _budget("total", "total", value, at.of("budget", key))
+        elif key in ("subsystem", "path"):
+            kind: Kind = "subsystem" if key == "subsystem" else "path"
+            for name, amount in _table(value, at, "budget", key).items():
+                yield _budget(kind, name, amount, at.of("budget", key, name))
+        else:
+            words = f"expected total, subsystem or path in [budget], got {key!r}"
+            _refuse(at.of("budget", key), words)
+
+
+def _table(value: object, at: Places, *keys: str) -> dict[str, object]:
+    """A table that says something."""
+    if not isinstance(value, dict):
+        _refuse(at.of(*keys), f"[{'.'.join(keys)}]: expected a table, got {value!r}")
+    if not value:
+        what = "check" if keys[0] == "checks" else "budget"
+        _refuse(at.of(*keys), f"[{'.'.join(keys)}]: expected at least one {what}, got none")
+    return value
+
+
 def _budget(kind: Kind, name: str, value: object, where: str) -> Budget:
-    number, _, unit = str(value).strip().partition(" ")
-    if number.endswith("%"):
-        number, unit = number[:-1], "%"
+    found = _AMOUNT.fullmatch(value.strip()) if isinstance(value, str) else None
     try:
-        amount = float(number)
-        if not isfinite(amount):  # float() reads nan and inf
-            raise ValueError
+        amount = number(found["number"]) if found else -1.0
     except ValueError:
-        message = f'{where}: expected an amount like "20 ns" or "5 %" for {name}, got {value!r}'
-        raise PerfduckError(message) from None
-    unit = unit.strip().partition("/")[0]  # "20 ns/packet" is "20 ns"
+        amount = -1.0
+    if found is None or amount < 0 or (found["unit"] == "%" and found["per"]):
+        _refuse(where, f"{_EXPECTED} for {name}, got {value!r}")
+    unit, per = found["unit"], found["per"] or ""
     if unit == "%":
-        return Budget(kind, name, amount / 100, relative=True)
-    scale = _NANOSECONDS.get(unit)
-    return Budget(kind, name, amount * (scale or 1), relative=False, unit="ns" if scale else unit)
+        return Budget(kind, name, amount / 100, relative=True, where=where)
+    scale = _TIMES.get(unit, 1)
+    unit = "ns" if unit in _TIMES else unit
+    return Budget(kind, name, amount * scale, relative=False, unit=unit, per=per, where=where)
 
 
-def _checks(table: object, where: str) -> tuple[dict[str, CheckAction], dict[str, float]]:
+def _checks(table: object, at: Places) -> tuple[dict[str, CheckAction], dict[str, float]]:
     doubts: dict[str, CheckAction] = {}
     bounds: dict[str, float] = {}
-    for key, value in _table(table, f"{where}: [checks]").items():
+    checks = {} if table is None else _table(table, at, "checks")
+    for key, value in checks.items():
+        where = at.of("checks", key)
         if key not in CHECKS:
-            message = (
-                f"{where}: [checks]: expected a check, got {key}:"
-                f" {did_you_mean(key, list(CHECKS))}there are {listed(list(CHECKS))}"
-            )
-            raise PerfduckError(message)
-        if value in DOUBTS:
-            doubts[key] = DOUBTS[str(value)]
-        elif (
-            isinstance(value, int | float)
-            and isfinite(value)
-            and key
-            in (
-                "lost",
-                "unknown",
-                "spread",
-                "duration",
-                "load",
-            )
-        ):
-            bounds[key] = float(value)
+            hint = did_you_mean(key, list(CHECKS))
+            there = f"{hint}there are {listed(list(CHECKS), len(CHECKS))}"
+            _refuse(where, f"[checks]: expected a check, got {key}: {there}")
+        if isinstance(value, str) and value in DOUBTS:
+            doubts[key] = DOUBTS[value]
+        elif _is_bound(key, value):
+            bounds[key] = float(value)  # type: ignore[arg-type]  # it is a number
         else:
-            message = f"{where}: expected block, note, off or a bound for {key}, got {value!r}"
-            raise PerfduckError(message)
+            _refuse(where, f"expected block, note, off{_bound(key)} for {key}, got {value!r}")
     return doubts, bounds
+
+
+def _is_bound(key: str, value: object) -> bool:
+    if key not in _BOUNDS or isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    least, most = _BOUNDS[key]
+    return least <= value <= most and value != float("inf")
+
+
+def _bound(key: str) -> str:
+    if key not in _BOUNDS:
+        return ""
+    least, most = _BOUNDS[key]
+    return f" or a bound {f'of {least:g} or more' if most > 1 else f'from {least:g} to {most:g}'}"

@@ -19,7 +19,6 @@ from perfduck_diff.engine.power import raised
 from perfduck_diff.engine.result import BudgetRow, Verdict
 from perfduck_diff.engine.run_matrix import RunMatrix
 from perfduck_model.arrays import Bool
-from perfduck_model.errors import PerfduckError
 
 LEVEL = 0.05
 
@@ -29,9 +28,9 @@ def judge(work: Comparison, budgets: Budgets) -> tuple[BudgetRow, ...]:
 
     Raises PerfduckError for an amount in another unit, and for per cent of what base has not.
     """
-    for budget in budgets.budgets:
-        _in_unit(work, budget)
-    rows = [_measured(work, budget) for budget in budgets.budgets]
+    unit = work.unit.unit
+    asked = [replace(each, amount=each.amount_in(unit)) for each in budgets.budgets]
+    rows = [_measured(work, budget) for budget in asked]
     p = np.array([row.p if row.p is not None else 1.0 for row, _ in rows])
     order = np.argsort(p, kind="stable")
     rejected = np.zeros(len(p), dtype=np.bool_)
@@ -43,13 +42,6 @@ def judge(work: Comparison, budgets: Budgets) -> tuple[BudgetRow, ...]:
         _worded(row, _outcome(row, bool(over), upper), work)
         for (row, upper), over in zip(rows, rejected, strict=True)
     )
-
-
-def _in_unit(work: Comparison, budget: Budget) -> None:
-    unit = _quantity(work)
-    if budget.unit not in ("", unit):
-        message = f"budget {budget.name}: expected an amount in {unit} or %, got {budget.unit}"
-        raise PerfduckError(message)
 
 
 def _outcome(row: BudgetRow, over: bool, upper: float) -> Verdict:
@@ -83,11 +75,10 @@ def _measured(work: Comparison, budget: Budget) -> tuple[BudgetRow, float]:
 def _has_base(work: Comparison, budget: Budget, base: float, new: float) -> None:
     if not budget.relative or base or not new:
         return
-    message = (
-        f'budget {budget.kind} {budget.name}: expected an amount like "20 {_quantity(work)}",'
-        f" got {budget.amount * 100:g} % of base, which has no sample of it"
+    raise budget.wrong(
+        expected=f'an amount like "20 {_quantity(work)}"',
+        got=f"{budget.amount * 100:g} % of base, which has no sample of it",
     )
-    raise PerfduckError(message)
 
 
 def _quantity(work: Comparison) -> str:

@@ -2,7 +2,6 @@
 their chains are."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.perf_data.batch_builder import BatchBuilder, Resolved
@@ -15,6 +14,7 @@ from perfduck_ingest.perf_data.mappings import KERNEL_SPACE, MapsAt, laid_out
 from perfduck_ingest.perf_data.record_reader import Item
 from perfduck_ingest.perf_data.session import RecordingMetadata, ResolvableSamples
 from perfduck_ingest.perf_data.stacks import ChainInterner
+from perfduck_ingest.runtime.prefetch import background
 from perfduck_model.batch import Batch
 from perfduck_symbols.names import KERNEL
 
@@ -36,12 +36,14 @@ class SampleResolver:
 
     def batches(self, items: Iterator[Item]) -> Iterator[Batch]:
         """A batch of each item, the facts in the last one."""
-        with ThreadPoolExecutor(1) as thread:
-            prepared = thread.submit(self._prepare)
+        prepared = background(self._prepare)
+        try:
             for ready, said in items:
                 self._is_due = True
                 prepared.result()
                 yield self._batch(ready, said)
+        finally:
+            self._is_due = True
 
     def _prepare(self) -> None:
         """Read the symbols that will be asked for, as far as there is time before the first samples

@@ -80,7 +80,7 @@ def odd(entries: pl.DataFrame, layout: LineLayout) -> pl.DataFrame:
     ).select(_FRAME)
 
 
-def _without_offset(dso: pl.Expr, layout: Layout) -> pl.Expr:
+def _without_offset(dso: pl.Expr, layout: LineLayout) -> pl.Expr:
     """Offsets behind dsos are printed behind all or none: else they are a part of a file's name."""
     return dso.str.replace(grammar.DSO_OFFSET, "") if layout.dso_offsets else dso
 

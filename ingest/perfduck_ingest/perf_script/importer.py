@@ -11,9 +11,7 @@ numbers.
 """
 
 import re
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import lru_cache
 from itertools import islice
@@ -22,10 +20,11 @@ import polars as pl
 
 from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.perf_script import grammar, header
-from perfduck_ingest.perf_script.chunk import TRACE_NOT_DECODED, Chunk, Parsed, parse
+from perfduck_ingest.perf_script.chunk import TRACE_NOT_DECODED, Chunk, parse
 from perfduck_ingest.perf_script.layout import LineLayout, layout_of
 from perfduck_ingest.perf_script.line_cache import LineCache
 from perfduck_ingest.perf_script.line_ranges import DsoRanges
+from perfduck_ingest.runtime.prefetch import prefetch, prefetch_map
 from perfduck_ingest.source import Source
 from perfduck_model.batch import Batch
 from perfduck_model.errors import PerfduckError
@@ -55,7 +54,9 @@ def read(source: Source, options: ImportOptions) -> Iterator[Batch]:
     event = next(iter(said.events)) if len(said.events) == 1 else "unknown"
     lines = skipped = samples = 0
     known = LineCache(DsoRanges(_head_lines(source), layout))
-    for parsed in _ahead(_parts(source, layout, event), lambda part: parse(part, known)):
+    # Reading has a thread of its own: what fills a pipe does not wait for what is done with it.
+    parts = prefetch(_parts(source, layout, event))
+    for parsed in prefetch_map(lambda part: parse(part, known), parts, _THREADS, _THREADS):
         if parsed.cut is not None and not options.lenient:
             raise _cut_off(source, parsed.cut, lines + parsed.lines)
         yield _placed(parsed.batch, lines)
@@ -119,22 +120,6 @@ def _last_start(part: memoryview, layout: LineLayout, is_event: Callable[[str], 
             return before + start
         end = start - 1
     return before + last + 1
-
-
-def _ahead(parts: Iterator[Chunk], work: Callable[[Chunk], Parsed]) -> Iterator[Parsed]:
-    """The result of each part, a few parts ahead of the consumer. Reading has a thread of its own:
-    what fills a pipe does not wait for what is done with it."""
-
-    def done(part: Future[Chunk | None]) -> Parsed | None:
-        return work(found) if (found := part.result()) else None
-
-    with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(_THREADS) as threads:
-        waiting = deque(
-            threads.submit(done, reader.submit(next, parts, None)) for _ in range(_THREADS + 1)
-        )
-        while parsed := waiting.popleft().result():
-            waiting.append(threads.submit(done, reader.submit(next, parts, None)))
-            yield parsed
 
 
 def _cut_off(source: Source, text: str, line: int) -> PerfduckError:

@@ -1,0 +1,90 @@
+"""What was typed wrong, in a line, where typer prints four.
+
+perfduck: --by: expected function, path or dso, got functoin. Did you mean function?
+perfduck: no such option: --limt (Possible options: --limit, --wait) (see perfduck top -h)
+"""
+
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, Any
+
+import typer
+
+# typer does not export it: what its messages of usage are, BadParameter among them.
+_UsageError: type[Exception] = typer.BadParameter.__bases__[0]
+_NO_CHOICE = re.compile(r"'(?P<typed>[^']*)' is not one of (?P<choices>.*)")
+_EXTRA = re.compile(r"Got unexpected extra arguments?(?:\(s\))? \((?P<typed>.*)\)")
+_SHOWN = 3  # arguments too many
+
+
+class UsageError(typer.BadParameter):
+    """A usage error that typer shows as a line; it exits with 2."""
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print the line."""
+        from perfduck_report.names import visible
+
+        (file or sys.stderr).write(f"perfduck: {visible(self.message)}\n")
+
+
+@contextmanager
+def in_a_line() -> Iterator[None]:
+    """A usage error within becomes one that is a line. The help that a command without arguments
+    prints is none."""
+    try:
+        yield
+    except _UsageError as error:
+        if isinstance(error, UsageError) or _is_help(error):
+            raise
+        raise UsageError(_words(error)) from error
+
+
+def _is_help(error: Any) -> bool:
+    return error.ctx is not None and error.message == error.ctx.get_help()
+
+
+def _words(error: Any) -> str:
+    message = error.message.removeprefix("Value error, ")
+    parameter = getattr(error, "param", None)
+    if parameter is not None and message:
+        return f"{_name(parameter)}: {_choice(message)}"
+    said = " ".join(error.format_message().split()).rstrip(".")
+    said = said[:1].lower() + said[1:]
+    if found := _EXTRA.match(error.message):
+        return f"{_too_many(found['typed'].split())} ({_usage(error)})"
+    if parameter is not None:
+        return f"{said} ({_usage(error)})"
+    return said if error.ctx is None else f"{said} (see {error.ctx.command_path} -h)"
+
+
+def _name(parameter: Any) -> str:
+    """An option as it is typed, an argument as the usage shows it."""
+    return str(parameter.opts[0] if parameter.param_type_name == "option" else parameter.name)
+
+
+def _usage(error: Any) -> str:
+    text = " ".join(error.ctx.get_usage().split())
+    return text[:1].lower() + text[1:]
+
+
+def _too_many(typed: list[str]) -> str:
+    """A glob that the shell has replaced by the files that match is a common reason."""
+    more = ", ..." if len(typed) > _SHOWN else ""
+    hint = ": a glob needs quotes, as in 'native.*'" if more else ""
+    return f"unexpected: {', '.join(typed[:_SHOWN])}{more}{hint}"
+
+
+def _choice(message: str) -> str:
+    """`'functoin' is not one of 'function', 'path'` as an expectation, with what may be meant."""
+    from perfduck_model.suggestion import did_you_mean
+
+    found = _NO_CHOICE.search(message)
+    if found is None:
+        return message
+    choices = re.findall("'([^']*)'", found["choices"])
+    *others, last = choices
+    listed = f"{', '.join(others)} or {last}" if others else last
+    hint = did_you_mean(found["typed"], choices).capitalize()
+    return f"expected {listed}, got {found['typed'] or 'nothing'}. {hint}".rstrip(". ")
