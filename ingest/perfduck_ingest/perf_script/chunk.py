@@ -3,7 +3,8 @@
 What each line is comes from perf_script_known.py; samples are gathered from that (numpy).
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -25,12 +26,15 @@ from perfduck_ingest.perf_script.header import lost
 from perfduck_ingest.perf_script.layout import LineLayout
 from perfduck_ingest.perf_script.line_cache import LineCache, Lines
 from perfduck_ingest.perf_script.text import Text
+from perfduck_model import limits
 from perfduck_model.arrays import Bool, Int64, UInt8, UInt32
 from perfduck_model.batch import SAMPLE, SKIPPED, Batch, Event, Facts
 from perfduck_symbols.names import UNKNOWN as UNKNOWN_NAME
 
+LastStart = Callable[[memoryview], int]  # where the last sample of a text starts; 0: nowhere
 _LINE_END = ord("\n")
 _CHAIN = r"^ *\t"
+_MOST_SKIPPED_LETTERS = 1000  # of a line that was not understood
 _WITHIN_SAMPLE = (FRAME, ASIDE, CGROUP, UNKNOWN)
 TRACE_NOT_DECODED = "a part of the trace that perf could not decode"
 _NO_CHAIN: SymbolRow = (UNKNOWN_NAME, UNKNOWN_NAME, None)
@@ -67,9 +71,19 @@ class _Frames:
         return np.repeat(np.arange(len(self.lengths)), self.lengths)
 
 
-def parse(part: Chunk, known: LineCache) -> Parsed:
-    """The samples, stacks and symbols of a part."""
-    text = Text(part.text)
+def parsed(part: Chunk, known: LineCache, last_start: LastStart) -> Iterator[Parsed]:
+    """The samples, stacks and symbols of a part; in pieces, cut where a sample starts, where it has
+    more lines than are parsed at once."""
+    text = Text(part.text, limits.MOST_LINES_AT_ONCE)
+    while text.size < len(part.text):
+        start = last_start(part.text[: text.size]) or text.size
+        piece, part = replace(part, text=part.text[:start]), replace(part, text=part.text[start:])
+        yield _parsed(piece, Text(piece.text), known)
+        text = Text(part.text, limits.MOST_LINES_AT_ONCE)
+    yield _parsed(part, text, known)
+
+
+def _parsed(part: Chunk, text: Text, known: LineCache) -> Parsed:
     found = known.lines(text, part.layout)
     kinds = found.kinds
     starts = _starts(kinds, part.layout)
@@ -248,7 +262,7 @@ def _skipped(text: Text, is_unread: Bool, is_orphan: Bool) -> pl.DataFrame:
     """Lines of no known kind, and chain entries without an event line; numbered from the start of
     the part."""
     at = np.flatnonzero(is_unread | is_orphan)
-    texts = text.of(at)
+    texts = text.of(at).str.head(_MOST_SKIPPED_LETTERS)
     reason = (
         pl.when(pl.Series(is_orphan[at]))
         .then(pl.lit("no event line before it"))

@@ -20,19 +20,21 @@ import polars as pl
 
 from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.perf_script import grammar, header
-from perfduck_ingest.perf_script.chunk import TRACE_NOT_DECODED, Chunk, parse
+from perfduck_ingest.perf_script.chunk import TRACE_NOT_DECODED, Chunk, Parsed, parsed
 from perfduck_ingest.perf_script.layout import LineLayout, layout_of
 from perfduck_ingest.perf_script.line_cache import LineCache
 from perfduck_ingest.perf_script.line_ranges import DsoRanges
+from perfduck_ingest.perf_script.text import LineTooLong, Text
 from perfduck_ingest.runtime.prefetch import prefetch, prefetch_map
 from perfduck_ingest.source import Source
 from perfduck_model.batch import Batch
 from perfduck_model.errors import PerfduckError
+from perfduck_model.limits import LONGEST_LINE
 
 NAME = "perf-script"
 _PART_BYTES = 24 << 20  # 16 MB take 6 % more time, 32 MB 40 MB more memory
-_LOOK_BACK_BYTES = 1 << 20  # no sample is longer: 127 frames with C++ names are some 100 kB
 _LINES_TO_MEASURE = 3000
+_LINES_OF_A_SAMPLE = 300  # a chain has 127 frames, inlined functions come on top
 _THREADS = 2
 # Of all lines, and of samples. A file of another kind that happens to look like samples here and
 # there is refused; a short one with a strange line is not.
@@ -53,16 +55,18 @@ def read(source: Source, options: ImportOptions) -> Iterator[Batch]:
     # With one event recorded, the samples that print none are of that event.
     event = next(iter(said.events)) if len(said.events) == 1 else "unknown"
     lines = skipped = samples = 0
-    known = LineCache(DsoRanges(_head_lines(source), layout))
-    # Reading has a thread of its own: what fills a pipe does not wait for what is done with it.
-    parts = prefetch(_parts(source, layout, event))
-    for parsed in prefetch_map(lambda part: parse(part, known), parts, _THREADS, _THREADS):
-        if parsed.cut is not None and not options.lenient:
-            raise _cut_off(source, parsed.cut, lines + parsed.lines)
-        yield _placed(parsed.batch, lines)
-        lines += parsed.lines
-        samples += len(parsed.batch.samples)
-        skipped += parsed.batch.skipped.filter(pl.col("reason") != TRACE_NOT_DECODED).height
+    try:
+        for part in _parsed_parts(source, layout, event):
+            if part.cut is not None and not options.lenient:
+                raise _cut_off(source, part.cut, lines + part.lines)
+            yield _placed(part.batch, lines)
+            lines += part.lines
+            samples += len(part.batch.samples)
+            skipped += part.batch.skipped.filter(pl.col("reason") != TRACE_NOT_DECODED).height
+    except LineTooLong as error:
+        what = f"lines of at most {LONGEST_LINE >> 20} MB"
+        message = f"{source.name}:{lines + error.line + 1}: expected {what}, got a longer one"
+        raise PerfduckError(message) from error
     said = replace(said, layout=_described(source, layout))
     yield Batch(facts=said)  # last: the header knows an event's unit better than its name does
     is_foreign = skipped > max(_MOST_SKIPPED * lines, _MOST_SKIPPED_PER_SAMPLE * samples)
@@ -72,6 +76,23 @@ def read(source: Source, options: ImportOptions) -> Iterator[Batch]:
             f"were not understood{' (--lenient keeps the rest)' * (skipped * 2 < lines)}"
         )
         raise PerfduckError(message)
+
+
+def _parsed_parts(source: Source, layout: LineLayout, event: str) -> Iterator[Parsed]:
+    """The text, parsed in parts that end where a sample ends; raises LineTooLong."""
+    known = LineCache(DsoRanges(_head_lines(source), layout))
+    is_event = re.compile(layout.loose.pattern).search
+
+    def last_start(text: memoryview) -> int:
+        return _last_start(text, layout, is_event)
+
+    def work(part: Chunk) -> list[Parsed]:
+        return list(parsed(part, known, last_start))
+
+    parts = (Chunk(text, layout, event) for text in source.parts(_PART_BYTES, last_start))
+    # Reading has a thread of its own: what fills a pipe does not wait for what is done with it.
+    for pieces in prefetch_map(work, prefetch(parts), _THREADS, _THREADS):
+        yield from pieces
 
 
 def _placed(batch: Batch, lines: int) -> Batch:
@@ -96,30 +117,29 @@ def _described(source: Source, layout: LineLayout) -> str:
     return layout.described(next(filter(None, map(is_event, _head_lines(source))), None))
 
 
-def _parts(source: Source, layout: LineLayout, event: str) -> Iterator[Chunk]:
-    """The text in parts that end where a sample ends."""
-    is_event = re.compile(layout.loose.pattern).search
-    for text in source.parts(_PART_BYTES, lambda text: _last_start(text, layout, is_event)):
-        yield Chunk(text, layout, event)
-
-
 def _last_start(part: memoryview, layout: LineLayout, is_event: Callable[[str], object]) -> int:
     """Where the last sample of the text starts, which may go on in the next part; 0 where none
-    does. The text may end within a line."""
-    text = bytes(part[-_LOOK_BACK_BYTES:])
+    does. The text may end within a line; raises LineTooLong."""
+    text = bytes(part[-LONGEST_LINE:])
     before = len(part) - len(text)
     end = last = text.rfind(b"\n")
     if last < 0:
+        if before:
+            raise LineTooLong(bytes(part).count(b"\n"))
         return 0
     if not layout.has_event_lines:
         blank = text.rfind(b"\n\n")
         return before + (blank + 2 if blank >= 0 else last + 1)
-    while (start := text.rfind(b"\n", 0, end) + 1) > 0:
+    end = len(text[:last].rstrip(b"\r\n"))  # blank lines may be millions
+    for _ in range(_LINES_OF_A_SAMPLE):
+        if (start := text.rfind(b"\n", 0, end) + 1) <= 0:
+            return before + last + 1
         line = text[start:end].decode("utf-8", "backslashreplace")
         if not line.startswith("\t") and is_event(line):
             return before + start
         end = start - 1
-    return before + last + 1
+    found = Text(memoryview(text)[: last + 1]).last_start(layout.loose.pattern)
+    return before + (found or last + 1)
 
 
 def _cut_off(source: Source, text: str, line: int) -> PerfduckError:

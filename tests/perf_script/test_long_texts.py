@@ -1,0 +1,49 @@
+"""Texts with lines too long, and with more lines than are parsed at once."""
+
+from pathlib import Path
+
+import pytest
+
+from perfduck.ingestion import IngestRequest, ingest
+from perfduck_ingest.importer import ImportOptions
+from perfduck_model import limits
+from perfduck_model.errors import PerfduckError
+from perfduck_store.store import Store
+
+SAMPLE = (
+    "x 1 [000] 1.500000: 1001001 cpu-clock: \n"
+    "\tffffffff821f2fa7 f+0xd7 ([kernel.kallsyms])\n"
+    "\tffffffff821f2fb7 g+0xd7 ([kernel.kallsyms])\n\n"
+)
+LONG = "a" * (limits.LONGEST_LINE + 1)
+
+
+@pytest.mark.parametrize("lenient", [False, True])
+@pytest.mark.parametrize("behind", ["\n" + SAMPLE, "\n" + SAMPLE * 20_000, "", "a" * (30 << 20)])
+@pytest.mark.parametrize("before", ["", "\t", "x 1 [000] 1.500000: 1 "])
+def test_a_line_too_long_is_refused_by_its_number(
+    before: str, behind: str, lenient: bool, tmp_path: Path, store_path: Path
+) -> None:
+    path = tmp_path / "x.txt"
+    path.write_text(SAMPLE * 10 + before + LONG + behind)
+    request = IngestRequest(str(path), options=ImportOptions(lenient=lenient))
+    with (
+        Store(store_path, write=True) as store,
+        pytest.raises(PerfduckError, match=r"x\.txt:41: expected lines of at most 1 MB, got a"),
+    ):
+        ingest(store, request)
+
+
+@pytest.mark.parametrize("filling", ["", "\n", "\t\n"])
+def test_more_lines_than_are_parsed_at_once_are_the_same_samples(
+    filling: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "x.txt").write_text((SAMPLE * 3 + filling * 2000) * 50)
+    answers = []
+    for most in (1 << 20, 1000):
+        monkeypatch.setattr(limits, "MOST_LINES_AT_ONCE", most)
+        with Store(tmp_path / f"{most}.duckdb", write=True) as store:
+            ingest(store, IngestRequest(str(tmp_path / "x.txt")))
+            answers.append(store.rows("from sample order by all") + store.rows("from skipped"))
+    assert answers[0] == answers[1]
+    assert sum(row[-2] for row in answers[0]) == 150
