@@ -19,14 +19,13 @@ from perfduck_ingest.perf_data.mappings import (
     MapsAt,
     unmapped,
 )
+from perfduck_kernels import kernels
+from perfduck_kernels.constants import ADDRESS_SLOTS_LOG2
 from perfduck_kernels.hash_cache import HashCache
 from perfduck_model.arrays import Int64, UInt64
 from perfduck_symbols.addresses import EMPTY
 from perfduck_symbols.names import GUEST, GUEST_USER, HYPERVISOR, UNKNOWN
 
-_MEMO_BITS = 18
-_SPACE_SPREAD = np.uint64(0xD6E8FEB86659FD93)
-_DSO_SPREAD = np.uint64(0xA24BAED4963EE407)
 _UNMAPPED = {
     unmapped(HYPERVISOR_SPACE): HYPERVISOR,
     unmapped(GUEST_KERNEL_SPACE): GUEST,
@@ -49,27 +48,26 @@ class Frames:
     def forget_kernel(self) -> None:
         """The kernel has changed: what was found in it may no longer be there."""
         self._dsos = {number: dso for number, dso in self._dsos.items() if number & 1 == 0}
-        self._by_space = HashCache[np.int64](np.int64, _MEMO_BITS)
-        self._by_dso = HashCache[np.int64](np.int64, _MEMO_BITS)
+        self._by_space = HashCache[np.int64](np.int64, ADDRESS_SLOTS_LOG2)
+        self._by_dso = HashCache[np.int64](np.int64, ADDRESS_SLOTS_LOG2)
 
     def resolve(self, addresses: UInt64, spaces: Int64, maps: MapsAt) -> Int64:
         """Symbol numbers and offsets, packed; `maps` says what is where in each space."""
 
-        def look_up(places: Int64) -> Int64:
-            return self._in_dsos(*maps.find(addresses[places], spaces[places]))
+        def look_up(indices: Int64) -> Int64:
+            return self._in_dsos(*maps.find(addresses[indices], spaces[indices]))
 
-        return self._by_space.of(addresses + spaces.view(np.uint64) * _SPACE_SPREAD, look_up)
+        return self._by_space.of(kernels.group_keys(addresses, spaces), look_up)
 
     def _in_dsos(self, dsos: Int64, addresses: UInt64) -> Int64:
-        def look_up(places: Int64) -> Int64:
-            packed = np.empty(len(places), np.int64)
-            for dso, members in _groups(dsos[places]):
-                found = self._opened(dso).resolve(addresses[places[members]], self._symbols)
-                packed[members] = found
+        def look_up(indices: Int64) -> Int64:
+            packed = np.empty(len(indices), np.int64)
+            for dso, members in _groups(dsos[indices]):
+                own = addresses[indices[members]]
+                packed[members] = self._opened(dso).resolve(own, self._symbols)
             return packed
 
-        keys = addresses + (dsos + 2).view(np.uint64) * _DSO_SPREAD
-        return self._by_dso.of(keys, look_up)
+        return self._by_dso.of(kernels.group_keys(addresses, dsos), look_up)
 
     def _opened(self, number: int) -> Dso:
         if number not in self._dsos:
@@ -83,7 +81,7 @@ class Frames:
 
 
 def _groups(numbers: Int64) -> list[tuple[int, Int64]]:
-    """The places of each distinct number."""
+    """The indices of each distinct number."""
     order = np.argsort(numbers, kind="stable")
     distinct, first = np.unique(numbers[order], return_index=True)
     return list(zip(distinct.tolist(), np.split(order, first[1:]), strict=True))

@@ -22,7 +22,7 @@ class Timeline:
     def __init__(self) -> None:
         self.comms: list[str] = ["", "swapper"]
         self.dsos: list[str] = []
-        self._told = (0, 0)  # how many of both
+        self._reported = (0, 0)  # how many of both
         self._comm_codes = {"": 0, "swapper": 1}
         self._dso_codes: dict[str, int] = {}
         self._comm_of = np.zeros(_LAST_ID + 1, np.int32)  # thread -> place in comms, 0: none yet
@@ -55,10 +55,10 @@ class Timeline:
         epoch = np.where(last_mapped < 0, epoch, epoch_after[last_mapped])
         return self._with_numbers(comm, tid), epoch
 
-    def told(self) -> tuple[list[str], list[str]]:
-        """The comms and dsos that are new since this was asked last."""
-        comms, dsos = self._told
-        self._told = (len(self.comms), len(self.dsos))
+    def take_new(self) -> tuple[list[str], list[str]]:
+        """The comms and dsos that are new since the last call."""
+        comms, dsos = self._reported
+        self._reported = (len(self.comms), len(self.dsos))
         return self.comms[comms:], self.dsos[dsos:]
 
     def _keep_tables(self, epochs: Int64, pids: Int64) -> None:

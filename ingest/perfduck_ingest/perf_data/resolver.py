@@ -75,4 +75,4 @@ class SampleResolver:
             self._frames.forget_kernel()
             self._kernel_maps = laid_out({KERNEL_SPACE: self._kernel.maps()})
         stack, leaf = self._stacks.of(ready.chains, MapsAt(self._kernel_maps, ready.maps))
-        return Resolved(ready, stack, leaf, self._symbols.told(), self._stacks.told())
+        return Resolved(ready, stack, leaf, self._symbols.take_new(), self._stacks.take_new())

@@ -98,7 +98,7 @@ def _parsed(part: Chunk, text: Text, known: LineCache) -> Parsed:
     return Parsed(
         Batch(
             samples=samples,
-            symbols=known.symbols.untold(chains),
+            symbols=known.symbols.unreported(chains),
             stacks=chains,
             leaf_offsets=_leaf_offsets(found.frames, frames, leaves, samples),
             skipped=_skipped(text, is_unread, is_orphan),
@@ -184,7 +184,7 @@ def _with_own_dso(facts: Columns, frames: _Frames, symbols: SymbolInterner) -> I
     owner = _owners(inlined, facts["ip"].take(frames.codes), frames.samples)
     pairs = np.stack([ids[inlined], ids[owner[inlined]]])
     distinct, which = np.unique(pairs, axis=1, return_inverse=True)
-    own = symbols.made(
+    own = symbols.intern(
         (symbols.row(name)[0], symbols.row(owner)[1], None) for name, owner in distinct.T.tolist()
     )
     ids[inlined] = own[which.ravel()]
@@ -208,7 +208,7 @@ def _filled(ids: Int64, lengths: Int64, symbols: SymbolInterner) -> tuple[Int64,
     """The symbols and the lengths of all chains; a sample without one gets an unknown frame."""
     empty = np.flatnonzero(lengths == 0)
     if len(empty):
-        ids = np.insert(ids, (np.cumsum(lengths) - lengths)[empty], symbols.made([_NO_CHAIN]))
+        ids = np.insert(ids, (np.cumsum(lengths) - lengths)[empty], symbols.intern([_NO_CHAIN]))
     return ids, np.maximum(lengths, 1)
 
 
