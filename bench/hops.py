@@ -6,7 +6,6 @@ Each command runs in this process under a profile hook, in all its threads; what
 they are imported is left out. `up` are calls from a file into one of a room above it.
 """
 
-import runpy
 import sys
 import tempfile
 import threading
@@ -19,10 +18,24 @@ ROOT = Path(__file__).parent.parent
 FIXTURES = ROOT / "fixtures"
 KALLSYMS = FIXTURES / "oprofile" / "kallsyms.xz"
 # From the doors down. A call from a room into one above it goes up.
-ROOMS = ["cli", "perfduck", "report", "diff", "store", "ingest", "tags", "symbols", "kernels", "model"]
-NATIVE, NAT = (sorted((FIXTURES / "demo").glob(f"{one}.udp64.*.txt.xz")) for one in ("native", "docker0-nat"))
+ROOMS = [
+    "cli",
+    "perfduck",
+    "report",
+    "diff",
+    "store",
+    "ingest",
+    "tags",
+    "symbols",
+    "kernels",
+    "model",
+]
+DEMO = {
+    scenario: sorted((FIXTURES / "demo").glob(f"{scenario}.udp64.*.txt.xz"))
+    for scenario in ("native", "docker0-nat")
+}
 PATHS = {
-    "perf script text": ["ingest", str(NATIVE[0])],
+    "perf script text": ["ingest", str(DEMO["native"][0])],
     "perf.data": ["ingest", str(FIXTURES / "perf_data" / "chains" / "recording.data.xz")],
     "operf session": ["ingest", str(FIXTURES / "oprofile" / "pod-flat-q" / "session.tar.gz"),
                       "--kallsyms", str(KALLSYMS)],
@@ -99,9 +112,10 @@ def _run(arguments: list[str], store: str, walk: Walk | None = None) -> None:
 
 
 def _fill(store: str) -> None:
-    for scenario, files in (("native", NATIVE), ("docker0-nat", NAT)):
+    for scenario, files in DEMO.items():
+        said = ["--work", "1000", "--unit", "packet", "--label", f"scenario={scenario}"]
         for file in files:
-            _run(["ingest", str(file), "--work", "1000", "--unit", "packet", "--label", f"scenario={scenario}"], store)
+            _run(["ingest", str(file), *said], store)
 
 
 def main() -> None:
