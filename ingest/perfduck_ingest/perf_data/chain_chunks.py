@@ -56,7 +56,7 @@ class ChainChunks:
     """The pieces of several chains, one chain behind the other, leaf first."""
 
     frames: UInt64  # [place, piece]: addresses; what is missing in front is NO_FRAME
-    spaces: Int64  # of each piece, where its addresses lie: see maps.py
+    spaces: Int64  # of each piece, where its addresses lie: see mappings.py
     keys: UInt64  # the same for the same piece
     counts: Int64  # pieces of each chain, at least 1
     chains: Int64  # the chain of each sample
