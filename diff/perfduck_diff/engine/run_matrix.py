@@ -4,7 +4,7 @@
     stack 0 (ns)      5005005   4004004   12012012   13013013
     stack 1 (ns)            0         0   44044044   41041041
 
-No database here: question.py fills it from the store, tests and benchmarks from anything else.
+No database here: comparison_input.py fills it from the store, tests from anything.
 """
 
 from dataclasses import dataclass, field

@@ -1,6 +1,6 @@
 """A part of `perf script` text, as columns.
 
-What each line is comes from perf_script_known.py; samples are gathered from that (numpy).
+What each line is comes from line_cache.py; samples are gathered from that (numpy).
 """
 
 from collections.abc import Callable, Iterator
