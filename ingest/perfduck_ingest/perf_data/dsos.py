@@ -9,6 +9,7 @@ in the function.
 
 import re
 from collections.abc import Sequence
+from typing import Generic, cast
 
 import numpy as np
 import polars as pl
@@ -17,7 +18,7 @@ from perfduck_ingest.chains import SymbolRow
 from perfduck_model.arrays import Int32, Int64, UInt64
 from perfduck_model.batch import SYMBOL
 from perfduck_model.identity import symbol_ids
-from perfduck_symbols.addresses import SymbolTable
+from perfduck_symbols.addresses import Place, SymbolTable
 from perfduck_symbols.names import FILE, KERNEL, LOW, NOT_A_FILE, UNKNOWN
 
 NO_OFFSET = 0xFFFFFFFF
@@ -60,10 +61,10 @@ class DsoSymbols:
         return pl.DataFrame(dict(zip(SYMBOL, (ids, *columns), strict=True)), schema=SYMBOL)
 
 
-class Dso:
+class Dso(Generic[Place]):
     """A binary, or the kernel: its table of symbols and the numbers of those that were hit."""
 
-    def __init__(self, name: str, table: SymbolTable, shift: int = 0) -> None:
+    def __init__(self, name: str, table: SymbolTable[Place], shift: int = 0) -> None:
         """`shift` is what to add to addresses to get those in the table."""
         self._name = name
         self._table = table
@@ -71,9 +72,9 @@ class Dso:
         self._most_named = _most_named(name)
         self._numbers = np.full(len(table.starts), -1, np.int64)
 
-    def resolve(self, addresses: UInt64, symbols: DsoSymbols) -> Int64:
+    def resolve(self, addresses: Place, symbols: DsoSymbols) -> Int64:
         """Symbol number and offset, packed, of each address."""
-        shifted = addresses + self._shift
+        shifted = cast(Place, addresses + self._shift)
         places = self._table.find(shifted)
         hit = places >= 0
         packed = np.empty(len(addresses), np.int64)

@@ -8,6 +8,7 @@ in many processes.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +24,7 @@ from perfduck_kernels import kernels
 from perfduck_kernels.constants import ADDRESS_SLOTS_LOG2
 from perfduck_kernels.hash_cache import HashCache
 from perfduck_model.arrays import Int64, UInt64
-from perfduck_symbols.addresses import EMPTY
+from perfduck_symbols.addresses import EMPTY, FileOffsets, Svmas
 from perfduck_symbols.names import GUEST, GUEST_USER, HYPERVISOR, UNKNOWN
 
 _UNMAPPED = {
@@ -37,11 +38,14 @@ class Frames:
     """Resolves the frames of a recording."""
 
     def __init__(
-        self, user: Callable[[int], Dso], kernel: Callable[[int], Dso], symbols: DsoSymbols
+        self,
+        user: Callable[[int], Dso[FileOffsets]],
+        kernel: Callable[[int], Dso[Svmas]],
+        symbols: DsoSymbols,
     ) -> None:
         """`user` and `kernel` open a dso by the number that the maps have for it."""
-        self._openers = {False: user, True: kernel}
-        self._dsos: dict[int, Dso] = {}
+        self._openers: dict[bool, Callable[[int], Dso[Any]]] = {False: user, True: kernel}
+        self._dsos: dict[int, Dso[Any]] = {}
         self._symbols = symbols
         self.forget_kernel()
 
@@ -69,12 +73,12 @@ class Frames:
 
         return self._by_dso.of(kernels.group_keys(addresses, dsos), look_up)
 
-    def _opened(self, number: int) -> Dso:
+    def _opened(self, number: int) -> Dso[Any]:
         if number not in self._dsos:
             self._dsos[number] = self._open(number)
         return self._dsos[number]
 
-    def _open(self, number: int) -> Dso:
+    def _open(self, number: int) -> Dso[Any]:
         if number < 0:
             return Dso(_UNMAPPED.get(number, UNKNOWN), EMPTY)
         return self._openers[bool(number & 1)](number >> 1)

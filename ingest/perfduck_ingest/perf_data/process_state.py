@@ -11,6 +11,7 @@ import numpy as np
 from perfduck_ingest.perf_data.mappings import Mappings
 from perfduck_ingest.perf_data.task_events import Comm, Fork, Mapping, TaskEvent
 from perfduck_model.arrays import Int64
+from perfduck_symbols.intervals import Intervals
 
 # /proc/sys/kernel/pid_max is at most this. Numbers beyond it, and -1, share a place.
 _LAST_ID = 1 << 22
@@ -157,10 +158,9 @@ def _last_change(changed: list[int], number: Int64, rank: Int64) -> Int64:
     -1 where none did."""
     keys = np.array(changed, np.int64)
     which = np.flatnonzero(keys >= 0)
-    keys = np.sort(keys[which] << 32 | which + 1)
-    if not len(keys):
-        return np.full(len(number), -1, np.int64)
-    found = keys[np.searchsorted(keys, number << 32 | rank, "right") - 1]
-    return np.where(
-        (found >> 32 == number) & ((found & 0xFFFFFFFF) <= rank), (found & 0xFFFFFFFF) - 1, -1
+    starts = np.sort(keys[which] << 32 | which + 1)
+    ends = (starts >> 32) + 1 << 32  # behind the last rank of the number
+    index = Intervals(starts.view(np.uint64), ends.view(np.uint64)).find(
+        (number << 32 | rank).view(np.uint64)
     )
+    return np.append((starts & 0xFFFFFFFF) - 1, -1)[index]

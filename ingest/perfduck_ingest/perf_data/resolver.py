@@ -16,6 +16,7 @@ from perfduck_ingest.perf_data.session import RecordingMetadata, ResolvableSampl
 from perfduck_ingest.perf_data.stacks import ChainInterner
 from perfduck_ingest.runtime.prefetch import background
 from perfduck_model.batch import Batch
+from perfduck_symbols.addresses import FileOffsets
 from perfduck_symbols.names import KERNEL
 
 
@@ -64,7 +65,7 @@ class SampleResolver:
             return self._outcome.last(self._binaries.missing | self._kernel.missing)
         return self._outcome.batch(self._resolved(ready))
 
-    def _user(self, number: int) -> Dso:
+    def _user(self, number: int) -> Dso[FileOffsets]:
         return self._binaries.open(self._binary_names[number])
 
     def _resolved(self, ready: ResolvableSamples) -> Resolved:
