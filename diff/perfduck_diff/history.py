@@ -17,8 +17,9 @@ from perfduck_diff.engine.noise import (
     assumed,
     learn,
 )
-from perfduck_diff.engine.run_matrix import RunMatrix, gathered
+from perfduck_diff.engine.run_matrix import RunMatrix
 from perfduck_diff.engine.shared import LEAST_SAMPLES, of_runs
+from perfduck_diff.engine.stack_rates import NoiseClasses, StackRates
 from perfduck_diff.engine.tree import grow
 from perfduck_diff.filters import Filters
 from perfduck_diff.like_runs import RUN_LABEL, SAME, pooled
@@ -151,26 +152,23 @@ def noise_of(question: Question) -> Noise:
     """What groups of like runs say of the spread between runs: of whole runs, and of subsystems
     beyond what whole runs share."""
     runs, groups = question.runs, question.groups
-    unit = rates.rates(runs)
-    raw = runs.weight / unit.divisor
-    grain = np.array([run.grain for run in runs.runs]) / unit.divisor
-    factor = factors(runs, raw, grain, groups)
-    names, number = runs.classes(runs.stacks.rerooted(runs.entry()))
-    by_class = gathered(number, len(names), raw / factor)
-    parts = [(by_class[:, group], (grain / factor)[group]) for group in groups]
-    found = learn(assumed(names), parts)
-    whole = np.vstack([raw.sum(axis=0), runs.hits.sum(axis=0)]).T
+    raw = StackRates.of(runs)
+    classes = NoiseClasses.found(runs)
+    parts = classes.groups(raw.without(factors(runs, raw, groups)), groups)
+    found = learn(assumed(classes.names), parts)
+    whole = np.vstack([raw.totals, runs.hits.sum(axis=0)]).T
     known = found.informed(*pooled([(whole[group], SAME) for group in groups]))
     return replace(known, phi=_dispersion(found, parts))
 
 
-def factors(runs: RunMatrix, raw: Float64, grain: Float64, groups: tuple[Int64, ...]) -> Float64:
+def factors(runs: RunMatrix, raw: StackRates, groups: tuple[Int64, ...]) -> Float64:
     """What all paths of a run share, about the mean of its group."""
     rerooted = runs.stacks.rerooted(runs.entry()).collapsed()
     tree = grow(rerooted, runs.hits.sum(axis=1), LEAST_SAMPLES * len(runs.runs))
-    factor = np.ones(raw.shape[1])
+    factor = np.ones(len(runs.runs))
+    own = tree.own(raw.rate)
     for group in groups:
-        factor[group] = of_runs(tree.own(raw)[:, group], grain[group])
+        factor[group] = of_runs(own[:, group], raw.weight_per_sample[group])
     return factor
 
 
