@@ -36,7 +36,10 @@ class Lines:
 class LineCache:
     """Lines, symbols and stacks. Shared by threads."""
 
-    def __init__(self, ranges: DsoRanges) -> None:
+    def __init__(self, head: list[str], layout: LineLayout) -> None:
+        """`head` are the first lines of the text."""
+        self.head = head
+        ranges = DsoRanges(head, layout)
         self.symbols = SymbolInterner()
         self.stacks = StackCache()
         self._ranges = ranges
