@@ -86,7 +86,7 @@ def text(told: Explanation) -> str:
     lines += [
         f"  subsystem  {told.subsystem} ({told.area}), {told.role}: {_ROLES[told.role]}",
         f"  source     {told.source_file or 'not known'}",
-        f"  method     {told.method}: {METHODS[told.method].says}",
+        f"  method     {told.method}: {METHODS[told.method]}",
         f"  rule       {told.rule or 'none'}",
     ]
     lines += [f"  alias      {alias}" for alias in told.aliases]

@@ -9,7 +9,7 @@ Nothing is read before the first symbol is tagged, and then only what its kind n
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 
@@ -24,26 +24,17 @@ from perfduck_tags.kernel_tagger import LOCATED, KernelTagger
 from perfduck_tags.prefixes import Prefixes
 from perfduck_tags.rules import Rule, Rules
 
-
-@dataclass(frozen=True, slots=True)
-class Method:
-    """How a tag came about, and whether it is as good as certain."""
-
-    says: str
-    is_exact: bool
-
-
-# What `tagged_by` may be, the most trusted first.
+# What `tagged_by` may be, the most trusted first, and what that says.
 METHODS = {
-    "user-rule": Method("a rule of yours", True),
-    "rule": Method("a shipped rule on the name", True),
-    "module": Method("the module that the frame names", True),
-    "dwarf": Method("debug information of this very kernel", True),
-    "catalogue": Method("the source file that has it in the catalogued kernels", True),
-    "neighbour": Method("the functions before and behind it in kallsyms", True),
-    "dso": Method("user space: the binary", True),
-    "guess": Method("what most functions with the same beginning are", False),
-    "unknown": Method("nothing tells", False),
+    "user-rule": "a rule of yours",
+    "rule": "a shipped rule on the name",
+    "module": "the module that the frame names",
+    "dwarf": "debug information of this very kernel",
+    "catalogue": "the source file that has it in the catalogued kernels",
+    "neighbour": "the functions before and behind it in kallsyms",
+    "dso": "user space: the binary",
+    "guess": "what most functions with the same beginning are",
+    "unknown": "nothing tells",
 }
 _ADDED = ("canonical", "source_file", "area", "subsystem", "role", "tagged_by")
 _DECIDED = ("row", *_ADDED, "rule")
@@ -57,8 +48,8 @@ class Tagger:
     rules: the user's, in front of the shipped ones; rules_name: what explanations call that file.
     kallsyms: /proc/kallsyms of the profiled boot or the kernel's System.map. binaries:
     vmlinux, modules, programs or directories of them.
-    functions: resolver.FUNCTIONS of dsos that were read before; these need no file. earlier: [name,
-    dso, source_file, tagged_by] of symbols that debug information or kallsyms placed before.
+    earlier: [name, dso, source_file, tagged_by] of symbols that debug information or kallsyms told
+    the file of before.
     host_files: where debug files of the binaries may be, too.
     """
 
@@ -70,7 +61,6 @@ class Tagger:
         rules_name: str | None = None,
         kallsyms: Path | None = None,
         binaries: Iterable[Path] = (),
-        functions: pl.DataFrame | None = None,
         earlier: pl.DataFrame | None = None,
         host_files: HostFiles | None = None,
     ) -> None:
@@ -79,7 +69,7 @@ class Tagger:
         self._users = tuple(rule_file.read(rules, where=rules_name)) if rules else ()
         self._kallsyms = kallsyms
         self._resolver = BinaryResolver(binaries, release=kernel_release, host=host_files)
-        self._functions = pl.DataFrame(schema=FUNCTIONS) if functions is None else functions
+        self._functions = pl.DataFrame(schema=FUNCTIONS)
         self._earlier = pl.DataFrame(schema=LOCATED) if earlier is None else _located(earlier)
         self.fresh = pl.DataFrame(schema=FUNCTIONS)  # what was read from files, for a store to keep
 

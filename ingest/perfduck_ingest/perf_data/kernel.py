@@ -60,7 +60,7 @@ class RecordedKernel:
             self._insert(change.start, change.start + change.size, change.name, table)
         elif change.dso.startswith((KERNEL, "[guest.kernel.kallsyms")):
             name, _, function = change.dso.partition("]")
-            if offset := change.shift + change.start:
+            if offset := change.pgoff_bias + change.start:
                 self._recorded = (function, offset)
                 self._recorded_size = change.end - offset
                 self._is_checked = False
