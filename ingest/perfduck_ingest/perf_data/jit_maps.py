@@ -16,7 +16,10 @@ from pathlib import Path
 import numpy as np
 
 from perfduck_ingest.perf_data.host_files import HostFiles
+from perfduck_model import limits
+from perfduck_model.errors import SymbolError
 from perfduck_symbols.addresses import EMPTY, SymbolTable
+from perfduck_symbols.compression import content
 from perfduck_symbols.files import inside, is_regular
 
 _NAME = re.compile(r"/tmp/perf-(\d+)\.map")
@@ -65,8 +68,8 @@ def _number_inside(process: int, host: HostFiles) -> str:
 def _read(path: Path) -> SymbolTable:
     """Lines of start, size (hexadecimal) and name."""
     try:
-        lines = path.read_bytes().split(b"\n")
-    except OSError:
+        lines = content(path, "a map", limits.MOST_MAP_BYTES).split(b"\n")
+    except SymbolError:
         return EMPTY
     rows = sorted(filter(None, map(_map_entry, lines)), key=lambda row: row[0])
     names = [name for _, _, name in rows]

@@ -22,9 +22,8 @@ from perfduck_ingest.perf_data.features import PerfRecording
 from perfduck_ingest.perf_data.host_files import HostFiles, debug_directory
 from perfduck_ingest.perf_data.mappings import Mappings
 from perfduck_ingest.perf_data.task_events import KernelSymbol, Mapping
-from perfduck_ingest.source import Source
 from perfduck_model.errors import PerfduckError
-from perfduck_symbols import names
+from perfduck_symbols import kallsyms, names
 from perfduck_symbols.addresses import EMPTY, SymbolTable
 from perfduck_symbols.elf import Elf, open_elf
 from perfduck_symbols.elf_symbols import address_of, kernel_table
@@ -183,11 +182,10 @@ class RecordedKernel:
     def _text(self) -> bytes:
         """The kallsyms of the recorded boot, or nothing."""
         if self._options.kallsyms is not None:
-            with Source(str(self._options.kallsyms)) as source:
-                return b"".join(source.chunks(1 << 24))
+            return kallsyms.raw(self._options.kallsyms)
         build_id = self.recording.build_ids.get(KERNEL)
         for path in self._kept(build_id) if build_id else ():
-            return path.read_bytes()
+            return kallsyms.raw(path)
         if not self._options.host_files or not HostFiles(self.recording).runs_the_kernel:
             return b""
         return _RUNNING.read_bytes()
