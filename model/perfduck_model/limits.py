@@ -27,6 +27,13 @@ MOST_MEMBER_IN_MEMORY = MB
 MOST_MEMORY_OF_MEMBERS = 256 * MB
 MOST_TAR_HEADER_BYTES = MB  # of a member's extended header or long name
 
+# perf.data. Sizes that it gives are never allocated before they are compared with the file.
+MOST_EVENTS = 4096  # all tracepoints of a kernel: 2,500
+MOST_EVENT_IDS = MB  # each event has one a CPU
+MOST_FEATURE_BYTES = 256 * MB  # simpleperf keeps the symbols of all binaries in one
+MOST_TRACING_BYTES = 64 * MB  # the formats of tracepoints come first
+MOST_PACK_BYTES = 64 * MB  # unpacked; of perf record -z: a pack has 64 kB, and is a tenth of it
+
 # Symbols.
 MOST_KALLSYMS_BYTES = 64 * MB  # 6.18 of Debian with 100 modules: 14 MB in 180,000 lines
 MOST_KALLSYMS_LINES = 2 * MB

@@ -14,6 +14,7 @@ import os
 import shutil
 import tarfile
 import tempfile
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -46,7 +47,7 @@ class _OnDisk:
         return self.file.read(self.size if most is None else min(self.size, most))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Files:
     """Relative path -> content, or where it lies; and what was left out, with the reason."""
 
@@ -187,7 +188,9 @@ class _Archive:
         if size <= MOST_MEMBER_IN_MEMORY and self.in_memory + size <= MOST_MEMORY_OF_MEMBERS:
             self.in_memory += size
             return content.read()
-        self.disk = self.disk or tempfile.TemporaryFile()  # noqa: SIM115  # as long as Files
+        if self.disk is None:
+            self.disk = tempfile.TemporaryFile()  # noqa: SIM115  # closed with the files
+            weakref.finalize(self.files, self.disk.close)
         shutil.copyfileobj(content, self.disk, _CHUNK)
         self.on_disk += size
         return _OnDisk(self.disk, self.on_disk - size, size)

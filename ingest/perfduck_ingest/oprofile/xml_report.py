@@ -93,7 +93,7 @@ class XmlReport:
     def text(self, text: str) -> None:
         """Characters in an element."""
         if len(self._text) < _MOST_TEXT:
-            self._text.append(text)
+            self._text.append(text[:_MOST_TEXT])
 
     def end(self, tag: str) -> None:
         """An element closes."""
