@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 
 from perfduck_symbols import names, source_path
+from perfduck_symbols.addresses import Svmas
 
 if TYPE_CHECKING:  # an import of text reads no binary: pyelftools stays away
     from perfduck_symbols.dwarf import Dwarf
@@ -58,7 +59,7 @@ def read(
 def _read(elf: "Elf", roots: frozenset[str], debug: Sequence[Path]) -> Binary:
     module = module_name(elf.path)
     functions = _functions(_debug_file(elf, debug) or elf, module, roots)
-    offsets = elf.offsets(functions["address"].to_numpy())
+    offsets = elf.offsets(Svmas(functions["address"].to_numpy()))
     rows = functions.with_columns(pl.Series("offset", offsets))
     return Binary(elf.path, elf.build_id, module, rows.select(list(FUNCTION)))
 

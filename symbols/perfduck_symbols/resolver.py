@@ -15,10 +15,13 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from perfduck_model.arrays import UInt64
 from perfduck_model.errors import SymbolError
 from perfduck_symbols import binary, names
+from perfduck_symbols.addresses import preferred_first
 from perfduck_symbols.binary import DEBUG, Binary
 from perfduck_symbols.files import inside, is_regular, walk, what_is
+from perfduck_symbols.intervals import Intervals
 
 # The functions of several dsos, one frame: build_id is null where the file has none.
 FUNCTIONS = {"dso": pl.String, "build_id": pl.String, **binary.FUNCTION}
@@ -146,18 +149,19 @@ def resolve(asked: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
 
 
 def _lookup(rows: pl.DataFrame, known: pl.DataFrame, column: str) -> pl.DataFrame:
-    # Aliases: the one with a size and the fewest underscores, as perf chooses.
-    underscores = (
-        pl.col("name").str.len_bytes() - pl.col("name").str.strip_chars_start("_").str.len_bytes()
-    )
-    ordered = known.sort(column, pl.col("size") == 0, underscores, "name")
+    ordered = known.sort(column, *preferred_first("size", "name"))
     best = ordered.unique(column, keep="first", maintain_order=True)
     if best.is_empty():
         return pl.DataFrame(schema={"row": pl.UInt32, "name": pl.String, "source_file": pl.String})
     starts, sizes = best[column].to_numpy(), best["size"].to_numpy()
-    asked = rows["address"].to_numpy().astype(np.int64).view(np.uint64)
-    index = np.searchsorted(starts, asked, side="right").astype(np.int64) - 1
-    inside = (index >= 0) & (asked - starts[index] < np.maximum(sizes[index], 1))
+    ends = np.maximum(starts + np.maximum(sizes, 1), starts)  # not beyond the last address
+    index = Intervals(starts, ends).find(_unsigned(rows["address"]))
+    inside = index >= 0
     found = best.select(pl.col("name", "source_file").gather(index[inside]))
     hit = rows.filter(pl.Series(inside)).select("row")
     return pl.concat([hit, found], how="horizontal")
+
+
+def _unsigned(addresses: pl.Series) -> UInt64:
+    """Addresses as they are, of the signed ones that a store has."""
+    return addresses.to_numpy().astype(np.int64).view(np.uint64)

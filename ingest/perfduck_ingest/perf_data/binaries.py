@@ -25,7 +25,7 @@ from perfduck_ingest.perf_data.features import PerfRecording
 from perfduck_ingest.perf_data.host_files import HostFiles, debug_directory
 from perfduck_ingest.perf_data.simpleperf import RecordedFile
 from perfduck_model.errors import SymbolError
-from perfduck_symbols.addresses import EMPTY, SymbolTable
+from perfduck_symbols.addresses import EMPTY, FileOffsets, SymbolTable
 from perfduck_symbols.elf import BROKEN, Elf, open_elf
 from perfduck_symbols.elf_header import SHT_DYNSYM, SHT_SYMTAB
 from perfduck_symbols.elf_symbols import symbol_table
@@ -41,10 +41,10 @@ class Binaries:
     def __init__(self, recording: PerfRecording, options: ImportOptions) -> None:
         self.recording = recording  # says which file a name meant
         self._options = options
-        self._tables: dict[str, SymbolTable] = {}  # by build id: a library lies in many places
+        self._tables: dict[str, SymbolTable[FileOffsets]] = {}  # by build id
         self.missing: dict[str, str] = {}  # why the files of these names are not used
 
-    def open(self, name: str) -> Dso:
+    def open(self, name: str) -> Dso[FileOffsets]:
         """A binary by the name that perf prints."""
         return Dso(name, self._table(name))
 
@@ -52,7 +52,7 @@ class Binaries:
     def _host(self) -> HostFiles | None:
         return HostFiles(self.recording) if self._options.host_files else None
 
-    def _table(self, name: str) -> SymbolTable:
+    def _table(self, name: str) -> SymbolTable[FileOffsets]:
         if process := jit_maps.process_of(name):
             table = jit_maps.table(process, self._options.symbol_dirs, self._host)
             if table is EMPTY:
@@ -70,7 +70,7 @@ class Binaries:
             self._tables[build_id] = table
         return self._tables[build_id]
 
-    def _read(self, name: str) -> SymbolTable:
+    def _read(self, name: str) -> SymbolTable[FileOffsets]:
         symbols, runtime = self._chosen(name)
         if symbols is not None and runtime is not None:
             self.missing.pop(name, None)
@@ -117,10 +117,12 @@ class Binaries:
         yield from found
 
 
-def _recorded_table(file: RecordedFile) -> SymbolTable:
+def _recorded_table(file: RecordedFile) -> SymbolTable[FileOffsets]:
     symbols = sorted(file.symbols)
     return SymbolTable(
-        np.array([(start + file.shift) % (1 << 64) for start, _, _ in symbols], np.uint64),
+        FileOffsets(
+            np.array([(start + file.shift) % (1 << 64) for start, _, _ in symbols], np.uint64)
+        ),
         np.array(
             [(start + size + file.shift) % (1 << 64) for start, size, _ in symbols], np.uint64
         ),
@@ -185,7 +187,7 @@ def _has(elf: Elf, name: str, kind: int) -> bool:
     return section is not None and section.type == kind
 
 
-def _table_or_nothing(symbols: Elf, runtime: Elf) -> SymbolTable:
+def _table_or_nothing(symbols: Elf, runtime: Elf) -> SymbolTable[FileOffsets]:
     try:
         return symbol_table(symbols, runtime)
     except BROKEN:
@@ -198,7 +200,7 @@ def _by_build_id(directory: Path, build_id: str) -> Iterator[Path]:
     yield place
 
 
-def _vdso_table(build_id: str | None, host: HostFiles) -> SymbolTable:
+def _vdso_table(build_id: str | None, host: HostFiles) -> SymbolTable[FileOffsets]:
     """That of the running kernel, if it is the recorded one."""
     if build_id is None and not host.runs_the_kernel:
         return EMPTY

@@ -18,7 +18,7 @@ import numpy as np
 from perfduck_ingest.perf_data.host_files import HostFiles
 from perfduck_model import limits
 from perfduck_model.errors import SymbolError
-from perfduck_symbols.addresses import EMPTY, SymbolTable
+from perfduck_symbols.addresses import EMPTY, FileOffsets, SymbolTable
 from perfduck_symbols.compression import content
 from perfduck_symbols.files import inside, is_regular
 
@@ -31,7 +31,9 @@ def process_of(dso: str) -> int | None:
     return int(found[1]) if found else None
 
 
-def table(process: int, directories: Sequence[Path], host: HostFiles | None) -> SymbolTable:
+def table(
+    process: int, directories: Sequence[Path], host: HostFiles | None
+) -> SymbolTable[FileOffsets]:
     """The functions of a process; none where there is no map of it."""
     found = (path for directory in directories for path in _given(process, directory))
     path = next(found, None) or (host and next(_of_host(process, host), None))
@@ -65,7 +67,7 @@ def _number_inside(process: int, host: HostFiles) -> str:
     return found[1] if found else str(process)
 
 
-def _read(path: Path) -> SymbolTable:
+def _read(path: Path) -> SymbolTable[FileOffsets]:
     """Lines of start, size (hexadecimal) and name."""
     try:
         lines = content(path, "a map", limits.MOST_MAP_BYTES).split(b"\n")
@@ -74,7 +76,8 @@ def _read(path: Path) -> SymbolTable:
     rows = sorted(filter(None, map(_map_entry, lines)), key=lambda row: row[0])
     names = [name for _, _, name in rows]
     return SymbolTable(
-        np.array([start for start, _, _ in rows], np.uint64),
+        # Memory without a file: perf takes its addresses for offsets.
+        FileOffsets(np.array([start for start, _, _ in rows], np.uint64)),
         np.array([min(start + size, (1 << 64) - 1) for start, size, _ in rows], np.uint64),
         lambda place: names[place].decode("utf-8", "backslashreplace"),
     )

@@ -24,7 +24,7 @@ from perfduck_ingest.perf_data.mappings import Mappings
 from perfduck_ingest.perf_data.task_events import KernelSymbol, Mapping
 from perfduck_model.errors import PerfduckError
 from perfduck_symbols import kallsyms, names
-from perfduck_symbols.addresses import EMPTY, SymbolTable
+from perfduck_symbols.addresses import EMPTY, Svmas, SymbolTable
 from perfduck_symbols.elf import Elf, open_elf
 from perfduck_symbols.elf_symbols import address_of, kernel_table
 from perfduck_symbols.files import inside, is_regular
@@ -46,7 +46,7 @@ class RecordedKernel:
         self._options = options
         self._maps = Mappings()
         self._names: list[str] = []
-        self._tables: dict[int, SymbolTable] = {}
+        self._tables: dict[int, SymbolTable[Svmas]] = {}
         self._recorded: tuple[str, int] | None = None  # a function and where it was
         self._recorded_size = 0  # from there to the end of the map
         self.missing: dict[str, str] = {}  # why dsos have no names
@@ -58,7 +58,7 @@ class RecordedKernel:
         if isinstance(change, KernelSymbol):
             starts = np.array([change.start], np.uint64)
             ends = starts + np.uint64(change.size)
-            table = SymbolTable(starts, ends, lambda _: change.name)
+            table = SymbolTable(Svmas(starts), ends, lambda _: change.name)
             self._insert(change.start, change.start + change.size, change.name, table)
         elif change.dso.startswith((KERNEL, "[guest.kernel.kallsyms")):
             name, _, function = change.dso.partition("]")
@@ -70,7 +70,9 @@ class RecordedKernel:
         else:
             self._insert(change.start, change.end, _module_name(change.dso))
 
-    def _insert(self, start: int, end: int, name: str, table: SymbolTable | None = None) -> None:
+    def _insert(
+        self, start: int, end: int, name: str, table: SymbolTable[Svmas] | None = None
+    ) -> None:
         if start < end < 1 << 64:
             if table is not None:
                 self._tables[len(self._names)] = table
@@ -144,11 +146,11 @@ class RecordedKernel:
         return open_elf(self._options.vmlinux)
 
     @cached_property
-    def _own(self) -> SymbolTable:
+    def _own(self) -> SymbolTable[Svmas]:
         """The symbols of the kernel itself."""
         return self._kallsyms.part("") if self._vmlinux is None else kernel_table(self._vmlinux)
 
-    def open(self, number: int) -> Dso:
+    def open(self, number: int) -> Dso[Svmas]:
         """A dso by its number."""
         name = self._names[number]
         if number in self._tables:
@@ -157,7 +159,7 @@ class RecordedKernel:
             return Dso(name, self._own, self._moved())
         return Dso(name, self._module(name, number))
 
-    def _module(self, name: str, number: int) -> SymbolTable:
+    def _module(self, name: str, number: int) -> SymbolTable[Svmas]:
         """The symbols of a module, if they lie where it was recorded: they are of this boot."""
         table = self._kallsyms.part(name)
         places = [row[:2] for row in self._maps.rows() if row[3] == number]
