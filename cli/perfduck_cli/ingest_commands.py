@@ -69,7 +69,7 @@ def ingest(
         typer.Option(
             "--host-files/--no-host-files",
             help="Name addresses of perf.data by files of this machine too, where they are the"
-            " recorded ones.",
+            " recorded ones, and look for debug files in its /usr/lib/debug.",
         ),
     ] = True,
     attach: Annotated[
