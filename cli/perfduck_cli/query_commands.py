@@ -30,11 +30,10 @@ def profiles(
     """List the profiles in the store."""
     from perfduck_report.profiles import report
     from perfduck_store.selector import select
-    from perfduck_store.store import Store, named
+    from perfduck_store.store import Store
 
     with Store(store) as opened:
-        chosen = select(opened, selector)
-        rows = opened.table(named("profiles"), {"profiles": list(chosen)})
+        rows = opened.profiles.listing(select(opened, selector))
     sys.stdout.write(report(rows, format, screen()))
 
 
@@ -146,12 +145,11 @@ def _folded(store: "Store", selector: str, filters: Filters) -> tuple[str, tuple
     from perfduck_diff.selection import select_samples
     from perfduck_report.names import folded
     from perfduck_store.selector import select
-    from perfduck_store.store import named
 
     groups = {"": select(store, selector, filters.where)}
     selection = select_samples(store, groups, filters, "comm")
-    rows = store.rows(named("folded"))
-    text = "".join(f"{';'.join(map(folded, path))} {weight}\n" for path, weight in rows)
+    stacks = selection.samples.folded()
+    text = "".join(f"{';'.join(map(folded, each.path))} {each.weight}\n" for each in stacks)
     return text, selection.notes
 
 
