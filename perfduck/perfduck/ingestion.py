@@ -107,7 +107,12 @@ def _has_names(options: ImportOptions) -> bool:
 def _known(request: IngestRequest) -> TaggingSources:
     options = request.options
     vmlinux = (options.vmlinux,) if options.vmlinux else ()
-    return TaggingSources(request.rules, options.kallsyms, (*vmlinux, *options.symbol_dirs))
+    return TaggingSources(
+        request.rules,
+        options.kallsyms,
+        (*vmlinux, *options.symbol_dirs),
+        host_files=options.host_files,
+    )
 
 
 def _plain_name(source: Source) -> str:

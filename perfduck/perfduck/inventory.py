@@ -19,14 +19,13 @@ from perfduck_store.merge import merge as take_over
 from perfduck_store.remove import Content, contents
 from perfduck_store.remove import remove as remove_profiles
 from perfduck_store.selector import select
-from perfduck_store.store import Store, named
+from perfduck_store.store import Store
 
 
 def profiles(file: StoreFile, selector: str) -> Table:
     """The profiles that the selector means."""
     with file.read() as store:
-        chosen = select(store, selector)
-        return Table(store.table(named("profiles"), {"profiles": list(chosen)}), as_text)
+        return Table(store.profiles.listing(select(store, selector)), as_text)
 
 
 def edit(

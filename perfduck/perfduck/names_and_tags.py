@@ -16,7 +16,8 @@ from perfduck_report.numbers import many
 from perfduck_report.screen import PIPE, Screen
 from perfduck_store.functions import binaries
 from perfduck_store.tag_inputs import Kind
-from perfduck_symbols.resolver import check_places
+from perfduck_symbols.file_finder import check_places
+from perfduck_symbols.host_files import HostFiles
 from perfduck_tags import explain as explanations
 from perfduck_tags.explain import Explanation
 from perfduck_tags.tagger import Tagger
@@ -87,6 +88,7 @@ def explain(
             rules_name=known.rules_name,
             kallsyms=known.kallsyms,
             binaries=known.binaries,
+            host_files=known.host_files,
         )
         return ExplainResult(explanations.explain(tagger, symbol, dso))
 
@@ -96,7 +98,12 @@ def _given(sources: TagSources) -> TaggingSources:
     vmlinux = path_of(sources.get("vmlinux"))
     binaries = (*((vmlinux,) if vmlinux else ()), *places_of(sources.get("symbols")))
     check_places(binaries)
-    return TaggingSources(path_of(sources.get("rules")), path_of(sources.get("kallsyms")), binaries)
+    return TaggingSources(
+        path_of(sources.get("rules")),
+        path_of(sources.get("kallsyms")),
+        binaries,
+        host_files=HostFiles(),
+    )
 
 
 def add_symbols(file: StoreFile, places: Sequence[Path], dso: str | None) -> Table:
@@ -105,7 +112,7 @@ def add_symbols(file: StoreFile, places: Sequence[Path], dso: str | None) -> Tab
         message = f"--dso {dso}: expected one file that is this binary, got several"
         raise PerfduckError(message)
     with file.write(create=True) as store:
-        return Table(add_files(store, places, dso), _added)
+        return Table(add_files(store, places, dso, HostFiles()), _added)
 
 
 def _added(rows: tables.Answer, _: Screen = PIPE) -> str:

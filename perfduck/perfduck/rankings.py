@@ -11,7 +11,7 @@ from perfduck_diff.selection import select_samples
 from perfduck_report.html import render_side
 from perfduck_report.names import folded
 from perfduck_store.selector import select
-from perfduck_store.store import Store, named
+from perfduck_store.store import Store
 
 
 def top(file: StoreFile, selector: str, by: By, limit: int, filters: Filters) -> TopResult:
@@ -39,8 +39,8 @@ def export(file: StoreFile, selector: str, format: str, filters: Filters) -> Exp
 def _folded(store: Store, selector: str, filters: Filters) -> Export:
     groups = {"": select(store, selector, filters.where)}
     selection = select_samples(store, groups, filters, "comm")
-    rows = store.rows(named("folded"))
-    text = "".join(f"{';'.join(map(folded, path))} {weight}\n" for path, weight in rows)
+    stacks = selection.samples.folded()
+    text = "".join(f"{';'.join(map(folded, each.path))} {each.weight}\n" for each in stacks)
     return Export(text, selection.notes)
 
 

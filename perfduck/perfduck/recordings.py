@@ -33,7 +33,8 @@ from perfduck_report.numbers import plural
 from perfduck_store.compact import close_and_compact
 from perfduck_store.selector import select
 from perfduck_store.writer import Receipt
-from perfduck_symbols.resolver import check_places
+from perfduck_symbols.file_finder import check_places
+from perfduck_symbols.host_files import HostFiles
 
 Recording = FilePath | bytes | BinaryIO
 Progress = Callable[[Source, int], None]
@@ -196,7 +197,7 @@ def _template(options: IngestOptions, *, is_one: bool) -> IngestRequest:
             path_of(options.get("kallsyms")),
             path_of(options.get("vmlinux")),
             places,
-            host_files=options.get("host_files", True),
+            host_files=HostFiles() if options.get("host_files", True) else None,
             lenient=options.get("lenient", False),
         ),
         rules=path_of(options.get("rules")),

@@ -15,6 +15,7 @@ from perfduck_store import functions, tag_inputs
 from perfduck_store.store import Store
 from perfduck_store.tag_inputs import Kind
 from perfduck_symbols import kallsyms, names
+from perfduck_symbols.host_files import HostFiles
 from perfduck_symbols.resolver import BinaryResolver
 from perfduck_tags.blame import INTERRUPTS_OFF, blame, interrupts_off
 from perfduck_tags.tagger import Tagger
@@ -32,6 +33,7 @@ class TaggingSources:
     kallsyms: Path | None = None
     binaries: tuple[Path, ...] = ()  # vmlinux, modules, programs, or directories of them
     rules_name: str | None = None  # how explanations call them; None: by their path
+    host_files: HostFiles | None = None  # where debug files of the binaries may be, too
 
 
 @contextmanager
@@ -138,7 +140,9 @@ def note_artefacts(store: Store, content_hash: str) -> None:
         store.insert("artefact", found)
 
 
-def add_files(store: Store, places: Sequence[Path], dso: str | None = None) -> pl.DataFrame:
+def add_files(
+    store: Store, places: Sequence[Path], dso: str | None = None, host: HostFiles | None = None
+) -> pl.DataFrame:
     """Keep the functions of the ELF files that the store's binaries have there. [dso, build_id,
     functions] of what was found; with `dso` the one file is that binary's."""
     for place in places:
@@ -146,7 +150,7 @@ def add_files(store: Store, places: Sequence[Path], dso: str | None = None) -> p
             message = f"{place}: expected an ELF file or a directory, got no such file"
             raise PerfduckError(message)
     dsos = functions.symbols(store)["dso"].unique().to_list()
-    resolver = BinaryResolver(places)
+    resolver = BinaryResolver(places, host=host)
     found = resolver.functions(dsos) if dso is None else resolver.functions_of(dso, places[0])
     if found.is_empty():
         message = f"{places[0]}: expected a binary that a profile names, got none (give --dso)"
@@ -168,6 +172,7 @@ def _tagger(
         kallsyms=known.kallsyms,
         binaries=known.binaries,
         earlier=earlier,
+        host_files=known.host_files,
     )
 
 

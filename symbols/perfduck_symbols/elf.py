@@ -28,6 +28,7 @@ from elftools.common.exceptions import DWARFError, ELFError
 from perfduck_model.arrays import Bool, UInt8, UInt32, UInt64
 from perfduck_model.errors import SymbolError
 from perfduck_symbols import elf_header
+from perfduck_symbols.addresses import FileOffsets, Svmas
 from perfduck_symbols.compression import COMPRESSIONS, content, open_zstd, zstd
 from perfduck_symbols.elf_header import (
     EM_AARCH64,
@@ -185,15 +186,15 @@ class Elf:
             }
         )
 
-    def offsets(self, addresses: UInt64) -> UInt64:
+    def offsets(self, addresses: Svmas) -> FileOffsets:
         """Where in the file the code at these addresses lies. perf prints that of a program, and a
         program linked to a fixed address has its code elsewhere."""
-        found = addresses.copy()
+        found: UInt64 = addresses.copy()
         for segment in self.header.segments:
             start, size = np.uint64(segment.address), np.uint64(segment.stored)
             inside = (addresses >= start) & (addresses - start < size)
             found[inside] = addresses[inside] - start + np.uint64(segment.offset)
-        return found
+        return FileOffsets(found)
 
     @property
     def is_64_bit(self) -> bool:

@@ -16,6 +16,7 @@ from pathlib import Path
 import polars as pl
 
 from perfduck_symbols import kallsyms, names
+from perfduck_symbols.host_files import HostFiles
 from perfduck_symbols.kallsyms import Kallsyms
 from perfduck_symbols.resolver import FUNCTIONS, BinaryResolver, resolve
 from perfduck_tags import catalogue, neighbours, rule_file, rules
@@ -58,6 +59,7 @@ class Tagger:
     vmlinux, modules, programs or directories of them.
     functions: resolver.FUNCTIONS of dsos that were read before; these need no file. earlier: [name,
     dso, source_file, tagged_by] of symbols that debug information or kallsyms placed before.
+    host_files: where debug files of the binaries may be, too.
     """
 
     def __init__(
@@ -70,12 +72,13 @@ class Tagger:
         binaries: Iterable[Path] = (),
         functions: pl.DataFrame | None = None,
         earlier: pl.DataFrame | None = None,
+        host_files: HostFiles | None = None,
     ) -> None:
         """Read the user's rules; everything else waits until it is needed."""
         self._release = kernel_release
         self._users = tuple(rule_file.read(rules, where=rules_name)) if rules else ()
         self._kallsyms = kallsyms
-        self._resolver = BinaryResolver(binaries, release=kernel_release)
+        self._resolver = BinaryResolver(binaries, release=kernel_release, host=host_files)
         self._functions = pl.DataFrame(schema=FUNCTIONS) if functions is None else functions
         self._earlier = pl.DataFrame(schema=LOCATED) if earlier is None else _located(earlier)
         self.fresh = pl.DataFrame(schema=FUNCTIONS)  # what was read from files, for a store to keep

@@ -197,7 +197,7 @@ class OprofileRecording:
         """[name, dso, address, offset] of each key."""
         table = self.namer.table(image, is_kernel=is_kernel, mtime=mtime, jit=one.jit)
         of_image = pl.lit(_dso(image, is_kernel=is_kernel))
-        found = table.find(keys).with_columns(dso=pl.col("dso").fill_null(of_image))
+        found = table.resolve(keys).with_columns(dso=pl.col("dso").fill_null(of_image))
         if image.is_range:
             found = found.with_columns(address=pl.lit(None, pl.Int64))
         plain = {name: names.unversioned(name) for name in found["name"].unique()}

@@ -10,29 +10,26 @@ kernel is refused: by the build id of vmlinux, and by how far it is from `_text`
 perf record notes as the size of the kernel's map.
 """
 
-from collections.abc import Iterator
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 
 from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.perf_data.dsos import Dso
 from perfduck_ingest.perf_data.features import PerfRecording
-from perfduck_ingest.perf_data.host_files import HostFiles, debug_directory
 from perfduck_ingest.perf_data.mappings import Mappings
+from perfduck_ingest.perf_data.recorded_host import RecordedHost
 from perfduck_ingest.perf_data.task_events import KernelSymbol, Mapping
 from perfduck_ingest.source import Source
 from perfduck_model.errors import PerfduckError
 from perfduck_symbols import names
-from perfduck_symbols.addresses import EMPTY, SymbolTable
+from perfduck_symbols.addresses import EMPTY, Svmas, SymbolTable
 from perfduck_symbols.elf import Elf, open_elf
 from perfduck_symbols.elf_symbols import address_of, kernel_table
-from perfduck_symbols.files import inside, is_regular
+from perfduck_symbols.file_finder import PERF, FileFinder
 from perfduck_symbols.kallsyms_symbols import KernelSymbols, kernel_symbols
 from perfduck_symbols.names import KERNEL
 
-_RUNNING = Path("/proc/kallsyms")
 _ENDS = ("_edata", "_etext")  # as perf looks for them
 _MEGABYTE = 1 << 20
 _HIGH_HALF = (1 << 63, (1 << 64) - 1)
@@ -47,7 +44,7 @@ class RecordedKernel:
         self._options = options
         self._maps = Mappings()
         self._names: list[str] = []
-        self._tables: dict[int, SymbolTable] = {}
+        self._tables: dict[int, SymbolTable[Svmas]] = {}
         self._recorded: tuple[str, int] | None = None  # a function and where it was
         self._recorded_size = 0  # from there to the end of the map
         self.missing: dict[str, str] = {}  # why dsos have no names
@@ -59,7 +56,7 @@ class RecordedKernel:
         if isinstance(change, KernelSymbol):
             starts = np.array([change.start], np.uint64)
             ends = starts + np.uint64(change.size)
-            table = SymbolTable(starts, ends, lambda _: change.name)
+            table = SymbolTable(Svmas(starts), ends, lambda _: change.name)
             self._insert(change.start, change.start + change.size, change.name, table)
         elif change.dso.startswith((KERNEL, "[guest.kernel.kallsyms")):
             name, _, function = change.dso.partition("]")
@@ -71,7 +68,9 @@ class RecordedKernel:
         else:
             self._insert(change.start, change.end, _module_name(change.dso))
 
-    def _insert(self, start: int, end: int, name: str, table: SymbolTable | None = None) -> None:
+    def _insert(
+        self, start: int, end: int, name: str, table: SymbolTable[Svmas] | None = None
+    ) -> None:
         if start < end < 1 << 64:
             if table is not None:
                 self._tables[len(self._names)] = table
@@ -145,11 +144,11 @@ class RecordedKernel:
         return open_elf(self._options.vmlinux)
 
     @cached_property
-    def _own(self) -> SymbolTable:
+    def _own(self) -> SymbolTable[Svmas]:
         """The symbols of the kernel itself."""
         return self._kallsyms.part("") if self._vmlinux is None else kernel_table(self._vmlinux)
 
-    def open(self, number: int) -> Dso:
+    def open(self, number: int) -> Dso[Svmas]:
         """A dso by its number."""
         name = self._names[number]
         if number in self._tables:
@@ -158,7 +157,7 @@ class RecordedKernel:
             return Dso(name, self._own, self._moved())
         return Dso(name, self._module(name, number))
 
-    def _module(self, name: str, number: int) -> SymbolTable:
+    def _module(self, name: str, number: int) -> SymbolTable[Svmas]:
         """The symbols of a module, if they lie where it was recorded: they are of this boot."""
         table = self._kallsyms.part(name)
         places = [row[:2] for row in self._maps.rows() if row[3] == number]
@@ -185,21 +184,13 @@ class RecordedKernel:
         if self._options.kallsyms is not None:
             with Source(str(self._options.kallsyms)) as source:
                 return b"".join(source.chunks(1 << 24))
-        build_id = self.recording.build_ids.get(KERNEL)
-        for path in self._kept(build_id) if build_id else ():
+        build_id, host = self.recording.build_ids.get(KERNEL), self._options.host_files
+        finder = FileFinder(self._options.symbol_dirs, PERF, host)
+        for path in finder.kallsyms(KERNEL, build_id) if build_id else ():
             return path.read_bytes()
-        if not self._options.host_files or not HostFiles(self.recording).runs_the_kernel:
+        if host is None or not RecordedHost(host, self.recording).runs_the_kernel:
             return b""
-        return _RUNNING.read_bytes()
-
-    def _kept(self, build_id: str) -> Iterator[Path]:
-        """What perf record kept, or `perf archive` packed."""
-        name = f"{KERNEL}/{build_id}/kallsyms"
-        by_id = f".build-id/{build_id[:2]}/{build_id[2:]}/kallsyms"
-        for directory in self._options.symbol_dirs:
-            yield from filter(None, (inside(directory, name), inside(directory, by_id)))
-        if self._options.host_files and is_regular(debug_directory() / name):
-            yield debug_directory() / name
+        return host.kallsyms.read_bytes()
 
 
 def _module_name(path: str) -> str:

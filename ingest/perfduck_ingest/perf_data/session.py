@@ -18,7 +18,7 @@ from perfduck_ingest.perf_data import features, limits, records
 from perfduck_ingest.perf_data.attributes import attribute
 from perfduck_ingest.perf_data.byte_order import text
 from perfduck_ingest.perf_data.callers import DeferredCallers, Placed
-from perfduck_ingest.perf_data.chain_chunks import Chains, ChunkIds, pieces_of
+from perfduck_ingest.perf_data.chain_chunks import Chains, ChunkIds, chunks_of
 from perfduck_ingest.perf_data.features import PerfRecording
 from perfduck_ingest.perf_data.mappings import KERNEL_SPACE, Tables, epoch_of, laid_out
 from perfduck_ingest.perf_data.process_state import Timeline
@@ -88,7 +88,7 @@ class ResolvableSamples:
     columns: SampleFields
     comm: Int32  # place in the list of comms
     chains: Chains
-    maps: Tables  # of the spaces of new pieces
+    maps: Tables  # of the address spaces of new chunks
     kernel: list[Mapping | KernelSymbol]  # how it has changed
     comms: list[str]  # that are new: they follow those that were told before
     dsos: list[str]  # likewise
@@ -102,7 +102,7 @@ class PerfSession:
         self._recording = recording
         self._said = RecordingMetadata(recording)
         self._timeline = Timeline()
-        self._numbers = ChunkIds()
+        self._chunk_ids = ChunkIds()
         self._kernel: list[Mapping | KernelSymbol] = []
         self._changes: list[tuple[int, int, TaskEvent]] = []
         self._waiting: list[Samples] = []
@@ -216,11 +216,11 @@ class PerfSession:
     def _made_ready(self, placed: list[Placed]) -> ResolvableSamples:
         kernel, self._kernel = self._kernel, []
         if kernel:  # addresses may mean something else from here on
-            self._numbers.forget()
-        pieces = [pieces_of(part.samples, part.epoch) for part in placed]
-        self._said.limits[limits.BROKEN] += sum(part.broken for part in pieces)
-        chains = self._numbers.of(pieces)
-        comms, dsos = self._timeline.told()
+            self._chunk_ids.forget()
+        chunks = [chunks_of(part.samples, part.epoch) for part in placed]
+        self._said.limits[limits.BROKEN] += sum(part.broken for part in chunks)
+        chains = self._chunk_ids.of(chunks)
+        comms, dsos = self._timeline.take_new()
         return ResolvableSamples(
             columns=SampleFields.of([part.samples for part in placed]),
             comm=np.concatenate([part.comm for part in placed], dtype=np.int32, casting="unsafe"),
