@@ -9,14 +9,14 @@ if TYPE_CHECKING:
     from perfduck_report.screen import Screen
 
 
-class Answer(Protocol):
+class Printable(Protocol):
     """What prints itself in several formats."""
 
     def render(self, format: str, *, width: int | None, color: bool) -> str:
         """The answer in a format."""
 
 
-def write(answer: Answer, format: str) -> None:
+def write(answer: Printable, format: str) -> None:
     """Print an answer."""
     sys.stdout.write(answer.render(format, width=width(), color=has_color()))
 
