@@ -12,9 +12,8 @@ from perfduck_diff.selection import Selection
 from perfduck_store.limitation import limitations
 from perfduck_store.records import FunctionWeight, TagShare
 from perfduck_store.store import Store
+from perfduck_tags.methods import INEXACT
 
-# Methods (symbol.tagged_by) that may be wrong, or said nothing.
-_INEXACT = ("guess", "unknown")
 _NAMED = 3  # functions that a line names
 
 
@@ -37,7 +36,7 @@ def provenance(
 
 
 def _tags(methods: list[TagShare]) -> list[str]:
-    if not any(each.method in _INEXACT and each.share for each in methods):
+    if not any(each.method in INEXACT and each.share for each in methods):
         return []
     parts = (
         f"{100 * each.share:.{1 if each.share >= 0.001 else 3}f} % {each.method}"
