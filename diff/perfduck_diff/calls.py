@@ -13,7 +13,7 @@ from perfduck_diff.keys import Side
 from perfduck_diff.selection import Note, select_samples
 from perfduck_diff.work import facts_of, work_of
 from perfduck_model.errors import PerfduckError
-from perfduck_store.protocol import Samples
+from perfduck_store.protocol import PickedSamples
 from perfduck_store.selector import select
 from perfduck_store.store import Store
 
@@ -74,7 +74,7 @@ def _known(store: Store, function: str | None, side: Side) -> str:
     return function
 
 
-def _check_arcs(samples: Samples, filters: Filters) -> None:
+def _check_arcs(samples: PickedSamples, filters: Filters) -> None:
     """The arcs of an OProfile call graph say nothing of the samples that they come from."""
     arcs = samples.with_arcs() if filters.words() else []
     if arcs:

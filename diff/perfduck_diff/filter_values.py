@@ -14,7 +14,7 @@ from perfduck_diff.filters import Filters
 from perfduck_model.errors import PerfduckError
 from perfduck_model.suggestion import did_you_mean, listed
 from perfduck_store.choice import KEYS, Key
-from perfduck_store.protocol import Samples
+from perfduck_store.protocol import PickedSamples
 
 _SHOWN = 4  # values that an error names
 
@@ -23,7 +23,7 @@ class FilterValues:
     """The values of what is picked, of the keys that the filters choose by."""
 
     def __init__(
-        self, samples: Samples, filters: Filters, groups: Sequence[Mapping[int, str]]
+        self, samples: PickedSamples, filters: Filters, groups: Sequence[Mapping[int, str]]
     ) -> None:
         self.filters, self._groups = filters, groups
         self._names = [name for group in groups for name in group.values()]

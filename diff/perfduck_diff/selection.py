@@ -9,7 +9,7 @@ from perfduck_diff.filter_values import FilterValues
 from perfduck_diff.filters import Filters
 from perfduck_model.errors import PerfduckError
 from perfduck_store.choice import OF_STACKS, Choice
-from perfduck_store.protocol import Samples
+from perfduck_store.protocol import PickedSamples
 from perfduck_store.records import Weight
 from perfduck_store.store import Store
 
@@ -35,7 +35,7 @@ class Selection:
     unit: str
     notes: tuple[Note, ...]
     weights: Mapping[int, Weight]
-    samples: Samples
+    samples: PickedSamples
 
     @property
     def profiles(self) -> dict[int, str]:

@@ -58,7 +58,7 @@ class Profiles(Protocol):
         """Those that list a part of their samples, by name."""
 
 
-class Samples(Protocol):
+class PickedSamples(Protocol):
     """The samples of a choice. Run i is the profile `choice.profiles[i]`; weights are in the unit
     of the chosen events, and without idle unless a docstring says otherwise."""
 

@@ -29,7 +29,7 @@ _EMPTY = "from sampled limit 0"
 
 
 class DuckDbSamples:
-    """See protocol.Samples."""
+    """See protocol.PickedSamples."""
 
     def __init__(self, store: "Store", choice: Choice) -> None:
         self._store, self._choice = store, choice
