@@ -18,11 +18,8 @@ from perfduck_symbols import kallsyms, names
 from perfduck_symbols.host_files import HostFiles
 from perfduck_symbols.resolver import BinaryResolver
 from perfduck_tags.blame import INTERRUPTS_OFF, blame, interrupts_off
+from perfduck_tags.methods import OF_FILES, TAG_COLUMNS
 from perfduck_tags.tagger import Tagger
-
-_TAG = ["canonical", "source_file", "area", "subsystem", "role", "tagged_by"]
-# What only a file that may be gone by now could tell.
-_PLACED = ["dwarf", "neighbour"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +103,7 @@ def tag_again(store: Store, given: TaggingSources, forgotten: Sequence[Kind] = (
             tag_inputs.forget(store, kind)
         known = inputs.enter_context(with_kept(store, given, release or ""))
         old = functions.symbols(store)
-        new = _tagged(store, _tagger(known, release, old), old.drop(_TAG))
+        new = _tagged(store, _tagger(known, release, old), old.drop(TAG_COLUMNS))
         kept = _kept(old, new) if known.kallsyms is None else new
         functions.replace_tags(store, kept, blame(functions.stacks(store), kept))
         keep_inputs(store, given, release)
@@ -185,11 +182,11 @@ def _tagged(store: Store, tagger: Tagger, symbols: pl.DataFrame) -> pl.DataFrame
 
 def _kept(old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
     """The old tag where kallsyms or debug information gave it and nothing better is there now."""
-    before = old.select("symbol_id", *(pl.col(name).alias(f"{name}_old") for name in _TAG))
+    before = old.select("symbol_id", *(pl.col(name).alias(f"{name}_old") for name in TAG_COLUMNS))
     both = new.join(before, on="symbol_id", how="left", maintain_order="left")
-    worse = pl.col("tagged_by_old").is_in(_PLACED) & ~pl.col("tagged_by").is_in(
-        ["user-rule", "rule", *_PLACED]
+    worse = pl.col("tagged_by_old").is_in(OF_FILES) & ~pl.col("tagged_by").is_in(
+        ["user-rule", "rule", *OF_FILES]
     )
     return both.with_columns(
-        pl.when(worse).then(f"{name}_old").otherwise(name).alias(name) for name in _TAG
+        pl.when(worse).then(f"{name}_old").otherwise(name).alias(name) for name in TAG_COLUMNS
     ).select(new.columns)

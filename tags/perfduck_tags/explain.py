@@ -13,7 +13,8 @@ from dataclasses import asdict, dataclass
 import polars as pl
 
 from perfduck_symbols import names
-from perfduck_tags.tagger import METHODS, Tagger
+from perfduck_tags.methods import METHODS
+from perfduck_tags.tagger import Tagger
 
 _ALTERNATIVE = ["method", "source", "area", "subsystem", "role", "rule"]
 
@@ -86,7 +87,7 @@ def text(told: Explanation) -> str:
     lines += [
         f"  subsystem  {told.subsystem} ({told.area}), {told.role}: {_ROLES[told.role]}",
         f"  source     {told.source_file or 'not known'}",
-        f"  method     {told.method}: {METHODS[told.method]}",
+        f"  method     {told.method}: {METHODS[told.method].says}",
         f"  rule       {told.rule or 'none'}",
     ]
     lines += [f"  alias      {alias}" for alias in told.aliases]

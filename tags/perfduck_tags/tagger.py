@@ -21,23 +21,11 @@ from perfduck_symbols.kallsyms import Kallsyms
 from perfduck_symbols.resolver import FUNCTIONS, BinaryResolver, resolve
 from perfduck_tags import catalogue, neighbours, rule_file, rules
 from perfduck_tags.kernel_tagger import LOCATED, KernelTagger
+from perfduck_tags.methods import OF_FILES, TAG_COLUMNS
 from perfduck_tags.prefixes import Prefixes
 from perfduck_tags.rules import Rule, Rules
 
-# What `tagged_by` may be, the most trusted first, and what that says.
-METHODS = {
-    "user-rule": "a rule of yours",
-    "rule": "a shipped rule on the name",
-    "module": "the module that the frame names",
-    "dwarf": "debug information of this very kernel",
-    "catalogue": "the source file that has it in the catalogued kernels",
-    "neighbour": "the functions before and behind it in kallsyms",
-    "dso": "user space: the binary",
-    "guess": "what most functions with the same beginning are",
-    "unknown": "nothing tells",
-}
-_ADDED = ("canonical", "source_file", "area", "subsystem", "role", "tagged_by")
-_DECIDED = ("row", *_ADDED, "rule")
+_DECIDED = ("row", *TAG_COLUMNS, "rule")
 _RESOLVED = {"row": pl.UInt32, "name": pl.String, "source_file": pl.String}
 
 
@@ -77,8 +65,8 @@ class Tagger:
         """Rows of [symbol_id, name, dso, address] plus canonical, source_file, area, subsystem,
         role and tagged_by; only source_file may be null."""
         if symbols.is_empty():
-            return symbols.with_columns(pl.lit(None, pl.String).alias(name) for name in _ADDED)
-        return pl.concat([symbols, self.decide(symbols).select(_ADDED)], how="horizontal")
+            return symbols.with_columns(pl.lit(None, pl.String).alias(name) for name in TAG_COLUMNS)
+        return pl.concat([symbols, self.decide(symbols).select(TAG_COLUMNS)], how="horizontal")
 
     def decide(self, symbols: pl.DataFrame) -> pl.DataFrame:
         """What tag adds, and the number of the deciding rule in `rules_of`."""
@@ -206,7 +194,7 @@ def _guesses(users: tuple[Rule, ...]) -> Prefixes:
 
 def _located(earlier: pl.DataFrame) -> pl.DataFrame:
     """kernel.LOCATED of symbols of a store."""
-    placed = earlier.filter(pl.col("tagged_by").is_in(["dwarf", "neighbour"]))
+    placed = earlier.filter(pl.col("tagged_by").is_in(OF_FILES))
     rows = placed.drop_nulls("source_file").join(names.binaries(placed["dso"]), on="dso")
     return rows.select(
         "module", "name", pl.col("source_file").alias("source"),

@@ -24,14 +24,13 @@ from perfduck_ingest.oprofile.session import OprofileSession
 from perfduck_ingest.oprofile.symbol_table import EMPTY, ImageSymbols
 from perfduck_model.errors import PerfduckError, SymbolError
 from perfduck_symbols import kallsyms
-from perfduck_symbols.compression import content
 from perfduck_symbols.demangle import with_parameters
+from perfduck_symbols.elf import mapped
 from perfduck_symbols.file_finder import OPREPORT, FileFinder
 from perfduck_symbols.files import is_regular
 from perfduck_symbols.names import KERNEL
 
 _X86_TEXT = 0xFFFFFFFF80000000  # arch/x86/include/asm/page_64_types.h: __START_KERNEL_map
-_LARGEST_ELF = 4 << 30
 
 
 @dataclass
@@ -168,10 +167,5 @@ def _demangled(functions: pl.DataFrame) -> pl.DataFrame:
 
 
 def _read(path: Path) -> ElfFunctions | None:
-    try:
-        if not is_regular(path) or path.stat().st_size > _LARGEST_ELF:
-            return None
-        return elf_symbols.read_elf(content(path, "an ELF file"))
-    except OSError as error:
-        message = f"{path}: expected a readable file, got {error.strerror}"
-        raise PerfduckError(message) from error
+    is_there = is_regular(path) and path.stat().st_size > 0
+    return elf_symbols.read_elf(mapped(path)) if is_there else None

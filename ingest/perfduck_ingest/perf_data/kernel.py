@@ -20,9 +20,8 @@ from perfduck_ingest.perf_data.features import PerfRecording
 from perfduck_ingest.perf_data.mappings import Mappings
 from perfduck_ingest.perf_data.recorded_host import RecordedHost
 from perfduck_ingest.perf_data.task_events import KernelSymbol, Mapping
-from perfduck_ingest.source import Source
 from perfduck_model.errors import PerfduckError
-from perfduck_symbols import names
+from perfduck_symbols import kallsyms, names
 from perfduck_symbols.addresses import EMPTY, Svmas, SymbolTable
 from perfduck_symbols.elf import Elf, open_elf
 from perfduck_symbols.elf_symbols import address_of, kernel_table
@@ -182,12 +181,11 @@ class RecordedKernel:
     def _text(self) -> bytes:
         """The kallsyms of the recorded boot, or nothing."""
         if self._options.kallsyms is not None:
-            with Source(str(self._options.kallsyms)) as source:
-                return b"".join(source.chunks(1 << 24))
+            return kallsyms.raw(self._options.kallsyms)
         build_id, host = self.recording.build_ids.get(KERNEL), self._options.host_files
         finder = FileFinder(self._options.symbol_dirs, PERF, host)
         for path in finder.kallsyms(KERNEL, build_id) if build_id else ():
-            return path.read_bytes()
+            return kallsyms.raw(path)
         if host is None or not RecordedHost(host, self.recording).runs_the_kernel:
             return b""
         return host.kallsyms.read_bytes()

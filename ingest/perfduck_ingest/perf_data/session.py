@@ -109,6 +109,7 @@ class PerfSession:
         self._deferred = DeferredCallers(self._said.limits)
         self._records = 0
         self._newest = self._round = self._limit = -1
+        self._is_stale, self._is_unnamed = True, False
         self._renew_readers()
 
     def learn_tracing_data(self, raw: bytes) -> None:
@@ -132,6 +133,7 @@ class PerfSession:
     def _add(self, block: Block) -> None:
         for place in block.of(*_TAKEN).tolist():
             self._take(block, place)
+        self._renew_readers()
         skipped = block.types[block.of(*_SKIPPED)]
         self._said.skipped += np.bincount(skipped, minlength=records.TYPES)
         for task_event in self._task_events_of.read(block, self._records):
@@ -146,6 +148,13 @@ class PerfSession:
             self._limit = max(self._limit, int(self._waiting[0].time.max()))
 
     def _renew_readers(self) -> None:
+        """After new attributes or names, once for all of a block."""
+        if self._is_unnamed:
+            self._is_unnamed = False
+            self._recording.name_attributes()
+        if not self._is_stale:
+            return
+        self._is_stale = False
         self._task_events_of = TaskEventReader(self._recording.attributes, self._recording.order)
         self._samples_of = SampleReader(self._recording.attributes, self._recording.order)
         self._is_deferred = any(one.has_deferred_callers for one in self._recording.attributes)
@@ -248,13 +257,14 @@ class PerfSession:
         size = order.unpack("I", record, 12)[0] or 64
         count = max(len(record) - 8 - size, 0) // 8
         ids = order.unpack(f"{count}Q", record, 8 + size)
-        self._recording.attributes.append(attribute(record[8 : 8 + size], order).with_ids(ids))
-        self._renew_readers()
+        added = attribute(record[8 : 8 + size], order).with_ids(ids)
+        self._recording.add_attribute(added)
+        self._is_stale = True
 
     def _learn_feature(self, record: memoryview) -> None:
         (feature,) = self._recording.order.unpack("Q", record, 8)
         features.learn(self._recording, feature, bytes(record[16:]))
-        self._recording.name_attributes()
+        self._is_unnamed = True
 
     def _learn_build_id(self, record: memoryview) -> None:
         features.learn_build_id(self._recording, bytes(record))
@@ -263,13 +273,14 @@ class PerfSession:
         kind, number = self._recording.order.unpack("QQ", record, 8)
         if kind == _EVENT_UPDATE_NAME:
             self._recording.event_names[(number,)] = text(record[24:])
-            self._recording.name_attributes()
+            self._is_unnamed = True
 
     def _learn_cgroup(self, record: memoryview) -> None:
         (number,) = self._recording.order.unpack("q", record, 8)
         self._said.cgroups[number] = text(record[16:])
 
     def _learn_symbol(self, record: memoryview) -> None:
+        self._renew_readers()
         symbol = self._task_events_of.kernel_symbol(record)
         if symbol is not None:
             self._kernel.append(symbol)
