@@ -53,6 +53,15 @@ def test_what_perf_archive_packs_is_found_by_build_id(tmp_path: Path) -> None:
     ]
 
 
+def test_a_text_names_no_build_id_of_what_perf_archive_packs(tmp_path: Path) -> None:
+    lay(tmp_path, ["usr/a[b]/1f/elf", "usr/two/1f/elf", "usr/two/2f/elf"])
+    for order in (OPREPORT, TAGS):
+        finder = FileFinder([tmp_path], order)
+        assert below(tmp_path, finder.binary("/usr/a[b]")) == ["usr/a[b]/1f/elf"]
+        for name in ("/usr/two", "/usr/*", "/usr/ab", "/../usr", "/usr/\0"):
+            assert list(finder.binary(name)) == []
+
+
 @pytest.mark.parametrize(
     ("order", "expected"),
     [

@@ -106,7 +106,7 @@ class BatchBuilder:
         names = [one.name for one in self.said.recording.attributes] or ["unknown"]
         return pl.Series(names, dtype=pl.String).gather(events)
 
-    def last(self, missing: Mapping[str, str]) -> Batch:
+    def finish(self, missing: Mapping[str, str]) -> Batch:
         """The facts, and what was not understood; `missing` says why files were not used."""
         rows = [
             (0, f"{self.said.skipped[kind]} records of type {kind}", _reason(kind))
