@@ -62,7 +62,8 @@ class SampleResolver:
         self._kernel.recording = said.recording
         self._binaries.recording = said.recording
         if ready is None:
-            return self._outcome.last(self._binaries.missing | self._kernel.missing)
+            missing = self._binaries.missing | self._kernel.missing
+            return self._outcome.last(missing, self._kernel.doubt)
         return self._outcome.batch(self._resolved(ready))
 
     def _user(self, number: int) -> Dso[FileOffsets]:
