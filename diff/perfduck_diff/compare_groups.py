@@ -27,8 +27,8 @@ from perfduck_model.arrays import Int64
 from perfduck_model.errors import PerfduckError
 from perfduck_model.suggestion import did_you_mean, listed
 from perfduck_store.limitation import limitations
+from perfduck_store.protocol import Store
 from perfduck_store.selector import select
-from perfduck_store.store import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,17 +129,13 @@ def _check_order(order: tuple[str, ...], over: str, values: list[str]) -> None:
 
 
 def _groups(store: Store, profiles: dict[int, str], over: str) -> dict[str, dict[int, str]]:
-    rows = store.rows(
-        "select profile_id, name, labels from profile"
-        " where profile_id in (select unnest($p::bigint[])) order by name",
-        {"p": list(profiles)},
-    )
+    found = store.profiles.of(profiles)
     groups: dict[str, dict[int, str]] = {}
-    for key, name, labels in rows:
-        if over in labels:
-            groups.setdefault(labels[over], {})[key] = name
+    for each in found:
+        if over in each.labels:
+            groups.setdefault(each.labels[over], {})[each.profile_id] = each.name
     if len(groups) < 2:
-        labels = sorted({key for _, _, labels in rows for key in labels})
+        labels = sorted({key for each in found for key in each.labels})
         hint = "" if over in labels else did_you_mean(over, labels)
         message = (
             f"--over {over}: expected at least two values of this label, got"

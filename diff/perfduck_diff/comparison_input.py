@@ -9,7 +9,7 @@ workload=udp64         --where: holds for both sides
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
@@ -20,9 +20,8 @@ from perfduck_diff.samples import read
 from perfduck_diff.selection import Group, Selection, select_samples
 from perfduck_model.arrays import Int64
 from perfduck_model.errors import PerfduckError
-from perfduck_store.store import Store, named
-
-Facts = dict[str, Any]  # a row of diff_profiles.sql
+from perfduck_store.protocol import Store
+from perfduck_store.records import PickedRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +72,10 @@ def load_input(
     filters = filters or Filters()
     _apart(list(groups.values()))
     selection = select_samples(store, groups, filters)
-    ids = list(selection.profiles)
-    facts = _facts(store, ids)
-    runs = tuple(_run(facts[key], selection.weights[key].idle, filters) for key in ids)
+    facts = {each.profile_id: each for each in selection.samples.runs()}
+    runs = tuple(
+        _run(facts[key], selection.weights[key].idle, filters) for key in selection.profiles
+    )
     return Question(
         read(store, selection, runs),
         _columns([len(group) for group in selection.groups]),
@@ -96,30 +96,24 @@ def _apart(groups: Sequence[Group]) -> None:
         seen |= group
 
 
-def _facts(store: Store, ids: Sequence[int]) -> dict[int, Facts]:
-    rows = store.frame(named("diff_profiles")).to_dicts()
-    facts = {row["profile_id"]: row for row in rows}
-    return {key: facts[key] for key in ids}
-
-
-def _run(facts: Facts, idle: float, filters: Filters) -> Run:
-    kept = filters.kept(facts["duration_s"])
+def _run(facts: PickedRun, idle: float, filters: Filters) -> Run:
+    kept = filters.kept(facts.duration_s)
     run = Run(
-        name=facts["name"],
-        work=facts["work"],
-        work_unit=facts["work_unit"],
-        duration_s=facts["duration_s"],
-        cpus=facts["cpus"],
-        arch=facts["arch"],
-        kernel_release=facts["kernel_release"],
-        host=facts["host"],
-        lost=facts["lost"],
-        listed=facts["listed"],
-        frequency=facts["frequency"],
-        has_period=facts["has_period"],
+        name=facts.name,
+        work=facts.work,
+        work_unit=facts.work_unit,
+        duration_s=facts.duration_s,
+        cpus=facts.cpus,
+        arch=facts.arch,
+        kernel_release=facts.kernel_release,
+        host=facts.host,
+        lost=facts.lost,
+        listed=facts.listed,
+        frequency=facts.frequency,
+        has_period=facts.has_period,
         idle=idle,
-        grain=facts["grain"],
-        labels=facts["labels"],
+        grain=facts.grain,
+        labels=facts.labels,
     )
     if kept == 1.0:
         return run

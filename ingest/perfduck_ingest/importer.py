@@ -11,6 +11,7 @@ from typing import Protocol
 
 from perfduck_ingest.source import Source
 from perfduck_model.batch import Batch
+from perfduck_symbols.host_files import HostFiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,7 @@ class ImportOptions:
     kallsyms: Path | None = None  # /proc/kallsyms of the recorded boot, plain or compressed
     vmlinux: Path | None = None
     symbol_dirs: tuple[Path, ...] = ()  # where ELF files with symbols lie
-    host_files: bool = True  # whether files of this machine may name addresses
+    host_files: HostFiles | None = None  # of this machine, if they may name addresses
     lenient: bool = False  # keep a file of which more than 1 % was not understood
 
 

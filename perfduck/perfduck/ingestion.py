@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import BinaryIO
 
 from perfduck.attachments import Attachment, keep
 from perfduck.tagging import (
@@ -44,6 +45,7 @@ class IngestRequest:
     attachments: tuple[Attachment, ...] = ()
     force: bool = False  # other work than that of the stored recording replaces it
     just_stored: frozenset[str] = frozenset()  # names of profiles that this may not change
+    stream: BinaryIO | None = None  # what the recording is read from, where it is no file
 
 
 def ingest(
@@ -54,7 +56,7 @@ def ingest(
     given = _known(request)
     with (
         with_kept(store, given) as known,
-        Source(request.source) as source,
+        Source(request.source, request.stream) as source,
         ProfileWriter(store) as writer,
     ):
         importer = importer_of(source)
@@ -105,7 +107,12 @@ def _has_names(options: ImportOptions) -> bool:
 def _known(request: IngestRequest) -> TaggingSources:
     options = request.options
     vmlinux = (options.vmlinux,) if options.vmlinux else ()
-    return TaggingSources(request.rules, options.kallsyms, (*vmlinux, *options.symbol_dirs))
+    return TaggingSources(
+        request.rules,
+        options.kallsyms,
+        (*vmlinux, *options.symbol_dirs),
+        host_files=options.host_files,
+    )
 
 
 def _plain_name(source: Source) -> str:

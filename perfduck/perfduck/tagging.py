@@ -15,14 +15,12 @@ from perfduck_store import functions, tag_inputs
 from perfduck_store.store import Store
 from perfduck_store.tag_inputs import Kind
 from perfduck_symbols import kallsyms, names
+from perfduck_symbols.host_files import HostFiles
 from perfduck_symbols.kallsyms import Kallsyms
 from perfduck_symbols.resolver import BinaryResolver
 from perfduck_tags.blame import INTERRUPTS_OFF, blame, interrupts_off
+from perfduck_tags.methods import OF_FILES, TAG_COLUMNS
 from perfduck_tags.tagger import Tagger
-
-_TAG = ["canonical", "source_file", "area", "subsystem", "role", "tagged_by"]
-# What only a file that may be gone by now could tell.
-_PLACED = ["dwarf", "neighbour"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +31,7 @@ class TaggingSources:
     kallsyms: Path | None = None
     binaries: tuple[Path, ...] = ()  # vmlinux, modules, programs, or directories of them
     rules_name: str | None = None  # how explanations call them; None: by their path
+    host_files: HostFiles | None = None  # where debug files of the binaries may be, too
 
 
 @contextmanager
@@ -129,7 +128,7 @@ def tag_again(store: Store, given: TaggingSources, forgotten: Sequence[Kind] = (
         tagger = _tagger(known, release, old)
         foreign = _of_other_boots(tagger.symbols, recorded)
         new = _tagged(
-            store, tagger, _without_addresses(old, recorded, foreign).drop(_TAG)
+            store, tagger, _without_addresses(old, recorded, foreign).drop(TAG_COLUMNS)
         ).with_columns(old["address"])
         kept = _kept(old, new) if known.kallsyms is None else new
         functions.replace_tags(store, kept, blame(functions.stacks(store), kept))
@@ -183,7 +182,9 @@ def note_artefacts(store: Store, content_hash: str) -> None:
         store.insert("artefact", found)
 
 
-def add_files(store: Store, places: Sequence[Path], dso: str | None = None) -> pl.DataFrame:
+def add_files(
+    store: Store, places: Sequence[Path], dso: str | None = None, host: HostFiles | None = None
+) -> pl.DataFrame:
     """Keep the functions of the ELF files that the store's binaries have there. [dso, build_id,
     functions] of what was found; with `dso` the one file is that binary's."""
     for place in places:
@@ -191,7 +192,7 @@ def add_files(store: Store, places: Sequence[Path], dso: str | None = None) -> p
             message = f"{place}: expected an ELF file or a directory, got no such file"
             raise PerfduckError(message)
     dsos = functions.symbols(store)["dso"].unique().to_list()
-    resolver = BinaryResolver(places)
+    resolver = BinaryResolver(places, host=host)
     found = resolver.functions(dsos) if dso is None else resolver.functions_of(dso, places[0])
     if found.is_empty():
         message = f"{places[0]}: expected a binary that a profile names, got none (give --dso)"
@@ -213,6 +214,7 @@ def _tagger(
         kallsyms=known.kallsyms,
         binaries=known.binaries,
         earlier=earlier,
+        host_files=known.host_files,
     )
 
 
@@ -225,11 +227,11 @@ def _tagged(store: Store, tagger: Tagger, symbols: pl.DataFrame) -> pl.DataFrame
 
 def _kept(old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
     """The old tag where kallsyms or debug information gave it and nothing better is there now."""
-    before = old.select("symbol_id", *(pl.col(name).alias(f"{name}_old") for name in _TAG))
+    before = old.select("symbol_id", *(pl.col(name).alias(f"{name}_old") for name in TAG_COLUMNS))
     both = new.join(before, on="symbol_id", how="left", maintain_order="left")
-    worse = pl.col("tagged_by_old").is_in(_PLACED) & ~pl.col("tagged_by").is_in(
-        ["user-rule", "rule", *_PLACED]
+    worse = pl.col("tagged_by_old").is_in(OF_FILES) & ~pl.col("tagged_by").is_in(
+        ["user-rule", "rule", *OF_FILES]
     )
     return both.with_columns(
-        pl.when(worse).then(f"{name}_old").otherwise(name).alias(name) for name in _TAG
+        pl.when(worse).then(f"{name}_old").otherwise(name).alias(name) for name in TAG_COLUMNS
     ).select(new.columns)

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from perfduck_model import limits
 from perfduck_model.errors import SymbolError
 from perfduck_symbols.compression import content
 from perfduck_symbols.intervals import Intervals
@@ -62,13 +63,22 @@ class Kallsyms:
 
 def read(path: Path) -> Kallsyms:
     """The code symbols of a file."""
-    return parse(path, content(path, "kallsyms").decode("utf-8", "replace"))
+    return parse(path, raw(path).decode("utf-8", "replace"))
+
+
+def raw(path: Path) -> bytes:
+    """The decompressed bytes of a file, of a bounded number of lines."""
+    found = content(path, "kallsyms", limits.MOST_KALLSYMS_BYTES)
+    if found.count(b"\n") > limits.MOST_KALLSYMS_LINES:
+        reason = f"expected kallsyms of at most {limits.MOST_KALLSYMS_LINES:,} lines, got more"
+        raise SymbolError.at(path, None, reason)
+    return found
 
 
 def check(path: Path, functions: pl.Series) -> None:
     """Raise SymbolError where the file does not list the functions of vmlinux that a recording
     names, so that it is of another kernel; of a few functions nothing is said."""
-    listed = rows(content(path, "kallsyms").decode("utf-8", "replace"))["name"].drop_nulls()
+    listed = rows(raw(path).decode("utf-8", "replace"))["name"].drop_nulls()
     missing = functions.filter(~functions.is_in(listed.implode())).sort()
     if len(functions) < _LEAST_NAMES or len(missing) <= (1 - _LEAST_SHARE) * len(functions):
         return

@@ -60,11 +60,11 @@ class Placed(NamedTuple):
 
     samples: Samples
     comm: Int64
-    epoch: Int64
+    maps_version: Int64
 
     def where(self, chosen: Bool) -> "Placed":
         """Those that are chosen."""
-        return Placed(self.samples.where(chosen), self.comm[chosen], self.epoch[chosen])
+        return Placed(self.samples.where(chosen), self.comm[chosen], self.maps_version[chosen])
 
 
 class DeferredCallers:
@@ -75,7 +75,7 @@ class DeferredCallers:
         self._counted = counted
         self._chains: dict[int, tuple[int, UInt64]] = {}  # by cookie: time and entries
         self._waiting: list[Placed] = []
-        self._maps: dict[int, Mappings] = {}  # of the epochs of those that wait
+        self._maps: dict[int, Mappings] = {}  # of the versions of those that wait
 
     def learn(self, time: int, cookie: int, entries: UInt64) -> None:
         """The callers of all samples with this cookie: all of them are older."""
@@ -83,12 +83,14 @@ class DeferredCallers:
 
     def merged(self, parts: list[Placed], maps: dict[int, Mappings], limit: int) -> list[Placed]:
         """Samples, of earlier calls too, with their callers; all those up to the time `limit` are
-        in the recording. Adds the maps of earlier samples to those of the epochs."""
+        in the recording. Adds the maps of earlier samples to those of the versions."""
         maps |= self._maps
         waiting, self._waiting = self._waiting, []
         done = [self._merged(part, is_last=False) for part in (*waiting, *parts)]
         self._maps = {
-            epoch: maps[epoch] for part in self._waiting for epoch in np.unique(part.epoch).tolist()
+            maps_version: maps[maps_version]
+            for part in self._waiting
+            for maps_version in np.unique(part.maps_version).tolist()
         }
         self._chains = {key: one for key, one in self._chains.items() if not 0 <= one[0] <= limit}
         return [part for part in done if len(part.samples)]

@@ -12,29 +12,25 @@ kernel up to where modules begin, at a whole megabyte), modules that lie where k
 show that it is of the same boot; else it is said that nothing does.
 """
 
-from collections.abc import Iterator
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 
 from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.perf_data.dsos import Dso
 from perfduck_ingest.perf_data.features import PerfRecording
-from perfduck_ingest.perf_data.host_files import HostFiles, debug_directory
 from perfduck_ingest.perf_data.mappings import Mappings
+from perfduck_ingest.perf_data.recorded_host import RecordedHost
 from perfduck_ingest.perf_data.task_events import KernelSymbol, Mapping
-from perfduck_ingest.source import Source
 from perfduck_model.errors import PerfduckError
-from perfduck_symbols import names
+from perfduck_symbols import kallsyms, names
 from perfduck_symbols.addresses import EMPTY, Svmas, SymbolTable
 from perfduck_symbols.elf import Elf, open_elf
 from perfduck_symbols.elf_symbols import address_of, kernel_table
-from perfduck_symbols.files import inside, is_regular
+from perfduck_symbols.file_finder import PERF, FileFinder
 from perfduck_symbols.kallsyms_symbols import KernelSymbols, kernel_symbols
 from perfduck_symbols.names import KERNEL
 
-_RUNNING = Path("/proc/kallsyms")
 _ENDS = ("_edata", "_etext")  # as perf looks for them
 _MEGABYTE = 1 << 20
 _HIGH_HALF = (1 << 63, (1 << 64) - 1)
@@ -66,7 +62,7 @@ class RecordedKernel:
             self._insert(change.start, change.start + change.size, change.name, table)
         elif change.dso.startswith((KERNEL, "[guest.kernel.kallsyms")):
             name, _, function = change.dso.partition("]")
-            if offset := change.shift + change.start:
+            if offset := change.pgoff_bias + change.start:
                 self._recorded = (function, offset)
                 self._recorded_size = change.end - offset
                 self._is_checked = False
@@ -224,23 +220,14 @@ class RecordedKernel:
     def _text(self) -> bytes:
         """The kallsyms of the recorded boot, or nothing."""
         if self._options.kallsyms is not None:
-            with Source(str(self._options.kallsyms)) as source:
-                return b"".join(source.chunks(1 << 24))
-        build_id = self.recording.build_ids.get(KERNEL)
-        for path in self._kept(build_id) if build_id else ():
-            return path.read_bytes()
-        if not self._options.host_files or not HostFiles(self.recording).runs_the_kernel:
+            return kallsyms.raw(self._options.kallsyms)
+        build_id, host = self.recording.build_ids.get(KERNEL), self._options.host_files
+        finder = FileFinder(self._options.symbol_dirs, PERF, host)
+        for path in finder.kallsyms(KERNEL, build_id) if build_id else ():
+            return kallsyms.raw(path)
+        if host is None or not RecordedHost(host, self.recording).runs_the_kernel:
             return b""
-        return _RUNNING.read_bytes()
-
-    def _kept(self, build_id: str) -> Iterator[Path]:
-        """What perf record kept, or `perf archive` packed."""
-        name = f"{KERNEL}/{build_id}/kallsyms"
-        by_id = f".build-id/{build_id[:2]}/{build_id[2:]}/kallsyms"
-        for directory in self._options.symbol_dirs:
-            yield from filter(None, (inside(directory, name), inside(directory, by_id)))
-        if self._options.host_files and is_regular(debug_directory() / name):
-            yield debug_directory() / name
+        return host.kallsyms.read_bytes()
 
 
 def _module_name(path: str) -> str:

@@ -71,8 +71,8 @@ class SampleResolver:
 
     def _resolved(self, ready: ResolvableSamples) -> Resolved:
         self._binary_names += ready.dsos
-        for change in ready.kernel:
-            self._kernel.add(change)
+        for task_event in ready.kernel:
+            self._kernel.add(task_event)
         if self._kernel.changed:
             self._frames.forget_kernel()
             self._kernel_maps = laid_out({KERNEL_SPACE: self._kernel.maps()})

@@ -37,7 +37,7 @@ class SampleReader:
         for place, one in enumerate(attributes):
             self._layouts.setdefault(one.layout, []).append(place)
         self._id_word = _id_word(attributes[0].layout) if attributes else None
-        self._readings = ReadCounts(self._ids)
+        self._read_counts = ReadCounts(self._ids)
         self.limits = Counter[str]()  # samples by what is not kept of them: see limits.py
 
     def read(self, block: Block, ordinal: int) -> list[Samples]:
@@ -122,7 +122,7 @@ class SampleReader:
     def _spread(self, samples: Samples, gather: "_Gather") -> Samples:
         """A sample of each event whose count was read."""
         form = gather.layout.read_format
-        owners, which, periods = self._readings.of(
+        owners, which, periods = self._read_counts.of(
             gather.block.words, form, gather.reading, gather.members
         )
         periods = self._periods(periods.view(np.uint64), periods)

@@ -2,8 +2,8 @@
 
 Every processor has its own buffer, so records are not in the order of time. perf writes
 FINISHED_ROUND after it emptied all buffers once: what was recorded up to the newest time of one
-round has been written when the next round ends. Samples wait until then, and meet the changes
-(comm, fork, maps) in the order of time.
+round has been written when the next round ends. Samples wait until then, and are put among the task
+events (comm, fork, maps) in the order of time.
 
 What is handed over needs to be resolved (resolver.py), and can be by another process.
 """
@@ -20,16 +20,16 @@ from perfduck_ingest.perf_data.byte_order import text
 from perfduck_ingest.perf_data.callers import DeferredCallers, Placed
 from perfduck_ingest.perf_data.chain_chunks import Chains, ChunkIds, chunks_of
 from perfduck_ingest.perf_data.features import PerfRecording
-from perfduck_ingest.perf_data.mappings import KERNEL_SPACE, Tables, epoch_of, laid_out
-from perfduck_ingest.perf_data.process_state import Timeline
+from perfduck_ingest.perf_data.mappings import KERNEL_SPACE, Tables, laid_out, maps_version_of
+from perfduck_ingest.perf_data.process_state import ProcessState
 from perfduck_ingest.perf_data.sample_columns import Samples
 from perfduck_ingest.perf_data.samples import SampleReader
 from perfduck_ingest.perf_data.stream import Block
 from perfduck_ingest.perf_data.task_events import (
-    ChangeReader,
     KernelSymbol,
     Mapping,
     TaskEvent,
+    TaskEventReader,
     UserCallers,
 )
 from perfduck_model.arrays import Bool, Int32, Int64
@@ -101,14 +101,15 @@ class PerfSession:
         """`recording` says what is known before the first record."""
         self._recording = recording
         self._said = RecordingMetadata(recording)
-        self._timeline = Timeline()
+        self._process_state = ProcessState()
         self._chunk_ids = ChunkIds()
         self._kernel: list[Mapping | KernelSymbol] = []
-        self._changes: list[tuple[int, int, TaskEvent]] = []
+        self._task_events: list[tuple[int, int, TaskEvent]] = []
         self._waiting: list[Samples] = []
         self._deferred = DeferredCallers(self._said.limits)
         self._records = 0
         self._newest = self._round = self._limit = -1
+        self._is_stale, self._is_unnamed = True, False
         self._renew_readers()
 
     def learn_tracing_data(self, raw: bytes) -> None:
@@ -125,17 +126,18 @@ class PerfSession:
             yield from self._ready()
         self._limit = _FOREVER
         yield from self._ready()
-        if rest := self._deferred.rest(self._timeline.tables):
+        if rest := self._deferred.rest(self._process_state.tables):
             yield self._made_ready(rest), self._said
         yield None, self._said
 
     def _add(self, block: Block) -> None:
         for place in block.of(*_TAKEN).tolist():
             self._take(block, place)
+        self._renew_readers()
         skipped = block.types[block.of(*_SKIPPED)]
         self._said.skipped += np.bincount(skipped, minlength=records.TYPES)
-        for change in self._changes_of.read(block, self._records):
-            self._change(*change)
+        for task_event in self._task_events_of.read(block, self._records):
+            self._take_task_event(*task_event)
         samples = self._samples_of.read(block, self._records)
         self._said.limits += self._samples_of.limits
         self._samples_of.limits.clear()
@@ -146,29 +148,38 @@ class PerfSession:
             self._limit = max(self._limit, int(self._waiting[0].time.max()))
 
     def _renew_readers(self) -> None:
-        self._changes_of = ChangeReader(self._recording.attributes, self._recording.order)
+        """After new attributes or names, once for all of a block."""
+        if self._is_unnamed:
+            self._is_unnamed = False
+            self._recording.name_attributes()
+        if not self._is_stale:
+            return
+        self._is_stale = False
+        self._task_events_of = TaskEventReader(self._recording.attributes, self._recording.order)
         self._samples_of = SampleReader(self._recording.attributes, self._recording.order)
         self._is_deferred = any(one.has_deferred_callers for one in self._recording.attributes)
 
     def _take(self, block: Block, place: int) -> None:
-        """A record that is neither a sample nor a change."""
+        """A record that is neither a sample nor a task event."""
         start = 8 * int(block.starts[place])
         kind, _, size = self._recording.order.unpack("IHH", block.raw, start)
         _TAKEN[kind](self, block.raw[start : start + size])
 
-    def _change(self, time: int, ordinal: int, change: TaskEvent | UserCallers) -> None:
-        if isinstance(change, UserCallers):
-            self._deferred.learn(time, *change)
+    def _take_task_event(
+        self, time: int, ordinal: int, task_event: TaskEvent | UserCallers
+    ) -> None:
+        if isinstance(task_event, UserCallers):
+            self._deferred.learn(time, *task_event)
             return
-        if isinstance(change, Mapping):
-            if change.mode in (records.GUEST_KERNEL, records.GUEST_USER):
+        if isinstance(task_event, Mapping):
+            if task_event.mode in (records.GUEST_KERNEL, records.GUEST_USER):
                 return  # addresses of another machine, under the process that runs it
-            if change.build_id:
-                self._recording.build_ids.setdefault(change.dso, change.build_id)
-            if change.mode == records.KERNEL:
-                self._kernel.append(change)
+            if task_event.build_id:
+                self._recording.build_ids.setdefault(task_event.dso, task_event.build_id)
+            if task_event.mode == records.KERNEL:
+                self._kernel.append(task_event)
                 return
-        self._changes.append((time, ordinal, change))
+        self._task_events.append((time, ordinal, task_event))
 
     def _finish_rounds(self, block: Block, parts: list[Samples]) -> None:
         """Move the limit up to which all has been read."""
@@ -195,59 +206,65 @@ class PerfSession:
             self._waiting = kept
             placed = self._placed(chosen)
             if self._is_deferred:
-                placed = self._deferred.merged(placed, self._timeline.tables, self._limit)
+                placed = self._deferred.merged(placed, self._process_state.tables, self._limit)
             if placed:
                 yield self._made_ready(placed), self._said
 
     def _placed(self, chosen: list[Samples]) -> list[Placed]:
-        """Samples among the changes, in the order of time."""
-        self._changes.sort(key=lambda one: one[:2])
-        times = np.array([one[0] for one in self._changes], np.int64)
+        """Samples among the task events, in the order of time."""
+        self._task_events.sort(key=lambda one: one[:2])
+        times = np.array([one[0] for one in self._task_events], np.int64)
         count = int(np.searchsorted(times, self._limit, "right"))
-        due, self._changes = self._changes[:count], self._changes[count:]
+        due, self._task_events = self._task_events[:count], self._task_events[count:]
         pid, tid, time = (
             np.concatenate([getattr(samples, name) for samples in chosen])
             for name in ("pid", "tid", "time")
         )
-        comm, epoch = self._timeline.advance(due, pid, tid, time)
+        comm, maps_version = self._process_state.advance(due, pid, tid, time)
         ends = np.cumsum([len(samples) for samples in chosen])[:-1]
-        return list(map(Placed, chosen, np.split(comm, ends), np.split(epoch, ends)))
+        return list(map(Placed, chosen, np.split(comm, ends), np.split(maps_version, ends)))
 
     def _made_ready(self, placed: list[Placed]) -> ResolvableSamples:
         kernel, self._kernel = self._kernel, []
         if kernel:  # addresses may mean something else from here on
             self._chunk_ids.forget()
-        chunks = [chunks_of(part.samples, part.epoch) for part in placed]
+        chunks = [chunks_of(part.samples, part.maps_version) for part in placed]
         self._said.limits[limits.BROKEN] += sum(part.broken for part in chunks)
         chains = self._chunk_ids.of(chunks)
-        comms, dsos = self._timeline.take_new()
+        comms, dsos = self._process_state.take_new()
         return ResolvableSamples(
             columns=SampleFields.of([part.samples for part in placed]),
             comm=np.concatenate([part.comm for part in placed], dtype=np.int32, casting="unsafe"),
             chains=chains,
-            maps=self._maps(chains.spaces),
+            maps=self._maps(chains.address_spaces),
             kernel=kernel,
             comms=comms,
             dsos=dsos,
         )
 
-    def _maps(self, spaces: Int64) -> Tables:
-        """Those of the spaces that are processes' at a time."""
-        users = np.unique(spaces[spaces > KERNEL_SPACE]).tolist()
-        return laid_out({space: self._timeline.tables[epoch_of(space)] for space in users})
+    def _maps(self, address_spaces: Int64) -> Tables:
+        """Those of the address spaces that are processes' at a time."""
+        users = np.unique(address_spaces[address_spaces > KERNEL_SPACE]).tolist()
+        return laid_out(
+            {
+                address_space: self._process_state.tables[maps_version_of(address_space)]
+                for address_space in users
+            }
+        )
 
     def _learn_attribute(self, record: memoryview) -> None:
         order = self._recording.order
         size = order.unpack("I", record, 12)[0] or 64
         count = max(len(record) - 8 - size, 0) // 8
         ids = order.unpack(f"{count}Q", record, 8 + size)
-        self._recording.attributes.append(attribute(record[8 : 8 + size], order).with_ids(ids))
-        self._renew_readers()
+        added = attribute(record[8 : 8 + size], order).with_ids(ids)
+        self._recording.add_attribute(added)
+        self._is_stale = True
 
     def _learn_feature(self, record: memoryview) -> None:
         (feature,) = self._recording.order.unpack("Q", record, 8)
         features.learn(self._recording, feature, bytes(record[16:]))
-        self._recording.name_attributes()
+        self._is_unnamed = True
 
     def _learn_build_id(self, record: memoryview) -> None:
         features.learn_build_id(self._recording, bytes(record))
@@ -256,14 +273,15 @@ class PerfSession:
         kind, number = self._recording.order.unpack("QQ", record, 8)
         if kind == _EVENT_UPDATE_NAME:
             self._recording.event_names[(number,)] = text(record[24:])
-            self._recording.name_attributes()
+            self._is_unnamed = True
 
     def _learn_cgroup(self, record: memoryview) -> None:
         (number,) = self._recording.order.unpack("q", record, 8)
         self._said.cgroups[number] = text(record[16:])
 
     def _learn_symbol(self, record: memoryview) -> None:
-        symbol = self._changes_of.kernel_symbol(record)
+        self._renew_readers()
+        symbol = self._task_events_of.kernel_symbol(record)
         if symbol is not None:
             self._kernel.append(symbol)
 

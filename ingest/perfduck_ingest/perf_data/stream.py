@@ -13,10 +13,10 @@ import numpy as np
 
 from perfduck_ingest.perf_data import records
 from perfduck_ingest.perf_data.byte_order import ByteOrder
-from perfduck_ingest.perf_data.tracing_data import MOST_BYTES
 from perfduck_kernels import kernels
 from perfduck_model.arrays import Int64, UInt64
 from perfduck_model.errors import PerfduckError
+from perfduck_model.limits import MOST_PACK_BYTES, MOST_TRACING_BYTES
 from perfduck_symbols.compression import zstd
 
 # Threads hand the interpreter over at every call of numpy: with 4 MB reading takes 2.0 s, not 1.6.
@@ -106,7 +106,7 @@ class Stream:
         passed = min(self._skip, len(data))
         self._skip -= passed
         if self._tracing is not None:
-            self._tracing += data[: min(passed, MOST_BYTES - len(self._tracing))]
+            self._tracing += data[: min(passed, MOST_TRACING_BYTES - len(self._tracing))]
             if not self._skip:
                 self._learn(bytes(self._tracing))
                 self._tracing = None
@@ -187,15 +187,18 @@ class Stream:
     def _unpacked(self, record: memoryview, at: int) -> bytes:
         """The whole records that a pack completes."""
         kind = self._order.unpack("I", record)[0]
-        if self._unpacker is None:
+        if self._unpacker is None or self._unpacker.eof:
             self._unpacker = zstd.ZstdDecompressor()
         try:
             end = (
                 16 + self._order.unpack("Q", record, 8)[0] if kind == records.COMPRESSED2 else None
             )
-            fresh = self._unpacker.decompress(record[16:end] if end else record[8:])
+            packed = record[16:end] if end else record[8:]
+            fresh = self._unpacker.decompress(packed, MOST_PACK_BYTES)
         except (zstd.ZstdError, struct.error) as error:
             raise self._error(at, f"zstd data, got {error}") from error
+        if not (self._unpacker.needs_input or self._unpacker.eof):
+            raise self._error(at, f"packs of at most {MOST_PACK_BYTES >> 20} MB unpacked, got more")
         data = self._cut_off + fresh
         end = self._walk(self._order.words(data))[1]
         self._cut_off = data[8 * end :]

@@ -53,7 +53,7 @@ class Mapping(NamedTuple):
     pid: int
     start: int
     end: int
-    shift: int  # what to add to an address to get the one in the dso
+    pgoff_bias: int  # what to add to an address to get the one in the dso
     dso: str
     mode: int  # records.KERNEL, USER, GUEST_KERNEL, ...
     build_id: str | None
@@ -82,8 +82,8 @@ def is_anonymous(dso: str) -> bool:
     return dso.startswith(("//anon", "/dev/zero", "/anon_hugepage", "[stack", "/SYSV", "[heap]"))
 
 
-class ChangeReader:
-    """Reads the changes of blocks of a recording with these attributes."""
+class TaskEventReader:
+    """Reads the task events of blocks of a recording with these attributes."""
 
     def __init__(self, attributes: list[Attribute], order: ByteOrder) -> None:
         """`attributes` say how records end."""
@@ -95,7 +95,7 @@ class ChangeReader:
         self._samples_have_times = any(one.layout.has(records.SAMPLE_TIME) for one in attributes)
 
     def read(self, block: Block, ordinal: int) -> list[tuple[int, int, TaskEvent | UserCallers]]:
-        """The changes of a block whose first record is the recording's number `ordinal`."""
+        """The task events of a block whose first record is the recording's number `ordinal`."""
         found: list[tuple[int, int, TaskEvent | UserCallers]] = []
         for kinds, maker in ((_MAPS, self._maps), ((records.COMM,), self._comms),
                              ((records.FORK,), self._forks),
@@ -103,8 +103,8 @@ class ChangeReader:
             places = block.of(*kinds)
             if len(places):
                 times = self._times_of(block, places, ordinal).tolist()
-                changes = maker(block, places)
-                found += zip(times, (places + ordinal).tolist(), changes, strict=True)
+                task_events = maker(block, places)
+                found += zip(times, (places + ordinal).tolist(), task_events, strict=True)
         return found
 
     def _times_of(self, block: Block, places: Int64, ordinal: int) -> Int64:
@@ -212,8 +212,8 @@ def _map(
     anonymous = huge or is_anonymous(dso)
     if anonymous and executable:
         dso = f"/tmp/perf-{pid}.map"  # where a just-in-time compiler would say more
-    shift = 0 if anonymous else (0 if dso == "[vdso]" else offset) - start
-    return Mapping(pid, start, min(start + size, (1 << 64) - 1), shift, dso, mode, build_id)
+    pgoff_bias = 0 if anonymous else (0 if dso == "[vdso]" else offset) - start
+    return Mapping(pid, start, min(start + size, (1 << 64) - 1), pgoff_bias, dso, mode, build_id)
 
 
 def _time_from_end(attribute: Attribute) -> int:

@@ -1,0 +1,220 @@
+"""What every store can be asked. A backend is a class that answers it; callers see no SQL.
+
+    store.profiles         what is said of recordings, and looking after them
+    store.samples(choice)  the samples that an answer is about
+    store.symbols          functions
+    store.attachments      files that explain a recording
+    store.noise            the spread between runs that was learned
+
+Rows have names: see records.py. Frames are polars, with the columns that a docstring lists. What
+cannot be read or written is a PerfduckError.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from perfduck_store.choice import Choice, Key
+from perfduck_store.edit import Edit
+from perfduck_store.records import (
+    ClassNoise,
+    Content,
+    FoldedStack,
+    FunctionWeight,
+    KeyValue,
+    LikeRun,
+    Merged,
+    MetRule,
+    PartlyListed,
+    PickedRun,
+    Profile,
+    RecordedEvent,
+    Saved,
+    SharedLimitation,
+    TagShare,
+    Weight,
+)
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from perfduck_store.rows import ResultRows
+    from perfduck_store.user_sql import SqlLimits
+
+
+class Profiles(Protocol):
+    """What is said of recordings. Where ids are asked for, rows of ids that are not stored lack."""
+
+    def all(self) -> list[Profile]:
+        """All profiles, by name."""
+
+    def of(self, profiles: Iterable[int]) -> list[Profile]:
+        """The profiles with these ids, by name."""
+
+    def listing(self, profiles: Iterable[int]) -> "ResultRows":
+        """A row for each profile, by name: what `perfduck profiles` lists."""
+
+    def events(self, profiles: Iterable[int]) -> list[RecordedEvent]:
+        """Their events, those of most samples first."""
+
+    def first_ns(self, profiles: Iterable[int]) -> dict[int, int | None]:
+        """The time of the first sample of each, in ns of its recording's clock; None without
+        one."""
+
+    def partly_listed(self, profiles: Iterable[int]) -> list[PartlyListed]:
+        """Those that list a part of their samples, by name."""
+
+    def limitations(self, profiles: Iterable[int]) -> list[SharedLimitation]:
+        """What they hold that could not be read, that of most samples first."""
+
+    def contents(self, profiles: Iterable[int]) -> list[Content]:
+        """What they hold and how old they are, by name."""
+
+    def edit(self, profile_id: int, wanted: Edit) -> tuple[str, ...]:
+        """Change what is said of a profile, all of it or nothing; what that changed, in words.
+        PerfduckError where another profile has the new name."""
+
+    def remove(self, profiles: Iterable[int]) -> None:
+        """Remove profiles and all that was stored for them alone, in a transaction. What was
+        learned from them (noise) and functions of binaries stay."""
+
+
+class PickedSamples(Protocol):
+    """The samples of a choice. Run i is the profile `choice.profiles[i]`; weights are in the unit
+    of the chosen events, and without idle unless a docstring says otherwise."""
+
+    def weights(self) -> dict[int, Weight]:
+        """Of each run that has any sample."""
+
+    def values(self, key: Key) -> list[KeyValue]:
+        """What there is of a key, heaviest first."""
+
+    def runs(self) -> list[PickedRun]:
+        """What is said of the profiles, by name."""
+
+    def rollup(self) -> "pl.DataFrame":
+        """[run, stack_id, weight, hits], idle included; rows may repeat."""
+
+    def stacks(self) -> "pl.DataFrame":
+        """[stack_id, symbol_ids, subsystem], by stack_id: symbols from the leaf to the root, and
+        the subsystem that is blamed."""
+
+    def rank(self, by: str, limit: int) -> "pl.DataFrame":
+        """A row for each value of a key (perfduck_diff.keys.By), the heaviest first: the key, what
+        goes with it (dso, subsystem or area), self, total and blamed."""
+
+    def calls(self, function: str, limit: int, *, callees: bool) -> "pl.DataFrame":
+        """[function, dso, subsystem, total, share] of the callers or callees of a function, the
+        heaviest first; `share` in % of all."""
+
+    def with_arcs(self) -> list[str]:
+        """Names of the profiles that have arcs of OProfile in place of stacks."""
+
+    def comms(self, runs: Sequence[int]) -> dict[str, float]:
+        """The weight of each command in some runs, heaviest first."""
+
+    def tag_methods(self, runs: Sequence[int]) -> list[TagShare]:
+        """What decided the tags of leaves in some runs, heaviest first."""
+
+    def artefacts(self, runs: Sequence[int]) -> list[FunctionWeight]:
+        """Functions of some runs and the self weight that was spent before them, heaviest first."""
+
+    def like_runs(self, most: int) -> list[LikeRun]:
+        """Up to so many other profiles with the same event, unit of work, CPUs and architecture,
+        of the same commands."""
+
+    def folded(self) -> list[FoldedStack]:
+        """As stackcollapse-perf.pl has it, by path; idle included."""
+
+
+class Symbols(Protocol):
+    """Functions of all profiles."""
+
+    def tagged(self) -> "pl.DataFrame":
+        """[symbol_id, name, dso, canonical, area, subsystem, role] of all, by symbol_id."""
+
+    def is_known(self, function: str) -> bool:
+        """Whether a function has this name, as a recording or as an answer shows it."""
+
+    def similar(self, function: str) -> str | None:
+        """The name most like this one, if any is much like it."""
+
+
+class Attachments(Protocol):
+    """Files that explain a recording, and what was read off them."""
+
+    def keep(
+        self, profile_id: int, kind: str, source: str, text: str, rows: "Mapping[str, pl.DataFrame]"
+    ) -> str | None:
+        """Keep a file of a kind in place of the one before, in a transaction of the caller; `rows`:
+        by table. What that changed, in words; None where the profile has this very text."""
+
+    def met_rules(self, profiles: Iterable[int], limit: int) -> list[MetRule]:
+        """iptables rules that need conntrack or NAT, those of most packets first."""
+
+    def other_rules(self, profiles: Iterable[int]) -> int:
+        """How many different iptables rules need neither."""
+
+    def conntrack_entries(self, profiles: Iterable[int]) -> int | None:
+        """The most entries that an attached conntrack file counted; None without one."""
+
+
+class LearnedNoise(Protocol):
+    """How far the cost of a subsystem varies between runs of the same thing."""
+
+    def all(self) -> "pl.DataFrame":
+        """The columns of table noise; by host, workload and unit, the largest spread first."""
+
+    def recall(self, workload: str, unit: str, host_class: str) -> list[ClassNoise]:
+        """What was learned for a workload and unit, by subsystem: on such a host, else on any."""
+
+    def replace(self, learned: "pl.DataFrame") -> None:
+        """Store rows of table noise in place of all of the same hosts, workloads and units, in a
+        transaction."""
+
+    def forget(self, profiles: Iterable[int] | None) -> None:
+        """Forget what was learned for the workloads of these profiles; None: all."""
+
+
+class Store(Protocol):
+    """A store that is open. One thread asks at a time."""
+
+    @property
+    def profiles(self) -> Profiles:
+        """What is said of recordings."""
+
+    @property
+    def symbols(self) -> Symbols:
+        """Functions of all profiles."""
+
+    @property
+    def attachments(self) -> Attachments:
+        """Files that explain a recording."""
+
+    @property
+    def noise(self) -> LearnedNoise:
+        """The spread between runs that was learned."""
+
+    def samples(self, choice: Choice) -> PickedSamples:
+        """The samples of the choice, to ask about."""
+
+    def user_sql(
+        self, text: str, parameters: Mapping[str, Any], limits: "SqlLimits"
+    ) -> "pl.DataFrame":
+        """The rows of one statement that somebody typed: it reads, and opens no file, within limits
+        of time, rows and memory. PerfduckError where it does not."""
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """What is written within is there as a whole, or after an exception not at all."""
+
+    def merge(self, other: Path, wait_s: float | None = None) -> Merged:
+        """Add what another store has and this one has not, in one transaction. PerfduckError where
+        it is this store, no store, or of a newer schema version."""
+
+    def close_and_compact(self) -> Saved | None:
+        """Close the store, and give back the space of what was removed where that is worth it:
+        None where it is not."""
+
+    def close(self) -> None:
+        """Let other processes have the store."""
