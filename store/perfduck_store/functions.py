@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import polars as pl
 
-from perfduck_store.store import Store
+from perfduck_store.store import Store, named
 
 # Columns that DuckDB and Spark keep signed; addresses of a kernel use the highest bit.
 _UNSIGNED = ("address", "offset", "size")
@@ -34,6 +34,11 @@ def keep(store: Store, functions: pl.DataFrame) -> None:
 def symbols(store: Store) -> pl.DataFrame:
     """All rows of table symbol."""
     return store.frame("select * from symbol order by symbol_id")
+
+
+def of_kernel(store: Store, release: str) -> pl.DataFrame:
+    """[profile_id, symbol_id, name, dso, address] of the kernel itself in profiles of a release."""
+    return store.frame(named("kernel_symbols"), {"release": release})
 
 
 def replace_tags(store: Store, tagged: pl.DataFrame, charged: pl.DataFrame) -> None:

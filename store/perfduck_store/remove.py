@@ -1,28 +1,21 @@
 """Takes profiles out of the store, with the stacks and symbols that no other profile has."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
+from typing import TYPE_CHECKING
 
-from perfduck_store.store import Store, named
+from perfduck_store.query import named
+from perfduck_store.records import Content as Content
 
-
-@dataclass(frozen=True, slots=True)
-class Content:
-    """A stored profile; `age_from`: when it was recorded, else when it was stored; UTC."""
-
-    profile_id: int
-    name: str
-    samples: int
-    age_from: datetime | None
+if TYPE_CHECKING:
+    from perfduck_store.store import Store
 
 
-def contents(store: Store, profiles: Iterable[int]) -> list[Content]:
+def contents(store: "Store", profiles: Iterable[int]) -> list[Content]:
     """The profiles with these ids, by name."""
     return [Content(*row) for row in store.rows(named("contents"), {"profiles": list(profiles)})]
 
 
-def remove(store: Store, profiles: Iterable[int]) -> None:
+def remove(store: "Store", profiles: Iterable[int]) -> None:
     """Remove the profiles with these ids and all that was stored for them alone. What was learned
     from them (noise) and functions of binaries stay."""
     with store.transaction():

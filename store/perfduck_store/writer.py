@@ -197,8 +197,9 @@ class ProfileWriter:
 
     @property
     def symbols(self) -> pl.DataFrame:
-        """The [name, dso] that were added so far."""
-        return pl.concat([part.select("name", "dso") for part in self._symbols]).unique()
+        """The [name, dso, address] that were added so far."""
+        columns = ("name", "dso", "address")
+        return pl.concat([part.select(columns) for part in self._symbols]).unique()
 
     def ran(self, kernel_release: str | None) -> None:
         """Which kernel the recording is of."""

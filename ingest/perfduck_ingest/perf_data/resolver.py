@@ -62,7 +62,8 @@ class SampleResolver:
         self._kernel.recording = said.recording
         self._binaries.recording = said.recording
         if ready is None:
-            return self._builder.finish(self._binaries.missing | self._kernel.missing)
+            missing = self._binaries.missing | self._kernel.missing
+            return self._builder.finish(missing, self._kernel.doubt)
         return self._builder.batch(self._resolved(ready))
 
     def _user(self, number: int) -> Dso[FileOffsets]:
