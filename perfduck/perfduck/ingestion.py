@@ -18,7 +18,7 @@ from perfduck.tagging import (
 from perfduck_ingest.formats import importer_of
 from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.kernel_release import settled
-from perfduck_ingest.runtime.malloc import trim, trim_eagerly
+from perfduck_ingest.runtime.malloc import trim
 from perfduck_ingest.source import Source, printable
 from perfduck_ingest.work import Work
 from perfduck_model.errors import PerfduckError
@@ -52,7 +52,6 @@ def ingest(
     store: Store, request: IngestRequest, progress: Callable[[Source, int], None] | None = None
 ) -> Receipt:
     """Store the recording. `progress` is told the source and the samples so far, now and then."""
-    trim_eagerly()
     given = _known(request)
     with (
         with_kept(store, given) as known,

@@ -97,6 +97,7 @@ def _contents(receipt: Receipt) -> str:
 def ingest(
     file: StoreFile,
     wanted: Iterable[IngestRequest],
+    on_start: Callable[[str], object] | None,
     progress: Progress | None,
     on_stored: Callable[[IngestResult], object] | None,
 ) -> tuple[IngestResult, ...]:
@@ -106,6 +107,8 @@ def ingest(
     with file.write(create=True) as store:
         for request in wanted:
             stored = frozenset(each.name for each in results)
+            if on_start:
+                on_start(request.source)
             receipt = ingest_one(store, replace(request, just_stored=stored), progress)
             results.append(IngestResult(receipt))
             if on_stored:
