@@ -19,7 +19,7 @@ import polars as pl
 from perfduck_model.errors import PerfduckError
 from perfduck_model.limits import MOST_ATTACHMENT_LINES, MOST_COUNTERS
 from perfduck_model.small_file import reason, text_of
-from perfduck_store.store import Store
+from perfduck_store.protocol import Store
 
 _RULE = re.compile(
     r"""

@@ -14,9 +14,9 @@ from perfduck_model.errors import PerfduckError
 from perfduck_model.suggestion import did_you_mean, listed
 from perfduck_report.profiles import as_text
 from perfduck_store.edit import Edit
+from perfduck_store.protocol import Store
 from perfduck_store.records import Content
 from perfduck_store.selector import select
-from perfduck_store.store import Store
 
 
 def profiles(file: StoreFile, selector: str) -> Table:

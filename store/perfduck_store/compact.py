@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from perfduck_store.query import named
-from perfduck_store.records import Saved as Saved
+from perfduck_store.records import Saved
 
 if TYPE_CHECKING:
     from perfduck_store.store import Store

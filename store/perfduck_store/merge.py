@@ -11,7 +11,7 @@ from perfduck_model.errors import PerfduckError
 from perfduck_store import store_file
 from perfduck_store.edit import Edit, ProfileFacts, apply
 from perfduck_store.query import named
-from perfduck_store.records import Merged as Merged
+from perfduck_store.records import Merged
 
 if TYPE_CHECKING:
     from perfduck_store.store import Store

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from perfduck_store import edit, remove
+from perfduck_store import edit
 from perfduck_store.edit import Edit
 from perfduck_store.query import named
 from perfduck_store.records import Content, PartlyListed, Profile, RecordedEvent, SharedLimitation
@@ -53,7 +53,8 @@ class DuckDbProfiles:
 
     def contents(self, profiles: Iterable[int]) -> list[Content]:
         """What they hold and how old they are, by name."""
-        return remove.contents(self._store, profiles)
+        rows = self._store.rows(named("contents"), {"profiles": list(profiles)})
+        return [Content(*row) for row in rows]
 
     def edit(self, profile_id: int, wanted: Edit) -> tuple[str, ...]:
         """Change what is said of a profile, in one statement; what that changed, in words.
@@ -63,4 +64,10 @@ class DuckDbProfiles:
     def remove(self, profiles: Iterable[int]) -> None:
         """Remove profiles and all that was stored for them alone, in a transaction. What was
         learned from them (noise) and functions of binaries stay."""
-        remove.remove(self._store, profiles)
+        with self._store.transaction():
+            self._store.execute(named("removed"), {"profiles": list(profiles)})
+            for (table,) in self._store.rows(named("profile_tables")):
+                self._store.execute(
+                    f"delete from {table} where profile_id in (select profile_id from removed)"
+                )
+            self._store.execute(named("remove_orphans"))

@@ -13,7 +13,8 @@ cannot be read or written is a PerfduckError.
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from perfduck_store.choice import Choice, Key
 from perfduck_store.edit import Edit
@@ -178,7 +179,18 @@ class LearnedNoise(Protocol):
 
 
 class Store(Protocol):
-    """A store that is open. One thread asks at a time."""
+    """A store that is open; close it, or use it as a context manager. One thread asks at a time."""
+
+    def __enter__(self) -> Self:
+        """The store itself."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close it."""
 
     @property
     def profiles(self) -> Profiles:

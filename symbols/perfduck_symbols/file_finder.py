@@ -135,19 +135,21 @@ class FileFinder:
         """The files that may have what was split off from the binary at `path`, by its build id or
         the name that it links to: below the place where it was found, below the others, and among
         the files of the host."""
-        root = self._place_of(path)
-        folder = os.path.relpath(path.parent, os.path.realpath(root))
-        fields = _debug_fields(folder, build_id, link)
+        real = Path(os.path.realpath(path))
+        root = self._place_of(real)
+        fields = _debug_fields(_folder(real, root), build_id, link)
         for one in dict.fromkeys((root, *self._directories)):
             yield from _below(one, self.order.debug, fields)
-        fields = _debug_fields(str(path.absolute().parent), build_id, link)
-        yield from self._of_host(self.order.host_debug, fields)
+        if self.host is not None:
+            for one in dict.fromkeys((path.absolute(), real)):
+                fields = _debug_fields(_folder(one, self.host.root), build_id, link)
+                yield from self._of_host(self.order.host_debug, fields)
 
     def debug_of_recorded(
         self, name: str, build_id: str | None, link: str | None
     ) -> Iterator[Path]:
         """Likewise below the places, by the path of the binary in the recording."""
-        fields = _debug_fields(str(PurePosixPath(name).parent), build_id, link)
+        fields = _debug_fields(str(PurePosixPath(name).parent).strip("/"), build_id, link)
         for one in self._directories:
             yield from _below(one, self.order.debug, fields)
 
@@ -200,8 +202,19 @@ class FileFinder:
                 yield from sorted(walk(folder, _is_of_kernel), key=_kernels_first)
 
     def _of_host(self, order: Iterable[str], fields: dict[str, str]) -> Iterator[Path]:
-        if self.host is not None:
-            yield from filter(None, map(self.host.regular, _filled(order, fields)))
+        if self.host is None:
+            return
+        for template in order:
+            for name in _filled((template.removeprefix("~/"),), fields):
+                if path := self.host.regular(name, in_home=template.startswith("~/")):
+                    yield path
+
+
+def _folder(path: Path, root: Path) -> str:
+    """The folder of a file below a root, '' for the root itself; absolute where it is not below."""
+    folder, around = path.parent, Path(os.path.realpath(root))
+    folder = folder.relative_to(around) if folder.is_relative_to(around) else folder
+    return "" if folder == Path() else str(folder)
 
 
 def module_name(path: Path) -> str | None:
@@ -250,6 +263,5 @@ def _fields(path: str | None, build_id: str | None) -> dict[str, str]:
 def _debug_fields(folder: str, build_id: str | None, link: str | None) -> dict[str, str]:
     fields = _fields(None, build_id)
     if link is not None:
-        folder = folder.strip("/").removeprefix(".")
         fields |= {"folder": folder, "parent": PurePosixPath(folder).name, "link": link}
     return fields

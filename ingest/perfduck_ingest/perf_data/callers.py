@@ -47,11 +47,11 @@ def with_branch_callers(samples: Samples, branches: Int64, counts: Int64) -> Sam
 def _user_markers(samples: Samples) -> Int64:
     """Where in each chain the user's part begins; -1 where it has none."""
     depth = np.maximum(samples.depth, 0)
-    places = kernels.ranges(samples.chain, depth)
-    hits = np.flatnonzero(samples.block.words[places] == _USER)[::-1]  # the first counts
+    indices = kernels.ranges(samples.chain, depth)
+    hits = np.flatnonzero(samples.block.words[indices] == _USER)[::-1]  # the first counts
     owners = np.repeat(np.arange(len(samples)), depth)[hits]
     found = np.full(len(samples), -1, np.int64)
-    found[owners] = places[hits] - samples.chain[owners]
+    found[owners] = indices[hits] - samples.chain[owners]
     return found
 
 
@@ -131,10 +131,10 @@ class DeferredCallers:
 def _cookies(samples: Samples) -> UInt64:
     """The cookie at the end of each chain, 0 where there is none."""
     cookies = np.zeros(len(samples), np.uint64)
-    places = np.flatnonzero(samples.depth >= 2)
-    ends = (samples.chain + samples.depth)[places]
-    places, ends = (each[samples.block.words[ends - 2] == _DEFERRED] for each in (places, ends))
-    cookies[places] = samples.block.words[ends - 1]
+    indices = np.flatnonzero(samples.depth >= 2)
+    ends = (samples.chain + samples.depth)[indices]
+    indices, ends = (each[samples.block.words[ends - 2] == _DEFERRED] for each in (indices, ends))
+    cookies[indices] = samples.block.words[ends - 1]
     return cookies
 
 

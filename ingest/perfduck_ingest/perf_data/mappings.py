@@ -124,15 +124,15 @@ class MapsAt:
         """Dso, and address in it: even numbers are those of users, odd ones the kernel's, -2 and
         -1 stand for nothing mapped; an address in a space without maps has the dso unmapped()."""
         dsos = address_spaces - 1
-        places = addresses.copy()
+        in_dsos = addresses.copy()
         in_kernel = address_spaces == KERNEL_SPACE
         for tables, which in (
             (self.users, address_spaces > KERNEL_SPACE),
             (self.kernel, in_kernel),
         ):
             chosen = np.flatnonzero(which)
-            dsos[chosen], places[chosen] = tables.find(addresses[chosen], address_spaces[chosen])
-        return 2 * dsos + in_kernel, places
+            dsos[chosen], in_dsos[chosen] = tables.find(addresses[chosen], address_spaces[chosen])
+        return 2 * dsos + in_kernel, in_dsos
 
 
 def unmapped(address_space: int) -> int:

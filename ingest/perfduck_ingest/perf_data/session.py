@@ -131,8 +131,8 @@ class PerfSession:
         yield None, self._said
 
     def _add(self, block: Block) -> None:
-        for place in block.of(*_TAKEN).tolist():
-            self._take(block, place)
+        for index in block.of(*_TAKEN).tolist():
+            self._take(block, index)
         self._renew_readers()
         skipped = block.types[block.of(*_SKIPPED)]
         self._said.skipped += np.bincount(skipped, minlength=records.TYPES)
@@ -159,9 +159,9 @@ class PerfSession:
         self._samples_of = SampleReader(self._recording.attributes, self._recording.order)
         self._is_deferred = any(one.has_deferred_callers for one in self._recording.attributes)
 
-    def _take(self, block: Block, place: int) -> None:
+    def _take(self, block: Block, index: int) -> None:
         """A record that is neither a sample nor a task event."""
-        start = 8 * int(block.starts[place])
+        start = 8 * int(block.starts[index])
         kind, _, size = self._recording.order.unpack("IHH", block.raw, start)
         _TAKEN[kind](self, block.raw[start : start + size])
 
@@ -184,11 +184,11 @@ class PerfSession:
     def _finish_rounds(self, block: Block, parts: list[Samples]) -> None:
         """Move the limit up to which all has been read."""
         rounds = block.of(records.FINISHED_ROUND)
-        places = np.concatenate([_NONE, *(part.record for part in parts)])
-        order = np.argsort(places, kind="stable")
+        indices = np.concatenate([_NONE, *(part.record for part in parts)])
+        order = np.argsort(indices, kind="stable")
         times = np.concatenate([_NONE, *(part.time for part in parts)])[order]
         newest = np.maximum.accumulate(np.append(self._newest, times))
-        for at in newest[np.searchsorted(places[order], rounds[-2:])].tolist():
+        for at in newest[np.searchsorted(indices[order], rounds[-2:])].tolist():
             self._limit, self._round = max(self._limit, self._round), at
         self._newest = int(newest[-1])
 

@@ -51,8 +51,8 @@ class Text:
         0 where none does."""
         texts = self.of(np.arange(1, len(self)))
         found = texts.str.contains(pattern) & ~texts.str.starts_with("\t")
-        places = found.arg_true()
-        return int(self._starts[places[-1] + 1]) if len(places) else 0
+        indices = found.arg_true()
+        return int(self._starts[indices[-1] + 1]) if len(indices) else 0
 
     def of(self, lines: Int64) -> pl.Series:
         """The texts of some lines, without line ends."""
