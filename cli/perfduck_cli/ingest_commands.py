@@ -21,13 +21,12 @@ from perfduck_cli.waiting import say, typing
 from perfduck_ingest.runtime.warm_up import warm_up
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Sequence
 
     from perfduck.attachments import Attachment
-    from perfduck.ingestion import IngestRequest
+    from perfduck.ingestion import Ingestion, IngestRequest
     from perfduck_ingest.source import Source
     from perfduck_ingest.work import Work
-    from perfduck_store.store import Store
     from perfduck_store.writer import Receipt
 
 
@@ -131,18 +130,19 @@ def _requests(
     return [*listed, *(replace(template, source=file) for file in files)]
 
 
-def store_all(path: Path, requests: "Iterable[IngestRequest]") -> None:
+def store_all(path: Path, requests: "Sequence[IngestRequest]") -> None:
     """Store each recording in a transaction of its own, and say so."""
     from dataclasses import replace
 
-    from perfduck_store.store import Store
+    from perfduck.ingestion import Ingestion
 
     # What is loaded stays: ingest looks for garbage after each recording, 0.03 s among all of it.
     gc.freeze()
     stored: frozenset[str] = frozenset()
-    with Store(path, write=True) as store:
+    with Ingestion(path) as ingestion:
+        ingestion.check(requests, say)
         for request in requests:
-            receipt = _stored(store, replace(request, just_stored=stored))
+            receipt = _stored(ingestion, replace(request, just_stored=stored))
             stored |= {receipt.name}
             sys.stdout.write(_acknowledgement(receipt))
             sys.stdout.flush()
@@ -182,8 +182,7 @@ def _attachments(
     return tuple(read_all(pairs, "--attach"))
 
 
-def _stored(store: "Store", request: "IngestRequest") -> "Receipt":
-    from perfduck.ingestion import ingest as ingest_one
+def _stored(ingestion: "Ingestion", request: "IngestRequest") -> "Receipt":
     from perfduck_cli.progress import Progress
 
     with Progress(request.source) as progress, typing(request.source) as is_there:
@@ -192,7 +191,7 @@ def _stored(store: "Store", request: "IngestRequest") -> "Receipt":
             is_there()
             progress.update(source, samples)
 
-        return ingest_one(store, request, update)
+        return ingestion.ingest(request, update)
 
 
 def _acknowledgement(receipt: "Receipt") -> str:

@@ -79,25 +79,19 @@ def explain(
     """
     from contextlib import ExitStack
 
-    from perfduck.tagging import TaggingSources, with_kept
+    from perfduck.tagging import TaggingSources, tagger_of, with_kept
     from perfduck_report.names import visible_lines
     from perfduck_store.store import Store
+    from perfduck_symbols.recorded_kernel import RecordedKernel
     from perfduck_tags.explain import FORMATS
     from perfduck_tags.explain import explain as told
-    from perfduck_tags.tagger import Tagger
 
     known = TaggingSources(rules, kallsyms, _binaries(vmlinux, symbols))
     with ExitStack() as inputs:
         if store.exists() or store != DEFAULT_STORE:
             opened = inputs.enter_context(Store(store))
             known = inputs.enter_context(with_kept(opened, known, release))
-        tagger = Tagger(
-            kernel_release=release,
-            rules=known.rules,
-            rules_name=known.rules_name,
-            kallsyms=known.kallsyms,
-            binaries=known.binaries,
-        )
+        tagger = tagger_of(known, release, RecordedKernel(known.kallsyms))
         text = FORMATS[format](told(tagger, symbol, dso))
     sys.stdout.write(visible_lines(text) if format == "text" else text)
 

@@ -1,9 +1,6 @@
-"""Tags in the store: new symbols at ingest, all symbols again when more is known.
+"""Tags in the store: all symbols again when more is known; annotator.py tags new ones at ingest."""
 
-Functions of ELF files that were read once come from the store.
-"""
-
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,9 +11,9 @@ from perfduck_model.errors import PerfduckError
 from perfduck_store import functions, tag_inputs
 from perfduck_store.store import Store
 from perfduck_store.tag_inputs import Kind
-from perfduck_symbols import kallsyms, names
+from perfduck_symbols.recorded_kernel import RecordedKernel
 from perfduck_symbols.resolver import BinaryResolver
-from perfduck_tags.blame import INTERRUPTS_OFF, blame, interrupts_off
+from perfduck_tags.blame import blame
 from perfduck_tags.tagger import Tagger
 
 _TAG = ["canonical", "source_file", "area", "subsystem", "role", "tagged_by"]
@@ -60,31 +57,26 @@ def keep_inputs(store: Store, known: TaggingSources, release: str | None) -> tup
     return tuple(change for change in done if change)
 
 
-def check_kallsyms(path: Path | None, symbols: pl.DataFrame) -> None:
-    """Raise SymbolError where the kallsyms that are given are of another kernel than the functions
-    of a recording: [name, dso]."""
-    if path is None:
-        return
-    kinds = names.binaries(symbols["dso"])
-    of_vmlinux = kinds.filter(pl.col("kind") == "kernel", pl.col("module").is_null())
-    found = symbols.join(of_vmlinux, on="dso", how="semi")["name"].unique()
-    kallsyms.check(path, found.filter((found != names.UNKNOWN) & ~found.str.starts_with("bpf_")))
+def tagger_of(
+    known: TaggingSources,
+    release: str | None,
+    recorded: RecordedKernel,
+    earlier: pl.DataFrame | None = None,
+) -> Tagger:
+    """What tags symbols of a kernel by all that is known, its kallsyms read already or not yet."""
+    return Tagger(
+        kernel_release=release,
+        rules=known.rules,
+        rules_name=known.rules_name,
+        recorded=recorded,
+        binaries=known.binaries,
+        earlier=earlier,
+    )
 
 
 def main_release(store: Store) -> str | None:
     """The kernel release of most profiles: all symbols are tagged by its kallsyms and catalogue."""
     return next(iter(functions.releases(store)), None)
-
-
-def tag_new(
-    store: Store, known: TaggingSources, release: Callable[[], str | None]
-) -> Callable[[pl.DataFrame], pl.DataFrame]:
-    """What tags the new symbols of a profile; `release` is known when its symbols are."""
-
-    def tag(symbols: pl.DataFrame) -> pl.DataFrame:
-        return _tagged(store, _tagger(known, release()), symbols)
-
-    return tag
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +96,8 @@ def tag_again(store: Store, given: TaggingSources, forgotten: Sequence[Kind] = (
             tag_inputs.forget(store, kind)
         known = inputs.enter_context(with_kept(store, given, release or ""))
         old = functions.symbols(store)
-        new = _tagged(store, _tagger(known, release, old), old.drop(_TAG))
+        tagger = tagger_of(known, release, RecordedKernel(known.kallsyms), old)
+        new = _tagged(store, tagger, old.drop(_TAG))
         kept = _kept(old, new) if known.kallsyms is None else new
         functions.replace_tags(store, kept, blame(functions.stacks(store), kept))
         keep_inputs(store, given, release)
@@ -117,25 +110,6 @@ def _used(given: TaggingSources, known: TaggingSources) -> Iterator[str]:
         yield f"rules {known.rules if given.rules else f'{known.rules_name}, as given before'}"
     if known.kallsyms:
         yield f"kallsyms {known.kallsyms if given.kallsyms else 'as given before'}"
-
-
-def note_artefacts(store: Store, content_hash: str) -> None:
-    """Keep which functions of a new profile only look hot, in a transaction of the caller."""
-    [(key,)] = store.rows(
-        "select profile_id from profile where content_hash = $hash", {"hash": content_hash}
-    )
-    # Few functions are listed: to read them all, and all offsets, takes twice as long.
-    leaves = store.frame(
-        "select * from symbol where list_contains($names, canonical)", {"names": INTERRUPTS_OFF}
-    )
-    offsets = store.frame(
-        "select * from leaf_offset where profile_id = $key"
-        " and symbol_id in (select unnest($listed::bigint[]))",
-        {"key": key, "listed": leaves["symbol_id"].to_list()},
-    )
-    found = interrupts_off(offsets, leaves).with_columns(pl.lit(key, pl.Int64).alias("profile_id"))
-    if len(found):
-        store.insert("artefact", found)
 
 
 def add_files(store: Store, places: Sequence[Path], dso: str | None = None) -> pl.DataFrame:
@@ -156,19 +130,6 @@ def add_files(store: Store, places: Sequence[Path], dso: str | None = None) -> p
     store.execute("commit")
     counted = found.group_by("dso").agg(pl.col("build_id").first(), pl.len().alias("functions"))
     return counted.sort("dso")
-
-
-def _tagger(
-    known: TaggingSources, release: str | None, earlier: pl.DataFrame | None = None
-) -> Tagger:
-    return Tagger(
-        kernel_release=release,
-        rules=known.rules,
-        rules_name=known.rules_name,
-        kallsyms=known.kallsyms,
-        binaries=known.binaries,
-        earlier=earlier,
-    )
 
 
 def _tagged(store: Store, tagger: Tagger, symbols: pl.DataFrame) -> pl.DataFrame:

@@ -22,12 +22,11 @@ from perfduck_ingest.perf_data.features import PerfRecording
 from perfduck_ingest.perf_data.host_files import HostFiles, debug_directory
 from perfduck_ingest.perf_data.mappings import Mappings
 from perfduck_ingest.perf_data.task_events import KernelSymbol, Mapping
-from perfduck_ingest.source import Source
 from perfduck_model.errors import PerfduckError
 from perfduck_symbols import names
 from perfduck_symbols.addresses import EMPTY, SymbolTable
-from perfduck_symbols.elf import Elf, open_elf
-from perfduck_symbols.elf_symbols import address_of, kernel_table
+from perfduck_symbols.elf import Elf
+from perfduck_symbols.elf_symbols import address_of
 from perfduck_symbols.files import inside, is_regular
 from perfduck_symbols.kallsyms_symbols import KernelSymbols, kernel_symbols
 from perfduck_symbols.names import KERNEL
@@ -92,8 +91,9 @@ class RecordedKernel:
     def _check(self) -> None:
         """Raise PerfduckError where what was given is of another kernel."""
         self._is_checked = True
-        path, wanted = self._options.vmlinux, self.recording.build_ids.get(KERNEL)
-        if path is not None and wanted and (got := open_elf(path).build_id) != wanted:
+        elf, wanted = self._options.recorded_kernel.elf, self.recording.build_ids.get(KERNEL)
+        if elf is not None and wanted and (got := elf.build_id) != wanted:
+            path = self._options.vmlinux
             message = f"{path}: expected the recorded kernel (build id {wanted}), got {got}"
             raise PerfduckError(message)
         if self._options.kallsyms is not None and (sizes := self._other_sizes()):
@@ -135,19 +135,19 @@ class RecordedKernel:
 
     @cached_property
     def _kallsyms(self) -> KernelSymbols:
-        return kernel_symbols(self._text())
+        given = self._options.recorded_kernel.symbols
+        return kernel_symbols(self._text()) if given is None else given
 
     @cached_property
     def _vmlinux(self) -> Elf | None:
         """The vmlinux that was given, unless kallsyms says more."""
-        if self._options.vmlinux is None or self._options.kallsyms is not None:
-            return None
-        return open_elf(self._options.vmlinux)
+        return self._options.recorded_kernel.elf if self._options.kallsyms is None else None
 
     @cached_property
     def _own(self) -> SymbolTable:
         """The symbols of the kernel itself."""
-        return self._kallsyms.part("") if self._vmlinux is None else kernel_table(self._vmlinux)
+        given = self._options.recorded_kernel.table if self._options.kallsyms is None else None
+        return self._kallsyms.part("") if given is None else given
 
     def open(self, number: int) -> Dso:
         """A dso by its number."""
@@ -181,10 +181,7 @@ class RecordedKernel:
         return 0 if address is None else address - recorded
 
     def _text(self) -> bytes:
-        """The kallsyms of the recorded boot, or nothing."""
-        if self._options.kallsyms is not None:
-            with Source(str(self._options.kallsyms)) as source:
-                return b"".join(source.chunks(1 << 24))
+        """The kallsyms of the recorded boot that this machine has, or nothing."""
         build_id = self.recording.build_ids.get(KERNEL)
         for path in self._kept(build_id) if build_id else ():
             return path.read_bytes()
