@@ -321,7 +321,7 @@ BOMBS = [
             attributes=_many(_ENTRY, _GB), attrs_bytes=_GB // _MB * (_MB // 144 * 144)
         ),
     ),
-    Bomb("perf.data, pack of 1 GB", lambda: _pipe(_compressed_record(_GB)), ""),
+    Bomb("perf.data, pack of 700 MB", lambda: _pipe(_compressed_record(_GB * 2 // 3)), ""),
     Bomb("perf.data, 64 packs of 512 MB", lambda: _pipe(*[_compressed_record(_GB // 2)] * 64), ""),
     Bomb("perf.data, 8 M comms", lambda: _pipe(*[b""], *_comms(8 << 20))),
     Bomb("perf.data, 200,000 maps", lambda: _pipe(*_maps(200_000))),

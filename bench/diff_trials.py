@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from perfduck_diff.comparison_input import load_input
-from perfduck_diff.engine import rates
 from perfduck_diff.engine.comparison import Comparison, DiffOptions, measure
 from perfduck_diff.engine.noise import Noise, assumed, learn
-from perfduck_diff.engine.run_matrix import RunMatrix, gathered
+from perfduck_diff.engine.run_matrix import RunMatrix
 from perfduck_diff.engine.scan import Found, scan
+from perfduck_diff.engine.stack_rates import NoiseClasses, StackRates
 from perfduck_diff.engine.tree import Tree
 from perfduck_diff.filters import Filters
 from perfduck_diff.history import factors
@@ -121,18 +121,16 @@ def _noise(others: list[Group]) -> Noise | None:
     noise: Noise | None = None
     wholes = []
     for group in others:
-        runs, unit = group.runs, rates.rates(group.runs)
-        names, number = runs.classes(runs.stacks.rerooted(runs.entry()))
-        raw = runs.weight / unit.divisor
-        grain = np.array([run.grain for run in runs.runs]) / unit.divisor
-        factor = factors(runs, raw, grain, (np.arange(len(runs.runs)),))
-        by_class = gathered(number, len(names), raw / factor)
+        runs, raw, classes = group.runs, StackRates.of(group.runs), NoiseClasses.found(group.runs)
+        names, columns = classes.names, (np.arange(len(runs.runs)),)
+        alike = raw.without(factors(runs, raw, columns))
+        [(by_class, weight_per_sample)] = classes.groups(alike, columns)
         everything = tuple(sorted({*names, *(noise.subsystems if noise else ())}))
         prior = noise.over(everything) if noise else assumed(everything)
         rows = np.zeros((len(everything), by_class.shape[1]))
         rows[[everything.index(name) for name in names]] = by_class
-        noise = learn(prior, [(rows, grain / factor)])
-        wholes.append((np.array([raw.sum(axis=0), runs.hits.sum(axis=0)]).T, SAME))
+        noise = learn(prior, [(rows, weight_per_sample)])
+        wholes.append((np.array([raw.totals, runs.hits.sum(axis=0)]).T, SAME))
     return noise.informed(*pooled(wholes)) if noise else None
 
 

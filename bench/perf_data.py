@@ -21,8 +21,10 @@ import sys
 from perfduck_ingest.perf_data import importer as perf_data
 from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.source import Source
+from perfduck_symbols.host_files import HostFiles
 with Source(sys.argv[1]) as source:
-    print(sum(len(batch.samples) for batch in perf_data.read(source, ImportOptions())))
+    options = ImportOptions(host_files=HostFiles())
+    print(sum(len(batch.samples) for batch in perf_data.read(source, options)))
 """
 
 

@@ -28,6 +28,7 @@ import oracle
 from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.perf_data import importer as perf_data
 from perfduck_ingest.source import Source
+from perfduck_symbols.host_files import HostFiles
 
 # The shell itself has work to do: --per-thread and groups do not follow its children.
 _WORK = """
@@ -101,7 +102,7 @@ def printed(path: Path) -> tuple[Iterator[oracle.Row], set[str]]:
 def read(path: Path, refused: set[str]) -> Iterator[oracle.Row]:
     """The samples as we read them."""
     with Source(str(path)) as source:
-        for row in oracle.said_by_us(perf_data.read(source, ImportOptions())):
+        for row in oracle.said_by_us(perf_data.read(source, ImportOptions(host_files=HostFiles()))):
             fields = list(row)
             for field in refused:
                 fields[_PLACES[field]] = None

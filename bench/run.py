@@ -22,7 +22,7 @@ from perfduck_diff.filters import Filters
 from perfduck_diff.selection import select_samples
 from perfduck_diff.top import top
 from perfduck_store.selector import select
-from perfduck_store.store import Store, named
+from perfduck_store.store import Store
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 DEMO = Path(__file__).parent.parent / "fixtures" / "demo"
@@ -164,13 +164,13 @@ def _milliseconds(question: Callable[[Store], object], store: Store, repeat: int
 
 
 def _profiles(store: Store) -> object:
-    return store.table(named("profiles"), {"profiles": list(select(store, "*"))})
+    return store.profiles.listing(select(store, "*"))
 
 
 def _two(store: Store) -> object:
     """What a diff of two profiles reads: weights per stack and run."""
-    select_samples(store, {"": select(store, "run000+run002")}, Filters())
-    return store.frame(named("diff_profiles")), store.frame(named("diff_weights"))
+    selection = select_samples(store, {"": select(store, "run000+run002")}, Filters())
+    return selection.samples.runs(), selection.samples.rollup()
 
 
 QUESTIONS: dict[str, Callable[[Store], object]] = {

@@ -2,6 +2,7 @@
 
 import io
 import lzma
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -36,7 +37,10 @@ def parsed(text: bytes, *, lenient: bool = False, name: str = "input.txt") -> Ba
         stacks=pl.concat([batch.stacks for batch in batches]),
         leaf_offsets=pl.concat([batch.leaf_offsets for batch in batches]),
         skipped=pl.concat([batch.skipped for batch in batches]),
-        facts=batches[-1].facts,
+        facts=replace(
+            batches[-1].facts,
+            limitations={k: v for batch in batches for k, v in batch.facts.limitations.items()},
+        ),
     )
 
 

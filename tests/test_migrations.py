@@ -6,25 +6,42 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import duckdb
 import pytest
 from recordings import FIXTURES
+from typer.testing import CliRunner
 
 from perfduck.ingestion import IngestRequest, ingest
+from perfduck_cli.main import app
+from perfduck_diff.keys import By
 from perfduck_diff.top import top
 from perfduck_model.errors import PerfduckError
 from perfduck_store import schema
 from perfduck_store.store import Store
 
-OLD = sorted((FIXTURES / "store").glob("schema-*.duckdb.xz"))
+VERSIONS = {
+    int(path.name.split("-")[1].split(".")[0]): path
+    for path in sorted((FIXTURES / "store").glob("schema-*.duckdb.xz"))
+}
+OLD = [path for number, path in VERSIONS.items() if number < schema.SCHEMA_VERSION]
 NATIVE = str(FIXTURES / "demo" / "native.udp64.1.txt.xz")
+
+
+def unpacked(packed: Path, path: Path) -> Path:
+    path.write_bytes(lzma.decompress(packed.read_bytes()))
+    return path
 
 
 @pytest.fixture(params=OLD, ids=lambda path: path.name.partition(".")[0])
 def old_store(request: pytest.FixtureRequest, store_path: Path) -> Path:
-    store_path.write_bytes(lzma.decompress(request.param.read_bytes()))
-    return store_path
+    return unpacked(request.param, store_path)
+
+
+@pytest.fixture(params=VERSIONS.values(), ids=lambda path: path.name.partition(".")[0])
+def any_store(request: pytest.FixtureRequest, store_path: Path) -> Path:
+    return unpacked(request.param, store_path)
 
 
 def columns(path: Path) -> list[tuple[object, ...]]:
@@ -61,9 +78,43 @@ def version(path: Path) -> int:
         return int(connection.execute("select schema_version from meta").fetchall()[0][0])
 
 
-def test_every_version_before_this_has_a_fixture() -> None:
-    found = {int(path.name.split("-")[1].split(".")[0]) for path in OLD}
-    assert found == set(range(1, schema.SCHEMA_VERSION))
+def made_anew(path: Path, old: Path) -> Path:
+    """A store of today's tables with the rows of another, by the names of its columns."""
+    Store(path, write=True).close()
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(f"attach '{old}' as old (read_only)")
+        tables = connection.execute("""
+            select table_name from duckdb_tables()
+            where database_name = 'old' and table_name <> 'meta'""").fetchall()
+        for (table,) in tables:
+            connection.execute(f'insert into "{table}" by name from old."{table}"')
+    return path
+
+
+ASKED = (
+    ("profiles",),
+    *(("top", "scenario=pods", "--by", by) for by in get_args(By)),
+    ("top", "calls", "main", "--by", "callees"),
+    ("diff", "v7-default", "net-chain"),
+    ("compare", "scenario=pods", "--over", "run"),
+    ("noise", "list"),
+)
+
+
+def answers(path: Path) -> list[str]:
+    store = ("--store", str(path), "--format", "json")
+    found = [CliRunner().invoke(app, [*words, *store]) for words in ASKED]
+    assert [answer.exit_code for answer in found if answer.exit_code not in (0, 1, 3)] == []
+    return [answer.stdout for answer in found]
+
+
+def test_every_version_has_a_fixture() -> None:
+    assert set(VERSIONS) == set(range(1, schema.SCHEMA_VERSION + 1))
+
+
+def test_a_store_answers_as_one_made_anew_of_its_rows(any_store: Path, tmp_path: Path) -> None:
+    fresh = made_anew(tmp_path / "fresh.duckdb", any_store)
+    assert answers(any_store) == answers(fresh)
 
 
 @pytest.mark.parametrize("write", [True, False])

@@ -62,13 +62,12 @@ def _refuse_users_store(path: Path, recordings: "list[IngestRequest]") -> None:
     """PerfduckError where the store has recordings that do not come with perfduck."""
     from perfduck_model.errors import PerfduckError
     from perfduck_model.suggestion import listed
-    from perfduck_store.selector import everything
     from perfduck_store.store import Store
 
     if not path.exists():
         return
     with Store(path) as opened:
-        others = set(everything(opened).values()) - {each.name for each in recordings}
+        others = {each.name for each in opened.profiles.all()} - {each.name for each in recordings}
     if others:
         got = f"one with {listed(sorted(others), 3)}"
         message = f"{path}: expected a new store or one of the demo, got {got} (give --store)"

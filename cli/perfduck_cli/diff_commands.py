@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from perfduck import FilterOptions
+from perfduck.filters import filters_of
 from perfduck_cli.filter_options import filtered
 from perfduck_cli.numbers import number, whole
 from perfduck_cli.options import DEFAULT_STORE, EventName, Format, Selector, StorePath
 from perfduck_cli.screen import screen
-from perfduck_diff.filters import Filters
 from perfduck_diff.keys import View
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ DiffFormat = Literal["text", "json", "markdown", "junit", "html"]
 def diff(
     base: Side,
     new: Side,
-    filters: Filters,
+    filters: FilterOptions,
     budget: Annotated[Path | None, typer.Option(help="Budgets to judge by, a TOML file.")] = None,
     tree: Annotated[
         Literal["rerooted", "path", "subsystem"],
@@ -77,7 +78,7 @@ def diff(
     request = DiffRequest(
         base=base,
         new=new,
-        filters=filters,
+        filters=filters_of(filters),
         tree=tree,
         per=per,
         paired=paired,
@@ -145,7 +146,7 @@ def _part(option: str, text: str) -> float:
 @filtered
 def compare(
     selector: Selector,
-    filters: Filters,
+    filters: FilterOptions,
     over: Annotated[str, typer.Option(help="The label whose values are the columns.")],
     order: Annotated[
         str | None, typer.Option(help="Its values in order: a,b,c; default: by total cost.")
@@ -166,7 +167,7 @@ def compare(
             selector,
             over,
             order=tuple(order.split(",")) if order else (),
-            filters=filters,
+            filters=filters_of(filters),
         )
     sys.stdout.write(FORMATS[format](matrix, screen()))
 
@@ -238,7 +239,7 @@ freedom: degrees of freedom behind cv; the more, the surer it is"""
 @filtered
 def suggest(
     selector: Selector,
-    filters: Filters,
+    filters: FilterOptions,
     keep: Annotated[
         str, typer.Option(help="Part of comparisons of like runs that keep all budgets.")
     ] = "95%",
@@ -261,7 +262,7 @@ def suggest(
         message = f"--keep {keep}: expected less than 100%"
         raise PerfduckError(message)
     with Store(store) as opened:
-        found = suggested(opened, selector, part, runs, filters)
+        found = suggested(opened, selector, part, runs, filters_of(filters))
     sys.stdout.write(budget_file.text(found))
 
 

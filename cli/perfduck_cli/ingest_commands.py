@@ -68,7 +68,7 @@ def ingest(
         typer.Option(
             "--host-files/--no-host-files",
             help="Name addresses of perf.data by files of this machine too, where they are the"
-            " recorded ones.",
+            " recorded ones, and look for debug files in its /usr/lib/debug.",
         ),
     ] = True,
     attach: Annotated[
@@ -96,6 +96,7 @@ def ingest(
     from perfduck_ingest.kernel_release import checked_release
     from perfduck_ingest.labels import checked_name, labels
     from perfduck_model.errors import PerfduckError
+    from perfduck_symbols.host_files import HostFiles
 
     if not files and manifest is None:
         message = "expected a recording to ingest: FILE... or --manifest"
@@ -109,7 +110,11 @@ def ingest(
         work=_work(work, unit, work_from),
         labels=labels(label or []),
         options=ImportOptions(
-            kallsyms, vmlinux, tuple(symbols or ()), host_files=host_files, lenient=lenient
+            kallsyms,
+            vmlinux,
+            tuple(symbols or ()),
+            host_files=HostFiles() if host_files else None,
+            lenient=lenient,
         ),
         rules=rules,
         kernel=None if kernel is None else checked_release(kernel, "--kernel"),

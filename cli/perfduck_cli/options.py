@@ -9,7 +9,7 @@ import typer
 def _places(context: typer.Context, given: list[Path] | None) -> list[Path] | None:
     """The places of --symbols; raises PerfduckError at one that is neither directory nor ELF."""
     if given and not context.resilient_parsing:  # which is completion
-        from perfduck_symbols.resolver import check_places
+        from perfduck_symbols.file_finder import check_places
 
         check_places(given)
     return given

@@ -3,20 +3,17 @@
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
+import perfduck
+from perfduck import FilterOptions, PerfduckError
 from perfduck_cli.filter_options import filtered
 from perfduck_cli.numbers import LONGEST_S, number, whole
 from perfduck_cli.options import DEFAULT_STORE, Format, Selector, StorePath
-from perfduck_cli.screen import screen
-from perfduck_diff.filters import Filters
-from perfduck_diff.keys import Key
-
-if TYPE_CHECKING:
-    from perfduck_diff.selection import Note
-    from perfduck_store.store import Store
+from perfduck_cli.screen import write
+from perfduck_cli.sql import parameters, text_of
 
 _MOST_ROWS = 1_000_000_000  # a store has fewer; DuckDB's limits have 62 bits
 WITH_NOTES = ("text", "markdown")  # formats with a heading that says what is left out
@@ -28,24 +25,18 @@ def profiles(
     store: StorePath = DEFAULT_STORE,
 ) -> None:
     """List the profiles in the store."""
-    from perfduck_report.profiles import report
-    from perfduck_store.selector import select
-    from perfduck_store.store import Store, named
-
-    with Store(store) as opened:
-        chosen = select(opened, selector)
-        rows = opened.table(named("profiles"), {"profiles": list(chosen)})
-    sys.stdout.write(report(rows, format, screen()))
+    with perfduck.open(store) as opened:
+        write(opened.profiles(selector), format)
 
 
 @filtered
 def top(
     selector: Selector,
-    filters: Filters,
+    filters: FilterOptions,
     function: Annotated[
         str | None, typer.Argument(help="For --by callers and callees: whose.")
     ] = None,
-    by: Annotated[Key, typer.Option(help="What to rank.")] = "function",
+    by: Annotated[perfduck.Key, typer.Option(help="What to rank.")] = "function",
     limit: Annotated[int, typer.Option(parser=whole(1, _MOST_ROWS), help="Rows.")] = 30,
     format: Format = "text",
     store: StorePath = DEFAULT_STORE,
@@ -54,32 +45,32 @@ def top(
 
     `top SELECTOR FUNCTION --by callers` ranks who called a function, `--by callees` what it called.
     """
-    from perfduck_diff import calls, top
-    from perfduck_report import calls as calls_report
-    from perfduck_report import top as top_report
-    from perfduck_store.store import Store
-
-    with Store(store) as opened:
+    with perfduck.open(store) as opened:
+        found: perfduck.CallsResult | perfduck.TopResult
         if by == "callers" or by == "callees":
-            found = calls.calls(opened, selector, function, by, filters=filters, limit=limit)
-            text, notes = calls_report.report(found, format, screen()), found.notes
+            whose = _function(function, by)
+            found = opened.calls(selector, whose, side=by, limit=limit, **filters)
         else:
             _no_function(function, by)
-            ranked = top.top(opened, selector, by, filters=filters, limit=limit)
-            text, notes = top_report.report(ranked, format, screen()), ranked.notes
-    _say(() if format in WITH_NOTES else notes)
-    sys.stdout.write(text)
+            found = opened.top(selector, by=by, limit=limit, **filters)
+    _say(() if format in WITH_NOTES else found.notes)
+    write(found, format)
+
+
+def _function(function: str | None, by: str) -> str:
+    if function is None:
+        message = f"--by {by}: expected a function: perfduck top SELECTOR FUNCTION --by {by}"
+        raise PerfduckError(message)
+    return function
 
 
 def _no_function(function: str | None, by: str) -> None:
-    from perfduck_model.errors import PerfduckError
-
     if function is not None:
         message = f"{function} --by {by}: expected --by callers or --by callees of a function"
         raise PerfduckError(message)
 
 
-def _say(notes: Iterable["Note"]) -> None:
+def _say(notes: "Iterable[perfduck.Note]") -> None:
     """What the answer merges or leaves out, besides what was typed, where its format has no place
     for that."""
     for note in notes:
@@ -109,24 +100,20 @@ def sql(
     store: StorePath = DEFAULT_STORE,
 ) -> None:
     """Run read-only SQL over the store: one statement, within limits of time, rows and memory."""
-    from perfduck_cli.sql import parameters, text_of
-    from perfduck_report import tables
-    from perfduck_store.store import Store
-    from perfduck_store.user_sql import SqlLimits
-
-    limits = SqlLimits(seconds=timeout, rows=max_rows)
-    with Store(store) as opened:
-        frame = opened.user_sql(text_of(query, file), parameters(param or []), limits)
+    with perfduck.open(store) as opened:
+        found = opened.sql(
+            text_of(query, file), parameters(param or []), timeout_s=timeout, max_rows=max_rows
+        )
     if format == "parquet":
-        frame.write_parquet(sys.stdout.buffer)
+        found.frame.write_parquet(sys.stdout.buffer)
     else:
-        sys.stdout.write(tables.FORMATS[format](frame, screen()))
+        write(found, "text" if format == "table" else format)
 
 
 @filtered
 def export(
     selector: Selector,
-    filters: Filters,
+    filters: FilterOptions,
     format: Annotated[
         Literal["folded", "html"],
         typer.Option(help="folded: for flame graph tools; html: a page with a flame graph."),
@@ -134,35 +121,10 @@ def export(
     store: StorePath = DEFAULT_STORE,
 ) -> None:
     """Write the stacks for other tools (comm;root;...;leaf weight), or as a page to look at."""
-    from perfduck_store.store import Store
-
-    with Store(store) as opened:
-        text, notes = EXPORTS[format](opened, selector, filters)
-    _say(notes)
-    sys.stdout.write(text)
+    with perfduck.open(store) as opened:
+        found = opened.export(selector, format, **filters)
+    _say(found.notes)
+    sys.stdout.write(found.text)
 
 
-def _folded(store: "Store", selector: str, filters: Filters) -> tuple[str, tuple["Note", ...]]:
-    from perfduck_diff.selection import select_samples
-    from perfduck_report.names import folded
-    from perfduck_store.selector import select
-    from perfduck_store.store import named
-
-    groups = {"": select(store, selector, filters.where)}
-    selection = select_samples(store, groups, filters, "comm")
-    rows = store.rows(named("folded"))
-    text = "".join(f"{';'.join(map(folded, path))} {weight}\n" for path, weight in rows)
-    return text, selection.notes
-
-
-def _html(store: "Store", selector: str, filters: Filters) -> tuple[str, tuple["Note", ...]]:
-    from perfduck_diff.flame_input import alone
-    from perfduck_report.html import render_side
-
-    drawing = alone(store, selector, filters)
-    notes = [note.text for note in drawing.notes]
-    return render_side(selector, drawing.profiles, drawing.flame, drawing.heat, notes), ()
-
-
-EXPORTS = {"folded": _folded, "html": _html}
 COMMANDS = (profiles, top, sql, export)

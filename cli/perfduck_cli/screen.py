@@ -1,27 +1,44 @@
-"""The screen that stdout is, if it is one."""
+"""Answers on standard output, and the screen that it is, if it is one."""
 
 import os
 import shutil
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from perfduck_report.screen import Screen
 
 
-def screen() -> "Screen":
-    """The width of the terminal, and colour on one that has it. NO_COLOR and FORCE_COLOR decide
-    where they are set and not empty (https://no-color.org, https://force-color.org)."""
-    from perfduck_report.screen import Screen, terminal
+class Printable(Protocol):
+    """What prints itself in several formats."""
 
-    if not sys.stdout.isatty():
-        return Screen(colour=_has_colour(is_terminal=False))
-    return terminal(shutil.get_terminal_size().columns, colour=_has_colour(is_terminal=True))
+    def render(self, format: str, *, width: int | None, color: bool) -> str:
+        """The answer in a format."""
 
 
-def _has_colour(*, is_terminal: bool) -> bool:
+def write(answer: Printable, format: str) -> None:
+    """Print an answer."""
+    sys.stdout.write(answer.render(format, width=width(), color=has_color()))
+
+
+def width() -> int | None:
+    """Columns of the terminal; None where there is none."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def has_color() -> bool:
+    """Whether to use colour: on a terminal that has it. NO_COLOR and FORCE_COLOR decide where they
+    are set and not empty (https://no-color.org, https://force-color.org)."""
     if os.environ.get("NO_COLOR"):
         return False
     if os.environ.get("FORCE_COLOR"):
         return True
-    return is_terminal and os.environ.get("TERM") != "dumb"
+    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def screen() -> "Screen":
+    """The screen that stdout is."""
+    from perfduck_report.screen import Screen, terminal
+
+    columns = width()
+    return Screen(colour=has_color()) if columns is None else terminal(columns, colour=has_color())

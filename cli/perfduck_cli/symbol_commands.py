@@ -40,8 +40,9 @@ def tag(
     from perfduck_report.names import visible
     from perfduck_report.numbers import many
     from perfduck_store.store import Store
+    from perfduck_symbols.host_files import HostFiles
 
-    given = TaggingSources(rules, kallsyms, _binaries(vmlinux, symbols))
+    given = TaggingSources(rules, kallsyms, _binaries(vmlinux, symbols), host_files=HostFiles())
     forgotten = _forgotten(given, rules=forget_rules, kallsyms=forget_kallsyms)
     with Store(store, write=True, create=False) as opened:
         done = tag_again(opened, given, forgotten)
@@ -82,16 +83,17 @@ def explain(
     from perfduck.tagging import TaggingSources, tagger_of, with_kept
     from perfduck_report.names import visible_lines
     from perfduck_store.store import Store
-    from perfduck_symbols.recorded_kernel import RecordedKernel
+    from perfduck_symbols.host_files import HostFiles
+    from perfduck_symbols.kernel_files import KernelFiles
     from perfduck_tags.explain import FORMATS
     from perfduck_tags.explain import explain as told
 
-    known = TaggingSources(rules, kallsyms, _binaries(vmlinux, symbols))
+    known = TaggingSources(rules, kallsyms, _binaries(vmlinux, symbols), host_files=HostFiles())
     with ExitStack() as inputs:
         if store.exists() or store != DEFAULT_STORE:
             opened = inputs.enter_context(Store(store))
             known = inputs.enter_context(with_kept(opened, known, release))
-        tagger = tagger_of(known, release, RecordedKernel(known.kallsyms))
+        tagger = tagger_of(known, release, KernelFiles(known.kallsyms))
         text = FORMATS[format](told(tagger, symbol, dso))
     sys.stdout.write(visible_lines(text) if format == "text" else text)
 
@@ -114,12 +116,13 @@ def add(
     from perfduck_report.names import visible
     from perfduck_report.numbers import many
     from perfduck_store.store import Store
+    from perfduck_symbols.host_files import HostFiles
 
     if dso is not None and (len(places) > 1 or places[0].is_dir()):
         message = f"--dso {dso}: expected one file that is this binary, got several"
         raise PerfduckError(message)
     with Store(store, write=True) as opened:
-        found = add_files(opened, places, dso)
+        found = add_files(opened, places, dso, HostFiles())
     for name, build_id, count in found.iter_rows():
         sys.stdout.write(
             f"{visible(name)}: {many(count, 'function')}, build-id {build_id or 'none'}\n"

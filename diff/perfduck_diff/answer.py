@@ -70,7 +70,7 @@ def compare_profiles(store: Store, request: DiffRequest, question: Question) -> 
 def paired(store: Store, base: dict[int, str], new: dict[int, str]) -> list[dict[int, str]]:
     """Both sides in the order of their label `run`, of which each must have the same; by name where
     runs have no such label."""
-    labels = dict(store.rows("select profile_id, labels from profile"))
+    labels = {each.profile_id: each.labels for each in store.profiles.of([*base, *new])}
     runs = [
         {labels[key].get(RUN_LABEL, f"#{place}"): key for place, key in enumerate(side, 1)}
         for side in (base, new)

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from perfduck_diff.comparison_input import Question, load_input
-from perfduck_diff.engine import rates
 from perfduck_diff.engine.moderated_t import Design, ModeratedTTest, NodeRates, given
 from perfduck_diff.engine.noise import Noise, whole
 from perfduck_diff.engine.power import detectable, raised, upper
-from perfduck_diff.engine.run_matrix import gathered, mixed
+from perfduck_diff.engine.run_matrix import gathered
+from perfduck_diff.engine.stack_rates import NoiseClasses, StackRates
 from perfduck_diff.filters import Filters
 from perfduck_diff.history import noise_of
 from perfduck_diff.like_runs import Like, like_runs
@@ -123,10 +123,9 @@ class _Model:
 
 
 def _measured(question: Question) -> _Model:
-    runs, unit = question.runs, rates.rates(question.runs)
-    rate = runs.weight / unit.divisor
-    classes, number = runs.classes(runs.stacks.rerooted(runs.entry()))
-    mean = gathered(runs.blame, len(runs.subsystems), rate).mean(axis=1)
+    runs = question.runs
+    raw = StackRates.of(runs)
+    mean = gathered(runs.blame, len(runs.subsystems), raw.rate).mean(axis=1)
     main = [
         row
         for row in np.argsort(-mean, kind="stable").tolist()
@@ -134,10 +133,10 @@ def _measured(question: Question) -> _Model:
     ][:MOST_SUBSYSTEMS]
     return _Model(
         names=("total", *(runs.subsystems[row] for row in main)),
-        unit=unit.unit,
+        unit=raw.unit.unit,
         mean=np.r_[mean.sum(), mean[main]],
-        grain=float(np.mean([run.grain for run in runs.runs] / unit.divisor)),
-        mix=mixed(runs.blame, len(runs.subsystems), number, len(classes), rate)[main],
+        grain=float(np.mean(raw.weight_per_sample)),
+        mix=NoiseClasses.found(runs).mix(runs.blame, len(runs.subsystems), raw.rate)[main],
         noise=noise_of(question),
     )
 

@@ -13,8 +13,9 @@ from perfduck_diff.keys import Side
 from perfduck_diff.selection import Note, select_samples
 from perfduck_diff.work import facts_of, work_of
 from perfduck_model.errors import PerfduckError
+from perfduck_store.protocol import PickedSamples
 from perfduck_store.selector import select
-from perfduck_store.store import Store, named
+from perfduck_store.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +47,8 @@ def calls(
     profiles = select(store, selector, filters.where)
     selection = select_samples(store, {"": profiles}, filters)
     asked = _known(store, function, side)
-    _check_arcs(store, filters)
-    keys = {"function": asked, "limit": limit, "callees": side == "callees", "runs": None}
-    rows = store.frame(named("chosen") + named("top_calls"), keys)
+    _check_arcs(selection.samples, filters)
+    rows = selection.samples.calls(asked, limit, callees=side == "callees")
     amount = work_of(store, selection, filters)
     return Calls(
         function=asked,
@@ -66,20 +66,20 @@ def _known(store: Store, function: str | None, side: Side) -> str:
     if function is None:
         message = f"--by {side}: expected a function: perfduck top SELECTOR FUNCTION --by {side}"
         raise PerfduckError(message)
-    if not store.rows(named("known_function"), {"function": function}):
-        close = store.rows(named("similar_function"), {"function": function})
-        hint = f": did you mean {close[0][0]}?" if close else ""
+    if not store.symbols.is_known(function):
+        close = store.symbols.similar(function)
+        hint = "" if close is None else f": did you mean {close}?"
         message = f"{function}: expected a function in the store, got none of that name{hint}"
         raise PerfduckError(message)
     return function
 
 
-def _check_arcs(store: Store, filters: Filters) -> None:
+def _check_arcs(samples: PickedSamples, filters: Filters) -> None:
     """The arcs of an OProfile call graph say nothing of the samples that they come from."""
-    arcs = store.rows(named("with_arcs")) if filters.words() else []
+    arcs = samples.with_arcs() if filters.words() else []
     if arcs:
         message = (
-            f"{arcs[0][0]}: its calls are recorded without their samples: {filters.words()} cannot"
+            f"{arcs[0]}: its calls are recorded without their samples: {filters.words()} cannot"
             " choose among them"
         )
         raise PerfduckError(message)

@@ -16,13 +16,14 @@ from perfduck_diff.attachment_notes import lines
 from perfduck_diff.comparison_input import Question, load_input
 from perfduck_diff.engine import rates
 from perfduck_diff.engine.moderated_t import Design, NodeRates, fit
+from perfduck_diff.engine.multiple_testing import benjamini_hochberg
 from perfduck_diff.engine.noise import Noise, assumed, learn
 from perfduck_diff.engine.result import Change, Reason, RunFacts, SubsystemRow
-from perfduck_diff.engine.run_matrix import RunMatrix, gathered, mixed
-from perfduck_diff.engine.scan import adjusted
+from perfduck_diff.engine.run_matrix import RunMatrix, gathered
+from perfduck_diff.engine.stack_rates import NoiseClasses, StackRates
 from perfduck_diff.filters import Filters
 from perfduck_diff.history import recall, recalled_from
-from perfduck_model.arrays import Float64, Int64
+from perfduck_model.arrays import Int64
 from perfduck_model.errors import PerfduckError
 from perfduck_model.suggestion import did_you_mean, listed
 from perfduck_store.limitation import limitations
@@ -77,8 +78,7 @@ class Matrix:
 @dataclass(frozen=True, slots=True)
 class _Measured:
     question: Question
-    unit: rates.Rates
-    grain: Float64
+    raw: StackRates
     noise: Noise
     rows: NodeRates  # the total, then a row per subsystem
     names: tuple[str, ...]
@@ -99,13 +99,12 @@ def compare_groups(
     _check_order(order, over, list(groups))
     question = load_input(store, {name: groups[name] for name in names}, filters)
     try:
+        if not order:
+            by_cost = _by_cost(question)
+            question, names = question.reordered(by_cost), [names[place] for place in by_cost]
         measured = _measured(store, question)
     except rates.CannotDivideError as error:
         raise PerfduckError(str(error)) from error
-    if not order:
-        means = [measured.rows.rates[0, group].mean() for group in question.groups]
-        names = [names[position] for position in np.argsort(means, kind="stable")]
-        return compare_groups(store, selector, over, order=tuple(names), filters=filters)
     context = [
         line
         for name, profiles in zip(names, question.profiles, strict=True)
@@ -130,17 +129,13 @@ def _check_order(order: tuple[str, ...], over: str, values: list[str]) -> None:
 
 
 def _groups(store: Store, profiles: dict[int, str], over: str) -> dict[str, dict[int, str]]:
-    rows = store.rows(
-        "select profile_id, name, labels from profile"
-        " where profile_id in (select unnest($p::bigint[])) order by name",
-        {"p": list(profiles)},
-    )
+    found = store.profiles.of(profiles)
     groups: dict[str, dict[int, str]] = {}
-    for key, name, labels in rows:
-        if over in labels:
-            groups.setdefault(labels[over], {})[key] = name
+    for each in found:
+        if over in each.labels:
+            groups.setdefault(each.labels[over], {})[each.profile_id] = each.name
     if len(groups) < 2:
-        labels = sorted({key for _, _, labels in rows for key in labels})
+        labels = sorted({key for each in found for key in each.labels})
         hint = "" if over in labels else did_you_mean(over, labels)
         message = (
             f"--over {over}: expected at least two values of this label, got"
@@ -150,23 +145,26 @@ def _groups(store: Store, profiles: dict[int, str], over: str) -> dict[str, dict
     return groups
 
 
+def _by_cost(question: Question) -> list[int]:
+    """The groups, the cheapest first."""
+    totals = StackRates.of(question.runs).totals
+    means = [totals[group].mean() for group in question.groups]
+    return [int(place) for place in np.argsort(means, kind="stable")]
+
+
 def _measured(store: Store, question: Question) -> _Measured:
-    runs = question.runs
-    unit = rates.rates(runs)
-    rate = runs.weight / unit.divisor
-    grain = np.array([run.grain for run in runs.runs]) / unit.divisor
-    classes, number = runs.classes(runs.stacks.rerooted(runs.entry()))
-    by_class = gathered(number, len(classes), rate)
+    runs, raw = question.runs, StackRates.of(question.runs)
+    classes = NoiseClasses.found(runs)
     known = recall(store, question, None)
-    prior = known.over(classes) if known else assumed(classes)
-    noise = learn(prior, [(by_class[:, group], grain[group]) for group in question.groups])
+    prior = known.over(classes.names) if known else assumed(classes.names)
+    noise = learn(prior, classes.groups(raw, question.groups))
     names = runs.subsystems
-    mix = mixed(runs.blame, len(names), number, len(classes), rate)
+    mix = classes.mix(runs.blame, len(names), raw.rate)
     rows = NodeRates(
-        np.vstack([rate.sum(axis=0), gathered(runs.blame, len(names), rate)]),
+        np.vstack([raw.totals, gathered(runs.blame, len(names), raw.rate)]),
         np.vstack([mix.sum(axis=0), mix]),
     )
-    return _Measured(question, unit, grain, noise, rows, names)
+    return _Measured(question, raw, noise, rows, names)
 
 
 def _matrix(
@@ -183,7 +181,7 @@ def _matrix(
         for row, name in enumerate(measured.names)
     ]
     return Matrix(
-        unit=measured.unit.unit,
+        unit=measured.raw.unit.unit,
         event=question.runs.event,
         over=over,
         groups=names,
@@ -192,7 +190,7 @@ def _matrix(
         total=tuple(column[0] for column in cells),
         rows=tuple(sorted(rows, key=lambda row: (-_range(row), row.subsystem))),
         steps=tuple(_step(measured, names, position) for position in range(len(names) - 1)),
-        reasons=(*measured.unit.reasons, *question.reasons),
+        reasons=(*measured.raw.unit.reasons, *question.reasons),
         context=context,
     )
 
@@ -219,7 +217,7 @@ def _cells(measured: _Measured, position: int) -> list[Cell]:
     group = measured.question.groups[position]
     found, size = measured.rows.rates[:, group], len(group)
     mean = found.mean(axis=1)
-    grain = measured.grain[group]
+    grain = measured.raw.weight_per_sample[group]
     within, between = measured.noise.variance(mean[:, None], grain, measured.rows.mix)
     expected = (within + between).mean(axis=1)
     certain = measured.noise.certainty(measured.rows.mix)
@@ -232,13 +230,11 @@ def _cells(measured: _Measured, position: int) -> list[Cell]:
 
 def _step(measured: _Measured, names: tuple[str, ...], position: int) -> GroupStep:
     groups = measured.question.groups
-    design = Design(groups[position], groups[position + 1], measured.grain)
+    design = Design(groups[position], groups[position + 1], measured.raw.weight_per_sample)
     test = fit(measured.rows, design, measured.noise)(measured.rows)
     low, high = test.limits()
     growth = test.growth
-    q = np.ones(len(growth))
-    order = np.argsort(growth[1:], kind="stable") + 1
-    q[order] = adjusted(growth[order], len(order))
+    q = benjamini_hochberg(growth[1:]).tolist()
     means = [measured.rows.rates[:, side].mean(axis=1) for side in design.sides]
     numbers = [
         {"base": b, "new": n, "delta": d, "low": lo, "high": hi, "p": p}
@@ -250,10 +246,10 @@ def _step(measured: _Measured, names: tuple[str, ...], position: int) -> GroupSt
         SubsystemRow(
             subsystem=name,
             area=measured.question.runs.area.get(name, "unknown"),
-            q=float(q[row]),
-            **numbers[row],
+            q=adjusted,
+            **row,
         )
-        for row, name in enumerate(measured.names, 1)
+        for name, adjusted, row in zip(measured.names, q, numbers[1:], strict=True)
     ]
     return GroupStep(
         base=names[position],

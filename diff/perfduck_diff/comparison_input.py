@@ -9,7 +9,7 @@ workload=udp64         --where: holds for both sides
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
+from typing import Self
 
 import numpy as np
 
@@ -20,9 +20,8 @@ from perfduck_diff.samples import read
 from perfduck_diff.selection import Group, Selection, select_samples
 from perfduck_model.arrays import Int64
 from perfduck_model.errors import PerfduckError
-from perfduck_store.store import Store, named
-
-Facts = dict[str, Any]  # a row of diff_profiles.sql
+from perfduck_store.records import PickedRun
+from perfduck_store.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +31,36 @@ class Question:
     runs: RunMatrix
     groups: tuple[Int64, ...]
     profiles: tuple[list[int], ...]
-    host_class: str
-    workload: str
     filters: Filters
     reasons: tuple[Reason, ...]
     selection: Selection
+
+    @property
+    def host_class(self) -> str:
+        """Architecture and CPUs of the first run, as noise is learned by: x86_64/2."""
+        first = self.runs.runs[0]
+        return f"{first.arch or '?'}/{first.cpus or '?'}"
+
+    @property
+    def workload(self) -> str:
+        """The label `workload` of the runs; '' where they have none, or several."""
+        found = {run.labels.get("workload", "") for run in self.runs.runs}
+        return found.pop() if len(found) == 1 else ""
+
+    def reordered(self, groups: Sequence[int]) -> Self:
+        """The same with group `groups[i]` at place i. The selection stays as it is picked."""
+        columns = [self.groups[group] for group in groups]
+        return replace(
+            self,
+            runs=self.runs.reordered(np.concatenate(columns)),
+            groups=_columns([len(each) for each in columns]),
+            profiles=tuple(self.profiles[group] for group in groups),
+        )
+
+
+def _columns(sizes: Sequence[int]) -> tuple[Int64, ...]:
+    """The columns of groups of these sizes, side by side."""
+    return tuple(np.arange(start, stop) for start, stop in pairwise(np.cumsum([0, *sizes])))
 
 
 def load_input(
@@ -48,16 +72,14 @@ def load_input(
     filters = filters or Filters()
     _apart(list(groups.values()))
     selection = select_samples(store, groups, filters)
-    ids = list(selection.profiles)
-    facts = _facts(store, ids)
-    sizes = np.cumsum([0, *(len(group) for group in selection.groups)])
-    runs = tuple(_run(facts[key], selection.weights[key].idle, filters) for key in ids)
+    facts = {each.profile_id: each for each in selection.samples.runs()}
+    runs = tuple(
+        _run(facts[key], selection.weights[key].idle, filters) for key in selection.profiles
+    )
     return Question(
         read(store, selection, runs),
-        tuple(np.arange(start, stop) for start, stop in pairwise(sizes)),
+        _columns([len(group) for group in selection.groups]),
         tuple(list(group) for group in selection.groups),
-        _host_class(facts[ids[0]]),
-        _workload([facts[key] for key in ids]),
         filters,
         _reasons(selection, filters),
         selection,
@@ -74,29 +96,24 @@ def _apart(groups: Sequence[Group]) -> None:
         seen |= group
 
 
-def _facts(store: Store, ids: Sequence[int]) -> dict[int, Facts]:
-    rows = store.frame(named("diff_profiles")).to_dicts()
-    facts = {row["profile_id"]: row for row in rows}
-    return {key: facts[key] for key in ids}
-
-
-def _run(facts: Facts, idle: float, filters: Filters) -> Run:
-    kept = filters.kept(facts["duration_s"])
+def _run(facts: PickedRun, idle: float, filters: Filters) -> Run:
+    kept = filters.kept(facts.duration_s)
     run = Run(
-        name=facts["name"],
-        work=facts["work"],
-        work_unit=facts["work_unit"],
-        duration_s=facts["duration_s"],
-        cpus=facts["cpus"],
-        kernel_release=facts["kernel_release"],
-        host=facts["host"],
-        lost=facts["lost"],
-        listed=facts["listed"],
-        frequency=facts["frequency"],
-        has_period=facts["has_period"],
+        name=facts.name,
+        work=facts.work,
+        work_unit=facts.work_unit,
+        duration_s=facts.duration_s,
+        cpus=facts.cpus,
+        arch=facts.arch,
+        kernel_release=facts.kernel_release,
+        host=facts.host,
+        lost=facts.lost,
+        listed=facts.listed,
+        frequency=facts.frequency,
+        has_period=facts.has_period,
         idle=idle,
-        grain=facts["grain"],
-        labels=facts["labels"],
+        grain=facts.grain,
+        labels=facts.labels,
     )
     if kept == 1.0:
         return run
@@ -105,15 +122,6 @@ def _run(facts: Facts, idle: float, filters: Filters) -> Run:
         work=run.work * kept if run.work else None,
         duration_s=run.duration_s * kept if run.duration_s else None,
     )
-
-
-def _host_class(facts: Facts) -> str:
-    return f"{facts['arch'] or '?'}/{facts['cpus'] or '?'}"
-
-
-def _workload(facts: list[Facts]) -> str:
-    found = {row["labels"].get("workload", "") for row in facts}
-    return found.pop() if len(found) == 1 else ""
 
 
 def _reasons(selection: Selection, filters: Filters) -> tuple[Reason, ...]:

@@ -18,22 +18,12 @@ from fnmatch import fnmatchcase
 
 from perfduck_model.errors import PerfduckError
 from perfduck_model.suggestion import did_you_mean, listed
+from perfduck_store.records import RecordedEvent
 
 _PMU = re.compile(r"(?P<pmu>cpu|cpu_core|cpu_atom)/(?P<event>[^/=]+)/(?P<modifiers>\w*)")
 _MODIFIERS = re.compile(r"(?P<event>.+):(?P<modifiers>[ukhGHIpPSDWeb]+)")
 _RESTRICTING = "ukhGHI"  # user, kernel, hypervisor, guest, host, no idle: what they count differs
 _SHOWN = 3  # profiles or events in a note
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """An event of a profile."""
-
-    profile: int
-    event: str
-    unit: str
-    samples: int
-    weight: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +49,7 @@ def plain(event: str) -> str:
 
 
 def choose(
-    rows: Sequence[Recorded], profiles: Mapping[int, str], wanted: Sequence[str] = ()
+    rows: Sequence[RecordedEvent], profiles: Mapping[int, str], wanted: Sequence[str] = ()
 ) -> Clock:
     """The events to answer from, out of all events of the profiles (id -> name)."""
     if not rows:
@@ -79,7 +69,7 @@ def choose(
     )
 
 
-def _wanted(rows: Sequence[Recorded], wanted: Sequence[str]) -> list[Recorded]:
+def _wanted(rows: Sequence[RecordedEvent], wanted: Sequence[str]) -> list[RecordedEvent]:
     """Those asked for by name, by glob, or as `a|b`."""
     patterns = [part for pattern in wanted for part in pattern.split("|")]
     for pattern in patterns:
@@ -97,7 +87,7 @@ def _wanted(rows: Sequence[Recorded], wanted: Sequence[str]) -> list[Recorded]:
     return used
 
 
-def _of(pattern: str, rows: Sequence[Recorded]) -> list[Recorded]:
+def _of(pattern: str, rows: Sequence[RecordedEvent]) -> list[RecordedEvent]:
     """Of each profile the event of exactly this name, else those that the pattern means."""
     exact = {row.profile for row in rows if row.event == pattern}
     return [
@@ -111,16 +101,16 @@ def _means(pattern: str, event: str) -> bool:
     return pattern in (event, plain(event)) or fnmatchcase(event, pattern)
 
 
-def _unknown(pattern: str, rows: Sequence[Recorded]) -> str:
+def _unknown(pattern: str, rows: Sequence[RecordedEvent]) -> str:
     known = list(dict.fromkeys(row.event for row in rows))
     hint = did_you_mean(pattern, known)
     expected = f"{pattern}: expected an event of the profiles, got none of that name"
     return f"{expected}: {hint}there are {listed(known)}"
 
 
-def _usual(rows: Sequence[Recorded], profiles: int) -> list[Recorded]:
+def _usual(rows: Sequence[RecordedEvent], profiles: int) -> list[RecordedEvent]:
     """Without a wish: the clock that most profiles have."""
-    clocks: dict[str, list[Recorded]] = defaultdict(list)
+    clocks: dict[str, list[RecordedEvent]] = defaultdict(list)
     for row in rows:
         clocks[plain(row.event)].append(row)
     best = max(clocks.values(), key=lambda each: (_reach(each), sum(r.samples for r in each)))
@@ -131,43 +121,43 @@ def _usual(rows: Sequence[Recorded], profiles: int) -> list[Recorded]:
     return time if _reach(time) > _reach(best) else best
 
 
-def _one_each(rows: Sequence[Recorded]) -> list[Recorded]:
+def _one_each(rows: Sequence[RecordedEvent]) -> list[RecordedEvent]:
     """Of several names of a clock in one profile the largest, unless each is of its own CPUs."""
-    found: dict[tuple[int, str], Recorded] = {}
+    found: dict[tuple[int, str], RecordedEvent] = {}
     for row in sorted(rows, key=lambda row: -row.samples):
         pmu = _PMU.match(row.event)
         found.setdefault((row.profile, pmu["pmu"] if pmu else ""), row)
     return list(found.values())
 
 
-def _reach(rows: Sequence[Recorded]) -> int:
+def _reach(rows: Sequence[RecordedEvent]) -> int:
     return len({row.profile for row in rows})
 
 
-def _time(rows: Sequence[Recorded], first: str) -> list[Recorded]:
+def _time(rows: Sequence[RecordedEvent], first: str) -> list[RecordedEvent]:
     """CPU time in ns, whatever it is called: of each profile the `first`, else its largest."""
-    found: dict[int, Recorded] = {}
+    found: dict[int, RecordedEvent] = {}
     in_ns = [row for row in rows if row.unit == "ns" and ":" not in plain(row.event)]
     for row in sorted(in_ns, key=lambda row: (plain(row.event) != first, -row.samples)):
         found.setdefault(row.profile, row)
     return list(found.values())
 
 
-def _plain_unit(row: Recorded) -> str:
+def _plain_unit(row: RecordedEvent) -> str:
     return plain(row.unit).partition(":")[0]
 
 
-def _name(used: Sequence[Recorded]) -> str:
+def _name(used: Sequence[RecordedEvent]) -> str:
     names = {row.event for row in used}
     return names.pop() if len(names) == 1 else "|".join(sorted({plain(row.event) for row in used}))
 
 
-def _unit(used: Sequence[Recorded]) -> str:
+def _unit(used: Sequence[RecordedEvent]) -> str:
     units = {row.unit for row in used}
     return units.pop() if len(units) == 1 else _plain_unit(used[0])
 
 
-def _merged(used: Sequence[Recorded]) -> tuple[str, ...]:
+def _merged(used: Sequence[RecordedEvent]) -> tuple[str, ...]:
     names = list(dict.fromkeys(row.event for row in used))
     if len(names) < 2:
         return ()
@@ -180,7 +170,7 @@ def _merged(used: Sequence[Recorded]) -> tuple[str, ...]:
     return (f"taken as one event: {', '.join(parts)}",)
 
 
-def _others(rest: Sequence[Recorded]) -> tuple[str, ...]:
+def _others(rest: Sequence[RecordedEvent]) -> tuple[str, ...]:
     """Other events of the same profiles."""
     samples: dict[str, int] = defaultdict(int)
     for row in rest:
@@ -191,7 +181,9 @@ def _others(rest: Sequence[Recorded]) -> tuple[str, ...]:
     return (f"left out, as other events: {said}; --event chooses",)
 
 
-def _missing(names: Mapping[int, str], rest: Sequence[Recorded], event: str) -> tuple[str, ...]:
+def _missing(
+    names: Mapping[int, str], rest: Sequence[RecordedEvent], event: str
+) -> tuple[str, ...]:
     if not names:
         return ()
     own = {key: next((row for row in rest if row.profile == key), None) for key in names}

@@ -13,8 +13,8 @@ from pathlib import PurePath
 from perfduck_diff.filters import Filters
 from perfduck_model.errors import PerfduckError
 from perfduck_model.suggestion import did_you_mean, listed
-from perfduck_store.picked import KEYS, Key, values
-from perfduck_store.store import Store
+from perfduck_store.choice import KEYS, Key
+from perfduck_store.protocol import PickedSamples
 
 _SHOWN = 4  # values that an error names
 
@@ -22,11 +22,13 @@ _SHOWN = 4  # values that an error names
 class FilterValues:
     """The values of what is picked, of the keys that the filters choose by."""
 
-    def __init__(self, store: Store, filters: Filters, groups: Sequence[Mapping[int, str]]) -> None:
+    def __init__(
+        self, samples: PickedSamples, filters: Filters, groups: Sequence[Mapping[int, str]]
+    ) -> None:
         self.filters, self._groups = filters, groups
         self._names = [name for group in groups for name in group.values()]
         asked = [key for key in KEYS if filters.words(*_OPTIONS[key])]
-        self._known = {key: values(store, key) for key in asked}
+        self._known = {key: samples.values(key) for key in asked}
 
     def meant(self) -> dict[Key, list[str]]:
         """Per key the values to look for. Raises where a filter means none, or cannot apply."""
@@ -42,7 +44,7 @@ class FilterValues:
         runs = self._runs(group)
         for key, found in self._known.items():
             meant = set(self._meant(key))
-            if not any(run in runs and value in meant for value, run, _ in found):
+            if not any(each.run in runs and each.value in meant for each in found):
                 return key, self._nothing(self.filters.words(*_OPTIONS[key]), key, runs)
         return None, f"no sample with {self.filters.words()} together, idle left out"
 
@@ -54,7 +56,7 @@ class FilterValues:
         unwanted = self._typed("not_comm") if key == "comm" else []
         return [
             value
-            for value in dict.fromkeys(value for value, _, _ in self._known[key])
+            for value in dict.fromkeys(each.value for each in self._known[key])
             if value is not None
             and (not wanted or _means_any(key, wanted, value))
             and not _means_any(key, unwanted, value)
@@ -62,8 +64,8 @@ class FilterValues:
 
     def _check_recorded(self, key: Key) -> None:
         """A recording that does not say what is asked for cannot be filtered by it."""
-        said = {run for value, run, _ in self._known[key] if value is not None}
-        silent = {run for value, run, _ in self._known[key] if value is None} - said
+        said = {each.run for each in self._known[key] if each.value is not None}
+        silent = {each.run for each in self._known[key] if each.value is None} - said
         if silent:
             message = (
                 f"{self._names[min(silent)]}: expected samples with a {key} for"
@@ -72,7 +74,7 @@ class FilterValues:
             raise PerfduckError(message)
 
     def _check_known(self, key: Key, option: str, pattern: str) -> None:
-        known = [value for value, _, _ in self._known[key] if value is not None]
+        known = [each.value for each in self._known[key] if each.value is not None]
         if not any(_MEANS[key](value, pattern) for value in known):
             asked = f"--{option.replace('_', '-')} {pattern}"
             raise PerfduckError(self._nothing(asked, key, range(len(self._names)), pattern))
@@ -83,9 +85,9 @@ class FilterValues:
 
     def _nothing(self, asked: str, key: Key, runs: range, typed: str = "") -> str:
         weight: dict[str, float] = {}
-        for value, run, its_weight in self._known[key]:
-            if value is not None and run in runs:
-                weight[value] = weight.get(value, 0.0) + its_weight
+        for each in self._known[key]:
+            if each.value is not None and each.run in runs:
+                weight[each.value] = weight.get(each.value, 0.0) + each.weight
         whole = sum(weight.values()) or 1.0
         heaviest = sorted(weight, key=lambda value: (-weight[value], value))
         hint = "" if key in ("pid", "cpu") else did_you_mean(typed, heaviest)

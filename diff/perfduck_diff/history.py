@@ -17,42 +17,49 @@ from perfduck_diff.engine.noise import (
     assumed,
     learn,
 )
-from perfduck_diff.engine.run_matrix import RunMatrix, gathered
+from perfduck_diff.engine.run_matrix import RunMatrix
 from perfduck_diff.engine.shared import LEAST_SAMPLES, of_runs
+from perfduck_diff.engine.stack_rates import NoiseClasses, StackRates
 from perfduck_diff.engine.tree import grow
 from perfduck_diff.filters import Filters
 from perfduck_diff.like_runs import RUN_LABEL, SAME, pooled
 from perfduck_model.arrays import Float64, Int64
 from perfduck_model.errors import PerfduckError
+from perfduck_store.records import ClassNoise
 from perfduck_store.selector import select
-from perfduck_store.store import Store, named
+from perfduck_store.store import Store
 
 
 def recall(store: Store, question: Question, per: rates.Per | None) -> Noise | None:
     """What was learned for this workload and unit; on such a host, else on any."""
-    unit = rates.rates(question.runs, per).unit
-    rows = store.rows(named("noise_recalled"), _key(question, unit))
+    rows = _recalled(store, question, per)
     if not rows:
         return None
-    _, names, phi, cv, freedom, _ = zip(*rows, strict=True)
-    found = Noise(tuple(names), max(phi), np.array(cv), np.array(freedom))
+    names = tuple(row.subsystem for row in rows)
+    found = Noise(
+        names,
+        max(row.phi for row in rows),
+        np.array([row.cv for row in rows]),
+        np.array([row.freedom for row in rows]),
+    )
     if RUN not in names:
         return found.with_runs(RUN_SPREAD**2, RUN_FREEDOM)
-    whole = names.index(RUN)
-    return found.with_runs(cv[whole] ** 2, freedom[whole])
+    whole = rows[names.index(RUN)]
+    return found.with_runs(whole.cv**2, whole.freedom)
 
 
-def _key(question: Question, unit: str) -> dict[str, str]:
-    return {"workload": question.workload, "unit": unit, "host": question.host_class}
+def _recalled(store: Store, question: Question, per: rates.Per | None) -> list[ClassNoise]:
+    unit = rates.rates(question.runs, per).unit
+    return store.noise.recall(question.workload, unit, question.host_class)
 
 
 def recalled_from(store: Store, question: Question, per: rates.Per | None) -> tuple[str, ...]:
     """What `recall` found, in a line: where it was learned, and how it is shown and forgotten."""
-    unit = rates.rates(question.runs, per).unit
-    rows = store.rows(named("noise_recalled"), _key(question, unit))
+    rows = _recalled(store, question, per)
     if not rows:
         return ()
-    host, runs = rows[0][0], max(row[-1] for row in rows)
+    unit = rates.rates(question.runs, per).unit
+    host, runs = rows[0].host_class, max(row.runs for row in rows)
     elsewhere = "" if host == question.host_class else f", not on {question.host_class}"
     workload = f"workload {question.workload}" if question.workload else "no workload label"
     return (
@@ -63,14 +70,14 @@ def recalled_from(store: Store, question: Question, per: rates.Per | None) -> tu
 
 def learned(store: Store) -> pl.DataFrame:
     """All that was learned: table `noise`."""
-    return store.frame(named("noise_learned"))
+    return store.noise.all()
 
 
 def forget(store: Store, selector: str | None) -> pl.DataFrame:
     """Forget what was learned for the workloads of these profiles, or all; what that was."""
     before = learned(store)
     profiles = None if selector is None else list(select(store, selector))
-    store.execute(named("noise_forget"), {"profiles": profiles})
+    store.noise.forget(profiles)
     gone = before.join(learned(store), on=before.columns[:4], how="anti")
     if gone.is_empty():
         there = before.select("workload", "unit").unique(maintain_order=True).rows()
@@ -90,35 +97,17 @@ def learn_from(store: Store, selector: str, event: str | None) -> pl.DataFrame:
         _learned(store, found, event) for _, found in sorted(groups.items(), key=lambda g: g[0])
     ]
     learned = pl.concat(tables).sort("workload", "unit", "cv", descending=[False, False, True])
-    store.execute("begin")
-    try:
-        for host, workload, unit in (
-            learned.select("host_class", "workload", "unit").unique().rows()
-        ):
-            store.execute(
-                "delete from noise where host_class = $h and workload = $w and unit = $u",
-                {"h": host, "w": workload, "u": unit},
-            )
-        store.insert("noise", learned)
-    except BaseException:
-        store.execute("rollback")
-        raise
-    store.execute("commit")
+    store.noise.replace(learned)
     return learned
 
 
 def _groups(store: Store, selector: str) -> dict[tuple[str, str], list[dict[int, str]]]:
     """Per workload and unit of work, the groups of at least two like runs."""
     like: dict[tuple[str, ...], dict[int, str]] = defaultdict(dict)
-    chosen = select(store, selector)
-    rows = store.rows(
-        "select profile_id, name, labels, coalesce(work_unit, '') from profile"
-        " where profile_id in (select unnest($p::bigint[])) order by name",
-        {"p": list(chosen)},
-    )
-    for key, name, labels, unit in rows:
-        same = sorted(f"{k}={v}" for k, v in labels.items() if k != RUN_LABEL)
-        like[(labels.get("workload", ""), unit, *same)][key] = name
+    for each in store.profiles.of(select(store, selector)):
+        same = sorted(f"{key}={value}" for key, value in each.labels.items() if key != RUN_LABEL)
+        kind = (each.labels.get("workload", ""), each.work_unit or "", *same)
+        like[kind][each.profile_id] = each.name
     found: dict[tuple[str, str], list[dict[int, str]]] = defaultdict(list)
     for (workload, unit, *_), runs in sorted(like.items()):
         if len(runs) > 1:
@@ -151,26 +140,23 @@ def noise_of(question: Question) -> Noise:
     """What groups of like runs say of the spread between runs: of whole runs, and of subsystems
     beyond what whole runs share."""
     runs, groups = question.runs, question.groups
-    unit = rates.rates(runs)
-    raw = runs.weight / unit.divisor
-    grain = np.array([run.grain for run in runs.runs]) / unit.divisor
-    factor = factors(runs, raw, grain, groups)
-    names, number = runs.classes(runs.stacks.rerooted(runs.entry()))
-    by_class = gathered(number, len(names), raw / factor)
-    parts = [(by_class[:, group], (grain / factor)[group]) for group in groups]
-    found = learn(assumed(names), parts)
-    whole = np.vstack([raw.sum(axis=0), runs.hits.sum(axis=0)]).T
+    raw = StackRates.of(runs)
+    classes = NoiseClasses.found(runs)
+    parts = classes.groups(raw.without(factors(runs, raw, groups)), groups)
+    found = learn(assumed(classes.names), parts)
+    whole = np.vstack([raw.totals, runs.hits.sum(axis=0)]).T
     known = found.informed(*pooled([(whole[group], SAME) for group in groups]))
     return replace(known, phi=_dispersion(found, parts))
 
 
-def factors(runs: RunMatrix, raw: Float64, grain: Float64, groups: tuple[Int64, ...]) -> Float64:
+def factors(runs: RunMatrix, raw: StackRates, groups: tuple[Int64, ...]) -> Float64:
     """What all paths of a run share, about the mean of its group."""
     rerooted = runs.stacks.rerooted(runs.entry()).collapsed()
     tree = grow(rerooted, runs.hits.sum(axis=1), LEAST_SAMPLES * len(runs.runs))
-    factor = np.ones(raw.shape[1])
+    factor = np.ones(len(runs.runs))
+    own = tree.own(raw.rate)
     for group in groups:
-        factor[group] = of_runs(tree.own(raw)[:, group], grain[group])
+        factor[group] = of_runs(own[:, group], raw.weight_per_sample[group])
     return factor
 
 

@@ -16,7 +16,7 @@ from perfduck_diff.engine.rates import Per
 from perfduck_diff.filters import Filters
 from perfduck_diff.selection import Group
 from perfduck_model.arrays import Float64
-from perfduck_store.store import Store, named
+from perfduck_store.store import Store
 
 RUN_LABEL = "run"  # tells runs of the same thing apart
 MOST_PROFILES = 200
@@ -37,11 +37,9 @@ def spread_of_like_runs(store: Store, question: Question, per: Per | None) -> tu
     """
     if per not in (None, "work") or _narrows(question.filters):
         return 0.0, 0.0
-    asked = {"profiles": [key for side in question.profiles for key in side], "most": MOST_PROFILES}
-    rows = store.rows(named("like_runs"), asked)
     groups: dict[Like, list[tuple[float, float]]] = defaultdict(list)
-    for _, labels, work, total, hits in rows:
-        groups[_like(labels)].append((total / work, hits))
+    for each in question.selection.samples.like_runs(MOST_PROFILES):
+        groups[_like(each.labels)].append((each.weight / each.work, each.hits))
     sides = {_like(run.labels) for run in question.runs.runs}
     return pooled(
         [(np.array(runs), _weight(like, sides, question)) for like, runs in groups.items()]
@@ -51,9 +49,8 @@ def spread_of_like_runs(store: Store, question: Question, per: Per | None) -> tu
 def like_runs(store: Store, profiles: Group) -> dict[Like, Group]:
     """Profiles by what they are runs of: their labels without `run`."""
     groups: dict[Like, dict[int, str]] = defaultdict(dict)
-    for key, labels in store.rows("select profile_id, labels from profile order by name"):
-        if key in profiles:
-            groups[_like(labels)][key] = profiles[key]
+    for each in store.profiles.of(profiles):
+        groups[_like(each.labels)][each.profile_id] = each.name
     return dict(groups)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from perfduck_diff.selection import Selection
 from perfduck_model.suggestion import listed
-from perfduck_store.store import Store, named
+from perfduck_store.store import Store
 
 _COMM_BYTES = 15  # what the kernel keeps of a program's name
 _MOST = 0.5  # of the weight: others have more than the load
@@ -29,9 +29,8 @@ def other_programs(store: Store, selection: Selection, profiles: Sequence[int]) 
     if any(note.code == "filter" for note in selection.notes):
         return ()
     places = {key: run for run, key in enumerate(selection.profiles)}
-    runs = {"runs": [places[key] for key in profiles]}
-    weights: dict[str, float] = dict(store.rows(named("picked_comms"), runs))
-    load = _load(weights, [row[0] for row in store.rows(named("commands"), {"profiles": profiles})])
+    weights = selection.samples.comms([places[key] for key in profiles])
+    load = _load(weights, [each.command or "" for each in store.profiles.of(profiles)])
     whole = sum(weights.values())
     others = {c: w for c, w in weights.items() if c not in load and not _KERNEL.fullmatch(c)}
     if not load or not whole or sum(others.values()) <= _MOST * whole:

@@ -10,16 +10,14 @@ from perfduck_diff.engine.stacks import Stacks
 from perfduck_diff.selection import Selection
 from perfduck_model.arrays import Float64, Int64
 from perfduck_model.errors import PerfduckError
-from perfduck_store.store import Store, named
+from perfduck_store.store import Store
 from perfduck_tags.renamed import identity
 
 
 def read(store: Store, selection: Selection, runs: tuple[Run, ...]) -> RunMatrix:
     """The samples that are picked; `runs`: what else is known of their profiles, in their order."""
     symbols, frames = _frames(store)
-    weights, chains = _met(
-        store.frame(named("diff_weights")), store.frame(named("diff_stacks")), selection.event
-    )
+    weights, chains = _met(selection.samples.rollup(), selection.samples.stacks(), selection.event)
     cell = weights["row"].to_numpy() * len(runs) + weights["run"].to_numpy()
     names = chains["subsystem"].unique().sort()
     return RunMatrix(
@@ -61,10 +59,7 @@ def _frames(store: Store) -> tuple[pl.DataFrame, tuple[Frame, ...]]:
     (perfduck_tags.renamed); a function of user space is one per binary, and one without a name
     is its binary.
     """
-    symbols = store.frame(
-        "select symbol_id, name, dso, canonical, area, subsystem, role from symbol"
-        " order by symbol_id"
-    )
+    symbols = store.symbols.tagged()
     base = pl.col("dso").str.split("/").list.last().str.strip_chars("[]")
     binary = pl.when(base != "unknown").then(" in " + base).otherwise(pl.lit(""))
     shown = (

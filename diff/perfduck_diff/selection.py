@@ -4,12 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from perfduck_diff.events import Clock, Recorded, choose
+from perfduck_diff.events import Clock, choose
 from perfduck_diff.filter_values import FilterValues
 from perfduck_diff.filters import Filters
 from perfduck_model.errors import PerfduckError
-from perfduck_store.picked import OF_STACKS, Choice, Weight, pick, weights
-from perfduck_store.store import Store, named
+from perfduck_store.choice import OF_STACKS, Choice
+from perfduck_store.protocol import PickedSamples
+from perfduck_store.records import Weight
+from perfduck_store.store import Store
 
 Group = Mapping[int, str]  # profile id -> name
 
@@ -25,18 +27,19 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What `picked` holds: of the profiles of each group the samples that pass the filters. The
-    weights, per profile, are in `unit`."""
+    """Of the profiles of each group the samples that pass the filters. The weights, per profile,
+    are in `unit`."""
 
     groups: tuple[Group, ...]
     event: str
     unit: str
     notes: tuple[Note, ...]
     weights: Mapping[int, Weight]
+    samples: PickedSamples
 
     @property
     def profiles(self) -> dict[int, str]:
-        """The profiles of all groups, in their order: run i of `picked` is the i-th."""
+        """The profiles of all groups, in their order: run i of `samples` is the i-th."""
         return {key: name for group in self.groups for key, name in group.items()}
 
     @property
@@ -56,32 +59,34 @@ def select_samples(
     filters: Filters,
     keep: Literal["", "comm", "cgroup"] = "",
 ) -> Selection:
-    """Make `picked` the samples of these groups (title -> profiles) that pass the filters."""
+    """The samples of these groups (title -> profiles) that pass the filters."""
     profiles = {key: name for group in groups.values() for key, name in group.items()}
     clock = _clock(store, profiles, filters)
     kept = {title: _with_event(title, group, clock) for title, group in groups.items()}
     ids = [key for group in kept.values() for key in group]
     spans = _spans(store, ids, profiles, filters)
     events = [clock.of[key] for key in ids]
-    pick(store, Choice(profiles=ids, events=events))
-    there = FilterValues(store, filters, list(kept.values()))
+    samples = store.samples(Choice(profiles=ids, events=events))
+    there = FilterValues(samples, filters, list(kept.values()))
     asked = there.meant()
     if asked or spans or keep:
-        pick(store, Choice(profiles=ids, events=events, values=asked, spans=spans, keep=keep))
-    found = weights(store)
+        samples = store.samples(
+            Choice(profiles=ids, events=events, values=asked, spans=spans, keep=keep)
+        )
+    found = samples.weights()
     selection = Selection(
         tuple(kept.values()),
         clock.name,
         clock.unit,
         _notes(clock, filters),
         {key: found.get(run, Weight()) for run, key in enumerate(ids)},
+        samples,
     )
     return _checked(selection, list(groups), there)
 
 
 def _clock(store: Store, profiles: Group, filters: Filters) -> Clock:
-    rows = store.rows(named("events"), {"profiles": list(profiles)})
-    return choose([Recorded(*row) for row in rows], profiles, filters.event)
+    return choose(store.profiles.events(profiles), profiles, filters.event)
 
 
 def _with_event(title: str, group: Group, clock: Clock) -> Group:
@@ -107,10 +112,12 @@ def _spans(
     """The times to look at on each recording's clock, in ns."""
     if not filters.has_times:
         return None
-    begun = dict(store.rows(named("diff_begun"), {"profiles": list(ids)}))
-    lasted = dict(store.rows(named("durations"), {"profiles": list(ids)}))
+    begun = store.profiles.first_ns(ids)
+    lasted = {each.profile_id: each.duration_s for each in store.profiles.of(ids)}
+    spans = []
     for key in ids:
-        if begun.get(key) is None:
+        first = begun.get(key)
+        if first is None:
             message = (
                 f"{names[key]}: expected samples with a time for {filters.words()},"
                 " its recording has none"
@@ -122,7 +129,8 @@ def _spans(
                 " lasted"
             )
             raise PerfduckError(message)
-    return [(_at(begun[key], filters.from_s), _at(begun[key], filters.to_s)) for key in ids]
+        spans.append((_at(first, filters.from_s), _at(first, filters.to_s)))
+    return spans
 
 
 def _at(first_ns: int, seconds: float | None) -> int | None:

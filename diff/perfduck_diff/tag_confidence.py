@@ -10,10 +10,10 @@ from collections.abc import Iterable
 from perfduck_diff.programs import other_programs
 from perfduck_diff.selection import Selection
 from perfduck_store.limitation import limitations
-from perfduck_store.store import Store, named
+from perfduck_store.records import FunctionWeight, TagShare
+from perfduck_store.store import Store
+from perfduck_tags.methods import INEXACT
 
-# Methods (symbol.tagged_by) that may be wrong, or said nothing.
-_INEXACT = ("guess", "unknown")
 _NAMED = 3  # functions that a line names
 
 
@@ -25,32 +25,31 @@ def provenance(
     and one on what only looks hot."""
     places = {key: run for run, key in enumerate(selection.profiles)}
     chosen = list(places if profiles is None else profiles)
-    runs = {"runs": [places[key] for key in chosen]}
-    methods = store.rows(named("chosen") + named("tagged_by"), runs)
-    artefacts = store.rows(named("artefacts"), runs)
+    runs = [places[key] for key in chosen]
     busy = sum(selection.weights[key].busy for key in chosen)
     return (
         *limitations(store, chosen),
         *other_programs(store, selection, chosen),
-        *_tags(methods),
-        *_artefacts(artefacts, busy),
+        *_tags(selection.samples.tag_methods(runs)),
+        *_artefacts(selection.samples.artefacts(runs), busy),
     )
 
 
-def _tags(methods: list[tuple[str, float]]) -> list[str]:
-    if not any(method in _INEXACT and share for method, share in methods):
+def _tags(methods: list[TagShare]) -> list[str]:
+    if not any(each.method in INEXACT and each.share for each in methods):
         return []
     parts = (
-        f"{100 * share:.{1 if share >= 0.001 else 3}f} % {method}" for method, share in methods
+        f"{100 * each.share:.{1 if each.share >= 0.001 else 3}f} % {each.method}"
+        for each in methods
     )
     return [f"tags by weight: {', '.join(parts)}"]
 
 
-def _artefacts(artefacts: list[tuple[str, float]], busy: float) -> list[str]:
+def _artefacts(artefacts: list[FunctionWeight], busy: float) -> list[str]:
     if not artefacts or not busy:
         return []
-    share = sum(weight for _, weight in artefacts) / busy
-    names = [name for name, _ in artefacts]
+    share = sum(each.weight for each in artefacts) / busy
+    names = [each.function for each in artefacts]
     more = ", ..." if len(names) > _NAMED else ""
     return [
         f"{100 * share:.1f} % of self time is an artifact of disabled interrupts, not contention:",

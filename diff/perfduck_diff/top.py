@@ -1,22 +1,19 @@
 """What is hot: self, total and blamed weight by function, subsystem, path and more."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import polars as pl
 
 from perfduck_diff.engine.result import RunFacts
 from perfduck_diff.filters import Filters
 from perfduck_diff.keys import By
-from perfduck_diff.selection import Group, Note, select_samples
+from perfduck_diff.selection import Note, select_samples
 from perfduck_diff.tag_confidence import provenance
 from perfduck_diff.work import facts_of, work_of
+from perfduck_store.records import PartlyListed
 from perfduck_store.selector import select
-from perfduck_store.store import Store, named
-
-# Samples have these themselves; the others are reached through stacks.
-_OF_SAMPLES = ("comm", "cgroup")
-_PLACES = ("dso", "source")  # one query
+from perfduck_store.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +21,7 @@ class Top:
     """`rows`: the key's columns, then self, total and blamed in `unit`, and their share in %.
 
     The share is of `total`, which leaves idle out; `idle` is in `unit` as well. `partial` says of
-    profiles that list a part of their samples how many these are: (name, listed, raw).
+    profiles that list a part of their samples how many these are.
     `facts`: what the runs are. `notes`: what is merged, left out or narrowed. `provenance`: lines
     on what the recordings lack, how sure the tags are and what only looks hot.
     """
@@ -36,7 +33,7 @@ class Top:
     idle: float
     rows: pl.DataFrame
     facts: RunFacts
-    partial: tuple[tuple[str, int, int], ...] = ()
+    partial: tuple[PartlyListed, ...] = ()
     notes: tuple[Note, ...] = ()
     provenance: tuple[str, ...] = ()
 
@@ -49,7 +46,7 @@ def top(
     profiles = select(store, selector, filters.where)
     keep: Literal["comm", "cgroup", ""] = by if by == "comm" or by == "cgroup" else ""
     selection = select_samples(store, {"": profiles}, filters, keep)
-    rows = _rows(store, by, {"limit": limit})
+    rows = selection.samples.rank(by, limit)
     amount = work_of(store, selection, filters)
     main = "blamed" if by == "subsystem" else "self"
     return Top(
@@ -59,7 +56,7 @@ def top(
         total=selection.busy / amount.divisor,
         idle=selection.idle / amount.divisor,
         facts=facts_of(store, selection, filters),
-        partial=_partial(store, selection.profiles),
+        partial=tuple(store.profiles.partly_listed(selection.profiles)),
         notes=(*selection.notes, *amount.notes),
         provenance=provenance(store, selection),
         rows=rows.with_columns(
@@ -67,17 +64,3 @@ def top(
             *(pl.col(name) / amount.divisor for name in ("self", "total", "blamed")),
         ),
     )
-
-
-def _rows(store: Store, by: By, keys: dict[str, Any]) -> pl.DataFrame:
-    if by in _OF_SAMPLES:
-        return store.frame(named(f"top_{by}"), keys)
-    keys |= {"runs": None}
-    if by in _PLACES:
-        sql = named("chosen") + named("top_place")
-        return store.frame(sql, keys | {"by": by}).rename({"place": by})
-    return store.frame(named("chosen") + named(f"top_{by}"), keys)
-
-
-def _partial(store: Store, profiles: Group) -> tuple[tuple[str, int, int], ...]:
-    return tuple(store.rows(named("partial"), {"profiles": list(profiles)}))

@@ -12,7 +12,7 @@ from perfduck_diff.engine.result import RunFacts
 from perfduck_diff.filters import Filters
 from perfduck_diff.selection import Note, Selection
 from perfduck_model.suggestion import listed
-from perfduck_store.store import Store, named
+from perfduck_store.store import Store
 
 _SHOWN = 3  # profiles in a note
 
@@ -28,11 +28,11 @@ class Amount:
 
 def work_of(store: Store, selection: Selection, filters: Filters) -> Amount:
     """The work of all profiles, of the time that is looked at; in ms where it is not known."""
-    rows = store.rows(named("works"), {"profiles": list(selection.profiles)})
-    units = Counter(unit for _, _, unit, _ in rows if unit is not None)
-    lacking = [name for name, _, unit, _ in rows if unit is None]
+    profiles = store.profiles.of(selection.profiles)
+    units = Counter(each.work_unit for each in profiles if each.work_unit is not None)
+    lacking = [each.name for each in profiles if each.work_unit is None]
     if len(units) == 1 and not lacking:
-        work = sum(work * filters.kept(duration) for _, work, _, duration in rows)
+        work = sum((each.work or 0.0) * filters.kept(each.duration_s) for each in profiles)
         spread = Note("work", "work is taken as evenly spread over each run")
         notes = (spread,) if filters.has_times else ()
         return Amount(work, f"{selection.unit}/{next(iter(units))}", notes)
@@ -50,13 +50,14 @@ def _undivided(units: Counter[str], lacking: list[str]) -> tuple[Note, ...]:
 
 def facts_of(store: Store, selection: Selection, filters: Filters) -> RunFacts:
     """Mean length and work of the runs, of the time that is looked at, and their samples."""
-    rows = store.rows(named("works"), {"profiles": list(selection.profiles)})
-    parts = [filters.kept(duration) for _, _, _, duration in rows]
-    lasted = [row[3] * part for row, part in zip(rows, parts, strict=True) if row[3]]
-    works = [row[1] * part for row, part in zip(rows, parts, strict=True) if row[1]]
-    has_work = len(works) == len(rows) and len({row[2] for row in rows}) == 1
+    parts = [
+        (each, filters.kept(each.duration_s)) for each in store.profiles.of(selection.profiles)
+    ]
+    lasted = [each.duration_s * part for each, part in parts if each.duration_s]
+    works = [each.work * part for each, part in parts if each.work]
+    has_work = len(works) == len(parts) and len({each.work_unit for each, _ in parts}) == 1
     return RunFacts(
-        runs=len(rows),
+        runs=len(parts),
         samples=sum(weight.samples for weight in selection.weights.values()),
         duration_s=sum(lasted) / len(lasted) if lasted else None,
         work=sum(works) / len(works) if has_work else None,

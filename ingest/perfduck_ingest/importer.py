@@ -12,7 +12,8 @@ from typing import Protocol
 
 from perfduck_ingest.source import Source
 from perfduck_model.batch import Batch
-from perfduck_symbols.recorded_kernel import RecordedKernel
+from perfduck_symbols.host_files import HostFiles
+from perfduck_symbols.kernel_files import KernelFiles
 
 
 @dataclass(frozen=True)
@@ -22,13 +23,13 @@ class ImportOptions:
     kallsyms: Path | None = None  # /proc/kallsyms of the recorded boot, plain or compressed
     vmlinux: Path | None = None
     symbol_dirs: tuple[Path, ...] = ()  # where ELF files with symbols lie
-    host_files: bool = True  # whether files of this machine may name addresses
+    host_files: HostFiles | None = None  # of this machine, if they may name addresses
     lenient: bool = False  # keep a file of which more than 1 % was not understood
 
     @cached_property
-    def recorded_kernel(self) -> RecordedKernel:
+    def kernel_files(self) -> KernelFiles:
         """kallsyms and vmlinux, read once for all recordings that have these options."""
-        return RecordedKernel(self.kallsyms, self.vmlinux)
+        return KernelFiles(self.kallsyms, self.vmlinux)
 
 
 class Importer(Protocol):

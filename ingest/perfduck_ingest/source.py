@@ -48,6 +48,7 @@ class Source:
         self.path = Path(name)
         self.digest = xxhash.xxh3_128()  # of what has been read
         self.bytes_read = 0
+        self.is_at_end = False  # whether parts() has given its last part
         self._elsewhere: ReadProgress | None = None
         self._raw: BinaryIO | None = None
         self._stream: IO[bytes] = io.BytesIO()
@@ -145,6 +146,7 @@ class Source:
             if start:
                 yield part[:start]
             rest = part[start:]
+        self.is_at_end = True
         if rest:
             yield rest
 

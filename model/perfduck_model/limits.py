@@ -11,3 +11,32 @@ MB = 1 << 20
 # functions are the longest.
 LONGEST_LINE = MB
 MOST_LINES_AT_ONCE = MB  # some 200 bytes are held for each line that is being parsed
+
+# Reports of opreport: all rows are held. That of a recording with call graph and details had
+# 340,000 lines.
+MOST_ROWS = 2 * MB
+MOST_XML_DEPTH = 64  # opreport nests eight elements
+MOST_XML_TOKEN = MB  # a tag with its attributes, a comment
+
+# Archives of sessions. What oparchive packs has binaries in it: one with debug information has
+# hundreds of megabytes, and lies on disk until it is read.
+MOST_FILES = 500_000  # one recording with threads and CPUs apart: 650
+MOST_ARCHIVE_BYTES = 4096 * MB
+MOST_FILE_BYTES = 512 * MB  # of one sample file, which is read whole
+MOST_MEMBER_IN_MEMORY = MB
+MOST_MEMORY_OF_MEMBERS = 256 * MB
+MOST_TAR_HEADER_BYTES = MB  # of a member's extended header or long name
+
+# perf.data. Sizes that it gives are never allocated before they are compared with the file.
+MOST_EVENTS = 4096  # all tracepoints of a kernel: 2,500
+MOST_EVENT_IDS = MB  # each event has one a CPU
+MOST_FEATURE_BYTES = 256 * MB  # simpleperf keeps the symbols of all binaries in one
+MOST_TRACING_BYTES = 64 * MB  # the formats of tracepoints come first
+MOST_PACK_BYTES = 64 * MB  # unpacked; of perf record -z: a pack has 64 kB, and is a tenth of it
+
+# Symbols.
+MOST_KALLSYMS_BYTES = 64 * MB  # 6.18 of Debian with 100 modules: 14 MB in 180,000 lines
+MOST_KALLSYMS_LINES = 2 * MB
+MOST_ELF_BYTES = 4096 * MB  # unpacked, on disk; vmlinux with debug information: 700 MB
+MOST_ELF_SECTION = 1024 * MB  # unpacked, in memory; .debug_info of vmlinux: 300 MB
+MOST_MAP_BYTES = 256 * MB  # what a just-in-time compiler wrote: perf-PID.map

@@ -1,11 +1,73 @@
-"""perfduck: which kernel path got more expensive, and is it noise. `python -m perfduck` is the
-command."""
+"""perfduck: which kernel code paths got more expensive, by how much per unit of work, and whether
+that is noise.
+
+    import perfduck
+
+    with perfduck.open("perfduck.duckdb") as store:
+        result = store.diff("scenario=native", "scenario=docker0-nat", where="workload=udp64")
+        print(result.verdict, result.total.delta, result.unit)
+        result.subsystems  # a polars frame
+
+docs/library.md has more. `python -m perfduck` is the command line. Names are loaded when they are
+first used: the import itself takes a millisecond.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from perfduck.diff_result import BudgetSuggestion, CompareResult, DiffResult
+    from perfduck.filters import FilterOptions
+    from perfduck.names_and_tags import ExplainResult, TagResult
+    from perfduck.options import IngestOptions, TagSources
+    from perfduck.profile_store import ProfileStore, explain, open
+    from perfduck.recordings import IngestResult
+    from perfduck.store_results import EditResult, MergeResult, RemoveResult
+    from perfduck.tables import Table
+    from perfduck.top_result import CallsResult, Export, TopResult
+    from perfduck_diff.engine.result import Change, Claim, Diff
+    from perfduck_diff.keys import By, Key, Side, View
+    from perfduck_diff.selection import Note
+    from perfduck_model.errors import PerfduckError
+    from perfduck_report.names import visible
+
+    __version__: str
+
+__all__ = [
+    "BudgetSuggestion", "By", "CallsResult", "Change", "Claim", "CompareResult", "Diff",
+    "DiffResult", "EditResult", "ExplainResult", "Export", "FilterOptions", "IngestOptions",
+    "IngestResult", "Key", "MergeResult", "Note", "PerfduckError", "ProfileStore", "RemoveResult",
+    "Side", "Table", "TagResult", "TagSources", "TopResult", "View", "__version__", "explain",
+    "open", "visible",
+]  # fmt: skip
+
+_MODULES = {
+    "perfduck.diff_result": ("BudgetSuggestion", "CompareResult", "DiffResult"),
+    "perfduck.filters": ("FilterOptions",),
+    "perfduck.names_and_tags": ("ExplainResult", "TagResult"),
+    "perfduck.options": ("IngestOptions", "TagSources"),
+    "perfduck.profile_store": ("ProfileStore", "explain", "open"),
+    "perfduck.recordings": ("IngestResult",),
+    "perfduck.store_results": ("EditResult", "MergeResult", "RemoveResult"),
+    "perfduck.tables": ("Table",),
+    "perfduck.top_result": ("CallsResult", "Export", "TopResult"),
+    "perfduck_diff.engine.result": ("Change", "Claim", "Diff"),
+    "perfduck_diff.keys": ("By", "Key", "Side", "View"),
+    "perfduck_diff.selection": ("Note",),
+    "perfduck_model.errors": ("PerfduckError",),
+    "perfduck_report.names": ("visible",),
+}
 
 
-def __getattr__(name: str) -> str:
+def __getattr__(name: str) -> Any:
     if name == "__version__":  # to look it up takes 20 ms of every start of the command
-        from importlib.metadata import version
+        return import_module("importlib.metadata").version("perfduck")
+    module = next((module for module, names in _MODULES.items() if name in names), None)
+    if module is None:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    return getattr(import_module(module), name)
 
-        return version("perfduck")
-    message = f"module {__name__!r} has no attribute {name!r}"
-    raise AttributeError(message)
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -12,7 +12,7 @@ from perfduck.tagging import TaggingSources, tagger_of, with_kept
 from perfduck_store import functions, tag_inputs
 from perfduck_store.store import Store
 from perfduck_symbols import names
-from perfduck_symbols.recorded_kernel import RecordedKernel
+from perfduck_symbols.kernel_files import KernelFiles
 from perfduck_tags.blame import INTERRUPTS_OFF, interrupts_off
 from perfduck_tags.tagger import Tagger
 
@@ -39,10 +39,10 @@ class Annotation:
 class Annotator:
     """Makes annotations for one recording after the other."""
 
-    def __init__(self, given: TaggingSources, recorded: RecordedKernel) -> None:
+    def __init__(self, given: TaggingSources, kernel_files: KernelFiles) -> None:
         """What the user gives; rules and kallsyms that a store keeps stand in for none."""
         self._given = given
-        self._recorded = recorded
+        self._kernel_files = kernel_files
         self._taggers: dict[tuple[str | None, str | None], Tagger] = {}
 
     def annotation(self, store: Store, symbols: pl.DataFrame, release: str | None) -> Annotation:
@@ -58,19 +58,19 @@ class Annotator:
         kept = None if given.rules else tag_inputs.content_hash(store, "rules")
         if (release, kept) not in self._taggers:
             with with_kept(store, given) as known:
-                self._taggers[release, kept] = tagger_of(known, release, self._recorded)
+                self._taggers[release, kept] = tagger_of(known, release, self._kernel_files)
         return self._taggers[release, kept]
 
 
-def check_kallsyms(recorded: RecordedKernel, symbols: pl.DataFrame) -> None:
+def check_kallsyms(kernel_files: KernelFiles, symbols: pl.DataFrame) -> None:
     """Raise SymbolError where kallsyms is of another kernel than the functions of a recording:
     [name, dso]."""
-    if recorded.kallsyms is None:
+    if kernel_files.kallsyms is None:
         return
     kinds = names.binaries(symbols["dso"])
     of_vmlinux = kinds.filter(pl.col("kind") == "kernel", pl.col("module").is_null())
     found = symbols.join(of_vmlinux, on="dso", how="semi")["name"].unique()
-    recorded.check(found.filter((found != names.UNKNOWN) & ~found.str.starts_with("bpf_")))
+    kernel_files.check(found.filter((found != names.UNKNOWN) & ~found.str.starts_with("bpf_")))
 
 
 def note_artefacts(store: Store, profile_id: int) -> None:

@@ -18,7 +18,6 @@ import polars as pl
 
 from perfduck_ingest.small_file import text_of
 from perfduck_model.errors import PerfduckError
-from perfduck_store import attachments
 from perfduck_store.store import Store
 
 _RULE = re.compile(
@@ -91,7 +90,7 @@ def keep(store: Store, profile_id: int, files: Sequence[Attachment]) -> tuple[st
     """Keep the files with the profile in place of those of their kinds, in a transaction of the
     caller; what that changed, in words."""
     done = (
-        attachments.keep(store, profile_id, each.kind, each.source, each.text, each.rows)
+        store.attachments.keep(profile_id, each.kind, each.source, each.text, each.rows)
         for each in files
     )
     return tuple(change for change in done if change)

@@ -8,7 +8,7 @@ from contextlib import closing, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
 import polars as pl
 
@@ -25,10 +25,9 @@ from perfduck_ingest.work import Work
 from perfduck_model.errors import PerfduckError
 from perfduck_store import functions, store_file
 from perfduck_store.draft import Draft
-from perfduck_store.selector import everything
 from perfduck_store.store import Engine, Store, StoreIsBusy
 from perfduck_store.writer import Identity, ProfileWriter, Receipt, check
-from perfduck_symbols.recorded_kernel import RecordedKernel
+from perfduck_symbols.kernel_files import KernelFiles
 from perfduck_tags.blame import blame
 
 # Endings that say how a recording is packed, not what it is called.
@@ -53,17 +52,19 @@ class IngestRequest:
     attachments: tuple[Attachment, ...] = ()
     force: bool = False  # other work than that of the stored recording replaces it
     just_stored: frozenset[str] = frozenset()  # names of profiles that this may not change
+    stream: BinaryIO | None = None  # what the recording is read from, where it is no file
 
 
 class Ingestion:
     """Recordings on their way into the store at a path, one after the other. The store is open only
     while one is committed; what the user gives beside recordings is read once."""
 
-    def __init__(self, path: Path) -> None:
-        """Open nothing yet."""
+    def __init__(self, path: Path, wait_s: float | None = None) -> None:
+        """Open nothing yet. `wait_s`: for a process that has it open; None: as this one is set."""
         self._path = path
+        self._wait_s = wait_s
         self._engine = Engine(path)
-        self._annotators: dict[tuple[TaggingSources, RecordedKernel], Annotator] = {}
+        self._annotators: dict[tuple[TaggingSources, KernelFiles], Annotator] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -93,11 +94,11 @@ class Ingestion:
         """Read the recording, then store it."""
         with Draft(self._path.parent) as draft:
             identity = read(request, draft, progress)
-            with Store(self._path, write=True, engine=self._engine) as store:
+            with Store(self._path, write=True, wait_s=self._wait_s, engine=self._engine) as store:
                 return commit(store, request, draft, identity, self._annotator(request))
 
     def _annotator(self, request: IngestRequest) -> Annotator:
-        key = (_tagging_sources(request), request.options.recorded_kernel)
+        key = (_tagging_sources(request), request.options.kernel_files)
         if key not in self._annotators:
             self._annotators[key] = Annotator(*key)
         return self._annotators[key]
@@ -105,7 +106,7 @@ class Ingestion:
 
 def ingest(store: Store, request: IngestRequest, progress: Progress | None = None) -> Receipt:
     """Store the recording in a store that is open."""
-    annotator = Annotator(_tagging_sources(request), request.options.recorded_kernel)
+    annotator = Annotator(_tagging_sources(request), request.options.kernel_files)
     with Draft(store.path.parent) as draft:
         identity = read(request, draft, progress)
         return commit(store, request, draft, identity, annotator)
@@ -115,7 +116,7 @@ def read(request: IngestRequest, draft: Draft, progress: Progress | None = None)
     """Read the recording into the draft. `progress` is told the source and the samples so far, now
     and then."""
     trim_eagerly()
-    with Source(request.source) as source:
+    with Source(request.source, request.stream) as source:
         importer = importer_of(source)
         # An error's traceback would keep the importer's threads, processes and files.
         with closing(importer.read(source, request.options)) as batches:
@@ -129,7 +130,7 @@ def read(request: IngestRequest, draft: Draft, progress: Progress | None = None)
             raise PerfduckError(message)
         draft.ran(settled(source.name, request.kernel, draft.facts.kernel_release))
         if not draft.facts.has_inlined:  # which kallsyms does not list
-            check_kallsyms(request.options.recorded_kernel, draft.symbols)
+            check_kallsyms(request.options.kernel_files, draft.symbols)
         return _identity(request, source, importer.NAME)
 
 
@@ -170,12 +171,12 @@ def _check_names(
     store: Store, requests: Iterable[IngestRequest], note: Callable[[str], object]
 ) -> None:
     """A taken name is right for the same recording only, which its content tells."""
-    taken = set(everything(store).values())
+    taken = {profile.name for profile in store.profiles.all()}
     for request in requests:
-        if request.source == "-" and request.name in taken:
-            note(f"{request.name} is stored already: only the same recording can be added to it")
-        elif request.source != "-" and Path(request.source).is_file():
+        if request.stream is None and Path(request.source).is_file():
             _check_name(store, request, taken)
+        elif request.name in taken:
+            note(f"'{request.name}' is stored already: expected the same recording again")
 
 
 def _check_name(store: Store, request: IngestRequest, taken: set[str]) -> None:
@@ -214,7 +215,12 @@ def _has_names(options: ImportOptions) -> bool:
 def _tagging_sources(request: IngestRequest) -> TaggingSources:
     options = request.options
     vmlinux = (options.vmlinux,) if options.vmlinux else ()
-    return TaggingSources(request.rules, options.kallsyms, (*vmlinux, *options.symbol_dirs))
+    return TaggingSources(
+        request.rules,
+        options.kallsyms,
+        (*vmlinux, *options.symbol_dirs),
+        host_files=options.host_files,
+    )
 
 
 def _plain_name(source: Source) -> str:

@@ -11,14 +11,12 @@ from perfduck_model.errors import PerfduckError
 from perfduck_store import functions, tag_inputs
 from perfduck_store.store import Store
 from perfduck_store.tag_inputs import Kind
-from perfduck_symbols.recorded_kernel import RecordedKernel
+from perfduck_symbols.host_files import HostFiles
+from perfduck_symbols.kernel_files import KernelFiles
 from perfduck_symbols.resolver import BinaryResolver
 from perfduck_tags.blame import blame
+from perfduck_tags.methods import OF_FILES, TAG_COLUMNS
 from perfduck_tags.tagger import Tagger
-
-_TAG = ["canonical", "source_file", "area", "subsystem", "role", "tagged_by"]
-# What only a file that may be gone by now could tell.
-_PLACED = ["dwarf", "neighbour"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +27,7 @@ class TaggingSources:
     kallsyms: Path | None = None
     binaries: tuple[Path, ...] = ()  # vmlinux, modules, programs, or directories of them
     rules_name: str | None = None  # how explanations call them; None: by their path
+    host_files: HostFiles | None = None  # where debug files of the binaries may be, too
 
 
 @contextmanager
@@ -60,7 +59,7 @@ def keep_inputs(store: Store, known: TaggingSources, release: str | None) -> tup
 def tagger_of(
     known: TaggingSources,
     release: str | None,
-    recorded: RecordedKernel,
+    kernel_files: KernelFiles,
     earlier: pl.DataFrame | None = None,
 ) -> Tagger:
     """What tags symbols of a kernel by all that is known, its kallsyms read already or not yet."""
@@ -68,9 +67,10 @@ def tagger_of(
         kernel_release=release,
         rules=known.rules,
         rules_name=known.rules_name,
-        recorded=recorded,
+        kernel_files=kernel_files,
         binaries=known.binaries,
         earlier=earlier,
+        host_files=known.host_files,
     )
 
 
@@ -96,8 +96,8 @@ def tag_again(store: Store, given: TaggingSources, forgotten: Sequence[Kind] = (
             tag_inputs.forget(store, kind)
         known = inputs.enter_context(with_kept(store, given, release or ""))
         old = functions.symbols(store)
-        tagger = tagger_of(known, release, RecordedKernel(known.kallsyms), old)
-        new = _tagged(store, tagger, old.drop(_TAG))
+        tagger = tagger_of(known, release, KernelFiles(known.kallsyms), old)
+        new = _tagged(store, tagger, old.drop(TAG_COLUMNS))
         kept = _kept(old, new) if known.kallsyms is None else new
         functions.replace_tags(store, kept, blame(functions.stacks(store), kept))
         keep_inputs(store, given, release)
@@ -112,7 +112,9 @@ def _used(given: TaggingSources, known: TaggingSources) -> Iterator[str]:
         yield f"kallsyms {known.kallsyms if given.kallsyms else 'as given before'}"
 
 
-def add_files(store: Store, places: Sequence[Path], dso: str | None = None) -> pl.DataFrame:
+def add_files(
+    store: Store, places: Sequence[Path], dso: str | None = None, host: HostFiles | None = None
+) -> pl.DataFrame:
     """Keep the functions of the ELF files that the store's binaries have there. [dso, build_id,
     functions] of what was found; with `dso` the one file is that binary's."""
     for place in places:
@@ -120,7 +122,7 @@ def add_files(store: Store, places: Sequence[Path], dso: str | None = None) -> p
             message = f"{place}: expected an ELF file or a directory, got no such file"
             raise PerfduckError(message)
     dsos = functions.symbols(store)["dso"].unique().to_list()
-    resolver = BinaryResolver(places)
+    resolver = BinaryResolver(places, host=host)
     found = resolver.functions(dsos) if dso is None else resolver.functions_of(dso, places[0])
     if found.is_empty():
         message = f"{places[0]}: expected a binary that a profile names, got none (give --dso)"
@@ -141,11 +143,11 @@ def _tagged(store: Store, tagger: Tagger, symbols: pl.DataFrame) -> pl.DataFrame
 
 def _kept(old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
     """The old tag where kallsyms or debug information gave it and nothing better is there now."""
-    before = old.select("symbol_id", *(pl.col(name).alias(f"{name}_old") for name in _TAG))
+    before = old.select("symbol_id", *(pl.col(name).alias(f"{name}_old") for name in TAG_COLUMNS))
     both = new.join(before, on="symbol_id", how="left", maintain_order="left")
-    worse = pl.col("tagged_by_old").is_in(_PLACED) & ~pl.col("tagged_by").is_in(
-        ["user-rule", "rule", *_PLACED]
+    worse = pl.col("tagged_by_old").is_in(OF_FILES) & ~pl.col("tagged_by").is_in(
+        ["user-rule", "rule", *OF_FILES]
     )
     return both.with_columns(
-        pl.when(worse).then(f"{name}_old").otherwise(name).alias(name) for name in _TAG
+        pl.when(worse).then(f"{name}_old").otherwise(name).alias(name) for name in TAG_COLUMNS
     ).select(new.columns)

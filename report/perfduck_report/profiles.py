@@ -11,10 +11,8 @@ _ONLY_IF_ANY = ("lost", "skipped")
 _NUMBERS = ("samples", "duration", "work", *_ONLY_IF_ANY)
 
 
-def report(rows: tables.Answer, format: str, screen: Screen = PIPE) -> str:
-    """The recordings; as text with their main facts, in every other format with all."""
-    if format != "text":
-        return tables.FORMATS[format](rows, screen)
+def as_text(rows: tables.Answer, screen: Screen = PIPE) -> str:
+    """The recordings with their main facts; every other format has all."""
     facts = [_facts(dict(zip(rows.columns, row, strict=True))) for row in rows.rows()]
     heads = [head for head in facts[0] if head not in _ONLY_IF_ANY or any(f[head] for f in facts)]
     cells = [[visible(cell(fact[head])) for head in heads] for fact in facts]

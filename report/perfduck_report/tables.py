@@ -39,7 +39,7 @@ def text(answer: Answer, screen: Screen = PIPE) -> str:
     """Aligned columns. On a terminal the widest columns of text give way: paths lose their middle,
     other names go on in the next line. Numbers are never broken."""
     rows = [[names.visible(cell(value)) for value in row] for row in answer.rows()]
-    return aligned(answer.columns, rows, _are_numbers(answer), screen)
+    return aligned(answer.columns, rows, numeric_columns(answer), screen)
 
 
 def aligned(
@@ -105,7 +105,7 @@ def rendered(table: Table, width: int) -> str:
 
 def markdown(answer: Answer, _: Screen = PIPE) -> str:
     """A table of GitHub's markdown."""
-    rule = ["---:" if is_number else "---" for is_number in _are_numbers(answer)]
+    rule = ["---:" if is_number else "---" for is_number in numeric_columns(answer)]
     rows = [[_markdown_cell(value) for value in row] for row in answer.rows()]
     heads = [names.markdown_text(head) for head in answer.columns]
     return markdown_rows([heads, rule, *rows])
@@ -130,7 +130,7 @@ def as_json(answer: Answer, _: Screen = PIPE) -> str:
     return names.as_json([dict(zip(answer.columns, row, strict=True)) for row in answer.rows()])
 
 
-def _are_numbers(answer: Answer) -> list[bool]:
+def numeric_columns(answer: Answer) -> list[bool]:
     """Whether a column holds numbers and nothing else."""
     columns = zip(*answer.rows(), strict=True) if answer.rows() else ((),) * len(answer.columns)
     kinds = [{type(value) for value in column} - {type(None)} for column in columns]

@@ -44,8 +44,8 @@ def heading(top: Top, by: UnitScale) -> list[str]:
         f" (idle left out: {amount(top.idle * by.factor)})",
         run_facts(top.facts, top.unit.partition("/")[2]),
         *(
-            f"{name} lists {listed:,} of {raw:,} samples: the rest is in no row"
-            for name, listed, raw in top.partial
+            f"{each.name} lists {each.listed:,} of {each.raw:,} samples: the rest is in no row"
+            for each in top.partial
         ),
         *(note.text for note in top.notes),
         *top.provenance,

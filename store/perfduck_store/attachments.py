@@ -1,31 +1,52 @@
-"""Files kept with a profile, and the rows that were read off them."""
+"""Files kept with a profile of a DuckDB store, and the rows that were read off them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
-import polars as pl
+from perfduck_store.query import named
+from perfduck_store.records import MetRule
 
-from perfduck_store.store import Store, named
+if TYPE_CHECKING:
+    import polars as pl
+
+    from perfduck_store.store import Store
 
 
-def keep(
-    store: Store,
-    profile_id: int,
-    kind: str,
-    source: str,
-    text: str,
-    rows: Mapping[str, pl.DataFrame],
-) -> str | None:
-    """Keep a file of a kind in place of the one before, in a transaction of the caller; `rows`: by
-    table. What that changed, in words; None where the profile has this very text."""
-    key = {"profile_id": profile_id, "kind": kind}
-    before = store.rows(named("attached"), key)
-    if before == [(text,)]:
-        return None
-    if before:
-        store.execute(named("detach"), key)
-    store.execute(named("attach"), {**key, "source": source, "text": text})
-    for table, read in rows.items():
-        store.execute(f"delete from {table} where profile_id = $p", {"p": profile_id})
-        if not read.is_empty():
-            store.insert(table, read.with_columns(pl.lit(profile_id).alias("profile_id")))
-    return f"{kind} {'replaced' if before else 'attached'}"
+class DuckDbAttachments:
+    """See protocol.Attachments."""
+
+    def __init__(self, store: "Store") -> None:
+        self._store = store
+
+    def keep(
+        self, profile_id: int, kind: str, source: str, text: str, rows: "Mapping[str, pl.DataFrame]"
+    ) -> str | None:
+        """Keep a file of a kind in place of the one before, in a transaction of the caller; `rows`:
+        by table. What that changed, in words; None where the profile has this very text."""
+        key = {"profile_id": profile_id, "kind": kind}
+        before = self._store.rows(named("attached"), key)
+        if before == [(text,)]:
+            return None
+        if before:
+            self._store.execute(named("detach"), key)
+        self._store.execute(named("attach"), {**key, "source": source, "text": text})
+        for table, read in rows.items():
+            self._store.execute(f"delete from {table} where profile_id = $p", {"p": profile_id})
+            if not read.is_empty():
+                self._store.insert(table, read, f"{profile_id}::bigint as profile_id, *")
+        return f"{kind} {'replaced' if before else 'attached'}"
+
+    def met_rules(self, profiles: Iterable[int], limit: int) -> list[MetRule]:
+        """Rules that need conntrack or NAT, those of most packets first."""
+        keys = {"profiles": list(profiles), "limit": limit}
+        return [MetRule(*row) for row in self._store.rows(named("rules_met"), keys)]
+
+    def other_rules(self, profiles: Iterable[int]) -> int:
+        """How many different rules need neither."""
+        [(number,)] = self._store.rows(named("rules_other"), {"profiles": list(profiles)})
+        return int(number)
+
+    def conntrack_entries(self, profiles: Iterable[int]) -> int | None:
+        """The most entries that an attached conntrack file counted; None without one."""
+        [(entries,)] = self._store.rows(named("conntrack_entries"), {"profiles": list(profiles)})
+        return None if entries is None else int(entries)

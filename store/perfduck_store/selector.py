@@ -18,7 +18,8 @@ from glob import escape
 
 from perfduck_model.errors import PerfduckError
 from perfduck_model.suggestion import did_you_mean, listed
-from perfduck_store.store import Store, named
+from perfduck_store.records import Profile
+from perfduck_store.store import Store
 
 _TOKEN = re.compile(
     r"""
@@ -30,15 +31,6 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 EXPECTED = "expected a profile name, glob or label"
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """What selectors go by."""
-
-    profile_id: int
-    name: str
-    labels: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +63,7 @@ class SelectorTerm:
 def select(store: Store, selector: str, where: Sequence[str] = ()) -> dict[int, str]:
     """profile_id -> name, by name, of the profiles that the selector and every selector of `where`
     mean. PerfduckError where one of them means none, or no profile is meant by all."""
-    profiles = [Profile(*row) for row in store.rows(named("selectable"))]
+    profiles = store.profiles.all()
     chosen = _meant(selector, profiles)
     for each in where:
         both = _meant(each, profiles) & chosen
@@ -81,11 +73,6 @@ def select(store: Store, selector: str, where: Sequence[str] = ()) -> dict[int, 
             raise PerfduckError(message)
         chosen = both
     return {each.profile_id: each.name for each in profiles if each.profile_id in chosen}
-
-
-def everything(store: Store) -> dict[int, str]:
-    """profile_id -> name, by name, of all profiles; there may be none."""
-    return {key: name for key, name, _ in store.rows(named("selectable"))}
 
 
 def _meant(selector: str, profiles: Sequence[Profile]) -> set[int]:

@@ -6,7 +6,6 @@ A second process waits while another writes, says so, and in the end who holds t
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from importlib import resources
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -15,7 +14,14 @@ import duckdb
 
 from perfduck_model.errors import PerfduckError, room_on_disk
 from perfduck_store import schema, store_file
+from perfduck_store.attachments import DuckDbAttachments
+from perfduck_store.choice import Choice
+from perfduck_store.noise import DuckDbNoise
+from perfduck_store.profiles import DuckDbProfiles
+from perfduck_store.query import named as named
 from perfduck_store.rows import ResultRows
+from perfduck_store.samples import DuckDbSamples
+from perfduck_store.symbols import DuckDbSymbols
 from perfduck_store.waiting import Wait
 
 if TYPE_CHECKING:  # commands that print a few rows do without
@@ -34,11 +40,6 @@ _BYTES_A_STACK = 100
 _HOLDER = re.compile(r"Conflicting lock is held in (?P<program>.*?) \(PID (?P<pid>\d+)\)")
 
 Parameters = Mapping[str, Any] | None
-
-
-def named(query: str) -> str:
-    """The text of queries/QUERY.sql."""
-    return (resources.files(__package__) / "queries" / f"{query}.sql").read_text()
 
 
 class StoreIsBusy(PerfduckError):
@@ -99,6 +100,9 @@ class Store:
             message = f"{path}: expected a store, got no such file (perfduck ingest makes one)"
             raise PerfduckError(message)
         self._engine = engine
+        self.profiles, self.symbols = DuckDbProfiles(self), DuckDbSymbols(self)
+        self.attachments, self.noise = DuckDbAttachments(self), DuckDbNoise(self)
+        self.picked: Choice | None = None  # that the view `picked` has the samples of
         self._open(write=write, wait_s=wait_s)
         if not write and self._version < schema.SCHEMA_VERSION:
             self.close()
@@ -122,6 +126,10 @@ class Store:
             self._connection.close()
         else:
             self._engine.detach()
+
+    def samples(self, choice: Choice) -> DuckDbSamples:
+        """The samples of the choice, to ask about."""
+        return DuckDbSamples(self, choice)
 
     def execute(self, sql: str, parameters: Parameters = None) -> None:
         """Run a statement for its effect."""

@@ -10,14 +10,21 @@ symbols__fixup_duplicate), so that a recording read without perf gets the names 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from typing import Any, NewType, TypeVar
 
 import numpy as np
+import polars as pl
 
 from perfduck_model.arrays import Bool, Int64, UInt8, UInt64
+from perfduck_symbols.intervals import Intervals
+
+# Two ways to count where code is. They are equal in most libraries, and differ in programs that are
+# linked to a fixed address: what is of one kind is converted where it is needed as the other.
+Svmas = NewType("Svmas", UInt64)  # as the linker placed it: st_value, what kallsyms prints
+FileOffsets = NewType("FileOffsets", UInt64)  # in the ELF file: address - start + pgoff of a map
+Place = TypeVar("Place", bound=UInt64)
 
 _PAGE = np.uint64(4096)
-_UNDERSCORE = ord("_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,33 +77,14 @@ class Names:
 
 
 @dataclass(frozen=True)
-class SymbolTable:
-    """Symbols sorted by start. `name` decodes one: few of the many are ever asked for."""
+class SymbolTable(Intervals[Place]):
+    """Symbols sorted by start, at Svmas or FileOffsets. `name` decodes one: few of the many are
+    ever asked for."""
 
-    starts: UInt64
-    ends: UInt64
     name: Callable[[int], str]
 
-    def find(self, addresses: UInt64) -> Int64:
-        """The symbol of each address, -1 where there is none."""
-        if not len(self.starts):
-            return np.full(len(addresses), -1, np.int64)
-        found = np.searchsorted(self.starts, addresses, "right") - 1
-        inside = (found >= 0) & (addresses < self.ends[found])
-        result = np.where(inside, found, -1)
-        behind = ~inside & (found >= 0) & (addresses < self._reach[found])
-        for place in np.flatnonzero(behind).tolist():
-            outer = np.flatnonzero(self.ends[: found[place]] > addresses[place])
-            result[place] = outer[-1]  # the symbol lies behind another one that is inside this
-        return result
 
-    @cached_property
-    def _reach(self) -> UInt64:
-        """Up to where a symbol at or before each place goes."""
-        return np.maximum.accumulate(self.ends)
-
-
-EMPTY = SymbolTable(np.zeros(0, np.uint64), np.zeros(0, np.uint64), lambda _: "")
+EMPTY: SymbolTable[Any] = SymbolTable(np.zeros(0, np.uint64), np.zeros(0, np.uint64), lambda _: "")
 
 
 def page_behind(starts: UInt64) -> UInt64:
@@ -129,8 +117,7 @@ class Aliases:
         return np.sort(np.append(np.flatnonzero(~shared), ranked[first[: len(ranked)]]))
 
     def name(self, place: int) -> str:
-        """The best name of those with the same start and score: with fewer underscores in front,
-        then the longer one."""
+        """The best name of those with the same start and score."""
         start, score = self.starts[place], self.scores[place]
         low = high = place
         while low and self.starts[low - 1] == start:
@@ -138,10 +125,24 @@ class Aliases:
         while high < len(self.starts) and self.starts[high] == start:
             high += 1
         rivals = [self.names.at(one) for one in range(low, high) if self.scores[one] == score]
-        return max(rivals, key=lambda name: (len(name.lstrip("_")) - len(name), len(name)))
+        return max(rivals, key=_preference)
 
 
 def scores(starts: UInt64, ends: UInt64, weak: Bool, is_global: Bool) -> UInt8:
     """How good a symbol is among its aliases: with a length, not weak, global."""
     score: UInt8 = (4 * (ends == starts) + 2 * weak + ~is_global).astype(np.uint8)
     return score
+
+
+def _preference(name: str) -> tuple[int, int]:
+    """perf prefers the alias with fewer underscores in front, then the longer one: by the greatest
+    of these."""
+    return len(name.lstrip("_")) - len(name), len(name)
+
+
+def preferred_first(size: str, name: str) -> list[pl.Expr]:
+    """What to sort aliases by, where only their sizes and names are known: those with a size, then
+    by _preference."""
+    length, plain = (pl.col(name).str.len_bytes(), pl.col(name).str.strip_chars_start("_"))
+    underscores = length.cast(pl.Int64) - plain.str.len_bytes()
+    return [pl.col(size) == 0, underscores, -length.cast(pl.Int64), pl.col(name)]

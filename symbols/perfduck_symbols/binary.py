@@ -6,7 +6,6 @@
 Kernels and modules get paths in the kernel tree, programs the compiler's.
 """
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from perfduck_symbols import names, source_path
+from perfduck_symbols import source_path
+from perfduck_symbols.addresses import Svmas
+from perfduck_symbols.file_finder import TAGS, FileFinder, module_name
 
 if TYPE_CHECKING:  # an import of text reads no binary: pyelftools stays away
     from perfduck_symbols.dwarf import Dwarf
@@ -28,8 +29,6 @@ FUNCTION = {
     "section": pl.String,
     "source_file": pl.String,  # null where there is no debug information
 }
-# Where distributions put what they split off. What lies there is taken by build-id.
-DEBUG = (Path("/usr/lib/debug"),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,31 +42,24 @@ class Binary:
 
 
 def read(
-    path: Path, *, roots: frozenset[str] = frozenset(), debug: Sequence[Path] = DEBUG
+    path: Path, *, roots: frozenset[str] = frozenset(), finder: FileFinder | None = None
 ) -> Binary:
     """The functions of an ELF file; symbols and debug information that were split off are taken
-    from beside it, from .debug/ or from `debug`. `roots`: see source_path."""
+    from beside it, from .debug/ or from where `finder` finds them. `roots`: see source_path."""
     from perfduck_symbols.elf import BROKEN, damaged, open_elf
 
     try:
-        return _read(open_elf(path), roots, debug)
+        return _read(open_elf(path), roots, finder or FileFinder((), TAGS))
     except BROKEN as error:
         raise damaged(path, error) from error
 
 
-def _read(elf: "Elf", roots: frozenset[str], debug: Sequence[Path]) -> Binary:
+def _read(elf: "Elf", roots: frozenset[str], finder: FileFinder) -> Binary:
     module = module_name(elf.path)
-    functions = _functions(_debug_file(elf, debug) or elf, module, roots)
-    offsets = elf.offsets(functions["address"].to_numpy())
+    functions = _functions(_debug_file(elf, finder) or elf, module, roots)
+    offsets = elf.offsets(Svmas(functions["address"].to_numpy()))
     rows = functions.with_columns(pl.Series("offset", offsets))
     return Binary(elf.path, elf.build_id, module, rows.select(list(FUNCTION)))
-
-
-def module_name(path: Path) -> str | None:
-    """Which part of the kernel a file is, by its name."""
-    if module := names.module_of_file(path.name):
-        return module
-    return "vmlinux" if path.name.startswith("vmlinux") else None
 
 
 def _functions(elf: "Elf", module: str | None, roots: frozenset[str]) -> pl.DataFrame:
@@ -107,24 +99,13 @@ def _sources(
     return [paths[at] for at in owners.tolist()]
 
 
-def _debug_file(elf: "Elf", debug: Sequence[Path]) -> "Elf | None":
+def _debug_file(elf: "Elf", finder: FileFinder) -> "Elf | None":
     """The file with the symbols that were split off, if this one has none and it is there."""
     from perfduck_symbols.elf import open_elf
 
     if len(elf.section(".symtab")) and len(elf.section(".debug_info")):
         return None
-    for path in _places(elf, debug):
-        if path.is_file() and path != elf.path:
-            return open_elf(path)
+    for path in finder.debug(elf.path, elf.build_id, elf.debug_link):
+        if path != elf.path and (debug := open_elf(path)).build_id == elf.build_id:
+            return debug
     return None
-
-
-def _places(elf: "Elf", debug: Sequence[Path]) -> Iterable[Path]:
-    if elf.build_id:
-        for place in debug:
-            yield place / ".build-id" / elf.build_id[:2] / f"{elf.build_id[2:]}.debug"
-    if elf.debug_link:
-        folder = elf.path.resolve().parent
-        yield folder / elf.debug_link
-        yield folder / ".debug" / elf.debug_link
-        yield from (place / folder.relative_to("/") / elf.debug_link for place in debug)

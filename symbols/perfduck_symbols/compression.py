@@ -4,9 +4,9 @@ import bz2
 import gzip
 import lzma
 import sys
+import tempfile
 import zlib
 from collections.abc import Callable
-from io import BytesIO
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
@@ -32,6 +32,7 @@ COMPRESSIONS: dict[bytes, Callable[[BinaryIO], IO[bytes]]] = {
     b"\x28\xb5\x2f\xfd": open_zstd,
     b"\x50\x2a\x4d\x18": open_zstd,  # pzstd begins with a skippable frame
 }
+_PART_BYTES = 1 << 20
 BROKEN = (EOFError, OSError, lzma.LZMAError, zlib.error, zstd.ZstdError)
 
 
@@ -43,11 +44,46 @@ def opened(file: BinaryIO, head: bytes) -> IO[bytes]:
     return file
 
 
-def content(path: Path, expected: str) -> bytes:
-    """The decompressed bytes of a file; `expected` is what the user was to give."""
+def content(path: Path, expected: str, most: int) -> bytes:
+    """The decompressed bytes of a file, no more than `most`; `expected` is what the user was to
+    give. Raises SymbolError."""
     try:
-        raw = path.read_bytes()
-        return opened(BytesIO(raw), raw).read()
+        with path.open("rb") as file:
+            unpacked = opened(file, file.peek(6))
+            parts, left = [], most + 1
+            while left and (part := unpacked.read(min(left, _PART_BYTES))):
+                parts.append(part)
+                left -= len(part)
     except BROKEN as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise SymbolError.at(path, None, f"expected {expected}, got: {reason}") from error
+    if not left:
+        raise SymbolError.at(path, None, f"expected {expected} of at most {size(most)}, got more")
+    return b"".join(parts)
+
+
+def unpack_to_disk(path: Path, begins: bytes, expected: str, most: int) -> IO[bytes]:
+    """A temporary file without a name with the decompressed bytes of a packed one, if they begin
+    so: ValueError otherwise, SymbolError for more than `most` bytes. Raises what BROKEN lists."""
+    with path.open("rb") as file:
+        unpacked = opened(file, file.peek(6))
+        part = unpacked.read(len(begins))
+        if part != begins:
+            message = f"packed data that begin with {part!r}"
+            raise ValueError(message)
+        disk, written = tempfile.TemporaryFile(), 0  # noqa: SIM115  # whoever asks closes it
+        while part:
+            written += len(part)
+            if written > most:
+                disk.close()
+                reason = f"expected {expected} of at most {size(most)}, got more"
+                raise SymbolError.at(path, None, reason)
+            disk.write(part)
+            part = unpacked.read(_PART_BYTES)
+    disk.flush()
+    return cast(IO[bytes], disk)
+
+
+def size(most: int) -> str:
+    """A bound in words."""
+    return f"{most >> 20:,} MB"

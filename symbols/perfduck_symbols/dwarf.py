@@ -20,6 +20,7 @@ from elftools.dwarf.structs import DWARFStructs
 from perfduck_model.arrays import Int64, UInt8, UInt64
 from perfduck_symbols.dwarf_ranges import RangeLists
 from perfduck_symbols.elf import Elf, window
+from perfduck_symbols.intervals import Intervals
 
 # A unit's head and first entry: the entry's strings may stand in it (DW_FORM_string).
 _HEAD = 4096
@@ -40,21 +41,15 @@ class Unit:
     attributes: Attributes
 
 
-@dataclass(frozen=True, slots=True)
-class Ranges:
-    """Which unit owns an address: [start, end) by start."""
+@dataclass(frozen=True)
+class Ranges(Intervals[UInt64]):
+    """Which unit owns an address."""
 
-    starts: UInt64
-    ends: UInt64
     units: Int64  # offsets in .debug_info
 
     def owners(self, keys: UInt64) -> Int64:
         """Offset of the unit of each key (elf.py), -1 where none has it."""
-        if not len(self.starts):
-            return np.full(len(keys), -1)
-        index = np.searchsorted(self.starts, keys, side="right").astype(np.int64) - 1
-        inside = (index >= 0) & (keys < self.ends[index])
-        return np.where(inside, self.units[index], -1)
+        return np.append(self.units, -1)[self.find(keys)]
 
 
 class Dwarf:

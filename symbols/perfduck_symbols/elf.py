@@ -25,10 +25,13 @@ import numpy.typing as npt
 import polars as pl
 from elftools.common.exceptions import DWARFError, ELFError
 
+from perfduck_model import limits
 from perfduck_model.arrays import Bool, UInt8, UInt32, UInt64
 from perfduck_model.errors import SymbolError
 from perfduck_symbols import elf_header
-from perfduck_symbols.compression import COMPRESSIONS, content, open_zstd, zstd
+from perfduck_symbols.addresses import FileOffsets, Svmas
+from perfduck_symbols.compression import BROKEN as UNPACKING
+from perfduck_symbols.compression import COMPRESSIONS, open_zstd, unpack_to_disk, zstd
 from perfduck_symbols.elf_header import (
     EM_AARCH64,
     EM_PPC64,
@@ -117,8 +120,7 @@ class Elf:
             return np.frombuffer(stored, np.uint8)
         (method,) = struct.unpack_from(f"{self.order}I", stored)
         body = stored[24 if self.is_64_bit else 12 :]
-        inflated = open_zstd(BytesIO(body)).read() if method == _ZSTD else zlib.decompress(body)
-        return np.frombuffer(inflated, np.uint8)
+        return np.frombuffer(_inflated(section.name, method, body), np.uint8)
 
     def strings(self, section: Section) -> UInt8:
         """The names that a symbol table refers to."""
@@ -185,15 +187,15 @@ class Elf:
             }
         )
 
-    def offsets(self, addresses: UInt64) -> UInt64:
+    def offsets(self, addresses: Svmas) -> FileOffsets:
         """Where in the file the code at these addresses lies. perf prints that of a program, and a
         program linked to a fixed address has its code elsewhere."""
-        found = addresses.copy()
+        found: UInt64 = addresses.copy()
         for segment in self.header.segments:
             start, size = np.uint64(segment.address), np.uint64(segment.stored)
             inside = (addresses >= start) & (addresses - start < size)
             found[inside] = addresses[inside] - start + np.uint64(segment.offset)
-        return found
+        return FileOffsets(found)
 
     @property
     def is_64_bit(self) -> bool:
@@ -228,17 +230,36 @@ class Elf:
         return np.asarray([section.is_executable for section in self.sections], np.bool_)
 
 
+def _inflated(name: str, method: int, body: memoryview) -> bytes:
+    """The bytes of a compressed section; raises ELFError where they are too many."""
+    most = limits.MOST_ELF_SECTION + 1
+    if method == _ZSTD:
+        found = open_zstd(BytesIO(body)).read(most)
+    else:
+        found = zlib.decompressobj().decompress(body, most)
+    if len(found) == most:
+        message = f"{name} of more than {limits.MOST_ELF_SECTION >> 20} MB"
+        raise ELFError(message)
+    return found
+
+
 def open_elf(path: Path) -> Elf:
     """Open an ELF file, mapped into memory; a compressed one (.ko.xz) is decompressed first."""
+    return elf_of(path, mapped(path))
+
+
+def mapped(path: Path) -> mmap.mmap:
+    """The bytes of a file that is to be an ELF file, mapped: they take no memory. A packed one is
+    unpacked into a temporary file. Raises SymbolError."""
     if not is_regular(path):
         raise SymbolError.at(path, None, f"expected an ELF file, got: {what_is(path)}")
     try:
         with path.open("rb") as file:
-            head = file.read(6)
-            packed = head.startswith(tuple(COMPRESSIONS))
-            raw = content(path, "an ELF file") if packed else _mapped(file.fileno())
-        return elf_of(path, raw)
-    except (OSError, ValueError) as error:
+            if not file.peek(6).startswith(tuple(COMPRESSIONS)):
+                return _mapped(file.fileno())
+        with unpack_to_disk(path, elf_header.MAGIC, "an ELF file", limits.MOST_ELF_BYTES) as disk:
+            return _mapped(disk.fileno())
+    except (ValueError, *UNPACKING) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise SymbolError.at(path, None, f"expected an ELF file, got: {reason}") from error
 

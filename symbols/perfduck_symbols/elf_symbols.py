@@ -10,12 +10,23 @@ are named by what they jump to (symbol-elf.c, dso__synthesize_plt_symbols).
 
 import re
 from dataclasses import dataclass
+from typing import Generic, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from perfduck_model.arrays import Bool, Int64, UInt64
-from perfduck_symbols.addresses import EMPTY, Aliases, Names, SymbolTable, ends_of, scores
+from perfduck_model.arrays import Bool, Int64, UInt8, UInt64
+from perfduck_symbols.addresses import (
+    EMPTY,
+    Aliases,
+    FileOffsets,
+    Names,
+    Place,
+    Svmas,
+    SymbolTable,
+    ends_of,
+    scores,
+)
 from perfduck_symbols.demangle import demangled
 from perfduck_symbols.elf import BROKEN, Elf, Table, damaged
 from perfduck_symbols.elf_header import EM_AARCH64, EM_ARM, Section
@@ -28,28 +39,31 @@ _PLT_HEADER_AND_ENTRY = {EM_ARM: (20, 12), EM_AARCH64: (32, 16)}
 
 
 @dataclass(frozen=True, slots=True)
-class _Symbols:
+class _Symbols(Generic[Place]):
     """Columns, in the order of a symbol table or sorted by start."""
 
-    starts: UInt64
+    starts: Place
     sizes: UInt64
     bindings: Int64
     names: Names
 
-    def take(self, places: Int64 | Bool) -> "_Symbols":
+    def take(self, places: Int64 | Bool) -> "_Symbols[Place]":
         return _Symbols(
-            self.starts[places], self.sizes[places], self.bindings[places], self.names.take(places)
+            cast(Place, self.starts[places]),
+            self.sizes[places],
+            self.bindings[places],
+            self.names.take(places),
         )
 
 
-def symbol_table(elf: Elf, runtime: Elf) -> SymbolTable:
+def symbol_table(elf: Elf, runtime: Elf) -> SymbolTable[FileOffsets]:
     """The symbols that the file `elf` has of the binary `runtime`: often the same file. Raises
     one of elf.BROKEN."""
-    merged: _Symbols | None = None
+    merged: _Symbols[FileOffsets] | None = None
     for name in (".symtab", ".dynsym"):
         section = elf.find(name)
         if section is not None and section.is_stored:
-            fresh = _read(elf, section, runtime)
+            fresh = _at_offsets(elf, section, runtime)
             merged = fresh if merged is None else _both(merged, fresh)
     plt = _plt(runtime)
     if plt is not None:
@@ -57,11 +71,11 @@ def symbol_table(elf: Elf, runtime: Elf) -> SymbolTable:
     return EMPTY if merged is None or not len(merged.starts) else _settled(merged)
 
 
-def kernel_table(vmlinux: Elf) -> SymbolTable:
+def kernel_table(vmlinux: Elf) -> SymbolTable[Svmas]:
     """The symbols of a kernel at the addresses it was linked to."""
     section = vmlinux.find(".symtab")
     try:
-        return EMPTY if section is None else _settled(_read(vmlinux, section))
+        return EMPTY if section is None else _settled(_at_addresses(vmlinux, section))
     except BROKEN as error:
         raise damaged(vmlinux.path, error) from error
 
@@ -78,16 +92,16 @@ def address_of(elf: Elf, name: str) -> int | None:
     return int(found["value"][0]) if len(found) else None
 
 
-def _both(one: _Symbols, other: _Symbols) -> _Symbols:
+def _both(one: _Symbols[Place], other: _Symbols[Place]) -> _Symbols[Place]:
     return _Symbols(
-        np.concatenate((one.starts, other.starts)),
+        cast(Place, np.concatenate((one.starts, other.starts))),
         np.concatenate((one.sizes, other.sizes)),
         np.concatenate((one.bindings, other.bindings)),
         one.names.and_(other.names),
     )
 
 
-def _settled(symbols: _Symbols) -> SymbolTable:
+def _settled(symbols: _Symbols[Place]) -> SymbolTable[Place]:
     """Sorted, every symbol with its end, one for each start."""
     ordered = symbols.take(np.argsort(symbols.starts, kind="stable"))
     ends = ends_of(ordered.starts, ordered.sizes)
@@ -95,20 +109,37 @@ def _settled(symbols: _Symbols) -> SymbolTable:
     aliases = Aliases(ordered.starts, ranks, ordered.names)
     kept = aliases.kept()
     return SymbolTable(
-        ordered.starts[kept],
+        cast(Place, ordered.starts[kept]),
         ends[kept],
         lambda place: demangled(aliases.name(int(kept[place]))),
     )
 
 
-def _read(elf: Elf, section: Section, runtime: Elf | None = None) -> _Symbols:
-    """At their offsets in the file that ran; without one, at their addresses."""
+def _at_addresses(elf: Elf, section: Section) -> _Symbols[Svmas]:
+    entries, names = _entries(elf, section)
+    return _columns(_values(entries), entries, names)
+
+
+def _at_offsets(elf: Elf, section: Section, runtime: Elf) -> _Symbols[FileOffsets]:
+    """The symbols that `elf` has, at their offsets in the file that ran."""
+    entries, names = _entries(elf, section)
+    return _columns(_offsets(runtime, _values(entries), entries["section"]), entries, names)
+
+
+def _values(entries: Table) -> Svmas:
+    return Svmas(entries["value"].astype(np.uint64))
+
+
+def _entries(elf: Elf, section: Section) -> tuple[Table, UInt8]:
+    """The rows that are kept, and where their names are."""
     entries = elf.symbol_table(section)
     strings = elf.strings(section)
-    entries = entries[_is_kept(elf, entries) & (entries["name"] < len(strings))]
-    values = entries["value"].astype(np.uint64)
+    return entries[_is_kept(elf, entries) & (entries["name"] < len(strings))], strings
+
+
+def _columns(starts: Place, entries: Table, strings: UInt8) -> _Symbols[Place]:
     return _Symbols(
-        values if runtime is None else _offsets(runtime, values, entries["section"]),
+        starts,
         entries["size"].astype(np.uint64),
         (entries["info"] >> 4).astype(np.int64),
         Names.ending_in_zero(strings, entries["name"].astype(np.int64)),
@@ -129,9 +160,9 @@ def _is_kept(elf: Elf, entries: Table) -> Bool:
     return np.asarray(placed & allocated[index] & (function | label))
 
 
-def _offsets(runtime: Elf, values: UInt64, sections: npt.NDArray[np.uint16]) -> UInt64:
+def _offsets(runtime: Elf, values: Svmas, sections: npt.NDArray[np.uint16]) -> FileOffsets:
     """File offsets of addresses: by the segment, else by the section."""
-    result = values.copy()
+    result: UInt64 = values.copy()
     found = np.zeros(len(values), np.bool_)
     for segment in runtime.header.segments:
         start, size = np.uint64(segment.address), np.uint64(max(segment.size, segment.stored))
@@ -143,10 +174,10 @@ def _offsets(runtime: Elf, values: UInt64, sections: npt.NDArray[np.uint16]) -> 
             section = runtime.sections[index]
             chosen = ~found & (sections == index)
             result[chosen] += np.uint64((section.offset - section.address) % (1 << 64))
-    return result
+    return FileOffsets(result)
 
 
-def _plt(elf: Elf) -> _Symbols | None:
+def _plt(elf: Elf) -> _Symbols[FileOffsets] | None:
     """The entries of .plt, named by the symbols that .rela.plt refers to."""
     plt, dynamic = elf.find(".plt"), elf.find(".dynsym")
     relocations = elf.find(".rela.plt") or elf.find(".rel.plt")
@@ -165,7 +196,7 @@ def _plt(elf: Elf) -> _Symbols | None:
     if not step:  # lld leaves it out, and then perf knows no entries either
         return None
     return _Symbols(
-        (plt.offset + head + step * np.arange(len(numbers))).astype(np.uint64),
+        FileOffsets((plt.offset + head + step * np.arange(len(numbers))).astype(np.uint64)),
         np.full(len(numbers), step, np.uint64),
         np.full(len(numbers), _GLOBAL, np.int64),
         Names.ending_in_zero(strings, targets, "@plt"),

@@ -12,9 +12,12 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from perfduck_model import limits
 from perfduck_model.errors import SymbolError
 from perfduck_symbols.compression import content
+from perfduck_symbols.intervals import Intervals
 
+_LAST = (1 << 64) - 1
 _EXPECTED = "expected 'ADDRESS TYPE NAME'"
 # All functions of a recording are in the kallsyms of its kernel. Of 670 functions that network
 # loads on 6.18 hit, 7.2 has 94 %, 6.1 87 % and 5.10 79 %.
@@ -34,9 +37,8 @@ class Kallsyms:
         best = self.symbols.unique("address", keep="last", maintain_order=True)
         starts = best["address"].to_numpy()
         asked = addresses.to_numpy().astype(np.int64).view(np.uint64)
-        index = np.searchsorted(starts, asked, side="right") - 1
-        inside = (index >= 0) & (asked < self.end)
-        found = pl.Series("name", np.where(inside, index, -1))
+        ends = np.append(starts[1:], np.array([min(self.end, _LAST)], np.uint64))
+        found = pl.Series("name", Intervals(starts, ends).find(asked))
         return best["name"].gather(found.replace(-1, None).cast(pl.UInt32))
 
     @property
@@ -53,7 +55,16 @@ class Kallsyms:
 
 def read(path: Path) -> Kallsyms:
     """The code symbols of a file."""
-    return parse(path, content(path, "kallsyms").decode("utf-8", "replace"))
+    return parse(path, raw(path).decode("utf-8", "replace"))
+
+
+def raw(path: Path) -> bytes:
+    """The decompressed bytes of a file, of a bounded number of lines."""
+    found = content(path, "kallsyms", limits.MOST_KALLSYMS_BYTES)
+    if found.count(b"\n") > limits.MOST_KALLSYMS_LINES:
+        reason = f"expected kallsyms of at most {limits.MOST_KALLSYMS_LINES:,} lines, got more"
+        raise SymbolError.at(path, None, reason)
+    return found
 
 
 def check(path: Path, listed: pl.Series, functions: pl.Series) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from perfduck_symbols import kallsyms
-from perfduck_symbols.addresses import SymbolTable, page_behind
+from perfduck_symbols.addresses import Svmas, SymbolTable, page_behind
 
 _KINDS = tuple("TtWwDdBb")
 
@@ -26,14 +26,13 @@ class KernelSymbols:
     table: pl.DataFrame  # [address, end, name, module], one for each address
     rows: pl.DataFrame  # kallsyms.rows
 
-    def part(self, module: str) -> SymbolTable:
+    def part(self, module: str) -> SymbolTable[Svmas]:
         """The symbols of the kernel itself (''), or of a module: `[nf_conntrack]`."""
         own = pl.col("module").is_null() if not module else pl.col("module") == module.strip("[]")
         chosen = self.table.filter(own)
         names = chosen["name"]
-        return SymbolTable(
-            chosen["address"].to_numpy(), chosen["end"].to_numpy(), lambda place: str(names[place])
-        )
+        starts, ends = Svmas(chosen["address"].to_numpy()), chosen["end"].to_numpy()
+        return SymbolTable(starts, ends, lambda place: str(names[place]))
 
     def code(self, module: str) -> "np.typing.NDArray[np.uint64]":
         """Where the functions of a module begin."""

@@ -8,58 +8,44 @@
 `functions` is what a store keeps, so that the next profile needs no ELF file.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from functools import cached_property
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from perfduck_model.errors import SymbolError
+from perfduck_model.arrays import UInt64
 from perfduck_symbols import binary, names
-from perfduck_symbols.binary import DEBUG, Binary
-from perfduck_symbols.files import inside, is_regular, walk, what_is
+from perfduck_symbols.addresses import preferred_first
+from perfduck_symbols.binary import Binary
+from perfduck_symbols.file_finder import TAGS, FileFinder
+from perfduck_symbols.host_files import HostFiles
+from perfduck_symbols.intervals import Intervals
 
 # The functions of several dsos, one frame: build_id is null where the file has none.
 FUNCTIONS = {"dso": pl.String, "build_id": pl.String, **binary.FUNCTION}
-
-_KERNELS = ("usr/lib/debug", "usr/lib/modules", "lib/modules", "boot")
-_OF_A_SYSTEM = ("usr", "etc")  # folders that make a directory a root file system
-
-
-def check_places(places: Iterable[Path]) -> None:
-    """Raise SymbolError at a place that is neither a directory nor an ELF file."""
-    from perfduck_symbols.elf import open_elf  # an import of text without --symbols reads none
-
-    for place in places:
-        if is_regular(place):
-            open_elf(place)
-        elif not place.is_dir():
-            raise _no_place(place)
-
-
-def _no_place(place: Path) -> SymbolError:
-    reason = f"expected an ELF file or a directory, got: {what_is(place)}"
-    return SymbolError.at(place, None, reason)
 
 
 class BinaryResolver:
     """The user's ELF files: files, or directories of them."""
 
     def __init__(
-        self, places: Iterable[Path], *, release: str | None = None, debug: Sequence[Path] = DEBUG
+        self,
+        places: Iterable[Path],
+        *,
+        release: str | None = None,
+        host: HostFiles | None = None,
     ) -> None:
-        """Look at nothing yet. release: of the profiled kernel; debug: of split-off symbols."""
-        self._places = tuple(places)
+        """Look at nothing yet. release: of the profiled kernel; host: where else there may be debug
+        files."""
+        self._finder = FileFinder(places, TAGS, host)
         self._release = release
-        own = (place / part for place in self._places for part in (".", "usr/lib/debug"))
-        self._debug = (*own, *debug)
 
     def read(self, dsos: Iterable[str]) -> Iterator[tuple[str, Binary]]:
         """The dsos there is a file for, each with its functions."""
         for dso in sorted(set(dsos)):
             if path := self.find(dso):
-                yield dso, binary.read(path, debug=self._debug)
+                yield dso, binary.read(path, finder=self._finder)
 
     def functions(self, dsos: Iterable[str]) -> pl.DataFrame:
         """FUNCTIONS of all dsos there is a file for."""
@@ -68,60 +54,18 @@ class BinaryResolver:
 
     def functions_of(self, dso: str, path: Path) -> pl.DataFrame:
         """FUNCTIONS of a dso that this file is, whatever it is called."""
-        return functions(dso, binary.read(path, debug=self._debug))
+        return functions(dso, binary.read(path, finder=self._finder))
 
     def find(self, dso: str) -> Path | None:
         """The file of a dso."""
         kind, module = names.binary(dso)
         if kind == "kernel":
-            return self._of_release(self._kernel_files.get(module or "vmlinux", []))
-        return self._program(dso.removesuffix(" (deleted)")) if kind == "user" else None
-
-    def _program(self, dso: str) -> Path | None:
+            return self._finder.kernel_file(module or "vmlinux", self._release)
         # perf-7.map and //anon are no files with ELF symbols.
-        if not dso.startswith("/") or dso.startswith("//") or dso.endswith(".map"):
+        is_file = dso.startswith("/") and not dso.startswith("//") and not dso.endswith(".map")
+        if kind != "user" or not is_file:
             return None
-        name = names.basename(dso)
-        for place in self._places:
-            if is_regular(place) and place.name in (name, f"{name}.debug"):
-                return place
-            for part in (dso, name, f"{name}.debug", f"{dso}.debug"):
-                if found := inside(place, part):
-                    return found
-        return None
-
-    def _of_release(self, paths: list[Path]) -> Path | None:
-        same = [path for path in paths if self._release and self._release in str(path)]
-        return next(iter(same or paths), None)
-
-    @cached_property
-    def _kernel_files(self) -> dict[str, list[Path]]:
-        found: dict[str, list[Path]] = {}
-        for path in self._candidates():
-            if module := binary.module_name(path):
-                found.setdefault(module, []).append(path)
-        return found
-
-    def _candidates(self) -> Iterator[Path]:
-        for place in self._places:
-            if is_regular(place):
-                yield place
-                continue
-            if not place.is_dir():
-                raise _no_place(place)
-            # Of a whole root file system only where kernels lie.
-            usual = [place / part for part in _KERNELS if (place / part).is_dir()]
-            whole = not usual and not all((place / part).is_dir() for part in _OF_A_SYSTEM)
-            for folder in [place] if whole else usual:
-                yield from sorted(walk(folder, _is_of_kernel), key=_kernels_first)
-
-
-def _is_of_kernel(name: str) -> bool:
-    return name.startswith("vmlinux") or ".ko" in name
-
-
-def _kernels_first(path: Path) -> tuple[bool, Path]:
-    return not path.name.startswith("vmlinux"), path
+        return next(self._finder.binary(dso.removesuffix(" (deleted)")), None)
 
 
 def functions(dso: str, found: Binary) -> pl.DataFrame:
@@ -146,18 +90,19 @@ def resolve(asked: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
 
 
 def _lookup(rows: pl.DataFrame, known: pl.DataFrame, column: str) -> pl.DataFrame:
-    # Aliases: the one with a size and the fewest underscores, as perf chooses.
-    underscores = (
-        pl.col("name").str.len_bytes() - pl.col("name").str.strip_chars_start("_").str.len_bytes()
-    )
-    ordered = known.sort(column, pl.col("size") == 0, underscores, "name")
+    ordered = known.sort(column, *preferred_first("size", "name"))
     best = ordered.unique(column, keep="first", maintain_order=True)
     if best.is_empty():
         return pl.DataFrame(schema={"row": pl.UInt32, "name": pl.String, "source_file": pl.String})
     starts, sizes = best[column].to_numpy(), best["size"].to_numpy()
-    asked = rows["address"].to_numpy().astype(np.int64).view(np.uint64)
-    index = np.searchsorted(starts, asked, side="right").astype(np.int64) - 1
-    inside = (index >= 0) & (asked - starts[index] < np.maximum(sizes[index], 1))
+    ends = np.maximum(starts + np.maximum(sizes, 1), starts)  # not beyond the last address
+    index = Intervals(starts, ends).find(_unsigned(rows["address"]))
+    inside = index >= 0
     found = best.select(pl.col("name", "source_file").gather(index[inside]))
     hit = rows.filter(pl.Series(inside)).select("row")
     return pl.concat([hit, found], how="horizontal")
+
+
+def _unsigned(addresses: pl.Series) -> UInt64:
+    """Addresses as they are, of the signed ones that a store has."""
+    return addresses.to_numpy().astype(np.int64).view(np.uint64)

@@ -1,6 +1,6 @@
 """Writes a catalogue's two files from what was read off kernels' DWARF.
 
-Per kernel version a table [name, src, module] as dwarf_table.py makes it: every code symbol, its
+Per kernel version a table [name, src, module] of build_catalogue.py: every code symbol, its
 source file and the module it lies in ('vmlinux').
 """
 

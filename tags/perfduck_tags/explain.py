@@ -13,7 +13,8 @@ from dataclasses import asdict, dataclass
 import polars as pl
 
 from perfduck_symbols import names
-from perfduck_tags.tagger import METHODS, Tagger
+from perfduck_tags.methods import METHODS
+from perfduck_tags.tagger import Tagger
 
 _ALTERNATIVE = ["method", "source", "area", "subsystem", "role", "rule"]
 

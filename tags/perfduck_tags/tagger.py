@@ -9,44 +9,24 @@ Nothing is read before the first symbol is tagged, and then only what its kind n
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 
 import polars as pl
 
 from perfduck_symbols import names
+from perfduck_symbols.host_files import HostFiles
 from perfduck_symbols.kallsyms import Kallsyms
-from perfduck_symbols.recorded_kernel import RecordedKernel
+from perfduck_symbols.kernel_files import KernelFiles
 from perfduck_symbols.resolver import FUNCTIONS, BinaryResolver, resolve
 from perfduck_tags import catalogue, neighbours, rule_file, rules
 from perfduck_tags.kernel_tagger import LOCATED, KernelTagger
+from perfduck_tags.methods import OF_FILES, TAG_COLUMNS
 from perfduck_tags.prefixes import Prefixes
 from perfduck_tags.rules import Rule, Rules
 
-
-@dataclass(frozen=True, slots=True)
-class Method:
-    """How a tag came about, and whether it is as good as certain."""
-
-    says: str
-    is_exact: bool
-
-
-# What `tagged_by` may be, the most trusted first.
-METHODS = {
-    "user-rule": Method("a rule of yours", True),
-    "rule": Method("a shipped rule on the name", True),
-    "module": Method("the module that the frame names", True),
-    "dwarf": Method("debug information of this very kernel", True),
-    "catalogue": Method("the source file that has it in the catalogued kernels", True),
-    "neighbour": Method("the functions before and behind it in kallsyms", True),
-    "dso": Method("user space: the binary", True),
-    "guess": Method("what most functions with the same beginning are", False),
-    "unknown": Method("nothing tells", False),
-}
-_ADDED = ("canonical", "source_file", "area", "subsystem", "role", "tagged_by")
-_DECIDED = ("row", *_ADDED, "rule")
+_DECIDED = ("row", *TAG_COLUMNS, "rule")
 _RESOLVED = {"row": pl.UInt32, "name": pl.String, "source_file": pl.String}
 
 
@@ -55,10 +35,11 @@ class Tagger:
 
     kernel_release: of the profiled kernel, '6.18.44'; picks the nearest catalogue version.
     rules: the user's, in front of the shipped ones; rules_name: what explanations call that file.
-    recorded: with /proc/kallsyms of the profiled boot or the kernel's System.map. binaries:
+    kernel_files: with /proc/kallsyms of the profiled boot or the kernel's System.map. binaries:
     vmlinux, modules, programs or directories of them.
     functions: resolver.FUNCTIONS of dsos that were read before; these need no file. earlier: [name,
     dso, source_file, tagged_by] of symbols that debug information or kallsyms placed before.
+    host_files: where debug files of the binaries may be, too.
     """
 
     def __init__(
@@ -67,16 +48,17 @@ class Tagger:
         kernel_release: str | None = None,
         rules: Path | None = None,
         rules_name: str | None = None,
-        recorded: RecordedKernel | None = None,
+        kernel_files: KernelFiles | None = None,
         binaries: Iterable[Path] = (),
         functions: pl.DataFrame | None = None,
         earlier: pl.DataFrame | None = None,
+        host_files: HostFiles | None = None,
     ) -> None:
         """Read the user's rules; everything else waits until it is needed."""
         self._release = kernel_release
         self._users = tuple(rule_file.read(rules, where=rules_name)) if rules else ()
-        self._recorded = recorded or RecordedKernel()
-        self._resolver = BinaryResolver(binaries, release=kernel_release)
+        self._kernel_files = kernel_files or KernelFiles()
+        self._resolver = BinaryResolver(binaries, release=kernel_release, host=host_files)
         self._functions = pl.DataFrame(schema=FUNCTIONS) if functions is None else functions
         self._asked = set(self._functions["dso"])  # dsos whose file was looked for
         self._earlier = pl.DataFrame(schema=LOCATED) if earlier is None else _located(earlier)
@@ -86,8 +68,8 @@ class Tagger:
         """Rows of [symbol_id, name, dso, address] plus canonical, source_file, area, subsystem,
         role and tagged_by; only source_file may be null."""
         if symbols.is_empty():
-            return symbols.with_columns(pl.lit(None, pl.String).alias(name) for name in _ADDED)
-        return pl.concat([symbols, self.decide(symbols).select(_ADDED)], how="horizontal")
+            return symbols.with_columns(pl.lit(None, pl.String).alias(name) for name in TAG_COLUMNS)
+        return pl.concat([symbols, self.decide(symbols).select(TAG_COLUMNS)], how="horizontal")
 
     def decide(self, symbols: pl.DataFrame) -> pl.DataFrame:
         """What tag adds, and the number of the deciding rule in `rules_of`."""
@@ -205,7 +187,7 @@ class Tagger:
     @cached_property
     def symbols(self) -> Kallsyms | None:
         """The kallsyms file that was given."""
-        return self._recorded.code
+        return self._kernel_files.code
 
 
 # What is worked out of the 537 shipped rules once serves every recording of a manifest.
@@ -222,7 +204,7 @@ def _guesses(users: tuple[Rule, ...]) -> Prefixes:
 
 def _located(earlier: pl.DataFrame) -> pl.DataFrame:
     """kernel.LOCATED of symbols of a store."""
-    placed = earlier.filter(pl.col("tagged_by").is_in(["dwarf", "neighbour"]))
+    placed = earlier.filter(pl.col("tagged_by").is_in(OF_FILES))
     rows = placed.drop_nulls("source_file").join(names.binaries(placed["dso"]), on="dso")
     return rows.select(
         "module", "name", pl.col("source_file").alias("source"),

@@ -301,6 +301,7 @@ def test_compare_sets_scenarios_side_by_side(store: Path) -> None:
     assert "native -> nat" in text
     assert max(map(len, text.splitlines())) <= 100
     assert "| nat |" in _run(store, *words, "--format", "markdown")
+    assert _run(store, *words, "--order", "native,nat") == text
     with pytest.raises(PerfduckError, match="bridge"):
         _run(store, *words, "--order", "native,bridge")
 

@@ -2,15 +2,17 @@
 
 import pytest
 
-from perfduck_diff.events import Recorded, choose, plain
+from perfduck_diff.events import choose, plain
 from perfduck_model.errors import PerfduckError
+from perfduck_store.records import RecordedEvent
 
 NAMES = {1: "one", 2: "two", 3: "three"}
 
 
-def recorded(*events: tuple[int, str, str, int]) -> list[Recorded]:
+def recorded(*events: tuple[int, str, str, int]) -> list[RecordedEvent]:
     rows = [
-        Recorded(key, event, unit, samples, samples * 1e6) for key, event, unit, samples in events
+        RecordedEvent(key, event, unit, samples, samples * 1e6)
+        for key, event, unit, samples in events
     ]
     return sorted(rows, key=lambda row: -row.samples)
 

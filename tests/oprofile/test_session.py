@@ -278,7 +278,7 @@ def test_too_many_members_and_too_many_bytes_are_refused(monkeypatch: pytest.Mon
     with pytest.raises(PerfduckError, match="expected at most 1 files, got more"):
         read_files(entries)
     monkeypatch.setattr(files, "MOST_FILES", 10)
-    monkeypatch.setattr(files, "MOST_BYTES", 4000)
+    monkeypatch.setattr(files, "MOST_ARCHIVE_BYTES", 4000)
     with pytest.raises(PerfduckError, match="expected an archive of at most 4000 bytes"):
         read_files(entries)
 

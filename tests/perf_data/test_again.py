@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from test_recordings import FIXTURES, OPTIONS, nothing_of_this_machine
+from test_recordings import FIXTURES, OPTIONS
 
 from perfduck.attachments import read
 from perfduck.ingestion import IngestRequest, ingest
@@ -11,7 +11,6 @@ from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.work import Work
 from perfduck_store.store import Store
 
-__all__ = ["nothing_of_this_machine"]
 RECORDING = str(FIXTURES / "chains" / "recording.data.xz")
 NAMES = ImportOptions(**OPTIONS)  # type: ignore[arg-type]
 TABLES = ("sample", "rollup", "leaf_offset", "artefact", "limitation", "event", "skipped")

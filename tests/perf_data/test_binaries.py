@@ -8,11 +8,11 @@ from pathlib import Path
 import oracle
 import pytest
 from made import FIELDS, PID, Recording
-from test_recordings import FIXTURES, OPTIONS, nothing_of_this_machine, perf_rows
+from test_recordings import FIXTURES, OPTIONS, perf_rows
 
 from perfduck_symbols.elf import open_elf
+from perfduck_symbols.host_files import HostFiles
 
-__all__ = ["nothing_of_this_machine"]
 SPIN = FIXTURES / "symfs" / "tmp" / "perfduck-fixture" / "spin"
 PROGRAM = "/opt/spin"
 
@@ -74,19 +74,17 @@ def of_program(hostname: str) -> Recording:
     return made
 
 
-def test_files_of_this_machine_name_only_what_they_are_known_to_be(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("perfduck_ingest.perf_data.host_files.HERE", tmp_path)
+def test_files_of_this_machine_name_only_what_they_are_known_to_be(tmp_path: Path) -> None:
+    host = HostFiles(tmp_path, tmp_path)
     program = tmp_path / PROGRAM.lstrip("/")
     program.parent.mkdir()
     program.write_bytes(SPIN.read_bytes())
     own = of_program(platform.node())
-    assert leaves(own, tmp_path) == {"__turn_alias"}
-    assert leaves(own, tmp_path, host_files=False) == {"[unknown]"}
-    assert leaves(of_program("another-host"), tmp_path) == {"[unknown]"}
-    os.utime(program, (5e9, 5e9))  # changed since
+    assert leaves(own, tmp_path, host_files=host) == {"__turn_alias"}
     assert leaves(own, tmp_path) == {"[unknown]"}
+    assert leaves(of_program("another-host"), tmp_path, host_files=host) == {"[unknown]"}
+    os.utime(program, (5e9, 5e9))  # changed since
+    assert leaves(own, tmp_path, host_files=host) == {"[unknown]"}
     assert leaves(of_program("another-host"), tmp_path, symbol_dirs=(program.parent,)) == {
         "__turn_alias"
     }
@@ -126,7 +124,8 @@ def test_what_has_no_name_is_said_with_what_would_help(tmp_path: Path) -> None:
     for time in range(20, 23):
         made.sample(time, 0xFFFFFFFF81001010, mode=1)
     path = made.write(tmp_path / "perf.data")
-    said = oracle.batches_of(path)[-1].facts.limitations["no-names"].text
+    host = HostFiles(tmp_path, tmp_path)
+    said = oracle.batches_of(path, host_files=host)[-1].facts.limitations["no-names"].text
     assert said == (
         "100 % of the weight has no name: give --kallsyms and --symbols (75 % [kernel.kallsyms],"
         " 25 % /opt/spin: no build id recorded, and the recording is of another host)"

@@ -13,7 +13,7 @@ import oracle
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from test_recordings import FIXTURES, OPTIONS, nothing_of_this_machine
+from test_recordings import FIXTURES, OPTIONS
 
 from perfduck.ingestion import IngestRequest, ingest
 from perfduck_ingest.importer import ImportOptions
@@ -23,7 +23,6 @@ from perfduck_model.batch import Batch
 from perfduck_model.errors import PerfduckError
 from perfduck_store.store import Store
 
-__all__ = ["nothing_of_this_machine"]
 KINDS = ("chains", "events", "packed", "pipe", "pipe-packed")
 RAW = {
     kind: lzma.decompress((FIXTURES / kind / "recording.data.xz").read_bytes()) for kind in KINDS

@@ -6,12 +6,10 @@ from pathlib import Path
 import oracle
 import pytest
 from made import CHAIN, FIELDS, KERNEL, PID, USER, Recording, words
-from test_recordings import nothing_of_this_machine
 
 from perfduck_ingest.perf_data import records
 from perfduck_model.batch import Batch
 
-__all__ = ["nothing_of_this_machine"]
 PROGRAM = "/opt/app/bin/progs"
 LBR = 1 | records.BRANCH_CALL_STACK
 DEFERRED = records.CONTEXT_USER_DEFERRED

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from made import CHAIN, Recording
 from test_broken import BROKEN, EDGES
 from test_callers import DEFER, DEFERRED, HOOK, KERNEL, LBR, LEAF, MIDDLE, TOP, USER, recording
-from test_recordings import FIXTURES, OPTIONS, nothing_of_this_machine
+from test_recordings import FIXTURES, OPTIONS
 
 from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.perf_data import importer as perf_data
@@ -23,7 +23,6 @@ from perfduck_ingest.source import Source
 from perfduck_model.errors import PerfduckError
 from perfduck_symbols.compression import zstd
 
-__all__ = ["nothing_of_this_machine"]
 PACKED = (records.COMPRESSED, records.COMPRESSED2)
 
 

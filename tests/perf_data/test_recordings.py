@@ -34,15 +34,6 @@ def perf_rows(folder: str) -> list[oracle.Row]:
     return list(oracle.said_by_perf(text.decode().splitlines()))
 
 
-@pytest.fixture(autouse=True)
-def nothing_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No binary that happens to lie here is looked into."""
-    monkeypatch.setattr("perfduck_ingest.perf_data.host_files.HERE", tmp_path)
-    monkeypatch.setattr("perfduck_ingest.perf_data.binaries._own_vdso", lambda: None)
-    monkeypatch.setattr("perfduck_ingest.perf_data.host_files.running_build_id", lambda: None)
-    monkeypatch.setenv("HOME", str(tmp_path))
-
-
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_every_sample_is_what_perf_script_prints(folder: str) -> None:
     wanted, got = perf_rows(folder), list(oracle.said_by_us(read(folder)))

@@ -7,12 +7,10 @@ import oracle
 import pytest
 from made import FIELDS, Recording
 from test_binaries import leaves
-from test_recordings import nothing_of_this_machine
 
 from perfduck_ingest.perf_data import simpleperf
 from perfduck_model.errors import PerfduckError
 
-__all__ = ["nothing_of_this_machine"]
 PROGRAM = "/opt/spin"
 # As the crate linux-perf-data 0.13.0 encodes a SimpleperfFileRecord: an ELF file, and a dex file.
 MESSAGE = bytes.fromhex(

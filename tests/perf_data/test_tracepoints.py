@@ -6,7 +6,7 @@ import struct
 
 import oracle
 import pytest
-from test_recordings import FIXTURES, OPTIONS, nothing_of_this_machine, perf_rows
+from test_recordings import FIXTURES, OPTIONS, perf_rows
 
 from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.perf_data import features, records
@@ -15,7 +15,6 @@ from perfduck_ingest.source import Source
 from perfduck_model.batch import Batch
 from perfduck_model.errors import PerfduckError
 
-__all__ = ["nothing_of_this_machine"]
 PIPE = lzma.decompress((FIXTURES / "pipe-packed" / "recording.data.xz").read_bytes())
 NAME = "sched:sched_process_fork"
 

@@ -66,11 +66,11 @@ def test_the_store_is_the_same_however_little_is_remembered(
     store_path: Path,
 ) -> None:
     monkeypatch.setattr(importer, "_PART_BYTES", 64 << 10)
-    monkeypatch.setattr(line_cache, "_LINE_BITS", 4)
+    monkeypatch.setattr(line_cache, "LINE_SLOTS_LOG2", 4)
     monkeypatch.setattr(line_cache, "_MOST_FRAMES", 1000)
-    monkeypatch.setattr(frame_table, "_FRAME_BITS", 4)
-    monkeypatch.setattr(chains, "_STACK_BITS", 4)
-    monkeypatch.setattr(chains, "_SYMBOL_BITS", 4)
+    monkeypatch.setattr(frame_table, "FRAME_SLOTS_LOG2", 4)
+    monkeypatch.setattr(chains, "STACK_SLOTS_LOG2", 4)
+    monkeypatch.setattr(chains, "SYMBOL_SLOTS_LOG2", 4)
     assert stored(recording, store_path) == expected
 
 

@@ -10,6 +10,7 @@ from perfduck_model.errors import SymbolError
 from perfduck_symbols import binary, source_path
 from perfduck_symbols.dwarf import Dwarf
 from perfduck_symbols.elf import open_elf
+from perfduck_symbols.file_finder import TAGS, FileFinder
 from perfduck_symbols.resolver import FUNCTIONS, BinaryResolver
 from perfduck_tags import build_catalogue
 from perfduck_tags.explain import explain
@@ -69,7 +70,8 @@ def test_split_off_symbols_are_found(tmp_path: Path, debug: Path | None) -> None
         folder = tmp_path / ".build-id" / build_id[:2]
         folder.mkdir(parents=True)
         shutil.copy(ELF / "stripped.debug", folder / f"{build_id[2:]}.debug")
-    whole, split = binary.read(ELF / "program"), binary.read(program, debug=[tmp_path])
+    finder = FileFinder([tmp_path], TAGS)
+    whole, split = binary.read(ELF / "program"), binary.read(program, finder=finder)
     assert split.build_id == whole.build_id
     assert split.functions.equals(whole.functions)
     assert "receive" in split.functions["name"]

@@ -1,7 +1,8 @@
 import polars as pl
 import pytest
 
-from perfduck_tags.tagger import METHODS, Tagger
+from perfduck_tags.methods import METHODS
+from perfduck_tags.tagger import Tagger
 
 KERNEL = "[kernel.kallsyms]"
 

@@ -29,9 +29,10 @@ from perfduck_diff.engine.noise import (
 )
 from perfduck_diff.engine.renaming import StackWeights, renamed
 from perfduck_diff.engine.result import Change, Reason
-from perfduck_diff.engine.run_matrix import RunMatrix, gathered, mixed
+from perfduck_diff.engine.run_matrix import RunMatrix, gathered
 from perfduck_diff.engine.scan import LEVEL
 from perfduck_diff.engine.shared import Shared, shared
+from perfduck_diff.engine.stack_rates import NoiseClasses, StackRates
 from perfduck_diff.engine.stacks import Stacks
 from perfduck_diff.engine.tree import Tree, grow
 from perfduck_model.arrays import Float64, Int32, Int64
@@ -75,7 +76,7 @@ class Comparison:
     rate: Float64  # the same without what all paths of a run share: at the speed of base
     shared: Shared
     unit: rates.Rates
-    classes: Int64  # per stack: its noise class
+    classes: NoiseClasses
     noise: Noise
     model: ModeratedTTest  # of `rate`
     screen: ModeratedTTest  # what the scan goes by: the model, but never without any spread
@@ -105,37 +106,35 @@ class Comparison:
         return NodeRates(self.raw.sum(axis=0)[None, :], np.ones((1, 1)))
 
     def _grouped(self, keys: Int64, size: int, rate: Float64) -> NodeRates:
-        mix = mixed(keys, size, self.classes, len(self.noise.subsystems), rate)
-        return NodeRates(gathered(keys, size, rate), mix)
+        return NodeRates(gathered(keys, size, rate), self.classes.mix(keys, size, rate))
 
 
 def measure(runs: RunMatrix, base: Int64, new: Int64, options: DiffOptions) -> Comparison:
     """Learn the noise and test every node of the tree."""
-    unit = rates.rates(runs, options.per)
-    raw = runs.weight / unit.divisor
-    grain = np.array([run.grain for run in runs.runs]) / unit.divisor
-    plain = Design(base, new, grain, options.paired)
+    raw = StackRates.of(runs, options.per)
+    plain = Design(base, new, raw.weight_per_sample, options.paired)
     least = max(options.least, options.smallest_share * runs.hits.sum(axis=0).mean())
-    sides = _sides(runs, raw, plain, least)
+    sides = _sides(runs, raw.rate, plain, least)
     called = renamed(runs.stacks, runs.frames, sides)
     rerooted = _rerooted(runs, called)
-    names, number = runs.classes(rerooted)
+    classes = NoiseClasses.found(runs, rerooted)
     aligned = align(_shape(runs, rerooted, called, options.tree), sides)
     tree = grow(aligned.stacks, runs.hits.sum(axis=1), least * len(runs.runs))
-    common = shared(tree.own(raw), plain)
-    rate, design = raw / common.factor, replace(plain, grain=grain / common.factor)
-    mix = mixed(tree.leaf, tree.size, number, len(names), rate)
-    rows = NodeRates(tree.inclusive(rate), tree.upward(mix))
-    prior = _prior(names, design, options)
-    run = run_spread(raw.sum(axis=0), plain, prior)
-    own = _learned(prior, gathered(number, len(names), rate), design)
+    common = shared(tree.own(raw.rate), plain)
+    alike = raw.without(common.factor)
+    design = replace(plain, grain=alike.weight_per_sample)
+    mix = classes.mix(tree.leaf, tree.size, alike.rate)
+    rows = NodeRates(tree.inclusive(alike.rate), tree.upward(mix))
+    prior = _prior(classes.names, design, options)
+    run = run_spread(raw.totals, plain, prior)
+    own = learn(prior, classes.groups(alike, design.sides)) if prior.spread.any() else prior
     noise = own.with_runs(common.error**2) if common.units else own.with_runs(*run)
     model = fit(rows, design, noise)
     # sampling alone is sure of everything: the sum of all change would be claimed as one
-    screen = fit(rows, design, assumed(names)) if noise.spread.sum() == 0 else model
+    screen = fit(rows, design, assumed(classes.names)) if noise.spread.sum() == 0 else model
     return Comparison(
-        runs, design, options, raw, rate, common, unit, number, noise, model, screen,
-        given(plain, own.with_runs(*run)), given(plain, whole(prior)), called, aligned,
+        runs, design, options, raw.rate, alike.rate, common, raw.unit, classes, noise, model,
+        screen, given(plain, own.with_runs(*run)), given(plain, whole(prior)), called, aligned,
         tree, rows, least,
     )  # fmt: skip
 
@@ -148,12 +147,6 @@ def _prior(names: tuple[str, ...], design: Design, options: DiffOptions) -> Nois
         return prior
     log = log_mean(UNSHARED_BY_PAIRS * prior.run**2, prior.run_freedom)
     return prior.with_runs(*from_logs([(log, log_variance(prior.run_freedom) + PAIRS_DIFFER)]))
-
-
-def _learned(prior: Noise, by_class: Float64, design: Design) -> Noise:
-    if not prior.spread.any():
-        return prior
-    return learn(prior, [(by_class[:, side], design.grain[side]) for side in design.sides])
 
 
 def _sides(runs: RunMatrix, rate: Float64, design: Design, least: float) -> StackWeights:

@@ -8,6 +8,7 @@ from perfduck_diff.engine import checks
 from perfduck_diff.engine.attribution import attribute
 from perfduck_diff.engine.comparison import Comparison, DiffOptions, changes, measure
 from perfduck_diff.engine.gate import judge
+from perfduck_diff.engine.multiple_testing import benjamini_hochberg
 from perfduck_diff.engine.power import detectable, sensitivity
 from perfduck_diff.engine.result import (
     Change,
@@ -19,7 +20,7 @@ from perfduck_diff.engine.result import (
     Verdict,
 )
 from perfduck_diff.engine.run_matrix import Run, RunMatrix
-from perfduck_diff.engine.scan import LEVEL, adjusted
+from perfduck_diff.engine.scan import LEVEL
 from perfduck_model.arrays import Float64, Int64
 
 TOTAL_LEVEL = 0.025  # besides the claims, so the two together stay near 5 %
@@ -131,7 +132,7 @@ def _subsystems(work: Comparison) -> tuple[SubsystemRow, ...]:
     rows = work.measured(work.runs.blame, len(names))
     found = changes(work, work.plain, rows)
     least = detectable(work.plain(rows), LEVEL)
-    q = _q(np.array([change.p if change.p is not None else 1.0 for change in found]))
+    q = benjamini_hochberg(np.array([1.0 if each.p is None else each.p for each in found]))
     made = [
         SubsystemRow(
             subsystem=name,
@@ -140,17 +141,9 @@ def _subsystems(work: Comparison) -> tuple[SubsystemRow, ...]:
             detectable=None if work.unreplicated else float(smallest),
             **_fields(change),
         )
-        for name, change, value, smallest in zip(names, found, q, least, strict=True)
+        for name, change, value, smallest in zip(names, found, q.tolist(), least, strict=True)
     ]
     return tuple(sorted(made, key=lambda row: (-row.delta, row.subsystem)))
-
-
-def _q(p: Float64) -> list[float]:
-    order = np.argsort(p, kind="stable")
-    q = np.empty(len(p))
-    q[order] = adjusted(p[order], len(p))
-    found: list[float] = q.tolist()
-    return found
 
 
 def _functions(work: Comparison) -> tuple[FunctionRow, ...]:

@@ -4,10 +4,11 @@
     stack 0 (ns)      5005005   4004004   12012012   13013013
     stack 1 (ns)            0         0   44044044   41041041
 
-No database here: question.py fills it from the store, tests and benchmarks from anything else.
+No database here: comparison_input.py fills it from the store, tests from anything.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 import numpy as np
 
@@ -24,6 +25,7 @@ class Run:
     work_unit: str | None = None
     duration_s: float | None = None
     cpus: int | None = None
+    arch: str | None = None
     kernel_release: str | None = None
     host: str | None = None
     lost: float = 0.0  # part of its samples that the recording lost, filtered or not
@@ -66,6 +68,12 @@ class RunMatrix:
     area: dict[str, str]  # of a subsystem
     weight: Float64
     hits: Float64
+
+    def reordered(self, columns: Int64) -> Self:
+        """The same with the run of column `columns[i]` at column i."""
+        runs = tuple(self.runs[column] for column in columns)
+        weight, hits = (np.ascontiguousarray(each[:, columns]) for each in (self.weight, self.hits))
+        return replace(self, runs=runs, weight=weight, hits=hits)
 
     def entry(self) -> Bool:
         """Frames that start work of their own."""

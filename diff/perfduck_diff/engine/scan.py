@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from perfduck_diff.engine.moderated_t import Design, ModeratedTTest, NodeRates, Test
+from perfduck_diff.engine.multiple_testing import benjamini_hochberg
 from perfduck_diff.engine.noise import USUAL_SPREAD
 from perfduck_diff.engine.tree import ROOT, Tree
 from perfduck_model.arrays import Bool, Float64, Int64
@@ -101,17 +102,11 @@ def judged(found: list[Found], tested: int, level: float) -> tuple[Found, ...]:
     if not found:
         return ()
     order = sorted(found, key=lambda claim: (claim.p / claim.weight, claim.node))
-    q = adjusted(np.array([claim.p / claim.weight for claim in order]), tested)
+    q = benjamini_hochberg(np.array([claim.p / claim.weight for claim in order]), tested)
     return tuple(
         replace(claim, q=float(value), stands=bool(value <= level))
         for claim, value in zip(order, q, strict=True)
     )
-
-
-def adjusted(p: Float64, tested: int) -> Float64:
-    """Benjamini-Hochberg q of ascending p, of which there may be fewer than were tested."""
-    raw = p * tested / np.arange(1, len(p) + 1)
-    return np.minimum(np.minimum.accumulate(raw[::-1])[::-1], 1.0)
 
 
 def _cut(p: Float64, level: float) -> float:

@@ -10,6 +10,7 @@ says: padding and hand-written code without a name belong to what stands before.
 rules (perfduck_symbols.elf_symbols).
 """
 
+import mmap
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,7 +52,7 @@ class ElfFunctions:
     has_debug: bool
 
 
-def read_elf(content: bytes) -> ElfFunctions | None:
+def read_elf(content: bytes | mmap.mmap) -> ElfFunctions | None:
     """The symbols and sections of an ELF file; None where the bytes are none."""
     try:
         elf = elf_of(Path("ELF"), content)

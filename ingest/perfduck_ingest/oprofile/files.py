@@ -1,4 +1,5 @@
-"""The files of a directory or of a tar archive, read in memory: nothing is written anywhere.
+"""The files of a directory or of a tar archive. No member is written under its name: large ones lie
+in a temporary file without a name.
 
     pod-flat-q/oprofile_data/abi
     pod-flat-q/oprofile_data/samples/operf.log
@@ -10,24 +11,47 @@ out and named, and the number and the sum of the sizes of its members are bounde
 
 import io
 import os
+import shutil
 import tarfile
+import tempfile
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 from perfduck_ingest.source import Source
 from perfduck_model.errors import PerfduckError
+from perfduck_model.limits import (
+    MOST_ARCHIVE_BYTES,
+    MOST_FILE_BYTES,
+    MOST_FILES,
+    MOST_MEMBER_IN_MEMORY,
+    MOST_MEMORY_OF_MEMBERS,
+    MOST_TAR_HEADER_BYTES,
+)
 
-MOST_FILES = 500_000  # one recording with threads and CPUs apart, on this machine: 650
-MOST_BYTES = 1 << 30
 _CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
+class _OnDisk:
+    """A member of an archive in a temporary file."""
+
+    file: IO[bytes]
+    start: int
+    size: int
+
+    def read(self, most: int | None = None) -> bytes:
+        self.file.seek(self.start)
+        return self.file.read(self.size if most is None else min(self.size, most))
+
+
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Files:
     """Relative path -> content, or where it lies; and what was left out, with the reason."""
 
-    contents: dict[str, bytes | Path] = field(default_factory=dict)
+    contents: dict[str, bytes | Path | _OnDisk] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
 
     def read(self, path: str) -> bytes:
@@ -36,13 +60,22 @@ class Files:
         if isinstance(content, bytes):
             return content
         try:
-            if content.stat().st_size > MOST_BYTES:
-                message = f"{path}: expected a file of at most {MOST_BYTES} bytes, got a larger one"
+            size = content.size if isinstance(content, _OnDisk) else content.stat().st_size
+            if size > MOST_FILE_BYTES:
+                most = f"{MOST_FILE_BYTES >> 20} MB"
+                message = f"{path}: expected a file of at most {most}, got a larger one"
                 raise PerfduckError(message)
-            return content.read_bytes()
+            return content.read() if isinstance(content, _OnDisk) else content.read_bytes()
         except OSError as error:
             message = f"{content}: expected a readable file, got {error.strerror}"
             raise PerfduckError(message) from error
+
+    def is_in_archive(self, path: str, magic: bytes) -> bool:
+        """Whether a member of an archive begins so."""
+        content = self.contents[path]
+        if isinstance(content, _OnDisk):
+            content = content.read(len(magic))
+        return isinstance(content, bytes) and content.startswith(magic)
 
 
 def open_files(source: Source, directory: Path) -> Files:
@@ -88,7 +121,7 @@ def _check_number(name: str, number: int) -> None:
 
 
 class _Stream(io.RawIOBase):
-    """The chunks of a source as the file that tarfile reads from, no more than MOST_BYTES."""
+    """The chunks of a source as the file that tarfile reads, no more than MOST_ARCHIVE_BYTES."""
 
     def __init__(self, source: Source) -> None:
         self._name = source.name
@@ -108,40 +141,78 @@ class _Stream(io.RawIOBase):
 
 
 def _check_size(name: str, size: int) -> None:
-    if size > MOST_BYTES:
-        message = f"{name}: expected an archive of at most {MOST_BYTES} bytes unpacked, got more"
+    if size > MOST_ARCHIVE_BYTES:
+        most = f"{MOST_ARCHIVE_BYTES} bytes"
+        message = f"{name}: expected an archive of at most {most} unpacked, got more"
         raise PerfduckError(message)
 
 
+class _Member(tarfile.TarInfo):
+    """A member whose extended headers and long names, which tarfile reads whole, are bounded."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> "_Member":
+        """The header of 512 bytes; raises tarfile.ReadError where more belongs to it than may."""
+        found = super().frombuf(buf, encoding, errors)
+        is_file = found.type in (tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.CONTTYPE)
+        if not is_file and found.size > MOST_TAR_HEADER_BYTES:
+            message = f"a header of {found.size} bytes, more than {MOST_TAR_HEADER_BYTES >> 20} MB"
+            raise tarfile.ReadError(message)
+        return found
+
+
+@dataclass(slots=True)
+class _Archive:
+    """Takes the members of an archive, in memory as far as that is allowed."""
+
+    name: str
+    files: Files = field(default_factory=Files)
+    disk: IO[bytes] | None = None
+    on_disk: int = 0  # bytes
+    in_memory: int = 0
+
+    def add(self, archive: tarfile.TarFile, member: tarfile.TarInfo) -> None:
+        path = PurePosixPath(member.name)
+        if path.is_absolute() or ".." in path.parts:
+            message = f"{self.name}: expected paths inside the archive, got {member.name[:200]!r}"
+            raise PerfduckError(message)
+        if member.issym() or member.islnk():
+            self.files.left_out[str(path)] = "a link"
+        elif member.issparse() or not (member.isreg() or member.isdir()):
+            self.files.left_out[str(path)] = "not a regular file"
+        elif member.isreg():
+            content = archive.extractfile(member)
+            self.files.contents[str(path)] = self._kept(content, member.size) if content else b""
+
+    def _kept(self, content: IO[bytes], size: int) -> bytes | _OnDisk:
+        if size <= MOST_MEMBER_IN_MEMORY and self.in_memory + size <= MOST_MEMORY_OF_MEMBERS:
+            self.in_memory += size
+            return content.read()
+        if self.disk is None:
+            self.disk = tempfile.TemporaryFile()  # noqa: SIM115  # closed with the files
+            weakref.finalize(self.files, self.disk.close)
+        shutil.copyfileobj(content, self.disk, _CHUNK)
+        self.on_disk += size
+        return _OnDisk(self.disk, self.on_disk - size, size)
+
+
 def _of_archive(source: Source) -> Files:
-    files = Files()
+    found = _Archive(source.name)
     total = 0
     try:
-        with tarfile.open(fileobj=_Stream(source), mode="r|", errors="replace") as archive:
+        with tarfile.open(
+            fileobj=_Stream(source), mode="r|", errors="replace", tarinfo=_Member
+        ) as archive:
             for number, member in enumerate(archive):
                 total += member.size
                 _check_number(source.name, number + 1)
                 _check_size(source.name, total)
-                _add_member(source.name, files, archive, member)
+                found.add(archive, member)
                 archive.members.clear()  # type: ignore[attr-defined]  # it keeps every member
     except (tarfile.TarError, EOFError, OSError, ValueError, OverflowError) as error:
         message = f"{source.name}: expected a whole tar archive, got {error}"
         raise PerfduckError(message) from error
-    return files
-
-
-def _add_member(name: str, files: Files, archive: tarfile.TarFile, member: tarfile.TarInfo) -> None:
-    path = PurePosixPath(member.name)
-    if path.is_absolute() or ".." in path.parts:
-        message = f"{name}: expected paths inside the archive, got {member.name[:200]!r}"
-        raise PerfduckError(message)
-    if member.issym() or member.islnk():
-        files.left_out[str(path)] = "a link"
-    elif member.issparse() or not (member.isreg() or member.isdir()):
-        files.left_out[str(path)] = "not a regular file"
-    elif member.isreg():
-        content = archive.extractfile(member)
-        files.contents[str(path)] = content.read() if content else b""
+    return found.files
 
 
 def under(files: Files, prefix: str) -> Iterator[str]:

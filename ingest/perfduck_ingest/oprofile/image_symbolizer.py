@@ -24,13 +24,13 @@ from perfduck_ingest.oprofile.session import OprofileSession
 from perfduck_ingest.oprofile.symbol_table import EMPTY, ImageSymbols
 from perfduck_model.errors import PerfduckError, SymbolError
 from perfduck_symbols import kallsyms
-from perfduck_symbols.compression import content
 from perfduck_symbols.demangle import with_parameters
-from perfduck_symbols.files import inside, is_regular, walk
+from perfduck_symbols.elf import mapped
+from perfduck_symbols.file_finder import OPREPORT, FileFinder
+from perfduck_symbols.files import is_regular
 from perfduck_symbols.names import KERNEL
 
 _X86_TEXT = 0xFFFFFFFF80000000  # arch/x86/include/asm/page_64_types.h: __START_KERNEL_map
-_LARGEST_ELF = 4 << 30
 
 
 @dataclass
@@ -91,7 +91,7 @@ class ImageSymbolizer:
     @cached_property
     def _kallsyms(self) -> pl.DataFrame | None:
         try:
-            if (given := self.options.recorded_kernel.code) is not None:
+            if (given := self.options.kernel_files.code) is not None:
                 return given.symbols
             archived = self.session.archived("/proc/kallsyms")
             if archived is None:
@@ -112,7 +112,7 @@ class ImageSymbolizer:
     def _module(self, name: str) -> ImageSymbols | None:
         """opreport adds the place of .text in the .ko to the key."""
         bare = names.dso_of_kernel(name).strip("[]")
-        path = self._module_files.get(bare)
+        path = self._finder.kernel_file(bare)
         elf = _read(path) if path is not None else None
         text = elf_symbols.text_section(elf) if elf is not None else None
         if elf is not None and text is not None:
@@ -121,14 +121,8 @@ class ImageSymbolizer:
         return symbol_table.of_module(self._kallsyms, bare) if self._kallsyms is not None else None
 
     @cached_property
-    def _module_files(self) -> dict[str, Path]:
-        found: dict[str, Path] = {}
-        for folder in self.options.symbol_dirs:
-            modules = folder / "lib" / "modules"  # --symbols / must not walk all of a machine
-            for path in walk(modules if modules.is_dir() else folder, _is_module):
-                if names.dso_of_kernel(path.name).startswith("["):
-                    found.setdefault(names.dso_of_kernel(path.name).strip("[]"), path)
-        return found
+    def _finder(self) -> FileFinder:
+        return FileFinder(self.options.symbol_dirs, OPREPORT)
 
     def _jit(self, path: str, start: int) -> ImageSymbols | None:
         """Code that a virtual machine made: opjitconv writes it as an ELF file at its addresses."""
@@ -153,36 +147,18 @@ class ImageSymbolizer:
         archived = self.session.archived(path)
         if archived is not None:
             return elf_symbols.read_elf(archived), None
-        relative = path.removesuffix(" (deleted)").lstrip("/")
-        for folder in self.options.symbol_dirs:
-            for place in (relative, PurePosixPath(relative).name):
-                found = inside(folder, place)
-                elf = _read(found) if found else None
-                if elf is not None:
-                    return elf, found
+        for found in self._finder.binary(path.removesuffix(" (deleted)")):
+            elf = _read(found)
+            if elf is not None:
+                return elf, found
         return None, None
 
     def _debug_file(self, elf: ElfFunctions, path: str) -> ElfFunctions | None:
-        folder = PurePosixPath(path.lstrip("/")).parent
-        places = []
-        if elf.build_id:
-            by_id = f"{elf.build_id[:2]}/{elf.build_id[2:]}.debug"
-            places = [f".build-id/{by_id}", f"usr/lib/debug/.build-id/{by_id}", by_id]
-        if elf.debug_link:
-            link = elf.debug_link
-            near = [f"{folder}/{link}", f"{folder}/.debug/{link}", f"usr/lib/debug/{folder}/{link}"]
-            places += [*near, f"{folder.name}/{link}", link]
-        for root in self.options.symbol_dirs:
-            for place in places:
-                found = inside(root, place)
-                debug = _read(found) if found else None
-                if debug is not None and debug.build_id == elf.build_id:
-                    return debug
+        for place in self._finder.debug_of_recorded(path, elf.build_id, elf.debug_link):
+            debug = _read(place)
+            if debug is not None and debug.build_id == elf.build_id:
+                return debug
         return None
-
-
-def _is_module(name: str) -> bool:
-    return ".ko" in name
 
 
 def _demangled(functions: pl.DataFrame) -> pl.DataFrame:
@@ -191,10 +167,5 @@ def _demangled(functions: pl.DataFrame) -> pl.DataFrame:
 
 
 def _read(path: Path) -> ElfFunctions | None:
-    try:
-        if not is_regular(path) or path.stat().st_size > _LARGEST_ELF:
-            return None
-        return elf_symbols.read_elf(content(path, "an ELF file"))
-    except OSError as error:
-        message = f"{path}: expected a readable file, got {error.strerror}"
-        raise PerfduckError(message) from error
+    is_there = is_regular(path) and path.stat().st_size > 0
+    return elf_symbols.read_elf(mapped(path)) if is_there else None

@@ -18,6 +18,7 @@ from perfduck_symbols.names import KERNEL, UNKNOWN, module_of_file
 from perfduck_tags import catalogue
 
 ANON = "//anon"
+LIBRARY = re.compile(r"(?!(?:.*/)?ld[-.]).*\.so(?:\.[\d.]+)?")  # ld.so is run as a program
 
 _KERNEL_IMAGE = re.compile(
     r"(?:.*/)?(?:kallsyms|no-vmlinux|vmlinu[xz](?:[-.].*)?|no-xen|xen-syms.*)"

@@ -26,8 +26,6 @@ _ROW = re.compile(
     rf"(?:\ *\d{{1,18}}\ +{PERCENT}\ )*)(?P<name>.*\S)\s*"
 )
 _COUNT_WIDTH = 9  # of an application; an image's count ends further to the right
-# ld-linux-x86-64.so.2 is run as a program: `ld-linux-x86-64.so.2 ./demo`
-_LIBRARY = re.compile(r"(?!(?:.*/)?ld[-.]).*\.so(?:\.[\d.]+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +102,7 @@ def is_merged(column: list[str]) -> bool:
     --merge=lib: the kernel, memory ranges and libraries are no applications."""
     dsos = {name: names.dso_of_text(name) for name in set(column)}
     return any(
-        dso.startswith(("[", names.ANON)) or _LIBRARY.fullmatch(name)
+        dso.startswith(("[", names.ANON)) or names.LIBRARY.fullmatch(name)
         for name, dso in dsos.items()
         if name
     )

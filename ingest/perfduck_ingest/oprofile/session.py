@@ -151,12 +151,9 @@ def _find(name: str, files: Files, wanted: str) -> OprofileSession:
 
 def _other_archive(files: Files) -> str | None:
     paths = [*files.contents, *files.left_out]
-    return foreign.archive(paths, [path for path in files.contents if _is_perf_data(files, path)])
-
-
-def _is_perf_data(files: Files, path: str) -> bool:
-    content = files.contents[path]
-    return isinstance(content, bytes) and content.startswith(PERF_DATA)
+    recordings = (path for path in files.contents for magic in PERF_DATA
+                  if files.is_in_archive(path, magic))  # fmt: skip
+    return foreign.archive(paths, list(recordings))
 
 
 def parse_log(text: str) -> Log:

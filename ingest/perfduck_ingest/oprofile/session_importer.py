@@ -8,7 +8,6 @@ Sample files count hits by address; names are made when they are read. Those of 
 /proc/kallsyms of the recorded boot. Files below {cg} count arcs; no stack can be made of them.
 """  # paths are that long
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import NoReturn
@@ -36,7 +35,6 @@ from perfduck_symbols.names import UNKNOWN
 NAME = "oprofile"
 
 _MARKS = ("samples", "oprofile_data", "var/lib/oprofile", "{root}", "{kern}")
-_LIBRARY = re.compile(r"(?!(?:.*/)?ld[-.]).*\.so(?:\.[\d.]+)?")  # ld.so is run as a program
 _WITHOUT_FILE = [names.ANON, "[vdso]", "[heap]", "[stack]", "[vsyscall]"]
 # is_kernel -> code and text of a limitation
 _NO_NAMES = {
@@ -197,7 +195,7 @@ class OprofileRecording:
         """[name, dso, address, offset] of each key."""
         table = self.namer.table(image, is_kernel=is_kernel, mtime=mtime, jit=one.jit)
         of_image = pl.lit(_dso(image, is_kernel=is_kernel))
-        found = table.find(keys).with_columns(dso=pl.col("dso").fill_null(of_image))
+        found = table.resolve(keys).with_columns(dso=pl.col("dso").fill_null(of_image))
         if image.is_range:
             found = found.with_columns(address=pl.lit(None, pl.Int64))
         plain = {name: names.unversioned(name) for name in found["name"].unique()}
@@ -281,7 +279,7 @@ def _refuse_path(name: str, path: str) -> NoReturn:
 
 def _comm(path: SamplePath, is_kernel: bool) -> str | None:
     """opcontrol did not separate by default: then every image is its own application."""
-    if path.app == path.image and (is_kernel or _LIBRARY.fullmatch(path.image.path)):
+    if path.app == path.image and (is_kernel or names.LIBRARY.fullmatch(path.image.path)):
         return None
     return names.comm_of_app(path.app.path)
 

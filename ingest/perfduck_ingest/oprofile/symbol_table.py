@@ -12,33 +12,28 @@ import numpy as np
 import polars as pl
 
 from perfduck_model.arrays import UInt64
+from perfduck_symbols.intervals import Intervals
 from perfduck_symbols.names import KERNEL, UNKNOWN
 
 # Where a page begins: memory for modules is given out in pages.
 _PAGE = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class ImageSymbols:
+@dataclass(frozen=True)
+class ImageSymbols(Intervals[UInt64]):
     """Functions by key. `base` is added to the key of an address without a name. `dsos` are those
     of functions that the image's own name does not say."""
 
-    starts: UInt64
-    ends: UInt64
     names: pl.Series
     base: int = 0
     dsos: pl.Series | None = None
 
-    def find(self, keys: UInt64) -> pl.DataFrame:
+    def resolve(self, keys: UInt64) -> pl.DataFrame:
         """[name, dso, address, offset] of each key: address where there is no name, else offset;
         the dso is null where it is the image's."""
-        index = np.searchsorted(self.starts, keys, side="right").astype(np.int64) - 1
+        index = self.find(keys)
         known = index >= 0
-        if len(self.starts):
-            known &= keys < self.ends[index]
-            offsets = keys - self.starts[index]
-        else:
-            offsets = np.zeros_like(keys)
+        offsets = keys - self.starts[index] if len(self.starts) else np.zeros_like(keys)
         with np.errstate(over="ignore"):
             addresses = (keys + np.uint64(self.base)).view(np.int64)
         picked = pl.Series(np.where(known, index, 0)) if len(self.starts) else None

@@ -37,11 +37,11 @@ from perfduck_ingest.oprofile.report_summary import HEADING, Summary, is_merged
 from perfduck_ingest.source import Source
 from perfduck_model.batch import Batch
 from perfduck_model.errors import PerfduckError
+from perfduck_model.limits import LONGEST_LINE, MOST_ROWS
 
 NAME = "opreport-text"
 
 _CHUNK = 1 << 20
-_LONGEST_LINE = 1 << 20
 _SEPARATOR = "-" * 79
 _SELF = " [self]"
 _FEW = 3  # lines that need no --lenient: a prompt, an `echo` of the script
@@ -88,16 +88,25 @@ def read(source: Source, options: ImportOptions) -> Iterator[Batch]:
 
 
 def _lines(source: Source) -> Iterator[tuple[int, str]]:
+    """The lines by their numbers; of a chunk of line ends alone, which may be gigabytes, one."""
     rest = b""
-    number = 0
+    number = rows = 0
     for chunk in source.chunks(_CHUNK):
         *whole, rest = (rest + chunk).split(b"\n")
+        if whole and not any(whole):
+            number += len(whole) - 1
+            whole = whole[:1]
         for line in whole:
             number += 1
             yield number, _text(line)
-        if len(rest) > _LONGEST_LINE:
+        rows += len(whole)
+        if rows > MOST_ROWS:
+            message = f"{source.name}: expected a report of at most {MOST_ROWS:,} lines, got more"
+            raise PerfduckError(message)
+        if len(rest) > LONGEST_LINE:
             message = (
-                f"{source.name}:{number + 1}: expected opreport's text, got a line of over 1 MB"
+                f"{source.name}:{number + 1}: expected opreport's text, got a line of over"
+                f" {LONGEST_LINE >> 20} MB"
             )
             raise PerfduckError(message)
     if rest:

@@ -22,6 +22,7 @@ from perfduck_ingest.oprofile.xml_report import XmlReport
 from perfduck_ingest.source import Source
 from perfduck_model.batch import Batch
 from perfduck_model.errors import PerfduckError
+from perfduck_model.limits import MOST_XML_TOKEN
 
 NAME = "opreport-xml"
 
@@ -53,8 +54,13 @@ def read(source: Source, options: ImportOptions) -> Iterator[Batch]:
     parser.buffer_text = True
     report.line = lambda: parser.CurrentLineNumber
     try:
+        fed = 0
         for number, chunk in enumerate(source.chunks(_CHUNK)):
-            parser.Parse(_document(chunk) if number == 0 else chunk, False)
+            part = _document(chunk) if number == 0 else chunk
+            parser.Parse(part, False)
+            fed += len(part)
+            if fed - parser.CurrentByteIndex > MOST_XML_TOKEN + _CHUNK:
+                report.refuse(f"tags and comments of at most {MOST_XML_TOKEN >> 20} MB", "more")
         parser.Parse(b"", True)
     except expat.ExpatError as error:
         message = f"{source.name}:{error.lineno}: expected a whole XML report, got {error}"

@@ -24,6 +24,7 @@ from perfduck_ingest.oprofile.events import Counter, clock
 from perfduck_ingest.oprofile.report_counts import Columns, ReportCounts, facts_of
 from perfduck_model.batch import Batch
 from perfduck_model.errors import PerfduckError
+from perfduck_model.limits import MOST_ROWS, MOST_XML_DEPTH
 
 _MOST_DIGITS = 18  # of a number of 63 bits
 _LARGEST = 1 << 62
@@ -57,6 +58,7 @@ class XmlReport:
         self._name = name
         self._open: list[_Element] = []
         self._text: list[str] = []
+        self._elements = 0
         self._mhz = 0.0
         self._events: dict[str, Counter] = {}
         self._classes: dict[str, tuple[Counter, int | None]] = {}
@@ -68,15 +70,21 @@ class XmlReport:
         self._arcs: list[tuple[str, int, int, int]] = []
         self._details: list[tuple[str, int, int, int]] = []
 
-    def _refuse(self, expected: str, got: str) -> NoReturn:
+    def refuse(self, expected: str, got: str) -> NoReturn:
+        """Raise PerfduckError with the line that the parser is at."""
         message = f"{self._name}:{self.line()}: expected {expected}, got {got[:80]!r}"
         raise PerfduckError(message)
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         """An element opens."""
         if not self._open and tag != "profile":
-            self._refuse("<profile>", f"<{tag}>")
+            self.refuse("<profile>", f"<{tag}>")
         self._text = []
+        self._elements += 1
+        if self._elements > MOST_ROWS:
+            self.refuse(f"at most {MOST_ROWS:,} elements", "more")
+        if len(self._open) >= MOST_XML_DEPTH:
+            self.refuse(f"elements nested at most {MOST_XML_DEPTH} deep", f"<{tag}> in more")
         self._open.append(_Element(tag, attributes))
         opening = _OPENING.get(tag)
         if opening is not None:
@@ -85,7 +93,7 @@ class XmlReport:
     def text(self, text: str) -> None:
         """Characters in an element."""
         if len(self._text) < _MOST_TEXT:
-            self._text.append(text)
+            self._text.append(text[:_MOST_TEXT])
 
     def end(self, tag: str) -> None:
         """An element closes."""
@@ -97,9 +105,9 @@ class XmlReport:
     def _number(self, attributes: dict[str, str], name: str, largest: int = _LARGEST) -> int:
         value = attributes.get(name, "")
         if not (value.isascii() and value.isdecimal() and len(value) <= _MOST_DIGITS):
-            self._refuse(f"a number as {name}", value)
+            self.refuse(f"a number as {name}", value)
         if int(value) > largest:
-            self._refuse(f"a number of at most {largest} as {name}", value)
+            self.refuse(f"a number of at most {largest} as {name}", value)
         return int(value)
 
     def _open_profile(self, attributes: dict[str, str]) -> None:
@@ -107,10 +115,10 @@ class XmlReport:
         try:
             speed = float(text)
         except ValueError:
-            self._refuse("a number as mhz", text)
+            self.refuse("a number as mhz", text)
         self._mhz = clock(speed)
         if speed != self._mhz:
-            self._refuse("the clock of a CPU as mhz", text)
+            self.refuse("the clock of a CPU as mhz", text)
 
     def _open_eventsetup(self, attributes: dict[str, str]) -> None:
         self._events[attributes.get("id", "0")] = Counter(
@@ -126,7 +134,7 @@ class XmlReport:
     def _open_class(self, attributes: dict[str, str]) -> None:
         event = self._events.get(attributes.get("event", "0"))
         if event is None or "name" not in attributes:
-            self._refuse("a class of an event in <setup>", str(attributes))
+            self.refuse("a class of an event in <setup>", str(attributes))
         if "mask" in attributes:
             event = Counter(event.name, event.count, self._number(attributes, "mask"), event.mhz)
         cpu = self._number(attributes, "cpu", _LARGEST_ID) if "cpu" in attributes else None
@@ -136,7 +144,7 @@ class XmlReport:
         """--merge=tid and the like leave no pid and put all applications under the first one."""
         if not attributes.get("pid", "").isdecimal():
             expected = "the pid of a process (opreport loses applications with --merge)"
-            self._refuse(expected, attributes.get("pid", ""))
+            self.refuse(expected, attributes.get("pid", ""))
         self._number(attributes, "pid", _LARGEST_ID)
 
     def _open_symboldata(self, attributes: dict[str, str]) -> None:
@@ -148,12 +156,12 @@ class XmlReport:
     def _close_count(self, element: _Element) -> None:
         text = "".join(self._text).strip()
         if not (text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS):
-            self._refuse("a count", text)
+            self.refuse("a count", text)
         name = element.attributes.get("class", "")
         if name and name not in self._classes:
-            self._refuse("a count of a class in <classes>", name)
+            self.refuse("a count of a class in <classes>", name)
         if self._open[-1].tag not in _COUNTED:
-            self._refuse(f"<count> in one of {', '.join(_COUNTED)}", f"<{self._open[-1].tag}>")
+            self.refuse(f"<count> in one of {', '.join(_COUNTED)}", f"<{self._open[-1].tag}>")
         counts = self._open[-1].counts
         counts[name] = counts.get(name, 0) + int(text)
 
@@ -181,7 +189,7 @@ class XmlReport:
     def _function(self, number: int, element: _Element) -> None:
         place = self._open[-1]
         if place.tag not in ("module", "binary"):
-            self._refuse("a symbol in a binary or module", f"idref {number} in <{place.tag}>")
+            self.refuse("a symbol in a binary or module", f"idref {number} in <{place.tag}>")
         self._images[number] = place.attributes.get("name", "")
         for name, count in element.counts.items():
             place.inside[name] = place.inside.get(name, 0) + count
@@ -231,7 +239,7 @@ class XmlReport:
             rest = element.counts.get(name, 0) - listed.get(name, 0)
             if rest < 0:
                 whole = f"{element.counts.get(name, 0)} samples of <{element.tag}>"
-                self._refuse(f"parts of the {whole}", f"{listed[name]} in them")
+                self.refuse(f"parts of the {whole}", f"{listed[name]} in them")
             if rest > 0:
                 self._hits.append((*self._runner(), image, None, name, rest))
 
@@ -239,7 +247,7 @@ class XmlReport:
         details = self._enclosing("symboldetails")
         vma = element.attributes.get("vmaoffset", "")
         if details is None or not _is_hex(vma):
-            self._refuse("the details of a symbol", vma)
+            self.refuse("the details of a symbol", vma)
         number = self._number(details.attributes, "id")
         for name, count in element.counts.items():
             self._details.append((name, number, int(vma, 16), count))
@@ -271,7 +279,7 @@ class XmlReport:
 
     def _symbol(self, number: int) -> _Symbol:
         if number not in self._symbols:
-            self._refuse(f"a name of symbol {number} in <symboltable>", "none")
+            self.refuse(f"a name of symbol {number} in <symboltable>", "none")
         return self._symbols[number]
 
     def _place(self, number: int) -> tuple[str, str]:
@@ -282,7 +290,7 @@ class XmlReport:
     def _columns(self) -> tuple[Columns, dict[str, int]]:
         """The columns, and the number of each class; counts without class are of the only one."""
         if not self._events:
-            self._refuse("an event in <setup>", "none")
+            self.refuse("an event in <setup>", "none")
         columns: Columns = list(self._classes.values()) or [
             (next(iter(self._events.values())), None)
         ]

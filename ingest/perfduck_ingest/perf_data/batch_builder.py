@@ -11,14 +11,13 @@ from perfduck_ingest.perf_data import features, limits, records
 from perfduck_ingest.perf_data.dsos import NO_OFFSET, DsoSymbols, unpack
 from perfduck_ingest.perf_data.session import RecordingMetadata, ResolvableSamples
 from perfduck_ingest.perf_data.unnamed import Unnamed
-from perfduck_kernels.hash_cache import distinct
+from perfduck_kernels import kernels
 from perfduck_model.arrays import Bool, Int32, Int64
 from perfduck_model.batch import LEAF_OFFSET, SAMPLE, SKIPPED, Batch, Event, Facts
 from perfduck_model.limitation import Limitation
 
 _MOST = (1 << 63) - 1
 _NO_EVENT = "SAMPLE: the recording describes no event with its id"
-_EVENT_SPREAD = np.uint64(0xE7037ED1A0B428DB)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +80,7 @@ class BatchBuilder:
         ).select(list(SAMPLE))
 
     def _cgroup_names(self, numbers: Int64) -> pl.Series:
-        first, which = distinct(numbers.view(np.uint64))
+        first, which = kernels.distinct(numbers.view(np.uint64))
         names = [self.said.cgroups.get(number) for number in numbers[first].tolist()]
         return pl.Series(names, dtype=pl.String).gather(which)
 
@@ -90,7 +89,7 @@ class BatchBuilder:
         event, period = columns.event, columns.period
         is_known = np.flatnonzero(unpack(resolved.leaf)[1] != NO_OFFSET)
         leaf, event, period = resolved.leaf[is_known], event[is_known], period[is_known]
-        first, which = distinct(leaf.view(np.uint64) + event.view(np.uint64) * _EVENT_SPREAD)
+        first, which = kernels.distinct(kernels.group_keys(leaf.view(np.uint64), event))
         numbers, offsets = unpack(leaf[first])
         return pl.DataFrame(
             {

@@ -8,7 +8,6 @@ file depends on the machine that recorded:
 """
 
 import struct
-import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,12 +55,12 @@ class ByteOrder:
 
     def sizes(self, headers: UInt64) -> UInt64:
         """The sizes in record headers, in bytes."""
-        return headers & np.uint64(0xFFFF) if self.big else headers >> np.uint64(48)
+        return headers >> np.uint64(self.size_shift) & np.uint64(0xFFFF)
 
-    def lengths(self, headers: UInt64) -> memoryview:
-        """The sizes in record headers, in whole words; quicker to ask one by one than an array."""
-        last = 0 if self.big == (sys.byteorder == "little") else 3  # quarter in memory
-        return (headers.view(np.uint16)[last::4] >> np.uint16(3)).data
+    @property
+    def size_shift(self) -> int:
+        """From which bit on the size is in record headers."""
+        return 0 if self.big else 48
 
     def unpack(self, layout: str, raw: bytes | memoryview, offset: int = 0) -> tuple[Any, ...]:
         """Numbers at `offset`; raises struct.error where `raw` is too short."""

@@ -17,6 +17,7 @@ from perfduck_ingest.perf_data import limits, records
 from perfduck_ingest.perf_data.mappings import Mappings
 from perfduck_ingest.perf_data.sample_columns import Samples
 from perfduck_ingest.perf_data.stream import Block
+from perfduck_kernels import kernels
 from perfduck_model.arrays import Bool, Int64, UInt64
 
 _USER = np.uint64(records.CONTEXT_USER)
@@ -46,7 +47,7 @@ def with_branch_callers(samples: Samples, branches: Int64, counts: Int64) -> Sam
 def _user_markers(samples: Samples) -> Int64:
     """Where in each chain the user's part begins; -1 where it has none."""
     depth = np.maximum(samples.depth, 0)
-    places = _ranges(samples.chain, depth, 1)
+    places = kernels.ranges(samples.chain, depth)
     hits = np.flatnonzero(samples.block.words[places] == _USER)[::-1]  # the first counts
     owners = np.repeat(np.arange(len(samples)), depth)[hits]
     found = np.full(len(samples), -1, np.int64)
@@ -148,7 +149,7 @@ def _rebuilt(samples: Samples, words: UInt64, segments: list[tuple[Int64, Int64,
     starts = np.stack([samples.chain - 1, *(start for start, _, _ in segments)], axis=1)
     lengths = np.stack([np.ones_like(samples.chain), *(size for _, size, _ in segments)], axis=1)
     strides = np.tile([1, *(stride for _, _, stride in segments)], len(samples))
-    made = words[_ranges(starts.ravel(), lengths.ravel(), strides)]
+    made = words[kernels.ranges(starts.ravel(), lengths.ravel(), strides)]
     depth = lengths[:, 1:].sum(axis=1)
     return replace(
         samples,
@@ -156,10 +157,3 @@ def _rebuilt(samples: Samples, words: UInt64, segments: list[tuple[Int64, Int64,
         chain=np.cumsum(depth + 1) - depth,
         depth=np.where(samples.depth < 0, -1, depth),
     )
-
-
-def _ranges(starts: Int64, lengths: Int64, strides: Int64 | int) -> Int64:
-    """start, start + stride, ... of each range, one range behind the other."""
-    number = np.arange(int(lengths.sum())) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    strides = np.broadcast_to(np.asarray(strides, np.int64), starts.shape)
-    return np.repeat(starts, lengths) + number * np.repeat(strides, lengths)

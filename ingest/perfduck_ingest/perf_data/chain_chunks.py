@@ -1,9 +1,9 @@
-"""Chains of addresses cut into pieces of up to four frames, which are met again and again.
+"""Chains of addresses cut into chunks of up to four frames, which come up again and again.
 
     PERF_CONTEXT_KERNEL  a | b c d e  PERF_CONTEXT_USER  v w | x y z ...      leaf first
 
 They are cut from the root: callers stay while the functions that they call change. Of 13 million
-frames in 635,470 chains, 1.5 million are in pieces that were not met before.
+frames in 635,470 chains, 1.5 million are in chunks that did not come up before.
 """
 
 from dataclasses import dataclass
@@ -19,23 +19,15 @@ from perfduck_ingest.perf_data.mappings import (
     space_of,
 )
 from perfduck_ingest.perf_data.sample_columns import Samples
+from perfduck_kernels import kernels
+from perfduck_kernels.constants import CHUNK_SLOTS_LOG2, CHUNK_WIDTH, NO_FRAME
 from perfduck_kernels.hash_cache import HashCache
 from perfduck_model.arrays import Bool, Int32, Int64, UInt64
 
-WIDTH = 4
-NO_FRAME = np.uint64((1 << 64) - 1)  # no address: those are below records.CONTEXT_MAX
-
-_PIECE_BITS = 18  # 3 MB
 MAX_CHUNKS = 1 << 20  # 32 MB of what they mean; 635,470 chains have 521,000
-_NO_FRAMES = np.zeros((WIDTH, 0), np.uint64)
+_NO_FRAMES = np.zeros((CHUNK_WIDTH, 0), np.uint64)
 _NO_SPACES = np.zeros(0, np.int64)
 _DEFERRED = np.uint64(records.CONTEXT_USER_DEFERRED)  # what is behind is a cookie, no address
-
-# Odd numbers, one for each place in a piece.
-_SPREADS = np.array(
-    [0xA0761D6478BD642F, 0xE7037ED1A0B428DB, 0x8EBC6AF09C88C6E3, 0x589965CC75374CC3], np.uint64
-)
-_SPACE_SPREAD = np.uint64(0xD6E8FEB86659FD93)
 
 _OF_PROCESS = 1  # in place of the space of an epoch
 _SPACE_OF_MODE = np.full(records.CPUMODE_MASK + 1, _OF_PROCESS)
@@ -53,37 +45,37 @@ _RARE_MARKERS = {
 
 @dataclass(frozen=True, slots=True)
 class ChainChunks:
-    """The pieces of several chains, one chain behind the other, leaf first."""
+    """The chunks of several chains, one chain behind the other, leaf first."""
 
-    frames: UInt64  # [place, piece]: addresses; what is missing in front is NO_FRAME
-    spaces: Int64  # of each piece, where its addresses lie: see maps.py
-    keys: UInt64  # the same for the same piece
-    counts: Int64  # pieces of each chain, at least 1
+    frames: UInt64  # [place, chunk]: addresses; what is missing in front is NO_FRAME
+    spaces: Int64  # of each chunk, its address space: see mappings.py
+    keys: UInt64  # equal for equal chunks
+    counts: Int64  # chunks of each chain, at least 1
     chains: Int64  # the chain of each sample
     broken: int  # samples whose chain has an entry that is no address
 
 
 @dataclass(frozen=True, slots=True)
 class Chains:
-    """Chains as numbers of pieces, and the pieces whose numbers have not been told before."""
+    """Chains as numbers of chunks, and the chunks whose numbers are new."""
 
-    numbers: Int32  # of the pieces of all chains, as in ChainChunks
+    numbers: Int32  # of the chunks of all chains, as in ChainChunks
     counts: Int64
     chains: Int64  # the chain of each sample
-    first: int  # number of the first new piece, which the others follow
-    frames: UInt64  # of the new pieces
+    first: int  # number of the first new chunk, which the others follow
+    frames: UInt64  # of the new chunks
     spaces: Int64
 
 
 class ChunkIds:
-    """Gives each piece a number; to a piece that was met long ago another one than before."""
+    """Numbers chunks; one that was evicted from the cache gets another number than before."""
 
     def __init__(self) -> None:
         self.forget()
 
     def forget(self) -> None:
-        """From here on pieces are new."""
-        self._known = HashCache[np.int32](np.int32, _PIECE_BITS)
+        """From here on all chunks are new."""
+        self._numbers = HashCache[np.int32](np.int32, CHUNK_SLOTS_LOG2)
         self._next = 0
 
     def of(self, parts: list[ChainChunks]) -> Chains:
@@ -93,15 +85,15 @@ class ChunkIds:
         first = self._next
         frames, spaces = [_NO_FRAMES], [_NO_SPACES]
 
-        def look_up(places: Int64) -> Int32:
-            frames.append(part.frames.take(places, axis=1))
-            spaces.append(part.spaces[places])
-            start, self._next = self._next, self._next + len(places)
+        def look_up(indices: Int64) -> Int32:
+            frames.append(part.frames.take(indices, axis=1))
+            spaces.append(part.spaces[indices])
+            start, self._next = self._next, self._next + len(indices)
             return np.arange(start, self._next, dtype=np.int32)
 
         numbers, chains, before = [], [], 0
         for part in parts:
-            numbers.append(self._known.of(part.keys, look_up))
+            numbers.append(self._numbers.of(part.keys, look_up))
             chains.append(part.chains + before)
             before += len(part.counts)
         return Chains(
@@ -125,11 +117,11 @@ class _Runs:
     broken: Int64  # the chains that are cut off at an entry that is no address
 
 
-def pieces_of(samples: Samples, epochs: Int64) -> ChainChunks:
-    """The pieces of the chains of samples, which are in the order of the file."""
+def chunks_of(samples: Samples, epochs: Int64) -> ChainChunks:
+    """The chunks of the chains of samples, which are in the order of the file."""
     is_first = np.diff(samples.chain, prepend=-1) > 0
     chains = np.cumsum(is_first) - 1
-    if not is_first.all():  # a reading of a group is a sample of each member
+    if not is_first.all():  # the read counts of a group are a sample of each member
         samples, epochs = samples.where(is_first), epochs[is_first]
     spaces = _space_of(_SPACE_OF_MODE[samples.mode], epochs)
     broken = 0
@@ -139,41 +131,34 @@ def pieces_of(samples: Samples, epochs: Int64) -> ChainChunks:
         runs = _runs(samples, epochs)
         frames, spaces, counts = _of_chains(samples, runs, spaces)
         broken = int(np.isin(chains, runs.broken).sum()) if len(runs.broken) else 0
-    return ChainChunks(frames, spaces, _keys(frames, spaces), counts, chains, broken)
+    keys = kernels.chunk_keys(frames, spaces)
+    return ChainChunks(frames, spaces, keys, counts, chains, broken)
 
 
 def _space_of(spaces: Int64, epochs: Int64) -> Int64:
     return np.where(spaces == _OF_PROCESS, space_of(epochs), spaces)
 
 
-def _keys(frames: UInt64, spaces: Int64) -> UInt64:
-    keys = spaces.view(np.uint64) * _SPACE_SPREAD
-    for addresses, spread in zip(frames, _SPREADS, strict=True):
-        keys += addresses * spread
-    return keys
-
-
 def _of_addresses(addresses: UInt64) -> UInt64:
-    """A piece for each address."""
-    frames = np.full((WIDTH, len(addresses)), NO_FRAME)
+    """A chunk for each address."""
+    frames = np.full((CHUNK_WIDTH, len(addresses)), NO_FRAME)
     frames[-1] = addresses
     return frames
 
 
 def _of_chains(samples: Samples, runs: _Runs, spaces: Int64) -> tuple[UInt64, Int64, Int64]:
-    """Frames and space of each piece, and the pieces of each chain. A chain without frames gets a
-    piece with the address that was hit, which lies in these spaces."""
-    pieces = -(-runs.lengths // WIDTH)
-    frames = _frames(samples.block.words, runs, pieces)
-    counts = np.bincount(runs.owners, pieces, len(samples)).astype(np.int64)
-    spaces_of_pieces = np.repeat(runs.spaces, pieces)
+    """Frames and space of each chunk, and the chunks of each chain. A chain without frames gets a
+    chunk with the address that was hit, which is in these spaces."""
+    frames, chunks = kernels.chunk_chains(samples.block.words, runs.ends, runs.lengths)
+    counts = np.bincount(runs.owners, chunks, len(samples)).astype(np.int64)
+    spaces_of_chunks = np.repeat(runs.spaces, chunks)
     empty = np.flatnonzero(counts == 0)
     if not len(empty):
-        return frames, spaces_of_pieces, counts
-    places = (np.cumsum(counts) - counts)[empty]
+        return frames, spaces_of_chunks, counts
+    indices = (np.cumsum(counts) - counts)[empty]
     return (
-        np.insert(frames, places, _of_addresses(samples.ip[empty]), axis=1),
-        np.insert(spaces_of_pieces, places, spaces[empty]),
+        np.insert(frames, indices, _of_addresses(samples.ip[empty]), axis=1),
+        np.insert(spaces_of_chunks, indices, spaces[empty]),
         np.maximum(counts, 1),
     )
 
@@ -228,19 +213,3 @@ def _at_or_behind(odd: Bool, owners: Int64) -> Bool:
     begins = np.flatnonzero(np.diff(owners, prepend=-1))
     of_chain: Int64 = np.repeat(before[begins], np.diff(np.append(begins, len(owners))))
     return seen > of_chain
-
-
-def _frames(words: UInt64, runs: _Runs, counts: Int64) -> UInt64:
-    """The frames of the pieces of each run."""
-    firsts = np.cumsum(counts) - counts
-    places = np.repeat(runs.ends - WIDTH * (firsts + counts), counts)
-    places += WIDTH * np.arange(len(places))
-    frames = np.empty((WIDTH, len(places)), np.uint64)
-    for frame in frames:
-        # A quarter less time than with the places of all frames at once.
-        words.take(places, out=frame, mode="clip")
-        places += 1
-    missing = WIDTH * counts - runs.lengths
-    for place in range(WIDTH - 1):
-        frames[place, firsts[missing > place]] = NO_FRAME
-    return frames

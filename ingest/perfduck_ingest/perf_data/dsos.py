@@ -9,6 +9,7 @@ in the function.
 
 import re
 from collections.abc import Sequence
+from typing import Generic, cast
 
 import numpy as np
 import polars as pl
@@ -17,7 +18,7 @@ from perfduck_ingest.chains import SymbolRow
 from perfduck_model.arrays import Int32, Int64, UInt64
 from perfduck_model.batch import SYMBOL
 from perfduck_model.identity import symbol_ids
-from perfduck_symbols.addresses import SymbolTable
+from perfduck_symbols.addresses import Place, SymbolTable
 from perfduck_symbols.names import FILE, KERNEL, LOW, NOT_A_FILE, UNKNOWN
 
 NO_OFFSET = 0xFFFFFFFF
@@ -25,26 +26,25 @@ _OFFSET_BITS = 32
 
 
 class DsoSymbols:
-    """The symbols met so far, numbered; each is told to the store once."""
+    """The symbols met so far, numbered; take_new() returns each once."""
 
     def __init__(self) -> None:
         self._numbers: dict[int, int] = {}  # by symbol id
         self._ids = np.zeros(1 << 12, np.int64)
-        self._untold: list[SymbolRow] = []  # of the last numbers
+        self._unreported: list[SymbolRow] = []  # of the last numbers
 
-    def number(self, rows: Sequence[SymbolRow]) -> Int64:
-        """The numbers of some symbols."""
+    def intern(self, rows: Sequence[SymbolRow]) -> Int64:
+        """The number of each symbol, its index in the order in which they were interned."""
         ids = symbol_ids(rows)
-        known, found = self._numbers, []
-        for identity, row in zip(ids.tolist(), rows, strict=True):
-            number = known.get(identity)
+        numbers = np.empty(len(rows), np.int64)
+        for index, (identity, row) in enumerate(zip(ids.tolist(), rows, strict=True)):
+            number = self._numbers.get(identity)
             if number is None:
-                number = known[identity] = len(known)
-                self._untold.append(row)
-            found.append(number)
-        if len(known) > len(self._ids):
-            self._ids = np.resize(self._ids, 2 * len(known))
-        numbers = np.array(found, np.int64)
+                number = self._numbers[identity] = len(self._numbers)
+                self._unreported.append(row)
+            numbers[index] = number
+        if len(self._numbers) > len(self._ids):
+            self._ids = np.resize(self._ids, 2 * len(self._numbers))
         self._ids[numbers] = ids
         return numbers
 
@@ -52,19 +52,19 @@ class DsoSymbols:
         """The ids of some symbols."""
         return self._ids.take(numbers)
 
-    def told(self) -> pl.DataFrame:
-        """Those that are new since this was asked last."""
+    def take_new(self) -> pl.DataFrame:
+        """batch.SYMBOL of those that are new since the last call."""
         count = len(self._numbers)
-        ids = self._ids[count - len(self._untold) : count]
-        columns = zip(*self._untold, strict=True) if self._untold else ([], [], [])
-        self._untold = []
+        ids = self._ids[count - len(self._unreported) : count]
+        columns = zip(*self._unreported, strict=True) if self._unreported else ([], [], [])
+        self._unreported = []
         return pl.DataFrame(dict(zip(SYMBOL, (ids, *columns), strict=True)), schema=SYMBOL)
 
 
-class Dso:
+class Dso(Generic[Place]):
     """A binary, or the kernel: its table of symbols and the numbers of those that were hit."""
 
-    def __init__(self, name: str, table: SymbolTable, shift: int = 0) -> None:
+    def __init__(self, name: str, table: SymbolTable[Place], shift: int = 0) -> None:
         """`shift` is what to add to addresses to get those in the table."""
         self._name = name
         self._table = table
@@ -72,9 +72,9 @@ class Dso:
         self._most_named = _most_named(name)
         self._numbers = np.full(len(table.starts), -1, np.int64)
 
-    def resolve(self, addresses: UInt64, symbols: DsoSymbols) -> Int64:
+    def resolve(self, addresses: Place, symbols: DsoSymbols) -> Int64:
         """Symbol number and offset, packed, of each address."""
-        shifted = addresses + self._shift
+        shifted = cast(Place, addresses + self._shift)
         places = self._table.find(shifted)
         hit = places >= 0
         packed = np.empty(len(addresses), np.int64)
@@ -86,16 +86,16 @@ class Dso:
         fresh = np.unique(places[self._numbers[places] < 0])
         if len(fresh):
             rows = [(self._table.name(place), self._name, None) for place in fresh.tolist()]
-            self._numbers[fresh] = symbols.number(rows)
+            self._numbers[fresh] = symbols.intern(rows)
         offsets = np.minimum(addresses - self._table.starts[places], np.uint64(NO_OFFSET - 1))
         return pack(self._numbers[places], offsets.view(np.int64))
 
     def _unknown(self, addresses: UInt64, symbols: DsoSymbols) -> Int64:
         if not self._most_named:
             rows: list[SymbolRow] = [(UNKNOWN, self._name, None)] * min(len(addresses), 1)
-            return np.resize(symbols.number(rows), len(addresses))
+            return np.resize(symbols.intern(rows), len(addresses))
         pairs = zip(addresses.tolist(), addresses.view(np.int64).tolist(), strict=True)
-        return symbols.number(
+        return symbols.intern(
             [
                 (UNKNOWN, self._name, signed if address < self._most_named else None)
                 for address, signed in pairs

@@ -16,6 +16,7 @@ from perfduck_ingest.perf_data import records, simpleperf, tracing_data
 from perfduck_ingest.perf_data.attributes import Attribute, attribute
 from perfduck_ingest.perf_data.byte_order import ByteOrder, text
 from perfduck_ingest.perf_data.simpleperf import RecordedFile
+from perfduck_model.limits import MOST_EVENT_IDS, MOST_EVENTS
 
 TRACING_DATA = 1
 BUILD_ID = 2
@@ -38,6 +39,7 @@ class PerfRecording:
 
     order: ByteOrder
     attributes: list[Attribute] = field(default_factory=list)
+    ids: int = 0  # of all attributes
     build_ids: dict[str, str] = field(default_factory=dict)  # dso -> hexadecimal build id
     strings: dict[int, str] = field(default_factory=dict)  # feature -> what it says
     cpus: int | None = None
@@ -58,6 +60,14 @@ class PerfRecording:
             return epoch + self.wall_offset + timedelta(microseconds=first_ns / 1000)
         except OverflowError:
             return None
+
+    def add_attribute(self, added: Attribute) -> None:
+        """Take in one event more; raises struct.error for more events or ids than may be."""
+        self.attributes.append(added)
+        self.ids += len(added.ids)
+        if len(self.attributes) > MOST_EVENTS or self.ids > MOST_EVENT_IDS:
+            message = f"more than {MOST_EVENTS:,} events or {MOST_EVENT_IDS:,} ids of events"
+            raise struct.error(message)
 
     def name_attributes(self) -> None:
         """Give every event the name that perf or simpleperf described it by."""

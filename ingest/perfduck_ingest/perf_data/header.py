@@ -13,14 +13,18 @@ from typing import BinaryIO
 from perfduck_ingest.perf_data.attributes import Attribute, attribute
 from perfduck_ingest.perf_data.byte_order import ByteOrder
 from perfduck_ingest.perf_data.features import TRACING_DATA, PerfRecording, learn
-from perfduck_ingest.perf_data.tracing_data import MOST_BYTES
+from perfduck_model.limits import (
+    MOST_EVENT_IDS,
+    MOST_EVENTS,
+    MOST_FEATURE_BYTES,
+    MOST_TRACING_BYTES,
+)
 
 # perf writes the number 0x32454c4946524550 in its own byte order.
 _ORDERS = {b"PERFILE2": ByteOrder(big=False), b"2ELIFREP": ByteOrder(big=True)}
 PIPE_HEADER_SIZE = 16
 _FILE_HEADER_SIZE = 104
 _FEATURE_BITS = 256
-_IDS_LIMIT = 1 << 20
 
 
 def byte_order(head: bytes) -> ByteOrder | None:
@@ -44,10 +48,13 @@ def read_header(file: BinaryIO, order: ByteOrder) -> tuple[PerfRecording, int, i
     if attribute_size < 80:
         message = f"attributes of {attribute_size} bytes"
         raise struct.error(message)
+    if attributes_size // attribute_size > MOST_EVENTS:
+        message = f"more than {MOST_EVENTS:,} events"
+        raise struct.error(message)
     raw = _pread(file, attributes_at, attributes_size)
     for offset in range(0, len(raw) - attribute_size + 1, attribute_size):
         entry = raw[offset : offset + attribute_size]
-        recording.attributes.append(_attribute(file, entry, order))
+        recording.add_attribute(_attribute(file, entry, order))
     features = sum(word << (64 * n) for n, word in enumerate(order.unpack("4Q", head, 72)))
     if data_size:
         _read_features(file, recording, data_at + data_size, features)
@@ -57,7 +64,8 @@ def read_header(file: BinaryIO, order: ByteOrder) -> tuple[PerfRecording, int, i
 def _attribute(file: BinaryIO, entry: bytes, order: ByteOrder) -> Attribute:
     """An attribute, and where its ids lie."""
     ids_at, ids_size = order.unpack("QQ", entry, len(entry) - 16)
-    ids = order.unpack(f"{min(ids_size // 8, _IDS_LIMIT)}Q", _pread(file, ids_at, ids_size))
+    raw = _pread(file, ids_at, ids_size, 8 * MOST_EVENT_IDS)
+    ids = order.unpack(f"{len(raw) // 8}Q", raw)
     return attribute(entry[:-16], order).with_ids(ids)
 
 
@@ -68,15 +76,18 @@ def _read_features(file: BinaryIO, recording: PerfRecording, table_at: int, feat
     for place, feature in enumerate(present):
         offset, size = recording.order.unpack("QQ", table, 16 * place)
         if feature == TRACING_DATA:
-            tracing = _pread(file, offset, min(size, MOST_BYTES))
+            tracing = _pread(file, offset, min(size, MOST_TRACING_BYTES))
         else:
             learn(recording, feature, _pread(file, offset, size))
     recording.name_attributes()
     recording.name_tracepoints(tracing)
 
 
-def _pread(file: BinaryIO, offset: int, size: int) -> bytes:
-    """A section; raises struct.error where the file ends before it does."""
+def _pread(file: BinaryIO, offset: int, size: int, most: int = MOST_FEATURE_BYTES) -> bytes:
+    """A section; raises struct.error where the file ends before it does, or it is too large."""
+    if size > most:
+        message = f"section of {size:,} bytes at {offset}, more than {most:,}"
+        raise struct.error(message)
     file.seek(0, os.SEEK_END)
     if offset + size > file.tell():
         message = f"section of {size} bytes at {offset}"

@@ -5,7 +5,7 @@
 
 Samples are never objects: the records are walked once for where they begin, their fields are
 gathered as columns (samples.py), addresses, parts of chains and chains are worked out once each
-(frames.py, pieces.py, stacks.py).
+(frames.py, chain_chunks.py, stacks.py).
 
 Not done: the copied user stacks of `--call-graph dwarf` are not unwound (chains are the kernel's
 part, or the one function that was hit, and limits.py counts them); processor traces are passed

@@ -10,14 +10,18 @@ DIR/4711/perf-1.map, DIR/4711/tmp/...        of a process that had another numbe
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-from perfduck_ingest.perf_data.host_files import HostFiles
-from perfduck_symbols.addresses import EMPTY, SymbolTable
-from perfduck_symbols.files import inside, is_regular
+from perfduck_ingest.perf_data.recorded_host import RecordedHost
+from perfduck_model import limits
+from perfduck_model.errors import SymbolError
+from perfduck_symbols.addresses import EMPTY, FileOffsets, SymbolTable
+from perfduck_symbols.compression import content
+from perfduck_symbols.file_finder import FileFinder
+from perfduck_symbols.host_files import HostFiles
 
 _NAME = re.compile(r"/tmp/perf-(\d+)\.map")
 
@@ -28,28 +32,17 @@ def process_of(dso: str) -> int | None:
     return int(found[1]) if found else None
 
 
-def table(process: int, directories: Sequence[Path], host: HostFiles | None) -> SymbolTable:
+def table(process: int, finder: FileFinder, host: RecordedHost | None) -> SymbolTable[FileOffsets]:
     """The functions of a process; none where there is no map of it."""
-    found = (path for directory in directories for path in _given(process, directory))
-    path = next(found, None) or (host and next(_of_host(process, host), None))
+    path = next(finder.jit_maps(process), None) or (host and next(_of_host(process, host), None))
     return _read(path) if path else EMPTY
 
 
-def _given(process: int, directory: Path) -> Iterator[Path]:
-    name = f"perf-{process}.map"
-    yield from filter(None, (inside(directory, f"tmp/{name}"), inside(directory, name)))
-    for folder in (f"{process}/tmp", f"{process}"):
-        maps = [inside(directory, str(path.relative_to(directory)))
-                for path in sorted((directory / folder).glob("perf-*.map"))]  # fmt: skip
-        if len(maps) == 1:  # of several none is known to be its own
-            yield from filter(None, maps)
-
-
-def _of_host(process: int, host: HostFiles) -> Iterator[Path]:
+def _of_host(process: int, host: RecordedHost) -> Iterator[Path]:
     if not host.is_recorded:
         return
-    inner = host.path(f"proc/{process}/root/tmp/perf-{_number_inside(process, host)}.map")
-    yield from filter(is_regular, (host.path(f"tmp/perf-{process}.map"), inner))
+    inner = f"proc/{process}/root/tmp/perf-{_number_inside(process, host.files)}.map"
+    yield from filter(None, map(host.files.regular, (f"tmp/perf-{process}.map", inner)))
 
 
 def _number_inside(process: int, host: HostFiles) -> str:
@@ -62,16 +55,17 @@ def _number_inside(process: int, host: HostFiles) -> str:
     return found[1] if found else str(process)
 
 
-def _read(path: Path) -> SymbolTable:
+def _read(path: Path) -> SymbolTable[FileOffsets]:
     """Lines of start, size (hexadecimal) and name."""
     try:
-        lines = path.read_bytes().split(b"\n")
-    except OSError:
+        lines = content(path, "a map", limits.MOST_MAP_BYTES).split(b"\n")
+    except SymbolError:
         return EMPTY
     rows = sorted(filter(None, map(_map_entry, lines)), key=lambda row: row[0])
     names = [name for _, _, name in rows]
     return SymbolTable(
-        np.array([start for start, _, _ in rows], np.uint64),
+        # Memory without a file: perf takes its addresses for offsets.
+        FileOffsets(np.array([start for start, _, _ in rows], np.uint64)),
         np.array([min(start + size, (1 << 64) - 1) for start, size, _ in rows], np.uint64),
         lambda place: names[place].decode("utf-8", "backslashreplace"),
     )

@@ -10,28 +10,25 @@ kernel is refused: by the build id of vmlinux, and by how far it is from `_text`
 perf record notes as the size of the kernel's map.
 """
 
-from collections.abc import Iterator
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 
 from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.perf_data.dsos import Dso
 from perfduck_ingest.perf_data.features import PerfRecording
-from perfduck_ingest.perf_data.host_files import HostFiles, debug_directory
 from perfduck_ingest.perf_data.mappings import Mappings
+from perfduck_ingest.perf_data.recorded_host import RecordedHost
 from perfduck_ingest.perf_data.task_events import KernelSymbol, Mapping
 from perfduck_model.errors import PerfduckError
-from perfduck_symbols import names
-from perfduck_symbols.addresses import EMPTY, SymbolTable
+from perfduck_symbols import kallsyms, names
+from perfduck_symbols.addresses import EMPTY, Svmas, SymbolTable
 from perfduck_symbols.elf import Elf
 from perfduck_symbols.elf_symbols import address_of
-from perfduck_symbols.files import inside, is_regular
+from perfduck_symbols.file_finder import PERF, FileFinder
 from perfduck_symbols.kallsyms_symbols import KernelSymbols, kernel_symbols
 from perfduck_symbols.names import KERNEL
 
-_RUNNING = Path("/proc/kallsyms")
 _ENDS = ("_edata", "_etext")  # as perf looks for them
 _MEGABYTE = 1 << 20
 _HIGH_HALF = (1 << 63, (1 << 64) - 1)
@@ -46,7 +43,7 @@ class RecordedKernel:
         self._options = options
         self._maps = Mappings()
         self._names: list[str] = []
-        self._tables: dict[int, SymbolTable] = {}
+        self._tables: dict[int, SymbolTable[Svmas]] = {}
         self._recorded: tuple[str, int] | None = None  # a function and where it was
         self._recorded_size = 0  # from there to the end of the map
         self.missing: dict[str, str] = {}  # why dsos have no names
@@ -58,7 +55,7 @@ class RecordedKernel:
         if isinstance(change, KernelSymbol):
             starts = np.array([change.start], np.uint64)
             ends = starts + np.uint64(change.size)
-            table = SymbolTable(starts, ends, lambda _: change.name)
+            table = SymbolTable(Svmas(starts), ends, lambda _: change.name)
             self._insert(change.start, change.start + change.size, change.name, table)
         elif change.dso.startswith((KERNEL, "[guest.kernel.kallsyms")):
             name, _, function = change.dso.partition("]")
@@ -70,7 +67,9 @@ class RecordedKernel:
         else:
             self._insert(change.start, change.end, _module_name(change.dso))
 
-    def _insert(self, start: int, end: int, name: str, table: SymbolTable | None = None) -> None:
+    def _insert(
+        self, start: int, end: int, name: str, table: SymbolTable[Svmas] | None = None
+    ) -> None:
         if start < end < 1 << 64:
             if table is not None:
                 self._tables[len(self._names)] = table
@@ -91,7 +90,7 @@ class RecordedKernel:
     def _check(self) -> None:
         """Raise PerfduckError where what was given is of another kernel."""
         self._is_checked = True
-        elf, wanted = self._options.recorded_kernel.elf, self.recording.build_ids.get(KERNEL)
+        elf, wanted = self._options.kernel_files.elf, self.recording.build_ids.get(KERNEL)
         if elf is not None and wanted and (got := elf.build_id) != wanted:
             path = self._options.vmlinux
             message = f"{path}: expected the recorded kernel (build id {wanted}), got {got}"
@@ -135,21 +134,21 @@ class RecordedKernel:
 
     @cached_property
     def _kallsyms(self) -> KernelSymbols:
-        given = self._options.recorded_kernel.symbols
+        given = self._options.kernel_files.symbols
         return kernel_symbols(self._text()) if given is None else given
 
     @cached_property
     def _vmlinux(self) -> Elf | None:
         """The vmlinux that was given, unless kallsyms says more."""
-        return self._options.recorded_kernel.elf if self._options.kallsyms is None else None
+        return self._options.kernel_files.elf if self._options.kallsyms is None else None
 
     @cached_property
-    def _own(self) -> SymbolTable:
+    def _own(self) -> SymbolTable[Svmas]:
         """The symbols of the kernel itself."""
-        given = self._options.recorded_kernel.table if self._options.kallsyms is None else None
+        given = self._options.kernel_files.table if self._options.kallsyms is None else None
         return self._kallsyms.part("") if given is None else given
 
-    def open(self, number: int) -> Dso:
+    def open(self, number: int) -> Dso[Svmas]:
         """A dso by its number."""
         name = self._names[number]
         if number in self._tables:
@@ -158,7 +157,7 @@ class RecordedKernel:
             return Dso(name, self._own, self._moved())
         return Dso(name, self._module(name, number))
 
-    def _module(self, name: str, number: int) -> SymbolTable:
+    def _module(self, name: str, number: int) -> SymbolTable[Svmas]:
         """The symbols of a module, if they lie where it was recorded: they are of this boot."""
         table = self._kallsyms.part(name)
         places = [row[:2] for row in self._maps.rows() if row[3] == number]
@@ -181,22 +180,14 @@ class RecordedKernel:
         return 0 if address is None else address - recorded
 
     def _text(self) -> bytes:
-        """The kallsyms of the recorded boot that this machine has, or nothing."""
-        build_id = self.recording.build_ids.get(KERNEL)
-        for path in self._kept(build_id) if build_id else ():
-            return path.read_bytes()
-        if not self._options.host_files or not HostFiles(self.recording).runs_the_kernel:
+        """The kallsyms of the recorded boot that is found, or nothing."""
+        build_id, host = self.recording.build_ids.get(KERNEL), self._options.host_files
+        finder = FileFinder(self._options.symbol_dirs, PERF, host)
+        for path in finder.kallsyms(KERNEL, build_id) if build_id else ():
+            return kallsyms.raw(path)
+        if host is None or not RecordedHost(host, self.recording).runs_the_kernel:
             return b""
-        return _RUNNING.read_bytes()
-
-    def _kept(self, build_id: str) -> Iterator[Path]:
-        """What perf record kept, or `perf archive` packed."""
-        name = f"{KERNEL}/{build_id}/kallsyms"
-        by_id = f".build-id/{build_id[:2]}/{build_id[2:]}/kallsyms"
-        for directory in self._options.symbol_dirs:
-            yield from filter(None, (inside(directory, name), inside(directory, by_id)))
-        if self._options.host_files and is_regular(debug_directory() / name):
-            yield debug_directory() / name
+        return host.kallsyms.read_bytes()
 
 
 def _module_name(path: str) -> str:

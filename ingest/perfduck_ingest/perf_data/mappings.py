@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from perfduck_model.arrays import Int64, UInt64
+from perfduck_symbols.intervals import GroupedIntervals
 
 # A space is where an address has one meaning: the kernel, or an epoch. Of those below the kernel's
 # no maps are recorded.
@@ -86,39 +87,28 @@ class Mappings:
 class Tables:
     """The maps of several spaces, one behind the other."""
 
-    spaces: Int64  # sorted
-    counts: Int64  # maps of each
-    starts: UInt64
-    ends: UInt64
+    ranges: GroupedIntervals  # by space
     shifts: UInt64
     dsos: UInt64
 
     def find(self, addresses: UInt64, spaces: Int64) -> tuple[Int64, UInt64]:
         """Dso (-1: none) of each address, and the address in it."""
-        if not len(self.starts):
-            return np.full(len(addresses), -1, np.int64), addresses
-        rank = np.searchsorted(self.spaces, spaces)
-        owner = np.repeat(np.arange(len(self.counts)), self.counts)
-        # (owner, start) as one number: starts become their places among all starts.
-        ordered, place = np.unique(self.starts, return_inverse=True)
-        width = len(ordered) + 1
-        wanted = rank * width + np.searchsorted(ordered, addresses, "right")
-        found = np.searchsorted(owner * width + place + 1, wanted, "right") - 1
-        inside = (found >= 0) & (owner[found] == rank) & (addresses < self.ends[found])
-        return np.where(inside, self.dsos[found].view(np.int64), -1), addresses + np.where(
-            inside, self.shifts[found], 0
-        )
+        index = self.ranges.find(addresses, spaces)
+        dsos = np.append(self.dsos.view(np.int64), -1)
+        shifts = np.append(self.shifts, np.uint64(0))
+        return dsos[index], addresses + shifts[index]
 
 
 def laid_out(maps: dict[int, Mappings]) -> Tables:
     """The maps of each space."""
     ordered = sorted(maps)
     counts = [len(maps[space].starts) for space in ordered]
-    columns = (
+    starts, ends, shifts, dsos = (
         np.frombuffer(b"".join([getattr(maps[space], name) for space in ordered]), np.uint64)
         for name in ("starts", "ends", "shifts", "dsos")
     )
-    return Tables(np.array(ordered, np.int64), np.array(counts, np.int64), *columns)
+    spaces, of_each = np.array(ordered, np.int64), np.array(counts, np.int64)
+    return Tables(GroupedIntervals(spaces, of_each, starts, ends), shifts, dsos)
 
 
 @dataclass(frozen=True, slots=True)

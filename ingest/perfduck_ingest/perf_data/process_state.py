@@ -11,6 +11,7 @@ import numpy as np
 from perfduck_ingest.perf_data.mappings import Mappings
 from perfduck_ingest.perf_data.task_events import Comm, Fork, Mapping, TaskEvent
 from perfduck_model.arrays import Int64
+from perfduck_symbols.intervals import Intervals
 
 # /proc/sys/kernel/pid_max is at most this. Numbers beyond it, and -1, share a place.
 _LAST_ID = 1 << 22
@@ -22,7 +23,7 @@ class Timeline:
     def __init__(self) -> None:
         self.comms: list[str] = ["", "swapper"]
         self.dsos: list[str] = []
-        self._told = (0, 0)  # how many of both
+        self._reported = (0, 0)  # how many of both
         self._comm_codes = {"": 0, "swapper": 1}
         self._dso_codes: dict[str, int] = {}
         self._comm_of = np.zeros(_LAST_ID + 1, np.int32)  # thread -> place in comms, 0: none yet
@@ -55,10 +56,10 @@ class Timeline:
         epoch = np.where(last_mapped < 0, epoch, epoch_after[last_mapped])
         return self._with_numbers(comm, tid), epoch
 
-    def told(self) -> tuple[list[str], list[str]]:
-        """The comms and dsos that are new since this was asked last."""
-        comms, dsos = self._told
-        self._told = (len(self.comms), len(self.dsos))
+    def take_new(self) -> tuple[list[str], list[str]]:
+        """The comms and dsos that are new since the last call."""
+        comms, dsos = self._reported
+        self._reported = (len(self.comms), len(self.dsos))
         return self.comms[comms:], self.dsos[dsos:]
 
     def _keep_tables(self, epochs: Int64, pids: Int64) -> None:
@@ -157,10 +158,9 @@ def _last_change(changed: list[int], number: Int64, rank: Int64) -> Int64:
     -1 where none did."""
     keys = np.array(changed, np.int64)
     which = np.flatnonzero(keys >= 0)
-    keys = np.sort(keys[which] << 32 | which + 1)
-    if not len(keys):
-        return np.full(len(number), -1, np.int64)
-    found = keys[np.searchsorted(keys, number << 32 | rank, "right") - 1]
-    return np.where(
-        (found >> 32 == number) & ((found & 0xFFFFFFFF) <= rank), (found & 0xFFFFFFFF) - 1, -1
+    starts = np.sort(keys[which] << 32 | which + 1)
+    ends = (starts >> 32) + 1 << 32  # behind the last rank of the number
+    index = Intervals(starts.view(np.uint64), ends.view(np.uint64)).find(
+        (number << 32 | rank).view(np.uint64)
     )
+    return np.append((starts & 0xFFFFFFFF) - 1, -1)[index]

@@ -16,6 +16,7 @@ from perfduck_ingest.perf_data.session import RecordingMetadata, ResolvableSampl
 from perfduck_ingest.perf_data.stacks import ChainInterner
 from perfduck_ingest.runtime.prefetch import background
 from perfduck_model.batch import Batch
+from perfduck_symbols.addresses import FileOffsets
 from perfduck_symbols.names import KERNEL
 
 
@@ -64,15 +65,15 @@ class SampleResolver:
             return self._outcome.last(self._binaries.missing | self._kernel.missing)
         return self._outcome.batch(self._resolved(ready))
 
-    def _user(self, number: int) -> Dso:
+    def _user(self, number: int) -> Dso[FileOffsets]:
         return self._binaries.open(self._binary_names[number])
 
     def _resolved(self, ready: ResolvableSamples) -> Resolved:
         self._binary_names += ready.dsos
-        for change in ready.kernel:
-            self._kernel.add(change)
+        for task_event in ready.kernel:
+            self._kernel.add(task_event)
         if self._kernel.changed:
             self._frames.forget_kernel()
             self._kernel_maps = laid_out({KERNEL_SPACE: self._kernel.maps()})
         stack, leaf = self._stacks.of(ready.chains, MapsAt(self._kernel_maps, ready.maps))
-        return Resolved(ready, stack, leaf, self._symbols.told(), self._stacks.told())
+        return Resolved(ready, stack, leaf, self._symbols.take_new(), self._stacks.take_new())

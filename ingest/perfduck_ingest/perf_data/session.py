@@ -18,7 +18,7 @@ from perfduck_ingest.perf_data import features, limits, records
 from perfduck_ingest.perf_data.attributes import attribute
 from perfduck_ingest.perf_data.byte_order import text
 from perfduck_ingest.perf_data.callers import DeferredCallers, Placed
-from perfduck_ingest.perf_data.chain_chunks import Chains, ChunkIds, pieces_of
+from perfduck_ingest.perf_data.chain_chunks import Chains, ChunkIds, chunks_of
 from perfduck_ingest.perf_data.features import PerfRecording
 from perfduck_ingest.perf_data.mappings import KERNEL_SPACE, Tables, epoch_of, laid_out
 from perfduck_ingest.perf_data.process_state import Timeline
@@ -88,7 +88,7 @@ class ResolvableSamples:
     columns: SampleFields
     comm: Int32  # place in the list of comms
     chains: Chains
-    maps: Tables  # of the spaces of new pieces
+    maps: Tables  # of the address spaces of new chunks
     kernel: list[Mapping | KernelSymbol]  # how it has changed
     comms: list[str]  # that are new: they follow those that were told before
     dsos: list[str]  # likewise
@@ -102,13 +102,14 @@ class PerfSession:
         self._recording = recording
         self._said = RecordingMetadata(recording)
         self._timeline = Timeline()
-        self._numbers = ChunkIds()
+        self._chunk_ids = ChunkIds()
         self._kernel: list[Mapping | KernelSymbol] = []
         self._changes: list[tuple[int, int, TaskEvent]] = []
         self._waiting: list[Samples] = []
         self._deferred = DeferredCallers(self._said.limits)
         self._records = 0
         self._newest = self._round = self._limit = -1
+        self._is_stale, self._is_unnamed = True, False
         self._renew_readers()
 
     def learn_tracing_data(self, raw: bytes) -> None:
@@ -132,6 +133,7 @@ class PerfSession:
     def _add(self, block: Block) -> None:
         for place in block.of(*_TAKEN).tolist():
             self._take(block, place)
+        self._renew_readers()
         skipped = block.types[block.of(*_SKIPPED)]
         self._said.skipped += np.bincount(skipped, minlength=records.TYPES)
         for change in self._changes_of.read(block, self._records):
@@ -146,6 +148,13 @@ class PerfSession:
             self._limit = max(self._limit, int(self._waiting[0].time.max()))
 
     def _renew_readers(self) -> None:
+        """After new attributes or names, once for all of a block."""
+        if self._is_unnamed:
+            self._is_unnamed = False
+            self._recording.name_attributes()
+        if not self._is_stale:
+            return
+        self._is_stale = False
         self._changes_of = ChangeReader(self._recording.attributes, self._recording.order)
         self._samples_of = SampleReader(self._recording.attributes, self._recording.order)
         self._is_deferred = any(one.has_deferred_callers for one in self._recording.attributes)
@@ -216,11 +225,11 @@ class PerfSession:
     def _made_ready(self, placed: list[Placed]) -> ResolvableSamples:
         kernel, self._kernel = self._kernel, []
         if kernel:  # addresses may mean something else from here on
-            self._numbers.forget()
-        pieces = [pieces_of(part.samples, part.epoch) for part in placed]
-        self._said.limits[limits.BROKEN] += sum(part.broken for part in pieces)
-        chains = self._numbers.of(pieces)
-        comms, dsos = self._timeline.told()
+            self._chunk_ids.forget()
+        chunks = [chunks_of(part.samples, part.epoch) for part in placed]
+        self._said.limits[limits.BROKEN] += sum(part.broken for part in chunks)
+        chains = self._chunk_ids.of(chunks)
+        comms, dsos = self._timeline.take_new()
         return ResolvableSamples(
             columns=SampleFields.of([part.samples for part in placed]),
             comm=np.concatenate([part.comm for part in placed], dtype=np.int32, casting="unsafe"),
@@ -241,13 +250,14 @@ class PerfSession:
         size = order.unpack("I", record, 12)[0] or 64
         count = max(len(record) - 8 - size, 0) // 8
         ids = order.unpack(f"{count}Q", record, 8 + size)
-        self._recording.attributes.append(attribute(record[8 : 8 + size], order).with_ids(ids))
-        self._renew_readers()
+        added = attribute(record[8 : 8 + size], order).with_ids(ids)
+        self._recording.add_attribute(added)
+        self._is_stale = True
 
     def _learn_feature(self, record: memoryview) -> None:
         (feature,) = self._recording.order.unpack("Q", record, 8)
         features.learn(self._recording, feature, bytes(record[16:]))
-        self._recording.name_attributes()
+        self._is_unnamed = True
 
     def _learn_build_id(self, record: memoryview) -> None:
         features.learn_build_id(self._recording, bytes(record))
@@ -256,13 +266,14 @@ class PerfSession:
         kind, number = self._recording.order.unpack("QQ", record, 8)
         if kind == _EVENT_UPDATE_NAME:
             self._recording.event_names[(number,)] = text(record[24:])
-            self._recording.name_attributes()
+            self._is_unnamed = True
 
     def _learn_cgroup(self, record: memoryview) -> None:
         (number,) = self._recording.order.unpack("q", record, 8)
         self._said.cgroups[number] = text(record[16:])
 
     def _learn_symbol(self, record: memoryview) -> None:
+        self._renew_readers()
         symbol = self._changes_of.kernel_symbol(record)
         if symbol is not None:
             self._kernel.append(symbol)

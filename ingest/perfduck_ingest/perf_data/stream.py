@@ -13,9 +13,10 @@ import numpy as np
 
 from perfduck_ingest.perf_data import records
 from perfduck_ingest.perf_data.byte_order import ByteOrder
-from perfduck_ingest.perf_data.tracing_data import MOST_BYTES
+from perfduck_kernels import kernels
 from perfduck_model.arrays import Int64, UInt64
 from perfduck_model.errors import PerfduckError
+from perfduck_model.limits import MOST_PACK_BYTES, MOST_TRACING_BYTES
 from perfduck_symbols.compression import zstd
 
 # Threads hand the interpreter over at every call of numpy: with 4 MB reading takes 2.0 s, not 1.6.
@@ -56,7 +57,7 @@ class Stream:
         self._unpacker: zstd.ZstdDecompressor | None = None
         self._is_loose = False  # whether records may begin anywhere
         self._cut_off = b""  # of an unpacked record whose end is in the next pack
-        self._walked: tuple[list[int], int] | None = None  # what _walk says of the part at hand
+        self._walked: tuple[Int64, int] | None = None  # the records of the part at hand
 
     def ends(self, start: int) -> Callable[[memoryview], int]:
         """Where the whole records of a part end: what is behind goes to the front of the next part,
@@ -67,7 +68,7 @@ class Stream:
             first, start = start, max(start - len(part), 0)
             if first % 8 or first > len(part) or self._skip or self._is_loose:
                 return len(part)
-            self._walked = _walk(self._order.lengths(self._order.words(part[first:])))
+            self._walked = self._walk(self._order.words(part[first:]))
             return first + 8 * self._walked[1] or len(part)
 
         return end
@@ -105,7 +106,7 @@ class Stream:
         passed = min(self._skip, len(data))
         self._skip -= passed
         if self._tracing is not None:
-            self._tracing += data[: min(passed, MOST_BYTES - len(self._tracing))]
+            self._tracing += data[: min(passed, MOST_TRACING_BYTES - len(self._tracing))]
             if not self._skip:
                 self._learn(bytes(self._tracing))
                 self._tracing = None
@@ -123,14 +124,14 @@ class Stream:
         words = self._order.words(data)
         walked, self._walked = self._walked, None
         if walked is None or walked[1] > len(words):  # there is more behind the records
-            walked = _walk(self._order.lengths(words))
+            walked = self._walk(words)
         starts, end = walked
-        block = _block(data, words, np.array(starts, np.int64), self._order)
+        block = _block(data, words, starts, self._order)
         odd = np.flatnonzero(self._order.sizes(block.headers) % np.uint64(8))
         place = min((*odd[:1].tolist(), *block.of(*_PACKED, *_WITH_TAIL)[:1].tolist()), default=-1)
         if place < 0:
             return block, 8 * end
-        return _block(data, words, block.starts[:place], self._order), 8 * starts[place]
+        return _block(data, words, block.starts[:place], self._order), 8 * int(starts[place])
 
     def _loose(self, data: memoryview, at: int) -> tuple[Block, int]:
         """Records one by one, up to a sample or about a block of unpacked ones, padded to whole
@@ -177,8 +178,8 @@ class Stream:
     def _joined(self, parts: list[bytes], at: int) -> Block:
         data = memoryview(b"".join(parts))
         words = self._order.words(data)
-        starts, end = _walk(self._order.lengths(words))
-        block = _block(data, words, np.array(starts, np.int64), self._order)
+        starts, end = self._walk(words)
+        block = _block(data, words, starts, self._order)
         if 8 * end != len(data) or (self._order.sizes(block.headers) % np.uint64(8)).any():
             raise self._error(at, "whole records of whole words in a pack, got others")
         return block
@@ -186,19 +187,25 @@ class Stream:
     def _unpacked(self, record: memoryview, at: int) -> bytes:
         """The whole records that a pack completes."""
         kind = self._order.unpack("I", record)[0]
-        if self._unpacker is None:
+        if self._unpacker is None or self._unpacker.eof:
             self._unpacker = zstd.ZstdDecompressor()
         try:
             end = (
                 16 + self._order.unpack("Q", record, 8)[0] if kind == records.COMPRESSED2 else None
             )
-            fresh = self._unpacker.decompress(record[16:end] if end else record[8:])
+            packed = record[16:end] if end else record[8:]
+            fresh = self._unpacker.decompress(packed, MOST_PACK_BYTES)
         except (zstd.ZstdError, struct.error) as error:
             raise self._error(at, f"zstd data, got {error}") from error
+        if not (self._unpacker.needs_input or self._unpacker.eof):
+            raise self._error(at, f"packs of at most {MOST_PACK_BYTES >> 20} MB unpacked, got more")
         data = self._cut_off + fresh
-        end = _walk(self._order.lengths(self._order.words(data)))[1]
+        end = self._walk(self._order.words(data))[1]
         self._cut_off = data[8 * end :]
         return data[: 8 * end]
+
+    def _walk(self, words: UInt64) -> tuple[Int64, int]:
+        return kernels.walk_records(words, self._order.size_shift)
 
     def _error(self, at: int, message: str) -> PerfduckError:
         return PerfduckError(f"{self._name}: byte {self._position + at}: expected {message}")
@@ -216,17 +223,3 @@ def _block(data: memoryview, words: UInt64, starts: Int64, order: ByteOrder) -> 
     headers = words[starts]
     types = np.minimum(order.types(headers), np.uint64(records.TYPES - 1)).view(np.int64)
     return Block(data, words, starts, headers, types)
-
-
-def _walk(lengths: memoryview) -> tuple[list[int], int]:
-    """The first words of the whole records, and the word behind the last of them. `lengths` says
-    how many words a record would have that began at each word."""
-    starts: list[int] = []
-    append = starts.append
-    word, count = 0, len(lengths)
-    while word < count:
-        append(word)
-        word += lengths[word] or count + 1
-    if starts and word > count:  # the last one is cut off, or has no size
-        word = starts.pop()
-    return starts, word

@@ -18,7 +18,6 @@ from perfduck_ingest.perf_data.byte_order import ByteOrder
 
 _MAGIC = b"\x17\x08\x44tracing"
 _FORMAT = re.compile(rb"name: (\S+)\nID: (\d+)\n")
-MOST_BYTES = 64 << 20  # the formats come first
 
 
 def tracepoints(raw: bytes) -> dict[int, str]:

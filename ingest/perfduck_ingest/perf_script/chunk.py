@@ -1,6 +1,6 @@
 """A part of `perf script` text, as columns.
 
-What each line is comes from perf_script_known.py; samples are gathered from that (numpy).
+What each line is comes from line_cache.py; samples are gathered from that (numpy).
 """
 
 from collections.abc import Callable, Iterator
@@ -12,6 +12,7 @@ import polars as pl
 from perfduck_ingest.chains import SymbolInterner, SymbolRow, stacks
 from perfduck_ingest.events import unit_of
 from perfduck_ingest.perf_script import grammar
+from perfduck_ingest.perf_script.end import OPEN_CHAIN, end_of
 from perfduck_ingest.perf_script.frame_table import (
     ASIDE,
     BLANK,
@@ -32,7 +33,6 @@ from perfduck_model.batch import SAMPLE, SKIPPED, Batch, Event, Facts
 from perfduck_symbols.names import UNKNOWN as UNKNOWN_NAME
 
 LastStart = Callable[[memoryview], int]  # where the last sample of a text starts; 0: nowhere
-_LINE_END = ord("\n")
 _CHAIN = r"^ *\t"
 _MOST_SKIPPED_LETTERS = 1000  # of a line that was not understood
 _WITHIN_SAMPLE = (FRAME, ASIDE, CGROUP, UNKNOWN)
@@ -47,6 +47,7 @@ class Chunk:
     text: memoryview
     layout: LineLayout
     event: str
+    is_last: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class Parsed:
 
     batch: Batch
     lines: int
-    cut: str | None
+    cut: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +78,25 @@ def parsed(part: Chunk, known: LineCache, last_start: LastStart) -> Iterator[Par
     text = Text(part.text, limits.MOST_LINES_AT_ONCE)
     while text.size < len(part.text):
         start = last_start(part.text[: text.size]) or text.size
-        piece, part = replace(part, text=part.text[:start]), replace(part, text=part.text[start:])
+        piece, part = (
+            replace(part, text=part.text[:start], is_last=False),
+            replace(part, text=part.text[start:]),
+        )
         yield _parsed(piece, Text(piece.text), known)
         text = Text(part.text, limits.MOST_LINES_AT_ONCE)
-    yield _parsed(part, text, known)
+    yield _whole(part, known) if part.is_last else _parsed(part, text, known)
+
+
+def _whole(part: Chunk, known: LineCache) -> Parsed:
+    """The same of the last piece, as far as its lines are whole."""
+    end = end_of(part.text, part.layout, known)
+    whole = replace(part, text=end.text)
+    found = _parsed(whole, Text(whole.text), known) if end.text else Parsed(Batch(), 0)
+    batch = replace(found.batch, skipped=pl.concat([found.batch.skipped, end.skipped]))
+    if end.is_open:
+        facts = replace(batch.facts, limitations={"open-chain": OPEN_CHAIN})
+        batch = replace(batch, facts=facts)
+    return Parsed(batch, found.lines + len(end.skipped), end.cut)
 
 
 def _parsed(part: Chunk, text: Text, known: LineCache) -> Parsed:
@@ -98,14 +114,13 @@ def _parsed(part: Chunk, text: Text, known: LineCache) -> Parsed:
     return Parsed(
         Batch(
             samples=samples,
-            symbols=known.symbols.untold(chains),
+            symbols=known.symbols.unreported(chains),
             stacks=chains,
             leaf_offsets=_leaf_offsets(found.frames, frames, leaves, samples),
             skipped=_skipped(text, is_unread, is_orphan),
             facts=_facts(text, found, samples),
         ),
         len(text),
-        _cut(part, text, found),
     )
 
 
@@ -184,7 +199,7 @@ def _with_own_dso(facts: Columns, frames: _Frames, symbols: SymbolInterner) -> I
     owner = _owners(inlined, facts["ip"].take(frames.codes), frames.samples)
     pairs = np.stack([ids[inlined], ids[owner[inlined]]])
     distinct, which = np.unique(pairs, axis=1, return_inverse=True)
-    own = symbols.made(
+    own = symbols.intern(
         (symbols.row(name)[0], symbols.row(owner)[1], None) for name, owner in distinct.T.tolist()
     )
     ids[inlined] = own[which.ravel()]
@@ -208,7 +223,7 @@ def _filled(ids: Int64, lengths: Int64, symbols: SymbolInterner) -> tuple[Int64,
     """The symbols and the lengths of all chains; a sample without one gets an unknown frame."""
     empty = np.flatnonzero(lengths == 0)
     if len(empty):
-        ids = np.insert(ids, (np.cumsum(lengths) - lengths)[empty], symbols.made([_NO_CHAIN]))
+        ids = np.insert(ids, (np.cumsum(lengths) - lengths)[empty], symbols.intern([_NO_CHAIN]))
     return ids, np.maximum(lengths, 1)
 
 
@@ -282,12 +297,3 @@ def _facts(text: Text, found: Lines, samples: pl.DataFrame) -> Facts:
         events={event: Event(unit_of(event)) for event in events},
         has_inlined=bool(found.frames["lacks_dso"].any()) or None,
     )
-
-
-def _cut(part: Chunk, text: Text, found: Lines) -> str | None:
-    """The last line, if the text ends within it: no line end, and no whole line either."""
-    if part.text[-1] == _LINE_END:
-        return None
-    line: str = text.of(np.array([len(text) - 1]))[0]
-    lacks_dso = found.frames["lacks_dso"][found.codes[-1]] and not line.endswith("(inlined)")
-    return line if lacks_dso or found.kinds[-1] == UNKNOWN else None

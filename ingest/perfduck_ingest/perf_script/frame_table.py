@@ -13,6 +13,7 @@ import polars as pl
 
 from perfduck_ingest.chains import SymbolInterner
 from perfduck_ingest.perf_script import frame_lines
+from perfduck_kernels.constants import FRAME_SLOTS_LOG2
 from perfduck_kernels.hash_cache import HashCache
 from perfduck_model.arrays import Int64, UInt32
 
@@ -28,7 +29,6 @@ _COLUMNS = {
     "lacks_dso": np.bool_,  # an inlined frame: its dso is that of the function around it
 }
 _IDENTITY = ("kind", "ip", "name", "dso", "offset", "lacks_dso")
-_FRAME_BITS = 19  # 6 MB; few lines that differ say the same
 
 
 class FrameTable:
@@ -36,7 +36,7 @@ class FrameTable:
 
     def __init__(self, symbols: SymbolInterner) -> None:
         self._symbols = symbols
-        self._codes = HashCache[np.uint32](np.uint32, _FRAME_BITS)
+        self._codes = HashCache[np.uint32](np.uint32, FRAME_SLOTS_LOG2)
         self._lock = Lock()
         self._columns: Columns = {n: np.zeros(1 << 12, kind) for n, kind in _COLUMNS.items()}
         self._columns["kind"][: len(KINDS)] = KINDS
@@ -53,8 +53,8 @@ class FrameTable:
     def codes(self, frames: pl.DataFrame) -> UInt32:
         """The code of each frame: kind, ip, name, dso, offset and lacks_dso."""
 
-        def look_up(places: Int64) -> UInt32:
-            return self._added(frame_lines.completed(frames[places]))
+        def look_up(indices: Int64) -> UInt32:
+            return self._added(frame_lines.completed(frames[indices]))
 
         return self._codes.of(frames.select(_IDENTITY).hash_rows().to_numpy(), look_up)
 

@@ -5,7 +5,7 @@
       demo.cpp:11
      0x40162f(/opt/demo)/0x401620(/opt/demo)/P/-/-/5/
 
-Event lines are in perf_script_layout.py. Patterns run in polars (Rust's regex) and in `re`: no
+Event lines are in layout.py. Patterns run in polars (Rust's regex) and in `re`: no
 look-around, no back-references.
 """
 

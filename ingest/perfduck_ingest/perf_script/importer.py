@@ -21,9 +21,9 @@ import polars as pl
 from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.perf_script import grammar, header
 from perfduck_ingest.perf_script.chunk import TRACE_NOT_DECODED, Chunk, Parsed, parsed
+from perfduck_ingest.perf_script.end import CUT_CHAIN, CUT_LINE
 from perfduck_ingest.perf_script.layout import LineLayout, layout_of
 from perfduck_ingest.perf_script.line_cache import LineCache
-from perfduck_ingest.perf_script.line_ranges import DsoRanges
 from perfduck_ingest.perf_script.text import LineTooLong, Text
 from perfduck_ingest.runtime.prefetch import prefetch, prefetch_map
 from perfduck_ingest.source import Source
@@ -40,6 +40,7 @@ _THREADS = 2
 # there is refused; a short one with a strange line is not.
 _MOST_SKIPPED = 0.01
 _MOST_SKIPPED_PER_SAMPLE = 0.2
+_NOT_FOREIGN = (TRACE_NOT_DECODED, CUT_LINE, CUT_CHAIN)
 
 
 def sniff(source: Source) -> bool:
@@ -62,7 +63,7 @@ def read(source: Source, options: ImportOptions) -> Iterator[Batch]:
             yield _placed(part.batch, lines)
             lines += part.lines
             samples += len(part.batch.samples)
-            skipped += part.batch.skipped.filter(pl.col("reason") != TRACE_NOT_DECODED).height
+            skipped += part.batch.skipped.filter(~pl.col("reason").is_in(_NOT_FOREIGN)).height
     except LineTooLong as error:
         what = f"lines of at most {LONGEST_LINE >> 20} MB"
         message = f"{source.name}:{lines + error.line + 1}: expected {what}, got a longer one"
@@ -80,7 +81,7 @@ def read(source: Source, options: ImportOptions) -> Iterator[Batch]:
 
 def _parsed_parts(source: Source, layout: LineLayout, event: str) -> Iterator[Parsed]:
     """The text, parsed in parts that end where a sample ends; raises LineTooLong."""
-    known = LineCache(DsoRanges(_head_lines(source), layout))
+    known = LineCache(_head_lines(source), layout)
     is_event = re.compile(layout.loose.pattern).search
 
     def last_start(text: memoryview) -> int:
@@ -89,7 +90,10 @@ def _parsed_parts(source: Source, layout: LineLayout, event: str) -> Iterator[Pa
     def work(part: Chunk) -> list[Parsed]:
         return list(parsed(part, known, last_start))
 
-    parts = (Chunk(text, layout, event) for text in source.parts(_PART_BYTES, last_start))
+    parts = (
+        Chunk(text, layout, event, is_last=source.is_at_end)
+        for text in source.parts(_PART_BYTES, last_start)
+    )
     # Reading has a thread of its own: what fills a pipe does not wait for what is done with it.
     for pieces in prefetch_map(work, prefetch(parts), _THREADS, _THREADS):
         yield from pieces
@@ -132,11 +136,14 @@ def _last_start(part: memoryview, layout: LineLayout, is_event: Callable[[str], 
         return before + (blank + 2 if blank >= 0 else last + 1)
     end = len(text[:last].rstrip(b"\r\n"))  # blank lines may be millions
     for _ in range(_LINES_OF_A_SAMPLE):
-        if (start := text.rfind(b"\n", 0, end) + 1) <= 0:
+        start = text.rfind(b"\n", 0, end) + 1
+        if start == 0 and before:  # a part of a line
             return before + last + 1
         line = text[start:end].decode("utf-8", "backslashreplace")
         if not line.startswith("\t") and is_event(line):
             return before + start
+        if start == 0:
+            return last + 1
         end = start - 1
     found = Text(memoryview(text)[: last + 1]).last_start(layout.loose.pattern)
     return before + (found or last + 1)

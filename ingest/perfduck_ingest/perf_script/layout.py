@@ -178,7 +178,7 @@ def layout_of(lines: Sequence[str]) -> LineLayout | None:
     addressed = [line for line in frames or heads if _ADDRESSED(line)]
     has_dso = _share(grammar.names_dso, addressed) > _HALF or _share(_ENDS_IN_A_PATH, frames) > _FEW
     has_blanks = any(not line.strip() for line in lines)
-    has_frames = bool(frames) or bool(addressed)
+    has_frames = bool(frames) or (found is not None and _has_address(found, heads))
     files = list(filter(grammar.names_file, addressed))
     return replace(
         found or LineLayout(),
@@ -188,6 +188,12 @@ def layout_of(lines: Sequence[str]) -> LineLayout | None:
         chains=has_blanks,
         tabs=tabs,
     )
+
+
+def _has_address(layout: LineLayout, lines: Sequence[str]) -> bool:
+    """Whether anything like an address is behind the fields of the lines."""
+    rests = (match["rest"] for match in map(re.compile(layout.pattern).search, lines) if match)
+    return any(rest is not None and _IN_REST(rest) for rest in rests)
 
 
 _Search = Callable[[str], re.Match[str] | None]
@@ -326,4 +332,5 @@ def _share(search: _Search, lines: Sequence[str]) -> float:
 
 
 _ENDS_IN_A_PATH = re.compile(r"\s\((?:/|\[).*\)\s*$").search  # no function's name does
+_IN_REST = re.compile(r"\s[0-9a-f]{1,16}(?:\s+\S|\s*$)").search
 _ADDRESSED = re.compile(r"\s[0-9a-f]{1,16}\s+\S").search

@@ -1,4 +1,4 @@
-insert into rollup
+insert into rollup by name
 select
     profile_id,
     event,

@@ -19,7 +19,6 @@ candidate as (
     limit $most
 )
 select
-    candidate.profile_id,
     candidate.labels,
     candidate.work,
     sum(rollup.weight) as total,
@@ -33,5 +32,5 @@ where list_contains(getvariable('events')::varchar[], rollup.event)
         getvariable('comm') is null
         or list_contains(getvariable('comm')::varchar[], coalesce(rollup.comm, '[none]'))
     )
-group by all
+group by candidate.profile_id, candidate.labels, candidate.work
 order by candidate.profile_id

@@ -1,6 +1,6 @@
 -- As pick_rollup, for filters that only samples can answer; of one profile, whose samples lie
 -- together. $keep names a column to tell apart besides stacks, and comm: without it takes half as long.
-insert into picked_sample
+insert into picked_sample by name
 select
     $run::integer as run,
     event,

@@ -1,5 +1,8 @@
 -- Self weight by what decided the leaf's tag.
-, methods as (
+with chosen as (
+    from stack_weights($runs::integer[])
+),
+methods as (
     select symbol.tagged_by, sum(chosen.weight) as weight
     from chosen
     join stack_symbol on stack_symbol.stack_id = chosen.stack_id and stack_symbol.is_leaf

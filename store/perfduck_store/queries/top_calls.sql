@@ -1,7 +1,10 @@
 -- Who called a function, or with $callees what it called: the frame beside it in a stack, recursion
 -- counted once; where OProfile kept arcs and no stacks, its arcs, which count a recursive function
 -- once a call.
-, asked as (
+with chosen as (
+    from stack_weights(null::integer[])
+),
+asked as (
     select symbol_id
     from symbol
     where name = $function or canonical = $function or shown_name(name, dso) = $function

@@ -1,5 +1,8 @@
 -- Addresses without a name are one row for each binary: in a stack they are counted once.
-, nameless as (
+with chosen as (
+    from stack_weights(null::integer[])
+),
+nameless as (
     select symbol_id, min(symbol_id) over (partition by dso) as first_id
     from symbol
     where name = '[unknown]'

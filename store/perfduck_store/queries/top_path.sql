@@ -1,6 +1,9 @@
 -- Whole call chains, root first; chains that differ in addresses without a name are one. ';' in a
 -- name becomes ':'. Names are joined for the heaviest alone, and for chains with such addresses.
-, nameless as (
+with chosen as (
+    from stack_weights(null::integer[])
+),
+nameless as (
     select distinct stack_symbol.stack_id
     from stack_symbol
     join symbol on symbol.symbol_id = stack_symbol.symbol_id

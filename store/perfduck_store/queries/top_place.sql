@@ -1,6 +1,9 @@
 -- By dso, or with $by = 'source' by source file (the dso of what has none). Counted once per stack,
 -- whatever its number of frames in the same place.
-, frames as (
+with chosen as (
+    from stack_weights(null::integer[])
+),
+frames as (
     select
         chosen.stack_id,
         case when $by = 'source' then coalesce(symbol.source_file, symbol.dso) else symbol.dso end

@@ -1,9 +1,13 @@
 -- self: tag of the leaf. total: stacks with a frame of the subsystem, each once. blamed: the charge.
-, tags as (
+-- Code that nobody knows may be of several areas: the first by name.
+with chosen as (
+    from stack_weights(null::integer[])
+),
+tags as (
     select
         chosen.stack_id,
         symbol.subsystem,
-        any_value(symbol.area) as area,
+        min(symbol.area) as area,
         bool_or(stack_symbol.is_leaf) as is_leaf,
         any_value(chosen.weight) as weight,
     from chosen
@@ -19,7 +23,7 @@ charges as (
 )
 select
     tags.subsystem,
-    any_value(tags.area) as area,
+    min(tags.area) as area,
     sum(case when tags.is_leaf then tags.weight else 0 end) as self,
     sum(tags.weight) as total,
     coalesce(any_value(charges.blamed), 0) as blamed,

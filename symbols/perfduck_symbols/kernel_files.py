@@ -11,16 +11,15 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from perfduck_symbols import kallsyms
-from perfduck_symbols.compression import content
 from perfduck_symbols.kallsyms import Kallsyms
 from perfduck_symbols.kallsyms_symbols import KernelSymbols, symbols_of
 
 if TYPE_CHECKING:  # an import of text reads no ELF file
-    from perfduck_symbols.addresses import SymbolTable
+    from perfduck_symbols.addresses import Svmas, SymbolTable
     from perfduck_symbols.elf import Elf
 
 
-class RecordedKernel:
+class KernelFiles:
     """Reads nothing before it is asked for; raises SymbolError for a file that is not what it
     should be."""
 
@@ -49,7 +48,7 @@ class RecordedKernel:
         return open_elf(self.vmlinux) if self.vmlinux is not None else None
 
     @cached_property
-    def table(self) -> "SymbolTable | None":
+    def table(self) -> "SymbolTable[Svmas] | None":
         """The functions of vmlinux."""
         from perfduck_symbols.elf_symbols import kernel_table
 
@@ -64,7 +63,7 @@ class RecordedKernel:
     @cached_property
     def _text(self) -> str:
         assert self.kallsyms is not None
-        return content(self.kallsyms, "kallsyms").decode("utf-8", "backslashreplace")
+        return kallsyms.raw(self.kallsyms).decode("utf-8", "backslashreplace")
 
     @cached_property
     def _rows(self) -> pl.DataFrame:

@@ -1,33 +1,21 @@
-"""Which files of this machine may name the addresses of a recording that did not note their build
-ids: those that lay there when it was made, if it was made here."""
+"""Which files of a machine may name the addresses of a recording that did not note their build
+ids: those that were there when it was made, if it was made there."""
 
 import platform
 from dataclasses import dataclass
-from pathlib import Path
 
 from perfduck_ingest.perf_data import features
 from perfduck_ingest.perf_data.features import PerfRecording
-from perfduck_symbols.elf import build_id_of_notes
+from perfduck_symbols.host_files import HostFiles
 from perfduck_symbols.names import KERNEL
-
-HERE = Path("/")  # where the paths of a recording lead to
-_NOTES = Path("/sys/kernel/notes")
 
 
 @dataclass(frozen=True, slots=True)
-class HostFiles:
+class RecordedHost:
     """The files of this machine, in view of a recording."""
 
+    files: HostFiles
     recording: PerfRecording
-
-    @property
-    def root(self) -> Path:
-        """Where absolute paths begin."""
-        return HERE
-
-    def path(self, name: str) -> Path:
-        """The path of a file of the recording."""
-        return HERE / name.lstrip("/")
 
     @property
     def is_recorded(self) -> bool:
@@ -39,7 +27,7 @@ class HostFiles:
         """Whether the recorded kernel runs here: by its build id, or the host and the release."""
         build_id = self.recording.build_ids.get(KERNEL)
         if build_id is not None:
-            return build_id == running_build_id()
+            return build_id == self.files.kernel_build_id
         release = self.recording.strings.get(features.OSRELEASE)
         return self.is_recorded and release == platform.release()
 
@@ -57,22 +45,8 @@ class HostFiles:
         if not self.is_recorded:
             return False
         try:
-            status = self.path(name).stat()
+            status = self.files.path(name).stat()
         except OSError:
             return False
         written = self.recording.written_at
         return written is None or max(status.st_mtime, status.st_ctime) <= written
-
-
-def debug_directory() -> Path:
-    """Where perf record keeps what it recorded from."""
-    return Path("~/.debug").expanduser()
-
-
-def running_build_id() -> str | None:
-    """That of the kernel of this machine."""
-    try:
-        notes = _NOTES.read_bytes()
-    except OSError:
-        return None
-    return build_id_of_notes(notes)

@@ -1,4 +1,4 @@
-"""Pieces hold the frames of a chain, each in the space that the marker before it says."""
+"""Chunks hold the frames of a chain, each in the space that the marker before it says."""
 
 from dataclasses import fields
 from typing import Any
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perfduck_ingest.perf_data import records
-from perfduck_ingest.perf_data.chain_chunks import NO_FRAME, WIDTH, ChainChunks, pieces_of
+from perfduck_ingest.perf_data.chain_chunks import ChainChunks, chunks_of
 from perfduck_ingest.perf_data.mappings import (
     GUEST_KERNEL_SPACE,
     GUEST_USER_SPACE,
@@ -17,8 +17,8 @@ from perfduck_ingest.perf_data.mappings import (
     space_of,
 )
 from perfduck_ingest.perf_data.sample_columns import Samples
-from perfduck_ingest.perf_data.stacks import _keys, _terms
 from perfduck_ingest.perf_data.stream import Block
+from perfduck_kernels.constants import NO_FRAME
 
 ODD = (1 << 64) - 1
 EPOCH = 7
@@ -68,35 +68,24 @@ def frames_of(chain: list[int]) -> list[Frame]:
     return frames
 
 
-def joined(pieces: ChainChunks) -> list[list[Frame]]:
+def joined(chunks: ChainChunks) -> list[list[Frame]]:
     """The frames of each chain, put together again."""
     chains, at = [], 0
-    for count in pieces.counts.tolist():
+    for count in chunks.counts.tolist():
         chain = []
-        for piece in range(at, at + count):
-            space = int(pieces.spaces[piece])
-            chain += [(one, space) for one in pieces.frames[:, piece].tolist() if one != NO_FRAME]
+        for index in range(at, at + count):
+            space = int(chunks.spaces[index])
+            chain += [(one, space) for one in chunks.frames[:, index].tolist() if one != NO_FRAME]
         chains.append(chain)
         at += count
     return chains
 
 
 @given(CHAINS)
-def test_pieces_hold_the_frames_of_their_chains(chains: list[list[int]]) -> None:
+def test_chunks_hold_the_frames_of_their_chains(chains: list[list[int]]) -> None:
     """A chain without frames has the address that was hit."""
-    pieces = pieces_of(samples_of(chains), np.full(len(chains), EPOCH))
+    chunks = chunks_of(samples_of(chains), np.full(len(chains), EPOCH))
     hit = [[(100 + place, USER_SPACE)] for place in range(len(chains))]
     wanted = [frames_of(chain) or one for chain, one in zip(chains, hit, strict=True)]
-    assert joined(pieces) == wanted
-    assert pieces.broken == sum(ODD in chain for chain in chains)
-
-
-@given(st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=12), min_size=1, max_size=12))
-def test_the_same_symbols_have_the_same_key_and_others_another(chains: list[list[int]]) -> None:
-    counts = np.array([-(-len(chain) // WIDTH) for chain in chains])
-    flat = [one for chain in chains for one in [-1] * (-len(chain) % WIDTH) + chain]
-    symbols = np.array(flat, np.int32).reshape(-1, WIDTH)
-    keys = _keys(_terms(symbols), np.cumsum(counts) - counts, counts).tolist()
-    distinct = set(map(tuple, chains))
-    assert len(set(zip(map(tuple, chains), keys, strict=True))) == len(distinct)
-    assert len(set(keys)) == len(distinct)
+    assert joined(chunks) == wanted
+    assert chunks.broken == sum(ODD in chain for chain in chains)

@@ -1,0 +1,58 @@
+"""Rows of a diff and of a comparison as polars frames."""
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+import polars as pl
+
+from perfduck_diff.compare_groups import Matrix
+from perfduck_diff.engine.result import Diff
+from perfduck_report.diff_words import interval, place
+
+
+def of_rows(rows: Iterable[Any], columns: list[str]) -> pl.DataFrame:
+    """These fields of dataclasses as columns; those that hold text are listed first."""
+    picked = [{name: each[name] for name in columns} for each in map(asdict, rows)]
+    texts = ("subsystem", "area", "function", "dso")
+    schema = {name: pl.String if name in texts else pl.Float64 for name in columns}
+    return pl.DataFrame(picked, schema=schema)
+
+
+def claims(diff: Diff) -> pl.DataFrame:
+    """What grew, then what shrank, as people read it."""
+    rows = [
+        (place(claim.path), claim.subsystem, claim.base, claim.new, claim.delta, interval(claim))
+        for claim in (*diff.claims, *diff.shrunk)
+    ]
+    names = ["path", "subsystem", "base", "new", f"delta, {diff.unit}", "95 % interval"]
+    return pl.DataFrame(rows, schema=names, orient="row")
+
+
+def shown_subsystems(diff: Diff) -> pl.DataFrame:
+    """The subsystems, as people read them."""
+    rows = [(row.subsystem, row.base, row.new, row.delta, interval(row)) for row in diff.subsystems]
+    names = ["subsystem", "base", "new", f"delta, {diff.unit}", "95 % interval"]
+    return pl.DataFrame(rows, schema=names, orient="row")
+
+
+def of_matrix(matrix: Matrix) -> pl.DataFrame:
+    """[subsystem, area, group, value, half_width], the total first."""
+    lines = [("total", "", matrix.total), *((r.subsystem, r.area, r.cells) for r in matrix.rows)]
+    rows = [
+        (name, area, group, cell.value, cell.reach)
+        for name, area, cells in lines
+        for group, cell in zip(matrix.groups, cells, strict=True)
+    ]
+    names = ["subsystem", "area", "group", "value", "half_width"]
+    return pl.DataFrame(rows, schema=names, orient="row")
+
+
+def wide(matrix: Matrix) -> pl.DataFrame:
+    """The values, a column for each group."""
+    rows = [("total", matrix.total), *((row.subsystem, row.cells) for row in matrix.rows)]
+    return pl.DataFrame(
+        [(name, *(cell.value for cell in cells)) for name, cells in rows],
+        schema=["subsystem", *matrix.groups],
+        orient="row",
+    )

@@ -1,0 +1,183 @@
+"""What `diff`, `compare` and `suggest_budget` answer."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import polars as pl
+
+from perfduck import diff_frames
+from perfduck.tables import screen_of
+from perfduck_diff.budget_suggestion import Suggestion
+from perfduck_diff.compare_groups import Matrix
+from perfduck_diff.engine.flame import Flame
+from perfduck_diff.engine.result import Change, Claim, Diff, Reason, Verdict
+from perfduck_diff.keys import View
+from perfduck_report import (
+    budget_file,
+    compare,
+    diff,
+    diff_explained,
+    diff_junit,
+    diff_markdown,
+    diff_text,
+    diff_words,
+    html,
+    html_table,
+)
+
+EXIT_CODES: dict[Verdict, int] = {"pass": 0, "regression": 1, "inconclusive": 3}
+_CHANGE = ["base", "new", "delta", "low", "high", "p"]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class DiffResult:
+    """Base against new. Amounts are in `unit` (ns/packet); `data` is the whole answer, typed;
+    `flame`: makes the flame graph's data of the same samples."""
+
+    data: Diff
+    flame: Callable[[], Flame]
+
+    @property
+    def verdict(self) -> Verdict:
+        """pass, regression or inconclusive."""
+        return self.data.verdict
+
+    @property
+    def exit_code(self) -> int:
+        """What the command exits with: 0 pass, 1 regression, 3 inconclusive."""
+        return EXIT_CODES[self.data.verdict]
+
+    @property
+    def unit(self) -> str:
+        """Of all amounts: ns/packet, ms/cpu-s, %."""
+        return self.data.unit
+
+    @property
+    def total(self) -> Change:
+        """All weight but idle: base, new, delta, and low and high, the 95 % interval of delta."""
+        return self.data.total
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """Why the comparison is worth less than it looks; no verdict where one `blocks`."""
+        return self.data.reasons
+
+    @property
+    def claims(self) -> tuple[Claim, ...]:
+        """Growth that is significant, largest first, each counted once."""
+        return self.data.claims
+
+    @property
+    def subsystems(self) -> pl.DataFrame:
+        """A row for each: subsystem, area, base, new, delta, low, high, p, q, detectable (the
+        smallest growth that is found in 80 % of such comparisons)."""
+        columns = ["subsystem", "area", *_CHANGE, "q", "detectable"]
+        return diff_frames.of_rows(self.data.subsystems, columns)
+
+    @property
+    def functions(self) -> pl.DataFrame:
+        """A row for each, self weight: function, dso, subsystem, base, new, delta."""
+        columns = ["function", "dso", "subsystem", *_CHANGE[:3]]
+        return diff_frames.of_rows(self.data.functions, columns)
+
+    def to_text(
+        self,
+        by: View | None = None,
+        *,
+        explain: bool = False,
+        width: int | None = None,
+        color: bool = False,
+    ) -> str:
+        """As the command prints it: all, or one view; `explain`: what its words mean, below it."""
+        screen = screen_of(width, color=color)
+        meaning = diff_explained.text(screen) if explain else ""
+        return diff_text.report(self.data, by, screen) + meaning
+
+    def to_markdown(self, by: View | None = None) -> str:
+        """For a comment on a pull request."""
+        return diff_markdown.report(self.data, by)
+
+    def to_html(self, by: View | None = None) -> str:
+        """A page with a flame graph: one file that asks no network for anything."""
+        return html.render(self.data, self.flame(), by)
+
+    def to_json(self) -> str:
+        """One object with every number."""
+        return diff.as_json(self.data)
+
+    def to_junit(self) -> str:
+        """A test case for each budget, or one for the diff."""
+        return diff_junit.report(self.data)
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+    def __repr__(self) -> str:
+        return f"DiffResult({diff_words.verdict(self.data)})"
+
+    def _repr_html_(self) -> str:
+        lines = [diff_words.verdict(self.data), diff_words.heading(self.data)]
+        lines += [diff_words.reason(entry) for entry in self.data.reasons]
+        claims = diff_frames.claims(self.data)
+        shown = html_table.paragraphs(lines)
+        shown += html_table.table(claims) if len(claims) else ""
+        return shown + html_table.table(diff_frames.shown_subsystems(self.data))
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class CompareResult:
+    """Several groups side by side; `data` is the whole answer, typed."""
+
+    data: Matrix
+
+    @property
+    def unit(self) -> str:
+        """Of all amounts."""
+        return self.data.unit
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The values of the label, in their order."""
+        return self.data.groups
+
+    @property
+    def frame(self) -> pl.DataFrame:
+        """A row for each subsystem and group, the total first: subsystem, area, group, value,
+        half_width (value - half_width .. value + half_width is 95 %)."""
+        return diff_frames.of_matrix(self.data)
+
+    def to_text(self, *, width: int | None = None, color: bool = False) -> str:
+        """The groups as columns, and what each step adds."""
+        return compare.text(self.data, screen_of(width, color=color))
+
+    def to_markdown(self) -> str:
+        """The same as GitHub's markdown."""
+        return compare.markdown(self.data)
+
+    def to_json(self) -> str:
+        """One object with every number."""
+        return compare.as_json(self.data)
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+    def __repr__(self) -> str:
+        return f"CompareResult({', '.join(self.data.groups)}; {self.data.unit})"
+
+    def _repr_html_(self) -> str:
+        heading = f"{self.data.event}, {self.data.unit}, by subsystem that is blamed"
+        return html_table.paragraphs([heading]) + html_table.table(diff_frames.wide(self.data))
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class BudgetSuggestion:
+    """Budgets that like runs keep; `data` has their limits and what growth each finds."""
+
+    data: Suggestion
+
+    def to_toml(self) -> str:
+        """The file that `diff(budget=...)` reads."""
+        return budget_file.text(self.data)
+
+    def __str__(self) -> str:
+        return self.to_toml()

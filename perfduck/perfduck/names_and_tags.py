@@ -1,0 +1,121 @@
+"""Tags of symbols, why they are what they are, and the ELF files that name functions."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from perfduck.opening import StoreFile
+from perfduck.options import TagSources, path_of, places_of, refuse_others
+from perfduck.tables import Table
+from perfduck.tagging import Tagged, TaggingSources, add_files, tag_again, tagger_of, with_kept
+from perfduck_model.errors import PerfduckError
+from perfduck_report import tables
+from perfduck_report.names import visible, visible_lines
+from perfduck_report.numbers import many
+from perfduck_report.screen import PIPE, Screen
+from perfduck_store.functions import binaries
+from perfduck_store.tag_inputs import Kind
+from perfduck_symbols.file_finder import check_places
+from perfduck_symbols.host_files import HostFiles
+from perfduck_symbols.kernel_files import KernelFiles
+from perfduck_tags import explain as explanations
+from perfduck_tags.explain import Explanation
+
+
+@dataclass(frozen=True, slots=True)
+class TagResult:
+    """How many symbols got a different tag, and by which rules and kallsyms."""
+
+    data: Tagged
+
+    @property
+    def changed(self) -> int:
+        """Symbols that got a different tag."""
+        return self.data.changed
+
+    def to_text(self) -> str:
+        """A line."""
+        used = f" ({visible(', '.join(self.data.used))})" if self.data.used else ""
+        return f"{many(self.data.changed, 'symbol')} got a different tag{used}\n"
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainResult:
+    """Why a function has its tag; `data`: source file, method, rule and alternatives."""
+
+    data: Explanation
+
+    def to_text(self) -> str:
+        """As the command prints it."""
+        return visible_lines(explanations.text(self.data))
+
+    def to_json(self) -> str:
+        """One object."""
+        return explanations.as_json(self.data)
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+
+def tag(file: StoreFile, sources: TagSources, forget: Sequence[Kind]) -> TagResult:
+    """Tag all symbols and blame all stacks again."""
+    given = _given(sources)
+    for kind in forget:
+        if getattr(given, kind):
+            message = f"--forget-{kind}: expected no --{kind} beside it, which replaces them"
+            raise PerfduckError(message)
+    with file.write() as store:
+        return TagResult(tag_again(store, given, forget))
+
+
+def explain(
+    file: StoreFile | None, symbol: str, dso: str, release: str | None, sources: TagSources
+) -> ExplainResult:
+    """Why a function has its tag; rules and kallsyms that the store keeps apply where there is a
+    store and none are given."""
+    known = _given(sources)
+    with ExitStack() as inputs:
+        if file is not None:
+            store = inputs.enter_context(file.read())
+            known = inputs.enter_context(with_kept(store, known, release))
+        tagger = tagger_of(known, release, KernelFiles(known.kallsyms))
+        return ExplainResult(explanations.explain(tagger, symbol, dso))
+
+
+def _given(sources: TagSources) -> TaggingSources:
+    refuse_others(sources, TagSources)
+    vmlinux = path_of(sources.get("vmlinux"))
+    binaries = (*((vmlinux,) if vmlinux else ()), *places_of(sources.get("symbols")))
+    check_places(binaries)
+    return TaggingSources(
+        path_of(sources.get("rules")),
+        path_of(sources.get("kallsyms")),
+        binaries,
+        host_files=HostFiles(),
+    )
+
+
+def add_symbols(file: StoreFile, places: Sequence[Path], dso: str | None) -> Table:
+    """Keep the functions of ELF files."""
+    if dso is not None and (len(places) > 1 or places[0].is_dir()):
+        message = f"--dso {dso}: expected one file that is this binary, got several"
+        raise PerfduckError(message)
+    with file.write(create=True) as store:
+        return Table(add_files(store, places, dso, HostFiles()), _added)
+
+
+def _added(rows: tables.Answer, _: Screen = PIPE) -> str:
+    return "".join(
+        f"{visible(name)}: {many(count, 'function')}, build-id {build_id or 'none'}\n"
+        for name, build_id, count in rows.rows()
+    )
+
+
+def symbols(file: StoreFile) -> Table:
+    """The binaries whose functions are kept."""
+    with file.read() as store:
+        return Table(binaries(store))

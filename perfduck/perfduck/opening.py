@@ -1,0 +1,27 @@
+"""Which store is meant, and how long to wait for it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from perfduck import parts
+
+if TYPE_CHECKING:  # DuckDB is loaded when a store is opened
+    from perfduck_store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFile:
+    """A DuckDB file that is opened for each question, so that other processes can write between."""
+
+    path: Path
+    wait_s: float | None = None  # None: as this process is set
+
+    def read(self) -> "Store":
+        """The store, open to read. PerfduckError where there is none, or another process writes it
+        for longer than `wait_s`."""
+        return parts.store.Store(self.path, wait_s=self.wait_s)
+
+    def write(self, *, create: bool = False) -> "Store":
+        """The store, open to write; `create` it where there is none."""
+        return parts.store.Store(self.path, write=True, wait_s=self.wait_s, create=create)

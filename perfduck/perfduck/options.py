@@ -1,0 +1,53 @@
+"""Keywords that several methods share."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TypedDict
+
+FilePath = str | os.PathLike[str]
+Labels = Mapping[str, str] | Sequence[str]  # by key, or key=value
+Files = Mapping[str, FilePath] | Sequence[str]  # by kind, or KIND=FILE
+
+
+class TagSources(TypedDict, total=False):
+    """Files to tag by."""
+
+    rules: FilePath | None  # your own tag rules, CSV or TOML, in front of the shipped ones
+    kallsyms: FilePath | None  # /proc/kallsyms of the recorded boot, or System.map
+    vmlinux: FilePath | None  # of the recorded kernel, with DWARF
+    symbols: FilePath | Sequence[FilePath] | None  # ELF files, or directories of them
+
+
+class IngestOptions(TagSources, total=False):
+    """What is said of recordings, and how they are read."""
+
+    name: str | None  # of one recording; None: from the file's name
+    labels: Labels | None
+    work: float | None  # how much got done while recording
+    unit: str | None  # what `work` counts: packet, request
+    work_from: FilePath | None  # report of iperf3 -J, wrk or sockperf to take it from
+    kernel: str | None  # release that ran, where the recording does not say it
+    host_files: bool  # whether files of this machine may name addresses of perf.data; True
+    attach: Files | None  # to keep with one recording: {"iptables": path}
+    force: bool  # let other work replace that of a stored recording; False
+    lenient: bool  # keep a file even if much of it cannot be parsed; False
+
+
+def refuse_others(given: Mapping[str, object], known: type) -> None:
+    """TypeError for a keyword that no method has: mypy sees it, Python does not."""
+    if unknown := given.keys() - known.__annotations__.keys():
+        names = ", ".join(known.__annotations__)
+        message = f"unexpected keyword argument {min(unknown)!r}, known are {names}"
+        raise TypeError(message)
+
+
+def path_of(value: FilePath | None) -> Path | None:
+    """The path, if one is given."""
+    return None if value is None else Path(value)
+
+
+def places_of(value: FilePath | Sequence[FilePath] | None) -> tuple[Path, ...]:
+    """One path or several."""
+    several = [value] if isinstance(value, str | os.PathLike) else value or ()
+    return tuple(Path(each) for each in several)

@@ -1,0 +1,50 @@
+"""The parts of the library, each loaded when it is first used: polars, DuckDB and scipy take 0.3 s,
+and no question needs all of them.
+
+parts.comparisons.diff(...)
+"""
+
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from perfduck import (
+        comparisons,
+        frames,
+        inventory,
+        names_and_tags,
+        rankings,
+        recordings,
+        user_sql,
+    )
+    from perfduck_diff import answer
+    from perfduck_ingest.runtime import warm_up
+    from perfduck_store import store
+    from perfduck_store import user_sql as limits
+
+    __all__ = [
+        "answer", "comparisons", "frames", "inventory", "limits", "names_and_tags", "rankings",
+        "recordings", "store", "user_sql", "warm_up",
+    ]  # fmt: skip
+
+_MODULES = {
+    "answer": "perfduck_diff.answer",
+    "comparisons": "perfduck.comparisons",
+    "frames": "perfduck.frames",
+    "inventory": "perfduck.inventory",
+    "limits": "perfduck_store.user_sql",
+    "names_and_tags": "perfduck.names_and_tags",
+    "rankings": "perfduck.rankings",
+    "recordings": "perfduck.recordings",
+    "store": "perfduck_store.store",
+    "user_sql": "perfduck.user_sql",
+    "warm_up": "perfduck_ingest.runtime.warm_up",
+}
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name not in _MODULES:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    return import_module(_MODULES[name])

@@ -1,0 +1,316 @@
+"""A store of profiles, with a method for each command. Light: what a method needs is loaded when it
+is called."""
+
+import os
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Self, Unpack
+
+from perfduck import parts, typed
+from perfduck.filters import FilterOptions, filters_of
+from perfduck.opening import StoreFile
+from perfduck.options import FilePath, Files, IngestOptions, Labels, TagSources
+from perfduck_diff.keys import By, Side
+from perfduck_model.errors import PerfduckError
+
+if TYPE_CHECKING:
+    from perfduck.diff_result import BudgetSuggestion, CompareResult, DiffResult
+    from perfduck.names_and_tags import ExplainResult, TagResult
+    from perfduck.recordings import IngestResult, Progress
+    from perfduck.store_results import EditResult, MergeResult, RemoveResult
+    from perfduck.tables import Table
+    from perfduck.top_result import CallsResult, Export, TopResult
+
+_OTHER_STORES = ("http://", "https://", "lake:")
+
+
+def open(url: FilePath, *, wait_s: float | None = None) -> "ProfileStore":
+    """The store at a path: a DuckDB file, which `ingest` makes where there is none.
+
+    Nothing is opened yet: each method opens the file for as long as it runs, so that other
+    processes may write it between two calls. `wait_s`: how many seconds to wait for a process that
+    has it open; None: 30. PerfduckError for the URL of another kind of store.
+    """
+    place = os.fspath(url)
+    if place.startswith(_OTHER_STORES):
+        got = "a store of a kind that is not built yet"
+        message = f"{place}: expected the path of a store, a DuckDB file, got {got}"
+        raise PerfduckError(message)
+    return ProfileStore(Path(place), wait_s=wait_s)
+
+
+def explain(
+    symbol: str,
+    *,
+    dso: str = "[kernel.kallsyms]",
+    release: str | None = None,
+    **sources: Unpack[TagSources],
+) -> "ExplainResult":
+    """Why a function would get its tag, without a store. `release`: of the kernel: 6.18.44."""
+    return parts.names_and_tags.explain(None, symbol, dso, release, sources)
+
+
+class ProfileStore:
+    """Profiles in a store. A selector means some of them: a name, a glob, label=value, or A+B.
+
+    Every method raises PerfduckError, with one line, for what its caller can fix: no such profile,
+    a file that is not what it should be, a store that another process holds for too long, a full
+    disk. What it would have changed is unchanged then.
+    """
+
+    def __init__(self, path: Path, *, wait_s: float | None = None) -> None:
+        self.path = path
+        self._file = StoreFile(path, wait_s)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Nothing is open between two calls; a store of another kind may have a connection."""
+
+    def __repr__(self) -> str:
+        return f"ProfileStore({str(self.path)!r})"
+
+    # Recordings
+
+    def profiles(self, selector: str = "*") -> "Table":
+        """A row for each profile: name, format, started_at, ingested_at, duration_s, samples,
+        events, lost, raw_samples, skipped, work, work_unit, kernel_release, layout, labels."""
+        return parts.inventory.profiles(self._file, selector)
+
+    def ingest(
+        self,
+        *recordings: FilePath | bytes | BinaryIO,
+        manifest: FilePath | None = None,
+        progress: "Progress | None" = None,
+        on_stored: "Callable[[IngestResult], object] | None" = None,
+        on_note: Callable[[str], object] = warnings.warn,
+        **options: Unpack[IngestOptions],
+    ) -> "tuple[IngestResult, ...]":
+        """Import recordings, one transaction each: files (perf.data, perf script text, OProfile,
+        folded; plain or packed), directories, "-" for standard input, bytes, or streams of bytes,
+        which are read to their end and closed. `manifest`: a CSV file that lists more.
+
+        `progress` takes the source and the samples so far, now and then; `on_stored` each result as
+        soon as it is stored; `on_note` a line on what of the manifest may be a mistake.
+        """
+        if recordings and isinstance(recordings[0], str):
+            parts.warm_up.warm_up(recordings[0])
+        listed = None if manifest is None else Path(manifest)
+        wanted = parts.recordings.requests_of(recordings, listed, options, on_note)
+        return parts.recordings.ingest(self._file, wanted, progress, on_stored, on_note)
+
+    def attach(self, selector: str, files: Files) -> "EditResult":
+        """Keep files with profiles, one of a kind: {"iptables": "rules.txt"}."""
+        attachments = parts.recordings.attachments(files)
+        return parts.recordings.attach(self._file, selector, attachments)
+
+    def edit(
+        self,
+        selector: str,
+        *,
+        name: str | None = None,
+        work: float | None = None,
+        unit: str | None = None,
+        labels: Labels | None = None,
+        unlabel: str | Sequence[str] = (),
+    ) -> "EditResult":
+        """Change what is said of profiles. `labels` are added or changed, `unlabel` are the keys of
+        those to remove."""
+        done = parts.recordings.work(work, unit)
+        changed = parts.recordings.labels(labels or ())
+        return parts.inventory.edit(self._file, selector, name, done, changed, _texts(unlabel))
+
+    def remove(self, selector: str, *, dry_run: bool = False) -> "RemoveResult":
+        """Remove profiles, and make the store's file smaller. `dry_run`: only say which."""
+        return parts.inventory.remove(self._file, selector, dry_run=dry_run)
+
+    def prune(
+        self, selector: str, older_than: str | timedelta, *, dry_run: bool = False
+    ) -> "RemoveResult":
+        """Remove those of the profiles that are older: "36h", "90d", "8w", "2y" or a time span,
+        from the recording, or where its time is not known, from when it was stored."""
+        age, words = typed.age("--older-than", older_than), str(older_than)
+        return parts.inventory.prune(self._file, selector, age, words, dry_run=dry_run)
+
+    def merge(self, other: FilePath) -> "MergeResult":
+        """Take over what another store has and this one has not; what is here stays."""
+        return parts.inventory.merge(self._file, Path(other))
+
+    # Questions
+
+    def top(
+        self,
+        selector: str,
+        *,
+        by: By = "function",
+        limit: int = 30,
+        **filters: Unpack[FilterOptions],
+    ) -> "TopResult":
+        """Rank what is hot: self, total and blamed, per unit of work where the work is known."""
+        return parts.rankings.top(self._file, selector, by, limit, filters_of(filters))
+
+    def calls(
+        self,
+        selector: str,
+        function: str,
+        *,
+        side: Side = "callers",
+        limit: int = 30,
+        **filters: Unpack[FilterOptions],
+    ) -> "CallsResult":
+        """Rank who called a function, or (`side` "callees") what it called."""
+        chosen = filters_of(filters)
+        return parts.rankings.calls(self._file, selector, function, side, limit, chosen)
+
+    def diff(
+        self,
+        base: str,
+        new: str,
+        *,
+        budget: FilePath | None = None,
+        tree: Literal["rerooted", "path", "subsystem"] = "rerooted",
+        per: Literal["work", "cpu-second", "share"] | None = None,
+        paired: bool = False,
+        least_growth: float = 0.0,
+        tolerance: str | float = 0.05,
+        allow_kernel_change: bool = False,
+        **filters: Unpack[FilterOptions],
+    ) -> "DiffResult":
+        """What grew from the runs of `base` to those of `new`, and whether that is noise.
+
+        `budget`: a TOML file of budgets to judge by. `per`: what to divide by; None: the best that
+        all runs allow. `paired`: run i of base was recorded next to run i of new. `least_growth`:
+        claim none below this, in the answer's unit. `tolerance`: growth of the total that does not
+        matter, as a part of base or as "5%".
+        """
+        request = parts.answer.DiffRequest(
+            base=base,
+            new=new,
+            filters=filters_of(filters),
+            tree=tree,
+            per=per,
+            paired=paired,
+            smallest=least_growth,
+            tolerance=typed.part("--tolerance", tolerance),
+            budget=None if budget is None else Path(budget),
+            allow_kernel_change=allow_kernel_change,
+        )
+        return parts.comparisons.diff(self._file, request)
+
+    def compare(
+        self,
+        selector: str,
+        over: str,
+        *,
+        order: Sequence[str] = (),
+        **filters: Unpack[FilterOptions],
+    ) -> "CompareResult":
+        """Compare the groups that label `over` makes of the profiles; `order`: its values, else by
+        total cost."""
+        return parts.comparisons.compare(self._file, selector, over, order, filters_of(filters))
+
+    def export(
+        self,
+        selector: str,
+        format: Literal["folded", "html"] = "folded",
+        **filters: Unpack[FilterOptions],
+    ) -> "Export":
+        """The stacks: `folded` for flame graph tools, a line for each (comm;root;...;leaf weight);
+        `html`, a page with a flame graph."""
+        return parts.rankings.export(self._file, selector, format, filters_of(filters))
+
+    def sql(
+        self,
+        query: str,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        timeout_s: float = 20.0,
+        max_rows: int = 1_000_000,
+    ) -> "Table":
+        """The rows of one statement that reads: table `hit` has it all. `parameters`: for $name in
+        the query. No file is opened and nothing is changed by it."""
+        limits = parts.limits.SqlLimits(seconds=timeout_s, rows=max_rows)
+        return parts.user_sql.sql(self._file, query, parameters or {}, limits)
+
+    def suggest_budget(
+        self,
+        selector: str,
+        *,
+        keep: str | float = 0.95,
+        runs: int = 5,
+        **filters: Unpack[FilterOptions],
+    ) -> "BudgetSuggestion":
+        """Budgets that runs of one thing keep. `keep`: part of comparisons of like runs that keep
+        all of them; `runs`: a side, that they are for."""
+        part = typed.part("--keep", keep)
+        if part >= 1:
+            message = f"--keep {keep}: expected less than 100%"
+            raise PerfduckError(message)
+        return parts.comparisons.suggest_budget(
+            self._file, selector, part, runs, filters_of(filters)
+        )
+
+    # The spread between runs
+
+    def learn_noise(self, selector: str, *, event: str | None = None) -> "Table":
+        """Learn from runs of the same thing (the same labels but `run`) how far they differ. A row
+        for each subsystem: host_class, workload, unit, subsystem, cv, phi, freedom, runs."""
+        return parts.comparisons.learn_noise(self._file, selector, event)
+
+    def noise(self) -> "Table":
+        """What was learned of the spread between runs."""
+        return parts.comparisons.noise(self._file)
+
+    def forget_noise(self, selector: str | None = None) -> "Table":
+        """Forget what was learned for the workloads of these profiles, or (None) all; the rows that
+        are gone."""
+        return parts.comparisons.forget_noise(self._file, selector)
+
+    # Names and tags
+
+    def tag(
+        self,
+        *,
+        forget: Sequence[Literal["rules", "kallsyms"]] = (),
+        **sources: Unpack[TagSources],
+    ) -> "TagResult":
+        """Tag all symbols and blame all stacks again. Rules and kallsyms that were given before
+        apply until others are given, or they are to be forgotten."""
+        return parts.names_and_tags.tag(self._file, sources, forget)
+
+    def explain(
+        self,
+        symbol: str,
+        *,
+        dso: str = "[kernel.kallsyms]",
+        release: str | None = None,
+        **sources: Unpack[TagSources],
+    ) -> "ExplainResult":
+        """Why a function has its tag: source file, method, rule, and what else it might be. Rules
+        that the store keeps apply where none are given."""
+        return parts.names_and_tags.explain(self._file, symbol, dso, release, sources)
+
+    def add_symbols(self, *places: FilePath, dso: str | None = None) -> "Table":
+        """Keep the functions of ELF files, or of those in directories, for `tag`. A row for each
+        binary: dso, build_id, functions. `dso`: the binary that the one file is."""
+        return parts.names_and_tags.add_symbols(self._file, [Path(each) for each in places], dso)
+
+    def symbols(self) -> "Table":
+        """The binaries whose functions are kept: dso, build_id, functions, with_source."""
+        return parts.names_and_tags.symbols(self._file)
+
+
+def _texts(value: str | Sequence[str]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)

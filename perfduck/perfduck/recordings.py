@@ -1,0 +1,229 @@
+"""Recordings into a store, and files that explain them."""
+
+import io
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO
+
+from perfduck.attachments import Attachment, keep, read_all
+from perfduck.ingestion import Ingestion, IngestRequest
+from perfduck.manifest import checked_work, requests
+from perfduck.opening import StoreFile
+from perfduck.options import (
+    FilePath,
+    Files,
+    IngestOptions,
+    Labels,
+    path_of,
+    places_of,
+    refuse_others,
+)
+from perfduck.store_results import EditResult
+from perfduck_ingest import labels as label_words
+from perfduck_ingest.importer import ImportOptions
+from perfduck_ingest.kernel_release import checked_release
+from perfduck_ingest.source import Source, printable
+from perfduck_ingest.work import Work, work_from
+from perfduck_model.errors import PerfduckError
+from perfduck_report.names import visible
+from perfduck_report.numbers import plural
+from perfduck_store.compact import close_and_compact
+from perfduck_store.selector import select
+from perfduck_store.writer import Receipt
+from perfduck_symbols.file_finder import check_places
+from perfduck_symbols.host_files import HostFiles
+
+Recording = FilePath | bytes | BinaryIO
+Progress = Callable[[Source, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class IngestResult:
+    """A recording that was stored, or was stored already. `data`: its samples, stacks, symbols,
+    what was skipped and lost, and what is not what it seems."""
+
+    data: Receipt
+
+    @property
+    def name(self) -> str:
+        """Of the profile."""
+        return self.data.name
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the store had no recording of this content."""
+        return self.data.is_new
+
+    @property
+    def changes(self) -> tuple[str, ...]:
+        """Of what the store had, in words."""
+        return self.data.changes
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is missing of the recording, or is not what it seems."""
+        name = visible(self.data.name)
+        return tuple(f"{name}: {visible(words)}" for words in _notes(self.data))
+
+    def to_text(self) -> str:
+        """A line that says what was stored, or changed."""
+        name, changes = visible(self.data.name), visible(", ".join(self.data.changes))
+        if not self.data.is_new:
+            done = f"; {changes}" if changes else ", nothing added"
+            return f"{name}: already in the store{done}\n"
+        layout = f"  read as: {visible(self.data.layout)}\n" if self.data.layout else ""
+        return f"{name}: {_contents(self.data)}{f'; {changes}' if changes else ''}\n{layout}"
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+
+def _notes(receipt: Receipt) -> Iterator[str]:
+    if receipt.is_new and receipt.skipped:
+        yield f"{receipt.skipped} {plural(receipt.skipped, 'line')} skipped (see table skipped)"
+    if receipt.is_new and receipt.lost:
+        yield f"{receipt.lost} {plural(receipt.lost, 'sample')} lost by the kernel"
+    if receipt.is_new or receipt.is_renamed:
+        yield from receipt.limitations
+
+
+def _contents(receipt: Receipt) -> str:
+    counts = {"sample": receipt.samples, "stack": receipt.stacks, "symbol": receipt.symbols}
+    return ", ".join(f"{count} {plural(count, noun)}" for noun, count in counts.items())
+
+
+def ingest(
+    file: StoreFile,
+    wanted: Sequence[IngestRequest],
+    progress: Progress | None,
+    on_stored: Callable[[IngestResult], object] | None,
+    note: Callable[[str], object],
+) -> tuple[IngestResult, ...]:
+    """Store each recording in a transaction of its own, and open the store only for that; one that
+    was just stored is not changed by the next. `note` takes what may fail at the end."""
+    results: list[IngestResult] = []
+    with Ingestion(file.path, file.wait_s) as ingestion:
+        ingestion.check(wanted, note)
+        for request in wanted:
+            stored = frozenset(each.name for each in results)
+            receipt = ingestion.ingest(replace(request, just_stored=stored), progress)
+            results.append(IngestResult(receipt))
+            if on_stored:
+                on_stored(results[-1])
+    return tuple(results)
+
+
+def attach(file: StoreFile, selector: str, files: Sequence[Attachment]) -> EditResult:
+    """Keep the files with each profile, all or none."""
+    with file.write() as store:
+        with store.transaction():
+            done = {name: keep(store, key, files) for key, name in select(store, selector).items()}
+        close_and_compact(store)  # what was replaced
+    return EditResult(done, otherwise="attached already, nothing added")
+
+
+def attachments(given: Files) -> Sequence[Attachment]:
+    """Read each file of KIND=FILE, or by kind."""
+    return read_all(_pairs(given))
+
+
+def _pairs(given: Files) -> Sequence[str]:
+    if not isinstance(given, Mapping):
+        return given
+    return [f"{kind}={os.fspath(path)}" for kind, path in given.items()]
+
+
+def labels(given: Labels) -> dict[str, str]:
+    """Labels of key=value, or by key."""
+    if not isinstance(given, Mapping):
+        return label_words.labels(given)
+    if wrong := next((key for key in given if "=" in key), None):
+        message = f"--label {wrong}: expected a key without ="
+        raise PerfduckError(message)
+    return label_words.labels(f"{key}={value}" for key, value in given.items())
+
+
+def work(amount: float | None, unit: str | None, report: FilePath | None = None) -> Work | None:
+    """How much got done: an amount of something, or as a load generator reports it."""
+    if report is not None:
+        if amount is not None or unit is not None:
+            message = f"--work-from {report}: expected no --work and --unit beside it"
+            raise PerfduckError(message)
+        return work_from(Path(report))
+    if amount is None:
+        if unit is not None:
+            message = f"--unit {unit}: expected --work N with it"
+            raise PerfduckError(message)
+        return None
+    try:
+        return checked_work(amount, "unit" if unit is None else printable(unit))
+    except ValueError as error:
+        expected = "a positive number" if unit != "" else "a unit"
+        message = f"--work {amount}: expected {expected}"
+        raise PerfduckError(message) from error
+
+
+def requests_of(
+    recordings: Sequence[Recording],
+    manifest: Path | None,
+    options: IngestOptions,
+    note: Callable[[str], object],
+) -> list[IngestRequest]:
+    """What to store, checked before anything is: what the manifest lists, then the recordings."""
+    refuse_others(options, IngestOptions)
+    name = options.get("name")
+    if not recordings and manifest is None:
+        message = "expected a recording to ingest: FILE... or --manifest"
+        raise PerfduckError(message)
+    if name is not None and (manifest is not None or len(recordings) > 1):
+        message = f"--name {name}: expected one recording, got several"
+        raise PerfduckError(message)
+    template = _template(options, is_one=manifest is None and len(recordings) == 1)
+    listed = [] if manifest is None else requests(manifest, template, note)
+    return [*listed, *(_request(each, template) for each in recordings)]
+
+
+def _template(options: IngestOptions, *, is_one: bool) -> IngestRequest:
+    name, kernel = options.get("name"), options.get("kernel")
+    places = places_of(options.get("symbols"))
+    check_places(places)
+    return IngestRequest(
+        source="",
+        name=None if name is None else label_words.checked_name(name, "--name"),
+        work=work(options.get("work"), options.get("unit"), options.get("work_from")),
+        labels=labels(options.get("labels") or ()),
+        options=ImportOptions(
+            path_of(options.get("kallsyms")),
+            path_of(options.get("vmlinux")),
+            places,
+            host_files=HostFiles() if options.get("host_files", True) else None,
+            lenient=options.get("lenient", False),
+        ),
+        rules=path_of(options.get("rules")),
+        kernel=None if kernel is None else checked_release(kernel, "--kernel"),
+        attachments=_attached(options.get("attach") or (), is_one=is_one),
+        force=options.get("force", False),
+    )
+
+
+def _attached(given: Files, *, is_one: bool) -> tuple[Attachment, ...]:
+    pairs = _pairs(given)
+    if pairs and not is_one:
+        message = f"--attach {pairs[0]}: expected one recording to attach it to"
+        raise PerfduckError(message)
+    return tuple(read_all(pairs, "--attach"))
+
+
+def _request(recording: Recording, template: IngestRequest) -> IngestRequest:
+    if isinstance(recording, str | os.PathLike):
+        return replace(template, source=os.fspath(recording))
+    if template.name is None:
+        message = "expected a name for a recording that is no file, got none"
+        raise PerfduckError(message)
+    stream = io.BytesIO(recording) if isinstance(recording, bytes) else recording
+    if isinstance(stream, io.TextIOBase):
+        message = f"{template.name}: expected a stream of bytes, got one of text"
+        raise PerfduckError(message)
+    return replace(template, source=f"<{template.name}>", stream=stream)

@@ -1,0 +1,98 @@
+"""What changes of a store answer: what was done, in words, and what is to be noted besides."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from perfduck_report.names import visible
+from perfduck_report.numbers import plural
+from perfduck_store.compact import Saved
+from perfduck_store.merge import Merged
+from perfduck_store.remove import Content
+
+
+@dataclass(frozen=True, slots=True)
+class EditResult:
+    """What changed of each profile, in words. Of none: `otherwise`."""
+
+    changes: Mapping[str, tuple[str, ...]]
+    otherwise: str = "nothing changed"
+
+    def to_text(self) -> str:
+        """A line for each profile."""
+        return "".join(
+            f"{visible(name)}: {visible(', '.join(changed) or self.otherwise)}\n"
+            for name, changed in self.changes.items()
+        )
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveResult:
+    """The profiles that were removed, or would be. `saved`: bytes of the store before and after.
+
+    `ageless`: names of those that were kept, since when they were recorded or stored is not known;
+    `kept`: how many were looked at, where none is older than `older_than`.
+    """
+
+    profiles: tuple[Content, ...]
+    is_dry_run: bool = False
+    saved: Saved | None = None
+    ageless: tuple[str, ...] = ()
+    kept: int = 0
+    older_than: str = ""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was kept for another reason than its age."""
+        why = "kept, since when it was recorded or stored is not known"
+        return tuple(f"{name}: {why}" for name in self.ageless)
+
+    def to_text(self) -> str:
+        """A line for each profile."""
+        if not self.profiles and self.older_than:
+            kept = f"{self.kept} {plural(self.kept, 'profile')} kept"
+            return f"nothing is older than {self.older_than}: {kept}\n"
+        done = "would be removed" if self.is_dry_run else "removed"
+        lines = [
+            f"{visible(each.name)}: {done} ({each.samples} {plural(each.samples, 'sample')})\n"
+            for each in self.profiles
+        ]
+        if self.saved:
+            sizes = f"{_megabytes(self.saved.before)} -> {_megabytes(self.saved.after)}"
+            lines.append(f"store: {sizes}\n")
+        return "".join(lines)
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB"
+
+
+@dataclass(frozen=True, slots=True)
+class MergeResult:
+    """What another store had that this one has not. `data`: how many recordings were added and were
+    here already, and what changed here."""
+
+    other: Path
+    data: Merged
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is said otherwise there, and was kept as it is here."""
+        return self.data.kept
+
+    def to_text(self) -> str:
+        """A line for each change, then how many recordings were added."""
+        done = self.data
+        lines = [f"{visible(words)}\n" for words in done.changes]
+        added = f"{done.added} {plural(done.added, 'recording')} added"
+        there = f"{visible(str(self.other))}: {added}, {done.here} already in the store\n"
+        return "".join([*lines, there])
+
+    def __str__(self) -> str:
+        return self.to_text()

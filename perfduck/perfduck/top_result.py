@@ -1,0 +1,94 @@
+"""What `top`, `calls` and `export` answer."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from perfduck.tables import TableAnswer, screen_of
+from perfduck_diff.calls import Calls
+from perfduck_diff.selection import Note
+from perfduck_diff.top import Top
+from perfduck_report import calls as calls_report
+from perfduck_report import html_table
+from perfduck_report import top as top_report
+from perfduck_report.numbers import scale
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class TopResult(TableAnswer):
+    """A ranking. `data`: event, unit, profiles, total, idle, and what the runs are."""
+
+    data: Top
+
+    @property
+    def frame(self) -> pl.DataFrame:
+        """The key's columns, then self, total and blamed in `unit`, and their share in %."""
+        return self.data.rows
+
+    @property
+    def unit(self) -> str:
+        """Of the amounts: ns/packet, or the event's own where the work is not known."""
+        return self.data.unit
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """What is merged, left out or narrowed."""
+        return self.data.notes
+
+    def render(self, format: str, *, width: int | None = None, color: bool = False) -> str:
+        """The ranking as text, markdown, csv or json."""
+        return top_report.report(self.data, format, screen_of(width, color=color))
+
+    def __repr__(self) -> str:
+        return f"TopResult({len(self.data.rows)} rows, {self.data.event}, {self.data.unit})"
+
+    def _repr_html_(self) -> str:
+        by = scale(self.data.unit, self.data.total)
+        heading = html_table.paragraphs(top_report.heading(self.data, by))
+        return heading + html_table.table(top_report.in_unit(self.data.rows, by))
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class CallsResult(TableAnswer):
+    """Who calls a function, or what it calls. `data`: function, event, unit and profiles."""
+
+    data: Calls
+
+    @property
+    def frame(self) -> pl.DataFrame:
+        """function, dso, subsystem, total in `unit`, and its share of all calls in %."""
+        return self.data.rows
+
+    @property
+    def unit(self) -> str:
+        """Of the amounts."""
+        return self.data.unit
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """What is merged, left out or narrowed."""
+        return self.data.notes
+
+    def render(self, format: str, *, width: int | None = None, color: bool = False) -> str:
+        """The calls as text, markdown, csv or json."""
+        return calls_report.report(self.data, format, screen_of(width, color=color))
+
+    def __repr__(self) -> str:
+        return f"CallsResult({self.data.side} of {self.data.function}: {len(self.data.rows)} rows)"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Export:
+    """Stacks for other tools. `notes`: what is merged, left out or narrowed, where the text has no
+    place for it."""
+
+    text: str
+    notes: tuple[Note, ...] = ()
+
+    def write(self, path: str | Path) -> None:
+        """Write the text to a file, as UTF-8."""
+        Path(path).write_text(self.text, encoding="utf-8")
+
+    def __str__(self) -> str:
+        return self.text

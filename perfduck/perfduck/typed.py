@@ -1,0 +1,83 @@
+"""What people type, read in one way by the command line and by the methods of a store.
+
+    30  0.5  1.5e6        numbers, in ASCII digits
+    0  0-3  0,2           CPUs, as the kernel and perf write lists of them
+    1s  500ms  2min       times
+    5%                    parts of a whole
+    36h  90d  8w  2y      ages
+
+Each function also takes the value itself (0.05 for 5 %). PerfduckError names the option as it is on
+the command line: `--skip` is the keyword `skip`.
+"""
+
+import re
+from datetime import timedelta
+
+from perfduck_model.errors import PerfduckError
+from perfduck_model.suggestion import did_you_mean, listed
+from perfduck_model.typed_numbers import number, whole_number
+
+__all__ = ["age", "cpus", "did_you_mean", "listed", "number", "part", "seconds", "whole_number"]
+
+_CPUS = 1_000_000  # of no machine
+_TIMES = {"ms": 0.001, "us": 1e-6, "min": 60.0, "s": 1.0, "": 1.0}
+_AGE = re.compile(r"(?P<number>[0-9]{1,6})(?P<unit>[hdwy])")
+_HOURS = {"h": 1, "d": 24, "w": 7 * 24, "y": 365 * 24}
+
+
+def cpus(option: str, value: str | int) -> tuple[int, ...]:
+    """The CPUs of a list such as 0-3,8."""
+    text = str(value)
+    try:
+        ends = [[whole_number(end.strip()) for end in part.split("-")] for part in text.split(",")]
+    except ValueError:
+        ends = [[]]
+    if not all(0 < len(pair) < 3 and 0 <= pair[0] <= pair[-1] < _CPUS for pair in ends):
+        message = f"{option} {text}: expected CPUs like 0, 0-3 or 0,2"
+        raise PerfduckError(message)
+    return tuple(cpu for pair in ends for cpu in range(pair[0], pair[-1] + 1))
+
+
+def seconds(option: str, value: str | float | None) -> float | None:
+    """A time in seconds, or with its unit: 1.5, "1s", "500ms"."""
+    if value is None:
+        return None
+    text = str(value)
+    digits = text.rstrip("abcdefghijklmnopqrstuvwxyz ")
+    scale = _TIMES.get(text[len(digits) :].strip(), -1.0)
+    try:
+        found = number(digits.strip()) * scale
+    except ValueError:
+        found = -1.0
+    if found < 0:
+        message = f"{option} {text}: expected a time like 1s or 500ms"
+        raise PerfduckError(message)
+    return found
+
+
+def part(option: str, value: str | float) -> float:
+    """A positive part of a whole: 0.05, "5%"."""
+    found = _part(value) if isinstance(value, str) else float(value)
+    if not found > 0:
+        message = f"{option} {value}: expected a percentage like 5%"
+        raise PerfduckError(message)
+    return found
+
+
+def age(option: str, value: str | timedelta) -> timedelta:
+    """A time span that something is old."""
+    if isinstance(value, timedelta):
+        return value
+    found = _AGE.fullmatch(value)
+    if found is None:
+        message = f"{option} {value}: expected an age such as 36h, 90d, 8w or 2y"
+        raise PerfduckError(message)
+    return timedelta(hours=int(found["number"]) * _HOURS[found["unit"]])
+
+
+def _part(text: str) -> float:
+    amount, sign, rest = text.partition("%")
+    try:
+        return number(amount.strip()) / 100 if sign and not rest.strip() else -1.0
+    except ValueError:
+        return -1.0

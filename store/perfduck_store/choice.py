@@ -1,0 +1,31 @@
+"""Which samples an answer is about."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+Key = Literal["comm", "pid", "cpu", "dso", "subsystem", "cgroup"]
+OF_SAMPLES: tuple[Key, ...] = ("pid", "cpu", "cgroup")  # the rollup does not know them
+OF_STACKS: tuple[Key, ...] = ("dso", "subsystem")
+KEYS: tuple[Key, ...] = ("comm", *OF_SAMPLES, *OF_STACKS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """Samples of `events[i]` of profile `profiles[i]`, with these values, at these times.
+
+    `spans`: from and to in ns of each profile's clock, None where open. `keep`: a column that only
+    samples have and that the answer is about.
+    """
+
+    profiles: Sequence[int]
+    events: Sequence[tuple[str, ...]]
+    values: Mapping[Key, Sequence[str]] = field(default_factory=dict)
+    spans: Sequence[tuple[int | None, int | None]] | None = None
+    keep: Literal["", "comm", "cgroup"] = ""
+
+    @property
+    def of_samples(self) -> bool:
+        """Whether the rollup cannot answer."""
+        asked = any(key in self.values for key in OF_SAMPLES)
+        return asked or self.spans is not None or self.keep == "cgroup"

@@ -1,0 +1,45 @@
+"""What a DuckDB store knows of its profiles."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from perfduck_store.query import named
+from perfduck_store.records import PartlyListed, Profile, RecordedEvent
+from perfduck_store.rows import ResultRows
+
+if TYPE_CHECKING:
+    from perfduck_store.store import Store
+
+
+class DuckDbProfiles:
+    """See protocol.Profiles."""
+
+    def __init__(self, store: "Store") -> None:
+        self._store = store
+
+    def all(self) -> list[Profile]:
+        """All profiles, by name."""
+        return [Profile(*row) for row in self._store.rows(named("stored"), {"profiles": None})]
+
+    def of(self, profiles: Iterable[int]) -> list[Profile]:
+        """The profiles with these ids, by name."""
+        keys = {"profiles": list(profiles)}
+        return [Profile(*row) for row in self._store.rows(named("stored"), keys)]
+
+    def listing(self, profiles: Iterable[int]) -> ResultRows:
+        """The columns of profiles.sql, by name."""
+        return self._store.table(named("profiles"), {"profiles": list(profiles)})
+
+    def events(self, profiles: Iterable[int]) -> list[RecordedEvent]:
+        """Their events, those of most samples first."""
+        rows = self._store.rows(named("events"), {"profiles": list(profiles)})
+        return [RecordedEvent(*row) for row in rows]
+
+    def first_ns(self, profiles: Iterable[int]) -> dict[int, int | None]:
+        """The time of the first sample of each, on the clock of its recording; None without one."""
+        return dict(self._store.rows(named("diff_begun"), {"profiles": list(profiles)}))
+
+    def partly_listed(self, profiles: Iterable[int]) -> list[PartlyListed]:
+        """Those that list a part of their samples, by name."""
+        rows = self._store.rows(named("partial"), {"profiles": list(profiles)})
+        return [PartlyListed(*row) for row in rows]

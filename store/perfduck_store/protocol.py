@@ -1,0 +1,155 @@
+"""What every store can be asked. A backend is a class that answers it; callers see no SQL.
+
+    store.profiles         what is said of recordings, and looking after them
+    store.samples(choice)  the samples that an answer is about
+    store.symbols          functions
+    store.attachments      files that explain a recording
+    store.noise            the spread between runs that was learned
+
+Rows have names: see records.py. Frames are polars, with the columns that a docstring lists. What
+cannot be read or written is a PerfduckError.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from perfduck_store.choice import Key
+from perfduck_store.records import (
+    ClassNoise,
+    FoldedStack,
+    FunctionWeight,
+    KeyValue,
+    LikeRun,
+    MetRule,
+    PartlyListed,
+    PickedRun,
+    Profile,
+    RecordedEvent,
+    TagShare,
+    Weight,
+)
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from perfduck_store.rows import ResultRows
+
+
+class Profiles(Protocol):
+    """What is said of recordings. Where ids are asked for, rows of ids that are not stored lack."""
+
+    def all(self) -> list[Profile]:
+        """All profiles, by name."""
+
+    def of(self, profiles: Iterable[int]) -> list[Profile]:
+        """The profiles with these ids, by name."""
+
+    def listing(self, profiles: Iterable[int]) -> "ResultRows":
+        """A row for each profile, by name: what `perfduck profiles` lists."""
+
+    def events(self, profiles: Iterable[int]) -> list[RecordedEvent]:
+        """Their events, those of most samples first."""
+
+    def first_ns(self, profiles: Iterable[int]) -> dict[int, int | None]:
+        """The time of the first sample of each, in ns of its recording's clock; None without
+        one."""
+
+    def partly_listed(self, profiles: Iterable[int]) -> list[PartlyListed]:
+        """Those that list a part of their samples, by name."""
+
+
+class PickedSamples(Protocol):
+    """The samples of a choice. Run i is the profile `choice.profiles[i]`; weights are in the unit
+    of the chosen events, and without idle unless a docstring says otherwise."""
+
+    def weights(self) -> dict[int, Weight]:
+        """Of each run that has any sample."""
+
+    def values(self, key: Key) -> list[KeyValue]:
+        """What there is of a key, heaviest first."""
+
+    def runs(self) -> list[PickedRun]:
+        """What is said of the profiles, by name."""
+
+    def rollup(self) -> "pl.DataFrame":
+        """[run, stack_id, weight, hits], idle included; rows may repeat."""
+
+    def stacks(self) -> "pl.DataFrame":
+        """[stack_id, symbol_ids, subsystem], by stack_id: symbols from the leaf to the root, and
+        the subsystem that is blamed."""
+
+    def rank(self, by: str, limit: int) -> "pl.DataFrame":
+        """A row for each value of a key (perfduck_diff.keys.By), the heaviest first: the key, what
+        goes with it (dso, subsystem or area), self, total and blamed."""
+
+    def calls(self, function: str, limit: int, *, callees: bool) -> "pl.DataFrame":
+        """[function, dso, subsystem, total, share] of the callers or callees of a function, the
+        heaviest first; `share` in % of all."""
+
+    def with_arcs(self) -> list[str]:
+        """Names of the profiles that have arcs of OProfile in place of stacks."""
+
+    def comms(self, runs: Sequence[int]) -> dict[str, float]:
+        """The weight of each command in some runs, heaviest first."""
+
+    def tag_methods(self, runs: Sequence[int]) -> list[TagShare]:
+        """What decided the tags of leaves in some runs, heaviest first."""
+
+    def artefacts(self, runs: Sequence[int]) -> list[FunctionWeight]:
+        """Functions of some runs and the self weight that was spent before them, heaviest first."""
+
+    def like_runs(self, most: int) -> list[LikeRun]:
+        """Up to so many other profiles with the same event, unit of work, CPUs and architecture,
+        of the same commands."""
+
+    def folded(self) -> list[FoldedStack]:
+        """As stackcollapse-perf.pl has it, by path; idle included."""
+
+
+class Symbols(Protocol):
+    """Functions of all profiles."""
+
+    def tagged(self) -> "pl.DataFrame":
+        """[symbol_id, name, dso, canonical, area, subsystem, role] of all, by symbol_id."""
+
+    def is_known(self, function: str) -> bool:
+        """Whether a function has this name, as a recording or as an answer shows it."""
+
+    def similar(self, function: str) -> str | None:
+        """The name most like this one, if any is much like it."""
+
+
+class Attachments(Protocol):
+    """Files that explain a recording, and what was read off them."""
+
+    def keep(
+        self, profile_id: int, kind: str, source: str, text: str, rows: "Mapping[str, pl.DataFrame]"
+    ) -> str | None:
+        """Keep a file of a kind in place of the one before, in a transaction of the caller; `rows`:
+        by table. What that changed, in words; None where the profile has this very text."""
+
+    def met_rules(self, profiles: Iterable[int], limit: int) -> list[MetRule]:
+        """iptables rules that need conntrack or NAT, those of most packets first."""
+
+    def other_rules(self, profiles: Iterable[int]) -> int:
+        """How many different iptables rules need neither."""
+
+    def conntrack_entries(self, profiles: Iterable[int]) -> int | None:
+        """The most entries that an attached conntrack file counted; None without one."""
+
+
+class LearnedNoise(Protocol):
+    """How far the cost of a subsystem varies between runs of the same thing."""
+
+    def all(self) -> "pl.DataFrame":
+        """The columns of table noise; by host, workload and unit, the largest spread first."""
+
+    def recall(self, workload: str, unit: str, host_class: str) -> list[ClassNoise]:
+        """What was learned for a workload and unit, by subsystem: on such a host, else on any."""
+
+    def replace(self, learned: "pl.DataFrame") -> None:
+        """Store rows of table noise in place of all of the same hosts, workloads and units, in a
+        transaction."""
+
+    def forget(self, profiles: Iterable[int] | None) -> None:
+        """Forget what was learned for the workloads of these profiles; None: all."""

@@ -1,4 +1,0 @@
--- What a selector goes by.
-select profile_id, name, labels
-from profile
-order by name

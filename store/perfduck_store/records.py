@@ -1,0 +1,135 @@
+"""Rows that a store answers with."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A stored recording, and what is said of it. `work` in `work_unit`."""
+
+    profile_id: int
+    name: str
+    labels: dict[str, str]
+    work: float | None = None
+    work_unit: str | None = None
+    duration_s: float | None = None
+    command: str | None = None  # that recorded it
+    kernel_release: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedEvent:
+    """An event of a profile; `weight` in `unit`."""
+
+    profile: int
+    event: str
+    unit: str
+    samples: int
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class PartlyListed:
+    """A profile that lists `listed` of the `raw` samples that were taken."""
+
+    name: str
+    listed: int
+    raw: int
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """Of a run: the weight without idle, that of idle, and the samples without idle."""
+
+    busy: float = 0.0
+    idle: float = 0.0
+    samples: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class KeyValue:
+    """A value of a key in a run, and its weight without idle. None: the recording does not say."""
+
+    value: str | None
+    run: int
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class PickedRun:
+    """What a comparison wants to know of a profile. `lost` and `listed` are parts of its samples;
+    `grain` is the weight that one sample stands for."""
+
+    profile_id: int
+    name: str
+    work: float | None
+    work_unit: str | None
+    duration_s: float | None
+    cpus: int | None
+    arch: str | None
+    kernel_release: str | None
+    host: str | None
+    lost: float
+    listed: float
+    labels: dict[str, str]
+    frequency: float | None
+    has_period: bool
+    grain: float
+
+
+@dataclass(frozen=True, slots=True)
+class LikeRun:
+    """A stored run like those that are picked: its weight without idle, the hits, and its work."""
+
+    labels: dict[str, str]
+    work: float
+    weight: float
+    hits: float
+
+
+@dataclass(frozen=True, slots=True)
+class FoldedStack:
+    """Frames from the root to the leaf behind the command, and their weight."""
+
+    path: list[str]
+    weight: int
+
+
+@dataclass(frozen=True, slots=True)
+class TagShare:
+    """A method of tagging (symbol.tagged_by), and its part of the self weight."""
+
+    method: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionWeight:
+    """A function and a weight of its own."""
+
+    function: str
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class MetRule:
+    """An attached iptables rule that needs conntrack or NAT, and the least and most packets that
+    `files` counted; None where they have no counters."""
+
+    needs: str
+    rule: str
+    least: int | None
+    most: int | None
+    files: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClassNoise:
+    """What was learned of a noise class on a kind of host: see table noise."""
+
+    host_class: str
+    subsystem: str
+    phi: float
+    cv: float
+    freedom: float
+    runs: int

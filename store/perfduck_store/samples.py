@@ -1,0 +1,150 @@
+"""The samples that an answer is about, in the temporary view `picked` of a DuckDB connection.
+
+Every query of an answer reads `picked`, so that its rows, totals and footers are about the same
+samples. Columns: run (the place of the profile), event, stack_id, comm, cgroup, weight, hits; rows
+may repeat. A connection has one such view: where two choices take turns, each is picked again.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from perfduck_store.choice import KEYS, OF_SAMPLES, OF_STACKS, Choice, Key
+from perfduck_store.query import named
+from perfduck_store.records import (
+    FoldedStack,
+    FunctionWeight,
+    KeyValue,
+    LikeRun,
+    PickedRun,
+    TagShare,
+    Weight,
+)
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from perfduck_store.store import Store
+
+_EMPTY = "from sampled limit 0"
+
+
+class DuckDbSamples:
+    """See protocol.PickedSamples."""
+
+    def __init__(self, store: "Store", choice: Choice) -> None:
+        self._store, self._choice = store, choice
+        self._pick()
+
+    def weights(self) -> dict[int, Weight]:
+        """Of each run that has any picked sample."""
+        return {run: Weight(*row) for run, *row in self._rows("picked_weights")}
+
+    def values(self, key: Key) -> list[KeyValue]:
+        """What there is of a key, heaviest first."""
+        query = "picked_sample_values" if key in OF_SAMPLES else "picked_values"
+        return [KeyValue(*row) for row in self._rows(query, {"key": key})]
+
+    def runs(self) -> list[PickedRun]:
+        """The profiles, by name."""
+        return [PickedRun(*row) for row in self._rows("diff_profiles")]
+
+    def rollup(self) -> "pl.DataFrame":
+        """[run, stack_id, weight, hits], idle included; rows may repeat."""
+        return self._frame("diff_weights")
+
+    def stacks(self) -> "pl.DataFrame":
+        """[stack_id, symbol_ids, subsystem] without idle, by stack_id: leaf first, and who is
+        blamed."""
+        return self._frame("diff_stacks")
+
+    def rank(self, by: str, limit: int) -> "pl.DataFrame":
+        """The key's columns, self, total and blamed, the heaviest first: see top_*.sql."""
+        keys: dict[str, Any] = {"limit": limit}
+        if by in ("comm", "cgroup"):  # samples have them; the others are reached through stacks
+            return self._frame(f"top_{by}", keys)
+        if by in ("dso", "source"):
+            return self._frame("top_place", keys | {"by": by}).rename({"place": by})
+        return self._frame(f"top_{by}", keys)
+
+    def calls(self, function: str, limit: int, *, callees: bool) -> "pl.DataFrame":
+        """[function, dso, subsystem, total, share] of the callers or callees, heaviest first;
+        `share` in %."""
+        keys = {"function": function, "limit": limit, "callees": callees}
+        return self._frame("top_calls", keys)
+
+    def with_arcs(self) -> list[str]:
+        """Names of the profiles that have arcs of OProfile in place of stacks."""
+        return [name for (name,) in self._rows("with_arcs")]
+
+    def comms(self, runs: Sequence[int]) -> dict[str, float]:
+        """The weight without idle of each command in some runs, heaviest first."""
+        return dict(self._rows("picked_comms", {"runs": list(runs)}))
+
+    def tag_methods(self, runs: Sequence[int]) -> list[TagShare]:
+        """What decided the tags of leaves in some runs, heaviest first."""
+        return [TagShare(*row) for row in self._rows("tagged_by", {"runs": list(runs)})]
+
+    def artefacts(self, runs: Sequence[int]) -> list[FunctionWeight]:
+        """Functions of some runs and the self weight that was spent before them."""
+        return [FunctionWeight(*row) for row in self._rows("artefacts", {"runs": list(runs)})]
+
+    def like_runs(self, most: int) -> list[LikeRun]:
+        """Up to so many other profiles with the same event, unit of work, CPUs and architecture."""
+        keys = {"profiles": list(self._choice.profiles), "most": most}
+        return [LikeRun(*row) for row in self._rows("like_runs", keys)]
+
+    def folded(self) -> list[FoldedStack]:
+        """As stackcollapse-perf.pl has it, by path."""
+        return [FoldedStack(*row) for row in self._rows("folded")]
+
+    def _rows(self, query: str, keys: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
+        self._pick()
+        return self._store.rows(named(query), keys)
+
+    def _frame(self, query: str, keys: Mapping[str, Any] | None = None) -> "pl.DataFrame":
+        self._pick()
+        return self._store.frame(named(query), keys)
+
+    def _pick(self) -> None:
+        """Make `picked` the samples of the choice."""
+        if self._store.picked is self._choice:
+            return
+        self._store.picked = None  # should this fail half-way
+        self._set()
+        self._store.execute(named("shown_name"))
+        self._store.execute(named("pick_rollup"))
+        if self._choice.of_samples:
+            self._pick_samples()
+        if any(key in self._choice.values for key in OF_STACKS):
+            self._store.execute(named("pick_stacks"))
+            self._store.execute(named("picked_of_stacks"))
+        else:
+            self._store.execute("create or replace temp view picked as from sampled")
+        self._store.execute(named("stack_weights"))
+        self._store.picked = self._choice
+
+    def _set(self) -> None:
+        """The variables that the views read."""
+        choice = self._choice
+        named_events = sorted({event for events in choice.events for event in events})
+        alike = len(set(choice.events)) == 1
+        pairs = None if alike else [
+            f"{profile} {event}"
+            for profile, events in zip(choice.profiles, choice.events, strict=True)
+            for event in events
+        ]  # fmt: skip
+        self._store.execute("set variable profiles = $p::bigint[]", {"p": list(choice.profiles)})
+        for name, values in {"events": named_events, "pairs": pairs}.items():
+            self._store.execute(f"set variable {name} = $v::varchar[]", {"v": values})
+        for key in KEYS:
+            wanted = list(choice.values[key]) if key in choice.values else None
+            self._store.execute(f"set variable {key} = $v::varchar[]", {"v": wanted})
+
+    def _pick_samples(self) -> None:
+        choice = self._choice
+        self._store.execute(f"create or replace temp table picked_sample as {_EMPTY}")
+        for run, (profile, events) in enumerate(zip(choice.profiles, choice.events, strict=True)):
+            begin, end = choice.spans[run] if choice.spans else (None, None)
+            keys = {"run": run, "profile": profile, "events": list(events), "keep": choice.keep}
+            self._store.execute(named("pick_samples"), keys | {"from_ns": begin, "to_ns": end})
+        self._store.execute("create or replace temp view sampled as from picked_sample")

@@ -1,0 +1,54 @@
+"""Choices of samples that take turns: each answers about its own."""
+
+from pathlib import Path
+
+import pytest
+from recordings import FIXTURES
+
+from perfduck.ingestion import IngestRequest, ingest
+from perfduck_store.choice import Choice
+from perfduck_store.store import Store
+
+TEXTS = ("v7-default", "net-chain")
+
+
+@pytest.fixture
+def store(store_path: Path) -> Path:
+    with Store(store_path, write=True) as opened:
+        for name in TEXTS:
+            text = FIXTURES / "perf_script" / name / "input.txt.xz"
+            ingest(opened, IngestRequest(str(text), name=name))
+    return store_path
+
+
+def test_two_choices_take_turns(store: Path) -> None:
+    with Store(store) as opened:
+        choices = [
+            Choice(profiles=[each.profile_id], events=[("cpu-clock",)])
+            for each in opened.profiles.all()
+        ]
+        alone = [opened.samples(choice).weights() for choice in choices]
+        both = [opened.samples(choice) for choice in choices]
+        for _ in range(2):
+            assert [samples.weights() for samples in both] == alone
+        assert alone[0] != alone[1]
+        assert [row.name for samples in both for row in samples.runs()] == sorted(TEXTS)
+
+
+def test_samples_of_a_value_and_of_a_time(store: Path) -> None:
+    with Store(store) as opened:
+        key, other = (each.profile_id for each in opened.profiles.all())
+        every = opened.samples(Choice(profiles=[key], events=[("cpu-clock",)]))
+        first = opened.profiles.first_ns([key, other])[key]
+        assert first is not None
+        spans = [(first, first + 1)]
+        one = opened.samples(Choice(profiles=[key], events=[("cpu-clock",)], spans=spans))
+        assert (one.weights()[0].samples + one.weights()[0].idle > 0, len(one.rollup())) == (
+            True,
+            1,
+        )
+        comms = {each.value: each.weight for each in every.values("comm")}
+        [comm] = sorted(comms)[:1]
+        of_comm = Choice(profiles=[key], events=[("cpu-clock",)], values={"comm": [comm]})
+        assert opened.samples(of_comm).weights()[0].busy == pytest.approx(comms[comm])
+        assert every.weights()[0].busy == pytest.approx(sum(comms.values()))
