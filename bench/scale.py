@@ -93,20 +93,13 @@ def _add(store: Store, number: int, *, rows: int, samples: int) -> None:
     name = f"run{number:03d}"
     skew = 2 if number % 3 == 2 else 1
     key = profile_id(name)
-    store.execute("begin")
-    store.execute(_SAMPLES, {"profile": key, "rows": rows, "skew": skew, "samples": samples})
-    store.execute(_ROLLUP, {"profile": key})
-    store.execute(
-        _PROFILE,
-        {
-            "profile": key,
-            "name": name,
-            "samples": samples,
-            "scenario": "base" if skew == 1 else "new",
-        },
-    )
-    store.execute(_EVENT, {"profile": key})
-    store.execute("commit")
+    scenario = "base" if skew == 1 else "new"
+    profile = {"profile": key, "name": name, "samples": samples, "scenario": scenario}
+    with store.transaction():
+        store.execute(_SAMPLES, {"profile": key, "rows": rows, "skew": skew, "samples": samples})
+        store.execute(_ROLLUP, {"profile": key})
+        store.execute(_PROFILE, profile)
+        store.execute(_EVENT, {"profile": key})
 
 
 def main() -> None:

@@ -270,7 +270,9 @@ def test_noise_is_learned_listed_and_forgotten(tmp_path: Path) -> None:
     store.ingest(*(DEMO / f"native.udp64.{run}.txt.xz" for run in (1, 2, 3)))
     learned = store.learn_noise("native.*")
     assert store.noise().frame.sort("subsystem").equals(learned.frame.sort("subsystem"))
-    assert len(store.forget_noise()) == len(learned)
+    with pytest.raises(perfduck.PerfduckError, match="expected SELECTOR or --all, got neither"):
+        store.forget_noise()
+    assert len(store.forget_noise(all=True)) == len(learned)
     assert len(store.noise()) == 0
 
 

@@ -116,3 +116,40 @@ def test_every_counter_of_every_cpu_is_read() -> None:
         for name, value in zip(names, values, strict=True)
     ]
     assert rows == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        (
+            '{"end": {"sum_sent": {"packets": "abc"}}}',
+            "JSON with end.sum_sent.packets: expected int",
+        ),
+        ('{"end": {"sum_sent": 5}}', "JSON with end.sum_sent: expected object | null, got int"),
+        ('{"end": ', "JSON with Input data was truncated"),
+        ('{"a": ' + "[" * 100_000, "JSON with maximum recursion depth"),
+    ],
+)
+def test_what_is_wrong_in_json_has_its_place(text: str, place: str, tmp_path: Path) -> None:
+    (tmp_path / "report").write_text(text)
+    with pytest.raises(PerfduckError, match="report:1: expected a report of iperf3") as error:
+        work_from(tmp_path / "report")
+    assert place in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("read", "line", "expected"),
+    [
+        (rule_file.read, b"\n", "expected a file of rules, got: more than 20,000 lines"),
+        (rule_file.read, b"x" * 30 + b"\n", "expected a file of rules, got: more than 4 MB"),
+        (budget.read, b"\n", "expected a budget file in TOML, got: more than 1 MB"),
+        (lambda path: attachments.read(f"iptables={path}"), b"\n", "got more than 500,000 lines"),
+        (lambda path: requests(path, None), b"\n", "got more than 100,000 lines"),  # type: ignore[arg-type]
+    ],
+)
+def test_files_are_bounded(
+    read: Callable[[Path], object], line: bytes, expected: str, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_bytes(line * 1_100_000)
+    with pytest.raises((PerfduckError, SymbolError), match=expected):
+        read(tmp_path / "file")

@@ -13,7 +13,6 @@ from perfduck_cli.main import app
 from perfduck_diff.top import top
 from perfduck_model.errors import PerfduckError
 from perfduck_store import compact, schema
-from perfduck_store.merge import merge
 from perfduck_store.store import Store
 
 DEMO = FIXTURES / "demo"
@@ -325,6 +324,6 @@ def test_a_store_is_not_merged_into_itself_or_from_the_future(store: Path, tmp_p
     (tmp_path / "link").symlink_to(store)
     with Store(store, write=True) as opened:
         with pytest.raises(PerfduckError, match="got the one to merge into"):
-            merge(opened, tmp_path / "link")
+            opened.merge(tmp_path / "link")
         with pytest.raises(PerfduckError, match="got 999: a newer perfduck"):
-            merge(opened, newer)
+            opened.merge(newer)

@@ -161,7 +161,6 @@ def attach(
     """Keep files with a profile that is in the store: the rules its packets met, and counters."""
     from perfduck.attachments import keep, read_all
     from perfduck_report.names import visible
-    from perfduck_store.compact import close_and_compact
     from perfduck_store.selector import select
     from perfduck_store.store import Store
 
@@ -172,7 +171,7 @@ def attach(
                 done = ", ".join(keep(opened, key, attachments))
             words = done or "attached already, nothing added"
             sys.stdout.write(f"{visible(name)}: {words}\n")
-        close_and_compact(opened)  # what was replaced
+        opened.close_and_compact()  # what was replaced
 
 
 def _attachments(

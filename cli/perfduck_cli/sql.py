@@ -4,6 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from perfduck_model.errors import PerfduckError
+from perfduck_model.limits import MOST_SQL_BYTES
+from perfduck_model.small_file import reason
+from perfduck_model.small_file import text_of as read_text
 from perfduck_model.typed_numbers import number, whole_number
 
 
@@ -15,9 +18,9 @@ def text_of(query: str | None, file: Path | None) -> str:
     if file is None:
         return query or ""
     try:
-        return file.read_text()
+        return read_text(file, MOST_SQL_BYTES)
     except (OSError, UnicodeDecodeError) as error:
-        message = f"{file}: expected a file with SQL, got {error}"
+        message = f"{file}: expected a file with SQL, got {reason(error)}"
         raise PerfduckError(message) from error
 
 

@@ -2,16 +2,13 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
+import perfduck
 from perfduck_cli.options import DEFAULT_STORE, Kallsyms, Rules, StorePath, Symbols, Vmlinux
-from perfduck_cli.screen import screen
-
-if TYPE_CHECKING:
-    from perfduck.tagging import TaggingSources
-    from perfduck_store.tag_inputs import Kind
+from perfduck_cli.screen import write
 
 symbols_group = typer.Typer(
     no_args_is_help=True, help="ELF files that name addresses and source files."
@@ -36,29 +33,17 @@ def tag(
     Rules and kallsyms that were given before, here or at ingest, are kept in the store and apply
     until others are given, or they are to be forgotten.
     """
-    from perfduck.tagging import TaggingSources, tag_again
-    from perfduck_report.names import visible
-    from perfduck_report.numbers import many
-    from perfduck_store.store import Store
-    from perfduck_symbols.host_files import HostFiles
-
-    given = TaggingSources(rules, kallsyms, _binaries(vmlinux, symbols), host_files=HostFiles())
-    forgotten = _forgotten(given, rules=forget_rules, kallsyms=forget_kallsyms)
-    with Store(store, write=True, create=False) as opened:
-        done = tag_again(opened, given, forgotten)
-    used = f" ({visible(', '.join(done.used))})" if done.used else ""
-    sys.stdout.write(f"{many(done.changed, 'symbol')} got a different tag{used}\n")
-
-
-def _forgotten(given: "TaggingSources", *, rules: bool, kallsyms: bool) -> "tuple[Kind, ...]":
-    from perfduck_model.errors import PerfduckError
-
-    if (rules and given.rules) or (kallsyms and given.kallsyms):
-        name = "rules" if rules and given.rules else "kallsyms"
-        message = f"--forget-{name}: expected no --{name} beside it, which replaces them"
-        raise PerfduckError(message)
-    kinds: dict[Kind, bool] = {"rules": rules, "kallsyms": kallsyms}
-    return tuple(kind for kind, wanted in kinds.items() if wanted)
+    forgotten: dict[Literal["rules", "kallsyms"], bool]
+    forgotten = {"rules": forget_rules, "kallsyms": forget_kallsyms}
+    with perfduck.open(store) as opened:
+        done = opened.tag(
+            forget=[kind for kind, is_wanted in forgotten.items() if is_wanted],
+            rules=rules,
+            kallsyms=kallsyms,
+            vmlinux=vmlinux,
+            symbols=symbols,
+        )
+    sys.stdout.write(done.to_text())
 
 
 def explain(
@@ -78,28 +63,19 @@ def explain(
 
     Rules that a store keeps apply, where there is a store and no --rules.
     """
-    from contextlib import ExitStack
-
-    from perfduck.tagging import TaggingSources, tagger_of, with_kept
-    from perfduck_report.names import visible_lines
-    from perfduck_store.store import Store
-    from perfduck_symbols.host_files import HostFiles
-    from perfduck_symbols.kernel_files import KernelFiles
-    from perfduck_tags.explain import FORMATS
-    from perfduck_tags.explain import explain as told
-
-    known = TaggingSources(rules, kallsyms, _binaries(vmlinux, symbols), host_files=HostFiles())
-    with ExitStack() as inputs:
-        if store.exists() or store != DEFAULT_STORE:
-            opened = inputs.enter_context(Store(store))
-            known = inputs.enter_context(with_kept(opened, known, release))
-        tagger = tagger_of(known, release, KernelFiles(known.kallsyms))
-        text = FORMATS[format](told(tagger, symbol, dso))
-    sys.stdout.write(visible_lines(text) if format == "text" else text)
-
-
-def _binaries(vmlinux: Path | None, symbols: list[Path] | None) -> tuple[Path, ...]:
-    return (*((vmlinux,) if vmlinux else ()), *(symbols or ()))
+    # Without a store the shipped rules explain; one that is named must be there.
+    has_store = store.exists() or store != DEFAULT_STORE
+    ask = perfduck.open(store).explain if has_store else perfduck.explain
+    found = ask(
+        symbol,
+        dso=dso,
+        release=release,
+        rules=rules,
+        kallsyms=kallsyms,
+        vmlinux=vmlinux,
+        symbols=symbols,
+    )
+    sys.stdout.write(found.to_text() if format == "text" else found.to_json())
 
 
 @symbols_group.command()
@@ -111,33 +87,15 @@ def add(
     store: StorePath = DEFAULT_STORE,
 ) -> None:
     """Keep the functions of ELF files in the store; `perfduck tag` then uses them."""
-    from perfduck.tagging import add_files
-    from perfduck_model.errors import PerfduckError
-    from perfduck_report.names import visible
-    from perfduck_report.numbers import many
-    from perfduck_store.store import Store
-    from perfduck_symbols.host_files import HostFiles
-
-    if dso is not None and (len(places) > 1 or places[0].is_dir()):
-        message = f"--dso {dso}: expected one file that is this binary, got several"
-        raise PerfduckError(message)
-    with Store(store, write=True) as opened:
-        found = add_files(opened, places, dso, HostFiles())
-    for name, build_id, count in found.iter_rows():
-        sys.stdout.write(
-            f"{visible(name)}: {many(count, 'function')}, build-id {build_id or 'none'}\n"
-        )
+    with perfduck.open(store) as opened:
+        write(opened.add_symbols(*places, dso=dso), "text")
 
 
 @symbols_group.command(name="list")
 def listed(store: StorePath = DEFAULT_STORE) -> None:
     """List the binaries whose functions are in the store."""
-    from perfduck_report import tables
-    from perfduck_store.functions import binaries
-    from perfduck_store.store import Store
-
-    with Store(store) as opened:
-        sys.stdout.write(tables.text(binaries(opened), screen()))
+    with perfduck.open(store) as opened:
+        write(opened.symbols(), "text")
 
 
 COMMANDS = (tag, explain)

@@ -16,8 +16,8 @@ from perfduck_diff.history import recall, recalled_from
 from perfduck_diff.like_runs import RUN_LABEL, spread_of_like_runs
 from perfduck_diff.tag_confidence import provenance
 from perfduck_model.errors import PerfduckError
+from perfduck_store.protocol import Store
 from perfduck_store.selector import select
-from perfduck_store.store import Store
 
 SIDES = ("base", "new")
 

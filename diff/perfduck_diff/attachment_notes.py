@@ -4,8 +4,8 @@ docker0-nat: -A POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE needs na
 docker0-nat: conntrack had 3,721 entries
 """
 
+from perfduck_store.protocol import Store
 from perfduck_store.records import MetRule
-from perfduck_store.store import Store
 
 
 def lines(store: Store, name: str, profiles: list[int], limit: int = 6) -> tuple[str, ...]:

@@ -23,8 +23,8 @@ from perfduck_diff.like_runs import Like, like_runs
 from perfduck_diff.selection import Group
 from perfduck_model.arrays import Bool, Float64
 from perfduck_model.errors import PerfduckError
+from perfduck_store.protocol import Store
 from perfduck_store.selector import select
-from perfduck_store.store import Store
 
 SIZES = (3, 5, 10)  # runs a side that the power is given for
 LEVEL = 0.05  # of the gate

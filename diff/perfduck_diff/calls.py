@@ -13,9 +13,8 @@ from perfduck_diff.keys import Side
 from perfduck_diff.selection import Note, select_samples
 from perfduck_diff.work import facts_of, work_of
 from perfduck_model.errors import PerfduckError
-from perfduck_store.protocol import PickedSamples
+from perfduck_store.protocol import PickedSamples, Store
 from perfduck_store.selector import select
-from perfduck_store.store import Store
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,8 +27,8 @@ from perfduck_model.arrays import Int64
 from perfduck_model.errors import PerfduckError
 from perfduck_model.suggestion import did_you_mean, listed
 from perfduck_store.limitation import limitations
+from perfduck_store.protocol import Store
 from perfduck_store.selector import select
-from perfduck_store.store import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,8 +20,8 @@ from perfduck_diff.samples import read
 from perfduck_diff.selection import Group, Selection, select_samples
 from perfduck_model.arrays import Int64
 from perfduck_model.errors import PerfduckError
+from perfduck_store.protocol import Store
 from perfduck_store.records import PickedRun
-from perfduck_store.store import Store
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,9 +25,9 @@ from perfduck_diff.filters import Filters
 from perfduck_diff.like_runs import RUN_LABEL, SAME, pooled
 from perfduck_model.arrays import Float64, Int64
 from perfduck_model.errors import PerfduckError
+from perfduck_store.protocol import Store
 from perfduck_store.records import ClassNoise
 from perfduck_store.selector import select
-from perfduck_store.store import Store
 
 
 def recall(store: Store, question: Question, per: rates.Per | None) -> Noise | None:

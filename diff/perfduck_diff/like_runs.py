@@ -16,7 +16,7 @@ from perfduck_diff.engine.rates import Per
 from perfduck_diff.filters import Filters
 from perfduck_diff.selection import Group
 from perfduck_model.arrays import Float64
-from perfduck_store.store import Store
+from perfduck_store.protocol import Store
 
 RUN_LABEL = "run"  # tells runs of the same thing apart
 MOST_PROFILES = 200

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from perfduck_diff.selection import Selection
 from perfduck_model.suggestion import listed
-from perfduck_store.store import Store
+from perfduck_store.protocol import Store
 
 _COMM_BYTES = 15  # what the kernel keeps of a program's name
 _MOST = 0.5  # of the weight: others have more than the load

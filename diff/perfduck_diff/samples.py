@@ -10,7 +10,7 @@ from perfduck_diff.engine.stacks import Stacks
 from perfduck_diff.selection import Selection
 from perfduck_model.arrays import Float64, Int64
 from perfduck_model.errors import PerfduckError
-from perfduck_store.store import Store
+from perfduck_store.protocol import Store
 from perfduck_tags.renamed import identity
 
 

@@ -9,9 +9,8 @@ from perfduck_diff.filter_values import FilterValues
 from perfduck_diff.filters import Filters
 from perfduck_model.errors import PerfduckError
 from perfduck_store.choice import OF_STACKS, Choice
-from perfduck_store.protocol import PickedSamples
+from perfduck_store.protocol import PickedSamples, Store
 from perfduck_store.records import Weight
-from perfduck_store.store import Store
 
 Group = Mapping[int, str]  # profile id -> name
 

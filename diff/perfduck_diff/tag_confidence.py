@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from perfduck_diff.programs import other_programs
 from perfduck_diff.selection import Selection
 from perfduck_store.limitation import limitations
+from perfduck_store.protocol import Store
 from perfduck_store.records import FunctionWeight, TagShare
-from perfduck_store.store import Store
 from perfduck_tags.methods import INEXACT
 
 _NAMED = 3  # functions that a line names

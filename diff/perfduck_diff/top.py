@@ -11,9 +11,9 @@ from perfduck_diff.keys import By
 from perfduck_diff.selection import Note, select_samples
 from perfduck_diff.tag_confidence import provenance
 from perfduck_diff.work import facts_of, work_of
+from perfduck_store.protocol import Store
 from perfduck_store.records import PartlyListed
 from perfduck_store.selector import select
-from perfduck_store.store import Store
 
 
 @dataclass(frozen=True, slots=True)

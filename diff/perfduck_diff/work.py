@@ -12,7 +12,7 @@ from perfduck_diff.engine.result import RunFacts
 from perfduck_diff.filters import Filters
 from perfduck_diff.selection import Note, Selection
 from perfduck_model.suggestion import listed
-from perfduck_store.store import Store
+from perfduck_store.protocol import Store
 
 _SHOWN = 3  # profiles in a note
 

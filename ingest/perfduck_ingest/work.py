@@ -9,14 +9,14 @@
 What was sent counts: a packet that the receiver dropped has cost the kernel its path all the same.
 """
 
-import json
+import io
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from perfduck_ingest.small_file import text_of
 from perfduck_model.errors import PerfduckError
+from perfduck_model.small_file import json_of, reason, text_of
 from perfduck_model.words import counted
 
 # One line each. Numbers of more digits count nothing.
@@ -40,16 +40,40 @@ class Work:
         return counted(self.amount, self.unit)
 
 
+@dataclass(frozen=True, slots=True)
+class Iperf3Sum:
+    """What was sent, of all streams."""
+
+    packets: int | float | None = None
+    bytes: int | float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Iperf3End:
+    """How a run ended."""
+
+    sum_sent: Iperf3Sum | None = None
+    sum: Iperf3Sum | None = None  # of iperf3 before 3.13 over UDP
+
+
+@dataclass(frozen=True, slots=True)
+class Iperf3Report:
+    """The part of a report of iperf3 -J that is read."""
+
+    end: Iperf3End = Iperf3End()  # it is frozen
+
+
 def _iperf3(text: str) -> Work | None:
-    try:
-        end = json.loads(text)["end"]
-        sent = end.get("sum_sent") or end["sum"]
-        name = "packets" if "packets" in sent else "bytes"  # TCP reports bytes alone
-        amount = sent[name]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    if not text.lstrip().startswith("{"):
         return None
-    is_number = type(amount) in (int, float) and 0 < amount < _MOST
-    return Work(float(amount), name.removesuffix("s")) if is_number else None
+    end = json_of(text, Iperf3Report).end
+    nothing = Iperf3Sum()
+    sent = end.sum_sent if end.sum_sent not in (None, nothing) else end.sum
+    packets, sent_bytes = (sent or nothing).packets, (sent or nothing).bytes
+    amount = sent_bytes if packets is None else packets  # TCP reports bytes alone
+    if amount is None or not 0 < amount < _MOST:
+        return None
+    return Work(float(amount), "byte" if packets is None else "packet")
 
 
 def _iperf3_text(text: str) -> Work | None:
@@ -69,7 +93,7 @@ def _sockperf(text: str) -> Work | None:
 
 def _found(match: Callable[[str], re.Match[str] | None], text: str) -> Iterator[float]:
     """The amounts in the lines that match."""
-    lines = (line for line in text.split("\n") if len(line) <= _LONGEST_LINE)
+    lines = (line for line in io.StringIO(text, newline="\n") if len(line) <= _LONGEST_LINE)
     return (float(found["amount"]) for line in lines if (found := match(line.rstrip())))
 
 
@@ -87,11 +111,16 @@ def work_from(path: Path) -> Work:
     try:
         text = text_of(path, errors="replace")
     except OSError as error:
-        message = f"{path}: expected a report of {', '.join(_REPORTS)}, got {error.strerror}"
+        message = f"{path}: expected a report of {', '.join(_REPORTS)}, got {reason(error)}"
         raise PerfduckError(message) from error
-    for read in _REPORTS.values():
-        if (work := read(text)) is not None and work.amount > 0:
+    expected = f"{path}:1: expected a report of {', '.join(_REPORTS)} with work in it"
+    try:
+        found = (work for read in _REPORTS.values() if (work := read(text)) and work.amount > 0)
+        if work := next(found, None):
             return work
-    first = next(iter(text.splitlines()), "")[:60]
-    message = f"{path}:1: expected a report of {', '.join(_REPORTS)} with work in it, got {first!r}"
+    except ValueError as error:
+        message = f"{expected}, got JSON with {error}"
+        raise PerfduckError(message) from error
+    first = next(iter(text[:1000].splitlines()), "")[:60]
+    message = f"{expected}, got {first!r}"
     raise PerfduckError(message)

@@ -2,8 +2,8 @@
 
 Multiplying by an odd number is a bijection on 64-bit words; numbers without a pattern spread small
 and similar words over the upper bits, which is where a cache takes its slot from. MIX is 2 ** 64
-divided by the golden ratio (Knuth, The Art of Computer Programming, volume 3, 6.4); the others are
-the secret constants of wyhash and of the finalizer of the SplitMix generators.
+divided by the golden ratio (Knuth, The Art of Computer Programming, volume 3, 6.4); PLACE_MIX are
+the secret constants of wyhash, GROUP_MIX is that of degski's 64-bit mixer.
 """
 
 import numpy as np

@@ -7,6 +7,7 @@ flat array: `starts` and `lengths` say where each begins and how many elements i
 from typing import Any, Protocol
 
 import numpy.typing as npt
+import polars as pl
 
 from perfduck_model.arrays import Int32, Int64, UInt8, UInt64
 
@@ -19,9 +20,8 @@ class Kernels(Protocol):
         block of constants.LINE_BLOCK_BYTES in which the `most`-th line ends. `content` ends with a
         line end."""
 
-    def line_hashes(self, content: UInt8, starts: Int32) -> UInt64:
-        """A hash of the bytes of each line, its end included: equal for equal lines. `starts` is
-        what line_starts returned."""
+    def line_hashes(self, lines: pl.Series) -> UInt64:
+        """A hash of each line, equal for equal lines. `lines` is a column of Binary."""
 
     def walk_records(self, words: UInt64, size_shift: int) -> tuple[Int64, int]:
         """The index of the first word of each whole record, and the index behind the last one.

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-import pyarrow as pa
 
 from perfduck_kernels.constants import (
     CHAIN_BASE,
@@ -38,10 +37,9 @@ def line_starts(content: UInt8, most: int) -> Int32:
     return np.concatenate(blocks)
 
 
-def line_hashes(content: UInt8, starts: Int32) -> UInt64:
+def line_hashes(lines: pl.Series) -> UInt64:
     """By polars. Of a million distinct lines two share a hash with a probability of 3e-8."""
-    buffers = [None, pa.py_buffer(starts), pa.py_buffer(content)]
-    return pl.Series(pa.Array.from_buffers(pa.binary(), len(starts) - 1, buffers)).hash().to_numpy()
+    return lines.hash().to_numpy()
 
 
 def walk_records(words: UInt64, size_shift: int) -> tuple[Int64, int]:

@@ -12,6 +12,16 @@ MB = 1 << 20
 LONGEST_LINE = MB
 MOST_LINES_AT_ONCE = MB  # some 200 bytes are held for each line that is being parsed
 
+# Files that users write and load generators print.
+MOST_SMALL_BYTES = 64 * MB  # iperf3 -J of an hour with 100 streams: 60 MB
+MOST_MANIFEST_LINES = 100_000  # recordings
+MOST_RULES_BYTES = 4 * MB  # those that come with perfduck: 60 kB in 900 lines
+MOST_RULES_LINES = 20_000
+MOST_BUDGET_BYTES = MB
+MOST_SQL_BYTES = MB
+MOST_ATTACHMENT_LINES = 500_000  # iptables-save of a node with 10,000 services: 100,000
+MOST_COUNTERS = 64  # columns of /proc/net/stat/nf_conntrack: 17
+
 # Reports of opreport: all rows are held. That of a recording with call graph and details had
 # 340,000 lines.
 MOST_ROWS = 2 * MB

@@ -11,7 +11,6 @@ import polars as pl
 from perfduck.tagging import TaggingSources, tagger_of, with_kept
 from perfduck_store import functions, tag_inputs
 from perfduck_store.store import Store
-from perfduck_symbols import names
 from perfduck_symbols.kernel_files import KernelFiles
 from perfduck_tags.blame import INTERRUPTS_OFF, interrupts_off
 from perfduck_tags.tagger import Tagger
@@ -60,17 +59,6 @@ class Annotator:
             with with_kept(store, given) as known:
                 self._taggers[release, kept] = tagger_of(known, release, self._kernel_files)
         return self._taggers[release, kept]
-
-
-def check_kallsyms(kernel_files: KernelFiles, symbols: pl.DataFrame) -> None:
-    """Raise SymbolError where kallsyms is of another kernel than the functions of a recording:
-    [name, dso]."""
-    if kernel_files.kallsyms is None:
-        return
-    kinds = names.binaries(symbols["dso"])
-    of_vmlinux = kinds.filter(pl.col("kind") == "kernel", pl.col("module").is_null())
-    found = symbols.join(of_vmlinux, on="dso", how="semi")["name"].unique()
-    kernel_files.check(found.filter((found != names.UNKNOWN) & ~found.str.starts_with("bpf_")))
 
 
 def note_artefacts(store: Store, profile_id: int) -> None:

@@ -16,9 +16,10 @@ from pathlib import Path
 
 import polars as pl
 
-from perfduck_ingest.small_file import text_of
 from perfduck_model.errors import PerfduckError
-from perfduck_store.store import Store
+from perfduck_model.limits import MOST_ATTACHMENT_LINES, MOST_COUNTERS
+from perfduck_model.small_file import reason, text_of
+from perfduck_store.protocol import Store
 
 _RULE = re.compile(
     r"""
@@ -66,12 +67,11 @@ def read(pair: str, option: str = "") -> Attachment:
         message = f"{option} {pair}".lstrip() + ": expected KIND=FILE, as in iptables=rules.txt"
         raise PerfduckError(message)
     try:
-        text = text_of(Path(name))
+        parser = PARSERS.get(kind)
+        text = text_of(Path(name), most_lines=MOST_ATTACHMENT_LINES if parser else None)
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        message = f"{name}: expected a text file to attach, got {reason}"
+        message = f"{name}: expected a text file to attach, got {reason(error)}"
         raise PerfduckError(message) from error
-    parser = PARSERS.get(kind)
     return Attachment(kind, name, text, parser(text, name) if parser else {})
 
 
@@ -149,6 +149,9 @@ def conntrack(text: str, source: str) -> dict[str, pl.DataFrame]:
     """Every counter of every CPU."""
     lines = [(n, line.split()) for n, line in enumerate(text.splitlines(), 1) if line.strip()]
     names = lines[0][1] if lines else []
+    if len(names) > MOST_COUNTERS:
+        message = f"{source}:1: expected at most {MOST_COUNTERS} counters, got {len(names):,}"
+        raise PerfduckError(message)
     if "entries" not in names:
         message = f"{source}:1: expected /proc/net/stat/nf_conntrack, which begins with 'entries'"
         raise PerfduckError(message)

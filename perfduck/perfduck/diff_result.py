@@ -146,17 +146,21 @@ class CompareResult:
         half_width (value - half_width .. value + half_width is 95 %)."""
         return diff_frames.of_matrix(self.data)
 
+    def render(self, format: str, *, width: int | None = None, color: bool = False) -> str:
+        """The groups as text, markdown or json."""
+        return compare.FORMATS[format](self.data, screen_of(width, color=color))
+
     def to_text(self, *, width: int | None = None, color: bool = False) -> str:
         """The groups as columns, and what each step adds."""
-        return compare.text(self.data, screen_of(width, color=color))
+        return self.render("text", width=width, color=color)
 
     def to_markdown(self) -> str:
         """The same as GitHub's markdown."""
-        return compare.markdown(self.data)
+        return self.render("markdown")
 
     def to_json(self) -> str:
         """One object with every number."""
-        return compare.as_json(self.data)
+        return self.render("json")
 
     def __str__(self) -> str:
         return self.to_text()

@@ -12,9 +12,9 @@ from typing import BinaryIO, Self
 
 import polars as pl
 
-from perfduck.annotator import Annotator, check_kallsyms, note_artefacts
+from perfduck.annotator import Annotator, note_artefacts
 from perfduck.attachments import Attachment, keep
-from perfduck.tagging import TaggingSources, keep_inputs
+from perfduck.tagging import TaggingSources, check_kallsyms, keep_inputs
 from perfduck_ingest.formats import importer_of
 from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.kernel_release import settled

@@ -13,13 +13,10 @@ from perfduck_ingest.work import Work
 from perfduck_model.errors import PerfduckError
 from perfduck_model.suggestion import did_you_mean, listed
 from perfduck_report.profiles import as_text
-from perfduck_store.compact import close_and_compact
-from perfduck_store.edit import Edit, apply, said_of
-from perfduck_store.merge import merge as take_over
-from perfduck_store.remove import Content, contents
-from perfduck_store.remove import remove as remove_profiles
+from perfduck_store.edit import Edit
+from perfduck_store.protocol import Store
+from perfduck_store.records import Content
 from perfduck_store.selector import select
-from perfduck_store.store import Store
 
 
 def profiles(file: StoreFile, selector: str) -> Table:
@@ -48,7 +45,9 @@ def edit(
         chosen = select(store, selector)
         _check(store, wanted, chosen)
         with store.transaction():
-            changes = {wanted.name or old: apply(store, key, wanted) for key, old in chosen.items()}
+            changes = {
+                wanted.name or old: store.profiles.edit(key, wanted) for key, old in chosen.items()
+            }
     return EditResult(changes)
 
 
@@ -60,7 +59,7 @@ def _check(store: Store, edit: Edit, chosen: Mapping[int, str]) -> None:
     if edit.name is not None and len(chosen) > 1:
         message = f"--name {edit.name}: expected one profile, got {listed(list(chosen.values()))}"
         raise PerfduckError(message)
-    keys = sorted({key for each in chosen for key in said_of(store, each).labels})
+    keys = sorted({key for each in store.profiles.of(chosen) for key in each.labels})
     for key in edit.unlabel:
         if key in edit.labels:
             message = f"--unlabel {key}: expected a label that --label does not give"
@@ -74,7 +73,7 @@ def _check(store: Store, edit: Edit, chosen: Mapping[int, str]) -> None:
 def remove(file: StoreFile, selector: str, *, dry_run: bool) -> RemoveResult:
     """Remove the profiles, and make the file smaller."""
     with _to_remove(file, dry_run=dry_run) as store:
-        return _removed(store, contents(store, select(store, selector)), dry_run=dry_run)
+        return _removed(store, store.profiles.contents(select(store, selector)), dry_run=dry_run)
 
 
 def prune(
@@ -83,7 +82,7 @@ def prune(
     """Remove those of the profiles that are older."""
     oldest = datetime.now(UTC).replace(tzinfo=None) - age
     with _to_remove(file, dry_run=dry_run) as store:
-        chosen = contents(store, select(store, selector))
+        chosen = store.profiles.contents(select(store, selector))
         ageless = tuple(each.name for each in chosen if each.age_from is None)
         old = [each for each in chosen if each.age_from is not None and each.age_from < oldest]
         if not old:
@@ -101,11 +100,11 @@ def _removed(
     listed = tuple(profiles)
     if dry_run:
         return RemoveResult(listed, is_dry_run=True, **said)
-    remove_profiles(store, [each.profile_id for each in listed])
-    return RemoveResult(listed, saved=close_and_compact(store), **said)
+    store.profiles.remove([each.profile_id for each in listed])
+    return RemoveResult(listed, saved=store.close_and_compact(), **said)
 
 
 def merge(file: StoreFile, other: Path) -> MergeResult:
     """Take over what another store has."""
     with file.write(create=True) as store:
-        return MergeResult(other, take_over(store, other))
+        return MergeResult(other, store.merge(other))

@@ -24,9 +24,10 @@ from perfduck.attachments import read as read_attachment
 from perfduck.ingestion import IngestRequest
 from perfduck_ingest.kernel_release import checked_release
 from perfduck_ingest.labels import ATTACH, RESERVED, checked, checked_name
-from perfduck_ingest.small_file import text_of
 from perfduck_ingest.work import Work, work_from
 from perfduck_model.errors import PerfduckError
+from perfduck_model.limits import MOST_MANIFEST_LINES
+from perfduck_model.small_file import reason, text_of
 from perfduck_model.suggestion import did_you_mean
 from perfduck_model.typed_numbers import number
 
@@ -81,9 +82,10 @@ def requests(
 
 def _text(manifest: Path) -> str:
     try:
-        return text_of(manifest, "utf-8-sig")  # spreadsheets write a byte order mark
+        # Spreadsheets write a byte order mark.
+        return text_of(manifest, most_lines=MOST_MANIFEST_LINES, encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        message = f"{manifest}: expected a manifest, got {error}"
+        message = f"{manifest}: expected a manifest, got {reason(error)}"
         raise PerfduckError(message) from error
 
 

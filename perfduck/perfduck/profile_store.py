@@ -273,9 +273,13 @@ class ProfileStore:
         """What was learned of the spread between runs."""
         return parts.comparisons.noise(self._file)
 
-    def forget_noise(self, selector: str | None = None) -> "Table":
-        """Forget what was learned for the workloads of these profiles, or (None) all; the rows that
-        are gone."""
+    def forget_noise(self, selector: str | None = None, *, all: bool = False) -> "Table":
+        """Forget what was learned for the workloads of these profiles, or `all`; the rows that are
+        gone."""
+        if (selector is None) != all:
+            got = "both" if all else "neither"
+            message = f"noise forget: expected SELECTOR or --all, got {got}"
+            raise PerfduckError(message)
         return parts.comparisons.forget_noise(self._file, selector)
 
     # Names and tags

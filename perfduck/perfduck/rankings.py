@@ -10,8 +10,8 @@ from perfduck_diff.keys import By, Side
 from perfduck_diff.selection import select_samples
 from perfduck_report.html import render_side
 from perfduck_report.names import folded
+from perfduck_store.protocol import Store
 from perfduck_store.selector import select
-from perfduck_store.store import Store
 
 
 def top(file: StoreFile, selector: str, by: By, limit: int, filters: Filters) -> TopResult:

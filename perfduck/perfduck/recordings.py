@@ -29,7 +29,6 @@ from perfduck_ingest.work import Work, work_from
 from perfduck_model.errors import PerfduckError
 from perfduck_report.names import visible
 from perfduck_report.numbers import plural
-from perfduck_store.compact import close_and_compact
 from perfduck_store.selector import select
 from perfduck_store.writer import Receipt
 from perfduck_symbols.file_finder import check_places
@@ -120,7 +119,7 @@ def attach(file: StoreFile, selector: str, files: Sequence[Attachment]) -> EditR
     with file.write() as store:
         with store.transaction():
             done = {name: keep(store, key, files) for key, name in select(store, selector).items()}
-        close_and_compact(store)  # what was replaced
+        store.close_and_compact()  # what was replaced
     return EditResult(done, otherwise="attached already, nothing added")
 
 

@@ -6,9 +6,7 @@ from pathlib import Path
 
 from perfduck_report.names import visible
 from perfduck_report.numbers import plural
-from perfduck_store.compact import Saved
-from perfduck_store.merge import Merged
-from perfduck_store.remove import Content
+from perfduck_store.records import Content, Merged, Saved
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import polars as pl
 
-from perfduck_model.errors import PerfduckError
+from perfduck_model.errors import PerfduckError, SymbolError
 from perfduck_store import functions, tag_inputs
 from perfduck_store.store import Store
 from perfduck_store.tag_inputs import Kind
+from perfduck_symbols import names
 from perfduck_symbols.host_files import HostFiles
+from perfduck_symbols.kallsyms import Kallsyms
 from perfduck_symbols.kernel_files import KernelFiles
 from perfduck_symbols.resolver import BinaryResolver
 from perfduck_tags.blame import blame
@@ -74,6 +76,36 @@ def tagger_of(
     )
 
 
+def check_kallsyms(kernel_files: KernelFiles, symbols: pl.DataFrame) -> None:
+    """Raise SymbolError where the kallsyms that are given are of another kernel than the functions
+    of a recording, or of another boot than its addresses without a name: [name, dso, address]."""
+    if kernel_files.kallsyms is None:
+        return
+    kinds = names.binaries(symbols["dso"])
+    of_vmlinux = kinds.filter(pl.col("kind") == "kernel", pl.col("module").is_null())
+    recorded = symbols.join(of_vmlinux, on="dso", how="semi")
+    functions = _check_names(kernel_files, recorded)
+    nameless = _nameless(recorded)["address"].unique()
+    listed = kernel_files.code if len(nameless) > len(functions) else None
+    if listed is not None and not listed.has_most(nameless):
+        reason = (
+            "expected kallsyms of the recorded boot, got those of another one: most of"
+            f" {len(nameless):,} kernel addresses of the recording are in none of its functions"
+        )
+        raise SymbolError.at(kernel_files.kallsyms, None, reason)
+
+
+def _check_names(kernel_files: KernelFiles, of_kernel: pl.DataFrame) -> pl.Series:
+    """The functions of vmlinux; raise SymbolError where the kallsyms are of another kernel."""
+    functions = of_kernel.filter(pl.col("name") != names.UNKNOWN)["name"].unique()
+    kernel_files.check(functions.filter(~functions.str.starts_with("bpf_")))
+    return functions
+
+
+def _nameless(symbols: pl.DataFrame) -> pl.DataFrame:
+    return symbols.filter(pl.col("name") == names.UNKNOWN, pl.col("address").is_not_null())
+
+
 def main_release(store: Store) -> str | None:
     """The kernel release of most profiles: all symbols are tagged by its kallsyms and catalogue."""
     return next(iter(functions.releases(store)), None)
@@ -96,20 +128,44 @@ def tag_again(store: Store, given: TaggingSources, forgotten: Sequence[Kind] = (
             tag_inputs.forget(store, kind)
         known = inputs.enter_context(with_kept(store, given, release or ""))
         old = functions.symbols(store)
+        recorded = functions.of_kernel(store, release or "")
+        _check_names(KernelFiles(given.kallsyms), recorded)
         tagger = tagger_of(known, release, KernelFiles(known.kallsyms), old)
-        new = _tagged(store, tagger, old.drop(TAG_COLUMNS))
+        foreign = _of_other_boots(tagger.symbols, recorded)
+        new = _tagged(
+            store, tagger, _without_addresses(old, recorded, foreign).drop(TAG_COLUMNS)
+        ).with_columns(old["address"])
         kept = _kept(old, new) if known.kallsyms is None else new
         functions.replace_tags(store, kept, blame(functions.stacks(store), kept))
         keep_inputs(store, given, release)
         changed = len(kept) - len(kept.join(old, on=kept.columns, how="semi", nulls_equal=True))
-        return Tagged(changed, tuple(_used(given, known)))
+        return Tagged(changed, tuple(_used(given, known, len(foreign))))
 
 
-def _used(given: TaggingSources, known: TaggingSources) -> Iterator[str]:
+def _of_other_boots(listed: Kallsyms | None, recorded: pl.DataFrame) -> list[int]:
+    """The profiles whose kernel was elsewhere than kallsyms has it, by addresses without a name."""
+    if listed is None:
+        return []
+    profiles = _nameless(recorded).partition_by("profile_id", as_dict=True)
+    return [int(key) for (key,), rows in profiles.items() if not listed.has_most(rows["address"])]
+
+
+def _without_addresses(
+    symbols: pl.DataFrame, recorded: pl.DataFrame, foreign: list[int]
+) -> pl.DataFrame:
+    """The symbols, without kernel addresses that only other releases and foreign profiles have."""
+    own = recorded.filter(~pl.col("profile_id").is_in(foreign))["symbol_id"].unique()
+    is_own = (pl.col("dso") != names.KERNEL) | pl.col("symbol_id").is_in(own.implode())
+    return symbols.with_columns(pl.when(is_own).then("address"))
+
+
+def _used(given: TaggingSources, known: TaggingSources, foreign: int) -> Iterator[str]:
     if known.rules:
         yield f"rules {known.rules if given.rules else f'{known.rules_name}, as given before'}"
     if known.kallsyms:
         yield f"kallsyms {known.kallsyms if given.kallsyms else 'as given before'}"
+    if foreign:
+        yield f"not for kernel addresses of {foreign} profile{'s' * (foreign > 1)} of another boot"
 
 
 def add_files(

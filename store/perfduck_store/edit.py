@@ -2,10 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from perfduck_model.errors import PerfduckError
 from perfduck_model.words import counted
-from perfduck_store.store import Store, named
+from perfduck_store.query import named
+
+if TYPE_CHECKING:
+    from perfduck_store.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +53,13 @@ class ProfileFacts:
         return "none" if self.work is None else counted(self.work, self.work_unit or "unit")
 
 
-def said_of(store: Store, profile_id: int) -> ProfileFacts:
+def said_of(store: "Store", profile_id: int) -> ProfileFacts:
     """What the store says of the profile with this id."""
     [row] = store.rows(named("said"), {"profile_id": profile_id})
     return ProfileFacts(*row)
 
 
-def apply(store: Store, profile_id: int, edit: Edit) -> tuple[str, ...]:
+def apply(store: "Store", profile_id: int, edit: Edit) -> tuple[str, ...]:
     """Edit the profile, in one statement; what that changed, in words. PerfduckError where another
     profile has the new name."""
     before = said_of(store, profile_id)
@@ -79,7 +83,7 @@ def apply(store: Store, profile_id: int, edit: Edit) -> tuple[str, ...]:
     return changes
 
 
-def _refuse_taken(store: Store, old: str, new: str) -> None:
+def _refuse_taken(store: "Store", old: str, new: str) -> None:
     if store.rows(named("id_of_name"), {"name": new}):
         message = f"{old}: expected a new name, but another recording is stored as '{new}'"
         raise PerfduckError(message)

@@ -38,6 +38,11 @@ def symbols(store: Store) -> pl.DataFrame:
     return store.frame("select * from symbol order by symbol_id")
 
 
+def of_kernel(store: Store, release: str) -> pl.DataFrame:
+    """[profile_id, symbol_id, name, dso, address] of the kernel itself in profiles of a release."""
+    return store.frame(named("kernel_symbols"), {"release": release})
+
+
 def replace_tags(store: Store, tagged: pl.DataFrame, charged: pl.DataFrame) -> None:
     """New rows of symbol and stack_blame in place of those with the same ids, in a transaction of
     the caller."""

@@ -4,43 +4,36 @@ Ids are made from content, so the same recording, stack or symbol has the same i
 here stays, and merging again changes nothing.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from perfduck_model.errors import PerfduckError
 from perfduck_store import store_file
 from perfduck_store.edit import Edit, ProfileFacts, apply
-from perfduck_store.store import Store, named
+from perfduck_store.query import named
+from perfduck_store.records import Merged
+
+if TYPE_CHECKING:
+    from perfduck_store.store import Store
 
 # Tables of a profile that merge_attachments.sql takes over by kind, and the profiles themselves.
 _APART = ("attachment", "iptables_rule", "conntrack_stat", "profile")
 
 
-@dataclass(frozen=True, slots=True)
-class Merged:
-    """Recordings that were added and that both have; what changed here, and what was kept though
-    the other store says otherwise, in words."""
-
-    added: int
-    here: int
-    changes: tuple[str, ...]
-    kept: tuple[str, ...]
-
-
-def merge(store: Store, other: Path, wait_s: float | None = None) -> Merged:
+def merge(store: "Store", other: Path, wait_s: float | None = None) -> Merged:
     """Add what the other store has, in one transaction. PerfduckError where it is this store, no
     store, or of a newer schema version; one of an older version is upgraded, as by any reader."""
     if store_file.identity(other) == store_file.identity(store.path):
         message = f"{other}: expected another store to merge, got the one to merge into"
         raise PerfduckError(message)
-    with Store(other, wait_s=wait_s) as theirs:
+    with type(store)(other, wait_s=wait_s) as theirs:
         [(stacks,)] = theirs.rows("select count(*) from stack")
     store.make_room(stacks)
     with store.other(other), store.transaction():
         return _merge(store)
 
 
-def _merge(store: Store) -> Merged:
+def _merge(store: "Store") -> Merged:
     store.execute(named("merge_added"))
     both = [
         (row[0], ProfileFacts(*row[1:6]), ProfileFacts(*row[6:]))
@@ -75,7 +68,7 @@ def _merge(store: Store) -> Merged:
     return Merged(len(added), len(both), tuple(changes), tuple(kept))
 
 
-def _completed(store: Store, key: int, ours: ProfileFacts, theirs: ProfileFacts) -> list[str]:
+def _completed(store: "Store", key: int, ours: ProfileFacts, theirs: ProfileFacts) -> list[str]:
     """Take over what is said there alone."""
     labels = {name: value for name, value in theirs.labels.items() if name not in ours.labels}
     takes_work = ours.work is None

@@ -3,8 +3,10 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from perfduck_store import edit
+from perfduck_store.edit import Edit
 from perfduck_store.query import named
-from perfduck_store.records import PartlyListed, Profile, RecordedEvent
+from perfduck_store.records import Content, PartlyListed, Profile, RecordedEvent, SharedLimitation
 from perfduck_store.rows import ResultRows
 
 if TYPE_CHECKING:
@@ -43,3 +45,29 @@ class DuckDbProfiles:
         """Those that list a part of their samples, by name."""
         rows = self._store.rows(named("partial"), {"profiles": list(profiles)})
         return [PartlyListed(*row) for row in rows]
+
+    def limitations(self, profiles: Iterable[int]) -> list[SharedLimitation]:
+        """What they hold that could not be read, that of most samples first."""
+        rows = self._store.rows(named("limitations"), {"profiles": list(profiles)})
+        return [SharedLimitation(*row) for row in rows]
+
+    def contents(self, profiles: Iterable[int]) -> list[Content]:
+        """What they hold and how old they are, by name."""
+        rows = self._store.rows(named("contents"), {"profiles": list(profiles)})
+        return [Content(*row) for row in rows]
+
+    def edit(self, profile_id: int, wanted: Edit) -> tuple[str, ...]:
+        """Change what is said of a profile, in one statement; what that changed, in words.
+        PerfduckError where another profile has the new name."""
+        return edit.apply(self._store, profile_id, wanted)
+
+    def remove(self, profiles: Iterable[int]) -> None:
+        """Remove profiles and all that was stored for them alone, in a transaction. What was
+        learned from them (noise) and functions of binaries stay."""
+        with self._store.transaction():
+            self._store.execute(named("removed"), {"profiles": list(profiles)})
+            for (table,) in self._store.rows(named("profile_tables")):
+                self._store.execute(
+                    f"delete from {table} where profile_id in (select profile_id from removed)"
+                )
+            self._store.execute(named("remove_orphans"))

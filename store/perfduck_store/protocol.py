@@ -11,20 +11,28 @@ cannot be read or written is a PerfduckError.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from contextlib import AbstractContextManager
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from perfduck_store.choice import Key
+from perfduck_store.choice import Choice, Key
+from perfduck_store.edit import Edit
 from perfduck_store.records import (
     ClassNoise,
+    Content,
     FoldedStack,
     FunctionWeight,
     KeyValue,
     LikeRun,
+    Merged,
     MetRule,
     PartlyListed,
     PickedRun,
     Profile,
     RecordedEvent,
+    Saved,
+    SharedLimitation,
     TagShare,
     Weight,
 )
@@ -33,6 +41,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from perfduck_store.rows import ResultRows
+    from perfduck_store.user_sql import SqlLimits
 
 
 class Profiles(Protocol):
@@ -56,6 +65,20 @@ class Profiles(Protocol):
 
     def partly_listed(self, profiles: Iterable[int]) -> list[PartlyListed]:
         """Those that list a part of their samples, by name."""
+
+    def limitations(self, profiles: Iterable[int]) -> list[SharedLimitation]:
+        """What they hold that could not be read, that of most samples first."""
+
+    def contents(self, profiles: Iterable[int]) -> list[Content]:
+        """What they hold and how old they are, by name."""
+
+    def edit(self, profile_id: int, wanted: Edit) -> tuple[str, ...]:
+        """Change what is said of a profile, all of it or nothing; what that changed, in words.
+        PerfduckError where another profile has the new name."""
+
+    def remove(self, profiles: Iterable[int]) -> None:
+        """Remove profiles and all that was stored for them alone, in a transaction. What was
+        learned from them (noise) and functions of binaries stay."""
 
 
 class PickedSamples(Protocol):
@@ -153,3 +176,57 @@ class LearnedNoise(Protocol):
 
     def forget(self, profiles: Iterable[int] | None) -> None:
         """Forget what was learned for the workloads of these profiles; None: all."""
+
+
+class Store(Protocol):
+    """A store that is open; close it, or use it as a context manager. One thread asks at a time."""
+
+    def __enter__(self) -> Self:
+        """The store itself."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close it."""
+
+    @property
+    def profiles(self) -> Profiles:
+        """What is said of recordings."""
+
+    @property
+    def symbols(self) -> Symbols:
+        """Functions of all profiles."""
+
+    @property
+    def attachments(self) -> Attachments:
+        """Files that explain a recording."""
+
+    @property
+    def noise(self) -> LearnedNoise:
+        """The spread between runs that was learned."""
+
+    def samples(self, choice: Choice) -> PickedSamples:
+        """The samples of the choice, to ask about."""
+
+    def user_sql(
+        self, text: str, parameters: Mapping[str, Any], limits: "SqlLimits"
+    ) -> "pl.DataFrame":
+        """The rows of one statement that somebody typed: it reads, and opens no file, within limits
+        of time, rows and memory. PerfduckError where it does not."""
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """What is written within is there as a whole, or after an exception not at all."""
+
+    def merge(self, other: Path, wait_s: float | None = None) -> Merged:
+        """Add what another store has and this one has not, in one transaction. PerfduckError where
+        it is this store, no store, or of a newer schema version."""
+
+    def close_and_compact(self) -> Saved | None:
+        """Close the store, and give back the space of what was removed where that is worth it:
+        None where it is not."""
+
+    def close(self) -> None:
+        """Let other processes have the store."""

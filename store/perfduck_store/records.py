@@ -1,6 +1,7 @@
 """Rows that a store answers with."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,18 @@ class RecordedEvent:
     unit: str
     samples: int
     weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class SharedLimitation:
+    """What several profiles hold that could not be read: see perfduck_model.limitation. `samples`,
+    None where they cannot be counted, of the `total` of these profiles."""
+
+    text: str
+    samples: int | None
+    total: int
+    profiles: int
+    first_profile: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,3 +146,32 @@ class ClassNoise:
     cv: float
     freedom: float
     runs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A stored profile; `age_from`: when it was recorded, else when it was stored; UTC."""
+
+    profile_id: int
+    name: str
+    samples: int
+    age_from: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """Bytes of the store before and after."""
+
+    before: int
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """Recordings that were added and that both have; what changed here, and what was kept though
+    the other store says otherwise, in words."""
+
+    added: int
+    here: int
+    changes: tuple[str, ...]
+    kept: tuple[str, ...]

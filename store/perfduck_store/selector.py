@@ -18,8 +18,8 @@ from glob import escape
 
 from perfduck_model.errors import PerfduckError
 from perfduck_model.suggestion import did_you_mean, listed
+from perfduck_store.protocol import Store
 from perfduck_store.records import Profile
-from perfduck_store.store import Store
 
 _TOKEN = re.compile(
     r"""

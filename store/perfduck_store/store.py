@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, Self
 import duckdb
 
 from perfduck_model.errors import PerfduckError, room_on_disk
-from perfduck_store import schema, store_file
+from perfduck_store import compact, merge, schema, store_file
 from perfduck_store.attachments import DuckDbAttachments
 from perfduck_store.choice import Choice
 from perfduck_store.noise import DuckDbNoise
 from perfduck_store.profiles import DuckDbProfiles
 from perfduck_store.query import named as named
+from perfduck_store.records import Merged, Saved
 from perfduck_store.rows import ResultRows
 from perfduck_store.samples import DuckDbSamples
 from perfduck_store.symbols import DuckDbSymbols
@@ -79,7 +80,7 @@ class Engine:
             self._connection = None
 
 
-class Store:
+class DuckDbStore:
     """A store that is open; close it, or use it as a context manager."""
 
     def __init__(
@@ -227,6 +228,16 @@ class Store:
         finally:
             self.execute("detach other")
 
+    def merge(self, other: Path, wait_s: float | None = None) -> Merged:
+        """Add what another store has and this one has not, in one transaction: see merge.py.
+        PerfduckError where it is this store, no store, or of a newer schema version."""
+        return merge.merge(self, other, wait_s)
+
+    def close_and_compact(self) -> Saved | None:
+        """Close the store; where a quarter of its file or more is free, make it smaller. None where
+        it is not, or the disk has no room for the copy."""
+        return compact.close_and_compact(self)
+
     def make_room(self, stacks: int) -> None:
         """Let duckdb have the memory to write so many stacks: it gives up where it has not."""
         limit = _memory_to_write_mb(self.path) + (stacks * _BYTES_A_STACK >> 20)
@@ -261,13 +272,16 @@ class Store:
     def _upgrade(self, wait_s: float | None) -> None:
         """Readers cannot read an older store, so they upgrade it as a writer does."""
         try:
-            Store(self.path, write=True, wait_s=wait_s).close()
+            DuckDbStore(self.path, write=True, wait_s=wait_s).close()
         except PerfduckError as error:
             message = (
                 f"{self.path}: expected schema version {schema.SCHEMA_VERSION}, got"
                 f" {self._version}, and cannot upgrade the store: {error}"
             )
             raise PerfduckError(message) from error
+
+
+Store = DuckDbStore
 
 
 def _memory_to_write_mb(path: Path) -> int:

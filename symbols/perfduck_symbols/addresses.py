@@ -4,7 +4,7 @@
     7f30    8102    _dl_map_object_from_fd
     8102    8a2c    _dl_map_object
 
-Among symbols that start at the same place one is kept, by the rules of perf (symbol.c,
+Among symbols that start at the same address one is kept, by the rules of perf (symbol.c,
 symbols__fixup_duplicate), so that a recording read without perf gets the names perf prints.
 """
 
@@ -56,13 +56,13 @@ class Names:
             np.concatenate((self.starts, other.starts)),
         )
 
-    def at(self, place: int) -> str:
+    def at(self, index: int) -> str:
         """One name."""
-        run = self.runs[int(self.run_of[place])]
-        return self._raw(place).decode("utf-8", "backslashreplace") + run.suffix
+        run = self.runs[int(self.run_of[index])]
+        return self._raw(index).decode("utf-8", "backslashreplace") + run.suffix
 
-    def _raw(self, place: int) -> bytes:
-        run, start = self.runs[int(self.run_of[place])], int(self.starts[place])
+    def _raw(self, index: int) -> bytes:
+        run, start = self.runs[int(self.run_of[index])], int(self.starts[index])
         width = 256
         while True:
             raw = run.buffer[start : start + width].tobytes()
@@ -71,9 +71,9 @@ class Names:
                 return raw[:end] if end >= 0 else raw
             width *= 8
 
-    def take(self, places: Int64 | Bool) -> "Names":
+    def take(self, indices: Int64 | Bool) -> "Names":
         """Some of the names."""
-        return Names(self.runs, self.run_of[places], self.starts[places])
+        return Names(self.runs, self.run_of[indices], self.starts[indices])
 
 
 @dataclass(frozen=True)
@@ -100,8 +100,8 @@ def ends_of(starts: UInt64, sizes: UInt64) -> UInt64:
 
 @dataclass(frozen=True, slots=True)
 class Aliases:
-    """Symbols sorted by start, several at one place. Their names decide last, and only for the few
-    that are asked for: a binary of Rust has 300,000 symbols, half of them aliases."""
+    """Symbols sorted by start, several at one address. Their names decide last, and only for few
+    of them: a binary of Rust has 300,000 symbols, half of them aliases."""
 
     starts: UInt64
     scores: UInt8  # the least is the best
@@ -111,15 +111,15 @@ class Aliases:
         """One symbol for each start: the first of those with the best score."""
         again = self.starts[1:] == self.starts[:-1]
         shared = np.append(again, False) | np.append(False, again)
-        places = np.flatnonzero(shared)
-        ranked = places[np.lexsort((places, self.scores[places], self.starts[places]))]
+        indices = np.flatnonzero(shared)
+        ranked = indices[np.lexsort((indices, self.scores[indices], self.starts[indices]))]
         first = np.append(True, self.starts[ranked][1:] != self.starts[ranked][:-1])
         return np.sort(np.append(np.flatnonzero(~shared), ranked[first[: len(ranked)]]))
 
-    def name(self, place: int) -> str:
+    def name(self, index: int) -> str:
         """The best name of those with the same start and score."""
-        start, score = self.starts[place], self.scores[place]
-        low = high = place
+        start, score = self.starts[index], self.scores[index]
+        low = high = index
         while low and self.starts[low - 1] == start:
             low -= 1
         while high < len(self.starts) and self.starts[high] == start:

@@ -47,12 +47,12 @@ class _Symbols(Generic[Place]):
     bindings: Int64
     names: Names
 
-    def take(self, places: Int64 | Bool) -> "_Symbols[Place]":
+    def take(self, indices: Int64 | Bool) -> "_Symbols[Place]":
         return _Symbols(
-            cast(Place, self.starts[places]),
-            self.sizes[places],
-            self.bindings[places],
-            self.names.take(places),
+            cast(Place, self.starts[indices]),
+            self.sizes[indices],
+            self.bindings[indices],
+            self.names.take(indices),
         )
 
 
@@ -111,7 +111,7 @@ def _settled(symbols: _Symbols[Place]) -> SymbolTable[Place]:
     return SymbolTable(
         cast(Place, ordered.starts[kept]),
         ends[kept],
-        lambda place: demangled(aliases.name(int(kept[place]))),
+        lambda index: demangled(aliases.name(int(kept[index]))),
     )
 
 

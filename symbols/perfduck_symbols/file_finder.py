@@ -12,6 +12,7 @@ are printed: the orders are data (SearchOrder). Nothing outside of a place is op
 out of it is followed (files.py); files of this machine are looked at only where HostFiles is given.
 """
 
+import glob
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -31,7 +32,8 @@ _LINKED = ("{folder}/{link}", "{folder}/.debug/{link}", "usr/lib/debug/{folder}/
 
 @dataclass(frozen=True, slots=True)
 class SearchOrder:
-    """Relative paths to try, first to last. Those with a field that is not known are left out.
+    """Relative paths to try, first to last. Those with a field that is not known are left out, and
+    those with a * if there are several such files: none is known to be the one.
 
     {path} usr/sbin/nginx   {name} nginx   {folder} usr/sbin   {parent} sbin   {link} nginx.debug
     {id} 8d/0c9a...   {build_id} 8d0c9a...
@@ -62,7 +64,7 @@ PERF = SearchOrder(
 
 # opreport: libutil++/bfd_support.cpp (get_debug_filename), op_bfd.cpp.
 OPREPORT = SearchOrder(
-    binary=("{path}", "{name}"),
+    binary=("{path}", "{name}", "{path}/*/elf"),
     debug=(
         ".build-id/{id}.debug", "usr/lib/debug/.build-id/{id}.debug", "{id}.debug",
         *_LINKED, "{parent}/{link}", "{link}",
@@ -72,7 +74,7 @@ OPREPORT = SearchOrder(
 
 # What a store keeps of --symbols, for texts that name addresses only by their dso; as gdb.
 TAGS = SearchOrder(
-    binary=("{path}", "{name}", "{name}.debug", "{path}.debug"),
+    binary=("{path}", "{name}", "{name}.debug", "{path}.debug", "{path}/*/elf"),
     debug=(".build-id/{id}.debug", "usr/lib/debug/.build-id/{id}.debug", *_LINKED),
     kernels=("usr/lib/debug", "usr/lib/modules", "lib/modules", "boot"),
     host_debug=("usr/lib/debug/.build-id/{id}.debug", "usr/lib/debug/{folder}/{link}"),
@@ -80,6 +82,11 @@ TAGS = SearchOrder(
 
 KALLSYMS = ("{path}/{build_id}/kallsyms", ".build-id/{id}/kallsyms")
 KALLSYMS_KEPT = "~/.debug/{path}/{build_id}/kallsyms"
+# Of a process that had another number in its container the map is in the folder of its own number.
+JIT_MAPS = (
+    "tmp/perf-{process}.map", "perf-{process}.map",
+    "{process}/tmp/perf-*.map", "{process}/perf-*.map",
+)  # fmt: skip
 
 
 def check_places(places: Iterable[Path]) -> None:
@@ -128,19 +135,21 @@ class FileFinder:
         """The files that may have what was split off from the binary at `path`, by its build id or
         the name that it links to: below the place where it was found, below the others, and among
         the files of the host."""
-        root = self._place_of(path)
-        folder = os.path.relpath(path.parent, os.path.realpath(root))
-        fields = _debug_fields(folder, build_id, link)
+        real = Path(os.path.realpath(path))
+        root = self._place_of(real)
+        fields = _debug_fields(_folder(real, root), build_id, link)
         for one in dict.fromkeys((root, *self._directories)):
             yield from _below(one, self.order.debug, fields)
-        fields = _debug_fields(str(path.absolute().parent), build_id, link)
-        yield from self._of_host(self.order.host_debug, fields)
+        if self.host is not None:
+            for one in dict.fromkeys((path.absolute(), real)):
+                fields = _debug_fields(_folder(one, self.host.root), build_id, link)
+                yield from self._of_host(self.order.host_debug, fields)
 
     def debug_of_recorded(
         self, name: str, build_id: str | None, link: str | None
     ) -> Iterator[Path]:
         """Likewise below the places, by the path of the binary in the recording."""
-        fields = _debug_fields(str(PurePosixPath(name).parent), build_id, link)
+        fields = _debug_fields(str(PurePosixPath(name).parent).strip("/"), build_id, link)
         for one in self._directories:
             yield from _below(one, self.order.debug, fields)
 
@@ -161,15 +170,9 @@ class FileFinder:
         yield from self._of_host((KALLSYMS_KEPT,), fields)
 
     def jit_maps(self, process: int) -> Iterator[Path]:
-        """The maps of JIT code that a process wrote, below the places. In its container it may
-        have had another number; of several maps in its folder none is known to be its own."""
-        name = f"perf-{process}.map"
+        """The maps of JIT code that a process wrote, below the places."""
         for place in self.places:
-            yield from filter(None, (inside(place, f"tmp/{name}"), inside(place, name)))
-            for folder in (f"{process}/tmp", f"{process}"):
-                maps = sorted((place / folder).glob("perf-*.map"))
-                if len(maps) == 1:
-                    yield from filter(None, [inside(place, maps[0].relative_to(place))])
+            yield from _below(place, JIT_MAPS, {"process": str(process)})
 
     def kernel_file(self, module: str, release: str | None = None) -> Path | None:
         """The file of a kernel module, or of 'vmlinux': of the release if there are several."""
@@ -199,8 +202,19 @@ class FileFinder:
                 yield from sorted(walk(folder, _is_of_kernel), key=_kernels_first)
 
     def _of_host(self, order: Iterable[str], fields: dict[str, str]) -> Iterator[Path]:
-        if self.host is not None:
-            yield from filter(None, map(self.host.regular, _filled(order, fields)))
+        if self.host is None:
+            return
+        for template in order:
+            for name in _filled((template.removeprefix("~/"),), fields):
+                if path := self.host.regular(name, in_home=template.startswith("~/")):
+                    yield path
+
+
+def _folder(path: Path, root: Path) -> str:
+    """The folder of a file below a root, '' for the root itself; absolute where it is not below."""
+    folder, around = path.parent, Path(os.path.realpath(root))
+    folder = folder.relative_to(around) if folder.is_relative_to(around) else folder
+    return "" if folder == Path() else str(folder)
 
 
 def module_name(path: Path) -> str | None:
@@ -219,7 +233,14 @@ def _kernels_first(path: Path) -> tuple[bool, Path]:
 
 
 def _below(root: Path, order: Iterable[str], fields: dict[str, str]) -> Iterator[Path]:
-    yield from filter(None, (inside(root, name) for name in _filled(order, fields)))
+    single = [one for one in order if "*" not in one]
+    yield from filter(None, (inside(root, name) for name in _filled(single, fields)))
+    escaped = {name: glob.escape(value) for name, value in fields.items()}
+    for pattern in _filled((one for one in order if "*" in one), escaped):
+        # Path.glob raises for some of the names that a recording may have.
+        found = glob.glob(pattern, root_dir=root) if "\0" not in pattern else []  # noqa: PTH207
+        if len(found) == 1:
+            yield from filter(None, [inside(root, found[0])])
 
 
 def _filled(order: Iterable[str], fields: dict[str, str]) -> Iterator[str]:
@@ -242,6 +263,5 @@ def _fields(path: str | None, build_id: str | None) -> dict[str, str]:
 def _debug_fields(folder: str, build_id: str | None, link: str | None) -> dict[str, str]:
     fields = _fields(None, build_id)
     if link is not None:
-        folder = folder.strip("/").removeprefix(".")
         fields |= {"folder": folder, "parent": PurePosixPath(folder).name, "link": link}
     return fields

@@ -24,16 +24,15 @@ class HostFiles:
     home: Path = field(default_factory=Path.home)
 
     def path(self, name: str) -> Path:
-        """The path of a file by its absolute name there; ~/... is below the home directory."""
-        if name.startswith("~/"):
-            return self.home / name[2:]
+        """The path of a file by its absolute name there."""
         return self.root / name.lstrip("/")
 
-    def regular(self, name: str) -> Path | None:
-        """The path of a regular file; None where there is none, or it is not below the root."""
-        path = self.path(name)
-        if self.root != _THIS_MACHINE and not name.startswith("~/"):
+    def regular(self, name: str, *, in_home: bool = False) -> Path | None:
+        """The path of a regular file below the root or the home directory; None where there is
+        none, or it is not below."""
+        if not in_home and self.root != _THIS_MACHINE:
             return inside(self.root, name)
+        path = self.home / name if in_home else self.path(name)
         return path if is_regular(path) else None
 
     @property

@@ -41,6 +41,14 @@ class Kallsyms:
         found = pl.Series("name", Intervals(starts, ends).find(asked))
         return best["name"].gather(found.replace(-1, None).cast(pl.UInt32))
 
+    def has_most(self, addresses: pl.Series) -> bool:
+        """Whether nearly all of these addresses of the kernel itself are in its code: the kernel of
+        another boot is elsewhere (KASLR), within a gigabyte."""
+        own = self.symbols.filter(pl.col("module").is_null())["address"]
+        asked = addresses.cast(pl.Int64).reinterpret(signed=False)
+        inside = asked.is_between(own.min(), own.max())
+        return inside.sum() >= _LEAST_SHARE * len(asked)
+
     @property
     def end(self) -> int:
         """Where the code ends: a page behind the start of the last function."""

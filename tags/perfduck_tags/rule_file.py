@@ -15,14 +15,25 @@ there; role may be missing and is then `domain`.
 """
 
 import csv
-import tomllib
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import polars as pl
 
 from perfduck_model.errors import SymbolError
+from perfduck_model.limits import MOST_RULES_BYTES, MOST_RULES_LINES
+from perfduck_model.small_file import SchemaError, reason, text_of, toml_of
 from perfduck_tags.rules import CONDITIONS, ROLES, Rule
+
+
+@dataclass(frozen=True, slots=True)
+class RuleTables:
+    """A file of rules in TOML."""
+
+    rule: list[dict[str, object]] = field(default_factory=list)
+
 
 _COLUMNS = (*CONDITIONS, "area", "subsystem", "role")
 Row = tuple[int, dict[str, str]]  # the line it begins at, and its cells
@@ -36,10 +47,10 @@ def read(path: Path, *, where: str | None = None) -> list[Rule]:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return text_of(path, MOST_RULES_BYTES, MOST_RULES_LINES)
     except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "is not UTF-8"
-        raise SymbolError.at(path, None, f"expected a file of rules, got: {reason}") from error
+        words = f"expected a file of rules, got: {reason(error)}"
+        raise SymbolError.at(path, None, words) from error
 
 
 def _csv(path: Path) -> Iterator[Row]:
@@ -53,8 +64,8 @@ def _csv(path: Path) -> Iterator[Row]:
             header = cells
             _check_columns(path, number, header)
         elif len(cells) != len(header):
-            reason = f"expected {len(header)} cells ({','.join(header)}), got {len(cells)}"
-            raise SymbolError.at(path, number, reason)
+            words = f"expected {len(header)} cells ({','.join(header)}), got {len(cells)}"
+            raise SymbolError.at(path, number, words)
         else:
             yield number, dict(zip(header, cells, strict=True))
     if header is None:
@@ -71,23 +82,26 @@ def _cells(path: Path, number: int, line: str) -> list[str]:
 def _toml(path: Path) -> Iterator[Row]:
     text = _text(path)
     try:
-        tables = tomllib.loads(text).get("rule", [])
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        tables = toml_of(text, RuleTables).rule
+    except SchemaError as error:
+        raise SymbolError.at(path, None, f"expected tables [[rule]], got {error}") from error
+    except ValueError as error:
         raise SymbolError.at(path, None, f"expected TOML, got: {error}") from error
     headers = [n for n, line in enumerate(text.splitlines(), 1) if line.strip() == "[[rule]]"]
-    if not isinstance(tables, list) or len(headers) != len(tables):
+    if len(headers) != len(tables):
         raise SymbolError.at(path, None, "expected tables [[rule]], each on a line of its own")
     for number, table in zip(headers, tables, strict=True):
         _check_columns(path, number, list(table))
-        if odd := [key for key, value in table.items() if not isinstance(value, str)]:
-            raise SymbolError.at(path, number, f"expected text for {odd[0]}, got {table[odd[0]]!r}")
-        yield number, table
+        for key, value in table.items():
+            if not isinstance(value, str):
+                raise SymbolError.at(path, number, f"expected text for {key}, got {value!r}")
+        yield number, cast(dict[str, str], table)
 
 
 def _check_columns(path: Path, number: int, names: list[str]) -> None:
     if odd := [name for name in names if name not in _COLUMNS]:
-        reason = f"expected columns of {', '.join(_COLUMNS)}, got {odd[0]!r}"
-        raise SymbolError.at(path, number, reason)
+        words = f"expected columns of {', '.join(_COLUMNS)}, got {odd[0]!r}"
+        raise SymbolError.at(path, number, words)
     for name in ("area", "subsystem"):
         if name not in names:
             raise SymbolError.at(path, number, f"expected a column {name}, got {', '.join(names)}")
@@ -102,8 +116,8 @@ def _rule(path: Path, line: int, cells: dict[str, str], where: str) -> Rule:
         if name not in given:
             raise SymbolError.at(path, line, f"expected text for {name}, got an empty cell")
     if not any(name in given for name in CONDITIONS):
-        reason = f"expected at least one of {', '.join(CONDITIONS)}, got none"
-        raise SymbolError.at(path, line, reason)
+        words = f"expected at least one of {', '.join(CONDITIONS)}, got none"
+        raise SymbolError.at(path, line, words)
     _check_regex(path, line, given.get("symbol"))
     return Rule(where=where, **given)
 
@@ -114,5 +128,5 @@ def _check_regex(path: Path, line: int, pattern: str | None) -> None:
     try:
         pl.select(pl.lit("").str.contains(pattern))
     except pl.exceptions.ComputeError as error:
-        reason = f"expected a regular expression, got {pattern!r}: {str(error).splitlines()[-1]}"
-        raise SymbolError.at(path, line, reason) from error
+        words = f"expected a regular expression, got {pattern!r}: {str(error).splitlines()[-1]}"
+        raise SymbolError.at(path, line, words) from error

@@ -37,8 +37,8 @@ class Tagger:
     rules: the user's, in front of the shipped ones; rules_name: what explanations call that file.
     kernel_files: with /proc/kallsyms of the profiled boot or the kernel's System.map. binaries:
     vmlinux, modules, programs or directories of them.
-    functions: resolver.FUNCTIONS of dsos that were read before; these need no file. earlier: [name,
-    dso, source_file, tagged_by] of symbols that debug information or kallsyms placed before.
+    earlier: [name, dso, source_file, tagged_by] of symbols that debug information or kallsyms told
+    the file of before.
     host_files: where debug files of the binaries may be, too.
     """
 
@@ -50,7 +50,6 @@ class Tagger:
         rules_name: str | None = None,
         kernel_files: KernelFiles | None = None,
         binaries: Iterable[Path] = (),
-        functions: pl.DataFrame | None = None,
         earlier: pl.DataFrame | None = None,
         host_files: HostFiles | None = None,
     ) -> None:
@@ -59,8 +58,8 @@ class Tagger:
         self._users = tuple(rule_file.read(rules, where=rules_name)) if rules else ()
         self._kernel_files = kernel_files or KernelFiles()
         self._resolver = BinaryResolver(binaries, release=kernel_release, host=host_files)
-        self._functions = pl.DataFrame(schema=FUNCTIONS) if functions is None else functions
-        self._asked = set(self._functions["dso"])  # dsos whose file was looked for
+        self._functions = pl.DataFrame(schema=FUNCTIONS)
+        self._asked: set[str] = set()  # dsos whose file was looked for
         self._earlier = pl.DataFrame(schema=LOCATED) if earlier is None else _located(earlier)
         self.fresh = pl.DataFrame(schema=FUNCTIONS)  # what was read from files, for a store to keep
 

@@ -59,6 +59,13 @@ def test_a_file_is_found_by_path_or_by_base_name(place: str, tmp_path: Path) -> 
     assert len(batch.skipped) == 0
 
 
+def test_a_file_that_is_given_is_found_by_its_name(tmp_path: Path) -> None:
+    lay_out(tmp_path, [("x", elf_file(SYMBOLS)), ("y", elf_file(SYMBOLS))])
+    for given, name in (("x", "first"), ("y", "[unknown]")):
+        options = ImportOptions(symbol_dirs=(tmp_path / given,))
+        assert names(read("{root}/opt/x", {0x50: 1}, options)) == {name: 1}
+
+
 def test_a_file_that_has_changed_since_is_named(tmp_path: Path) -> None:
     lay_out(tmp_path, [("x", elf_file(SYMBOLS))])
     batch = read("{root}/opt/x", {0x50: 1}, ImportOptions(symbol_dirs=(tmp_path,)))

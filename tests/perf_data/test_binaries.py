@@ -119,6 +119,43 @@ def test_modules_of_another_boot_have_no_names(tmp_path: Path) -> None:
         assert leaves(made, tmp_path, kallsyms=tmp_path / "kallsyms") == wanted
 
 
+def of_old_perf(size: int) -> Recording:
+    """A kernel whose map has a size, and a module; a sample in each."""
+    made = Recording(FIELDS)
+    made.map(0xFFFFFFFF91000000, size, 0xFFFFFFFF91000000, "[kernel.kallsyms]_text", mode=1, pid=-1)
+    made.map(0xFFFFFFFFC0A00000, 0x9000, 0, "/lib/modules/6.1.0/net/nf_nat.ko", mode=1, pid=-1)
+    made.comm("x")
+    made.sample(10, 0xFFFFFFFF91001010, mode=1)
+    made.sample(11, 0xFFFFFFFFC0A01010, mode=1)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("size", "moved", "module", "said"),
+    [
+        (0x200B08, 0, "[nf_nat]", None),
+        (0x200B08, 0x800000, "[nf_nat]", None),  # of as many bytes: another boot of this kernel
+        (0x2F000000, 0, "[nf_nat]", None),  # its module is in place: of this boot
+        (0x2F000000, 0x800000, "[nf_nat]", ", which was 8,388,608 bytes off: that it is of"),
+        (0x2F000000, -0x800000, "", ", which was 8,388,608 bytes off: that it is of"),
+        (0x2F000000, 0, "", "given: that it is of the recorded kernel could not be checked"),
+        (0x2F000000, 0, "", "the recorded map of 752 MB goes beyond the kernel"),
+    ],
+)
+def test_that_a_kallsyms_could_not_be_checked_is_said(
+    size: int, moved: int, module: str, said: str | None, tmp_path: Path
+) -> None:
+    base = 0xFFFFFFFF91000000 + moved
+    listed = f"{0xFFFFFFFFC0A01000:x} t nf_nat_init\t{module}\n" if module else ""
+    own = f"{base:x} T _text\n{base + 0x1000:x} T nf_hook_slow\n{base + 0x200B08:x} T _etext\n"
+    (tmp_path / "kallsyms").write_text(own + listed)
+    path = of_old_perf(size).write(tmp_path / "perf.data")
+    last = oracle.batches_of(path, kallsyms=tmp_path / "kallsyms")[-1]
+    doubt = last.facts.limitations.get("unproven-kallsyms")
+    assert (doubt is not None and said in doubt.text) if said else doubt is None
+    assert "unproven-kallsyms" not in oracle.batches_of(path)[-1].facts.limitations
+
+
 def test_what_has_no_name_is_said_with_what_would_help(tmp_path: Path) -> None:
     made = of_program("another-host")
     for time in range(20, 23):

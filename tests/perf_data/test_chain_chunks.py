@@ -1,4 +1,4 @@
-"""Chunks hold the frames of a chain, each in the space that the marker before it says."""
+"""Chunks hold the frames of a chain, each in the address space that the marker before it says."""
 
 from dataclasses import fields
 from typing import Any
@@ -14,7 +14,7 @@ from perfduck_ingest.perf_data.mappings import (
     GUEST_USER_SPACE,
     HYPERVISOR_SPACE,
     KERNEL_SPACE,
-    space_of,
+    address_space_of,
 )
 from perfduck_ingest.perf_data.sample_columns import Samples
 from perfduck_ingest.perf_data.stream import Block
@@ -22,7 +22,7 @@ from perfduck_kernels.constants import NO_FRAME
 
 ODD = (1 << 64) - 1
 EPOCH = 7
-USER_SPACE = int(space_of(np.array(EPOCH)))
+USER_SPACE = int(address_space_of(np.array(EPOCH)))
 MARKERS = {
     records.CONTEXT_KERNEL: KERNEL_SPACE,
     records.CONTEXT_USER: USER_SPACE,
@@ -34,7 +34,7 @@ ENTRIES = st.one_of(
     st.integers(0, 9), st.sampled_from(list(MARKERS)), st.sampled_from([*MARKERS, ODD])
 )
 CHAINS = st.lists(st.lists(ENTRIES, max_size=14), min_size=1, max_size=6)
-Frame = tuple[int, int]  # address, space
+Frame = tuple[int, int]  # address, address space
 
 
 def samples_of(chains: list[list[int]]) -> Samples:
@@ -57,14 +57,14 @@ def samples_of(chains: list[list[int]]) -> Samples:
 
 def frames_of(chain: list[int]) -> list[Frame]:
     """Entry by entry, up to one that is no address."""
-    frames, space = [], USER_SPACE
+    frames, address_space = [], USER_SPACE
     for entry in chain:
         if entry == ODD:
             break
         if entry in MARKERS:
-            space = MARKERS[entry]
+            address_space = MARKERS[entry]
         else:
-            frames.append((entry, space))
+            frames.append((entry, address_space))
     return frames
 
 
@@ -74,8 +74,10 @@ def joined(chunks: ChainChunks) -> list[list[Frame]]:
     for count in chunks.counts.tolist():
         chain = []
         for index in range(at, at + count):
-            space = int(chunks.spaces[index])
-            chain += [(one, space) for one in chunks.frames[:, index].tolist() if one != NO_FRAME]
+            address_space = int(chunks.address_spaces[index])
+            chain += [
+                (one, address_space) for one in chunks.frames[:, index].tolist() if one != NO_FRAME
+            ]
         chains.append(chain)
         at += count
     return chains

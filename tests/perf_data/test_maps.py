@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perfduck_ingest.perf_data import records
-from perfduck_ingest.perf_data.mappings import Mappings, MapsAt, laid_out, space_of
-from perfduck_ingest.perf_data.process_state import Timeline
+from perfduck_ingest.perf_data.mappings import Mappings, MapsAt, address_space_of, laid_out
+from perfduck_ingest.perf_data.process_state import ProcessState
 from perfduck_ingest.perf_data.task_events import Comm, Fork, Mapping
 
 RANGES = st.lists(st.tuples(st.integers(0, 60), st.integers(1, 20)), max_size=25)
@@ -20,11 +20,13 @@ def test_the_last_map_put_over_an_address_counts(ranges: list[tuple[int, int]]) 
         maps.insert(start, start + size, 1000 * number, number)
         wanted[start : start + size] = [number] * size
     addresses = np.arange(90, dtype=np.uint64)
-    space = space_of(np.full(90, 7))
-    found, places = MapsAt(laid_out({}), laid_out({int(space[0]): maps})).find(addresses, space)
+    address_space = address_space_of(np.full(90, 7))
+    found, places = MapsAt(laid_out({}), laid_out({int(address_space[0]): maps})).find(
+        addresses, address_space
+    )
     assert (found // 2).tolist() == wanted
-    shifts = [1000 * number if number >= 0 else 0 for number in wanted]
-    assert (places - addresses).tolist() == shifts
+    pgoff_biases = [1000 * number if number >= 0 else 0 for number in wanted]
+    assert (places - addresses).tolist() == pgoff_biases
 
 
 def a_map(pid: int, start: int, dso: str) -> Mapping:
@@ -32,8 +34,8 @@ def a_map(pid: int, start: int, dso: str) -> Mapping:
 
 
 def test_a_child_has_what_its_parent_had_when_it_was_born() -> None:
-    timeline = Timeline()
-    changes = [
+    process_state = ProcessState()
+    task_events = [
         (0, 0, Comm(10, 10, "sh")),
         (0, 1, a_map(10, 1000, "/sh")),
         (5, 2, Fork(11, 11, 10, 10, inherits_maps=True)),
@@ -44,10 +46,12 @@ def test_a_child_has_what_its_parent_had_when_it_was_born() -> None:
     pid = np.array([10, 11, 11, 11, 10, 99])
     tid = np.array([10, 11, 11, 11, 12, 99])
     time = np.array([1, 4, 6, 9, 9, 9])
-    comm, epoch = timeline.advance(changes, pid, tid, time)
-    assert [timeline.comms[one] for one in comm] == ["sh", ":11", "sh", "child", "sh", ":99"]
-    tables = {int(space_of(np.array(one))): table for one, table in timeline.tables.items()}
+    comm, maps_version = process_state.advance(task_events, pid, tid, time)
+    assert [process_state.comms[one] for one in comm] == ["sh", ":11", "sh", "child", "sh", ":99"]
+    tables = {
+        int(address_space_of(np.array(one))): table for one, table in process_state.tables.items()
+    }
     maps = MapsAt(laid_out({}), laid_out(tables))
-    dsos, _ = maps.find(np.full(6, 1050, np.uint64), space_of(epoch))
-    names = [timeline.dsos[dso // 2] if dso >= 0 else None for dso in dsos.tolist()]
+    dsos, _ = maps.find(np.full(6, 1050, np.uint64), address_space_of(maps_version))
+    names = [process_state.dsos[dso // 2] if dso >= 0 else None for dso in dsos.tolist()]
     assert names == ["/sh", None, "/sh", "/sh", "/later", None]

@@ -98,7 +98,9 @@ def test_what_was_read_once_needs_no_file() -> None:
     kept = BinaryResolver([ELF]).functions(["/usr/bin/program", "/no/such/file", "[dwarf5]"])
     assert dict(kept.schema) == {name: kind() for name, kind in FUNCTIONS.items()}
     assert set(kept["dso"]) == {"/usr/bin/program", "[dwarf5]"}
-    tagged = Tagger(functions=kept).tag(unknown("/usr/bin/program", 0x138))
+    tagger = Tagger()
+    tagger.know(kept)
+    tagged = tagger.tag(unknown("/usr/bin/program", 0x138))
     assert tagged["canonical"].item() == "receive"
 
 

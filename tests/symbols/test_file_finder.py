@@ -53,6 +53,15 @@ def test_what_perf_archive_packs_is_found_by_build_id(tmp_path: Path) -> None:
     ]
 
 
+def test_a_text_names_no_build_id_of_what_perf_archive_packs(tmp_path: Path) -> None:
+    lay(tmp_path, ["usr/a[b]/1f/elf", "usr/two/1f/elf", "usr/two/2f/elf"])
+    for order in (OPREPORT, TAGS):
+        finder = FileFinder([tmp_path], order)
+        assert below(tmp_path, finder.binary("/usr/a[b]")) == ["usr/a[b]/1f/elf"]
+        for name in ("/usr/two", "/usr/*", "/usr/ab", "/../usr", "/usr/\0"):
+            assert list(finder.binary(name)) == []
+
+
 @pytest.mark.parametrize(
     ("order", "expected"),
     [
@@ -85,6 +94,18 @@ def test_no_link_out_of_a_place_is_followed(tmp_path: Path) -> None:
     assert list(finder.debug(place / "usr/sbin/nginx", None, "x.debug")) == []
 
 
+def test_a_place_may_be_a_link_or_relative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lay(tmp_path / "real", ["usr/.bin/a.ko", "usr/lib/debug/usr/.bin/a.ko.debug"])
+    (tmp_path / "link").symlink_to("real")
+    monkeypatch.chdir(tmp_path)
+    for place in (tmp_path / "link", Path("link"), Path("real")):
+        finder = FileFinder([place], TAGS)
+        path = FileFinder([place / "usr/.bin"], TAGS).kernel_file("a")
+        assert path is not None
+        found = finder.debug(path, None, "a.ko.debug")
+        assert below(tmp_path / "real", found) == ["usr/lib/debug/usr/.bin/a.ko.debug"]
+
+
 def test_a_place_may_be_the_file(tmp_path: Path) -> None:
     lay(tmp_path, ["nginx.debug", "other"])
     places = [tmp_path / "other", tmp_path / "nginx.debug"]
@@ -108,6 +129,12 @@ def test_a_host_has_files_only_where_it_is_given(tmp_path: Path) -> None:
     ]
     assert [*finder.on_host("/../secret"), *finder.on_host("/link")] == []
     assert HostFiles(root, home).kernel_build_id is None
+    lay(home, ["x"])
+    assert list(finder.on_host("/~/x")) == []
+    linked = FileFinder([], PERF, HostFiles(root, home)).debug(
+        root / "usr/sbin/nginx", ID, "x.debug"
+    )
+    assert set(below(root, linked)) == {LINKED[1]}
     nowhere = FileFinder([], PERF)
     assert [*nowhere.on_host("/usr/sbin/nginx", ID), *nowhere.kallsyms("[k]", ID)] == []
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from recordings import FIXTURES
+from recordings import FIXTURES, text_of
 
 from perfduck.ingestion import IngestRequest, ingest
+from perfduck.tagging import TaggingSources, tag_again
 from perfduck_ingest.importer import ImportOptions
 from perfduck_model.errors import SymbolError
 from perfduck_store.store import Store
@@ -64,3 +65,65 @@ def test_of_inlined_functions_nothing_is_said(tmp_path: Path, store_path: Path) 
     path = kallsyms(tmp_path / "kallsyms.gz", of("v5.10"))
     with Store(store_path, write=True) as store:
         ingest(store, IngestRequest(str(recording), options=ImportOptions(kallsyms=path)))
+
+
+def test_tag_refuses_that_of_another_kernel(tmp_path: Path, store_path: Path) -> None:
+    path = kallsyms(tmp_path / "kallsyms.gz", of("v5.10"))
+    with Store(store_path, write=True) as store:
+        ingest(store, IngestRequest(str(RECORDING)))
+        before = store.rows("from symbol order by symbol_id")
+        with pytest.raises(
+            SymbolError, match=r"kallsyms\.gz: .* of another one: \d+ of \d+ kernel"
+        ):
+            tag_again(store, TaggingSources(kallsyms=path))
+        assert store.rows("from symbol order by symbol_id") == before
+        assert store.rows("from tag_input") == []
+
+
+NAMELESS = FIXTURES / "perf_script" / "no-kernel-symbols"
+BOOT = 0x9000000  # how far the kernel of another boot is
+
+
+def nameless(path: Path, moved: int) -> Path:
+    """A real recording without names of the kernel, of a boot where that is elsewhere."""
+    text = text_of(NAMELESS).decode()
+    path.write_text(re.sub(r"ffffffff8\w{7}", lambda found: f"{int(found[0], 16) + moved:x}", text))
+    return path
+
+
+def of_its_boot(path: Path) -> Path:
+    """Kallsyms with a function every 64 bytes around the addresses of the recording."""
+    found = {
+        int(one, 16) & -64 for one in re.findall(r"ffffffff8\w{7}", text_of(NAMELESS).decode())
+    }
+    path.write_text("".join(f"{at:x} t f_{at:x}\n" for at in sorted(found)))
+    return path
+
+
+def test_of_another_boot_no_address_is_named(tmp_path: Path, store_path: Path) -> None:
+    own, other = nameless(tmp_path / "own.txt", 0), nameless(tmp_path / "other.txt", BOOT)
+    options = ImportOptions(kallsyms=of_its_boot(tmp_path / "kallsyms"))
+    with Store(store_path, write=True) as store:
+        with pytest.raises(SymbolError, match=r"kallsyms: .*boot, got those of another one: most"):
+            ingest(store, IngestRequest(str(other), options=options))
+        ingest(store, IngestRequest(str(other)))
+        ingest(store, IngestRequest(str(own), options=options))
+        expected = {f"f_{at & -64:x}" for at in addresses(store, "own")}
+        for _ in range(2):  # the kallsyms that is kept names them again
+            assert canonical(store, "own") == expected
+            assert canonical(store, "other") == {"[unknown]"}
+            used = tag_again(store, TaggingSources()).used
+            assert used[1] == "not for kernel addresses of 1 profile of another boot"
+
+
+QUERY = """select distinct {} from symbol join stack_symbol using (symbol_id)
+join rollup using (stack_id) join profile using (profile_id)
+where dso = '[kernel.kallsyms]' and address is not null and profile.name = $name"""
+
+
+def addresses(store: Store, name: str) -> list[int]:
+    return [at % (1 << 64) for (at,) in store.rows(QUERY.format("address"), {"name": name})]
+
+
+def canonical(store: Store, name: str) -> set[str]:
+    return {each for (each,) in store.rows(QUERY.format("canonical"), {"name": name})}

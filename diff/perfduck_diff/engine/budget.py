@@ -12,7 +12,6 @@ spread = 0.1                   # or another bound
 """
 
 import re
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,12 +20,13 @@ from typing import Literal, NoReturn
 from perfduck_diff.engine.checks import CHECKS, DOUBTS, CheckAction
 from perfduck_diff.engine.toml_places import Places, places
 from perfduck_model.errors import PerfduckError
+from perfduck_model.limits import MOST_BUDGET_BYTES
+from perfduck_model.small_file import reason, text_of, toml_of
 from perfduck_model.suggestion import did_you_mean, listed
 from perfduck_model.typed_numbers import number
 
 Kind = Literal["total", "subsystem", "path"]
 
-_MOST = 1 << 20  # bytes; a budget takes a line
 _AMOUNT = re.compile(
     r"""
     (?P<number>[+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?) \s*
@@ -97,14 +97,10 @@ class Budgets:
 def read(path: Path) -> Budgets:
     """Read a budget file."""
     try:
-        with path.open("rb") as file:
-            text = file.read(_MOST + 1).decode()
-        if len(text) > _MOST:
-            raise OSError(None, f"more than {_MOST:,} bytes")
-        content = tomllib.loads(text)
-    except (OSError, ValueError, RecursionError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        message = f"{path}: expected a budget file in TOML, got: {reason}"
+        text = text_of(path, MOST_BUDGET_BYTES)
+        content = toml_of(text, dict[str, object])
+    except (OSError, ValueError) as error:
+        message = f"{path}: expected a budget file in TOML, got: {reason(error)}"
         raise PerfduckError(message) from error
     return _budgets(content, places(str(path), text))
 

@@ -62,10 +62,7 @@ class SampleFileHeader:
     elsewhere they hold what the previous sample left there."""
 
     version: int
-    cpu_type: int
-    event_code: int
     unit_mask: int
-    event_count: int
     is_kernel: bool
     mhz: float
     mtime: int
@@ -183,10 +180,7 @@ def _header(content: bytes, layout: HeaderLayout, version: int) -> SampleFileHea
     speed = struct.unpack_from(layout.order + "d", content, layout.cpu_speed)[0]
     return SampleFileHeader(
         version=version,
-        cpu_type=field("I", 8),
-        event_code=field("I", 12),
         unit_mask=field("I", 16),
-        event_count=field("I", 20),
         is_kernel=field("I", 24) != 0,
         mhz=clock(speed),
         mtime=field("Q" if layout.mtime_bytes == 8 else "I", layout.mtime),

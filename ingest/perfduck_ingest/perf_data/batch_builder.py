@@ -106,8 +106,9 @@ class BatchBuilder:
         names = [one.name for one in self.said.recording.attributes] or ["unknown"]
         return pl.Series(names, dtype=pl.String).gather(events)
 
-    def last(self, missing: Mapping[str, str]) -> Batch:
-        """The facts, and what was not understood; `missing` says why files were not used."""
+    def finish(self, missing: Mapping[str, str], doubt: str | None) -> Batch:
+        """The facts, and what was not understood; `missing` says why files were not used, `doubt`
+        what is not known of the kernel's names."""
         rows = [
             (0, f"{self.said.skipped[kind]} records of type {kind}", _reason(kind))
             for kind in np.flatnonzero(self.said.skipped).tolist()
@@ -115,10 +116,11 @@ class BatchBuilder:
         if count := self.said.limits[limits.NO_EVENT]:
             rows.append((0, f"{count} records of type {records.SAMPLE}", _NO_EVENT))
         return Batch(
-            skipped=pl.DataFrame(rows, schema=SKIPPED, orient="row"), facts=self._facts(missing)
+            skipped=pl.DataFrame(rows, schema=SKIPPED, orient="row"),
+            facts=self._facts(missing, doubt),
         )
 
-    def _facts(self, missing: Mapping[str, str]) -> Facts:
+    def _facts(self, missing: Mapping[str, str], doubt: str | None) -> Facts:
         recording, said = self.said.recording, self.said.recording.strings
         first = min(self._times, default=None)
         version = said.get(features.VERSION)
@@ -133,14 +135,14 @@ class BatchBuilder:
             duration_s=None if first is None else (max(self._times) - first) / 1e9,
             lost=min(max(self.said.lost_by_buffer, self.said.lost_by_event), _MOST),
             events=self._described_events(),
-            limitations=self._limitations(missing),
+            limitations=self._limitations(missing, doubt),
         )
 
-    def _limitations(self, missing: Mapping[str, str]) -> dict[str, Limitation]:
+    def _limitations(self, missing: Mapping[str, str], doubt: str | None) -> dict[str, Limitation]:
         found = limits.found(self.said.limits)
         said = {code: Limitation(*counted) for code, counted in found.items()}
-        unnamed = self._unnamed.said(missing)
-        return said | ({"no-names": Limitation(unnamed)} if unnamed else {})
+        by_code = {"no-names": self._unnamed.said(missing), "unproven-kallsyms": doubt}
+        return said | {code: Limitation(text) for code, text in by_code.items() if text}
 
     def _described_events(self) -> dict[str, Event]:
         attributes = self.said.recording.attributes

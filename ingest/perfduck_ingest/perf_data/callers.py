@@ -47,11 +47,11 @@ def with_branch_callers(samples: Samples, branches: Int64, counts: Int64) -> Sam
 def _user_markers(samples: Samples) -> Int64:
     """Where in each chain the user's part begins; -1 where it has none."""
     depth = np.maximum(samples.depth, 0)
-    places = kernels.ranges(samples.chain, depth)
-    hits = np.flatnonzero(samples.block.words[places] == _USER)[::-1]  # the first counts
+    indices = kernels.ranges(samples.chain, depth)
+    hits = np.flatnonzero(samples.block.words[indices] == _USER)[::-1]  # the first counts
     owners = np.repeat(np.arange(len(samples)), depth)[hits]
     found = np.full(len(samples), -1, np.int64)
-    found[owners] = places[hits] - samples.chain[owners]
+    found[owners] = indices[hits] - samples.chain[owners]
     return found
 
 
@@ -60,11 +60,11 @@ class Placed(NamedTuple):
 
     samples: Samples
     comm: Int64
-    epoch: Int64
+    maps_version: Int64
 
     def where(self, chosen: Bool) -> "Placed":
         """Those that are chosen."""
-        return Placed(self.samples.where(chosen), self.comm[chosen], self.epoch[chosen])
+        return Placed(self.samples.where(chosen), self.comm[chosen], self.maps_version[chosen])
 
 
 class DeferredCallers:
@@ -75,7 +75,7 @@ class DeferredCallers:
         self._counted = counted
         self._chains: dict[int, tuple[int, UInt64]] = {}  # by cookie: time and entries
         self._waiting: list[Placed] = []
-        self._maps: dict[int, Mappings] = {}  # of the epochs of those that wait
+        self._maps: dict[int, Mappings] = {}  # of the versions of those that wait
 
     def learn(self, time: int, cookie: int, entries: UInt64) -> None:
         """The callers of all samples with this cookie: all of them are older."""
@@ -83,12 +83,14 @@ class DeferredCallers:
 
     def merged(self, parts: list[Placed], maps: dict[int, Mappings], limit: int) -> list[Placed]:
         """Samples, of earlier calls too, with their callers; all those up to the time `limit` are
-        in the recording. Adds the maps of earlier samples to those of the epochs."""
+        in the recording. Adds the maps of earlier samples to those of the versions."""
         maps |= self._maps
         waiting, self._waiting = self._waiting, []
         done = [self._merged(part, is_last=False) for part in (*waiting, *parts)]
         self._maps = {
-            epoch: maps[epoch] for part in self._waiting for epoch in np.unique(part.epoch).tolist()
+            maps_version: maps[maps_version]
+            for part in self._waiting
+            for maps_version in np.unique(part.maps_version).tolist()
         }
         self._chains = {key: one for key, one in self._chains.items() if not 0 <= one[0] <= limit}
         return [part for part in done if len(part.samples)]
@@ -129,10 +131,10 @@ class DeferredCallers:
 def _cookies(samples: Samples) -> UInt64:
     """The cookie at the end of each chain, 0 where there is none."""
     cookies = np.zeros(len(samples), np.uint64)
-    places = np.flatnonzero(samples.depth >= 2)
-    ends = (samples.chain + samples.depth)[places]
-    places, ends = (each[samples.block.words[ends - 2] == _DEFERRED] for each in (places, ends))
-    cookies[places] = samples.block.words[ends - 1]
+    indices = np.flatnonzero(samples.depth >= 2)
+    ends = (samples.chain + samples.depth)[indices]
+    indices, ends = (each[samples.block.words[ends - 2] == _DEFERRED] for each in (indices, ends))
+    cookies[indices] = samples.block.words[ends - 1]
     return cookies
 
 

@@ -16,7 +16,7 @@ from perfduck_ingest.perf_data.mappings import (
     GUEST_USER_SPACE,
     HYPERVISOR_SPACE,
     KERNEL_SPACE,
-    space_of,
+    address_space_of,
 )
 from perfduck_ingest.perf_data.sample_columns import Samples
 from perfduck_kernels import kernels
@@ -29,7 +29,7 @@ _NO_FRAMES = np.zeros((CHUNK_WIDTH, 0), np.uint64)
 _NO_SPACES = np.zeros(0, np.int64)
 _DEFERRED = np.uint64(records.CONTEXT_USER_DEFERRED)  # what is behind is a cookie, no address
 
-_OF_PROCESS = 1  # in place of the space of an epoch
+_OF_PROCESS = 1  # in place of the address space of a version of the maps
 _SPACE_OF_MODE = np.full(records.CPUMODE_MASK + 1, _OF_PROCESS)
 _SPACE_OF_MODE[[records.KERNEL, records.HYPERVISOR, records.GUEST_KERNEL, records.GUEST_USER]] = (
     KERNEL_SPACE, HYPERVISOR_SPACE, GUEST_KERNEL_SPACE, GUEST_USER_SPACE,
@@ -48,7 +48,7 @@ class ChainChunks:
     """The chunks of several chains, one chain behind the other, leaf first."""
 
     frames: UInt64  # [place, chunk]: addresses; what is missing in front is NO_FRAME
-    spaces: Int64  # of each chunk, its address space: see mappings.py
+    address_spaces: Int64  # of each chunk, its address space: see mappings.py
     keys: UInt64  # equal for equal chunks
     counts: Int64  # chunks of each chain, at least 1
     chains: Int64  # the chain of each sample
@@ -64,7 +64,7 @@ class Chains:
     chains: Int64  # the chain of each sample
     first: int  # number of the first new chunk, which the others follow
     frames: UInt64  # of the new chunks
-    spaces: Int64
+    address_spaces: Int64
 
 
 class ChunkIds:
@@ -83,11 +83,11 @@ class ChunkIds:
         if self._next > MAX_CHUNKS:
             self.forget()
         first = self._next
-        frames, spaces = [_NO_FRAMES], [_NO_SPACES]
+        frames, address_spaces = [_NO_FRAMES], [_NO_SPACES]
 
         def look_up(indices: Int64) -> Int32:
             frames.append(part.frames.take(indices, axis=1))
-            spaces.append(part.spaces[indices])
+            address_spaces.append(part.address_spaces[indices])
             start, self._next = self._next, self._next + len(indices)
             return np.arange(start, self._next, dtype=np.int32)
 
@@ -102,41 +102,41 @@ class ChunkIds:
             np.concatenate(chains),
             first,
             np.concatenate(frames, axis=1),
-            np.concatenate(spaces),
+            np.concatenate(address_spaces),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class _Runs:
-    """Frames one behind the other that lie in the same space."""
+    """Frames one behind the other that lie in the same address space."""
 
     ends: Int64  # behind the last entry
     lengths: Int64
-    spaces: Int64
+    address_spaces: Int64
     owners: Int64  # which chain
     broken: Int64  # the chains that are cut off at an entry that is no address
 
 
-def chunks_of(samples: Samples, epochs: Int64) -> ChainChunks:
+def chunks_of(samples: Samples, maps_versions: Int64) -> ChainChunks:
     """The chunks of the chains of samples, which are in the order of the file."""
     is_first = np.diff(samples.chain, prepend=-1) > 0
     chains = np.cumsum(is_first) - 1
     if not is_first.all():  # the read counts of a group are a sample of each member
-        samples, epochs = samples.where(is_first), epochs[is_first]
-    spaces = _space_of(_SPACE_OF_MODE[samples.mode], epochs)
+        samples, maps_versions = samples.where(is_first), maps_versions[is_first]
+    address_spaces = _in_process(_SPACE_OF_MODE[samples.mode], maps_versions)
     broken = 0
     if samples.depth[0] < 0:  # events without chains: the address that was hit
         frames, counts = _of_addresses(samples.ip), np.ones(len(samples), np.int64)
     else:
-        runs = _runs(samples, epochs)
-        frames, spaces, counts = _of_chains(samples, runs, spaces)
+        runs = _runs(samples, maps_versions)
+        frames, address_spaces, counts = _of_chains(samples, runs, address_spaces)
         broken = int(np.isin(chains, runs.broken).sum()) if len(runs.broken) else 0
-    keys = kernels.chunk_keys(frames, spaces)
-    return ChainChunks(frames, spaces, keys, counts, chains, broken)
+    keys = kernels.chunk_keys(frames, address_spaces)
+    return ChainChunks(frames, address_spaces, keys, counts, chains, broken)
 
 
-def _space_of(spaces: Int64, epochs: Int64) -> Int64:
-    return np.where(spaces == _OF_PROCESS, space_of(epochs), spaces)
+def _in_process(address_spaces: Int64, maps_versions: Int64) -> Int64:
+    return np.where(address_spaces == _OF_PROCESS, address_space_of(maps_versions), address_spaces)
 
 
 def _of_addresses(addresses: UInt64) -> UInt64:
@@ -146,24 +146,24 @@ def _of_addresses(addresses: UInt64) -> UInt64:
     return frames
 
 
-def _of_chains(samples: Samples, runs: _Runs, spaces: Int64) -> tuple[UInt64, Int64, Int64]:
-    """Frames and space of each chunk, and the chunks of each chain. A chain without frames gets a
-    chunk with the address that was hit, which is in these spaces."""
+def _of_chains(samples: Samples, runs: _Runs, address_spaces: Int64) -> tuple[UInt64, Int64, Int64]:
+    """Frames and address space of each chunk, and the chunks of each chain. A chain without frames
+    gets a chunk with the address that was hit, which is in these address spaces."""
     frames, chunks = kernels.chunk_chains(samples.block.words, runs.ends, runs.lengths)
     counts = np.bincount(runs.owners, chunks, len(samples)).astype(np.int64)
-    spaces_of_chunks = np.repeat(runs.spaces, chunks)
+    of_chunks = np.repeat(runs.address_spaces, chunks)
     empty = np.flatnonzero(counts == 0)
     if not len(empty):
-        return frames, spaces_of_chunks, counts
+        return frames, of_chunks, counts
     indices = (np.cumsum(counts) - counts)[empty]
     return (
         np.insert(frames, indices, _of_addresses(samples.ip[empty]), axis=1),
-        np.insert(spaces_of_chunks, indices, spaces[empty]),
+        np.insert(of_chunks, indices, address_spaces[empty]),
         np.maximum(counts, 1),
     )
 
 
-def _runs(samples: Samples, epochs: Int64) -> _Runs:
+def _runs(samples: Samples, maps_versions: Int64) -> _Runs:
     """A run begins at a marker, and where a chain begins."""
     chosen = np.flatnonzero(samples.depth > 0)
     starts = samples.chain[chosen]
@@ -183,25 +183,25 @@ def _runs(samples: Samples, epochs: Int64) -> _Runs:
     lengths = ends - markers - 1
     owners = chosen[owners]
     in_kernel = firsts == np.uint64(records.CONTEXT_KERNEL)
-    spaces = np.where(in_kernel, KERNEL_SPACE, _OF_PROCESS)
+    address_spaces = np.where(in_kernel, KERNEL_SPACE, _OF_PROCESS)
     usual = in_kernel | (firsts == np.uint64(records.CONTEXT_USER))
     usual |= firsts < np.uint64(records.CONTEXT_MAX)
     broken = _NO_SPACES
     if not usual.all():
-        odd = _rare(firsts, usual, spaces)
+        odd = _rare(firsts, usual, address_spaces)
         lengths[_at_or_behind(odd, owners) | (firsts == _DEFERRED)] = 0
         broken = np.unique(owners[odd])
-    return _Runs(ends, lengths, _space_of(spaces, epochs[owners]), owners, broken)
+    return _Runs(ends, lengths, _in_process(address_spaces, maps_versions[owners]), owners, broken)
 
 
-def _rare(markers: UInt64, usual: Bool, spaces: Int64) -> Bool:
+def _rare(markers: UInt64, usual: Bool, address_spaces: Int64) -> Bool:
     """Which of the unusual ones are no markers, such as -1 from a user stack that is no stack. Sets
-    the spaces of the others."""
+    the address spaces of the others."""
     odd = ~usual
-    for marker, space in _RARE_MARKERS.items():
+    for marker, address_space in _RARE_MARKERS.items():
         chosen = markers == np.uint64(marker)
         odd &= ~chosen
-        spaces[chosen] = space
+        address_spaces[chosen] = address_space
     return odd
 
 

@@ -75,20 +75,20 @@ class Dso(Generic[Place]):
     def resolve(self, addresses: Place, symbols: DsoSymbols) -> Int64:
         """Symbol number and offset, packed, of each address."""
         shifted = cast(Place, addresses + self._shift)
-        places = self._table.find(shifted)
-        hit = places >= 0
+        indices = self._table.find(shifted)
+        hit = indices >= 0
         packed = np.empty(len(addresses), np.int64)
         packed[~hit] = pack(self._unknown(addresses[~hit], symbols), NO_OFFSET)
-        packed[hit] = self._named(shifted[hit], places[hit], symbols)
+        packed[hit] = self._named(shifted[hit], indices[hit], symbols)
         return packed
 
-    def _named(self, addresses: UInt64, places: Int64, symbols: DsoSymbols) -> Int64:
-        fresh = np.unique(places[self._numbers[places] < 0])
+    def _named(self, addresses: UInt64, indices: Int64, symbols: DsoSymbols) -> Int64:
+        fresh = np.unique(indices[self._numbers[indices] < 0])
         if len(fresh):
-            rows = [(self._table.name(place), self._name, None) for place in fresh.tolist()]
+            rows = [(self._table.name(index), self._name, None) for index in fresh.tolist()]
             self._numbers[fresh] = symbols.intern(rows)
-        offsets = np.minimum(addresses - self._table.starts[places], np.uint64(NO_OFFSET - 1))
-        return pack(self._numbers[places], offsets.view(np.int64))
+        offsets = np.minimum(addresses - self._table.starts[indices], np.uint64(NO_OFFSET - 1))
+        return pack(self._numbers[indices], offsets.view(np.int64))
 
     def _unknown(self, addresses: UInt64, symbols: DsoSymbols) -> Int64:
         if not self._most_named:

@@ -44,7 +44,6 @@ class PerfRecording:
     strings: dict[int, str] = field(default_factory=dict)  # feature -> what it says
     cpus: int | None = None
     first_ns: int | None = None
-    last_ns: int | None = None
     written_at: float | None = None  # when the file was finished, in seconds since 1970
     wall_offset: timedelta | None = None  # wall clock minus recording clock
     event_names: dict[tuple[int, ...], str] = field(default_factory=dict)  # ids -> name
@@ -108,7 +107,7 @@ def learn(recording: PerfRecording, feature: int, raw: bytes) -> None:
     elif feature == BUILD_ID:
         _learn_build_ids(recording, raw)
     elif feature == SAMPLE_TIME:
-        recording.first_ns, recording.last_ns = order.unpack("QQ", raw)
+        recording.first_ns, _ = order.unpack("QQ", raw)
     elif feature == CLOCK_DATA:
         wall, clock = order.unpack("QQ", raw, 8)  # behind version and clock id
         recording.wall_offset = timedelta(microseconds=(wall - clock) / 1000)

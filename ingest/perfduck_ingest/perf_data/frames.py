@@ -1,10 +1,10 @@
 """From addresses to symbols: which map, which binary, which function.
 
     ffffffff8168df20  in kernel  -> mod_memcg_lruvec_state+0xf0 ([kernel.kallsyms])
-        7f17a423f504  epoch 311  -> /usr/lib/.../libc.so.6 at 0x1504 -> malloc+0x14
+        7f17a423f504  version 311  -> /usr/lib/.../libc.so.6 at 0x1504 -> malloc+0x14
 
-An address is resolved once for each epoch of its process, and once for each binary: most are found
-in many processes.
+An address is resolved once for each version of the maps of its process, and once for each binary:
+most are found in many processes.
 """
 
 from collections.abc import Callable
@@ -55,13 +55,13 @@ class Frames:
         self._by_space = HashCache[np.int64](np.int64, ADDRESS_SLOTS_LOG2)
         self._by_dso = HashCache[np.int64](np.int64, ADDRESS_SLOTS_LOG2)
 
-    def resolve(self, addresses: UInt64, spaces: Int64, maps: MapsAt) -> Int64:
-        """Symbol numbers and offsets, packed; `maps` says what is where in each space."""
+    def resolve(self, addresses: UInt64, address_spaces: Int64, maps: MapsAt) -> Int64:
+        """Symbol numbers and offsets, packed; `maps` says what is where in each address space."""
 
         def look_up(indices: Int64) -> Int64:
-            return self._in_dsos(*maps.find(addresses[indices], spaces[indices]))
+            return self._in_dsos(*maps.find(addresses[indices], address_spaces[indices]))
 
-        return self._by_space.of(kernels.group_keys(addresses, spaces), look_up)
+        return self._by_space.of(kernels.group_keys(addresses, address_spaces), look_up)
 
     def _in_dsos(self, dsos: Int64, addresses: UInt64) -> Int64:
         def look_up(indices: Int64) -> Int64:

@@ -7,7 +7,9 @@ Names come from kallsyms of the recorded boot; the kernel's own, unless kallsyms
 vmlinux that was given. If the kernel was placed elsewhere than these say, the address of `_text` in
 both tells how far; modules then lay elsewhere, too, and nothing tells where. A file of another
 kernel is refused: by the build id of vmlinux, and by how far it is from `_text` to `_etext`, which
-perf record notes as the size of the kernel's map.
+perf record notes as the size of the kernel's map. Where that tells nothing (an old perf maps the
+kernel up to where modules begin, at a whole megabyte), modules that lie where kallsyms has them
+show that it is of the same boot; else it is said that nothing does.
 """
 
 from functools import cached_property
@@ -49,6 +51,7 @@ class RecordedKernel:
         self.missing: dict[str, str] = {}  # why dsos have no names
         self.changed = True
         self._is_checked = False
+        self._is_asked = False  # whether an address of the kernel itself was looked up
 
     def add(self, change: Mapping | KernelSymbol) -> None:
         """The kernel or a module lies here; or code was made that is called so."""
@@ -59,7 +62,7 @@ class RecordedKernel:
             self._insert(change.start, change.start + change.size, change.name, table)
         elif change.dso.startswith((KERNEL, "[guest.kernel.kallsyms")):
             name, _, function = change.dso.partition("]")
-            if offset := change.shift + change.start:
+            if offset := change.pgoff_bias + change.start:
                 self._recorded = (function, offset)
                 self._recorded_size = change.end - offset
                 self._is_checked = False
@@ -95,7 +98,9 @@ class RecordedKernel:
             path = self._options.vmlinux
             message = f"{path}: expected the recorded kernel (build id {wanted}), got {got}"
             raise PerfduckError(message)
-        if self._options.kallsyms is not None and (sizes := self._other_sizes()):
+        if self._options.kallsyms is not None and self._tells_its_size and (sizes := self._sizes()):
+            if self._recorded_size in sizes:
+                return
             message = (
                 f"{self._options.kallsyms}: expected kallsyms of the recorded kernel"
                 f" ({self._recorded_size:,} bytes from _text to _etext), got those of another one"
@@ -103,15 +108,43 @@ class RecordedKernel:
             )
             raise PerfduckError(message)
 
-    def _other_sizes(self) -> list[int]:
-        """The sizes of the kernel by kallsyms, if it is none that was recorded. Of an old perf the
-        map reaches to where modules begin, at a whole megabyte."""
-        if self._recorded is None or self._recorded_size % _MEGABYTE == 0:
-            return []
-        base = self._kallsyms.address(self._recorded[0])
+    @property
+    def _tells_its_size(self) -> bool:
+        """Whether the recording tells where the kernel ends. Of an old perf its map reaches to
+        where modules begin, at a whole megabyte."""
+        return self._recorded is not None and self._recorded_size % _MEGABYTE != 0
+
+    def _sizes(self) -> list[int]:
+        """The sizes of the kernel by kallsyms, from the recorded function to either of its ends."""
+        base = self._recorded and self._kallsyms.address(self._recorded[0])
         ends = [self._kallsyms.address(name) for name in _ENDS]
-        sizes = [end - base for end in ends if base is not None and end is not None]
-        return [] if self._recorded_size in sizes else sizes
+        return [end - base for end in ends if base is not None and end is not None]
+
+    @property
+    def doubt(self) -> str | None:
+        """In words, that nothing tells whether the kallsyms that was given is of this kernel."""
+        is_proven = self._tells_its_size and bool(self._sizes())  # else _check() refuses it
+        is_given = self._options.kallsyms is not None and self._is_asked
+        if not is_given or is_proven or self._has_its_modules:
+            return None
+        if self._recorded is None:
+            reason = "the recording has no map of the kernel"
+        elif self._tells_its_size:
+            reason = f"it lacks {self._recorded[0]} or {' and '.join(_ENDS)}"
+        else:
+            reason = f"the recorded map of {self._recorded_size >> 20:,} MB goes beyond the kernel"
+        moved = f", which was {abs(self._moved()):,} bytes off" if self._moved() else ""
+        return (
+            f"kernel functions are named by the kallsyms that was given{moved}: that it is of the"
+            f" recorded kernel could not be checked ({reason})"
+        )
+
+    @property
+    def _has_its_modules(self) -> bool:
+        """Whether there are modules, and all lie where kallsyms has them: it is of this boot."""
+        modules = {name: number for number, name in enumerate(self._names) if _is_module(name)}
+        listed = [name for name in modules if len(self._kallsyms.code(name))]
+        return bool(listed) and all(self._is_in_place(name, modules[name]) for name in listed)
 
     def _stretch(self) -> None:
         """The kernel reaches from its first symbol to its last: the map that perf record writes
@@ -154,19 +187,25 @@ class RecordedKernel:
         if number in self._tables:
             return Dso(name, self._tables[number])
         if name == KERNEL:
+            self._is_asked = True
             return Dso(name, self._own, self._moved())
         return Dso(name, self._module(name, number))
 
     def _module(self, name: str, number: int) -> SymbolTable[Svmas]:
         """The symbols of a module, if they lie where it was recorded: they are of this boot."""
-        table = self._kallsyms.part(name)
+        if not self._is_in_place(name, number):
+            self.missing[name] = "kallsyms is of another boot"
+            return EMPTY
+        return self._kallsyms.part(name)
+
+    def _is_in_place(self, name: str, number: int) -> bool:
         places = [row[:2] for row in self._maps.rows() if row[3] == number]
         low, high = min(places)[0], max(places)[1]
         code = self._kallsyms.code(name)
-        if len(code) and (self._moved() or code.min() < low or code.max() >= high):
-            self.missing[name] = "kallsyms is of another boot"
-            return EMPTY
-        return table
+        is_elsewhere = (
+            self._moved() or code.min() < low or code.max() >= high if len(code) else False
+        )
+        return not is_elsewhere
 
     def _moved(self) -> int:
         """How far the kernel of the symbols is from the recorded one."""
@@ -193,3 +232,7 @@ class RecordedKernel:
 def _module_name(path: str) -> str:
     module = names.module_of_file(path)
     return f"[{module}]" if module else path
+
+
+def _is_module(name: str) -> bool:
+    return name.startswith("[") and not name.startswith((KERNEL, "[guest."))

@@ -1,9 +1,9 @@
 """Which name a thread and which maps a process had at the time of a sample.
 
-Changes and samples are put into one order by time; a state is kept per thread (its name) and per
-process (its maps), and for a batch of samples both are looked up at once, by (thread, place in the
-order). The maps of a process after a change are an epoch: they are laid down only if a sample falls
-into it.
+Task events and samples are put into one order by time; a state is kept per thread (its name) and
+per process (its maps), and for a batch of samples both are looked up at once, by (thread, place in
+the order). The maps of a process get a new version with each event; a version is laid down only if
+a sample falls into it.
 """
 
 import numpy as np
@@ -17,7 +17,7 @@ from perfduck_symbols.intervals import Intervals
 _LAST_ID = 1 << 22
 
 
-class Timeline:
+class ProcessState:
     """The state of all threads and processes, moving forward in time."""
 
     def __init__(self) -> None:
@@ -28,33 +28,39 @@ class Timeline:
         self._dso_codes: dict[str, int] = {}
         self._comm_of = np.zeros(_LAST_ID + 1, np.int32)  # thread -> place in comms, 0: none yet
         self._comm_of[0] = 1
-        self._epoch_of = np.zeros(_LAST_ID + 1, np.int32)  # process -> epoch, 0: no maps
+        self._version_of = np.zeros(_LAST_ID + 1, np.int32)  # process -> version, 0: no maps
         self._maps: dict[int, Mappings] = {}
-        self._epochs = 0
-        self.tables: dict[int, Mappings] = {}  # epoch -> its maps, for the samples of the last call
+        self._last_version = 0
+        # The maps of each version, for the samples of the last call.
+        self.tables: dict[int, Mappings] = {}
 
     def advance(
         self,
-        changes: list[tuple[int, int, TaskEvent]],
+        task_events: list[tuple[int, int, TaskEvent]],
         pid: Int64,
         tid: Int64,
         time: Int64,
     ) -> tuple[Int64, Int64]:
-        """Comm and epoch of each sample, given (time, ordinal, change) in order; samples of later
-        calls are later than all of these changes."""
-        rank = np.searchsorted(np.array([one[0] for one in changes], np.int64), time, "right")
+        """Comm and version of the maps of each sample, given (time, ordinal, task event) in order;
+        samples of later calls are later than all of these events."""
+        rank = np.searchsorted(np.array([one[0] for one in task_events], np.int64), time, "right")
         pid, tid = _place(pid), _place(tid)
-        comm, epoch = self._comm_of[tid].astype(np.int64), self._epoch_of[pid].astype(np.int64)
-        named = [_place_of(it.tid) if not isinstance(it, Mapping) else -1 for _, _, it in changes]
-        mapped = [_place_of(it.pid) if _changes_maps(it) else -1 for _, _, it in changes]
-        last_named = _last_change(named, tid, rank)
-        last_mapped = _last_change(mapped, pid, rank)
-        self._keep_tables(epoch[last_mapped < 0], pid[last_mapped < 0])
+        comm, maps_version = (
+            self._comm_of[tid].astype(np.int64),
+            self._version_of[pid].astype(np.int64),
+        )
+        named = [
+            _place_of(it.tid) if not isinstance(it, Mapping) else -1 for _, _, it in task_events
+        ]
+        mapped = [_place_of(it.pid) if _remaps(it) else -1 for _, _, it in task_events]
+        last_named = _last_event(named, tid, rank)
+        last_mapped = _last_event(mapped, pid, rank)
+        self._keep_tables(maps_version[last_mapped < 0], pid[last_mapped < 0])
         hit = np.flatnonzero(np.bincount(last_mapped + 1, minlength=1)[1:])
-        comm_after, epoch_after = self._apply(changes, set(hit.tolist()))
+        comm_after, version_after = self._apply(task_events, set(hit.tolist()))
         comm = np.where(last_named < 0, comm, comm_after[last_named])
-        epoch = np.where(last_mapped < 0, epoch, epoch_after[last_mapped])
-        return self._with_numbers(comm, tid), epoch
+        maps_version = np.where(last_mapped < 0, maps_version, version_after[last_mapped])
+        return self._with_numbers(comm, tid), maps_version
 
     def take_new(self) -> tuple[list[str], list[str]]:
         """The comms and dsos that are new since the last call."""
@@ -62,60 +68,68 @@ class Timeline:
         self._reported = (len(self.comms), len(self.dsos))
         return self.comms[comms:], self.dsos[dsos:]
 
-    def _keep_tables(self, epochs: Int64, pids: Int64) -> None:
-        """Tables for the epochs that began before this call; older ones are done with."""
-        owners = np.full(self._epochs + 1, -1, np.int64)
-        owners[epochs] = pids
+    def _keep_tables(self, maps_versions: Int64, pids: Int64) -> None:
+        """Tables for the versions that began before this call; older ones are done with."""
+        owners = np.full(self._last_version + 1, -1, np.int64)
+        owners[maps_versions] = pids
         seen = np.flatnonzero(owners >= 0)
         kept = {}
-        for epoch, pid in zip(seen.tolist(), owners[seen].tolist(), strict=True):
-            kept[epoch] = self._maps.get(pid) or Mappings()
-            kept[epoch].shared = True
+        for maps_version, pid in zip(seen.tolist(), owners[seen].tolist(), strict=True):
+            kept[maps_version] = self._maps.get(pid) or Mappings()
+            kept[maps_version].shared = True
         self.tables = kept
 
     def _apply(
-        self, changes: list[tuple[int, int, TaskEvent]], hit: set[int]
+        self, task_events: list[tuple[int, int, TaskEvent]], hit: set[int]
     ) -> tuple[Int64, Int64]:
-        """The comm and the epoch that each change leads to; lays down the epochs that are hit."""
-        comms = np.zeros(len(changes) + 1, np.int64)
-        epochs = np.zeros(len(changes) + 1, np.int64)
-        for n, (_, _, change) in enumerate(changes):
-            if isinstance(change, Mapping):
-                self._map(change)
-            elif isinstance(change, Comm):
-                comms[n] = self._comm_of[_place_of(change.tid)] = self._comm_code(change.comm)
+        """The comm and the version of the maps that each task event leads to; lays down the
+        versions that are hit."""
+        comms = np.zeros(len(task_events) + 1, np.int64)
+        maps_versions = np.zeros(len(task_events) + 1, np.int64)
+        for n, (_, _, task_event) in enumerate(task_events):
+            if isinstance(task_event, Mapping):
+                self._map(task_event)
+            elif isinstance(task_event, Comm):
+                comms[n] = self._comm_of[_place_of(task_event.tid)] = self._comm_code(
+                    task_event.comm
+                )
             else:
-                comms[n] = self._fork(change)
-            epochs[n] = self._epoch_of[_place_of(change.pid)]
+                comms[n] = self._fork(task_event)
+            maps_versions[n] = self._version_of[_place_of(task_event.pid)]
             if n in hit:
-                maps = self.tables[int(epochs[n])] = self._maps[_place_of(change.pid)]
+                maps = self.tables[int(maps_versions[n])] = self._maps[_place_of(task_event.pid)]
                 maps.shared = True
-        return comms, epochs
+        return comms, maps_versions
 
-    def _map(self, change: Mapping) -> None:
-        pid = _place_of(change.pid)
+    def _map(self, task_event: Mapping) -> None:
+        pid = _place_of(task_event.pid)
         maps = self._maps.get(pid)
         if maps is None or maps.shared:
             maps = self._maps[pid] = maps.copy() if maps else Mappings()
-        if change.start < change.end:
-            maps.insert(change.start, change.end, change.shift, self._dso_code(change.dso))
-        self._new_epoch(pid)
+        if task_event.start < task_event.end:
+            maps.insert(
+                task_event.start,
+                task_event.end,
+                task_event.pgoff_bias,
+                self._dso_code(task_event.dso),
+            )
+        self._new_version(pid)
 
-    def _fork(self, change: Fork) -> int:
+    def _fork(self, task_event: Fork) -> int:
         """The child has its parent's name, and its maps unless it shares them as a thread."""
-        code = int(self._comm_of[_place_of(change.parent_tid)])
-        self._comm_of[_place_of(change.tid)] = code
-        if change.pid != change.parent_pid:
-            pid = _place_of(change.pid)
-            parent = self._maps.get(_place_of(change.parent_pid)) or Mappings()
-            self._maps[pid] = parent if change.inherits_maps else Mappings()
+        code = int(self._comm_of[_place_of(task_event.parent_tid)])
+        self._comm_of[_place_of(task_event.tid)] = code
+        if task_event.pid != task_event.parent_pid:
+            pid = _place_of(task_event.pid)
+            parent = self._maps.get(_place_of(task_event.parent_pid)) or Mappings()
+            self._maps[pid] = parent if task_event.inherits_maps else Mappings()
             self._maps[pid].shared = True
-            self._new_epoch(pid)
+            self._new_version(pid)
         return code
 
-    def _new_epoch(self, pid: int) -> None:
-        self._epochs += 1
-        self._epoch_of[pid] = self._epochs
+    def _new_version(self, pid: int) -> None:
+        self._last_version += 1
+        self._version_of[pid] = self._last_version
 
     def _comm_code(self, comm: str) -> int:
         if comm not in self._comm_codes:
@@ -139,9 +153,9 @@ class Timeline:
         return comm
 
 
-def _changes_maps(change: TaskEvent) -> bool:
-    return isinstance(change, Mapping) or (
-        isinstance(change, Fork) and change.pid != change.parent_pid
+def _remaps(task_event: TaskEvent) -> bool:
+    return isinstance(task_event, Mapping) or (
+        isinstance(task_event, Fork) and task_event.pid != task_event.parent_pid
     )
 
 
@@ -153,8 +167,8 @@ def _place(numbers: Int64) -> Int64:
     return np.where((numbers >= 0) & (numbers < _LAST_ID), numbers, _LAST_ID)
 
 
-def _last_change(changed: list[int], number: Int64, rank: Int64) -> Int64:
-    """For each (number, rank) the last of the first `rank` changes that changed this number;
+def _last_event(changed: list[int], number: Int64, rank: Int64) -> Int64:
+    """For each (number, rank) the last of the first `rank` events that are of this number;
     -1 where none did."""
     keys = np.array(changed, np.int64)
     which = np.flatnonzero(keys >= 0)

@@ -25,12 +25,12 @@ class ReadCounts:
     ) -> tuple[Int64, Int64, Int64]:
         """For each count that is not 0: which reading it is of, which of the ids, and how much.
         Readings of the read format `form` begin at `starts`; ids that nobody knows are left out."""
-        places, owners = _entries(form, starts, members)
-        ids = words[places + _id_behind(form)]
+        indices, owners = _entries(form, starts, members)
+        ids = words[indices + _id_behind(form)]
         which = np.minimum(np.searchsorted(self._ids, ids), len(self._ids) - 1)
         known = np.flatnonzero(self._ids[which] == ids)
         which = which[known]
-        since = self._since(which, words[places[known]]).view(np.int64)
+        since = self._since(which, words[indices[known]]).view(np.int64)
         counted = np.flatnonzero(since)
         return owners[known[counted]], which[counted], since[counted]
 

@@ -33,7 +33,7 @@ class SampleResolver:
         self._frames = Frames(self._user, self._kernel.open, self._symbols)
         self._stacks = ChainInterner(self._frames, self._symbols)
         self._kernel_maps = laid_out({})
-        self._outcome = BatchBuilder(RecordingMetadata(recording), self._symbols)
+        self._builder = BatchBuilder(RecordingMetadata(recording), self._symbols)
 
     def batches(self, items: Iterator[Item]) -> Iterator[Batch]:
         """A batch of each item, the facts in the last one."""
@@ -58,12 +58,13 @@ class SampleResolver:
             self._binaries.open(name)
 
     def _batch(self, ready: ResolvableSamples | None, said: RecordingMetadata) -> Batch:
-        self._outcome.said = said
+        self._builder.said = said
         self._kernel.recording = said.recording
         self._binaries.recording = said.recording
         if ready is None:
-            return self._outcome.last(self._binaries.missing | self._kernel.missing)
-        return self._outcome.batch(self._resolved(ready))
+            missing = self._binaries.missing | self._kernel.missing
+            return self._builder.finish(missing, self._kernel.doubt)
+        return self._builder.batch(self._resolved(ready))
 
     def _user(self, number: int) -> Dso[FileOffsets]:
         return self._binaries.open(self._binary_names[number])

@@ -30,29 +30,29 @@ class SampleReader:
     def __init__(self, attributes: list[Attribute], order: ByteOrder) -> None:
         self._attributes = attributes
         self._order = order
-        pairs = sorted((one, place) for place, it in enumerate(attributes) for one in it.ids)
+        pairs = sorted((one, index) for index, it in enumerate(attributes) for one in it.ids)
         self._ids = np.array([one for one, _ in pairs], np.uint64)
-        self._events = np.array([place for _, place in pairs], np.int64)
+        self._events = np.array([index for _, index in pairs], np.int64)
         self._layouts: dict[SampleLayout, list[int]] = {}
-        for place, one in enumerate(attributes):
-            self._layouts.setdefault(one.layout, []).append(place)
+        for index, one in enumerate(attributes):
+            self._layouts.setdefault(one.layout, []).append(index)
         self._id_word = _id_word(attributes[0].layout) if attributes else None
-        self._readings = ReadCounts(self._ids)
+        self._read_counts = ReadCounts(self._ids)
         self.limits = Counter[str]()  # samples by what is not kept of them: see limits.py
 
     def read(self, block: Block, ordinal: int) -> list[Samples]:
         """The samples of a block whose first record is the recording's number `ordinal`: together
         as far as they have the same layout."""
-        places = block.of(records.SAMPLE)
-        events = self._events_of(block, block.starts[places])
+        indices = block.of(records.SAMPLE)
+        events = self._events_of(block, block.starts[indices])
         if (unknown := events < 0).any():
             self.limits[limits.NO_EVENT] += int(unknown.sum())
-            places, events = places[~unknown], events[~unknown]
+            indices, events = indices[~unknown], events[~unknown]
         parts = []
         for layout, members in self._layouts.items():
             chosen = np.isin(events, members) if len(self._layouts) > 1 else slice(None)
-            gather = _Gather(block, self._order, block.starts[places[chosen]], layout)
-            part = self._samples(gather, events[chosen], places[chosen], ordinal)
+            gather = _Gather(block, self._order, block.starts[indices[chosen]], layout)
+            part = self._samples(gather, events[chosen], indices[chosen], ordinal)
             self.limits[limits.DWARF] += gather.stack_copies
             if layout.has_branch_callers:
                 part = with_branch_callers(part, gather.branches, gather.branch_counts)
@@ -71,16 +71,16 @@ class SampleReader:
         is_known = self._ids[found] == ids
         return np.where(is_known, self._events[found], np.where(ids == 0, 0, -1))
 
-    def _samples(self, gather: "_Gather", events: Int64, places: Int64, ordinal: int) -> Samples:
+    def _samples(self, gather: "_Gather", events: Int64, indices: Int64, ordinal: int) -> Samples:
         fields = gather.fields()
         missing = np.full(len(events), -1, np.int64)
         pid_tid = fields.get(records.SAMPLE_TID)
-        time, timed = self._times(fields.get(records.SAMPLE_TIME), places + ordinal)
+        time, timed = self._times(fields.get(records.SAMPLE_TIME), indices + ordinal)
         fixed = np.array([one.period or -1 for one in self._attributes], np.int64)
         mode = self._order.misc(gather.headers) & np.uint64(records.CPUMODE_MASK)
         return Samples(
             block=gather.block,
-            record=places,
+            record=indices,
             ip=fields.get(records.SAMPLE_IP, missing.view(np.uint64)),
             mode=mode.view(np.int64),
             pid=missing if pid_tid is None else signed(self._order.first(pid_tid)),
@@ -95,11 +95,11 @@ class SampleReader:
             depth=gather.depth,
         )
 
-    def _times(self, field: UInt64 | None, places: Int64) -> tuple[Int64, Bool]:
+    def _times(self, field: UInt64 | None, indices: Int64) -> tuple[Int64, Bool]:
         """The time of each sample, and whether it was recorded. One that is none, as in a damaged
         file, would be the newest of all: its sample counts as of the time of the one before."""
         if field is None:
-            return places, np.zeros(len(places), np.bool_)
+            return indices, np.zeros(len(indices), np.bool_)
         times = field.view(np.int64)
         timed = times >= 0
         if timed.all():
@@ -122,7 +122,7 @@ class SampleReader:
     def _spread(self, samples: Samples, gather: "_Gather") -> Samples:
         """A sample of each event whose count was read."""
         form = gather.layout.read_format
-        owners, which, periods = self._readings.of(
+        owners, which, periods = self._read_counts.of(
             gather.block.words, form, gather.reading, gather.members
         )
         periods = self._periods(periods.view(np.uint64), periods)

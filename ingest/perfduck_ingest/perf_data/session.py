@@ -2,8 +2,8 @@
 
 Every processor has its own buffer, so records are not in the order of time. perf writes
 FINISHED_ROUND after it emptied all buffers once: what was recorded up to the newest time of one
-round has been written when the next round ends. Samples wait until then, and meet the changes
-(comm, fork, maps) in the order of time.
+round has been written when the next round ends. Samples wait until then, and are put among the task
+events (comm, fork, maps) in the order of time.
 
 What is handed over needs to be resolved (resolver.py), and can be by another process.
 """
@@ -20,16 +20,16 @@ from perfduck_ingest.perf_data.byte_order import text
 from perfduck_ingest.perf_data.callers import DeferredCallers, Placed
 from perfduck_ingest.perf_data.chain_chunks import Chains, ChunkIds, chunks_of
 from perfduck_ingest.perf_data.features import PerfRecording
-from perfduck_ingest.perf_data.mappings import KERNEL_SPACE, Tables, epoch_of, laid_out
-from perfduck_ingest.perf_data.process_state import Timeline
+from perfduck_ingest.perf_data.mappings import KERNEL_SPACE, Tables, laid_out, maps_version_of
+from perfduck_ingest.perf_data.process_state import ProcessState
 from perfduck_ingest.perf_data.sample_columns import Samples
 from perfduck_ingest.perf_data.samples import SampleReader
 from perfduck_ingest.perf_data.stream import Block
 from perfduck_ingest.perf_data.task_events import (
-    ChangeReader,
     KernelSymbol,
     Mapping,
     TaskEvent,
+    TaskEventReader,
     UserCallers,
 )
 from perfduck_model.arrays import Bool, Int32, Int64
@@ -101,10 +101,10 @@ class PerfSession:
         """`recording` says what is known before the first record."""
         self._recording = recording
         self._said = RecordingMetadata(recording)
-        self._timeline = Timeline()
+        self._process_state = ProcessState()
         self._chunk_ids = ChunkIds()
         self._kernel: list[Mapping | KernelSymbol] = []
-        self._changes: list[tuple[int, int, TaskEvent]] = []
+        self._task_events: list[tuple[int, int, TaskEvent]] = []
         self._waiting: list[Samples] = []
         self._deferred = DeferredCallers(self._said.limits)
         self._records = 0
@@ -126,18 +126,18 @@ class PerfSession:
             yield from self._ready()
         self._limit = _FOREVER
         yield from self._ready()
-        if rest := self._deferred.rest(self._timeline.tables):
+        if rest := self._deferred.rest(self._process_state.tables):
             yield self._made_ready(rest), self._said
         yield None, self._said
 
     def _add(self, block: Block) -> None:
-        for place in block.of(*_TAKEN).tolist():
-            self._take(block, place)
+        for index in block.of(*_TAKEN).tolist():
+            self._take(block, index)
         self._renew_readers()
         skipped = block.types[block.of(*_SKIPPED)]
         self._said.skipped += np.bincount(skipped, minlength=records.TYPES)
-        for change in self._changes_of.read(block, self._records):
-            self._change(*change)
+        for task_event in self._task_events_of.read(block, self._records):
+            self._take_task_event(*task_event)
         samples = self._samples_of.read(block, self._records)
         self._said.limits += self._samples_of.limits
         self._samples_of.limits.clear()
@@ -155,38 +155,40 @@ class PerfSession:
         if not self._is_stale:
             return
         self._is_stale = False
-        self._changes_of = ChangeReader(self._recording.attributes, self._recording.order)
+        self._task_events_of = TaskEventReader(self._recording.attributes, self._recording.order)
         self._samples_of = SampleReader(self._recording.attributes, self._recording.order)
         self._is_deferred = any(one.has_deferred_callers for one in self._recording.attributes)
 
-    def _take(self, block: Block, place: int) -> None:
-        """A record that is neither a sample nor a change."""
-        start = 8 * int(block.starts[place])
+    def _take(self, block: Block, index: int) -> None:
+        """A record that is neither a sample nor a task event."""
+        start = 8 * int(block.starts[index])
         kind, _, size = self._recording.order.unpack("IHH", block.raw, start)
         _TAKEN[kind](self, block.raw[start : start + size])
 
-    def _change(self, time: int, ordinal: int, change: TaskEvent | UserCallers) -> None:
-        if isinstance(change, UserCallers):
-            self._deferred.learn(time, *change)
+    def _take_task_event(
+        self, time: int, ordinal: int, task_event: TaskEvent | UserCallers
+    ) -> None:
+        if isinstance(task_event, UserCallers):
+            self._deferred.learn(time, *task_event)
             return
-        if isinstance(change, Mapping):
-            if change.mode in (records.GUEST_KERNEL, records.GUEST_USER):
+        if isinstance(task_event, Mapping):
+            if task_event.mode in (records.GUEST_KERNEL, records.GUEST_USER):
                 return  # addresses of another machine, under the process that runs it
-            if change.build_id:
-                self._recording.build_ids.setdefault(change.dso, change.build_id)
-            if change.mode == records.KERNEL:
-                self._kernel.append(change)
+            if task_event.build_id:
+                self._recording.build_ids.setdefault(task_event.dso, task_event.build_id)
+            if task_event.mode == records.KERNEL:
+                self._kernel.append(task_event)
                 return
-        self._changes.append((time, ordinal, change))
+        self._task_events.append((time, ordinal, task_event))
 
     def _finish_rounds(self, block: Block, parts: list[Samples]) -> None:
         """Move the limit up to which all has been read."""
         rounds = block.of(records.FINISHED_ROUND)
-        places = np.concatenate([_NONE, *(part.record for part in parts)])
-        order = np.argsort(places, kind="stable")
+        indices = np.concatenate([_NONE, *(part.record for part in parts)])
+        order = np.argsort(indices, kind="stable")
         times = np.concatenate([_NONE, *(part.time for part in parts)])[order]
         newest = np.maximum.accumulate(np.append(self._newest, times))
-        for at in newest[np.searchsorted(places[order], rounds[-2:])].tolist():
+        for at in newest[np.searchsorted(indices[order], rounds[-2:])].tolist():
             self._limit, self._round = max(self._limit, self._round), at
         self._newest = int(newest[-1])
 
@@ -204,46 +206,51 @@ class PerfSession:
             self._waiting = kept
             placed = self._placed(chosen)
             if self._is_deferred:
-                placed = self._deferred.merged(placed, self._timeline.tables, self._limit)
+                placed = self._deferred.merged(placed, self._process_state.tables, self._limit)
             if placed:
                 yield self._made_ready(placed), self._said
 
     def _placed(self, chosen: list[Samples]) -> list[Placed]:
-        """Samples among the changes, in the order of time."""
-        self._changes.sort(key=lambda one: one[:2])
-        times = np.array([one[0] for one in self._changes], np.int64)
+        """Samples among the task events, in the order of time."""
+        self._task_events.sort(key=lambda one: one[:2])
+        times = np.array([one[0] for one in self._task_events], np.int64)
         count = int(np.searchsorted(times, self._limit, "right"))
-        due, self._changes = self._changes[:count], self._changes[count:]
+        due, self._task_events = self._task_events[:count], self._task_events[count:]
         pid, tid, time = (
             np.concatenate([getattr(samples, name) for samples in chosen])
             for name in ("pid", "tid", "time")
         )
-        comm, epoch = self._timeline.advance(due, pid, tid, time)
+        comm, maps_version = self._process_state.advance(due, pid, tid, time)
         ends = np.cumsum([len(samples) for samples in chosen])[:-1]
-        return list(map(Placed, chosen, np.split(comm, ends), np.split(epoch, ends)))
+        return list(map(Placed, chosen, np.split(comm, ends), np.split(maps_version, ends)))
 
     def _made_ready(self, placed: list[Placed]) -> ResolvableSamples:
         kernel, self._kernel = self._kernel, []
         if kernel:  # addresses may mean something else from here on
             self._chunk_ids.forget()
-        chunks = [chunks_of(part.samples, part.epoch) for part in placed]
+        chunks = [chunks_of(part.samples, part.maps_version) for part in placed]
         self._said.limits[limits.BROKEN] += sum(part.broken for part in chunks)
         chains = self._chunk_ids.of(chunks)
-        comms, dsos = self._timeline.take_new()
+        comms, dsos = self._process_state.take_new()
         return ResolvableSamples(
             columns=SampleFields.of([part.samples for part in placed]),
             comm=np.concatenate([part.comm for part in placed], dtype=np.int32, casting="unsafe"),
             chains=chains,
-            maps=self._maps(chains.spaces),
+            maps=self._maps(chains.address_spaces),
             kernel=kernel,
             comms=comms,
             dsos=dsos,
         )
 
-    def _maps(self, spaces: Int64) -> Tables:
-        """Those of the spaces that are processes' at a time."""
-        users = np.unique(spaces[spaces > KERNEL_SPACE]).tolist()
-        return laid_out({space: self._timeline.tables[epoch_of(space)] for space in users})
+    def _maps(self, address_spaces: Int64) -> Tables:
+        """Those of the address spaces that are processes' at a time."""
+        users = np.unique(address_spaces[address_spaces > KERNEL_SPACE]).tolist()
+        return laid_out(
+            {
+                address_space: self._process_state.tables[maps_version_of(address_space)]
+                for address_space in users
+            }
+        )
 
     def _learn_attribute(self, record: memoryview) -> None:
         order = self._recording.order
@@ -274,7 +281,7 @@ class PerfSession:
 
     def _learn_symbol(self, record: memoryview) -> None:
         self._renew_readers()
-        symbol = self._changes_of.kernel_symbol(record)
+        symbol = self._task_events_of.kernel_symbol(record)
         if symbol is not None:
             self._kernel.append(symbol)
 

@@ -57,7 +57,7 @@ class ChainInterner:
 
     def _learn(self, chains: Chains, maps: MapsAt) -> None:
         """Note what the new chunks are."""
-        end = chains.first + len(chains.spaces)
+        end = chains.first + len(chains.address_spaces)
         if end > len(self._terms):
             self._chunk_symbols = np.resize(self._chunk_symbols, (2 * end, CHUNK_WIDTH))
             self._leaves = np.resize(self._leaves, 2 * end)
@@ -73,9 +73,9 @@ class ChainInterner:
         """The frames of the new chunks: symbols and offsets, packed; -1 where there is none."""
         frames = chains.frames
         is_frame = frames != NO_FRAME
-        spaces = np.broadcast_to(chains.spaces, frames.shape)
+        address_spaces = np.broadcast_to(chains.address_spaces, frames.shape)
         packed = np.full(frames.shape, -1, np.int64)
-        packed[is_frame] = self._frames.resolve(frames[is_frame], spaces[is_frame], maps)
+        packed[is_frame] = self._frames.resolve(frames[is_frame], address_spaces[is_frame], maps)
         if not is_frame[-1].all():
             nothing = self._symbols.intern([(UNKNOWN, UNKNOWN, None)])
             packed[-1, ~is_frame[-1]] = pack(nothing, NO_OFFSET)

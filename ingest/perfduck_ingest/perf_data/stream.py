@@ -128,10 +128,10 @@ class Stream:
         starts, end = walked
         block = _block(data, words, starts, self._order)
         odd = np.flatnonzero(self._order.sizes(block.headers) % np.uint64(8))
-        place = min((*odd[:1].tolist(), *block.of(*_PACKED, *_WITH_TAIL)[:1].tolist()), default=-1)
-        if place < 0:
+        index = min((*odd[:1].tolist(), *block.of(*_PACKED, *_WITH_TAIL)[:1].tolist()), default=-1)
+        if index < 0:
             return block, 8 * end
-        return _block(data, words, block.starts[:place], self._order), 8 * int(starts[place])
+        return _block(data, words, block.starts[:index], self._order), 8 * int(starts[index])
 
     def _loose(self, data: memoryview, at: int) -> tuple[Block, int]:
         """Records one by one, up to a sample or about a block of unpacked ones, padded to whole

@@ -53,7 +53,7 @@ class Mapping(NamedTuple):
     pid: int
     start: int
     end: int
-    shift: int  # what to add to an address to get the one in the dso
+    pgoff_bias: int  # what to add to an address to get the one in the dso
     dso: str
     mode: int  # records.KERNEL, USER, GUEST_KERNEL, ...
     build_id: str | None
@@ -82,76 +82,76 @@ def is_anonymous(dso: str) -> bool:
     return dso.startswith(("//anon", "/dev/zero", "/anon_hugepage", "[stack", "/SYSV", "[heap]"))
 
 
-class ChangeReader:
-    """Reads the changes of blocks of a recording with these attributes."""
+class TaskEventReader:
+    """Reads the task events of blocks of a recording with these attributes."""
 
     def __init__(self, attributes: list[Attribute], order: ByteOrder) -> None:
         """`attributes` say how records end."""
         self._order = order
-        places = {number: _time_from_end(one) for one in attributes for number in one.ids}
+        from_end = {number: _time_from_end(one) for one in attributes for number in one.ids}
         self._first = _time_from_end(attributes[0]) if attributes else 0
-        self._ids = np.array(sorted(places), np.uint64)
-        self._times = np.array([places[number] for number in sorted(places)], np.int64)
+        self._ids = np.array(sorted(from_end), np.uint64)
+        self._times = np.array([from_end[number] for number in sorted(from_end)], np.int64)
         self._samples_have_times = any(one.layout.has(records.SAMPLE_TIME) for one in attributes)
 
     def read(self, block: Block, ordinal: int) -> list[tuple[int, int, TaskEvent | UserCallers]]:
-        """The changes of a block whose first record is the recording's number `ordinal`."""
+        """The task events of a block whose first record is the recording's number `ordinal`."""
         found: list[tuple[int, int, TaskEvent | UserCallers]] = []
         for kinds, maker in ((_MAPS, self._maps), ((records.COMM,), self._comms),
                              ((records.FORK,), self._forks),
                              ((records.CALLCHAIN_DEFERRED,), self._user_callers)):  # fmt: skip
-            places = block.of(*kinds)
-            if len(places):
-                times = self._times_of(block, places, ordinal).tolist()
-                changes = maker(block, places)
-                found += zip(times, (places + ordinal).tolist(), changes, strict=True)
+            indices = block.of(*kinds)
+            if len(indices):
+                times = self._times_of(block, indices, ordinal).tolist()
+                task_events = maker(block, indices)
+                found += zip(times, (indices + ordinal).tolist(), task_events, strict=True)
         return found
 
-    def _times_of(self, block: Block, places: Int64, ordinal: int) -> Int64:
+    def _times_of(self, block: Block, indices: Int64, ordinal: int) -> Int64:
         """When they were written. Without that: at once (-1), or, where the samples have no times
         either, their place in the file."""
-        starts = block.starts[places]
-        sizes = self._order.sizes(block.headers[places]).view(np.int64) >> 3
+        starts = block.starts[indices]
+        sizes = self._order.sizes(block.headers[indices]).view(np.int64) >> 3
         ends = starts + sizes
-        back = np.full(len(places), self._first)
+        back = np.full(len(indices), self._first)
         if len(set(self._times.tolist()) | {self._first}) > 1:  # then all end in their event's id
             ids = block.words[ends - 1]
             at = np.minimum(np.searchsorted(self._ids, ids), len(self._ids) - 1)
             back = np.where(self._ids[at] == ids, self._times[at], back)
-        otherwise = np.full(len(places), -1) if self._samples_have_times else places + ordinal
+        otherwise = np.full(len(indices), -1) if self._samples_have_times else indices + ordinal
         timed = (back > 0) & (back < sizes)
         times = block.words[np.where(timed, ends - back, 0)].view(np.int64)
         return np.where(timed, times, otherwise)
 
-    def _columns(self, block: Block, places: Int64, count: int) -> list[UInt64]:
+    def _columns(self, block: Block, indices: Int64, count: int) -> list[UInt64]:
         """The first words of records behind the header, as columns."""
-        starts = block.starts[places]
-        sizes = self._order.sizes(block.headers[places])
+        starts = block.starts[indices]
+        sizes = self._order.sizes(block.headers[indices])
         short = np.flatnonzero(sizes < np.uint64(8 * (count + 1)))
         if len(short):
             message = f"record of {sizes[short[0]]} bytes"
             raise struct.error(message)
         return [block.words[starts + n] for n in range(1, count + 1)]
 
-    def _texts(self, block: Block, places: Int64, offset: Int64 | int) -> list[str]:
-        starts = 8 * block.starts[places]
-        ends = starts + self._order.sizes(block.headers[places]).view(np.int64)
+    def _texts(self, block: Block, indices: Int64, offset: Int64 | int) -> list[str]:
+        starts = 8 * block.starts[indices]
+        ends = starts + self._order.sizes(block.headers[indices]).view(np.int64)
         raws = (
             bytes(block.raw[start:end])
             for start, end in zip((starts + offset).tolist(), ends.tolist(), strict=True)
         )
         return [text(raw) for raw in raws]
 
-    def _maps(self, block: Block, places: Int64) -> list[TaskEvent]:
+    def _maps(self, block: Block, indices: Int64) -> list[TaskEvent]:
         """MMAP, which knows no protection, and MMAP2."""
-        is_second = block.types[places] == records.MMAP2
-        misc = self._order.misc(block.headers[places]).view(np.int64)
-        thread, start, size, offset = self._columns(block, places, 4)
-        names = self._texts(block, places, np.where(is_second, 72, 40))
+        is_second = block.types[indices] == records.MMAP2
+        misc = self._order.misc(block.headers[indices]).view(np.int64)
+        thread, start, size, offset = self._columns(block, indices, 4)
+        names = self._texts(block, indices, np.where(is_second, 72, 40))
         protection = np.where(misc & records.MISC_MMAP_DATA, 0, _PROT_EXEC)
-        flags = np.zeros(len(places), np.int64)
+        flags = np.zeros(len(indices), np.int64)
         if is_second.any():
-            guarded = self._columns(block, places[is_second], 8)[7]
+            guarded = self._columns(block, indices[is_second], 8)[7]
             protection[is_second] = self._order.first(guarded)
             flags[is_second] = self._order.second(guarded)
         rows = zip(
@@ -159,40 +159,40 @@ class ChangeReader:
             offset.tolist(), names, ((protection & _PROT_EXEC) > 0).tolist(),
             ((flags & _MAP_HUGETLB) > 0).tolist(),
             (misc & records.CPUMODE_MASK).tolist(),
-            self._build_ids(block, places, is_second & (misc & records.MISC_BUILD_ID > 0)),
+            self._build_ids(block, indices, is_second & (misc & records.MISC_BUILD_ID > 0)),
             strict=True,
         )  # fmt: skip
         return [_map(*row) for row in rows]
 
-    def _build_ids(self, block: Block, places: Int64, has_one: Bool) -> list[str | None]:
-        found: list[str | None] = [None] * len(places)
+    def _build_ids(self, block: Block, indices: Int64, has_one: Bool) -> list[str | None]:
+        found: list[str | None] = [None] * len(indices)
         for one in np.flatnonzero(has_one).tolist():
-            start = 8 * int(block.starts[places[one]])
+            start = 8 * int(block.starts[indices[one]])
             size = min(block.raw[start + 40], 20)
             found[one] = bytes(block.raw[start + 44 : start + 44 + size]).hex()
         return found
 
-    def _user_callers(self, block: Block, places: Int64) -> list[UserCallers]:
+    def _user_callers(self, block: Block, indices: Int64) -> list[UserCallers]:
         """Cookie, how many entries, and the entries."""
-        cookies, counts = self._columns(block, places, 2)
-        starts = block.starts[places] + 3
-        room = self._order.sizes(block.headers[places]) // np.uint64(8) - np.uint64(3)
+        cookies, counts = self._columns(block, indices, 2)
+        starts = block.starts[indices] + 3
+        room = self._order.sizes(block.headers[indices]) // np.uint64(8) - np.uint64(3)
         ends = starts + np.minimum(counts, room).view(np.int64)
         rows = zip(cookies.tolist(), starts.tolist(), ends.tolist(), strict=True)
         return [UserCallers(cookie, block.words[start:end].copy()) for cookie, start, end in rows]
 
-    def _comms(self, block: Block, places: Int64) -> list[TaskEvent]:
-        (thread,) = self._columns(block, places, 1)
+    def _comms(self, block: Block, indices: Int64) -> list[TaskEvent]:
+        (thread,) = self._columns(block, indices, 1)
         pids, tids = signed(self._order.first(thread)), signed(self._order.second(thread))
-        names = self._texts(block, places, 16)
+        names = self._texts(block, indices, 16)
         return list(map(Comm, pids.tolist(), tids.tolist(), names))
 
-    def _forks(self, block: Block, places: Int64) -> list[TaskEvent]:
+    def _forks(self, block: Block, indices: Int64) -> list[TaskEvent]:
         """pid, parent's pid, tid, parent's tid."""
-        misc = self._order.misc(block.headers[places]).view(np.int64)
+        misc = self._order.misc(block.headers[indices]).view(np.int64)
         columns = [
             signed(half(words)).tolist()
-            for words in self._columns(block, places, 2)
+            for words in self._columns(block, indices, 2)
             for half in (self._order.first, self._order.second)
         ]
         pid, parent_pid, tid, parent_tid = columns
@@ -212,8 +212,8 @@ def _map(
     anonymous = huge or is_anonymous(dso)
     if anonymous and executable:
         dso = f"/tmp/perf-{pid}.map"  # where a just-in-time compiler would say more
-    shift = 0 if anonymous else (0 if dso == "[vdso]" else offset) - start
-    return Mapping(pid, start, min(start + size, (1 << 64) - 1), shift, dso, mode, build_id)
+    pgoff_bias = 0 if anonymous else (0 if dso == "[vdso]" else offset) - start
+    return Mapping(pid, start, min(start + size, (1 << 64) - 1), pgoff_bias, dso, mode, build_id)
 
 
 def _time_from_end(attribute: Attribute) -> int:

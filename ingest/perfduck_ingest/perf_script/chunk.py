@@ -209,10 +209,10 @@ def _with_own_dso(facts: Columns, frames: _Frames, symbols: SymbolInterner) -> I
 def _owners(inlined: Bool, ips: UInt32, samples: Int64) -> Int64:
     """The frame that each frame was inlined into, by its place: the next one in the chain that is
     not inlined, at the same address; perf 7 has it before. The frame itself where there is none."""
-    places = np.arange(len(inlined))
-    before = np.maximum.accumulate(np.where(inlined, 0, places))
-    behind = np.minimum.accumulate(np.where(inlined, places[-1], places)[::-1])[::-1]
-    owner = places
+    indices = np.arange(len(inlined))
+    before = np.maximum.accumulate(np.where(inlined, 0, indices))
+    behind = np.minimum.accumulate(np.where(inlined, indices[-1], indices)[::-1])[::-1]
+    owner = indices
     for other in (behind, before):
         is_owner = ~inlined[other] & (samples[other] == samples) & (ips[other] == ips)
         owner = np.where(is_owner, other, owner)

@@ -35,7 +35,7 @@ class Text:
         if len(too_long):
             raise LineTooLong(int(too_long[0]))
         buffers = [None, pa.py_buffer(starts), pa.py_buffer(letters)]
-        self._letters, self._starts = letters, starts
+        self._starts = starts
         self._lines = pl.Series(pa.Array.from_buffers(pa.binary(), len(starts) - 1, buffers))
 
     def __len__(self) -> int:
@@ -44,15 +44,15 @@ class Text:
     @cached_property
     def hashes(self) -> UInt64:
         """A hash of each line."""
-        return kernels.line_hashes(self._letters, self._starts)
+        return kernels.line_hashes(self._lines)
 
     def last_start(self, pattern: str) -> int:
         """Where the last line begins that matches and has no tab in front, but for the first line;
         0 where none does."""
         texts = self.of(np.arange(1, len(self)))
         found = texts.str.contains(pattern) & ~texts.str.starts_with("\t")
-        places = found.arg_true()
-        return int(self._starts[places[-1] + 1]) if len(places) else 0
+        indices = found.arg_true()
+        return int(self._starts[indices[-1] + 1]) if len(indices) else 0
 
     def of(self, lines: Int64) -> pl.Series:
         """The texts of some lines, without line ends."""

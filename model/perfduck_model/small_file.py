@@ -1,0 +1,81 @@
+"""Files that are read whole: reports, rules, lists, budgets; never recordings.
+
+    text = text_of(path, MOST_RULES_BYTES)           bounded in bytes, lines, encoding
+    report = json_of(text, Report)                   bounded in depth and digits, of a schema
+
+Schemas are types that msgspec understands. What is wrong is a ValueError of one line that says
+where: "end.sum_sent: expected an object, got a number".
+"""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import TypeVar
+
+from perfduck_model.limits import MOST_SMALL_BYTES
+
+_T = TypeVar("_T")
+_EXPECTED = re.compile(r"Expected `(?P<expected>[^`]*)`, got `(?P<got>[^`]*)`")
+_PLACE = re.compile(r" - at `\$\.?(?P<place>.*)`$")
+
+
+class SchemaError(ValueError):
+    """What a file says is of another kind than it should be."""
+
+
+def text_of(
+    path: Path,
+    most: int = MOST_SMALL_BYTES,
+    most_lines: int | None = None,
+    *,
+    encoding: str = "utf-8",
+    errors: str = "strict",
+) -> str:
+    """The text of the file. OSError and UnicodeDecodeError as Path.read_text raises them; OSError
+    for a file that is larger or longer than such files are, as /dev/zero is."""
+    with path.open("rb") as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise OSError(None, f"more than {most >> 20} MB")
+    if most_lines is not None and content.count(b"\n") > most_lines:
+        raise OSError(None, f"more than {most_lines:,} lines")
+    return content.decode(encoding, errors)
+
+
+def reason(error: Exception) -> str:
+    """Why a file could not be read, in a line, without its name."""
+    if isinstance(error, UnicodeDecodeError):
+        return "is not UTF-8"
+    return getattr(error, "strerror", None) or str(error).splitlines()[0]
+
+
+def json_of(text: str, schema: type[_T]) -> _T:
+    """What the JSON says, of the schema; SchemaError, and ValueError where it is no JSON. Keys that
+    the schema does not have are passed over and never built."""
+    import msgspec  # 0.05 s, which no other command needs
+
+    try:
+        return msgspec.json.decode(text, type=schema)
+    except msgspec.ValidationError as error:
+        raise SchemaError(_words(error)) from error
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise ValueError(_words(error)) from error
+
+
+def toml_of(text: str, schema: type[_T]) -> _T:
+    """What the TOML says, of the schema; SchemaError, and ValueError where it is no TOML."""
+    import msgspec
+
+    try:
+        return msgspec.convert(tomllib.loads(text), schema)
+    except msgspec.ValidationError as error:
+        raise SchemaError(_words(error)) from error
+    except (ValueError, RecursionError) as error:
+        raise ValueError(_words(error)) from error
+
+
+def _words(error: Exception) -> str:
+    """As messages are worded here: `$.rule[1].area` is `rule[1].area`."""
+    words = _EXPECTED.sub(r"expected \g<expected>, got \g<got>", str(error).splitlines()[0])
+    place = _PLACE.search(words)
+    return f"{place['place']}: {words[: place.start()]}" if place else words
