@@ -111,7 +111,7 @@ class ProfileStore:
             parts.warm_up.warm_up(recordings[0])
         listed = None if manifest is None else Path(manifest)
         wanted = parts.recordings.requests_of(recordings, listed, options, on_note)
-        return parts.recordings.ingest(self._file, wanted, on_start, progress, on_stored)
+        return parts.recordings.ingest(self._file, wanted, on_start, progress, on_stored, on_note)
 
     def attach(self, selector: str, files: Files) -> "EditResult":
         """Keep files with profiles, one of a kind: {"iptables": "rules.txt"}."""
