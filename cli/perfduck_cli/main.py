@@ -18,6 +18,7 @@ from perfduck_cli import (
     demo_command,
     diff_commands,
     ingest_commands,
+    interrupt,
     query_commands,
     standard_streams,
     store_commands,
@@ -117,6 +118,7 @@ def main() -> None:
     # CPU time. The matrices here are of a few runs.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     standard_streams.guard()
+    interrupt.watch()
     completion.answer_shell()
     _leave(_exit_code())
 
