@@ -12,6 +12,7 @@ from perfduck_model.batch import SAMPLE, STACK, SYMBOL, Batch
 from perfduck_model.errors import PerfduckError
 from perfduck_store import sample_spill
 from perfduck_store import store as stores
+from perfduck_store.draft import Draft
 from perfduck_store.store import Store
 from perfduck_store.writer import Identity, ProfileWriter
 
@@ -57,10 +58,14 @@ def profile() -> Batch:
 def test_stacks_get_the_memory_they_need(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stores, "_memory_to_write_mb", lambda path: 20)
     with Store(tmp_path / "large.duckdb", write=True) as store:
-        with ProfileWriter(store) as writer:
-            writer.add(profile())
-            writer.add(profile())  # every stack again
-            receipt = writer.finish(Identity("large", "test", "large", "hash"), tagged, charged)
+        with Draft(tmp_path) as draft, store.transaction():
+            draft.add(profile())
+            draft.add(profile())  # every stack again
+            writer = ProfileWriter(store, draft, Identity("large", "test", "large", "hash"))
+            new = writer.new_names()
+            writer.insert(new)
+            tags = tagged(new.symbols)
+            receipt = writer.finish(tags, charged(new.stacks, tags))
         assert receipt.stacks == STACKS
         for table in ("stack", "stack_blame"):
             assert store.rows(f"select count(*) from {table}") == [(STACKS,)]

@@ -6,15 +6,17 @@ To add an input format, write one file with these three names and put it into FO
 
 from collections.abc import Generator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
 from perfduck_ingest.source import Source
 from perfduck_model.batch import Batch
 from perfduck_symbols.host_files import HostFiles
+from perfduck_symbols.kernel_files import KernelFiles
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ImportOptions:
     """What the user said about a recording that the recording does not say itself."""
 
@@ -23,6 +25,11 @@ class ImportOptions:
     symbol_dirs: tuple[Path, ...] = ()  # where ELF files with symbols lie
     host_files: HostFiles | None = None  # of this machine, if they may name addresses
     lenient: bool = False  # keep a file of which more than 1 % was not understood
+
+    @cached_property
+    def kernel_files(self) -> KernelFiles:
+        """kallsyms and vmlinux, read once for all recordings that have these options."""
+        return KernelFiles(self.kallsyms, self.vmlinux)
 
 
 class Importer(Protocol):

@@ -1,34 +1,41 @@
-"""One recording into the store: sniff, read, tag, store; everything or nothing."""
+"""Recordings into a store: read without it, then committed in one transaction each.
 
-from collections.abc import Callable
-from contextlib import closing
+recording -> importer -> batches -> Draft -> open the store -> tags of what it lacks -> commit
+"""
+
+from collections.abc import Callable, Iterable
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import BinaryIO
+from types import TracebackType
+from typing import BinaryIO, Self
 
+import polars as pl
+
+from perfduck.annotator import Annotator, note_artefacts
 from perfduck.attachments import Attachment, keep
-from perfduck.tagging import (
-    TaggingSources,
-    check_kallsyms,
-    keep_inputs,
-    note_artefacts,
-    tag_new,
-    with_kept,
-)
+from perfduck.tagging import TaggingSources, check_kallsyms, keep_inputs
 from perfduck_ingest.formats import importer_of
 from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.kernel_release import settled
-from perfduck_ingest.runtime.malloc import trim, trim_eagerly
+from perfduck_ingest.runtime.malloc import trim
+from perfduck_ingest.runtime.prefetch import background
 from perfduck_ingest.source import Source, printable
 from perfduck_ingest.work import Work
 from perfduck_model.errors import PerfduckError
-from perfduck_model.identity import profile_id
-from perfduck_store.store import Store
-from perfduck_store.writer import Identity, ProfileWriter, Receipt
+from perfduck_store import functions, store_file
+from perfduck_store.draft import Draft
+from perfduck_store.store import Engine, Store, StoreIsBusy
+from perfduck_store.writer import Identity, ProfileWriter, Receipt, check
+from perfduck_symbols.kernel_files import KernelFiles
 from perfduck_tags.blame import blame
 
 # Endings that say how a recording is packed, not what it is called.
 _ENDINGS = (".gz", ".xz", ".zst", ".bz2", ".tar", ".tgz", ".txt", ".data", ".xml", ".out")
+_LARGE_BYTES = 16 << 20  # a second to read, packed ten
+_HASHED_BYTES = 1 << 22
+
+Progress = Callable[[Source, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,39 +55,139 @@ class IngestRequest:
     stream: BinaryIO | None = None  # what the recording is read from, where it is no file
 
 
-def ingest(
-    store: Store, request: IngestRequest, progress: Callable[[Source, int], None] | None = None
-) -> Receipt:
-    """Store the recording. `progress` is told the source and the samples so far, now and then."""
-    trim_eagerly()
-    given = _known(request)
-    with (
-        with_kept(store, given) as known,
-        Source(request.source, request.stream) as source,
-        ProfileWriter(store) as writer,
-    ):
+class Ingestion:
+    """Recordings on their way into the store at a path, one after the other. The store is open only
+    while one is committed; what the user gives beside recordings is read once."""
+
+    def __init__(self, path: Path, wait_s: float | None = None) -> None:
+        """Open nothing yet. `wait_s`: for a process that has it open; None: as this one is set."""
+        self._path = path
+        self._wait_s = wait_s
+        self._engine = Engine(path)
+        self._annotators: dict[tuple[TaggingSources, KernelFiles], Annotator] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._engine.close()
+
+    def check(self, requests: Iterable[IngestRequest], note: Callable[[str], object]) -> None:
+        """Raise PerfduckError for what would fail at the commit, as far as the store tells without
+        a recording being read; `note` takes what may fail then. A store that another process writes
+        just now is not waited for: the commit does that."""
+        try:
+            with Store(self._path, wait_s=0) if self._path.exists() else nullcontext() as store:
+                if store is None:
+                    store_file.check_new(self._path)
+                else:
+                    _check_names(store, requests, note)
+        except StoreIsBusy:
+            return
+
+    def ingest(self, request: IngestRequest, progress: Progress | None = None) -> Receipt:
+        """Read the recording, then store it."""
+        with Draft(self._path.parent) as draft:
+            identity = read(request, draft, progress)
+            with Store(self._path, write=True, wait_s=self._wait_s, engine=self._engine) as store:
+                return commit(store, request, draft, identity, self._annotator(request))
+
+    def _annotator(self, request: IngestRequest) -> Annotator:
+        key = (_tagging_sources(request), request.options.kernel_files)
+        if key not in self._annotators:
+            self._annotators[key] = Annotator(*key)
+        return self._annotators[key]
+
+
+def ingest(store: Store, request: IngestRequest, progress: Progress | None = None) -> Receipt:
+    """Store the recording in a store that is open."""
+    annotator = Annotator(_tagging_sources(request), request.options.kernel_files)
+    with Draft(store.path.parent) as draft:
+        identity = read(request, draft, progress)
+        return commit(store, request, draft, identity, annotator)
+
+
+def read(request: IngestRequest, draft: Draft, progress: Progress | None = None) -> Identity:
+    """Read the recording into the draft. `progress` is told the source and the samples so far, now
+    and then."""
+    with Source(request.source, request.stream) as source:
         importer = importer_of(source)
         # An error's traceback would keep the importer's threads, processes and files.
         with closing(importer.read(source, request.options)) as batches:
             for batch in batches:
-                writer.add(batch)
+                draft.add(batch)
                 if progress:
-                    progress(source, writer.samples)
+                    progress(source, draft.samples)
         trim()
-        if not writer.samples:
+        if not draft.samples:
             message = f"{source.name}: expected samples, got a recording without any"
             raise PerfduckError(message)
-        writer.ran(settled(source.name, request.kernel, writer.facts.kernel_release))
-        if not writer.facts.has_inlined:  # which kallsyms does not list
-            check_kallsyms(given.kallsyms, writer.symbols)
-        identity = _identity(request, source, importer.NAME)
-        tag = tag_new(store, known, lambda: writer.facts.kernel_release)
-        receipt = writer.finish(identity, tag, blame)
-        if receipt.is_new or receipt.is_renamed:
-            note_artefacts(store, identity.content_hash)
-        attached = keep(store, profile_id(identity.content_hash), request.attachments)
-        inputs = keep_inputs(store, given, writer.facts.kernel_release)
+        draft.ran(settled(source.name, request.kernel, draft.facts.kernel_release))
+        if not draft.facts.has_inlined:  # which kallsyms does not list
+            check_kallsyms(request.options.kernel_files, draft.symbols)
+        return _identity(request, source, importer.NAME)
+
+
+def commit(
+    store: Store, request: IngestRequest, draft: Draft, identity: Identity, annotator: Annotator
+) -> Receipt:
+    """Store what was read, in one transaction: a new profile, better names for one that is stored,
+    or only what is said of it."""
+    with store.transaction():
+        writer = ProfileWriter(store, draft, identity)
+        if writer.is_new or writer.is_renamed:
+            receipt = _inserted(store, writer, draft.facts.kernel_release, annotator)
+            note_artefacts(store, writer.profile_id)
+        else:
+            receipt = writer.receipt()
+        attached = keep(store, writer.profile_id, request.attachments)
+        inputs = keep_inputs(store, _tagging_sources(request), draft.facts.kernel_release)
         return replace(receipt, changes=(*receipt.changes, *attached, *inputs))
+
+
+def _inserted(
+    store: Store, writer: ProfileWriter, release: str | None, annotator: Annotator
+) -> Receipt:
+    """Tags are worked out while a thread inserts all else, which alone uses the store then."""
+    new = writer.new_names()
+    annotation = annotator.annotation(store, new.symbols, release)
+    inserted = background(lambda: writer.insert(new))
+    try:
+        tags = annotation.tags().select(new.tagged.columns)
+        blamed = blame(new.stacks, pl.concat([new.tagged, tags]))
+    finally:
+        inserted.result()  # what fails there fails the transaction, and says why
+    functions.keep(store, annotation.fresh_functions())
+    return writer.finish(tags, blamed)
+
+
+def _check_names(
+    store: Store, requests: Iterable[IngestRequest], note: Callable[[str], object]
+) -> None:
+    """A taken name is right for the same recording only, which its content tells."""
+    taken = {profile.name for profile in store.profiles.all()}
+    for request in requests:
+        if request.stream is None and Path(request.source).is_file():
+            _check_name(store, request, taken)
+        elif request.name in taken:
+            note(f"'{request.name}' is stored already: expected the same recording again")
+
+
+def _check_name(store: Store, request: IngestRequest, taken: set[str]) -> None:
+    if Path(request.source).stat().st_size < _LARGE_BYTES:  # read soon enough
+        return
+    with Source(request.source) as source:
+        if (request.name or _plain_name(source)) not in taken:
+            return
+        importer = importer_of(source)
+        for _ in source.chunks(_HASHED_BYTES):
+            pass
+        check(store, _identity(request, source, importer.NAME))
 
 
 def _identity(request: IngestRequest, source: Source, format: str) -> Identity:
@@ -104,7 +211,7 @@ def _has_names(options: ImportOptions) -> bool:
     return any((options.kallsyms, options.vmlinux, options.symbol_dirs))
 
 
-def _known(request: IngestRequest) -> TaggingSources:
+def _tagging_sources(request: IngestRequest) -> TaggingSources:
     options = request.options
     vmlinux = (options.vmlinux,) if options.vmlinux else ()
     return TaggingSources(

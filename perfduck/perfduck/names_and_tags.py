@@ -8,7 +8,7 @@ from pathlib import Path
 from perfduck.opening import StoreFile
 from perfduck.options import TagSources, path_of, places_of, refuse_others
 from perfduck.tables import Table
-from perfduck.tagging import Tagged, TaggingSources, add_files, tag_again, with_kept
+from perfduck.tagging import Tagged, TaggingSources, add_files, tag_again, tagger_of, with_kept
 from perfduck_ingest.kernel_release import checked_release
 from perfduck_model.errors import PerfduckError
 from perfduck_report import tables
@@ -19,10 +19,10 @@ from perfduck_store.functions import binaries
 from perfduck_store.tag_inputs import Kind
 from perfduck_symbols.file_finder import check_places
 from perfduck_symbols.host_files import HostFiles
+from perfduck_symbols.kernel_files import KernelFiles
 from perfduck_symbols.names import binary
 from perfduck_tags import explain as explanations
 from perfduck_tags.explain import Explanation
-from perfduck_tags.tagger import Tagger
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +86,7 @@ def explain(
         if file is not None:
             store = inputs.enter_context(file.read())
             known = inputs.enter_context(with_kept(store, known, release))
-        tagger = Tagger(
-            kernel_release=release,
-            rules=known.rules,
-            rules_name=known.rules_name,
-            kallsyms=known.kallsyms,
-            binaries=known.binaries,
-            host_files=known.host_files,
-        )
+        tagger = tagger_of(known, release, KernelFiles(known.kallsyms))
         return ExplainResult(explanations.explain(tagger, symbol, dso))
 
 

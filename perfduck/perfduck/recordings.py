@@ -2,14 +2,13 @@
 
 import io
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
 from perfduck.attachments import Attachment, keep, read_all
-from perfduck.ingestion import IngestRequest
-from perfduck.ingestion import ingest as ingest_one
+from perfduck.ingestion import Ingestion, IngestRequest
 from perfduck.manifest import checked_work, requests
 from perfduck.opening import StoreFile
 from perfduck.options import (
@@ -96,17 +95,22 @@ def _contents(receipt: Receipt) -> str:
 
 def ingest(
     file: StoreFile,
-    wanted: Iterable[IngestRequest],
+    wanted: Sequence[IngestRequest],
+    on_start: Callable[[str], object] | None,
     progress: Progress | None,
     on_stored: Callable[[IngestResult], object] | None,
+    note: Callable[[str], object],
 ) -> tuple[IngestResult, ...]:
-    """Store each recording in a transaction of its own; one that was just stored is not changed by
-    the next."""
+    """Store each recording in a transaction of its own, and open the store only for that; one that
+    was just stored is not changed by the next. `note` takes what may fail at the end."""
     results: list[IngestResult] = []
-    with file.write(create=True) as store:
+    with Ingestion(file.path, file.wait_s) as ingestion:
+        ingestion.check(wanted, note)
         for request in wanted:
             stored = frozenset(each.name for each in results)
-            receipt = ingest_one(store, replace(request, just_stored=stored), progress)
+            if on_start:
+                on_start(request.source)
+            receipt = ingestion.ingest(replace(request, just_stored=stored), progress)
             results.append(IngestResult(receipt))
             if on_stored:
                 on_stored(results[-1])

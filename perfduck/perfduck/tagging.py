@@ -1,9 +1,6 @@
-"""Tags in the store: new symbols at ingest, all symbols again when more is known.
+"""Tags in the store: all symbols again when more is known; annotator.py tags new ones at ingest."""
 
-Functions of ELF files that were read once come from the store.
-"""
-
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,11 +11,12 @@ from perfduck_model.errors import PerfduckError, SymbolError
 from perfduck_store import functions, tag_inputs
 from perfduck_store.store import Store
 from perfduck_store.tag_inputs import Kind
-from perfduck_symbols import kallsyms, names
+from perfduck_symbols import names
 from perfduck_symbols.host_files import HostFiles
 from perfduck_symbols.kallsyms import Kallsyms
+from perfduck_symbols.kernel_files import KernelFiles
 from perfduck_symbols.resolver import BinaryResolver
-from perfduck_tags.blame import INTERRUPTS_OFF, blame, interrupts_off
+from perfduck_tags.blame import blame
 from perfduck_tags.methods import OF_FILES, TAG_COLUMNS
 from perfduck_tags.tagger import Tagger
 
@@ -60,29 +58,47 @@ def keep_inputs(store: Store, known: TaggingSources, release: str | None) -> tup
     return tuple(change for change in done if change)
 
 
-def check_kallsyms(path: Path | None, symbols: pl.DataFrame) -> None:
+def tagger_of(
+    known: TaggingSources,
+    release: str | None,
+    kernel_files: KernelFiles,
+    earlier: pl.DataFrame | None = None,
+) -> Tagger:
+    """What tags symbols of a kernel by all that is known, its kallsyms read already or not yet."""
+    return Tagger(
+        kernel_release=release,
+        rules=known.rules,
+        rules_name=known.rules_name,
+        kernel_files=kernel_files,
+        binaries=known.binaries,
+        earlier=earlier,
+        host_files=known.host_files,
+    )
+
+
+def check_kallsyms(kernel_files: KernelFiles, symbols: pl.DataFrame) -> None:
     """Raise SymbolError where the kallsyms that are given are of another kernel than the functions
     of a recording, or of another boot than its addresses without a name: [name, dso, address]."""
-    if path is None:
+    if kernel_files.kallsyms is None:
         return
     kinds = names.binaries(symbols["dso"])
     of_vmlinux = kinds.filter(pl.col("kind") == "kernel", pl.col("module").is_null())
     recorded = symbols.join(of_vmlinux, on="dso", how="semi")
-    functions = _check_names(path, recorded)
+    functions = _check_names(kernel_files, recorded)
     nameless = _nameless(recorded)["address"].unique()
-    if len(nameless) > len(functions) and not kallsyms.read(path).has_most(nameless):
+    listed = kernel_files.code if len(nameless) > len(functions) else None
+    if listed is not None and not listed.has_most(nameless):
         reason = (
             "expected kallsyms of the recorded boot, got those of another one: most of"
             f" {len(nameless):,} kernel addresses of the recording are in none of its functions"
         )
-        raise SymbolError.at(path, None, reason)
+        raise SymbolError.at(kernel_files.kallsyms, None, reason)
 
 
-def _check_names(path: Path | None, of_kernel: pl.DataFrame) -> pl.Series:
+def _check_names(kernel_files: KernelFiles, of_kernel: pl.DataFrame) -> pl.Series:
     """The functions of vmlinux; raise SymbolError where the kallsyms are of another kernel."""
     functions = of_kernel.filter(pl.col("name") != names.UNKNOWN)["name"].unique()
-    if path is not None:
-        kallsyms.check(path, functions.filter(~functions.str.starts_with("bpf_")))
+    kernel_files.check(functions.filter(~functions.str.starts_with("bpf_")))
     return functions
 
 
@@ -93,17 +109,6 @@ def _nameless(symbols: pl.DataFrame) -> pl.DataFrame:
 def main_release(store: Store) -> str | None:
     """The kernel release of most profiles: all symbols are tagged by its kallsyms and catalogue."""
     return next(iter(functions.releases(store)), None)
-
-
-def tag_new(
-    store: Store, known: TaggingSources, release: Callable[[], str | None]
-) -> Callable[[pl.DataFrame], pl.DataFrame]:
-    """What tags the new symbols of a profile; `release` is known when its symbols are."""
-
-    def tag(symbols: pl.DataFrame) -> pl.DataFrame:
-        return _tagged(store, _tagger(known, release()), symbols)
-
-    return tag
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +129,8 @@ def tag_again(store: Store, given: TaggingSources, forgotten: Sequence[Kind] = (
         known = inputs.enter_context(with_kept(store, given, release or ""))
         old = functions.symbols(store)
         recorded = functions.of_kernel(store, release or "")
-        _check_names(given.kallsyms, recorded)
-        tagger = _tagger(known, release, old)
+        _check_names(KernelFiles(given.kallsyms), recorded)
+        tagger = tagger_of(known, release, KernelFiles(known.kallsyms), old)
         foreign = _of_other_boots(tagger.symbols, recorded)
         new = _tagged(
             store, tagger, _without_addresses(old, recorded, foreign).drop(TAG_COLUMNS)
@@ -163,25 +168,6 @@ def _used(given: TaggingSources, known: TaggingSources, foreign: int) -> Iterato
         yield f"not for kernel addresses of {foreign} profile{'s' * (foreign > 1)} of another boot"
 
 
-def note_artefacts(store: Store, content_hash: str) -> None:
-    """Keep which functions of a new profile only look hot, in a transaction of the caller."""
-    [(key,)] = store.rows(
-        "select profile_id from profile where content_hash = $hash", {"hash": content_hash}
-    )
-    # Few functions are listed: to read them all, and all offsets, takes twice as long.
-    leaves = store.frame(
-        "select * from symbol where list_contains($names, canonical)", {"names": INTERRUPTS_OFF}
-    )
-    offsets = store.frame(
-        "select * from leaf_offset where profile_id = $key"
-        " and symbol_id in (select unnest($listed::bigint[]))",
-        {"key": key, "listed": leaves["symbol_id"].to_list()},
-    )
-    found = interrupts_off(offsets, leaves).with_columns(pl.lit(key, pl.Int64).alias("profile_id"))
-    if len(found):
-        store.insert("artefact", found)
-
-
 def add_files(
     store: Store, places: Sequence[Path], dso: str | None = None, host: HostFiles | None = None
 ) -> pl.DataFrame:
@@ -202,20 +188,6 @@ def add_files(
     store.execute("commit")
     counted = found.group_by("dso").agg(pl.col("build_id").first(), pl.len().alias("functions"))
     return counted.sort("dso")
-
-
-def _tagger(
-    known: TaggingSources, release: str | None, earlier: pl.DataFrame | None = None
-) -> Tagger:
-    return Tagger(
-        kernel_release=release,
-        rules=known.rules,
-        rules_name=known.rules_name,
-        kallsyms=known.kallsyms,
-        binaries=known.binaries,
-        earlier=earlier,
-        host_files=known.host_files,
-    )
 
 
 def _tagged(store: Store, tagger: Tagger, symbols: pl.DataFrame) -> pl.DataFrame:

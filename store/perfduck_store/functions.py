@@ -12,12 +12,14 @@ _UNSIGNED = ("address", "offset", "size")
 
 def known(store: Store, dsos: Iterable[str]) -> pl.DataFrame:
     """[dso, build_id, address, offset, size, name, section, source_file] of these dsos."""
-    rows = store.committed(
-        "select * from elf_function where dso in (select unnest($dsos::varchar[]))"
-        ' order by dso, section, address, name, "offset"',
-        {"dsos": sorted(set(dsos))},
-    )
+    rows = store.frame(named("functions_of"), {"dsos": sorted(set(dsos))})
     return rows.with_columns(pl.col(_UNSIGNED).reinterpret(signed=False))
+
+
+def known_binaries(store: Store, dsos: Iterable[str]) -> set[str]:
+    """Those of the dsos whose functions are stored."""
+    rows = store.rows(named("known_binaries"), {"dsos": sorted(set(dsos))})
+    return {dso for (dso,) in rows}
 
 
 def keep(store: Store, functions: pl.DataFrame) -> None:

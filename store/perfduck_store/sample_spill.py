@@ -52,6 +52,11 @@ class SampleSpill:
         if self._waiting:
             yield self._run()
 
+    def close(self) -> None:
+        """Remove what is on disk."""
+        for file in self._files:
+            file.close()
+
     def _put_away(self) -> None:
         file = TemporaryFile(dir=self._folder)  # noqa: SIM115 - take() closes it
         with room_on_disk(self._folder):

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -44,20 +43,64 @@ _HOLDER = re.compile(r"Conflicting lock is held in (?P<program>.*?) \(PID (?P<pi
 Parameters = Mapping[str, Any] | None
 
 
+class StoreIsBusy(PerfduckError):
+    """Another process has had the store open for as long as this one would wait."""
+
+
+class Engine:
+    """A DuckDB for a store that is opened to write several times, and held by nobody in between: to
+    start one takes 0.02 s, to attach a file 0.002 s."""
+
+    def __init__(self, path: Path) -> None:
+        """Of the store at this path; start nothing yet."""
+        self._path = path
+        self._connection: duckdb.DuckDBPyConnection | None = None
+
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """The one connection, with no store attached."""
+        if self._connection is None:
+            config = store_file.FENCED | {
+                "storage_compatibility_version": _STORAGE_VERSION,
+                "temp_directory": f"{self._path}.tmp",
+            }
+            self._connection = _quiet(duckdb.connect(config=config))
+        return self._connection
+
+    def detach(self) -> None:
+        """Let other processes have the store."""
+        try:
+            self.connection().execute("use memory; detach store")
+        except duckdb.Error:  # damaged, or within a transaction
+            self.close()
+
+    def close(self) -> None:
+        """End it."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
 class DuckDbStore:
     """A store that is open; close it, or use it as a context manager."""
 
     def __init__(
-        self, path: Path, *, write: bool = False, wait_s: float | None = None, create: bool = True
+        self,
+        path: Path,
+        *,
+        write: bool = False,
+        wait_s: float | None = None,
+        create: bool = True,
+        engine: Engine | None = None,
     ) -> None:
-        """Open the store; to write, `create` it where there is none. `wait_s`: how long to wait for
-        a process that has it open; None: as this process is set (waiting.py)."""
+        """Open the store; to write, `create` it where there is none, and with an `engine` for this
+        path that several openings share. `wait_s`: how long to wait for a process that has it open;
+        None: as this process is set (waiting.py). Raises StoreIsBusy after that."""
         store_file.check(path)
         self.path = path
         if not (write and create) and not path.exists():
             message = f"{path}: expected a store, got no such file (perfduck ingest makes one)"
             raise PerfduckError(message)
-        self._lock = Lock()  # an import tags in one thread and inserts in another
+        self._engine = engine
         self.profiles, self.symbols = DuckDbProfiles(self), DuckDbSymbols(self)
         self.attachments, self.noise = DuckDbAttachments(self), DuckDbNoise(self)
         self.picked: Choice | None = None  # that the view `picked` has the samples of
@@ -82,12 +125,14 @@ class DuckDbStore:
     def interrupt(self) -> None:
         """Stop the statement that runs now, from another thread: who runs it gets a
         KeyboardInterrupt."""
-        for connection in (self._connection, self._reader):
-            connection.interrupt()
+        self._connection.interrupt()
 
     def close(self) -> None:
         """Let other processes have the store."""
-        self._connection.close()
+        if self._engine is None:
+            self._connection.close()
+        else:
+            self._engine.detach()
 
     def samples(self, choice: Choice) -> DuckDbSamples:
         """The samples of the choice, to ask about."""
@@ -137,18 +182,13 @@ class DuckDbStore:
         """Put the frame into a temporary table."""
         self.execute_on(frame, f"create or replace temp table {table} as from incoming")
 
-    def committed(self, sql: str, parameters: Parameters = None) -> "pl.DataFrame":
-        """The answer as columns, as if there were no transaction, and at once: whatever another
-        thread inserts."""
-        answer: pl.DataFrame = self._reader.sql(sql, params=parameters).pl()
-        return answer
-
-    def matching(self, table: str, keys: "pl.DataFrame", columns: str = "*") -> "pl.DataFrame":
-        """The committed rows of the table with these keys, a column that is called as in the
-        table."""
-        sql = f"select {columns} from {table} semi join keys using ({keys.columns[0]})"
-        answer: pl.DataFrame = self._reader.sql(sql).pl()  # duckdb finds `keys`, as above
-        return answer
+    def frame_on(
+        self, incoming: "pl.DataFrame", sql: str, parameters: Parameters = None
+    ) -> "pl.DataFrame":
+        """The answer as columns of a query that reads the frame by the name `incoming`."""
+        with self._held():
+            answer: pl.DataFrame = self._connection.sql(sql, params=parameters).pl()
+            return answer
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -163,10 +203,10 @@ class DuckDbStore:
 
     @contextmanager
     def _held(self) -> Iterator[None]:
-        """The connection is one thread's. KeyboardInterrupt where the statement was stopped: by
+        """A statement of one thread at a time. KeyboardInterrupt where it was stopped: by
         `interrupt`, or by a signal, of which duckdb makes a RuntimeError."""
         try:
-            with self._lock, store_file.damage(self.path), room_on_disk(self.path):
+            with store_file.damage(self.path), room_on_disk(self.path):
                 yield
         except duckdb.InterruptException as error:
             raise KeyboardInterrupt from error
@@ -213,16 +253,14 @@ class DuckDbStore:
 
     def _open(self, *, write: bool, wait_s: float | None) -> None:
         """Connect, and check what is there; to write, make it a store of this schema version."""
-        self._connection = _connect(self.path, write=write, wait_s=wait_s)
+        engine = (self._engine or Engine(self.path)) if write else None
+        self._connection = _connect(self.path, engine, wait_s)
         try:
-            self._reader = self._connection.cursor()
-            if write:
-                self._reader.execute("use store")
             self._version = self._found_version(write=write)
             if write and self._version < schema.SCHEMA_VERSION:
                 self.execute(schema.upgrade(self._version) if self._version else schema.creation())
         except BaseException:
-            self._connection.close()
+            self.close()
             raise
 
     def _found_version(self, *, write: bool) -> int:
@@ -262,41 +300,45 @@ def _memory_to_write_mb(path: Path) -> int:
     return 192 + store_mb // 4
 
 
-def _connect(path: Path, *, write: bool, wait_s: float | None) -> duckdb.DuckDBPyConnection:
+def _connect(path: Path, engine: Engine | None, wait_s: float | None) -> duckdb.DuckDBPyConnection:
+    """To write with an engine, else to read."""
     wait = Wait(wait_s)
     while True:
         try:
             file = store_file.identity(path)
-            connection = _to_write(path) if write else _to_read(path)
+            connection = _to_write(path, engine) if engine else _to_read(path)
             if file in (None, store_file.identity(path)):
                 return connection
-            connection.close()  # a smaller copy took its place meanwhile (compact.py)
+            # A smaller copy took its place meanwhile (compact.py).
+            engine.detach() if engine else connection.close()
         except duckdb.Error as error:
             holder = _HOLDER.search(str(error))
             if holder is None:
                 reason = str(error).removeprefix("IO Error: ").splitlines()[0]
                 message = f"{path}: expected a store, got: {reason}"
                 raise PerfduckError(message) from error
-            if not wait.goes_on(holder["pid"], holder["program"], write=write):
+            if not wait.goes_on(holder["pid"], holder["program"], write=engine is not None):
                 message = (
                     f"{path}: expected a free store within {wait.limit_s:g} s, "
                     f"but process {holder['pid']} ({holder['program']}) holds it (--wait SECONDS)"
                 )
-                raise PerfduckError(message) from error
+                raise StoreIsBusy(message) from error
 
 
 def _to_read(path: Path) -> duckdb.DuckDBPyConnection:
-    return duckdb.connect(str(path), read_only=True, config=store_file.FENCED)
+    return _quiet(duckdb.connect(str(path), read_only=True, config=store_file.FENCED))
 
 
-def _to_write(path: Path) -> duckdb.DuckDBPyConnection:
+def _quiet(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    """For queries of more than two seconds duckdb draws how far it is, on standard output."""
+    connection.execute("set enable_progress_bar = false")
+    return connection
+
+
+def _to_write(path: Path, engine: Engine) -> duckdb.DuckDBPyConnection:
     """Attached: only so can the size of row groups be told."""
-    config = store_file.FENCED | {
-        "storage_compatibility_version": _STORAGE_VERSION,
-        "memory_limit": f"{_memory_to_write_mb(path)}MB",
-        "temp_directory": f"{path}.tmp",
-    }
-    connection = duckdb.connect(config=config)
+    connection = engine.connection()
+    connection.execute(f"set memory_limit = '{_memory_to_write_mb(path)}MB'")
     place = _attachable(path)
     connection.execute(f"attach {place} as store (row_group_size {_ROWS_A_GROUP}); use store")
     return connection

@@ -4,6 +4,7 @@ DuckDB takes names such as `md:x`, `postgres:x`, `http://x` and SQLite files for
 kinds, and asks the network for an extension that reads them; `:memory:` would keep nothing.
 """
 
+import os
 import re
 import stat
 from collections.abc import Iterator
@@ -48,6 +49,19 @@ def check(path: Path) -> None:
         raise PerfduckError(message)
     if found := _other_kind(path):
         message = f"{path}: expected a store, got {found}"
+        raise PerfduckError(message)
+
+
+def check_new(path: Path) -> None:
+    """Raise PerfduckError where no store can be made at the path: with its reason, before anything
+    is read for it."""
+    check(path)
+    folder = path.parent
+    if not folder.is_dir():
+        message = f"{path}: expected a store, got a path in {folder}, which is no directory"
+        raise PerfduckError(message)
+    if not os.access(folder, os.W_OK):
+        message = f"{path}: expected a store, got a directory that cannot be written"
         raise PerfduckError(message)
 
 

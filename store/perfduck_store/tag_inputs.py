@@ -33,11 +33,11 @@ def keep(store: Store, kind: Kind, path: Path, release: str = "") -> str | None:
     in words. `release`: of the kernel whose kallsyms it is."""
     content = path.read_bytes()
     key = {"kind": kind, "kernel_release": release}
-    content_hash = xxhash.xxh3_128_hexdigest(content)
-    before = store.rows(named("tag_input"), key)
-    if before and before[0][1] == content_hash:
+    new = xxhash.xxh3_128_hexdigest(content)
+    before = content_hash(store, kind, release)
+    if before == new:
         return None
-    packed = {"content_hash": content_hash, "content": zstd.compress(content)}
+    packed = {"content_hash": new, "content": zstd.compress(content)}
     store.execute(named("keep_tag_input"), {**key, "source": str(path), **packed})
     return f"{kind} {'replaced' if before else 'kept'}"
 
@@ -54,6 +54,12 @@ def kept(store: Store, kind: Kind, release: str = "") -> Iterator[TagInput | Non
         path = Path(folder) / Path(source).name  # its ending says what it is
         path.write_bytes(zstd.decompress(content))
         yield TagInput(source, path)
+
+
+def content_hash(store: Store, kind: Kind, release: str = "") -> str | None:
+    """Of the file that the store keeps; None where it keeps none."""
+    rows = store.rows(named("tag_input_hash"), {"kind": kind, "kernel_release": release})
+    return rows[0][0] if rows else None
 
 
 def forget(store: Store, kind: Kind) -> bool:

@@ -75,11 +75,11 @@ def raw(path: Path) -> bytes:
     return found
 
 
-def check(path: Path, functions: pl.Series) -> None:
-    """Raise SymbolError where the file does not list the functions of vmlinux that a recording
-    names, so that it is of another kernel; of a few functions nothing is said."""
-    listed = rows(raw(path).decode("utf-8", "replace"))["name"].drop_nulls()
-    missing = functions.filter(~functions.is_in(listed.implode())).sort()
+def check(path: Path, listed: pl.Series, functions: pl.Series) -> None:
+    """Raise SymbolError where the names that the file lists are not those of the functions of
+    vmlinux that a recording names, so that it is of another kernel; of a few functions nothing is
+    said."""
+    missing = functions.filter(~functions.is_in(listed.drop_nulls().implode())).sort()
     if len(functions) < _LEAST_NAMES or len(missing) <= (1 - _LEAST_SHARE) * len(functions):
         return
     reason = (
@@ -91,7 +91,11 @@ def check(path: Path, functions: pl.Series) -> None:
 
 def parse(path: Path, text: str) -> Kallsyms:
     """The code symbols of `text`; `path` is what messages call it."""
-    every = rows(text)
+    return checked(path, text, rows(text))
+
+
+def checked(path: Path, text: str, every: pl.DataFrame) -> Kallsyms:
+    """The code symbols among the rows of `text`; SymbolError where one is no symbol."""
     _check(path, text, every["address"])
     symbols = every.filter(pl.col("kind").is_in(["t", "T", "w", "W"]))
     if symbols.is_empty() or symbols["address"].max() == 0:

@@ -46,7 +46,12 @@ class KernelSymbols:
 
 def kernel_symbols(raw: bytes) -> KernelSymbols:
     """Read the text; lines that are no symbols are left out."""
-    rows = kallsyms.rows(raw.decode("utf-8", "backslashreplace")).drop_nulls("address")
+    return symbols_of(kallsyms.rows(raw.decode("utf-8", "backslashreplace")))
+
+
+def symbols_of(every: pl.DataFrame) -> KernelSymbols:
+    """The symbols among kallsyms.rows."""
+    rows = every.drop_nulls("address")
     # Mapping symbols of ARM begin with a dollar.
     kept = pl.col("kind").is_in(_KINDS) & ~pl.col("name").str.starts_with("$")
     ordered = rows.filter(kept).sort("address", maintain_order=True)

@@ -15,9 +15,10 @@ from pathlib import Path
 
 import polars as pl
 
-from perfduck_symbols import kallsyms, names
+from perfduck_symbols import names
 from perfduck_symbols.host_files import HostFiles
 from perfduck_symbols.kallsyms import Kallsyms
+from perfduck_symbols.kernel_files import KernelFiles
 from perfduck_symbols.resolver import FUNCTIONS, BinaryResolver, resolve
 from perfduck_tags import catalogue, neighbours, rule_file, rules
 from perfduck_tags.kernel_tagger import LOCATED, KernelTagger
@@ -34,7 +35,7 @@ class Tagger:
 
     kernel_release: of the profiled kernel, '6.18.44'; picks the nearest catalogue version.
     rules: the user's, in front of the shipped ones; rules_name: what explanations call that file.
-    kallsyms: /proc/kallsyms of the profiled boot or the kernel's System.map. binaries:
+    kernel_files: with /proc/kallsyms of the profiled boot or the kernel's System.map. binaries:
     vmlinux, modules, programs or directories of them.
     earlier: [name, dso, source_file, tagged_by] of symbols that debug information or kallsyms told
     the file of before.
@@ -47,7 +48,7 @@ class Tagger:
         kernel_release: str | None = None,
         rules: Path | None = None,
         rules_name: str | None = None,
-        kallsyms: Path | None = None,
+        kernel_files: KernelFiles | None = None,
         binaries: Iterable[Path] = (),
         earlier: pl.DataFrame | None = None,
         host_files: HostFiles | None = None,
@@ -55,9 +56,10 @@ class Tagger:
         """Read the user's rules; everything else waits until it is needed."""
         self._release = kernel_release
         self._users = tuple(rule_file.read(rules, where=rules_name)) if rules else ()
-        self._kallsyms = kallsyms
+        self._kernel_files = kernel_files or KernelFiles()
         self._resolver = BinaryResolver(binaries, release=kernel_release, host=host_files)
         self._functions = pl.DataFrame(schema=FUNCTIONS)
+        self._asked: set[str] = set()  # dsos whose file was looked for
         self._earlier = pl.DataFrame(schema=LOCATED) if earlier is None else _located(earlier)
         self.fresh = pl.DataFrame(schema=FUNCTIONS)  # what was read from files, for a store to keep
 
@@ -98,16 +100,23 @@ class Tagger:
     def functions(self, dsos: Iterable[str]) -> pl.DataFrame:
         """resolver.FUNCTIONS of these dsos: what was given, and what the binaries hold."""
         wanted = set(dsos)
-        missing = wanted - set(self._functions["dso"])
+        missing = wanted - self._asked
         if missing:
+            self._asked |= missing
             read = self._resolver.functions(missing)
             self.fresh = pl.concat([self.fresh, read])
             self._functions = pl.concat([self._functions, read])
         return self._functions.filter(pl.col("dso").is_in(list(wanted)))
 
+    def unknown(self, dsos: Iterable[str]) -> set[str]:
+        """Those of the dsos that no functions were looked for."""
+        return set(dsos) - self._asked
+
     def know(self, functions: pl.DataFrame) -> None:
-        """Take functions that a store kept."""
-        self._functions = pl.concat([self._functions, functions])
+        """Take functions that a store kept, of dsos that are not known yet."""
+        new = functions.filter(~pl.col("dso").is_in(list(self._asked)))
+        self._asked |= set(new["dso"])
+        self._functions = pl.concat([self._functions, new])
 
     def _decided(self, kind: str, work: pl.DataFrame) -> pl.DataFrame:
         if kind == "kernel":
@@ -182,7 +191,7 @@ class Tagger:
     @cached_property
     def symbols(self) -> Kallsyms | None:
         """The kallsyms file that was given."""
-        return kallsyms.read(self._kallsyms) if self._kallsyms else None
+        return self._kernel_files.code
 
 
 # What is worked out of the 537 shipped rules once serves every recording of a manifest.

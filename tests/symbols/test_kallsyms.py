@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from perfduck_model.errors import SymbolError
 from perfduck_symbols import kallsyms
 from perfduck_symbols.compression import zstd
+from perfduck_symbols.kernel_files import KernelFiles
 from perfduck_tags.tagger import Tagger
 
 TEXT = """\
@@ -56,7 +57,7 @@ def test_a_new_name_between_two_functions_of_a_file_gets_their_tag(tmp_path: Pat
             "address": [None, 0xFFFFFFFF82159015 - 2**64],
         }
     )
-    tagged = Tagger(kallsyms=path).tag(symbols)
+    tagged = Tagger(kernel_files=KernelFiles(path)).tag(symbols)
     assert tagged["tagged_by"].to_list() == ["neighbour", "catalogue"]
     assert tagged["source_file"].to_list() == ["net/bridge/br_input.c"] * 2
     assert tagged["canonical"].to_list() == ["br_of_tomorrow", "br_handle_frame_finish"]

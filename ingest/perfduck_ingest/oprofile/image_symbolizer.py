@@ -91,8 +91,8 @@ class ImageSymbolizer:
     @cached_property
     def _kallsyms(self) -> pl.DataFrame | None:
         try:
-            if self.options.kallsyms is not None:
-                return kallsyms.read(self.options.kallsyms).symbols
+            if (given := self.options.kernel_files.code) is not None:
+                return given.symbols
             archived = self.session.archived("/proc/kallsyms")
             if archived is None:
                 return None

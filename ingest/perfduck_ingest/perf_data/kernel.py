@@ -25,8 +25,8 @@ from perfduck_ingest.perf_data.task_events import KernelSymbol, Mapping
 from perfduck_model.errors import PerfduckError
 from perfduck_symbols import kallsyms, names
 from perfduck_symbols.addresses import EMPTY, Svmas, SymbolTable
-from perfduck_symbols.elf import Elf, open_elf
-from perfduck_symbols.elf_symbols import address_of, kernel_table
+from perfduck_symbols.elf import Elf
+from perfduck_symbols.elf_symbols import address_of
 from perfduck_symbols.file_finder import PERF, FileFinder
 from perfduck_symbols.kallsyms_symbols import KernelSymbols, kernel_symbols
 from perfduck_symbols.names import KERNEL
@@ -93,8 +93,9 @@ class RecordedKernel:
     def _check(self) -> None:
         """Raise PerfduckError where what was given is of another kernel."""
         self._is_checked = True
-        path, wanted = self._options.vmlinux, self.recording.build_ids.get(KERNEL)
-        if path is not None and wanted and (got := open_elf(path).build_id) != wanted:
+        elf, wanted = self._options.kernel_files.elf, self.recording.build_ids.get(KERNEL)
+        if elf is not None and wanted and (got := elf.build_id) != wanted:
+            path = self._options.vmlinux
             message = f"{path}: expected the recorded kernel (build id {wanted}), got {got}"
             raise PerfduckError(message)
         if self._options.kallsyms is not None and self._tells_its_size and (sizes := self._sizes()):
@@ -166,19 +167,19 @@ class RecordedKernel:
 
     @cached_property
     def _kallsyms(self) -> KernelSymbols:
-        return kernel_symbols(self._text())
+        given = self._options.kernel_files.symbols
+        return kernel_symbols(self._text()) if given is None else given
 
     @cached_property
     def _vmlinux(self) -> Elf | None:
         """The vmlinux that was given, unless kallsyms says more."""
-        if self._options.vmlinux is None or self._options.kallsyms is not None:
-            return None
-        return open_elf(self._options.vmlinux)
+        return self._options.kernel_files.elf if self._options.kallsyms is None else None
 
     @cached_property
     def _own(self) -> SymbolTable[Svmas]:
         """The symbols of the kernel itself."""
-        return self._kallsyms.part("") if self._vmlinux is None else kernel_table(self._vmlinux)
+        given = self._options.kernel_files.table if self._options.kallsyms is None else None
+        return self._kallsyms.part("") if given is None else given
 
     def open(self, number: int) -> Dso[Svmas]:
         """A dso by its number."""
@@ -218,9 +219,7 @@ class RecordedKernel:
         return 0 if address is None else address - recorded
 
     def _text(self) -> bytes:
-        """The kallsyms of the recorded boot, or nothing."""
-        if self._options.kallsyms is not None:
-            return kallsyms.raw(self._options.kallsyms)
+        """The kallsyms of the recorded boot that is found, or nothing."""
         build_id, host = self.recording.build_ids.get(KERNEL), self._options.host_files
         finder = FileFinder(self._options.symbol_dirs, PERF, host)
         for path in finder.kallsyms(KERNEL, build_id) if build_id else ():

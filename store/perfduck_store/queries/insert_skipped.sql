@@ -1,4 +1,4 @@
 insert into skipped
 select $profile_id::bigint, line, text, reason
-from staged_skipped
+from incoming
 order by line

@@ -1,0 +1,79 @@
+"""Tags of new symbols at ingest, and what is worked out of them.
+
+What the user gives to tag by is read once for all recordings of a command; functions of ELF files
+that were read for an earlier one come from the store.
+"""
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from perfduck.tagging import TaggingSources, tagger_of, with_kept
+from perfduck_store import functions, tag_inputs
+from perfduck_store.store import Store
+from perfduck_symbols.kernel_files import KernelFiles
+from perfduck_tags.blame import INTERRUPTS_OFF, interrupts_off
+from perfduck_tags.tagger import Tagger
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """Tags some symbols; no store is needed any more."""
+
+    tagger: Tagger
+    symbols: pl.DataFrame  # SYMBOL
+    stored: frozenset[str]  # dsos whose functions the store has
+
+    def tags(self) -> pl.DataFrame:
+        """The symbols as rows of table symbol."""
+        return self.tagger.tag(self.symbols)
+
+    def fresh_functions(self) -> pl.DataFrame:
+        """Functions of the symbols' binaries that were read from files, for the store to keep."""
+        dso = pl.col("dso")
+        of_symbols = dso.is_in(self.symbols["dso"].unique().implode())
+        return self.tagger.fresh.filter(of_symbols, ~dso.is_in(list(self.stored)))
+
+
+class Annotator:
+    """Makes annotations for one recording after the other."""
+
+    def __init__(self, given: TaggingSources, kernel_files: KernelFiles) -> None:
+        """What the user gives; rules and kallsyms that a store keeps stand in for none."""
+        self._given = given
+        self._kernel_files = kernel_files
+        self._taggers: dict[tuple[str | None, str | None], Tagger] = {}
+
+    def annotation(self, store: Store, symbols: pl.DataFrame, release: str | None) -> Annotation:
+        """What tags these symbols of a kernel, with what the store knows."""
+        tagger = self._tagger(store, release)
+        stored = frozenset(functions.known_binaries(store, symbols["dso"].unique()))
+        if missing := tagger.unknown(stored):
+            tagger.know(functions.known(store, missing))
+        return Annotation(tagger, symbols, stored)
+
+    def _tagger(self, store: Store, release: str | None) -> Tagger:
+        given = self._given
+        kept = None if given.rules else tag_inputs.content_hash(store, "rules")
+        if (release, kept) not in self._taggers:
+            with with_kept(store, given) as known:
+                self._taggers[release, kept] = tagger_of(known, release, self._kernel_files)
+        return self._taggers[release, kept]
+
+
+def note_artefacts(store: Store, profile_id: int) -> None:
+    """Keep which functions of a new profile only look hot, in a transaction of the caller."""
+    # Few functions are listed: to read them all, and all offsets, takes twice as long.
+    leaves = store.frame(
+        "select * from symbol where list_contains($names, canonical)", {"names": INTERRUPTS_OFF}
+    )
+    offsets = store.frame(
+        "select * from leaf_offset where profile_id = $key"
+        " and symbol_id in (select unnest($listed::bigint[]))",
+        {"key": profile_id, "listed": leaves["symbol_id"].to_list()},
+    )
+    found = interrupts_off(offsets, leaves).with_columns(
+        pl.lit(profile_id, pl.Int64).alias("profile_id")
+    )
+    if len(found):
+        store.insert("artefact", found)

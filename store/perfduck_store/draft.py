@@ -1,0 +1,156 @@
+"""A recording that has been read and is in no store yet: what importers yield, collected.
+
+    SampleBatch, SampleBatch, ... -> Draft -> one transaction of an open store (writer.py)
+
+No store is open meanwhile: a recording that comes through a pipe takes as long as the program that
+is recorded. Samples and skipped input go to disk beyond some megabytes; symbols, stacks, arcs and
+leaf offsets stay in memory, each distinct one once.
+"""
+
+from collections.abc import Iterator
+from dataclasses import fields, replace
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryFile
+from types import TracebackType
+from typing import IO, Self
+
+import numpy as np
+import polars as pl
+
+from perfduck_model.batch import EDGE, LEAF_OFFSET, SKIPPED, STACK, SYMBOL, Batch, Facts
+from perfduck_model.errors import room_on_disk
+from perfduck_model.limitation import merged
+from perfduck_store.sample_spill import SampleSpill
+
+_MOST_OF_A_LINE = 1000  # characters; a line that is skipped may have megabytes
+_OFFSETS_AT_ONCE = 250_000  # 10 MB; 635,000 samples have 43,000 that differ
+_SKIPPED_AT_ONCE = 50_000  # of 100 characters each, 5 MB
+
+
+class Draft:
+    """Collects the batches of one recording; close it, or use it as a context manager."""
+
+    def __init__(self, folder: Path) -> None:
+        """`folder`: where temporary files go, which end with the process."""
+        self.facts = Facts()
+        self.samples = 0
+        self.skipped = 0  # lines
+        self._folder = folder
+        self._spill = SampleSpill(folder)
+        self._symbols = [pl.DataFrame(schema=SYMBOL)]
+        self._stacks = [pl.DataFrame(schema=STACK)]
+        self._edges = [pl.DataFrame(schema=EDGE)]
+        self._leaf_offsets = [pl.DataFrame(schema=LEAF_OFFSET)]
+        self._offsets = 0  # that were added to them since they were added up
+        self._skipped = [pl.DataFrame(schema=SKIPPED)]
+        self._skipped_rows = 0  # of them
+        self._skipped_files: list[IO[bytes]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Remove the temporary files."""
+        self._spill.close()
+        for file in self._skipped_files:
+            file.close()
+
+    def add(self, batch: Batch) -> None:
+        """Keep the rows of a batch."""
+        self._spill.add(batch.samples)
+        self._symbols.append(batch.symbols)
+        self._stacks.append(batch.stacks)
+        self._edges.append(batch.edges)
+        self._add_leaf_offsets(batch.leaf_offsets)
+        self._add_skipped(batch.skipped)
+        self.samples += int(batch.samples["count"].sum())
+        self.facts = _merged(self.facts, batch.facts)
+
+    def ran(self, kernel_release: str | None) -> None:
+        """Which kernel the recording is of."""
+        self.facts = replace(self.facts, kernel_release=kernel_release)
+
+    @cached_property
+    def symbols(self) -> pl.DataFrame:
+        """SYMBOL, each once, by id; to be asked for when all batches are there."""
+        return _distinct(self._symbols)
+
+    @cached_property
+    def stacks(self) -> pl.DataFrame:
+        """STACK, each once, by id; to be asked for when all batches are there."""
+        return _distinct(self._stacks)
+
+    @property
+    def edges(self) -> pl.DataFrame:
+        """EDGE, as the batches had them."""
+        return pl.concat(self._edges)
+
+    @property
+    def leaf_offsets(self) -> pl.DataFrame:
+        """LEAF_OFFSET; some places come several times."""
+        return pl.concat(self._leaf_offsets)
+
+    def take_samples(self) -> Iterator[pl.DataFrame]:
+        """SAMPLE, in sorted runs that fit into memory. Once only."""
+        return self._spill.take()
+
+    def take_skipped(self) -> Iterator[pl.DataFrame]:
+        """SKIPPED, in the order in which it was read, in parts that fit into memory."""
+        for file in self._skipped_files:
+            file.seek(0)
+            yield pl.read_ipc(file)
+        yield pl.concat(self._skipped)
+
+    def _add_leaf_offsets(self, rows: pl.DataFrame) -> None:
+        self._leaf_offsets.append(rows)
+        self._offsets += len(rows)
+        if self._offsets > _OFFSETS_AT_ONCE:
+            place = ("event", "symbol_id", "offset")
+            self._leaf_offsets = [self.leaf_offsets.group_by(place).agg(pl.sum("count", "weight"))]
+            self._offsets = 0
+
+    def _add_skipped(self, rows: pl.DataFrame) -> None:
+        if rows.is_empty():
+            return
+        short = pl.col("text").str.head(_MOST_OF_A_LINE)
+        self._skipped.append(rows.with_columns(short).sort("line", maintain_order=True))
+        self._skipped_rows += len(rows)
+        self.skipped += len(rows)
+        if self._skipped_rows > _SKIPPED_AT_ONCE:  # with --lenient that may be most of a recording
+            file = TemporaryFile(dir=self._folder)  # noqa: SIM115 - close() closes it
+            self._skipped_files.append(file)
+            with room_on_disk(self._folder):
+                pl.concat(self._skipped).write_ipc(file, compression="lz4")
+            self._skipped, self._skipped_rows = [pl.DataFrame(schema=SKIPPED)], 0
+
+
+def _distinct(frames: list[pl.DataFrame]) -> pl.DataFrame:
+    """One row for each id, the first column, in their order."""
+    rows = pl.concat(frames, rechunk=True)
+    frames.clear()
+    return rows[np.unique(rows.to_series(0).to_numpy(), return_index=True)[1]]
+
+
+def _merged(old: Facts, new: Facts) -> Facts:
+    said = {
+        f.name: value
+        for f in fields(new)
+        if f.name not in ("lost", "events", "limitations")
+        and (value := getattr(new, f.name)) is not None
+    }
+    return replace(
+        old,
+        **said,
+        lost=old.lost + new.lost,
+        events=old.events | new.events,
+        limitations=merged(old.limitations, new.limitations),
+    )
