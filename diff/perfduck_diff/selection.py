@@ -1,6 +1,6 @@
 """From what was typed to the samples of an answer: profiles, event, filters, in one place."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -80,7 +80,7 @@ def select_samples(
         tuple(kept.values()),
         clock.name,
         clock.unit,
-        _notes(clock, filters),
+        (*_notes(clock, filters), *_of_tids(store, ids, filters)),
         {key: found.get(run, Weight()) for run, key in enumerate(ids)},
         samples,
         is_part=bool(filters.words() or clock.others),
@@ -107,6 +107,18 @@ def _notes(clock: Clock, filters: Filters) -> tuple[Note, ...]:
         *(Note("event", text) for text in clock.notes),
         *([Note("filter", f"only samples chosen by {words}")] if words else []),
     )
+
+
+def _of_tids(store: Store, ids: Sequence[int], filters: Filters) -> Iterator[Note]:
+    """That --pid is held against tids, where perf script printed one number."""
+    layouts = [each.layout or "" for each in store.profiles.of(ids) if filters.pid]
+    if count := sum("tid" in layout.replace(",", "").split() for layout in layouts):
+        text = (
+            f"--pid chooses by the one number that perf script printed of a thread in {count} of"
+            f" {len(ids)} {'profile' if len(ids) == 1 else 'profiles'}: its tid, so that other"
+            " threads of a process are left out (-F +pid prints both)"
+        )
+        yield Note("filter", text)
 
 
 def _spans(
