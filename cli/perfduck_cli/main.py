@@ -17,6 +17,7 @@ from perfduck_cli import (
     demo_command,
     diff_commands,
     ingest_commands,
+    interrupt,
     process,
     query_commands,
     standard_streams,
@@ -112,6 +113,7 @@ def main() -> None:
     own."""
     process.tune()
     standard_streams.guard()
+    interrupt.watch()
     completion.answer_shell()
     _leave(_exit_code())
 

@@ -17,9 +17,10 @@ Group = Mapping[int, str]  # profile id -> name
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What is merged, left out or narrowed, in words. `blocks`: a comparison is worth less."""
+    """What is merged, left out, narrowed or lacking, in words. `blocks`: a comparison is worth
+    less."""
 
-    code: Literal["event", "filter", "work"]
+    code: Literal["event", "filter", "lacking", "unnamed", "work"]
     text: str
     blocks: bool = False
 
@@ -27,7 +28,8 @@ class Note:
 @dataclass(frozen=True, slots=True)
 class Selection:
     """Of the profiles of each group the samples that pass the filters. The weights, per profile,
-    are in `unit`."""
+    are in `unit`. `is_part`: samples of these profiles are left out, by filters or as other
+    events."""
 
     groups: tuple[Group, ...]
     event: str
@@ -35,6 +37,7 @@ class Selection:
     notes: tuple[Note, ...]
     weights: Mapping[int, Weight]
     samples: PickedSamples
+    is_part: bool = False
 
     @property
     def profiles(self) -> dict[int, str]:
@@ -80,6 +83,7 @@ def select_samples(
         (*_notes(clock, filters), *_of_tids(store, ids, filters)),
         {key: found.get(run, Weight()) for run, key in enumerate(ids)},
         samples,
+        is_part=bool(filters.words() or clock.others),
     )
     return _checked(selection, list(groups), there)
 

@@ -118,6 +118,15 @@ class TagShare:
 
 
 @dataclass(frozen=True, slots=True)
+class UnnamedCode:
+    """The weight of code without a name in a binary, of one run."""
+
+    run: int
+    dso: str
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
 class FunctionWeight:
     """A function and a weight of its own."""
 

@@ -264,7 +264,7 @@ def test_a_profile_without_the_event_is_left_out_with_a_word(store: Path) -> Non
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["native.udp64.1", "udp_sendmsg"], "udp_sendmsg --by function: expected --by callers or"),
+        (["native.udp64.1", "udp_sendmsg"], "udp_sendmsg: expected --by callers or --by callees"),
         (["native.udp64.1", "udp_sendmsgg", "--by", "callers"], "did you mean udp_sendmsg?"),
     ],
 )
