@@ -125,6 +125,3 @@ def export(
         found = opened.export(selector, format, **filters)
     _say(found.notes)
     sys.stdout.write(found.text)
-
-
-COMMANDS = (profiles, top, sql, export)
