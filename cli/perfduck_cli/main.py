@@ -14,7 +14,7 @@ import typer
 
 import perfduck
 from perfduck import PerfduckError, visible
-from perfduck_cli import completion, process, standard_streams
+from perfduck_cli import completion, interrupt, process, standard_streams
 from perfduck_cli.commands import ENTRIES, LazyCommands
 from perfduck_cli.help import ABOUT, START, Command, Commands
 from perfduck_cli.usage import in_a_line
@@ -88,6 +88,7 @@ def main() -> None:
     own."""
     process.tune()
     standard_streams.guard()
+    interrupt.watch()
     completion.answer_shell()
     _leave(_exit_code())
 

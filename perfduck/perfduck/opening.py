@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from perfduck import parts
+from perfduck_store.running import interrupt_all as interrupt_all
 from perfduck_store.waiting import waiting
 
 if TYPE_CHECKING:  # DuckDB is loaded when a store is opened

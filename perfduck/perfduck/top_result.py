@@ -13,6 +13,7 @@ from perfduck_report import calls as calls_report
 from perfduck_report import html_table
 from perfduck_report import top as top_report
 from perfduck_report.numbers import scale
+from perfduck_report.tables import left_out
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -33,8 +34,18 @@ class TopResult(TableAnswer):
 
     @property
     def notes(self) -> tuple[Note, ...]:
-        """What is merged, left out or narrowed."""
-        return self.data.notes
+        """What is merged, left out or narrowed, and what the recordings lack."""
+        return (*self.data.notes, *self.data.lacking)
+
+    @property
+    def row_count(self) -> int:
+        """How many rows there are without the limit."""
+        return self.data.row_count
+
+    @property
+    def left_out(self) -> str:
+        """How many rows the limit left out, in words; '' where none."""
+        return left_out(len(self.data.rows), self.data.row_count, top_report.LIMIT).rstrip()
 
     def render(self, format: str, *, width: int | None = None, color: bool = False) -> str:
         """The ranking as text, markdown, csv or json."""
@@ -67,8 +78,18 @@ class CallsResult(TableAnswer):
 
     @property
     def notes(self) -> tuple[Note, ...]:
-        """What is merged, left out or narrowed."""
+        """What is merged, left out or narrowed, and what the recordings lack."""
         return self.data.notes
+
+    @property
+    def row_count(self) -> int:
+        """How many rows there are without the limit."""
+        return self.data.row_count
+
+    @property
+    def left_out(self) -> str:
+        """How many rows the limit left out, in words; '' where none."""
+        return left_out(len(self.data.rows), self.data.row_count, top_report.LIMIT).rstrip()
 
     def render(self, format: str, *, width: int | None = None, color: bool = False) -> str:
         """The calls as text, markdown, csv or json."""
