@@ -86,7 +86,7 @@ def check_kallsyms(kernel_files: KernelFiles, symbols: pl.DataFrame) -> None:
     recorded = symbols.join(of_vmlinux, on="dso", how="semi")
     functions = _check_names(kernel_files, recorded)
     nameless = _nameless(recorded)["address"].unique()
-    listed = kernel_files.code if len(nameless) > len(functions) else None
+    listed = kernel_files.symbols if len(nameless) > len(functions) else None
     if listed is not None and not listed.has_most(nameless):
         reason = (
             "expected kallsyms of the recorded boot, got those of another one: most of"

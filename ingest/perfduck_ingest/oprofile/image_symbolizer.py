@@ -91,7 +91,7 @@ class ImageSymbolizer:
     @cached_property
     def _kallsyms(self) -> pl.DataFrame | None:
         try:
-            if (given := self.options.kernel_files.code) is not None:
+            if (given := self.options.kernel_files.symbols) is not None:
                 return given.symbols
             archived = self.session.archived("/proc/kallsyms")
             if archived is None:

@@ -28,7 +28,7 @@ from perfduck_symbols.addresses import EMPTY, Svmas, SymbolTable
 from perfduck_symbols.elf import Elf
 from perfduck_symbols.elf_symbols import address_of
 from perfduck_symbols.file_finder import PERF, FileFinder
-from perfduck_symbols.kallsyms_symbols import KernelSymbols, kernel_symbols
+from perfduck_symbols.kallsyms import Kallsyms
 from perfduck_symbols.names import KERNEL
 
 _ENDS = ("_edata", "_etext")  # as perf looks for them
@@ -53,22 +53,24 @@ class RecordedKernel:
         self._is_checked = False
         self._is_asked = False  # whether an address of the kernel itself was looked up
 
-    def add(self, change: Mapping | KernelSymbol) -> None:
+    def add(self, task_event: Mapping | KernelSymbol) -> None:
         """The kernel or a module lies here; or code was made that is called so."""
-        if isinstance(change, KernelSymbol):
-            starts = np.array([change.start], np.uint64)
-            ends = starts + np.uint64(change.size)
-            table = SymbolTable(Svmas(starts), ends, lambda _: change.name)
-            self._insert(change.start, change.start + change.size, change.name, table)
-        elif change.dso.startswith((KERNEL, "[guest.kernel.kallsyms")):
-            name, _, function = change.dso.partition("]")
-            if offset := change.pgoff_bias + change.start:
+        if isinstance(task_event, KernelSymbol):
+            starts = np.array([task_event.start], np.uint64)
+            ends = starts + np.uint64(task_event.size)
+            table = SymbolTable(Svmas(starts), ends, lambda _: task_event.name)
+            self._insert(
+                task_event.start, task_event.start + task_event.size, task_event.name, table
+            )
+        elif task_event.dso.startswith((KERNEL, "[guest.kernel.kallsyms")):
+            name, _, function = task_event.dso.partition("]")
+            if offset := task_event.pgoff_bias + task_event.start:
                 self._recorded = (function, offset)
-                self._recorded_size = change.end - offset
+                self._recorded_size = task_event.end - offset
                 self._is_checked = False
-            self._insert(change.start, change.end, f"{name}]")
+            self._insert(task_event.start, task_event.end, f"{name}]")
         else:
-            self._insert(change.start, change.end, _module_name(change.dso))
+            self._insert(task_event.start, task_event.end, _module_name(task_event.dso))
 
     def _insert(
         self, start: int, end: int, name: str, table: SymbolTable[Svmas] | None = None
@@ -166,9 +168,9 @@ class RecordedKernel:
         _ = self._own
 
     @cached_property
-    def _kallsyms(self) -> KernelSymbols:
+    def _kallsyms(self) -> Kallsyms:
         given = self._options.kernel_files.symbols
-        return kernel_symbols(self._text()) if given is None else given
+        return kallsyms.of_running_kernel(self._text()) if given is None else given
 
     @cached_property
     def _vmlinux(self) -> Elf | None:
