@@ -75,6 +75,3 @@ def _now_try(store: Path) -> str:
     path = [] if is_found else [f'export PATH={shlex.quote(str(program.parent))}:"$PATH"']
     lines = [*path, f"export PERFDUCK_STORE={shlex.quote(str(store.absolute()))}", *_NEXT]
     return "Now try:\n\n" + "".join(f"  {line}\n" for line in lines)
-
-
-COMMANDS = (demo,)

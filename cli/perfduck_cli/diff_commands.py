@@ -184,15 +184,3 @@ def suggest(
     with perfduck.open(store) as opened:
         found = opened.suggest_budget(selector, keep=keep, runs=runs, **filters)
     sys.stdout.write(found.to_toml())
-
-
-budget = typer.Typer(no_args_is_help=True, help="Budgets for `diff --budget`.")
-budget.command()(suggest)
-
-noise = typer.Typer(no_args_is_help=True, help="What is known about the spread between runs.")
-noise.command()(learn)
-noise.command(name="list")(list_noise)
-noise.command(name="forget")(forget_noise)
-
-COMMANDS = (diff, compare)
-GROUPS = {"noise": noise, "budget": budget}

@@ -9,7 +9,7 @@ import os
 import sys
 from contextlib import suppress
 
-from perfduck_model.errors import PerfduckError
+from perfduck import PerfduckError
 
 
 class _Output(io.FileIO):

@@ -109,4 +109,4 @@ def _removed(
 def merge(file: StoreFile, other: Path) -> MergeResult:
     """Take over what another store has."""
     with file.write(create=True) as store:
-        return MergeResult(other, store.merge(other))
+        return MergeResult(other, store.merge(other, file.wait_s))

@@ -235,14 +235,14 @@ class ProfileStore:
 
     def sql(
         self,
-        query: str,
+        query: str | os.PathLike[str],
         parameters: Mapping[str, Any] | None = None,
         *,
         timeout_s: float = 20.0,
         max_rows: int = 1_000_000,
     ) -> "Table":
-        """The rows of one statement that reads: table `hit` has it all. `parameters`: for $name in
-        the query. No file is opened and nothing is changed by it."""
+        """The rows of one statement that reads, or of a file with it: table `hit` has it all.
+        `parameters`: for $name in the query. It opens no file and changes nothing."""
         limits = parts.limits.SqlLimits(seconds=timeout_s, rows=max_rows)
         return parts.user_sql.sql(self._file, query, parameters or {}, limits)
 
