@@ -180,6 +180,12 @@ class FileFinder:
         of_release = [path for path in paths if release and release in str(path)]
         return next(iter(of_release or paths), None)
 
+    def vmlinux(self, build_id: str) -> Iterator[Path]:
+        """The files below the places that may be the kernel of this build id."""
+        for place in self._directories:
+            yield from _below(place, self.order.binary, _fields(None, build_id))
+        yield from self._kernel_files.get("vmlinux", [])
+
     @cached_property
     def _kernel_files(self) -> dict[str, list[Path]]:
         files: dict[str, list[Path]] = {}
