@@ -125,8 +125,7 @@ def read(request: IngestRequest, draft: Draft, progress: Progress | None = None)
                     progress(source, draft.samples)
         trim()
         if not draft.samples:
-            message = f"{source.name}: expected samples, got a recording without any"
-            raise PerfduckError(message)
+            raise PerfduckError.at(source.name, expected="samples", got="a recording without any")
         draft.ran(settled(source.name, request.kernel, draft.facts.kernel_release))
         if not draft.facts.has_inlined:  # which kallsyms does not list
             check_kallsyms(request.options.kernel_files, draft.symbols)

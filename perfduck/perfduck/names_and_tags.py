@@ -92,8 +92,9 @@ def explain(
 
 def _check_kernel(release: str, dso: str) -> None:
     if binary(dso)[0] not in ("kernel", "guest"):
-        message = f"--release {release}: expected a function of the kernel, got one of {dso}"
-        raise PerfduckError(message)
+        raise PerfduckError.at(
+            where=f"--release {release}", expected="a function of the kernel", got=f"one of {dso}"
+        )
 
 
 def _given(sources: TagSources) -> TaggingSources:
@@ -112,8 +113,9 @@ def _given(sources: TagSources) -> TaggingSources:
 def add_symbols(file: StoreFile, places: Sequence[Path], dso: str | None) -> Table:
     """Keep the functions of ELF files."""
     if dso is not None and (len(places) > 1 or places[0].is_dir()):
-        message = f"--dso {dso}: expected one file that is this binary, got several"
-        raise PerfduckError(message)
+        raise PerfduckError.at(
+            where=f"--dso {dso}", expected="one file that is this binary", got="several"
+        )
     with file.write(create=True) as store:
         return Table(add_files(store, places, dso, HostFiles()), _added)
 

@@ -92,7 +92,7 @@ def check_kallsyms(kernel_files: KernelFiles, symbols: pl.DataFrame) -> None:
             "expected kallsyms of the recorded boot, got those of another one: most of"
             f" {len(nameless):,} kernel addresses of the recording are in none of its functions"
         )
-        raise SymbolError.at(kernel_files.kallsyms, None, reason)
+        raise SymbolError.in_file(kernel_files.kallsyms, None, reason)
 
 
 def _check_names(kernel_files: KernelFiles, of_kernel: pl.DataFrame) -> pl.Series:
@@ -175,14 +175,14 @@ def add_files(
     functions] of what was found; with `dso` the one file is that binary's."""
     for place in places:
         if not place.exists():
-            message = f"{place}: expected an ELF file or a directory, got no such file"
-            raise PerfduckError(message)
+            raise PerfduckError.at(place, expected="an ELF file or a directory", got="no such file")
     dsos = functions.symbols(store)["dso"].unique().to_list()
     resolver = BinaryResolver(places, host=host)
     found = resolver.functions(dsos) if dso is None else resolver.functions_of(dso, places[0])
     if found.is_empty():
-        message = f"{places[0]}: expected a binary that a profile names, got none (give --dso)"
-        raise PerfduckError(message)
+        raise PerfduckError.at(
+            places[0], expected="a binary that a profile names", got="none (give --dso)"
+        )
     store.execute("begin")
     functions.keep(store, found)
     store.execute("commit")

@@ -24,8 +24,9 @@ def merge(store: "Store", other: Path, wait_s: float | None = None) -> Merged:
     """Add what the other store has, in one transaction. PerfduckError where it is this store, no
     store, or of a newer schema version; one of an older version is upgraded, as by any reader."""
     if store_file.identity(other) == store_file.identity(store.path):
-        message = f"{other}: expected another store to merge, got the one to merge into"
-        raise PerfduckError(message)
+        raise PerfduckError.at(
+            other, expected="another store to merge", got="the one to merge into"
+        )
     with type(store)(other, wait_s=wait_s) as theirs:
         [(stacks,)] = theirs.rows("select count(*) from stack")
     store.make_room(stacks)

@@ -98,8 +98,9 @@ class DuckDbStore:
         store_file.check(path)
         self.path = path
         if not (write and create) and not path.exists():
-            message = f"{path}: expected a store, got no such file (perfduck ingest makes one)"
-            raise PerfduckError(message)
+            raise PerfduckError.at(
+                path, expected="a store", got="no such file (perfduck ingest makes one)"
+            )
         self._engine = engine
         self.profiles, self.symbols = DuckDbProfiles(self), DuckDbSymbols(self)
         self.attachments, self.noise = DuckDbAttachments(self), DuckDbNoise(self)
@@ -269,8 +270,9 @@ class DuckDbStore:
         if not tables and write:
             return 0
         if "meta" not in tables or "profile" not in tables:
-            message = f"{self.path}: expected a perfduck store, got another DuckDB file"
-            raise PerfduckError(message)
+            raise PerfduckError.at(
+                self.path, expected="a perfduck store", got="another DuckDB file"
+            )
         version: int = self.rows("select schema_version from meta")[0][0]
         if reason := schema.mismatch(version):
             message = f"{self.path}: {reason}"
@@ -282,11 +284,11 @@ class DuckDbStore:
         try:
             DuckDbStore(self.path, write=True, wait_s=wait_s).close()
         except PerfduckError as error:
-            message = (
-                f"{self.path}: expected schema version {schema.SCHEMA_VERSION}, got"
-                f" {self._version}, and cannot upgrade the store: {error}"
-            )
-            raise PerfduckError(message) from error
+            raise PerfduckError.at(
+                self.path,
+                expected=f"schema version {schema.SCHEMA_VERSION}",
+                got=f"{self._version}, and cannot upgrade the store: {error}",
+            ) from error
 
 
 Store = DuckDbStore

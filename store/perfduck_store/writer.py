@@ -100,21 +100,24 @@ def _refuse_changed_work(identity: Identity, before: ProfileFacts, after: Profil
     is_same = (before.work, before.work_unit) == (after.work, after.work_unit)
     if before.work is None or is_same or identity.may_change_work:
         return
-    message = (
-        f"{identity.source}: expected the work that '{before.name}' is stored with,"
-        f" {before.work_in_words}, got {after.work_in_words} (--force changes it)"
+    raise PerfduckError.at(
+        identity.source,
+        expected=f"the work that '{before.name}' is stored with, {before.work_in_words}",
+        got=f"{after.work_in_words} (--force changes it)",
     )
-    raise PerfduckError(message)
 
 
 def _refuse_second_facts(identity: Identity, before: ProfileFacts, after: ProfileFacts) -> None:
     changes = list(differences(before, after))
     if changes and before.name in identity.just_stored:
-        message = (
-            f"{identity.source}: expected another recording, got the one that was just stored"
-            f" as '{before.name}' with other facts: {', '.join(changes)}"
+        raise PerfduckError.at(
+            identity.source,
+            expected="another recording",
+            got=(
+                f"the one that was just stored as '{before.name}' with other facts: "
+                f"{', '.join(changes)}"
+            ),
         )
-        raise PerfduckError(message)
 
 
 def _lacking(rows: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
