@@ -23,7 +23,7 @@ from perfduck_ingest.runtime.prefetch import background
 from perfduck_ingest.source import Source, printable
 from perfduck_ingest.work import Work
 from perfduck_model.errors import PerfduckError
-from perfduck_store import functions, store_file
+from perfduck_store import store_file
 from perfduck_store.draft import Draft
 from perfduck_store.store import Engine, Store, StoreIsBusy
 from perfduck_store.writer import Identity, ProfileWriter, Receipt, check
@@ -162,7 +162,7 @@ def _inserted(
         blamed = blame(new.stacks, pl.concat([new.tagged, tags]))
     finally:
         inserted.result()  # what fails there fails the transaction, and says why
-    functions.keep(store, annotation.fresh_functions())
+    store.symbols.keep_functions(annotation.fresh_functions())
     return writer.finish(tags, blamed)
 
 

@@ -2,7 +2,8 @@
 
     store.profiles         what is said of recordings, and looking after them
     store.samples(choice)  the samples that an answer is about
-    store.symbols          functions
+    store.symbols          functions and their tags
+    store.tag_inputs       rules and kallsyms that are kept
     store.attachments      files that explain a recording
     store.noise            the spread between runs that was learned
 
@@ -33,6 +34,8 @@ from perfduck_store.records import (
     RecordedEvent,
     Saved,
     SharedLimitation,
+    TagInput,
+    TagInputKind,
     TagShare,
     UnnamedCode,
     Weight,
@@ -148,6 +151,62 @@ class Symbols(Protocol):
     def similar(self, function: str) -> str | None:
         """The name most like this one, if any is much like it."""
 
+    def all(self) -> "pl.DataFrame":
+        """The columns of table symbol, by symbol_id."""
+
+    def called(self, names: Iterable[str]) -> "pl.DataFrame":
+        """The columns of table symbol, of these canonical names."""
+
+    def of_kernel(self, release: str) -> "pl.DataFrame":
+        """[profile_id, symbol_id, name, dso, address] of the kernel itself in profiles of a
+        release."""
+
+    def stacks(self) -> "pl.DataFrame":
+        """[stack_id, symbol_ids] of all call chains, by stack_id."""
+
+    def replace_tags(self, tagged: "pl.DataFrame", blamed: "pl.DataFrame") -> None:
+        """Tags of rows of table symbol, and rows of stack_blame, in place of those with the same
+        ids, in a transaction of the caller."""
+
+    def functions_of(self, dsos: Iterable[str]) -> "pl.DataFrame":
+        """[dso, build_id, address, offset, size, name, section, source_file] of the ELF files that
+        were read for these dsos: perfduck_symbols.resolver.FUNCTIONS."""
+
+    def known_binaries(self, dsos: Iterable[str]) -> set[str]:
+        """Those of the dsos whose functions are stored."""
+
+    def keep_functions(self, functions: "pl.DataFrame") -> None:
+        """Store the functions of whole dsos, in place of what was known of them, in a transaction
+        of the caller."""
+
+    def binaries(self) -> "pl.DataFrame":
+        """[dso, build_id, functions, with_source] of the ELF files that were read, by dso."""
+
+    def leaf_offsets(self, profile_id: int, symbols: Iterable[int]) -> "pl.DataFrame":
+        """The columns of table leaf_offset of a profile, of the symbols with these ids."""
+
+    def keep_artefacts(self, profile_id: int, artefacts: "pl.DataFrame") -> None:
+        """Store rows of table artefact without its profile_id, in a transaction of the caller."""
+
+
+class TagInputs(Protocol):
+    """Rules and kallsyms that symbols are tagged by, kept so that they need not be given again."""
+
+    def keep(self, kind: TagInputKind, path: Path, release: str = "") -> str | None:
+        """Keep the file, in a transaction of the caller, in place of the one before; what that
+        changed, in words. `release`: of the kernel whose kallsyms it is."""
+
+    def kept(
+        self, kind: TagInputKind, release: str = ""
+    ) -> AbstractContextManager[TagInput | None]:
+        """The file that the store keeps; None where it keeps none."""
+
+    def content_hash(self, kind: TagInputKind, release: str = "") -> str | None:
+        """xxh3-128 of the file that the store keeps; None where it keeps none."""
+
+    def forget(self, kind: TagInputKind) -> bool:
+        """Keep it no more; whether there was one."""
+
 
 class Attachments(Protocol):
     """Files that explain a recording, and what was read off them."""
@@ -206,6 +265,10 @@ class Store(Protocol):
     @property
     def symbols(self) -> Symbols:
         """Functions of all profiles."""
+
+    @property
+    def tag_inputs(self) -> TagInputs:
+        """Rules and kallsyms that are kept."""
 
     @property
     def attachments(self) -> Attachments:

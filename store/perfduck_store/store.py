@@ -23,6 +23,7 @@ from perfduck_store.records import Merged, Saved
 from perfduck_store.rows import ResultRows
 from perfduck_store.samples import DuckDbSamples
 from perfduck_store.symbols import DuckDbSymbols
+from perfduck_store.tag_inputs import DuckDbTagInputs
 from perfduck_store.waiting import Wait
 
 if TYPE_CHECKING:  # commands that print a few rows do without
@@ -103,6 +104,7 @@ class DuckDbStore:
         self._engine = engine
         self.profiles, self.symbols = DuckDbProfiles(self), DuckDbSymbols(self)
         self.attachments, self.noise = DuckDbAttachments(self), DuckDbNoise(self)
+        self.tag_inputs = DuckDbTagInputs(self)
         self.picked: Choice | None = None  # that the view `picked` has the samples of
         self._open(write=write, wait_s=wait_s)
         running.opened(self)
