@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from perfduck.tagging import TaggingSources, tagger_of, with_kept
-from perfduck_store.store import Store
+from perfduck_store.protocol import Store
 from perfduck_symbols.kernel_files import KernelFiles
 from perfduck_tags.blame import INTERRUPTS_OFF, interrupts_off
 from perfduck_tags.tagger import Tagger

@@ -9,8 +9,8 @@ from pathlib import Path
 import polars as pl
 
 from perfduck_model.errors import PerfduckError, SymbolError
+from perfduck_store.protocol import Store
 from perfduck_store.records import TagInputKind
-from perfduck_store.store import Store
 from perfduck_symbols import names
 from perfduck_symbols.host_files import HostFiles
 from perfduck_symbols.kallsyms import Kallsyms

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from perfduck_store.choice import Choice, Key
 from perfduck_store.edit import Edit
+from perfduck_store.recording import Identity, NewNames, Receipt
 from perfduck_store.records import (
     ClassNoise,
     Content,
@@ -44,6 +45,7 @@ from perfduck_store.records import (
 if TYPE_CHECKING:
     import polars as pl
 
+    from perfduck_store.draft import Draft
     from perfduck_store.rows import ResultRows
     from perfduck_store.user_sql import SqlLimits
 
@@ -244,6 +246,37 @@ class LearnedNoise(Protocol):
         """Forget what was learned for the workloads of these profiles; None: all."""
 
 
+class ProfileWriter(Protocol):
+    """Makes a draft a profile: everything or nothing, in a transaction of the caller.
+
+    writer = store.writer(draft, identity)   refuses what cannot be, edits what is stored
+    new = writer.new_names()                 symbols and stacks that the store lacks
+    writer.insert(new)                       all rows but tags
+    receipt = writer.finish(tags, blamed)    the tags of the new symbols and stacks
+
+    Tags are worked out while another thread inserts, which is then the only one to use the store.
+    """
+
+    profile_id: int
+    is_new: bool
+
+    @property
+    def is_renamed(self) -> bool:
+        """Whether it is stored already, and the draft has better names."""
+
+    def new_names(self) -> NewNames:
+        """What the store lacks of the draft's symbols and stacks."""
+
+    def insert(self, new: NewNames) -> None:
+        """Insert all rows but those of tags."""
+
+    def finish(self, tags: "pl.DataFrame", blamed: "pl.DataFrame") -> Receipt:
+        """Insert rows of table symbol and of stack_blame, for all that was new."""
+
+    def receipt(self) -> Receipt:
+        """What has been stored."""
+
+
 class Store(Protocol):
     """A store that is open; close it, or use it as a context manager. One thread asks at a time."""
 
@@ -257,6 +290,10 @@ class Store(Protocol):
         trace: TracebackType | None,
     ) -> None:
         """Close it."""
+
+    @property
+    def folder(self) -> Path:
+        """Where temporary files of an import may be."""
 
     @property
     def profiles(self) -> Profiles:
@@ -289,6 +326,13 @@ class Store(Protocol):
 
     def transaction(self) -> AbstractContextManager[None]:
         """What is written within is there as a whole, or after an exception not at all."""
+
+    def check(self, identity: Identity) -> bool:
+        """Whether the recording is stored already. PerfduckError where it is another one that has
+        its name, or where what is said of it must not change."""
+
+    def writer(self, draft: "Draft", identity: Identity) -> ProfileWriter:
+        """What makes the draft a profile. PerfduckError as `check`."""
 
     def merge(self, other: Path, wait_s: float | None = None) -> Merged:
         """Add what another store has and this one has not, in one transaction. PerfduckError where

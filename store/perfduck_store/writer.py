@@ -1,6 +1,6 @@
 """Makes a draft a profile of an open store: everything or nothing, in a transaction of the caller.
 
-    writer = ProfileWriter(store, draft, identity)  refuses what cannot be, edits what is stored
+    writer = store.writer(draft, identity)          refuses what cannot be, edits what is stored
     new = writer.new_names()                        symbols and stacks that the store lacks
     writer.insert(new)                              all rows but tags
     receipt = writer.finish(tags, blamed)           the tags of the new symbols and stacks
@@ -9,8 +9,9 @@ Tags are a matter of Python and polars: the caller works them out while another 
 which is then the only one that uses the store.
 """
 
-from dataclasses import dataclass, field, fields
+from dataclasses import fields
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -19,8 +20,12 @@ from perfduck_model.errors import PerfduckError
 from perfduck_model.identity import profile_id
 from perfduck_store import naming
 from perfduck_store.draft import Draft
-from perfduck_store.edit import Edit, ProfileFacts, differences
-from perfduck_store.store import Store, named
+from perfduck_store.edit import ProfileFacts, differences
+from perfduck_store.query import named
+from perfduck_store.recording import Identity, NewNames, Receipt
+
+if TYPE_CHECKING:
+    from perfduck_store.store import DuckDbStore
 
 # Columns of table profile that the recording says, and that the user does.
 _FACTS = tuple(
@@ -30,56 +35,7 @@ _GIVEN = ("name", "format", "source", "content_hash", "work", "work_unit")
 _STACKS_AT_ONCE = 60_000  # some 20 frames each: 10 MB a column of frames
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """What a profile is called and what is said of it, apart from what the recording says."""
-
-    name: str  # of a new profile
-    format: str
-    source: str
-    content_hash: str
-    work: float | None = None
-    work_unit: str | None = None
-    kernel_release: str | None = None  # as given: the recording may say it too
-    labels: dict[str, str] = field(default_factory=dict)
-    wanted_name: str | None = None  # of a stored one as well
-    may_change_work: bool = False  # of a stored profile that has another
-    just_stored: frozenset[str] = frozenset()  # names of profiles that may not change
-    has_names: bool = False  # whether files to name addresses by were given
-
-    @property
-    def said(self) -> Edit:
-        """What is said of the profile where the recording is stored already."""
-        return Edit(self.wanted_name, self.work, self.work_unit, self.kernel_release, self.labels)
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """What has been stored."""
-
-    name: str
-    samples: int
-    stacks: int
-    symbols: int
-    skipped: int
-    lost: int
-    is_new: bool = True
-    is_renamed: bool = False  # resolved again, with better names than were stored
-    layout: str | None = None
-    limitations: tuple[str, ...] = ()  # in words
-    changes: tuple[str, ...] = ()  # of what the store had, in words
-
-
-@dataclass(frozen=True, slots=True)
-class NewNames:
-    """What a store lacks of a draft's symbols and stacks."""
-
-    symbols: pl.DataFrame  # SYMBOL
-    stacks: pl.DataFrame  # STACK
-    tagged: pl.DataFrame  # rows of table symbol: those of the draft that it has
-
-
-def check(store: Store, identity: Identity) -> bool:
+def check(store: "DuckDbStore", identity: Identity) -> bool:
     """Whether the recording is stored already. Raises PerfduckError where it is another one that
     has its name, or where what is said of it must not change."""
     key = profile_id(identity.content_hash)
@@ -93,7 +49,7 @@ def check(store: Store, identity: Identity) -> bool:
     return True
 
 
-def _refuse_taken_name(store: Store, identity: Identity) -> None:
+def _refuse_taken_name(store: "DuckDbStore", identity: Identity) -> None:
     if store.profiles.has_name(identity.name):
         message = (
             f"{identity.source}: expected a new name, but another recording is stored as "
@@ -141,10 +97,10 @@ def _stack_symbols(stacks: pl.DataFrame) -> pl.DataFrame:
     return rows.explode("symbol_id").select("stack_id", "symbol_id", is_leaf)
 
 
-class ProfileWriter:
+class DuckDbWriter:
     """One draft on its way into a store."""
 
-    def __init__(self, store: Store, draft: Draft, identity: Identity) -> None:
+    def __init__(self, store: "DuckDbStore", draft: Draft, identity: Identity) -> None:
         """Edit the profile where the recording is stored already; PerfduckError as check()."""
         self._store = store
         self._draft = draft
