@@ -19,6 +19,12 @@ from perfduck_store.records import Content
 from perfduck_store.selector import select
 
 
+def names(file: StoreFile) -> tuple[str, ...]:
+    """The names of all profiles, sorted."""
+    with file.read() as store:
+        return tuple(each.name for each in store.profiles.all())
+
+
 def profiles(file: StoreFile, selector: str) -> Table:
     """The profiles that the selector means; `*` means those that there are, if any."""
     with file.read() as store:

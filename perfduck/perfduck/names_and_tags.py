@@ -15,8 +15,7 @@ from perfduck_report import tables
 from perfduck_report.names import visible, visible_lines
 from perfduck_report.numbers import many
 from perfduck_report.screen import PIPE, Screen
-from perfduck_store.functions import binaries
-from perfduck_store.tag_inputs import Kind
+from perfduck_store.records import TagInputKind
 from perfduck_symbols.file_finder import check_places
 from perfduck_symbols.host_files import HostFiles
 from perfduck_symbols.kernel_files import KernelFiles
@@ -63,7 +62,7 @@ class ExplainResult:
         return self.to_text()
 
 
-def tag(file: StoreFile, sources: TagSources, forget: Sequence[Kind]) -> TagResult:
+def tag(file: StoreFile, sources: TagSources, forget: Sequence[TagInputKind]) -> TagResult:
     """Tag all symbols and blame all stacks again."""
     given = _given(sources)
     for kind in forget:
@@ -130,7 +129,7 @@ def _added(rows: tables.Answer, _: Screen = PIPE) -> str:
 def symbols(file: StoreFile) -> Table:
     """The binaries whose functions are kept."""
     with file.read() as store:
-        return Table(binaries(store), _kept)
+        return Table(store.symbols.binaries(), _kept)
 
 
 def _kept(rows: tables.Answer, screen: Screen = PIPE) -> str:

@@ -83,6 +83,10 @@ class ProfileStore:
 
     # Recordings
 
+    def names(self) -> tuple[str, ...]:
+        """The names of all profiles, sorted; there may be none."""
+        return parts.inventory.names(self._file)
+
     def profiles(self, selector: str = "*") -> "Table":
         """A row for each profile: name, format, started_at, ingested_at, duration_s, samples,
         events, lost, raw_samples, skipped, work, work_unit, kernel_release, layout, labels."""

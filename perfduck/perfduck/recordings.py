@@ -29,8 +29,8 @@ from perfduck_ingest.work import Work, work_from
 from perfduck_model.errors import PerfduckError
 from perfduck_report.names import visible
 from perfduck_report.numbers import plural
+from perfduck_store.recording import Receipt
 from perfduck_store.selector import select
-from perfduck_store.writer import Receipt
 from perfduck_symbols.file_finder import check_places
 from perfduck_symbols.host_files import HostFiles
 

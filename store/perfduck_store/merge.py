@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from perfduck_model.errors import PerfduckError
 from perfduck_store import store_file
-from perfduck_store.edit import Edit, ProfileFacts, apply
+from perfduck_store.edit import Edit, ProfileFacts
 from perfduck_store.query import named
 from perfduck_store.records import Merged
 
@@ -79,7 +79,7 @@ def _completed(store: "Store", key: int, ours: ProfileFacts, theirs: ProfileFact
         kernel_release=theirs.kernel_release if ours.kernel_release is None else None,
         labels=labels,
     )
-    return [f"{ours.name}: {change}" for change in apply(store, key, said)]
+    return [f"{ours.name}: {change}" for change in store.profiles.edit(key, said)]
 
 
 def _conflicts(ours: ProfileFacts, theirs: ProfileFacts) -> list[str]:
