@@ -104,8 +104,7 @@ def _shown(
 
 def _check_explain(format: str, *, explain: bool) -> None:
     if explain and format != "text":
-        message = f"--explain: expected --format text, got {format}"
-        raise PerfduckError(message)
+        raise PerfduckError.at(where="--explain", expected="--format text", got=format)
 
 
 def _check_view(by: View | None, format: str) -> None:

@@ -10,7 +10,7 @@ from perfduck_store.running import interrupt_all as interrupt_all
 from perfduck_store.waiting import waiting
 
 if TYPE_CHECKING:  # DuckDB is loaded when a store is opened
-    from perfduck_store.store import Store
+    from perfduck_store.protocol import Store
 
 
 @dataclass(frozen=True, slots=True)

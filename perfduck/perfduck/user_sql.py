@@ -29,5 +29,4 @@ def _content(path: Path) -> str:
     try:
         return text_of(path, MOST_SQL_BYTES)
     except (OSError, UnicodeDecodeError) as error:
-        message = f"{path}: expected a file with SQL, got {reason(error)}"
-        raise PerfduckError(message) from error
+        raise PerfduckError.at(path, expected="a file with SQL", got=reason(error)) from error

@@ -102,7 +102,7 @@ def check_places(places: Iterable[Path]) -> None:
 
 def _no_place(place: Path) -> SymbolError:
     reason = f"expected an ELF file or a directory, got: {what_is(place)}"
-    return SymbolError.at(place, None, reason)
+    return SymbolError.in_file(place, None, reason)
 
 
 class FileFinder:

@@ -114,7 +114,7 @@ def raw(path: Path) -> bytes:
     found = content(path, "kallsyms", limits.MOST_KALLSYMS_BYTES)
     if found.count(b"\n") > limits.MOST_KALLSYMS_LINES:
         reason = f"expected kallsyms of at most {limits.MOST_KALLSYMS_LINES:,} lines, got more"
-        raise SymbolError.at(path, None, reason)
+        raise SymbolError.in_file(path, None, reason)
     return found
 
 
@@ -128,7 +128,7 @@ def check(path: Path, listed: Kallsyms, functions: pl.Series) -> None:
         f"expected kallsyms of the recorded kernel, got those of another one: {len(missing):,} of"
         f" {len(functions):,} kernel functions of the recording are not in it ({missing[0]}, ...)"
     )
-    raise SymbolError.at(path, None, reason)
+    raise SymbolError.in_file(path, None, reason)
 
 
 def parse(path: Path, text: str) -> Kallsyms:
@@ -139,7 +139,7 @@ def parse(path: Path, text: str) -> Kallsyms:
     found = Kallsyms(every)
     if found.symbols.is_empty() or found.symbols["address"].max() == 0:
         what = "no code symbols" if found.symbols.is_empty() else "only zeros (read it as root)"
-        raise SymbolError.at(path, None, f"expected addresses of functions, got {what}")
+        raise SymbolError.in_file(path, None, f"expected addresses of functions, got {what}")
     return found
 
 
@@ -181,4 +181,4 @@ def _check(path: Path, text: str, addresses: pl.Series) -> None:
     if len(wrong):
         first = int(wrong[0])
         line = text.split("\n")[first].removesuffix("\r")
-        raise SymbolError.at(path, first + 1, f"{_EXPECTED}, got {line[:60]!r}")
+        raise SymbolError.in_file(path, first + 1, f"{_EXPECTED}, got {line[:60]!r}")

@@ -99,17 +99,20 @@ class RecordedKernel:
         elf, wanted = self._options.kernel_files.elf, self.recording.build_ids.get(KERNEL)
         if elf is not None and wanted and (got := elf.build_id) != wanted:
             path = self._options.vmlinux
-            message = f"{path}: expected the recorded kernel (build id {wanted}), got {got}"
-            raise PerfduckError(message)
+            raise PerfduckError.at(
+                path, expected=f"the recorded kernel (build id {wanted})", got=got
+            )
         if self._options.kallsyms is not None and self._tells_its_size and (sizes := self._sizes()):
             if self._recorded_size in sizes:
                 return
-            message = (
-                f"{self._options.kallsyms}: expected kallsyms of the recorded kernel"
-                f" ({self._recorded_size:,} bytes from _text to _etext), got those of another one"
-                f" ({sizes[-1]:,} bytes)"
+            raise PerfduckError.at(
+                self._options.kallsyms,
+                expected=(
+                    f"kallsyms of the recorded kernel ({self._recorded_size:,} bytes from "
+                    "_text to _etext)"
+                ),
+                got=f"those of another one ({sizes[-1]:,} bytes)",
             )
-            raise PerfduckError(message)
 
     @property
     def _tells_its_size(self) -> bool:
