@@ -46,8 +46,13 @@ def diff(
         ),
     ] = 0.0,
     tolerance: Annotated[
-        str, typer.Option(help="Growth of the total that does not matter; a pass excludes more.")
-    ] = "5%",
+        str | None,
+        typer.Option(
+            help="Growth of the total that does not matter; a pass excludes more. Budgets judge"
+            " without it.",
+            show_default="5%",
+        ),
+    ] = None,
     allow_kernel_change: Annotated[
         bool, typer.Option("--allow-kernel-change", help="Compare different kernel releases.")
     ] = False,
@@ -128,7 +133,9 @@ def compare(
 ) -> None:
     """Compare more than two groups, and report what each step adds to which subsystem."""
     with perfduck.open(store) as opened:
-        found = opened.compare(selector, over, order=order.split(",") if order else (), **filters)
+        found = opened.compare(
+            selector, over, order=() if order is None else order.split(","), **filters
+        )
     write(found, format)
 
 

@@ -13,6 +13,7 @@ from typing import Any, cast
 from typer.core import TyperCommand, TyperGroup
 
 from perfduck_cli.commands import LazyCommands
+from perfduck_cli.usage import refuse_empty_paths, refuse_repeated
 
 ABOUT = (
     "Find which kernel code paths got more expensive, by how many ns per packet, and whether that"
@@ -77,7 +78,16 @@ EXAMPLES = {
 
 
 class Command(TyperCommand):
-    """A command whose options are grouped."""
+    """A command whose options are grouped, each typed once unless it takes several values."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Refuse what would be ignored or taken for something else."""
+        typed, _, order = self.make_parser(ctx).parse_args(args=list(args))
+        rest = super().parse_args(ctx, args)
+        if not ctx.resilient_parsing:  # of a shell that completes
+            refuse_repeated(order)
+            refuse_empty_paths(order, typed, ctx.params)
+        return rest
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Arguments, then the groups."""

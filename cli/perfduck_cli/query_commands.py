@@ -74,8 +74,8 @@ def _function(function: str | None, by: str) -> str:
 
 def _no_function(function: str | None) -> None:
     if function is not None:
-        message = f"{function}: expected --by callers or --by callees with a function"
-        raise PerfduckError(message)
+        expected = "--by callers or --by callees with a function"
+        raise PerfduckError.at(where=function or "function", expected=expected, got="neither")
 
 
 def _say(notes: "Iterable[perfduck.Note]") -> None:

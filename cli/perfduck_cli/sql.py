@@ -10,7 +10,9 @@ from perfduck.typed import number, whole_number
 def text_of(query: str | None, file: Path | None) -> str | Path:
     """The query, or the file that it is in."""
     if (query is None) == (file is None):
-        message = "sql: expected a query or -f FILE, got " + ("both" if query else "neither")
+        message = "sql: expected a query or -f FILE, got " + (
+            "neither" if query is None else "both"
+        )
         raise PerfduckError(message)
     return file or query or ""
 
@@ -22,6 +24,9 @@ def parameters(pairs: list[str]) -> dict[str, Any]:
         name, equals, value = pair.partition("=")
         if not (name and equals):
             message = f"--param {pair}: expected name=value"
+            raise PerfduckError(message)
+        if name in found:
+            message = f"--param {pair}: expected one value of {name}, got {found[name]} before"
             raise PerfduckError(message)
         found[name] = _number(value)
     return found

@@ -6,8 +6,10 @@ perfduck: no such option: --limt (Possible options: --limit, --wait) (see perfdu
 
 import re
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import IO, Any
 
 import typer
@@ -40,6 +42,31 @@ def in_a_line() -> Iterator[None]:
         if isinstance(error, UsageError) or _is_help(error):
             raise
         raise UsageError(_words(error)) from error
+
+
+def refuse_repeated(typed: Iterable[Any]) -> None:
+    """UsageError for an option of one value that is typed twice: the last would win, without a word
+    on the first. `typed`: the parameters in the order in which they are typed."""
+    for parameter, times in Counter(typed).items():
+        if parameter.param_type_name == "option" and times > 1 and not parameter.multiple:
+            message = f"{_name(parameter)}: expected it once, got it {times} times"
+            raise UsageError(message)
+
+
+def refuse_empty_paths(
+    order: Iterable[Any], typed: Mapping[str, Any], values: Mapping[str, Any]
+) -> None:
+    """UsageError for an empty path, which would be the current directory. `order`: the parameters
+    typed; `typed`: their texts by name; `values`: what these became."""
+    for parameter in order:
+        values_of, texts = (_several(some.get(parameter.name)) for some in (values, typed))
+        if "" in texts and all(isinstance(value, Path) for value in values_of):
+            message = f"{_name(parameter)}: expected a path, got nothing"
+            raise UsageError(message)
+
+
+def _several(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list | tuple) else (value,)
 
 
 def _is_help(error: Any) -> bool:

@@ -21,6 +21,7 @@ from perfduck_store.protocol import Store
 from perfduck_store.selector import select
 
 SIDES = ("base", "new")
+LEAST_PAIRS = 2  # one pair has no spread
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +81,9 @@ def paired(store: Store, base: dict[int, str], new: dict[int, str]) -> list[dict
     if set(runs[0]) != set(runs[1]) or not len(runs[0]) == len(base) == len(new):
         said = " and ".join(", ".join(sorted(found)) for found in runs)
         raise PerfduckError.at(where="--paired", expected="the same runs of base and new", got=said)
+    if len(base) < LEAST_PAIRS:
+        expected = f"{LEAST_PAIRS} runs a side or more"
+        raise PerfduckError.at(where="--paired", expected=expected, got=len(base))
     names = base | new
     return [{found[run]: names[found[run]] for run in sorted(runs[0])} for found in runs]
 

@@ -121,8 +121,11 @@ def _check_order(order: tuple[str, ...], over: str, values: list[str]) -> None:
     for name in order:
         if name not in values:
             hint = did_you_mean(name, values)
-            message = f"{name}: expected a value of label {over}: {hint}there are {listed(values)}"
-            raise PerfduckError(message)
+            raise PerfduckError.at(
+                where=f"--order {','.join(order)}",
+                expected=f"values of label {over}",
+                got=f"{name}: {hint}there are {listed(values)}",
+            )
     if len(set(order)) < max(len(order), 2) and order:
         message = f"--order {','.join(order)}: expected two values or more, each once"
         raise PerfduckError(message)

@@ -5,6 +5,7 @@ that were read for an earlier one come from the store.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import polars as pl
 
@@ -42,6 +43,11 @@ class Annotator:
         self._given = given
         self._kernel_files = kernel_files
         self._taggers: dict[tuple[str | None, str | None], Tagger] = {}
+
+    @property
+    def binaries(self) -> tuple[Path, ...]:
+        """ELF files that the user gives, or directories of them."""
+        return self._given.binaries
 
     def annotation(self, store: Store, symbols: pl.DataFrame, release: str | None) -> Annotation:
         """What tags these symbols of a kernel, with what the store knows."""

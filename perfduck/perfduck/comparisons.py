@@ -14,6 +14,7 @@ from perfduck_diff.budget_suggestion import suggest
 from perfduck_diff.compare_groups import compare_groups
 from perfduck_diff.filters import Filters
 from perfduck_diff.flame_input import compared
+from perfduck_model.errors import PerfduckError
 from perfduck_report import tables
 from perfduck_report.names import visible
 from perfduck_report.numbers import many
@@ -48,6 +49,8 @@ def suggest_budget(
 
 def learn_noise(file: StoreFile, selector: str, event: str | None) -> Table:
     """Learn the spread between runs."""
+    if event == "":
+        raise PerfduckError.at(where="--event", expected="an event", got="nothing")
     with file.write(create=True) as store:
         return _noise(history.learn_from(store, selector, event))
 

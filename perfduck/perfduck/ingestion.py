@@ -14,7 +14,7 @@ import polars as pl
 
 from perfduck.annotator import Annotator, note_artefacts
 from perfduck.attachments import Attachment, keep
-from perfduck.tagging import TaggingSources, check_kallsyms, keep_inputs
+from perfduck.tagging import TaggingSources, check_kallsyms, keep_inputs, unused_files
 from perfduck_ingest.formats import importer_of
 from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.kernel_release import settled
@@ -23,6 +23,7 @@ from perfduck_ingest.runtime.prefetch import background
 from perfduck_ingest.source import Source, printable
 from perfduck_ingest.work import Work
 from perfduck_model.errors import PerfduckError
+from perfduck_model.suggestion import listed
 from perfduck_store import store_file
 from perfduck_store.draft import Draft
 from perfduck_store.protocol import ProfileWriter, Store
@@ -145,21 +146,19 @@ def commit(
     with store.transaction():
         writer = store.writer(draft, identity)
         if writer.is_new or writer.is_renamed:
-            receipt = _inserted(store, writer, draft.facts.kernel_release, annotator)
+            receipt = _inserted(store, writer, draft, annotator)
             note_artefacts(store, writer.profile_id)
         else:
-            receipt = writer.receipt()
+            receipt = replace(writer.receipt(), unused=_unused(request))
         attached = keep(store, writer.profile_id, request.attachments)
         inputs = keep_inputs(store, _tagging_sources(request), draft.facts.kernel_release)
         return replace(receipt, changes=(*receipt.changes, *attached, *inputs))
 
 
-def _inserted(
-    store: Store, writer: ProfileWriter, release: str | None, annotator: Annotator
-) -> Receipt:
+def _inserted(store: Store, writer: ProfileWriter, draft: Draft, annotator: Annotator) -> Receipt:
     """Tags are worked out while a thread inserts all else, which alone uses the store then."""
     new = writer.new_names()
-    annotation = annotator.annotation(store, new.symbols, release)
+    annotation = annotator.annotation(store, new.symbols, draft.facts.kernel_release)
     inserted = background(lambda: writer.insert(new))
     try:
         tags = annotation.tags().select(new.tagged.columns)
@@ -167,7 +166,18 @@ def _inserted(
     finally:
         inserted.result()  # what fails there fails the transaction, and says why
     store.symbols.keep_functions(annotation.fresh_functions())
-    return writer.finish(tags, blamed)
+    dsos = draft.symbols["dso"].unique()
+    unused = unused_files(annotation.tagger, annotator.binaries, dsos)
+    return replace(writer.finish(tags, blamed), unused=unused)
+
+
+def _unused(request: IngestRequest) -> tuple[str, ...]:
+    """Files that name nothing of a stored recording better; their source files are for `tag`."""
+    binaries = _tagging_sources(request).binaries
+    if not binaries:
+        return ()
+    files = listed([str(each) for each in binaries], 3)
+    return (f"{files}: no better names in it (perfduck tag applies its source files)",)
 
 
 def _check_names(

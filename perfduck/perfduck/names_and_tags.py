@@ -78,9 +78,14 @@ def explain(
 ) -> ExplainResult:
     """Why a function has its tag; rules and kallsyms that the store keeps apply where there is a
     store and none are given."""
+    for what, value in (("a function", symbol), ("--dso", dso)):
+        _refuse_empty(what, value)
     if release is not None:
-        _check_kernel(checked_release(release, "--release"), dso)
+        _check_kernel(f"--release {checked_release(release, '--release')}", dso)
     known = _given(sources)
+    for name in ("kallsyms", "vmlinux"):
+        if sources.get(name) is not None:
+            _check_kernel(f"--{name} {sources.get(name)}", dso)
     with ExitStack() as inputs:
         if file is not None:
             store = inputs.enter_context(file.read())
@@ -89,11 +94,15 @@ def explain(
         return ExplainResult(explanations.explain(tagger, symbol, dso))
 
 
-def _check_kernel(release: str, dso: str) -> None:
+def _check_kernel(option: str, dso: str) -> None:
     if binary(dso)[0] not in ("kernel", "guest"):
-        raise PerfduckError.at(
-            where=f"--release {release}", expected="a function of the kernel", got=f"one of {dso}"
-        )
+        expected = "a function of the kernel"
+        raise PerfduckError.at(where=option, expected=expected, got=f"one of {dso}")
+
+
+def _refuse_empty(what: str, value: str | None) -> None:
+    if value == "":
+        raise PerfduckError.at(where=what, expected="a name", got="nothing")
 
 
 def _given(sources: TagSources) -> TaggingSources:
@@ -111,6 +120,7 @@ def _given(sources: TagSources) -> TaggingSources:
 
 def add_symbols(file: StoreFile, places: Sequence[Path], dso: str | None) -> Table:
     """Keep the functions of ELF files."""
+    _refuse_empty("--dso", dso)
     if dso is not None and (len(places) > 1 or places[0].is_dir()):
         raise PerfduckError.at(
             where=f"--dso {dso}", expected="one file that is this binary", got="several"

@@ -189,7 +189,7 @@ class ProfileStore:
         per: Literal["work", "cpu-second", "share"] | None = None,
         paired: bool = False,
         least_growth: float = 0.0,
-        tolerance: str | float = 0.05,
+        tolerance: str | float | None = None,
         allow_kernel_change: bool = False,
         **filters: Unpack[FilterOptions],
     ) -> "DiffResult":
@@ -198,8 +198,11 @@ class ProfileStore:
         `budget`: a TOML file of budgets to judge by. `per`: what to divide by; None: the best that
         all runs allow. `paired`: run i of base was recorded next to run i of new. `least_growth`:
         claim none below this, in the answer's unit. `tolerance`: growth of the total that does not
-        matter, as a part of base or as "5%".
+        matter, as a part of base or as "5%"; None: 5 %. Budgets judge in its place.
         """
+        if tolerance is not None and budget is not None:
+            message = f"--tolerance {tolerance}: expected no --budget beside it, which judges alone"
+            raise PerfduckError(message)
         request = parts.answer.DiffRequest(
             base=base,
             new=new,
@@ -208,7 +211,7 @@ class ProfileStore:
             per=per,
             paired=paired,
             smallest=least_growth,
-            tolerance=typed.part("--tolerance", tolerance),
+            tolerance=typed.part("--tolerance", 0.05 if tolerance is None else tolerance),
             budget=None if budget is None else Path(budget),
             allow_kernel_change=allow_kernel_change,
         )

@@ -86,6 +86,7 @@ def _notes(receipt: Receipt) -> Iterator[str]:
         yield f"{receipt.lost} {plural(receipt.lost, 'sample')} lost by the kernel"
     if receipt.is_new or receipt.is_renamed:
         yield from receipt.limitations
+    yield from receipt.unused
 
 
 def _contents(receipt: Receipt) -> str:
@@ -183,7 +184,11 @@ def requests_of(
         raise PerfduckError.at(where=f"--name {name}", expected="one recording", got="several")
     template = _template(options, is_one=manifest is None and len(recordings) == 1)
     listed = [] if manifest is None else requests(manifest, template, note)
-    return [*listed, *(_request(each, template) for each in recordings)]
+    wanted = [*listed, *(_request(each, template) for each in recordings)]
+    if template.force and not any(each.work for each in wanted):
+        message = "--force: expected work that may replace that of a stored recording, got none"
+        raise PerfduckError(message)
+    return wanted
 
 
 def _template(options: IngestOptions, *, is_one: bool) -> IngestRequest:

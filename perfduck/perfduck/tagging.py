@@ -1,7 +1,7 @@
 """Tags in the store: all symbols again when more is known; annotator.py tags new ones at ingest."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from perfduck_model.errors import PerfduckError, SymbolError
+from perfduck_model.suggestion import listed
 from perfduck_store.protocol import Store
 from perfduck_store.records import TagInputKind
 from perfduck_symbols import names
@@ -128,7 +129,9 @@ def tag_again(
     release = main_release(store)
     with store.transaction(), ExitStack() as inputs:
         for kind in forgotten:
-            store.tag_inputs.forget(kind)
+            if not store.tag_inputs.forget(kind):
+                expected = f"{kind} that the store keeps"
+                raise PerfduckError.at(where=f"--forget-{kind}", expected=expected, got="none")
         known = inputs.enter_context(with_kept(store, given, release or ""))
         old = store.symbols.all()
         recorded = store.symbols.of_kernel(release or "")
@@ -142,7 +145,15 @@ def tag_again(
         store.symbols.replace_tags(kept, blame(store.symbols.stacks(), kept))
         keep_inputs(store, given, release)
         changed = len(kept) - len(kept.join(old, on=kept.columns, how="semi", nulls_equal=True))
-        return Tagged(changed, tuple(_used(given, known, len(foreign))))
+        unused = unused_files(tagger, given.binaries, old["dso"].unique())
+        return Tagged(changed, (*_used(given, known, len(foreign)), *unused))
+
+
+def unused_files(tagger: Tagger, binaries: Sequence[Path], dsos: Iterable[str]) -> tuple[str, ...]:
+    """In words, the ELF files that are given, where none is one of these binaries."""
+    if not binaries or len(tagger.functions(dsos)):
+        return ()
+    return (f"{listed([str(each) for each in binaries], 3)}: no recorded binary is there",)
 
 
 def _of_other_boots(listed: Kallsyms | None, recorded: pl.DataFrame) -> list[int]:

@@ -10,7 +10,7 @@ from perfduck_report.names import markdown_code as _code
 from perfduck_report.names import markdown_text as _plain
 from perfduck_report.numbers import amount
 from perfduck_report.screen import PIPE, Screen
-from perfduck_report.tables import markdown_rows
+from perfduck_report.tables import left_out, markdown_rows
 
 _SIGNS = {"pass": "✅", "regression": "❌", "inconclusive": "❔"}
 ROWS = 12
@@ -56,7 +56,8 @@ def _claims(title: str, claims: tuple[Claim, ...]) -> str:
         ]
         for claim in claims[:ROWS]
     ]  # fmt: skip
-    return _table([title, "subsystem", "base", "new", "delta", "95 %", "q", ""], rows)
+    heads = [title, "subsystem", "base", "new", "delta", "95 %", "q", ""]
+    return _table(heads, rows) + _left_out(rows, claims)
 
 
 def _moves(diff: Diff) -> str:
@@ -86,7 +87,7 @@ def _subsystems(diff: Diff) -> str:
              words.interval(row), words.chance(row.q)]
             for row in rows
         ],
-    )  # fmt: skip
+    ) + _left_out(rows, diff.subsystems)  # fmt: skip
 
 
 def _functions(diff: Diff) -> str:
@@ -98,7 +99,13 @@ def _functions(diff: Diff) -> str:
              words.signed(row.delta), words.interval(row)]
             for row in rows
         ],
-    )  # fmt: skip
+    ) + _left_out(rows, diff.functions)  # fmt: skip
+
+
+def _left_out(shown: Sequence[object], there_are: Sequence[object]) -> str:
+    """A paragraph of its own: a line right below a table would be a row of it."""
+    line = left_out(len(shown), len(there_are), "--format json has all")
+    return f"\n{line}" if line else ""
 
 
 def _folded(title: str, body: str, *, is_open: bool) -> str:

@@ -13,6 +13,7 @@ from perfduck_report.tables import aligned, left_out
 
 ROWS = 15  # subsystems, functions
 MOVES = 6
+BELOW = 10
 _COLOURS = {"pass": 32, "regression": 31, "inconclusive": 33}
 _ALL = "--format json has all"
 _INDENT = " " * 15  # of a claim's lines
@@ -146,8 +147,10 @@ def _below(diff: Diff, screen: Screen) -> str:
         return ""
     shown = [
         f"{claim.function} {words.signed(claim.delta)}{_explained(claim)}"
-        for claim in diff.below[:10]
+        for claim in diff.below[:BELOW]
     ]
+    more = len(diff.below) - BELOW
+    shown += [f"and {more} more"] if more > 0 else []
     title = "Not reported: not significant after correcting for multiple tests"
     if any(claim.cv is not None for claim in diff.below):
         title = "Not reported; in brackets the spread between runs that would explain the change"
