@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from perfduck import (
         comparisons,
+        edits,
+        exports,
         frames,
         inventory,
         names_and_tags,
@@ -24,13 +26,15 @@ if TYPE_CHECKING:
     from perfduck_store import user_sql as limits
 
     __all__ = [
-        "answer", "comparisons", "frames", "inventory", "limits", "names_and_tags", "rankings",
-        "recordings", "store", "user_sql", "warm_up",
+        "answer", "comparisons", "edits", "exports", "frames", "inventory", "limits",
+        "names_and_tags", "rankings", "recordings", "store", "user_sql", "warm_up",
     ]  # fmt: skip
 
 _MODULES = {
     "answer": "perfduck_diff.answer",
     "comparisons": "perfduck.comparisons",
+    "edits": "perfduck.edits",
+    "exports": "perfduck.exports",
     "frames": "perfduck.frames",
     "inventory": "perfduck.inventory",
     "limits": "perfduck_store.user_sql",
