@@ -12,8 +12,8 @@ import pytest
 from recordings import FIXTURES
 
 from perfduck_model.errors import PerfduckError
+from perfduck_store.sql_limits import SqlLimits
 from perfduck_store.store import Store
-from perfduck_store.user_sql import SqlLimits
 
 RECORDING = FIXTURES / "perf_script" / "fields-pid" / "input.txt.xz"
 PROGRAM = [sys.executable, "-c", "from perfduck_cli.main import main; main()"]

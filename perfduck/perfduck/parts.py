@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     )
     from perfduck_diff import answer
     from perfduck_ingest.runtime import warm_up
+    from perfduck_store import sql_limits as limits
     from perfduck_store import store
-    from perfduck_store import user_sql as limits
 
     __all__ = [
         "answer", "comparisons", "frames", "inventory", "limits", "names_and_tags", "rankings",
@@ -33,7 +33,7 @@ _MODULES = {
     "comparisons": "perfduck.comparisons",
     "frames": "perfduck.frames",
     "inventory": "perfduck.inventory",
-    "limits": "perfduck_store.user_sql",
+    "limits": "perfduck_store.sql_limits",
     "names_and_tags": "perfduck.names_and_tags",
     "rankings": "perfduck.rankings",
     "recordings": "perfduck.recordings",

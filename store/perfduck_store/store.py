@@ -31,7 +31,7 @@ if TYPE_CHECKING:  # commands that print a few rows do without
     import polars as pl
 
     from perfduck_store.draft import Draft
-    from perfduck_store.user_sql import SqlLimits
+    from perfduck_store.sql_limits import SqlLimits
     from perfduck_store.writer import DuckDbWriter
 
 # duckdb 1.5 reads a store that 2.0 made with this setting; size and speed are the same.
