@@ -23,11 +23,11 @@ from perfduck_ingest.runtime.prefetch import background
 from perfduck_ingest.source import Source, printable
 from perfduck_ingest.work import Work
 from perfduck_model.errors import PerfduckError
-from perfduck_store import store_file
 from perfduck_store.draft import Draft
+from perfduck_store.duckdb import store_file
+from perfduck_store.duckdb.store import DuckDbStore, Engine, StoreIsBusy
 from perfduck_store.protocol import ProfileWriter, Store
 from perfduck_store.recording import Identity, Receipt
-from perfduck_store.store import DuckDbStore, Engine, StoreIsBusy
 from perfduck_symbols.kernel_files import KernelFiles
 from perfduck_tags.blame import blame
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from perfduck_diff import answer
     from perfduck_ingest.runtime import warm_up
     from perfduck_store import sql_limits as limits
-    from perfduck_store import store
+    from perfduck_store.duckdb import store
 
     __all__ = [
         "answer", "comparisons", "frames", "inventory", "limits", "names_and_tags", "rankings",
@@ -37,7 +37,7 @@ _MODULES = {
     "names_and_tags": "perfduck.names_and_tags",
     "rankings": "perfduck.rankings",
     "recordings": "perfduck.recordings",
-    "store": "perfduck_store.store",
+    "store": "perfduck_store.duckdb.store",
     "user_sql": "perfduck.user_sql",
     "warm_up": "perfduck_ingest.runtime.warm_up",
 }

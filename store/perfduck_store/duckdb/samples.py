@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from perfduck_store.choice import KEYS, OF_SAMPLES, OF_STACKS, Choice, Key
-from perfduck_store.query import named
+from perfduck_store.duckdb.query import named
 from perfduck_store.records import (
     FoldedStack,
     FunctionWeight,
@@ -24,7 +24,7 @@ from perfduck_store.records import (
 if TYPE_CHECKING:
     import polars as pl
 
-    from perfduck_store.store import Store
+    from perfduck_store.duckdb.store import DuckDbStore
 
 _EMPTY = "from sampled limit 0"
 
@@ -32,7 +32,7 @@ _EMPTY = "from sampled limit 0"
 class DuckDbSamples:
     """See protocol.PickedSamples."""
 
-    def __init__(self, store: "Store", choice: Choice) -> None:
+    def __init__(self, store: "DuckDbStore", choice: Choice) -> None:
         self._store, self._choice = store, choice
         self._pick()
 

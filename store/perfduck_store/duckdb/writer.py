@@ -18,14 +18,14 @@ import polars as pl
 from perfduck_model.batch import STACKS_AT_ONCE, Facts
 from perfduck_model.errors import PerfduckError
 from perfduck_model.identity import profile_id
-from perfduck_store import naming
 from perfduck_store.draft import Draft
+from perfduck_store.duckdb import naming
+from perfduck_store.duckdb.query import named
 from perfduck_store.edit import ProfileFacts, differences
-from perfduck_store.query import named
 from perfduck_store.recording import Identity, NewNames, Receipt
 
 if TYPE_CHECKING:
-    from perfduck_store.store import DuckDbStore
+    from perfduck_store.duckdb.store import DuckDbStore
 
 # Columns of table profile that the recording says, and that the user does.
 _FACTS = tuple(
