@@ -1,13 +1,19 @@
 """What a recording holds that could not be read is kept with it and said with every answer."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from recordings import FIXTURES
+from typer.testing import CliRunner
 
 from perfduck.ingestion import IngestRequest, ingest
+from perfduck_cli.main import app
 from perfduck_diff.answer import DiffRequest, compare_profiles, resolve_sides
+from perfduck_diff.calls import calls
+from perfduck_diff.compare_groups import compare_groups
+from perfduck_diff.filters import Filters
 from perfduck_diff.top import top
 from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.perf_script import importer
@@ -69,3 +75,99 @@ def test_top_and_diff_say_them(limited: Store) -> None:
     found = compare_profiles(limited, request, resolve_sides(limited, request))
     assert f"base: {said}" in found.context
     assert f"new: {NAMES} (native.udp64.2)" in found.context
+
+
+IPERF = Filters(comm=("iperf3",))
+WHOLE = f"1,234 of 7,944 samples: {CALLERS} (native.udp64.1, whole recording)"
+
+
+@pytest.mark.parametrize("filters", [IPERF, Filters(cpu=(0,)), Filters(from_s=1.0)])
+def test_under_filters_they_are_of_the_whole_recording(limited: Store, filters: Filters) -> None:
+    said = top(limited, "native.udp64.1", "function", filters=filters).provenance
+    assert said[:2] == (WHOLE, f"{NAMES} (native.udp64.1, whole recording)")
+    both = top(limited, "native.udp64.*", "function", filters=filters).provenance
+    assert both[0] == f"2,468 of 15,837 samples: {CALLERS} (2 profiles, whole recordings)"
+    request = DiffRequest(base="native.udp64.1", new="native.udp64.2", filters=filters)
+    found = compare_profiles(limited, request, resolve_sides(limited, request))
+    assert f"base: {WHOLE}" in found.context
+
+
+def test_where_chooses_profiles_and_is_no_filter_of_samples(limited: Store) -> None:
+    found = top(limited, "native.udp64.1", "function", filters=Filters(where=("native.*",)))
+    assert found.provenance[0] == WHOLE.replace(", whole recording", "")
+
+
+def test_callers_and_callees_say_them(limited: Store) -> None:
+    found = calls(limited, "native.udp64.1", "udp_sendmsg", "callers")
+    assert found.notes[0].text == WHOLE.replace(", whole recording", "")
+
+
+def test_compare_says_them_of_each_group(limited: Store) -> None:
+    limited.execute("update profile set labels = map {'n': right(name, 1)}")
+    assert f"1: {WHOLE}" in compare_groups(limited, "*", "n", filters=IPERF).context
+    assert f"2: {NAMES} (native.udp64.2)" in compare_groups(limited, "*", "n").context
+
+
+SPIN = FIXTURES / "perf_data"
+
+
+@pytest.fixture
+def nameless(store_path: Path) -> Path:
+    """Two recordings whose addresses nothing names."""
+    for name in ("chains", "no-chains"):
+        words = [str(SPIN / name / "recording.data.xz"), "--name", name, "--no-host-files"]
+        words += ["--label", f"kind={name}", "--store", str(store_path)]
+        assert CliRunner().invoke(app, ["ingest", *words]).exit_code == 0
+    return store_path
+
+
+def test_missing_names_are_those_of_the_answer(nameless: Path) -> None:
+    def lines(selector: str, **chosen: tuple[str, ...]) -> tuple[str, ...]:
+        return top(store, selector, "function", filters=Filters(**chosen)).provenance
+
+    kernel, spin = "[kernel.kallsyms]", "/tmp/perfduck-fixture/spin"
+    with Store(nameless) as store:
+        assert lines("chains")[0] == (
+            "100 % of the weight has no name: ingest again with --kallsyms and --symbols"
+            f" (97 % {kernel}, 3 % {spin}) (chains)"
+        )
+        assert lines("*")[0].startswith("100 % of the weight of 2 profiles has no name: ingest")
+        assert lines("chains", dso=(spin,))[0] == (
+            f"100 % of the weight has no name: ingest again with --symbols (100 % {spin}) (chains)"
+        )
+
+
+def test_shares_of_several_profiles_are_one_line(nameless: Path) -> None:
+    """Half of one recording's code gets a name, as if its binary had been found."""
+    with Store(nameless, write=True) as store:
+        store.execute(
+            "update symbol set name = 'named' where symbol_id in"
+            " (select symbol_id from stack_symbol where is_leaf and stack_id in"
+            "  (select stack_id from rollup join profile using (profile_id) where name = 'chains'"
+            "   order by stack_id limit 20))"
+        )
+        first, *rest = top(store, "*", "function").provenance
+        assert re.match(r"\d\d % to \d\d % of the weight of 2 profiles has no name: ", first)
+        assert not [line for line in rest if "no name" in line]
+
+
+def test_an_answer_without_a_heading_says_them_beside(limited: Store) -> None:
+    limited.close()
+    for words in (["top", "*"], ["top", "*", "udp_sendmsg", "--by", "callers"], ["export", "*"]):
+        format = ["--format", "json", "--limit", "1000"] if words[0] == "top" else []
+        done = CliRunner().invoke(app, [*words, *format, "--store", str(limited.path)])
+        assert done.stderr.splitlines() == [
+            f"perfduck: 2,468 of 15,837 samples: {CALLERS} (2 profiles)",
+            f"perfduck: {NAMES} (2 profiles)",
+        ]
+
+
+def test_missing_names_are_in_every_heading(nameless: Path) -> None:
+    for words in (
+        ["top", "chains"],
+        ["export", "chains", "--format", "html"],
+        ["compare", "*", "--over", "kind"],
+    ):
+        done = CliRunner().invoke(app, [*words, "--store", str(nameless)])
+        assert "100 % of the weight has no name: " in done.stdout
+        assert done.stderr == ""

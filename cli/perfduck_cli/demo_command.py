@@ -1,17 +1,20 @@
 """The recordings that come with the project, from ingest to answer."""
 
+import csv
 import shlex
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from perfduck_cli.screen import screen
-
-if TYPE_CHECKING:
-    from perfduck.ingestion import IngestRequest
+import perfduck
+from perfduck import PerfduckError, visible
+from perfduck.typed import listed
+from perfduck_cli import process
+from perfduck_cli.ingest_commands import Watch
+from perfduck_cli.screen import has_color, width
 
 # In the wheel, and in a checkout.
 _PLACES = (Path(__file__).parent / "demo", Path(__file__).parents[2] / "fixtures" / "demo")
@@ -35,42 +38,33 @@ def demo(
     Three runs a side of 64-byte UDP packets: between two hosts, and from a container behind
     docker0 with the NAT that Docker sets up. $PERFDUCK_STORE is left alone.
     """
-    from perfduck.ingestion import IngestRequest
-    from perfduck.manifest import requests
-    from perfduck_cli.ingest_commands import store_all
-    from perfduck_diff.answer import DiffRequest, compare_profiles, resolve_sides
-    from perfduck_diff.filters import Filters
-    from perfduck_report import diff_text
-    from perfduck_report.names import visible
-    from perfduck_store.store import Store
-
     folder = next(place for place in _PLACES if place.is_dir())
-    recordings = requests(folder / "recordings.csv", IngestRequest(source=""))
-    _refuse_users_store(store, recordings)
-    store_all(store, recordings)
-    where = Filters(where=("workload=udp64",))
-    request = DiffRequest(base="scenario=native", new="scenario=docker0-nat", filters=where)
-    with Store(store) as opened:
-        found = compare_profiles(opened, request, resolve_sides(opened, request))
+    manifest = folder / "recordings.csv"
+    process.return_freed_memory()
+    with perfduck.open(store) as opened, Watch() as watch:
+        _refuse_users_store(opened, manifest)
+        opened.ingest(
+            manifest=manifest,
+            on_start=watch.started,
+            progress=watch.progress,
+            on_stored=watch.stored,
+        )
+        found = opened.diff("scenario=native", "scenario=docker0-nat", where="workload=udp64")
     command = f"perfduck {_DIFF.format('udp64')} --store {shlex.quote(str(store))}"
-    sys.stdout.write(
-        f"\n$ {visible(command)}\n\n{diff_text.report(found, screen=screen())}\n{_now_try(store)}"
-    )
+    text = found.to_text(width=width(), color=has_color())
+    sys.stdout.write(f"\n$ {visible(command)}\n\n{text}\n{_now_try(store)}")
 
 
-def _refuse_users_store(path: Path, recordings: "list[IngestRequest]") -> None:
+def _refuse_users_store(store: "perfduck.ProfileStore", manifest: Path) -> None:
     """PerfduckError where the store has recordings that do not come with perfduck."""
-    from perfduck_model.errors import PerfduckError
-    from perfduck_model.suggestion import listed
-    from perfduck_store.store import Store
-
-    if not path.exists():
+    if not store.path.exists():
         return
-    with Store(path) as opened:
-        others = {each.name for each in opened.profiles.all()} - {each.name for each in recordings}
-    if others:
-        got = f"one with {listed(sorted(others), 3)}"
-        message = f"{path}: expected a new store or one of the demo, got {got} (give --store)"
+    with manifest.open(newline="") as lines:
+        ours = {row["name"] for row in csv.DictReader(lines)}
+    names = [name for (name,) in store.sql("select name from profile order by name").frame.rows()]
+    if others := [name for name in names if name not in ours]:
+        got = f"one with {listed(others, 3)}"
+        message = f"{store.path}: expected a new store or one of the demo, got {got} (give --store)"
         raise PerfduckError(message)
 
 

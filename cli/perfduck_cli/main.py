@@ -4,7 +4,6 @@ Exit codes: 0 done, no regression; 1 regression; 2 an error of usage, data or en
 line; 3 inconclusive; 70 a bug (EX_SOFTWARE of sysexits.h), with a traceback.
 """
 
-import gc
 import os
 import sys
 import traceback
@@ -18,6 +17,8 @@ from perfduck_cli import (
     demo_command,
     diff_commands,
     ingest_commands,
+    interrupt,
+    process,
     query_commands,
     standard_streams,
     store_commands,
@@ -110,13 +111,9 @@ def _options(
 def main() -> None:
     """Run the command; report what the user can fix in a line, let bugs crash with a code of their
     own."""
-    # Loading polars and duckdb makes 51,000 objects that stay: to look for garbage among them at
-    # Python's own pace takes 0.03 s of 0.4 s.
-    gc.set_threshold(100_000)
-    # Before numpy is loaded: its BLAS starts a thread a CPU, and these spin for a while, 0.12 s of
-    # CPU time. The matrices here are of a few runs.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    process.tune()
     standard_streams.guard()
+    interrupt.watch()
     completion.answer_shell()
     _leave(_exit_code())
 

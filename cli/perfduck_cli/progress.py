@@ -5,18 +5,18 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from perfduck import visible
+
 if TYPE_CHECKING:
-    from perfduck_ingest.source import Source
+    from perfduck import Source
 
 _SILENT_S = 1.0
 
 
-class Progress:
+class ProgressLine:
     """Bytes, samples, rate, and the remaining time where the size is known."""
 
     def __init__(self, name: str) -> None:
-        from perfduck_report.names import visible
-
         self._name = visible(name)
         self._start = time.monotonic()
         self._is_shown = False

@@ -14,8 +14,10 @@ from perfduck_cli.numbers import LONGEST_S, number, whole
 from perfduck_cli.options import DEFAULT_STORE, Format, Selector, StorePath
 from perfduck_cli.screen import write
 from perfduck_cli.sql import parameters, text_of
+from perfduck_cli.waiting import say
 
 _MOST_ROWS = 1_000_000_000  # a store has fewer; DuckDB's limits have 62 bits
+_ROWS = 30  # of a ranking, unless --limit says
 WITH_NOTES = ("text", "markdown")  # formats with a heading that says what is left out
 
 
@@ -37,7 +39,9 @@ def top(
         str | None, typer.Argument(help="For --by callers and callees: whose.")
     ] = None,
     by: Annotated[perfduck.Key, typer.Option(help="What to rank.")] = "function",
-    limit: Annotated[int, typer.Option(parser=whole(1, _MOST_ROWS), help="Rows.")] = 30,
+    limit: Annotated[
+        int | None, typer.Option(parser=whole(1, _MOST_ROWS), help="Rows; default: 30.")
+    ] = None,
     format: Format = "text",
     store: StorePath = DEFAULT_STORE,
 ) -> None:
@@ -45,15 +49,18 @@ def top(
 
     `top SELECTOR FUNCTION --by callers` ranks who called a function, `--by callees` what it called.
     """
+    most = _ROWS if limit is None else limit
     with perfduck.open(store) as opened:
         found: perfduck.CallsResult | perfduck.TopResult
         if by == "callers" or by == "callees":
             whose = _function(function, by)
-            found = opened.calls(selector, whose, side=by, limit=limit, **filters)
+            found = opened.calls(selector, whose, side=by, limit=most, **filters)
         else:
-            _no_function(function, by)
-            found = opened.top(selector, by=by, limit=limit, **filters)
-    _say(() if format in WITH_NOTES else found.notes)
+            _no_function(function)
+            found = opened.top(selector, by=by, limit=most, **filters)
+    if format not in WITH_NOTES:
+        _say(found.notes)
+        _say_left_out(found if limit is None else None)
     write(found, format)
 
 
@@ -64,18 +71,27 @@ def _function(function: str | None, by: str) -> str:
     return function
 
 
-def _no_function(function: str | None, by: str) -> None:
+def _no_function(function: str | None) -> None:
     if function is not None:
-        message = f"{function} --by {by}: expected --by callers or --by callees of a function"
+        message = f"{function}: expected --by callers or --by callees with a function"
         raise PerfduckError(message)
 
 
 def _say(notes: "Iterable[perfduck.Note]") -> None:
-    """What the answer merges or leaves out, besides what was typed, where its format has no place
-    for that."""
+    """What the answer merges, leaves out or lacks, where its format has no place for that: besides
+    what was typed, and missing names, which its rows show."""
     for note in notes:
-        if note.code != "filter":
-            sys.stderr.write(f"perfduck: {note.text}\n")
+        if note.code not in ("filter", "unnamed"):
+            say(note.text)
+
+
+def _say_left_out(found: "perfduck.CallsResult | perfduck.TopResult | None") -> None:
+    """How many rows no limit asked to leave out."""
+    from perfduck_report.tables import left_out
+    from perfduck_report.top import LIMIT
+
+    if found is not None and (line := left_out(len(found), found.row_count, LIMIT)):
+        say(line.rstrip())
 
 
 def sql(

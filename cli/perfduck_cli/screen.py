@@ -3,10 +3,7 @@
 import os
 import shutil
 import sys
-from typing import TYPE_CHECKING, Protocol
-
-if TYPE_CHECKING:
-    from perfduck_report.screen import Screen
+from typing import Protocol
 
 
 class Printable(Protocol):
@@ -34,11 +31,3 @@ def has_color() -> bool:
     if os.environ.get("FORCE_COLOR"):
         return True
     return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
-
-
-def screen() -> "Screen":
-    """The screen that stdout is."""
-    from perfduck_report.screen import Screen, terminal
-
-    columns = width()
-    return Screen(colour=has_color()) if columns is None else terminal(columns, colour=has_color())

@@ -7,7 +7,15 @@ from typing import Annotated, Literal
 import typer
 
 import perfduck
-from perfduck_cli.options import DEFAULT_STORE, Kallsyms, Rules, StorePath, Symbols, Vmlinux
+from perfduck_cli.options import (
+    DEFAULT_STORE,
+    Format,
+    Kallsyms,
+    Rules,
+    StorePath,
+    Symbols,
+    Vmlinux,
+)
 from perfduck_cli.screen import write
 
 symbols_group = typer.Typer(
@@ -92,10 +100,10 @@ def add(
 
 
 @symbols_group.command(name="list")
-def listed(store: StorePath = DEFAULT_STORE) -> None:
+def listed(format: Format = "text", store: StorePath = DEFAULT_STORE) -> None:
     """List the binaries whose functions are in the store."""
     with perfduck.open(store) as opened:
-        write(opened.symbols(), "text")
+        write(opened.symbols(), format)
 
 
 COMMANDS = (tag, explain)

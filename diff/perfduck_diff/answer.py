@@ -13,6 +13,7 @@ from perfduck_diff.engine.result import Diff
 from perfduck_diff.engine.run_diff import run_diff
 from perfduck_diff.filters import Filters
 from perfduck_diff.history import recall, recalled_from
+from perfduck_diff.lacking import lacking
 from perfduck_diff.like_runs import RUN_LABEL, spread_of_like_runs
 from perfduck_diff.tag_confidence import provenance
 from perfduck_model.errors import PerfduckError
@@ -60,6 +61,7 @@ def compare_profiles(store: Store, request: DiffRequest, question: Question) -> 
         for title, profiles in zip(SIDES, question.profiles, strict=True)
         for line in (
             *lines(store, title, profiles),
+            *(f"{title}: {each}" for each in lacking(store, question.selection, profiles)),
             *(f"{title}: {each}" for each in provenance(store, question.selection, profiles)),
         )
     ]

@@ -10,7 +10,9 @@ import polars as pl
 from perfduck_diff.engine.result import RunFacts
 from perfduck_diff.filters import Filters
 from perfduck_diff.keys import Side
+from perfduck_diff.lacking import lacking_notes
 from perfduck_diff.selection import Note, select_samples
+from perfduck_diff.top import counted
 from perfduck_diff.work import facts_of, work_of
 from perfduck_model.errors import PerfduckError
 from perfduck_store.protocol import PickedSamples, Store
@@ -19,8 +21,9 @@ from perfduck_store.selector import select
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """`rows`: function, dso, subsystem, total in `unit`, and its share of all calls in %. `notes`:
-    what is merged, left out or narrowed."""
+    """`rows`, the heaviest of `row_count`: function, dso, subsystem, total in `unit`, and its share
+    of all calls in %. `notes`: what is merged, left out or narrowed, and what the recordings lack.
+    """
 
     function: str
     side: Side
@@ -28,6 +31,7 @@ class Calls:
     unit: str
     profiles: tuple[str, ...]
     rows: pl.DataFrame
+    row_count: int
     facts: RunFacts
     notes: tuple[Note, ...] = ()
 
@@ -47,7 +51,7 @@ def calls(
     selection = select_samples(store, {"": profiles}, filters)
     asked = _known(store, function, side)
     _check_arcs(selection.samples, filters)
-    rows = selection.samples.calls(asked, limit, callees=side == "callees")
+    rows, row_count = counted(selection.samples.calls(asked, limit, callees=side == "callees"))
     amount = work_of(store, selection, filters)
     return Calls(
         function=asked,
@@ -55,8 +59,9 @@ def calls(
         event=selection.event,
         unit=amount.unit,
         profiles=tuple(selection.profiles.values()),
+        row_count=row_count,
         facts=facts_of(store, selection, filters),
-        notes=(*selection.notes, *amount.notes),
+        notes=(*selection.notes, *amount.notes, *lacking_notes(store, selection)),
         rows=rows.with_columns(pl.col("total") / amount.divisor),
     )
 

@@ -23,10 +23,10 @@ from perfduck_diff.engine.run_matrix import RunMatrix, gathered
 from perfduck_diff.engine.stack_rates import NoiseClasses, StackRates
 from perfduck_diff.filters import Filters
 from perfduck_diff.history import recall, recalled_from
+from perfduck_diff.lacking import lacking
 from perfduck_model.arrays import Int64
 from perfduck_model.errors import PerfduckError
 from perfduck_model.suggestion import did_you_mean, listed
-from perfduck_store.limitation import limitations
 from perfduck_store.protocol import Store
 from perfduck_store.selector import select
 
@@ -110,7 +110,7 @@ def compare_groups(
         for name, profiles in zip(names, question.profiles, strict=True)
         for line in (
             *lines(store, name, profiles),
-            *(f"{name}: {each}" for each in limitations(store, profiles)),
+            *(f"{name}: {each}" for each in lacking(store, question.selection, profiles)),
         )
     ]
     context += recalled_from(store, question, None)

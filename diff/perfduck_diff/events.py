@@ -28,14 +28,20 @@ _SHOWN = 3  # profiles or events in a note
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """The events to answer from, `of` each profile that has any. In words: what is merged and what
-    is left out of these profiles (`notes`), and which profiles have no such event (`missing`)."""
+    """The events to answer from, `of` each profile that has any. In words: what is `merged`, which
+    `others` of these profiles are left out, and which profiles have no such event (`missing`)."""
 
     name: str
     unit: str
     of: Mapping[int, tuple[str, ...]]
-    notes: tuple[str, ...] = ()
+    merged: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is merged and what is left out of these profiles."""
+        return (*self.merged, *self.others)
 
 
 def plain(event: str) -> str:
@@ -64,7 +70,8 @@ def choose(
         _name(used),
         _unit(used),
         dict(of),
-        (*_merged(used), *_others([row for row in rest if row.profile in of])),
+        _merged(used),
+        _others([row for row in rest if row.profile in of]),
         _missing({key: name for key, name in profiles.items() if key not in of}, rest, _name(used)),
     )
 

@@ -8,6 +8,7 @@ from perfduck_diff.answer import DiffRequest
 from perfduck_diff.comparison_input import Question, load_input
 from perfduck_diff.engine.flame import Flame, Heat, flame, hottest
 from perfduck_diff.filters import Filters
+from perfduck_diff.lacking import lacking_notes
 from perfduck_diff.selection import Note
 from perfduck_store.protocol import Store
 from perfduck_store.selector import select
@@ -16,7 +17,7 @@ from perfduck_store.selector import select
 @dataclass(frozen=True, slots=True)
 class Drawing:
     """One side: its profiles, its flame (as new; base is zero), its hottest functions, and what is
-    merged, left out or narrowed."""
+    merged, left out, narrowed or lacking."""
 
     profiles: tuple[str, ...]
     flame: Flame
@@ -40,5 +41,5 @@ def alone(store: Store, selector: str, filters: Filters | None = None) -> Drawin
         tuple(run.name for run in runs.runs),
         drawn,
         tuple(hottest(runs, columns)),
-        question.selection.notes,
+        (*question.selection.notes, *lacking_notes(store, question.selection)),
     )

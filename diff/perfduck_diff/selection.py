@@ -1,6 +1,6 @@
 """From what was typed to the samples of an answer: profiles, event, filters, in one place."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -17,9 +17,10 @@ Group = Mapping[int, str]  # profile id -> name
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What is merged, left out or narrowed, in words. `blocks`: a comparison is worth less."""
+    """What is merged, left out, narrowed or lacking, in words. `blocks`: a comparison is worth
+    less."""
 
-    code: Literal["event", "filter", "work"]
+    code: Literal["event", "filter", "lacking", "unnamed", "work"]
     text: str
     blocks: bool = False
 
@@ -27,7 +28,8 @@ class Note:
 @dataclass(frozen=True, slots=True)
 class Selection:
     """Of the profiles of each group the samples that pass the filters. The weights, per profile,
-    are in `unit`."""
+    are in `unit`. `is_part`: samples of these profiles are left out, by filters or as other
+    events."""
 
     groups: tuple[Group, ...]
     event: str
@@ -35,6 +37,7 @@ class Selection:
     notes: tuple[Note, ...]
     weights: Mapping[int, Weight]
     samples: PickedSamples
+    is_part: bool = False
 
     @property
     def profiles(self) -> dict[int, str]:
@@ -77,9 +80,10 @@ def select_samples(
         tuple(kept.values()),
         clock.name,
         clock.unit,
-        _notes(clock, filters),
+        (*_notes(clock, filters), *_of_tids(store, ids, filters)),
         {key: found.get(run, Weight()) for run, key in enumerate(ids)},
         samples,
+        is_part=bool(filters.words() or clock.others),
     )
     return _checked(selection, list(groups), there)
 
@@ -103,6 +107,18 @@ def _notes(clock: Clock, filters: Filters) -> tuple[Note, ...]:
         *(Note("event", text) for text in clock.notes),
         *([Note("filter", f"only samples chosen by {words}")] if words else []),
     )
+
+
+def _of_tids(store: Store, ids: Sequence[int], filters: Filters) -> Iterator[Note]:
+    """That --pid is held against tids, where perf script printed one number."""
+    layouts = [each.layout or "" for each in store.profiles.of(ids) if filters.pid]
+    if count := sum("tid" in layout.replace(",", "").split() for layout in layouts):
+        text = (
+            f"--pid chooses by the one number that perf script printed of a thread in {count} of"
+            f" {len(ids)} {'profile' if len(ids) == 1 else 'profiles'}: its tid, so that other"
+            " threads of a process are left out (-F +pid prints both)"
+        )
+        yield Note("filter", text)
 
 
 def _spans(

@@ -1,6 +1,5 @@
-"""What the recordings lack, how sure the tags are, and which self weight was spent elsewhere.
+"""Whether an answer is about the load, how sure the tags are, and what was spent elsewhere.
 
-7,944 samples: user callers were recorded as DWARF stacks and are not unwound (native.1)
 tags by weight: 81.9 % catalogue, 17.0 % rule, 1.0 % neighbour, 0.1 % unknown
 21.4 % of the weight was spent with interrupts off before _raw_spin_unlock_irqrestore, ...
 """
@@ -9,7 +8,6 @@ from collections.abc import Iterable
 
 from perfduck_diff.programs import other_programs
 from perfduck_diff.selection import Selection
-from perfduck_store.limitation import limitations
 from perfduck_store.protocol import Store
 from perfduck_store.records import FunctionWeight, TagShare
 from perfduck_tags.methods import INEXACT
@@ -20,15 +18,13 @@ _NAMED = 3  # functions that a line names
 def provenance(
     store: Store, selection: Selection, profiles: Iterable[int] | None = None
 ) -> tuple[str, ...]:
-    """Of the selection that is picked, or of some of its profiles: a line on each limitation of the
-    recordings, one on programs other than the load, one on the tags where they are not all exact,
-    and one on what only looks hot."""
+    """Of the selection that is picked, or of some of its profiles: a line on programs other than
+    the load, one on the tags where they are not all exact, and one on what only looks hot."""
     places = {key: run for run, key in enumerate(selection.profiles)}
     chosen = list(places if profiles is None else profiles)
     runs = [places[key] for key in chosen]
     busy = sum(selection.weights[key].busy for key in chosen)
     return (
-        *limitations(store, chosen),
         *other_programs(store, selection, chosen),
         *_tags(selection.samples.tag_methods(runs)),
         *_artefacts(selection.samples.artefacts(runs), busy),

@@ -8,6 +8,7 @@ import polars as pl
 from perfduck_diff.engine.result import RunFacts
 from perfduck_diff.filters import Filters
 from perfduck_diff.keys import By
+from perfduck_diff.lacking import lacking_notes
 from perfduck_diff.selection import Note, select_samples
 from perfduck_diff.tag_confidence import provenance
 from perfduck_diff.work import facts_of, work_of
@@ -18,12 +19,13 @@ from perfduck_store.selector import select
 
 @dataclass(frozen=True, slots=True)
 class Top:
-    """`rows`: the key's columns, then self, total and blamed in `unit`, and their share in %.
+    """`rows`, the heaviest of `row_count`: the key's columns, then self, total and blamed in
+    `unit`, and their share in %.
 
     The share is of `total`, which leaves idle out; `idle` is in `unit` as well. `partial` says of
     profiles that list a part of their samples how many these are.
-    `facts`: what the runs are. `notes`: what is merged, left out or narrowed. `provenance`: lines
-    on what the recordings lack, how sure the tags are and what only looks hot.
+    `facts`: what the runs are. `notes`: what is merged, left out or narrowed. `lacking`: what the
+    recordings lack. `provenance`: lines on that, on how sure the tags are and what only looks hot.
     """
 
     event: str
@@ -32,9 +34,11 @@ class Top:
     total: float
     idle: float
     rows: pl.DataFrame
+    row_count: int
     facts: RunFacts
     partial: tuple[PartlyListed, ...] = ()
     notes: tuple[Note, ...] = ()
+    lacking: tuple[Note, ...] = ()
     provenance: tuple[str, ...] = ()
 
 
@@ -46,21 +50,29 @@ def top(
     profiles = select(store, selector, filters.where)
     keep: Literal["comm", "cgroup", ""] = by if by == "comm" or by == "cgroup" else ""
     selection = select_samples(store, {"": profiles}, filters, keep)
-    rows = selection.samples.rank(by, limit)
+    rows, row_count = counted(selection.samples.rank(by, limit))
     amount = work_of(store, selection, filters)
+    lacks = lacking_notes(store, selection)
     main = "blamed" if by == "subsystem" else "self"
     return Top(
         event=selection.event,
         unit=amount.unit,
         profiles=tuple(selection.profiles.values()),
+        row_count=row_count,
         total=selection.busy / amount.divisor,
         idle=selection.idle / amount.divisor,
         facts=facts_of(store, selection, filters),
         partial=tuple(store.profiles.partly_listed(selection.profiles)),
         notes=(*selection.notes, *amount.notes),
-        provenance=provenance(store, selection),
+        lacking=lacks,
+        provenance=(*(note.text for note in lacks), *provenance(store, selection)),
         rows=rows.with_columns(
             (100 * pl.col(main) / selection.busy).alias("share"),
             *(pl.col(name) / amount.divisor for name in ("self", "total", "blamed")),
         ),
     )
+
+
+def counted(rows: pl.DataFrame) -> tuple[pl.DataFrame, int]:
+    """The rows that a limit left, and how many there are without it."""
+    return rows.drop("row_count"), rows["row_count"][0] if len(rows) else 0

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from perfduck_model.errors import PerfduckError
 
-_RELEASE = re.compile(r"\d+\.\d+[\w.+~-]*")
+_RELEASE = re.compile(r"\d+\.\d+[\w.+~-]*", re.ASCII)
 _PATH = re.compile(
     r".*/(?:vmlinu[xz]-|lib/modules/)(?P<release>\d+\.\d+[^/]*?)(?:\.debug)?(?:/.*)?"
 )

@@ -168,7 +168,11 @@ class Source:
         self.bytes_read += len(part)
 
     def _broken(self, error: BaseException) -> PerfduckError:
-        return PerfduckError(f"{self.name}: expected a whole compressed file, got {error}")
+        reason = str(error).rstrip(".")
+        hint = "what compressed or copied it was stopped: do that again"
+        return PerfduckError(
+            f"{self.name}: expected a whole compressed file, got {reason} ({hint})"
+        )
 
 
 class _Buffers:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from perfduck_diff.engine.result import Change, Claim, Diff
     from perfduck_diff.keys import By, Key, Side, View
     from perfduck_diff.selection import Note
+    from perfduck_ingest.source import Source
     from perfduck_model.errors import PerfduckError
     from perfduck_report.names import visible
 
@@ -37,8 +38,8 @@ __all__ = [
     "BudgetSuggestion", "By", "CallsResult", "Change", "Claim", "CompareResult", "Diff",
     "DiffResult", "EditResult", "ExplainResult", "Export", "FilterOptions", "IngestOptions",
     "IngestResult", "Key", "MergeResult", "Note", "PerfduckError", "ProfileStore", "RemoveResult",
-    "Side", "Table", "TagResult", "TagSources", "TopResult", "View", "__version__", "explain",
-    "open", "visible",
+    "Side", "Source", "Table", "TagResult", "TagSources", "TopResult", "View", "__version__",
+    "explain", "open", "visible",
 ]  # fmt: skip
 
 _MODULES = {
@@ -54,6 +55,7 @@ _MODULES = {
     "perfduck_diff.engine.result": ("Change", "Claim", "Diff"),
     "perfduck_diff.keys": ("By", "Key", "Side", "View"),
     "perfduck_diff.selection": ("Note",),
+    "perfduck_ingest.source": ("Source",),
     "perfduck_model.errors": ("PerfduckError",),
     "perfduck_report.names": ("visible",),
 }

@@ -69,6 +69,8 @@ def _noise(rows: pl.DataFrame) -> Table:
 
 
 def _with_terms(rows: tables.Answer, screen: Screen = PIPE) -> str:
+    if not rows.rows():
+        return "nothing learned yet: perfduck noise learn SELECTOR learns from runs\n"
     return f"{_NOISE_TERMS}\n{tables.text(rows, screen)}"
 
 

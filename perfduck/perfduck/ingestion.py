@@ -18,7 +18,7 @@ from perfduck.tagging import TaggingSources, check_kallsyms, keep_inputs
 from perfduck_ingest.formats import importer_of
 from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.kernel_release import settled
-from perfduck_ingest.runtime.malloc import trim, trim_eagerly
+from perfduck_ingest.runtime.malloc import trim
 from perfduck_ingest.runtime.prefetch import background
 from perfduck_ingest.source import Source, printable
 from perfduck_ingest.work import Work
@@ -115,7 +115,6 @@ def ingest(store: Store, request: IngestRequest, progress: Progress | None = Non
 def read(request: IngestRequest, draft: Draft, progress: Progress | None = None) -> Identity:
     """Read the recording into the draft. `progress` is told the source and the samples so far, now
     and then."""
-    trim_eagerly()
     with Source(request.source, request.stream) as source:
         importer = importer_of(source)
         # An error's traceback would keep the importer's threads, processes and files.

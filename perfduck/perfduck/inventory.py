@@ -20,9 +20,11 @@ from perfduck_store.selector import select
 
 
 def profiles(file: StoreFile, selector: str) -> Table:
-    """The profiles that the selector means."""
+    """The profiles that the selector means; `*` means those that there are, if any."""
     with file.read() as store:
-        return Table(store.profiles.listing(select(store, selector)), as_text)
+        is_empty = selector == "*" and not store.profiles.all()
+        chosen = {} if is_empty else select(store, selector)
+        return Table(store.profiles.listing(chosen), as_text)
 
 
 def edit(

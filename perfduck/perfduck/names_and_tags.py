@@ -9,6 +9,7 @@ from perfduck.opening import StoreFile
 from perfduck.options import TagSources, path_of, places_of, refuse_others
 from perfduck.tables import Table
 from perfduck.tagging import Tagged, TaggingSources, add_files, tag_again, tagger_of, with_kept
+from perfduck_ingest.kernel_release import checked_release
 from perfduck_model.errors import PerfduckError
 from perfduck_report import tables
 from perfduck_report.names import visible, visible_lines
@@ -19,6 +20,7 @@ from perfduck_store.tag_inputs import Kind
 from perfduck_symbols.file_finder import check_places
 from perfduck_symbols.host_files import HostFiles
 from perfduck_symbols.kernel_files import KernelFiles
+from perfduck_symbols.names import binary
 from perfduck_tags import explain as explanations
 from perfduck_tags.explain import Explanation
 
@@ -77,6 +79,8 @@ def explain(
 ) -> ExplainResult:
     """Why a function has its tag; rules and kallsyms that the store keeps apply where there is a
     store and none are given."""
+    if release is not None:
+        _check_kernel(checked_release(release, "--release"), dso)
     known = _given(sources)
     with ExitStack() as inputs:
         if file is not None:
@@ -84,6 +88,12 @@ def explain(
             known = inputs.enter_context(with_kept(store, known, release))
         tagger = tagger_of(known, release, KernelFiles(known.kallsyms))
         return ExplainResult(explanations.explain(tagger, symbol, dso))
+
+
+def _check_kernel(release: str, dso: str) -> None:
+    if binary(dso)[0] not in ("kernel", "guest"):
+        message = f"--release {release}: expected a function of the kernel, got one of {dso}"
+        raise PerfduckError(message)
 
 
 def _given(sources: TagSources) -> TaggingSources:
@@ -118,4 +128,10 @@ def _added(rows: tables.Answer, _: Screen = PIPE) -> str:
 def symbols(file: StoreFile) -> Table:
     """The binaries whose functions are kept."""
     with file.read() as store:
-        return Table(binaries(store))
+        return Table(binaries(store), _kept)
+
+
+def _kept(rows: tables.Answer, screen: Screen = PIPE) -> str:
+    if not rows.rows():
+        return "no binaries yet: perfduck symbols add FILE keeps the functions of one\n"
+    return tables.text(rows, screen)

@@ -93,6 +93,7 @@ class ProfileStore:
         self,
         *recordings: FilePath | bytes | BinaryIO,
         manifest: FilePath | None = None,
+        on_start: Callable[[str], object] | None = None,
         progress: "Progress | None" = None,
         on_stored: "Callable[[IngestResult], object] | None" = None,
         on_note: Callable[[str], object] = warnings.warn,
@@ -102,14 +103,15 @@ class ProfileStore:
         folded; plain or packed), directories, "-" for standard input, bytes, or streams of bytes,
         which are read to their end and closed. `manifest`: a CSV file that lists more.
 
-        `progress` takes the source and the samples so far, now and then; `on_stored` each result as
-        soon as it is stored; `on_note` a line on what of the manifest may be a mistake.
+        `on_start` takes what is read next; `progress` the source (bytes_read, fraction_read) and
+        the samples so far, now and then; `on_stored` each result as soon as it is stored; `on_note`
+        a line on what of the manifest may be a mistake.
         """
         if recordings and isinstance(recordings[0], str):
             parts.warm_up.warm_up(recordings[0])
         listed = None if manifest is None else Path(manifest)
         wanted = parts.recordings.requests_of(recordings, listed, options, on_note)
-        return parts.recordings.ingest(self._file, wanted, progress, on_stored, on_note)
+        return parts.recordings.ingest(self._file, wanted, on_start, progress, on_stored, on_note)
 
     def attach(self, selector: str, files: Files) -> "EditResult":
         """Keep files with profiles, one of a kind: {"iptables": "rules.txt"}."""

@@ -7,6 +7,7 @@ from perfduck_diff import top as ranking
 from perfduck_diff.filters import Filters
 from perfduck_diff.flame_input import alone
 from perfduck_diff.keys import By, Side
+from perfduck_diff.lacking import lacking_notes
 from perfduck_diff.selection import select_samples
 from perfduck_report.html import render_side
 from perfduck_report.names import folded
@@ -41,7 +42,7 @@ def _folded(store: Store, selector: str, filters: Filters) -> Export:
     selection = select_samples(store, groups, filters, "comm")
     stacks = selection.samples.folded()
     text = "".join(f"{';'.join(map(folded, each.path))} {each.weight}\n" for each in stacks)
-    return Export(text, selection.notes)
+    return Export(text, (*selection.notes, *lacking_notes(store, selection)))
 
 
 def _html(store: Store, selector: str, filters: Filters) -> Export:

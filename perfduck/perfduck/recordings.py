@@ -96,6 +96,7 @@ def _contents(receipt: Receipt) -> str:
 def ingest(
     file: StoreFile,
     wanted: Sequence[IngestRequest],
+    on_start: Callable[[str], object] | None,
     progress: Progress | None,
     on_stored: Callable[[IngestResult], object] | None,
     note: Callable[[str], object],
@@ -107,6 +108,8 @@ def ingest(
         ingestion.check(wanted, note)
         for request in wanted:
             stored = frozenset(each.name for each in results)
+            if on_start:
+                on_start(request.source)
             receipt = ingestion.ingest(replace(request, just_stored=stored), progress)
             results.append(IngestResult(receipt))
             if on_stored:

@@ -33,8 +33,13 @@ class TopResult(TableAnswer):
 
     @property
     def notes(self) -> tuple[Note, ...]:
-        """What is merged, left out or narrowed."""
-        return self.data.notes
+        """What is merged, left out or narrowed, and what the recordings lack."""
+        return (*self.data.notes, *self.data.lacking)
+
+    @property
+    def row_count(self) -> int:
+        """How many rows there are without the limit."""
+        return self.data.row_count
 
     def render(self, format: str, *, width: int | None = None, color: bool = False) -> str:
         """The ranking as text, markdown, csv or json."""
@@ -67,8 +72,13 @@ class CallsResult(TableAnswer):
 
     @property
     def notes(self) -> tuple[Note, ...]:
-        """What is merged, left out or narrowed."""
+        """What is merged, left out or narrowed, and what the recordings lack."""
         return self.data.notes
+
+    @property
+    def row_count(self) -> int:
+        """How many rows there are without the limit."""
+        return self.data.row_count
 
     def render(self, format: str, *, width: int | None = None, color: bool = False) -> str:
         """The calls as text, markdown, csv or json."""

@@ -6,7 +6,7 @@ from perfduck_report.diff_words import run_facts
 from perfduck_report.names import markdown_text, visible
 from perfduck_report.numbers import scale
 from perfduck_report.screen import PIPE, Screen
-from perfduck_report.top import in_unit
+from perfduck_report.top import LIMIT, in_unit
 
 
 def report(calls: Calls, format: str, screen: Screen = PIPE) -> str:
@@ -23,4 +23,6 @@ def report(calls: Calls, format: str, screen: Screen = PIPE) -> str:
         return f"{heading}: none recorded\n{facts}\n"
     rows = in_unit(calls.rows, by)
     gap = "  " if format == "markdown" else ""
-    return f"{heading}{gap}\n{facts}\n\n{tables.FORMATS[format](rows, screen)}"
+    more = tables.left_out(len(rows), calls.row_count, LIMIT)
+    more = f"\n{more}" if more and format == "markdown" else more
+    return f"{heading}{gap}\n{facts}\n\n{tables.FORMATS[format](rows, screen)}{more}"

@@ -11,7 +11,7 @@ from perfduck_report.diff_words import interval, percent, reason, signed
 from perfduck_report.flow import flow, sentence
 from perfduck_report.numbers import per_second, seconds
 from perfduck_report.screen import PIPE, Screen
-from perfduck_report.tables import aligned, markdown_rows
+from perfduck_report.tables import aligned, left_out, markdown_rows
 
 ROWS = 24
 SHOWN = 8  # subsystems of a step
@@ -26,12 +26,16 @@ def text(matrix: Matrix, screen: Screen = PIPE) -> str:
     parts = [
         f"{matrix.event}, {matrix.unit}, by subsystem that is blamed; ± is 95 %\n",
         _lines(f"  {reason(entry)}" for entry in matrix.reasons),
-        aligned(heads, rows, [False, *(True for _ in matrix.groups)], screen),
+        aligned(heads, rows, [False, *(True for _ in matrix.groups)], screen) + _left_out(matrix),
         "What each step adds\n",
         *(_step(step, matrix.unit, screen) for step in matrix.steps),
         _lines(line for entry in matrix.context for line in sentence(entry, screen.prose, "    ")),
     ]
     return "\n".join(part for part in parts if part)
+
+
+def _left_out(matrix: Matrix) -> str:
+    return left_out(min(len(matrix.rows), ROWS), len(matrix.rows), "--format json has all")
 
 
 def _lines(lines: Iterable[str]) -> str:
@@ -108,7 +112,8 @@ def markdown(matrix: Matrix, _: Screen = PIPE) -> str:
     facts = [[names.markdown(cell) for cell in row] for row in _runs(matrix)]
     doubts = [f"- {names.markdown(reason(entry))}" for entry in matrix.reasons]
     table = markdown_rows([heads, rule, *body, *facts])
-    return "\n".join([table, *doubts, *steps, "", *context]).rstrip() + "\n"
+    more = [f"{_left_out(matrix)}"] if _left_out(matrix) else []
+    return "\n".join([table, *more, *doubts, *steps, "", *context]).rstrip() + "\n"
 
 
 def as_json(matrix: Matrix, _: Screen = PIPE) -> str:

@@ -23,7 +23,7 @@ def report(diff: Diff, by: View | None = None, _: Screen = PIPE) -> str:
     parts = [
         f"### {_SIGNS[diff.verdict]} perfduck: {_plain(words.verdict(diff))}\n",
         f"{_plain(words.heading(diff))}\n",
-        "".join(f"- {_plain(words.reason(entry))}\n" for entry in diff.reasons),
+        "".join(f"- {_plain(words.reason(entry))}\n" for entry in words.other_reasons(diff)),
         "".join(f"- {_plain(line)}\n" for line in words.summary(diff)),
         _budgets(diff),
         _claims("Grew", diff.claims) if has_claims else "",

@@ -9,18 +9,19 @@ from perfduck_report import readable
 from perfduck_report.flow import flow, sentence
 from perfduck_report.numbers import amount, many, percent
 from perfduck_report.screen import PIPE, Screen
-from perfduck_report.tables import aligned
+from perfduck_report.tables import aligned, left_out
 
 ROWS = 15  # subsystems, functions
 MOVES = 6
 _COLOURS = {"pass": 32, "regression": 31, "inconclusive": 33}
+_ALL = "--format json has all"
 _INDENT = " " * 15  # of a claim's lines
 
 
 def report(diff: Diff, by: View | None = None, screen: Screen = PIPE) -> str:
     """The whole answer, or one view of it."""
     diff = readable.diff(diff)
-    verdict = _sentences([words.verdict(diff)], screen)
+    verdict = _sentences([words.verdict_above_reasons(diff)], screen)
     parts = [
         _sentences([words.heading(diff), *words.side_facts(diff)], screen)
         + _coloured(verdict, diff.verdict, colour=screen.colour),
@@ -166,7 +167,7 @@ def _subsystems(diff: Diff, screen: Screen) -> str:
             for row in sorted(rows, key=lambda row: (-row.delta, row.subsystem))
         ],
         screen,
-    )
+    ) + left_out(len(rows), len(diff.subsystems), _ALL)
 
 
 def _functions(diff: Diff, screen: Screen) -> str:
@@ -177,7 +178,8 @@ def _functions(diff: Diff, screen: Screen) -> str:
         for row in sorted(rows, key=lambda row: (-row.delta, row.function))
     ]  # fmt: skip
     heads = ["function (self)", "subsystem", "base", "new", "delta", "95 % interval"]
-    return _table(heads, cells, screen, texts=2) if cells else ""
+    more = left_out(len(rows), len(diff.functions), _ALL)
+    return _table(heads, cells, screen, texts=2) + more if cells else ""
 
 
 def _budgets(diff: Diff, screen: Screen) -> str:

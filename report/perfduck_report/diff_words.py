@@ -58,6 +58,21 @@ def verdict(diff: Diff) -> str:
     return f"{diff.verdict}: cannot tell: {excluded(diff.sensitivity)}"
 
 
+def verdict_above_reasons(diff: Diff) -> str:
+    """The same where every doubt is in a line below."""
+    blocking = sum(reason.blocks for reason in diff.reasons)
+    if not blocking:
+        return verdict(diff)
+    verb = "blocks" if blocking == 1 else "block"
+    return f"{diff.verdict}: cannot tell: {many(blocking, 'doubt')} {verb}"
+
+
+def other_reasons(diff: Diff) -> list[Reason]:
+    """The doubts that the verdict does not say: it says the first of those that block."""
+    said = next((reason for reason in diff.reasons if reason.blocks), None)
+    return [reason for reason in diff.reasons if reason is not said]
+
+
 def grown(diff: Diff) -> str:
     """How many paths grew, and the total."""
     gating = sum(claim.gates for claim in diff.claims)

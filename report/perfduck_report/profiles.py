@@ -13,6 +13,8 @@ _NUMBERS = ("samples", "duration", "work", *_ONLY_IF_ANY)
 
 def as_text(rows: tables.Answer, screen: Screen = PIPE) -> str:
     """The recordings with their main facts; every other format has all."""
+    if not rows.rows():
+        return "no profiles yet: perfduck ingest FILE stores one\n"
     facts = [_facts(dict(zip(rows.columns, row, strict=True))) for row in rows.rows()]
     heads = [head for head in facts[0] if head not in _ONLY_IF_ANY or any(f[head] for f in facts)]
     cells = [[visible(cell(fact[head])) for head in heads] for fact in facts]

@@ -17,10 +17,11 @@ from rich.table import Table
 from rich.text import Text
 
 from perfduck_report import names
-from perfduck_report.numbers import cell
+from perfduck_report.numbers import cell, many
 from perfduck_report.screen import PIPE, Screen
 
 _GAP = 2  # between two columns
+_LONGEST = 80  # of a name in a pipe that all rows are aligned to
 _LEAST = 12  # of a name: less says nothing
 
 
@@ -52,6 +53,8 @@ def aligned(
     heads = [names.visible(head) for head in heads]
     wanted = [max(map(cell_len, column)) for column in zip(heads, *rows, strict=True)]
     widths = _widths(heads, wanted, are_numbers, screen.width)
+    if screen.width is None:
+        return _piped(heads, rows, list(zip(widths, are_numbers, strict=True)))
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
     shape = list(zip(widths, are_numbers, strict=True))
     for width, head in zip(widths, _placed(heads, shape), strict=True):
@@ -59,6 +62,24 @@ def aligned(
     for row in rows:
         table.add_row(*_placed(row, shape))
     return rendered(table, sum(widths) + _GAP * len(widths))
+
+
+def _piped(
+    heads: Sequence[str], rows: Sequence[Sequence[str]], shape: list[tuple[int, bool]]
+) -> str:
+    """Lines where nothing is cut. A name of more than _LONGEST moves the rest of its own line, not
+    that of all others."""
+    rule = "─" * (sum(width for width, _ in shape) + _GAP * (len(shape) - 1))
+    lines = [_line(heads, shape), rule, *(_line(row, shape) for row in rows)]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _line(row: Sequence[str], shape: list[tuple[int, bool]]) -> str:
+    cells = []
+    for text, (width, is_number) in zip(row, shape, strict=True):
+        blanks = " " * (width - cell_len(text))
+        cells.append(f"{blanks}{text}" if is_number else f"{text}{blanks}")
+    return (" " * _GAP).join(cells).rstrip()
 
 
 def _placed(row: Sequence[str], shape: list[tuple[int, bool]]) -> list[Text]:
@@ -75,10 +96,13 @@ def _widths(
     """What each column gets: on a terminal the widest names give way until all fits."""
     least = [size if number else min(size, max(cell_len(head), _LEAST))
              for size, number, head in zip(wanted, are_numbers, heads, strict=True)]  # fmt: skip
+    if room is None:
+        return [size if number else min(size, _LONGEST)
+                for size, number in zip(wanted, are_numbers, strict=True)]  # fmt: skip
     widths = list(wanted)
     others = range(1, len(widths))
     for columns in (others, range(len(widths))):  # the first, which says what a row is, at last
-        while room is not None and sum(widths) + _GAP * (len(widths) - 1) > room:
+        while sum(widths) + _GAP * (len(widths) - 1) > room:
             spare = [column for column in columns if widths[column] > least[column]]
             if not spare:
                 break
@@ -101,6 +125,11 @@ def rendered(table: Table, width: int) -> str:
     console = Console(file=out, width=width, color_system=None, highlight=False, emoji=False)
     console.print(table)
     return "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines())
+
+
+def left_out(shown: int, there_are: int, how: str) -> str:
+    """A line below a table that has not all rows, with how to see them; '' below one that has."""
+    return "" if shown >= there_are else f"{shown:,} of {many(there_are, 'row')}: {how}\n"
 
 
 def markdown(answer: Answer, _: Screen = PIPE) -> str:

@@ -10,6 +10,7 @@ from perfduck_report.names import markdown_text, visible
 from perfduck_report.numbers import UnitScale, amount, scale
 from perfduck_report.screen import PIPE, Screen
 
+LIMIT = "--limit N shows more"
 _AMOUNTS = ("self", "total", "blamed")
 
 
@@ -20,12 +21,15 @@ def report(top: Top, format: str, screen: Screen = PIPE) -> str:
     by = scale(top.unit, top.total)
     rows = in_unit(top.rows, by)
     lines = heading(top, by)
+    more = tables.left_out(len(rows), top.row_count, LIMIT)
     if format == "markdown":
+        gap = "\n" if more else ""
         shown = "  \n".join(markdown_text(line) for line in lines)
-        return f"{shown}\n\n{tables.markdown(rows)}"
+        return f"{shown}\n\n{tables.markdown(rows)}{gap}{more}"
     shown = "".join(f"{part}\n" for line in lines for part in sentence(line, screen.prose, "  "))
     body = _paths(rows, screen) if "path" in rows.columns else tables.text(rows, screen)
-    return f"{shown}\n{body}"
+    gap = "\n" if more and "path" in rows.columns else ""
+    return f"{shown}\n{body}{gap}{more}"
 
 
 def in_unit(rows: pl.DataFrame, by: UnitScale) -> pl.DataFrame:

@@ -34,6 +34,7 @@ from perfduck_store.records import (
     Saved,
     SharedLimitation,
     TagShare,
+    UnnamedCode,
     Weight,
 )
 
@@ -67,7 +68,8 @@ class Profiles(Protocol):
         """Those that list a part of their samples, by name."""
 
     def limitations(self, profiles: Iterable[int]) -> list[SharedLimitation]:
-        """What they hold that could not be read, that of most samples first."""
+        """What they hold that could not be read, that of most samples first; without missing
+        names, which samples know (PickedSamples.unnamed)."""
 
     def contents(self, profiles: Iterable[int]) -> list[Content]:
         """What they hold and how old they are, by name."""
@@ -103,11 +105,12 @@ class PickedSamples(Protocol):
 
     def rank(self, by: str, limit: int) -> "pl.DataFrame":
         """A row for each value of a key (perfduck_diff.keys.By), the heaviest first: the key, what
-        goes with it (dso, subsystem or area), self, total and blamed."""
+        goes with it (dso, subsystem or area), self, total, blamed, and how many rows there are
+        without the limit (row_count)."""
 
     def calls(self, function: str, limit: int, *, callees: bool) -> "pl.DataFrame":
-        """[function, dso, subsystem, total, share] of the callers or callees of a function, the
-        heaviest first; `share` in % of all."""
+        """[function, dso, subsystem, total, share, row_count] of the callers or callees of a
+        function, the heaviest first; `share` in % of all, `row_count` as in `rank`."""
 
     def with_arcs(self) -> list[str]:
         """Names of the profiles that have arcs of OProfile in place of stacks."""
@@ -117,6 +120,10 @@ class PickedSamples(Protocol):
 
     def tag_methods(self, runs: Sequence[int]) -> list[TagShare]:
         """What decided the tags of leaves in some runs, heaviest first."""
+
+    def unnamed(self, runs: Sequence[int]) -> list[UnnamedCode]:
+        """Code without a name in some runs, of recordings whose import said that names are missing,
+        heaviest first."""
 
     def artefacts(self, runs: Sequence[int]) -> list[FunctionWeight]:
         """Functions of some runs and the self weight that was spent before them, heaviest first."""

@@ -16,6 +16,7 @@ class Profile:
     duration_s: float | None = None
     command: str | None = None  # that recorded it
     kernel_release: str | None = None
+    layout: str | None = None  # fields that were read of each sample, of perf script text
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,15 @@ class TagShare:
 
     method: str
     share: float
+
+
+@dataclass(frozen=True, slots=True)
+class UnnamedCode:
+    """The weight of code without a name in a binary, of one run."""
+
+    run: int
+    dso: str
+    weight: float
 
 
 @dataclass(frozen=True, slots=True)

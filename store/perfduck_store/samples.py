@@ -17,6 +17,7 @@ from perfduck_store.records import (
     LikeRun,
     PickedRun,
     TagShare,
+    UnnamedCode,
     Weight,
 )
 
@@ -58,7 +59,8 @@ class DuckDbSamples:
         return self._frame("diff_stacks")
 
     def rank(self, by: str, limit: int) -> "pl.DataFrame":
-        """The key's columns, self, total and blamed, the heaviest first: see top_*.sql."""
+        """The key's columns, self, total, blamed and row_count, the heaviest first: see
+        top_*.sql."""
         keys: dict[str, Any] = {"limit": limit}
         if by in ("comm", "cgroup"):  # samples have them; the others are reached through stacks
             return self._frame(f"top_{by}", keys)
@@ -67,8 +69,8 @@ class DuckDbSamples:
         return self._frame(f"top_{by}", keys)
 
     def calls(self, function: str, limit: int, *, callees: bool) -> "pl.DataFrame":
-        """[function, dso, subsystem, total, share] of the callers or callees, heaviest first;
-        `share` in %."""
+        """[function, dso, subsystem, total, share, row_count] of the callers or callees, heaviest
+        first; `share` in %."""
         keys = {"function": function, "limit": limit, "callees": callees}
         return self._frame("top_calls", keys)
 
@@ -83,6 +85,10 @@ class DuckDbSamples:
     def tag_methods(self, runs: Sequence[int]) -> list[TagShare]:
         """What decided the tags of leaves in some runs, heaviest first."""
         return [TagShare(*row) for row in self._rows("tagged_by", {"runs": list(runs)})]
+
+    def unnamed(self, runs: Sequence[int]) -> list[UnnamedCode]:
+        """Code without a name in some runs, where the import said that names are missing."""
+        return [UnnamedCode(*row) for row in self._rows("unnamed", {"runs": list(runs)})]
 
     def artefacts(self, runs: Sequence[int]) -> list[FunctionWeight]:
         """Functions of some runs and the self weight that was spent before them."""

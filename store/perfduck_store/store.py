@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 import duckdb
 
 from perfduck_model.errors import PerfduckError, room_on_disk
-from perfduck_store import compact, merge, schema, store_file
+from perfduck_store import compact, merge, running, schema, store_file
 from perfduck_store.attachments import DuckDbAttachments
 from perfduck_store.choice import Choice
 from perfduck_store.noise import DuckDbNoise
@@ -105,6 +105,7 @@ class DuckDbStore:
         self.attachments, self.noise = DuckDbAttachments(self), DuckDbNoise(self)
         self.picked: Choice | None = None  # that the view `picked` has the samples of
         self._open(write=write, wait_s=wait_s)
+        running.opened(self)
         if not write and self._version < schema.SCHEMA_VERSION:
             self.close()
             self._upgrade(wait_s)
@@ -120,6 +121,11 @@ class DuckDbStore:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def interrupt(self) -> None:
+        """Stop the statement that runs now, from another thread: who runs it gets a
+        KeyboardInterrupt."""
+        self._connection.interrupt()
 
     def close(self) -> None:
         """Let other processes have the store."""
@@ -197,11 +203,13 @@ class DuckDbStore:
 
     @contextmanager
     def _held(self) -> Iterator[None]:
-        """A statement of one thread at a time. KeyboardInterrupt on Ctrl-C, of which duckdb makes a
-        RuntimeError while a statement runs."""
+        """A statement of one thread at a time. KeyboardInterrupt where it was stopped: by
+        `interrupt`, or by a signal, of which duckdb makes a RuntimeError."""
         try:
             with store_file.damage(self.path), room_on_disk(self.path):
                 yield
+        except duckdb.InterruptException as error:
+            raise KeyboardInterrupt from error
         except RuntimeError as error:
             if str(error) == "Query interrupted":
                 raise KeyboardInterrupt from error

@@ -5,6 +5,7 @@ changes the process (SET, CALL enable_logging, CHECKPOINT, ...) is refused by th
 """
 
 import re
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -39,12 +40,16 @@ def run(
     limits: SqlLimits,
 ) -> pl.DataFrame:
     """The rows of the statement. Raises PerfduckError, with the line where DuckDB says one, for
-    what is no single reading statement, fails, or goes beyond a limit."""
+    what is no single reading statement, fails, or goes beyond a limit; duckdb.InterruptException
+    where it was stopped before its time was over."""
+    ended = time.monotonic() + limits.seconds
     try:
         _check(duckdb.extract_statements(text), parameters)
         with _fenced(connection, limits), _stopped_after(connection, limits.seconds):
             return _rows(connection.sql(text, params=dict(parameters) or None), limits.rows)
     except duckdb.InterruptException as error:
+        if time.monotonic() < ended:
+            raise
         message = f"sql: stopped after {limits.seconds:g} s (--timeout SECONDS for more)"
         raise PerfduckError(message) from error
     except duckdb.Error as error:

@@ -118,6 +118,12 @@ def version_columns(rows: pl.DataFrame) -> list[str]:
     return [column for column in rows.columns if re.fullmatch(r"v\d+\.\d+", column)]
 
 
+def versions() -> list[str]:
+    """The catalogued releases, oldest first."""
+    found = [column[1:] for column in version_columns(shipped().functions)]
+    return sorted(found, key=lambda version: position(version) or 0)
+
+
 def nearest(versions: list[str], release: str | None) -> list[str]:
     """The versions, nearest to the release first; newest first where it is not known."""
     here = position(release) if release else None

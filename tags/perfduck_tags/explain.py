@@ -5,14 +5,17 @@ __siphash_unaligned ([kernel.kallsyms])
   source     lib/siphash.c
   method     catalogue: the source file in kernels that are catalogued
   rule       source lib/siphash.c (path_rules.csv:338)
+  release    9.9 is not catalogued: as in 7.2, the nearest of 5.10, 6.1 and 7.2
 """
 
 import json
+import re
 from dataclasses import asdict, dataclass
 
 import polars as pl
 
 from perfduck_symbols import names
+from perfduck_tags import catalogue
 from perfduck_tags.methods import METHODS
 from perfduck_tags.tagger import Tagger
 
@@ -46,6 +49,8 @@ class Explanation:
     rule: str | None
     aliases: tuple[str, ...]
     alternatives: tuple[Alternative, ...]
+    release: str | None = None  # that was asked for, and the nearest that is catalogued
+    catalogued_as: str | None = None
 
 
 def explain(
@@ -64,6 +69,8 @@ def explain(
         rule=None if rule is None else tagger.rules_of(kind).all[rule].describe(),
         aliases=tuple(tagger.symbols.aliases(name)) if tagger.symbols else (),
         alternatives=_alternatives(tagger, work) if kind in ("kernel", "guest") else (),
+        release=tagger.release,
+        catalogued_as=tagger.release and catalogue.nearest(catalogue.versions(), tagger.release)[0],
     )  # fmt: skip
 
 
@@ -90,12 +97,24 @@ def text(told: Explanation) -> str:
         f"  method     {told.method}: {METHODS[told.method].says}",
         f"  rule       {told.rule or 'none'}",
     ]
+    lines += _release(told)
     lines += [f"  alias      {alias}" for alias in told.aliases]
     lines += [
         f"  possible   {other.subsystem}: {other.method}, {other.source_file or other.rule}"
         for other in told.alternatives
     ]
     return "\n".join(lines) + "\n"
+
+
+def _release(told: Explanation) -> list[str]:
+    """Which catalogued kernel stands in for the one that was asked for."""
+    if told.release is None or told.catalogued_as is None:
+        return []
+    known = catalogue.versions()
+    exact = re.match(rf"{re.escape(told.catalogued_as)}(?![0-9])", told.release)
+    said = "" if exact else f", the nearest of {', '.join(known[:-1])} and {known[-1]}"
+    is_known = "is" if exact else "is not"
+    return [f"  release    {told.release} {is_known} catalogued: as in {told.catalogued_as}{said}"]
 
 
 _ROLES = {

@@ -63,6 +63,11 @@ class Tagger:
         self._earlier = pl.DataFrame(schema=LOCATED) if earlier is None else _located(earlier)
         self.fresh = pl.DataFrame(schema=FUNCTIONS)  # what was read from files, for a store to keep
 
+    @property
+    def release(self) -> str | None:
+        """Of the profiled kernel, where it is known."""
+        return self._release
+
     def tag(self, symbols: pl.DataFrame) -> pl.DataFrame:
         """Rows of [symbol_id, name, dso, address] plus canonical, source_file, area, subsystem,
         role and tagged_by; only source_file may be null."""

@@ -121,6 +121,19 @@ def test_compare_takes_the_same_filters(store: Path) -> None:
     assert "only samples chosen by --cpu 1" in page
 
 
+def test_a_pid_that_is_held_against_tids_is_said(store: Path, tmp_path: Path) -> None:
+    said = "of a thread in 1 of 1 profile: its tid, so that other threads of a process are left out"
+    name = "native.udp64.1"
+    query = f"select tid from sample join profile using (profile_id) where name = '{name}' limit 1"
+    tid = _done(store, "sql", query, "--format", "csv").split()[-1]
+    assert said in " ".join(_done(store, "top", name, "--pid", tid).split())
+    both = tmp_path / "both.duckdb"
+    text = FIXTURES / "perf_script" / "comms-pid" / "input.txt.xz"
+    _done(both, "ingest", str(text), "--name", "both")
+    pid = _done(both, "sql", "select pid from sample limit 1", "--format", "csv").split()[-1]
+    assert "its tid" not in _done(both, "top", "both", "--pid", pid)
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -251,7 +264,7 @@ def test_a_profile_without_the_event_is_left_out_with_a_word(store: Path) -> Non
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["native.udp64.1", "udp_sendmsg"], "udp_sendmsg --by function: expected --by callers or"),
+        (["native.udp64.1", "udp_sendmsg"], "udp_sendmsg: expected --by callers or --by callees"),
         (["native.udp64.1", "udp_sendmsgg", "--by", "callers"], "did you mean udp_sendmsg?"),
     ],
 )

@@ -96,7 +96,7 @@ def _no_work(runs: tuple[Run, ...]) -> str:
 def in_units(units: Counter[str]) -> str:
     """In what the work of how many runs is, where that is not one unit."""
     parts = [f"{unit} ({n} {'run' if n == 1 else 'runs'})" for unit, n in sorted(units.items())]
-    return f"work is in {' and '.join(parts)}"
+    return f"work is in {' and '.join(parts)} (--where KEY=VALUE chooses runs of one)"
 
 
 def _names(runs: list[Run]) -> str:

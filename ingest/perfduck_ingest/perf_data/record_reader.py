@@ -9,7 +9,6 @@ from typing import BinaryIO
 from perfduck_ingest.perf_data.features import PerfRecording
 from perfduck_ingest.perf_data.session import PerfSession, RecordingMetadata, ResolvableSamples
 from perfduck_ingest.perf_data.stream import BLOCK_BYTES, Stream
-from perfduck_ingest.runtime.malloc import retain
 from perfduck_ingest.source import ReadProgress, Source
 
 Item = tuple[ResolvableSamples | None, RecordingMetadata]
@@ -19,7 +18,6 @@ def ready_of_file(
     name: str, recording: PerfRecording, start: int, size: int
 ) -> Iterator[tuple[Item, ReadProgress]]:
     """The samples of a file whose records begin at `start`, and how far it had been read."""
-    retain()
     with Source(name) as source:
         for item in ready_of_source(source, recording, start, size):
             yield item, source.reading

@@ -14,6 +14,7 @@ from contextlib import suppress
 from importlib import import_module
 from typing import BinaryIO, ParamSpec, TypeVar, cast
 
+from perfduck_ingest.runtime.malloc import retain
 from perfduck_ingest.runtime.pipe import PIPE_BYTES
 from perfduck_model.errors import PerfduckError
 
@@ -83,6 +84,7 @@ if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the other process says when to stop
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # and is gone without a word when killed
     import_module(sys.argv[1])
+    retain()
     gc.freeze()
     with suppress(EOFError):  # prepared in vain
         _run(sys.stdin.buffer, sys.stdout.buffer)

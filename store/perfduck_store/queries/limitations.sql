@@ -1,4 +1,5 @@
--- What the chosen profiles hold that could not be read or named, by what it is.
+-- What the chosen profiles hold that could not be read, by what it is. Not what has no name, which
+-- unnamed.sql looks up.
 select
     limitation.text,
     sum(limitation.samples)::bigint as samples,
@@ -15,5 +16,6 @@ left join (
     group by profile_id
 ) as total on total.profile_id = limitation.profile_id
 where limitation.profile_id in (select unnest($profiles::bigint[]))
+    and limitation.code not in ('no-names', 'no-kernel-names')
 group by limitation.code, limitation.text
 order by samples desc nulls last, limitation.code, limitation.text

@@ -59,6 +59,7 @@ select
     subsystem,
     sum(weight)::double as total,
     100 * sum(weight)::double / sum(sum(weight)) over () as share,
+    count(*) over () as row_count,
 from arcs
 group by symbol_id, function, dso, subsystem
 order by total desc, function, dso

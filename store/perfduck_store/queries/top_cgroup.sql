@@ -4,6 +4,7 @@ select
     sum(picked.weight) as self,
     self as total,
     self as blamed,
+    count(*) over () as row_count,
 from picked
 join stack_blame on stack_blame.stack_id = picked.stack_id
 where stack_blame.context <> 'idle'

@@ -49,6 +49,7 @@ select
     frames.self,
     frames.total,
     coalesce(charges.blamed, 0) as blamed,
+    count(*) over () as row_count,
 from frames
 join symbol on symbol.symbol_id = frames.symbol_id
 left join charges on charges.symbol_id = frames.symbol_id

@@ -9,11 +9,14 @@ nameless as (
     join symbol on symbol.symbol_id = stack_symbol.symbol_id
     where symbol.name = '[unknown]'
 ),
-named as (
+every_named as (
     select chosen.stack_id, chosen.weight
     from chosen
     anti join nameless on nameless.stack_id = chosen.stack_id
-    order by chosen.weight desc, chosen.stack_id
+),
+named as (
+    from every_named
+    order by weight desc, stack_id
     limit $limit
 ),
 candidates as (
@@ -51,6 +54,7 @@ select
     sum(weight) as self,
     sum(weight) as total,
     sum(weight) as blamed,
+    count(*) over () + greatest((select count(*) from every_named) - $limit, 0) as row_count,
 from chains
 group by path, subsystem, chain_id
 order by self desc, path

@@ -22,6 +22,7 @@ select
     sum(case when is_leaf then weight else 0 end) as self,
     sum(weight) as total,
     sum(case when is_blamed then weight else 0 end) as blamed,
+    count(*) over () as row_count,
 from frames
 group by place
 order by self desc, total desc, place

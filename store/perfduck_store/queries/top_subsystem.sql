@@ -27,6 +27,7 @@ select
     sum(case when tags.is_leaf then tags.weight else 0 end) as self,
     sum(tags.weight) as total,
     coalesce(any_value(charges.blamed), 0) as blamed,
+    count(*) over () as row_count,
 from tags
 left join charges on charges.subsystem = tags.subsystem
 group by tags.subsystem
