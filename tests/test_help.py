@@ -11,6 +11,7 @@ import typer
 from typer.testing import CliRunner
 
 from perfduck_cli import help as help_texts
+from perfduck_cli.commands import ENTRIES
 from perfduck_cli.main import app
 
 ROOT = typer.main.get_command(app)
@@ -75,6 +76,24 @@ def understood(arguments: list[str]) -> None:
 def test_every_command_and_option_has_a_group() -> None:
     members = {name for names in help_texts.COMMANDS.values() for name in names}
     assert {words[0] for words in leaves()} <= members
+
+
+def test_the_list_of_commands_has_the_first_sentence_of_each() -> None:
+    for words in leaves():
+        entry, command = ENTRIES[words[0]], ROOT.commands[words[0]]  # type: ignore[attr-defined]
+        if words[1:]:
+            entry, command = entry.members[words[1]], command.commands[words[1]]
+        first = " ".join(command.help.split("\n\n")[0].split()).partition(". ")[0].rstrip(".")
+        assert entry.summary == f"{first}."
+
+
+def test_the_list_of_commands_loads_none_of_them() -> None:
+    code = (
+        "import sys; from perfduck_cli.main import app; app(['--help'], standalone_mode=False);"
+        "sys.stderr.write(str([m for m in sys.modules if m.endswith(('_commands', 'polars'))]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == "[]"
 
 
 def test_short_help_and_version() -> None:

@@ -3,7 +3,10 @@
 import ast
 import re
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = sorted(ROOT.glob("*/perfduck*/"))
@@ -41,3 +44,68 @@ def test_files_that_comments_and_pages_name_are_there() -> None:
         if name not in files
     }
     assert named == set()
+
+
+STORE = ROOT / "store" / "perfduck_store"
+OTHER_MODULES = [path for path in MODULES if not path.is_relative_to(STORE)]
+SQL = re.compile(
+    r"""\s*(
+    select\s | insert\s+into\s | delete\s+from\s | update\s+\S+\s+set\s
+    | with\s+\S+\s+as\s*\( | from\s+\w+\s*$
+    | (create|alter|drop|copy|attach|detach|checkpoint|pragma|set\s+variable)\s+\S+
+    | (begin|commit|rollback)\s*(transaction)?\s*;?\s*$
+    )""",
+    re.VERBOSE,
+)
+STATEMENTS = {"execute", "execute_on", "frame_on", "stage", "rows", "frame", "table", "insert"}
+
+
+def texts(tree: ast.Module) -> Iterator[str]:
+    """String literals that are no docstrings, and the parts of f-strings."""
+    docstrings = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+        and node.body
+        and isinstance(node.body[0], ast.Expr)
+    }
+    for node in ast.walk(tree):
+        is_text = isinstance(node, ast.Constant) and isinstance(node.value, str)
+        if is_text and id(node) not in docstrings:
+            yield node.value
+
+
+def statements(tree: ast.Module) -> Iterator[str]:
+    """Calls by which a store would be asked in SQL, and imports of what asks it."""
+    for node in ast.walk(tree):
+        text = ast.unparse(node) if isinstance(node, ast.expr | ast.stmt) else ""
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            on = ast.unparse(node.func.value).rpartition(".")[2].lstrip("_")
+            if node.func.attr in STATEMENTS and on in ("store", "opened"):
+                yield text
+        elif isinstance(node, ast.Import | ast.ImportFrom) and re.search(
+            r"\bimport duckdb\b|\bfrom duckdb\b|perfduck_store\S* import .*\bnamed\b", text
+        ):
+            yield text
+
+
+def test_a_statement_is_known() -> None:
+    found = ast.parse("""
+def f(store):
+    "Select from nothing."
+    store.rows("select 1")
+    self._store.execute(f"delete from {table}")
+    import duckdb
+    from perfduck_store.query import named
+    return "commit", "selected"
+""")
+    known = sorted(text for text in texts(found) if SQL.match(text))
+    assert known == ["commit", "delete from ", "select 1"]
+    assert len(list(statements(found))) == 4
+
+
+@pytest.mark.parametrize("path", OTHER_MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_module_but_the_store_has_sql(path: Path) -> None:
+    tree = ast.parse(path.read_text())
+    assert [text for text in texts(tree) if SQL.match(text)] == []
+    assert list(statements(tree)) == []

@@ -13,8 +13,8 @@ from perfduck_model.errors import PerfduckError
 from perfduck_store import sample_spill
 from perfduck_store import store as stores
 from perfduck_store.draft import Draft
+from perfduck_store.recording import Identity
 from perfduck_store.store import Store
-from perfduck_store.writer import Identity, ProfileWriter
 
 STACKS, FRAMES = 100_000, 20
 
@@ -61,7 +61,7 @@ def test_stacks_get_the_memory_they_need(tmp_path: Path, monkeypatch: pytest.Mon
         with Draft(tmp_path) as draft, store.transaction():
             draft.add(profile())
             draft.add(profile())  # every stack again
-            writer = ProfileWriter(store, draft, Identity("large", "test", "large", "hash"))
+            writer = store.writer(draft, Identity("large", "test", "large", "hash"))
             new = writer.new_names()
             writer.insert(new)
             tags = tagged(new.symbols)

@@ -11,6 +11,7 @@ import pytest
 from test_help import leaves
 from typer.testing import CliRunner
 
+from perfduck_cli.commands import ENTRIES
 from perfduck_cli.main import app
 from perfduck_model.errors import PerfduckError
 
@@ -19,13 +20,11 @@ NO_NUMBERS = ("1_000", "nan", "inf", "-inf", "1e999", "\u0661\u0662", "0x10", "1
 
 def commands() -> list[tuple[tuple[str, ...], Any]]:
     """Every command: its words, and the parameters of its function."""
-    found = [((one.callback.__name__,), one.callback) for one in app.registered_commands]  # type: ignore[union-attr]
-    for group in app.registered_groups:
-        found += [
-            ((str(group.name), one.name or one.callback.__name__), one.callback)  # type: ignore
-            for one in group.typer_instance.registered_commands  # type: ignore[union-attr]
-        ]
-    return [(words, signature(callback).parameters) for words, callback in found]
+    found = []
+    for name, entry in ENTRIES.items():
+        members = {(name, sub): each for sub, each in entry.members.items()} or {(name,): entry}
+        found += [(words, signature(each.function()).parameters) for words, each in members.items()]
+    return found
 
 
 def numbers() -> list[tuple[str, ...]]:

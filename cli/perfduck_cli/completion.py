@@ -8,6 +8,7 @@ import os
 from typing import Annotated, Literal
 
 import typer
+from typer.completion import completion_init, shell_complete  # type: ignore[attr-defined]
 
 _VARIABLE = "_PERFDUCK_COMPLETE"
 
@@ -21,8 +22,6 @@ def completion(
     Put the line of the example into ~/.bashrc or ~/.zshrc; for fish:
     `perfduck completion fish > ~/.config/fish/completions/perfduck.fish`.
     """
-    from typer.completion import shell_complete
-
     _know_shells()
     shell_complete(ctx.find_root().command, {}, "perfduck", _VARIABLE, f"source_{shell}")
 
@@ -34,9 +33,4 @@ def answer_shell() -> None:
 
 
 def _know_shells() -> None:
-    from typer.completion import completion_init  # type: ignore[attr-defined]
-
     completion_init()
-
-
-COMMANDS = (completion,)

@@ -61,11 +61,11 @@ def _refuse_users_store(store: "perfduck.ProfileStore", manifest: Path) -> None:
         return
     with manifest.open(newline="") as lines:
         ours = {row["name"] for row in csv.DictReader(lines)}
-    names = [name for (name,) in store.sql("select name from profile order by name").frame.rows()]
-    if others := [name for name in names if name not in ours]:
+    if others := [name for name in store.names() if name not in ours]:
         got = f"one with {listed(others, 3)}"
-        message = f"{store.path}: expected a new store or one of the demo, got {got} (give --store)"
-        raise PerfduckError(message)
+        raise PerfduckError.at(
+            store.path, expected="a new store or one of the demo", got=f"{got} (give --store)"
+        )
 
 
 def _now_try(store: Path) -> str:
@@ -75,6 +75,3 @@ def _now_try(store: Path) -> str:
     path = [] if is_found else [f'export PATH={shlex.quote(str(program.parent))}:"$PATH"']
     lines = [*path, f"export PERFDUCK_STORE={shlex.quote(str(store.absolute()))}", *_NEXT]
     return "Now try:\n\n" + "".join(f"  {line}\n" for line in lines)
-
-
-COMMANDS = (demo,)

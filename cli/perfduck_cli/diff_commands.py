@@ -104,8 +104,7 @@ def _shown(
 
 def _check_explain(format: str, *, explain: bool) -> None:
     if explain and format != "text":
-        message = f"--explain: expected --format text, got {format}"
-        raise PerfduckError(message)
+        raise PerfduckError.at(where="--explain", expected="--format text", got=format)
 
 
 def _check_view(by: View | None, format: str) -> None:
@@ -184,15 +183,3 @@ def suggest(
     with perfduck.open(store) as opened:
         found = opened.suggest_budget(selector, keep=keep, runs=runs, **filters)
     sys.stdout.write(found.to_toml())
-
-
-budget = typer.Typer(no_args_is_help=True, help="Budgets for `diff --budget`.")
-budget.command()(suggest)
-
-noise = typer.Typer(no_args_is_help=True, help="What is known about the spread between runs.")
-noise.command()(learn)
-noise.command(name="list")(list_noise)
-noise.command(name="forget")(forget_noise)
-
-COMMANDS = (diff, compare)
-GROUPS = {"noise": noise, "budget": budget}

@@ -3,14 +3,16 @@
     Recordings:
       ingest    Import recordings: ...
 
-To add a command or an option, put its name into COMMANDS or OPTIONS and an example into EXAMPLES;
+A command or an option has its group in COMMANDS or OPTIONS and a command an example in EXAMPLES;
 what is in none of the groups comes last.
 """
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 from typer.core import TyperCommand, TyperGroup
+
+from perfduck_cli.commands import LazyCommands
 
 ABOUT = (
     "Find which kernel code paths got more expensive, by how many ns per packet, and whether that"
@@ -101,14 +103,18 @@ class Command(TyperCommand):
 
 
 class Commands(TyperGroup):
-    """Commands, grouped, with all that the first sentence of their help says."""
+    """Commands, grouped, with the first sentence of their help."""
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """The groups of the registry above; the commands of a group alone are in one."""
-        names = [name for name in self.list_commands(ctx) if not self.commands[name].hidden]
         groups = COMMANDS if self.name == "perfduck" else {}
-        for title, members in _grouped(groups, names, rest="Commands"):
-            _section(formatter, title, [(name, _summary(self.commands[name])) for name in members])
+        entries = cast(LazyCommands, self.commands).entries
+        for title, members in _grouped(groups, entries, rest="Commands"):
+            _section(formatter, title, [(name, entries[name].summary) for name in members])
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Their names; none is loaded."""
+        return list(self.commands)
 
 
 def _words(ctx: Any) -> str:
@@ -130,8 +136,3 @@ def _section(formatter: Any, title: str, rows: list[tuple[str, str]]) -> None:
     if rows:
         with formatter.section(title):
             formatter.write_dl(rows, col_max=24)
-
-
-def _summary(command: Any) -> str:
-    text = " ".join((command.help or "").split("\n\n")[0].split())
-    return text.partition(". ")[0].rstrip(".") + "."

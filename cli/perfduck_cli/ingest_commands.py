@@ -153,6 +153,3 @@ def attach(
     """Keep files with a profile that is in the store: the rules its packets met, and counters."""
     with perfduck.open(store) as opened:
         sys.stdout.write(opened.attach(selector, files).to_text())
-
-
-COMMANDS = (ingest, attach)

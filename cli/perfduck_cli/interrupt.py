@@ -11,6 +11,8 @@ import signal
 import time
 from threading import Thread
 
+from perfduck.opening import interrupt_all
+
 GRACE_S = 2.0
 _AGAIN_S = 0.05  # a statement may begin after the signal and before Python hears of it
 _EXIT_CODE = 130  # of shells: 128 + SIGINT
@@ -27,8 +29,6 @@ def watch() -> None:
 def _listen(heard: int) -> None:
     while os.read(heard, 1)[0] != signal.SIGINT:
         pass
-    from perfduck_store.running import interrupt_all
-
     end = time.monotonic() + GRACE_S
     while time.monotonic() < end:
         interrupt_all()

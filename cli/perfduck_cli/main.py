@@ -12,21 +12,12 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from perfduck_cli import (
-    completion,
-    demo_command,
-    diff_commands,
-    ingest_commands,
-    interrupt,
-    process,
-    query_commands,
-    standard_streams,
-    store_commands,
-    symbol_commands,
-)
+import perfduck
+from perfduck import PerfduckError, visible
+from perfduck_cli import completion, interrupt, process, standard_streams
+from perfduck_cli.commands import ENTRIES, LazyCommands
 from perfduck_cli.help import ABOUT, START, Command, Commands
 from perfduck_cli.usage import in_a_line
-from perfduck_cli.waiting import with_wait
 
 USER_ERROR, BUG = 2, 70
 _A_BUG = "perfduck: this is a bug, please report it with the lines above and the command"
@@ -36,6 +27,10 @@ class _Commands(Commands):
     """Commands whose usage errors are a line, and whose exceptions typer would turn into exit code
     1 (EPIPE, EOFError), which means regression."""
 
+    def __init__(self, **options: Any) -> None:
+        lazy = LazyCommands(ENTRIES, Command, Commands)
+        super().__init__(**{**options, "commands": lazy})
+
     def make_context(self, *arguments: Any, **options: Any) -> Any:
         """What was typed in front of a command."""
         with in_a_line():
@@ -43,8 +38,6 @@ class _Commands(Commands):
 
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]  # of click.Context
         """Run the command that the arguments name."""
-        from perfduck_model.errors import PerfduckError
-
         try:
             with in_a_line():
                 return super().invoke(ctx)
@@ -67,29 +60,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain help: rich would double the time until it is there
 )
-for command in (
-    *ingest_commands.COMMANDS,
-    *query_commands.COMMANDS,
-    *diff_commands.COMMANDS,
-    *symbol_commands.COMMANDS,
-    *store_commands.COMMANDS,
-    *demo_command.COMMANDS,
-    *completion.COMMANDS,
-):
-    app.command(cls=Command)(with_wait(command))
-for name, group in (*diff_commands.GROUPS.items(), *symbol_commands.GROUPS.items()):
-    for entry in group.registered_commands:
-        entry.cls = Command
-        if entry.callback:
-            entry.callback = with_wait(entry.callback)
-    app.add_typer(group, name=name, cls=Commands)
 
 
 def _print_version(*, is_wanted: bool) -> None:
     if is_wanted:
-        from perfduck import __version__
-
-        sys.stdout.write(f"perfduck {__version__}\n")
+        sys.stdout.write(f"perfduck {perfduck.__version__}\n")
         raise typer.Exit
 
 
@@ -119,14 +94,11 @@ def main() -> None:
 
 
 def _exit_code() -> int:
-    from perfduck_model.errors import PerfduckError, SymbolError
-    from perfduck_report.names import visible
-
     try:
         code = _run()
         sys.stdout.flush()
         return code
-    except (PerfduckError, SymbolError) as error:
+    except PerfduckError as error:
         return _failed(f"perfduck: {visible(str(error))}\n", USER_ERROR)
     except MemoryError:
         return _failed("perfduck: expected more memory, got all there is\n", USER_ERROR)

@@ -8,6 +8,8 @@ perfduck: --limit: expected a whole number of 1 or more, got 0
 from collections.abc import Callable
 from typing import TypeVar
 
+from perfduck import typed as typed_values
+
 _N = TypeVar("_N", int, float)
 _MOST = 10**18
 LONGEST_S = 1e6  # of what waits; a thread cannot wait for 1e10
@@ -17,9 +19,7 @@ def whole(least: int, most: int = _MOST) -> Callable[[str | int], int]:
     """A parser of whole numbers from `least` to `most`."""
 
     def parse(typed: str | int) -> int:
-        from perfduck_model.typed_numbers import whole_number
-
-        return _checked(typed, whole_number, least, most, "whole number")
+        return _checked(typed, typed_values.whole_number, least, most, "whole number")
 
     return parse
 
@@ -28,9 +28,7 @@ def number(least: float = -_MOST, most: float = _MOST) -> Callable[[str | float]
     """A parser of numbers from `least` to `most`."""
 
     def parse(typed: str | float) -> float:
-        from perfduck_model.typed_numbers import number as read
-
-        return _checked(typed, read, least, most, "number")
+        return _checked(typed, typed_values.number, least, most, "number")
 
     return parse
 

@@ -5,16 +5,6 @@ from typing import Annotated, Literal
 
 import typer
 
-
-def _places(context: typer.Context, given: list[Path] | None) -> list[Path] | None:
-    """The places of --symbols; raises PerfduckError at one that is neither directory nor ELF."""
-    if given and not context.resilient_parsing:  # which is completion
-        from perfduck_symbols.file_finder import check_places
-
-        check_places(given)
-    return given
-
-
 StorePath = Annotated[
     Path,
     typer.Option(
@@ -45,5 +35,5 @@ Kallsyms = Annotated[
 Vmlinux = Annotated[Path | None, typer.Option(help="vmlinux of the recorded kernel, with DWARF.")]
 Symbols = Annotated[
     list[Path] | None,
-    typer.Option(help="Directory of ELF files with symbols, or one file.", callback=_places),
+    typer.Option(help="Directory of ELF files with symbols, or one file."),
 ]

@@ -60,7 +60,8 @@ def top(
             found = opened.top(selector, by=by, limit=most, **filters)
     if format not in WITH_NOTES:
         _say(found.notes)
-        _say_left_out(found if limit is None else None)
+        if limit is None and found.left_out:
+            say(found.left_out)
     write(found, format)
 
 
@@ -83,15 +84,6 @@ def _say(notes: "Iterable[perfduck.Note]") -> None:
     for note in notes:
         if note.code not in ("filter", "unnamed"):
             say(note.text)
-
-
-def _say_left_out(found: "perfduck.CallsResult | perfduck.TopResult | None") -> None:
-    """How many rows no limit asked to leave out."""
-    from perfduck_report.tables import left_out
-    from perfduck_report.top import LIMIT
-
-    if found is not None and (line := left_out(len(found), found.row_count, LIMIT)):
-        say(line.rstrip())
 
 
 def sql(
@@ -141,6 +133,3 @@ def export(
         found = opened.export(selector, format, **filters)
     _say(found.notes)
     sys.stdout.write(found.text)
-
-
-COMMANDS = (profiles, top, sql, export)

@@ -3,25 +3,16 @@
 from pathlib import Path
 from typing import Any
 
-from perfduck_model.errors import PerfduckError
-from perfduck_model.limits import MOST_SQL_BYTES
-from perfduck_model.small_file import reason
-from perfduck_model.small_file import text_of as read_text
-from perfduck_model.typed_numbers import number, whole_number
+from perfduck import PerfduckError
+from perfduck.typed import number, whole_number
 
 
-def text_of(query: str | None, file: Path | None) -> str:
-    """The query: given, or in a file."""
+def text_of(query: str | None, file: Path | None) -> str | Path:
+    """The query, or the file that it is in."""
     if (query is None) == (file is None):
         message = "sql: expected a query or -f FILE, got " + ("both" if query else "neither")
         raise PerfduckError(message)
-    if file is None:
-        return query or ""
-    try:
-        return read_text(file, MOST_SQL_BYTES)
-    except (OSError, UnicodeDecodeError) as error:
-        message = f"{file}: expected a file with SQL, got {reason(error)}"
-        raise PerfduckError(message) from error
+    return file or query or ""
 
 
 def parameters(pairs: list[str]) -> dict[str, Any]:

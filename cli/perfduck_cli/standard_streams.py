@@ -9,7 +9,7 @@ import os
 import sys
 from contextlib import suppress
 
-from perfduck_model.errors import PerfduckError
+from perfduck import PerfduckError
 
 
 class _Output(io.FileIO):
@@ -19,8 +19,9 @@ class _Output(io.FileIO):
         try:
             return super().write(data)
         except OSError as error:
-            message = f"standard output: expected to write the whole answer, got {error.strerror}"
-            raise PerfduckError(message) from error
+            raise PerfduckError.at(
+                where="standard output", expected="to write the whole answer", got=error.strerror
+            ) from error
 
 
 def guard() -> None:

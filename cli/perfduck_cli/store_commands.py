@@ -80,6 +80,3 @@ def merge(
             for note in done.notes:
                 say(visible(note))
             sys.stdout.write(done.to_text())
-
-
-COMMANDS = (edit, rm, prune, merge)

@@ -18,10 +18,6 @@ from perfduck_cli.options import (
 )
 from perfduck_cli.screen import write
 
-symbols_group = typer.Typer(
-    no_args_is_help=True, help="ELF files that name addresses and source files."
-)
-
 
 def tag(
     rules: Rules = None,
@@ -86,7 +82,6 @@ def explain(
     sys.stdout.write(found.to_text() if format == "text" else found.to_json())
 
 
-@symbols_group.command()
 def add(
     places: Annotated[list[Path], typer.Argument(help="ELF files, or directories of them.")],
     dso: Annotated[
@@ -99,12 +94,7 @@ def add(
         write(opened.add_symbols(*places, dso=dso), "text")
 
 
-@symbols_group.command(name="list")
 def listed(format: Format = "text", store: StorePath = DEFAULT_STORE) -> None:
     """List the binaries whose functions are in the store."""
     with perfduck.open(store) as opened:
         write(opened.symbols(), format)
-
-
-COMMANDS = (tag, explain)
-GROUPS = {"symbols": symbols_group}

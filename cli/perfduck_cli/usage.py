@@ -12,6 +12,9 @@ from typing import IO, Any
 
 import typer
 
+from perfduck import visible
+from perfduck.typed import did_you_mean
+
 # typer does not export it: what its messages of usage are, BadParameter among them.
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 _NO_CHOICE = re.compile(r"'(?P<typed>[^']*)' is not one of (?P<choices>.*)")
@@ -24,8 +27,6 @@ class UsageError(typer.BadParameter):
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Print the line."""
-        from perfduck_report.names import visible
-
         (file or sys.stderr).write(f"perfduck: {visible(self.message)}\n")
 
 
@@ -78,8 +79,6 @@ def _too_many(typed: list[str]) -> str:
 
 def _choice(message: str) -> str:
     """`'functoin' is not one of 'function', 'path'` as an expectation, with what may be meant."""
-    from perfduck_model.suggestion import did_you_mean
-
     found = _NO_CHOICE.search(message)
     if found is None:
         return message

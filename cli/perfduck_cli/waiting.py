@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from perfduck.opening import be_patient
 from perfduck_cli.numbers import LONGEST_S, number
 
 _LIMIT_S = 30.0
@@ -33,9 +34,7 @@ def with_wait(command: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(command)
     def run(*arguments: Any, wait: float = _LIMIT_S, **options: Any) -> None:
-        from perfduck_store.waiting import waiting
-
-        waiting.limit_s, waiting.say = wait, say
+        be_patient(wait, say)
         command(*arguments, **options)
 
     option = Parameter("wait", Parameter.KEYWORD_ONLY, default=_LIMIT_S, annotation=_Wait)

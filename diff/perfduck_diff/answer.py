@@ -79,8 +79,7 @@ def paired(store: Store, base: dict[int, str], new: dict[int, str]) -> list[dict
     ]
     if set(runs[0]) != set(runs[1]) or not len(runs[0]) == len(base) == len(new):
         said = " and ".join(", ".join(sorted(found)) for found in runs)
-        message = f"--paired: expected the same runs of base and new, got {said}"
-        raise PerfduckError(message)
+        raise PerfduckError.at(where="--paired", expected="the same runs of base and new", got=said)
     names = base | new
     return [{found[run]: names[found[run]] for run in sorted(runs[0])} for found in runs]
 

@@ -96,12 +96,14 @@ def _one_kind(store: Store, selector: str) -> tuple[Like, Group]:
     groups = like_runs(store, select(store, selector))
     if len(groups) != 1:
         kinds = "; ".join(sorted(" ".join(value for _, value in kind) for kind in groups))
-        message = f"{selector}: expected runs of one thing, got {len(groups)}: {kinds}"
-        raise PerfduckError(message)
+        raise PerfduckError.at(
+            selector, expected="runs of one thing", got=f"{len(groups)}: {kinds}"
+        )
     [(labels, profiles)] = groups.items()
     if len(profiles) < 2:
-        message = f"{selector}: expected two runs or more, got {', '.join(profiles.values())}"
-        raise PerfduckError(message)
+        raise PerfduckError.at(
+            selector, expected="two runs or more", got=", ".join(profiles.values())
+        )
     return labels, profiles
 
 

@@ -73,8 +73,9 @@ def _known(store: Store, function: str | None, side: Side) -> str:
     if not store.symbols.is_known(function):
         close = store.symbols.similar(function)
         hint = "" if close is None else f": did you mean {close}?"
-        message = f"{function}: expected a function in the store, got none of that name{hint}"
-        raise PerfduckError(message)
+        raise PerfduckError.at(
+            function, expected="a function in the store", got=f"none of that name{hint}"
+        )
     return function
 
 

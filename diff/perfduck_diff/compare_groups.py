@@ -137,11 +137,13 @@ def _groups(store: Store, profiles: dict[int, str], over: str) -> dict[str, dict
     if len(groups) < 2:
         labels = sorted({key for each in found for key in each.labels})
         hint = "" if over in labels else did_you_mean(over, labels)
-        message = (
-            f"--over {over}: expected at least two values of this label, got"
-            f" {listed(list(groups)) or 'none'}: {hint}the labels are {listed(labels) or 'none'}"
+        raise PerfduckError.at(
+            where=f"--over {over}",
+            expected="at least two values of this label",
+            got=(
+                f"{listed(list(groups)) or 'none'}: {hint}the labels are {listed(labels) or 'none'}"
+            ),
         )
-        raise PerfduckError(message)
     return groups
 
 

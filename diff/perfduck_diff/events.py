@@ -59,8 +59,9 @@ def choose(
 ) -> Clock:
     """The events to answer from, out of all events of the profiles (id -> name)."""
     if not rows:
-        message = f"{next(iter(profiles.values()))}: expected a profile with samples, got none"
-        raise PerfduckError(message)
+        raise PerfduckError.at(
+            next(iter(profiles.values())), expected="a profile with samples", got="none"
+        )
     used = _wanted(rows, wanted) if wanted else _usual(rows, len(profiles))
     of: dict[int, tuple[str, ...]] = defaultdict(tuple)
     for row in used:
@@ -86,11 +87,11 @@ def _wanted(rows: Sequence[RecordedEvent], wanted: Sequence[str]) -> list[Record
     used = [row for row in rows if row in asked]
     units = {_plain_unit(row) for row in used}
     if len(units) > 1:
-        message = (
-            f"--event {' --event '.join(wanted)}: expected events of one unit, got "
-            f"{', '.join(sorted({f'{row.event} in {row.unit}' for row in used}))}"
+        raise PerfduckError.at(
+            where=f"--event {' --event '.join(wanted)}",
+            expected="events of one unit",
+            got=", ".join(sorted({f"{row.event} in {row.unit}" for row in used})),
         )
-        raise PerfduckError(message)
     return used
 
 

@@ -82,11 +82,11 @@ def forget(store: Store, selector: str | None) -> pl.DataFrame:
     if gone.is_empty():
         there = before.select("workload", "unit").unique(maintain_order=True).rows()
         said = "; ".join(f"workload {workload!r}, {unit}" for workload, unit in there)
-        message = (
-            f"{selector or '--all'}: expected a workload with learned noise, got none:"
-            f" there is {said or 'nothing learned'}"
+        raise PerfduckError.at(
+            selector or "--all",
+            expected="a workload with learned noise",
+            got=f"none: there is {said or 'nothing learned'}",
         )
-        raise PerfduckError(message)
     return gone
 
 
@@ -113,8 +113,9 @@ def _groups(store: Store, selector: str) -> dict[tuple[str, str], list[dict[int,
         if len(runs) > 1:
             found[workload, unit].append(runs)
     if not found:
-        message = f"{selector}: expected several runs with the same labels but `run`, got none"
-        raise PerfduckError(message)
+        raise PerfduckError.at(
+            selector, expected="several runs with the same labels but `run`", got="none"
+        )
     return found
 
 

@@ -41,14 +41,14 @@ def opened(source: Source) -> Recording:
                 return recording
     _refuse(source, foreign.loose)
     names = ", ".join(_importer(module).NAME for module in FORMATS)
-    message = f"{source.name}:1: expected a recording ({names}), got {_appearance(source)}"
-    raise PerfduckError(message)
+    raise PerfduckError.at(
+        where=f"{source.name}:1", expected=f"a recording ({names})", got=_appearance(source)
+    )
 
 
 def _refuse(source: Source, recognise: Callable[[Source], foreign.Foreign | None]) -> None:
     if not source.is_directory and (found := recognise(source)):
-        message = f"{source.name}:1: expected a recording, got {found}"
-        raise PerfduckError(message)
+        raise PerfduckError.at(where=f"{source.name}:1", expected="a recording", got=found)
 
 
 def _importer(module: str) -> Importer:

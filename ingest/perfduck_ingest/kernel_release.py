@@ -20,8 +20,9 @@ _PATH = re.compile(
 def checked_release(release: str, where: str) -> str:
     """A release as a user gives it; PerfduckError for what cannot be one."""
     if not _RELEASE.fullmatch(release):
-        message = f"{where}: expected a kernel release such as 6.1.0-18-amd64, got {release!r}"
-        raise PerfduckError(message)
+        raise PerfduckError.at(
+            where, expected="a kernel release such as 6.1.0-18-amd64", got=f"{release!r}"
+        )
     return release
 
 
@@ -34,6 +35,7 @@ def release_of(paths: Iterable[str]) -> str | None:
 def settled(source: str, given: str | None, said: str | None) -> str | None:
     """The release of a recording. PerfduckError where the user says another than the recording."""
     if given and said and given != said:
-        message = f"{source}: expected kernel {given}, as was given, got {said} from the recording"
-        raise PerfduckError(message)
+        raise PerfduckError.at(
+            source, expected=f"kernel {given}, as was given", got=f"{said} from the recording"
+        )
     return said or given

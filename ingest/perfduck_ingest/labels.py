@@ -21,19 +21,20 @@ def labels(pairs: Iterable[str]) -> dict[str, str]:
             raise PerfduckError(message)
         key, value = checked(printable(key), f"--label {pair}"), printable(value)
         if found.setdefault(key, value) != value:
-            message = f"--label {pair}: expected one value of {key}, got {found[key]} before"
-            raise PerfduckError(message)
+            raise PerfduckError.at(
+                where=f"--label {pair}", expected=f"one value of {key}", got=f"{found[key]} before"
+            )
     return found
 
 
 def checked(key: str, where: str) -> str:
     """A key that may be one of a label."""
     if key in RESERVED or key.startswith(ATTACH):
-        message = f"{where}: expected a label, got {key}, which is no label: {_instead(key)}"
-        raise PerfduckError(message)
+        raise PerfduckError.at(
+            where, expected="a label", got=f"{key}, which is no label: {_instead(key)}"
+        )
     if not key.isprintable() or key != key.strip():
-        message = f"{where}: expected a label of printable characters, got {key!r}"
-        raise PerfduckError(message)
+        raise PerfduckError.at(where, expected="a label of printable characters", got=f"{key!r}")
     return key
 
 
@@ -41,8 +42,7 @@ def checked_name(name: str, where: str) -> str:
     """A name for a profile; PerfduckError where it could not be shown in a line."""
     name = printable(name)
     if not name.strip() or not name.isprintable():
-        message = f"{where}: expected a name of printable characters, got {name!r}"
-        raise PerfduckError(message)
+        raise PerfduckError.at(where, expected="a name of printable characters", got=f"{name!r}")
     return name
 
 

@@ -67,8 +67,7 @@ class Source:
         try:
             raw = file or (standard_input() if self.name == "-" else self.path.open("rb"))
         except OSError as error:
-            message = f"{self.name}: expected a recording, got {error.strerror}"
-            raise PerfduckError(message) from error
+            raise PerfduckError.at(self.name, expected="a recording", got=error.strerror) from error
         self._raw = raw
         buffered = raw if hasattr(raw, "peek") else io.BufferedReader(cast(io.RawIOBase, raw))
         head = cast(io.BufferedReader, buffered).peek(6)

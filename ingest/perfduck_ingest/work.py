@@ -111,8 +111,9 @@ def work_from(path: Path) -> Work:
     try:
         text = text_of(path, errors="replace")
     except OSError as error:
-        message = f"{path}: expected a report of {', '.join(_REPORTS)}, got {reason(error)}"
-        raise PerfduckError(message) from error
+        raise PerfduckError.at(
+            path, expected=f"a report of {', '.join(_REPORTS)}", got=reason(error)
+        ) from error
     expected = f"{path}:1: expected a report of {', '.join(_REPORTS)} with work in it"
     try:
         found = (work for read in _REPORTS.values() if (work := read(text)) and work.amount > 0)

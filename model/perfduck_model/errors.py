@@ -5,19 +5,25 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
 _IS_FULL = os.strerror(errno.ENOSPC)  # Python, polars and duckdb all quote it
 
 
 class PerfduckError(Exception):
-    """Where, what was expected, what stood there. The command line prints it and exits 2."""
+    """Where, what was expected, what was there. The command line prints it and exits 2."""
+
+    @classmethod
+    def at(cls, where: object, *, expected: str, got: object) -> Self:
+        """The error at a place: a file, a line of it, an option."""
+        return cls(f"{where}: expected {expected}, got {got}")
 
 
 class SymbolError(PerfduckError):
     """A rules file, a kallsyms file or an ELF file that is not what it should be."""
 
     @classmethod
-    def at(cls, path: Path, line: int | None, reason: str) -> "SymbolError":
+    def in_file(cls, path: Path, line: int | None, reason: str) -> Self:
         """The error at a line of a file, or in the file as a whole."""
         where = str(path) if line is None else f"{path}:{line}"
         return cls(f"{where}: {reason}")

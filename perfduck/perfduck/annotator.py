@@ -9,8 +9,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from perfduck.tagging import TaggingSources, tagger_of, with_kept
-from perfduck_store import functions, tag_inputs
-from perfduck_store.store import Store
+from perfduck_store.protocol import Store
 from perfduck_symbols.kernel_files import KernelFiles
 from perfduck_tags.blame import INTERRUPTS_OFF, interrupts_off
 from perfduck_tags.tagger import Tagger
@@ -47,14 +46,14 @@ class Annotator:
     def annotation(self, store: Store, symbols: pl.DataFrame, release: str | None) -> Annotation:
         """What tags these symbols of a kernel, with what the store knows."""
         tagger = self._tagger(store, release)
-        stored = frozenset(functions.known_binaries(store, symbols["dso"].unique()))
+        stored = frozenset(store.symbols.known_binaries(symbols["dso"].unique()))
         if missing := tagger.unknown(stored):
-            tagger.know(functions.known(store, missing))
+            tagger.know(store.symbols.functions_of(missing))
         return Annotation(tagger, symbols, stored)
 
     def _tagger(self, store: Store, release: str | None) -> Tagger:
         given = self._given
-        kept = None if given.rules else tag_inputs.content_hash(store, "rules")
+        kept = None if given.rules else store.tag_inputs.content_hash("rules")
         if (release, kept) not in self._taggers:
             with with_kept(store, given) as known:
                 self._taggers[release, kept] = tagger_of(known, release, self._kernel_files)
@@ -64,16 +63,7 @@ class Annotator:
 def note_artefacts(store: Store, profile_id: int) -> None:
     """Keep which functions of a new profile only look hot, in a transaction of the caller."""
     # Few functions are listed: to read them all, and all offsets, takes twice as long.
-    leaves = store.frame(
-        "select * from symbol where list_contains($names, canonical)", {"names": INTERRUPTS_OFF}
-    )
-    offsets = store.frame(
-        "select * from leaf_offset where profile_id = $key"
-        " and symbol_id in (select unnest($listed::bigint[]))",
-        {"key": profile_id, "listed": leaves["symbol_id"].to_list()},
-    )
-    found = interrupts_off(offsets, leaves).with_columns(
-        pl.lit(profile_id, pl.Int64).alias("profile_id")
-    )
-    if len(found):
-        store.insert("artefact", found)
+    leaves = store.symbols.called(INTERRUPTS_OFF)
+    offsets = store.symbols.leaf_offsets(profile_id, leaves["symbol_id"])
+    found = interrupts_off(offsets, leaves)
+    store.symbols.keep_artefacts(profile_id, found)

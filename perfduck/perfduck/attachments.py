@@ -70,8 +70,7 @@ def read(pair: str, option: str = "") -> Attachment:
         parser = PARSERS.get(kind)
         text = text_of(Path(name), most_lines=MOST_ATTACHMENT_LINES if parser else None)
     except (OSError, UnicodeDecodeError) as error:
-        message = f"{name}: expected a text file to attach, got {reason(error)}"
-        raise PerfduckError(message) from error
+        raise PerfduckError.at(name, expected="a text file to attach", got=reason(error)) from error
     return Attachment(kind, name, text, parser(text, name) if parser else {})
 
 
@@ -81,8 +80,7 @@ def read_all(pairs: Sequence[str], option: str = "") -> list[Attachment]:
     kinds = [each.kind for each in files]
     twice = next((kind for kind in kinds if kinds.count(kind) > 1), None)
     if twice is not None:
-        message = f"{twice}: expected one file of a kind, got {kinds.count(twice)}"
-        raise PerfduckError(message)
+        raise PerfduckError.at(twice, expected="one file of a kind", got=kinds.count(twice))
     return files
 
 
@@ -110,8 +108,7 @@ def iptables(text: str, source: str) -> dict[str, pl.DataFrame]:
             rows.append(_rule(found, table, counts[key], counters))
         elif not _OTHER_LINES.fullmatch(line):
             what = "a line of iptables-save or iptables -S"
-            message = f"{source}:{number}: expected {what}, got {line[:60]!r}"
-            raise PerfduckError(message)
+            raise PerfduckError.at(where=f"{source}:{number}", expected=what, got=f"{line[:60]!r}")
     schema = {
         "table": pl.String, "chain": pl.String, "number": pl.Int32, "packets": pl.Int64,
         "bytes": pl.Int64, "target": pl.String, "needs": pl.String, "rule": pl.String,
@@ -125,8 +122,7 @@ def _counter(digits: str | None, source: str, line: int, base: int = 10) -> int 
         return None
     if not re.fullmatch("[0-9a-fA-F]{1,20}", digits) or int(digits, base) >= 1 << 63:
         what = f"a {'hexadecimal ' if base == 16 else ''}number of 63 bits"
-        message = f"{source}:{line}: expected {what}, got {digits[:60]!r}"
-        raise PerfduckError(message)
+        raise PerfduckError.at(where=f"{source}:{line}", expected=what, got=f"{digits[:60]!r}")
     return int(digits, base)
 
 
@@ -150,8 +146,9 @@ def conntrack(text: str, source: str) -> dict[str, pl.DataFrame]:
     lines = [(n, line.split()) for n, line in enumerate(text.splitlines(), 1) if line.strip()]
     names = lines[0][1] if lines else []
     if len(names) > MOST_COUNTERS:
-        message = f"{source}:1: expected at most {MOST_COUNTERS} counters, got {len(names):,}"
-        raise PerfduckError(message)
+        raise PerfduckError.at(
+            where=f"{source}:1", expected=f"at most {MOST_COUNTERS} counters", got=f"{len(names):,}"
+        )
     if "entries" not in names:
         message = f"{source}:1: expected /proc/net/stat/nf_conntrack, which begins with 'entries'"
         raise PerfduckError(message)
@@ -159,8 +156,7 @@ def conntrack(text: str, source: str) -> dict[str, pl.DataFrame]:
     for cpu, (line, values) in enumerate(lines[1:]):
         if len(values) != len(names):
             expected = f"{len(names)} hexadecimal numbers"
-            message = f"{source}:{line}: expected {expected}, got {len(values)}"
-            raise PerfduckError(message)
+            raise PerfduckError.at(where=f"{source}:{line}", expected=expected, got=len(values))
         counters = (_counter(value, source, line, 16) for value in values)
         rows += [(cpu, name, counter) for name, counter in zip(names, counters, strict=True)]
     schema = {"cpu": pl.Int32, "counter": pl.String, "value": pl.Int64}

@@ -56,6 +56,7 @@ def _several(value: Any) -> tuple[Any, ...]:
 def _texts(name: str, value: str | Sequence[str] | None) -> tuple[str, ...]:
     values = _several(value)
     if not all(values):
-        message = f"--{name.replace('_', '-')}: expected a name or a glob, got nothing"
-        raise PerfduckError(message)
+        raise PerfduckError.at(
+            where=f"--{name.replace('_', '-')}", expected="a name or a glob", got="nothing"
+        )
     return values

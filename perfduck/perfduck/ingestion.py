@@ -23,10 +23,11 @@ from perfduck_ingest.runtime.prefetch import background
 from perfduck_ingest.source import Source, printable
 from perfduck_ingest.work import Work
 from perfduck_model.errors import PerfduckError
-from perfduck_store import functions, store_file
+from perfduck_store import store_file
 from perfduck_store.draft import Draft
-from perfduck_store.store import Engine, Store, StoreIsBusy
-from perfduck_store.writer import Identity, ProfileWriter, Receipt, check
+from perfduck_store.protocol import ProfileWriter, Store
+from perfduck_store.recording import Identity, Receipt
+from perfduck_store.store import DuckDbStore, Engine, StoreIsBusy
 from perfduck_symbols.kernel_files import KernelFiles
 from perfduck_tags.blame import blame
 
@@ -82,7 +83,9 @@ class Ingestion:
         a recording being read; `note` takes what may fail then. A store that another process writes
         just now is not waited for: the commit does that."""
         try:
-            with Store(self._path, wait_s=0) if self._path.exists() else nullcontext() as store:
+            with (
+                DuckDbStore(self._path, wait_s=0) if self._path.exists() else nullcontext() as store
+            ):
                 if store is None:
                     store_file.check_new(self._path)
                 else:
@@ -94,7 +97,9 @@ class Ingestion:
         """Read the recording, then store it."""
         with Draft(self._path.parent) as draft:
             identity = read(request, draft, progress)
-            with Store(self._path, write=True, wait_s=self._wait_s, engine=self._engine) as store:
+            with DuckDbStore(
+                self._path, write=True, wait_s=self._wait_s, engine=self._engine
+            ) as store:
                 return commit(store, request, draft, identity, self._annotator(request))
 
     def _annotator(self, request: IngestRequest) -> Annotator:
@@ -107,7 +112,7 @@ class Ingestion:
 def ingest(store: Store, request: IngestRequest, progress: Progress | None = None) -> Receipt:
     """Store the recording in a store that is open."""
     annotator = Annotator(_tagging_sources(request), request.options.kernel_files)
-    with Draft(store.path.parent) as draft:
+    with Draft(store.folder) as draft:
         identity = read(request, draft, progress)
         return commit(store, request, draft, identity, annotator)
 
@@ -125,8 +130,7 @@ def read(request: IngestRequest, draft: Draft, progress: Progress | None = None)
                     progress(source, draft.samples)
         trim()
         if not draft.samples:
-            message = f"{source.name}: expected samples, got a recording without any"
-            raise PerfduckError(message)
+            raise PerfduckError.at(source.name, expected="samples", got="a recording without any")
         draft.ran(settled(source.name, request.kernel, draft.facts.kernel_release))
         if not draft.facts.has_inlined:  # which kallsyms does not list
             check_kallsyms(request.options.kernel_files, draft.symbols)
@@ -139,7 +143,7 @@ def commit(
     """Store what was read, in one transaction: a new profile, better names for one that is stored,
     or only what is said of it."""
     with store.transaction():
-        writer = ProfileWriter(store, draft, identity)
+        writer = store.writer(draft, identity)
         if writer.is_new or writer.is_renamed:
             receipt = _inserted(store, writer, draft.facts.kernel_release, annotator)
             note_artefacts(store, writer.profile_id)
@@ -162,7 +166,7 @@ def _inserted(
         blamed = blame(new.stacks, pl.concat([new.tagged, tags]))
     finally:
         inserted.result()  # what fails there fails the transaction, and says why
-    functions.keep(store, annotation.fresh_functions())
+    store.symbols.keep_functions(annotation.fresh_functions())
     return writer.finish(tags, blamed)
 
 
@@ -187,7 +191,7 @@ def _check_name(store: Store, request: IngestRequest, taken: set[str]) -> None:
         recording = opened(source)
         for _ in source.chunks(_HASHED_BYTES):
             pass
-        check(store, _identity(request, source, recording.format))
+        store.check(_identity(request, source, recording.format))
 
 
 def _identity(request: IngestRequest, source: Source, format: str) -> Identity:

@@ -19,6 +19,12 @@ from perfduck_store.records import Content
 from perfduck_store.selector import select
 
 
+def names(file: StoreFile) -> tuple[str, ...]:
+    """The names of all profiles, sorted."""
+    with file.read() as store:
+        return tuple(each.name for each in store.profiles.all())
+
+
 def profiles(file: StoreFile, selector: str) -> Table:
     """The profiles that the selector means; `*` means those that there are, if any."""
     with file.read() as store:
@@ -59,8 +65,9 @@ def _check(store: Store, edit: Edit, chosen: Mapping[int, str]) -> None:
         message = "expected something to change: --name, --work, --label or --unlabel"
         raise PerfduckError(message)
     if edit.name is not None and len(chosen) > 1:
-        message = f"--name {edit.name}: expected one profile, got {listed(list(chosen.values()))}"
-        raise PerfduckError(message)
+        raise PerfduckError.at(
+            where=f"--name {edit.name}", expected="one profile", got=listed(list(chosen.values()))
+        )
     keys = sorted({key for each in store.profiles.of(chosen) for key in each.labels})
     for key in edit.unlabel:
         if key in edit.labels:
@@ -68,8 +75,11 @@ def _check(store: Store, edit: Edit, chosen: Mapping[int, str]) -> None:
             raise PerfduckError(message)
         if key not in keys:
             known = f"{did_you_mean(key, keys)}labels: {listed(keys) or 'none'}"
-            message = f"--unlabel {key}: expected a label of these profiles, got none ({known})"
-            raise PerfduckError(message)
+            raise PerfduckError.at(
+                where=f"--unlabel {key}",
+                expected="a label of these profiles",
+                got=f"none ({known})",
+            )
 
 
 def remove(file: StoreFile, selector: str, *, dry_run: bool) -> RemoveResult:
@@ -109,4 +119,4 @@ def _removed(
 def merge(file: StoreFile, other: Path) -> MergeResult:
     """Take over what another store has."""
     with file.write(create=True) as store:
-        return MergeResult(other, store.merge(other))
+        return MergeResult(other, store.merge(other, file.wait_s))

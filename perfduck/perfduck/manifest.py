@@ -69,8 +69,9 @@ def requests(
         message = f"{manifest}:{reader.line_num}: expected CSV, got: {error}"
         raise PerfduckError(message) from error
     if not rows:
-        message = f"{manifest}:2: expected a recording in each line, got no line"
-        raise PerfduckError(message)
+        raise PerfduckError.at(
+            where=f"{manifest}:2", expected="a recording in each line", got="no line"
+        )
     for column in filter(_is_label, columns):
         # Closer than for a mistyped word: `workload` is no `work`.
         if meant := did_you_mean(column.lower(), [*RESERVED, f"{ATTACH}iptables"], cutoff=0.75):
@@ -85,8 +86,7 @@ def _text(manifest: Path) -> str:
         # Spreadsheets write a byte order mark.
         return text_of(manifest, most_lines=MOST_MANIFEST_LINES, encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        message = f"{manifest}: expected a manifest, got {reason(error)}"
-        raise PerfduckError(message) from error
+        raise PerfduckError.at(manifest, expected="a manifest", got=reason(error)) from error
 
 
 def _is_label(column: str) -> bool:
@@ -95,18 +95,21 @@ def _is_label(column: str) -> bool:
 
 def _check(manifest: Path, columns: list[str]) -> None:
     if "file" not in columns:
-        message = f"{manifest}:1: expected {_COLUMNS}, got {','.join(columns)[:60]!r}"
-        raise PerfduckError(message)
+        raise PerfduckError.at(
+            where=f"{manifest}:1", expected=_COLUMNS, got=f"{','.join(columns)[:60]!r}"
+        )
     for place, column in enumerate(columns):
         if not column or column in columns[:place]:
             got = f"{column} twice" if column else f"no name of column {place + 1}"
-            message = f"{manifest}:1: expected a name for every column and no two alike, got {got}"
-            raise PerfduckError(message)
+            raise PerfduckError.at(
+                where=f"{manifest}:1", expected="a name for every column and no two alike", got=got
+            )
         if _is_label(column):
             checked(column, f"{manifest}:1")
         elif column.startswith(ATTACH) and not is_kind(column.removeprefix(ATTACH)):
-            message = f"{manifest}:1: expected a kind of file as in attach.iptables, got {column}"
-            raise PerfduckError(message)
+            raise PerfduckError.at(
+                where=f"{manifest}:1", expected="a kind of file as in attach.iptables", got=column
+            )
 
 
 def _rows(manifest: Path, reader: "csv.DictReader[str]") -> Iterator[_Row]:

@@ -15,8 +15,7 @@ from perfduck_report import tables
 from perfduck_report.names import visible, visible_lines
 from perfduck_report.numbers import many
 from perfduck_report.screen import PIPE, Screen
-from perfduck_store.functions import binaries
-from perfduck_store.tag_inputs import Kind
+from perfduck_store.records import TagInputKind
 from perfduck_symbols.file_finder import check_places
 from perfduck_symbols.host_files import HostFiles
 from perfduck_symbols.kernel_files import KernelFiles
@@ -63,7 +62,7 @@ class ExplainResult:
         return self.to_text()
 
 
-def tag(file: StoreFile, sources: TagSources, forget: Sequence[Kind]) -> TagResult:
+def tag(file: StoreFile, sources: TagSources, forget: Sequence[TagInputKind]) -> TagResult:
     """Tag all symbols and blame all stacks again."""
     given = _given(sources)
     for kind in forget:
@@ -92,8 +91,9 @@ def explain(
 
 def _check_kernel(release: str, dso: str) -> None:
     if binary(dso)[0] not in ("kernel", "guest"):
-        message = f"--release {release}: expected a function of the kernel, got one of {dso}"
-        raise PerfduckError(message)
+        raise PerfduckError.at(
+            where=f"--release {release}", expected="a function of the kernel", got=f"one of {dso}"
+        )
 
 
 def _given(sources: TagSources) -> TaggingSources:
@@ -112,8 +112,9 @@ def _given(sources: TagSources) -> TaggingSources:
 def add_symbols(file: StoreFile, places: Sequence[Path], dso: str | None) -> Table:
     """Keep the functions of ELF files."""
     if dso is not None and (len(places) > 1 or places[0].is_dir()):
-        message = f"--dso {dso}: expected one file that is this binary, got several"
-        raise PerfduckError(message)
+        raise PerfduckError.at(
+            where=f"--dso {dso}", expected="one file that is this binary", got="several"
+        )
     with file.write(create=True) as store:
         return Table(add_files(store, places, dso, HostFiles()), _added)
 
@@ -128,7 +129,7 @@ def _added(rows: tables.Answer, _: Screen = PIPE) -> str:
 def symbols(file: StoreFile) -> Table:
     """The binaries whose functions are kept."""
     with file.read() as store:
-        return Table(binaries(store), _kept)
+        return Table(store.symbols.binaries(), _kept)
 
 
 def _kept(rows: tables.Answer, screen: Screen = PIPE) -> str:

@@ -37,8 +37,7 @@ def open(url: FilePath, *, wait_s: float | None = None) -> "ProfileStore":
     place = os.fspath(url)
     if place.startswith(_OTHER_STORES):
         got = "a store of a kind that is not built yet"
-        message = f"{place}: expected the path of a store, a DuckDB file, got {got}"
-        raise PerfduckError(message)
+        raise PerfduckError.at(place, expected="the path of a store, a DuckDB file", got=got)
     return ProfileStore(Path(place), wait_s=wait_s)
 
 
@@ -83,6 +82,10 @@ class ProfileStore:
         return f"ProfileStore({str(self.path)!r})"
 
     # Recordings
+
+    def names(self) -> tuple[str, ...]:
+        """The names of all profiles, sorted; there may be none."""
+        return parts.inventory.names(self._file)
 
     def profiles(self, selector: str = "*") -> "Table":
         """A row for each profile: name, format, started_at, ingested_at, duration_s, samples,
@@ -235,14 +238,14 @@ class ProfileStore:
 
     def sql(
         self,
-        query: str,
+        query: str | os.PathLike[str],
         parameters: Mapping[str, Any] | None = None,
         *,
         timeout_s: float = 20.0,
         max_rows: int = 1_000_000,
     ) -> "Table":
-        """The rows of one statement that reads: table `hit` has it all. `parameters`: for $name in
-        the query. No file is opened and nothing is changed by it."""
+        """The rows of one statement that reads, or of a file with it: table `hit` has it all.
+        `parameters`: for $name in the query. It opens no file and changes nothing."""
         limits = parts.limits.SqlLimits(seconds=timeout_s, rows=max_rows)
         return parts.user_sql.sql(self._file, query, parameters or {}, limits)
 
@@ -280,8 +283,7 @@ class ProfileStore:
         gone."""
         if (selector is None) != all:
             got = "both" if all else "neither"
-            message = f"noise forget: expected SELECTOR or --all, got {got}"
-            raise PerfduckError(message)
+            raise PerfduckError.at(where="noise forget", expected="SELECTOR or --all", got=got)
         return parts.comparisons.forget_noise(self._file, selector)
 
     # Names and tags

@@ -29,8 +29,8 @@ from perfduck_ingest.work import Work, work_from
 from perfduck_model.errors import PerfduckError
 from perfduck_report.names import visible
 from perfduck_report.numbers import plural
+from perfduck_store.recording import Receipt
 from perfduck_store.selector import select
-from perfduck_store.writer import Receipt
 from perfduck_symbols.file_finder import check_places
 from perfduck_symbols.host_files import HostFiles
 
@@ -180,8 +180,7 @@ def requests_of(
         message = "expected a recording to ingest: FILE... or --manifest"
         raise PerfduckError(message)
     if name is not None and (manifest is not None or len(recordings) > 1):
-        message = f"--name {name}: expected one recording, got several"
-        raise PerfduckError(message)
+        raise PerfduckError.at(where=f"--name {name}", expected="one recording", got="several")
     template = _template(options, is_one=manifest is None and len(recordings) == 1)
     listed = [] if manifest is None else requests(manifest, template, note)
     return [*listed, *(_request(each, template) for each in recordings)]
@@ -226,6 +225,5 @@ def _request(recording: Recording, template: IngestRequest) -> IngestRequest:
         raise PerfduckError(message)
     stream = io.BytesIO(recording) if isinstance(recording, bytes) else recording
     if isinstance(stream, io.TextIOBase):
-        message = f"{template.name}: expected a stream of bytes, got one of text"
-        raise PerfduckError(message)
+        raise PerfduckError.at(template.name, expected="a stream of bytes", got="one of text")
     return replace(template, source=f"<{template.name}>", stream=stream)

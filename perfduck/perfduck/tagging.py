@@ -1,5 +1,6 @@
 """Tags in the store: all symbols again when more is known; annotator.py tags new ones at ingest."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -8,9 +9,8 @@ from pathlib import Path
 import polars as pl
 
 from perfduck_model.errors import PerfduckError, SymbolError
-from perfduck_store import functions, tag_inputs
-from perfduck_store.store import Store
-from perfduck_store.tag_inputs import Kind
+from perfduck_store.protocol import Store
+from perfduck_store.records import TagInputKind
 from perfduck_symbols import names
 from perfduck_symbols.host_files import HostFiles
 from perfduck_symbols.kallsyms import Kallsyms
@@ -38,8 +38,8 @@ def with_kept(
 ) -> Iterator[TaggingSources]:
     """What the user gives, and what the store keeps in place of what is not given: rules, and where
     `release` says of which kernel, kallsyms."""
-    listed = nullcontext() if release is None else tag_inputs.kept(store, "kallsyms", release)
-    with tag_inputs.kept(store, "rules") as rules, listed as own:
+    listed = nullcontext() if release is None else store.tag_inputs.kept("kallsyms", release)
+    with store.tag_inputs.kept("rules") as rules, listed as own:
         if rules and known.rules is None:
             known = replace(known, rules=rules.path, rules_name=rules.source)
         if own and known.kallsyms is None:
@@ -50,10 +50,10 @@ def with_kept(
 def keep_inputs(store: Store, known: TaggingSources, release: str | None) -> tuple[str, ...]:
     """Keep the rules and kallsyms that are given, in a transaction of the caller; what that changed
     in words."""
-    rules = known.rules and tag_inputs.keep(store, "rules", known.rules)
+    rules = known.rules and store.tag_inputs.keep("rules", known.rules)
     done = [
         rules and f"{rules} (perfduck tag applies them to what is stored)",
-        known.kallsyms and tag_inputs.keep(store, "kallsyms", known.kallsyms, release or ""),
+        known.kallsyms and store.tag_inputs.keep("kallsyms", known.kallsyms, release or ""),
     ]
     return tuple(change for change in done if change)
 
@@ -86,13 +86,13 @@ def check_kallsyms(kernel_files: KernelFiles, symbols: pl.DataFrame) -> None:
     recorded = symbols.join(of_vmlinux, on="dso", how="semi")
     functions = _check_names(kernel_files, recorded)
     nameless = _nameless(recorded)["address"].unique()
-    listed = kernel_files.code if len(nameless) > len(functions) else None
+    listed = kernel_files.symbols if len(nameless) > len(functions) else None
     if listed is not None and not listed.has_most(nameless):
         reason = (
             "expected kallsyms of the recorded boot, got those of another one: most of"
             f" {len(nameless):,} kernel addresses of the recording are in none of its functions"
         )
-        raise SymbolError.at(kernel_files.kallsyms, None, reason)
+        raise SymbolError.in_file(kernel_files.kallsyms, None, reason)
 
 
 def _check_names(kernel_files: KernelFiles, of_kernel: pl.DataFrame) -> pl.Series:
@@ -108,7 +108,8 @@ def _nameless(symbols: pl.DataFrame) -> pl.DataFrame:
 
 def main_release(store: Store) -> str | None:
     """The kernel release of most profiles: all symbols are tagged by its kallsyms and catalogue."""
-    return next(iter(functions.releases(store)), None)
+    counted = Counter(each.kernel_release for each in store.profiles.all() if each.kernel_release)
+    return min(counted, key=lambda release: (-counted[release], release), default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,16 +120,18 @@ class Tagged:
     used: tuple[str, ...]
 
 
-def tag_again(store: Store, given: TaggingSources, forgotten: Sequence[Kind] = ()) -> Tagged:
+def tag_again(
+    store: Store, given: TaggingSources, forgotten: Sequence[TagInputKind] = ()
+) -> Tagged:
     """Tag every symbol and charge every stack again, by what is given and what the store keeps but
     for the kinds that are forgotten. What is given is kept."""
     release = main_release(store)
     with store.transaction(), ExitStack() as inputs:
         for kind in forgotten:
-            tag_inputs.forget(store, kind)
+            store.tag_inputs.forget(kind)
         known = inputs.enter_context(with_kept(store, given, release or ""))
-        old = functions.symbols(store)
-        recorded = functions.of_kernel(store, release or "")
+        old = store.symbols.all()
+        recorded = store.symbols.of_kernel(release or "")
         _check_names(KernelFiles(given.kallsyms), recorded)
         tagger = tagger_of(known, release, KernelFiles(known.kallsyms), old)
         foreign = _of_other_boots(tagger.symbols, recorded)
@@ -136,7 +139,7 @@ def tag_again(store: Store, given: TaggingSources, forgotten: Sequence[Kind] = (
             store, tagger, _without_addresses(old, recorded, foreign).drop(TAG_COLUMNS)
         ).with_columns(old["address"])
         kept = _kept(old, new) if known.kallsyms is None else new
-        functions.replace_tags(store, kept, blame(functions.stacks(store), kept))
+        store.symbols.replace_tags(kept, blame(store.symbols.stacks(), kept))
         keep_inputs(store, given, release)
         changed = len(kept) - len(kept.join(old, on=kept.columns, how="semi", nulls_equal=True))
         return Tagged(changed, tuple(_used(given, known, len(foreign))))
@@ -175,25 +178,24 @@ def add_files(
     functions] of what was found; with `dso` the one file is that binary's."""
     for place in places:
         if not place.exists():
-            message = f"{place}: expected an ELF file or a directory, got no such file"
-            raise PerfduckError(message)
-    dsos = functions.symbols(store)["dso"].unique().to_list()
+            raise PerfduckError.at(place, expected="an ELF file or a directory", got="no such file")
+    dsos = store.symbols.all()["dso"].unique().to_list()
     resolver = BinaryResolver(places, host=host)
     found = resolver.functions(dsos) if dso is None else resolver.functions_of(dso, places[0])
     if found.is_empty():
-        message = f"{places[0]}: expected a binary that a profile names, got none (give --dso)"
-        raise PerfduckError(message)
-    store.execute("begin")
-    functions.keep(store, found)
-    store.execute("commit")
+        raise PerfduckError.at(
+            places[0], expected="a binary that a profile names", got="none (give --dso)"
+        )
+    with store.transaction():
+        store.symbols.keep_functions(found)
     counted = found.group_by("dso").agg(pl.col("build_id").first(), pl.len().alias("functions"))
     return counted.sort("dso")
 
 
 def _tagged(store: Store, tagger: Tagger, symbols: pl.DataFrame) -> pl.DataFrame:
-    tagger.know(functions.known(store, symbols["dso"].unique()))
+    tagger.know(store.symbols.functions_of(symbols["dso"].unique()))
     tagged = tagger.tag(symbols)
-    functions.keep(store, tagger.fresh)
+    store.symbols.keep_functions(tagger.fresh)
     return tagged
 
 

@@ -13,6 +13,7 @@ from perfduck_report import calls as calls_report
 from perfduck_report import html_table
 from perfduck_report import top as top_report
 from perfduck_report.numbers import scale
+from perfduck_report.tables import left_out
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -40,6 +41,11 @@ class TopResult(TableAnswer):
     def row_count(self) -> int:
         """How many rows there are without the limit."""
         return self.data.row_count
+
+    @property
+    def left_out(self) -> str:
+        """How many rows the limit left out, in words; '' where none."""
+        return left_out(len(self.data.rows), self.data.row_count, top_report.LIMIT).rstrip()
 
     def render(self, format: str, *, width: int | None = None, color: bool = False) -> str:
         """The ranking as text, markdown, csv or json."""
@@ -79,6 +85,11 @@ class CallsResult(TableAnswer):
     def row_count(self) -> int:
         """How many rows there are without the limit."""
         return self.data.row_count
+
+    @property
+    def left_out(self) -> str:
+        """How many rows the limit left out, in words; '' where none."""
+        return left_out(len(self.data.rows), self.data.row_count, top_report.LIMIT).rstrip()
 
     def render(self, format: str, *, width: int | None = None, color: bool = False) -> str:
         """The calls as text, markdown, csv or json."""

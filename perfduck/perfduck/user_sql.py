@@ -1,14 +1,32 @@
 """SQL of the user over a store."""
 
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from perfduck.opening import StoreFile
 from perfduck.tables import Table
+from perfduck_model.errors import PerfduckError
+from perfduck_model.limits import MOST_SQL_BYTES
+from perfduck_model.small_file import reason, text_of
 from perfduck_store.user_sql import SqlLimits
 
 
-def sql(file: StoreFile, query: str, parameters: Mapping[str, Any], limits: SqlLimits) -> Table:
-    """The rows of one statement that reads."""
+def sql(
+    file: StoreFile,
+    query: str | os.PathLike[str],
+    parameters: Mapping[str, Any],
+    limits: SqlLimits,
+) -> Table:
+    """The rows of one statement that reads; a path is that of a file with it."""
+    text = query if isinstance(query, str) else _content(Path(query))
     with file.read() as store:
-        return Table(store.user_sql(query, parameters, limits))
+        return Table(store.user_sql(text, parameters, limits))
+
+
+def _content(path: Path) -> str:
+    try:
+        return text_of(path, MOST_SQL_BYTES)
+    except (OSError, UnicodeDecodeError) as error:
+        raise PerfduckError.at(path, expected="a file with SQL", got=reason(error)) from error

@@ -2,14 +2,8 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
-from perfduck_model.errors import PerfduckError
 from perfduck_model.words import counted
-from perfduck_store.query import named
-
-if TYPE_CHECKING:
-    from perfduck_store.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,42 +45,6 @@ class ProfileFacts:
     def work_in_words(self) -> str:
         """'1,200 packets'."""
         return "none" if self.work is None else counted(self.work, self.work_unit or "unit")
-
-
-def said_of(store: "Store", profile_id: int) -> ProfileFacts:
-    """What the store says of the profile with this id."""
-    [row] = store.rows(named("said"), {"profile_id": profile_id})
-    return ProfileFacts(*row)
-
-
-def apply(store: "Store", profile_id: int, edit: Edit) -> tuple[str, ...]:
-    """Edit the profile, in one statement; what that changed, in words. PerfduckError where another
-    profile has the new name."""
-    before = said_of(store, profile_id)
-    after = before.edited(edit)
-    if after.name != before.name:
-        _refuse_taken(store, before.name, after.name)
-    changes = tuple(differences(before, after))
-    if changes:
-        store.execute(
-            named("edit_profile"),
-            {
-                "profile_id": profile_id,
-                "name": after.name,
-                "work": after.work,
-                "work_unit": after.work_unit,
-                "kernel_release": after.kernel_release,
-                "label_names": list(after.labels),
-                "label_values": list(after.labels.values()),
-            },
-        )
-    return changes
-
-
-def _refuse_taken(store: "Store", old: str, new: str) -> None:
-    if store.rows(named("id_of_name"), {"name": new}):
-        message = f"{old}: expected a new name, but another recording is stored as '{new}'"
-        raise PerfduckError(message)
 
 
 def differences(before: ProfileFacts, after: ProfileFacts) -> Iterator[str]:

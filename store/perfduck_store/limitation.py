@@ -1,15 +1,10 @@
 """Limitations of stored profiles: see perfduck_model.limitation."""
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
-from perfduck_model.limitation import Limitation, said
+from perfduck_model.limitation import said
 from perfduck_store.protocol import Store
-from perfduck_store.query import named
 from perfduck_store.records import SharedLimitation
-
-if TYPE_CHECKING:
-    from perfduck_store.store import DuckDbStore
 
 
 def limitations(
@@ -28,10 +23,3 @@ def _profiles(found: SharedLimitation, *, of_whole: bool) -> str:
     is_one = found.profiles == 1
     profiles = found.first_profile if is_one else f"{found.profiles} profiles"
     return f"{profiles}, whole recording{'' if is_one else 's'}" if of_whole else profiles
-
-
-def keep(store: "DuckDbStore", profile_id: int, found: Mapping[str, Limitation]) -> None:
-    """Store what limits a profile, in a transaction of the caller."""
-    for code, each in sorted(found.items()):
-        row = {"code": code, "samples": each.samples, "text": each.text}
-        store.execute(named("insert_limitation"), {"profile_id": profile_id, **row})

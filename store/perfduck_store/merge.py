@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from perfduck_model.errors import PerfduckError
 from perfduck_store import store_file
-from perfduck_store.edit import Edit, ProfileFacts, apply
+from perfduck_store.edit import Edit, ProfileFacts
 from perfduck_store.query import named
 from perfduck_store.records import Merged
 
@@ -24,8 +24,9 @@ def merge(store: "Store", other: Path, wait_s: float | None = None) -> Merged:
     """Add what the other store has, in one transaction. PerfduckError where it is this store, no
     store, or of a newer schema version; one of an older version is upgraded, as by any reader."""
     if store_file.identity(other) == store_file.identity(store.path):
-        message = f"{other}: expected another store to merge, got the one to merge into"
-        raise PerfduckError(message)
+        raise PerfduckError.at(
+            other, expected="another store to merge", got="the one to merge into"
+        )
     with type(store)(other, wait_s=wait_s) as theirs:
         [(stacks,)] = theirs.rows("select count(*) from stack")
     store.make_room(stacks)
@@ -78,7 +79,7 @@ def _completed(store: "Store", key: int, ours: ProfileFacts, theirs: ProfileFact
         kernel_release=theirs.kernel_release if ours.kernel_release is None else None,
         labels=labels,
     )
-    return [f"{ours.name}: {change}" for change in apply(store, key, said)]
+    return [f"{ours.name}: {change}" for change in store.profiles.edit(key, said)]
 
 
 def _conflicts(ours: ProfileFacts, theirs: ProfileFacts) -> list[str]:

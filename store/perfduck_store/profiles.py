@@ -3,14 +3,16 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from perfduck_store import edit
-from perfduck_store.edit import Edit
+from perfduck_model.errors import PerfduckError
+from perfduck_store.edit import Edit, ProfileFacts, differences
 from perfduck_store.query import named
 from perfduck_store.records import Content, PartlyListed, Profile, RecordedEvent, SharedLimitation
 from perfduck_store.rows import ResultRows
 
 if TYPE_CHECKING:
     from perfduck_store.store import Store
+
+_EDITABLE = ("name", "work", "work_unit", "kernel_release")
 
 
 class DuckDbProfiles:
@@ -59,7 +61,28 @@ class DuckDbProfiles:
     def edit(self, profile_id: int, wanted: Edit) -> tuple[str, ...]:
         """Change what is said of a profile, in one statement; what that changed, in words.
         PerfduckError where another profile has the new name."""
-        return edit.apply(self._store, profile_id, wanted)
+        before = self.said(profile_id)
+        after = before.edited(wanted)
+        if after.name != before.name and self.has_name(after.name):
+            expected = f"{before.name}: expected a new name"
+            message = f"{expected}, but another recording is stored as '{after.name}'"
+            raise PerfduckError(message)
+        changes = tuple(differences(before, after))
+        if changes:
+            labels = {"label_names": list(after.labels), "label_values": [*after.labels.values()]}
+            facts = {name: getattr(after, name) for name in _EDITABLE}
+            keys = {"profile_id": profile_id, **facts, **labels}
+            self._store.execute(named("edit_profile"), keys)
+        return changes
+
+    def said(self, profile_id: int) -> ProfileFacts:
+        """What users may change of a profile that is stored."""
+        [row] = self._store.rows(named("said"), {"profile_id": profile_id})
+        return ProfileFacts(*row)
+
+    def has_name(self, name: str) -> bool:
+        """Whether a profile is called so."""
+        return bool(self._store.rows(named("id_of_name"), {"name": name}))
 
     def remove(self, profiles: Iterable[int]) -> None:
         """Remove profiles and all that was stored for them alone, in a transaction. What was

@@ -2,7 +2,8 @@
 
     store.profiles         what is said of recordings, and looking after them
     store.samples(choice)  the samples that an answer is about
-    store.symbols          functions
+    store.symbols          functions and their tags
+    store.tag_inputs       rules and kallsyms that are kept
     store.attachments      files that explain a recording
     store.noise            the spread between runs that was learned
 
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from perfduck_store.choice import Choice, Key
 from perfduck_store.edit import Edit
+from perfduck_store.recording import Identity, NewNames, Receipt
 from perfduck_store.records import (
     ClassNoise,
     Content,
@@ -33,6 +35,8 @@ from perfduck_store.records import (
     RecordedEvent,
     Saved,
     SharedLimitation,
+    TagInput,
+    TagInputKind,
     TagShare,
     UnnamedCode,
     Weight,
@@ -41,6 +45,7 @@ from perfduck_store.records import (
 if TYPE_CHECKING:
     import polars as pl
 
+    from perfduck_store.draft import Draft
     from perfduck_store.rows import ResultRows
     from perfduck_store.user_sql import SqlLimits
 
@@ -148,6 +153,62 @@ class Symbols(Protocol):
     def similar(self, function: str) -> str | None:
         """The name most like this one, if any is much like it."""
 
+    def all(self) -> "pl.DataFrame":
+        """The columns of table symbol, by symbol_id."""
+
+    def called(self, names: Iterable[str]) -> "pl.DataFrame":
+        """The columns of table symbol, of these canonical names."""
+
+    def of_kernel(self, release: str) -> "pl.DataFrame":
+        """[profile_id, symbol_id, name, dso, address] of the kernel itself in profiles of a
+        release."""
+
+    def stacks(self) -> "pl.DataFrame":
+        """[stack_id, symbol_ids] of all call chains, by stack_id."""
+
+    def replace_tags(self, tagged: "pl.DataFrame", blamed: "pl.DataFrame") -> None:
+        """Tags of rows of table symbol, and rows of stack_blame, in place of those with the same
+        ids, in a transaction of the caller."""
+
+    def functions_of(self, dsos: Iterable[str]) -> "pl.DataFrame":
+        """[dso, build_id, address, offset, size, name, section, source_file] of the ELF files that
+        were read for these dsos: perfduck_symbols.resolver.FUNCTIONS."""
+
+    def known_binaries(self, dsos: Iterable[str]) -> set[str]:
+        """Those of the dsos whose functions are stored."""
+
+    def keep_functions(self, functions: "pl.DataFrame") -> None:
+        """Store the functions of whole dsos, in place of what was known of them, in a transaction
+        of the caller."""
+
+    def binaries(self) -> "pl.DataFrame":
+        """[dso, build_id, functions, with_source] of the ELF files that were read, by dso."""
+
+    def leaf_offsets(self, profile_id: int, symbols: Iterable[int]) -> "pl.DataFrame":
+        """The columns of table leaf_offset of a profile, of the symbols with these ids."""
+
+    def keep_artefacts(self, profile_id: int, artefacts: "pl.DataFrame") -> None:
+        """Store rows of table artefact without its profile_id, in a transaction of the caller."""
+
+
+class TagInputs(Protocol):
+    """Rules and kallsyms that symbols are tagged by, kept so that they need not be given again."""
+
+    def keep(self, kind: TagInputKind, path: Path, release: str = "") -> str | None:
+        """Keep the file, in a transaction of the caller, in place of the one before; what that
+        changed, in words. `release`: of the kernel whose kallsyms it is."""
+
+    def kept(
+        self, kind: TagInputKind, release: str = ""
+    ) -> AbstractContextManager[TagInput | None]:
+        """The file that the store keeps; None where it keeps none."""
+
+    def content_hash(self, kind: TagInputKind, release: str = "") -> str | None:
+        """xxh3-128 of the file that the store keeps; None where it keeps none."""
+
+    def forget(self, kind: TagInputKind) -> bool:
+        """Keep it no more; whether there was one."""
+
 
 class Attachments(Protocol):
     """Files that explain a recording, and what was read off them."""
@@ -185,6 +246,37 @@ class LearnedNoise(Protocol):
         """Forget what was learned for the workloads of these profiles; None: all."""
 
 
+class ProfileWriter(Protocol):
+    """Makes a draft a profile: everything or nothing, in a transaction of the caller.
+
+    writer = store.writer(draft, identity)   refuses what cannot be, edits what is stored
+    new = writer.new_names()                 symbols and stacks that the store lacks
+    writer.insert(new)                       all rows but tags
+    receipt = writer.finish(tags, blamed)    the tags of the new symbols and stacks
+
+    Tags are worked out while another thread inserts, which is then the only one to use the store.
+    """
+
+    profile_id: int
+    is_new: bool
+
+    @property
+    def is_renamed(self) -> bool:
+        """Whether it is stored already, and the draft has better names."""
+
+    def new_names(self) -> NewNames:
+        """What the store lacks of the draft's symbols and stacks."""
+
+    def insert(self, new: NewNames) -> None:
+        """Insert all rows but those of tags."""
+
+    def finish(self, tags: "pl.DataFrame", blamed: "pl.DataFrame") -> Receipt:
+        """Insert rows of table symbol and of stack_blame, for all that was new."""
+
+    def receipt(self) -> Receipt:
+        """What has been stored."""
+
+
 class Store(Protocol):
     """A store that is open; close it, or use it as a context manager. One thread asks at a time."""
 
@@ -200,12 +292,20 @@ class Store(Protocol):
         """Close it."""
 
     @property
+    def folder(self) -> Path:
+        """Where temporary files of an import may be."""
+
+    @property
     def profiles(self) -> Profiles:
         """What is said of recordings."""
 
     @property
     def symbols(self) -> Symbols:
         """Functions of all profiles."""
+
+    @property
+    def tag_inputs(self) -> TagInputs:
+        """Rules and kallsyms that are kept."""
 
     @property
     def attachments(self) -> Attachments:
@@ -226,6 +326,13 @@ class Store(Protocol):
 
     def transaction(self) -> AbstractContextManager[None]:
         """What is written within is there as a whole, or after an exception not at all."""
+
+    def check(self, identity: Identity) -> bool:
+        """Whether the recording is stored already. PerfduckError where it is another one that has
+        its name, or where what is said of it must not change."""
+
+    def writer(self, draft: "Draft", identity: Identity) -> ProfileWriter:
+        """What makes the draft a profile. PerfduckError as `check`."""
 
     def merge(self, other: Path, wait_s: float | None = None) -> Merged:
         """Add what another store has and this one has not, in one transaction. PerfduckError where

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,3 +187,14 @@ class Merged:
     here: int
     changes: tuple[str, ...]
     kept: tuple[str, ...]
+
+
+TagInputKind = Literal["rules", "kallsyms"]
+
+
+@dataclass(frozen=True, slots=True)
+class TagInput:
+    """A file as it was given: `source` is its name then, `path` where its content is now."""
+
+    source: str
+    path: Path

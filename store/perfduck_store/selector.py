@@ -69,8 +69,9 @@ def select(store: Store, selector: str, where: Sequence[str] = ()) -> dict[int, 
         both = _meant(each, profiles) & chosen
         if not both:
             why = _why_not(chosen, each, profiles)
-            message = f"{selector}: expected a profile that is also {each}, got none ({why})"
-            raise PerfduckError(message)
+            raise PerfduckError.at(
+                selector, expected=f"a profile that is also {each}", got=f"none ({why})"
+            )
         chosen = both
     return {each.profile_id: each.name for each in profiles if each.profile_id in chosen}
 

@@ -19,16 +19,20 @@ from perfduck_store.choice import Choice
 from perfduck_store.noise import DuckDbNoise
 from perfduck_store.profiles import DuckDbProfiles
 from perfduck_store.query import named as named
+from perfduck_store.recording import Identity
 from perfduck_store.records import Merged, Saved
 from perfduck_store.rows import ResultRows
 from perfduck_store.samples import DuckDbSamples
 from perfduck_store.symbols import DuckDbSymbols
+from perfduck_store.tag_inputs import DuckDbTagInputs
 from perfduck_store.waiting import Wait
 
 if TYPE_CHECKING:  # commands that print a few rows do without
     import polars as pl
 
+    from perfduck_store.draft import Draft
     from perfduck_store.user_sql import SqlLimits
+    from perfduck_store.writer import DuckDbWriter
 
 # duckdb 1.5 reads a store that 2.0 made with this setting; size and speed are the same.
 _STORAGE_VERSION = "v1.5.0"
@@ -98,11 +102,14 @@ class DuckDbStore:
         store_file.check(path)
         self.path = path
         if not (write and create) and not path.exists():
-            message = f"{path}: expected a store, got no such file (perfduck ingest makes one)"
-            raise PerfduckError(message)
+            raise PerfduckError.at(
+                path, expected="a store", got="no such file (perfduck ingest makes one)"
+            )
+        self.folder = path.parent
         self._engine = engine
         self.profiles, self.symbols = DuckDbProfiles(self), DuckDbSymbols(self)
         self.attachments, self.noise = DuckDbAttachments(self), DuckDbNoise(self)
+        self.tag_inputs = DuckDbTagInputs(self)
         self.picked: Choice | None = None  # that the view `picked` has the samples of
         self._open(write=write, wait_s=wait_s)
         running.opened(self)
@@ -236,6 +243,20 @@ class DuckDbStore:
         finally:
             self.execute("detach other")
 
+    def check(self, identity: Identity) -> bool:
+        """Whether the recording is stored already. Raises PerfduckError where it is another one
+        that has its name, or where what is said of it must not change."""
+        from perfduck_store import writer
+
+        return writer.check(self, identity)
+
+    def writer(self, draft: "Draft", identity: Identity) -> "DuckDbWriter":
+        """What makes the draft a profile, in a transaction of the caller. PerfduckError as
+        `check`."""
+        from perfduck_store.writer import DuckDbWriter
+
+        return DuckDbWriter(self, draft, identity)
+
     def merge(self, other: Path, wait_s: float | None = None) -> Merged:
         """Add what another store has and this one has not, in one transaction: see merge.py.
         PerfduckError where it is this store, no store, or of a newer schema version."""
@@ -269,8 +290,9 @@ class DuckDbStore:
         if not tables and write:
             return 0
         if "meta" not in tables or "profile" not in tables:
-            message = f"{self.path}: expected a perfduck store, got another DuckDB file"
-            raise PerfduckError(message)
+            raise PerfduckError.at(
+                self.path, expected="a perfduck store", got="another DuckDB file"
+            )
         version: int = self.rows("select schema_version from meta")[0][0]
         if reason := schema.mismatch(version):
             message = f"{self.path}: {reason}"
@@ -282,11 +304,11 @@ class DuckDbStore:
         try:
             DuckDbStore(self.path, write=True, wait_s=wait_s).close()
         except PerfduckError as error:
-            message = (
-                f"{self.path}: expected schema version {schema.SCHEMA_VERSION}, got"
-                f" {self._version}, and cannot upgrade the store: {error}"
-            )
-            raise PerfduckError(message) from error
+            raise PerfduckError.at(
+                self.path,
+                expected=f"schema version {schema.SCHEMA_VERSION}",
+                got=f"{self._version}, and cannot upgrade the store: {error}",
+            ) from error
 
 
 Store = DuckDbStore

@@ -45,11 +45,11 @@ _DAMAGE = (
 def check(path: Path) -> None:
     """Raise PerfduckError where the path is not that of a DuckDB file, or of one to be made."""
     if _PREFIX.match(str(path)):
-        message = f"{path}: expected the path of a store (./{path} if it is one), got a prefix"
-        raise PerfduckError(message)
+        raise PerfduckError.at(
+            path, expected=f"the path of a store (./{path} if it is one)", got="a prefix"
+        )
     if found := _other_kind(path):
-        message = f"{path}: expected a store, got {found}"
-        raise PerfduckError(message)
+        raise PerfduckError.at(path, expected="a store", got=found)
 
 
 def check_new(path: Path) -> None:
@@ -58,11 +58,11 @@ def check_new(path: Path) -> None:
     check(path)
     folder = path.parent
     if not folder.is_dir():
-        message = f"{path}: expected a store, got a path in {folder}, which is no directory"
-        raise PerfduckError(message)
+        raise PerfduckError.at(
+            path, expected="a store", got=f"a path in {folder}, which is no directory"
+        )
     if not os.access(folder, os.W_OK):
-        message = f"{path}: expected a store, got a directory that cannot be written"
-        raise PerfduckError(message)
+        raise PerfduckError.at(path, expected="a store", got="a directory that cannot be written")
 
 
 def identity(path: Path) -> tuple[int, int] | None:
@@ -100,5 +100,6 @@ def damage(path: Path) -> Iterator[None]:
         if not isinstance(error, _DAMAGE) and type(error) is not duckdb.Error:
             raise
         reason = str(error).splitlines()[0]
-        message = f"{path}: expected a whole store, got one that cannot be read: {reason}"
-        raise PerfduckError(message) from error
+        raise PerfduckError.at(
+            path, expected="a whole store", got=f"one that cannot be read: {reason}"
+        ) from error

@@ -59,10 +59,11 @@ def run(
 def _check(statements: list[duckdb.Statement], parameters: Mapping[str, Any]) -> None:
     kinds = [statement.type.name for statement in statements]
     if len(kinds) != 1 or kinds[0] not in _READING:
-        message = (
-            f"sql: expected one query that reads (SELECT), got {' and '.join(kinds) or 'nothing'}"
+        raise PerfduckError.at(
+            where="sql",
+            expected="one query that reads (SELECT)",
+            got=" and ".join(kinds) or "nothing",
         )
-        raise PerfduckError(message)
     unused = parameters.keys() - statements[0].named_parameters
     if unused:
         message = f"sql: expected ${min(unused)} in the query, for --param {min(unused)}"
@@ -100,8 +101,11 @@ def _rows(answer: duckdb.DuckDBPyRelation, most: int) -> pl.DataFrame:
         frame = pl.DataFrame(pl.from_arrow(table))
     except (pl.exceptions.PolarsError, NotImplementedError, TypeError, ValueError) as error:
         listed = ", ".join(map("{} {}".format, answer.columns, answer.types))
-        message = f"sql: expected columns that can be printed, got {listed}: cast with ::varchar"
-        raise PerfduckError(message) from error
+        raise PerfduckError.at(
+            where="sql",
+            expected="columns that can be printed",
+            got=f"{listed}: cast with ::varchar",
+        ) from error
     _check_dates(frame)
     return _whole_numbers(frame)
 
@@ -111,8 +115,9 @@ def _at_most(most: int, reader: pa.RecordBatchReader) -> pa.Table:
     for batch in reader:
         batches.append(batch)
         if sum(map(len, batches)) > most:
-            message = f"sql: expected at most {most:,} rows (--max-rows N), got more: add LIMIT"
-            raise PerfduckError(message)
+            raise PerfduckError.at(
+                where="sql", expected=f"at most {most:,} rows (--max-rows N)", got="more: add LIMIT"
+            )
     return pa.Table.from_batches(batches, reader.schema)
 
 
@@ -121,8 +126,11 @@ def _check_dates(frame: pl.DataFrame) -> None:
     for column in frame.select(cs.temporal() - cs.duration() - cs.time()):
         # Of what is beyond its calendar polars says null.
         if column.dt.year().is_between(1, 9999).sum() != column.count():
-            message = f"sql: expected years 1 to 9999 in {column.name}, got others: cast to varchar"
-            raise PerfduckError(message)
+            raise PerfduckError.at(
+                where="sql",
+                expected=f"years 1 to 9999 in {column.name}",
+                got="others: cast to varchar",
+            )
 
 
 def _whole_numbers(frame: pl.DataFrame) -> pl.DataFrame:

@@ -1,6 +1,6 @@
 """Makes a draft a profile of an open store: everything or nothing, in a transaction of the caller.
 
-    writer = ProfileWriter(store, draft, identity)  refuses what cannot be, edits what is stored
+    writer = store.writer(draft, identity)          refuses what cannot be, edits what is stored
     new = writer.new_names()                        symbols and stacks that the store lacks
     writer.insert(new)                              all rows but tags
     receipt = writer.finish(tags, blamed)           the tags of the new symbols and stacks
@@ -9,86 +9,48 @@ Tags are a matter of Python and polars: the caller works them out while another 
 which is then the only one that uses the store.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import fields
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import polars as pl
 
+from perfduck_model.batch import Facts
 from perfduck_model.errors import PerfduckError
 from perfduck_model.identity import profile_id
-from perfduck_store import limitation, naming
+from perfduck_store import naming
 from perfduck_store.draft import Draft
-from perfduck_store.edit import Edit, ProfileFacts, apply, differences, said_of
-from perfduck_store.store import Store, named
+from perfduck_store.edit import ProfileFacts, differences
+from perfduck_store.query import named
+from perfduck_store.recording import Identity, NewNames, Receipt
 
+if TYPE_CHECKING:
+    from perfduck_store.store import DuckDbStore
+
+# Columns of table profile that the recording says, and that the user does.
+_FACTS = tuple(
+    fact.name for fact in fields(Facts) if fact.name not in ("has_inlined", "events", "limitations")
+)
+_GIVEN = ("name", "format", "source", "content_hash", "work", "work_unit")
 _STACKS_AT_ONCE = 60_000  # some 20 frames each: 10 MB a column of frames
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """What a profile is called and what is said of it, apart from what the recording says."""
-
-    name: str  # of a new profile
-    format: str
-    source: str
-    content_hash: str
-    work: float | None = None
-    work_unit: str | None = None
-    kernel_release: str | None = None  # as given: the recording may say it too
-    labels: dict[str, str] = field(default_factory=dict)
-    wanted_name: str | None = None  # of a stored one as well
-    may_change_work: bool = False  # of a stored profile that has another
-    just_stored: frozenset[str] = frozenset()  # names of profiles that may not change
-    has_names: bool = False  # whether files to name addresses by were given
-
-    @property
-    def said(self) -> Edit:
-        """What is said of the profile where the recording is stored already."""
-        return Edit(self.wanted_name, self.work, self.work_unit, self.kernel_release, self.labels)
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """What has been stored."""
-
-    name: str
-    samples: int
-    stacks: int
-    symbols: int
-    skipped: int
-    lost: int
-    is_new: bool = True
-    is_renamed: bool = False  # resolved again, with better names than were stored
-    layout: str | None = None
-    limitations: tuple[str, ...] = ()  # in words
-    changes: tuple[str, ...] = ()  # of what the store had, in words
-
-
-@dataclass(frozen=True, slots=True)
-class NewNames:
-    """What a store lacks of a draft's symbols and stacks."""
-
-    symbols: pl.DataFrame  # SYMBOL
-    stacks: pl.DataFrame  # STACK
-    tagged: pl.DataFrame  # rows of table symbol: those of the draft that it has
-
-
-def check(store: Store, identity: Identity) -> bool:
+def check(store: "DuckDbStore", identity: Identity) -> bool:
     """Whether the recording is stored already. Raises PerfduckError where it is another one that
     has its name, or where what is said of it must not change."""
     key = profile_id(identity.content_hash)
-    if not store.rows(named("said"), {"profile_id": key}):
+    if not store.profiles.of([key]):
         _refuse_taken_name(store, identity)
         return False
-    before = said_of(store, key)
+    before = store.profiles.said(key)
     after = before.edited(identity.said)
     _refuse_changed_work(identity, before, after)
     _refuse_second_facts(identity, before, after)
     return True
 
 
-def _refuse_taken_name(store: Store, identity: Identity) -> None:
-    if store.rows(named("id_of_name"), {"name": identity.name}):
+def _refuse_taken_name(store: "DuckDbStore", identity: Identity) -> None:
+    if store.profiles.has_name(identity.name):
         message = (
             f"{identity.source}: expected a new name, but another recording is stored as "
             f"'{identity.name}' (give --name)"
@@ -100,21 +62,24 @@ def _refuse_changed_work(identity: Identity, before: ProfileFacts, after: Profil
     is_same = (before.work, before.work_unit) == (after.work, after.work_unit)
     if before.work is None or is_same or identity.may_change_work:
         return
-    message = (
-        f"{identity.source}: expected the work that '{before.name}' is stored with,"
-        f" {before.work_in_words}, got {after.work_in_words} (--force changes it)"
+    raise PerfduckError.at(
+        identity.source,
+        expected=f"the work that '{before.name}' is stored with, {before.work_in_words}",
+        got=f"{after.work_in_words} (--force changes it)",
     )
-    raise PerfduckError(message)
 
 
 def _refuse_second_facts(identity: Identity, before: ProfileFacts, after: ProfileFacts) -> None:
     changes = list(differences(before, after))
     if changes and before.name in identity.just_stored:
-        message = (
-            f"{identity.source}: expected another recording, got the one that was just stored"
-            f" as '{before.name}' with other facts: {', '.join(changes)}"
+        raise PerfduckError.at(
+            identity.source,
+            expected="another recording",
+            got=(
+                f"the one that was just stored as '{before.name}' with other facts: "
+                f"{', '.join(changes)}"
+            ),
         )
-        raise PerfduckError(message)
 
 
 def _lacking(rows: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
@@ -135,10 +100,10 @@ def _stack_symbols(stacks: pl.DataFrame) -> pl.DataFrame:
     return rows.explode("symbol_id").select("stack_id", "symbol_id", is_leaf)
 
 
-class ProfileWriter:
+class DuckDbWriter:
     """One draft on its way into a store."""
 
-    def __init__(self, store: Store, draft: Draft, identity: Identity) -> None:
+    def __init__(self, store: "DuckDbStore", draft: Draft, identity: Identity) -> None:
         """Edit the profile where the recording is stored already; PerfduckError as check()."""
         self._store = store
         self._draft = draft
@@ -149,7 +114,7 @@ class ProfileWriter:
         self._renamed: str | None = None
         if not self.is_new:
             # What is said of a recording may come later than the recording.
-            self._changes = apply(store, self.profile_id, identity.said)
+            self._changes = store.profiles.edit(self.profile_id, identity.said)
             names = (draft.symbols, draft.stacks)
             given = identity.has_names
             self._renamed = naming.better(store, self.profile_id, *names, given=given)
@@ -191,7 +156,7 @@ class ProfileWriter:
         """What has been stored."""
         draft = self._draft
         return Receipt(
-            said_of(self._store, self.profile_id).name,
+            self._store.profiles.said(self.profile_id).name,
             *(draft.samples, len(draft.stacks), len(draft.symbols)),
             *(draft.skipped, draft.facts.lost),
             is_new=self.is_new,
@@ -210,7 +175,9 @@ class ProfileWriter:
             self._store.insert("sample", run, f"{key}::bigint as profile_id, *")
             del run  # before the next one is read
         self._store.execute(named("insert_rollup"), {"profile_id": key})
-        limitation.keep(self._store, key, self._draft.facts.limitations)
+        for code, found in sorted(self._draft.facts.limitations.items()):
+            row = {"code": code, "samples": found.samples, "text": found.text}
+            self._store.execute(named("insert_limitation"), {"profile_id": key, **row})
         for query, frame in (
             ("insert_leaf_offsets", self._draft.leaf_offsets),
             ("insert_edges", self._draft.edges),
@@ -229,46 +196,23 @@ class ProfileWriter:
             self._store.insert("stack_symbol", _stack_symbols(some))
 
     def _insert_profile(self) -> None:
+        """What the recording says of itself goes by the names of Facts."""
         facts, identity = self._draft.facts, self._identity
-        self._store.execute(
-            named("insert_profile"),
-            {
-                "profile_id": self.profile_id,
-                "name": identity.name,
-                "format": identity.format,
-                "source": identity.source,
-                "content_hash": identity.content_hash,
-                "started_at": facts.started_at,
-                "duration_s": facts.duration_s,
-                "host": facts.host,
-                "kernel_release": facts.kernel_release,
-                "arch": facts.arch,
-                "cpus": facts.cpus,
-                "command": facts.command,
-                "tool": facts.tool,
-                "lost": facts.lost,
-                "raw_samples": facts.raw_samples,
-                "work": identity.work,
-                "work_unit": identity.work_unit,
-                "label_names": list(identity.labels),
-                "label_values": list(identity.labels.values()),
-                "ingested_at": datetime.now(UTC).replace(tzinfo=None),
-                "layout": facts.layout,
-            },
-        )
+        said = {name: getattr(facts, name) for name in _FACTS}
+        given = {name: getattr(identity, name) for name in _GIVEN}
+        row = {
+            "profile_id": self.profile_id,
+            **said,
+            **given,
+            "label_names": list(identity.labels),
+            "label_values": list(identity.labels.values()),
+            "ingested_at": datetime.now(UTC).replace(tzinfo=None),
+        }
+        self._store.execute_on(pl.DataFrame([row]), named("insert_profile"))
 
     def _insert_events(self) -> None:
-        rows = self._store.rows(named("recorded_events"), {"profile_id": self.profile_id})
-        for event, samples, weight, has_period in rows:
-            said = self._draft.facts.events.get(event)
-            self._store.execute(
-                "insert into event values ($profile_id, $event, $unit, $frequency, $n, $weight)",
-                {
-                    "profile_id": self.profile_id,
-                    "event": event,
-                    "unit": said.unit if said and has_period else "sample",
-                    "frequency": said.frequency if said else None,
-                    "n": samples,
-                    "weight": weight,
-                },
-            )
+        events = self._draft.facts.events
+        schema = {"event": pl.String, "unit": pl.String, "frequency": pl.Float64}
+        rows = [(name, event.unit, event.frequency) for name, event in events.items()]
+        frame = pl.DataFrame(rows, schema, orient="row")
+        self._store.execute_on(frame, named("insert_events"), {"profile_id": self.profile_id})

@@ -56,9 +56,11 @@ def content(path: Path, expected: str, most: int) -> bytes:
                 left -= len(part)
     except BROKEN as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise SymbolError.at(path, None, f"expected {expected}, got: {reason}") from error
+        raise SymbolError.in_file(path, None, f"expected {expected}, got: {reason}") from error
     if not left:
-        raise SymbolError.at(path, None, f"expected {expected} of at most {size(most)}, got more")
+        raise SymbolError.in_file(
+            path, None, f"expected {expected} of at most {size(most)}, got more"
+        )
     return b"".join(parts)
 
 
@@ -77,7 +79,7 @@ def unpack_to_disk(path: Path, begins: bytes, expected: str, most: int) -> IO[by
             if written > most:
                 disk.close()
                 reason = f"expected {expected} of at most {size(most)}, got more"
-                raise SymbolError.at(path, None, reason)
+                raise SymbolError.in_file(path, None, reason)
             disk.write(part)
             part = unpacked.read(_PART_BYTES)
     disk.flush()

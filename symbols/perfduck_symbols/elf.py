@@ -252,7 +252,7 @@ def mapped(path: Path) -> mmap.mmap:
     """The bytes of a file that is to be an ELF file, mapped: they take no memory. A packed one is
     unpacked into a temporary file. Raises SymbolError."""
     if not is_regular(path):
-        raise SymbolError.at(path, None, f"expected an ELF file, got: {what_is(path)}")
+        raise SymbolError.in_file(path, None, f"expected an ELF file, got: {what_is(path)}")
     try:
         with path.open("rb") as file:
             if not file.peek(6).startswith(tuple(COMPRESSIONS)):
@@ -261,7 +261,15 @@ def mapped(path: Path) -> mmap.mmap:
             return _mapped(disk.fileno())
     except (ValueError, *UNPACKING) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise SymbolError.at(path, None, f"expected an ELF file, got: {reason}") from error
+        raise SymbolError.in_file(path, None, f"expected an ELF file, got: {reason}") from error
+
+
+def opened_or_none(path: Path) -> Elf | None:
+    """The ELF file; None where it is none."""
+    try:
+        return open_elf(path)
+    except SymbolError:
+        return None
 
 
 def elf_of(path: Path, raw: bytes | mmap.mmap) -> Elf:
@@ -269,7 +277,7 @@ def elf_of(path: Path, raw: bytes | mmap.mmap) -> Elf:
     view = memoryview(raw)
     if view[:4] != elf_header.MAGIC or len(view) < elf_header.SMALLEST:
         message = "expected an ELF file, got: a magic number or a header that does not match"
-        raise SymbolError.at(path, None, message)
+        raise SymbolError.in_file(path, None, message)
     try:
         return Elf(path, elf_header.header(view), view)
     except BROKEN as error:
@@ -278,7 +286,7 @@ def elf_of(path: Path, raw: bytes | mmap.mmap) -> Elf:
 
 def damaged(path: Path, error: Exception) -> SymbolError:
     """What to raise for one of BROKEN."""
-    return SymbolError.at(path, None, f"expected an ELF file, got a damaged one: {error}")
+    return SymbolError.in_file(path, None, f"expected an ELF file, got a damaged one: {error}")
 
 
 def _mapped(descriptor: int) -> mmap.mmap:

@@ -7,13 +7,16 @@ Plain, .gz, .xz or .zst. Addresses are zero for who may not see them: such a fil
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
 from perfduck_model import limits
+from perfduck_model.arrays import UInt64
 from perfduck_model.errors import SymbolError
+from perfduck_symbols.addresses import Svmas, SymbolTable, page_behind
 from perfduck_symbols.compression import content
 from perfduck_symbols.intervals import Intervals
 
@@ -25,21 +28,61 @@ _LEAST_SHARE, _LEAST_NAMES = 0.95, 50
 _LINE = r"^[0-9a-fA-F]{8,16} \S [^\t]+(?:\t\[[^\]]+\])?$"
 
 
-@dataclass(frozen=True, slots=True)
-class Kallsyms:
-    """The code symbols of a kernel: [address, name, module], by address; aliases are kept."""
+# What perf makes symbols of, data too; and what is code.
+_KINDS = tuple("TtWwDdBb")
+_CODE = tuple("TtWw")
 
-    symbols: pl.DataFrame
+
+@dataclass(frozen=True)
+class Kallsyms:
+    """The symbols of a kernel and its modules. They have no sizes: each ends where the next begins.
+    Of several names at an address the last of the file wins, as with perf and opreport."""
+
+    rows: pl.DataFrame  # rows() of the lines that are symbols
+
+    @cached_property
+    def symbols(self) -> pl.DataFrame:
+        """The code symbols, by address; aliases are kept."""
+        code = self.rows.filter(pl.col("kind").is_in(_CODE))
+        return code.sort("address", maintain_order=True)
 
     def resolve(self, addresses: pl.Series) -> pl.Series:
-        """The function each address lies in; null outside the code. Of several names at an address
-        the last of the file wins, as with perf and opreport."""
-        best = self.symbols.unique("address", keep="last", maintain_order=True)
+        """The function each address lies in; null outside the code."""
+        best = last_of_each(self.symbols)
         starts = best["address"].to_numpy()
         asked = addresses.to_numpy().astype(np.int64).view(np.uint64)
         ends = np.append(starts[1:], np.array([min(self.end, _LAST)], np.uint64))
         found = pl.Series("name", Intervals(starts, ends).find(asked))
         return best["name"].gather(found.replace(-1, None).cast(pl.UInt32))
+
+    def part(self, module: str) -> SymbolTable[Svmas]:
+        """The symbols that perf has of the kernel itself (''), or of a module: `[nf_conntrack]`."""
+        own = pl.col("module").is_null() if not module else pl.col("module") == module.strip("[]")
+        chosen = self._perf_symbols.filter(own)
+        names = chosen["name"]
+        starts, ends = Svmas(chosen["address"].to_numpy()), chosen["end"].to_numpy()
+        return SymbolTable(starts, ends, lambda index: str(names[index]))
+
+    @cached_property
+    def _perf_symbols(self) -> pl.DataFrame:
+        # Mapping symbols of ARM begin with a dollar.
+        kept = pl.col("kind").is_in(_KINDS) & ~pl.col("name").str.starts_with("$")
+        ordered = self.rows.filter(kept).sort("address", maintain_order=True)
+        # Between the kernel and its modules there are gigabytes of nothing.
+        of_module = pl.col("module").is_not_null()
+        border = (of_module != of_module.shift(-1)).fill_null(value=True)
+        behind = pl.lit(page_behind(ordered["address"].to_numpy()))
+        end = pl.when(border).then(behind).otherwise(pl.col("address").shift(-1))
+        return last_of_each(ordered.with_columns(end.alias("end")))
+
+    def code(self, module: str) -> UInt64:
+        """Where the functions of a module begin."""
+        own = pl.col("module") == module.strip("[]")
+        return self.rows.filter(own, pl.col("kind").is_in(["T", "t"]))["address"].to_numpy()
+
+    def address(self, name: str) -> int | None:
+        """Where a symbol of the kernel itself is."""
+        return address_of(self.rows, name)
 
     def has_most(self, addresses: pl.Series) -> bool:
         """Whether nearly all of these addresses of the kernel itself are in its code: the kernel of
@@ -62,8 +105,8 @@ class Kallsyms:
 
 
 def read(path: Path) -> Kallsyms:
-    """The code symbols of a file."""
-    return parse(path, raw(path).decode("utf-8", "replace"))
+    """The symbols of a file."""
+    return parse(path, raw(path).decode("utf-8", "backslashreplace"))
 
 
 def raw(path: Path) -> bytes:
@@ -71,37 +114,43 @@ def raw(path: Path) -> bytes:
     found = content(path, "kallsyms", limits.MOST_KALLSYMS_BYTES)
     if found.count(b"\n") > limits.MOST_KALLSYMS_LINES:
         reason = f"expected kallsyms of at most {limits.MOST_KALLSYMS_LINES:,} lines, got more"
-        raise SymbolError.at(path, None, reason)
+        raise SymbolError.in_file(path, None, reason)
     return found
 
 
-def check(path: Path, listed: pl.Series, functions: pl.Series) -> None:
-    """Raise SymbolError where the names that the file lists are not those of the functions of
-    vmlinux that a recording names, so that it is of another kernel; of a few functions nothing is
-    said."""
-    missing = functions.filter(~functions.is_in(listed.drop_nulls().implode())).sort()
+def check(path: Path, listed: Kallsyms, functions: pl.Series) -> None:
+    """Raise SymbolError where the file does not list the functions of vmlinux that a recording
+    names, so that it is of another kernel; of a few functions nothing is said."""
+    missing = functions.filter(~functions.is_in(listed.rows["name"].implode())).sort()
     if len(functions) < _LEAST_NAMES or len(missing) <= (1 - _LEAST_SHARE) * len(functions):
         return
     reason = (
         f"expected kallsyms of the recorded kernel, got those of another one: {len(missing):,} of"
         f" {len(functions):,} kernel functions of the recording are not in it ({missing[0]}, ...)"
     )
-    raise SymbolError.at(path, None, reason)
+    raise SymbolError.in_file(path, None, reason)
 
 
 def parse(path: Path, text: str) -> Kallsyms:
-    """The code symbols of `text`; `path` is what messages call it."""
-    return checked(path, text, rows(text))
-
-
-def checked(path: Path, text: str, every: pl.DataFrame) -> Kallsyms:
-    """The code symbols among the rows of `text`; SymbolError where one is no symbol."""
+    """The symbols of `text`; SymbolError where a line is none, or there is no code. `path` is what
+    messages call it."""
+    every = rows(text)
     _check(path, text, every["address"])
-    symbols = every.filter(pl.col("kind").is_in(["t", "T", "w", "W"]))
-    if symbols.is_empty() or symbols["address"].max() == 0:
-        what = "no code symbols" if symbols.is_empty() else "only zeros (read it as root)"
-        raise SymbolError.at(path, None, f"expected addresses of functions, got {what}")
-    return Kallsyms(symbols.sort("address", maintain_order=True))
+    found = Kallsyms(every)
+    if found.symbols.is_empty() or found.symbols["address"].max() == 0:
+        what = "no code symbols" if found.symbols.is_empty() else "only zeros (read it as root)"
+        raise SymbolError.in_file(path, None, f"expected addresses of functions, got {what}")
+    return found
+
+
+def of_running_kernel(raw: bytes) -> Kallsyms:
+    """What a kernel or perf wrote, not the user: lines that are no symbols are left out."""
+    return Kallsyms(rows(raw.decode("utf-8", "backslashreplace")).drop_nulls("address"))
+
+
+def last_of_each(symbols: pl.DataFrame) -> pl.DataFrame:
+    """One symbol for each address, the last; `symbols` are sorted by address."""
+    return symbols.unique("address", keep="last", maintain_order=True)
 
 
 def rows(text: str) -> pl.DataFrame:
@@ -132,4 +181,4 @@ def _check(path: Path, text: str, addresses: pl.Series) -> None:
     if len(wrong):
         first = int(wrong[0])
         line = text.split("\n")[first].removesuffix("\r")
-        raise SymbolError.at(path, first + 1, f"{_EXPECTED}, got {line[:60]!r}")
+        raise SymbolError.in_file(path, first + 1, f"{_EXPECTED}, got {line[:60]!r}")

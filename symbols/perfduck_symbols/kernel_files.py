@@ -12,7 +12,6 @@ import polars as pl
 
 from perfduck_symbols import kallsyms
 from perfduck_symbols.kallsyms import Kallsyms
-from perfduck_symbols.kallsyms_symbols import KernelSymbols, symbols_of
 
 if TYPE_CHECKING:  # an import of text reads no ELF file
     from perfduck_symbols.addresses import Svmas, SymbolTable
@@ -29,16 +28,9 @@ class KernelFiles:
         self.vmlinux = vmlinux
 
     @cached_property
-    def code(self) -> Kallsyms | None:
-        """The functions that kallsyms lists: a line that is no symbol is an error."""
-        if self.kallsyms is None:
-            return None
-        return kallsyms.checked(self.kallsyms, self._text, self._rows)
-
-    @cached_property
-    def symbols(self) -> KernelSymbols | None:
-        """The symbols of kallsyms as perf makes them: lines that are no symbols are left out."""
-        return symbols_of(self._rows) if self.kallsyms is not None else None
+    def symbols(self) -> Kallsyms | None:
+        """What kallsyms lists."""
+        return kallsyms.read(self.kallsyms) if self.kallsyms is not None else None
 
     @cached_property
     def elf(self) -> "Elf | None":
@@ -57,14 +49,5 @@ class KernelFiles:
     def check(self, functions: pl.Series) -> None:
         """Raise SymbolError where kallsyms does not list the functions of vmlinux that a recording
         names."""
-        if self.kallsyms is not None:
-            kallsyms.check(self.kallsyms, self._rows["name"], functions)
-
-    @cached_property
-    def _text(self) -> str:
-        assert self.kallsyms is not None
-        return kallsyms.raw(self.kallsyms).decode("utf-8", "backslashreplace")
-
-    @cached_property
-    def _rows(self) -> pl.DataFrame:
-        return kallsyms.rows(self._text)
+        if self.kallsyms is not None and self.symbols is not None:
+            kallsyms.check(self.kallsyms, self.symbols, functions)

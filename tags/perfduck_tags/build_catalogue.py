@@ -62,7 +62,7 @@ def tables(directory: Path) -> Iterator[pl.DataFrame]:
     """[name, src, module, addr, size, section] of vmlinux and then of each module."""
     kernel = next((path for path in sorted(directory.rglob("vmlinux*")) if path.is_file()), None)
     if kernel is None:
-        raise SymbolError.at(directory, None, "expected a vmlinux somewhere below, got none")
+        raise SymbolError.in_file(directory, None, "expected a vmlinux somewhere below, got none")
     dwarf = Dwarf(open_elf(kernel))
     known = roots(dwarf.source(unit.offset) for unit in dwarf.units())
     for path in [kernel, *sorted(directory.rglob("*.ko"))]:

@@ -129,7 +129,7 @@ def _version(path: Path) -> str:
 def _at(version: str) -> int:
     found = position(version)
     if found is None:
-        raise SymbolError.at(RENAMED, None, f"expected a kernel version, got {version}")
+        raise SymbolError.in_file(RENAMED, None, f"expected a kernel version, got {version}")
     return found
 
 

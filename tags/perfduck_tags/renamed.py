@@ -49,11 +49,13 @@ def read(path: Path = RENAMED) -> tuple[Renamed, ...]:
         lines = csv.reader(file)
         header = next(lines, [])
         if tuple(header) != COLUMNS:
-            raise SymbolError.at(path, 1, f"expected {','.join(COLUMNS)}, got {','.join(header)}")
+            raise SymbolError.in_file(
+                path, 1, f"expected {','.join(COLUMNS)}, got {','.join(header)}"
+            )
         rows = []
         for cells in lines:
             if len(cells) != len(COLUMNS) or cells[4] not in ("renamed", "layer"):
-                raise SymbolError.at(path, lines.line_num, f"expected a row, got {cells}")
+                raise SymbolError.in_file(path, lines.line_num, f"expected a row, got {cells}")
             rows.append(Renamed(*cells))  # type: ignore[arg-type]  # the kind was looked at
     return tuple(rows)
 
@@ -74,7 +76,9 @@ def _last(name: str, following: dict[str, str]) -> str:
     seen = {name}
     while (later := following.get(name)) is not None:
         if later in seen:
-            raise SymbolError.at(RENAMED, None, f"expected no circle of names, got one at {later}")
+            raise SymbolError.in_file(
+                RENAMED, None, f"expected no circle of names, got one at {later}"
+            )
         seen.add(later)
         name = later
     return name

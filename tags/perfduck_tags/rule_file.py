@@ -50,7 +50,7 @@ def _text(path: Path) -> str:
         return text_of(path, MOST_RULES_BYTES, MOST_RULES_LINES)
     except (OSError, UnicodeDecodeError) as error:
         words = f"expected a file of rules, got: {reason(error)}"
-        raise SymbolError.at(path, None, words) from error
+        raise SymbolError.in_file(path, None, words) from error
 
 
 def _csv(path: Path) -> Iterator[Row]:
@@ -65,18 +65,18 @@ def _csv(path: Path) -> Iterator[Row]:
             _check_columns(path, number, header)
         elif len(cells) != len(header):
             words = f"expected {len(header)} cells ({','.join(header)}), got {len(cells)}"
-            raise SymbolError.at(path, number, words)
+            raise SymbolError.in_file(path, number, words)
         else:
             yield number, dict(zip(header, cells, strict=True))
     if header is None:
-        raise SymbolError.at(path, None, "expected a header line, got nothing")
+        raise SymbolError.in_file(path, None, "expected a header line, got nothing")
 
 
 def _cells(path: Path, number: int, line: str) -> list[str]:
     try:
         return [cell.strip() for cell in next(csv.reader([line], strict=True))]
     except csv.Error as error:
-        raise SymbolError.at(path, number, f"expected CSV, got: {error}") from error
+        raise SymbolError.in_file(path, number, f"expected CSV, got: {error}") from error
 
 
 def _toml(path: Path) -> Iterator[Row]:
@@ -84,40 +84,44 @@ def _toml(path: Path) -> Iterator[Row]:
     try:
         tables = toml_of(text, RuleTables).rule
     except SchemaError as error:
-        raise SymbolError.at(path, None, f"expected tables [[rule]], got {error}") from error
+        raise SymbolError.in_file(path, None, f"expected tables [[rule]], got {error}") from error
     except ValueError as error:
-        raise SymbolError.at(path, None, f"expected TOML, got: {error}") from error
+        raise SymbolError.in_file(path, None, f"expected TOML, got: {error}") from error
     headers = [n for n, line in enumerate(text.splitlines(), 1) if line.strip() == "[[rule]]"]
     if len(headers) != len(tables):
-        raise SymbolError.at(path, None, "expected tables [[rule]], each on a line of its own")
+        raise SymbolError.in_file(path, None, "expected tables [[rule]], each on a line of its own")
     for number, table in zip(headers, tables, strict=True):
         _check_columns(path, number, list(table))
         for key, value in table.items():
             if not isinstance(value, str):
-                raise SymbolError.at(path, number, f"expected text for {key}, got {value!r}")
+                raise SymbolError.in_file(path, number, f"expected text for {key}, got {value!r}")
         yield number, cast(dict[str, str], table)
 
 
 def _check_columns(path: Path, number: int, names: list[str]) -> None:
     if odd := [name for name in names if name not in _COLUMNS]:
         words = f"expected columns of {', '.join(_COLUMNS)}, got {odd[0]!r}"
-        raise SymbolError.at(path, number, words)
+        raise SymbolError.in_file(path, number, words)
     for name in ("area", "subsystem"):
         if name not in names:
-            raise SymbolError.at(path, number, f"expected a column {name}, got {', '.join(names)}")
+            raise SymbolError.in_file(
+                path, number, f"expected a column {name}, got {', '.join(names)}"
+            )
 
 
 def _rule(path: Path, line: int, cells: dict[str, str], where: str) -> Rule:
     given = {name: text for name, text in cells.items() if text}
     role = given.setdefault("role", "domain")
     if role not in ROLES:
-        raise SymbolError.at(path, line, f"expected a role of {', '.join(ROLES)}, got {role!r}")
+        raise SymbolError.in_file(
+            path, line, f"expected a role of {', '.join(ROLES)}, got {role!r}"
+        )
     for name in ("area", "subsystem"):
         if name not in given:
-            raise SymbolError.at(path, line, f"expected text for {name}, got an empty cell")
+            raise SymbolError.in_file(path, line, f"expected text for {name}, got an empty cell")
     if not any(name in given for name in CONDITIONS):
         words = f"expected at least one of {', '.join(CONDITIONS)}, got none"
-        raise SymbolError.at(path, line, words)
+        raise SymbolError.in_file(path, line, words)
     _check_regex(path, line, given.get("symbol"))
     return Rule(where=where, **given)
 
@@ -129,4 +133,4 @@ def _check_regex(path: Path, line: int, pattern: str | None) -> None:
         pl.select(pl.lit("").str.contains(pattern))
     except pl.exceptions.ComputeError as error:
         words = f"expected a regular expression, got {pattern!r}: {str(error).splitlines()[-1]}"
-        raise SymbolError.at(path, line, words) from error
+        raise SymbolError.in_file(path, line, words) from error

@@ -191,7 +191,7 @@ class Tagger:
     @cached_property
     def symbols(self) -> Kallsyms | None:
         """The kallsyms file that was given."""
-        return self._kernel_files.code
+        return self._kernel_files.symbols
 
 
 # What is worked out of the 537 shipped rules once serves every recording of a manifest.

@@ -137,6 +137,23 @@ def test_vmlinux_names_functions_wherever_the_kernel_was_placed() -> None:
     assert oracle.differences(perf_rows("chains"), oracle.said_by_us(ours)) == ({}, {})
 
 
+@pytest.mark.parametrize("name", ["boot/vmlinux-6.18", ".build-id/{id}.debug"])
+def test_the_vmlinux_below_symbols_names_functions_where_there_is_no_kallsyms(
+    name: str, tmp_path: Path
+) -> None:
+    raw = lzma.decompress((FIXTURES / "vmlinux.xz").read_bytes())
+    build_id = elf_of(Path("vmlinux"), raw).build_id or ""
+    path = tmp_path / name.format(id=f"{build_id[:2]}/{build_id[2:]}")
+    path.parent.mkdir(parents=True)
+    path.write_bytes(raw)
+    (tmp_path / "vmlinux-other").write_bytes(raw.replace(bytes.fromhex(build_id), bytes(20)))
+    ours = read("chains", kallsyms=None, symbol_dirs=(FIXTURES / "symfs", tmp_path))  # type: ignore[arg-type]
+    assert oracle.differences(perf_rows("chains"), oracle.said_by_us(ours)) == ({}, {})
+    path.unlink()
+    others = read("chains", kallsyms=None, symbol_dirs=(FIXTURES / "symfs", tmp_path))  # type: ignore[arg-type]
+    assert oracle.differences(perf_rows("chains"), oracle.said_by_us(others)) != ({}, {})
+
+
 def test_the_vmlinux_of_another_kernel_is_refused(tmp_path: Path) -> None:
     raw = lzma.decompress((FIXTURES / "vmlinux.xz").read_bytes())
     other = tmp_path / "vmlinux"

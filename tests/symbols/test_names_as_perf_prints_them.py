@@ -5,7 +5,7 @@ import pytest
 
 from perfduck_symbols.addresses import Aliases, Names, SymbolTable
 from perfduck_symbols.demangle import _demangler, demangled
-from perfduck_symbols.kallsyms_symbols import kernel_symbols
+from perfduck_symbols.kallsyms import of_running_kernel
 
 RUST = [
     ("_RNvNtCs1234_7mycrate3foo3bar", "mycrate::foo::bar"),
@@ -61,7 +61,7 @@ def test_an_address_behind_an_inner_symbol_is_the_outer_ones() -> None:
 
 
 def test_kallsyms_keeps_the_last_alias_and_ends_modules() -> None:
-    read = kernel_symbols(
+    read = of_running_kernel(
         b"ffffffff81000000 T _stext\nffffffff81000000 T _text\nffffffff81000040 t foo\n"
         b"ffffffffc0a41000 t in_module\t[nf]\nffffffff81000050 r no_code\n"
     )

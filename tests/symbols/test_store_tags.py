@@ -12,7 +12,6 @@ from perfduck.tagging import TaggingSources, add_files, tag_again
 from perfduck_cli.main import app
 from perfduck_ingest.importer import ImportOptions
 from perfduck_model.errors import PerfduckError
-from perfduck_store import functions
 from perfduck_store.store import Store
 
 ELF = FIXTURES / "elf"
@@ -104,11 +103,11 @@ def test_the_users_rules_change_tags_and_charges(
         ingest(store, IngestRequest(str(recording)))
         assert tag_again(store, TaggingSources(rules=rules)).changed == 2
         assert ("our_bridge",) in store.rows("select subsystem from stack_blame")
-        before = tags(store), functions.symbols(store)
+        before = tags(store), store.symbols.all()
         rules.write_text("symbol,area\n")
         with pytest.raises(Exception, match="expected a column subsystem"):
             tag_again(store, TaggingSources(rules=rules))
-        assert (tags(store), len(functions.symbols(store))) == (before[0], len(before[1]))
+        assert (tags(store), len(store.symbols.all())) == (before[0], len(before[1]))
 
 
 def test_a_file_that_no_profile_names_is_refused(store_path: Path, recording: Path) -> None:
@@ -131,9 +130,9 @@ def test_addresses_of_a_kernel_survive_the_store(store_path: Path) -> None:
         orient="row",
     )  # fmt: skip
     with Store(store_path, write=True) as store:
-        functions.keep(store, kept)
-        functions.keep(store, kept)
-        assert functions.known(store, ["[kernel]", "x"]).equals(kept)
+        store.symbols.keep_functions(kept)
+        store.symbols.keep_functions(kept)
+        assert store.symbols.functions_of(["[kernel]", "x"]).equals(kept)
 
 
 def test_commands_add_tag_and_explain(store_path: Path, recording: Path) -> None:

@@ -63,12 +63,14 @@ class Files:
             size = content.size if isinstance(content, _OnDisk) else content.stat().st_size
             if size > MOST_FILE_BYTES:
                 most = f"{MOST_FILE_BYTES >> 20} MB"
-                message = f"{path}: expected a file of at most {most}, got a larger one"
-                raise PerfduckError(message)
+                raise PerfduckError.at(
+                    path, expected=f"a file of at most {most}", got="a larger one"
+                )
             return content.read() if isinstance(content, _OnDisk) else content.read_bytes()
         except OSError as error:
-            message = f"{content}: expected a readable file, got {error.strerror}"
-            raise PerfduckError(message) from error
+            raise PerfduckError.at(
+                content, expected="a readable file", got=error.strerror
+            ) from error
 
     def is_in_archive(self, path: str, magic: bytes) -> bool:
         """Whether a member of an archive begins so."""
@@ -116,8 +118,7 @@ def _utf8(path: str) -> str:
 
 def _check_number(name: str, number: int) -> None:
     if number > MOST_FILES:
-        message = f"{name}: expected at most {MOST_FILES} files, got more"
-        raise PerfduckError(message)
+        raise PerfduckError.at(name, expected=f"at most {MOST_FILES} files", got="more")
 
 
 class _Stream(io.RawIOBase):
@@ -143,8 +144,7 @@ class _Stream(io.RawIOBase):
 def _check_size(name: str, size: int) -> None:
     if size > MOST_ARCHIVE_BYTES:
         most = f"{MOST_ARCHIVE_BYTES} bytes"
-        message = f"{name}: expected an archive of at most {most} unpacked, got more"
-        raise PerfduckError(message)
+        raise PerfduckError.at(name, expected=f"an archive of at most {most} unpacked", got="more")
 
 
 class _Member(tarfile.TarInfo):
@@ -174,8 +174,9 @@ class _Archive:
     def add(self, archive: tarfile.TarFile, member: tarfile.TarInfo) -> None:
         path = PurePosixPath(member.name)
         if path.is_absolute() or ".." in path.parts:
-            message = f"{self.name}: expected paths inside the archive, got {member.name[:200]!r}"
-            raise PerfduckError(message)
+            raise PerfduckError.at(
+                self.name, expected="paths inside the archive", got=f"{member.name[:200]!r}"
+            )
         if member.issym() or member.islnk():
             self.files.left_out[str(path)] = "a link"
         elif member.issparse() or not (member.isreg() or member.isdir()):
@@ -210,8 +211,7 @@ def _of_archive(source: Source) -> Files:
                 found.add(archive, member)
                 archive.members.clear()  # type: ignore[attr-defined]  # it keeps every member
     except (tarfile.TarError, EOFError, OSError, ValueError, OverflowError) as error:
-        message = f"{source.name}: expected a whole tar archive, got {error}"
-        raise PerfduckError(message) from error
+        raise PerfduckError.at(source.name, expected="a whole tar archive", got=error) from error
     return found.files
 
 

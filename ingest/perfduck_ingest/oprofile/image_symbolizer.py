@@ -84,14 +84,13 @@ class ImageSymbolizer:
         base = kallsyms.address_of(symbols, mark)
         base = base if base is not None else kallsyms.address_of(symbols, other)
         if base is None:
-            message = f"{self.options.kallsyms}: expected the symbol {mark}, got none"
-            raise PerfduckError(message)
+            raise PerfduckError.at(self.options.kallsyms, expected=f"the symbol {mark}", got="none")
         return symbol_table.of_kernel(symbols, base, kallsyms.address_of(symbols, "_etext"))
 
     @cached_property
     def _kallsyms(self) -> pl.DataFrame | None:
         try:
-            if (given := self.options.kernel_files.code) is not None:
+            if (given := self.options.kernel_files.symbols) is not None:
                 return given.symbols
             archived = self.session.archived("/proc/kallsyms")
             if archived is None:

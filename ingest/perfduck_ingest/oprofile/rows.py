@@ -85,8 +85,9 @@ def _check_sums(name: str, hits: pl.DataFrame, arcs: pl.DataFrame, facts: Facts)
     sums = [rows[column].cast(pl.Float64).sum() for rows in (hits, arcs) for column in _SUMMED]
     for number in (*sums, facts.raw_samples or 0, facts.lost):
         if not number < _MOST:
-            message = f"{name}: expected counts and periods of at most 62 bits, got {number:.3g}"
-            raise PerfduckError(message)
+            raise PerfduckError.at(
+                name, expected="counts and periods of at most 62 bits", got=f"{number:.3g}"
+            )
 
 
 def _functions(arcs: pl.DataFrame, side: str) -> pl.DataFrame:

@@ -100,16 +100,18 @@ def layout_of_abi(text: str) -> HeaderLayout:
             order="<" if values["little_endian"] else ">",
         )
     except KeyError as error:
-        message = f"abi: expected the lines that opreport needs, got none for {error}"
-        raise PerfduckError(message) from error
+        raise PerfduckError.at(
+            where="abi", expected="the lines that opreport needs", got=f"none for {error}"
+        ) from error
 
 
 def _abi_lines(text: str) -> Iterator[tuple[str, int]]:
     for number, line in enumerate(text.splitlines(), 1):
         key, _, value = line.partition(" ")
         if not value.isdecimal() or int(value) > 1 << 16:
-            message = f"abi:{number}: expected `name number`, got {line[:60]!r}"
-            raise PerfduckError(message)
+            raise PerfduckError.at(
+                where=f"abi:{number}", expected="`name number`", got=f"{line[:60]!r}"
+            )
         yield key, int(value)
 
 
@@ -131,24 +133,29 @@ def _layout(name: str, content: bytes, abi: HeaderLayout | None) -> tuple[Header
         if _fits(content, layout):
             return layout, version
     allocated = _allocated(content, candidates[0])
-    message = (
-        f"{name}: expected a sample file of {_expected_bytes(allocated, candidates[0])} bytes"
-        f" ({allocated} nodes), got {len(content)}"
+    raise PerfduckError.at(
+        name,
+        expected=(
+            f"a sample file of {_expected_bytes(allocated, candidates[0])} bytes ({allocated}"
+            " nodes)"
+        ),
+        got=len(content),
     )
-    raise PerfduckError(message)
 
 
 def _version(name: str, content: bytes) -> tuple[int, str]:
     if not content.startswith(MAGIC):
-        message = f"{name}: expected a sample file that starts with {MAGIC!r}, got {content[:4]!r}"
-        raise PerfduckError(message)
+        raise PerfduckError.at(
+            name, expected=f"a sample file that starts with {MAGIC!r}", got=f"{content[:4]!r}"
+        )
     for order in "<>":
         if len(content) >= 8:
             version = struct.unpack_from(f"{order}I", content, 4)[0]
             if version in _LAYOUTS:
                 return version, order
-    message = f"{name}: expected sample file version 0x11, 0x12 or 0x13, got {content[4:8].hex()!r}"
-    raise PerfduckError(message)
+    raise PerfduckError.at(
+        name, expected="sample file version 0x11, 0x12 or 0x13", got=f"{content[4:8].hex()!r}"
+    )
 
 
 def _in_order(layout: HeaderLayout, order: str) -> HeaderLayout:
@@ -205,8 +212,7 @@ def _nodes(name: str, content: bytes, layout: HeaderLayout) -> tuple[npt.NDArray
     """The nodes in use (node 0 never is) and the hash table."""
     allocated, used = struct.unpack_from(f"{layout.order}2I", content, layout.header_bytes)
     if not 1 <= used <= allocated:
-        message = f"{name}: expected 1 to {allocated} used nodes, got {used}"
-        raise PerfduckError(message)
+        raise PerfduckError.at(name, expected=f"1 to {allocated} used nodes", got=used)
     start = layout.header_bytes + _DESCR_BYTES
     nodes = np.frombuffer(content, _node_type(layout), used, start)
     table_start = start + allocated * layout.node_bytes
@@ -219,8 +225,8 @@ def _check_chains(name: str, nodes: npt.NDArray[np.void], table: Int64) -> None:
     links = np.concatenate([table, nodes["next"].astype(np.int64)])
     links = np.sort(links[links != 0])
     if not np.array_equal(links, np.arange(1, len(nodes) + 1)):
-        message = (
-            f"{name}: expected a hash table that reaches each of {len(nodes)} nodes once,"
-            f" got {len(links)} links to {len(np.unique(links))} nodes"
+        raise PerfduckError.at(
+            name,
+            expected=f"a hash table that reaches each of {len(nodes)} nodes once",
+            got=f"{len(links)} links to {len(np.unique(links))} nodes",
         )
-        raise PerfduckError(message)

@@ -143,8 +143,9 @@ def _find(name: str, files: Files, wanted: str) -> OprofileSession:
         return OprofileSession(files, root, session, archive["top"] if archive else None)
     got = ", ".join(f"{root}samples/{session}" for root, session in chosen[:5])
     got = got or _other_archive(files) or "none"
-    message = f"{name}: expected one OProfile session (samples/current/{{root}}/...), got {got}"
-    raise PerfduckError(message)
+    raise PerfduckError.at(
+        name, expected="one OProfile session (samples/current/{root}/...)", got=got
+    )
 
 
 def _other_archive(files: Files) -> str | None:

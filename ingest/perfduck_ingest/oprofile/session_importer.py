@@ -275,11 +275,11 @@ def _limitations(hits: pl.DataFrame) -> dict[str, Limitation]:
 
 
 def _refuse_path(name: str, path: str) -> NoReturn:
-    message = (
-        f"{name}: {path[:1000]}: expected a sample file called EVENT.COUNT.MASK.TGID.TID.CPU below"
-        " APPLICATION/{dep}/IMAGE, got another path"
+    raise PerfduckError.at(
+        where=f"{name}: {path[:1000]}",
+        expected="a sample file called EVENT.COUNT.MASK.TGID.TID.CPU below APPLICATION/{dep}/IMAGE",
+        got="another path",
     )
-    raise PerfduckError(message)
 
 
 def _comm(path: SamplePath, is_kernel: bool) -> str | None:

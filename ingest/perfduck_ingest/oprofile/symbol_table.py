@@ -13,6 +13,7 @@ import polars as pl
 
 from perfduck_model.arrays import UInt64
 from perfduck_symbols.intervals import Intervals
+from perfduck_symbols.kallsyms import last_of_each
 from perfduck_symbols.names import KERNEL, UNKNOWN
 
 # Where a page begins: memory for modules is given out in pages.
@@ -58,11 +59,11 @@ EMPTY = ImageSymbols(
 
 
 def of_kernel(symbols: pl.DataFrame, base: int, end: int | None) -> ImageSymbols:
-    """The functions of kallsyms as offsets from `base`. Each reaches to the next one; of several
-    names at one address the last line's is taken, as opreport does."""
+    """The functions of kallsyms, by address, as offsets from `base`. Each reaches to the next one;
+    of several names at one address the last line's is taken, as opreport does."""
     own = symbols.filter(pl.col("module").is_null() & (pl.col("address") >= base))
     own = own if end is None else own.filter(pl.col("address") < end)
-    last = own.unique("address", keep="last", maintain_order=True).sort("address")
+    last = last_of_each(own)
     starts = last["address"].to_numpy() - np.uint64(base)
     limit = end - base if end is not None else int(starts[-1]) + _PAGE if len(starts) else 0
     return ImageSymbols(starts, np.append(starts[1:], np.uint64(limit)), last["name"], base)
@@ -71,7 +72,7 @@ def of_kernel(symbols: pl.DataFrame, base: int, end: int | None) -> ImageSymbols
 def of_addresses(symbols: pl.DataFrame) -> ImageSymbols:
     """The functions of kallsyms, of modules too, by their addresses. Each reaches to the next one,
     the last of a module to the end of its page at most."""
-    last = symbols.unique("address", keep="last", maintain_order=True).sort("address")
+    last = last_of_each(symbols)
     ends = last.select(
         pl.when(pl.col("module").eq_missing(pl.col("module").shift(-1)))
         .then(pl.col("address").shift(-1))

@@ -106,14 +106,15 @@ def _lines(source: Source) -> Iterator[tuple[int, str]]:
             yield number, _text(line)
         rows += len(whole)
         if rows > MOST_ROWS:
-            message = f"{source.name}: expected a report of at most {MOST_ROWS:,} lines, got more"
-            raise PerfduckError(message)
-        if len(rest) > LONGEST_LINE:
-            message = (
-                f"{source.name}:{number + 1}: expected opreport's text, got a line of over"
-                f" {LONGEST_LINE >> 20} MB"
+            raise PerfduckError.at(
+                source.name, expected=f"a report of at most {MOST_ROWS:,} lines", got="more"
             )
-            raise PerfduckError(message)
+        if len(rest) > LONGEST_LINE:
+            raise PerfduckError.at(
+                where=f"{source.name}:{number + 1}",
+                expected="opreport's text",
+                got=f"a line of over {LONGEST_LINE >> 20} MB",
+            )
     if rest:
         yield number + 1, _text(rest)
 
@@ -162,11 +163,14 @@ class _Report:
         if found := header_columns(line):
             columns, is_difference = found
             if is_difference:
-                message = (
-                    f"{self._name}:{number}: expected the report of one profile, got a differential"
-                    " report (diff %): ingest the two sides and use `perfduck diff`"
+                raise PerfduckError.at(
+                    where=f"{self._name}:{number}",
+                    expected="the report of one profile",
+                    got=(
+                        "a differential report (diff %): ingest the two sides and use "
+                        "`perfduck diff`"
+                    ),
                 )
-                raise PerfduckError(message)
             self._rows = ReportRows(columns)
             self._skip_waiting()
         elif HEADING.fullmatch(line):
@@ -307,17 +311,20 @@ class _Report:
         """Rows that are counted twice: images whose indentation was lost, two reports in a file."""
         share = max(self._tally.shares.values(), default=0.0)
         if share > _MOST_SHARE:
-            message = (
-                f"{self._name}:{self._last[0]}: expected one report, whose rows add up to 100 %,"
-                f" got {share:.0f} %: two reports, or a summary that lost its indentation?"
-                " Save each with `opreport ... > FILE`"
+            raise PerfduckError.at(
+                where=f"{self._name}:{self._last[0]}",
+                expected="one report, whose rows add up to 100 %",
+                got=(
+                    f"{share:.0f} %: two reports, or a summary that lost its indentation? "
+                    "Save each with `opreport ... > FILE`"
+                ),
             )
-            raise PerfduckError(message)
 
     def _refuse(self, number: int, line: str) -> NoReturn:
         got = self._header.error or line[:80]
-        message = f"{self._name}:{max(number, 1)}: expected a table of opreport's, got {got!r}"
-        raise PerfduckError(message)
+        raise PerfduckError.at(
+            where=f"{self._name}:{max(number, 1)}", expected="a table of opreport's", got=f"{got!r}"
+        )
 
     def _drop_merged_apps(self) -> None:
         """With --merge=lib the column `app name` holds images: those of the image column where

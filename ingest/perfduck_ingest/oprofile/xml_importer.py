@@ -66,8 +66,9 @@ def read(source: Source, options: ImportOptions) -> Iterator[Batch]:
                 report.refuse(f"tags and comments of at most {MOST_XML_TOKEN >> 20} MB", "more")
         parser.Parse(b"", True)
     except expat.ExpatError as error:
-        message = f"{source.name}:{error.lineno}: expected a whole XML report, got {error}"
-        raise PerfduckError(message) from error
+        raise PerfduckError.at(
+            where=f"{source.name}:{error.lineno}", expected="a whole XML report", got=error
+        ) from error
     yield report.batch()
 
 

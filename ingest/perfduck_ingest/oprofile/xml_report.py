@@ -72,8 +72,9 @@ class XmlReport:
 
     def refuse(self, expected: str, got: str) -> NoReturn:
         """Raise PerfduckError with the line that the parser is at."""
-        message = f"{self._name}:{self.line()}: expected {expected}, got {got[:80]!r}"
-        raise PerfduckError(message)
+        raise PerfduckError.at(
+            where=f"{self._name}:{self.line()}", expected=expected, got=f"{got[:80]!r}"
+        )
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         """An element opens."""

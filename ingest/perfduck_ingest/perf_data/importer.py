@@ -58,8 +58,9 @@ def _read(source: Source, order: ByteOrder, options: ImportOptions) -> Iterator[
         else:
             yield from _read_file(source, order, options)
     except (struct.error, SampleTooShort) as error:
-        message = f"{source.name}: expected a whole perf.data file, got a broken one: {error}"
-        raise PerfduckError(message) from error
+        raise PerfduckError.at(
+            source.name, expected="a whole perf.data file", got=f"a broken one: {error}"
+        ) from error
 
 
 def _read_file(source: Source, order: ByteOrder, options: ImportOptions) -> Iterator["Batch"]:

@@ -66,8 +66,9 @@ def _read(source: Source, layout: LineLayout, options: ImportOptions) -> Iterato
             skipped += part.batch.skipped.filter(~pl.col("reason").is_in(_NOT_FOREIGN)).height
     except LineTooLong as error:
         what = f"lines of at most {LONGEST_LINE >> 20} MB"
-        message = f"{source.name}:{lines + error.line + 1}: expected {what}, got a longer one"
-        raise PerfduckError(message) from error
+        raise PerfduckError.at(
+            where=f"{source.name}:{lines + error.line + 1}", expected=what, got="a longer one"
+        ) from error
     said = replace(said, layout=_described(source, layout))
     yield Batch(facts=said)  # last: the header knows an event's unit better than its name does
     is_foreign = skipped > max(_MOST_SKIPPED * lines, _MOST_SKIPPED_PER_SAMPLE * samples)

@@ -1,2 +1,3 @@
 delete from tag_input
 where kind = $kind
+returning kind

@@ -1,4 +1,4 @@
-insert into skipped
-select $profile_id::bigint, line, text, reason
+insert into skipped by name
+select $profile_id::bigint as profile_id, line, text, reason
 from incoming
 order by line

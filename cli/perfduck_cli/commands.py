@@ -1,0 +1,165 @@
+"""Which commands there are, where each is, and what `--help` says of it in a line.
+
+A command's module is loaded when the command runs or its own help is asked for. To add a command,
+write a function, give it a line here and an example in help.py.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
+
+import typer
+
+from perfduck_cli.waiting import with_wait
+
+
+@dataclass(frozen=True, slots=True)
+class CommandEntry:
+    """The first sentence of a command's help, and its function as module:function; of a group of
+    commands its members."""
+
+    summary: str
+    place: str = ""
+    members: "Mapping[str, CommandEntry]" = field(default_factory=dict)
+
+    def function(self) -> Callable[..., None]:
+        """The command's function, its module loaded, with the option --wait where it takes one."""
+        module, _, name = self.place.partition(":")
+        function: Callable[..., None] = getattr(import_module(f"perfduck_cli.{module}"), name)
+        return with_wait(function)
+
+
+ENTRIES = {
+    "ingest": CommandEntry(
+        "Import recordings: perf.data, perf script text, OProfile; plain or packed, or a pipe.",
+        "ingest_commands:ingest",
+    ),
+    "attach": CommandEntry(
+        "Keep files with a profile that is in the store: the rules its packets met, and counters.",
+        "ingest_commands:attach",
+    ),
+    "profiles": CommandEntry("List the profiles in the store.", "query_commands:profiles"),
+    "top": CommandEntry(
+        "Rank what is hot: self, total and blamed, per unit of work where the work is known.",
+        "query_commands:top",
+    ),
+    "sql": CommandEntry(
+        "Run read-only SQL over the store: one statement, within limits of time, rows and memory.",
+        "query_commands:sql",
+    ),
+    "export": CommandEntry(
+        "Write the stacks for other tools (comm;root;...;leaf weight), or as a page to look at.",
+        "query_commands:export",
+    ),
+    "diff": CommandEntry(
+        "Report what grew from BASE to NEW per unit of work, and whether it is noise.",
+        "diff_commands:diff",
+    ),
+    "compare": CommandEntry(
+        "Compare more than two groups, and report what each step adds to which subsystem.",
+        "diff_commands:compare",
+    ),
+    "tag": CommandEntry(
+        "Tag all symbols and blame all stacks again, with your rules first.", "symbol_commands:tag"
+    ),
+    "explain": CommandEntry(
+        "Say why a function has its tag: source file, method, rule, and what else it might be.",
+        "symbol_commands:explain",
+    ),
+    "edit": CommandEntry(
+        "Change the name, work or labels of stored profiles, and say what that changed.",
+        "store_commands:edit",
+    ),
+    "rm": CommandEntry(
+        "Remove profiles and make the store's file smaller; asks nothing.", "store_commands:rm"
+    ),
+    "prune": CommandEntry(
+        "Remove those of the profiles that are older, as rm does; asks nothing.",
+        "store_commands:prune",
+    ),
+    "merge": CommandEntry(
+        "Take over what other stores have and this one has not; what is here stays as it is.",
+        "store_commands:merge",
+    ),
+    "demo": CommandEntry(
+        "Ingest the recordings that come with perfduck; show native networking against docker0.",
+        "demo_command:demo",
+    ),
+    "completion": CommandEntry(
+        "Print a completion script for your shell.", "completion:completion"
+    ),
+    "noise": CommandEntry(
+        "What is known about the spread between runs.",
+        members={
+            "learn": CommandEntry(
+                "Learn from runs of the same thing how far they differ.", "diff_commands:learn"
+            ),
+            "list": CommandEntry(
+                "List what was learned of the spread between runs.", "diff_commands:list_noise"
+            ),
+            "forget": CommandEntry(
+                "Forget what was learned of the spread between runs.", "diff_commands:forget_noise"
+            ),
+        },
+    ),
+    "budget": CommandEntry(
+        "Budgets for `diff --budget`.",
+        members={
+            "suggest": CommandEntry(
+                "Print a budget file that runs of this thing keep, and what growth each budget"
+                " finds.",
+                "diff_commands:suggest",
+            )
+        },
+    ),
+    "symbols": CommandEntry(
+        "ELF files that name addresses and source files.",
+        members={
+            "add": CommandEntry(
+                "Keep the functions of ELF files in the store; `perfduck tag` then uses them.",
+                "symbol_commands:add",
+            ),
+            "list": CommandEntry(
+                "List the binaries whose functions are in the store.", "symbol_commands:listed"
+            ),
+        },
+    ),
+}
+
+
+class LazyCommands(Mapping[str, Any]):
+    """Commands by name, each made when it is first asked for."""
+
+    def __init__(
+        self, entries: Mapping[str, CommandEntry], command: type[Any], group: type[Any]
+    ) -> None:
+        """`command`, `group`: the classes that they are made of."""
+        self.entries = entries
+        self._command, self._group = command, group
+        self._made: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._made:
+            self._made[name] = self._make(name, self.entries[name])
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.entries)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def _make(self, name: str, entry: CommandEntry) -> Any:
+        if entry.members:
+            members = LazyCommands(entry.members, self._command, self._group)
+            return self._group(
+                name=name,
+                help=entry.summary,
+                commands=members,
+                no_args_is_help=True,
+                rich_markup_mode=None,
+            )
+        alone = typer.Typer(add_completion=False, rich_markup_mode=None)
+        alone.command(name=name, cls=self._command)(entry.function())
+        return typer.main.get_command(alone)

@@ -1,0 +1,4 @@
+-- All distinct call chains.
+select *
+from stack
+order by stack_id

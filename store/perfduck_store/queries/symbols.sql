@@ -1,0 +1,4 @@
+-- All functions with their tags.
+select *
+from symbol
+order by symbol_id

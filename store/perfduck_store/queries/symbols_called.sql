@@ -1,0 +1,4 @@
+-- Functions with these canonical names.
+select *
+from symbol
+where list_contains($names::varchar[], canonical)

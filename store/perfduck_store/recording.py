@@ -1,0 +1,58 @@
+"""What is said of a recording on its way into a store, and what comes of it."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from perfduck_store.edit import Edit
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a profile is called and what is said of it, apart from what the recording says."""
+
+    name: str  # of a new profile
+    format: str
+    source: str
+    content_hash: str
+    work: float | None = None
+    work_unit: str | None = None
+    kernel_release: str | None = None  # as given: the recording may say it too
+    labels: dict[str, str] = field(default_factory=dict)
+    wanted_name: str | None = None  # of a stored one as well
+    may_change_work: bool = False  # of a stored profile that has another
+    just_stored: frozenset[str] = frozenset()  # names of profiles that may not change
+    has_names: bool = False  # whether files to name addresses by were given
+
+    @property
+    def said(self) -> Edit:
+        """What is said of the profile where the recording is stored already."""
+        return Edit(self.wanted_name, self.work, self.work_unit, self.kernel_release, self.labels)
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What has been stored."""
+
+    name: str
+    samples: int
+    stacks: int
+    symbols: int
+    skipped: int
+    lost: int
+    is_new: bool = True
+    is_renamed: bool = False  # resolved again, with better names than were stored
+    layout: str | None = None
+    limitations: tuple[str, ...] = ()  # in words
+    changes: tuple[str, ...] = ()  # of what the store had, in words
+
+
+@dataclass(frozen=True, slots=True)
+class NewNames:
+    """What a store lacks of a draft's symbols and stacks."""
+
+    symbols: "pl.DataFrame"  # SYMBOL
+    stacks: "pl.DataFrame"  # STACK
+    tagged: "pl.DataFrame"  # rows of table symbol: those of the draft that it has
