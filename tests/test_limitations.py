@@ -17,6 +17,7 @@ from perfduck_diff.filters import Filters
 from perfduck_diff.top import top
 from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.perf_script import importer
+from perfduck_ingest.perf_script.layout import LineLayout
 from perfduck_ingest.source import Source
 from perfduck_model.batch import Batch, Facts
 from perfduck_model.limitation import Limitation
@@ -31,15 +32,15 @@ NAMES = "48 % of the weight has no name: give --kallsyms or --symbols"
 @pytest.fixture
 def limited(store_path: Path, monkeypatch: pytest.MonkeyPatch) -> DuckDbStore:
     """Two recordings whose importer says in two batches what it could not read."""
-    read = importer.read
+    read = importer._read
 
-    def says_more(source: Source, options: ImportOptions) -> Iterator[Batch]:
-        yield from read(source, options)
+    def says_more(source: Source, layout: LineLayout, options: ImportOptions) -> Iterator[Batch]:
+        yield from read(source, layout, options)
         for samples in (1200, 34):
             found = {"dwarf": Limitation(CALLERS, samples), "names": Limitation(NAMES)}
             yield Batch(facts=Facts(layout="comm, tid", limitations=found))
 
-    monkeypatch.setattr(importer, "read", says_more)
+    monkeypatch.setattr(importer, "_read", says_more)
     store = DuckDbStore(store_path, write=True)
     receipts = [ingest(store, IngestRequest(source)) for source in RUNS]
     assert receipts[0].layout == "comm, tid"

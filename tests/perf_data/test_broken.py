@@ -31,7 +31,7 @@ RAW = {
 
 def read(raw: bytes) -> list[Batch]:
     with Source("perf.data", io.BytesIO(raw)) as source:
-        return list(perf_data.read(source, ImportOptions(**OPTIONS)))  # type: ignore[arg-type]
+        return list(perf_data.open(source).batches(ImportOptions(**OPTIONS)))  # type: ignore[arg-type]
 
 
 def test_a_big_endian_recording_says_the_same() -> None:

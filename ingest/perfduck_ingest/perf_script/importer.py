@@ -13,12 +13,12 @@ numbers.
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import lru_cache
+from functools import partial
 from itertools import islice
 
 import polars as pl
 
-from perfduck_ingest.importer import ImportOptions
+from perfduck_ingest.importer import ImportOptions, Recording
 from perfduck_ingest.perf_script import grammar, header
 from perfduck_ingest.perf_script.chunk import TRACE_NOT_DECODED, Chunk, Parsed, parsed
 from perfduck_ingest.perf_script.end import CUT_CHAIN, CUT_LINE
@@ -43,15 +43,15 @@ _MOST_SKIPPED_PER_SAMPLE = 0.2
 _NOT_FOREIGN = (TRACE_NOT_DECODED, CUT_LINE, CUT_CHAIN)
 
 
-def sniff(source: Source) -> bool:
-    """Whether the head has event lines or call chains."""
-    return not source.is_directory and b"\0" not in source.head and _layout(source) is not None
+def open(source: Source) -> Recording | None:
+    """The text, if its head has event lines or call chains."""
+    if source.is_directory or b"\0" in source.head or (layout := _layout(source)) is None:
+        return None
+    return Recording(NAME, partial(_read, source, layout))
 
 
-def read(source: Source, options: ImportOptions) -> Iterator[Batch]:
+def _read(source: Source, layout: LineLayout, options: ImportOptions) -> Iterator[Batch]:
     """The samples, part by part, a few parts ahead; symbols and stacks where they come up first."""
-    layout = _layout(source)
-    assert layout is not None, "read() follows sniff()"
     said = header.facts(line for line in _head_lines(source) if line.startswith("# "))
     # With one event recorded, the samples that print none are of that event.
     event = next(iter(said.events)) if len(said.events) == 1 else "unknown"
@@ -111,7 +111,6 @@ def _head_lines(source: Source) -> list[str]:
     return lines if source.head.endswith(b"\n") else lines[:-1] or lines
 
 
-@lru_cache(maxsize=1)  # sniff() and read() ask; measuring takes 8 ms
 def _layout(source: Source) -> LineLayout | None:
     lines = (line for line in _head_lines(source) if not grammar.is_record(line))
     return layout_of(list(islice(lines, _LINES_TO_MEASURE)))
