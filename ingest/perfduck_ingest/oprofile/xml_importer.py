@@ -29,7 +29,8 @@ NAME = "opreport-xml"
 
 _CHUNK = 1 << 20
 _PROFILE = re.compile(
-    rb"\s*(?:<\?xml[^>]*\?>\s*)?(?:<!--.*?-->\s*)*<profile\s[^>]*schemaversion=", re.DOTALL
+    rb"\s*(?:<\?xml[^>]*\?>\s*)?(?:<!--(?:(?!-->).)*-->\s*)*<profile\s[^>]*schemaversion=",
+    re.DOTALL,
 )
 _TALK = re.compile(rb"(?!\s*<).*\n")  # what opreport said on stderr, before the document
 

@@ -29,7 +29,7 @@ from perfduck_ingest.runtime.prefetch import prefetch, prefetch_map
 from perfduck_ingest.source import Source
 from perfduck_model.batch import Batch
 from perfduck_model.errors import PerfduckError
-from perfduck_model.limits import LONGEST_LINE
+from perfduck_model.limits import LONGEST_LINE, LONGEST_MATCHED
 
 NAME = "perf-script"
 _PART_BYTES = 24 << 20  # 16 MB take 6 % more time, 32 MB 40 MB more memory
@@ -112,13 +112,15 @@ def _head_lines(source: Source) -> list[str]:
 
 
 def _layout(source: Source) -> LineLayout | None:
-    lines = (line for line in _head_lines(source) if not grammar.is_record(line))
+    short = (line for line in _head_lines(source) if len(line) <= LONGEST_MATCHED)
+    lines = (line for line in short if not grammar.is_record(line))
     return layout_of(list(islice(lines, _LINES_TO_MEASURE)))
 
 
 def _described(source: Source, layout: LineLayout) -> str:
     is_event = re.compile(layout.loose.pattern).search
-    return layout.described(next(filter(None, map(is_event, _head_lines(source))), None))
+    short = (line for line in _head_lines(source) if len(line) <= LONGEST_MATCHED)
+    return layout.described(next(filter(None, map(is_event, short)), None))
 
 
 def _last_start(part: memoryview, layout: LineLayout, is_event: Callable[[str], object]) -> int:
@@ -140,7 +142,8 @@ def _last_start(part: memoryview, layout: LineLayout, is_event: Callable[[str], 
         if start == 0 and before:  # a part of a line
             return before + last + 1
         line = text[start:end].decode("utf-8", "backslashreplace")
-        if not line.startswith("\t") and is_event(line):
+        is_short = len(line) <= LONGEST_MATCHED
+        if is_short and not line.startswith("\t") and is_event(line):
             return before + start
         if start == 0:
             return last + 1
