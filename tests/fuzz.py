@@ -28,7 +28,7 @@ from pathlib import Path
 from perfduck import attachments, manifest
 from perfduck.ingestion import IngestRequest, ingest
 from perfduck_diff.engine import budget
-from perfduck_ingest.formats import importer_of
+from perfduck_ingest.formats import opened
 from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.source import Source
 from perfduck_ingest.work import work_from
@@ -70,9 +70,7 @@ def _seeds(pattern: str) -> list[bytes]:
 
 def _read_recording(path: Path) -> None:
     with Source("fuzzed", io.BytesIO(path.read_bytes())) as source:
-        for _ in importer_of(source).read(
-            source, ImportOptions(lenient=path.stat().st_size % 2 == 0)
-        ):
+        for _ in opened(source).batches(ImportOptions(lenient=path.stat().st_size % 2 == 0)):
             pass
 
 

@@ -20,6 +20,7 @@ MOST_RULES_BYTES = 4 * MB  # those that come with perfduck: 60 kB in 900 lines
 MOST_RULES_LINES = 20_000
 MOST_BUDGET_BYTES = MB
 MOST_SQL_BYTES = MB
+MOST_DEPTH = 32  # of tables in TOML
 MOST_ATTACHMENT_LINES = 500_000  # iptables-save of a node with 10,000 services: 100,000
 MOST_COUNTERS = 64  # columns of /proc/net/stat/nf_conntrack: 17
 
