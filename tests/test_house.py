@@ -57,7 +57,7 @@ SQL = re.compile(
     )""",
     re.VERBOSE,
 )
-STATEMENTS = {"execute", "execute_on", "frame_on", "stage", "rows", "frame", "table", "insert"}
+STATEMENTS = {"execute", "execute_on", "frame_on", "rows", "frame", "table", "insert"}
 
 
 def texts(tree: ast.Module) -> Iterator[str]:

@@ -28,7 +28,7 @@ def merge(store: "DuckDbStore", other: Path, wait_s: float | None = None) -> Mer
             other, expected="another store to merge", got="the one to merge into"
         )
     with type(store)(other, wait_s=wait_s) as theirs:
-        [(stacks,)] = theirs.rows("select count(*) from stack")
+        [(stacks,)] = theirs.rows(named("count_stacks"))
     store.make_room(stacks)
     with store.other(other), store.transaction():
         return _merge(store)
@@ -40,7 +40,7 @@ def _merge(store: "DuckDbStore") -> Merged:
         (row[0], ProfileFacts(*row[1:6]), ProfileFacts(*row[6:]))
         for row in store.rows(named("merge_both"))
     ]
-    added = store.rows("select old_name, name from added order by name")
+    added = store.rows(named("merge_renamed"))
     kept = [
         f"{number:,} {what}: those of this store are kept"
         for what, number in store.rows(named("merge_differences"))

@@ -185,10 +185,6 @@ class DuckDbStore:
         """Append the frame to the table: COLUMNS is the select list over it."""
         self.execute_on(frame, f"insert into {table} by name select {columns} from incoming")
 
-    def stage(self, table: str, frame: "pl.DataFrame") -> None:
-        """Put the frame into a temporary table."""
-        self.execute_on(frame, f"create or replace temp table {table} as from incoming")
-
     def frame_on(
         self, incoming: "pl.DataFrame", sql: str, parameters: Parameters = None
     ) -> "pl.DataFrame":
