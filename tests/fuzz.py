@@ -33,7 +33,7 @@ from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.source import Source
 from perfduck_ingest.work import work_from
 from perfduck_model.errors import PerfduckError, SymbolError
-from perfduck_store.store import Store
+from perfduck_store.duckdb.store import DuckDbStore
 from perfduck_symbols import elf, kallsyms
 from perfduck_tags import rule_file
 
@@ -179,12 +179,12 @@ _CHANGES = (_flip, _flip, _cut, _double, _number, _number, _digits, _digits, _wo
             _lines)  # fmt: skip
 
 
-def _tables(store: Store) -> list[tuple[object, ...]]:
+def _tables(store: DuckDbStore) -> list[tuple[object, ...]]:
     names = [name for (name,) in store.rows("select table_name from duckdb_tables() order by all")]
     return [(name, *row) for name in names for row in store.rows(f'select count(*) from "{name}"')]
 
 
-def _ingested(store: Store, path: Path) -> None:
+def _ingested(store: DuckDbStore, path: Path) -> None:
     """Into a store, which a failure leaves as it was."""
     before = _tables(store)
     try:
@@ -214,7 +214,7 @@ class Fuzzer:
         self.found: list[str] = []
         self._kinds = {kind: _seeds(KINDS[kind][0]) for kind in kinds}
         self._folder = folder
-        self._store = Store(folder / "fuzz.duckdb", write=True)
+        self._store = DuckDbStore(folder / "fuzz.duckdb", write=True)
 
     def feed(self, seed: int) -> None:
         """One input, which the seed alone decides."""
