@@ -232,10 +232,10 @@ sys.exit(f"loaded: {heavy}" if heavy else 0)
 def test_an_import_of_text_loads_no_other_importer() -> None:
     code = f"""
 import sys
-from perfduck_ingest.formats import importer_of
+from perfduck_ingest.formats import opened
 from perfduck_ingest.source import Source
 import perfduck.ingestion
-importer = importer_of(Source({str(NATIVE)!r}))
+importer = opened(Source({str(NATIVE)!r}))
 others = {{"elftools", "tarfile", "xml", "perfduck_ingest.perf_data"}}
 print(importer.NAME, *others & sys.modules.keys())
 """

@@ -214,6 +214,7 @@ def test_an_error_says_where_what_was_expected_and_what_was_there() -> None:
 def test_the_library_leaves_the_process_as_it_is(tmp_path: Path) -> None:
     code = """if True:
         import gc, os, signal, sys
+        import duckdb, polars  # which sets a variable of its own
         before = gc.get_threshold(), gc.get_freeze_count(), dict(os.environ)
         signals = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGPIPE)]
         import perfduck

@@ -7,14 +7,14 @@ from recordings import FIXTURES
 
 from perfduck.ingestion import IngestRequest, ingest
 from perfduck_store.choice import Choice
-from perfduck_store.store import Store
+from perfduck_store.duckdb.store import DuckDbStore
 
 TEXTS = ("v7-default", "net-chain")
 
 
 @pytest.fixture
 def store(store_path: Path) -> Path:
-    with Store(store_path, write=True) as opened:
+    with DuckDbStore(store_path, write=True) as opened:
         for name in TEXTS:
             text = FIXTURES / "perf_script" / name / "input.txt.xz"
             ingest(opened, IngestRequest(str(text), name=name))
@@ -22,7 +22,7 @@ def store(store_path: Path) -> Path:
 
 
 def test_two_choices_take_turns(store: Path) -> None:
-    with Store(store) as opened:
+    with DuckDbStore(store) as opened:
         choices = [
             Choice(profiles=[each.profile_id], events=[("cpu-clock",)])
             for each in opened.profiles.all()
@@ -36,7 +36,7 @@ def test_two_choices_take_turns(store: Path) -> None:
 
 
 def test_samples_of_a_value_and_of_a_time(store: Path) -> None:
-    with Store(store) as opened:
+    with DuckDbStore(store) as opened:
         key, other = (each.profile_id for each in opened.profiles.all())
         every = opened.samples(Choice(profiles=[key], events=[("cpu-clock",)]))
         first = opened.profiles.first_ns([key, other])[key]

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     )
     from perfduck_diff import answer
     from perfduck_ingest.runtime import warm_up
-    from perfduck_store import store
-    from perfduck_store import user_sql as limits
+    from perfduck_store import sql_limits as limits
+    from perfduck_store.duckdb import store
 
     __all__ = [
         "answer", "comparisons", "edits", "exports", "frames", "inventory", "limits",
@@ -37,11 +37,11 @@ _MODULES = {
     "exports": "perfduck.exports",
     "frames": "perfduck.frames",
     "inventory": "perfduck.inventory",
-    "limits": "perfduck_store.user_sql",
+    "limits": "perfduck_store.sql_limits",
     "names_and_tags": "perfduck.names_and_tags",
     "rankings": "perfduck.rankings",
     "recordings": "perfduck.recordings",
-    "store": "perfduck_store.store",
+    "store": "perfduck_store.duckdb.store",
     "user_sql": "perfduck.user_sql",
     "warm_up": "perfduck_ingest.runtime.warm_up",
 }

@@ -264,6 +264,14 @@ def mapped(path: Path) -> mmap.mmap:
         raise SymbolError.in_file(path, None, f"expected an ELF file, got: {reason}") from error
 
 
+def opened_or_none(path: Path) -> Elf | None:
+    """The ELF file; None where it is none."""
+    try:
+        return open_elf(path)
+    except SymbolError:
+        return None
+
+
 def elf_of(path: Path, raw: bytes | mmap.mmap) -> Elf:
     """The ELF file that these bytes are; `path` is what messages call it."""
     view = memoryview(raw)

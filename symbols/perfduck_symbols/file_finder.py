@@ -180,6 +180,12 @@ class FileFinder:
         of_release = [path for path in paths if release and release in str(path)]
         return next(iter(of_release or paths), None)
 
+    def vmlinux(self, build_id: str) -> Iterator[Path]:
+        """The files below the places that may be the kernel of this build id."""
+        for place in self._directories:
+            yield from _below(place, self.order.binary, _fields(None, build_id))
+        yield from self._kernel_files.get("vmlinux", [])
+
     @cached_property
     def _kernel_files(self) -> dict[str, list[Path]]:
         files: dict[str, list[Path]] = {}
@@ -196,7 +202,7 @@ class FileFinder:
             if not place.is_dir():
                 raise _no_place(place)
             # Of a whole root file system only where kernels lie.
-            usual = [place / one for one in self.order.kernels if (place / one).is_dir()]
+            usual = [place / one for one in self.order.kernels if _is_folder_of(place, one)]
             is_system = all((place / one).is_dir() for one in _OF_A_SYSTEM)
             for folder in usual or ([] if is_system else [place]):
                 yield from sorted(walk(folder, _is_of_kernel), key=_kernels_first)
@@ -222,6 +228,12 @@ def module_name(path: Path) -> str | None:
     if module := names.module_of_file(path.name):
         return module
     return "vmlinux" if path.name.startswith("vmlinux") else None
+
+
+def _is_folder_of(place: Path, name: str) -> bool:
+    """Whether there is a folder of this name, and no link to it leads out of the place."""
+    real = Path(os.path.realpath(place / name))
+    return real.is_dir() and real.is_relative_to(os.path.realpath(place))
 
 
 def _is_of_kernel(name: str) -> bool:

@@ -89,7 +89,7 @@ def test_another_process_reads_the_same(
     monkeypatch.setattr("perfduck_ingest.perf_data.importer.SUBPROCESS_THRESHOLD", 0)
     assert rows_of(path) == rows
     with Source(str(path)) as source:
-        assert list(perf_data.read(source, ImportOptions(**OPTIONS)))[-1].facts == facts  # type: ignore[arg-type]
+        assert list(perf_data.open(source).batches(ImportOptions(**OPTIONS)))[-1].facts == facts  # type: ignore[arg-type]
         assert source.reading.bytes_read == path.stat().st_size
         assert source.reading.content_hash == xxhash.xxh3_128(path.read_bytes()).hexdigest()
 
@@ -135,6 +135,23 @@ def test_lost_samples_are_counted() -> None:
 def test_vmlinux_names_functions_wherever_the_kernel_was_placed() -> None:
     ours = read("chains", vmlinux=FIXTURES / "vmlinux.xz", kallsyms=None)
     assert oracle.differences(perf_rows("chains"), oracle.said_by_us(ours)) == ({}, {})
+
+
+@pytest.mark.parametrize("name", ["boot/vmlinux-6.18", ".build-id/{id}.debug"])
+def test_the_vmlinux_below_symbols_names_functions_where_there_is_no_kallsyms(
+    name: str, tmp_path: Path
+) -> None:
+    raw = lzma.decompress((FIXTURES / "vmlinux.xz").read_bytes())
+    build_id = elf_of(Path("vmlinux"), raw).build_id or ""
+    path = tmp_path / name.format(id=f"{build_id[:2]}/{build_id[2:]}")
+    path.parent.mkdir(parents=True)
+    path.write_bytes(raw)
+    (tmp_path / "vmlinux-other").write_bytes(raw.replace(bytes.fromhex(build_id), bytes(20)))
+    ours = read("chains", kallsyms=None, symbol_dirs=(FIXTURES / "symfs", tmp_path))  # type: ignore[arg-type]
+    assert oracle.differences(perf_rows("chains"), oracle.said_by_us(ours)) == ({}, {})
+    path.unlink()
+    others = read("chains", kallsyms=None, symbol_dirs=(FIXTURES / "symfs", tmp_path))  # type: ignore[arg-type]
+    assert oracle.differences(perf_rows("chains"), oracle.said_by_us(others)) != ({}, {})
 
 
 def test_the_vmlinux_of_another_kernel_is_refused(tmp_path: Path) -> None:
@@ -202,8 +219,8 @@ def test_leaf_offsets_count_every_sample_with_a_known_leaf() -> None:
 def test_text_of_the_same_recording_has_the_same_ids(folder: str) -> None:
     text = lzma.decompress((FIXTURES / folder / "oracle.txt.xz").read_bytes())
     with Source("perf.txt", io.BytesIO(text)) as source:
-        assert importer.sniff(source)
-        theirs = list(importer.read(source, ImportOptions()))
+        assert importer.open(source)
+        theirs = list(importer.open(source).batches(ImportOptions()))
     ours = read(folder)
     for column in ("symbol_id", "name", "dso", "address"):
         one, other = (

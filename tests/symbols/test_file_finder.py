@@ -92,6 +92,11 @@ def test_no_link_out_of_a_place_is_followed(tmp_path: Path) -> None:
     assert below(place, finder.binary("/usr/sbin/nginx")) == ["usr/sbin/nginx"]
     assert list(finder.binary("/../outside/nginx")) == []
     assert list(finder.debug(place / "usr/sbin/nginx", None, "x.debug")) == []
+    lay(outside, ["lib/modules/6.1.0/nf_nat.ko"])
+    (place / "lib").symlink_to(outside / "lib")
+    assert finder.kernel_file("nf_nat") is None
+    lay(place, ["usr/lib/modules/6.1.0/nf_nat.ko"])
+    assert FileFinder([place], PERF).kernel_file("nf_nat") is not None
 
 
 def test_a_place_may_be_a_link_or_relative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,6 +140,8 @@ def test_a_host_has_files_only_where_it_is_given(tmp_path: Path) -> None:
         root / "usr/sbin/nginx", ID, "x.debug"
     )
     assert set(below(root, linked)) == {LINKED[1]}
+    homeless = FileFinder([], PERF, HostFiles(root, None))
+    assert below(root, homeless.on_host("/usr/sbin/nginx", ID)) == found[1:]
     nowhere = FileFinder([], PERF)
     assert [*nowhere.on_host("/usr/sbin/nginx", ID), *nowhere.kallsyms("[k]", ID)] == []
 

@@ -22,9 +22,8 @@ from perfduck_ingest.perf_data.dsos import Dso
 from perfduck_ingest.perf_data.features import PerfRecording
 from perfduck_ingest.perf_data.recorded_host import RecordedHost
 from perfduck_ingest.perf_data.simpleperf import RecordedFile
-from perfduck_model.errors import SymbolError
 from perfduck_symbols.addresses import EMPTY, FileOffsets, SymbolTable
-from perfduck_symbols.elf import BROKEN, Elf, open_elf
+from perfduck_symbols.elf import BROKEN, Elf, opened_or_none
 from perfduck_symbols.elf_header import SHT_DYNSYM, SHT_SYMTAB
 from perfduck_symbols.elf_symbols import symbol_table
 from perfduck_symbols.file_finder import PERF, FileFinder
@@ -133,11 +132,8 @@ def _recorded_table(file: RecordedFile) -> SymbolTable[FileOffsets]:
 
 def _opened(path: Path, build_id: str | None = None) -> Elf | None:
     """The file, if it is that of the build id."""
-    try:
-        elf = open_elf(path)
-    except SymbolError:
-        return None
-    return elf if not build_id or elf.build_id == build_id else None
+    elf = opened_or_none(path)
+    return elf if elf and (not build_id or elf.build_id == build_id) else None
 
 
 def _has(elf: Elf, name: str, kind: int) -> bool:

@@ -4,12 +4,13 @@
     MMAP  /lib/modules/6.1.0/kernel/net/netfilter/nf_conntrack.ko  0xffffffffc0a41000 + 0x2b000
 
 Names come from kallsyms of the recorded boot; the kernel's own, unless kallsyms was given, from the
-vmlinux that was given. If the kernel was placed elsewhere than these say, the address of `_text` in
-both tells how far; modules then lay elsewhere, too, and nothing tells where. A file of another
-kernel is refused: by the build id of vmlinux, and by how far it is from `_text` to `_etext`, which
-perf record notes as the size of the kernel's map. Where that tells nothing (an old perf maps the
-kernel up to where modules begin, at a whole megabyte), modules that lie where kallsyms has them
-show that it is of the same boot; else it is said that nothing does.
+vmlinux that was given, and where there is no kallsyms from one below --symbols of its build id. If
+the kernel was placed elsewhere than these say, the address of `_text` in both tells how far;
+modules then lay elsewhere, too, and nothing tells where. A file of another kernel is refused: by
+the build id of vmlinux, and by how far it is from `_text` to `_etext`, which perf record notes as
+the size of the kernel's map. Where that tells nothing (an old perf maps the kernel up to where
+modules begin, at a whole megabyte), modules that lie where kallsyms has them show that it is of the
+same boot; else it is said that nothing does.
 """
 
 from functools import cached_property
@@ -25,8 +26,8 @@ from perfduck_ingest.perf_data.task_events import KernelSymbol, Mapping
 from perfduck_model.errors import PerfduckError
 from perfduck_symbols import kallsyms, names
 from perfduck_symbols.addresses import EMPTY, Svmas, SymbolTable
-from perfduck_symbols.elf import Elf
-from perfduck_symbols.elf_symbols import address_of
+from perfduck_symbols.elf import Elf, opened_or_none
+from perfduck_symbols.elf_symbols import address_of, kernel_table
 from perfduck_symbols.file_finder import PERF, FileFinder
 from perfduck_symbols.kallsyms import Kallsyms
 from perfduck_symbols.names import KERNEL
@@ -177,14 +178,29 @@ class RecordedKernel:
 
     @cached_property
     def _vmlinux(self) -> Elf | None:
-        """The vmlinux that was given, unless kallsyms says more."""
-        return self._options.kernel_files.elf if self._options.kallsyms is None else None
+        """The vmlinux that was given, unless kallsyms says more; where there is no kallsyms, one
+        below --symbols of the recorded build id."""
+        if self._options.kallsyms is not None:
+            return None
+        return self._options.kernel_files.elf or self._found_vmlinux()
+
+    def _found_vmlinux(self) -> Elf | None:
+        wanted = self.recording.build_ids.get(KERNEL)
+        if wanted is None or len(self._kallsyms.rows):
+            return None
+        opened = map(opened_or_none, self._finder.vmlinux(wanted))
+        return next((elf for elf in opened if elf and elf.build_id == wanted), None)
 
     @cached_property
     def _own(self) -> SymbolTable[Svmas]:
         """The symbols of the kernel itself."""
-        given = self._options.kernel_files.table if self._options.kallsyms is None else None
-        return self._kallsyms.part("") if given is None else given
+        if self._vmlinux is None:
+            return self._kallsyms.part("")
+        return self._options.kernel_files.table or kernel_table(self._vmlinux)
+
+    @cached_property
+    def _finder(self) -> FileFinder:
+        return FileFinder(self._options.symbol_dirs, PERF, self._options.host_files)
 
     def open(self, number: int) -> Dso[Svmas]:
         """A dso by its number."""
@@ -226,8 +242,7 @@ class RecordedKernel:
     def _text(self) -> bytes:
         """The kallsyms of the recorded boot that is found, or nothing."""
         build_id, host = self.recording.build_ids.get(KERNEL), self._options.host_files
-        finder = FileFinder(self._options.symbol_dirs, PERF, host)
-        for path in finder.kallsyms(KERNEL, build_id) if build_id else ():
+        for path in self._finder.kallsyms(KERNEL, build_id) if build_id else ():
             return kallsyms.raw(path)
         if host is None or not RecordedHost(host, self.recording).runs_the_kernel:
             return b""
