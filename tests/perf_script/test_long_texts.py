@@ -29,7 +29,7 @@ def test_a_line_too_long_is_refused_by_its_number(
     request = IngestRequest(str(path), options=ImportOptions(lenient=lenient))
     with (
         DuckDbStore(store_path, write=True) as store,
-        pytest.raises(PerfduckError, match=r"x\.txt:41: expected lines of at most 1 MB, got a"),
+        pytest.raises(PerfduckError, match=r"x\.txt:41: expected lines of at most 8 MB, got a"),
     ):
         ingest(store, request)
 

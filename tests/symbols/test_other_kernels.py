@@ -77,7 +77,7 @@ def test_the_contexts_of_a_case(case: tuple[str, DuckDbStore]) -> None:
 
 
 def test_the_schema_lists_the_contexts_that_are_used() -> None:
-    schema = (ROOT / "store" / "perfduck_store" / "schema.sql").read_text()
+    schema = (ROOT / "store" / "perfduck_store" / "duckdb" / "schema.sql").read_text()
     (line,) = (line for line in schema.splitlines() if line.strip().startswith("context "))
     assert set(line.partition("-- ")[2].replace(" or ", ", ").split(", ")) == set(CONTEXTS)
 

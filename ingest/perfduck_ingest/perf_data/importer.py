@@ -16,6 +16,7 @@ import struct
 import tempfile
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from perfduck_ingest.importer import ImportOptions, Recording
@@ -34,7 +35,7 @@ from perfduck_ingest.runtime.prefetch import prefetch
 from perfduck_ingest.runtime.subprocess_iter import subprocess_iter
 from perfduck_ingest.runtime.warm_up import SUBPROCESS_THRESHOLD
 from perfduck_ingest.source import Source
-from perfduck_model.errors import PerfduckError
+from perfduck_model.errors import PerfduckError, room_on_disk
 
 if TYPE_CHECKING:  # the process that reads needs neither, nor polars
     from perfduck_model.batch import Batch
@@ -74,8 +75,10 @@ def _read_file(source: Source, order: ByteOrder, options: ImportOptions) -> Iter
         yield from _batches(read(source, recording, start, size), recording, options)
         return
     with tempfile.TemporaryFile() as file:
-        for chunk in source.chunks(BLOCK_BYTES):
-            file.write(chunk)
+        with room_on_disk(Path(tempfile.gettempdir())):
+            for chunk in source.chunks(BLOCK_BYTES):
+                file.write(chunk)
+            file.flush()
         recording, start, size = header.read_header(file, order)
         recording.written_at = _written_at(source)
         items = ready_of_copy(source.name, cast(BinaryIO, file), recording, start, size)
