@@ -10,6 +10,8 @@ import pytest
 from perfduck_ingest.kernel_release import release_of
 from perfduck_store.duckdb.store import DuckDbStore
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = [sys.executable, "-c", "from perfduck_cli.main import main; main()"]
 MODULE = "/lib/modules/6.1.0-18-amd64/kernel/net/netfilter/nf_conntrack.ko"
 

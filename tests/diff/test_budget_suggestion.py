@@ -68,6 +68,7 @@ def _verdicts(runs: RunMatrix, text: str, growth: float, trials: int) -> list[se
     return [{row.verdict for row in _judged(runs, budgets, growth, random)} for _ in range(trials)]
 
 
+@pytest.mark.slow
 def test_like_runs_keep_what_was_suggested(runs: RunMatrix, printed: str) -> None:
     green = [verdicts == {"pass"} for verdicts in _verdicts(runs, printed, 1.0, 40)]
     assert np.mean(green) >= 0.95
