@@ -3,12 +3,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: demo check lint types imports browser test slow wheel pictures bench clean
+.PHONY: demo check lint types imports browser test slow fuzz wheel pictures bench clean
 
 demo: $(INSTALLED)  ## the main job: what grew from native networking to docker0 with NAT
 	$(BIN)/perfduck demo
 
-check: lint types imports browser test slow wheel  ## all that CI checks
+check: lint types imports browser test slow fuzz wheel  ## all that CI checks
 
 $(INSTALLED): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -35,10 +35,15 @@ browser:
 	  echo "perfduck: no Chromium here (apt-get install chromium): the html report is not tested in a browser"
 
 test: $(INSTALLED)
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --dist worksteal
+
+# Changed files for all readers: make fuzz FUZZ_SECONDS=3600. What breaks one is kept in fixtures/fuzz/.
+FUZZ_SECONDS ?= 10
+fuzz: $(INSTALLED)
+	$(BIN)/python tests/fuzz.py --seconds $(FUZZ_SECONDS)
 
 slow: $(INSTALLED)
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest --numprocesses auto --dist worksteal -m slow
 
 # The wheel alone, in an empty environment, away from the checkout.
 wheel: $(INSTALLED)

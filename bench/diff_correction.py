@@ -18,7 +18,7 @@ from perfduck_diff.engine.comparison import DiffOptions, measure
 from perfduck_diff.engine.moderated_t import Design, ModeratedTTest, NodeRates
 from perfduck_diff.engine.run_matrix import RunMatrix
 from perfduck_model.arrays import Bool
-from perfduck_store.store import Store
+from perfduck_store.duckdb.store import DuckDbStore
 
 LEVEL = 0.05
 HOLM_AS_LOUD = 0.075  # the level at which Holm raises as many false alarms as maxT
@@ -101,7 +101,7 @@ def hits(found: list[Group], growth: float, trials: int) -> dict[str, list[bool]
 
 def main() -> None:
     trials = int(sys.argv[2]) if len(sys.argv) > 2 else 40
-    with Store(Path(sys.argv[1])) as store:
+    with DuckDbStore(Path(sys.argv[1])) as store:
         found = groups(store, None, None)
     for growth in (0.0, 0.1, 0.2, 0.4):
         said = ", ".join(

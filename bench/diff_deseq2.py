@@ -22,7 +22,7 @@ from pydeseq2.ds import DeseqStats
 
 from perfduck_diff.engine.run_matrix import RunMatrix, gathered
 from perfduck_model.arrays import Float64
-from perfduck_store.store import Store
+from perfduck_store.duckdb.store import DuckDbStore
 
 LEVEL = 0.05
 LEAST = 10
@@ -93,7 +93,7 @@ def main() -> None:
     parser.add_argument("--sizes", default="3,5")
     parser.add_argument("--trials", type=int, default=20)
     asked = parser.parse_args()
-    with Store(asked.store) as store:
+    with DuckDbStore(asked.store) as store:
         found = groups(store, None, asked.comm)
     for size in asked.sizes.split(","):
         compared(found, int(size), asked.trials)

@@ -29,7 +29,7 @@ from perfduck_diff.engine.comparison import DiffOptions
 from perfduck_diff.engine.rates import rates
 from perfduck_diff.engine.run_diff import run_diff
 from perfduck_model.arrays import Bool
-from perfduck_store.store import Store
+from perfduck_store.duckdb.store import DuckDbStore
 
 
 def clopper_pearson(hits: int, trials: int) -> str:
@@ -228,7 +228,7 @@ def main() -> None:
     parser.add_argument("--learned", action="store_true", help="use noise of the other groups")
     asked = parser.parse_args()
     sizes = [int(size) for size in asked.sizes.split(",")]
-    with Store(asked.store) as store:
+    with DuckDbStore(asked.store) as store:
         found = groups(store, asked.where, asked.comm)
     found = learned(found) if asked.learned else found
     print(f"{len(found)} groups of {min(len(g.runs.runs) for g in found)} runs and more")

@@ -26,7 +26,7 @@ from perfduck_diff.engine.comparison import DiffOptions, measure
 from perfduck_diff.engine.result import Diff
 from perfduck_diff.engine.run_diff import run_diff
 from perfduck_diff.engine.run_matrix import RunMatrix
-from perfduck_store.store import Store
+from perfduck_store.duckdb.store import DuckDbStore
 
 INNER, LEAF = (0.03, 0.5), (0.01, 0.5)  # parts of the total: what the function has below, itself
 GROWN = (0.02, 0.1)  # parts of the total that a path to grow has
@@ -153,7 +153,7 @@ def main() -> None:
     parser.add_argument("--verbose", action="store_true", help="what gated, trial by trial")
     parser.add_argument("--comm", help="only the samples of these commands, a glob")
     asked = parser.parse_args()
-    with Store(asked.store) as store:
+    with DuckDbStore(asked.store) as store:
         found = groups(store, None, asked.comm)
     for n in map(int, asked.sizes.split(",")):
         trials([g for g in found if len(g.runs.runs) >= 2 * n], n, asked)

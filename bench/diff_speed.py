@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from perfduck_store.store import Store
+from perfduck_store.duckdb.store import DuckDbStore
 
 PERFDUCK = Path(sys.executable).with_name("perfduck")
 RUNS = 6
@@ -42,7 +42,7 @@ def build(path: Path, samples: int, stacks: int) -> None:
     """A store with that much in it."""
     random = np.random.default_rng(1)
     names = ["entry_SYSCALL_64", "do_syscall_64", "root", *(f"f{i}" for i in range(3, FUNCTIONS))]
-    with Store(path, write=True) as store:
+    with DuckDbStore(path, write=True) as store:
         store.insert("stack", chains(stacks, random))
         store.execute(
             "insert into stack_symbol select stack_id, unnest(list_distinct(symbol_ids)) as one,"
@@ -64,7 +64,7 @@ def build(path: Path, samples: int, stacks: int) -> None:
 
 
 def _add_run(
-    store: Store, run: int, samples: int, stacks: int, random: np.random.Generator
+    store: DuckDbStore, run: int, samples: int, stacks: int, random: np.random.Generator
 ) -> None:
     store.execute(
         "insert into profile by name select $r::bigint as profile_id, $n as name,"

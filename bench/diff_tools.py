@@ -24,8 +24,8 @@ from perfduck_diff.engine.comparison import DiffOptions
 from perfduck_diff.engine.result import Claim, Diff
 from perfduck_diff.engine.run_diff import run_diff
 from perfduck_diff.filters import Filters
+from perfduck_store.duckdb.store import DuckDbStore
 from perfduck_store.selector import select
-from perfduck_store.store import Store
 
 DOCKER = ("bridge", "br_netfilter", "iptables", "conntrack", "nat", "veth")
 PAIRS = (
@@ -75,7 +75,7 @@ def opreport_rows(report: Path) -> list[Row]:
     return [Row(w[-1], w[2], w[2].startswith("-")) for w in words]
 
 
-def perfduck(store: Store, base: str, new: str, comm: str | None) -> Diff:
+def perfduck(store: DuckDbStore, base: str, new: str, comm: str | None) -> Diff:
     sides = {"base": select(store, base), "new": select(store, new)}
     question = load_input(store, sides, Filters(comm=(comm,) if comm else ()))
     return run_diff(
@@ -83,7 +83,7 @@ def perfduck(store: Store, base: str, new: str, comm: str | None) -> Diff:
     )
 
 
-def names(store: Store) -> dict[str, tuple[str, str]]:
+def names(store: DuckDbStore) -> dict[str, tuple[str, str]]:
     """Of every kernel function: its name without suffixes, and its subsystem."""
     rows = store.rows("select name, canonical, subsystem from symbol where area <> 'user'")
     return {name: (canonical, subsystem) for name, canonical, subsystem in rows}
@@ -124,7 +124,7 @@ def over_perf_data(folders: list[Path], comm: str | None) -> None:
         kallsyms = Path(place) / "kallsyms"
         kallsyms.write_bytes(gzip.decompress((folders[0] / "kallsyms.gz").read_bytes()))
         _ingest(Path(place), folders, kallsyms)
-        with Store(Path(place) / "pairs.duckdb") as store:
+        with DuckDbStore(Path(place) / "pairs.duckdb") as store:
             known, claims = names(store), []
             for base, new, right in PAIRS:
                 answer = perfduck(store, f"scenario={base}", f"scenario={new}", comm)
@@ -168,7 +168,7 @@ def over_oprofile(recordings: Path) -> None:
             session = recordings / name / "session.tar.gz"
             _perfduck_ingest(file, recordings / "kallsyms.gz", session,
                              "--name", name, "--work", packets, "--unit", "packet")  # fmt: skip
-        with Store(file) as store:
+        with DuckDbStore(file) as store:
             known, answer = names(store), perfduck(store, *work, "iperf3")
     rows = opreport_rows(recordings / "diff" / "diff-archive-l.out.gz")
     print("| first right row | right of 5 | wrong signs of 20 |")

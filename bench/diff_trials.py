@@ -22,8 +22,8 @@ from perfduck_diff.filters import Filters
 from perfduck_diff.history import factors
 from perfduck_diff.like_runs import SAME, pooled
 from perfduck_model.arrays import Bool, Float64
+from perfduck_store.duckdb.store import DuckDbStore
 from perfduck_store.selector import select
-from perfduck_store.store import Store
 
 BLOCKS = 10  # a second
 SHARES = (0.003, 0.06)
@@ -53,7 +53,7 @@ class Group:
         )
 
 
-def groups(store: Store, where: str | None, comm: str | None) -> list[Group]:
+def groups(store: DuckDbStore, where: str | None, comm: str | None) -> list[Group]:
     """Every scenario and workload with more than one run."""
     rows = store.rows("select name, labels from profile order by name")
     found: dict[tuple[str, str], list[str]] = defaultdict(list)
@@ -71,7 +71,7 @@ def groups(store: Store, where: str | None, comm: str | None) -> list[Group]:
     ]
 
 
-def _group(store: Store, name: str, profiles: dict[int, str], comm: str | None) -> Group:
+def _group(store: DuckDbStore, name: str, profiles: dict[int, str], comm: str | None) -> Group:
     runs = load_input(store, {name: profiles}, Filters(comm=(comm,) if comm else ())).runs
     ids = list(profiles)
     frame = store.frame(

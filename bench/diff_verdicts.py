@@ -28,7 +28,7 @@ from perfduck_diff.engine.run_diff import TOTAL_LEVEL, run_diff
 from perfduck_diff.engine.run_matrix import RunMatrix
 from perfduck_diff.like_runs import OTHER, SAME_WORKLOAD, pooled
 from perfduck_model.arrays import Float64
-from perfduck_store.store import Store
+from perfduck_store.duckdb.store import DuckDbStore
 
 FACTORS = (1.1, 1.2, 1.5)
 TOLERANCES = (0.05, 0.1, 0.2)
@@ -252,7 +252,7 @@ def main() -> None:
     parser.add_argument("--share", type=float, default=0.02)
     given = parser.parse_args()
     sizes = [int(size) for size in given.sizes.split(",")]
-    with Store(given.store) as store:
+    with DuckDbStore(given.store) as store:
         found = groups(store, given.where, given.comm)
     if given.common:
         random = np.random.default_rng(15)

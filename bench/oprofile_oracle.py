@@ -262,7 +262,7 @@ def callgraph(recording: Recording) -> Result:
     path = recording.report("c")
     if path is None:
         return Result()
-    (batch,) = text_importer.read(opened(path), ImportOptions())
+    (batch,) = text_importer.open(opened(path)).batches(ImportOptions())
     theirs = _edges(batch.edges, batch.symbols)
     arcs = recording.arcs.with_columns(_base("caller_dso"), _base("callee_dso"))
     # opreport calls every range of memory anon when it is called
@@ -324,7 +324,7 @@ def _functions(batch: Batch, *, comm: bool) -> Counter[Row]:
 
 
 def _batch(importer: Importer, path: Path) -> Batch:
-    (batch,) = importer.read(opened(path), ImportOptions())
+    (batch,) = importer.open(opened(path)).batches(ImportOptions())
     return batch
 
 

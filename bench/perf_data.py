@@ -24,7 +24,7 @@ from perfduck_ingest.source import Source
 from perfduck_symbols.host_files import HostFiles
 with Source(sys.argv[1]) as source:
     options = ImportOptions(host_files=HostFiles())
-    print(sum(len(batch.samples) for batch in perf_data.read(source, options)))
+    print(sum(len(batch.samples) for batch in perf_data.open(source).batches(options)))
 """
 
 

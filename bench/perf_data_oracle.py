@@ -102,7 +102,9 @@ def printed(path: Path) -> tuple[Iterator[oracle.Row], set[str]]:
 def read(path: Path, refused: set[str]) -> Iterator[oracle.Row]:
     """The samples as we read them."""
     with Source(str(path)) as source:
-        for row in oracle.said_by_us(perf_data.read(source, ImportOptions(host_files=HostFiles()))):
+        for row in oracle.said_by_us(
+            perf_data.open(source).batches(ImportOptions(host_files=HostFiles()))
+        ):
             fields = list(row)
             for field in refused:
                 fields[_PLACES[field]] = None

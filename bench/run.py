@@ -21,8 +21,8 @@ import scale
 from perfduck_diff.filters import Filters
 from perfduck_diff.selection import select_samples
 from perfduck_diff.top import top
+from perfduck_store.duckdb.store import DuckDbStore
 from perfduck_store.selector import select
-from perfduck_store.store import Store
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 DEMO = Path(__file__).parent.parent / "fixtures" / "demo"
@@ -146,7 +146,7 @@ def of_scale(source: Path, work: Path, samples: list[int], repeat: int) -> list[
         path = work / f"scale-{number}.duckdb"
         if not path.exists():
             scale.scaled(source, path, profiles=PROFILES, samples=number // PROFILES)
-        with Store(path) as store:
+        with DuckDbStore(path) as store:
             times = [_milliseconds(question, store, repeat) for question in QUESTIONS.values()]
         # What the source's stacks and symbols take is in every store.
         size = (path.stat().st_size - source.stat().st_size) / number
@@ -154,7 +154,9 @@ def of_scale(source: Path, work: Path, samples: list[int], repeat: int) -> list[
     return rows
 
 
-def _milliseconds(question: Callable[[Store], object], store: Store, repeat: int) -> str:
+def _milliseconds(
+    question: Callable[[DuckDbStore], object], store: DuckDbStore, repeat: int
+) -> str:
     times = []
     for _ in range(repeat):
         start = time.perf_counter()
@@ -163,17 +165,17 @@ def _milliseconds(question: Callable[[Store], object], store: Store, repeat: int
     return f"{1000 * min(times):,.0f}"
 
 
-def _profiles(store: Store) -> object:
+def _profiles(store: DuckDbStore) -> object:
     return store.profiles.listing(select(store, "*"))
 
 
-def _two(store: Store) -> object:
+def _two(store: DuckDbStore) -> object:
     """What a diff of two profiles reads: weights per stack and run."""
     selection = select_samples(store, {"": select(store, "run000+run002")}, Filters())
     return selection.samples.runs(), selection.samples.rollup()
 
 
-QUESTIONS: dict[str, Callable[[Store], object]] = {
+QUESTIONS: dict[str, Callable[[DuckDbStore], object]] = {
     "profiles": _profiles,
     "top, function": lambda store: top(store, "*", "function"),
     "top, subsystem": lambda store: top(store, "*", "subsystem"),

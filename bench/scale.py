@@ -11,7 +11,7 @@ import shutil
 from pathlib import Path
 
 from perfduck_model.identity import profile_id
-from perfduck_store.store import Store
+from perfduck_store.duckdb.store import DuckDbStore
 
 # Times spread over 100 s; as in a recording, CPUs take turns.
 _SAMPLES = """
@@ -78,7 +78,7 @@ _RECORDED = ("sample", "rollup", "profile", "event", "leaf_offset", "edge", "ski
 def scaled(source: Path, target: Path, *, profiles: int, samples: int) -> None:
     """Copy the source, and put the synthetic profiles in place of its own."""
     shutil.copy(source, target)
-    with Store(target, write=True) as store:
+    with DuckDbStore(target, write=True) as store:
         store.execute("set memory_limit = '2GB'")
         store.execute(_POOL)
         rows = store.rows("select count(*) from pool")[0][0]
@@ -89,7 +89,7 @@ def scaled(source: Path, target: Path, *, profiles: int, samples: int) -> None:
         store.execute("checkpoint")
 
 
-def _add(store: Store, number: int, *, rows: int, samples: int) -> None:
+def _add(store: DuckDbStore, number: int, *, rows: int, samples: int) -> None:
     name = f"run{number:03d}"
     skew = 2 if number % 3 == 2 else 1
     key = profile_id(name)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import polars as pl
 
-from perfduck_ingest.formats import importer_of
+from perfduck_ingest.formats import opened
 from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.source import Source
 from perfduck_symbols import kallsyms
@@ -70,7 +70,7 @@ def kernel_weights(recordings: Path) -> pl.DataFrame:
 
 def self_weights(path: Path) -> pl.DataFrame:
     with Source(str(path)) as source:
-        batches = list(importer_of(source).read(source, ImportOptions()))
+        batches = list(opened(source).batches(ImportOptions()))
     samples, stacks, symbols = (
         pl.concat([getattr(batch, part) for batch in batches])
         for part in ("samples", "stacks", "symbols")

@@ -29,8 +29,8 @@ def _plain(folder: Path) -> bytes:
 def parsed(text: bytes, *, lenient: bool = False, name: str = "input.txt") -> Batch:
     """What the importer makes of perf script text, in one batch."""
     source = Source(name, io.BytesIO(text))
-    assert importer.sniff(source)
-    batches = list(importer.read(source, ImportOptions(lenient=lenient)))
+    assert importer.open(source)
+    batches = list(importer.open(source).batches(ImportOptions(lenient=lenient)))
     return Batch(
         samples=pl.concat([batch.samples for batch in batches]),
         symbols=pl.concat([batch.symbols for batch in batches]),

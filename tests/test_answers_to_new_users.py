@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from perfduck_cli.main import app
 from perfduck_report.tables import aligned
-from perfduck_store.store import Store
+from perfduck_store.duckdb.store import DuckDbStore
 
 NATIVE = str(FIXTURES / "demo" / "native.udp64.1.txt.xz")
 DOCKER = str(FIXTURES / "demo" / "docker0-nat.crr.1.txt.xz")
@@ -33,7 +33,7 @@ def run(store: Path, *words: str, code: int = 0) -> tuple[str, str]:
 
 @pytest.fixture
 def empty(store_path: Path) -> Path:
-    Store(store_path, write=True).close()
+    DuckDbStore(store_path, write=True).close()
     return store_path
 
 

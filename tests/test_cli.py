@@ -66,6 +66,7 @@ def test_a_line_of_megabytes_is_skipped_and_its_beginning_kept(store_path: Path)
     assert answer("sql", query, "--format", "csv", store=store_path).split()[1] == "301,1000,bbb"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", ["gz", "xz", "zst", "bz2"])
 def test_compressed_files_have_the_content_of_plain_ones(
     ending: str, tmp_path: Path, store_path: Path
@@ -85,6 +86,7 @@ def test_compressed_files_have_the_content_of_plain_ones(
     assert again == "native.udp64.1: already in the store, nothing added\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -139,6 +141,7 @@ def test_the_manifest_gives_names_work_and_labels(demo_store: Path) -> None:
     assert row["labels"] == {"scenario": "native", "workload": "crr", "run": "2"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by", ["function", "path", "subsystem", "source", "dso", "comm", "cgroup"])
 def test_top_shares_the_whole(by: str, demo_store: Path) -> None:
     rows = json.loads(
@@ -173,6 +176,7 @@ def test_folded_stacks_hold_all_samples(demo_store: Path) -> None:
     assert any(line.startswith("iperf3;") and ";udp_sendmsg;" in line for line in folded)
 
 
+@pytest.mark.slow
 def test_sql_prints_every_format(demo_store: Path, tmp_path: Path) -> None:
     query = "select name, work, labels from profile order by name"
     assert "native.udp64.3" in answer("sql", query, store=demo_store)
@@ -187,6 +191,7 @@ def test_sql_prints_every_format(demo_store: Path, tmp_path: Path) -> None:
     assert json.loads(counted) == [{"n": 1}]
 
 
+@pytest.mark.slow
 def test_the_demo_names_what_docker0_adds(demo_store: Path) -> None:
     text = answer("demo", store=demo_store)
     assert "ns/packet" in text
@@ -232,10 +237,10 @@ sys.exit(f"loaded: {heavy}" if heavy else 0)
 def test_an_import_of_text_loads_no_other_importer() -> None:
     code = f"""
 import sys
-from perfduck_ingest.formats import importer_of
+from perfduck_ingest.formats import opened
 from perfduck_ingest.source import Source
 import perfduck.ingestion
-importer = importer_of(Source({str(NATIVE)!r}))
+importer = opened(Source({str(NATIVE)!r}))
 others = {{"elftools", "tarfile", "xml", "perfduck_ingest.perf_data"}}
 print(importer.NAME, *others & sys.modules.keys())
 """

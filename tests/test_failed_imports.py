@@ -14,7 +14,7 @@ from recordings import FIXTURES, text_of
 from perfduck.ingestion import IngestRequest, ingest
 from perfduck_ingest.source import Source
 from perfduck_model.errors import PerfduckError
-from perfduck_store.store import Store
+from perfduck_store.duckdb.store import DuckDbStore
 
 TEXT = text_of(FIXTURES / "perf_script" / "v7-default")
 DATA = lzma.decompress((FIXTURES / "perf_data" / "events" / "recording.data.xz").read_bytes())
@@ -77,7 +77,7 @@ def fail_often(folder: Path, times: int) -> None:
         paths[kind] = folder / kind
         paths[kind].write_bytes(content)
     kept: list[BaseException] = []  # as a log keeps them, with all that their tracebacks refer to
-    with Store(folder / "store.duckdb", write=True) as store:
+    with DuckDbStore(folder / "store.duckdb", write=True) as store:
         before = None
         for turn in range(times // len(KINDS) + 1):
             for kind, (_, progress, error) in KINDS.items():

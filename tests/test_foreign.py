@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from perfduck_ingest import foreign
-from perfduck_ingest.formats import importer_of
+from perfduck_ingest.formats import opened
 from perfduck_ingest.importer import ImportOptions
-from perfduck_ingest.oprofile.session_importer import read
+from perfduck_ingest.oprofile import session_importer
 from perfduck_ingest.source import Source
 from perfduck_model.errors import PerfduckError
 
@@ -104,7 +104,7 @@ def refusal(name: str, content: bytes | None) -> str:
         Source(name, None if content is None else io.BytesIO(content)) as source,
         pytest.raises(PerfduckError) as error,
     ):
-        importer_of(source)
+        opened(source)
     return str(error.value)
 
 
@@ -190,4 +190,4 @@ def test_an_archive_is_named_by_what_is_in_it(path: str, what: str) -> None:
         tar.addfile(member, io.BytesIO(b"PERFILE2"))
     source = Source("x.tar.bz2", io.BytesIO(buffer.getvalue()))
     with pytest.raises(PerfduckError, match=what):
-        list(read(source, ImportOptions()))
+        list(session_importer.open(source).batches(ImportOptions()))

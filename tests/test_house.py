@@ -57,7 +57,7 @@ SQL = re.compile(
     )""",
     re.VERBOSE,
 )
-STATEMENTS = {"execute", "execute_on", "frame_on", "stage", "rows", "frame", "table", "insert"}
+STATEMENTS = {"execute", "execute_on", "frame_on", "rows", "frame", "table", "insert"}
 
 
 def texts(tree: ast.Module) -> Iterator[str]:
@@ -96,7 +96,7 @@ def f(store):
     store.rows("select 1")
     self._store.execute(f"delete from {table}")
     import duckdb
-    from perfduck_store.query import named
+    from perfduck_store.duckdb.query import named
     return "commit", "selected"
 """)
     known = sorted(text for text in texts(found) if SQL.match(text))

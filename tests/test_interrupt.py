@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from recordings import FIXTURES
 
-from perfduck_store.store import Store
+from perfduck_store.duckdb.store import DuckDbStore
 
 PROGRAM = Path(sys.executable).parent / "perfduck"
 RUNS = [str(FIXTURES / "demo" / f"native.udp64.{number}.txt.xz") for number in (1, 2, 3)]
@@ -21,7 +21,8 @@ SORT = "select max(h) from (select hash(range) h, range from range(3000000000) o
 # perfduck, which says when it begins with what takes long.
 CHANGED = """
 import sys
-from perfduck_store import store
+from perfduck_store.duckdb import store
+from perfduck_store.duckdb.query import named
 def begin():
     print("began", flush=True)
 {before}
@@ -29,25 +30,25 @@ from perfduck_cli.main import main
 main()
 """
 AS_IT_IS = """
-run = store.Store.user_sql
+run = store.DuckDbStore.user_sql
 def user_sql(*arguments):
     begin()
     return run(*arguments)
-store.Store.user_sql = user_sql
+store.DuckDbStore.user_sql = user_sql
 """
 # What `top` and `diff` read takes minutes.
 SLOW_ANSWER = f"""
-frame = store.Store.frame
+frame = store.DuckDbStore.frame
 def slow(self, sql, parameters=None):
-    if sql.endswith((store.named('top_function'), store.named('diff_weights'))):
+    if sql.endswith((named('top_function'), named('diff_weights'))):
         begin()
         frame(self, {BUSY!r})
     return frame(self, sql, parameters)
-store.Store.frame = slow
+store.DuckDbStore.frame = slow
 """
 # A commit hears nothing, and neither does hashlib.
 SLOW_COMMIT = """
-run = store.Store.execute
+run = store.DuckDbStore.execute
 def execute(self, sql, parameters=None):
     if sql == 'commit':
         with self._held():
@@ -55,7 +56,7 @@ def execute(self, sql, parameters=None):
             begin()
             hashlib.pbkdf2_hmac('sha256', b'', b'', 2**31 - 1)
     run(self, sql, parameters)
-store.Store.execute = execute
+store.DuckDbStore.execute = execute
 """
 
 
@@ -111,7 +112,7 @@ def test_an_answer_is_stopped(store: Path, words: list[str]) -> None:
 
 
 def names(store: Path) -> list[str]:
-    with Store(store) as opened:
+    with DuckDbStore(store) as opened:
         return [name for (name,) in opened.rows("select name from profile order by name")]
 
 

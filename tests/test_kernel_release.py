@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from perfduck_ingest.kernel_release import release_of
-from perfduck_store.store import Store
+from perfduck_store.duckdb.store import DuckDbStore
+
+pytestmark = pytest.mark.slow
 
 PROGRAM = [sys.executable, "-c", "from perfduck_cli.main import main; main()"]
 MODULE = "/lib/modules/6.1.0-18-amd64/kernel/net/netfilter/nf_conntrack.ko"
@@ -36,7 +38,7 @@ def recording(
 
 
 def releases(store: Path) -> list[str | None]:
-    with Store(store) as opened:
+    with DuckDbStore(store) as opened:
         return [release for (release,) in opened.rows(
             "select kernel_release from profile order by name"
         )]  # fmt: skip

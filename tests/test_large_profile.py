@@ -11,10 +11,10 @@ from perfduck.ingestion import IngestRequest, ingest
 from perfduck_model.batch import SAMPLE, STACK, SYMBOL, Batch
 from perfduck_model.errors import PerfduckError
 from perfduck_store import sample_spill
-from perfduck_store import store as stores
 from perfduck_store.draft import Draft
+from perfduck_store.duckdb import store as stores
+from perfduck_store.duckdb.store import DuckDbStore
 from perfduck_store.recording import Identity
-from perfduck_store.store import Store
 
 STACKS, FRAMES = 100_000, 20
 
@@ -57,7 +57,7 @@ def profile() -> Batch:
 
 def test_stacks_get_the_memory_they_need(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stores, "_memory_to_write_mb", lambda path: 20)
-    with Store(tmp_path / "large.duckdb", write=True) as store:
+    with DuckDbStore(tmp_path / "large.duckdb", write=True) as store:
         with Draft(tmp_path) as draft, store.transaction():
             draft.add(profile())
             draft.add(profile())  # every stack again
@@ -78,7 +78,7 @@ def test_samples_of_many_runs_are_those_of_one(
     contents = []
     for rows in (1000, 1 << 20):
         monkeypatch.setattr(sample_spill, "_ROWS", rows)
-        with Store(tmp_path / f"{rows}.duckdb", write=True) as store:
+        with DuckDbStore(tmp_path / f"{rows}.duckdb", write=True) as store:
             ingest(store, IngestRequest(str(FIXTURES / "demo/native.udp64.1.txt.xz")))
             # A placeholder for when it was stored, which differs.
             store.execute("update profile set ingested_at = '2020-01-01'")
@@ -106,7 +106,7 @@ def test_a_full_disk_is_told_in_a_line(tmp_path: Path, monkeypatch: pytest.Monke
         with pytest.raises(PerfduckError, match="expected room on the disk, got: No space left"):
             sample_spill.SampleSpill(tmp_path).add(rows)
     with (
-        Store(tmp_path / "s.duckdb", write=True) as store,
+        DuckDbStore(tmp_path / "s.duckdb", write=True) as store,
         pytest.raises(PerfduckError, match=r"s\.duckdb: expected room on the disk.*No space left"),
     ):
         store.execute("copy (select range from range(1000000)) to '/dev/full'")

@@ -38,7 +38,7 @@ def printed(path: Path, *words: str) -> str:
 
 
 def test_the_import_loads_nothing_that_takes_time() -> None:
-    heavy = ("polars", "numpy", "duckdb", "scipy", "rich", "jinja2", "typer", "perfduck_store")
+    heavy = ("polars", "numpy", "duckdb", "scipy", "rich", "jinja2", "typer")
     code = (
         "import sys, perfduck; perfduck.open('x.duckdb');"
         f"print([name for name in {heavy!r} if name in sys.modules])"
@@ -195,6 +195,28 @@ def test_a_notebook_shows_escaped_tables(path: Path) -> None:
     assert any(text.startswith("regression: significant growth") for text in page.texts) or (
         "regression" in found._repr_html_()
     )
+
+
+def test_an_error_says_where_what_was_expected_and_what_was_there() -> None:
+    error = perfduck.PerfduckError.at("x.csv:1", expected="a number", got="none")
+    assert str(error) == "x.csv:1: expected a number, got none"
+
+
+def test_the_library_leaves_the_process_as_it_is(tmp_path: Path) -> None:
+    code = """if True:
+        import gc, os, signal, sys
+        import duckdb, polars  # which sets a variable of its own
+        before = gc.get_threshold(), gc.get_freeze_count(), dict(os.environ)
+        signals = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGPIPE)]
+        import perfduck
+        store = perfduck.open(sys.argv[1])
+        store.ingest(sys.argv[2])
+        store.top("*")
+        assert before == (gc.get_threshold(), gc.get_freeze_count(), dict(os.environ))
+        assert signals == [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGPIPE)]
+    """
+    store = str(tmp_path / "store.duckdb")
+    subprocess.run([sys.executable, "-c", code, store, str(RUN)], check=True)
 
 
 def test_what_a_notebook_leaves_out_is_said(path: Path) -> None:

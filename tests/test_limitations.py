@@ -17,11 +17,12 @@ from perfduck_diff.filters import Filters
 from perfduck_diff.top import top
 from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.perf_script import importer
+from perfduck_ingest.perf_script.layout import LineLayout
 from perfduck_ingest.source import Source
 from perfduck_model.batch import Batch, Facts
 from perfduck_model.limitation import Limitation
+from perfduck_store.duckdb.store import DuckDbStore
 from perfduck_store.limitation import limitations
-from perfduck_store.store import Store
 
 RUNS = [str(FIXTURES / "demo" / f"native.udp64.{number}.txt.xz") for number in (1, 2)]
 CALLERS = "user callers were recorded as DWARF stacks and are not unwound"
@@ -29,25 +30,25 @@ NAMES = "48 % of the weight has no name: give --kallsyms or --symbols"
 
 
 @pytest.fixture
-def limited(store_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+def limited(store_path: Path, monkeypatch: pytest.MonkeyPatch) -> DuckDbStore:
     """Two recordings whose importer says in two batches what it could not read."""
-    read = importer.read
+    read = importer._read
 
-    def says_more(source: Source, options: ImportOptions) -> Iterator[Batch]:
-        yield from read(source, options)
+    def says_more(source: Source, layout: LineLayout, options: ImportOptions) -> Iterator[Batch]:
+        yield from read(source, layout, options)
         for samples in (1200, 34):
             found = {"dwarf": Limitation(CALLERS, samples), "names": Limitation(NAMES)}
             yield Batch(facts=Facts(layout="comm, tid", limitations=found))
 
-    monkeypatch.setattr(importer, "read", says_more)
-    store = Store(store_path, write=True)
+    monkeypatch.setattr(importer, "_read", says_more)
+    store = DuckDbStore(store_path, write=True)
     receipts = [ingest(store, IngestRequest(source)) for source in RUNS]
     assert receipts[0].layout == "comm, tid"
     assert receipts[0].limitations == (f"1,234 of 7,944 samples: {CALLERS}", NAMES)
     return store
 
 
-def test_they_are_kept_by_profile(limited: Store) -> None:
+def test_they_are_kept_by_profile(limited: DuckDbStore) -> None:
     assert limited.rows("select code, samples, text from limitation order by all") == [
         ("dwarf", 1234, CALLERS),
         ("dwarf", 1234, CALLERS),
@@ -57,7 +58,7 @@ def test_they_are_kept_by_profile(limited: Store) -> None:
     assert limited.rows("select distinct layout from profile") == [("comm, tid",)]
 
 
-def test_samples_of_several_profiles_add_up(limited: Store) -> None:
+def test_samples_of_several_profiles_add_up(limited: DuckDbStore) -> None:
     keys = [key for (key,) in limited.rows("select profile_id from profile order by name")]
     assert limitations(limited, keys) == (
         f"2,468 of 15,837 samples: {CALLERS} (2 profiles)",
@@ -68,7 +69,7 @@ def test_samples_of_several_profiles_add_up(limited: Store) -> None:
     )
 
 
-def test_top_and_diff_say_them(limited: Store) -> None:
+def test_top_and_diff_say_them(limited: DuckDbStore) -> None:
     said = f"1,234 of 7,944 samples: {CALLERS} (native.udp64.1)"
     assert said in top(limited, "native.udp64.1", "function").provenance
     request = DiffRequest(base="native.udp64.1", new="native.udp64.2")
@@ -82,7 +83,9 @@ WHOLE = f"1,234 of 7,944 samples: {CALLERS} (native.udp64.1, whole recording)"
 
 
 @pytest.mark.parametrize("filters", [IPERF, Filters(cpu=(0,)), Filters(from_s=1.0)])
-def test_under_filters_they_are_of_the_whole_recording(limited: Store, filters: Filters) -> None:
+def test_under_filters_they_are_of_the_whole_recording(
+    limited: DuckDbStore, filters: Filters
+) -> None:
     said = top(limited, "native.udp64.1", "function", filters=filters).provenance
     assert said[:2] == (WHOLE, f"{NAMES} (native.udp64.1, whole recording)")
     both = top(limited, "native.udp64.*", "function", filters=filters).provenance
@@ -92,17 +95,17 @@ def test_under_filters_they_are_of_the_whole_recording(limited: Store, filters: 
     assert f"base: {WHOLE}" in found.context
 
 
-def test_where_chooses_profiles_and_is_no_filter_of_samples(limited: Store) -> None:
+def test_where_chooses_profiles_and_is_no_filter_of_samples(limited: DuckDbStore) -> None:
     found = top(limited, "native.udp64.1", "function", filters=Filters(where=("native.*",)))
     assert found.provenance[0] == WHOLE.replace(", whole recording", "")
 
 
-def test_callers_and_callees_say_them(limited: Store) -> None:
+def test_callers_and_callees_say_them(limited: DuckDbStore) -> None:
     found = calls(limited, "native.udp64.1", "udp_sendmsg", "callers")
     assert found.notes[0].text == WHOLE.replace(", whole recording", "")
 
 
-def test_compare_says_them_of_each_group(limited: Store) -> None:
+def test_compare_says_them_of_each_group(limited: DuckDbStore) -> None:
     limited.execute("update profile set labels = map {'n': right(name, 1)}")
     assert f"1: {WHOLE}" in compare_groups(limited, "*", "n", filters=IPERF).context
     assert f"2: {NAMES} (native.udp64.2)" in compare_groups(limited, "*", "n").context
@@ -126,7 +129,7 @@ def test_missing_names_are_those_of_the_answer(nameless: Path) -> None:
         return top(store, selector, "function", filters=Filters(**chosen)).provenance
 
     kernel, spin = "[kernel.kallsyms]", "/tmp/perfduck-fixture/spin"
-    with Store(nameless) as store:
+    with DuckDbStore(nameless) as store:
         assert lines("chains")[0] == (
             "100 % of the weight has no name: ingest again with --kallsyms and --symbols"
             f" (97 % {kernel}, 3 % {spin}) (chains)"
@@ -139,7 +142,7 @@ def test_missing_names_are_those_of_the_answer(nameless: Path) -> None:
 
 def test_shares_of_several_profiles_are_one_line(nameless: Path) -> None:
     """Half of one recording's code gets a name, as if its binary had been found."""
-    with Store(nameless, write=True) as store:
+    with DuckDbStore(nameless, write=True) as store:
         store.execute(
             "update symbol set name = 'named' where symbol_id in"
             " (select symbol_id from stack_symbol where is_leaf and stack_id in"
@@ -151,7 +154,7 @@ def test_shares_of_several_profiles_are_one_line(nameless: Path) -> None:
         assert not [line for line in rest if "no name" in line]
 
 
-def test_an_answer_without_a_heading_says_them_beside(limited: Store) -> None:
+def test_an_answer_without_a_heading_says_them_beside(limited: DuckDbStore) -> None:
     limited.close()
     for words in (["top", "*"], ["top", "*", "udp_sendmsg", "--by", "callers"], ["export", "*"]):
         format = ["--format", "json", "--limit", "1000"] if words[0] == "top" else []

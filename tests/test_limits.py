@@ -28,7 +28,7 @@ def refusal(content: bytes) -> str:
     """Why a recording is refused."""
     source = Source("x", io.BytesIO(content))
     with pytest.raises(PerfduckError) as error:
-        list(formats.importer_of(source).read(source, ImportOptions(lenient=True)))
+        list(formats.opened(source).batches(ImportOptions(lenient=True)))
     return str(error.value)
 
 
@@ -156,5 +156,5 @@ def test_packs_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def refusal_or_nothing(content: bytes) -> str:
     source = Source("x", io.BytesIO(content))
-    list(formats.importer_of(source).read(source, ImportOptions()))
+    list(formats.opened(source).batches(ImportOptions()))
     return ""

@@ -18,8 +18,8 @@ from perfduck_cli.main import app
 from perfduck_diff.keys import By
 from perfduck_diff.top import top
 from perfduck_model.errors import PerfduckError
-from perfduck_store import schema
-from perfduck_store.store import Store
+from perfduck_store.duckdb import schema
+from perfduck_store.duckdb.store import DuckDbStore
 
 VERSIONS = {
     int(path.name.split("-")[1].split(".")[0]): path
@@ -80,7 +80,7 @@ def version(path: Path) -> int:
 
 def made_anew(path: Path, old: Path) -> Path:
     """A store of today's tables with the rows of another, by the names of its columns."""
-    Store(path, write=True).close()
+    DuckDbStore(path, write=True).close()
     with duckdb.connect(str(path)) as connection:
         connection.execute(f"attach '{old}' as old (read_only)")
         tables = connection.execute("""
@@ -122,8 +122,8 @@ def test_an_older_store_has_the_tables_of_a_new_one(
     write: bool, old_store: Path, tmp_path: Path
 ) -> None:
     before = rows(old_store)
-    Store(tmp_path / "new.duckdb", write=True).close()
-    Store(old_store, write=write).close()
+    DuckDbStore(tmp_path / "new.duckdb", write=True).close()
+    DuckDbStore(old_store, write=write).close()
     assert version(old_store) == schema.SCHEMA_VERSION
     assert columns(old_store) == columns(tmp_path / "new.duckdb")
     assert keys(old_store) == keys(tmp_path / "new.duckdb")
@@ -132,9 +132,9 @@ def test_an_older_store_has_the_tables_of_a_new_one(
 
 
 def test_an_upgraded_store_answers_and_takes_recordings(old_store: Path) -> None:
-    with Store(old_store) as store:
+    with DuckDbStore(old_store) as store:
         old = top(store, "scenario=pods", "subsystem")
-    with Store(old_store, write=True) as store:
+    with DuckDbStore(old_store, write=True) as store:
         assert ingest(store, IngestRequest(NATIVE)).is_new
         assert top(store, "scenario=pods", "subsystem").rows.equals(old.rows)
 
@@ -145,21 +145,21 @@ def test_an_upgrade_that_fails_changes_nothing(
     before = rows(old_store)
     monkeypatch.setattr(schema, "_stamp", lambda: "select error('no more')")
     with pytest.raises(duckdb.Error, match="no more"):
-        Store(old_store, write=True)
+        DuckDbStore(old_store, write=True)
     assert (version(old_store), rows(old_store)) == (1, before)
 
 
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from perfduck_store import schema
-from perfduck_store.store import Store
+from perfduck_store.duckdb import schema
+from perfduck_store.duckdb.store import DuckDbStore
 upgrade = schema.upgrade
 def cut(version):
     statements, _, _ = upgrade(version).rpartition("commit")
     return statements
 schema.upgrade = cut
-Store(Path(sys.argv[1]), write=True)  # all of the upgrade but its commit
+DuckDbStore(Path(sys.argv[1]), write=True)  # all of the upgrade but its commit
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -169,7 +169,7 @@ def test_a_kill_in_the_upgrade_leaves_the_store_as_it_was(old_store: Path) -> No
     done = subprocess.run([sys.executable, "-c", KILLED, str(old_store)])
     assert done.returncode == -signal.SIGKILL
     assert (version(old_store), rows(old_store)) == (1, before)
-    Store(old_store).close()
+    DuckDbStore(old_store).close()
     assert version(old_store) == schema.SCHEMA_VERSION
 
 
@@ -188,17 +188,17 @@ def test_an_older_store_that_cannot_be_written_now_is_refused(old_store: Path) -
         reader.stdout.readline()
         said = rf"got 1, and cannot upgrade the store: .* process {reader.pid} .* holds it"
         with pytest.raises(PerfduckError, match=said):
-            Store(old_store, wait_s=0.2)
+            DuckDbStore(old_store, wait_s=0.2)
         reader.kill()
     assert version(old_store) == 1
 
 
 def test_a_newer_store_is_refused_and_not_touched(old_store: Path) -> None:
-    Store(old_store, write=True).close()
+    DuckDbStore(old_store, write=True).close()
     with duckdb.connect(str(old_store)) as connection:
         connection.execute("update meta set schema_version = 999")
     copy = shutil.copy(old_store, old_store.with_name("copy"))
     for write in (True, False):
         with pytest.raises(PerfduckError, match="got 999: a newer perfduck"):
-            Store(old_store, write=write)
+            DuckDbStore(old_store, write=write)
     assert rows(old_store) == rows(Path(copy))

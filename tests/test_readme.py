@@ -12,6 +12,8 @@ from recordings import FIXTURES, ROOT
 
 from perfduck_cli.commands import ENTRIES
 
+pytestmark = pytest.mark.slow
+
 README = "".join((ROOT / page).read_text() for page in ("README.md", "docs/sql.md"))
 
 

@@ -2,19 +2,20 @@
 
 from pathlib import Path
 
+import polars as pl
 import pytest
 from recordings import FIXTURES
 
 from perfduck.ingestion import IngestRequest, ingest
 from perfduck_store.choice import Choice
-from perfduck_store.store import Store
+from perfduck_store.duckdb.store import DuckDbStore
 
 TEXTS = ("v7-default", "net-chain")
 
 
 @pytest.fixture
 def store(store_path: Path) -> Path:
-    with Store(store_path, write=True) as opened:
+    with DuckDbStore(store_path, write=True) as opened:
         for name in TEXTS:
             text = FIXTURES / "perf_script" / name / "input.txt.xz"
             ingest(opened, IngestRequest(str(text), name=name))
@@ -22,7 +23,7 @@ def store(store_path: Path) -> Path:
 
 
 def test_two_choices_take_turns(store: Path) -> None:
-    with Store(store) as opened:
+    with DuckDbStore(store) as opened:
         choices = [
             Choice(profiles=[each.profile_id], events=[("cpu-clock",)])
             for each in opened.profiles.all()
@@ -36,7 +37,7 @@ def test_two_choices_take_turns(store: Path) -> None:
 
 
 def test_samples_of_a_value_and_of_a_time(store: Path) -> None:
-    with Store(store) as opened:
+    with DuckDbStore(store) as opened:
         key, other = (each.profile_id for each in opened.profiles.all())
         every = opened.samples(Choice(profiles=[key], events=[("cpu-clock",)]))
         first = opened.profiles.first_ns([key, other])[key]
@@ -52,3 +53,18 @@ def test_samples_of_a_value_and_of_a_time(store: Path) -> None:
         of_comm = Choice(profiles=[key], events=[("cpu-clock",)], values={"comm": [comm]})
         assert opened.samples(of_comm).weights()[0].busy == pytest.approx(comms[comm])
         assert every.weights()[0].busy == pytest.approx(sum(comms.values()))
+
+
+def test_weight_without_a_name_is_that_of_leaves_without_one(store_path: Path) -> None:
+    session = FIXTURES / "oprofile" / "pod-callgraph-q" / "session.tar.gz"
+    with DuckDbStore(store_path, write=True) as opened:
+        ingest(opened, IngestRequest(str(session), name="calls"))
+        codes = {code for (code,) in opened.rows("select code from limitation")}
+        assert {"no-names", "no-kernel-names"} <= codes  # one recording, two reasons
+        [profile] = opened.profiles.all()
+        events = tuple(each.event for each in opened.profiles.events([profile.profile_id]))
+        samples = opened.samples(Choice(profiles=[profile.profile_id], events=[events]))
+        nameless = samples.rank("function", 1_000_000).filter(
+            pl.col("function").str.starts_with("[unknown]")
+        )
+        assert sum(each.weight for each in samples.unnamed([0])) == nameless["self"].sum() > 0

@@ -8,7 +8,7 @@ import pytest
 from recordings import FIXTURES
 
 from perfduck_model.words import counted
-from perfduck_store.store import Store
+from perfduck_store.duckdb.store import DuckDbStore
 
 DEMO = FIXTURES / "demo"
 NATIVE = DEMO / "native.udp64.1.txt.xz"
@@ -27,7 +27,7 @@ def perfduck(*arguments: str | Path, store: Path) -> tuple[int, str, str]:
 
 
 def said(store: Path) -> list[tuple[object, ...]]:
-    with Store(store) as opened:
+    with DuckDbStore(store) as opened:
         return opened.rows("select name, work, work_unit, labels from profile order by name")
 
 
@@ -182,11 +182,11 @@ def test_one_command_does_not_change_what_it_stored(tmp_path: Path, store_path: 
 
 def test_attaching_the_same_again_adds_nothing(store: Path) -> None:
     assert perfduck("attach", "a", f"iptables={RULES}", store=store)[1] == "a: iptables attached\n"
-    with Store(store) as opened:
+    with DuckDbStore(store) as opened:
         before = opened.rows("from iptables_rule"), store.stat().st_size
     again = perfduck("attach", "a", f"iptables={RULES}", store=store)[1]
     assert again == "a: attached already, nothing added\n"
-    with Store(store) as opened:
+    with DuckDbStore(store) as opened:
         assert (opened.rows("from iptables_rule"), store.stat().st_size) == before
 
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perfduck_model.errors import PerfduckError
+from perfduck_store.duckdb.store import DuckDbStore
 from perfduck_store.selector import Profile, SelectorTerm, parse, quoted, select
-from perfduck_store.store import Store
 
 NAMES = ["c++", "c", "run[1]", "run1", "a,b", "k=v", 'say "hi"', "native.udp64.1", "native.crr.1"]
 LABELS = {
@@ -23,8 +23,8 @@ select $key as profile_id, $name as name, 'x' as format, '-' as source, $name as
 
 
 @pytest.fixture(scope="module")
-def named_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    with Store(tmp_path_factory.mktemp("selector") / "s.duckdb", write=True) as store:
+def named_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DuckDbStore]:
+    with DuckDbStore(tmp_path_factory.mktemp("selector") / "s.duckdb", write=True) as store:
         for key, name in enumerate(NAMES):
             labels = LABELS.get(name, {})
             store.execute(
@@ -60,11 +60,11 @@ def named_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
         ("*", set(NAMES)),
     ],
 )
-def test_a_selector_means_these(selector: str, names: set[str], named_store: Store) -> None:
+def test_a_selector_means_these(selector: str, names: set[str], named_store: DuckDbStore) -> None:
     assert set(select(named_store, selector).values()) == names
 
 
-def test_every_where_holds(named_store: Store) -> None:
+def test_every_where_holds(named_store: DuckDbStore) -> None:
     found = select(named_store, "native.*", ["scenario=native", "workload=crr"])
     assert list(found.values()) == ["native.crr.1"]
     said = (
@@ -95,7 +95,7 @@ def test_every_where_holds(named_store: Store) -> None:
         ('"c', 'expected a closing " in the selector'),
     ],
 )
-def test_what_means_nothing_is_said(selector: str, said: str, named_store: Store) -> None:
+def test_what_means_nothing_is_said(selector: str, said: str, named_store: DuckDbStore) -> None:
     with pytest.raises(PerfduckError) as error:
         select(named_store, selector)
     assert said in str(error.value)

@@ -18,8 +18,8 @@ from recordings import FIXTURES
 from perfduck.ingestion import IngestRequest, ingest
 from perfduck_ingest.work import Work
 from perfduck_model.errors import PerfduckError
-from perfduck_store import schema, writer
-from perfduck_store.store import Store
+from perfduck_store.duckdb import schema, writer
+from perfduck_store.duckdb.store import DuckDbStore
 
 DEMO = FIXTURES / "demo"
 NATIVE = str(DEMO / "native.udp64.1.txt.xz")
@@ -36,12 +36,12 @@ KEYS = (
 )  # tables that have one
 
 
-def content(store: Store) -> dict[str, list[tuple[object, ...]]]:
+def content(store: DuckDbStore) -> dict[str, list[tuple[object, ...]]]:
     return {table: sorted(map(repr, store.rows(f"from {table}"))) for table in TABLES}
 
 
 def test_self_weights_sum_to_the_weight_of_the_profile(store_path: Path) -> None:
-    with Store(store_path, write=True) as store:
+    with DuckDbStore(store_path, write=True) as store:
         ingest(store, IngestRequest(NATIVE))
         leaves = """
             select sum(rollup.weight) from rollup
@@ -54,7 +54,7 @@ def test_self_weights_sum_to_the_weight_of_the_profile(store_path: Path) -> None
 
 
 def test_every_stack_is_charged_once(store_path: Path) -> None:
-    with Store(store_path, write=True) as store:
+    with DuckDbStore(store_path, write=True) as store:
         ingest(store, IngestRequest(NATIVE))
         assert store.rows(
             "select count(*), count(distinct stack_id) from stack_blame"
@@ -70,7 +70,7 @@ def test_every_stack_is_charged_once(store_path: Path) -> None:
 def test_the_same_content_twice_is_stored_once(store_path: Path, tmp_path: Path) -> None:
     plain = tmp_path / "again.txt"
     plain.write_bytes(lzma.decompress(Path(NATIVE).read_bytes()))
-    with Store(store_path, write=True) as store:
+    with DuckDbStore(store_path, write=True) as store:
         assert ingest(store, IngestRequest(NATIVE)).is_new
         before = content(store)
         again = ingest(store, IngestRequest(str(plain)))
@@ -79,7 +79,7 @@ def test_the_same_content_twice_is_stored_once(store_path: Path, tmp_path: Path)
 
 
 def test_what_is_said_later_of_a_stored_recording_is_kept(store_path: Path) -> None:
-    with Store(store_path, write=True) as store:
+    with DuckDbStore(store_path, write=True) as store:
         ingest(store, IngestRequest(NATIVE))
         said = IngestRequest(NATIVE, work=Work(2168120, "packet"), labels={"scenario": "native"})
         assert not ingest(store, said).is_new
@@ -91,7 +91,7 @@ def test_what_is_said_later_of_a_stored_recording_is_kept(store_path: Path) -> N
 def test_import_order_does_not_matter(tmp_path: Path) -> None:
     contents = []
     for number, order in enumerate(((NATIVE, NAT), (NAT, NATIVE))):
-        with Store(tmp_path / f"{number}.duckdb", write=True) as store:
+        with DuckDbStore(tmp_path / f"{number}.duckdb", write=True) as store:
             for source in order:
                 ingest(store, IngestRequest(source))
             contents.append(content(store))
@@ -106,7 +106,7 @@ def test_what_recordings_share_is_stored_once(
     table = r"(create table (?:stack|stack_blame|symbol) \(\n\s+\w+\s+)bigint not null"
     creation = re.sub(table, rf"\1{key}", schema.creation())
     monkeypatch.setattr(schema, "creation", lambda: creation)
-    with Store(store_path, write=True) as store:
+    with DuckDbStore(store_path, write=True) as store:
         receipts = [ingest(store, IngestRequest(source)) for source in (NATIVE, NAT)]
         for table, counted in (
             ("stack", "stacks"),
@@ -133,7 +133,7 @@ def test_why_samples_are_not_stored_is_told(
     named = writer.named
     failing = {"insert_rollup": "select error('no rollup of ' || $profile_id)"}
     monkeypatch.setattr(writer, "named", lambda query: failing.get(query) or named(query))
-    with Store(store_path, write=True) as store:
+    with DuckDbStore(store_path, write=True) as store:
         with pytest.raises(duckdb.Error, match="no rollup"):
             ingest(store, IngestRequest(NATIVE))
         assert store.rows("select count(*) from sample") == [(0,)]
@@ -141,7 +141,7 @@ def test_why_samples_are_not_stored_is_told(
 
 
 def test_another_recording_needs_another_name(store_path: Path) -> None:
-    with Store(store_path, write=True) as store:
+    with DuckDbStore(store_path, write=True) as store:
         ingest(store, IngestRequest(NATIVE, name="x"))
         with pytest.raises(PerfduckError, match="another recording is stored as 'x'"):
             ingest(store, IngestRequest(NAT, name="x"))
@@ -195,7 +195,7 @@ def test_bad_input_is_one_line_and_changes_nothing(
 ) -> None:
     bad = tmp_path / "bad"
     make(bad)
-    with Store(store_path, write=True) as store:
+    with DuckDbStore(store_path, write=True) as store:
         ingest(store, IngestRequest(NAT))
         before = content(store)
         with pytest.raises(PerfduckError) as error:
@@ -206,31 +206,31 @@ def test_bad_input_is_one_line_and_changes_nothing(
 
 
 def test_a_store_of_another_schema_version_is_refused(store_path: Path) -> None:
-    Store(store_path, write=True).close()
+    DuckDbStore(store_path, write=True).close()
     with duckdb.connect(str(store_path)) as connection:
         connection.execute("update meta set schema_version = 999")
     with pytest.raises(PerfduckError, match=r"expected schema version .*, got 999"):
-        Store(store_path)
+        DuckDbStore(store_path)
 
 
 def test_another_duckdb_file_is_refused(store_path: Path) -> None:
     with duckdb.connect(str(store_path)) as connection:
         connection.execute("create table mine (x integer)")
     with pytest.raises(PerfduckError, match="expected a perfduck store, got another DuckDB file"):
-        Store(store_path, write=True)
+        DuckDbStore(store_path, write=True)
 
 
 def test_a_file_that_is_no_store_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("not a store\n" * 1000)
     with pytest.raises(PerfduckError, match=r"notes\.txt: expected a store, got"):
-        Store(tmp_path / "notes.txt", write=True)
+        DuckDbStore(tmp_path / "notes.txt", write=True)
 
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from perfduck_store.store import Store
-store = Store(Path(sys.argv[1]), write=True)
+from perfduck_store.duckdb.store import DuckDbStore
+store = DuckDbStore(Path(sys.argv[1]), write=True)
 print("held", flush=True)
 time.sleep(float(sys.argv[2]))
 store.close()
@@ -248,11 +248,11 @@ def holder(path: Path, seconds: float) -> subprocess.Popen[str]:
 
 def test_a_second_process_waits_for_the_store(store_path: Path) -> None:
     with holder(store_path, 0.5):
-        Store(store_path, wait_s=20).close()
+        DuckDbStore(store_path, wait_s=20).close()
 
 
 def test_a_closed_store_is_free(store_path: Path) -> None:
-    closed = Store(store_path, write=True)
+    closed = DuckDbStore(store_path, write=True)
     ingest(closed, IngestRequest(NATIVE))
     closed.close()
     with holder(store_path, 0):
@@ -263,7 +263,7 @@ def test_a_closed_store_is_free(store_path: Path) -> None:
 def test_a_second_process_says_who_holds_the_store(store_path: Path) -> None:
     with holder(store_path, 60) as process:
         with pytest.raises(PerfduckError, match=rf"process {process.pid} .* holds it"):
-            Store(store_path, wait_s=0.2)
+            DuckDbStore(store_path, wait_s=0.2)
         process.kill()
 
 
@@ -275,7 +275,7 @@ def test_kill_at_any_moment_leaves_exactly_the_acknowledged_profiles(
     acknowledged: set[str] = set()
     for _ in range(6):
         acknowledged |= ingest_until_killed(store_path, sources, random_moment.uniform(0.6, 2.5))
-        with Store(store_path, write=True) as store:
+        with DuckDbStore(store_path, write=True) as store:
             names = {name for (name,) in store.rows("select name from profile")}
             whole = store.rows("""
                 select profile.name from profile
@@ -306,9 +306,9 @@ def ingest_until_killed(store_path: Path, sources: list[str], seconds: float) ->
 def test_ctrl_c_while_a_statement_runs_is_no_bug(store_path: Path) -> None:
     """Of a signal duckdb makes a RuntimeError, which would be reported as a bug."""
 
-    def interrupted(store: Store) -> None:
+    def interrupted(store: DuckDbStore) -> None:
         with store._held():
             raise RuntimeError("Query interrupted")  # noqa: EM101  # duckdb's words
 
-    with Store(store_path, write=True) as store, pytest.raises(KeyboardInterrupt):
+    with DuckDbStore(store_path, write=True) as store, pytest.raises(KeyboardInterrupt):
         interrupted(store)

@@ -12,8 +12,8 @@ from recordings import FIXTURES
 from perfduck_cli.main import app
 from perfduck_diff.top import top
 from perfduck_model.errors import PerfduckError
-from perfduck_store import compact, schema
-from perfduck_store.store import Store
+from perfduck_store.duckdb import compact, schema
+from perfduck_store.duckdb.store import DuckDbStore
 
 DEMO = FIXTURES / "demo"
 NATIVE = str(DEMO / "native.udp64.1.txt.xz")
@@ -27,7 +27,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """calls (OProfile, edges), net-chain (run=2, attachments), v7-default (run=1)."""
     path = tmp_path_factory.mktemp("care") / "small.duckdb"
     path.write_bytes(lzma.decompress((FIXTURES / "store" / "schema-1.duckdb.xz").read_bytes()))
-    Store(path).close()
+    DuckDbStore(path).close()
     return path
 
 
@@ -49,19 +49,19 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 
 
 def rows(path: Path) -> dict[str, list[str]]:
-    with Store(path) as store:
+    with DuckDbStore(path) as store:
         tables = [name for (name,) in store.rows("select table_name from duckdb_tables()")]
         return {table: sorted(map(str, store.rows(f"from {table}"))) for table in tables}
 
 
 def names(path: Path) -> list[str]:
-    with Store(path) as store:
+    with DuckDbStore(path) as store:
         return [name for (name,) in store.rows("select name from profile order by name")]
 
 
 def test_every_table_is_of_a_profile_or_shared(store: Path) -> None:
     """A new table must be removed and merged with the rest."""
-    with Store(store, write=True) as opened:
+    with DuckDbStore(store, write=True) as opened:
         of_profiles = {
             table
             for (table,) in opened.rows(
@@ -80,7 +80,7 @@ def test_rm_leaves_nothing_of_a_recording(run: Run, store: Path) -> None:
     assert (len(left["sample"]), len(left["edge"]), len(left["attachment"])) == (244, 0, 2)
     assert len(left["stack"]) == len(left["stack_blame"]) == 127
     assert len(left["symbol"]) == 250
-    with Store(store) as opened:
+    with DuckDbStore(store) as opened:
         assert opened.rows(
             "select count(*) from stack_symbol anti join symbol using (symbol_id)"
         ) == [(0,)]
@@ -107,7 +107,7 @@ where profile_id = (select profile_id from profile where name = 'net-chain')"""
 
 
 def test_rm_makes_the_file_smaller(run: Run, store: Path) -> None:
-    with Store(store, write=True) as opened:
+    with DuckDbStore(store, write=True) as opened:
         opened.execute(LONG)
     store.chmod(0o640)
     size = store.stat().st_size
@@ -146,22 +146,22 @@ def test_a_store_that_was_replaced_meanwhile_is_opened_again(
     store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another process opened the old file and got its lock when the copy was in its place."""
-    from perfduck_store import store as stores
+    from perfduck_store.duckdb import store as stores
 
     to_write, smaller = stores._to_write, shutil.copy(store, store.with_name("smaller"))
     opened: list[object] = []
 
-    def late(path: Path) -> object:
-        opened.append(connection := to_write(path))
+    def late(path: Path, engine: object) -> object:
+        opened.append(connection := to_write(path, engine))
         if len(opened) == 1:
             Path(smaller).replace(path)
         return connection
 
     monkeypatch.setattr(stores, "_to_write", late)
-    with Store(store, write=True) as written:
+    with DuckDbStore(store, write=True) as written:
         assert len(opened) == 2
         written.execute("update profile set host = 'kept' where name = 'calls'")
-    with Store(store) as read:
+    with DuckDbStore(store) as read:
         assert read.rows("select host from profile where name = 'calls'") == [("kept",)]
 
 
@@ -237,7 +237,7 @@ where name = 'v7-default'"""
 
 
 def test_prune_goes_by_the_age_of_the_recording(run: Run, store: Path) -> None:
-    with Store(store, write=True) as opened:
+    with DuckDbStore(store, write=True) as opened:
         opened.execute(AGES)
     unknown = "perfduck: calls: kept, since when it was recorded or stored is not known\n"
     said = run("prune", "*", "--older-than", "2y", "--dry-run", store=store)
@@ -283,7 +283,7 @@ def test_names_and_facts_that_differ_are_said(run: Run, store: Path, tmp_path: P
     run("edit", "net-chain", "--label", "scenario=native", store=store)
     run("attach", "net-chain", f"iptables={rules}", store=store)
     said = run("merge", other, store=store).splitlines()
-    with Store(store) as opened:
+    with DuckDbStore(store) as opened:
         [(digest,)] = opened.rows("select content_hash from profile where name like 'calls-%'")
     name = f"calls-{digest[:8]}"
     assert said == [
@@ -306,11 +306,11 @@ def test_kernels_that_one_store_alone_knows_are_taken_over(
     run: Run, store: Path, tmp_path: Path
 ) -> None:
     for name, release in (("net-chain", "6.1.0"), ("v7-default", None)):
-        with Store(store, write=True) as opened:
+        with DuckDbStore(store, write=True) as opened:
             key = {"name": name, "release": release}
             opened.execute("update profile set kernel_release = $release where name = $name", key)
     other = Path(shutil.copy(store, tmp_path / "other"))
-    with Store(other, write=True) as opened:
+    with DuckDbStore(other, write=True) as opened:
         opened.execute("update profile set kernel_release = '7.2.0'")
     said = run("merge", other, store=store).splitlines()
     assert "v7-default: kernel is 7.2.0" in said
@@ -319,10 +319,10 @@ def test_kernels_that_one_store_alone_knows_are_taken_over(
 
 def test_a_store_is_not_merged_into_itself_or_from_the_future(store: Path, tmp_path: Path) -> None:
     newer = Path(shutil.copy(store, tmp_path / "newer"))
-    with Store(newer, write=True) as opened:
+    with DuckDbStore(newer, write=True) as opened:
         opened.execute("update meta set schema_version = 999")
     (tmp_path / "link").symlink_to(store)
-    with Store(store, write=True) as opened:
+    with DuckDbStore(store, write=True) as opened:
         with pytest.raises(PerfduckError, match="got the one to merge into"):
             opened.merge(tmp_path / "link")
         with pytest.raises(PerfduckError, match="got 999: a newer perfduck"):

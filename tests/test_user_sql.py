@@ -12,8 +12,8 @@ import pytest
 from recordings import FIXTURES
 
 from perfduck_model.errors import PerfduckError
-from perfduck_store.store import Store
-from perfduck_store.user_sql import SqlLimits
+from perfduck_store.duckdb.store import DuckDbStore
+from perfduck_store.sql_limits import SqlLimits
 
 RECORDING = FIXTURES / "perf_script" / "fields-pid" / "input.txt.xz"
 PROGRAM = [sys.executable, "-c", "from perfduck_cli.main import main; main()"]
@@ -31,8 +31,8 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def store(path: Path) -> Iterator[Store]:
-    with Store(path) as opened:
+def store(path: Path) -> Iterator[DuckDbStore]:
+    with DuckDbStore(path) as opened:
         yield opened
 
 
@@ -55,7 +55,7 @@ def store(path: Path) -> Iterator[Store]:
         ("delete from event", "DELETE"),
     ],
 )
-def test_only_one_query_is_run(store: Store, text: str, got: str) -> None:
+def test_only_one_query_is_run(store: DuckDbStore, text: str, got: str) -> None:
     with pytest.raises(
         PerfduckError, match=f"^sql: expected one query that reads .SELECT., got {got}$"
     ):
@@ -78,7 +78,7 @@ def test_only_one_query_is_run(store: Store, text: str, got: str) -> None:
         "select 1 as \"[/x]\", 'a:cat:b'",
     ],
 )
-def test_all_that_reads_is_run(store: Store, text: str) -> None:
+def test_all_that_reads_is_run(store: DuckDbStore, text: str) -> None:
     assert store.user_sql(text, {}, SqlLimits()).width > 0
 
 
@@ -98,14 +98,14 @@ def test_all_that_reads_is_run(store: Store, text: str) -> None:
          "stopped after"),
     ],
 )  # fmt: skip
-def test_what_is_outside_the_fence_is_a_line(store: Store, text: str, reason: str) -> None:
+def test_what_is_outside_the_fence_is_a_line(store: DuckDbStore, text: str, reason: str) -> None:
     with pytest.raises(PerfduckError, match=reason) as raised:
         store.user_sql(text, {}, SqlLimits(seconds=0.3, rows=10))
     assert "\n" not in str(raised.value)
     assert store.user_sql("select 7", {}, SqlLimits()).item() == 7
 
 
-def test_memory_is_bounded(store: Store) -> None:
+def test_memory_is_bounded(store: DuckDbStore) -> None:
     with pytest.raises(PerfduckError, match="Out of Memory"):
         store.user_sql(
             "select string_agg(repeat('x', 1000000), '') from range(300)",
@@ -123,7 +123,7 @@ def test_sums_are_numbers(path: Path) -> None:
     assert row["n"] > 0
 
 
-def test_a_parameter_that_the_query_lacks_is_an_error(store: Store) -> None:
+def test_a_parameter_that_the_query_lacks_is_an_error(store: DuckDbStore) -> None:
     with pytest.raises(PerfduckError, match=r"expected \$a in the query, for --param a"):
         store.user_sql("select $b", {"a": 1, "b": 2}, SqlLimits())
 

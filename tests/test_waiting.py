@@ -12,14 +12,14 @@ from recordings import FIXTURES
 
 from perfduck_cli.main import app
 from perfduck_model.errors import PerfduckError
-from perfduck_store.store import Store
+from perfduck_store.duckdb.store import DuckDbStore
 
 PROGRAM = [sys.executable, "-c", "from perfduck_cli.main import main; main()"]
 RECORDING = FIXTURES / "perf_script" / "fields-comm-only" / "input.txt"
 
 
 def test_a_reader_says_what_it_waits_for_after_a_second(store_path: Path) -> None:
-    held = Store(store_path, write=True)
+    held = DuckDbStore(store_path, write=True)
     command = [*PROGRAM, "sql", "select 1 as one", "--store", str(store_path), "--format", "csv"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -35,8 +35,10 @@ def test_a_reader_says_what_it_waits_for_after_a_second(store_path: Path) -> Non
 
 def test_waiting_ends_after_the_seconds_that_were_given(store_path: Path) -> None:
     holder = (
-        "import sys, time; from pathlib import Path; from perfduck_store.store import Store;"
-        " store = Store(Path(sys.argv[1]), write=True); print('held', flush=True); time.sleep(60)"
+        "import sys, time; from pathlib import Path;"
+        " from perfduck_store.duckdb.store import DuckDbStore;"
+        " store = DuckDbStore(Path(sys.argv[1]), write=True);"
+        " print('held', flush=True); time.sleep(60)"
     )
     with subprocess.Popen(
         [sys.executable, "-c", holder, str(store_path)], stdout=subprocess.PIPE

@@ -4,13 +4,10 @@ The script calls perfduck itself for every word: with `_PERFDUCK_COMPLETE=comple
 environment, typer answers with what fits instead of running the command.
 """
 
-import os
 from typing import Annotated, Literal
 
 import typer
 from typer.completion import completion_init, shell_complete  # type: ignore[attr-defined]
-
-_VARIABLE = "_PERFDUCK_COMPLETE"
 
 
 def completion(
@@ -22,15 +19,10 @@ def completion(
     Put the line of the example into ~/.bashrc or ~/.zshrc; for fish:
     `perfduck completion fish > ~/.config/fish/completions/perfduck.fish`.
     """
-    _know_shells()
-    shell_complete(ctx.find_root().command, {}, "perfduck", _VARIABLE, f"source_{shell}")
+    know_shells()
+    shell_complete(ctx.find_root().command, {}, "perfduck", "_PERFDUCK_COMPLETE", f"source_{shell}")
 
 
-def answer_shell() -> None:
+def know_shells() -> None:
     """Make typer able to answer where a shell asks."""
-    if _VARIABLE in os.environ:
-        _know_shells()
-
-
-def _know_shells() -> None:
     completion_init()

@@ -8,13 +8,14 @@ import os
 import sys
 import traceback
 from contextlib import suppress
+from importlib import import_module
 from typing import Annotated, Any, NoReturn
 
 import typer
 
 import perfduck
 from perfduck import PerfduckError, visible
-from perfduck_cli import completion, interrupt, process, standard_streams
+from perfduck_cli import interrupt, process, standard_streams
 from perfduck_cli.commands import ENTRIES, LazyCommands
 from perfduck_cli.help import ABOUT, START, Command, Commands
 from perfduck_cli.usage import in_a_line
@@ -89,7 +90,8 @@ def main() -> None:
     process.tune()
     standard_streams.guard()
     interrupt.watch()
-    completion.answer_shell()
+    if "_PERFDUCK_COMPLETE" in os.environ:  # a shell asks; else 10 ms for nothing
+        import_module("perfduck_cli.completion").know_shells()
     _leave(_exit_code())
 
 

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import cast
 
 from perfduck_ingest import foreign
-from perfduck_ingest.importer import Importer
+from perfduck_ingest.importer import Importer, Recording
 from perfduck_ingest.runtime.warm_up import PERF_DATA
 from perfduck_ingest.source import Source
 from perfduck_model.errors import PerfduckError
@@ -28,17 +28,17 @@ FORMATS = {
 _TEXT = (b"",)
 
 
-def importer_of(source: Source) -> Importer:
-    """The importer that knows the source. What is known to be something else is refused first:
-    some of it looks like samples."""
+def opened(source: Source) -> Recording:
+    """The recording, by the importer that knows it. What is known to be something else is refused
+    first: some of it looks like samples."""
     _refuse(source, foreign.binary)
     for module, marks in FORMATS.items():
         if marks == _TEXT:
             _refuse(source, foreign.text)
         if source.is_directory or any(mark in source.head for mark in marks):
-            importer = _importer(module)
-            if importer.sniff(source):
-                return importer
+            recording = _importer(module).open(source)
+            if recording is not None:
+                return recording
     _refuse(source, foreign.loose)
     names = ", ".join(_importer(module).NAME for module in FORMATS)
     raise PerfduckError.at(

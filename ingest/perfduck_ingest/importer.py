@@ -1,10 +1,10 @@
-"""What an importer is: a module with NAME, sniff and read.
+"""What an importer is: a module with NAME and open.
 
-To add an input format, write one file with these three names and put it into FORMATS
+To add an input format, write one file with these two names and put it into FORMATS
 (formats.py).
 """
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -32,13 +32,22 @@ class ImportOptions:
         return KernelFiles(self.kallsyms, self.vmlinux)
 
 
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A recording of a known format, of which no more than the head was read."""
+
+    format: str  # the importer's NAME
+    read: Callable[[ImportOptions], Iterator[Batch]]
+
+    def batches(self, options: ImportOptions) -> Generator[Batch]:
+        """The recording, part by part, once. Raises PerfduckError for what the user can fix."""
+        yield from self.read(options)
+
+
 class Importer(Protocol):
     """One input format."""
 
     NAME: str
 
-    def sniff(self, source: Source) -> bool:
-        """Whether the source is of this format, by `source.head` or by its directory."""
-
-    def read(self, source: Source, options: ImportOptions) -> Generator[Batch]:
-        """The recording, part by part. Raises PerfduckError for what the user can fix."""
+    def open(self, source: Source) -> Recording | None:
+        """The recording, if the source is of this format, by `source.head` or by its directory."""

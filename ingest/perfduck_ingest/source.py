@@ -111,7 +111,7 @@ class Source:
         return ReadProgress(self.bytes_read, position, self.digest.hexdigest())
 
     def follow(self, reading: ReadProgress) -> None:
-        """Another process reads this recording: so far."""
+        """Who reads the recording in another way says how far."""
         self._elsewhere = reading
         self.bytes_read = reading.bytes_read
 

@@ -33,6 +33,7 @@ SYMBOL: Schema = {
     "address": pl.Int64,  # only where the name is [unknown] and the dso is a file or the kernel
 }
 STACK: Schema = {"stack_id": pl.Int64, "symbol_ids": pl.List(pl.Int64)}  # leaf first
+STACKS_AT_ONCE = 60_000  # some 20 frames each: 10 MB a column of frames
 LEAF_OFFSET: Schema = {
     "event": pl.String,
     "symbol_id": pl.Int64,

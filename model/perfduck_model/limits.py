@@ -8,8 +8,9 @@ docs/reliability.md lists them with the largest real ones.
 MB = 1 << 20
 
 # Text of a recording. perf prints lines of some kilobytes: 32 branches with the names of C++
-# functions are the longest.
-LONGEST_LINE = MB
+# functions are the longest. Something else of megabytes between the samples is skipped and counted.
+LONGEST_LINE = 8 * MB
+LONGEST_MATCHED = 4096  # characters of a line that is measured by Python's re, which backtracks
 MOST_LINES_AT_ONCE = MB  # some 200 bytes are held for each line that is being parsed
 
 # Files that users write and load generators print.
@@ -19,6 +20,7 @@ MOST_RULES_BYTES = 4 * MB  # those that come with perfduck: 60 kB in 900 lines
 MOST_RULES_LINES = 20_000
 MOST_BUDGET_BYTES = MB
 MOST_SQL_BYTES = MB
+MOST_DEPTH = 32  # of tables in TOML
 MOST_ATTACHMENT_LINES = 500_000  # iptables-save of a node with 10,000 services: 100,000
 MOST_COUNTERS = 64  # columns of /proc/net/stat/nf_conntrack: 17
 

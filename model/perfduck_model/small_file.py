@@ -9,10 +9,11 @@ where: "end.sum_sent: expected an object, got a number".
 
 import re
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeVar
 
-from perfduck_model.limits import MOST_SMALL_BYTES
+from perfduck_model.limits import MOST_DEPTH, MOST_SMALL_BYTES
 
 _T = TypeVar("_T")
 _EXPECTED = re.compile(r"Expected `(?P<expected>[^`]*)`, got `(?P<got>[^`]*)`")
@@ -67,11 +68,30 @@ def toml_of(text: str, schema: type[_T]) -> _T:
     import msgspec
 
     try:
-        return msgspec.convert(tomllib.loads(text), schema)
+        found = tomllib.loads(text)
+        _check_depth(found)
+        return msgspec.convert(found, schema)
     except msgspec.ValidationError as error:
         raise SchemaError(_words(error)) from error
     except (ValueError, RecursionError) as error:
         raise ValueError(_words(error)) from error
+
+
+def _check_depth(value: object) -> None:
+    """Raise ValueError for tables in tables in tables, which `a.a.a.a = 1` writes in a line."""
+    level = [value]
+    for _ in range(MOST_DEPTH):
+        level = [child for one in level for child in _children(one)]
+        if not level:
+            return
+    message = f"tables nested more than {MOST_DEPTH} deep"
+    raise ValueError(message)
+
+
+def _children(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def _words(error: Exception) -> str:

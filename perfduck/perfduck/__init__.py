@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from perfduck.diff_result import BudgetSuggestion, CompareResult, DiffResult
+    from perfduck.exports import Export
     from perfduck.filters import FilterOptions
     from perfduck.names_and_tags import ExplainResult, TagResult
     from perfduck.options import IngestOptions, TagSources
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from perfduck.recordings import IngestResult
     from perfduck.store_results import EditResult, MergeResult, RemoveResult
     from perfduck.tables import Table
-    from perfduck.top_result import CallsResult, Export, TopResult
+    from perfduck.top_result import CallsResult, TopResult
     from perfduck_diff.engine.result import Change, Claim, Diff
     from perfduck_diff.keys import By, Key, Side, View
     from perfduck_diff.selection import Note
@@ -44,6 +45,7 @@ __all__ = [
 
 _MODULES = {
     "perfduck.diff_result": ("BudgetSuggestion", "CompareResult", "DiffResult"),
+    "perfduck.exports": ("Export",),
     "perfduck.filters": ("FilterOptions",),
     "perfduck.names_and_tags": ("ExplainResult", "TagResult"),
     "perfduck.options": ("IngestOptions", "TagSources"),
@@ -51,7 +53,7 @@ _MODULES = {
     "perfduck.recordings": ("IngestResult",),
     "perfduck.store_results": ("EditResult", "MergeResult", "RemoveResult"),
     "perfduck.tables": ("Table",),
-    "perfduck.top_result": ("CallsResult", "Export", "TopResult"),
+    "perfduck.top_result": ("CallsResult", "TopResult"),
     "perfduck_diff.engine.result": ("Change", "Claim", "Diff"),
     "perfduck_diff.keys": ("By", "Key", "Side", "View"),
     "perfduck_diff.selection": ("Note",),

@@ -15,7 +15,7 @@ import polars as pl
 from perfduck.annotator import Annotator, note_artefacts
 from perfduck.attachments import Attachment, keep
 from perfduck.tagging import TaggingSources, check_kallsyms, keep_inputs, unused_files
-from perfduck_ingest.formats import importer_of
+from perfduck_ingest.formats import opened
 from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.kernel_release import settled
 from perfduck_ingest.runtime.malloc import trim
@@ -24,11 +24,11 @@ from perfduck_ingest.source import Source, printable
 from perfduck_ingest.work import Work
 from perfduck_model.errors import PerfduckError
 from perfduck_model.suggestion import listed
-from perfduck_store import store_file
 from perfduck_store.draft import Draft
+from perfduck_store.duckdb import store_file
+from perfduck_store.duckdb.store import DuckDbStore, Engine, StoreIsBusy
 from perfduck_store.protocol import ProfileWriter, Store
 from perfduck_store.recording import Identity, Receipt
-from perfduck_store.store import DuckDbStore, Engine, StoreIsBusy
 from perfduck_symbols.kernel_files import KernelFiles
 from perfduck_tags.blame import blame
 
@@ -122,9 +122,9 @@ def read(request: IngestRequest, draft: Draft, progress: Progress | None = None)
     """Read the recording into the draft. `progress` is told the source and the samples so far, now
     and then."""
     with Source(request.source, request.stream) as source:
-        importer = importer_of(source)
+        recording = opened(source)
         # An error's traceback would keep the importer's threads, processes and files.
-        with closing(importer.read(source, request.options)) as batches:
+        with closing(recording.batches(request.options)) as batches:
             for batch in batches:
                 draft.add(batch)
                 if progress:
@@ -135,7 +135,7 @@ def read(request: IngestRequest, draft: Draft, progress: Progress | None = None)
         draft.ran(settled(source.name, request.kernel, draft.facts.kernel_release))
         if not draft.facts.has_inlined:  # which kallsyms does not list
             check_kallsyms(request.options.kernel_files, draft.symbols)
-        return _identity(request, source, importer.NAME)
+        return _identity(request, source, recording.format)
 
 
 def commit(
@@ -198,10 +198,10 @@ def _check_name(store: Store, request: IngestRequest, taken: set[str]) -> None:
     with Source(request.source) as source:
         if (request.name or _plain_name(source)) not in taken:
             return
-        importer = importer_of(source)
+        recording = opened(source)
         for _ in source.chunks(_HASHED_BYTES):
             pass
-        store.check(_identity(request, source, importer.NAME))
+        store.check(_identity(request, source, recording.format))
 
 
 def _identity(request: IngestRequest, source: Source, format: str) -> Identity:

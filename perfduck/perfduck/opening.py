@@ -23,11 +23,11 @@ class StoreFile:
     def read(self) -> "Store":
         """The store, open to read. PerfduckError where there is none, or another process writes it
         for longer than `wait_s`."""
-        return parts.store.Store(self.path, wait_s=self.wait_s)
+        return parts.store.DuckDbStore(self.path, wait_s=self.wait_s)
 
     def write(self, *, create: bool = False) -> "Store":
         """The store, open to write; `create` it where there is none."""
-        return parts.store.Store(self.path, write=True, wait_s=self.wait_s, create=create)
+        return parts.store.DuckDbStore(self.path, write=True, wait_s=self.wait_s, create=create)
 
 
 def be_patient(limit_s: float, say: Callable[[str], object]) -> None:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from perfduck import (
         comparisons,
+        edits,
+        exports,
         frames,
         inventory,
         names_and_tags,
@@ -20,24 +22,26 @@ if TYPE_CHECKING:
     )
     from perfduck_diff import answer
     from perfduck_ingest.runtime import warm_up
-    from perfduck_store import store
-    from perfduck_store import user_sql as limits
+    from perfduck_store import sql_limits as limits
+    from perfduck_store.duckdb import store
 
     __all__ = [
-        "answer", "comparisons", "frames", "inventory", "limits", "names_and_tags", "rankings",
-        "recordings", "store", "user_sql", "warm_up",
+        "answer", "comparisons", "edits", "exports", "frames", "inventory", "limits",
+        "names_and_tags", "rankings", "recordings", "store", "user_sql", "warm_up",
     ]  # fmt: skip
 
 _MODULES = {
     "answer": "perfduck_diff.answer",
     "comparisons": "perfduck.comparisons",
+    "edits": "perfduck.edits",
+    "exports": "perfduck.exports",
     "frames": "perfduck.frames",
     "inventory": "perfduck.inventory",
-    "limits": "perfduck_store.user_sql",
+    "limits": "perfduck_store.sql_limits",
     "names_and_tags": "perfduck.names_and_tags",
     "rankings": "perfduck.rankings",
     "recordings": "perfduck.recordings",
-    "store": "perfduck_store.store",
+    "store": "perfduck_store.duckdb.store",
     "user_sql": "perfduck.user_sql",
     "warm_up": "perfduck_ingest.runtime.warm_up",
 }

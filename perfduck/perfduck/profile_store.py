@@ -18,11 +18,12 @@ from perfduck_model.errors import PerfduckError
 
 if TYPE_CHECKING:
     from perfduck.diff_result import BudgetSuggestion, CompareResult, DiffResult
+    from perfduck.exports import Export
     from perfduck.names_and_tags import ExplainResult, TagResult
     from perfduck.recordings import IngestResult, Progress
     from perfduck.store_results import EditResult, MergeResult, RemoveResult
     from perfduck.tables import Table
-    from perfduck.top_result import CallsResult, Export, TopResult
+    from perfduck.top_result import CallsResult, TopResult
 
 _OTHER_STORES = ("http://", "https://", "lake:")
 
@@ -135,7 +136,7 @@ class ProfileStore:
         those to remove."""
         done = parts.recordings.work(work, unit)
         changed = parts.recordings.labels(labels or ())
-        return parts.inventory.edit(self._file, selector, name, done, changed, _texts(unlabel))
+        return parts.edits.edit(self._file, selector, name, done, changed, _texts(unlabel))
 
     def remove(self, selector: str, *, dry_run: bool = False) -> "RemoveResult":
         """Remove profiles, and make the store's file smaller. `dry_run`: only say which."""
@@ -237,7 +238,7 @@ class ProfileStore:
     ) -> "Export":
         """The stacks: `folded` for flame graph tools, a line for each (comm;root;...;leaf weight);
         `html`, a page with a flame graph."""
-        return parts.rankings.export(self._file, selector, format, filters_of(filters))
+        return parts.exports.export(self._file, selector, format, filters_of(filters))
 
     def sql(
         self,

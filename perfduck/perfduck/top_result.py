@@ -1,7 +1,6 @@
-"""What `top`, `calls` and `export` answer."""
+"""What `top` and `calls` answer."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import polars as pl
 
@@ -57,7 +56,8 @@ class TopResult(TableAnswer):
     def _repr_html_(self) -> str:
         by = scale(self.data.unit, self.data.total)
         heading = html_table.paragraphs(top_report.heading(self.data, by))
-        return heading + html_table.table(top_report.in_unit(self.data.rows, by))
+        rows = html_table.table(top_report.in_unit(self.data.rows, by))
+        return heading + rows + html_table.note(self.left_out)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -97,19 +97,3 @@ class CallsResult(TableAnswer):
 
     def __repr__(self) -> str:
         return f"CallsResult({self.data.side} of {self.data.function}: {len(self.data.rows)} rows)"
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Export:
-    """Stacks for other tools. `notes`: what is merged, left out or narrowed, where the text has no
-    place for it."""
-
-    text: str
-    notes: tuple[Note, ...] = ()
-
-    def write(self, path: str | Path) -> None:
-        """Write the text to a file, as UTF-8."""
-        Path(path).write_text(self.text, encoding="utf-8")
-
-    def __str__(self) -> str:
-        return self.text

@@ -10,7 +10,7 @@ from perfduck.tables import Table
 from perfduck_model.errors import PerfduckError
 from perfduck_model.limits import MOST_SQL_BYTES
 from perfduck_model.small_file import reason, text_of
-from perfduck_store.user_sql import SqlLimits
+from perfduck_store.sql_limits import SqlLimits
 
 
 def sql(

@@ -16,8 +16,13 @@ def table(answer: Answer, most: int = _MOST) -> str:
     head = _row("th", answer.columns, numbers)
     body = "".join(_row("td", [cell(value) for value in row], numbers) for row in rows[:most])
     rest = len(rows) - most
-    more = f"<p>{many(rest, 'row')} more</p>" if rest > 0 else ""
+    more = note(f"{many(rest, 'row')} more" if rest > 0 else "")
     return f"<table><thead>{head}</thead><tbody>{body}</tbody></table>{more}"
+
+
+def note(line: str) -> str:
+    """A paragraph below a table; nothing where there is nothing to say."""
+    return f"<p>{escape(visible(line))}</p>" if line else ""
 
 
 def paragraphs(lines: Sequence[str]) -> str:

@@ -1,1 +1,1 @@
-"""The only place that opens DuckDB: schema, write, read."""
+"""What a store can be asked (protocol.py), and a backend that answers it (duckdb/)."""

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
     from perfduck_store.draft import Draft
     from perfduck_store.rows import ResultRows
-    from perfduck_store.user_sql import SqlLimits
+    from perfduck_store.sql_limits import SqlLimits
 
 
 class Profiles(Protocol):

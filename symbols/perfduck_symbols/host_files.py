@@ -16,12 +16,19 @@ from perfduck_symbols.files import inside, is_regular
 _THIS_MACHINE = Path("/")
 
 
+def _home() -> Path | None:
+    try:
+        return Path.home()
+    except RuntimeError:  # a user of a container without $HOME and without an entry in passwd
+        return None
+
+
 @dataclass(frozen=True, slots=True)
 class HostFiles:
     """The files of this machine, or of one whose root file system is mounted at `root`."""
 
     root: Path = _THIS_MACHINE
-    home: Path = field(default_factory=Path.home)
+    home: Path | None = field(default_factory=_home)
 
     def path(self, name: str) -> Path:
         """The path of a file by its absolute name there."""
@@ -32,8 +39,9 @@ class HostFiles:
         none, or it is not below."""
         if not in_home and self.root != _THIS_MACHINE:
             return inside(self.root, name)
-        path = self.home / name if in_home else self.path(name)
-        return path if is_regular(path) else None
+        base = self.home if in_home else self.root
+        path = base and base / name.lstrip("/")
+        return path if path and is_regular(path) else None
 
     @property
     def kallsyms(self) -> Path:

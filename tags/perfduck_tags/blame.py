@@ -19,6 +19,7 @@ import numpy as np
 import polars as pl
 
 from perfduck_model.arrays import Bool, Int64, UInt8, UInt32
+from perfduck_model.batch import STACKS_AT_ONCE
 from perfduck_tags.entries import INTERRUPTS, SOFTIRQ_LOOPS
 
 CONTEXTS = ("task", "softirq-inline", "softirq-irq", "ksoftirqd", "irq", "idle")
@@ -45,7 +46,6 @@ INTERRUPTS_OFF = (
     *SOFTIRQ_LOOPS, "__local_bh_enable_ip", "el0_svc", "local_daif_restore",
 )  # fmt: skip
 _CLOCKS = r"^(?:cpu-clock|task-clock)(?::\w*)?$"
-_STACKS_AT_ONCE = 60_000  # some 20 frames each: 10 MB a column of frames
 ONE_OFFSET = 0.95  # share of a function's self weight at one instruction that makes an artefact
 
 
@@ -53,7 +53,7 @@ def blame(stacks: pl.DataFrame, symbols: pl.DataFrame) -> pl.DataFrame:
     """[stack_id, symbol_id, subsystem, context] of [stack_id, symbol_ids leaf first]; symbols as
     the tagger returns them."""
     facts = _facts(symbols)
-    slices = stacks.iter_slices(_STACKS_AT_ONCE) if len(stacks) else [stacks]
+    slices = stacks.iter_slices(STACKS_AT_ONCE) if len(stacks) else [stacks]
     return pl.concat([_charged(some, facts) for some in slices])
 
 

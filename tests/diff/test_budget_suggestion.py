@@ -20,8 +20,8 @@ from perfduck_diff.engine.run_matrix import RunMatrix
 from perfduck_diff.filters import Filters
 from perfduck_model.errors import PerfduckError
 from perfduck_report import budget_file
+from perfduck_store.duckdb.store import DuckDbStore
 from perfduck_store.selector import select
-from perfduck_store.store import Store
 
 ROOT = Path(__file__).parents[2]
 RUNS = "scenario=native,workload=udp64"
@@ -46,7 +46,7 @@ def printed(demo: Path) -> str:
 
 @pytest.fixture(scope="module")
 def runs(demo: Path) -> RunMatrix:
-    with Store(demo) as store:
+    with DuckDbStore(demo) as store:
         return load_input(store, {"runs": select(store, RUNS)}).runs
 
 
@@ -68,6 +68,7 @@ def _verdicts(runs: RunMatrix, text: str, growth: float, trials: int) -> list[se
     return [{row.verdict for row in _judged(runs, budgets, growth, random)} for _ in range(trials)]
 
 
+@pytest.mark.slow
 def test_like_runs_keep_what_was_suggested(runs: RunMatrix, printed: str) -> None:
     green = [verdicts == {"pass"} for verdicts in _verdicts(runs, printed, 1.0, 40)]
     assert np.mean(green) >= 0.95
@@ -90,7 +91,7 @@ def test_the_readme_has_what_the_demo_suggests(printed: str) -> None:
 
 
 def test_a_looser_wish_gives_tighter_budgets_and_more_runs_do(demo: Path) -> None:
-    with Store(demo) as store:
+    with DuckDbStore(demo) as store:
         half, most, many = (
             suggest(store, RUNS, keep, size)
             for keep, size in ((0.5, SIZE), (0.95, SIZE), (0.95, 10))
@@ -104,7 +105,7 @@ def test_a_looser_wish_gives_tighter_budgets_and_more_runs_do(demo: Path) -> Non
 
 
 def test_the_limits_are_rounded_up(demo: Path) -> None:
-    with Store(demo) as store:
+    with DuckDbStore(demo) as store:
         found = suggest(store, RUNS, 0.95, SIZE)
     parsed = parse(tomllib.loads(budget_file.text(found)), "perfduck.toml").budgets
     for given, written in zip(found.budgets, parsed, strict=True):
@@ -129,7 +130,7 @@ def test_what_cannot_be_suggested_is_said_in_a_line(
 
 
 def test_filters_hold_for_budgets_too(demo: Path) -> None:
-    with Store(demo) as store:
+    with DuckDbStore(demo) as store:
         whole, part = (
             suggest(store, RUNS, 0.95, SIZE, Filters(comm=comm)) for comm in ((), ("iperf3",))
         )

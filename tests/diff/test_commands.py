@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 
 from perfduck_cli.main import app
 from perfduck_model.errors import PerfduckError
-from perfduck_store.store import Store
+from perfduck_store.duckdb.store import DuckDbStore
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
@@ -157,7 +157,7 @@ def test_lost_samples_are_a_part_of_the_recording_whatever_is_looked_at(
 ) -> None:
     copy = tmp_path / "copy.duckdb"
     copy.write_bytes(store.read_bytes())
-    with Store(copy, write=True) as opened:
+    with DuckDbStore(copy, write=True) as opened:
         opened.execute("update profile set lost = 50 where name = 'native.1'")
     for words in ((), ("--comm", "iperf*"), ("--cpu", "0")):
         reasons = _diff(copy, *SIDES, *words, code=3)["reasons"]

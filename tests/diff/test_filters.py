@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 
 from perfduck_cli.main import app
 from perfduck_model.errors import PerfduckError
-from perfduck_store.store import Store
+from perfduck_store.duckdb.store import DuckDbStore
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
@@ -296,7 +296,7 @@ def test_arcs_of_oprofile_cannot_be_filtered(tmp_path: Path) -> None:
 def test_programs_other_than_the_load_are_said(store: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy.duckdb"
     copy.write_bytes(store.read_bytes())
-    with Store(copy, write=True) as opened:
+    with DuckDbStore(copy, write=True) as opened:
         command = "/usr/bin/perf record -a -g -- /usr/sbin/nginx -c conf"
         opened.execute("update profile set command = $c", {"c": command})
     share = json.loads(_done(copy, "sql", """

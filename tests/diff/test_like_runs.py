@@ -20,7 +20,7 @@ from perfduck_diff.like_runs import (
     spread_of_like_runs,
 )
 from perfduck_model.arrays import Float64
-from perfduck_store.store import Store
+from perfduck_store.duckdb.store import DuckDbStore
 
 # Weight per packet of each run: eight runs of one thing, four of another scenario, two of another
 # workload; `udp` differs by 2 %, `tcp` by 40 %.
@@ -53,7 +53,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _spread(store: Path, base: str, new: str, **filters: object) -> tuple[float, float]:
-    with Store(store) as opened:
+    with DuckDbStore(store) as opened:
         request = DiffRequest(base=base, new=new, filters=Filters(**filters))  # type: ignore[arg-type]
         return spread_of_like_runs(opened, resolve_sides(opened, request), None)
 
@@ -82,7 +82,7 @@ def test_what_like_runs_show_narrows_the_interval(store: Path, tmp_path: Path) -
     for others in (f"name not in {ours}", "labels['workload'] = 'tcp'"):
         copy = tmp_path / f"{len(totals)}.duckdb"
         copy.write_bytes(store.read_bytes())
-        with Store(copy, write=True) as opened:
+        with DuckDbStore(copy, write=True) as opened:
             opened.execute(f"update profile set cpus = 64 where {others}")
         told = CliRunner().invoke(app, ["diff", *words, "--store", str(copy)]).stdout
         totals.append(json.loads(told)["total"])

@@ -42,7 +42,7 @@ def batch_of(importer: object, name: str | Path, content: bytes | None = None) -
     if content is None and not Path(name).is_dir():
         content = Path(name).read_bytes()
     source = Source(str(name), io.BytesIO(content) if content is not None else None)
-    (batch,) = importer.read(source, ImportOptions(kallsyms=KALLSYMS))  # type: ignore[attr-defined]
+    (batch,) = importer.open(source).batches(ImportOptions(kallsyms=KALLSYMS))  # type: ignore[attr-defined]
     return batch  # type: ignore[no-any-return]
 
 

@@ -38,7 +38,7 @@ def read(
     content = sample_file(LAYOUT, Written(nodes=tuple(keys.items()), is_kernel=is_kernel))
     path = SAMPLES + "{root}/opt/x/{dep}/" + image + "/" + EVENT
     source = Source("x.tar", io.BytesIO(archive([(path, content)])))
-    (batch,) = session_importer.read(source, options)
+    (batch,) = session_importer.open(source).batches(options)
     return batch
 
 

@@ -75,7 +75,7 @@ def changed(lines: list[str], data: st.DataObject) -> list[str]:
 
 def text_batch(lines: list[str]) -> Batch:
     source = Source("r.txt", io.BytesIO("\n".join(lines).encode() + b"\n"))
-    (batch,) = text_importer.read(source, ImportOptions(lenient=True))
+    (batch,) = text_importer.open(source).batches(ImportOptions(lenient=True))
     return batch
 
 
@@ -255,7 +255,9 @@ def test_every_sample_of_a_session_is_stored_or_its_file_named(data: st.DataObje
     files = changed_files(SESSIONS[data.draw(st.integers(0, 2))], data) if data else SESSIONS[0]
     source = Source("x.tar", io.BytesIO(archive(files)))
     with suppress(PerfduckError):
-        (batch,) = session_importer.read(source, ImportOptions(kallsyms=KALLSYMS, lenient=True))
+        (batch,) = session_importer.open(source).batches(
+            ImportOptions(kallsyms=KALLSYMS, lenient=True)
+        )
         named = set(batch.skipped["text"])
         wanted = sum(
             nodes_of(content)
@@ -281,12 +283,18 @@ def test_a_sample_file_of_no_process_is_refused(pid: int) -> None:
     path, content = next(file for file in SESSIONS[0] if file[1][:4] == b"DAE\n")
     files = [(path.replace(".all.all.all", f".{pid}.all.all"), content)]
     with pytest.raises(PerfduckError, match=r"expected a sample file called EVENT\.COUNT\.MASK"):
-        list(session_importer.read(Source("x.tar", io.BytesIO(archive(files))), ImportOptions()))
+        list(
+            session_importer.open(Source("x.tar", io.BytesIO(archive(files)))).batches(
+                ImportOptions()
+            )
+        )
 
 
 @pytest.mark.parametrize("mhz", [1e-300, float("inf"), float("nan"), -1.0])
 def test_a_clock_of_no_cpu_is_not_known(mhz: float) -> None:
     path, content = next(file for file in SESSIONS[0] if file[1][:4] == b"DAE\n")
     files = [(path, content[:32] + struct.pack("<d", mhz) + content[40:])]
-    (batch,) = session_importer.read(Source("x.tar", io.BytesIO(archive(files))), ImportOptions())
+    (batch,) = session_importer.open(Source("x.tar", io.BytesIO(archive(files)))).batches(
+        ImportOptions()
+    )
     assert batch.facts.events["CPU_CLK_UNHALTED"].unit == "cycles"

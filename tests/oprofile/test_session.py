@@ -49,14 +49,14 @@ def unpacked(folder: Path) -> Path:
 
 def read(path: Path, options: ImportOptions | None = None) -> tuple[str, Batch]:
     source = Source(str(path), None if path.is_dir() else io.BytesIO(path.read_bytes()))
-    assert session_importer.sniff(source)
-    (batch,) = session_importer.read(source, options or ImportOptions(kallsyms=KALLSYMS))
-    return source.digest.hexdigest(), batch
+    assert session_importer.open(source)
+    (batch,) = session_importer.open(source).batches(options or ImportOptions(kallsyms=KALLSYMS))
+    return source.reading.content_hash, batch
 
 
 def read_files(entries: list[tuple[str, bytes]], options: ImportOptions | None = None) -> Batch:
     source = Source("x.tar", io.BytesIO(archive(entries)))
-    (batch,) = session_importer.read(source, options or ImportOptions())
+    (batch,) = session_importer.open(source).batches(options or ImportOptions())
     return batch
 
 
@@ -260,7 +260,7 @@ def test_links_and_devices_are_left_out_and_named(kind: bytes) -> None:
             member.type, member.linkname, member.size = kind, "/etc/passwd", 0
 
     content = archive([(KERNEL_FILE, sample_file()), (USER_FILE, b"")], edit)
-    (batch,) = session_importer.read(Source("x.tar", io.BytesIO(content)), ImportOptions())
+    (batch,) = session_importer.open(Source("x.tar", io.BytesIO(content))).batches(ImportOptions())
     assert batch.skipped["text"].to_list() == [USER_FILE]
     assert batch.samples["count"].sum() == 7
 
@@ -286,7 +286,11 @@ def test_too_many_members_and_too_many_bytes_are_refused(monkeypatch: pytest.Mon
 def test_a_truncated_archive_is_refused() -> None:
     content = archive([(KERNEL_FILE, sample_file())])
     with pytest.raises(PerfduckError, match="expected"):
-        list(session_importer.read(Source("x.tar", io.BytesIO(content[:1500])), ImportOptions()))
+        list(
+            session_importer.open(Source("x.tar", io.BytesIO(content[:1500]))).batches(
+                ImportOptions()
+            )
+        )
 
 
 def test_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

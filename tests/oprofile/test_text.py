@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from oprofile_files import RECORDINGS, batch_of, functions
 
-from perfduck_ingest.formats import importer_of
+from perfduck_ingest.formats import opened
 from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.oprofile import text_importer
 from perfduck_ingest.oprofile.report_header import ReportHeader
@@ -25,8 +25,8 @@ TABLE = "samples  %        symbol name\n60       60.0000  one\n40       40.0000 
 
 def read(text: str) -> Batch:
     source = Source("report.txt", io.BytesIO(text.encode()))
-    assert text_importer.sniff(source)
-    (batch,) = text_importer.read(source, ImportOptions())
+    assert text_importer.open(source)
+    (batch,) = text_importer.open(source).batches(ImportOptions())
     return batch
 
 
@@ -168,7 +168,7 @@ def test_text_without_a_table_is_refused(text: str, message: str) -> None:
     ],
 )  # fmt: skip
 def test_other_text_is_not_taken_for_opreports(text: bytes) -> None:
-    assert not text_importer.sniff(Source("x", io.BytesIO(text)))
+    assert not text_importer.open(Source("x", io.BytesIO(text)))
 
 
 REPORTS = [
@@ -198,7 +198,7 @@ def test_changed_text_is_refused_or_read_but_never_a_traceback(data: st.DataObje
         source = Source("report.txt", io.BytesIO(bytes(content)))
     except PerfduckError:  # it begins like a compressed file
         return
-    text_importer.sniff(source)
+    text_importer.open(source)
     with suppress(PerfduckError):
         list(text_importer.read(source, ImportOptions()))
 
@@ -230,7 +230,7 @@ def test_each_report_finds_its_importer() -> None:
     for path in sorted(RECORDINGS.glob("*/reports/*.out*")):
         source = Source(str(path), io.BytesIO(path.read_bytes()))
         wanted = "opreport-xml" if path.name.startswith("X") else "opreport-text"
-        assert (path.name, importer_of(source).NAME) == (path.name, wanted)
+        assert (path.name, opened(source).format) == (path.name, wanted)
 
 
 def test_a_heading_of_other_columns_is_skipped() -> None:

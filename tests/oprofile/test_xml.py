@@ -31,8 +31,8 @@ TAIL = """<symboltable>
 
 def read(body: str, head: str = HEAD, tail: str = TAIL) -> Batch:
     source = Source("report.xml", io.BytesIO((head + body + tail).encode()))
-    assert xml_importer.sniff(source)
-    (batch,) = xml_importer.read(source, ImportOptions())
+    assert xml_importer.open(source)
+    (batch,) = xml_importer.open(source).batches(ImportOptions())
     return batch
 
 
@@ -114,7 +114,7 @@ def test_entities_are_refused() -> None:
 
 @pytest.mark.parametrize("text", [b"", b"<profile>", b"<?xml version='1.0'?><svg/>", b"CPU: x\n"])
 def test_other_documents_are_not_taken_for_reports(text: bytes) -> None:
-    assert not xml_importer.sniff(Source("x", io.BytesIO(text)))
+    assert not xml_importer.open(Source("x", io.BytesIO(text)))
 
 
 def test_talk_before_the_document_is_passed_over() -> None:

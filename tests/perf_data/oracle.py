@@ -86,8 +86,8 @@ def said_by_us(batches: Iterable[Batch]) -> Iterator[Row]:
 def batches_of(path: Path | str, **options: object) -> list[Batch]:
     """The recording as the importer reads it."""
     with Source(str(path)) as source:
-        assert perf_data.sniff(source)
-        return list(perf_data.read(source, ImportOptions(**options)))  # type: ignore[arg-type]
+        assert perf_data.open(source)
+        return list(perf_data.open(source).batches(ImportOptions(**options)))  # type: ignore[arg-type]
 
 
 def differences(perf: Iterable[Row], ours: Iterable[Row]) -> tuple[Counter[Row], Counter[Row]]:

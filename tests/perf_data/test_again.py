@@ -9,7 +9,7 @@ from perfduck.attachments import read
 from perfduck.ingestion import IngestRequest, ingest
 from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.work import Work
-from perfduck_store.store import Store
+from perfduck_store.duckdb.store import DuckDbStore
 
 RECORDING = str(FIXTURES / "chains" / "recording.data.xz")
 NAMES = ImportOptions(**OPTIONS)  # type: ignore[arg-type]
@@ -17,14 +17,14 @@ TABLES = ("sample", "rollup", "leaf_offset", "artefact", "limitation", "event", 
 IDS = ("symbol", "stack", "stack_symbol", "stack_blame")
 
 
-def contents(store: Store) -> dict[str, list[tuple[object, ...]]]:
+def contents(store: DuckDbStore) -> dict[str, list[tuple[object, ...]]]:
     return {table: store.rows(f"select * from {table} order by all") for table in (*TABLES, *IDS)}
 
 
 @pytest.fixture
 def named(tmp_path: Path) -> dict[str, list[tuple[object, ...]]]:
     """What the store has where names were given at once."""
-    with Store(tmp_path / "named.duckdb", write=True) as store:
+    with DuckDbStore(tmp_path / "named.duckdb", write=True) as store:
         ingest(store, IngestRequest(RECORDING, options=NAMES))
         return contents(store)
 
@@ -37,7 +37,7 @@ def test_the_second_ingest_leaves_what_the_first_would_have(
         RECORDING, "run", Work(7, "packet"), {"k": "v"},
         attachments=(read(f"note={tmp_path / 'note'}"),),
     )  # fmt: skip
-    with Store(store_path, write=True) as store:
+    with DuckDbStore(store_path, write=True) as store:
         ingest(store, request)
         before = store.rows("select * from profile"), store.rows("select * from attachment")
         nothing = ingest(store, IngestRequest(RECORDING))
@@ -56,7 +56,7 @@ def test_the_second_ingest_leaves_what_the_first_would_have(
 def test_names_are_not_given_up_for_worse_ones(
     store_path: Path, named: dict[str, list[tuple[object, ...]]]
 ) -> None:
-    with Store(store_path, write=True) as store:
+    with DuckDbStore(store_path, write=True) as store:
         ingest(store, IngestRequest(RECORDING, options=NAMES))
         worse = ingest(
             store, IngestRequest(RECORDING, options=ImportOptions(kallsyms=OPTIONS["kallsyms"]))

@@ -21,7 +21,7 @@ from perfduck_ingest.perf_data import importer as perf_data
 from perfduck_ingest.source import Source
 from perfduck_model.batch import Batch
 from perfduck_model.errors import PerfduckError
-from perfduck_store.store import Store
+from perfduck_store.duckdb.store import DuckDbStore
 
 KINDS = ("chains", "events", "packed", "pipe", "pipe-packed")
 RAW = {
@@ -31,7 +31,7 @@ RAW = {
 
 def read(raw: bytes) -> list[Batch]:
     with Source("perf.data", io.BytesIO(raw)) as source:
-        return list(perf_data.read(source, ImportOptions(**OPTIONS)))  # type: ignore[arg-type]
+        return list(perf_data.open(source).batches(ImportOptions(**OPTIONS)))  # type: ignore[arg-type]
 
 
 def test_a_big_endian_recording_says_the_same() -> None:
@@ -120,7 +120,7 @@ def test_every_sample_is_stored_whatever_its_numbers_say(kind: str, data: st.Dat
 def check_stored(raw: bytes, folder: Path) -> None:
     path = folder / "perf.data"
     path.write_bytes(raw)
-    with Store(folder / "store.duckdb", write=True) as store:
+    with DuckDbStore(folder / "store.duckdb", write=True) as store:
         receipt = ingest(store, IngestRequest(str(path), options=ImportOptions(**OPTIONS)))  # type: ignore[arg-type]
         left_out = "select text from skipped where reason like 'SAMPLE:%'"
         skipped = sum(int(text.split()[0]) for (text,) in store.rows(left_out))

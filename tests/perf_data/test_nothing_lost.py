@@ -122,7 +122,7 @@ def counts(raw: bytes) -> tuple[int, int]:
     """Samples that are stored, and those that are said to be left out."""
     stored = left_out = 0
     with Source("perf.data", io.BytesIO(raw)) as source:
-        for batch in perf_data.read(source, ImportOptions(**OPTIONS)):  # type: ignore[arg-type]
+        for batch in perf_data.open(source).batches(ImportOptions(**OPTIONS)):  # type: ignore[arg-type]
             stored += len(batch.samples)
             for _, text, _ in batch.skipped.iter_rows():
                 number, _, kind = text.partition(" records of type ")

@@ -89,7 +89,7 @@ def test_another_process_reads_the_same(
     monkeypatch.setattr("perfduck_ingest.perf_data.importer.SUBPROCESS_THRESHOLD", 0)
     assert rows_of(path) == rows
     with Source(str(path)) as source:
-        assert list(perf_data.read(source, ImportOptions(**OPTIONS)))[-1].facts == facts  # type: ignore[arg-type]
+        assert list(perf_data.open(source).batches(ImportOptions(**OPTIONS)))[-1].facts == facts  # type: ignore[arg-type]
         assert source.reading.bytes_read == path.stat().st_size
         assert source.reading.content_hash == xxhash.xxh3_128(path.read_bytes()).hexdigest()
 
@@ -219,8 +219,8 @@ def test_leaf_offsets_count_every_sample_with_a_known_leaf() -> None:
 def test_text_of_the_same_recording_has_the_same_ids(folder: str) -> None:
     text = lzma.decompress((FIXTURES / folder / "oracle.txt.xz").read_bytes())
     with Source("perf.txt", io.BytesIO(text)) as source:
-        assert importer.sniff(source)
-        theirs = list(importer.read(source, ImportOptions()))
+        assert importer.open(source)
+        theirs = list(importer.open(source).batches(ImportOptions()))
     ours = read(folder)
     for column in ("symbol_id", "name", "dso", "address"):
         one, other = (

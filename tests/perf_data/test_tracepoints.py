@@ -21,7 +21,7 @@ NAME = "sched:sched_process_fork"
 
 def read(raw: bytes) -> list[Batch]:
     with Source("perf.data", io.BytesIO(raw)) as source:
-        return list(perf_data.read(source, ImportOptions(**OPTIONS)))  # type: ignore[arg-type]
+        return list(perf_data.open(source).batches(ImportOptions(**OPTIONS)))  # type: ignore[arg-type]
 
 
 def undescribed(raw: bytes) -> bytes:

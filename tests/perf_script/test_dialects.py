@@ -131,7 +131,7 @@ def test_lost_records_are_summed() -> None:
 
 
 def perf_script_batches(text: bytes) -> list[Batch]:
-    return list(importer.read(Source("input.txt", io.BytesIO(text)), ImportOptions()))
+    return list(importer.open(Source("input.txt", io.BytesIO(text))).batches(ImportOptions()))
 
 
 def test_cgroups_stand_behind_chains_and_on_flat_lines() -> None:

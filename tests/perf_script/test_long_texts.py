@@ -8,7 +8,7 @@ from perfduck.ingestion import IngestRequest, ingest
 from perfduck_ingest.importer import ImportOptions
 from perfduck_model import limits
 from perfduck_model.errors import PerfduckError
-from perfduck_store.store import Store
+from perfduck_store.duckdb.store import DuckDbStore
 
 SAMPLE = (
     "x 1 [000] 1.500000: 1001001 cpu-clock: \n"
@@ -28,8 +28,8 @@ def test_a_line_too_long_is_refused_by_its_number(
     path.write_text(SAMPLE * 10 + before + LONG + behind)
     request = IngestRequest(str(path), options=ImportOptions(lenient=lenient))
     with (
-        Store(store_path, write=True) as store,
-        pytest.raises(PerfduckError, match=r"x\.txt:41: expected lines of at most 1 MB, got a"),
+        DuckDbStore(store_path, write=True) as store,
+        pytest.raises(PerfduckError, match=r"x\.txt:41: expected lines of at most 8 MB, got a"),
     ):
         ingest(store, request)
 
@@ -42,7 +42,7 @@ def test_more_lines_than_are_parsed_at_once_are_the_same_samples(
     answers = []
     for most in (1 << 20, 1000):
         monkeypatch.setattr(limits, "MOST_LINES_AT_ONCE", most)
-        with Store(tmp_path / f"{most}.duckdb", write=True) as store:
+        with DuckDbStore(tmp_path / f"{most}.duckdb", write=True) as store:
             ingest(store, IngestRequest(str(tmp_path / "x.txt")))
             answers.append(store.rows("from sample order by all") + store.rows("from skipped"))
     assert answers[0] == answers[1]

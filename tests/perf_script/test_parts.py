@@ -9,7 +9,7 @@ from recordings import FIXTURES
 from perfduck.ingestion import IngestRequest, ingest
 from perfduck_ingest import chains
 from perfduck_ingest.perf_script import frame_table, importer, line_cache
-from perfduck_store.store import Store
+from perfduck_store.duckdb.store import DuckDbStore
 
 RECORDING = FIXTURES / "demo" / "flannel-vxlan.crr.1.txt.xz"
 TABLES = ("profile", "event", "symbol", "stack", "stack_symbol", "stack_blame", "sample", "rollup",
@@ -32,7 +32,7 @@ def expected(recording: Path) -> dict[str, list[tuple[object, ...]]]:
 
 
 def stored(recording: Path, path: Path) -> dict[str, list[tuple[object, ...]]]:
-    with Store(path, write=True) as store:
+    with DuckDbStore(path, write=True) as store:
         ingest(store, IngestRequest(str(recording)))
         return {
             table: store.rows(f"{_columns(table)} from {table} order by all") for table in TABLES

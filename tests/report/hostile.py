@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 from perfduck.ingestion import IngestRequest, ingest
 from perfduck_cli.main import app
 from perfduck_ingest.work import Work
-from perfduck_store.store import Store
+from perfduck_store.duckdb.store import DuckDbStore
 
 NAMES = (
     r"\[/x]", "[bold]red[/bold]", "[link=http://evil]", "a\nb", "a\tb", "a\rb",
@@ -40,7 +40,7 @@ def build(path: Path, folder: Path, turn: int) -> None:
         return NAMES[(number + turn) % len(NAMES)]
 
     runs = [(side, run) for side in SIDES for run in (1, 2)]
-    with Store(path, write=True) as store:
+    with DuckDbStore(path, write=True) as store:
         for side, run in runs:
             file = folder / f"{side}{run}.txt"
             file.write_text(recording(turn, 30 * (side == "new") + run))
@@ -51,7 +51,7 @@ def build(path: Path, folder: Path, turn: int) -> None:
         file = folder / kind
         file.write_text("*nat\n[1:2] -A X -j MASQUERADE\nCOMMIT\n")
         CliRunner().invoke(app, ["attach", "*", f"{kind}={file}", "--store", str(path)])
-    with Store(path, write=True) as store:
+    with DuckDbStore(path, write=True) as store:
         for number in range(len(NAMES)):
             hostile = {"new": name(number)}
             for statement in (

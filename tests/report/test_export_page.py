@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = [sys.executable, "-c", "from perfduck_cli.main import main; main()"]
 RECORDING = Path(__file__).parents[2] / "fixtures" / "demo" / "native.udp64.1.txt.xz"
 

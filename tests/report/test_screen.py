@@ -12,6 +12,8 @@ from perfduck_report.flow import flow
 from perfduck_report.screen import PIPE, terminal
 from perfduck_report.tables import text
 
+pytestmark = pytest.mark.slow
+
 DEMO = FIXTURES / "demo"
 SIDES = ("diff", "scenario=native", "scenario=docker0-nat", "--where", "workload=crr")
 ANSWERS = (

@@ -140,6 +140,8 @@ def test_a_host_has_files_only_where_it_is_given(tmp_path: Path) -> None:
         root / "usr/sbin/nginx", ID, "x.debug"
     )
     assert set(below(root, linked)) == {LINKED[1]}
+    homeless = FileFinder([], PERF, HostFiles(root, None))
+    assert below(root, homeless.on_host("/usr/sbin/nginx", ID)) == found[1:]
     nowhere = FileFinder([], PERF)
     assert [*nowhere.on_host("/usr/sbin/nginx", ID), *nowhere.kallsyms("[k]", ID)] == []
 

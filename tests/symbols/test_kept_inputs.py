@@ -10,7 +10,7 @@ from recordings import FIXTURES
 
 from perfduck_cli.main import app
 from perfduck_model.errors import PerfduckError
-from perfduck_store.store import Store
+from perfduck_store.duckdb.store import DuckDbStore
 
 NAT = str(FIXTURES / "demo" / "docker0-nat.udp64.1.txt.xz")
 SMALL = str(FIXTURES / "perf_script" / "net-chain" / "input.txt.xz")
@@ -37,7 +37,7 @@ def rules(tmp_path: Path) -> Path:
 
 
 def ours(path: Path) -> int:
-    with Store(path) as store:
+    with DuckDbStore(path) as store:
         return len(store.rows(OURS))
 
 
@@ -74,7 +74,7 @@ def test_rules_of_one_recording_apply_to_the_next(run: Run, rules: Path, store_p
 def whole_kallsyms(store_path: Path, folder: Path) -> Path:
     """The kallsyms, which were cut to a few functions, with all that the store's profiles name."""
     text = lzma.decompress(KALLSYMS.read_bytes()).decode()
-    with Store(store_path) as store:
+    with DuckDbStore(store_path) as store:
         named = store.rows("select distinct name from symbol where dso = '[kernel.kallsyms]'")
     last = text.rstrip().rsplit("\n", 1)[1].split()[0]
     text = text.rstrip() + "".join(f"\n{last} t {name}" for (name,) in named) + "\n"
@@ -87,15 +87,15 @@ def test_kallsyms_are_kept_packed_by_release(run: Run, store_path: Path, tmp_pat
     run("ingest", SMALL, "--name", "a")
     path = whole_kallsyms(store_path, tmp_path)
     run("tag", "--kallsyms", path)
-    with Store(store_path) as store:
+    with DuckDbStore(store_path) as store:
         tags = store.rows("from symbol order by symbol_id")
         [(kind, size)] = store.rows("select kind, octet_length(content) from tag_input")
     assert (kind, size < 2 * path.stat().st_size) == ("kallsyms", True)
     assert run("tag") == "0 symbols got a different tag (kallsyms as given before)\n"
-    with Store(store_path) as store:
+    with DuckDbStore(store_path) as store:
         assert store.rows("from symbol order by symbol_id") == tags
     run("tag", "--forget-kallsyms")
-    with Store(store_path) as store:
+    with DuckDbStore(store_path) as store:
         assert store.rows("from tag_input") == []
 
 
@@ -116,6 +116,6 @@ def test_bad_rules_change_nothing(run: Run, rules: Path, store_path: Path) -> No
     before = store_path.read_bytes()
     with pytest.raises(Exception, match=r"rules\.csv.*expected"):
         run("tag", "--rules", rules)
-    with Store(store_path) as store:
+    with DuckDbStore(store_path) as store:
         assert len(store.rows("from tag_input")) == 1
     assert len(before) == store_path.stat().st_size

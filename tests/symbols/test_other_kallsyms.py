@@ -13,7 +13,7 @@ from perfduck.ingestion import IngestRequest, ingest
 from perfduck.tagging import TaggingSources, tag_again
 from perfduck_ingest.importer import ImportOptions
 from perfduck_model.errors import SymbolError
-from perfduck_store.store import Store
+from perfduck_store.duckdb.store import DuckDbStore
 from perfduck_tags import catalogue
 
 RECORDING = FIXTURES / "demo" / "docker0-nat.crr.1.txt.xz"
@@ -43,7 +43,7 @@ def test_that_of_another_kernel_is_refused(version: str, tmp_path: Path, store_p
     path = kallsyms(tmp_path / "kallsyms.gz", of(version))
     missing = sorted(recorded() - of(version))
     said = rf"kallsyms\.gz: .* of another one: {len(missing)} of {len(recorded())} kernel functions"
-    with Store(store_path, write=True) as store:
+    with DuckDbStore(store_path, write=True) as store:
         with pytest.raises(SymbolError, match=said):
             ingest(store, IngestRequest(str(RECORDING), options=ImportOptions(kallsyms=path)))
         assert store.rows("select count(*) from profile") == [(0,)]
@@ -52,7 +52,7 @@ def test_that_of_another_kernel_is_refused(version: str, tmp_path: Path, store_p
 def test_its_own_is_taken(tmp_path: Path, store_path: Path) -> None:
     few = set(sorted(recorded())[:10])  # of code that came with a module, or was made
     path = kallsyms(tmp_path / "kallsyms.gz", of("v5.10") | recorded() - few)
-    with Store(store_path, write=True) as store:
+    with DuckDbStore(store_path, write=True) as store:
         ingest(store, IngestRequest(str(RECORDING), options=ImportOptions(kallsyms=path)))
 
 
@@ -63,13 +63,13 @@ def test_of_inlined_functions_nothing_is_said(tmp_path: Path, store_path: Path) 
     recording = tmp_path / "run.txt"
     recording.write_text(inlined)
     path = kallsyms(tmp_path / "kallsyms.gz", of("v5.10"))
-    with Store(store_path, write=True) as store:
+    with DuckDbStore(store_path, write=True) as store:
         ingest(store, IngestRequest(str(recording), options=ImportOptions(kallsyms=path)))
 
 
 def test_tag_refuses_that_of_another_kernel(tmp_path: Path, store_path: Path) -> None:
     path = kallsyms(tmp_path / "kallsyms.gz", of("v5.10"))
-    with Store(store_path, write=True) as store:
+    with DuckDbStore(store_path, write=True) as store:
         ingest(store, IngestRequest(str(RECORDING)))
         before = store.rows("from symbol order by symbol_id")
         with pytest.raises(
@@ -103,7 +103,7 @@ def of_its_boot(path: Path) -> Path:
 def test_of_another_boot_no_address_is_named(tmp_path: Path, store_path: Path) -> None:
     own, other = nameless(tmp_path / "own.txt", 0), nameless(tmp_path / "other.txt", BOOT)
     options = ImportOptions(kallsyms=of_its_boot(tmp_path / "kallsyms"))
-    with Store(store_path, write=True) as store:
+    with DuckDbStore(store_path, write=True) as store:
         with pytest.raises(SymbolError, match=r"kallsyms: .*boot, got those of another one: most"):
             ingest(store, IngestRequest(str(other), options=options))
         ingest(store, IngestRequest(str(other)))
@@ -121,9 +121,9 @@ join rollup using (stack_id) join profile using (profile_id)
 where dso = '[kernel.kallsyms]' and address is not null and profile.name = $name"""
 
 
-def addresses(store: Store, name: str) -> list[int]:
+def addresses(store: DuckDbStore, name: str) -> list[int]:
     return [at % (1 << 64) for (at,) in store.rows(QUERY.format("address"), {"name": name})]
 
 
-def canonical(store: Store, name: str) -> set[str]:
+def canonical(store: DuckDbStore, name: str) -> set[str]:
     return {each for (each,) in store.rows(QUERY.format("canonical"), {"name": name})}

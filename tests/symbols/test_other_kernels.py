@@ -8,7 +8,7 @@ import pytest
 
 from perfduck.ingestion import IngestRequest, ingest
 from perfduck_diff.engine.stacks import is_entry
-from perfduck_store.store import Store
+from perfduck_store.duckdb.store import DuckDbStore
 from perfduck_symbols import names
 from perfduck_tags import catalogue
 from perfduck_tags.blame import CONTEXTS
@@ -34,9 +34,9 @@ def subsystems(*functions: tuple[str, str], release: str = "6.1") -> dict[str, s
 @pytest.fixture(scope="module", params=[path.name for path in TAGS.iterdir() if path.is_dir()])
 def case(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[str, Store]]:
+) -> Iterator[tuple[str, DuckDbStore]]:
     path = tmp_path_factory.mktemp("tags") / "store.duckdb"
-    with Store(path, write=True) as store:
+    with DuckDbStore(path, write=True) as store:
         ingest(store, IngestRequest(str(TAGS / request.param / "input.txt")))
         yield request.param, store
 
@@ -57,13 +57,13 @@ EXPECTED = {
 }  # fmt: skip
 
 
-def test_the_functions_of_a_case_have_their_subsystem(case: tuple[str, Store]) -> None:
+def test_the_functions_of_a_case_have_their_subsystem(case: tuple[str, DuckDbStore]) -> None:
     name, store = case
     found = dict(store.rows("select name, subsystem from symbol"))
     assert {one: found[one] for one in EXPECTED[name]} == EXPECTED[name]
 
 
-def test_the_contexts_of_a_case(case: tuple[str, Store]) -> None:
+def test_the_contexts_of_a_case(case: tuple[str, DuckDbStore]) -> None:
     name, store = case
     contexts = {context for (context,) in store.rows("select distinct context from hit")}
     assert (
@@ -77,7 +77,7 @@ def test_the_contexts_of_a_case(case: tuple[str, Store]) -> None:
 
 
 def test_the_schema_lists_the_contexts_that_are_used() -> None:
-    schema = (ROOT / "store" / "perfduck_store" / "schema.sql").read_text()
+    schema = (ROOT / "store" / "perfduck_store" / "duckdb" / "schema.sql").read_text()
     (line,) = (line for line in schema.splitlines() if line.strip().startswith("context "))
     assert set(line.partition("-- ")[2].replace(" or ", ", ").split(", ")) == set(CONTEXTS)
 

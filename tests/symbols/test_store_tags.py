@@ -12,7 +12,7 @@ from perfduck.tagging import TaggingSources, add_files, tag_again
 from perfduck_cli.main import app
 from perfduck_ingest.importer import ImportOptions
 from perfduck_model.errors import PerfduckError
-from perfduck_store.store import Store
+from perfduck_store.duckdb.store import DuckDbStore
 
 ELF = FIXTURES / "elf"
 RECORDING = """\
@@ -40,7 +40,7 @@ def recording(tmp_path: Path) -> Path:
     return path
 
 
-def tags(store: Store) -> list[tuple[object, ...]]:
+def tags(store: DuckDbStore) -> list[tuple[object, ...]]:
     return store.rows(
         "select canonical, source_file, subsystem, tagged_by from symbol order by dso, canonical"
     )
@@ -60,7 +60,7 @@ def test_a_second_ingest_reads_no_elf_file(
     places.mkdir()
     shutil.copy(ELF / "program", places)
     options = ImportOptions(symbol_dirs=(places,))
-    with Store(store_path, write=True) as store:
+    with DuckDbStore(store_path, write=True) as store:
         ingest(store, IngestRequest(str(recording), options=options))
         assert [row for row in tags(store) if row[3] == "dso"] == NAMED
         (places / "program").unlink()
@@ -71,7 +71,7 @@ def test_a_second_ingest_reads_no_elf_file(
 
 
 def test_symbols_added_later_name_addresses(store_path: Path, recording: Path) -> None:
-    with Store(store_path, write=True) as store:
+    with DuckDbStore(store_path, write=True) as store:
         ingest(store, IngestRequest(str(recording)))
         assert [row[0] for row in tags(store) if row[3] == "dso"] == ["[unknown]"] * 3
         found = add_files(store, [ELF])
@@ -87,7 +87,7 @@ def test_what_kallsyms_placed_stays_when_tagged_again_without_it(
     kallsyms = tmp_path / "kallsyms"
     kallsyms.write_text(KALLSYMS)
     placed = ("br_of_tomorrow", "net/bridge/br_input.c", "bridge", "neighbour")
-    with Store(store_path, write=True) as store:
+    with DuckDbStore(store_path, write=True) as store:
         ingest(store, IngestRequest(str(recording), options=ImportOptions(kallsyms=kallsyms)))
         assert placed in tags(store)
         tag_again(store, TaggingSources())
@@ -99,7 +99,7 @@ def test_the_users_rules_change_tags_and_charges(
 ) -> None:
     rules = tmp_path / "rules.csv"
     rules.write_text("symbol,area,subsystem,role\n^br_,ours,our_bridge,domain\n")
-    with Store(store_path, write=True) as store:
+    with DuckDbStore(store_path, write=True) as store:
         ingest(store, IngestRequest(str(recording)))
         assert tag_again(store, TaggingSources(rules=rules)).changed == 2
         assert ("our_bridge",) in store.rows("select subsystem from stack_blame")
@@ -111,7 +111,7 @@ def test_the_users_rules_change_tags_and_charges(
 
 
 def test_a_file_that_no_profile_names_is_refused(store_path: Path, recording: Path) -> None:
-    with Store(store_path, write=True) as store:
+    with DuckDbStore(store_path, write=True) as store:
         ingest(store, IngestRequest(str(recording)))
         with pytest.raises(PerfduckError, match=r"expected a binary that a profile names"):
             add_files(store, [ELF / "dwarf5.ko"])
@@ -129,7 +129,7 @@ def test_addresses_of_a_kernel_survive_the_store(store_path: Path) -> None:
                 "source_file": pl.String},
         orient="row",
     )  # fmt: skip
-    with Store(store_path, write=True) as store:
+    with DuckDbStore(store_path, write=True) as store:
         store.symbols.keep_functions(kept)
         store.symbols.keep_functions(kept)
         assert store.symbols.functions_of(["[kernel]", "x"]).equals(kept)
@@ -164,7 +164,7 @@ def test_top_says_how_sure_the_tags_are_and_what_only_looks_hot(store_path: Path
 
 
 def test_siphash_under_conntrack_is_charged_to_conntrack(store_path: Path) -> None:
-    with Store(store_path, write=True) as store:
+    with DuckDbStore(store_path, write=True) as store:
         ingest(store, IngestRequest(str(FIXTURES / "demo" / "docker0-nat.udp64.1.txt.xz")))
         charged = dict(
             store.rows("""

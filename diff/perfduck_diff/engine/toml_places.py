@@ -32,12 +32,12 @@ def places(name: str, text: str) -> Places:
     table: Keys = ()
     for number, line in enumerate(text.splitlines(), 1):
         try:
-            found = tomllib.loads(line)
-        except ValueError:  # a part of such a value
+            paths = list(_paths(tomllib.loads(line)))
+        except (ValueError, RecursionError):  # a part of such a value
             continue
         is_header = line.lstrip().startswith("[")
         table = () if is_header else table
-        for path in _paths(found):
+        for path in paths:
             for size in range(1, len(path) + 1):
                 lines.setdefault((*table, *path[:size]), number)
             table = path if is_header else table

@@ -14,11 +14,13 @@ import re
 from dataclasses import dataclass, field
 from datetime import datetime
 
+import xxhash
+
 from perfduck_ingest import foreign
 from perfduck_ingest.oprofile.files import Files, open_files, under
 from perfduck_ingest.oprofile.sample_file import HeaderLayout, layout_of_abi
 from perfduck_ingest.runtime.warm_up import PERF_DATA
-from perfduck_ingest.source import Source
+from perfduck_ingest.source import ReadProgress, Source
 from perfduck_model.errors import PerfduckError
 
 _SAMPLES = re.compile(r"(?P<root>(?:[^{]*?/)??)samples/(?P<name>[^/{]+)/\{(?:root|kern)\}/.")
@@ -101,23 +103,19 @@ class OprofileSession:
         matches = (found.fullmatch(path) for path in self.files.contents)
         return sorted({match["event"] for match in matches if match})
 
-    def identify(self, source: Source) -> None:
-        """Make the content of this session the identity of `source`: the same for a directory, an
-        archive of it, and whatever lies beside it."""
-        source.digest.reset()
-        source.bytes_read = 0
-        for path in [f"{self.root}abi", f"{self.root}samples/operf.log"]:
-            self._identify(source, path)
-        for path in under(self.files, self.samples):
-            self._identify(source, path)
-
-    def _identify(self, source: Source, path: str) -> None:
-        if path in self.files.contents:
-            content = self.files.read(path)
-            name = path[len(self.root) :].encode("utf-8", "surrogateescape")
-            source.digest.update(b"%s\0%d\0" % (name, len(content)))
-            source.digest.update(content)
-            source.bytes_read += len(content)
+    def read_progress(self) -> ReadProgress:
+        """The content of this session, all of it: the same for a directory, an archive of it, and
+        whatever there is beside it."""
+        digest, size = xxhash.xxh3_128(), 0
+        about = [f"{self.root}abi", f"{self.root}samples/operf.log"]
+        for path in [*about, *under(self.files, self.samples)]:
+            if path in self.files.contents:
+                content = self.files.read(path)
+                name = path[len(self.root) :].encode("utf-8", "surrogateescape")
+                digest.update(b"%s\0%d\0" % (name, len(content)))
+                digest.update(content)
+                size += len(content)
+        return ReadProgress(size, size, digest.hexdigest())
 
     def _text(self, path: str) -> str | None:
         if path not in self.files.contents:

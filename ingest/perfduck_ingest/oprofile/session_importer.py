@@ -10,12 +10,14 @@ Sample files count hits by address; names are made when they are read. Those of 
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
 from typing import NoReturn
 
 import numpy as np
 import polars as pl
 
-from perfduck_ingest.importer import ImportOptions
+from perfduck_ingest.importer import ImportOptions, Recording
 from perfduck_ingest.kernel_release import release_of
 from perfduck_ingest.oprofile import names, sample_file, sample_path
 from perfduck_ingest.oprofile.events import Counter, described
@@ -48,12 +50,15 @@ _LOW_HALF = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
 
 
-def sniff(source: Source) -> bool:
-    """Whether it is a tar archive, or a directory that looks like a session's."""
-    if not source.is_directory:
-        return is_archive(source.head)
-    return any((source.path / mark).is_dir() for mark in _MARKS) or any(
-        path.is_dir() for path in source.path.glob("*/oprofile_data")
+def open(source: Source) -> Recording | None:
+    """The session, if it is a tar archive, or a directory that looks like a session's."""
+    is_session = _is_session(source.path) if source.is_directory else is_archive(source.head)
+    return Recording(NAME, partial(read, source)) if is_session else None
+
+
+def _is_session(directory: Path) -> bool:
+    return any((directory / mark).is_dir() for mark in _MARKS) or any(
+        path.is_dir() for path in directory.glob("*/oprofile_data")
     )
 
 
@@ -73,7 +78,7 @@ def read(source: Source, options: ImportOptions) -> Iterator[Batch]:
 def open_recording(source: Source, options: ImportOptions) -> "OprofileRecording":
     """The sample files of a session, read and ready to be named."""
     session = open_session(source)
-    session.identify(source)
+    source.follow(session.read_progress())
     recording = OprofileRecording(session, ImageSymbolizer(session, options))
     recording.read(source.name, lenient=options.lenient)
     return recording

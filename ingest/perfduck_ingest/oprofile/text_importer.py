@@ -19,10 +19,11 @@ taken. Percentages say how much a threshold cut off. Reports of a difference are
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import islice
 from typing import NoReturn
 
-from perfduck_ingest.importer import ImportOptions
+from perfduck_ingest.importer import ImportOptions, Recording
 from perfduck_ingest.oprofile.events import Counter
 from perfduck_ingest.oprofile.report_columns import (
     ReportColumns,
@@ -56,8 +57,12 @@ _CPU = re.compile(r"CPU: .+")
 _COUNTED = re.compile(r"Counted \S+ events .*count \d+|Profiling through timer interrupt")
 
 
-def sniff(source: Source) -> bool:
-    """Whether the text has a header or a table of opreport's, or begins with rows of one."""
+def open(source: Source) -> Recording | None:
+    """The report, if the text has a header or a table of opreport's, or begins with rows of one."""
+    return Recording(NAME, partial(read, source)) if _is_report(source) else None
+
+
+def _is_report(source: Source) -> bool:
     if source.is_directory or b"\0" in source.head:
         return False
     lines = source.head.decode("utf-8", "replace").splitlines()[:2000]

@@ -15,9 +15,10 @@ symbols of threads: a module whose symbols do not add up to its count gets the r
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from xml.parsers import expat
 
-from perfduck_ingest.importer import ImportOptions
+from perfduck_ingest.importer import ImportOptions, Recording
 from perfduck_ingest.oprofile.xml_report import XmlReport
 from perfduck_ingest.source import Source
 from perfduck_model.batch import Batch
@@ -28,14 +29,17 @@ NAME = "opreport-xml"
 
 _CHUNK = 1 << 20
 _PROFILE = re.compile(
-    rb"\s*(?:<\?xml[^>]*\?>\s*)?(?:<!--.*?-->\s*)*<profile\s[^>]*schemaversion=", re.DOTALL
+    rb"\s*(?:<\?xml[^>]*\?>\s*)?(?:<!--(?:(?!-->).)*-->\s*)*<profile\s[^>]*schemaversion=",
+    re.DOTALL,
 )
 _TALK = re.compile(rb"(?!\s*<).*\n")  # what opreport said on stderr, before the document
 
 
-def sniff(source: Source) -> bool:
-    """Whether the document is a <profile> with a schema version."""
-    return not source.is_directory and _PROFILE.match(_document(source.head)) is not None
+def open(source: Source) -> Recording | None:
+    """The report, if the document is a <profile> with a schema version."""
+    if source.is_directory or not _PROFILE.match(_document(source.head)):
+        return None
+    return Recording(NAME, partial(read, source))
 
 
 def _document(head: bytes) -> bytes:

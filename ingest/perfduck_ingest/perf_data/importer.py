@@ -15,8 +15,11 @@ over; `perf record --threads` directories are not read.
 import struct
 import tempfile
 from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
+from perfduck_ingest.importer import ImportOptions, Recording
 from perfduck_ingest.perf_data import header
 from perfduck_ingest.perf_data.byte_order import ByteOrder
 from perfduck_ingest.perf_data.features import PerfRecording
@@ -32,24 +35,22 @@ from perfduck_ingest.runtime.prefetch import prefetch
 from perfduck_ingest.runtime.subprocess_iter import subprocess_iter
 from perfduck_ingest.runtime.warm_up import SUBPROCESS_THRESHOLD
 from perfduck_ingest.source import Source
-from perfduck_model.errors import PerfduckError
+from perfduck_model.errors import PerfduckError, room_on_disk
 
 if TYPE_CHECKING:  # the process that reads needs neither, nor polars
-    from perfduck_ingest.importer import ImportOptions
     from perfduck_model.batch import Batch
 
 NAME = "perf-data"
 
 
-def sniff(source: Source) -> bool:
-    """Whether the head is that of perf.data."""
-    return header.byte_order(source.head) is not None
-
-
-def read(source: Source, options: "ImportOptions") -> Iterator["Batch"]:
-    """The samples, some megabytes of records at a time, then what the recording says of itself."""
+def open(source: Source) -> Recording | None:
+    """The recording, if its head is that of perf.data."""
     order = header.byte_order(source.head)
-    assert order is not None, "read() follows sniff()"
+    return None if order is None else Recording(NAME, partial(_read, source, order))
+
+
+def _read(source: Source, order: ByteOrder, options: ImportOptions) -> Iterator["Batch"]:
+    """The samples, some megabytes of records at a time, then what the recording says of itself."""
     try:
         if header.is_pipe(source.head, order):
             recording = PerfRecording(order, written_at=_written_at(source))
@@ -63,7 +64,7 @@ def read(source: Source, options: "ImportOptions") -> Iterator["Batch"]:
         ) from error
 
 
-def _read_file(source: Source, order: ByteOrder, options: "ImportOptions") -> Iterator["Batch"]:
+def _read_file(source: Source, order: ByteOrder, options: ImportOptions) -> Iterator["Batch"]:
     """The features lie behind the data, but are needed before: what cannot be read from there is
     laid down in a temporary file first."""
     if _is_plain(source):
@@ -74,8 +75,10 @@ def _read_file(source: Source, order: ByteOrder, options: "ImportOptions") -> It
         yield from _batches(read(source, recording, start, size), recording, options)
         return
     with tempfile.TemporaryFile() as file:
-        for chunk in source.chunks(BLOCK_BYTES):
-            file.write(chunk)
+        with room_on_disk(Path(tempfile.gettempdir())):
+            for chunk in source.chunks(BLOCK_BYTES):
+                file.write(chunk)
+            file.flush()
         recording, start, size = header.read_header(file, order)
         recording.written_at = _written_at(source)
         items = ready_of_copy(source.name, cast(BinaryIO, file), recording, start, size)
@@ -104,7 +107,7 @@ def _read_elsewhere(
 
 
 def _batches(
-    items: Iterator[Item], recording: PerfRecording, options: "ImportOptions"
+    items: Iterator[Item], recording: PerfRecording, options: ImportOptions
 ) -> Iterator["Batch"]:
     """Three things at once: records are read, their samples resolved, and batches consumed."""
     from perfduck_ingest.perf_data.resolver import SampleResolver

@@ -13,12 +13,12 @@ numbers.
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import lru_cache
+from functools import partial
 from itertools import islice
 
 import polars as pl
 
-from perfduck_ingest.importer import ImportOptions
+from perfduck_ingest.importer import ImportOptions, Recording
 from perfduck_ingest.perf_script import grammar, header
 from perfduck_ingest.perf_script.chunk import TRACE_NOT_DECODED, Chunk, Parsed, parsed
 from perfduck_ingest.perf_script.end import CUT_CHAIN, CUT_LINE
@@ -29,7 +29,7 @@ from perfduck_ingest.runtime.prefetch import prefetch, prefetch_map
 from perfduck_ingest.source import Source
 from perfduck_model.batch import Batch
 from perfduck_model.errors import PerfduckError
-from perfduck_model.limits import LONGEST_LINE
+from perfduck_model.limits import LONGEST_LINE, LONGEST_MATCHED
 
 NAME = "perf-script"
 _PART_BYTES = 24 << 20  # 16 MB take 6 % more time, 32 MB 40 MB more memory
@@ -43,15 +43,15 @@ _MOST_SKIPPED_PER_SAMPLE = 0.2
 _NOT_FOREIGN = (TRACE_NOT_DECODED, CUT_LINE, CUT_CHAIN)
 
 
-def sniff(source: Source) -> bool:
-    """Whether the head has event lines or call chains."""
-    return not source.is_directory and b"\0" not in source.head and _layout(source) is not None
+def open(source: Source) -> Recording | None:
+    """The text, if its head has event lines or call chains."""
+    if source.is_directory or b"\0" in source.head or (layout := _layout(source)) is None:
+        return None
+    return Recording(NAME, partial(_read, source, layout))
 
 
-def read(source: Source, options: ImportOptions) -> Iterator[Batch]:
+def _read(source: Source, layout: LineLayout, options: ImportOptions) -> Iterator[Batch]:
     """The samples, part by part, a few parts ahead; symbols and stacks where they come up first."""
-    layout = _layout(source)
-    assert layout is not None, "read() follows sniff()"
     said = header.facts(line for line in _head_lines(source) if line.startswith("# "))
     # With one event recorded, the samples that print none are of that event.
     event = next(iter(said.events)) if len(said.events) == 1 else "unknown"
@@ -111,15 +111,16 @@ def _head_lines(source: Source) -> list[str]:
     return lines if source.head.endswith(b"\n") else lines[:-1] or lines
 
 
-@lru_cache(maxsize=1)  # sniff() and read() ask; measuring takes 8 ms
 def _layout(source: Source) -> LineLayout | None:
-    lines = (line for line in _head_lines(source) if not grammar.is_record(line))
+    short = (line for line in _head_lines(source) if len(line) <= LONGEST_MATCHED)
+    lines = (line for line in short if not grammar.is_record(line))
     return layout_of(list(islice(lines, _LINES_TO_MEASURE)))
 
 
 def _described(source: Source, layout: LineLayout) -> str:
     is_event = re.compile(layout.loose.pattern).search
-    return layout.described(next(filter(None, map(is_event, _head_lines(source))), None))
+    short = (line for line in _head_lines(source) if len(line) <= LONGEST_MATCHED)
+    return layout.described(next(filter(None, map(is_event, short)), None))
 
 
 def _last_start(part: memoryview, layout: LineLayout, is_event: Callable[[str], object]) -> int:
@@ -141,7 +142,8 @@ def _last_start(part: memoryview, layout: LineLayout, is_event: Callable[[str], 
         if start == 0 and before:  # a part of a line
             return before + last + 1
         line = text[start:end].decode("utf-8", "backslashreplace")
-        if not line.startswith("\t") and is_event(line):
+        is_short = len(line) <= LONGEST_MATCHED
+        if is_short and not line.startswith("\t") and is_event(line):
             return before + start
         if start == 0:
             return last + 1

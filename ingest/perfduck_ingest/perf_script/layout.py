@@ -18,7 +18,7 @@ from perfduck_ingest.perf_script import grammar
 
 # Patterns run in polars (Rust's regex) and in `re`: no look-around, no back-references.
 _GUEST = r"(?:VM:\s*\d+\s+(?:VCPU:\d+\s+)?)?"  # -F machine_pid,vcpu
-_COMM = r"(?P<comm>\S.*?)"  # may hold blanks, brackets and digits: 'a:b [c] 12/3'
+_COMM = r"(?P<comm>\S(?:.*?\S)??)"  # may hold blanks, brackets and digits: 'a:b [c] 12/3'
 _THREAD = r"(?:(?P<pid>-?\d+)/)?(?P<tid>-?\d+)"  # tid, or pid/tid with -F pid,tid
 _CPU = r"\[(?P<cpu>\d+)\]"
 _LATENCY_CPU = r"(?P<cpu>\d{1,4})"  # perf script --Latency prints no brackets
@@ -81,7 +81,8 @@ class LineLayout:
     def _start(self) -> str:
         """Up to the time."""
         gap = " " if self.mixed and not self.thread else r"\s+"
-        parts = [f"{_COMM}{gap}"] * self.comm
+        # Before one blank alone there may be more, which are the comm's.
+        parts = [rf"{_COMM}{gap}" if gap == r"\s+" else rf"(?P<comm>\S.*?){gap}"] * self.comm
         if self.may_lack_comm:
             parts = [rf"(?:{_COMM}\s+)?"]
         parts += [rf"{_THREAD}{self._gap}"] * self.thread

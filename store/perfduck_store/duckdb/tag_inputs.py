@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import xxhash
 
-from perfduck_store.query import named
+from perfduck_store.duckdb.query import named
 from perfduck_store.records import TagInput, TagInputKind
 
 if TYPE_CHECKING:
-    from perfduck_store.store import DuckDbStore
+    from perfduck_store.duckdb.store import DuckDbStore
 
 if sys.version_info >= (3, 14):
     from compression import zstd

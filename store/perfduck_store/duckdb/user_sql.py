@@ -8,7 +8,6 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from threading import Timer
 from typing import Any
 
@@ -18,19 +17,10 @@ import polars.selectors as cs
 import pyarrow as pa
 
 from perfduck_model.errors import PerfduckError
+from perfduck_store.sql_limits import SqlLimits
 
 _LINE = re.compile(r"^LINE (?P<line>\d+):", re.MULTILINE)
 _READING = {"SELECT", "EXPLAIN", "MULTI"}  # MULTI: what PIVOT is cut into
-
-
-@dataclass(frozen=True, slots=True)
-class SqlLimits:
-    """What a statement may take."""
-
-    seconds: float = 20.0  # less than writers wait for the store
-    rows: int = 1_000_000
-    memory_mb: int = 1024
-    spilled_mb: int = 4096  # beside the store, in STORE.tmp
 
 
 def run(

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from perfduck_store.choice import KEYS, OF_SAMPLES, OF_STACKS, Choice, Key
-from perfduck_store.query import named
+from perfduck_store.duckdb.query import named
 from perfduck_store.records import (
     FoldedStack,
     FunctionWeight,
@@ -24,15 +24,13 @@ from perfduck_store.records import (
 if TYPE_CHECKING:
     import polars as pl
 
-    from perfduck_store.store import Store
-
-_EMPTY = "from sampled limit 0"
+    from perfduck_store.duckdb.store import DuckDbStore
 
 
 class DuckDbSamples:
     """See protocol.PickedSamples."""
 
-    def __init__(self, store: "Store", choice: Choice) -> None:
+    def __init__(self, store: "DuckDbStore", choice: Choice) -> None:
         self._store, self._choice = store, choice
         self._pick()
 
@@ -125,7 +123,7 @@ class DuckDbSamples:
             self._store.execute(named("pick_stacks"))
             self._store.execute(named("picked_of_stacks"))
         else:
-            self._store.execute("create or replace temp view picked as from sampled")
+            self._store.execute(named("picked_all"))
         self._store.execute(named("stack_weights"))
         self._store.picked = self._choice
 
@@ -148,9 +146,9 @@ class DuckDbSamples:
 
     def _pick_samples(self) -> None:
         choice = self._choice
-        self._store.execute(f"create or replace temp table picked_sample as {_EMPTY}")
+        self._store.execute(named("picked_sample"))
         for run, (profile, events) in enumerate(zip(choice.profiles, choice.events, strict=True)):
             begin, end = choice.spans[run] if choice.spans else (None, None)
             keys = {"run": run, "profile": profile, "events": list(events), "keep": choice.keep}
             self._store.execute(named("pick_samples"), keys | {"from_ns": begin, "to_ns": end})
-        self._store.execute("create or replace temp view sampled as from picked_sample")
+        self._store.execute(named("sampled_of_samples"))

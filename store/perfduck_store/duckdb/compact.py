@@ -11,17 +11,17 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from perfduck_store.query import named
+from perfduck_store.duckdb.query import named
 from perfduck_store.records import Saved
 
 if TYPE_CHECKING:
-    from perfduck_store.store import Store
+    from perfduck_store.duckdb.store import DuckDbStore
 
 # Copying costs what is left; at a quarter, all copies of a shrinking store cost four times that.
 _FREE = 0.25
 
 
-def close_and_compact(store: "Store") -> Saved | None:
+def close_and_compact(store: "DuckDbStore") -> Saved | None:
     """Close the store; where a quarter of its file or more is free, make it smaller. None where it
     is not, or the disk has no room for the copy."""
     try:
@@ -36,13 +36,13 @@ def close_and_compact(store: "Store") -> Saved | None:
     return Saved(before, path.stat().st_size)
 
 
-def _is_worth_it(store: "Store", path: Path) -> bool:
+def _is_worth_it(store: "DuckDbStore", path: Path) -> bool:
     [(free, used)] = store.rows(named("blocks"))
     needed = 2 * path.stat().st_size  # the copy is smaller, its temporary files are not known
     return free >= _FREE * (free + used) and shutil.disk_usage(path.parent).free > needed
 
 
-def _replace(store: "Store", path: Path) -> None:
+def _replace(store: "DuckDbStore", path: Path) -> None:
     copy = path.with_name(f"{path.name}.compact")
     copy.unlink(missing_ok=True)  # of a process that was killed
     try:

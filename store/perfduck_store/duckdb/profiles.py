@@ -4,13 +4,13 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from perfduck_model.errors import PerfduckError
+from perfduck_store.duckdb.query import named
 from perfduck_store.edit import Edit, ProfileFacts, differences
-from perfduck_store.query import named
 from perfduck_store.records import Content, PartlyListed, Profile, RecordedEvent, SharedLimitation
 from perfduck_store.rows import ResultRows
 
 if TYPE_CHECKING:
-    from perfduck_store.store import Store
+    from perfduck_store.duckdb.store import DuckDbStore
 
 _EDITABLE = ("name", "work", "work_unit", "kernel_release")
 
@@ -18,7 +18,7 @@ _EDITABLE = ("name", "work", "work_unit", "kernel_release")
 class DuckDbProfiles:
     """See protocol.Profiles."""
 
-    def __init__(self, store: "Store") -> None:
+    def __init__(self, store: "DuckDbStore") -> None:
         self._store = store
 
     def all(self) -> list[Profile]:

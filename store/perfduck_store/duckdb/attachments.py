@@ -3,19 +3,19 @@
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from perfduck_store.query import named
+from perfduck_store.duckdb.query import named
 from perfduck_store.records import MetRule
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from perfduck_store.store import Store
+    from perfduck_store.duckdb.store import DuckDbStore
 
 
 class DuckDbAttachments:
     """See protocol.Attachments."""
 
-    def __init__(self, store: "Store") -> None:
+    def __init__(self, store: "DuckDbStore") -> None:
         self._store = store
 
     def keep(

@@ -3,19 +3,19 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from perfduck_store.query import named
+from perfduck_store.duckdb.query import named
 from perfduck_store.records import ClassNoise
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from perfduck_store.store import Store
+    from perfduck_store.duckdb.store import DuckDbStore
 
 
 class DuckDbNoise:
     """See protocol.LearnedNoise."""
 
-    def __init__(self, store: "Store") -> None:
+    def __init__(self, store: "DuckDbStore") -> None:
         self._store = store
 
     def all(self) -> "pl.DataFrame":

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from perfduck_store.query import named
+from perfduck_store.duckdb.query import named
 
 if TYPE_CHECKING:
-    from perfduck_store.store import Store
+    from perfduck_store.duckdb.store import DuckDbStore
 
 UNKNOWN = "[unknown]"
 # What is made of stacks and symbols. Events, skipped input and the profile itself stay as they are.
@@ -16,7 +16,12 @@ _OF_NAMES = ("sample", "rollup", "leaf_offset", "artefact", "edge", "limitation"
 
 
 def better(
-    store: "Store", profile_id: int, symbols: pl.DataFrame, stacks: pl.DataFrame, *, given: bool
+    store: "DuckDbStore",
+    profile_id: int,
+    symbols: pl.DataFrame,
+    stacks: pl.DataFrame,
+    *,
+    given: bool,
 ) -> str | None:
     """What would be better, in words, if these symbols and stacks were those of the profile: fewer
     functions without a name; or as many, but others, where names were `given`. None where nothing
@@ -31,7 +36,7 @@ def better(
     return f"resolved again: {after:,} of {len(new):,} functions without a name, {before:,} before"
 
 
-def forget(store: "Store", profile_id: int) -> None:
+def forget(store: "DuckDbStore", profile_id: int) -> None:
     """Delete what is made of the names of a profile, in a transaction of the caller."""
     for table in _OF_NAMES:
         store.execute(f"delete from {table} where profile_id = $key", {"key": profile_id})

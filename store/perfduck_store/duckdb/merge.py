@@ -8,19 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from perfduck_model.errors import PerfduckError
-from perfduck_store import store_file
+from perfduck_store.duckdb import store_file
+from perfduck_store.duckdb.query import named
 from perfduck_store.edit import Edit, ProfileFacts
-from perfduck_store.query import named
 from perfduck_store.records import Merged
 
 if TYPE_CHECKING:
-    from perfduck_store.store import Store
+    from perfduck_store.duckdb.store import DuckDbStore
 
 # Tables of a profile that merge_attachments.sql takes over by kind, and the profiles themselves.
 _APART = ("attachment", "iptables_rule", "conntrack_stat", "profile")
 
 
-def merge(store: "Store", other: Path, wait_s: float | None = None) -> Merged:
+def merge(store: "DuckDbStore", other: Path, wait_s: float | None = None) -> Merged:
     """Add what the other store has, in one transaction. PerfduckError where it is this store, no
     store, or of a newer schema version; one of an older version is upgraded, as by any reader."""
     if store_file.identity(other) == store_file.identity(store.path):
@@ -28,19 +28,19 @@ def merge(store: "Store", other: Path, wait_s: float | None = None) -> Merged:
             other, expected="another store to merge", got="the one to merge into"
         )
     with type(store)(other, wait_s=wait_s) as theirs:
-        [(stacks,)] = theirs.rows("select count(*) from stack")
+        [(stacks,)] = theirs.rows(named("count_stacks"))
     store.make_room(stacks)
     with store.other(other), store.transaction():
         return _merge(store)
 
 
-def _merge(store: "Store") -> Merged:
+def _merge(store: "DuckDbStore") -> Merged:
     store.execute(named("merge_added"))
     both = [
         (row[0], ProfileFacts(*row[1:6]), ProfileFacts(*row[6:]))
         for row in store.rows(named("merge_both"))
     ]
-    added = store.rows("select old_name, name from added order by name")
+    added = store.rows(named("merge_renamed"))
     kept = [
         f"{number:,} {what}: those of this store are kept"
         for what, number in store.rows(named("merge_differences"))
@@ -69,7 +69,9 @@ def _merge(store: "Store") -> Merged:
     return Merged(len(added), len(both), tuple(changes), tuple(kept))
 
 
-def _completed(store: "Store", key: int, ours: ProfileFacts, theirs: ProfileFacts) -> list[str]:
+def _completed(
+    store: "DuckDbStore", key: int, ours: ProfileFacts, theirs: ProfileFacts
+) -> list[str]:
     """Take over what is said there alone."""
     labels = {name: value for name, value in theirs.labels.items() if name not in ours.labels}
     takes_work = ours.work is None

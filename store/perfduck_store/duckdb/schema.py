@@ -33,7 +33,7 @@ def _migration(version: int) -> str:
 
 
 def _stamp() -> str:
-    return f"insert into meta values ({SCHEMA_VERSION})"
+    return f"insert into meta by name select {SCHEMA_VERSION} as schema_version"
 
 
 def _files() -> Traversable:

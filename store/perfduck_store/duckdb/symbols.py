@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from perfduck_store.query import named
+from perfduck_store.duckdb.query import named
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from perfduck_store.store import DuckDbStore
+    from perfduck_store.duckdb.store import DuckDbStore
 
 # Columns that DuckDB and Spark keep signed; addresses of a kernel use the highest bit.
 _UNSIGNED = ("address", "offset", "size")

@@ -13,26 +13,26 @@ from typing import TYPE_CHECKING, Any, Self
 import duckdb
 
 from perfduck_model.errors import PerfduckError, room_on_disk
-from perfduck_store import compact, merge, running, schema, store_file
-from perfduck_store.attachments import DuckDbAttachments
+from perfduck_store import running
 from perfduck_store.choice import Choice
-from perfduck_store.noise import DuckDbNoise
-from perfduck_store.profiles import DuckDbProfiles
-from perfduck_store.query import named as named
+from perfduck_store.duckdb import compact, merge, schema, store_file
+from perfduck_store.duckdb.attachments import DuckDbAttachments
+from perfduck_store.duckdb.noise import DuckDbNoise
+from perfduck_store.duckdb.profiles import DuckDbProfiles
+from perfduck_store.duckdb.samples import DuckDbSamples
+from perfduck_store.duckdb.symbols import DuckDbSymbols
+from perfduck_store.duckdb.tag_inputs import DuckDbTagInputs
 from perfduck_store.recording import Identity
 from perfduck_store.records import Merged, Saved
 from perfduck_store.rows import ResultRows
-from perfduck_store.samples import DuckDbSamples
-from perfduck_store.symbols import DuckDbSymbols
-from perfduck_store.tag_inputs import DuckDbTagInputs
 from perfduck_store.waiting import Wait
 
 if TYPE_CHECKING:  # commands that print a few rows do without
     import polars as pl
 
     from perfduck_store.draft import Draft
-    from perfduck_store.user_sql import SqlLimits
-    from perfduck_store.writer import DuckDbWriter
+    from perfduck_store.duckdb.writer import DuckDbWriter
+    from perfduck_store.sql_limits import SqlLimits
 
 # duckdb 1.5 reads a store that 2.0 made with this setting; size and speed are the same.
 _STORAGE_VERSION = "v1.5.0"
@@ -170,7 +170,7 @@ class DuckDbStore:
         self, text: str, parameters: Mapping[str, Any], limits: "SqlLimits"
     ) -> "pl.DataFrame":
         """The rows of a statement that somebody typed: see user_sql."""
-        from perfduck_store import user_sql
+        from perfduck_store.duckdb import user_sql
 
         with self._held():
             return user_sql.run(self._connection, text, parameters, limits)
@@ -184,10 +184,6 @@ class DuckDbStore:
     def insert(self, table: str, frame: "pl.DataFrame", columns: str = "*") -> None:
         """Append the frame to the table: COLUMNS is the select list over it."""
         self.execute_on(frame, f"insert into {table} by name select {columns} from incoming")
-
-    def stage(self, table: str, frame: "pl.DataFrame") -> None:
-        """Put the frame into a temporary table."""
-        self.execute_on(frame, f"create or replace temp table {table} as from incoming")
 
     def frame_on(
         self, incoming: "pl.DataFrame", sql: str, parameters: Parameters = None
@@ -246,14 +242,14 @@ class DuckDbStore:
     def check(self, identity: Identity) -> bool:
         """Whether the recording is stored already. Raises PerfduckError where it is another one
         that has its name, or where what is said of it must not change."""
-        from perfduck_store import writer
+        from perfduck_store.duckdb import writer
 
         return writer.check(self, identity)
 
     def writer(self, draft: "Draft", identity: Identity) -> "DuckDbWriter":
         """What makes the draft a profile, in a transaction of the caller. PerfduckError as
         `check`."""
-        from perfduck_store.writer import DuckDbWriter
+        from perfduck_store.duckdb.writer import DuckDbWriter
 
         return DuckDbWriter(self, draft, identity)
 
@@ -309,9 +305,6 @@ class DuckDbStore:
                 expected=f"schema version {schema.SCHEMA_VERSION}",
                 got=f"{self._version}, and cannot upgrade the store: {error}",
             ) from error
-
-
-Store = DuckDbStore
 
 
 def _memory_to_write_mb(path: Path) -> int:

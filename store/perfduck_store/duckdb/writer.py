@@ -15,24 +15,23 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from perfduck_model.batch import Facts
+from perfduck_model.batch import STACKS_AT_ONCE, Facts
 from perfduck_model.errors import PerfduckError
 from perfduck_model.identity import profile_id
-from perfduck_store import naming
 from perfduck_store.draft import Draft
+from perfduck_store.duckdb import naming
+from perfduck_store.duckdb.query import named
 from perfduck_store.edit import ProfileFacts, differences
-from perfduck_store.query import named
 from perfduck_store.recording import Identity, NewNames, Receipt
 
 if TYPE_CHECKING:
-    from perfduck_store.store import DuckDbStore
+    from perfduck_store.duckdb.store import DuckDbStore
 
 # Columns of table profile that the recording says, and that the user does.
 _FACTS = tuple(
     fact.name for fact in fields(Facts) if fact.name not in ("has_inlined", "events", "limitations")
 )
 _GIVEN = ("name", "format", "source", "content_hash", "work", "work_unit")
-_STACKS_AT_ONCE = 60_000  # some 20 frames each: 10 MB a column of frames
 
 
 def check(store: "DuckDbStore", identity: Identity) -> bool:
@@ -191,7 +190,7 @@ class DuckDbWriter:
     def _insert_stacks(self, stacks: pl.DataFrame) -> None:
         """The chains, and their distinct symbols."""
         self._store.make_room(len(stacks))
-        for some in stacks.iter_slices(_STACKS_AT_ONCE):
+        for some in stacks.iter_slices(STACKS_AT_ONCE):
             self._store.insert("stack", some)
             self._store.insert("stack_symbol", _stack_symbols(some))
 

@@ -1,0 +1,1 @@
+"""A store that is a DuckDB file: the only place that opens DuckDB."""

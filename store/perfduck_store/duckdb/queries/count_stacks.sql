@@ -1,0 +1,3 @@
+-- How many distinct call chains there are.
+select count(*)
+from stack

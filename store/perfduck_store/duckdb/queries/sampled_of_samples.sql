@@ -1,0 +1,3 @@
+-- What pick_samples.sql found, in place of the rollup.
+create or replace temp view sampled as
+from picked_sample

@@ -1,0 +1,68 @@
+"""No regular expression takes time by the square of a text that it may be given, or worse."""
+
+import re
+import time
+
+import pytest
+from regex_attacks import attacks, recorded
+
+_LONG, _SHORT = 32_768, 2048
+# Expressions of these files see text of at most so many characters.
+_BOUNDED = {
+    "layout": 4096,  # limits.LONGEST_MATCHED
+    "report_header": 4096,  # a line of a header
+    "work": 512,  # a line of a report
+    "header": 4096,
+}
+
+EXPRESSIONS = sorted(recorded().items(), key=str)
+
+
+def seconds(pattern: re.Pattern[str] | re.Pattern[bytes], text: str, method: str) -> float:
+    start = time.process_time()
+    content = text if isinstance(pattern.pattern, str) else text.encode("latin-1", "replace")
+    getattr(pattern, method)(content)
+    return time.process_time() - start
+
+
+def slowest(pattern: str | bytes, flags: int, size: int, method: str) -> tuple[float, str]:
+    """The longest time of a text of this size, and what it is."""
+    compiled = re.compile(pattern, flags)
+    most = (0.0, "")
+    for before, piece, behind in attacks(pattern, flags):
+        for length in (200, size):  # an exponential one is over soon
+            text = before + piece * (length // len(piece)) + behind
+            most = max(most, (seconds(compiled, text, method), f"{before!r} {piece!r} * {length}"))
+            if most[0] > 1:
+                return most
+    return most
+
+
+def test_they_are_found() -> None:
+    assert len(EXPRESSIONS) > 150
+    assert {"layout", "foreign", "work", "attachments", "xml_importer"} <= {
+        place for _, place in EXPRESSIONS
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["match", "search"])
+def test_time_grows_with_the_text(method: str) -> None:
+    slow = {}
+    for (pattern, flags), place in EXPRESSIONS:
+        size = min(_BOUNDED.get(place, _LONG), _LONG if method == "match" else _SHORT)
+        most, text = slowest(pattern, flags, size, method)
+        if most > 1:
+            slow[str(pattern)[:80]] = (place, round(most, 2), text)
+    assert slow == {}
+
+
+@pytest.mark.parametrize("size", [25, 50])
+def test_none_is_exponential(size: int) -> None:
+    for (pattern, flags), _ in EXPRESSIONS:
+        assert slowest(pattern, flags, size * 4, "match")[0] < 1, pattern
+
+
+def test_an_attack_finds_what_is_slow() -> None:
+    assert slowest(r"(?:a+)+b", 0, 28, "match")[0] > 0.01
+    assert slowest(r"\s*x\s*\s*y", 0, 4000, "match")[0] > 0.05
