@@ -24,6 +24,7 @@ from perfduck_report import (
     html,
     html_table,
 )
+from perfduck_report.numbers import amount
 
 EXIT_CODES: dict[Verdict, int] = {"pass": 0, "regression": 1, "inconclusive": 3}
 _CHANGE = ["base", "new", "delta", "low", "high", "p"]
@@ -116,12 +117,20 @@ class DiffResult:
         return f"DiffResult({diff_words.verdict(self.data)})"
 
     def _repr_html_(self) -> str:
-        lines = [diff_words.verdict(self.data), diff_words.heading(self.data)]
+        total, words = self.data.total, diff_words
+        growth = f"{words.signed(total.delta)} ({words.percent(total)}, {words.interval(total)})"
+        lines = [
+            words.verdict(self.data),
+            words.heading(self.data),
+            f"total {amount(total.base)} -> {amount(total.new)}: {growth}",
+        ]
         lines += [diff_words.reason(entry) for entry in self.data.reasons]
         claims = diff_frames.claims(self.data)
         shown = html_table.paragraphs(lines)
-        shown += html_table.table(claims) if len(claims) else ""
-        return shown + html_table.table(diff_frames.shown_subsystems(self.data))
+        if len(claims):
+            shown += html_table.note("What grew, and what shrank:") + html_table.table(claims)
+        subsystems = html_table.table(diff_frames.shown_subsystems(self.data))
+        return shown + html_table.note("What is blamed:") + subsystems
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -107,9 +107,9 @@ def _refuse_empty(what: str, value: str | None) -> None:
 
 def _given(sources: TagSources) -> TaggingSources:
     refuse_others(sources, TagSources)
-    vmlinux = path_of(sources.get("vmlinux"))
-    binaries = (*((vmlinux,) if vmlinux else ()), *places_of(sources.get("symbols")))
-    check_places(binaries)
+    vmlinux, places = path_of(sources.get("vmlinux")), places_of(sources.get("symbols"))
+    check_places(places)
+    binaries = (*((vmlinux,) if vmlinux else ()), *places)
     return TaggingSources(
         path_of(sources.get("rules")),
         path_of(sources.get("kallsyms")),

@@ -21,7 +21,7 @@ def table(answer: Answer, most: int = _MOST) -> str:
 
 
 def note(line: str) -> str:
-    """A paragraph below a table; nothing where there is nothing to say."""
+    """A paragraph beside a table; nothing where there is nothing to say."""
     return f"<p>{escape(visible(line))}</p>" if line else ""
 
 
@@ -39,4 +39,4 @@ def _row(tag: str, cells: Sequence[str], numbers: Sequence[bool]) -> str:
 
 def _cell(tag: str, text: str, is_number: bool) -> str:
     side = "right" if is_number else "left"
-    return f'<{tag} style="text-align:{side}">{escape(visible(text))}</{tag}>'
+    return f'<{tag} style="text-align:{side};padding:0 .5em">{escape(visible(text))}</{tag}>'
