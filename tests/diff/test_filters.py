@@ -223,8 +223,11 @@ def test_footers_and_idle_follow_the_filters(store: Path) -> None:
 
 
 def test_units_of_work_that_differ_are_named(store: Path) -> None:
-    head = _done(store, "top", "native.*").splitlines()[2]
-    assert head == "not per unit of work: work is in packet (2 runs) and request (1 run)"
+    head = " ".join(line.strip() for line in _done(store, "top", "native.*").splitlines()[2:4])
+    assert head == (
+        "not per unit of work: work is in packet (2 runs) and request (1 run)"
+        " (--where KEY=VALUE chooses runs of one)"
+    )
     found = json.loads(_done(store, "diff", "native.udp64.*", "native.crr.1", "--format", "json"))
     assert "work is in packet (2 runs) and request (1 run)" in found["reasons"][0]["text"]
     assert "not known" not in found["reasons"][0]["text"]
