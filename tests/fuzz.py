@@ -78,6 +78,14 @@ def _read_manifest(path: Path) -> None:
     manifest.requests(path, IngestRequest(source=""))
 
 
+def _read_elf(path: Path) -> None:
+    opened_elf = elf.open_elf(path)
+    try:
+        opened_elf.functions()
+    except elf.BROKEN as error:  # as who asks for functions does
+        raise elf.damaged(path, error) from error
+
+
 # kind -> where its seeds are, and what reads it.
 KINDS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "perf-script": ("perf_script*/*/input.txt.xz", _read_recording),
@@ -94,7 +102,7 @@ KINDS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "rules.toml": ("fuzz/seeds/*rules.toml", rule_file.read),
     "budget": ("fuzz/seeds/*budget.toml", budget.read),
     "kallsyms": ("perf_data/kallsyms.gz", kallsyms.read),
-    "elf": ("elf/*", lambda path: elf.open_elf(path).functions()),
+    "elf": ("elf/*", _read_elf),
 }
 # How often: a recording takes as long as 30 small files.
 _WEIGHTS = {kind: 10 for kind, (_, read) in KINDS.items() if read is not _read_recording}

@@ -9,7 +9,6 @@
 What was sent counts: a packet that the receiver dropped has cost the kernel its path all the same.
 """
 
-import io
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -77,24 +76,42 @@ def _iperf3(text: str) -> Work | None:
 
 
 def _iperf3_text(text: str) -> Work | None:
-    found = list(_found(_IPERF3.fullmatch, text))
+    found = list(_found(_IPERF3.fullmatch, "sender", text))
     return Work(found[-1], "packet") if found else None  # the last: [SUM]
 
 
 def _wrk(text: str) -> Work | None:
-    found = next(_found(_WRK.match, text), None)
+    found = next(_found(_WRK.match, " requests in ", text), None)
     return None if found is None else Work(found, "request")
 
 
 def _sockperf(text: str) -> Work | None:
-    found = next(_found(_SOCKPERF.search, text), None)
+    found = next(_found(_SOCKPERF.search, "sockperf: ", text), None)
     return None if found is None else Work(found, "message")
 
 
-def _found(match: Callable[[str], re.Match[str] | None], text: str) -> Iterator[float]:
-    """The amounts in the lines that match."""
-    lines = (line for line in io.StringIO(text, newline="\n") if len(line) <= _LONGEST_LINE)
-    return (float(found["amount"]) for line in lines if (found := match(line.rstrip())))
+def _found(match: Callable[[str], re.Match[str] | None], mark: str, text: str) -> Iterator[float]:
+    """The amounts in the lines that match, which hold the mark."""
+    return (
+        float(found["amount"])
+        for line in _lines_with(mark, text)
+        if (found := match(line.rstrip()))
+    )
+
+
+def _lines_with(mark: str, text: str) -> Iterator[str]:
+    """The lines that hold the mark, but for long ones. The others, which may be millions, are
+    passed over at once."""
+    at = text.find(mark)
+    while at >= 0:
+        start = text.rfind("\n", max(at - _LONGEST_LINE, 0), at) + 1
+        end = text.find("\n", at, start + _LONGEST_LINE + 1)
+        end = len(text) if end < 0 else end
+        if end - start <= _LONGEST_LINE:
+            yield text[start:end]
+            at = text.find(mark, end)
+        else:
+            at = text.find(mark, at + 1)
 
 
 # To read another program's report, add a function.

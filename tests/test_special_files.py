@@ -1,0 +1,54 @@
+"""Devices, sockets, pipes and directories where a file was expected are refused in a line."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from recordings import FIXTURES
+
+PROGRAM = [sys.executable, "-c", "from perfduck_cli.main import main; main()"]
+RECORDING = FIXTURES / "perf_script" / "fields-pid" / "input.txt.xz"
+
+
+def ingest(*args: str, store: Path) -> subprocess.CompletedProcess[str]:
+    command = [*PROGRAM, "ingest", *args, "--store", str(store)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> Iterator[dict[str, str]]:
+    session = tmp_path / "session" / "samples" / "current"
+    session.mkdir(parents=True)
+    os.mkfifo(session / "fifo")
+    (session / "zero").symlink_to("/dev/zero")
+    with socket.socket(socket.AF_UNIX) as opened:
+        opened.bind(str(tmp_path / "socket"))
+        yield {
+            "device": "/dev/zero",
+            "socket": str(tmp_path / "socket"),
+            "directory": str(tmp_path / "session"),
+        }
+
+
+@pytest.mark.parametrize("option", ["", "--kallsyms", "--work-from", "--rules", "--manifest"])
+@pytest.mark.parametrize("kind", ["device", "socket", "directory"])
+def test_a_special_file_is_refused(
+    kind: str, option: str, places: dict[str, str], store_path: Path
+) -> None:
+    recording = [] if option in ("", "--manifest") else [str(RECORDING)]
+    done = ingest(*recording, *filter(None, [option]), places[kind], store=store_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"perfduck: {places[kind]}")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_pipe_that_the_user_names_is_read(tmp_path: Path, store_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    with subprocess.Popen(["sh", "-c", f"xz -dc '{RECORDING}' > '{tmp_path}/fifo'"]):
+        done = ingest(str(tmp_path / "fifo"), store=store_path)
+    assert done.returncode == 0, done.stderr
+    assert "172 samples" in done.stdout
