@@ -87,11 +87,13 @@ def test_standard_input_that_is_closed_is_no_recording(store: Path) -> None:
 )
 def test_no_exception_looks_like_a_verdict(raised: str, code: int, last: str) -> None:
     program = f"""
-import sys, typer
-from perfduck_cli import main
+import sys, types
+from perfduck_cli import commands, main
 def broken() -> None:
     raise {raised}
-main.app.command()(broken)
+sys.modules['perfduck_cli.broken'] = module = types.ModuleType('broken')
+module.broken = broken
+commands.ENTRIES['broken'] = commands.CommandEntry('', 'broken:broken')
 sys.argv[1:] = ['broken']
 main.main()
 """
