@@ -239,10 +239,10 @@ def test_an_import_of_text_loads_no_other_importer() -> None:
 import sys
 from perfduck_ingest.formats import opened
 from perfduck_ingest.source import Source
-import perfduck.ingestion
-importer = opened(Source({str(NATIVE)!r}))
+import perfduck.recordings
+recording = opened(Source({str(NATIVE)!r}))
 others = {{"elftools", "tarfile", "xml", "perfduck_ingest.perf_data"}}
-print(importer.NAME, *others & sys.modules.keys())
+print(recording.format, *others & sys.modules.keys())
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("perf-script\n", "")
