@@ -7,6 +7,7 @@ it, and with something at the end that does not match.
 import ast
 import importlib
 import io
+import pickle
 import pkgutil
 import re
 import sys
@@ -71,13 +72,6 @@ def _literals() -> dict[tuple[str | bytes, int], str]:
 
 
 def _import_all() -> None:
-    for room in ROOMS:
-        package = next(
-            path.name for path in (ROOT / room).iterdir() if path.name.startswith("perfduck")
-        )
-        for name in list(sys.modules):
-            if name.split(".")[0] == package:
-                del sys.modules[name]
     for room in ROOMS:
         package = next(
             path.name for path in (ROOT / room).iterdir() if path.name.startswith("perfduck")
@@ -178,3 +172,7 @@ def _example(nodes: list) -> str:
         elif operation in (codes.IN, codes.ANY, codes.NOT_LITERAL, codes.LITERAL):
             made += (_characters((operation, argument)) or [""])[0]
     return made
+
+
+if __name__ == "__main__":
+    sys.stdout.buffer.write(pickle.dumps(recorded()))
