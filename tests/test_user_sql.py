@@ -129,7 +129,17 @@ def test_a_parameter_that_the_query_lacks_is_an_error(store: DuckDbStore) -> Non
 
 
 @pytest.mark.parametrize(
-    "name", [":memory:", "md:x", "postgres:dbname=x", "http://host/x", "s3://b/x", "sqlite:x"]
+    "name",
+    [
+        ":memory:",
+        "md:x",
+        "postgres:dbname=x",
+        "http://host/x",
+        "s3://b/x",
+        "sqlite:x",
+        "sqlite_scanner:x",
+        "HTTP:x",
+    ],
 )
 @pytest.mark.parametrize("command", [["profiles"], ["ingest", RECORDING]])
 def test_a_store_is_a_file(command: list[str | Path], name: str, tmp_path: Path) -> None:
@@ -189,3 +199,23 @@ def test_a_damaged_store_is_a_line(
     done = perfduck(*command, "--store", damaged)
     assert done.returncode in (0, 2)
     assert done.stderr.count("\n") <= 1
+
+
+def test_a_store_may_have_a_name_that_leaves_room_for_its_log(tmp_path: Path) -> None:
+    done = perfduck("ingest", RECORDING, "--store", str(tmp_path / ("x" * 250)))
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "expected a file name of at most 247 bytes, got 250" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_store_has_a_path_in_utf8(tmp_path: Path) -> None:
+    done = perfduck("profiles", "--store", os.fsdecode(bytes(tmp_path / "caf") + b"\xe9.duckdb"))
+    assert done.returncode == 2
+    assert "expected a path in UTF-8" in done.stderr
+
+
+def test_numbers_that_are_none_are_printed(store_path: Path) -> None:
+    DuckDbStore(store_path, write=True).close()
+    query = "select sqrt(-1) n, 'inf'::double p, '-inf'::double m"
+    done = perfduck("sql", query, "--store", store_path)
+    assert done.stdout.split()[-3:] == ["nan", "inf", "-inf"]

@@ -71,9 +71,9 @@ def _scaled(value: Any, factor: float, *, is_amount: bool = False) -> Any:
 
 
 def amount(value: float) -> str:
-    """A weight or a rate: 0.0042, 0.0421, 0.421, 4.21, 42.1, 421, 4,210."""
+    """A weight or a rate: 0.0042, 0.0421, 0.421, 4.21, 42.1, 421, 4,210; of SQL also nan, inf."""
     size = abs(value)
-    if value == 0 or size >= 100:
+    if value == 0 or size >= 100 or math.isnan(value):
         return f"{value:,.0f}"
     if size >= 10:
         return f"{value:.1f}"

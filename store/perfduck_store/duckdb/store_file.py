@@ -21,7 +21,8 @@ FENCED: dict[str, str | bool | int | float | list[str]] = {
     "autoload_known_extensions": False,
     "allow_community_extensions": False,
 }
-_PREFIX = re.compile(r"[a-z][a-z0-9+.-]*:|:memory:")
+_PREFIX = re.compile(r"[a-z][\w+.-]*:|:memory:", re.IGNORECASE)
+_LONGEST_NAME = 255 - len(".compact")  # other files beside the store have endings
 _MAGIC_AT, _MAGIC = 8, b"DUCK"  # behind the checksum of the first header
 _OTHERS = {b"SQLite format 3\x00": "a SQLite database", b"PAR1": "a Parquet file"}
 _KINDS = {
@@ -50,6 +51,11 @@ def check(path: Path) -> None:
         )
     if found := _other_kind(path):
         raise PerfduckError.at(path, expected="a store", got=found)
+    if any("\ud800" <= each <= "\udfff" for each in str(path)):  # as Python has other bytes
+        raise PerfduckError.at(path, expected="a path in UTF-8", got="other bytes")
+    if (length := len(os.fsencode(path.name))) > _LONGEST_NAME:
+        expected = f"a file name of at most {_LONGEST_NAME} bytes"
+        raise PerfduckError.at(path, expected=expected, got=f"{length}")
 
 
 def check_new(path: Path) -> None:
