@@ -67,7 +67,8 @@ def suggest(
 
     Raises PerfduckError if they are not, or if even a growth of ten times is not excluded.
     """
-    labels, profiles = _one_kind(store, selector)
+    filters = filters or Filters()
+    labels, profiles = _one_kind(store, selector, filters.where)
     model = _measured(load_input(store, {"runs": profiles}, filters))
     limits = _limits(_Comparisons(model, runs), keep)
     more = [_Comparisons(model, size) for size in SIZES]
@@ -92,8 +93,8 @@ def suggest(
     )
 
 
-def _one_kind(store: Store, selector: str) -> tuple[Like, Group]:
-    groups = like_runs(store, select(store, selector))
+def _one_kind(store: Store, selector: str, where: tuple[str, ...]) -> tuple[Like, Group]:
+    groups = like_runs(store, select(store, selector, where))
     if len(groups) != 1:
         kinds = "; ".join(sorted(" ".join(value for _, value in kind) for kind in groups))
         raise PerfduckError.at(

@@ -11,6 +11,7 @@ from perfduck.tables import Table
 from perfduck.tagging import Tagged, TaggingSources, add_files, tag_again, tagger_of, with_kept
 from perfduck_ingest.kernel_release import checked_release
 from perfduck_model.errors import PerfduckError
+from perfduck_model.suggestion import listed
 from perfduck_report import tables
 from perfduck_report.names import visible, visible_lines
 from perfduck_report.numbers import many
@@ -91,6 +92,9 @@ def explain(
             store = inputs.enter_context(file.read())
             known = inputs.enter_context(with_kept(store, known, release))
         tagger = tagger_of(known, release, KernelFiles(known.kallsyms))
+        if known.binaries and tagger.functions([dso]).is_empty():
+            places = listed([str(each) for each in known.binaries], 3)
+            raise PerfduckError.at(places, expected=f"the binary {dso}", got="others or none")
         return ExplainResult(explanations.explain(tagger, symbol, dso))
 
 
