@@ -275,3 +275,11 @@ def test_python_runs_the_package() -> None:
         [sys.executable, "-m", "perfduck", "--version"], capture_output=True, text=True
     )
     assert (done.returncode, done.stdout.split()[0]) == (0, "perfduck")
+
+
+def test_recordings_behind_one_that_fails_are_counted(tmp_path: Path, store_path: Path) -> None:
+    wrong = tmp_path / "wrong.txt"
+    wrong.write_text("no recording\n")
+    done = perfduck("ingest", str(wrong), str(NATIVE), str(NATIVE), store=store_path)
+    assert done.returncode == 2
+    assert done.stderr.endswith(b" (2 recordings after it were not read)\n")

@@ -3,6 +3,7 @@
 import io
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -107,15 +108,29 @@ def ingest(
     results: list[IngestResult] = []
     with Ingestion(file.path, file.wait_s) as ingestion:
         ingestion.check(wanted, note)
-        for request in wanted:
+        for number, request in enumerate(wanted, 1):
             stored = frozenset(each.name for each in results)
             if on_start:
                 on_start(request.source)
-            receipt = ingestion.ingest(replace(request, just_stored=stored), progress)
+            with _saying_how_many_are_left(len(wanted) - number):
+                receipt = ingestion.ingest(replace(request, just_stored=stored), progress)
             results.append(IngestResult(receipt))
             if on_stored:
                 on_stored(results[-1])
     return tuple(results)
+
+
+@contextmanager
+def _saying_how_many_are_left(count: int) -> Iterator[None]:
+    """The recordings behind one that fails are not read: the error says so."""
+    try:
+        yield
+    except PerfduckError as error:
+        if not count:
+            raise
+        behind = f"{count} {plural(count, 'recording')} after it {'was' if count == 1 else 'were'}"
+        message = f"{error} ({behind} not read)"
+        raise type(error)(message) from error
 
 
 def attach(file: StoreFile, selector: str, files: Sequence[Attachment]) -> EditResult:
