@@ -186,7 +186,9 @@ def _check_names(
     """A taken name is right for the same recording only, which its content tells."""
     taken = {profile.name for profile in store.profiles.all()}
     for request in requests:
-        if request.stream is None and Path(request.source).is_file():
+        if request.stream is not None:
+            continue  # it is there as a whole: the commit tells soon
+        if Path(request.source).is_file():
             _check_name(store, request, taken)
         elif request.name in taken:
             note(f"'{request.name}' is stored already: expected the same recording again")
