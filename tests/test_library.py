@@ -290,7 +290,15 @@ def test_a_store_is_looked_after(tmp_path: Path) -> None:
 def test_noise_is_learned_listed_and_forgotten(tmp_path: Path) -> None:
     store = perfduck.open(tmp_path / "store.duckdb")
     store.ingest(*(DEMO / f"native.udp64.{run}.txt.xz" for run in (1, 2, 3)))
+    assert store.learn_noise("native.*").notes == ()
+    store.edit("native.udp64.1", labels={"host": "node7"})
     learned = store.learn_noise("native.*")
+    unlike = "is not used: no other run has its labels (host=node7) and unit of work (none)"
+    assert learned.notes == (f"native.udp64.1 {unlike}",)
+    assert learned.to_text().endswith(f"\n{learned.notes[0]}\n")
+    assert set(learned.frame["runs"]) == {2}
+    with pytest.raises(perfduck.PerfduckError, match=r"got none: native\.udp64\.1 is not used: no"):
+        store.learn_noise("native.udp64.1+native.udp64.2")
     assert store.noise().frame.sort("subsystem").equals(learned.frame.sort("subsystem"))
     with pytest.raises(perfduck.PerfduckError, match="expected SELECTOR or --all, got neither"):
         store.forget_noise()

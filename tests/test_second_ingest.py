@@ -58,6 +58,8 @@ def store(stored: bytes, store_path: Path) -> Path:
         (["--name", "c"], "c: already in the store; renamed from a"),
         (["--work", "1", "--unit", "packet", "--force"],
          f"{STORED}; work is 1 packet (was 1,000 packets)"),
+        (["--work", "1", "--force"], f"{STORED}; work is 1 packet (was 1,000 packets)"),
+        (["--work", "1000"], f"{STORED}, nothing added"),
         (["--attach", f"iptables={RULES}"], f"{STORED}; iptables attached"),
     ],
 )  # fmt: skip
@@ -73,7 +75,7 @@ def test_a_second_ingest_says_what_it_changed(options: list[str], answer: str, s
     [
         (["--work", "1", "--unit", "packet"], "expected the work that 'a' is stored with,"
          " 1,000 packets, got 1 packet (--force changes it)"),
-        (["--work", "1000"], "1,000 packets, got 1,000 units (--force changes it)"),
+        (["--work", "2000"], "1,000 packets, got 2,000 packets (--force changes it)"),
         (["--name", "b"], "a: expected a new name, but another recording is stored as 'b'"),
         (["--name", ""], "--name: expected a name of printable characters, got ''"),
         (["--name", "a\nb"], "--name: expected a name of printable characters, got 'a\\nb'"),

@@ -182,6 +182,8 @@ def test_without_room_for_a_copy_the_store_stays(
         (["calls", "--work", "5", "--unit", "packet"], "calls: work is 5 packets\n"),
         (["net-chain", "--work", "5", "--unit", "packet"],
          "net-chain: work is 5 packets (was 2,000 packets)\n"),
+        (["net-chain", "--work", "5"], "net-chain: work is 5 packets (was 2,000 packets)\n"),
+        (["calls", "--work", "5"], "calls: work is 5 units\n"),
         (["scenario=pods", "--label", "run=2", "--unlabel", "workload"],
          "net-chain: label workload=udp64 removed\n"
          "v7-default: label run=2 (was 1), label workload=udp64 removed\n"),

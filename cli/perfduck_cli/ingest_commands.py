@@ -44,7 +44,8 @@ def ingest(
         typer.Option(parser=number(), help="How much got done while recording: 1437900."),
     ] = None,
     unit: Annotated[
-        str | None, typer.Option(help="What --work counts: packet, request, ... [default: unit]")
+        str | None,
+        typer.Option(help="What --work counts: packet, ... [default: as stored, else unit]"),
     ] = None,
     work_from: Annotated[
         Path | None, typer.Option(help="Report of iperf3 -J, wrk or sockperf to take it from.")

@@ -23,7 +23,9 @@ def edit(
     work: Annotated[
         float | None, typer.Option(parser=number(), help="How much got done while recording.")
     ] = None,
-    unit: Annotated[str | None, typer.Option(help="What --work counts.")] = None,
+    unit: Annotated[
+        str | None, typer.Option(help="What --work counts [default: as stored].")
+    ] = None,
     label: Annotated[
         list[str] | None, typer.Option(help="key=value to add or change; may be repeated.")
     ] = None,

@@ -24,6 +24,7 @@ from perfduck_diff.engine.stack_rates import NoiseClasses, StackRates
 from perfduck_diff.filters import Filters
 from perfduck_diff.history import recall, recalled_from
 from perfduck_diff.lacking import lacking
+from perfduck_diff.selection import Group
 from perfduck_model.arrays import Int64
 from perfduck_model.errors import PerfduckError
 from perfduck_model.suggestion import did_you_mean, listed
@@ -94,7 +95,8 @@ def compare_groups(
 ) -> Matrix:
     """Group the profiles by the label OVER and compare them; by total cost without an order."""
     filters = filters or Filters()
-    groups = _groups(store, select(store, selector, filters.where), over)
+    selected = select(store, selector, filters.where)
+    groups = _groups(store, selected, over)
     names = list(order) if order else list(groups)
     _check_order(order, over, list(groups))
     question = load_input(store, {name: groups[name] for name in names}, filters)
@@ -114,7 +116,15 @@ def compare_groups(
         )
     ]
     context += recalled_from(store, question, None)
+    context += _left_out(selected, {name: groups[name] for name in names}, over)
     return _matrix(measured, over, tuple(names), tuple(context))
+
+
+def _left_out(selected: Group, groups: dict[str, Group], over: str) -> list[str]:
+    """The selected runs that are in no column."""
+    shown = {key for group in groups.values() for key in group}
+    names = [name for key, name in selected.items() if key not in shown]
+    return [f"in no column: {listed(names)} (by label {over})"] if names else []
 
 
 def _check_order(order: tuple[str, ...], over: str, values: list[str]) -> None:

@@ -25,6 +25,7 @@ from perfduck_diff.filters import Filters
 from perfduck_diff.like_runs import RUN_LABEL, SAME, pooled
 from perfduck_model.arrays import Float64, Int64
 from perfduck_model.errors import PerfduckError
+from perfduck_model.suggestion import listed
 from perfduck_store.protocol import Store
 from perfduck_store.records import ClassNoise
 from perfduck_store.selector import select
@@ -90,33 +91,50 @@ def forget(store: Store, selector: str | None) -> pl.DataFrame:
     return gone
 
 
-def learn_from(store: Store, selector: str, event: str | None) -> pl.DataFrame:
-    """Learn from all runs of the same thing, store it per workload, and return it."""
-    groups = _groups(store, selector)
+def learn_from(
+    store: Store, selector: str, event: str | None
+) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    """Learn from all runs of the same thing, store it per workload, and return it; and a line for
+    each run that is like no other and so says nothing."""
+    groups, unused = _groups(store, selector)
     tables = [
         _learned(store, found, event) for _, found in sorted(groups.items(), key=lambda g: g[0])
     ]
     learned = pl.concat(tables).sort("workload", "unit", "cv", descending=[False, False, True])
     store.noise.replace(learned)
-    return learned
+    return learned, unused
 
 
-def _groups(store: Store, selector: str) -> dict[tuple[str, str], list[dict[int, str]]]:
-    """Per workload and unit of work, the groups of at least two like runs."""
+def _groups(
+    store: Store, selector: str
+) -> tuple[dict[tuple[str, str], list[dict[int, str]]], tuple[str, ...]]:
+    """Per workload and unit of work, the groups of at least two like runs; and a line for each run
+    that is in none."""
     like: dict[tuple[str, ...], dict[int, str]] = defaultdict(dict)
     for each in store.profiles.of(select(store, selector)):
         same = sorted(f"{key}={value}" for key, value in each.labels.items() if key != RUN_LABEL)
         kind = (each.labels.get("workload", ""), each.work_unit or "", *same)
         like[kind][each.profile_id] = each.name
     found: dict[tuple[str, str], list[dict[int, str]]] = defaultdict(list)
-    for (workload, unit, *_), runs in sorted(like.items()):
+    unused = []
+    for (workload, unit, *same), runs in sorted(like.items()):
         if len(runs) > 1:
             found[workload, unit].append(runs)
+        else:
+            unused += [_unlike(name, same, unit) for name in runs.values()]
+    unused.sort()
     if not found:
         raise PerfduckError.at(
-            selector, expected="several runs with the same labels but `run`", got="none"
+            selector,
+            expected="several runs with the same labels but `run`",
+            got=f"none: {listed(unused, most=3)}",
         )
-    return found
+    return found, tuple(unused)
+
+
+def _unlike(name: str, labels: list[str], unit: str) -> str:
+    said = f"labels ({', '.join(labels) or 'none'}) and unit of work ({unit or 'none'})"
+    return f"{name} is not used: no other run has its {said}"
 
 
 def _learned(store: Store, groups: list[dict[int, str]], event: str | None) -> pl.DataFrame:

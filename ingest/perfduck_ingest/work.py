@@ -30,13 +30,13 @@ _LONGEST_LINE = 512  # characters; the expressions take time by its square
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """An amount, and what it is an amount of."""
+    """An amount, and what it is an amount of; None: of what the stored work is, else `unit`."""
 
     amount: float
-    unit: str
+    unit: str | None
 
     def __str__(self) -> str:
-        return counted(self.amount, self.unit)
+        return counted(self.amount, self.unit or "unit")
 
 
 @dataclass(frozen=True, slots=True)

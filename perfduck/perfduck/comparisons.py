@@ -52,7 +52,8 @@ def learn_noise(file: StoreFile, selector: str, event: str | None) -> Table:
     if event == "":
         raise PerfduckError.at(where="--event", expected="an event", got="nothing")
     with file.write(create=True) as store:
-        return _noise(history.learn_from(store, selector, event))
+        learned, unused = history.learn_from(store, selector, event)
+    return Table(learned, partial(_with_terms, notes=unused), unused)
 
 
 def noise(file: StoreFile) -> Table:
@@ -71,10 +72,11 @@ def _noise(rows: pl.DataFrame) -> Table:
     return Table(rows, _with_terms)
 
 
-def _with_terms(rows: tables.Answer, screen: Screen = PIPE) -> str:
+def _with_terms(rows: tables.Answer, screen: Screen = PIPE, *, notes: tuple[str, ...] = ()) -> str:
     if not rows.rows():
         return "nothing learned yet: perfduck noise learn SELECTOR learns from runs\n"
-    return f"{_NOISE_TERMS}\n{tables.text(rows, screen)}"
+    said = "".join(f"{visible(note)}\n" for note in notes)
+    return f"{_NOISE_TERMS}\n{tables.text(rows, screen)}{said}"
 
 
 def _forgotten(rows: tables.Answer, _: Screen = PIPE) -> str:
@@ -97,4 +99,5 @@ _NOISE_TERMS = """\
 host_class: architecture/CPUs of the recording; ? where it does not say
 cv: standard deviation between runs over their mean, without what sampling adds
 phi: variance within a run over that of independent samples; 1 where they are independent
-freedom: degrees of freedom behind cv; the more, the surer it is"""
+freedom: degrees of freedom behind cv, up to 200: those of the prior (4; 3 for `run`), and at most
+  runs - 1 of each group of like runs, fewer where samples hide what runs differ by"""

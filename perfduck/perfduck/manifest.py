@@ -195,8 +195,8 @@ def _work(row: _Row) -> Work | None:
         ) from error
 
 
-def checked_work(amount: float, unit: str) -> Work:
+def checked_work(amount: float, unit: str | None) -> Work:
     """Work that is a number of something; ValueError otherwise."""
-    if not (0 < amount < float("inf") and unit):
+    if not 0 < amount < float("inf") or unit == "":
         raise ValueError(amount)
     return Work(amount, unit)

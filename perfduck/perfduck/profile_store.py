@@ -275,7 +275,8 @@ class ProfileStore:
 
     def learn_noise(self, selector: str, *, event: str | None = None) -> "Table":
         """Learn from runs of the same thing (the same labels but `run`) how far they differ. A row
-        for each subsystem: host_class, workload, unit, subsystem, cv, phi, freedom, runs."""
+        for each subsystem: host_class, workload, unit, subsystem, cv, phi, freedom, runs. `notes`
+        has a line for each run that is like no other and is not used."""
         return parts.comparisons.learn_noise(self._file, selector, event)
 
     def noise(self) -> "Table":

@@ -176,7 +176,7 @@ def work(amount: float | None, unit: str | None, report: FilePath | None = None)
             raise PerfduckError(message)
         return None
     try:
-        return checked_work(amount, "unit" if unit is None else printable(unit))
+        return checked_work(amount, None if unit is None else printable(unit))
     except ValueError as error:
         expected = "a positive number" if unit != "" else "a unit"
         message = f"--work {amount}: expected {expected}"

@@ -61,10 +61,12 @@ class TableAnswer(ABC):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Table(TableAnswer):
-    """Rows with named columns; `as_text`: how they are printed for people."""
+    """Rows with named columns; `as_text`: how they are printed for people; `notes`: what was
+    selected and is not in them."""
 
     rows: tables.Answer
     as_text: Callable[[tables.Answer, Screen], str] = tables.text
+    notes: tuple[str, ...] = ()
 
     @property
     def frame(self) -> "pl.DataFrame":

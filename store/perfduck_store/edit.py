@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 
 from perfduck_model.words import counted
 
+UNIT = "unit"  # of work that is given without one
+
 
 @dataclass(frozen=True, slots=True)
 class Edit:
@@ -12,7 +14,7 @@ class Edit:
 
     name: str | None = None
     work: float | None = None
-    work_unit: str | None = None  # with work
+    work_unit: str | None = None  # with work; None keeps the stored unit
     kernel_release: str | None = None
     labels: dict[str, str] = field(default_factory=dict)
     unlabel: tuple[str, ...] = ()
@@ -39,12 +41,13 @@ class ProfileFacts:
         )
         if edit.work is None:
             return after
-        return replace(after, work=edit.work, work_unit=edit.work_unit)
+        unit = edit.work_unit or self.work_unit or UNIT
+        return replace(after, work=edit.work, work_unit=unit)
 
     @property
     def work_in_words(self) -> str:
         """'1,200 packets'."""
-        return "none" if self.work is None else counted(self.work, self.work_unit or "unit")
+        return "none" if self.work is None else counted(self.work, self.work_unit or UNIT)
 
 
 def differences(before: ProfileFacts, after: ProfileFacts) -> Iterator[str]:

@@ -21,7 +21,7 @@ from perfduck_model.identity import profile_id
 from perfduck_store.draft import Draft
 from perfduck_store.duckdb import naming
 from perfduck_store.duckdb.query import named
-from perfduck_store.edit import ProfileFacts, differences
+from perfduck_store.edit import UNIT, ProfileFacts, differences
 from perfduck_store.recording import Identity, NewNames, Receipt
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _FACTS = tuple(
     fact.name for fact in fields(Facts) if fact.name not in ("has_inlined", "events", "limitations")
 )
-_GIVEN = ("name", "format", "source", "content_hash", "work", "work_unit")
+_GIVEN = ("name", "format", "source", "content_hash", "work")
 
 
 def check(store: "DuckDbStore", identity: Identity) -> bool:
@@ -203,6 +203,7 @@ class DuckDbWriter:
             "profile_id": self.profile_id,
             **said,
             **given,
+            "work_unit": None if identity.work is None else identity.work_unit or UNIT,
             "label_names": list(identity.labels),
             "label_values": list(identity.labels.values()),
             "ingested_at": datetime.now(UTC).replace(tzinfo=None),
