@@ -93,7 +93,7 @@ def test_work_in_two_units_is_said_once_with_what_helps(store: Path) -> None:
         shown, _ = run(store, "diff", *sides, "--format", format, code=3)
         plain = " ".join(shown.replace("\\", "").split())
         assert plain.count(said) == 1
-    assert "inconclusive: cannot tell: 2 doubts block\n" in run(store, "diff", *sides, code=3)[0]
+    assert "inconclusive: 2 comparability checks block\n" in run(store, "diff", *sides, code=3)[0]
 
 
 @pytest.mark.parametrize(
@@ -112,6 +112,15 @@ def test_explain_says_which_release_it_goes_by(store: Path, release: str, said: 
     )
     assert (told["release"], f"as in {told['catalogued_as']}" in said) == (release, True)
     assert "  release" not in run(store, "explain", "tcp_v4_rcv")[0]
+
+
+def test_explain_says_that_no_catalogued_kernel_has_a_function(store: Path) -> None:
+    said = "  unknown    in 5.10, 6.1, 7.2: no such function is known"
+    assert f"{said}\n" in run(store, "explain", "nosuchfn")[0]
+    shown = run(store, "explain", "nf_conntrack_inn")[0]
+    assert f"{said}; did you mean nf_conntrack_in?\n" in shown
+    for known in ("nf_conntrack_in", "nf_conntrack_in.isra.0"):
+        assert "  unknown " not in run(store, "explain", known)[0]
 
 
 @pytest.mark.parametrize(

@@ -175,6 +175,20 @@ def test_a_directory_is_named_by_what_is_in_it(paths: list[str], what: str, tmp_
     assert re.search(what, refusal(str(tmp_path), None))
 
 
+def test_a_directory_with_a_manifest_names_it() -> None:
+    said = refusal(str(FIXTURES / "demo"), None)
+    assert said.endswith(f"--manifest {FIXTURES / 'demo' / 'recordings.csv'}")
+
+
+def test_a_directory_names_its_recordings_and_not_what_is_beside_them(tmp_path: Path) -> None:
+    names = ("native.crr.1.conntrack.txt", "native.crr.1.txt.xz", "native.crr.1.wrk.txt")
+    for name in names:
+        (tmp_path / name).symlink_to(FIXTURES / "demo" / name)
+    (tmp_path / "hosts.csv").write_text("host,cpus\na,2\n")
+    said = refusal(str(tmp_path), None)
+    assert said.endswith(f"ingest the files in it: {tmp_path}/native.crr.1.txt.xz")
+
+
 @pytest.mark.parametrize(
     ("path", "what"),
     [

@@ -28,6 +28,7 @@ def test_the_examples_say_what_they_print(
     assert "subsystem" in first
     assert recordings.startswith("native.1 ")
     assert "2.16812e6" in recordings
+    assert "1.02124e6" in recordings
     assert "nf_hook_slow" in questions
     assert "conntrack" in questions
     assert gate.endswith("1\n")

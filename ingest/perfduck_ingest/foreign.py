@@ -317,8 +317,20 @@ DIRECTORIES = [
     (("Trace*.run",), "a trace of Instruments", "ingest a recording of Linux perf"),
     ((".build-id",), "a directory of symbols by build id", "give it with --symbols DIR"),
     (("*perf.data*",), "a directory with recordings", "ingest the files in it: DIR/*perf.data*"),
-    (("*.txt*",), "a directory with text", "ingest the files in it: DIR/*.txt"),
 ]
+
+
+def manifest(path: Path) -> Path | None:
+    """The manifest of a directory: its first CSV with a column `file`."""
+    return next((each for each in sorted(path.glob("*.csv")) if _names_files(each)), None)
+
+
+def _names_files(path: Path) -> bool:
+    try:
+        with path.open(encoding="utf-8-sig", errors="replace") as file:
+            return "file" in [name.strip(' "') for name in file.readline(10_000).strip().split(",")]
+    except OSError:
+        return False
 
 
 def directory(path: Path) -> str | None:

@@ -5,13 +5,15 @@ To add one, write its importer (importer.py says what that is) and put the modul
 
 from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
 from typing import cast
 
 from perfduck_ingest import foreign
 from perfduck_ingest.importer import Importer, Recording
 from perfduck_ingest.runtime.warm_up import PERF_DATA
-from perfduck_ingest.source import Source
+from perfduck_ingest.source import Source, printable
 from perfduck_model.errors import PerfduckError
+from perfduck_model.suggestion import listed
 
 # The module, and what the head of such a file holds, one of these: to load all importers takes
 # 0.07 s more than to load what text needs. A directory is shown to all.
@@ -26,6 +28,7 @@ FORMATS = {
 
 
 _TEXT = (b"",)
+MOST_TRIED = 50  # files of a directory, to say which are recordings
 
 
 def opened(source: Source) -> Recording:
@@ -57,7 +60,30 @@ def _importer(module: str) -> Importer:
 
 def _appearance(source: Source) -> str:
     if source.is_directory:
-        return foreign.directory(source.path) or "a directory without a recording"
+        return _directory(source.path)
     if b"\0" in source.head:
         return "binary data"
     return repr(source.head.splitlines()[0][:60].decode("utf-8", "backslashreplace"))
+
+
+def _directory(path: Path) -> str:
+    """What a directory is: by its manifest, its files' names, or what they begin with."""
+    if manifest := foreign.manifest(path):
+        return f"a directory with a manifest: give it with --manifest {printable(str(manifest))}"
+    if what := foreign.directory(path):
+        return what
+    files = [each for each in sorted(path.iterdir()) if each.is_file()]
+    names = [printable(str(each)) for each in files[:MOST_TRIED] if _is_recording(each)]
+    if names:
+        return f"a directory with recordings: ingest the files in it: {listed(names, most=3)}"
+    some = f" among its first {MOST_TRIED} files" if len(files) > MOST_TRIED else ""
+    return f"a directory without a recording{some}"
+
+
+def _is_recording(path: Path) -> bool:
+    try:
+        with Source(str(path)) as source:
+            opened(source)
+    except PerfduckError:
+        return False
+    return True

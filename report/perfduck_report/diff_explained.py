@@ -21,8 +21,8 @@ TERMS = (
     ),
     (
         "total",
-        "all weight but idle, per unit of work. Its interval rests on how far whole runs "
-        "differ: those of both sides, and like runs in the store.",
+        "all weight but idle, per unit of work. Its confidence interval is computed from the "
+        "run-to-run variation of both sides and of like runs in the store.",
     ),
     (
         "everything, common to all",
@@ -40,8 +40,8 @@ TERMS = (
     ),
     (
         "found in 8 of 10",
-        "the smallest growth that would be shown in 80 % of comparisons of as many runs that "
-        "differ as these do. What grew by less can go unseen.",
+        "the minimum detectable growth: with this many runs and this run-to-run variation, 80 % "
+        "of comparisons detect it. Smaller growth can go undetected.",
     ),
     (
         "runs",

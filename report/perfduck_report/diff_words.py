@@ -59,12 +59,12 @@ def verdict(diff: Diff) -> str:
 
 
 def verdict_above_reasons(diff: Diff) -> str:
-    """The same where every doubt is in a line below."""
+    """The same where every comparability check is in a line below."""
     blocking = sum(reason.blocks for reason in diff.reasons)
     if not blocking:
         return verdict(diff)
     verb = "blocks" if blocking == 1 else "block"
-    return f"{diff.verdict}: cannot tell: {many(blocking, 'doubt')} {verb}"
+    return f"{diff.verdict}: {many(blocking, 'comparability check')} {verb}"
 
 
 def other_reasons(diff: Diff) -> list[Reason]:

@@ -27,8 +27,9 @@ def report(top: Top, format: str, screen: Screen = PIPE) -> str:
         shown = "  \n".join(markdown_text(line) for line in lines)
         return f"{shown}\n\n{tables.markdown(rows)}{gap}{more}"
     shown = "".join(f"{part}\n" for line in lines for part in sentence(line, screen.prose, "  "))
-    body = _paths(rows, screen) if "path" in rows.columns else tables.text(rows, screen)
-    gap = "\n" if more and "path" in rows.columns else ""
+    is_paths = "path" in rows.columns
+    body = _paths(rows, by.unit, screen) if is_paths else tables.text(rows, screen)
+    gap = "\n" if more and is_paths else ""
     return f"{shown}\n{body}{gap}{more}"
 
 
@@ -57,10 +58,11 @@ def heading(top: Top, by: UnitScale) -> list[str]:
     return [visible(line) for line in lines]
 
 
-def _paths(rows: pl.DataFrame, screen: Screen) -> str:
+def _paths(rows: pl.DataFrame, unit: str, screen: Screen) -> str:
     """Weight and subsystem in a line, the call chain below it: in a pipe in one line."""
     width = screen.width or 10**9
-    lines = []
+    meaning = f"(self: {unit} in exactly this call chain)"
+    lines = [f"{'self':>8}  {'share':>7}  subsystem  {meaning}"]
     for row in rows.iter_rows(named=True):
         names = [visible(name) for name in row["path"].split(";")]
         share = f"{amount(row['share %'])} %"

@@ -14,9 +14,10 @@ from dataclasses import asdict, dataclass
 
 import polars as pl
 
+from perfduck_model.suggestion import did_you_mean
 from perfduck_symbols import names
 from perfduck_tags import catalogue
-from perfduck_tags.methods import METHODS
+from perfduck_tags.methods import INEXACT, METHODS
 from perfduck_tags.tagger import Tagger
 
 _ALTERNATIVE = ["method", "source", "area", "subsystem", "role", "rule"]
@@ -51,6 +52,7 @@ class Explanation:
     alternatives: tuple[Alternative, ...]
     release: str | None = None  # that was asked for, and the nearest that is catalogued
     catalogued_as: str | None = None
+    unknown: str | None = None  # where no catalogued kernel has it and no file named it
 
 
 def explain(
@@ -71,7 +73,24 @@ def explain(
         alternatives=_alternatives(tagger, work) if kind in ("kernel", "guest") else (),
         release=tagger.release,
         catalogued_as=tagger.release and catalogue.nearest(catalogue.versions(), tagger.release)[0],
+        unknown=_unknown(decided["canonical"]) if _is_guess(kind, decided["tagged_by"]) else None,
     )  # fmt: skip
+
+
+def _is_guess(kind: str, method: str) -> bool:
+    return kind in ("kernel", "guest") and method in INEXACT
+
+
+def _unknown(name: str) -> str | None:
+    """That no catalogued kernel has such a function, and the nearest name of those that begin
+    like it and are about as long: to compare all 100,000 names takes seconds."""
+    known = catalogue.shipped().functions["name"].unique()
+    if (known == name).any():
+        return None
+    length = known.str.len_chars().cast(pl.Int64) - len(name)
+    near = known.filter(known.str.starts_with(name[:2]) & (length.abs() <= 3)).sort().to_list()
+    hint = did_you_mean(name, near, cutoff=0.8).strip()
+    return f"no such function is known{hint and '; '}{hint}"
 
 
 def _alternatives(tagger: Tagger, work: pl.DataFrame) -> tuple[Alternative, ...]:
@@ -89,6 +108,8 @@ def _alternatives(tagger: Tagger, work: pl.DataFrame) -> tuple[Alternative, ...]
 def text(told: Explanation) -> str:
     """An explanation as people read it."""
     lines = [f"{told.name} ({told.dso})"]
+    if told.unknown is not None:
+        lines.append(f"  unknown    in {', '.join(catalogue.versions())}: {told.unknown}")
     if told.canonical != told.name:
         lines.append(f"  canonical  {told.canonical}")
     lines += [

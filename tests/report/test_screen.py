@@ -56,6 +56,8 @@ def test_a_pipe_gets_every_name_whole(store: Path) -> None:
               store=store)
     )  # fmt: skip
     assert rows[0]["path"].replace(";", " > ") in path
+    columns = "    self    share  subsystem  (self: us/request in exactly this call chain)\n"
+    assert f"\n\n{columns}" in path
 
 
 @pytest.mark.parametrize("words", NORMALISED, ids=lambda words: " ".join(words[:4]))
