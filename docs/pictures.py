@@ -19,7 +19,7 @@ from rich.text import Text
 HERE = Path(__file__).parent
 PERFDUCK = Path(sys.executable).parent / "perfduck"
 DIFF = ("diff", "scenario=native", "scenario=docker0-nat", "--where", "workload=udp64")
-LINES = 26
+LINES = 27
 SIZE = "1200,1000"
 
 

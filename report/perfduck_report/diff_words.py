@@ -251,11 +251,24 @@ def chance(p: float | None) -> str:
 
 
 def label(claim: Claim) -> str:
-    """What kind of claim it is; if cost also moved, how much and from where."""
-    if not claim.moved or claim.label == "new path":
+    """What kind of claim it is; if cost also moved, how much and from or to where."""
+    if not claim.moved:
         return claim.label
-    words = f"{amount(claim.moved)} {claim.label} from {place(claim.source)}"
-    return f"{words}; net {signed(claim.delta)}"
+    if claim.label == "new path":
+        size = amount(claim.moved)
+        return f"new path; {size} moved here, the largest part from {place(claim.source)}"
+    where = f"from {place(claim.source)}" if claim.source else f"to {place(claim.target)}"
+    if claim.label == "unreplicated":
+        return f"unreplicated; {amount(claim.moved)} of it moved {where}"
+    how = claim.label
+    if how == "unnamed":
+        in_base = _is_named(claim.source) if claim.source else not _is_named(claim.target)
+        how, where = "has a name", f"in {'base' if in_base else 'new'} only"
+    return f"{amount(claim.moved)} {how} {where}; net {signed(claim.delta)}"
+
+
+def _is_named(path: tuple[str, ...]) -> bool:
+    return not path[-1].startswith("[unknown]")
 
 
 def place(path: tuple[str, ...]) -> str:
@@ -264,8 +277,12 @@ def place(path: tuple[str, ...]) -> str:
 
 
 def moved(move: Moved) -> str:
-    """Cost that only moved, in a line."""
-    return (
-        f"{amount(move.moved)} {move.label} from {place(move.source)} to {place(move.path)};"
-        f" net there {signed(move.delta)} ({interval(move)})"
-    )
+    """Cost that only moved, in a line. Tables of functions have self cost, so callees are named."""
+    source, path = place(move.source), place(move.path)
+    size = amount(move.moved) + (" (with callees)" if move.label in ("renamed", "unnamed") else "")
+    said = f"{size} {move.label} from {source} to {path}"
+    if move.label == "unnamed":
+        ends = (source, "base", path, "new")
+        name, side, nameless, other = ends if _is_named(move.source) else (*ends[2:], *ends[:2])
+        said = f"{size} of {name} has that name in {side} only ({nameless} in {other})"
+    return f"{said}; net there {signed(move.delta)} ({interval(move)})"

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from made_runs import answer, noisy, runs_of
 
 from perfduck_diff.engine.result import shape
+from perfduck_report import diff_words
 
 NAMES = st.sampled_from(["do_syscall_64", "handle_softirqs", "udp/a", "udp/b", "nat/c", "d"])
 STACK = st.lists(NAMES, min_size=1, max_size=6).map(";".join)
@@ -144,6 +145,55 @@ def test_growth_beside_a_move_is_found_and_is_net_of_it(base: str, new: str, lab
     assert found.shrunk == ()
     assert found.verdict == "regression"
     assert (claim.label, claim.moved) == (label, pytest.approx(100, rel=0.1))
+
+
+@pytest.mark.parametrize(("one", "other", "label"), MOVED)
+def test_what_moved_goes_from_base_to_new(one: str, other: str, label: str) -> None:
+    for weight in (600, 1700):  # of new: the lighter side is laid over the heavier
+        ends = {**BESIDE, one: (1000, 0), other: (0, weight)}
+        back = {**BESIDE, one: (0, 1000), other: (weight, 0)}
+        [there], [here] = (answer(noisy(runs, 3), 3).moves for runs in (ends, back))
+        assert (there.source, there.path) == (here.path, here.source)
+        for move, base, new in ((there, one, other), (here, other, one)):
+            assert {"outlined": "inlined"}.get(move.label, move.label) == label
+            assert set(move.source) <= set(base.split(";"))
+            assert set(move.path) <= set(new.split(";"))
+
+
+NAMED, NAMELESS = "do_syscall_64;y;vdso/gettime", "do_syscall_64;y;vdso/[unknown] in vdso"
+
+
+@pytest.mark.parametrize(
+    ("base", "new", "side"), [(NAMED, NAMELESS, "base"), (NAMELESS, NAMED, "new")]
+)
+def test_a_side_without_a_name_renamed_nothing(base: str, new: str, side: str) -> None:
+    same = answer(noisy({**BESIDE, base: (1000, 0), new: (0, 1000)}, 3), 3)
+    assert (same.claims, same.shrunk) == ((), ())
+    said = diff_words.moved(same.moves[0])
+    assert f"(with callees) of gettime has that name in {side} only" in said
+    grown = answer(noisy({**BESIDE, base: (1000, 0), new: (0, 2000)}, 3), 3)
+    assert f"has a name in {side} only; net +" in diff_words.label(grown.claims[0])
+
+
+def test_what_base_has_of_a_new_path_is_said_to_have_moved_there() -> None:
+    hits = {
+        **BESIDE,
+        "handle_softirqs;x;ip_rcv;sock_wfree": (250, 0),
+        "handle_softirqs;x;bridge/br;sock_wfree": (0, 400),
+        "handle_softirqs;x;bridge/br;nat/n": (0, 6000),
+        "handle_softirqs;x;bridge/br": (0, 3000),
+        "handle_softirqs;x;ip_rcv": (800, 800),
+    }
+    found = answer(noisy(hits, 3), 3)
+    [claim] = found.claims
+    assert (claim.label, claim.function) == ("new path", "br")
+    assert claim.base == pytest.approx(25, rel=0.1)
+    assert claim.moved == pytest.approx(claim.base)
+    assert claim.source == ("handle_softirqs", "x", "ip_rcv", "sock_wfree")
+    size = diff_words.amount(claim.base)
+    assert diff_words.label(claim).startswith(f"new path; {size} moved here, the largest part from")
+    parts = [each.delta for each in (*found.claims, *found.shrunk)]
+    assert sum(parts) + found.unattributed.delta == pytest.approx(found.total.delta)
 
 
 def test_a_renamed_entry_with_a_dispatcher_below_it_is_no_growth() -> None:

@@ -36,13 +36,19 @@ Image = tuple[int, Path]  # a node, and frames below it that only the other side
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A subtree of one side that was laid over another place."""
+    """A subtree of one side that was laid over another place, or a name that was."""
 
-    label: str  # moved, inlined, outlined
+    label: str  # moved, inlined, outlined; of a name: renamed, unnamed
     side: int  # whose subtree: 0 base, 1 new
     source: Path  # frame codes, root first
     target: Path
     stacks: Int64  # that were taken along
+    of_name: bool = False  # source and target are names of one function, not paths
+
+    @property
+    def ends(self) -> tuple[Path, Path]:
+        """Where base has it, and where new has it."""
+        return (self.target, self.source) if self.side else (self.source, self.target)
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,7 +143,10 @@ def _claim(work: Comparison, found: Found, rank: int, context: _Context) -> Clai
     parts = _parts(work, stacks, whole)
     base, new = (float(found.rates[side].mean()) for side in work.design.sides)
     came = _origin(work, net) or moves.origin(work, context.moves, stacks, max(base, new))
-    laid_over = moves.amount(work, context.moves, stacks)
+    laid_over = moves.laid_over(work, context.moves, stacks)
+    label = _label(work, found, came, laid_over.moved)
+    if label == "new path":
+        came = laid_over  # all that base has of it, notable or not
     return Claim(
         rank=rank,
         path=tuple(_name(work, code) for code in codes),
@@ -156,9 +159,10 @@ def _claim(work: Comparison, found: Found, rank: int, context: _Context) -> Clai
         high=high,
         p=found.p,
         q=found.q,
-        label=_label(work, found, came, laid_over),
+        label=label,
         moved=came.moved if came else 0.0,
         source=moves.named(work, came.source) if came else (),
+        target=moves.named(work, came.target) if came else (),
         children=_children(work, found, context.taken, whole),
         parts=parts,
         cv=_spread_to_explain(work, found),
@@ -166,11 +170,14 @@ def _claim(work: Comparison, found: Found, rank: int, context: _Context) -> Clai
 
 
 def _origin(work: Comparison, net: Netted | None) -> moves.Origin | None:
-    """From where most of a group's lesser sign was."""
+    """Where most of a group's lesser sign is: before if it shrank, now if it grew."""
     if net is None:
         return None
     half = max(net.halves, key=lambda half: (abs(half.delta), -half.node))
-    return moves.Origin(net.label, net.moved, tuple(work.tree.path(half.node)))
+    other = tuple(work.tree.path(half.node))
+    label = moves.kind(work, net.label, work.tree.chain[net.found.node][-1], other[-1])
+    source, target = (other, ()) if net.found.delta > 0 else ((), other)
+    return moves.Origin(label, net.moved, source, target)
 
 
 def _charged(work: Comparison, function: int, parts: tuple[Child, ...]) -> str:

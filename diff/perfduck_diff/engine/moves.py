@@ -1,6 +1,7 @@
 """What only moved, in words: from where, to where, how much, and what the net change is."""
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -17,11 +18,18 @@ TOP = 0.002  # part of the total from which a move is listed
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """How much of a claim moved there, and from where."""
+    """How much of a claim is at another place on one side: base's `source` or new's `target`."""
 
-    label: str
-    moved: float
-    source: Path  # frame codes, root first
+    label: str = ""
+    moved: float = 0.0
+    source: Path = ()  # frame codes, root first
+    target: Path = ()
+
+    @classmethod
+    def of(cls, move: Move, moved: float) -> Self:
+        """By the side that was laid over."""
+        source, target = ((), move.source) if move.side else (move.source, ())
+        return cls(move.label, moved, source, target)
 
 
 def renames(work: Comparison) -> list[Move]:
@@ -37,8 +45,15 @@ def renames(work: Comparison) -> list[Move]:
         sides = [rate[stacks][:, side].mean(axis=1).sum() for side in work.design.sides]
         if len(stacks):
             side, name = int(sides[1] > sides[0]), int(work.names[code])
-            found.append(Move("renamed", side, (code,), (name,), stacks))
+            label = kind(work, "renamed", code, name)
+            found.append(Move(label, side, (code,), (name,), stacks, of_name=True))
     return found
+
+
+def kind(work: Comparison, label: str, one: int, other: int) -> str:
+    """The label, or what it is where code without a name took part: that was not renamed."""
+    nameless = sum(work.runs.frames[code].is_nameless for code in (one, other))
+    return ("renamed", "unnamed", "moved")[nameless] if label == "renamed" else label
 
 
 def origin(work: Comparison, moves: list[Move], stacks: Bool, size: float) -> Origin | None:
@@ -47,12 +62,17 @@ def origin(work: Comparison, moves: list[Move], stacks: Bool, size: float) -> Or
     largest, move = max(parts, key=lambda part: part[0], default=(0.0, None))
     if move is None or largest < NOTABLE * size:
         return None
-    return Origin(move.label, largest, move.source)
+    return Origin.of(move, largest)
 
 
-def amount(work: Comparison, moves: list[Move], stacks: Bool) -> float:
-    """How much of base was laid over among these stacks."""
-    return sum(_part(work, move, stacks) for move in moves if move.side == 0)
+def laid_over(work: Comparison, moves: list[Move], stacks: Bool) -> Origin:
+    """How much of base was laid over among these stacks, and where the largest part of it was."""
+    of_base = [move for move in moves if move.side == 0 and _part(work, move, stacks) > 0]
+    if not of_base:
+        return Origin()
+    every = np.unique(np.concatenate([move.stacks[stacks[move.stacks]] for move in of_base]))
+    largest = max(of_base, key=lambda move: _part(work, move, stacks))
+    return Origin.of(largest, float(_rate(work, every)[work.design.base].mean()))
 
 
 def _part(work: Comparison, move: Move, stacks: Bool) -> float:
@@ -81,12 +101,12 @@ def _of_stacks(work: Comparison, move: Move) -> Moved:
     here = _below(work, move)
     rows = work.grouped((~here).astype(np.int64), 2)[np.array([0])]
     moved = _weight(work, move, move.stacks)
-    return _described(work, move.label, move.source, move.target, moved, rows)
+    return _described(work, move.label, *move.ends, moved, rows)
 
 
 def _below(work: Comparison, move: Move) -> Bool:
     """The stacks at the target of a move."""
-    if move.label == "renamed":
+    if move.of_name:
         owner, frames = work.runs.stacks.mapped(work.names).flat()
         here = np.zeros(work.runs.stacks.size, dtype=np.bool_)
         here[owner[frames == move.target[0]]] = True
@@ -105,7 +125,8 @@ def _of_group(work: Comparison, net: Netted) -> Moved:
     rows = NodeRates(net.found.rates[None, :], net.found.mix[None, :])
     if net.found.delta <= 0:
         paths.reverse()  # the growth is where it went
-    return _described(work, net.label, paths[0], paths[1], net.moved, rows)
+    label = kind(work, net.label, paths[0][-1], paths[1][-1])
+    return _described(work, label, paths[0], paths[1], net.moved, rows)
 
 
 def _described(

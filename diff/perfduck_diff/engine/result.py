@@ -106,10 +106,13 @@ class Claim(Change):
     subsystem: str
     q: float | None = None
     # '', 'new path', 'unreplicated', or what happened besides: 'moved', 'renamed', 'inlined',
-    # 'outlined'. Then `moved` came from the path `source`, and `delta` is net of that.
+    # 'outlined', 'unnamed' (a name on one side only). `moved` is at another path on one side:
+    # base has it at `source`, or new at `target`, and `delta` is net of that. Of a new path it is
+    # all that base has, and `source` the path of the largest part.
     label: str = ""
     moved: float = 0.0
     source: tuple[str, ...] = ()
+    target: tuple[str, ...] = ()
     children: tuple[Child, ...] = ()  # callees, from where the claim first divides
     parts: tuple[Child, ...] = ()  # the same by the subsystem that is charged
     cv: float | None = None  # run-to-run spread that would explain the change, without replicates
@@ -122,14 +125,15 @@ class Claim(Change):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moved(Change):
-    """Cost of `source` on one side that is that of `path` on the other.
+    """Cost of `source` in base that is that of `path` in new.
 
-    `moved` is how much. The rest of the numbers are of everything at `path` on both sides, what
-    moved included: `delta` is the net change there, which claims may explain.
+    `moved` is how much, callees included. The rest of the numbers are of everything that is laid
+    over one place for both sides, what moved included: `delta` is the net change there, which
+    claims may explain.
     """
 
-    label: str  # moved, renamed, inlined, outlined
-    source: tuple[str, ...]  # root first; of a renamed function its other name alone
+    label: str  # moved, renamed, inlined, outlined, unnamed (one side has no name for it)
+    source: tuple[str, ...]  # root first; of a renamed function its name in base alone
     path: tuple[str, ...]
     moved: float
 
