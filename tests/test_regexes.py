@@ -13,7 +13,7 @@ from regex_attacks import attacks
 _LONG, _SHORT = 8192, 2048
 # Expressions of these files see text of at most so many characters.
 _BOUNDED = {
-    "layout": 4096,  # limits.LONGEST_MATCHED
+    "layout": 2048,  # limits.LONGEST_MATCHED
     "report_header": 4096,  # a line of a header
     "work": 512,  # a line of a report
     "header": 4096,

@@ -194,7 +194,7 @@ TEXT = [
     Foreign("text of `perf annotate`", _INGEST_PERF_DATA,
             _line(r" *Percent(?:.*\|)?.*(?:Source code & Disassembly|Disassembly of) .*")),
     Foreign("text of `perf c2c`", _INGEST_PERF_DATA,
-            _line(r" *(?:Trace Event Information|.*Shared Data Cache Line Table.*)")),
+            _line(r"(?: *Trace Event Information|.*Shared Data Cache Line Table.*)")),
     Foreign("text of `perf sched`", f"it has no stacks of samples; {_RECORD}",
             _line(r" *Task +\| +Runtime ms +\|.*| +time +cpu +task name +wait time.*|"
                   r"run measurement overhead: .*")),

@@ -10,7 +10,7 @@ MB = 1 << 20
 # Text of a recording. perf prints lines of some kilobytes: 32 branches with the names of C++
 # functions are the longest. Something else of megabytes between the samples is skipped and counted.
 LONGEST_LINE = 8 * MB
-LONGEST_MATCHED = 4096  # characters of a line that is measured by Python's re, which backtracks
+LONGEST_MATCHED = 2048  # characters of a line that is measured by Python's re, which backtracks
 MOST_LINES_AT_ONCE = MB  # some 200 bytes are held for each line that is being parsed
 
 # Files that users write and load generators print.
