@@ -306,6 +306,14 @@ def test_noise_is_learned_listed_and_forgotten(tmp_path: Path) -> None:
     assert len(store.noise()) == 0
 
 
+def test_budgets_that_are_not_per_unit_of_work_say_why(tmp_path: Path) -> None:
+    store = perfduck.open(tmp_path / "store.duckdb")
+    store.ingest(*(DEMO / f"native.udp64.{run}.txt.xz" for run in (1, 2)))
+    store.edit("native.udp64.1", work=2168120, unit="packet")
+    said = " ".join(store.suggest_budget("native.*").to_toml().replace("\n#", "").split())
+    assert "Note: work is not known for native.udp64.2: compared per CPU-second" in said
+
+
 def test_functions_are_tagged_and_explained(tmp_path: Path) -> None:
     known = perfduck.explain("nf_conntrack_in", release="6.18.44")
     assert known.data.subsystem == "conntrack"

@@ -58,6 +58,7 @@ class Suggestion:
     kept: tuple[float, ...]  # per size
     sizes: tuple[int, ...]
     budgets: tuple[SuggestedBudget, ...]
+    notes: tuple[str, ...] = ()  # why they are not per unit of work
 
 
 def suggest(
@@ -90,6 +91,7 @@ def suggest(
             )
             for row, name in enumerate(model.names)
         ),
+        notes=model.notes,
     )
 
 
@@ -118,6 +120,7 @@ class _Model:
     grain: float
     mix: Float64  # of the subsystems: row x noise class
     noise: Noise
+    notes: tuple[str, ...]
 
     def own(self) -> tuple[Float64, Float64]:
         """Relative spread of each row beyond what whole runs share, and its freedom."""
@@ -141,6 +144,7 @@ def _measured(question: Question) -> _Model:
         grain=float(np.mean(raw.weight_per_sample)),
         mix=NoiseClasses.found(runs).mix(runs.blame, len(runs.subsystems), raw.rate)[main],
         noise=noise_of(question),
+        notes=tuple(reason.text for reason in raw.unit.reasons),
     )
 
 

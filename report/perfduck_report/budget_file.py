@@ -22,6 +22,7 @@ def text(found: Suggestion) -> str:
     lines = [
         *(f"# {line}" for line in sentence(_head(found), _WIDTH)),
         *(f"# {line}" for line in sentence(_kept(found), _WIDTH)),
+        *(f"# {line}" for note in found.notes for line in sentence(f"Note: {note}.", _WIDTH)),
         "",
         "[budget]",
         _line("total", f"{_above(100 * total.limit)} %", total, found),
