@@ -61,7 +61,7 @@ def diff(store: protocol.Store) -> object:
 
 
 def noise(store: protocol.Store) -> object:
-    found = learn_from(store, PODS, None)
+    found, _ = learn_from(store, PODS, None)
     return found.rows(), learned(store).rows(), forget(store, PODS).rows(), learned(store).rows()
 
 
