@@ -10,7 +10,7 @@ import pytest
 import regex_attacks
 from regex_attacks import attacks
 
-_LONG, _SHORT = 8192, 2048
+_LONG, _SHORT = 2048, 1024
 # Expressions of these files see text of at most so many characters.
 _BOUNDED = {
     "layout": 2048,  # limits.LONGEST_MATCHED
@@ -36,7 +36,7 @@ def slowest(pattern: str | bytes, flags: int, size: int, method: str) -> tuple[f
     compiled = re.compile(pattern, flags)
     most = (0.0, "")
     for before, piece, behind in attacks(pattern, flags):
-        for length in (200, size):  # an exponential one is over soon
+        for length in (min(200, size), size):  # an exponential one is over soon
             text = before + piece * (length // len(piece)) + behind
             most = max(most, (seconds(compiled, text, method), f"{before!r} {piece!r} * {length}"))
             if most[0] > 1:
@@ -71,5 +71,5 @@ def test_none_is_exponential(size: int) -> None:
 
 
 def test_an_attack_finds_what_is_slow() -> None:
-    assert slowest(r"(?:a+)+b", 0, 28, "match")[0] > 0.01
-    assert slowest(r"\s*x\s*\s*y", 0, 4000, "match")[0] > 0.05
+    assert slowest(r"(?:a+)+b", 0, 20, "match")[0] > 0.001
+    assert slowest(r"\s*x\s*\s*y", 0, 4000, "match")[0] > 0.002
