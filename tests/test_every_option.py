@@ -166,7 +166,7 @@ SECOND = [
         ("--manifest {tmp}/runs.csv", "; renamed from a"),
     ),
     *_refused("ingest", "{text}", "text", ("--force", "--force: expected work")),
-    *_shown("ingest", "{native} --work 5", "demo", ("--force", "; work is 5 units (was")),
+    *_shown("ingest", "{native} --work 5", "demo", ("--force", "; work is 5 packets (was")),
     *_shown(
         "ingest",
         "{data}",

@@ -61,7 +61,7 @@ def heading(top: Top, by: UnitScale) -> list[str]:
 def _paths(rows: pl.DataFrame, unit: str, screen: Screen) -> str:
     """Weight and subsystem in a line, the call chain below it: in a pipe in one line."""
     width = screen.width or 10**9
-    meaning = f"(self: {unit} in exactly this call chain)"
+    meaning = f"(self: {visible(unit)} in exactly this call chain)"
     lines = [f"{'self':>8}  {'share':>7}  subsystem  {meaning}"]
     for row in rows.iter_rows(named=True):
         names = [visible(name) for name in row["path"].split(";")]
