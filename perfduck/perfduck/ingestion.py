@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import TracebackType
 from typing import BinaryIO, Self
 
 import polars as pl
@@ -71,12 +70,7 @@ class Ingestion:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._engine.close()
 
     def check(self, requests: Iterable[IngestRequest], note: Callable[[str], object]) -> None:

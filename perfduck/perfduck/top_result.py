@@ -1,6 +1,7 @@
 """What `top` and `calls` answer."""
 
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import polars as pl
 
@@ -14,27 +15,24 @@ from perfduck_report import top as top_report
 from perfduck_report.numbers import scale
 from perfduck_report.tables import left_out
 
+Ranked = TypeVar("Ranked", Top, Calls)
+
 
 @dataclass(frozen=True, slots=True, repr=False)
-class TopResult(TableAnswer):
-    """A ranking. `data`: event, unit, profiles, total, idle, and what the runs are."""
+class Ranking(TableAnswer, Generic[Ranked]):
+    """Rows of samples, the heaviest first."""
 
-    data: Top
+    data: Ranked
 
     @property
     def frame(self) -> pl.DataFrame:
-        """The key's columns, then self, total and blamed in `unit`, and their share in %."""
+        """The rows."""
         return self.data.rows
 
     @property
     def unit(self) -> str:
         """Of the amounts: ns/packet, or the event's own where the work is not known."""
         return self.data.unit
-
-    @property
-    def notes(self) -> tuple[Note, ...]:
-        """What is merged, left out or narrowed, and what the recordings lack."""
-        return (*self.data.notes, *self.data.lacking)
 
     @property
     def row_count(self) -> int:
@@ -45,6 +43,17 @@ class TopResult(TableAnswer):
     def left_out(self) -> str:
         """How many rows the limit left out, in words; '' where none."""
         return left_out(len(self.data.rows), self.data.row_count, top_report.LIMIT).rstrip()
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class TopResult(Ranking[Top]):
+    """A ranking: the key's columns, then self, total and blamed in `unit`, and their share in %.
+    `data`: event, unit, profiles, total, idle, and what the runs are."""
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """What is merged, left out or narrowed, and what the recordings lack."""
+        return (*self.data.notes, *self.data.lacking)
 
     def render(self, format: str, *, width: int | None = None, color: bool = False) -> str:
         """The ranking as text, markdown, csv or json."""
@@ -61,35 +70,14 @@ class TopResult(TableAnswer):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class CallsResult(TableAnswer):
-    """Who calls a function, or what it calls. `data`: function, event, unit and profiles."""
-
-    data: Calls
-
-    @property
-    def frame(self) -> pl.DataFrame:
-        """function, dso, subsystem, total in `unit`, and its share of all calls in %."""
-        return self.data.rows
-
-    @property
-    def unit(self) -> str:
-        """Of the amounts."""
-        return self.data.unit
+class CallsResult(Ranking[Calls]):
+    """Who calls a function, or what it calls: function, dso, subsystem, total in `unit`, and its
+    share of all calls in %. `data`: function, event, unit and profiles."""
 
     @property
     def notes(self) -> tuple[Note, ...]:
         """What is merged, left out or narrowed, and what the recordings lack."""
         return self.data.notes
-
-    @property
-    def row_count(self) -> int:
-        """How many rows there are without the limit."""
-        return self.data.row_count
-
-    @property
-    def left_out(self) -> str:
-        """How many rows the limit left out, in words; '' where none."""
-        return left_out(len(self.data.rows), self.data.row_count, top_report.LIMIT).rstrip()
 
     def render(self, format: str, *, width: int | None = None, color: bool = False) -> str:
         """The calls as text, markdown, csv or json."""

@@ -14,7 +14,6 @@ cannot be read or written is a PerfduckError.
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from perfduck_store.choice import Choice, Key
@@ -283,12 +282,7 @@ class Store(Protocol):
     def __enter__(self) -> Self:
         """The store itself."""
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Close it."""
 
     @property

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
     from perfduck_store.duckdb.store import DuckDbStore
 
+_QUERIES_OF_TWO_KEYS = {
+    "comm": "top_of_sample", "cgroup": "top_of_sample", "dso": "top_place", "source": "top_place",
+}  # fmt: skip
+
 
 class DuckDbSamples:
     """See protocol.PickedSamples."""
@@ -60,10 +64,8 @@ class DuckDbSamples:
         """The key's columns, self, total, blamed and row_count, the heaviest first: see
         top_*.sql."""
         keys: dict[str, Any] = {"limit": limit}
-        if by in ("comm", "cgroup"):  # samples have them; the others are reached through stacks
-            return self._frame(f"top_{by}", keys)
-        if by in ("dso", "source"):
-            return self._frame("top_place", keys | {"by": by}).rename({"place": by})
+        if query := _QUERIES_OF_TWO_KEYS.get(by):
+            return self._frame(query, keys | {"by": by}).rename({"place": by})
         return self._frame(f"top_{by}", keys)
 
     def calls(self, function: str, limit: int, *, callees: bool) -> "pl.DataFrame":

@@ -1,6 +1,6 @@
--- A sample has one cgroup: self, total and blamed are the same.
+-- By comm, or with $by = 'cgroup' by cgroup. A sample has one: self, total and blamed are the same.
 select
-    picked.cgroup,
+    case when $by = 'cgroup' then picked.cgroup else picked.comm end as place,
     sum(picked.weight) as self,
     self as total,
     self as blamed,
@@ -8,6 +8,6 @@ select
 from picked
 join stack_blame on stack_blame.stack_id = picked.stack_id
 where stack_blame.context <> 'idle'
-group by picked.cgroup
-order by self desc, cgroup
+group by place
+order by self desc, place
 limit $limit
