@@ -1,4 +1,4 @@
-"""Ctrl-C ends the process with 130, whatever runs.
+"""Ctrl-C ends the process with 130, during any command.
 
 Python hears a signal between two of its own instructions, and a whole statement of duckdb, a sort
 of numpy or a join of polars is one. A thread hears it at once: it stops the statements, so that a
@@ -20,14 +20,14 @@ _EXIT_CODE = 130  # of shells: 128 + SIGINT
 
 def watch() -> None:
     """Start the thread. Where SIGINT is ignored, as in the background of a shell, it stays so."""
-    heard, told = os.pipe()
-    os.set_blocking(told, False)
-    signal.set_wakeup_fd(told, warn_on_full_buffer=False)
-    Thread(target=_listen, args=(heard,), daemon=True).start()
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    Thread(target=_listen, args=(reader,), daemon=True).start()
 
 
-def _listen(heard: int) -> None:
-    while os.read(heard, 1)[0] != signal.SIGINT:
+def _listen(reader: int) -> None:
+    while os.read(reader, 1)[0] != signal.SIGINT:
         pass
     end = time.monotonic() + GRACE_S
     while time.monotonic() < end:

@@ -1,4 +1,4 @@
-"""Whether an answer is about the load, how sure the tags are, and what was spent elsewhere.
+"""Whether an answer is about the load, how sure the tags are, and which self weight is misplaced.
 
 tags by weight: 81.9 % catalogue, 17.0 % rule, 1.0 % neighbour, 0.1 % unknown
 21.4 % of the weight was spent with interrupts off before _raw_spin_unlock_irqrestore, ...

@@ -113,8 +113,8 @@ def ingest(store: Store, request: IngestRequest, progress: Progress | None = Non
 
 
 def read(request: IngestRequest, draft: Draft, progress: Progress | None = None) -> Identity:
-    """Read the recording into the draft. `progress` is told the source and the samples so far, now
-    and then."""
+    """Read the recording into the draft. `progress` is called with the source and the samples so
+    far, now and then."""
     with Source(request.source, request.stream) as source:
         recording = opened(source)
         # An error's traceback would keep the importer's threads, processes and files.

@@ -157,7 +157,7 @@ def unused_files(tagger: Tagger, binaries: Sequence[Path], dsos: Iterable[str]) 
 
 
 def _of_other_boots(listed: Kallsyms | None, recorded: pl.DataFrame) -> list[int]:
-    """The profiles whose kernel was elsewhere than kallsyms has it, by addresses without a name."""
+    """The profiles whose kernel was at another address, by addresses without a name."""
     if listed is None:
         return []
     profiles = _nameless(recorded).partition_by("profile_id", as_dict=True)

@@ -47,7 +47,7 @@ class Receipt:
     layout: str | None = None
     limitations: tuple[str, ...] = ()  # in words
     changes: tuple[str, ...] = ()  # of what the store had, in words
-    unused: tuple[str, ...] = ()  # files that were given and told nothing, in words
+    unused: tuple[str, ...] = ()  # files that were given and had nothing of use, in words
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,7 @@ class Kallsyms:
         return code.sort("address", maintain_order=True)
 
     def resolve(self, addresses: pl.Series) -> pl.Series:
-        """The function each address lies in; null outside the code."""
+        """The function each address is in; null outside the code."""
         best = last_of_each(self.symbols)
         starts = best["address"].to_numpy()
         asked = addresses.to_numpy().astype(np.int64).view(np.uint64)
@@ -86,7 +86,7 @@ class Kallsyms:
 
     def has_most(self, addresses: pl.Series) -> bool:
         """Whether nearly all of these addresses of the kernel itself are in its code: the kernel of
-        another boot is elsewhere (KASLR), within a gigabyte."""
+        another boot is at another address (KASLR), within a gigabyte."""
         own = self.symbols.filter(pl.col("module").is_null())["address"]
         asked = addresses.cast(pl.Int64).reinterpret(signed=False)
         inside = asked.is_between(own.min(), own.max())

@@ -105,37 +105,37 @@ def _alternatives(tagger: Tagger, work: pl.DataFrame) -> tuple[Alternative, ...]
     )
 
 
-def text(told: Explanation) -> str:
-    """An explanation as people read it."""
-    lines = [f"{told.name} ({told.dso})"]
-    if told.unknown is not None:
-        lines.append(f"  unknown    in {', '.join(catalogue.versions())}: {told.unknown}")
-    if told.canonical != told.name:
-        lines.append(f"  canonical  {told.canonical}")
+def text(tag: Explanation) -> str:
+    """An tag as people read it."""
+    lines = [f"{tag.name} ({tag.dso})"]
+    if tag.unknown is not None:
+        lines.append(f"  unknown    in {', '.join(catalogue.versions())}: {tag.unknown}")
+    if tag.canonical != tag.name:
+        lines.append(f"  canonical  {tag.canonical}")
     lines += [
-        f"  subsystem  {told.subsystem} ({told.area}), {told.role}: {_ROLES[told.role]}",
-        f"  source     {told.source_file or 'not known'}",
-        f"  method     {told.method}: {METHODS[told.method].says}",
-        f"  rule       {told.rule or 'none'}",
+        f"  subsystem  {tag.subsystem} ({tag.area}), {tag.role}: {_ROLES[tag.role]}",
+        f"  source     {tag.source_file or 'not known'}",
+        f"  method     {tag.method}: {METHODS[tag.method].says}",
+        f"  rule       {tag.rule or 'none'}",
     ]
-    lines += _release(told)
-    lines += [f"  alias      {alias}" for alias in told.aliases]
+    lines += _release(tag)
+    lines += [f"  alias      {alias}" for alias in tag.aliases]
     lines += [
         f"  possible   {other.subsystem}: {other.method}, {other.source_file or other.rule}"
-        for other in told.alternatives
+        for other in tag.alternatives
     ]
     return "\n".join(lines) + "\n"
 
 
-def _release(told: Explanation) -> list[str]:
-    """Which catalogued kernel stands in for the one that was asked for."""
-    if told.release is None or told.catalogued_as is None:
+def _release(tag: Explanation) -> list[str]:
+    """Which catalogued kernel is used in place of the one that was asked for."""
+    if tag.release is None or tag.catalogued_as is None:
         return []
     known = catalogue.versions()
-    exact = re.match(rf"{re.escape(told.catalogued_as)}(?![0-9])", told.release)
+    exact = re.match(rf"{re.escape(tag.catalogued_as)}(?![0-9])", tag.release)
     said = "" if exact else f", the nearest of {', '.join(known[:-1])} and {known[-1]}"
     is_known = "is" if exact else "is not"
-    return [f"  release    {told.release} {is_known} catalogued: as in {told.catalogued_as}{said}"]
+    return [f"  release    {tag.release} {is_known} catalogued: as in {tag.catalogued_as}{said}"]
 
 
 _ROLES = {
@@ -145,9 +145,9 @@ _ROLES = {
 }
 
 
-def as_json(told: Explanation) -> str:
-    """An explanation as a program reads it."""
-    return json.dumps(asdict(told), indent=2) + "\n"
+def as_json(tag: Explanation) -> str:
+    """An tag as a program reads it."""
+    return json.dumps(asdict(tag), indent=2) + "\n"
 
 
 FORMATS = {"text": text, "json": as_json}

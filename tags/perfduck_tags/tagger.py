@@ -37,7 +37,7 @@ class Tagger:
     rules: the user's, in front of the shipped ones; rules_name: what explanations call that file.
     kernel_files: with /proc/kallsyms of the profiled boot or the kernel's System.map. binaries:
     vmlinux, modules, programs or directories of them.
-    earlier: [name, dso, source_file, tagged_by] of symbols that debug information or kallsyms told
+    earlier: [name, dso, source_file, tagged_by] of symbols that debug information or kallsyms gave
     the file of before.
     host_files: where debug files of the binaries may be, too.
     """

@@ -104,8 +104,8 @@ class OprofileSession:
         return sorted({match["event"] for match in matches if match})
 
     def read_progress(self) -> ReadProgress:
-        """The content of this session, all of it: the same for a directory, an archive of it, and
-        whatever there is beside it."""
+        """The content of this session, all of it: the same for a directory and an archive of it,
+        with or without other files beside it."""
         digest, size = xxhash.xxh3_128(), 0
         about = [f"{self.root}abi", f"{self.root}samples/operf.log"]
         for path in [*about, *under(self.files, self.samples)]:

@@ -5,12 +5,12 @@
 
 Names come from kallsyms of the recorded boot; the kernel's own, unless kallsyms was given, from the
 vmlinux that was given, and where there is no kallsyms from one below --symbols of its build id. If
-the kernel was placed elsewhere than these say, the address of `_text` in both tells how far;
-modules then lay elsewhere, too, and nothing tells where. A file of another kernel is refused: by
+the kernel was loaded at another address than these say, `_text` in both gives the offset; modules
+were then at other addresses, too, which nothing records. A file of another kernel is refused: by
 the build id of vmlinux, and by how far it is from `_text` to `_etext`, which perf record notes as
-the size of the kernel's map. Where that tells nothing (an old perf maps the kernel up to where
+the size of the kernel's map. Where that proves nothing (an old perf maps the kernel up to where
 modules begin, at a whole megabyte), modules that lie where kallsyms has them show that it is of the
-same boot; else it is said that nothing does.
+same boot; else the answer says that nothing does.
 """
 
 from functools import cached_property

@@ -59,7 +59,7 @@ class Mappings:
         return list(zip(self.starts, self.ends, self.pgoff_biases, self.dsos, strict=True))
 
     def insert(self, start: int, end: int, pgoff_bias: int, dso: int) -> None:
-        """Put a map over whatever was there."""
+        """Add a mapping; it replaces what it overlaps."""
         first = bisect_right(self.ends, start)
         last = bisect_left(self.starts, end)
         if first >= last:

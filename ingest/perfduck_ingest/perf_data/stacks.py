@@ -1,7 +1,7 @@
 """Chains of addresses to stacks, by way of their chunks: the same chunk is resolved once.
 
 Chains of other addresses lead to the same stack, too: a function is hit in many places, and every
-process has its libraries elsewhere. So a stack is known by the symbols of its chunks.
+process maps its libraries at other addresses. So a stack is known by the symbols of its chunks.
 """
 
 import numpy as np

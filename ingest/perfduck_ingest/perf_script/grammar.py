@@ -28,7 +28,7 @@ _BALANCED = r"[^()]*(?:\([^()]*(?:\([^()]*\)[^()]*)*\)[^()]*)*"
 _OFFSET = r"(?:\+0x(?P<offset>[0-9a-f]+))?"
 _TAIL = r"(?:\s+(?P<tail>/.*))?"
 BODY_WITH_DSO = rf"^(?:(?P<name>.*?){_OFFSET}\s)??\((?P<dso>{_BALANCED})\){_TAIL}$"
-# An offset tells where the name ends: all behind is dso, whatever parentheses that has.
+# The name ends at the offset: all after it is the dso, with any parentheses.
 BODY_WITH_OFFSET = (
     r"^(?:\[unknown\]|(?P<name>.*?)\+0x(?P<offset>[0-9a-f]+))"
     rf" \((?:(?P<dso>{_BALANCED})\){_TAIL}|(?P<odd_dso>.*)\))$"

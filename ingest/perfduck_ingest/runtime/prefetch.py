@@ -1,7 +1,7 @@
 """Work ahead of its consumer, in threads: numpy, polars and DuckDB let others run while they work.
 
-An import may fail anywhere, and the process goes on: its threads are daemons, are told to stop, and
-are waited for only so long. Nothing here takes a lock that a garbage collector, which closes what
+An import may fail anywhere, and the process goes on: its threads are daemons, asked to stop and
+waited for only so long. Nothing here takes a lock that a garbage collector, which closes what
 was abandoned in any thread and at any moment, could find taken.
 """
 
@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 R = TypeVar("R")
 
-# For a thread that was told to stop: it ends its item first, but may be waiting for a pipe.
+# For a thread that was asked to stop: it ends its item first, but may be waiting for a pipe.
 _PATIENCE_S = 1.0
 
 

@@ -345,7 +345,7 @@ def _quiet(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
 
 
 def _to_write(path: Path, engine: Engine) -> duckdb.DuckDBPyConnection:
-    """Attached: only so can the size of row groups be told."""
+    """Attached: only then can the size of row groups be set."""
     connection = engine.connection()
     connection.execute(f"set memory_limit = '{_memory_to_write_mb(path)}MB'")
     place = _attachable(path)
