@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from perfduck_symbols.compression import zstd
+from perfduck_model.zstandard import zstd
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 _MB, _GB = 1 << 20, 1 << 30

@@ -74,7 +74,7 @@ def test_compressed_files_have_the_content_of_plain_ones(
     import bz2
     import gzip
 
-    from perfduck_symbols.compression import zstd
+    from perfduck_model.zstandard import zstd
 
     text = lzma.decompress(NATIVE.read_bytes())
     pack = {"gz": gzip.compress, "xz": lzma.compress, "bz2": bz2.compress,

@@ -17,8 +17,8 @@ from perfduck_ingest.perf_data import features, header, stream
 from perfduck_ingest.source import Source
 from perfduck_model import limits
 from perfduck_model.errors import PerfduckError, SymbolError
+from perfduck_model.zstandard import zstd
 from perfduck_symbols import elf, kallsyms
-from perfduck_symbols.compression import zstd
 
 XML = b'<profile schemaversion="3.1" cputype="i386" processor="x" mhz="2300.00">'
 KALLSYMS = b"ffffffff81f28dd0 T nf_hook_slow\n"

@@ -14,7 +14,7 @@ import xxhash
 
 from perfduck_ingest.source import HEAD_BYTES, Source
 from perfduck_model.errors import PerfduckError
-from perfduck_symbols.compression import zstd
+from perfduck_model.zstandard import zstd
 
 CONTENT = b"".join(b"entry %d\n" % number for number in range(300_000))
 

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from functools import partial
 
-import polars as pl
-
 from perfduck.diff_result import BudgetSuggestion, CompareResult, DiffResult
 from perfduck.opening import StoreFile
 from perfduck.tables import Table
@@ -59,17 +57,13 @@ def learn_noise(file: StoreFile, selector: str, event: str | None) -> Table:
 def noise(file: StoreFile) -> Table:
     """What was learned."""
     with file.read() as store:
-        return _noise(history.learned(store))
+        return Table(history.learned(store), _with_terms)
 
 
 def forget_noise(file: StoreFile, selector: str | None) -> Table:
     """Forget what was learned; what that was."""
     with file.write(create=True) as store:
         return Table(history.forget(store, selector), _forgotten)
-
-
-def _noise(rows: pl.DataFrame) -> Table:
-    return Table(rows, _with_terms)
 
 
 def _with_terms(rows: tables.Answer, screen: Screen = PIPE, *, notes: tuple[str, ...] = ()) -> str:

@@ -97,8 +97,8 @@ class ProfileStore:
         on_note: Callable[[str], object] = warnings.warn,
         **options: Unpack[IngestOptions],
     ) -> "tuple[IngestResult, ...]":
-        """Import recordings, one transaction each: files (perf.data, perf script text, OProfile,
-        folded; plain or packed), directories, "-" for standard input, bytes, or streams of bytes,
+        """Import recordings, one transaction each: files (perf.data, perf script text, OProfile;
+        plain or packed), directories, "-" for standard input, bytes, or streams of bytes,
         which are read to their end and closed. `manifest`: a CSV file that lists more.
 
         `on_start` takes what is read next; `progress` the source (bytes_read, fraction_read) and

@@ -135,8 +135,10 @@ def tag_again(
         known = inputs.enter_context(with_kept(store, given, release or ""))
         old = store.symbols.all()
         recorded = store.symbols.of_kernel(release or "")
-        _check_names(KernelFiles(given.kallsyms), recorded)
-        tagger = tagger_of(known, release, KernelFiles(known.kallsyms), old)
+        kernel_files = KernelFiles(known.kallsyms)
+        if given.kallsyms is not None:
+            _check_names(kernel_files, recorded)
+        tagger = tagger_of(known, release, kernel_files, old)
         foreign = _of_other_boots(tagger.symbols, recorded)
         new = _tagged(
             store, tagger, _without_addresses(old, recorded, foreign).drop(TAG_COLUMNS)

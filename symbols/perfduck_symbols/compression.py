@@ -3,7 +3,6 @@
 import bz2
 import gzip
 import lzma
-import sys
 import tempfile
 import zlib
 from collections.abc import Callable
@@ -11,11 +10,7 @@ from pathlib import Path
 from typing import IO, BinaryIO, cast
 
 from perfduck_model.errors import SymbolError
-
-if sys.version_info >= (3, 14):
-    from compression import zstd as zstd
-else:
-    from backports import zstd as zstd
+from perfduck_model.zstandard import zstd
 
 
 def open_zstd(file: BinaryIO) -> IO[bytes]:

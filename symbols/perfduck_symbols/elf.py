@@ -28,10 +28,11 @@ from elftools.common.exceptions import DWARFError, ELFError
 from perfduck_model import limits
 from perfduck_model.arrays import Bool, UInt8, UInt32, UInt64
 from perfduck_model.errors import SymbolError
+from perfduck_model.zstandard import zstd
 from perfduck_symbols import elf_header
 from perfduck_symbols.addresses import FileOffsets, Svmas
 from perfduck_symbols.compression import BROKEN as UNPACKING
-from perfduck_symbols.compression import COMPRESSIONS, open_zstd, unpack_to_disk, zstd
+from perfduck_symbols.compression import COMPRESSIONS, open_zstd, unpack_to_disk
 from perfduck_symbols.elf_header import (
     EM_AARCH64,
     EM_PPC64,

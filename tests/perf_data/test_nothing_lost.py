@@ -21,7 +21,7 @@ from perfduck_ingest.perf_data import importer as perf_data
 from perfduck_ingest.perf_data import records
 from perfduck_ingest.source import Source
 from perfduck_model.errors import PerfduckError
-from perfduck_symbols.compression import zstd
+from perfduck_model.zstandard import zstd
 
 PACKED = (records.COMPRESSED, records.COMPRESSED2)
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from perfduck_model.errors import SymbolError
+from perfduck_model.zstandard import zstd
 from perfduck_symbols import kallsyms
-from perfduck_symbols.compression import zstd
 from perfduck_symbols.kernel_files import KernelFiles
 from perfduck_tags.tagger import Tagger
 

@@ -17,7 +17,7 @@ from perfduck_kernels import kernels
 from perfduck_model.arrays import Int64, UInt64
 from perfduck_model.errors import PerfduckError
 from perfduck_model.limits import MOST_PACK_BYTES, MOST_TRACING_BYTES
-from perfduck_symbols.compression import zstd
+from perfduck_model.zstandard import zstd
 
 # Threads hand the interpreter over at every call of numpy: with 4 MB reading takes 2.0 s, not 1.6.
 BLOCK_BYTES = 8 << 20

@@ -1,6 +1,5 @@
 """Rules and kallsyms that symbols are tagged by, kept so that they need not be given again."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,16 +8,12 @@ from typing import TYPE_CHECKING
 
 import xxhash
 
+from perfduck_model.zstandard import zstd
 from perfduck_store.duckdb.query import named
 from perfduck_store.records import TagInput, TagInputKind
 
 if TYPE_CHECKING:
     from perfduck_store.duckdb.store import DuckDbStore
-
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
 
 
 class DuckDbTagInputs:
