@@ -12,7 +12,6 @@ what a diff across kernels matches on (plain, and aliases and system call layers
 
 import re
 from functools import lru_cache
-from pathlib import PurePosixPath
 
 import polars as pl
 
@@ -130,8 +129,3 @@ def binaries(dsos: pl.Series) -> pl.DataFrame:
     rows = [(dso, *binary(dso)) for dso in distinct]
     schema = {"dso": pl.String, "kind": pl.String, "module": pl.String}
     return pl.DataFrame(rows, schema=schema, orient="row")
-
-
-def basename(dso: str) -> str:
-    """The file's name without '(deleted)'."""
-    return PurePosixPath(dso.removesuffix(" (deleted)")).name
