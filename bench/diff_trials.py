@@ -14,9 +14,9 @@ import numpy.typing as npt
 from perfduck_diff.comparison_input import load_input
 from perfduck_diff.engine.comparison import Comparison, DiffOptions, measure
 from perfduck_diff.engine.noise import Noise, assumed, learn
+from perfduck_diff.engine.rates import NoiseClasses, StackRates
 from perfduck_diff.engine.run_matrix import RunMatrix
 from perfduck_diff.engine.scan import Found, scan
-from perfduck_diff.engine.stack_rates import NoiseClasses, StackRates
 from perfduck_diff.engine.tree import Tree
 from perfduck_diff.filters import Filters
 from perfduck_diff.history import factors

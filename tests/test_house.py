@@ -96,7 +96,7 @@ def f(store):
     store.rows("select 1")
     self._store.execute(f"delete from {table}")
     import duckdb
-    from perfduck_store.duckdb.query import named
+    from perfduck_store.duckdb.schema import named
     return "commit", "selected"
 """)
     known = sorted(text for text in texts(found) if SQL.match(text))

@@ -14,7 +14,7 @@ from perfduck import PerfduckError, visible
 from perfduck.typed import listed
 from perfduck_cli import process
 from perfduck_cli.ingest_commands import Watch
-from perfduck_cli.screen import has_color, width
+from perfduck_cli.standard_streams import has_color, width
 
 # In the wheel, and in a checkout.
 _PLACES = (Path(__file__).parent / "demo", Path(__file__).parents[2] / "fixtures" / "demo")

@@ -9,9 +9,16 @@ import typer
 import perfduck
 from perfduck import FilterOptions, PerfduckError, View
 from perfduck_cli.filter_options import filtered
-from perfduck_cli.numbers import number, whole
-from perfduck_cli.options import DEFAULT_STORE, EventName, Format, Selector, StorePath
-from perfduck_cli.screen import has_color, width, write
+from perfduck_cli.options import (
+    DEFAULT_STORE,
+    EventName,
+    Format,
+    Selector,
+    StorePath,
+    number,
+    whole,
+)
+from perfduck_cli.standard_streams import has_color, width, write
 
 Side = Annotated[str, typer.Argument(help="The runs of one side: a selector, as for `top`.")]
 DiffFormat = Literal["text", "json", "markdown", "junit", "html"]

@@ -10,10 +10,17 @@ import typer
 import perfduck
 from perfduck import FilterOptions, PerfduckError
 from perfduck_cli.filter_options import filtered
-from perfduck_cli.numbers import LONGEST_S, number, whole
-from perfduck_cli.options import DEFAULT_STORE, Format, Selector, StorePath
-from perfduck_cli.screen import write
+from perfduck_cli.options import (
+    DEFAULT_STORE,
+    LONGEST_S,
+    Format,
+    Selector,
+    StorePath,
+    number,
+    whole,
+)
 from perfduck_cli.sql import parameters, text_of
+from perfduck_cli.standard_streams import write
 from perfduck_cli.waiting import say
 
 _MOST_ROWS = 1_000_000_000  # a store has fewer; DuckDB's limits have 62 bits

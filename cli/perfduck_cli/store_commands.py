@@ -8,8 +8,7 @@ import typer
 
 import perfduck
 from perfduck import visible
-from perfduck_cli.numbers import number
-from perfduck_cli.options import DEFAULT_STORE, Selector, StorePath
+from perfduck_cli.options import DEFAULT_STORE, Selector, StorePath, number
 from perfduck_cli.waiting import say
 
 DryRun = Annotated[

@@ -16,7 +16,7 @@ from perfduck_cli.options import (
     Symbols,
     Vmlinux,
 )
-from perfduck_cli.screen import write
+from perfduck_cli.standard_streams import write
 
 
 def tag(

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from perfduck_diff.attachment_notes import lines
 from perfduck_diff.budget_names import check_names
 from perfduck_diff.comparison_input import Question, load_input
 from perfduck_diff.engine import budget, rates
@@ -13,9 +12,8 @@ from perfduck_diff.engine.result import Diff
 from perfduck_diff.engine.run_diff import run_diff
 from perfduck_diff.filters import Filters
 from perfduck_diff.history import recall, recalled_from
-from perfduck_diff.lacking import lacking
 from perfduck_diff.like_runs import RUN_LABEL, spread_of_like_runs
-from perfduck_diff.tag_confidence import provenance
+from perfduck_diff.notes import attachment_notes, lacking, provenance
 from perfduck_model.errors import PerfduckError
 from perfduck_store.protocol import Store
 from perfduck_store.selector import select
@@ -61,7 +59,7 @@ def compare_profiles(store: Store, request: DiffRequest, question: Question) -> 
         line
         for title, profiles in zip(SIDES, question.profiles, strict=True)
         for line in (
-            *lines(store, title, profiles),
+            *attachment_notes(store, title, profiles),
             *(f"{title}: {each}" for each in lacking(store, question.selection, profiles)),
             *(f"{title}: {each}" for each in provenance(store, question.selection, profiles)),
         )

@@ -15,8 +15,8 @@ from perfduck_diff.comparison_input import Question, load_input
 from perfduck_diff.engine.moderated_t import Design, ModeratedTTest, NodeRates, given
 from perfduck_diff.engine.noise import Noise, whole
 from perfduck_diff.engine.power import detectable, raised, upper
+from perfduck_diff.engine.rates import NoiseClasses, StackRates
 from perfduck_diff.engine.run_matrix import gathered
-from perfduck_diff.engine.stack_rates import NoiseClasses, StackRates
 from perfduck_diff.filters import Filters
 from perfduck_diff.history import noise_of
 from perfduck_diff.like_runs import Like, like_runs

@@ -12,18 +12,16 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-from perfduck_diff.attachment_notes import lines
 from perfduck_diff.comparison_input import Question, load_input
 from perfduck_diff.engine import rates
-from perfduck_diff.engine.moderated_t import Design, NodeRates, fit
-from perfduck_diff.engine.multiple_testing import benjamini_hochberg
+from perfduck_diff.engine.moderated_t import Design, NodeRates, benjamini_hochberg, fit
 from perfduck_diff.engine.noise import Noise, assumed, learn
+from perfduck_diff.engine.rates import NoiseClasses, StackRates
 from perfduck_diff.engine.result import Change, Reason, RunFacts, SubsystemRow
 from perfduck_diff.engine.run_matrix import RunMatrix, gathered
-from perfduck_diff.engine.stack_rates import NoiseClasses, StackRates
 from perfduck_diff.filters import Filters
 from perfduck_diff.history import recall, recalled_from
-from perfduck_diff.lacking import lacking
+from perfduck_diff.notes import attachment_notes, lacking
 from perfduck_diff.selection import Group
 from perfduck_model.arrays import Int64
 from perfduck_model.errors import PerfduckError
@@ -111,7 +109,7 @@ def compare_groups(
         line
         for name, profiles in zip(names, question.profiles, strict=True)
         for line in (
-            *lines(store, name, profiles),
+            *attachment_notes(store, name, profiles),
             *(f"{name}: {each}" for each in lacking(store, question.selection, profiles)),
         )
     ]

@@ -17,9 +17,9 @@ from perfduck_diff.engine.noise import (
     assumed,
     learn,
 )
+from perfduck_diff.engine.rates import NoiseClasses, StackRates
 from perfduck_diff.engine.run_matrix import RunMatrix
 from perfduck_diff.engine.shared import LEAST_SAMPLES, of_runs
-from perfduck_diff.engine.stack_rates import NoiseClasses, StackRates
 from perfduck_diff.engine.tree import grow
 from perfduck_diff.filters import Filters
 from perfduck_diff.like_runs import RUN_LABEL, SAME, pooled

@@ -5,8 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from perfduck_diff.events import Clock, choose
-from perfduck_diff.filter_values import FilterValues
-from perfduck_diff.filters import Filters
+from perfduck_diff.filters import Filters, FilterValues
 from perfduck_model.errors import PerfduckError
 from perfduck_store.choice import OF_STACKS, Choice
 from perfduck_store.protocol import PickedSamples, Store

@@ -10,7 +10,7 @@ from typing import cast
 
 from perfduck_ingest import foreign
 from perfduck_ingest.importer import Importer, Recording
-from perfduck_ingest.runtime.warm_up import PERF_DATA
+from perfduck_ingest.runtime.subprocess_iter import PERF_DATA
 from perfduck_ingest.source import Source, printable
 from perfduck_model.errors import PerfduckError
 from perfduck_model.suggestion import listed

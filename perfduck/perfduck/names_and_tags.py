@@ -18,7 +18,7 @@ from perfduck_report.numbers import many
 from perfduck_report.screen import PIPE, Screen
 from perfduck_store.records import TagInputKind
 from perfduck_symbols.file_finder import check_places
-from perfduck_symbols.host_files import HostFiles
+from perfduck_symbols.files import HostFiles
 from perfduck_symbols.kernel_files import KernelFiles
 from perfduck_symbols.names import binary
 from perfduck_tags import explain as explanations

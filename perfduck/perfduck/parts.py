@@ -22,13 +22,13 @@ if TYPE_CHECKING:
         user_sql,
     )
     from perfduck_diff import answer
-    from perfduck_ingest.runtime import warm_up
+    from perfduck_ingest.runtime import subprocess_iter
     from perfduck_store import sql_limits as limits
     from perfduck_store.duckdb import store
 
     __all__ = [
         "answer", "comparisons", "edits", "exports", "frames", "ingestion", "inventory", "limits",
-        "names_and_tags", "rankings", "recordings", "store", "user_sql", "warm_up",
+        "names_and_tags", "rankings", "recordings", "store", "subprocess_iter", "user_sql",
     ]  # fmt: skip
 
 _MODULES = {
@@ -45,7 +45,7 @@ _MODULES = {
     "recordings": "perfduck.recordings",
     "store": "perfduck_store.duckdb.store",
     "user_sql": "perfduck.user_sql",
-    "warm_up": "perfduck_ingest.runtime.warm_up",
+    "subprocess_iter": "perfduck_ingest.runtime.subprocess_iter",
 }
 
 

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from perfduck.diff_result import BudgetSuggestion, CompareResult, DiffResult
     from perfduck.exports import Export
     from perfduck.names_and_tags import ExplainResult, TagResult
+    from perfduck.rankings import CallsResult, TopResult
     from perfduck.recordings import IngestResult, Progress
     from perfduck.store_results import EditResult, MergeResult, RemoveResult
     from perfduck.tables import Table
-    from perfduck.top_result import CallsResult, TopResult
 
 _OTHER_STORES = ("http://", "https://", "lake:")
 
@@ -107,7 +107,7 @@ class ProfileStore:
         a line on what of the manifest may be a mistake.
         """
         if recordings and isinstance(recordings[0], str):
-            parts.warm_up.warm_up(recordings[0])
+            parts.subprocess_iter.warm_up(recordings[0])
         listed = None if manifest is None else Path(manifest)
         wanted = parts.recordings.requests_of(recordings, listed, options, on_note)
         return parts.recordings.ingest(self._file, wanted, on_start, progress, on_stored, on_note)

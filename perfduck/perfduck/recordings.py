@@ -33,7 +33,7 @@ from perfduck_report.numbers import plural
 from perfduck_store.recording import Receipt
 from perfduck_store.selector import select
 from perfduck_symbols.file_finder import check_places
-from perfduck_symbols.host_files import HostFiles
+from perfduck_symbols.files import HostFiles
 
 Recording = FilePath | bytes | BinaryIO
 Progress = Callable[[Source, int], None]

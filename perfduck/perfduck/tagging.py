@@ -13,7 +13,7 @@ from perfduck_model.suggestion import listed
 from perfduck_store.protocol import Store
 from perfduck_store.records import TagInputKind
 from perfduck_symbols import names
-from perfduck_symbols.host_files import HostFiles
+from perfduck_symbols.files import HostFiles
 from perfduck_symbols.kallsyms import Kallsyms
 from perfduck_symbols.kernel_files import KernelFiles
 from perfduck_symbols.resolver import BinaryResolver

@@ -9,8 +9,8 @@ total = "14 %"     # growth found in 8 of 10: 35 % (3 runs a side), 29 % (5), 24
 import math
 
 from perfduck_diff.budget_suggestion import SuggestedBudget, Suggestion
-from perfduck_report.flow import sentence
 from perfduck_report.names import toml_key, visible
+from perfduck_report.screen import sentence
 
 _WIDTH = 98  # of a comment
 

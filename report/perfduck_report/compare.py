@@ -8,9 +8,8 @@ from perfduck_diff.compare_groups import Cell, GroupStep, Matrix
 from perfduck_diff.engine.result import SubsystemRow
 from perfduck_report import names, readable
 from perfduck_report.diff_words import interval, percent, reason, signed
-from perfduck_report.flow import flow, sentence
 from perfduck_report.numbers import per_second, seconds
-from perfduck_report.screen import PIPE, Screen
+from perfduck_report.screen import PIPE, Screen, flow, sentence
 from perfduck_report.tables import aligned, left_out, markdown_rows
 
 ROWS = 24

@@ -1,7 +1,6 @@
 """What the words of a diff mean: printed below it by --explain."""
 
-from perfduck_report.flow import sentence
-from perfduck_report.screen import PIPE, Screen
+from perfduck_report.screen import PIPE, Screen, sentence
 
 TERMS = (
     (

@@ -21,8 +21,7 @@ from pathlib import Path, PurePosixPath
 
 from perfduck_model.errors import SymbolError
 from perfduck_symbols import names
-from perfduck_symbols.files import inside, is_regular, walk, what_is
-from perfduck_symbols.host_files import HostFiles
+from perfduck_symbols.files import HostFiles, inside, is_regular, walk, what_is
 
 _OF_A_SYSTEM = ("usr", "etc")  # folders that make a directory a root file system
 _BY_ID = (".build-id/{id}.debug", ".build-id/{id}", "usr/lib/debug/.build-id/{id}.debug")

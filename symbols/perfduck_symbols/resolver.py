@@ -19,7 +19,7 @@ from perfduck_symbols import binary, names
 from perfduck_symbols.addresses import preferred_first
 from perfduck_symbols.binary import Binary
 from perfduck_symbols.file_finder import TAGS, FileFinder
-from perfduck_symbols.host_files import HostFiles
+from perfduck_symbols.files import HostFiles
 from perfduck_symbols.intervals import Intervals
 
 # The functions of several dsos, one frame: build_id is null where the file has none.

@@ -22,7 +22,7 @@ import numpy as np
 from perfduck_diff.engine.renaming import ONE_SIDED, StackWeights
 from perfduck_diff.engine.run_matrix import gathered
 from perfduck_diff.engine.stacks import Stacks
-from perfduck_diff.engine.trie import grown
+from perfduck_diff.engine.tree import grown
 from perfduck_model.arrays import Int64
 
 ROUNDS = 3  # what moved may uncover more: frames that changed places do

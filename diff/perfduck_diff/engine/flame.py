@@ -19,7 +19,7 @@ from perfduck_diff.engine.comparison import TreeName, subsystem_codes
 from perfduck_diff.engine.rates import Per, rates
 from perfduck_diff.engine.run_matrix import Frame, RunMatrix, gathered
 from perfduck_diff.engine.stacks import Stacks
-from perfduck_diff.engine.trie import Trie, grown
+from perfduck_diff.engine.tree import Trie, grown
 from perfduck_model.arrays import Float64, Int64
 
 ROOT = 0

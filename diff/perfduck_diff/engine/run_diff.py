@@ -8,7 +8,7 @@ from perfduck_diff.engine import checks
 from perfduck_diff.engine.attribution import attribute
 from perfduck_diff.engine.comparison import Comparison, DiffOptions, changes, measure
 from perfduck_diff.engine.gate import judge
-from perfduck_diff.engine.multiple_testing import benjamini_hochberg
+from perfduck_diff.engine.moderated_t import benjamini_hochberg
 from perfduck_diff.engine.power import detectable, sensitivity
 from perfduck_diff.engine.result import (
     Change,

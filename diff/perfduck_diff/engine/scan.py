@@ -21,8 +21,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from perfduck_diff.engine.moderated_t import Design, ModeratedTTest, NodeRates, Test
-from perfduck_diff.engine.multiple_testing import benjamini_hochberg
+from perfduck_diff.engine.moderated_t import (
+    Design,
+    ModeratedTTest,
+    NodeRates,
+    Test,
+    benjamini_hochberg,
+)
 from perfduck_diff.engine.noise import USUAL_SPREAD
 from perfduck_diff.engine.tree import ROOT, Tree
 from perfduck_model.arrays import Bool, Float64, Int64

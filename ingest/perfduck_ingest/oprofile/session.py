@@ -19,7 +19,7 @@ import xxhash
 from perfduck_ingest import foreign
 from perfduck_ingest.oprofile.files import Files, open_files, under
 from perfduck_ingest.oprofile.sample_file import HeaderLayout, layout_of_abi
-from perfduck_ingest.runtime.warm_up import PERF_DATA
+from perfduck_ingest.runtime.subprocess_iter import PERF_DATA
 from perfduck_ingest.source import ReadProgress, Source
 from perfduck_model.errors import PerfduckError
 

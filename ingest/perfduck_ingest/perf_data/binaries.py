@@ -38,7 +38,7 @@ from perfduck_symbols.elf import BROKEN, Elf, opened_or_none
 from perfduck_symbols.elf_header import SHT_DYNSYM, SHT_SYMTAB
 from perfduck_symbols.elf_symbols import symbol_table
 from perfduck_symbols.file_finder import PERF, FileFinder
-from perfduck_symbols.host_files import HostFiles
+from perfduck_symbols.files import HostFiles
 
 _VDSO = "[vdso]"
 _JIT_MAP = re.compile(r"/tmp/perf-(\d+)\.map")

@@ -1,5 +1,5 @@
 """What samples were recorded with and are kept without: counted here, said at ingest, in `top` and
-in `diff` (perfduck_store.limitation).
+in `diff` (perfduck_diff.notes).
 
 To add one, give it a code and a text, and count its samples in Said.limits.
 """

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from perfduck_model.errors import PerfduckError
 from perfduck_store.duckdb import store_file
-from perfduck_store.duckdb.query import named
+from perfduck_store.duckdb.schema import named
 from perfduck_store.edit import Edit, ProfileFacts
 from perfduck_store.records import Merged
 

@@ -4,10 +4,16 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from perfduck_model.errors import PerfduckError
-from perfduck_store.duckdb.query import named
+from perfduck_store.duckdb.schema import named
 from perfduck_store.edit import Edit, ProfileFacts, differences
-from perfduck_store.records import Content, PartlyListed, Profile, RecordedEvent, SharedLimitation
-from perfduck_store.rows import ResultRows
+from perfduck_store.records import (
+    Content,
+    PartlyListed,
+    Profile,
+    RecordedEvent,
+    ResultRows,
+    SharedLimitation,
+)
 
 if TYPE_CHECKING:
     from perfduck_store.duckdb.store import DuckDbStore

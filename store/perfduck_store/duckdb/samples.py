@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from perfduck_store.choice import KEYS, OF_SAMPLES, OF_STACKS, Choice, Key
-from perfduck_store.duckdb.query import named
+from perfduck_store.duckdb.schema import named
 from perfduck_store.records import (
     FoldedStack,
     FunctionWeight,

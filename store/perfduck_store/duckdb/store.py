@@ -15,15 +15,13 @@ from perfduck_model.errors import PerfduckError, room_on_disk
 from perfduck_store import running
 from perfduck_store.choice import Choice
 from perfduck_store.duckdb import compact, merge, schema, store_file
-from perfduck_store.duckdb.attachments import DuckDbAttachments
+from perfduck_store.duckdb.kept_files import DuckDbAttachments, DuckDbTagInputs
 from perfduck_store.duckdb.noise import DuckDbNoise
 from perfduck_store.duckdb.profiles import DuckDbProfiles
 from perfduck_store.duckdb.samples import DuckDbSamples
 from perfduck_store.duckdb.symbols import DuckDbSymbols
-from perfduck_store.duckdb.tag_inputs import DuckDbTagInputs
 from perfduck_store.recording import Identity
-from perfduck_store.records import Merged, Saved
-from perfduck_store.rows import ResultRows
+from perfduck_store.records import Merged, ResultRows, Saved
 from perfduck_store.waiting import Wait
 
 if TYPE_CHECKING:  # commands that print a few rows do without

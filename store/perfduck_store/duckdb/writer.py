@@ -20,7 +20,7 @@ from perfduck_model.errors import PerfduckError
 from perfduck_model.identity import profile_id
 from perfduck_store.draft import Draft
 from perfduck_store.duckdb import naming
-from perfduck_store.duckdb.query import named
+from perfduck_store.duckdb.schema import named
 from perfduck_store.edit import UNIT, ProfileFacts, differences
 from perfduck_store.recording import Identity, NewNames, Receipt
 
