@@ -46,6 +46,41 @@ def test_files_that_comments_and_pages_name_are_there() -> None:
     assert named == set()
 
 
+# What loads later than the file that names it, and what that saves of every command's start.
+IMPORTS_IN_FUNCTIONS = {
+    "scipy.optimize.linprog": "0.1 s, for comparisons with several claims",
+    "perfduck_ingest.perf_data.resolver.SampleResolver": "polars: the reading process does without",
+    "jinja2.Environment": "0.02 s, for pages",
+    "perfduck_store.duckdb.user_sql": "polars, 0.1 s, for `sql`",
+    "perfduck_store.duckdb.writer": "polars, 0.1 s, where something is written",
+    "perfduck_store.duckdb.writer.DuckDbWriter": "likewise",
+    "perfduck_symbols.dwarf.Dwarf": "pyelftools, where there is debug information",
+    "perfduck_server.serving.serve": "packages of the extra `server`, for `serve`",
+    "perfduck_server.settings.Settings": "likewise",
+}
+
+
+def imported(node: ast.AST) -> list[str]:
+    """The first name that an import statement imports."""
+    if isinstance(node, ast.ImportFrom):
+        return [f"{node.module}.{node.names[0].name}"]
+    return [node.names[0].name] if isinstance(node, ast.Import) else []
+
+
+def test_imports_are_at_the_top_but_for_those_that_are_worth_it() -> None:
+    """LazyCommands, parts.py and FORMATS load whole commands, answers and importers when used."""
+    functions = [
+        function
+        for path in MODULES
+        for function in ast.walk(ast.parse(path.read_text()))
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+    statements = {id(node): node for function in functions for node in ast.walk(function)}
+    inside = [name for node in statements.values() for name in imported(node)]
+    assert sorted(inside) == sorted(IMPORTS_IN_FUNCTIONS)
+    assert len(inside) < 10
+
+
 STORE = ROOT / "store" / "perfduck_store"
 OTHER_MODULES = [path for path in MODULES if not path.is_relative_to(STORE)]
 SQL = re.compile(

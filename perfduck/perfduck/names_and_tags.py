@@ -112,8 +112,7 @@ def _refuse_empty(what: str, value: str | None) -> None:
 def _given(sources: TagSources) -> TaggingSources:
     refuse_others(sources, TagSources)
     vmlinux, places = path_of(sources.get("vmlinux")), places_of(sources.get("symbols"))
-    if places:  # to check them loads pyelftools
-        check_places(places)
+    check_places(places)
     binaries = (*((vmlinux,) if vmlinux else ()), *places)
     return TaggingSources(
         path_of(sources.get("rules")),

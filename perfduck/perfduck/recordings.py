@@ -209,8 +209,7 @@ def requests_of(
 def _template(options: IngestOptions, *, is_one: bool) -> IngestRequest:
     name, kernel = options.get("name"), options.get("kernel")
     places = places_of(options.get("symbols"))
-    if places:  # to check them loads pyelftools
-        check_places(places)
+    check_places(places)
     return IngestRequest(
         source="",
         name=None if name is None else label_words.checked_name(name, "--name"),

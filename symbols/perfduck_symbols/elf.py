@@ -23,7 +23,6 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from elftools.common.exceptions import DWARFError, ELFError
 
 from perfduck_model import limits
 from perfduck_model.arrays import Bool, UInt8, UInt32, UInt64
@@ -43,15 +42,13 @@ from perfduck_symbols.elf_header import (
     SHT_NOTE,
     ElfHeader,
     Section,
+    build_id_of_notes,
 )
 from perfduck_symbols.files import is_regular, what_is
 
 SECTION_SHIFT = 40
-# What pyelftools and numpy say of tables that point outside of the file.
-BROKEN = (
-    ELFError, DWARFError, ValueError, LookupError, OverflowError, struct.error, zlib.error,
-    zstd.ZstdError,
-)  # fmt: skip
+# What numpy, struct and the decompressors say of tables that point outside of the file.
+BROKEN = (ValueError, LookupError, OverflowError, struct.error, zlib.error, zstd.ZstdError)
 _ZSTD = 2  # ELFCOMPRESS_ZSTD
 _FUNCTION, _LABEL, _INDIRECT, _GLOBAL = 2, 0, 10, 1
 # Relocations that store an absolute value, by machine: their size in bytes.
@@ -63,7 +60,10 @@ _ABSOLUTE: dict[int, dict[int, int]] = {
     EM_RISCV: {2: 8, 1: 4},
 }
 Table = npt.NDArray[Any]
-_BUILD_ID_NOTE = 3
+
+
+class ElfError(ValueError):
+    """A table or section of an ELF file that is not as the format says."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class Elf:
             return np.zeros(0, np.uint8)
         if section.offset + section.size > len(self.raw):
             message = f"{section.name} ends at {section.offset + section.size}, behind the file"
-            raise ELFError(message)
+            raise ElfError(message)
         stored = self.raw[section.offset : section.offset + section.size]
         if not section.is_compressed:
             return np.frombuffer(stored, np.uint8)
@@ -232,7 +232,7 @@ class Elf:
 
 
 def _inflated(name: str, method: int, body: memoryview) -> bytes:
-    """The bytes of a compressed section; raises ELFError where they are too many."""
+    """The bytes of a compressed section; raises ElfError where they are too many."""
     most = limits.MOST_ELF_SECTION + 1
     if method == _ZSTD:
         found = open_zstd(BytesIO(body)).read(most)
@@ -240,7 +240,7 @@ def _inflated(name: str, method: int, body: memoryview) -> bytes:
         found = zlib.decompressobj().decompress(body, most)
     if len(found) == most:
         message = f"{name} of more than {limits.MOST_ELF_SECTION >> 20} MB"
-        raise ELFError(message)
+        raise ElfError(message)
     return found
 
 
@@ -299,20 +299,6 @@ def names(strings: UInt8, offsets: UInt32) -> list[str]:
     text = strings.tobytes()
     find = text.index
     return [text[at : find(0, at)].decode("utf-8", "replace") for at in offsets.tolist()]
-
-
-def build_id_of_notes(notes: bytes, order: str = "=") -> str | None:
-    """The build id in a notes section, or in /sys/kernel/notes."""
-    at = 0
-    numbers = np.dtype(f"{order}u4")
-    while at + 12 <= len(notes):
-        name_size, size, kind = np.frombuffer(notes, numbers, 3, at).tolist()
-        start = at + 12 + (name_size + 3) // 4 * 4
-        # Xen's notes in vmlinux have the same number under another name.
-        if kind == _BUILD_ID_NOTE and notes[at + 12 : at + 15] == b"GNU":
-            return notes[start : start + size].hex()
-        at = start + (size + 3) // 4 * 4
-    return None
 
 
 def _apply(data: UInt8, table: Table, start: int) -> UInt8:

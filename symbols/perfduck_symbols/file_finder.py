@@ -21,6 +21,7 @@ from pathlib import Path, PurePosixPath
 
 from perfduck_model.errors import SymbolError
 from perfduck_symbols import names
+from perfduck_symbols.elf import open_elf
 from perfduck_symbols.files import HostFiles, inside, is_regular, walk, what_is
 
 _OF_A_SYSTEM = ("usr", "etc")  # folders that make a directory a root file system
@@ -90,8 +91,6 @@ JIT_MAPS = (
 
 def check_places(places: Iterable[Path]) -> None:
     """Raise SymbolError at a place that is neither a directory nor an ELF file."""
-    from perfduck_symbols.elf import open_elf  # an import of text without --symbols reads none
-
     for place in places:
         if is_regular(place):
             open_elf(place)

@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from perfduck_symbols.elf_header import build_id_of_notes
+
 _KINDS = {
     stat.S_IFDIR: "a directory",
     stat.S_IFIFO: "a FIFO",
@@ -111,8 +113,6 @@ class HostFiles:
     @property
     def kernel_build_id(self) -> str | None:
         """That of the kernel that runs; None where it cannot be read."""
-        from perfduck_symbols.elf import build_id_of_notes  # an import of text reads no ELF file
-
         try:
             return build_id_of_notes(self.path("sys/kernel/notes").read_bytes())
         except OSError:

@@ -20,7 +20,7 @@ from perfduck_symbols.files import HostFiles
 from perfduck_symbols.kallsyms import Kallsyms
 from perfduck_symbols.kernel_files import KernelFiles
 from perfduck_symbols.resolver import FUNCTIONS, BinaryResolver, resolve
-from perfduck_tags import catalogue, neighbours, rule_file, rules
+from perfduck_tags import catalogue, neighbours, rule_file
 from perfduck_tags.kernel_tagger import LOCATED, KernelTagger
 from perfduck_tags.methods import OF_FILES, TAG_COLUMNS
 from perfduck_tags.prefixes import Prefixes
@@ -198,7 +198,7 @@ class Tagger:
 @lru_cache
 def _ordered(users: tuple[Rule, ...], *, of_dsos: bool) -> Rules:
     """The user's rules, then the shipped ones on dsos or all others."""
-    return Rules((*users, *(rule for rule in rules.shipped() if bool(rule.dso) is of_dsos)))
+    return Rules((*users, *(rule for rule in rule_file.shipped() if bool(rule.dso) is of_dsos)))
 
 
 @lru_cache

@@ -37,7 +37,7 @@ def warm_up(name: str) -> None:
     with suppress(OSError):  # for whoever reads the file to report
         path = Path(name)
         if path.is_file() and path.stat().st_size >= SUBPROCESS_THRESHOLD and _is_perf_data(path):
-            _spawn_worker("perfduck_ingest.perf_data.session")
+            spawn_worker("perfduck_ingest.perf_data.session")
 
 
 def _is_perf_data(path: Path) -> bool:
@@ -45,7 +45,7 @@ def _is_perf_data(path: Path) -> bool:
         return file.read(8) in PERF_DATA
 
 
-def _spawn_worker(module: str) -> None:
+def spawn_worker(module: str) -> None:
     """Start the process for the next generator, one of this module. It gets ready while this one
     loads what it needs itself, which takes as long."""
     _prepared.append(_started(module))
