@@ -41,9 +41,9 @@ def _checked(
 ) -> _N:  # fmt: skip
     """The number; a default is one already. ValueError in the words of a usage error."""
     try:
-        found = read(typed) if isinstance(typed, str) else typed
-        if least <= found <= most:
-            return found
+        value = read(typed) if isinstance(typed, str) else typed
+        if least <= value <= most:
+            return value
     except ValueError:
         pass
     message = f"expected a {kind}{_within(least, most)}, got {typed or 'nothing'}"

@@ -52,7 +52,7 @@ def compare_profiles(store: Store, request: DiffRequest, question: Question) -> 
     """The diff."""
     base, new = question.groups
     try:
-        found = run_diff(question.runs, base, new, _options(store, question, request))
+        result = run_diff(question.runs, base, new, _options(store, question, request))
     except rates.CannotDivideError as error:
         raise PerfduckError(str(error)) from error
     context = [
@@ -65,7 +65,7 @@ def compare_profiles(store: Store, request: DiffRequest, question: Question) -> 
         )
     ]
     context += recalled_from(store, question, request.per)
-    return replace(found, context=tuple(context))
+    return replace(result, context=tuple(context))
 
 
 def paired(store: Store, base: dict[int, str], new: dict[int, str]) -> list[dict[int, str]]:
@@ -77,13 +77,13 @@ def paired(store: Store, base: dict[int, str], new: dict[int, str]) -> list[dict
         for side in (base, new)
     ]
     if set(runs[0]) != set(runs[1]) or not len(runs[0]) == len(base) == len(new):
-        said = " and ".join(", ".join(sorted(found)) for found in runs)
+        said = " and ".join(", ".join(sorted(own)) for own in runs)
         raise PerfduckError.at(where="--paired", expected="the same runs of base and new", got=said)
     if len(base) < LEAST_PAIRS:
         expected = f"{LEAST_PAIRS} runs a side or more"
         raise PerfduckError.at(where="--paired", expected=expected, got=len(base))
     names = base | new
-    return [{found[run]: names[found[run]] for run in sorted(runs[0])} for found in runs]
+    return [{own[run]: names[own[run]] for run in sorted(runs[0])} for own in runs]
 
 
 def _options(store: Store, question: Question, request: DiffRequest) -> DiffOptions:

@@ -47,8 +47,8 @@ class Question:
     @property
     def workload(self) -> str:
         """The label `workload` of the runs; '' where they have none, or several."""
-        found = {run.labels.get("workload", "") for run in self.runs.runs}
-        return found.pop() if len(found) == 1 else ""
+        workloads = {run.labels.get("workload", "") for run in self.runs.runs}
+        return workloads.pop() if len(workloads) == 1 else ""
 
     def reordered(self, groups: Sequence[int]) -> Self:
         """The same with group `groups[i]` at place i. The selection stays as it is picked."""

@@ -94,9 +94,9 @@ class FilterValues:
     def why_empty(self, group: int) -> tuple[Key | None, str]:
         """The first filter that alone leaves nothing of a group, and that in words."""
         runs = self._runs(group)
-        for key, found in self._known.items():
+        for key, values in self._known.items():
             meant = set(self._meant(key))
-            if not any(each.run in runs and each.value in meant for each in found):
+            if not any(each.run in runs and each.value in meant for each in values):
                 return key, self._nothing(self.filters.words(*_OPTIONS[key]), key, runs)
         return None, f"no sample with {self.filters.words()} together, idle left out"
 

@@ -66,9 +66,9 @@ def _unnamed(selection: Selection, profiles: list[int]) -> list[str]:
     places = {key: run for run, key in enumerate(selection.profiles)}
     busy = {places[key]: selection.weights[key].busy for key in profiles}
     names = {places[key]: selection.profiles[key] for key in profiles}
-    found = selection.samples.unnamed(list(busy))
+    unnamed = selection.samples.unnamed(list(busy))
     by_run: dict[int, float] = defaultdict(float)
-    for each in found:
+    for each in unnamed:
         by_run[each.run] += each.weight
     shares = {
         run: weight / busy[run] for run, weight in by_run.items() if weight >= _LEAST * busy[run]
@@ -77,7 +77,7 @@ def _unnamed(selection: Selection, profiles: list[int]) -> list[str]:
         return []
     whole = sum(busy[run] for run in shares)
     dsos: dict[str, float] = defaultdict(float)
-    for each in found:
+    for each in unnamed:
         dsos[each.dso] += each.weight if each.run in shares else 0.0
     runs = [names[run] for run in sorted(shares)]
     of = f" of {len(runs)} profiles" if len(runs) > 1 else ""
@@ -116,9 +116,9 @@ def limitations(
     )
 
 
-def _profiles(found: SharedLimitation, *, of_whole: bool) -> str:
-    is_one = found.profiles == 1
-    profiles = found.first_profile if is_one else f"{found.profiles} profiles"
+def _profiles(limitation: SharedLimitation, *, of_whole: bool) -> str:
+    is_one = limitation.profiles == 1
+    profiles = limitation.first_profile if is_one else f"{limitation.profiles} profiles"
     return f"{profiles}, whole recording{'' if is_one else 's'}" if of_whole else profiles
 
 
@@ -195,17 +195,17 @@ def attachment_notes(
     store: Store, name: str, profiles: list[int], limit: int = 6
 ) -> tuple[str, ...]:
     """What the attachments of these profiles say, most packets first."""
-    found = [
+    lines = [
         f"{name}: {met.rule} needs {met.needs}{_counted(met)}"
         for met in store.attachments.met_rules(profiles, limit)
     ]
     if others := store.attachments.other_rules(profiles):
         more = "1 more iptables rule needs" if others == 1 else f"{others} more iptables rules need"
-        found.append(f"{name}: {more} neither conntrack nor nat")
+        lines.append(f"{name}: {more} neither conntrack nor nat")
     entries = store.attachments.conntrack_entries(profiles)
     if entries is not None:
-        found.append(f"{name}: conntrack had {entries:,} entries after the run")
-    return tuple(found)
+        lines.append(f"{name}: conntrack had {entries:,} entries after the run")
+    return tuple(lines)
 
 
 def _counted(met: MetRule) -> str:

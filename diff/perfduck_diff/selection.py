@@ -74,13 +74,13 @@ def select_samples(
         samples = store.samples(
             Choice(profiles=ids, events=events, values=asked, spans=spans, keep=keep)
         )
-    found = samples.weights()
+    weights = samples.weights()
     selection = Selection(
         tuple(kept.values()),
         clock.name,
         clock.unit,
         (*_notes(clock, filters), *_of_tids(store, ids, filters)),
-        {key: found.get(run, Weight()) for run, key in enumerate(ids)},
+        {key: weights.get(run, Weight()) for run, key in enumerate(ids)},
         samples,
         is_part=bool(filters.words() or clock.others),
     )

@@ -50,8 +50,8 @@ def opened(source: Source) -> Recording:
 
 
 def _refuse(source: Source, recognise: Callable[[Source], foreign.Foreign | None]) -> None:
-    if not source.is_directory and (found := recognise(source)):
-        raise PerfduckError.at(where=f"{source.name}:1", expected="a recording", got=found)
+    if not source.is_directory and (kind := recognise(source)):
+        raise PerfduckError.at(where=f"{source.name}:1", expected="a recording", got=kind)
 
 
 def _importer(module: str) -> Importer:

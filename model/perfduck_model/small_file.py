@@ -66,9 +66,9 @@ def json_of(text: str, schema: type[_T]) -> _T:
 def toml_of(text: str, schema: type[_T]) -> _T:
     """What the TOML says, of the schema; SchemaError, and ValueError where it is no TOML."""
     try:
-        found = tomllib.loads(text)
-        _check_depth(found)
-        return msgspec.convert(found, schema)
+        content = tomllib.loads(text)
+        _check_depth(content)
+        return msgspec.convert(content, schema)
     except msgspec.ValidationError as error:
         raise SchemaError(_words(error)) from error
     except (ValueError, RecursionError) as error:

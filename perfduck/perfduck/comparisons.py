@@ -23,8 +23,8 @@ def diff(file: StorePlace, request: DiffRequest) -> DiffResult:
     """Base against new."""
     with file.read() as store:
         question = resolve_sides(store, request)
-        found = compare_profiles(store, request, question)
-    return DiffResult(found, partial(compared, request, question))
+        answer = compare_profiles(store, request, question)
+    return DiffResult(answer, partial(compared, request, question))
 
 
 def compare(

@@ -83,8 +83,8 @@ def _grown(step: GroupStep) -> list[SubsystemRow]:
 
 def _shrunk(step: GroupStep) -> list[SubsystemRow]:
     """Those whose whole interval is below zero."""
-    found = [row for row in step.subsystems if row.high is not None and row.high < 0]
-    return sorted(found, key=lambda row: row.delta)[: SHOWN // 2]
+    rows = [row for row in step.subsystems if row.high is not None and row.high < 0]
+    return sorted(rows, key=lambda row: row.delta)[: SHOWN // 2]
 
 
 def _indented(title: str, rows: list[SubsystemRow], screen: Screen) -> list[str]:

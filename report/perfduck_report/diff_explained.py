@@ -10,8 +10,8 @@ TERMS = (
     ),
     (
         "regression",
-        "the total grew (one-sided p <= .025) or a claim of growth stands; with budgets, one "
-        "is exceeded.",
+        "the total grew (one-sided p <= .025) or a claim of growth is significant; with budgets, "
+        "one is exceeded.",
     ),
     (
         "inconclusive",

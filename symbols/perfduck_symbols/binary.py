@@ -64,10 +64,10 @@ def _functions(elf: Elf, module: str | None, roots: frozenset[str]) -> pl.DataFr
     from perfduck_symbols.dwarf import Dwarf
 
     tables = [table for table in (".symtab", ".dynsym") if len(elf.section(table))]
-    found = pl.concat([_empty(), *(elf.functions(table) for table in tables)])
-    found = found.unique(["name", "key"], maintain_order=True)
-    sources = _sources(Dwarf(elf), found["key"].to_numpy(), module, roots)
-    rows = found.with_columns(pl.Series("source_file", sources, pl.String))
+    functions = pl.concat([_empty(), *(elf.functions(table) for table in tables)])
+    functions = functions.unique(["name", "key"], maintain_order=True)
+    sources = _sources(Dwarf(elf), functions["key"].to_numpy(), module, roots)
+    rows = functions.with_columns(pl.Series("source_file", sources, pl.String))
     # entry_SYSCALL_64_after_hwframe is a label; _etext, which no unit owns, and a program's _end
     # are no functions.
     owned = pl.col("source_file").is_not_null() & pl.lit(module is not None)

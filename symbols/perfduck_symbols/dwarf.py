@@ -113,12 +113,12 @@ class Dwarf:
     def _attributes(self, structs: DWARFStructs, stream: BytesIO, table: int) -> Attributes:
         """The first entry of a unit."""
         code: int = _parsed(structs.Dwarf_uleb128(""), stream)
-        found: Attributes = {}
+        attributes: Attributes = {}
         for spec in self._declaration(structs, table, code):
             constant = spec.form == "DW_FORM_implicit_const"
             form: Any = structs.Dwarf_dw_form[spec.form]
-            found[spec.name] = (spec.form, spec.value if constant else _parsed(form, stream))
-        return found
+            attributes[spec.name] = (spec.form, spec.value if constant else _parsed(form, stream))
+        return attributes
 
     def _declaration(self, structs: DWARFStructs, table: int, code: int) -> list[Any]:
         """An abbreviation: one of a few dozen that all units share, so keep it by its bytes."""
@@ -166,7 +166,7 @@ def _parsed(form: Any, stream: BytesIO) -> Any:
 
 def _aranges(data: UInt8, elf: Elf) -> list[tuple[int, int, int]]:
     """(start, end, unit) of every range: sets with a head of their own, one per unit."""
-    found: list[tuple[int, int, int]] = []
+    ranges: list[tuple[int, int, int]] = []
     content, at = data.tobytes(), 0
     while at < len(content):
         length = int.from_bytes(content[at : at + 4], elf.endianness)
@@ -179,9 +179,9 @@ def _aranges(data: UInt8, elf: Elf) -> list[tuple[int, int, int]]:
         first = at + 12 + (-12) % (2 * width)
         end = at + 4 + length
         pairs = np.frombuffer(content[first:end], f"{elf.order}u{width}").reshape(-1, 2).tolist()
-        found += [(start, start + size, unit) for start, size in pairs if size]
+        ranges += [(start, start + size, unit) for start, size in pairs if size]
         at = end
-    return found
+    return ranges
 
 
 def _sorted(rows: list[tuple[int, int, int]]) -> Ranges:

@@ -90,8 +90,8 @@ class Elf:
         for section in self.sections:
             if section.type == SHT_NOTE:
                 notes = self.raw[section.offset : section.offset + section.size].tobytes()
-                if found := build_id_of_notes(notes, self.order):
-                    return found
+                if build_id := build_id_of_notes(notes, self.order):
+                    return build_id
         return None
 
     @cached_property
@@ -106,8 +106,8 @@ class Elf:
 
     def section(self, name: str) -> UInt8:
         """The bytes of a section by its name; empty where there is none."""
-        found = self.find(name)
-        return np.zeros(0, np.uint8) if found is None else self.content(found)
+        section = self.find(name)
+        return np.zeros(0, np.uint8) if section is None else self.content(section)
 
     def content(self, section: Section) -> UInt8:
         """The decompressed bytes of a section without relocations; empty where none are stored."""
@@ -136,13 +136,13 @@ class Elf:
     def relocations(self, name: str) -> Table:
         """[offset, size, value] of the absolute relocations of a section, by offset. A linked file
         may carry them too (vmlinux does, --emit-relocs), but there they are already applied."""
-        found = self.find(f".rela{name}") if self.relocatable else None
+        section = self.find(f".rela{name}") if self.relocatable else None
         sizes = _ABSOLUTE.get(self.header.machine, {})
         dtype = np.dtype([("offset", "u8"), ("size", "u1"), ("value", "u8")])
-        if found is None or not self.is_64_bit:
+        if section is None or not self.is_64_bit:
             return np.zeros(0, dtype)
         order = self.order
-        rela = self.content(found).view(
+        rela = self.content(section).view(
             [("offset", f"{order}u8"), ("type", f"{order}u4"), ("symbol", f"{order}u4"),
              ("addend", f"{order}i8")]
         )  # fmt: skip
@@ -191,12 +191,12 @@ class Elf:
     def offsets(self, addresses: Svmas) -> FileOffsets:
         """Where in the file the code at these addresses lies. perf prints that of a program, and a
         program linked to a fixed address has its code elsewhere."""
-        found: UInt64 = addresses.copy()
+        in_file: UInt64 = addresses.copy()
         for segment in self.header.segments:
             start, size = np.uint64(segment.address), np.uint64(segment.stored)
             inside = (addresses >= start) & (addresses - start < size)
-            found[inside] = addresses[inside] - start + np.uint64(segment.offset)
-        return FileOffsets(found)
+            in_file[inside] = addresses[inside] - start + np.uint64(segment.offset)
+        return FileOffsets(in_file)
 
     @property
     def is_64_bit(self) -> bool:
@@ -235,13 +235,13 @@ def _inflated(name: str, method: int, body: memoryview) -> bytes:
     """The bytes of a compressed section; raises ElfError where they are too many."""
     most = limits.MOST_ELF_SECTION + 1
     if method == _ZSTD:
-        found = open_zstd(BytesIO(body)).read(most)
+        content = open_zstd(BytesIO(body)).read(most)
     else:
-        found = zlib.decompressobj().decompress(body, most)
-    if len(found) == most:
+        content = zlib.decompressobj().decompress(body, most)
+    if len(content) == most:
         message = f"{name} of more than {limits.MOST_ELF_SECTION >> 20} MB"
         raise ElfError(message)
-    return found
+    return content
 
 
 def open_elf(path: Path) -> Elf:

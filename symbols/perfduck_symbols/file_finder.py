@@ -248,9 +248,9 @@ def _below(root: Path, order: Iterable[str], fields: dict[str, str]) -> Iterator
     escaped = {name: glob.escape(value) for name, value in fields.items()}
     for pattern in _filled((one for one in order if "*" in one), escaped):
         # Path.glob raises for some of the names that a recording may have.
-        found = glob.glob(pattern, root_dir=root) if "\0" not in pattern else []  # noqa: PTH207
-        if len(found) == 1:
-            yield from filter(None, [inside(root, found[0])])
+        names = glob.glob(pattern, root_dir=root) if "\0" not in pattern else []  # noqa: PTH207
+        if len(names) == 1:
+            yield from filter(None, [inside(root, names[0])])
 
 
 def _filled(order: Iterable[str], fields: dict[str, str]) -> Iterator[str]:

@@ -89,8 +89,8 @@ class Tagger:
         known = rows.join(names.binaries(rows["dso"]), on="dso", how="left", maintain_order="left")
         nameless = (pl.col("name") == names.UNKNOWN) & pl.col("address").is_not_null()
         asked = known.filter(nameless)
-        found = pl.concat([self._by_kallsyms(asked), self._by_file(asked)])
-        joined = known.join(found.rename({"name": "_name"}), on="row", how="left")
+        sources = pl.concat([self._by_kallsyms(asked), self._by_file(asked)])
+        joined = known.join(sources.rename({"name": "_name"}), on="row", how="left")
         return joined.with_columns(pl.coalesce("_name", "name").alias("name")).drop("_name")
 
     def rules_of(self, kind: str) -> Rules:
@@ -129,8 +129,8 @@ class Tagger:
         own = asked.filter(pl.col("kind") == "kernel")
         if self.symbols is None or own.is_empty():
             return pl.DataFrame(schema=_RESOLVED)
-        found = own.select("row", self.symbols.resolve(own["address"]).alias("name"))
-        return found.drop_nulls().with_columns(pl.lit(None, pl.String).alias("source_file"))
+        names = own.select("row", self.symbols.resolve(own["address"]).alias("name"))
+        return names.drop_nulls().with_columns(pl.lit(None, pl.String).alias("source_file"))
 
     def _by_file(self, asked: pl.DataFrame) -> pl.DataFrame:
         own = asked.filter(pl.col("kind") == "user")

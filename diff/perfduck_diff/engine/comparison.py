@@ -117,7 +117,7 @@ def measure(runs: RunMatrix, base: Int64, new: Int64, options: DiffOptions) -> C
     sides = _sides(runs, raw.rate, plain, least)
     called = renamed(runs.stacks, runs.frames, sides)
     rerooted = _rerooted(runs, called)
-    classes = NoiseClasses.found(runs, rerooted)
+    classes = NoiseClasses.of_stacks(runs, rerooted)
     aligned = align(_shape(runs, rerooted, called, options.tree), sides)
     tree = grow(aligned.stacks, runs.hits.sum(axis=1), least * len(runs.runs))
     common = shared(tree.own(raw.rate), plain)

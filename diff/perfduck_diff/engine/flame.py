@@ -228,5 +228,5 @@ def hottest(
     owner, code = chains.distinct()
     total = gathered(code, width, weight[owner])[:, 0]
     order = np.lexsort((np.arange(width), -total, -own))[:limit].tolist()
-    found = [(runs.frames[code], float(own[code]), float(total[code])) for code in order]
-    return [Heat(frame=frame, self=s, total=t) for frame, s, t in found if t > 0]
+    rows = [(runs.frames[code], float(own[code]), float(total[code])) for code in order]
+    return [Heat(frame=frame, self=s, total=t) for frame, s, t in rows if t > 0]

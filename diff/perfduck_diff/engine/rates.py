@@ -158,7 +158,7 @@ class NoiseClasses:
     of: Int64
 
     @classmethod
-    def found(cls, runs: RunMatrix, rerooted: Stacks | None = None) -> Self:
+    def of_stacks(cls, runs: RunMatrix, rerooted: Stacks | None = None) -> Self:
         """By the stacks as they are rerooted: at entries, unless others are given."""
         return cls(*runs.classes(rerooted or runs.stacks.rerooted(runs.entry())))
 

@@ -109,11 +109,11 @@ class Tree:
 
     def ancestors(self, node: int) -> list[int]:
         """From the parent up to the root."""
-        found = []
+        nodes = []
         while node != ROOT:
             node = int(self.parent[node])
-            found.append(node)
-        return found
+            nodes.append(node)
+        return nodes
 
     def below(self, node: int) -> Bool:
         """Mask of the node and everything under it."""
@@ -125,8 +125,8 @@ class Tree:
 
     def children(self, node: int) -> Int64:
         """The nodes right below."""
-        found = np.flatnonzero(self.parent == node)
-        return np.asarray(found[found != ROOT])
+        nodes = np.flatnonzero(self.parent == node)
+        return np.asarray(nodes[nodes != ROOT])
 
     def inclusive(self, weights: Float64) -> Float64:
         """Sums over the stacks of each node: node x run, from stack x run."""

@@ -145,10 +145,10 @@ class ImageSymbolizer:
         archived = self.session.archived(path)
         if archived is not None:
             return symbol_table.read_elf(archived), None
-        for found in self._finder.binary(path.removesuffix(" (deleted)")):
-            elf = _read(found)
+        for candidate in self._finder.binary(path.removesuffix(" (deleted)")):
+            elf = _read(candidate)
             if elf is not None:
-                return elf, found
+                return elf, candidate
         return None, None
 
     def _debug_file(self, elf: ElfFunctions, path: str) -> ElfFunctions | None:

@@ -180,12 +180,12 @@ def text_section(elf: ElfFunctions) -> CodeSection | None:
 
 
 def _sections(elf: Elf) -> list[CodeSection]:
-    found = [
+    sections = [
         CodeSection(number, section.name, section.address, section.offset, section.size)
         for number, section in enumerate(elf.sections)
         if section.is_executable and section.is_stored
     ]
-    return sorted(found, key=lambda section: section.file_offset)
+    return sorted(sections, key=lambda section: section.file_offset)
 
 
 def _symbols(elf: Elf, table: str) -> pl.DataFrame:

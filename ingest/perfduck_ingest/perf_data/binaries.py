@@ -177,8 +177,8 @@ def _vdso_table(build_id: str | None, host: RecordedHost) -> SymbolTable[FileOff
 
 def _process_of_map(dso: str) -> int | None:
     """The process whose map this is; None for another dso."""
-    found = _JIT_MAP.fullmatch(dso)
-    return int(found[1]) if found else None
+    match = _JIT_MAP.fullmatch(dso)
+    return int(match[1]) if match else None
 
 
 def _jit_functions(
@@ -202,8 +202,8 @@ def _number_inside(process: int, host: HostFiles) -> str:
         status = host.path(f"proc/{process}/status").read_text()
     except OSError:
         return str(process)
-    found = re.search(r"^NSpid:.*\s(\d+)$", status, re.MULTILINE)
-    return found[1] if found else str(process)
+    match = re.search(r"^NSpid:.*\s(\d+)$", status, re.MULTILINE)
+    return match[1] if match else str(process)
 
 
 def _map_table(path: Path) -> SymbolTable[FileOffsets]:

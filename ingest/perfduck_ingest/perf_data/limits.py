@@ -24,6 +24,6 @@ _TEXTS = {
 }
 
 
-def found(counted: Counter[str]) -> dict[str, tuple[str, int]]:
+def limitations(counted: Counter[str]) -> dict[str, tuple[str, int]]:
     """Text and number of samples of each limit that there is, by code."""
     return {code: (text, counted[code]) for code, text in _TEXTS.items() if counted[code]}
