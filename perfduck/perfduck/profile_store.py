@@ -108,7 +108,7 @@ class ProfileStore:
         if recordings and isinstance(recordings[0], str):
             parts.warm_up.warm_up(recordings[0])
         listed = None if manifest is None else Path(manifest)
-        wanted = parts.recordings.requests_of(recordings, listed, options, on_note)
+        wanted = parts.recordings.requests_of(recordings, listed, options)
         return parts.recordings.ingest(self._file, wanted, on_start, progress, on_stored, on_note)
 
     def attach(self, selector: str, files: Files) -> "EditResult":

@@ -18,8 +18,9 @@ import numpy as np
 from perfduck_ingest.perf_data.recorded_host import RecordedHost
 from perfduck_model import limits
 from perfduck_model.errors import SymbolError
+from perfduck_model.small_file import UserFile
 from perfduck_symbols.addresses import EMPTY, FileOffsets, SymbolTable
-from perfduck_symbols.compression import content
+from perfduck_symbols.compression import unpacked
 from perfduck_symbols.file_finder import FileFinder
 from perfduck_symbols.host_files import HostFiles
 
@@ -58,7 +59,8 @@ def _number_inside(process: int, host: HostFiles) -> str:
 def _read(path: Path) -> SymbolTable[FileOffsets]:
     """Lines of start, size (hexadecimal) and name."""
     try:
-        lines = content(path, "a map", limits.MOST_MAP_BYTES).split(b"\n")
+        file = UserFile(path, limits.MOST_MAP_BYTES)
+        lines = unpacked(file, "a map", limits.MOST_MAP_BYTES).split(b"\n")
     except SymbolError:
         return EMPTY
     rows = sorted(filter(None, map(_map_entry, lines)), key=lambda row: row[0])
