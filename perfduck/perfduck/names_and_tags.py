@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from perfduck.opening import StoreFile
+from perfduck.opening import StorePlace
 from perfduck.options import TagSources, file_of, path_of, places_of, refuse_others
 from perfduck.tables import Table
 from perfduck.tagging import Tagged, TaggingSources, add_files, tag_again, tagger_of, with_kept
@@ -65,7 +65,7 @@ class ExplainResult:
         return self.to_text()
 
 
-def tag(file: StoreFile, sources: TagSources, forget: Sequence[TagInputKind]) -> TagResult:
+def tag(file: StorePlace, sources: TagSources, forget: Sequence[TagInputKind]) -> TagResult:
     """Tag all symbols and blame all stacks again."""
     given = _given(sources)
     for kind in forget:
@@ -77,7 +77,7 @@ def tag(file: StoreFile, sources: TagSources, forget: Sequence[TagInputKind]) ->
 
 
 def explain(
-    file: StoreFile | None, symbol: str, dso: str, release: str | None, sources: TagSources
+    file: StorePlace | None, symbol: str, dso: str, release: str | None, sources: TagSources
 ) -> ExplainResult:
     """Why a function has its tag; rules and kallsyms that the store keeps apply where there is a
     store and none are given."""
@@ -125,7 +125,7 @@ def _given(sources: TagSources) -> TaggingSources:
     )
 
 
-def add_symbols(file: StoreFile, places: Sequence[Path], dso: str | None) -> Table:
+def add_symbols(file: StorePlace, places: Sequence[Path], dso: str | None) -> Table:
     """Keep the functions of ELF files."""
     _refuse_empty("--dso", dso)
     if dso is not None and (len(places) > 1 or places[0].is_dir()):
@@ -143,7 +143,7 @@ def _added(rows: tables.Answer, _: Screen = PIPE) -> str:
     )
 
 
-def symbols(file: StoreFile) -> Table:
+def symbols(file: StorePlace) -> Table:
     """The binaries whose functions are kept."""
     with file.read() as store:
         return Table(store.symbols.binaries(), _kept)

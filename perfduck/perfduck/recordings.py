@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from perfduck.attachments import Attachment, keep, read_all
-from perfduck.ingestion import Ingestion, IngestRequest
+from perfduck.ingestion import IngestRequest
 from perfduck.manifest import checked_work, requests
-from perfduck.opening import StoreFile
+from perfduck.opening import StorePlace
 from perfduck.options import (
     FilePath,
     Files,
@@ -98,7 +98,7 @@ def _contents(receipt: Receipt) -> str:
 
 
 def ingest(
-    file: StoreFile,
+    file: StorePlace,
     wanted: Sequence[IngestRequest],
     on_start: Callable[[str], object] | None,
     progress: Progress | None,
@@ -108,7 +108,7 @@ def ingest(
     """Store each recording in a transaction of its own, and open the store only for that; one that
     was just stored is not changed by the next. `note` takes what may fail at the end."""
     results: list[IngestResult] = []
-    with Ingestion(file.path, file.wait_s) as ingestion:
+    with file.ingestion() as ingestion:
         ingestion.check(wanted, note)
         for number, request in enumerate(wanted, 1):
             stored = frozenset(each.name for each in results)
@@ -135,7 +135,7 @@ def _saying_how_many_are_left(count: int) -> Iterator[None]:
         raise type(error)(message) from error
 
 
-def attach(file: StoreFile, selector: str, files: Sequence[Attachment]) -> EditResult:
+def attach(file: StorePlace, selector: str, files: Sequence[Attachment]) -> EditResult:
     """Keep the files with each profile, all or none."""
     with file.write() as store:
         with store.transaction():

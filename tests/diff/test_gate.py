@@ -62,7 +62,7 @@ def test_per_cent_of_nothing_is_refused_where_there_is_something() -> None:
 
 def test_a_budget_is_in_the_unit_of_the_diff() -> None:
     assert _verdicts(subsystem={"bridge": "0.02 us"})[""] == "pass"
-    with pytest.raises(PerfduckError, match="in ns or %, got cycles"):
+    with pytest.raises(PerfduckError, match="in ps, ns, us, ms, s or %, got cycles"):
         _verdicts(total="20 cycles")
 
 
