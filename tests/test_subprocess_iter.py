@@ -64,7 +64,7 @@ def test_a_process_that_is_killed_is_told_in_a_line(
 def test_a_process_that_was_prepared_is_the_one_that_is_asked(
     processes: list[subprocess.Popen[bytes]],
 ) -> None:
-    spawn_worker("perfduck_ingest.perf_data.record_reader")
+    spawn_worker("perfduck_ingest.perf_data.session")
     assert list(numbers(3)) == list(numbers(3)) == [0, 1, 2]
     assert len(processes) == 2
 

@@ -82,6 +82,10 @@ ENTRIES = {
         "Take over what other stores have and this one has not; what is here stays as it is.",
         "store_commands:merge",
     ),
+    "serve": CommandEntry(
+        "Serve the store: hosts push recordings, a team looks at pages, the command line asks it.",
+        "serve_command:serve",
+    ),
     "demo": CommandEntry(
         "Ingest the recordings that come with perfduck; show native networking against docker0.",
         "demo_command:demo",

@@ -57,14 +57,14 @@ def demo(
 
 def _refuse_users_store(store: "perfduck.ProfileStore", manifest: Path) -> None:
     """PerfduckError where the store has recordings that do not come with perfduck."""
-    if not store.path.exists():
+    if not Path(store.url).exists():
         return
     with manifest.open(newline="") as lines:
         ours = {row["name"] for row in csv.DictReader(lines)}
     if others := [name for name in store.names() if name not in ours]:
         got = f"one with {listed(others, 3)}"
         raise PerfduckError.at(
-            store.path, expected="a new store or one of the demo", got=f"{got} (give --store)"
+            store.url, expected="a new store or one of the demo", got=f"{got} (give --store)"
         )
 
 

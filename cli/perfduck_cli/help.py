@@ -25,6 +25,7 @@ COMMANDS = {
     "Recordings": ("ingest", "profiles", "attach", "edit", "rm", "prune", "merge"),
     "Questions": ("top", "diff", "compare", "sql", "export", "budget"),
     "Names and tags": ("tag", "explain", "symbols"),
+    "Service": ("serve",),
     "More": ("noise", "demo", "completion"),
 }
 OPTIONS = {
@@ -50,6 +51,7 @@ EXAMPLES = {
     "rm": ("perfduck rm 'native.*' --dry-run",),
     "prune": ("perfduck prune scenario=native --older-than 90d",),
     "merge": ("perfduck merge other.duckdb",),
+    "serve": ("perfduck serve --store perfduck.duckdb --listen 127.0.0.1:8480",),
     "top": (
         "perfduck top run1 --by subsystem",
         "perfduck top scenario=native nf_hook_slow --by callers",

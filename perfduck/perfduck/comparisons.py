@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from perfduck.diff_result import BudgetSuggestion, CompareResult, DiffResult
-from perfduck.opening import StoreFile
+from perfduck.opening import StorePlace
 from perfduck.tables import Table
 from perfduck_diff import history
 from perfduck_diff.answer import DiffRequest, compare_profiles, resolve_sides
@@ -19,7 +19,7 @@ from perfduck_report.numbers import many
 from perfduck_report.screen import PIPE, Screen
 
 
-def diff(file: StoreFile, request: DiffRequest) -> DiffResult:
+def diff(file: StorePlace, request: DiffRequest) -> DiffResult:
     """Base against new."""
     with file.read() as store:
         question = resolve_sides(store, request)
@@ -28,7 +28,7 @@ def diff(file: StoreFile, request: DiffRequest) -> DiffResult:
 
 
 def compare(
-    file: StoreFile, selector: str, over: str, order: Sequence[str], filters: Filters
+    file: StorePlace, selector: str, over: str, order: Sequence[str], filters: Filters
 ) -> CompareResult:
     """The groups that a label makes."""
     with file.read() as store:
@@ -38,14 +38,14 @@ def compare(
 
 
 def suggest_budget(
-    file: StoreFile, selector: str, keep: float, runs: int, filters: Filters
+    file: StorePlace, selector: str, keep: float, runs: int, filters: Filters
 ) -> BudgetSuggestion:
     """Budgets that runs of this thing keep."""
     with file.read() as store:
         return BudgetSuggestion(suggest(store, selector, keep, runs, filters))
 
 
-def learn_noise(file: StoreFile, selector: str, event: str | None) -> Table:
+def learn_noise(file: StorePlace, selector: str, event: str | None) -> Table:
     """Learn the spread between runs."""
     if event == "":
         raise PerfduckError.at(where="--event", expected="an event", got="nothing")
@@ -54,13 +54,13 @@ def learn_noise(file: StoreFile, selector: str, event: str | None) -> Table:
     return Table(learned, partial(_with_terms, notes=unused), unused)
 
 
-def noise(file: StoreFile) -> Table:
+def noise(file: StorePlace) -> Table:
     """What was learned."""
     with file.read() as store:
         return Table(history.learned(store), _with_terms)
 
 
-def forget_noise(file: StoreFile, selector: str | None) -> Table:
+def forget_noise(file: StorePlace, selector: str | None) -> Table:
     """Forget what was learned; what that was."""
     with file.write(create=True) as store:
         return Table(history.forget(store, selector), _forgotten)

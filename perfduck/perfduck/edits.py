@@ -3,7 +3,7 @@ removing profiles do without."""
 
 from collections.abc import Mapping
 
-from perfduck.opening import StoreFile
+from perfduck.opening import StorePlace
 from perfduck.store_results import EditResult
 from perfduck_ingest.labels import checked_name
 from perfduck_ingest.work import Work
@@ -15,7 +15,7 @@ from perfduck_store.selector import select
 
 
 def edit(
-    file: StoreFile,
+    file: StorePlace,
     selector: str,
     name: str | None,
     work: Work | None,

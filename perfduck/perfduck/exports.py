@@ -7,7 +7,7 @@ EXPORTS.
 from dataclasses import dataclass
 from pathlib import Path
 
-from perfduck.opening import StoreFile
+from perfduck.opening import StorePlace
 from perfduck_diff.filters import Filters
 from perfduck_diff.flame_input import alone
 from perfduck_diff.lacking import lacking_notes
@@ -34,7 +34,7 @@ class Export:
         return self.text
 
 
-def export(file: StoreFile, selector: str, format: str, filters: Filters) -> Export:
+def export(file: StorePlace, selector: str, format: str, filters: Filters) -> Export:
     """The stacks of the selected profiles in a format of EXPORTS."""
     with file.read() as store:
         return EXPORTS[format](store, selector, filters)

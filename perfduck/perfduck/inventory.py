@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from perfduck.opening import StoreFile
+from perfduck.opening import StorePlace
 from perfduck.store_results import MergeResult, RemoveResult
 from perfduck.tables import Table
 from perfduck_report.profiles import as_text
@@ -14,13 +14,13 @@ from perfduck_store.records import Content
 from perfduck_store.selector import select
 
 
-def names(file: StoreFile) -> tuple[str, ...]:
+def names(file: StorePlace) -> tuple[str, ...]:
     """The names of all profiles, sorted."""
     with file.read() as store:
         return tuple(each.name for each in store.profiles.all())
 
 
-def profiles(file: StoreFile, selector: str) -> Table:
+def profiles(file: StorePlace, selector: str) -> Table:
     """The profiles that the selector means; `*` means those that there are, if any."""
     with file.read() as store:
         is_empty = selector == "*" and not store.profiles.all()
@@ -28,14 +28,14 @@ def profiles(file: StoreFile, selector: str) -> Table:
         return Table(store.profiles.listing(chosen), as_text)
 
 
-def remove(file: StoreFile, selector: str, *, dry_run: bool) -> RemoveResult:
+def remove(file: StorePlace, selector: str, *, dry_run: bool) -> RemoveResult:
     """Remove the profiles, and make the file smaller."""
     with _to_remove(file, dry_run=dry_run) as store:
         return _removed(store, store.profiles.contents(select(store, selector)), dry_run=dry_run)
 
 
 def prune(
-    file: StoreFile, selector: str, age: timedelta, in_words: str, *, dry_run: bool
+    file: StorePlace, selector: str, age: timedelta, in_words: str, *, dry_run: bool
 ) -> RemoveResult:
     """Remove those of the profiles that are older."""
     oldest = datetime.now(UTC).replace(tzinfo=None) - age
@@ -48,7 +48,7 @@ def prune(
         return _removed(store, old, dry_run=dry_run, ageless=ageless)
 
 
-def _to_remove(file: StoreFile, *, dry_run: bool) -> Store:
+def _to_remove(file: StorePlace, *, dry_run: bool) -> Store:
     return file.read() if dry_run else file.write()
 
 
@@ -62,7 +62,7 @@ def _removed(
     return RemoveResult(listed, saved=store.close_and_compact(), **said)
 
 
-def merge(file: StoreFile, other: Path) -> MergeResult:
+def merge(file: StorePlace, other: Path) -> MergeResult:
     """Take over what another store has."""
     with file.write(create=True) as store:
         return MergeResult(other, store.merge(other, file.wait_s))

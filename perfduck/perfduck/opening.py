@@ -1,16 +1,51 @@
 """Which store is meant, and how long to wait for it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, Self
 
 from perfduck import parts
 from perfduck_store.running import interrupt_all as interrupt_all
 from perfduck_store.waiting import waiting
 
 if TYPE_CHECKING:  # DuckDB is loaded when a store is opened
+    from perfduck.ingestion import Ingestion, IngestRequest, Progress
     from perfduck_store.protocol import Store
+    from perfduck_store.recording import Receipt
+
+
+class Ingesting(Protocol):
+    """Recordings on their way into a store: see perfduck.ingestion."""
+
+    def __enter__(self) -> Self:
+        """Itself."""
+
+    def __exit__(self, *_: object) -> None:
+        """Let go of what was prepared for several recordings."""
+
+    def check(self, requests: "Iterable[IngestRequest]", note: Callable[[str], object]) -> None:
+        """Raise PerfduckError for what would fail at the commit; `note` takes what may fail."""
+
+    def ingest(self, request: "IngestRequest", progress: "Progress | None" = None) -> "Receipt":
+        """Read the recording, then store it."""
+
+
+class StorePlace(Protocol):
+    """Where a store is, and how it is opened for a question."""
+
+    @property
+    def wait_s(self) -> float | None:
+        """How long to wait for another process that has the store open."""
+
+    def read(self) -> "Store":
+        """The store, open to read. PerfduckError where there is none that can be read."""
+
+    def write(self, *, create: bool = False) -> "Store":
+        """The store, open to write; `create` it where there is none."""
+
+    def ingestion(self) -> "Ingesting":
+        """What stores recordings there, one after the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +55,9 @@ class StoreFile:
     path: Path
     wait_s: float | None = None  # None: as this process is set
 
+    def __str__(self) -> str:
+        return str(self.path)
+
     def read(self) -> "Store":
         """The store, open to read. PerfduckError where there is none, or another process writes it
         for longer than `wait_s`."""
@@ -28,6 +66,10 @@ class StoreFile:
     def write(self, *, create: bool = False) -> "Store":
         """The store, open to write; `create` it where there is none."""
         return parts.store.DuckDbStore(self.path, write=True, wait_s=self.wait_s, create=create)
+
+    def ingestion(self) -> "Ingestion":
+        """What stores recordings there; the store is open only while one is committed."""
+        return parts.ingestion.Ingestion(self.path, self.wait_s)
 
 
 def be_patient(limit_s: float, say: Callable[[str], object]) -> None:

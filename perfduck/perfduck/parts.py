@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         edits,
         exports,
         frames,
+        ingestion,
         inventory,
         names_and_tags,
         rankings,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from perfduck_store.duckdb import store
 
     __all__ = [
-        "answer", "comparisons", "edits", "exports", "frames", "inventory", "limits",
+        "answer", "comparisons", "edits", "exports", "frames", "ingestion", "inventory", "limits",
         "names_and_tags", "rankings", "recordings", "store", "user_sql", "warm_up",
     ]  # fmt: skip
 
@@ -36,6 +37,7 @@ _MODULES = {
     "edits": "perfduck.edits",
     "exports": "perfduck.exports",
     "frames": "perfduck.frames",
+    "ingestion": "perfduck.ingestion",
     "inventory": "perfduck.inventory",
     "limits": "perfduck_store.sql_limits",
     "names_and_tags": "perfduck.names_and_tags",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Self, Unpack
 
 from perfduck import parts, typed
 from perfduck.filters import FilterOptions, filters_of
-from perfduck.opening import StoreFile
+from perfduck.opening import StoreFile, StorePlace
 from perfduck.options import FilePath, Files, IngestOptions, Labels, TagSources
 from perfduck_diff.keys import By, Side
 from perfduck_model.errors import PerfduckError
@@ -38,7 +38,7 @@ def open(url: FilePath, *, wait_s: float | None = None) -> "ProfileStore":
     if place.startswith(_OTHER_STORES):
         got = "a store of a kind that is not built yet"
         raise PerfduckError.at(place, expected="the path of a store, a DuckDB file", got=got)
-    return ProfileStore(Path(place), wait_s=wait_s)
+    return ProfileStore(StoreFile(Path(place), wait_s))
 
 
 def explain(
@@ -60,9 +60,10 @@ class ProfileStore:
     disk. What it would have changed is unchanged then.
     """
 
-    def __init__(self, path: Path, *, wait_s: float | None = None) -> None:
-        self.path = path
-        self._file = StoreFile(path, wait_s)
+    def __init__(self, place: StorePlace) -> None:
+        """The store at a place: see `perfduck.open`."""
+        self.url = str(place)
+        self._file = place
 
     def __enter__(self) -> Self:
         return self
@@ -74,7 +75,7 @@ class ProfileStore:
         """Nothing is open between two calls; a store of another kind may have a connection."""
 
     def __repr__(self) -> str:
-        return f"ProfileStore({str(self.path)!r})"
+        return f"ProfileStore({self.url!r})"
 
     # Recordings
 
@@ -108,7 +109,7 @@ class ProfileStore:
         if recordings and isinstance(recordings[0], str):
             parts.warm_up.warm_up(recordings[0])
         listed = None if manifest is None else Path(manifest)
-        wanted = parts.recordings.requests_of(recordings, listed, options, on_note)
+        wanted = parts.recordings.requests_of(recordings, listed, options)
         return parts.recordings.ingest(self._file, wanted, on_start, progress, on_stored, on_note)
 
     def attach(self, selector: str, files: Files) -> "EditResult":

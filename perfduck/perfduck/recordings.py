@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import BinaryIO
 
 from perfduck.attachments import Attachment, keep, read_all
-from perfduck.ingestion import Ingestion, IngestRequest
+from perfduck.ingestion import IngestRequest
 from perfduck.manifest import checked_work, requests
-from perfduck.opening import StoreFile
+from perfduck.opening import StorePlace
 from perfduck.options import (
     FilePath,
     Files,
     IngestOptions,
     Labels,
+    file_of,
     path_of,
     places_of,
     refuse_others,
@@ -34,6 +35,7 @@ from perfduck_store.recording import Receipt
 from perfduck_store.selector import select
 from perfduck_symbols.file_finder import check_places
 from perfduck_symbols.host_files import HostFiles
+from perfduck_tags import rule_file
 
 Recording = FilePath | bytes | BinaryIO
 Progress = Callable[[Source, int], None]
@@ -96,7 +98,7 @@ def _contents(receipt: Receipt) -> str:
 
 
 def ingest(
-    file: StoreFile,
+    file: StorePlace,
     wanted: Sequence[IngestRequest],
     on_start: Callable[[str], object] | None,
     progress: Progress | None,
@@ -106,7 +108,7 @@ def ingest(
     """Store each recording in a transaction of its own, and open the store only for that; one that
     was just stored is not changed by the next. `note` takes what may fail at the end."""
     results: list[IngestResult] = []
-    with Ingestion(file.path, file.wait_s) as ingestion:
+    with file.ingestion() as ingestion:
         ingestion.check(wanted, note)
         for number, request in enumerate(wanted, 1):
             stored = frozenset(each.name for each in results)
@@ -133,7 +135,7 @@ def _saying_how_many_are_left(count: int) -> Iterator[None]:
         raise type(error)(message) from error
 
 
-def attach(file: StoreFile, selector: str, files: Sequence[Attachment]) -> EditResult:
+def attach(file: StorePlace, selector: str, files: Sequence[Attachment]) -> EditResult:
     """Keep the files with each profile, all or none."""
     with file.write() as store:
         with store.transaction():
@@ -187,7 +189,6 @@ def requests_of(
     recordings: Sequence[Recording],
     manifest: Path | None,
     options: IngestOptions,
-    note: Callable[[str], object],
 ) -> list[IngestRequest]:
     """What to store, checked before anything is: what the manifest lists, then the recordings."""
     refuse_others(options, IngestOptions)
@@ -198,7 +199,7 @@ def requests_of(
     if name is not None and (manifest is not None or len(recordings) > 1):
         raise PerfduckError.at(where=f"--name {name}", expected="one recording", got="several")
     template = _template(options, is_one=manifest is None and len(recordings) == 1)
-    listed = [] if manifest is None else requests(manifest, template, note)
+    listed = [] if manifest is None else requests(manifest, template)
     wanted = [*listed, *(_request(each, template) for each in recordings)]
     if template.force and not any(each.work for each in wanted):
         message = "--force: expected work that may replace that of a stored recording, got none"
@@ -223,7 +224,7 @@ def _template(options: IngestOptions, *, is_one: bool) -> IngestRequest:
             host_files=HostFiles() if options.get("host_files", True) else None,
             lenient=options.get("lenient", False),
         ),
-        rules=path_of(options.get("rules")),
+        rules=file_of(options.get("rules"), rule_file.file_of),
         kernel=None if kernel is None else checked_release(kernel, "--kernel"),
         attachments=_attached(options.get("attach") or (), is_one=is_one),
         force=options.get("force", False),

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from perfduck.opening import StoreFile
+from perfduck.opening import StorePlace
 from perfduck.tables import Table
 from perfduck_model.errors import PerfduckError
 from perfduck_model.limits import MOST_SQL_BYTES
@@ -14,7 +14,7 @@ from perfduck_store.sql_limits import SqlLimits
 
 
 def sql(
-    file: StoreFile,
+    file: StorePlace,
     query: str | os.PathLike[str],
     parameters: Mapping[str, Any],
     limits: SqlLimits,

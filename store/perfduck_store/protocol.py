@@ -193,13 +193,13 @@ class Symbols(Protocol):
 class TagInputs(Protocol):
     """Rules and kallsyms that symbols are tagged by, kept so that they need not be given again."""
 
-    def keep(self, kind: TagInputKind, path: Path, release: str = "") -> str | None:
-        """Keep the file, in a transaction of the caller, in place of the one before; what that
+    def keep(
+        self, kind: TagInputKind, source: str, content: bytes, release: str = ""
+    ) -> str | None:
+        """Keep a file, in a transaction of the caller, in place of the one before; what that
         changed, in words. `release`: of the kernel whose kallsyms it is."""
 
-    def kept(
-        self, kind: TagInputKind, release: str = ""
-    ) -> AbstractContextManager[TagInput | None]:
+    def kept(self, kind: TagInputKind, release: str = "") -> TagInput | None:
         """The file that the store keeps; None where it keeps none."""
 
     def content_hash(self, kind: TagInputKind, release: str = "") -> str | None:

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Literal
 
 
@@ -194,7 +193,7 @@ TagInputKind = Literal["rules", "kallsyms"]
 
 @dataclass(frozen=True, slots=True)
 class TagInput:
-    """A file as it was given: `source` is its name then, `path` where its content is now."""
+    """A file as it was given: `source` is its name, `content` its bytes, packed or not."""
 
     source: str
-    path: Path
+    content: bytes

@@ -182,11 +182,11 @@ def _fill_components(rows: pl.DataFrame) -> pl.DataFrame:
 @cache
 def shipped() -> tuple[Rule, ...]:
     """The rules that come with perfduck, symbol rules first."""
-    from perfduck_tags.rule_file import read
+    from perfduck_tags import rule_file
 
     entries = (
         Rule(f"entries.py, TAGS {row}", area, subsystem, role, symbol=f"^(?:{names})$")
         for row, (names, area, subsystem, role) in enumerate(TAGS, 1)
     )
     files = ("symbol_rules.csv", "path_rules.csv", "dso_rules.csv")
-    return (*entries, *(rule for name in files for rule in read(DATA / name, where=name)))
+    return (*entries, *(rule for name in files for rule in rule_file.shipped(DATA / name)))

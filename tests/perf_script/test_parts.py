@@ -8,7 +8,7 @@ from recordings import FIXTURES
 
 from perfduck.ingestion import IngestRequest, ingest
 from perfduck_ingest import chains
-from perfduck_ingest.perf_script import frame_table, importer, line_cache
+from perfduck_ingest.perf_script import importer, line_cache
 from perfduck_store.duckdb.store import DuckDbStore
 
 RECORDING = FIXTURES / "demo" / "flannel-vxlan.crr.1.txt.xz"
@@ -68,7 +68,7 @@ def test_the_store_is_the_same_however_little_is_remembered(
     monkeypatch.setattr(importer, "_PART_BYTES", 64 << 10)
     monkeypatch.setattr(line_cache, "LINE_SLOTS_LOG2", 4)
     monkeypatch.setattr(line_cache, "_MOST_FRAMES", 1000)
-    monkeypatch.setattr(frame_table, "FRAME_SLOTS_LOG2", 4)
+    monkeypatch.setattr(line_cache, "FRAME_SLOTS_LOG2", 4)
     monkeypatch.setattr(chains, "STACK_SLOTS_LOG2", 4)
     monkeypatch.setattr(chains, "SYMBOL_SLOTS_LOG2", 4)
     assert stored(recording, store_path) == expected

@@ -10,7 +10,7 @@ import struct
 from dataclasses import dataclass, replace
 
 from perfduck_ingest.perf_data import records
-from perfduck_ingest.perf_data.byte_order import ByteOrder
+from perfduck_ingest.perf_data.records import ByteOrder
 
 SMALLEST = 64  # PERF_ATTR_SIZE_VER0
 

@@ -4,12 +4,21 @@
     DIR/usr/lib/libc.so.6, DIR/libc.so.6      and DIR/usr/lib/debug/...
     ~/.debug/.build-id/8d/0c9a.../elf         what perf record kept
     the path itself, and what its .gnu_debuglink names: /usr/bin/.debug/python3.debug
-    /tmp/perf-4711.map                        what a just-in-time compiler wrote (jit_maps.py)
 
 A file whose build id is not the recorded one is not used, and one of this machine without a
 recorded build id only as recorded_host.py says.
+
+What a just-in-time compiler made is in the map file it writes, /tmp/perf-4711.map, with lines of
+start, size and name: `7f0000000000 40 LBusy;::main`.
+
+    DIR/tmp/perf-4711.map, DIR/perf-4711.map     below --symbols
+    DIR/4711/perf-1.map, DIR/4711/tmp/...        of a process that had another number in its
+                                                 container: the map of process 4711
+    /tmp/perf-4711.map                           on the recorded machine, or in the container that
+                                                 still runs there
 """
 
+import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,18 +26,23 @@ from pathlib import Path
 import numpy as np
 
 from perfduck_ingest.importer import ImportOptions
-from perfduck_ingest.perf_data import jit_maps
 from perfduck_ingest.perf_data.dsos import Dso
 from perfduck_ingest.perf_data.features import PerfRecording
 from perfduck_ingest.perf_data.recorded_host import RecordedHost
 from perfduck_ingest.perf_data.simpleperf import RecordedFile
+from perfduck_model import limits
+from perfduck_model.errors import SymbolError
+from perfduck_model.small_file import UserFile
 from perfduck_symbols.addresses import EMPTY, FileOffsets, SymbolTable
+from perfduck_symbols.compression import unpacked
 from perfduck_symbols.elf import BROKEN, Elf, opened_or_none
 from perfduck_symbols.elf_header import SHT_DYNSYM, SHT_SYMTAB
 from perfduck_symbols.elf_symbols import symbol_table
 from perfduck_symbols.file_finder import PERF, FileFinder
+from perfduck_symbols.host_files import HostFiles
 
 _VDSO = "[vdso]"
+_JIT_MAP = re.compile(r"/tmp/perf-(\d+)\.map")
 
 
 class Binaries:
@@ -50,8 +64,8 @@ class Binaries:
         return RecordedHost(files, self.recording) if files is not None else None
 
     def _table(self, name: str) -> SymbolTable[FileOffsets]:
-        if process := jit_maps.process_of(name):
-            table = jit_maps.table(process, self._finder, self._host)
+        if process := _process_of_map(name):
+            table = _jit_functions(process, self._finder, self._host)
             if table is EMPTY:
                 self.missing[name] = "no such map"
             return table
@@ -160,3 +174,63 @@ def _vdso_table(build_id: str | None, host: RecordedHost) -> SymbolTable[FileOff
         file.flush()
         elf = _opened(Path(file.name), build_id)
         return EMPTY if elf is None else _table_or_nothing(elf, elf)
+
+
+def _process_of_map(dso: str) -> int | None:
+    """The process whose map this is; None for another dso."""
+    found = _JIT_MAP.fullmatch(dso)
+    return int(found[1]) if found else None
+
+
+def _jit_functions(
+    process: int, finder: FileFinder, host: RecordedHost | None
+) -> SymbolTable[FileOffsets]:
+    """The functions of a process; none where there is no map of it."""
+    path = next(finder.jit_maps(process), None) or (host and next(_of_host(process, host), None))
+    return _map_table(path) if path else EMPTY
+
+
+def _of_host(process: int, host: RecordedHost) -> Iterator[Path]:
+    if not host.is_recorded:
+        return
+    inner = f"proc/{process}/root/tmp/perf-{_number_inside(process, host.files)}.map"
+    yield from filter(None, map(host.files.regular, (f"tmp/perf-{process}.map", inner)))
+
+
+def _number_inside(process: int, host: HostFiles) -> str:
+    """What the process is called in its container: the last number of NSpid."""
+    try:
+        status = host.path(f"proc/{process}/status").read_text()
+    except OSError:
+        return str(process)
+    found = re.search(r"^NSpid:.*\s(\d+)$", status, re.MULTILINE)
+    return found[1] if found else str(process)
+
+
+def _map_table(path: Path) -> SymbolTable[FileOffsets]:
+    """Lines of start, size (hexadecimal) and name."""
+    try:
+        lines = unpacked(
+            UserFile(path, limits.MOST_MAP_BYTES), "a map", limits.MOST_MAP_BYTES
+        ).split(b"\n")
+    except SymbolError:
+        return EMPTY
+    rows = sorted(filter(None, map(_map_entry, lines)), key=lambda row: row[0])
+    names = [name for _, _, name in rows]
+    return SymbolTable(
+        # Memory without a file: perf takes its addresses for offsets.
+        FileOffsets(np.array([start for start, _, _ in rows], np.uint64)),
+        np.array([min(start + size, (1 << 64) - 1) for start, size, _ in rows], np.uint64),
+        lambda place: names[place].decode("utf-8", "backslashreplace"),
+    )
+
+
+def _map_entry(line: bytes) -> tuple[int, int, bytes] | None:
+    fields = line.split(b" ", 2)
+    try:
+        start, size = int(fields[0], 16), int(fields[1], 16)
+    except (IndexError, ValueError):
+        return None
+    if len(fields) < 3 or not fields[2] or start >> 64 or size >> 64:
+        return None
+    return start, size, fields[2]

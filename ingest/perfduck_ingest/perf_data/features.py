@@ -5,17 +5,28 @@ HEADER_FEATURE records of a pipe.
     os release : 6.18.44
     cmdline : /usr/bin/perf record -a -g -e cpu-clock -F 999
     event : name = cpu-clock, ids = {1947, 1948}
+
+The names of tracepoints are in its tracing data (tools/perf/util/trace-event-read.c); what follows
+the formats is not read:
+
+    17 08 44 "tracing" "0.6" | u8 is big, u8 size of a long, u32 size of a page
+    "header_page" u64 size, text | "header_event" u64 size, text
+    u32 count, {u64 size, format} ...                             of ftrace itself
+    u32 systems, {"sched", u32 count, {u64 size, format} ...} ...
+                  name: sched_switch
+                  ID: 372
 """
 
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from perfduck_ingest.perf_data import records, simpleperf, tracing_data
+from perfduck_ingest.perf_data import records, simpleperf
 from perfduck_ingest.perf_data.attributes import Attribute, attribute
-from perfduck_ingest.perf_data.byte_order import ByteOrder, text
 from perfduck_ingest.perf_data.name_numbers import NameTally
+from perfduck_ingest.perf_data.records import ByteOrder, text
 from perfduck_ingest.perf_data.simpleperf import RecordedFile
 from perfduck_model.limits import MOST_EVENT_IDS, MOST_EVENTS
 
@@ -94,7 +105,7 @@ class PerfRecording:
     def name_tracepoints(self, tracing: bytes) -> None:
         """Name the tracepoints that nothing else named, by the tracing data."""
         unnamed = [one for one in self.attributes if one.is_tracepoint and not one.is_named]
-        names = tracing_data.tracepoints(tracing) if unnamed and tracing else {}
+        names = tracepoints(tracing) if unnamed and tracing else {}
         for one in unnamed:
             name = names.get(one.asked[1], one.name)
             self.attributes[self.attributes.index(one)] = one.named(name)
@@ -192,3 +203,56 @@ def learn_build_id(recording: PerfRecording, record: bytes) -> None:
     given = record[32] if misc & records.MISC_BUILD_ID_SIZE else _BUILD_ID_BYTES
     build_id = record[12 : 12 + min(given, _BUILD_ID_BYTES)]
     recording.add_build_id(text(record[36:]), build_id.hex())
+
+
+_TRACING_MAGIC = b"\x17\x08\x44tracing"
+_TRACEPOINT = re.compile(rb"name: (\S+)\nID: (\d+)\n")
+
+
+def tracepoints(raw: bytes) -> dict[int, str]:
+    """Id -> name as perf prints it, `sched:sched_switch`; raises struct.error where it is cut off
+    or something else."""
+    if not raw.startswith(_TRACING_MAGIC):
+        message = f"tracing data that begin with {raw[:10]!r}"
+        raise struct.error(message)
+    return dict(_TracingReader(raw).names())
+
+
+class _TracingReader:
+    """Reads tracing data from the front to the back."""
+
+    def __init__(self, raw: bytes) -> None:
+        self._raw, self._at = raw, len(_TRACING_MAGIC)
+        self._text()  # the version
+        self._order = ByteOrder(big=self._take(6)[:1] == b"\1")
+
+    def names(self) -> Iterator[tuple[int, str]]:
+        for _ in ("header_page", "header_event"):
+            self._text()
+            self._sized()
+        for _ in range(self._number("I")):
+            self._sized()
+        for _ in range(self._number("I")):
+            yield from self._system(self._text())
+
+    def _system(self, system: str) -> Iterator[tuple[int, str]]:
+        for _ in range(self._number("I")):
+            if found := _TRACEPOINT.match(self._sized()):
+                yield int(found[2]), f"{system}:{found[1].decode('utf-8', 'backslashreplace')}"
+
+    def _number(self, form: str) -> int:
+        return int(self._order.unpack(form, self._take(4 if form == "I" else 8))[0])
+
+    def _sized(self) -> bytes:
+        return self._take(self._number("Q"))
+
+    def _text(self) -> str:
+        end = self._raw.find(b"\0", self._at)
+        return self._take(end + 1 - self._at)[:-1].decode("utf-8", "backslashreplace")
+
+    def _take(self, size: int) -> bytes:
+        start, self._at = self._at, self._at + size
+        if size < 0 or self._at > len(self._raw):
+            message = f"tracing data of {len(self._raw)} bytes"
+            raise struct.error(message)
+        return self._raw[start : self._at]

@@ -11,8 +11,8 @@ import struct
 from typing import BinaryIO
 
 from perfduck_ingest.perf_data.attributes import Attribute, attribute
-from perfduck_ingest.perf_data.byte_order import ByteOrder
 from perfduck_ingest.perf_data.features import TRACING_DATA, PerfRecording, learn
+from perfduck_ingest.perf_data.records import ByteOrder
 from perfduck_model.limits import (
     MOST_EVENT_IDS,
     MOST_EVENTS,

@@ -5,7 +5,7 @@
 
 Samples are never objects: the records are walked once for where they begin, their fields are
 gathered as columns (samples.py), addresses, parts of chains and chains are worked out once each
-(frames.py, chain_chunks.py, stacks.py).
+(resolver.py, chain_chunks.py).
 
 Not done: the copied user stacks of `--call-graph dwarf` are not unwound (chains are the kernel's
 part, or the one function that was hit, and limits.py counts them); processor traces are passed
@@ -21,15 +21,15 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 from perfduck_ingest.importer import ImportOptions, Recording
 from perfduck_ingest.perf_data import header
-from perfduck_ingest.perf_data.byte_order import ByteOrder
 from perfduck_ingest.perf_data.features import PerfRecording
-from perfduck_ingest.perf_data.record_reader import (
+from perfduck_ingest.perf_data.records import ByteOrder
+from perfduck_ingest.perf_data.samples import SampleTooShort
+from perfduck_ingest.perf_data.session import (
     Item,
     ready_of_copy,
     ready_of_file,
     ready_of_source,
 )
-from perfduck_ingest.perf_data.samples import SampleTooShort
 from perfduck_ingest.perf_data.stream import BLOCK_BYTES
 from perfduck_ingest.runtime.prefetch import prefetch
 from perfduck_ingest.runtime.subprocess_iter import subprocess_iter

@@ -1,23 +1,179 @@
-"""Samples as a session hands them over, resolved: what their addresses are called, which stacks
-their chains are."""
+"""Samples of a session, resolved: addresses to symbols, chains to stacks.
 
-from collections.abc import Iterator
+    ffffffff8168df20  in kernel  -> mod_memcg_lruvec_state+0xf0 ([kernel.kallsyms])
+        7f17a423f504  version 311  -> /usr/lib/.../libc.so.6 at 0x1504 -> malloc+0x14
 
+An address is resolved once for each version of the maps of its process, and once for each binary:
+most are found in many processes. A chunk of a chain is resolved once, too. Chains of other
+addresses lead to the same stack: a function is hit in many places, and every process maps its
+libraries at other addresses. So a stack is known by the symbols of its chunks.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from perfduck_ingest.chains import stack_rows
 from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.perf_data.batch_builder import BatchBuilder, Resolved
 from perfduck_ingest.perf_data.binaries import Binaries
-from perfduck_ingest.perf_data.dsos import Dso, DsoSymbols
+from perfduck_ingest.perf_data.chain_chunks import MAX_CHUNKS, Chains
+from perfduck_ingest.perf_data.dsos import NO_OFFSET, Dso, DsoSymbols, pack
 from perfduck_ingest.perf_data.features import PerfRecording
-from perfduck_ingest.perf_data.frames import Frames
 from perfduck_ingest.perf_data.kernel import RecordedKernel
-from perfduck_ingest.perf_data.mappings import KERNEL_SPACE, MapsAt, laid_out
-from perfduck_ingest.perf_data.record_reader import Item
-from perfduck_ingest.perf_data.session import RecordingMetadata, ResolvableSamples
-from perfduck_ingest.perf_data.stacks import ChainInterner
+from perfduck_ingest.perf_data.mappings import (
+    GUEST_KERNEL_SPACE,
+    GUEST_USER_SPACE,
+    HYPERVISOR_SPACE,
+    KERNEL_SPACE,
+    MapsAt,
+    laid_out,
+    unmapped,
+)
+from perfduck_ingest.perf_data.session import Item, RecordingMetadata, ResolvableSamples
 from perfduck_ingest.runtime.prefetch import background
-from perfduck_model.batch import Batch
-from perfduck_symbols.addresses import FileOffsets
-from perfduck_symbols.names import KERNEL
+from perfduck_kernels import kernels
+from perfduck_kernels.constants import ADDRESS_SLOTS_LOG2, CHUNK_WIDTH, NO_FRAME, STACK_SLOTS_LOG2
+from perfduck_kernels.hash_cache import HashCache
+from perfduck_model.arrays import Int32, Int64, UInt64
+from perfduck_model.batch import STACK, Batch
+from perfduck_symbols.addresses import EMPTY, FileOffsets, Svmas
+from perfduck_symbols.names import GUEST, GUEST_USER, HYPERVISOR, KERNEL, UNKNOWN
+
+_UNMAPPED = {
+    unmapped(HYPERVISOR_SPACE): HYPERVISOR,
+    unmapped(GUEST_KERNEL_SPACE): GUEST,
+    unmapped(GUEST_USER_SPACE): GUEST_USER,
+}
+
+
+class Frames:
+    """Resolves the frames of a recording."""
+
+    def __init__(
+        self,
+        user: Callable[[int], Dso[FileOffsets]],
+        kernel: Callable[[int], Dso[Svmas]],
+        symbols: DsoSymbols,
+    ) -> None:
+        """`user` and `kernel` open a dso by the number that the maps have for it."""
+        self._openers: dict[bool, Callable[[int], Dso[Any]]] = {False: user, True: kernel}
+        self._dsos: dict[int, Dso[Any]] = {}
+        self._symbols = symbols
+        self.forget_kernel()
+
+    def forget_kernel(self) -> None:
+        """The kernel has changed: what was found in it may no longer be there."""
+        self._dsos = {number: dso for number, dso in self._dsos.items() if number & 1 == 0}
+        self._by_space = HashCache[np.int64](np.int64, ADDRESS_SLOTS_LOG2)
+        self._by_dso = HashCache[np.int64](np.int64, ADDRESS_SLOTS_LOG2)
+
+    def resolve(self, addresses: UInt64, address_spaces: Int64, maps: MapsAt) -> Int64:
+        """Symbol numbers and offsets, packed; `maps` says what is where in each address space."""
+
+        def look_up(indices: Int64) -> Int64:
+            return self._in_dsos(*maps.find(addresses[indices], address_spaces[indices]))
+
+        return self._by_space.of(kernels.group_keys(addresses, address_spaces), look_up)
+
+    def _in_dsos(self, dsos: Int64, addresses: UInt64) -> Int64:
+        def look_up(indices: Int64) -> Int64:
+            packed = np.empty(len(indices), np.int64)
+            for dso, members in _groups(dsos[indices]):
+                own = addresses[indices[members]]
+                packed[members] = self._opened(dso).resolve(own, self._symbols)
+            return packed
+
+        return self._by_dso.of(kernels.group_keys(addresses, dsos), look_up)
+
+    def _opened(self, number: int) -> Dso[Any]:
+        if number not in self._dsos:
+            self._dsos[number] = self._open(number)
+        return self._dsos[number]
+
+    def _open(self, number: int) -> Dso[Any]:
+        if number < 0:
+            return Dso(_UNMAPPED.get(number, UNKNOWN), EMPTY)
+        return self._openers[bool(number & 1)](number >> 1)
+
+
+def _groups(numbers: Int64) -> list[tuple[int, Int64]]:
+    """The indices of each distinct number."""
+    order = np.argsort(numbers, kind="stable")
+    distinct, first = np.unique(numbers[order], return_index=True)
+    return list(zip(distinct.tolist(), np.split(order, first[1:]), strict=True))
+
+
+class ChainInterner:
+    """Makes stacks of the chains of samples; take_new() returns each at least once."""
+
+    def __init__(self, frames: Frames, symbols: DsoSymbols) -> None:
+        self._frames = frames
+        self._symbols = symbols
+        self._ids = HashCache[np.int64](np.int64, STACK_SLOTS_LOG2)
+        self._unreported: list[pl.DataFrame] = []
+        # What the chunks are, by their numbers. Symbols are numbers, and -1 where there is no
+        # frame; the leaf is packed; terms are what the symbols add to the key of a stack.
+        self._chunk_symbols = np.empty((MAX_CHUNKS, CHUNK_WIDTH), np.int32)
+        self._leaves = np.empty(MAX_CHUNKS, np.int64)
+        self._terms = np.empty(MAX_CHUNKS, np.uint64)
+
+    def take_new(self) -> pl.DataFrame:
+        """batch.STACK of the stacks that are new since the last call."""
+        new = pl.concat([pl.DataFrame(schema=STACK), *self._unreported])
+        self._unreported = []
+        return new
+
+    def of(self, chains: Chains, maps: MapsAt) -> tuple[Int64, Int64]:
+        """The stack id of each sample, and its leaf (symbol number and offset, packed)."""
+        self._learn(chains, maps)
+        numbers, counts = chains.numbers, chains.counts
+        starts = np.cumsum(counts) - counts
+
+        def look_up(indices: Int64) -> Int64:
+            chosen = numbers[kernels.ranges(starts[indices], counts[indices])]
+            return self._intern(self._chunk_symbols.take(chosen, axis=0), counts[indices])
+
+        keys = kernels.chain_keys(self._terms.take(numbers), starts, counts)
+        ids = self._ids.of(keys, look_up)
+        leaves = self._leaves.take(numbers.take(starts))
+        return ids.take(chains.chains), leaves.take(chains.chains)
+
+    def _learn(self, chains: Chains, maps: MapsAt) -> None:
+        """Note what the new chunks are."""
+        end = chains.first + len(chains.address_spaces)
+        if end > len(self._terms):
+            self._chunk_symbols = np.resize(self._chunk_symbols, (2 * end, CHUNK_WIDTH))
+            self._leaves = np.resize(self._leaves, 2 * end)
+            self._terms = np.resize(self._terms, 2 * end)
+        packed = self._resolved(chains, maps)
+        symbols = np.ascontiguousarray((packed >> 32).T, np.int32)
+        self._chunk_symbols[chains.first : end] = symbols
+        self._terms[chains.first : end] = kernels.chunk_terms(symbols)
+        leaf = (packed < 0).sum(axis=0)
+        self._leaves[chains.first : end] = packed[leaf, np.arange(len(leaf))]
+
+    def _resolved(self, chains: Chains, maps: MapsAt) -> Int64:
+        """The frames of the new chunks: symbols and offsets, packed; -1 where there is none."""
+        frames = chains.frames
+        is_frame = frames != NO_FRAME
+        address_spaces = np.broadcast_to(chains.address_spaces, frames.shape)
+        packed = np.full(frames.shape, -1, np.int64)
+        packed[is_frame] = self._frames.resolve(frames[is_frame], address_spaces[is_frame], maps)
+        if not is_frame[-1].all():
+            nothing = self._symbols.intern([(UNKNOWN, UNKNOWN, None)])
+            packed[-1, ~is_frame[-1]] = pack(nothing, NO_OFFSET)
+        return packed
+
+    def _intern(self, symbols: Int32, counts: Int64) -> Int64:
+        is_frame = symbols >= 0
+        ids = self._symbols.ids(symbols[is_frame])
+        lengths = np.add.reduceat(is_frame.sum(axis=1), np.cumsum(counts) - counts)
+        new = stack_rows(ids, lengths)
+        self._unreported.append(new)
+        return new["stack_id"].to_numpy()
 
 
 class SampleResolver:

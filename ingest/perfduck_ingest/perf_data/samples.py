@@ -4,6 +4,13 @@
 
 Fields come in this order, each only if the event's sample type names it. Up to CALLCHAIN most are
 one word each; from there on their places differ from sample to sample.
+
+READ is the counts of a group that was sampled as one, `{a,b}:S`:
+
+    cpu-clock 14216.822984881  nr 3  {1013882, id 71, lost 0} {924, id 72, 0} {1155302, id 73, 0}
+
+Only the leader has samples. Each stands for samples of all members: as many events as the member
+counted since the sample before, and none where it counted none.
 """
 
 from collections import Counter
@@ -11,11 +18,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from perfduck_ingest.perf_data import limits, read_counts, records
+from perfduck_ingest.perf_data import limits, records
 from perfduck_ingest.perf_data.attributes import Attribute, SampleLayout
-from perfduck_ingest.perf_data.byte_order import ByteOrder, signed
 from perfduck_ingest.perf_data.callers import with_branch_callers
-from perfduck_ingest.perf_data.read_counts import ReadCounts
+from perfduck_ingest.perf_data.records import ByteOrder, signed
 from perfduck_ingest.perf_data.sample_columns import Samples
 from perfduck_ingest.perf_data.stream import Block
 from perfduck_model.arrays import Bool, Int64, UInt64
@@ -221,7 +227,7 @@ class _Gather:
             self._check()
             members = self.block.words[self._at]
             self.members = np.minimum(members, np.uint64(len(self.block.words))).view(np.int64)
-        self._at = self._at + read_counts.size(form, self.members)
+        self._at = self._at + _read_words(form, self.members)
         self._check_end()
 
     def _pass_to_cgroup(self) -> None:
@@ -283,3 +289,71 @@ _WORDS_BEFORE = (
     records.SAMPLE_PERIOD,
 )
 _WORDS_BETWEEN = (records.SAMPLE_DATA_SRC, records.SAMPLE_TRANSACTION)
+
+
+class ReadCounts:
+    """Remembers what each id had counted: PERF_SAMPLE_READ."""
+
+    def __init__(self, ids: UInt64) -> None:
+        """`ids` are sorted."""
+        self._ids = ids
+        self._counts = np.zeros(len(ids), np.uint64)
+
+    def of(
+        self, words: UInt64, form: int, starts: Int64, members: Int64
+    ) -> tuple[Int64, Int64, Int64]:
+        """For each count that is not 0: which reading it is of, which of the ids, and how much.
+        Readings of the read format `form` begin at `starts`; ids that nobody knows are left out."""
+        indices, owners = _counts_of_reads(form, starts, members)
+        ids = words[indices + _id_behind(form)]
+        which = np.minimum(np.searchsorted(self._ids, ids), len(self._ids) - 1)
+        known = np.flatnonzero(self._ids[which] == ids)
+        which = which[known]
+        since = self._since(which, words[indices[known]]).view(np.int64)
+        counted = np.flatnonzero(since)
+        return owners[known[counted]], which[counted], since[counted]
+
+    def _since(self, which: Int64, counts: UInt64) -> UInt64:
+        """What was counted since the reading before of the same id."""
+        order = np.argsort(which, kind="stable")
+        ids, ordered = which[order], counts[order]
+        before = np.roll(ordered, 1)
+        begins = np.flatnonzero(np.diff(ids, prepend=-1))
+        before[begins] = self._counts[ids[begins]]
+        self._counts[ids] = ordered  # the last of each stays
+        since = np.empty_like(counts)
+        since[order] = ordered - before
+        return since
+
+
+def _read_words(form: int, members: Int64) -> Int64:
+    """How many words a reading has: value [enabled] [running] [id] [lost], or a count and that for
+    each of a group."""
+    return (
+        _words_in_front(form)
+        + members * _words_each(form)
+        + (0 if form & records.READ_GROUP else _words_of_times(form))
+    )
+
+
+def _counts_of_reads(form: int, starts: Int64, members: Int64) -> tuple[Int64, Int64]:
+    """Where each value is, and which reading it is of."""
+    owners = np.repeat(np.arange(len(starts)), members)
+    number = np.arange(len(owners)) - np.repeat(np.cumsum(members) - members, members)
+    return starts[owners] + _words_in_front(form) + number * _words_each(form), owners
+
+
+def _words_in_front(form: int) -> int:
+    return 1 + _words_of_times(form) if form & records.READ_GROUP else 0
+
+
+def _words_each(form: int) -> int:
+    return 1 + (form & (records.READ_ID | records.READ_LOST)).bit_count()
+
+
+def _id_behind(form: int) -> int:
+    return 1 if form & records.READ_GROUP else 1 + _words_of_times(form)
+
+
+def _words_of_times(form: int) -> int:
+    return (form & (records.READ_ENABLED | records.READ_RUNNING)).bit_count()

@@ -16,7 +16,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from perfduck_ingest.perf_data.byte_order import ByteOrder
+from perfduck_ingest.perf_data.records import ByteOrder
 
 FILE = 128
 META_INFO = 129

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from perfduck_ingest.perf_data import records
-from perfduck_ingest.perf_data.byte_order import ByteOrder
+from perfduck_ingest.perf_data.records import ByteOrder
 from perfduck_kernels import kernels
 from perfduck_model.arrays import Int64, UInt64
 from perfduck_model.errors import PerfduckError

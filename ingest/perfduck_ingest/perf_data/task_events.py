@@ -16,7 +16,7 @@ import numpy as np
 
 from perfduck_ingest.perf_data import records
 from perfduck_ingest.perf_data.attributes import Attribute
-from perfduck_ingest.perf_data.byte_order import ByteOrder, signed, text
+from perfduck_ingest.perf_data.records import ByteOrder, signed, text
 from perfduck_ingest.perf_data.stream import Block
 from perfduck_model.arrays import Bool, Int64, UInt64
 

@@ -13,7 +13,9 @@ from perfduck_ingest.chains import SymbolInterner, SymbolRow, stacks
 from perfduck_ingest.events import unit_of
 from perfduck_ingest.perf_script import grammar
 from perfduck_ingest.perf_script.end import OPEN_CHAIN, end_of
-from perfduck_ingest.perf_script.frame_table import (
+from perfduck_ingest.perf_script.header import lost
+from perfduck_ingest.perf_script.layout import LineLayout
+from perfduck_ingest.perf_script.line_cache import (
     ASIDE,
     BLANK,
     CGROUP,
@@ -22,10 +24,9 @@ from perfduck_ingest.perf_script.frame_table import (
     LOST,
     UNKNOWN,
     Columns,
+    LineCache,
+    Lines,
 )
-from perfduck_ingest.perf_script.header import lost
-from perfduck_ingest.perf_script.layout import LineLayout
-from perfduck_ingest.perf_script.line_cache import LineCache, Lines
 from perfduck_ingest.perf_script.text import Text
 from perfduck_model import limits
 from perfduck_model.arrays import Bool, Int64, UInt8, UInt32

@@ -19,10 +19,17 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from perfduck_ingest.perf_script.frame_table import ASIDE, BLANK, CGROUP, EVENT, FRAME, UNKNOWN
 from perfduck_ingest.perf_script.grammar import is_frame
 from perfduck_ingest.perf_script.layout import LineLayout
-from perfduck_ingest.perf_script.line_cache import LineCache
+from perfduck_ingest.perf_script.line_cache import (
+    ASIDE,
+    BLANK,
+    CGROUP,
+    EVENT,
+    FRAME,
+    UNKNOWN,
+    LineCache,
+)
 from perfduck_ingest.perf_script.text import Text
 from perfduck_model.batch import SKIPPED
 from perfduck_model.limitation import Limitation

@@ -16,7 +16,7 @@ def warm_up(name: str) -> None:
         if path.is_file() and path.stat().st_size >= SUBPROCESS_THRESHOLD and _is_perf_data(path):
             from perfduck_ingest.runtime.subprocess_iter import spawn_worker
 
-            spawn_worker("perfduck_ingest.perf_data.record_reader")
+            spawn_worker("perfduck_ingest.perf_data.session")
 
 
 def _is_perf_data(path: Path) -> bool:

@@ -4,6 +4,7 @@ Ids are made from content, so the same recording, stack or symbol has the same i
 here stays, and merging again changes nothing.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,14 +21,15 @@ if TYPE_CHECKING:
 _APART = ("attachment", "iptables_rule", "conntrack_stat", "profile")
 
 
-def merge(store: "DuckDbStore", other: Path, wait_s: float | None = None) -> Merged:
-    """Add what the other store has, in one transaction. PerfduckError where it is this store, no
-    store, or of a newer schema version; one of an older version is upgraded, as by any reader."""
+def merge(store: "DuckDbStore", other: Path, opened: "Callable[[], DuckDbStore]") -> Merged:
+    """Add what the other store has, in one transaction; `opened` opens it to read. PerfduckError
+    where it is this store, no store, or of a newer schema version; one of an older version is
+    upgraded, as by any reader."""
     if store_file.identity(other) == store_file.identity(store.path):
         raise PerfduckError.at(
             other, expected="another store to merge", got="the one to merge into"
         )
-    with type(store)(other, wait_s=wait_s) as theirs:
+    with opened() as theirs:
         [(stacks,)] = theirs.rows(named("count_stacks"))
     store.make_room(stacks)
     with store.other(other), store.transaction():

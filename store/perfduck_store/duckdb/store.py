@@ -250,7 +250,7 @@ class DuckDbStore:
     def merge(self, other: Path, wait_s: float | None = None) -> Merged:
         """Add what another store has and this one has not, in one transaction: see merge.py.
         PerfduckError where it is this store, no store, or of a newer schema version."""
-        return merge.merge(self, other, wait_s)
+        return merge.merge(self, other, lambda: DuckDbStore(other, wait_s=wait_s))
 
     def close_and_compact(self) -> Saved | None:
         """Close the store; where a quarter of its file or more is free, make it smaller. None where

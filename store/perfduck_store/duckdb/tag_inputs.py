@@ -1,9 +1,5 @@
 """Rules and kallsyms that symbols are tagged by, kept so that they need not be given again."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import xxhash
@@ -22,31 +18,24 @@ class DuckDbTagInputs:
     def __init__(self, store: "DuckDbStore") -> None:
         self._store = store
 
-    def keep(self, kind: TagInputKind, path: Path, release: str = "") -> str | None:
-        """Keep the file, in a transaction of the caller, in place of the one before; what that
+    def keep(
+        self, kind: TagInputKind, source: str, content: bytes, release: str = ""
+    ) -> str | None:
+        """Keep a file, in a transaction of the caller, in place of the one before; what that
         changed, in words. `release`: of the kernel whose kallsyms it is."""
-        content = path.read_bytes()
         key = {"kind": kind, "kernel_release": release}
         new = xxhash.xxh3_128_hexdigest(content)
         before = self.content_hash(kind, release)
         if before == new:
             return None
         packed = {"content_hash": new, "content": zstd.compress(content)}
-        self._store.execute(named("keep_tag_input"), {**key, "source": str(path), **packed})
+        self._store.execute(named("keep_tag_input"), {**key, "source": source, **packed})
         return f"{kind} {'replaced' if before else 'kept'}"
 
-    @contextmanager
-    def kept(self, kind: TagInputKind, release: str = "") -> Iterator[TagInput | None]:
+    def kept(self, kind: TagInputKind, release: str = "") -> TagInput | None:
         """The file that the store keeps; None where it keeps none."""
         rows = self._store.rows(named("tag_input"), {"kind": kind, "kernel_release": release})
-        if not rows:
-            yield None
-            return
-        source, _, content = rows[0]
-        with TemporaryDirectory(prefix="perfduck-") as folder:
-            path = Path(folder) / Path(source).name  # its ending says what it is
-            path.write_bytes(zstd.decompress(content))
-            yield TagInput(source, path)
+        return TagInput(rows[0][0], zstd.decompress(rows[0][2])) if rows else None
 
     def content_hash(self, kind: TagInputKind, release: str = "") -> str | None:
         """Of the file that the store keeps; None where it keeps none."""

@@ -1,0 +1,1 @@
+"""The second door: a server that owns a store, takes recordings, and answers over HTTP."""

@@ -1,0 +1,34 @@
+"""What all requests of a server share."""
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from perfduck.held_store import HeldStore
+from perfduck.profile_store import ProfileStore
+from perfduck_server.settings import Settings
+
+
+class Service:
+    """The store that is served, and what belongs to it."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Open the store, make it where there is none. PerfduckError where another process has
+        it."""
+        self.settings = settings
+        settings.state_folder.mkdir(mode=0o700, exist_ok=True)
+        self.held = HeldStore(settings.store, memory_mb=settings.memory_mb)
+        self.store = ProfileStore(self.held)
+
+    def close(self) -> None:
+        """Let other processes have the store."""
+        self.held.close()
+
+
+def service_of(request: Request) -> Service:
+    """The service of the application that got the request."""
+    service: Service = request.app.state.service
+    return service
+
+
+ServiceOf = Annotated[Service, Depends(service_of)]

@@ -1,0 +1,96 @@
+"""A store that one process holds, and many of its threads ask at once: what a server has.
+
+Each reader is a connection of its own in a read-only transaction, so that an answer is about one
+state of the store while another thread commits. Writers take turns.
+"""
+
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from perfduck_store.duckdb.store import DuckDbStore, Engine
+from perfduck_store.records import Saved
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class SharedDuckDb:
+    """A DuckDB file that this process holds until it is closed."""
+
+    def __init__(self, path: Path, *, memory_mb: int, wait_s: float | None = None) -> None:
+        """Open the file, make it where there is none, and upgrade an older one. `memory_mb`: of all
+        statements together. Raises PerfduckError as DuckDbStore."""
+        self.path = path
+        self.writing = Lock()
+        self._engine = Engine(path)
+        self._keeper = DuckDbStore(path, write=True, wait_s=wait_s, engine=self._engine)
+        self._keeper.execute(f"set memory_limit = '{memory_mb}MB'")
+
+    def read(self) -> DuckDbStore:
+        """The store as it is now, whatever is written until it is closed."""
+        store = SharedStore(self.path, self._cursor())
+        store.execute("begin transaction read only")
+        return store
+
+    def write(self) -> DuckDbStore:
+        """The store for the one thread that writes; others wait."""
+        self.writing.acquire()
+        try:
+            return SharedStore(self.path, self._cursor(), self.writing.release)
+        except BaseException:
+            self.writing.release()
+            raise
+
+    def checkpoint(self) -> None:
+        """Move what was committed into the file itself: a copy of the file is then a whole store.
+        For the thread that holds `writing`."""
+        self._keeper.execute("checkpoint store")
+
+    def close(self) -> None:
+        """Let other processes have the store."""
+        self._keeper.close()
+        self._engine.close()
+
+    def _cursor(self) -> duckdb.DuckDBPyConnection:
+        cursor = self._engine.connection().cursor()
+        cursor.execute("set enable_progress_bar = false; use store")
+        return cursor
+
+
+class SharedStore(DuckDbStore):
+    """A connection to a store that this process holds."""
+
+    def __init__(
+        self,
+        path: Path,
+        connection: duckdb.DuckDBPyConnection,
+        on_close: "Callable[[], object]" = lambda: None,
+    ) -> None:
+        """`on_close` is called once, when the connection has been closed."""
+        self._shared = connection
+        self._on_close = on_close
+        self._is_closed = False
+        super().__init__(path, write=True)
+
+    def close(self) -> None:
+        """Close the connection, and undo what was not committed."""
+        if not self._is_closed:
+            self._is_closed = True
+            self._connection.close()
+            self._on_close()
+
+    def close_and_compact(self) -> Saved | None:
+        """Close the connection. The file is not copied while others read it: space that became
+        free is used again."""
+        self.close()
+        return None
+
+    def make_room(self, stacks: int) -> None:
+        """All connections share one limit of memory, which is set at the start."""
+
+    def _open(self, *, write: bool, wait_s: float | None) -> None:
+        self._connection = self._shared
+        self._version = self._found_version(write=write)

@@ -1,0 +1,47 @@
+"""A store that one process holds for many threads."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+import perfduck
+from perfduck.held_store import HeldStore
+from perfduck.profile_store import ProfileStore
+
+RECORDINGS = Path(__file__).parents[1] / "fixtures" / "demo"
+
+
+@pytest.fixture(scope="module")
+def demo_store(tmp_path_factory):
+    path = tmp_path_factory.mktemp("demo") / "demo.duckdb"
+    perfduck.open(path).ingest(manifest=RECORDINGS / "recordings.csv")
+    return path
+
+
+@pytest.fixture
+def held(tmp_path):
+    place = HeldStore(tmp_path / "held.duckdb", memory_mb=512)
+    yield place
+    place.close()
+
+
+def test_a_reader_sees_one_state_while_another_thread_commits(held, demo_store):
+    store = ProfileStore(held)
+    with held.read() as reader:
+        assert reader.profiles.all() == []
+        store.merge(demo_store)
+        assert reader.profiles.all() == []
+    assert len(store.names()) == 18
+
+
+def test_many_threads_get_the_answers_of_one(held, demo_store):
+    store = ProfileStore(held)
+    store.merge(demo_store)
+    questions = [
+        lambda by=by: store.top("*", by=by).to_json() for by in ("function", "comm", "dso")
+    ]
+    alone = [ask() for ask in questions]
+    with ThreadPoolExecutor(6) as pool:
+        together = list(pool.map(lambda ask: ask(), questions * 6))
+    assert together == alone * 6
