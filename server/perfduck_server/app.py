@@ -8,7 +8,6 @@ from fastapi.responses import JSONResponse
 
 import perfduck
 from perfduck_server.service import Service
-from perfduck_server.settings import Settings
 
 _HEADERS = {
     "Content-Security-Policy": (
@@ -20,16 +19,13 @@ _HEADERS = {
 }
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """The application for a store, which it holds from its start to its end."""
+def create_app(service: Service) -> FastAPI:
+    """The application of a service, which whoever made it closes when the application has ended."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.service = Service(settings)
-        try:
-            yield
-        finally:
-            app.state.service.close()
+        app.state.service = service
+        yield
 
     # The pages of documentation that come with FastAPI load scripts from elsewhere.
     app = FastAPI(
