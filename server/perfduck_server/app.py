@@ -7,6 +7,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
 import perfduck
+from perfduck_server import read_api
 from perfduck_server.service import Service
 
 _HEADERS = {
@@ -38,6 +39,8 @@ def create_app(service: Service) -> FastAPI:
     app.middleware("http")(_with_headers)
     app.add_exception_handler(perfduck.PerfduckError, _refusal)
 
+    app.include_router(read_api.router)
+
     @app.get("/healthz")
     def healthz() -> dict[str, str]:
         """Whether the server answers."""
@@ -57,4 +60,5 @@ async def _with_headers(
 
 def _refusal(request: Request, error: Exception) -> Response:
     """What the one who asked can fix: the line that the command line prints."""
-    return JSONResponse({"error": str(error)}, status_code=422)
+    status = 404 if isinstance(error, perfduck.NoProfileError) else 422
+    return JSONResponse({"error": perfduck.visible(str(error))}, status_code=status)
