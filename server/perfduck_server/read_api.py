@@ -1,7 +1,7 @@
-"""The questions of the command line over HTTP: GET /api/v1/top?selector=native.*&by=subsystem
+"""The questions of the command line over HTTP: GET /api/v1/top?selector=native.*&by=comm
 
 A question is a method of the store, and a function that makes its answer text; the options of both
-are the parameters of the URL (query_options.py). JSON is what the command prints with --format json.
+are the parameters of the URL (query_options.py). JSON is that of the command.
 To add a question, give it a line in QUESTIONS.
 """
 

@@ -19,15 +19,15 @@ SAME = [
     ("profiles", "profiles"),
     ("profiles native.*", "profiles?selector=native.*"),
     (f"top {NATIVE}", "top?selector=scenario%3Dnative"),
-    ("top native.udp64.1 --by subsystem --limit 4", "top?selector=native.udp64.1&by=subsystem&limit=4"),
+    ("top native.udp64.1 --by comm --limit 4", "top?selector=native.udp64.1&by=comm&limit=4"),
     ("top * --where workload=crr --where run=1", "top?selector=*&where=workload=crr&where=run=1"),
     (
         "top docker0-nat.crr.1 --comm nginx --comm wrk --cpu 0 --skip 500ms --until 2s --by path",
         "top?selector=docker0-nat.crr.1&comm=nginx&comm=wrk&cpu=0&skip=500ms&until=2s&by=path",
     ),
     (
-        "top docker0-nat.crr.1 --not-comm swapper --dso nf_conntrack --event cpu-clock --by dso",
-        "top?selector=docker0-nat.crr.1&not_comm=swapper&dso=nf_conntrack&event=cpu-clock&by=dso",
+        "top docker0-nat.crr.1 --not-comm wrk --dso libc.so* --event cpu-clock --by dso",
+        "top?selector=docker0-nat.crr.1&not_comm=wrk&dso=libc.so*&event=cpu-clock&by=dso",
     ),
     (
         "top docker0-nat.udp64.* nf_hook_slow --by callers",
