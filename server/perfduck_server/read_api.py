@@ -36,7 +36,7 @@ _ROWS = 30  # of a ranking, unless `limit` says
 
 
 @dataclass(frozen=True)
-class Question:
+class ApiQuestion:
     """`ask` takes the store and options, `text` its answer and options."""
 
     ask: Callable[..., Any]
@@ -131,16 +131,16 @@ def _exported(answer: "perfduck.Export") -> str:
 
 
 QUESTIONS = {
-    "profiles": Question(ProfileStore.profiles, _rows),
-    "top": Question(_top, _rows),
-    "calls": Question(ProfileStore.calls, _rows),
-    "diff": Question(ProfileStore.diff, _diff),
-    "compare": Question(ProfileStore.compare, _matrix),
-    "export": Question(ProfileStore.export, _exported),
+    "profiles": ApiQuestion(ProfileStore.profiles, _rows),
+    "top": ApiQuestion(_top, _rows),
+    "calls": ApiQuestion(ProfileStore.calls, _rows),
+    "diff": ApiQuestion(ProfileStore.diff, _diff),
+    "compare": ApiQuestion(ProfileStore.compare, _matrix),
+    "export": ApiQuestion(ProfileStore.export, _exported),
 }
 
 
-def answered(question: Question, answer: Any, options: Mapping[str, Any]) -> Response:
+def answered(question: ApiQuestion, answer: Any, options: Mapping[str, Any]) -> Response:
     """An answer in the format of the request. A page is a file to keep: it has its own scripts,
     which the policy of this server would not let run."""
     format = options.get("format", question.options["format"].default)
@@ -173,7 +173,7 @@ def _ascii(text: str) -> str:
 router = APIRouter(prefix="/api/v1", dependencies=[Depends(require("read"))], tags=["questions"])
 
 
-def _endpoint(question: Question) -> Callable[[Request, Service], Response]:
+def _endpoint(question: ApiQuestion) -> Callable[[Request, Service], Response]:
     def endpoint(request: Request, service: ServiceOf) -> Response:
         options = given(question.options, request.query_params.multi_items())
         return answered(question, question.asked(service.store, options), options)
