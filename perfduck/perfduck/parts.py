@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from perfduck import (
         comparisons,
+        details,
+        drawings,
         edits,
         exports,
         frames,
@@ -27,13 +29,16 @@ if TYPE_CHECKING:
     from perfduck_store.duckdb import store
 
     __all__ = [
-        "answer", "comparisons", "edits", "exports", "frames", "ingestion", "inventory", "limits",
+        "answer", "comparisons", "details", "drawings", "edits", "exports", "frames", "ingestion",
+        "inventory", "limits",
         "names_and_tags", "rankings", "recordings", "store", "user_sql", "warm_up",
     ]  # fmt: skip
 
 _MODULES = {
     "answer": "perfduck_diff.answer",
     "comparisons": "perfduck.comparisons",
+    "details": "perfduck.details",
+    "drawings": "perfduck.drawings",
     "edits": "perfduck.edits",
     "exports": "perfduck.exports",
     "frames": "perfduck.frames",

@@ -16,13 +16,16 @@ from perfduck_diff.keys import By, Side
 from perfduck_model.errors import PerfduckError
 
 if TYPE_CHECKING:
+    from perfduck.details import RecordingDetails
     from perfduck.diff_result import BudgetSuggestion, CompareResult, DiffResult
+    from perfduck.drawings import SandwichResult
     from perfduck.exports import Export
     from perfduck.names_and_tags import ExplainResult, TagResult
     from perfduck.recordings import IngestResult, Progress
     from perfduck.store_results import EditResult, MergeResult, RemoveResult
     from perfduck.tables import Table
     from perfduck.top_result import CallsResult, TopResult
+    from perfduck_diff.flame_input import Drawing
 
 _OTHER_STORES = ("http://", "https://", "lake:")
 
@@ -89,6 +92,11 @@ class ProfileStore:
         events, lost, raw_samples, skipped, work, work_unit, kernel_release, layout, labels, id (16
         hex digits)."""
         return parts.inventory.profiles(self._file, selector)
+
+    def details(self, selector: str) -> "RecordingDetails":
+        """All that is known of one profile: facts, events, limitations, attachments, and the input
+        that was skipped."""
+        return parts.details.details(self._file, selector)
 
     def ingest(
         self,
@@ -236,6 +244,40 @@ class ProfileStore:
         """The stacks: `folded` for flame graph tools, a line for each (comm;root;...;leaf weight);
         `html`, a page with a flame graph."""
         return parts.exports.export(self._file, selector, format, filters_of(filters))
+
+    def flame(
+        self,
+        selector: str,
+        *,
+        tree: Literal["rerooted", "path", "subsystem"] = "rerooted",
+        **filters: Unpack[FilterOptions],
+    ) -> "Drawing":
+        """The call tree of the profiles and their hottest functions, per unit of work."""
+        return parts.drawings.flame(self._file, selector, tree, filters_of(filters))
+
+    def sandwich(
+        self,
+        selector: str,
+        function: str,
+        *,
+        base: str | None = None,
+        per: Literal["work", "cpu-second", "share"] | None = None,
+        **filters: Unpack[FilterOptions],
+    ) -> "SandwichResult":
+        """A function between the trees of its callers and of its callees; with `base` of both
+        sides."""
+        sides = (selector,) if base is None else (base, selector)
+        return parts.drawings.sandwich(self._file, sides, function, per, filters_of(filters))
+
+    def timeline(
+        self, selector: str, *, bucket: str | float = 0.02, **filters: Unpack[FilterOptions]
+    ) -> "Table":
+        """Samples over the time of each recording, whatever `skip` and `until` say: profile,
+        start_s, hits. `bucket`: seconds of a row, or "20ms"; a bucket without samples has none."""
+        width = typed.seconds("--bucket", bucket)
+        if not width or width < 1e-6:
+            raise PerfduckError.at(where="--bucket", expected="1us or more", got=bucket)
+        return parts.drawings.timeline(self._file, selector, width, filters_of(filters))
 
     def sql(
         self,

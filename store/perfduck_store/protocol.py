@@ -20,6 +20,7 @@ from perfduck_store.choice import Choice, Key
 from perfduck_store.edit import Edit
 from perfduck_store.recording import Identity, NewNames, Receipt
 from perfduck_store.records import (
+    AttachedFile,
     ClassNoise,
     Content,
     FoldedStack,
@@ -31,9 +32,11 @@ from perfduck_store.records import (
     PartlyListed,
     PickedRun,
     Profile,
+    ProfileDetails,
     RecordedEvent,
     Saved,
     SharedLimitation,
+    SkippedLine,
     TagInput,
     TagInputKind,
     TagShare,
@@ -78,6 +81,12 @@ class Profiles(Protocol):
     def contents(self, profiles: Iterable[int]) -> list[Content]:
         """What they hold and how old they are, by name."""
 
+    def details(self, profile_id: int) -> ProfileDetails:
+        """All that is said of a stored profile."""
+
+    def skipped(self, profile_id: int, limit: int) -> list[SkippedLine]:
+        """Its input that was not understood, in the order of the recording."""
+
     def edit(self, profile_id: int, wanted: Edit) -> tuple[str, ...]:
         """Change what is said of a profile, all of it or nothing; what that changed, in words.
         PerfduckError where another profile has the new name."""
@@ -115,6 +124,10 @@ class PickedSamples(Protocol):
     def calls(self, function: str, limit: int, *, callees: bool) -> "pl.DataFrame":
         """[function, dso, subsystem, total, share, row_count] of the callers or callees of a
         function, the heaviest first; `share` in % of all, `row_count` as in `rank`."""
+
+    def timeline(self, bucket_ns: int) -> "pl.DataFrame":
+        """[run, bucket, hits] by time from the first sample of each run, in buckets of so many ns;
+        of samples with a time, by run and bucket. For a choice without `spans`."""
 
     def with_arcs(self) -> list[str]:
         """Names of the profiles that have arcs of OProfile in place of stacks."""
@@ -217,6 +230,9 @@ class Attachments(Protocol):
     ) -> str | None:
         """Keep a file of a kind in place of the one before, in a transaction of the caller; `rows`:
         by table. What that changed, in words; None where the profile has this very text."""
+
+    def of(self, profile_id: int) -> list[AttachedFile]:
+        """The files kept with a profile, by kind."""
 
     def met_rules(self, profiles: Iterable[int], limit: int) -> list[MetRule]:
         """iptables rules that need conntrack or NAT, those of most packets first."""

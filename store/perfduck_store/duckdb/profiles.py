@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING
 from perfduck_model.errors import PerfduckError
 from perfduck_store.duckdb.query import named
 from perfduck_store.edit import Edit, ProfileFacts, differences
-from perfduck_store.records import Content, PartlyListed, Profile, RecordedEvent, SharedLimitation
+from perfduck_store.records import (
+    Content,
+    PartlyListed,
+    Profile,
+    ProfileDetails,
+    RecordedEvent,
+    SharedLimitation,
+    SkippedLine,
+)
 from perfduck_store.rows import ResultRows
 
 if TYPE_CHECKING:
@@ -57,6 +65,16 @@ class DuckDbProfiles:
         """What they hold and how old they are, by name."""
         rows = self._store.rows(named("contents"), {"profiles": list(profiles)})
         return [Content(*row) for row in rows]
+
+    def details(self, profile_id: int) -> ProfileDetails:
+        """All that is said of a stored profile."""
+        [row] = self._store.rows(named("details"), {"profile_id": profile_id})
+        return ProfileDetails(*row)
+
+    def skipped(self, profile_id: int, limit: int) -> list[SkippedLine]:
+        """Its input that was not understood, in the order of the recording."""
+        keys = {"profile_id": profile_id, "limit": limit}
+        return [SkippedLine(*row) for row in self._store.rows(named("skipped"), keys)]
 
     def edit(self, profile_id: int, wanted: Edit) -> tuple[str, ...]:
         """Change what is said of a profile, in one statement; what that changed, in words.

@@ -74,6 +74,10 @@ class DuckDbSamples:
         keys = {"function": function, "limit": limit, "callees": callees}
         return self._frame("top_calls", keys)
 
+    def timeline(self, bucket_ns: int) -> "pl.DataFrame":
+        """[run, bucket, hits] of samples with a time, by run and bucket."""
+        return self._frame("timeline", {"bucket_ns": bucket_ns})
+
     def with_arcs(self) -> list[str]:
         """Names of the profiles that have arcs of OProfile in place of stacks."""
         return [name for (name,) in self._rows("with_arcs")]
