@@ -18,7 +18,7 @@ Format = Annotated[TableFormat, typer.Option("--format", help="How to print.")]
 Selector = Annotated[
     str,
     typer.Argument(
-        help="Profiles: a name, a glob, label=value[,label=value], or A+B. In double quotes"
+        help="Profiles: a name, a glob, label=value[,label=value], id:HEX, or A+B. In double quotes"
         ' + , = * ? [ are themselves: \'"c++"+"run[1]"\'.'
     ),
 ]

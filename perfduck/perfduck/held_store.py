@@ -37,6 +37,10 @@ class HeldStore:
         """Recordings are read into a store of their own, by another process, and merged."""
         raise NotImplementedError
 
+    def snapshot(self, to: Path) -> None:
+        """Write the store as it is now to a new file; readers and this process go on meanwhile."""
+        self.shared.snapshot(to)
+
     def close(self) -> None:
         """Let other processes have the store."""
         self.shared.close()

@@ -53,7 +53,8 @@ def explain(
 
 
 class ProfileStore:
-    """Profiles in a store. A selector means some of them: a name, a glob, label=value, or A+B.
+    """Profiles in a store. A selector means some of them: a name, a glob, label=value, id:HEX, or
+    A+B.
 
     Every method raises PerfduckError, with one line, for what its caller can fix: no such profile,
     a file that is not what it should be, a store that another process holds for too long, a full
@@ -85,7 +86,8 @@ class ProfileStore:
 
     def profiles(self, selector: str = "*") -> "Table":
         """A row for each profile: name, format, started_at, ingested_at, duration_s, samples,
-        events, lost, raw_samples, skipped, work, work_unit, kernel_release, layout, labels."""
+        events, lost, raw_samples, skipped, work, work_unit, kernel_release, layout, labels, id (16
+        hex digits)."""
         return parts.inventory.profiles(self._file, selector)
 
     def ingest(

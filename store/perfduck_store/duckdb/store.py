@@ -98,12 +98,8 @@ class DuckDbStore:
         """Open the store; to write, `create` it where there is none, and with an `engine` for this
         path that several openings share. `wait_s`: how long to wait for a process that has it open;
         None: as this process is set (waiting.py). Raises StoreIsBusy after that."""
-        store_file.check(path)
         self.path = path
-        if not (write and create) and not path.exists():
-            raise PerfduckError.at(
-                path, expected="a store", got="no such file (perfduck ingest makes one)"
-            )
+        self._check_file(is_made=write and create)
         self.folder = path.parent
         self._engine = engine
         self.profiles, self.symbols = DuckDbProfiles(self), DuckDbSymbols(self)
@@ -261,6 +257,14 @@ class DuckDbStore:
         """Let duckdb have the memory to write so many stacks: it gives up where it has not."""
         limit = _memory_to_write_mb(self.path) + (stacks * _BYTES_A_STACK >> 20)
         self.execute(f"set memory_limit = '{limit}MB'")
+
+    def _check_file(self, *, is_made: bool) -> None:
+        """Raise PerfduckError where there is no store, and none that `is_made`."""
+        store_file.check(self.path)
+        if not is_made and not self.path.exists():
+            raise PerfduckError.at(
+                self.path, expected="a store", got="no such file (perfduck ingest makes one)"
+            )
 
     def _open(self, *, write: bool, wait_s: float | None) -> None:
         """Connect, and check what is there; to write, make it a store of this schema version."""
