@@ -27,11 +27,12 @@ if TYPE_CHECKING:
     from perfduck_ingest.runtime import warm_up
     from perfduck_store import sql_limits as limits
     from perfduck_store.duckdb import store
+    from perfduck_store.remote import client as remote
 
     __all__ = [
         "answer", "comparisons", "details", "drawings", "edits", "exports", "frames", "ingestion",
-        "inventory", "limits",
-        "names_and_tags", "rankings", "recordings", "store", "user_sql", "warm_up",
+        "inventory", "limits", "names_and_tags", "rankings", "recordings", "remote", "store",
+        "user_sql", "warm_up",
     ]  # fmt: skip
 
 _MODULES = {
@@ -48,6 +49,7 @@ _MODULES = {
     "names_and_tags": "perfduck.names_and_tags",
     "rankings": "perfduck.rankings",
     "recordings": "perfduck.recordings",
+    "remote": "perfduck_store.remote.client",
     "store": "perfduck_store.duckdb.store",
     "user_sql": "perfduck.user_sql",
     "warm_up": "perfduck_ingest.runtime.warm_up",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Self, Unpack
 
 from perfduck import parts, typed
 from perfduck.filters import FilterOptions, filters_of
-from perfduck.opening import StoreFile, StorePlace
+from perfduck.opening import StorePlace, place_of
 from perfduck.options import FilePath, Files, IngestOptions, Labels, TagSources
 from perfduck_diff.keys import By, Side
 from perfduck_model.errors import PerfduckError
@@ -27,21 +27,16 @@ if TYPE_CHECKING:
     from perfduck.top_result import CallsResult, TopResult
     from perfduck_diff.flame_input import Drawing
 
-_OTHER_STORES = ("http://", "https://", "lake:")
-
 
 def open(url: FilePath, *, wait_s: float | None = None) -> "ProfileStore":
-    """The store at a path: a DuckDB file, which `ingest` makes where there is none.
+    """The store at a path, a DuckDB file, which `ingest` makes where there is none; or that of a
+    perfduck server at a URL, http://host:8480, with the token of $PERFDUCK_TOKEN.
 
-    Nothing is opened yet: each method opens the file for as long as it runs, so that other
-    processes may write it between two calls. `wait_s`: how many seconds to wait for a process that
-    has it open; None: 30. PerfduckError for the URL of another kind of store.
+    Nothing is opened yet: each method opens the store for as long as it runs, so that others may
+    write it between two calls. `wait_s`: how many seconds to wait for one who has it open; None:
+    30. PerfduckError for the URL of another kind of store.
     """
-    place = os.fspath(url)
-    if place.startswith(_OTHER_STORES):
-        got = "a store of a kind that is not built yet"
-        raise PerfduckError.at(place, expected="the path of a store, a DuckDB file", got=got)
-    return ProfileStore(StoreFile(Path(place), wait_s))
+    return ProfileStore(place_of(os.fspath(url), wait_s))
 
 
 def explain(

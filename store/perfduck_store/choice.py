@@ -7,6 +7,8 @@ from typing import Literal
 Key = Literal["comm", "pid", "cpu", "dso", "subsystem", "cgroup"]
 OF_SAMPLES: tuple[Key, ...] = ("pid", "cpu", "cgroup")  # the rollup does not know them
 OF_STACKS: tuple[Key, ...] = ("dso", "subsystem")
+# What `rank` ranks by: each has a query.
+By = Literal["function", "path", "subsystem", "source", "dso", "comm", "cgroup"]
 KEYS: tuple[Key, ...] = ("comm", *OF_SAMPLES, *OF_STACKS)
 
 
@@ -23,6 +25,11 @@ class Choice:
     values: Mapping[Key, Sequence[str]] = field(default_factory=dict)
     spans: Sequence[tuple[int | None, int | None]] | None = None
     keep: Literal["", "comm", "cgroup"] = ""
+
+    def __post_init__(self) -> None:
+        if not len(self.profiles) == len(self.events) == len(self.spans or self.profiles):
+            message = "expected events and a span of each profile"
+            raise ValueError(message)
 
     @property
     def of_samples(self) -> bool:

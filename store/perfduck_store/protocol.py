@@ -16,11 +16,12 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from perfduck_store.choice import Choice, Key
+from perfduck_store.choice import By, Choice, Key
 from perfduck_store.edit import Edit
 from perfduck_store.recording import Identity, NewNames, Receipt
 from perfduck_store.records import (
     AttachedFile,
+    AttachedTable,
     ClassNoise,
     Content,
     FoldedStack,
@@ -116,8 +117,8 @@ class PickedSamples(Protocol):
         """[stack_id, symbol_ids, subsystem], by stack_id: symbols from the leaf to the root, and
         the subsystem that is blamed."""
 
-    def rank(self, by: str, limit: int) -> "pl.DataFrame":
-        """A row for each value of a key (perfduck_diff.keys.By), the heaviest first: the key, what
+    def rank(self, by: By, limit: int) -> "pl.DataFrame":
+        """A row for each value of a key (choice.By), the heaviest first: the key, what
         goes with it (dso, subsystem or area), self, total, blamed, and how many rows there are
         without the limit (row_count)."""
 
@@ -226,7 +227,12 @@ class Attachments(Protocol):
     """Files that explain a recording, and what was read off them."""
 
     def keep(
-        self, profile_id: int, kind: str, source: str, text: str, rows: "Mapping[str, pl.DataFrame]"
+        self,
+        profile_id: int,
+        kind: str,
+        source: str,
+        text: str,
+        rows: "Mapping[AttachedTable, pl.DataFrame]",
     ) -> str | None:
         """Keep a file of a kind in place of the one before, in a transaction of the caller; `rows`:
         by table. What that changed, in words; None where the profile has this very text."""
@@ -341,9 +347,6 @@ class Store(Protocol):
         """Whether the recording is stored already. PerfduckError where it is another one that has
         its name, or where what is said of it must not change."""
 
-    def writer(self, draft: "Draft", identity: Identity) -> ProfileWriter:
-        """What makes the draft a profile. PerfduckError as `check`."""
-
     def merge(self, other: Path, wait_s: float | None = None) -> Merged:
         """Add what another store has and this one has not, in one transaction. PerfduckError where
         it is this store, no store, or of a newer schema version."""
@@ -354,3 +357,10 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Let other processes have the store."""
+
+
+class LocalStore(Store, Protocol):
+    """A store whose files this process has: it takes recordings. A server takes them otherwise."""
+
+    def writer(self, draft: "Draft", identity: Identity) -> ProfileWriter:
+        """What makes the draft a profile. PerfduckError as `check`."""

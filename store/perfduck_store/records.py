@@ -233,6 +233,7 @@ class Merged:
     kept: tuple[str, ...]
 
 
+AttachedTable = Literal["iptables_rule", "conntrack_stat"]  # rows read off attachments
 TagInputKind = Literal["rules", "kallsyms"]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from perfduck_store.duckdb.query import named
-from perfduck_store.records import AttachedFile, MetRule
+from perfduck_store.records import AttachedFile, AttachedTable, MetRule
 
 if TYPE_CHECKING:
     import polars as pl
@@ -19,7 +19,12 @@ class DuckDbAttachments:
         self._store = store
 
     def keep(
-        self, profile_id: int, kind: str, source: str, text: str, rows: "Mapping[str, pl.DataFrame]"
+        self,
+        profile_id: int,
+        kind: str,
+        source: str,
+        text: str,
+        rows: "Mapping[AttachedTable, pl.DataFrame]",
     ) -> str | None:
         """Keep a file of a kind in place of the one before, in a transaction of the caller; `rows`:
         by table. What that changed, in words; None where the profile has this very text."""

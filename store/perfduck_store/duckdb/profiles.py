@@ -95,8 +95,12 @@ class DuckDbProfiles:
 
     def said(self, profile_id: int) -> ProfileFacts:
         """What users may change of a profile that is stored."""
-        [row] = self._store.rows(named("said"), {"profile_id": profile_id})
-        return ProfileFacts(*row)
+        rows = self._store.rows(named("said"), {"profile_id": profile_id})
+        if not rows:
+            raise PerfduckError.at(
+                where=f"profile {profile_id}", expected="one that is stored", got="none"
+            )
+        return ProfileFacts(*rows[0])
 
     def has_name(self, name: str) -> bool:
         """Whether a profile is called so."""

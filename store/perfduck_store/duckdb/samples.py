@@ -8,7 +8,7 @@ may repeat. A connection has one such view: where two choices take turns, each i
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from perfduck_store.choice import KEYS, OF_SAMPLES, OF_STACKS, Choice, Key
+from perfduck_store.choice import KEYS, OF_SAMPLES, OF_STACKS, By, Choice, Key
 from perfduck_store.duckdb.query import named
 from perfduck_store.records import (
     FoldedStack,
@@ -60,7 +60,7 @@ class DuckDbSamples:
         blamed."""
         return self._frame("diff_stacks")
 
-    def rank(self, by: str, limit: int) -> "pl.DataFrame":
+    def rank(self, by: By, limit: int) -> "pl.DataFrame":
         """The key's columns, self, total, blamed and row_count, the heaviest first: see
         top_*.sql."""
         keys: dict[str, Any] = {"limit": limit}

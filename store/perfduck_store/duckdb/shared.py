@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from perfduck_model.errors import room_on_disk
-from perfduck_store.duckdb.store import DuckDbStore, Engine
+from perfduck_store.duckdb.store import DuckDbStore, Engine, StoreIsBusy
 from perfduck_store.records import Saved
 
 if TYPE_CHECKING:
@@ -38,15 +38,17 @@ class SharedDuckDb:
         # lock (POSIX) that keeps other processes from it.
         self._file = path.open("rb")
 
-    def read(self) -> DuckDbStore:
+    def read(self) -> "SharedStore":
         """The store as it is now, whatever is written until it is closed."""
         store = SharedStore(self.path, self._cursor())
         store.execute("begin transaction read only")
         return store
 
-    def write(self) -> DuckDbStore:
-        """The store for the one thread that writes; others wait."""
-        self.writing.acquire()
+    def write(self, wait_s: float | None = None) -> "SharedStore":
+        """The store for the one thread that writes; others wait. StoreIsBusy after `wait_s`."""
+        if not self.writing.acquire(timeout=-1 if wait_s is None else wait_s):
+            message = f"{self.path}: expected a free store within {wait_s:g} s"
+            raise StoreIsBusy(message)
         try:
             return SharedStore(self.path, self._cursor(), self.writing.release)
         except BaseException:
