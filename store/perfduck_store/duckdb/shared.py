@@ -31,6 +31,7 @@ class SharedDuckDb:
         statements together. Raises PerfduckError as DuckDbStore."""
         self.path = path
         self.writing = Lock()
+        self.writes = 0  # that have ended: the store is the same while it is
         self._engine = Engine(path)
         self._keeper = DuckDbStore(path, write=True, wait_s=wait_s, engine=self._engine)
         self._keeper.execute(f"set memory_limit = '{memory_mb}MB'")
@@ -50,10 +51,14 @@ class SharedDuckDb:
             message = f"{self.path}: expected a free store within {wait_s:g} s"
             raise StoreIsBusy(message)
         try:
-            return SharedStore(self.path, self._cursor(), self.writing.release)
+            return SharedStore(self.path, self._cursor(), self._written)
         except BaseException:
             self.writing.release()
             raise
+
+    def _written(self) -> None:
+        self.writes += 1
+        self.writing.release()
 
     def snapshot(self, to: Path) -> None:
         """Write the store as it is now to a new file, while others read; who writes waits."""

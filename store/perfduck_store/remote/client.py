@@ -1,7 +1,6 @@
 """The store of a server, open. A server keeps a session for each: what is read within is one state
 of the store, what is written is there at the end of its transaction."""
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,10 +16,9 @@ from perfduck_store.recording import Identity
 from perfduck_store.records import Merged, Saved
 from perfduck_store.remote import wire
 from perfduck_store.remote.address import Address
-from perfduck_store.remote.connection import Connection, HttpAnswer
+from perfduck_store.remote.connection import Connection, answered
 from perfduck_store.remote.pulse import Pulse
 from perfduck_store.remote.services import (
-    BUSY,
     MEDIA_TYPE,
     SESSION_HEADER,
     SESSIONS,
@@ -149,22 +147,15 @@ class RemoteStore:
             wait = Wait(self._wait_s)
             path = f"{SESSIONS}/{'write' if self._write else 'read'}"
             answer = answered(
-                lambda: self.connection.ask("POST", path, timeout_s=self._limit_s), wait
+                lambda: self.connection.ask("POST", path, timeout_s=self._limit_s),
+                wait,
+                "another client of the server writes it",
             )
             if answer.status != _OK:
                 raise self.connection.refusal(answer)
             self._session = msgspec.json.decode(answer.body, type=_Opened).session
             self._pulse.start(self._session)
         return self._session
-
-
-def answered(ask: Callable[[], HttpAnswer], wait: Wait) -> HttpAnswer:
-    """The answer, when nobody else writes the store or `wait` is over."""
-    while True:
-        answer = ask()
-        if answer.status != BUSY or not wait.goes_on("another client of the server writes it"):
-            return answer
-        time.sleep(answer.retry_after_s or 0)
 
 
 class _Opened(msgspec.Struct):

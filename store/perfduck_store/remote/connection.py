@@ -3,6 +3,8 @@
 import select
 import socket
 import ssl
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from threading import Lock
@@ -12,7 +14,8 @@ import msgspec
 
 from perfduck_model.errors import PerfduckError
 from perfduck_store.remote.address import Address, unreachable
-from perfduck_store.remote.services import PROTOCOL, PROTOCOL_HEADER
+from perfduck_store.remote.services import BUSY, PROTOCOL, PROTOCOL_HEADER
+from perfduck_store.waiting import Wait
 
 _CONNECT_S = 10.0
 _READ_BYTES = 1 << 20
@@ -188,6 +191,16 @@ class Connection:
             kind = ConnectionFailed if answer.status >= _FAILED else PerfduckError
             return kind.at(self.address, expected="an answer", got=got)
         return PerfduckError(said)
+
+
+def answered(ask: Callable[[], HttpAnswer], wait: Wait, reason: str) -> HttpAnswer:
+    """The answer, asked for again while the server is busy and `wait` is not over. `reason`: what
+    is waited for, in words."""
+    while True:
+        answer = ask()
+        if answer.status != BUSY or not wait.goes_on(reason):
+            return answer
+        time.sleep(answer.retry_after_s or 0)
 
 
 def error_of(answer: HttpAnswer) -> str | None:

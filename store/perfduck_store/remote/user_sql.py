@@ -8,7 +8,7 @@ import msgspec
 import polars as pl
 
 from perfduck_model.errors import PerfduckError
-from perfduck_store.remote.connection import Connection
+from perfduck_store.remote.connection import Connection, answered
 from perfduck_store.sql_limits import SqlLimits
 from perfduck_store.waiting import Wait
 
@@ -29,7 +29,12 @@ def asked(
     }
     headers = {"Content-Type": "application/json", "Accept": ARROW}
     patience_s = limits.seconds + Wait(None).limit_s
-    answer = connection.ask("POST", PATH, _json(query), headers, timeout_s=patience_s)
+    body = _json(query)
+    answer = answered(
+        lambda: connection.ask("POST", PATH, body, headers, timeout_s=patience_s),
+        Wait(None),
+        "others run SQL there",
+    )
     if answer.status != _OK:
         raise connection.refusal(answer)
     return pl.read_ipc(io.BytesIO(answer.body))
