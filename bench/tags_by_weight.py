@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument("--sources", type=Path, nargs="*", default=[])
     given = parser.parse_args()
     weights = kernel_weights(given.recordings)
-    symbols = kallsyms.read(given.recordings / "kallsyms.gz")
+    symbols = kallsyms.read(kallsyms.file_of(given.recordings / "kallsyms.gz"))
     tables = {
         path.stem.removeprefix("functions-"): pl.read_parquet(path)
         for path in sorted(given.kernels.glob("functions-*.parquet"))

@@ -86,6 +86,14 @@ def _read_elf(path: Path) -> None:
         raise elf.damaged(path, error) from error
 
 
+def _read_rules(path: Path) -> None:
+    rule_file.read(rule_file.file_of(path))
+
+
+def _read_kallsyms(path: Path) -> None:
+    kallsyms.read(kallsyms.file_of(path))
+
+
 # kind -> where its seeds are, and what reads it.
 KINDS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "perf-script": ("perf_script*/*/input.txt.xz", _read_recording),
@@ -98,10 +106,10 @@ KINDS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "iptables": ("demo/*.iptables.txt", lambda path: attachments.read(f"iptables={path}")),
     "conntrack": ("demo/*.conntrack.txt", lambda path: attachments.read(f"conntrack={path}")),
     "manifest": ("demo/recordings.csv", _read_manifest),
-    "rules.csv": ("../tags/perfduck_tags/data/*.csv", rule_file.read),
-    "rules.toml": ("fuzz/seeds/*rules.toml", rule_file.read),
+    "rules.csv": ("../tags/perfduck_tags/data/*.csv", _read_rules),
+    "rules.toml": ("fuzz/seeds/*rules.toml", _read_rules),
     "budget": ("fuzz/seeds/*budget.toml", budget.read),
-    "kallsyms": ("perf_data/kallsyms.gz", kallsyms.read),
+    "kallsyms": ("perf_data/kallsyms.gz", _read_kallsyms),
     "elf": ("elf/*", _read_elf),
 }
 # How often: a recording takes as long as 30 small files.

@@ -1,5 +1,7 @@
 """A store that one process holds for many threads."""
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -45,3 +47,31 @@ def test_many_threads_get_the_answers_of_one(held, demo_store):
     with ThreadPoolExecutor(6) as pool:
         together = list(pool.map(lambda ask: ask(), questions * 6))
     assert together == alone * 6
+
+
+def test_no_other_process_can_open_it(held, demo_store, tmp_path):
+    store = ProfileStore(held)
+    store.merge(demo_store)
+    store.top("*")
+    held.snapshot(tmp_path / "copy.duckdb")
+    opens = "import sys, duckdb; duckdb.connect(sys.argv[1])"
+    command = [sys.executable, "-c", opens, str(held.path)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert "Conflicting lock" in done.stderr
+
+
+def test_a_snapshot_is_the_store_as_it_is_though_somebody_reads_an_older_state(
+    held, demo_store, tmp_path
+):
+    store = ProfileStore(held)
+    store.merge(demo_store)
+    with held.read() as reader:
+        before = len(reader.profiles.all())
+        store.remove("native.*")
+        store.edit("docker0-nat.crr.1", name="edited")
+        held.snapshot(tmp_path / "copy.duckdb")
+        assert len(reader.profiles.all()) == before
+    copy = perfduck.open(tmp_path / "copy.duckdb")
+    assert copy.profiles().to_json() == store.profiles().to_json()
+    assert copy.top("*").to_json() == store.top("*").to_json()
+    assert sorted(each.name for each in tmp_path.glob("copy*")) == ["copy.duckdb"]

@@ -87,12 +87,12 @@ def test_large_members_lie_on_disk_and_are_the_same(monkeypatch: pytest.MonkeyPa
 def test_kallsyms_is_bounded(content: bytes, expected: str, tmp_path: Path) -> None:
     (tmp_path / "kallsyms").write_bytes(content)
     with pytest.raises(SymbolError, match=f"kallsyms: expected kallsyms {expected}"):
-        kallsyms.read(tmp_path / "kallsyms")
+        kallsyms.read(kallsyms.file_of(tmp_path / "kallsyms"))
 
 
 def test_kallsyms_of_a_device_is_bounded() -> None:
-    with pytest.raises(SymbolError, match="/dev/zero: expected kallsyms of at most 64 MB"):
-        kallsyms.read(Path("/dev/zero"))
+    with pytest.raises(SymbolError, match="/dev/zero: expected kallsyms, got: more than 64 MB"):
+        kallsyms.read(kallsyms.file_of(Path("/dev/zero")))
 
 
 def test_a_packed_elf_file_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perfduck_model.errors import PerfduckError
+from perfduck_model.errors import NoProfileError, PerfduckError
 from perfduck_store.duckdb.store import DuckDbStore
-from perfduck_store.selector import Profile, SelectorTerm, parse, quoted, select
+from perfduck_store.selector import Profile, SelectorTerm, by_id, parse, quoted, select
 
 NAMES = ["c++", "c", "run[1]", "run1", "a,b", "k=v", 'say "hi"', "native.udp64.1", "native.crr.1"]
 LABELS = {
@@ -32,6 +32,30 @@ def named_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DuckDbStor
                 {"key": key, "name": name, "keys": list(labels), "values": list(labels.values())},
             )
         yield store
+
+
+@pytest.mark.parametrize("key", [0, 5, -1, -(2**63), 2**63 - 1])
+def test_an_id_means_its_profile_alone(key: int) -> None:
+    [part] = parse(by_id(key))
+    others = [Profile(other, "p", {}) for other in (0, 5, -1, -(2**63), 2**63 - 1)]
+    assert [each.profile_id for each in part.of(others)] == [key]
+
+
+def test_an_id_in_quotes_or_of_another_length_is_a_name() -> None:
+    name = by_id(7)
+    for selector, called in ((quoted(name), name), ("id:7", "id:7")):
+        [part] = parse(selector)
+        assert part.of([Profile(7, "seven", {})]) == []
+        assert len(part.of([Profile(8, called, {})])) == 1
+
+
+def test_profiles_are_listed_with_the_ids_that_select_them(named_store: DuckDbStore) -> None:
+    rows = named_store.profiles.listing(range(len(NAMES))).select(["name", "id"]).rows()
+    assert {name: list(select(named_store, f"id:{shown}").values()) for name, shown in rows} == {
+        name: [name] for name in NAMES
+    }
+    with pytest.raises(NoProfileError, match="no profile has this id"):
+        select(named_store, by_id(99))
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,11 @@ from perfduck_ingest.work import work_from
 from perfduck_model.errors import PerfduckError, SymbolError
 from perfduck_tags import rule_file
 
+
+def read_rules(path: Path) -> object:
+    return rule_file.read(rule_file.file_of(path))
+
+
 WORK = {
     "packets are text": '{"end": {"sum_sent": {"packets": "abc"}}}',
     "packets are true": '{"end": {"sum_sent": {"packets": true}}}',
@@ -69,7 +74,7 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str, str]] = {
         ":2: expected a number of 63 bits, got '99999999999999999999'",
     ),
     "rules nested deeply": (
-        rule_file.read,
+        read_rules,
         "[[rule]]\nsymbol=" + "[" * 5000,
         "expected TOML, got: maximum recursion depth",
     ),
@@ -140,8 +145,8 @@ def test_what_is_wrong_in_json_has_its_place(text: str, place: str, tmp_path: Pa
 @pytest.mark.parametrize(
     ("read", "line", "expected"),
     [
-        (rule_file.read, b"\n", "expected a file of rules, got: more than 20,000 lines"),
-        (rule_file.read, b"x" * 30 + b"\n", "expected a file of rules, got: more than 4 MB"),
+        (read_rules, b"\n", "expected a file of rules, got: more than 20,000 lines"),
+        (read_rules, b"x" * 30 + b"\n", "expected a file of rules, got: more than 4 MB"),
         (budget.read, b"\n", "expected a budget file in TOML, got: more than 1 MB"),
         (lambda path: attachments.read(f"iptables={path}"), b"\n", "got more than 500,000 lines"),
         (lambda path: requests(path, None), b"\n", "got more than 100,000 lines"),  # type: ignore[arg-type]

@@ -57,19 +57,23 @@ def _within(least: float, most: float) -> str:
 
 
 StorePath = Annotated[
-    Path,
+    str,
     typer.Option(
-        "--store", envvar="PERFDUCK_STORE", help="The store, a DuckDB file.", show_default=True
+        "--store",
+        envvar="PERFDUCK_STORE",
+        metavar="PATH|URL",
+        help="The store: a DuckDB file, or http://HOST:PORT of a perfduck server.",
+        show_default=True,
     ),
 ]
-DEFAULT_STORE = Path("perfduck.duckdb")
+DEFAULT_STORE = "perfduck.duckdb"
 
 TableFormat = Literal["text", "markdown", "csv", "json"]
 Format = Annotated[TableFormat, typer.Option("--format", help="How to print.")]
 Selector = Annotated[
     str,
     typer.Argument(
-        help="Profiles: a name, a glob, label=value[,label=value], or A+B. In double quotes"
+        help="Profiles: a name, a glob, label=value[,label=value], id:HEX, or A+B. In double quotes"
         ' + , = * ? [ are themselves: \'"c++"+"run[1]"\'.'
     ),
 ]

@@ -62,6 +62,11 @@ def watch_interrupts() -> None:
     Thread(target=_listen, args=(reader,), daemon=True).start()
 
 
+def leave_interrupts_to_command() -> None:
+    """Signals are the command's own matter from now on: a server first answers its requests."""
+    signal.set_wakeup_fd(-1)
+
+
 def _listen(reader: int) -> None:
     while os.read(reader, 1)[0] != signal.SIGINT:
         pass

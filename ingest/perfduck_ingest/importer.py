@@ -12,6 +12,7 @@ from typing import Protocol
 
 from perfduck_ingest.source import Source
 from perfduck_model.batch import Batch
+from perfduck_symbols import kallsyms
 from perfduck_symbols.files import HostFiles
 from perfduck_symbols.kernel_files import KernelFiles
 
@@ -29,7 +30,8 @@ class ImportOptions:
     @cached_property
     def kernel_files(self) -> KernelFiles:
         """kallsyms and vmlinux, read once for all recordings that have these options."""
-        return KernelFiles(self.kallsyms, self.vmlinux)
+        listed = None if self.kallsyms is None else kallsyms.file_of(self.kallsyms)
+        return KernelFiles(listed, self.vmlinux)
 
 
 @dataclass(frozen=True, slots=True)

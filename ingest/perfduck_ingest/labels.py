@@ -8,6 +8,7 @@ from perfduck_model.errors import PerfduckError
 # What the columns of a manifest and options say; a label of that name would be a mistake.
 RESERVED = ("file", "name", "work", "unit", "work_from", "kernel")
 ATTACH = "attach."
+LABEL = "label."  # of any other name, as a column of a manifest
 
 
 def labels(pairs: Iterable[str]) -> dict[str, str]:

@@ -19,6 +19,10 @@ class PerfduckError(Exception):
         return cls(f"{where}: expected {expected}, got {got}")
 
 
+class NoProfileError(PerfduckError):
+    """A selector that means no profile of the store."""
+
+
 class SymbolError(PerfduckError):
     """A rules file, a kallsyms file or an ELF file that is not what it should be."""
 

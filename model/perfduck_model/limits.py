@@ -44,6 +44,13 @@ MOST_EVENTS = 4096  # all tracepoints of a kernel: 2,500
 MOST_EVENT_IDS = MB  # each event has one a CPU
 MOST_FEATURE_BYTES = 256 * MB  # simpleperf keeps the symbols of all binaries in one
 MOST_TRACING_BYTES = 64 * MB  # the formats of tracepoints come first
+MOST_NAMES = MB  # distinct ones of a kind that are held at once: of threads, files, control groups
+MOST_NAME_BYTES = 128 * MB  # of them together; a path has 4 kB at most, most have 60 bytes
+MOST_PROCESSES = MB // 2  # that have files mapped; those that ended go first
+MOST_MAPS = 8 * MB  # of all processes; those that ended go first. 300 processes: 8,000
+MOST_MAPS_OF_PROCESS = MB // 4  # of code; vm.max_map_count is 65,530
+MOST_TASK_EVENTS = MB // 4  # held until a sample shows how far time is: 85 MB
+MOST_TASK_NAME_BYTES = 32 * MB  # of them together
 MOST_PACK_BYTES = 64 * MB  # unpacked; of perf record -z: a pack has 64 kB, and is a tenth of it
 
 # Symbols.

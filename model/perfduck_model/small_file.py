@@ -26,6 +26,24 @@ class SchemaError(ValueError):
     """What a file says is of another kind than it should be."""
 
 
+class UserFile:
+    """A file that the user names and that several ask for. It is read once: a pipe, as
+    `<(zcat kallsyms.gz)` is one, has its content only then."""
+
+    def __init__(self, path: Path, most: int, content: bytes | None = None) -> None:
+        """`most`: bytes; `content`: where it was read before."""
+        self.path = path
+        self._most = most
+        self._content = content
+
+    @property
+    def content(self) -> bytes:
+        """As it is, packed or not. OSError for what cannot be read or is larger than `most`."""
+        if self._content is None:
+            self._content = bytes_of(self.path, self._most)
+        return self._content
+
+
 def text_of(
     path: Path,
     most: int = MOST_SMALL_BYTES,
@@ -36,10 +54,22 @@ def text_of(
 ) -> str:
     """The text of the file. OSError and UnicodeDecodeError as Path.read_text raises them; OSError
     for a file that is larger or longer than such files are, as /dev/zero is."""
+    return decoded(bytes_of(path, most), most_lines, encoding=encoding, errors=errors)
+
+
+def bytes_of(path: Path, most: int) -> bytes:
+    """The bytes of the file; OSError for more than `most`."""
     with path.open("rb") as file:
         content = file.read(most + 1)
     if len(content) > most:
         raise OSError(None, f"more than {most >> 20} MB")
+    return content
+
+
+def decoded(
+    content: bytes, most_lines: int | None, *, encoding: str = "utf-8", errors: str = "strict"
+) -> str:
+    """The text of what was read, as text_of has it."""
     if most_lines is not None and content.count(b"\n") > most_lines:
         raise OSError(None, f"more than {most_lines:,} lines")
     return content.decode(encoding, errors)

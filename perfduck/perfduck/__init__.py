@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from perfduck_diff.keys import By, Key, Side, View
     from perfduck_diff.selection import Note
     from perfduck_ingest.source import Source
-    from perfduck_model.errors import PerfduckError
+    from perfduck_model.errors import NoProfileError, PerfduckError
     from perfduck_report.names import visible
 
     __version__: str
@@ -38,9 +38,9 @@ if TYPE_CHECKING:
 __all__ = [
     "BudgetSuggestion", "By", "CallsResult", "Change", "Claim", "CompareResult", "Diff",
     "DiffResult", "EditResult", "ExplainResult", "Export", "FilterOptions", "IngestOptions",
-    "IngestResult", "Key", "MergeResult", "Note", "PerfduckError", "ProfileStore", "RemoveResult",
-    "Side", "Source", "Table", "TagResult", "TagSources", "TopResult", "View", "__version__",
-    "explain", "open", "visible",
+    "IngestResult", "Key", "MergeResult", "NoProfileError", "Note", "PerfduckError",
+    "ProfileStore", "RemoveResult", "Side", "Source", "Table", "TagResult", "TagSources",
+    "TopResult", "View", "__version__", "explain", "open", "visible",
 ]  # fmt: skip
 
 _MODULES = {
@@ -58,7 +58,7 @@ _MODULES = {
     "perfduck_diff.keys": ("By", "Key", "Side", "View"),
     "perfduck_diff.selection": ("Note",),
     "perfduck_ingest.source": ("Source",),
-    "perfduck_model.errors": ("PerfduckError",),
+    "perfduck_model.errors": ("NoProfileError", "PerfduckError"),
     "perfduck_report.names": ("visible",),
 }
 

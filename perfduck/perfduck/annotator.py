@@ -12,6 +12,7 @@ import polars as pl
 from perfduck.tagging import TaggingSources, tagger_of, with_kept
 from perfduck_store.protocol import Store
 from perfduck_symbols.kernel_files import KernelFiles
+from perfduck_tags import rule_file
 from perfduck_tags.blame import INTERRUPTS_OFF, interrupts_off
 from perfduck_tags.tagger import Tagger
 
@@ -39,7 +40,11 @@ class Annotator:
     """Makes annotations for one recording after the other."""
 
     def __init__(self, given: TaggingSources, kernel_files: KernelFiles) -> None:
-        """What the user gives; rules and kallsyms that a store keeps stand in for none."""
+        """What the user gives; rules and kallsyms that a store keeps stand in for none. SymbolError
+        where a file is not what it should be: a stored recording asks for none of them."""
+        if given.rules is not None:
+            rule_file.read(given.rules)
+        _ = kernel_files.symbols
         self._given = given
         self._kernel_files = kernel_files
         self._taggers: dict[tuple[str | None, str | None], Tagger] = {}
@@ -61,8 +66,8 @@ class Annotator:
         given = self._given
         kept = None if given.rules else store.tag_inputs.content_hash("rules")
         if (release, kept) not in self._taggers:
-            with with_kept(store, given) as known:
-                self._taggers[release, kept] = tagger_of(known, release, self._kernel_files)
+            known = with_kept(store, given)
+            self._taggers[release, kept] = tagger_of(known, release, self._kernel_files)
         return self._taggers[release, kept]
 
 

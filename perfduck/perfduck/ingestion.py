@@ -22,11 +22,12 @@ from perfduck_ingest.runtime.prefetch import background
 from perfduck_ingest.source import Source, printable
 from perfduck_ingest.work import Work
 from perfduck_model.errors import PerfduckError
+from perfduck_model.small_file import UserFile
 from perfduck_model.suggestion import listed
 from perfduck_store.draft import Draft
 from perfduck_store.duckdb import store_file
 from perfduck_store.duckdb.store import DuckDbStore, Engine, StoreIsBusy
-from perfduck_store.protocol import ProfileWriter, Store
+from perfduck_store.protocol import LocalStore, ProfileWriter, Store
 from perfduck_store.recording import Identity, Receipt
 from perfduck_symbols.kernel_files import KernelFiles
 from perfduck_tags.blame import blame
@@ -48,7 +49,7 @@ class IngestRequest:
     work: Work | None = None
     labels: dict[str, str] = field(default_factory=dict)
     options: ImportOptions = field(default_factory=ImportOptions)
-    rules: Path | None = None
+    rules: UserFile | None = None
     kernel: str | None = None  # the release that ran
     attachments: tuple[Attachment, ...] = ()
     force: bool = False  # other work than that of the stored recording replaces it
@@ -90,12 +91,13 @@ class Ingestion:
 
     def ingest(self, request: IngestRequest, progress: Progress | None = None) -> Receipt:
         """Read the recording, then store it."""
+        annotator = self._annotator(request)
         with Draft(self._path.parent) as draft:
             identity = read(request, draft, progress)
             with DuckDbStore(
                 self._path, write=True, wait_s=self._wait_s, engine=self._engine
             ) as store:
-                return commit(store, request, draft, identity, self._annotator(request))
+                return commit(store, request, draft, identity, annotator)
 
     def _annotator(self, request: IngestRequest) -> Annotator:
         key = (_tagging_sources(request), request.options.kernel_files)
@@ -104,7 +106,7 @@ class Ingestion:
         return self._annotators[key]
 
 
-def ingest(store: Store, request: IngestRequest, progress: Progress | None = None) -> Receipt:
+def ingest(store: LocalStore, request: IngestRequest, progress: Progress | None = None) -> Receipt:
     """Store the recording in a store that is open."""
     annotator = Annotator(_tagging_sources(request), request.options.kernel_files)
     with Draft(store.folder) as draft:
@@ -133,7 +135,11 @@ def read(request: IngestRequest, draft: Draft, progress: Progress | None = None)
 
 
 def commit(
-    store: Store, request: IngestRequest, draft: Draft, identity: Identity, annotator: Annotator
+    store: LocalStore,
+    request: IngestRequest,
+    draft: Draft,
+    identity: Identity,
+    annotator: Annotator,
 ) -> Receipt:
     """Store what was read, in one transaction: a new profile, better names for one that is stored,
     or only what is said of it."""
@@ -226,7 +232,7 @@ def _tagging_sources(request: IngestRequest) -> TaggingSources:
     vmlinux = (options.vmlinux,) if options.vmlinux else ()
     return TaggingSources(
         request.rules,
-        options.kallsyms,
+        options.kernel_files.kallsyms,
         (*vmlinux, *options.symbol_dirs),
         host_files=options.host_files,
     )

@@ -6,15 +6,16 @@
     file,work_from,attach.iptables,scenario
     run1.data,run1.json,run1.rules,native
 
-Files are looked for beside the manifest. `work_from` is a load generator's report, `attach.KIND` a
-file to keep with the recording, `kernel` the release that ran; every other column is a label, and
-an empty field says nothing.
+Files are looked for beside the manifest, or where that is a pipe, in the current directory.
+`work_from` is a load generator's report, `attach.KIND` a file to keep with the recording, `kernel`
+the release that ran. Every other column is a label, `label.NAME` is one of any name, and an empty
+field says nothing.
 """
 
 import csv
 import io
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -23,7 +24,7 @@ from perfduck.attachments import Attachment, is_kind
 from perfduck.attachments import read as read_attachment
 from perfduck.ingestion import IngestRequest
 from perfduck_ingest.kernel_release import checked_release
-from perfduck_ingest.labels import ATTACH, RESERVED, checked, checked_name
+from perfduck_ingest.labels import ATTACH, LABEL, RESERVED, checked, checked_name
 from perfduck_ingest.work import Work, work_from
 from perfduck_model.errors import PerfduckError
 from perfduck_model.limits import MOST_MANIFEST_LINES
@@ -33,6 +34,8 @@ from perfduck_model.typed_numbers import number
 
 _T = TypeVar("_T")
 _COLUMNS = "columns file,name,work,unit,work_from,kernel,attach.KIND and labels"
+# Closer than for a mistyped word: `workload` is no `work`.
+_MISTYPED = 0.75
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +51,16 @@ class _Row:
 
     def path(self, column: str) -> Path:
         """The file that a column names."""
-        path = self.manifest.parent / self.fields[column]
+        folder = Path() if self.manifest.is_fifo() else self.manifest.parent
+        path = folder / self.fields[column]
         if not os.path.lexists(path):
             raise self.wrong(expected=f"a file in column {column}", got=f"no such file: {path}")
         return path
 
 
-def requests(
-    manifest: Path, template: IngestRequest, note: Callable[[str], object] = lambda note: None
-) -> list[IngestRequest]:
-    """A request for each line, with the options and labels of the template. `note` takes a line on
-    columns that may not be meant as labels. PerfduckError for the first line that is not right, so
-    that nothing of the manifest is stored."""
+def requests(manifest: Path, template: IngestRequest) -> list[IngestRequest]:
+    """A request for each line, with the options and labels of the template. PerfduckError for the
+    first line that is not right, so that nothing of the manifest is stored."""
     reader = csv.DictReader(io.StringIO(_text(manifest), newline=""))
     try:
         columns = list(reader.fieldnames or ())
@@ -72,10 +73,6 @@ def requests(
         raise PerfduckError.at(
             where=f"{manifest}:2", expected="a recording in each line", got="no line"
         )
-    for column in filter(_is_label, columns):
-        # Closer than for a mistyped word: `workload` is no `work`.
-        if meant := did_you_mean(column.lower(), [*RESERVED, f"{ATTACH}iptables"], cutoff=0.75):
-            note(f"{manifest}:1: column {column} is read as a label; {meant}".rstrip())
     for column in ("file", "name"):
         _refuse_twice(rows, column)
     return [_request(row, template) for row in rows]
@@ -93,19 +90,37 @@ def _is_label(column: str) -> bool:
     return column not in RESERVED and not column.startswith(ATTACH)
 
 
+def _label(column: str) -> str:
+    """The key of a column that is a label."""
+    return column.removeprefix(LABEL)
+
+
+def _refuse_mistyped(manifest: Path, column: str) -> None:
+    """`wrok` and `lable.run` are no labels that anyone means."""
+    if column.startswith(LABEL):
+        return
+    first, dot, rest = column.lower().partition(".")
+    known = [ATTACH, LABEL] if dot else RESERVED
+    if meant := did_you_mean(first + dot, known, cutoff=_MISTYPED):
+        meant = meant.replace("? ", f"{rest}? ")
+        got = f"{column} ({meant}a label of that name is {LABEL}{column})"
+        raise PerfduckError.at(where=f"{manifest}:1", expected=_COLUMNS, got=got)
+
+
 def _check(manifest: Path, columns: list[str]) -> None:
     if "file" not in columns:
         raise PerfduckError.at(
             where=f"{manifest}:1", expected=_COLUMNS, got=f"{','.join(columns)[:60]!r}"
         )
     for place, column in enumerate(columns):
-        if not column or column in columns[:place]:
-            got = f"{column} twice" if column else f"no name of column {place + 1}"
+        if not _label(column) or _label(column) in map(_label, columns[:place]):
+            got = f"{_label(column)} twice" if _label(column) else f"no name of column {place + 1}"
             raise PerfduckError.at(
                 where=f"{manifest}:1", expected="a name for every column and no two alike", got=got
             )
         if _is_label(column):
-            checked(column, f"{manifest}:1")
+            checked(_label(column), f"{manifest}:1")
+            _refuse_mistyped(manifest, column)
         elif column.startswith(ATTACH) and not is_kind(column.removeprefix(ATTACH)):
             raise PerfduckError.at(
                 where=f"{manifest}:1", expected="a kind of file as in attach.iptables", got=column
@@ -162,7 +177,7 @@ def _kernel(row: _Row) -> str | None:
 
 
 def _labels(row: _Row, given: dict[str, str]) -> dict[str, str]:
-    own = {key: value for key, value in row.fields.items() if _is_label(key)}
+    own = {_label(key): value for key, value in row.fields.items() if _is_label(key)}
     for key, value in own.items():
         if given.get(key, value) != value:
             raise row.wrong(expected=f"{key}={given[key]} as --label says", got=value)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from perfduck.opening import StorePlace
-from perfduck.options import TagSources, path_of, places_of, refuse_others
+from perfduck.options import TagSources, file_of, path_of, places_of, refuse_others
 from perfduck.tables import Table
 from perfduck.tagging import Tagged, TaggingSources, add_files, tag_again, tagger_of, with_kept
 from perfduck_ingest.kernel_release import checked_release
@@ -17,11 +17,13 @@ from perfduck_report.names import visible, visible_lines
 from perfduck_report.numbers import many
 from perfduck_report.screen import PIPE, Screen
 from perfduck_store.records import TagInputKind
+from perfduck_symbols import kallsyms
 from perfduck_symbols.file_finder import check_places
 from perfduck_symbols.files import HostFiles
 from perfduck_symbols.kernel_files import KernelFiles
 from perfduck_symbols.names import binary
 from perfduck_tags import explain as explanations
+from perfduck_tags import rule_file
 from perfduck_tags.explain import Explanation
 
 
@@ -90,7 +92,7 @@ def explain(
     with ExitStack() as inputs:
         if file is not None:
             store = inputs.enter_context(file.read())
-            known = inputs.enter_context(with_kept(store, known, release))
+            known = with_kept(store, known, release)
         tagger = tagger_of(known, release, KernelFiles(known.kallsyms))
         if known.binaries and tagger.functions([dso]).is_empty():
             places = listed([str(each) for each in known.binaries], 3)
@@ -115,8 +117,8 @@ def _given(sources: TagSources) -> TaggingSources:
     check_places(places)
     binaries = (*((vmlinux,) if vmlinux else ()), *places)
     return TaggingSources(
-        path_of(sources.get("rules")),
-        path_of(sources.get("kallsyms")),
+        file_of(sources.get("rules"), rule_file.file_of),
+        file_of(sources.get("kallsyms"), kallsyms.file_of),
         binaries,
         host_files=HostFiles(),
     )

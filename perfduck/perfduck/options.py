@@ -1,9 +1,11 @@
 """Keywords that several methods share."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypedDict
+
+from perfduck_model.small_file import UserFile
 
 FilePath = str | os.PathLike[str]
 Labels = Mapping[str, str] | Sequence[str]  # by key, or key=value
@@ -45,6 +47,11 @@ def refuse_others(given: Mapping[str, object], known: type) -> None:
 def path_of(value: FilePath | None) -> Path | None:
     """The path, if one is given."""
     return None if value is None else Path(value)
+
+
+def file_of(value: FilePath | None, file: Callable[[Path], UserFile]) -> UserFile | None:
+    """The file, if one is given; it is not read yet."""
+    return None if value is None else file(Path(value))
 
 
 def places_of(value: FilePath | Sequence[FilePath] | None) -> tuple[Path, ...]:

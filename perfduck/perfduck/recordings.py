@@ -17,6 +17,7 @@ from perfduck.options import (
     Files,
     IngestOptions,
     Labels,
+    file_of,
     path_of,
     places_of,
     refuse_others,
@@ -34,6 +35,7 @@ from perfduck_store.recording import Receipt
 from perfduck_store.selector import select
 from perfduck_symbols.file_finder import check_places
 from perfduck_symbols.files import HostFiles
+from perfduck_tags import rule_file
 
 Recording = FilePath | bytes | BinaryIO
 Progress = Callable[[Source, int], None]
@@ -187,7 +189,6 @@ def requests_of(
     recordings: Sequence[Recording],
     manifest: Path | None,
     options: IngestOptions,
-    note: Callable[[str], object],
 ) -> list[IngestRequest]:
     """What to store, checked before anything is: what the manifest lists, then the recordings."""
     refuse_others(options, IngestOptions)
@@ -198,7 +199,7 @@ def requests_of(
     if name is not None and (manifest is not None or len(recordings) > 1):
         raise PerfduckError.at(where=f"--name {name}", expected="one recording", got="several")
     template = _template(options, is_one=manifest is None and len(recordings) == 1)
-    listed = [] if manifest is None else requests(manifest, template, note)
+    listed = [] if manifest is None else requests(manifest, template)
     wanted = [*listed, *(_request(each, template) for each in recordings)]
     if template.force and not any(each.work for each in wanted):
         message = "--force: expected work that may replace that of a stored recording, got none"
@@ -222,7 +223,7 @@ def _template(options: IngestOptions, *, is_one: bool) -> IngestRequest:
             host_files=HostFiles() if options.get("host_files", True) else None,
             lenient=options.get("lenient", False),
         ),
-        rules=path_of(options.get("rules")),
+        rules=file_of(options.get("rules"), rule_file.file_of),
         kernel=None if kernel is None else checked_release(kernel, "--kernel"),
         attachments=_attached(options.get("attach") or (), is_one=is_one),
         force=options.get("force", False),

@@ -2,13 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
 
 from perfduck_model.errors import PerfduckError, SymbolError
+from perfduck_model.small_file import UserFile
 from perfduck_model.suggestion import listed
 from perfduck_store.protocol import Store
 from perfduck_store.records import TagInputKind
@@ -26,37 +26,43 @@ from perfduck_tags.tagger import Tagger
 class TaggingSources:
     """What the user gives to tag by."""
 
-    rules: Path | None = None
-    kallsyms: Path | None = None
+    rules: UserFile | None = None
+    kallsyms: UserFile | None = None
     binaries: tuple[Path, ...] = ()  # vmlinux, modules, programs, or directories of them
-    rules_name: str | None = None  # how explanations call them; None: by their path
     host_files: HostFiles | None = None  # where debug files of the binaries may be, too
 
 
-@contextmanager
-def with_kept(
-    store: Store, known: TaggingSources, release: str | None = None
-) -> Iterator[TaggingSources]:
+def with_kept(store: Store, known: TaggingSources, release: str | None = None) -> TaggingSources:
     """What the user gives, and what the store keeps in place of what is not given: rules, and where
     `release` says of which kernel, kallsyms."""
-    listed = nullcontext() if release is None else store.tag_inputs.kept("kallsyms", release)
-    with store.tag_inputs.kept("rules") as rules, listed as own:
-        if rules and known.rules is None:
-            known = replace(known, rules=rules.path, rules_name=rules.source)
-        if own and known.kallsyms is None:
-            known = replace(known, kallsyms=own.path)
-        yield known
+    if known.rules is None:
+        known = replace(known, rules=_kept_file(store, "rules"))
+    if known.kallsyms is None and release is not None:
+        known = replace(known, kallsyms=_kept_file(store, "kallsyms", release))
+    return known
+
+
+def _kept_file(store: Store, kind: TagInputKind, release: str = "") -> UserFile | None:
+    if (kept := store.tag_inputs.kept(kind, release)) is None:
+        return None
+    return UserFile(Path(kept.source), len(kept.content), kept.content)
 
 
 def keep_inputs(store: Store, known: TaggingSources, release: str | None) -> tuple[str, ...]:
     """Keep the rules and kallsyms that are given, in a transaction of the caller; what that changed
     in words."""
-    rules = known.rules and store.tag_inputs.keep("rules", known.rules)
+    rules = _keep(store, "rules", known.rules)
     done = [
         rules and f"{rules} (perfduck tag applies them to what is stored)",
-        known.kallsyms and store.tag_inputs.keep("kallsyms", known.kallsyms, release or ""),
+        _keep(store, "kallsyms", known.kallsyms, release or ""),
     ]
     return tuple(change for change in done if change)
+
+
+def _keep(store: Store, kind: TagInputKind, file: UserFile | None, release: str = "") -> str | None:
+    if file is None:
+        return None
+    return store.tag_inputs.keep(kind, str(file.path), file.content, release)
 
 
 def tagger_of(
@@ -69,7 +75,6 @@ def tagger_of(
     return Tagger(
         kernel_release=release,
         rules=known.rules,
-        rules_name=known.rules_name,
         kernel_files=kernel_files,
         binaries=known.binaries,
         earlier=earlier,
@@ -93,7 +98,7 @@ def check_kallsyms(kernel_files: KernelFiles, symbols: pl.DataFrame) -> None:
             "expected kallsyms of the recorded boot, got those of another one: most of"
             f" {len(nameless):,} kernel addresses of the recording are in none of its functions"
         )
-        raise SymbolError.in_file(kernel_files.kallsyms, None, reason)
+        raise SymbolError.in_file(kernel_files.kallsyms.path, None, reason)
 
 
 def _check_names(kernel_files: KernelFiles, of_kernel: pl.DataFrame) -> pl.Series:
@@ -127,12 +132,12 @@ def tag_again(
     """Tag every symbol and charge every stack again, by what is given and what the store keeps but
     for the kinds that are forgotten. What is given is kept."""
     release = main_release(store)
-    with store.transaction(), ExitStack() as inputs:
+    with store.transaction():
         for kind in forgotten:
             if not store.tag_inputs.forget(kind):
                 expected = f"{kind} that the store keeps"
                 raise PerfduckError.at(where=f"--forget-{kind}", expected=expected, got="none")
-        known = inputs.enter_context(with_kept(store, given, release or ""))
+        known = with_kept(store, given, release or "")
         old = store.symbols.all()
         recorded = store.symbols.of_kernel(release or "")
         kernel_files = KernelFiles(known.kallsyms)
@@ -177,9 +182,9 @@ def _without_addresses(
 
 def _used(given: TaggingSources, known: TaggingSources, foreign: int) -> Iterator[str]:
     if known.rules:
-        yield f"rules {known.rules if given.rules else f'{known.rules_name}, as given before'}"
+        yield f"rules {known.rules.path}{'' if given.rules else ', as given before'}"
     if known.kallsyms:
-        yield f"kallsyms {known.kallsyms if given.kallsyms else 'as given before'}"
+        yield f"kallsyms {given.kallsyms.path if given.kallsyms else 'as given before'}"
     if foreign:
         yield f"not for kernel addresses of {foreign} profile{'s' * (foreign > 1)} of another boot"
 

@@ -7,8 +7,9 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
 import perfduck
+from perfduck_server import read_api, sql_api, store_api
 from perfduck_server.service import Service
-from perfduck_server.settings import Settings
+from perfduck_store.remote.services import PROTOCOL, PROTOCOL_HEADER
 
 _HEADERS = {
     "Content-Security-Policy": (
@@ -17,19 +18,17 @@ _HEADERS = {
     ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
+    PROTOCOL_HEADER: PROTOCOL,
 }
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """The application for a store, which it holds from its start to its end."""
+def create_app(service: Service) -> FastAPI:
+    """The application of a service, which whoever made it closes when the application has ended."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.service = Service(settings)
-        try:
-            yield
-        finally:
-            app.state.service.close()
+        app.state.service = service
+        yield
 
     # The pages of documentation that come with FastAPI load scripts from elsewhere.
     app = FastAPI(
@@ -41,6 +40,11 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.middleware("http")(_with_headers)
     app.add_exception_handler(perfduck.PerfduckError, _refusal)
+
+    app.include_router(read_api.router)
+
+    app.include_router(store_api.router)
+    app.include_router(sql_api.router)
 
     @app.get("/healthz")
     def healthz() -> dict[str, str]:
@@ -61,4 +65,5 @@ async def _with_headers(
 
 def _refusal(request: Request, error: Exception) -> Response:
     """What the one who asked can fix: the line that the command line prints."""
-    return JSONResponse({"error": str(error)}, status_code=422)
+    status = 404 if isinstance(error, perfduck.NoProfileError) else 422
+    return JSONResponse({"error": perfduck.visible(str(error))}, status_code=status)

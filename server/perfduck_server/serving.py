@@ -1,11 +1,77 @@
 """Runs the application until it is stopped."""
 
+import os
+import signal
+import socket
+from collections.abc import Callable
+
 import uvicorn
 
+import perfduck
 from perfduck_server.app import create_app
+from perfduck_server.service import Service
 from perfduck_server.settings import Settings
 
+_GRACE_S = 20  # for requests that run when the server is stopped
+_PENDING = 128  # connections that wait to be accepted
 
-def serve(settings: Settings) -> None:
-    """Serve until SIGINT or SIGTERM; requests that run are answered first."""
-    uvicorn.run(create_app(settings), host=settings.host, port=settings.port, log_level="warning")
+
+def serve(settings: Settings, say: Callable[[str], object]) -> None:
+    """Serve until SIGINT or SIGTERM; requests that run are answered first. `say` takes a line as
+    soon as requests are accepted. PerfduckError where the address or the store cannot be had."""
+    with _listening(settings.host, settings.port) as listener:
+        service = Service(settings)
+        try:
+            for line in _welcome(settings, service, listener.getsockname()[1]):
+                say(line)
+            _run(settings, service, listener)
+        finally:
+            service.close()
+
+
+def _run(settings: Settings, service: Service, listener: socket.socket) -> None:
+    config = uvicorn.Config(
+        create_app(service),
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        ssl_certfile=settings.tls_cert,
+        ssl_keyfile=settings.tls_key,
+        timeout_graceful_shutdown=_GRACE_S,
+    )
+    # uvicorn raises the signal again when it has stopped: to be asked to end is no failure.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """A socket that accepts connections. PerfduckError where the address is not to be had."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        family, *_, address = found[0]
+        listener = socket.create_server(address[:2], family=family, backlog=_PENDING)
+    except OSError as error:
+        number = error.errno or 0  # below 0: of a name that has no address
+        reason = os.strerror(number) if number > 0 else error.strerror or str(error)
+        raise perfduck.PerfduckError.at(
+            where=f"--listen {shown_address(host, port)}",
+            expected="a free address of this machine",
+            got=reason.lower(),
+        ) from error
+    return listener
+
+
+def shown_address(host: str, port: int) -> str:
+    """HOST:PORT; of IPv6 [HOST]:PORT."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _welcome(settings: Settings, service: Service, port: int) -> list[str]:
+    """The address, what is served, and how to push."""
+    url = f"{settings.scheme}://{shown_address(settings.host, port)}"
+    count = len(service.store.names())
+    return [
+        f"{url} serves {settings.store} ({count} profile{'' if count == 1 else 's'})",
+        f"push: curl -T run.txt.xz '{url}/api/v1/recordings?label.scenario=native'",
+    ]

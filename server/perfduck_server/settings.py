@@ -10,11 +10,18 @@ class Settings:
 
     store: Path
     host: str = "127.0.0.1"
-    port: int = 8480
+    port: int = 8480  # 0: one that is free
     memory_mb: int = 1024  # of DuckDB, for all requests together
     anonymous_read: bool = False
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
 
     @property
     def state_folder(self) -> Path:
         """Where everything but the store is kept: uploads, tokens, links, saved queries."""
         return self.store.with_name(f"{self.store.name}.server")
+
+    @property
+    def scheme(self) -> str:
+        """Of the addresses that the server answers at."""
+        return "https" if self.tls_cert else "http"

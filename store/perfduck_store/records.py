@@ -5,7 +5,6 @@ the query.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Literal, Self
 
 
@@ -22,6 +21,51 @@ class Profile:
     command: str | None = None  # that recorded it
     kernel_release: str | None = None
     layout: str | None = None  # fields that were read of each sample, of perf script text
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileDetails:
+    """All that is said of a stored recording: the columns of table profile. Times are UTC, `work`
+    is in `work_unit`."""
+
+    name: str
+    format: str
+    source: str
+    content_hash: str
+    started_at: datetime | None
+    ingested_at: datetime | None
+    duration_s: float | None
+    host: str | None
+    kernel_release: str | None
+    arch: str | None
+    cpus: int | None
+    command: str | None
+    tool: str | None
+    lost: int
+    raw_samples: int | None
+    work: float | None
+    work_unit: str | None
+    labels: dict[str, str]
+    layout: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedLine:
+    """Input that was not understood, one of `row_count`; `line` is 0 where there are no lines."""
+
+    line: int
+    text: str
+    reason: str
+    row_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class AttachedFile:
+    """A file that is kept with a profile; `source` is its name as given."""
+
+    kind: str
+    source: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,15 +236,16 @@ class Merged:
     kept: tuple[str, ...]
 
 
+AttachedTable = Literal["iptables_rule", "conntrack_stat"]  # rows read off attachments
 TagInputKind = Literal["rules", "kallsyms"]
 
 
 @dataclass(frozen=True, slots=True)
 class TagInput:
-    """A file as it was given: `source` is its name then, `path` where its content is now."""
+    """A file as it was given: `source` is its name, `content` its bytes, packed or not."""
 
     source: str
-    path: Path
+    content: bytes
 
 
 @dataclass(frozen=True, slots=True)

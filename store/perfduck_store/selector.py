@@ -5,6 +5,7 @@
     scenario=native,workload=udp64     labels, all of them; a value may be a glob
     native.*,workload=udp64            a name and a label
     run1+run2                          the profiles of both
+    id:8f31c2a4d5e60718                the profile with this id, whatever it is called
     "c++"+"run[1]"                     in double quotes + , = * ? [ are themselves; "" is a quote
 
 A profile whose name is the whole text, or all of it between two +, is meant by it without quotes.
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from glob import escape
 
-from perfduck_model.errors import PerfduckError
+from perfduck_model.errors import NoProfileError, PerfduckError
 from perfduck_model.suggestion import did_you_mean, listed
 from perfduck_store.protocol import Store
 from perfduck_store.records import Profile
@@ -30,19 +31,29 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE,
 )
+_ID = re.compile(r"id:(?P<digits>[0-9a-f]{16})", re.IGNORECASE)
+_IDS = 1 << 64  # shown without a sign
 EXPECTED = "expected a profile name, glob or label"
 
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """`key=pattern` over labels, or without a key a pattern over names. `text`: as typed."""
+    """`key=pattern` over labels, without a key a pattern over names, or an id. `text`: as typed."""
 
     key: str | None
     pattern: str
     text: str
 
+    @property
+    def profile_id(self) -> int | None:
+        """The id that the term is; None where it is a label or a name."""
+        digits = _ID.fullmatch(self.text) if self.key is None else None
+        return digits and _signed(int(digits["digits"], 16))
+
     def means(self, profile: Profile) -> bool:
         """Whether the profile is meant."""
+        if self.profile_id is not None:
+            return profile.profile_id == self.profile_id
         value = profile.name if self.key is None else profile.labels.get(self.key)
         return value is not None and fnmatchcase(value, self.pattern)
 
@@ -62,14 +73,14 @@ class SelectorTerm:
 
 def select(store: Store, selector: str, where: Sequence[str] = ()) -> dict[int, str]:
     """profile_id -> name, by name, of the profiles that the selector and every selector of `where`
-    mean. PerfduckError where one of them means none, or no profile is meant by all."""
+    mean. NoProfileError where one of them means none, or no profile is meant by all."""
     profiles = store.profiles.all()
     chosen = _meant(selector, profiles)
     for each in where:
         both = _meant(each, profiles) & chosen
         if not both:
             why = _why_not(chosen, each, profiles)
-            raise PerfduckError.at(
+            raise NoProfileError.at(
                 selector, expected=f"a profile that is also {each}", got=f"none ({why})"
             )
         chosen = both
@@ -79,7 +90,7 @@ def select(store: Store, selector: str, where: Sequence[str] = ()) -> dict[int, 
 def _meant(selector: str, profiles: Sequence[Profile]) -> set[int]:
     if not profiles:
         message = f"{selector}: {EXPECTED}, but the store is empty"
-        raise PerfduckError(message)
+        raise NoProfileError(message)
     called = {each.profile_id for each in profiles if each.name == selector}
     return called or {
         each.profile_id for part in parse(selector) for each in _found(part, profiles)
@@ -90,7 +101,7 @@ def _found(part: SelectorTerm, profiles: Sequence[Profile]) -> list[Profile]:
     matches = part.of(profiles)
     if not matches:
         message = f"{part.text}: {EXPECTED}, got none that matches ({_nothing(part, profiles)})"
-        raise PerfduckError(message)
+        raise NoProfileError(message)
     return matches
 
 
@@ -153,7 +164,17 @@ def _pattern(tokens: list[re.Match[str]]) -> str:
 def quoted(name: str) -> str:
     """The name as a selector that means it among others."""
     doubled = name.replace('"', '""')
-    return f'"{doubled}"' if re.search(r'["+,=*?\[]', name) else name
+    is_more = re.search(r'["+,=*?\[]', name) or _ID.fullmatch(name)
+    return f'"{doubled}"' if is_more else name
+
+
+def by_id(profile_id: int) -> str:
+    """The selector that means the profile with this id."""
+    return f"id:{profile_id % _IDS:016x}"
+
+
+def _signed(number: int) -> int:
+    return number - _IDS if number >= _IDS // 2 else number
 
 
 def _nothing(part: SelectorTerm, profiles: Sequence[Profile]) -> str:
@@ -166,6 +187,8 @@ def _nothing(part: SelectorTerm, profiles: Sequence[Profile]) -> str:
 
 
 def _no_name(term: Term, profiles: Sequence[Profile]) -> str:
+    if term.profile_id is not None:
+        return "no profile has this id: it was removed, or is in another store"
     names = [each.name for each in profiles]
     keys = sorted({key for each in profiles for key in each.labels})
     labels = f"; labels: {listed(keys)}" if keys else ""

@@ -6,10 +6,12 @@ import lzma
 import tempfile
 import zlib
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
 from perfduck_model.errors import SymbolError
+from perfduck_model.small_file import UserFile
 from perfduck_model.zstandard import zstd
 
 
@@ -39,22 +41,22 @@ def opened(file: BinaryIO, head: bytes) -> IO[bytes]:
     return file
 
 
-def content(path: Path, expected: str, most: int) -> bytes:
+def unpacked(file: UserFile, expected: str, most: int) -> bytes:
     """The decompressed bytes of a file, no more than `most`; `expected` is what the user was to
     give. Raises SymbolError."""
     try:
-        with path.open("rb") as file:
-            unpacked = opened(file, file.peek(6))
-            parts, left = [], most + 1
-            while left and (part := unpacked.read(min(left, _PART_BYTES))):
-                parts.append(part)
-                left -= len(part)
+        packed = file.content
+        content = opened(BytesIO(packed), packed[:6])
+        parts, left = [], most + 1
+        while left and (part := content.read(min(left, _PART_BYTES))):
+            parts.append(part)
+            left -= len(part)
     except BROKEN as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise SymbolError.in_file(path, None, f"expected {expected}, got: {reason}") from error
+        raise SymbolError.in_file(file.path, None, f"expected {expected}, got: {reason}") from error
     if not left:
         raise SymbolError.in_file(
-            path, None, f"expected {expected} of at most {size(most)}, got more"
+            file.path, None, f"expected {expected} of at most {size(most)}, got more"
         )
     return b"".join(parts)
 

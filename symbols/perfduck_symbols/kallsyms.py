@@ -16,8 +16,9 @@ import polars as pl
 from perfduck_model import limits
 from perfduck_model.arrays import UInt64
 from perfduck_model.errors import SymbolError
+from perfduck_model.small_file import UserFile
 from perfduck_symbols.addresses import Svmas, SymbolTable, page_behind
-from perfduck_symbols.compression import content
+from perfduck_symbols.compression import unpacked
 from perfduck_symbols.intervals import Intervals
 
 _LAST = (1 << 64) - 1
@@ -104,17 +105,22 @@ class Kallsyms:
         return sorted(set(there) - {name})
 
 
-def read(path: Path) -> Kallsyms:
+def file_of(path: Path) -> UserFile:
+    """The file, not read yet."""
+    return UserFile(path, limits.MOST_KALLSYMS_BYTES)
+
+
+def read(file: UserFile) -> Kallsyms:
     """The symbols of a file."""
-    return parse(path, raw(path).decode("utf-8", "backslashreplace"))
+    return parse(file.path, raw(file).decode("utf-8", "backslashreplace"))
 
 
-def raw(path: Path) -> bytes:
+def raw(file: UserFile) -> bytes:
     """The decompressed bytes of a file, of a bounded number of lines."""
-    lines = content(path, "kallsyms", limits.MOST_KALLSYMS_BYTES)
+    lines = unpacked(file, "kallsyms", limits.MOST_KALLSYMS_BYTES)
     if lines.count(b"\n") > limits.MOST_KALLSYMS_LINES:
         reason = f"expected kallsyms of at most {limits.MOST_KALLSYMS_LINES:,} lines, got more"
-        raise SymbolError.in_file(path, None, reason)
+        raise SymbolError.in_file(file.path, None, reason)
     return lines
 
 

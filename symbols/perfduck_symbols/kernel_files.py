@@ -9,6 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
+from perfduck_model.small_file import UserFile
 from perfduck_symbols import kallsyms
 from perfduck_symbols.addresses import Svmas, SymbolTable
 from perfduck_symbols.elf import Elf, open_elf
@@ -20,7 +21,7 @@ class KernelFiles:
     """Reads nothing before it is asked for; raises SymbolError for a file that is not what it
     should be."""
 
-    def __init__(self, kallsyms: Path | None = None, vmlinux: Path | None = None) -> None:
+    def __init__(self, kallsyms: UserFile | None = None, vmlinux: Path | None = None) -> None:
         """The files, plain or compressed."""
         self.kallsyms = kallsyms
         self.vmlinux = vmlinux
@@ -44,4 +45,4 @@ class KernelFiles:
         """Raise SymbolError where kallsyms does not list the functions of vmlinux that a recording
         names."""
         if self.kallsyms is not None and self.symbols is not None:
-            kallsyms.check(self.kallsyms, self.symbols, functions)
+            kallsyms.check(self.kallsyms.path, self.symbols, functions)

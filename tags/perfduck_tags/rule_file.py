@@ -25,7 +25,7 @@ import polars as pl
 
 from perfduck_model.errors import SymbolError
 from perfduck_model.limits import MOST_RULES_BYTES, MOST_RULES_LINES
-from perfduck_model.small_file import SchemaError, reason, text_of, toml_of
+from perfduck_model.small_file import SchemaError, UserFile, decoded, reason, toml_of
 from perfduck_tags.entries import TAGS
 from perfduck_tags.rules import CONDITIONS, DATA, ROLES, Rule
 
@@ -37,26 +37,57 @@ class RuleTables:
     rule: list[dict[str, object]] = field(default_factory=list)
 
 
+_TABLE = "[[rule]]"
 _COLUMNS = (*CONDITIONS, "area", "subsystem", "role")
 Row = tuple[int, dict[str, str]]  # the line it begins at, and its cells
 
 
-def read(path: Path, *, where: str | None = None) -> list[Rule]:
-    """The rules of a file; `where` is the name that explanations give it."""
-    rows = _toml(path) if path.suffix == ".toml" else _csv(path)
-    return [_rule(path, line, cells, f"{where or path}:{line}") for line, cells in rows]
+def file_of(path: Path) -> UserFile:
+    """The file, not read yet."""
+    return UserFile(path, MOST_RULES_BYTES)
 
 
-def _text(path: Path) -> str:
+@cache
+def shipped() -> tuple[Rule, ...]:
+    """The rules that come with perfduck, symbol rules first."""
+    entries = (
+        Rule(f"entries.py, TAGS {row}", area, subsystem, role, symbol=f"^(?:{names})$")
+        for row, (names, area, subsystem, role) in enumerate(TAGS, 1)
+    )
+    files = ("symbol_rules.csv", "path_rules.csv", "dso_rules.csv")
+    return (*entries, *(rule for name in files for rule in _shipped(DATA / name)))
+
+
+def _shipped(path: Path) -> list[Rule]:
+    """The rules of a file that comes with perfduck: explanations call it by its name alone."""
+    return read(UserFile(Path(path.name), MOST_RULES_BYTES, path.read_bytes()))
+
+
+def read(file: UserFile) -> list[Rule]:
+    """The rules of a file."""
+    path, text = file.path, _text(file)
+    rows = _toml(path, text) if _is_toml(path, text) else _csv(path, text)
+    return [_rule(path, line, cells, f"{path}:{line}") for line, cells in rows]
+
+
+def _text(file: UserFile) -> str:
     try:
-        return text_of(path, MOST_RULES_BYTES, MOST_RULES_LINES)
+        # Spreadsheets and editors of Windows write a byte order mark.
+        return decoded(file.content, MOST_RULES_LINES, encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         words = f"expected a file of rules, got: {reason(error)}"
-        raise SymbolError.in_file(path, None, words) from error
+        raise SymbolError.in_file(file.path, None, words) from error
 
 
-def _csv(path: Path) -> Iterator[Row]:
-    lines = _text(path).splitlines()
+def _is_toml(path: Path, text: str) -> bool:
+    """By its ending; a pipe has none, and no CSV begins with a table."""
+    lines = (line.strip() for line in text.splitlines())
+    first = next((line for line in lines if line and not line.startswith("#")), "")
+    return path.suffix == ".toml" or first == _TABLE
+
+
+def _csv(path: Path, text: str) -> Iterator[Row]:
+    lines = text.splitlines()
     header: list[str] | None = None
     for number, line in enumerate(lines, 1):
         if not line.strip() or line.lstrip().startswith("#"):
@@ -81,15 +112,14 @@ def _cells(path: Path, number: int, line: str) -> list[str]:
         raise SymbolError.in_file(path, number, f"expected CSV, got: {error}") from error
 
 
-def _toml(path: Path) -> Iterator[Row]:
-    text = _text(path)
+def _toml(path: Path, text: str) -> Iterator[Row]:
     try:
         tables = toml_of(text, RuleTables).rule
     except SchemaError as error:
         raise SymbolError.in_file(path, None, f"expected tables [[rule]], got {error}") from error
     except ValueError as error:
         raise SymbolError.in_file(path, None, f"expected TOML, got: {error}") from error
-    headers = [n for n, line in enumerate(text.splitlines(), 1) if line.strip() == "[[rule]]"]
+    headers = [n for n, line in enumerate(text.splitlines(), 1) if line.strip() == _TABLE]
     if len(headers) != len(tables):
         raise SymbolError.in_file(path, None, "expected tables [[rule]], each on a line of its own")
     for number, table in zip(headers, tables, strict=True):
@@ -136,14 +166,3 @@ def _check_regex(path: Path, line: int, pattern: str | None) -> None:
     except pl.exceptions.ComputeError as error:
         words = f"expected a regular expression, got {pattern!r}: {str(error).splitlines()[-1]}"
         raise SymbolError.in_file(path, line, words) from error
-
-
-@cache
-def shipped() -> tuple[Rule, ...]:
-    """The rules that come with perfduck, symbol rules first."""
-    entries = (
-        Rule(f"entries.py, TAGS {row}", area, subsystem, role, symbol=f"^(?:{names})$")
-        for row, (names, area, subsystem, role) in enumerate(TAGS, 1)
-    )
-    files = ("symbol_rules.csv", "path_rules.csv", "dso_rules.csv")
-    return (*entries, *(rule for name in files for rule in read(DATA / name, where=name)))

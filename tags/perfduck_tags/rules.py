@@ -77,8 +77,8 @@ class Rules:
             distinct = rows[column].drop_nulls().unique()
             find = _by_regex if column == "symbol" else _by_glob
             matches |= {(column, pattern): hits for pattern, hits in find(distinct, patterns)}
-        columns = [*self._by_value(matches), *self._by_several(matches)]
-        first = pl.min_horizontal(pl.lit(None, pl.Int32), *columns)
+        found = [*self._by_value(matches), *self._by_several(matches)]
+        first = pl.min_horizontal(pl.lit(None, pl.Int32), *found)
         return self._with_tag(rows.with_columns(first.alias("rule")))
 
     @cached_property
@@ -141,8 +141,8 @@ def _by_regex(values: pl.Series, patterns: list[str]) -> Iterator[tuple[str, lis
     column = pl.col(values.name)
     hits = (column.filter(column.str.contains(p)).implode().alias(p) for p in patterns)
     for hit in values.to_frame().select(hits):
-        if rows := hit.item().to_list():
-            yield hit.name, rows
+        if found := hit.item().to_list():
+            yield hit.name, found
 
 
 def _by_glob(values: pl.Series, patterns: list[str]) -> Iterator[tuple[str, list[str]]]:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import polars as pl
 
+from perfduck_model.small_file import UserFile
 from perfduck_symbols import names
 from perfduck_symbols.files import HostFiles
 from perfduck_symbols.kallsyms import Kallsyms
@@ -34,7 +35,7 @@ class Tagger:
     """Canonical name, source file, area, subsystem and role of symbols.
 
     kernel_release: of the profiled kernel, '6.18.44'; picks the nearest catalogue version.
-    rules: the user's, in front of the shipped ones; rules_name: what explanations call that file.
+    rules: the user's, in front of the shipped ones.
     kernel_files: with /proc/kallsyms of the profiled boot or the kernel's System.map. binaries:
     vmlinux, modules, programs or directories of them.
     earlier: [name, dso, source_file, tagged_by] of symbols that debug information or kallsyms gave
@@ -46,8 +47,7 @@ class Tagger:
         self,
         *,
         kernel_release: str | None = None,
-        rules: Path | None = None,
-        rules_name: str | None = None,
+        rules: UserFile | None = None,
         kernel_files: KernelFiles | None = None,
         binaries: Iterable[Path] = (),
         earlier: pl.DataFrame | None = None,
@@ -55,7 +55,7 @@ class Tagger:
     ) -> None:
         """Read the user's rules; everything else waits until it is needed."""
         self._release = kernel_release
-        self._users = tuple(rule_file.read(rules, where=rules_name)) if rules else ()
+        self._users = tuple(rule_file.read(rules)) if rules else ()
         self._kernel_files = kernel_files or KernelFiles()
         self._resolver = BinaryResolver(binaries, release=kernel_release, host=host_files)
         self._functions = pl.DataFrame(schema=FUNCTIONS)

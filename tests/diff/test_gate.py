@@ -62,7 +62,7 @@ def test_per_cent_of_nothing_is_refused_where_there_is_something() -> None:
 
 def test_a_budget_is_in_the_unit_of_the_diff() -> None:
     assert _verdicts(subsystem={"bridge": "0.02 us"})[""] == "pass"
-    with pytest.raises(PerfduckError, match="in ns or %, got cycles"):
+    with pytest.raises(PerfduckError, match="in ps, ns, us, ms, s or %, got cycles"):
         _verdicts(total="20 cycles")
 
 
@@ -202,16 +202,28 @@ def test_an_amount_is_in_the_unit_of_the_answer() -> None:
 
     assert of("20 ms", "ms/cpu-s") == pytest.approx(20)
     assert of("20 us", "ms/cpu-s") == pytest.approx(0.02)
+    assert of("9 \u00b5s", "ns/packet") == of("9 \u03bcs", "ns/packet") == pytest.approx(9000)
     assert of("1.5 Mcycles", "cycles/request") == pytest.approx(1.5e6)
     for amount, unit, said in [
-        ("20 ns/request", "ns/packet", "in ns/packet or %, got ns/request"),
-        ("20 kilometers", "ns/packet", "in ns or %, got kilometers"),
-        ("20 xcycles", "cycles/packet", "in cycles or %, got xcycles"),
-        ("20 ns", "cycles/packet", "in cycles or %, got ns"),
+        (
+            "20 ns/request",
+            "ns/packet",
+            "in ps/packet, ns/packet, us/packet, ms/packet, s/packet or %, got ns/request",
+        ),
+        ("20 kilometers", "ns/packet", "in ps, ns, us, ms, s or %, got kilometers"),
+        ("20 xcycles", "cycles/packet", "in cycles, kcycles, Mcycles, Gcycles or %, got xcycles"),
+        ("20 ns", "cycles/packet", "Gcycles or %, got ns"),
         ("20 ns", "%", "an amount in %, got ns"),
     ]:
         with pytest.raises(PerfduckError, match=re.escape(said)):
             of(amount, unit)
+
+
+def test_a_budget_file_of_windows_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "budget.toml"
+    path.write_bytes(b'\xef\xbb\xbf[budget]\r\ntotal = "9 ns"\r\n')
+    [budget] = read(path).budgets
+    assert (budget.amount, budget.where) == (9, f"{path}:2")
 
 
 @pytest.mark.parametrize(

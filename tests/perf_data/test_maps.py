@@ -53,5 +53,6 @@ def test_a_child_has_what_its_parent_had_when_it_was_born() -> None:
     }
     maps = MapsAt(laid_out({}), laid_out(tables))
     dsos, _ = maps.find(np.full(6, 1050, np.uint64), address_space_of(maps_version))
-    names = [process_state.dsos[dso // 2] if dso >= 0 else None for dso in dsos.tolist()]
+    _, mapped = process_state.take_new()
+    names = [mapped[dso // 2] if dso >= 0 else None for dso in dsos.tolist()]
     assert names == ["/sh", None, "/sh", "/sh", "/later", None]

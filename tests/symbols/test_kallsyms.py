@@ -32,13 +32,13 @@ ffffffffc0a41000 t nf_conntrack_in\t[nf_conntrack]
 def test_compressed_files_read_alike(tmp_path: Path, compress: object) -> None:
     path = tmp_path / "kallsyms"
     path.write_bytes(compress(TEXT.encode()))  # type: ignore[operator]
-    assert len(kallsyms.read(path).symbols) == 9
+    assert len(kallsyms.read(kallsyms.file_of(path)).symbols) == 9
 
 
 def test_an_address_is_named_as_perf_names_it(tmp_path: Path) -> None:
     path = tmp_path / "kallsyms"
     path.write_text(TEXT)
-    read = kallsyms.read(path)
+    read = kallsyms.read(kallsyms.file_of(path))
     addresses = [0xFFFFFFFF82159215, 0xFFFFFFFF82159A00, 0xFFFFFFFFC0A41001, 0x400000, 2**64 - 1]
     signed = pl.Series([a - 2**64 if a >= 2**63 else a for a in addresses])
     names = ["__br_handle_frame_alias", "a_strong_name", "nf_conntrack_in", None, None]
@@ -57,7 +57,7 @@ def test_a_new_name_between_two_functions_of_a_file_gets_their_tag(tmp_path: Pat
             "address": [None, 0xFFFFFFFF82159015 - 2**64],
         }
     )
-    tagged = Tagger(kernel_files=KernelFiles(path)).tag(symbols)
+    tagged = Tagger(kernel_files=KernelFiles(kallsyms.file_of(path))).tag(symbols)
     assert tagged["tagged_by"].to_list() == ["neighbour", "catalogue"]
     assert tagged["source_file"].to_list() == ["net/bridge/br_input.c"] * 2
     assert tagged["canonical"].to_list() == ["br_of_tomorrow", "br_handle_frame_finish"]
@@ -77,7 +77,7 @@ def test_a_wrong_file_is_refused_with_line_and_reason(
     path = tmp_path / "kallsyms"
     path.write_text(text)
     with pytest.raises(SymbolError) as refused:
-        kallsyms.read(path)
+        kallsyms.read(kallsyms.file_of(path))
     assert message in str(refused.value)
 
 
@@ -86,7 +86,7 @@ def test_a_missing_or_broken_file_is_one_line(tmp_path: Path) -> None:
     broken.write_bytes(gzip.compress(TEXT.encode())[:30])
     for path in (tmp_path / "missing", tmp_path, broken):
         with pytest.raises(SymbolError, match="expected kallsyms, got"):
-            kallsyms.read(path)
+            kallsyms.read(kallsyms.file_of(path))
 
 
 NAMES = st.text("abc_.019", min_size=1, max_size=12)
@@ -99,5 +99,9 @@ def test_every_start_of_a_function_resolves_to_a_name_there(
 ) -> None:
     path = tmp_path_factory.mktemp("kallsyms") / "kallsyms"
     path.write_text("".join(f"{address:016x} t {name}\n" for address, name in rows))
-    names = kallsyms.read(path).resolve(pl.Series([address for address, _ in rows])).to_list()
+    names = (
+        kallsyms.read(kallsyms.file_of(path))
+        .resolve(pl.Series([address for address, _ in rows]))
+        .to_list()
+    )
     assert all((address, name) in rows for (address, _), name in zip(rows, names, strict=True))

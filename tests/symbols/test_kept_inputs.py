@@ -2,8 +2,11 @@
 
 import json
 import lzma
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from recordings import FIXTURES
@@ -11,6 +14,7 @@ from recordings import FIXTURES
 from perfduck_cli.main import app
 from perfduck_model.errors import PerfduckError
 from perfduck_store.duckdb.store import DuckDbStore
+from perfduck_store.records import TagInput
 
 NAT = str(FIXTURES / "demo" / "docker0-nat.udp64.1.txt.xz")
 SMALL = str(FIXTURES / "perf_script" / "net-chain" / "input.txt.xz")
@@ -108,6 +112,72 @@ def test_forgetting_and_giving_at_once_is_a_mistake(run: Run, rules: Path) -> No
 def test_explain_refuses_a_store_that_is_not_there(run: Run) -> None:
     with pytest.raises(PerfduckError, match="expected a store, got no such file"):
         run("explain", "br_handle_frame")
+
+
+@contextmanager
+def pipe_of(content: bytes) -> Iterator[Path]:
+    """As the shell makes one of <(command): it can be read once."""
+    reader, writer = os.pipe()
+    thread = Thread(target=write_all, args=(writer, content))
+    thread.start()
+    yield Path(f"/dev/fd/{reader}")
+    thread.join()
+    os.close(reader)
+
+
+def write_all(descriptor: int, content: bytes) -> None:
+    with os.fdopen(descriptor, "wb") as file, suppress(BrokenPipeError):
+        file.write(content)
+
+
+RULES_AS_TOML = b"""
+# ours
+[[rule]]
+symbol = "^br_"
+area = "ours"
+subsystem = "our_bridge"
+"""
+
+
+@pytest.mark.parametrize("as_toml", [False, True])
+@pytest.mark.parametrize("command", [("ingest", NAT), ("tag",)])
+def test_rules_from_a_pipe_are_kept_whole(
+    run: Run, rules: Path, store_path: Path, command: tuple[str, ...], *, as_toml: bool
+) -> None:
+    if command == ("tag",):
+        run("ingest", NAT)
+    content = RULES_AS_TOML if as_toml else rules.read_bytes()
+    with pipe_of(content) as pipe:
+        run(*command, "--rules", pipe)
+    found = ours(store_path)
+    assert found > 1
+    with DuckDbStore(store_path) as store:
+        kept = store.tag_inputs.kept("rules")
+    assert kept == TagInput(str(pipe), content)
+    assert run("tag") == f"0 symbols got a different tag (rules {pipe}, as given before)\n"
+    assert ours(store_path) == found
+    explained = run("explain", "br_handle_frame", "--dso", "[bridge]")
+    assert f"({pipe}:{3 if as_toml else 2})" in explained
+
+
+def test_kallsyms_from_a_pipe_are_kept_whole(run: Run, store_path: Path, tmp_path: Path) -> None:
+    session = str(FIXTURES / "oprofile" / "native-flat-q" / "session.tar.gz")
+    with pipe_of(KALLSYMS.read_bytes()) as pipe:
+        said = run("ingest", session, "--name", "a", "--kallsyms", pipe)
+    assert said == "a: 22939 samples, 3064 stacks, 3064 symbols; kallsyms kept\n"
+    with DuckDbStore(store_path) as store:
+        [release] = [each.kernel_release or "" for each in store.profiles.all()]
+        kept = store.tag_inputs.kept("kallsyms", release)
+    assert kept == TagInput(str(pipe), KALLSYMS.read_bytes())
+    again = run("ingest", session, "--name", "a", "--kallsyms", KALLSYMS)
+    assert again == "a: already in the store, nothing added\n"
+
+
+def test_what_a_stored_recording_is_given_is_checked(run: Run, rules: Path) -> None:
+    run("ingest", SMALL, "--name", "a")
+    rules.write_text("symbol,subsystem\n^br_,ours\n")
+    with pytest.raises(PerfduckError, match=r"rules\.csv:1: expected a column area"):
+        run("ingest", SMALL, "--name", "a", "--rules", rules)
 
 
 def test_bad_rules_change_nothing(run: Run, rules: Path, store_path: Path) -> None:

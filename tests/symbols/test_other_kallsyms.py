@@ -14,6 +14,7 @@ from perfduck.tagging import TaggingSources, tag_again
 from perfduck_ingest.importer import ImportOptions
 from perfduck_model.errors import SymbolError
 from perfduck_store.duckdb.store import DuckDbStore
+from perfduck_symbols.kallsyms import file_of
 from perfduck_tags import catalogue
 
 RECORDING = FIXTURES / "demo" / "docker0-nat.crr.1.txt.xz"
@@ -75,7 +76,7 @@ def test_tag_refuses_that_of_another_kernel(tmp_path: Path, store_path: Path) ->
         with pytest.raises(
             SymbolError, match=r"kallsyms\.gz: .* of another one: \d+ of \d+ kernel"
         ):
-            tag_again(store, TaggingSources(kallsyms=path))
+            tag_again(store, TaggingSources(kallsyms=file_of(path)))
         assert store.rows("from symbol order by symbol_id") == before
         assert store.rows("from tag_input") == []
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from perfduck_model.errors import SymbolError
 from perfduck_tags import rule_file
-from perfduck_tags.rule_file import read
+from perfduck_tags.rule_file import file_of, read
 from perfduck_tags.rules import Rule, Rules, glob_regex
 from perfduck_tags.tagger import Tagger
 
@@ -56,7 +56,7 @@ SYMBOLS = pl.DataFrame(
 def test_the_users_rules_stand_in_front(tmp_path: Path, name: str, text: str) -> None:
     path = tmp_path / name
     path.write_text(text)
-    tagged = Tagger(rules=path).tag(SYMBOLS)
+    tagged = Tagger(rules=file_of(path)).tag(SYMBOLS)
     subsystems = ["our_bridge", "our_skb", "my_nic", "our_server", "bridge", "nic:intel"]
     assert tagged["subsystem"].to_list() == subsystems
     assert tagged["tagged_by"].to_list() == ["user-rule"] * 4 + ["module"] * 2
@@ -90,14 +90,14 @@ def test_a_wrong_file_gets_the_line_and_the_reason(
     path = tmp_path / name
     path.write_text(text)
     with pytest.raises(SymbolError) as refused:
-        Tagger(rules=path)
+        Tagger(rules=file_of(path))
     assert message in str(refused.value)
     assert "\n" not in str(refused.value)
 
 
 def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(SymbolError, match="expected a file of rules, got: No such file"):
-        read(tmp_path / "none.csv")
+        read(file_of(tmp_path / "none.csv"))
 
 
 @settings(max_examples=200, deadline=None)
@@ -109,7 +109,7 @@ def test_any_text_is_rules_or_one_line_of_trouble(
     path.write_bytes(text.encode("utf-8", "surrogatepass"))
     said = ""
     try:
-        read(path)
+        read(file_of(path))
     except SymbolError as error:
         said = str(error)
     assert len(said.splitlines()) <= 1

@@ -13,6 +13,7 @@ from perfduck_cli.main import app
 from perfduck_ingest.importer import ImportOptions
 from perfduck_model.errors import PerfduckError
 from perfduck_store.duckdb.store import DuckDbStore
+from perfduck_tags import rule_file
 
 ELF = FIXTURES / "elf"
 RECORDING = """\
@@ -101,12 +102,12 @@ def test_the_users_rules_change_tags_and_charges(
     rules.write_text("symbol,area,subsystem,role\n^br_,ours,our_bridge,domain\n")
     with DuckDbStore(store_path, write=True) as store:
         ingest(store, IngestRequest(str(recording)))
-        assert tag_again(store, TaggingSources(rules=rules)).changed == 2
+        assert tag_again(store, TaggingSources(rules=rule_file.file_of(rules))).changed == 2
         assert ("our_bridge",) in store.rows("select subsystem from stack_blame")
         before = tags(store), store.symbols.all()
         rules.write_text("symbol,area\n")
         with pytest.raises(Exception, match="expected a column subsystem"):
-            tag_again(store, TaggingSources(rules=rules))
+            tag_again(store, TaggingSources(rules=rule_file.file_of(rules)))
         assert (tags(store), len(store.symbols.all())) == (before[0], len(before[1]))
 
 

@@ -36,6 +36,7 @@ _AMOUNT = re.compile(
     re.VERBOSE,
 )
 _TIMES = {"ps": 0.001, "ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
+_MICRO = str.maketrans("\u00b5\u03bc", "uu")  # the sign, and the Greek letter that looks like it
 _COUNTS = {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9}  # of other units, as reports print them
 _EXPECTED = 'expected an amount like "20 ns" or "5 %"'
 # The bounds that a check may have.
@@ -71,10 +72,16 @@ class Budget:
         quantity, _, per = unit.partition("/")
         scale = 1.0 if self.relative else _scale(self.unit, quantity)
         if not scale or self.per not in ("", per):
-            wanted, got = (unit, f"{self.unit}/{self.per}") if self.per else (quantity, self.unit)
-            units = wanted if wanted == "%" else f"{wanted} or %"
+            got = f"{self.unit}/{self.per}" if self.per else self.unit
+            units = "%" if unit == "%" else f"{_units(quantity, per if self.per else '')} or %"
             raise self.wrong(expected=f"an amount in {units}", got=got)
         return self.amount * scale
+
+
+def _units(quantity: str, per: str) -> str:
+    """What amounts of a quantity may be in: `ps, ns, us, ms, s`, `cycles/packet, kcycles/...`."""
+    names = _TIMES if quantity in _TIMES else [f"{prefix}{quantity}" for prefix in _COUNTS]
+    return ", ".join(f"{name}/{per}" if per else name for name in names)
 
 
 def _scale(unit: str, quantity: str) -> float:
@@ -97,7 +104,8 @@ class Budgets:
 def read(path: Path) -> Budgets:
     """Read a budget file."""
     try:
-        text = text_of(path, MOST_BUDGET_BYTES)
+        # Editors of Windows write a byte order mark.
+        text = text_of(path, MOST_BUDGET_BYTES, encoding="utf-8-sig")
         content = toml_of(text, dict[str, object])
     except (OSError, ValueError) as error:
         message = f"{path}: expected a budget file in TOML, got: {reason(error)}"
@@ -159,6 +167,7 @@ def _budget(kind: Kind, name: str, value: object, where: str) -> Budget:
     unit, per = match["unit"], match["per"] or ""
     if unit == "%":
         return Budget(kind, name, amount / 100, relative=True, where=where)
+    unit = micro if (micro := unit.translate(_MICRO)) in _TIMES else unit
     scale = _TIMES.get(unit, 1)
     unit = "ns" if unit in _TIMES else unit
     return Budget(kind, name, amount * scale, relative=False, unit=unit, per=per, where=where)

@@ -32,8 +32,9 @@ from perfduck_ingest.perf_data.recorded_host import RecordedHost
 from perfduck_ingest.perf_data.simpleperf import RecordedFile
 from perfduck_model import limits
 from perfduck_model.errors import SymbolError
+from perfduck_model.small_file import UserFile
 from perfduck_symbols.addresses import EMPTY, FileOffsets, SymbolTable
-from perfduck_symbols.compression import content
+from perfduck_symbols.compression import unpacked
 from perfduck_symbols.elf import BROKEN, Elf, opened_or_none
 from perfduck_symbols.elf_header import SHT_DYNSYM, SHT_SYMTAB
 from perfduck_symbols.elf_symbols import symbol_table
@@ -209,7 +210,9 @@ def _number_inside(process: int, host: HostFiles) -> str:
 def _map_table(path: Path) -> SymbolTable[FileOffsets]:
     """Lines of start, size (hexadecimal) and name."""
     try:
-        lines = content(path, "a map", limits.MOST_MAP_BYTES).split(b"\n")
+        lines = unpacked(
+            UserFile(path, limits.MOST_MAP_BYTES), "a map", limits.MOST_MAP_BYTES
+        ).split(b"\n")
     except SymbolError:
         return EMPTY
     rows = sorted(filter(None, map(_map_entry, lines)), key=lambda row: row[0])

@@ -25,6 +25,7 @@ from datetime import UTC, datetime, timedelta
 
 from perfduck_ingest.perf_data import records, simpleperf
 from perfduck_ingest.perf_data.attributes import Attribute, attribute
+from perfduck_ingest.perf_data.name_numbers import NameTally
 from perfduck_ingest.perf_data.records import ByteOrder, text
 from perfduck_ingest.perf_data.simpleperf import RecordedFile
 from perfduck_model.limits import MOST_EVENT_IDS, MOST_EVENTS
@@ -60,6 +61,7 @@ class PerfRecording:
     event_names: dict[tuple[int, ...], str] = field(default_factory=dict)  # ids -> name
     event_types: dict[tuple[int, int], str] = field(default_factory=dict)  # type, config -> name
     files: dict[str, RecordedFile] = field(default_factory=dict)  # with symbols, by path
+    names: NameTally = field(default_factory=lambda: NameTally("events and files with build ids"))
 
     def started_at(self, first_ns: int | None) -> datetime | None:
         """Wall clock (UTC) of the first sample, where the recording relates the clocks."""
@@ -78,6 +80,17 @@ class PerfRecording:
         if len(self.attributes) > MOST_EVENTS or self.ids > MOST_EVENT_IDS:
             message = f"more than {MOST_EVENTS:,} events or {MOST_EVENT_IDS:,} ids of events"
             raise struct.error(message)
+
+    def add_build_id(self, dso: str, build_id: str) -> None:
+        """Take in the build id of a file; raises struct.error for too many."""
+        if dso not in self.build_ids:
+            self.names.add(dso)
+        self.build_ids[dso] = build_id
+
+    def add_event_name(self, number: int, name: str) -> None:
+        """Take in the name of the event with this id; raises struct.error for too many."""
+        self.names.add(name)
+        self.event_names[(number,)] = name
 
     def name_attributes(self) -> None:
         """Give every event the name that perf or simpleperf described it by."""
@@ -189,7 +202,7 @@ def learn_build_id(recording: PerfRecording, record: bytes) -> None:
     misc = recording.order.unpack("IHH", record)[1]
     given = record[32] if misc & records.MISC_BUILD_ID_SIZE else _BUILD_ID_BYTES
     build_id = record[12 : 12 + min(given, _BUILD_ID_BYTES)]
-    recording.build_ids[text(record[36:])] = build_id.hex()
+    recording.add_build_id(text(record[36:]), build_id.hex())
 
 
 _TRACING_MAGIC = b"\x17\x08\x44tracing"

@@ -243,7 +243,7 @@ class RecordedKernel:
         """The kallsyms of the recorded boot that is found, or nothing."""
         build_id, host = self.recording.build_ids.get(KERNEL), self._options.host_files
         for path in self._finder.kallsyms(KERNEL, build_id) if build_id else ():
-            return kallsyms.raw(path)
+            return kallsyms.raw(kallsyms.file_of(path))
         if host is None or not RecordedHost(host, self.recording).runs_the_kernel:
             return b""
         return host.kallsyms.read_bytes()

@@ -9,10 +9,13 @@ a sample falls into it.
 import numpy as np
 
 from perfduck_ingest.perf_data.mappings import Mappings
+from perfduck_ingest.perf_data.name_numbers import NameNumbers
+from perfduck_ingest.perf_data.process_maps import ProcessMaps
 from perfduck_ingest.perf_data.task_events import Comm, Fork, Mapping, TaskEvent
 from perfduck_model.arrays import Int64
 from perfduck_symbols.intervals import Intervals
 
+_NAMING = (Comm, Fork)
 # /proc/sys/kernel/pid_max is at most this. Numbers beyond it, and -1, share a place.
 _LAST_ID = 1 << 22
 
@@ -21,15 +24,15 @@ class ProcessState:
     """The state of all threads and processes, moving forward in time."""
 
     def __init__(self) -> None:
-        self.comms: list[str] = ["", "swapper"]
-        self.dsos: list[str] = []
+        self.comms: list[str] = []  # those of samples
+        self._comm_codes: dict[str, int] = {}
+        self._dsos = NameNumbers("mapped files")
         self._reported = (0, 0)  # how many of both
-        self._comm_codes = {"": 0, "swapper": 1}
-        self._dso_codes: dict[str, int] = {}
-        self._comm_of = np.zeros(_LAST_ID + 1, np.int32)  # thread -> place in comms, 0: none yet
+        self._thread_names = NameNumbers("threads", "", "swapper")
+        self._comm_of = np.zeros(_LAST_ID + 1, np.int32)  # thread -> number, 0: none yet
         self._comm_of[0] = 1
         self._version_of = np.zeros(_LAST_ID + 1, np.int32)  # process -> version, 0: no maps
-        self._maps: dict[int, Mappings] = {}
+        self._maps = ProcessMaps()
         self._last_version = 0
         # The maps of each version, for the samples of the last call.
         self.tables: dict[int, Mappings] = {}
@@ -43,15 +46,14 @@ class ProcessState:
     ) -> tuple[Int64, Int64]:
         """Comm and version of the maps of each sample, given (time, ordinal, task event) in order;
         samples of later calls are later than all of these events."""
+        self._forget_names()
         rank = np.searchsorted(np.array([one[0] for one in task_events], np.int64), time, "right")
         pid, tid = _place(pid), _place(tid)
         comm, maps_version = (
             self._comm_of[tid].astype(np.int64),
             self._version_of[pid].astype(np.int64),
         )
-        named = [
-            _place_of(it.tid) if not isinstance(it, Mapping) else -1 for _, _, it in task_events
-        ]
+        named = [_place_of(it.tid) if isinstance(it, _NAMING) else -1 for _, _, it in task_events]
         mapped = [_place_of(it.pid) if _remaps(it) else -1 for _, _, it in task_events]
         last_named = _last_event(named, tid, rank)
         last_mapped = _last_event(mapped, pid, rank)
@@ -60,13 +62,20 @@ class ProcessState:
         comm_after, version_after = self._apply(task_events, set(hit.tolist()))
         comm = np.where(last_named < 0, comm, comm_after[last_named])
         maps_version = np.where(last_mapped < 0, maps_version, version_after[last_mapped])
-        return self._with_numbers(comm, tid), maps_version
+        return self._comms_of(comm, tid), maps_version
 
     def take_new(self) -> tuple[list[str], list[str]]:
         """The comms and dsos that are new since the last call."""
         comms, dsos = self._reported
-        self._reported = (len(self.comms), len(self.dsos))
-        return self.comms[comms:], self.dsos[dsos:]
+        self._reported = (len(self.comms), len(self._dsos.names))
+        return self.comms[comms:], self._dsos.names[dsos:]
+
+    def _forget_names(self) -> None:
+        """Those that no thread has any more."""
+        if self._thread_names.tally.is_half_full:
+            self._comm_of[:] = self._thread_names.keep(self._comm_of.astype(np.int64))[
+                self._comm_of
+            ]
 
     def _keep_tables(self, maps_versions: Int64, pids: Int64) -> None:
         """Tables for the versions that began before this call; older ones are done with."""
@@ -75,7 +84,7 @@ class ProcessState:
         seen = np.flatnonzero(owners >= 0)
         kept = {}
         for maps_version, pid in zip(seen.tolist(), owners[seen].tolist(), strict=True):
-            kept[maps_version] = self._maps.get(pid) or Mappings()
+            kept[maps_version] = self._maps.of(pid)
             kept[maps_version].shared = True
         self.tables = kept
 
@@ -90,28 +99,26 @@ class ProcessState:
             if isinstance(task_event, Mapping):
                 self._map(task_event)
             elif isinstance(task_event, Comm):
-                comms[n] = self._comm_of[_place_of(task_event.tid)] = self._comm_code(
-                    task_event.comm
-                )
-            else:
+                comms[n] = self._thread_names.number(task_event.comm)
+                self._comm_of[_place_of(task_event.tid)] = comms[n]
+            elif isinstance(task_event, Fork):
                 comms[n] = self._fork(task_event)
+            else:
+                self._maps.end(_place_of(task_event.pid))
             maps_versions[n] = self._version_of[_place_of(task_event.pid)]
             if n in hit:
-                maps = self.tables[int(maps_versions[n])] = self._maps[_place_of(task_event.pid)]
+                maps = self.tables[int(maps_versions[n])] = self._maps.of(_place_of(task_event.pid))
                 maps.shared = True
         return comms, maps_versions
 
     def _map(self, task_event: Mapping) -> None:
         pid = _place_of(task_event.pid)
-        maps = self._maps.get(pid)
-        if maps is None or maps.shared:
-            maps = self._maps[pid] = maps.copy() if maps else Mappings()
         if task_event.start < task_event.end:
-            maps.insert(
+            self._maps.to_change(pid).insert(
                 task_event.start,
                 task_event.end,
                 task_event.pgoff_bias,
-                self._dso_code(task_event.dso),
+                self._dsos.number(task_event.dso),
             )
         self._new_version(pid)
 
@@ -121,9 +128,10 @@ class ProcessState:
         self._comm_of[_place_of(task_event.tid)] = code
         if task_event.pid != task_event.parent_pid:
             pid = _place_of(task_event.pid)
-            parent = self._maps.get(_place_of(task_event.parent_pid)) or Mappings()
-            self._maps[pid] = parent if task_event.inherits_maps else Mappings()
-            self._maps[pid].shared = True
+            if task_event.inherits_maps:
+                self._maps.inherit(pid, _place_of(task_event.parent_pid))
+            else:
+                self._maps.clear(pid)
             self._new_version(pid)
         return code
 
@@ -131,26 +139,25 @@ class ProcessState:
         self._last_version += 1
         self._version_of[pid] = self._last_version
 
+    def _comms_of(self, names: Int64, tid: Int64) -> Int64:
+        """The comm of each sample, given the number of its thread's name. Threads that nothing
+        named are called by their number, as perf does: `:4711`."""
+        named = np.flatnonzero(np.bincount(names)[1:]) + 1
+        codes = np.zeros(len(self._thread_names.names), np.int64)
+        codes[named] = [self._comm_code(self._thread_names.names[one]) for one in named.tolist()]
+        comm = codes[names]
+        nameless = names == 0
+        if nameless.any():
+            threads, inverse = np.unique(tid[nameless], return_inverse=True)
+            texts = [f":{-1 if one == _LAST_ID else one}" for one in threads.tolist()]
+            comm[nameless] = np.array([self._comm_code(text) for text in texts])[inverse]
+        return comm
+
     def _comm_code(self, comm: str) -> int:
         if comm not in self._comm_codes:
             self._comm_codes[comm] = len(self.comms)
             self.comms.append(comm)
         return self._comm_codes[comm]
-
-    def _dso_code(self, dso: str) -> int:
-        if dso not in self._dso_codes:
-            self._dso_codes[dso] = len(self.dsos)
-            self.dsos.append(dso)
-        return self._dso_codes[dso]
-
-    def _with_numbers(self, comm: Int64, tid: Int64) -> Int64:
-        """Threads that nothing named are called by their number, as perf does: `:4711`."""
-        nameless = comm == 0
-        if nameless.any():
-            threads, inverse = np.unique(tid[nameless], return_inverse=True)
-            names = [f":{-1 if one == _LAST_ID else one}" for one in threads.tolist()]
-            comm[nameless] = np.array([self._comm_code(name) for name in names])[inverse]
-        return comm
 
 
 def _remaps(task_event: TaskEvent) -> bool:

@@ -130,11 +130,10 @@ COMPRESSED2 = 83
 
 TYPES = 256  # more than there are: what is beyond counts as the last one
 
-# Nothing is lost by passing over them. EXIT: numbers of threads are given anew by FORK and COMM;
-# BPF_EVENT: KSYMBOL names the code.
+# Nothing is lost by passing over them. BPF_EVENT: KSYMBOL names the code.
 SILENT = frozenset(
     {
-        EXIT, BPF_EVENT, HEADER_EVENT_TYPE, HEADER_TRACING_DATA, FINISHED_ROUND, ID_INDEX,
+        BPF_EVENT, HEADER_EVENT_TYPE, HEADER_TRACING_DATA, FINISHED_ROUND, ID_INDEX,
         THREAD_MAP, CPU_MAP, STAT_CONFIG, STAT, STAT_ROUND, TIME_CONV, FINISHED_INIT,
     }
 )  # fmt: skip

@@ -22,12 +22,14 @@ from perfduck_ingest.perf_data.callers import DeferredCallers, Placed
 from perfduck_ingest.perf_data.chain_chunks import Chains, ChunkIds, chunks_of
 from perfduck_ingest.perf_data.features import PerfRecording
 from perfduck_ingest.perf_data.mappings import KERNEL_SPACE, Tables, laid_out, maps_version_of
+from perfduck_ingest.perf_data.name_numbers import NameTally
 from perfduck_ingest.perf_data.process_state import ProcessState
 from perfduck_ingest.perf_data.records import text
 from perfduck_ingest.perf_data.sample_columns import Samples
 from perfduck_ingest.perf_data.samples import SampleReader
 from perfduck_ingest.perf_data.stream import BLOCK_BYTES, Block, Stream
 from perfduck_ingest.perf_data.task_events import (
+    Comm,
     KernelSymbol,
     Mapping,
     TaskEvent,
@@ -36,6 +38,7 @@ from perfduck_ingest.perf_data.task_events import (
 )
 from perfduck_ingest.source import ReadProgress, Source
 from perfduck_model.arrays import Bool, Int32, Int64
+from perfduck_model.limits import MOST_TASK_EVENTS, MOST_TASK_NAME_BYTES
 
 _FOREVER = (1 << 63) - 1
 _MOST_WAITING = 24  # blocks, in a recording without rounds
@@ -111,6 +114,9 @@ class PerfSession:
         self._chunk_ids = ChunkIds()
         self._kernel: list[Mapping | KernelSymbol] = []
         self._task_events: list[tuple[int, int, TaskEvent]] = []
+        self._task_name_bytes = 0
+        self._cgroup_names = NameTally("control groups")
+        self._kernel_names = NameTally("kernel symbols")
         self._waiting: list[Samples] = []
         self._deferred = DeferredCallers(self._said.limits)
         self._records = 0
@@ -122,21 +128,43 @@ class PerfSession:
         """What a pipe says of its tracepoints."""
         self._recording.name_tracepoints(raw)
 
-    def ready(
-        self, blocks: Iterator[Block]
-    ) -> Iterator[tuple[ResolvableSamples | None, RecordingMetadata]]:
+    def ready(self, blocks: Iterator[Block]) -> Iterator[Item]:
         """All samples, as they become ready, each time with what has been read by then; without
         samples at the end."""
         for block in blocks:
             self._add(block)
+            if len(self._waiting) > _MOST_WAITING:
+                self._limit = max(self._limit, int(self._waiting[0].time.max()))
             yield from self._ready()
+        yield from self._rest()
+
+    def ready_of_several(self, streams: list[Iterator[Block]]) -> Iterator[Item]:
+        """The same of several streams, each nearly in the order of time: the one that is furthest
+        behind is read on, and samples are ready that are older than the block before the last of
+        every stream."""
+        newest, before = [-1] * len(streams), [-1] * len(streams)
+        left = set(range(len(streams)))
+        while left:
+            at = min(left, key=lambda one: (newest[one], one))
+            if (block := next(streams[at], None)) is None:
+                left.remove(at)
+            else:
+                before[at] = newest[at]
+                newest[at] = max(newest[at], self._add(block))
+            self._limit = max(self._limit, min((before[one] for one in left), default=-1))
+            yield from self._ready()
+        yield from self._rest()
+
+    def _rest(self) -> Iterator[Item]:
+        """What waits when all has been read, and that all has been."""
         self._limit = _FOREVER
         yield from self._ready()
         if rest := self._deferred.rest(self._process_state.tables):
             yield self._made_ready(rest), self._said
         yield None, self._said
 
-    def _add(self, block: Block) -> None:
+    def _add(self, block: Block) -> int:
+        """Take the records of a block; the newest time of its samples, -1 where it has none."""
         for index in block.of(*_TAKEN).tolist():
             self._take(block, index)
         self._renew_readers()
@@ -150,8 +178,17 @@ class PerfSession:
         self._finish_rounds(block, samples)
         self._records += len(block.starts)
         self._waiting += samples
-        if len(self._waiting) > _MOST_WAITING:
-            self._limit = max(self._limit, int(self._waiting[0].time.max()))
+        if self._has_many_task_events:
+            self._task_events.sort(key=lambda one: one[:2])
+            self._limit = max(self._limit, self._task_events[len(self._task_events) // 2][0])
+        return max((int(part.time.max()) for part in samples), default=-1)
+
+    @property
+    def _has_many_task_events(self) -> bool:
+        return (
+            len(self._task_events) > MOST_TASK_EVENTS
+            or self._task_name_bytes > MOST_TASK_NAME_BYTES
+        )
 
     def _renew_readers(self) -> None:
         """After new attributes or names, once for all of a block."""
@@ -180,12 +217,14 @@ class PerfSession:
         if isinstance(task_event, Mapping):
             if task_event.mode in (records.GUEST_KERNEL, records.GUEST_USER):
                 return  # addresses of another machine, under the process that runs it
-            if task_event.build_id:
-                self._recording.build_ids.setdefault(task_event.dso, task_event.build_id)
+            if task_event.build_id and task_event.dso not in self._recording.build_ids:
+                self._recording.add_build_id(task_event.dso, task_event.build_id)
             if task_event.mode == records.KERNEL:
+                self._kernel_names.add(task_event.dso)
                 self._kernel.append(task_event)
                 return
         self._task_events.append((time, ordinal, task_event))
+        self._task_name_bytes += _name_bytes(task_event)
 
     def _finish_rounds(self, block: Block, parts: list[Samples]) -> None:
         """Move the limit up to which all has been read."""
@@ -215,18 +254,25 @@ class PerfSession:
                 placed = self._deferred.merged(placed, self._process_state.tables, self._limit)
             if placed:
                 yield self._made_ready(placed), self._said
+        elif self._has_many_task_events:
+            self._process_state.advance(self._due(), _NONE, _NONE, _NONE)
 
-    def _placed(self, chosen: list[Samples]) -> list[Placed]:
-        """Samples among the task events, in the order of time."""
+    def _due(self) -> list[tuple[int, int, TaskEvent]]:
+        """The task events up to the limit, in the order of time; they wait no more."""
         self._task_events.sort(key=lambda one: one[:2])
         times = np.array([one[0] for one in self._task_events], np.int64)
         count = int(np.searchsorted(times, self._limit, "right"))
         due, self._task_events = self._task_events[:count], self._task_events[count:]
+        self._task_name_bytes -= sum(_name_bytes(task_event) for _, _, task_event in due)
+        return due
+
+    def _placed(self, chosen: list[Samples]) -> list[Placed]:
+        """Samples among the task events, in the order of time."""
         pid, tid, time = (
             np.concatenate([getattr(samples, name) for samples in chosen])
             for name in ("pid", "tid", "time")
         )
-        comm, maps_version = self._process_state.advance(due, pid, tid, time)
+        comm, maps_version = self._process_state.advance(self._due(), pid, tid, time)
         ends = np.cumsum([len(samples) for samples in chosen])[:-1]
         return list(map(Placed, chosen, np.split(comm, ends), np.split(maps_version, ends)))
 
@@ -278,17 +324,19 @@ class PerfSession:
     def _learn_name(self, record: memoryview) -> None:
         kind, number = self._recording.order.unpack("QQ", record, 8)
         if kind == _EVENT_UPDATE_NAME:
-            self._recording.event_names[(number,)] = text(record[24:])
+            self._recording.add_event_name(number, text(record[24:]))
             self._is_unnamed = True
 
     def _learn_cgroup(self, record: memoryview) -> None:
         (number,) = self._recording.order.unpack("q", record, 8)
         self._said.cgroups[number] = text(record[16:])
+        self._cgroup_names.add(self._said.cgroups[number])
 
     def _learn_symbol(self, record: memoryview) -> None:
         self._renew_readers()
         symbol = self._task_events_of.kernel_symbol(record)
         if symbol is not None:
+            self._kernel_names.add(symbol.name)
             self._kernel.append(symbol)
 
     def _count_lost(self, record: memoryview) -> None:
@@ -296,6 +344,12 @@ class PerfSession:
 
     def _count_lost_samples(self, record: memoryview) -> None:
         self._said.lost_by_event += self._recording.order.unpack("Q", record, 8)[0]
+
+
+def _name_bytes(task_event: TaskEvent) -> int:
+    if isinstance(task_event, Mapping):
+        return len(task_event.dso)
+    return len(task_event.comm) if isinstance(task_event, Comm) else 0
 
 
 # To read one more kind of record, write a method and add a line.
@@ -310,7 +364,7 @@ _TAKEN = {
     records.LOST_SAMPLES: PerfSession._count_lost_samples,
 }
 _READ = {
-    records.SAMPLE, records.COMM, records.FORK, records.MMAP, records.MMAP2,
+    records.SAMPLE, records.COMM, records.FORK, records.EXIT, records.MMAP, records.MMAP2,
     records.CALLCHAIN_DEFERRED,
 }  # fmt: skip
 _SKIPPED = set(range(records.TYPES)) - _READ - records.SILENT - set(_TAKEN)
@@ -333,7 +387,7 @@ def ready_of_source(
     session = PerfSession(recording)
     stream = Stream(source.name, recording.order, session.learn_tracing_data)
     parts = source.parts(BLOCK_BYTES, stream.ends(start))
-    return session.ready(stream.blocks(_cut(parts, start, size)))
+    return session.ready(stream.blocks(cut(parts, start, size)))
 
 
 def ready_of_copy(
@@ -344,10 +398,10 @@ def ready_of_copy(
     parts = (memoryview(part) for part in iter(lambda: copy.read(BLOCK_BYTES), b""))
     session = PerfSession(recording)
     stream = Stream(name, recording.order, session.learn_tracing_data)
-    return session.ready(stream.blocks(_cut(parts, start, size)))
+    return session.ready(stream.blocks(cut(parts, start, size)))
 
 
-def _cut(chunks: Iterator[memoryview], start: int, size: int) -> Iterator[memoryview]:
+def cut(chunks: Iterator[memoryview], start: int, size: int) -> Iterator[memoryview]:
     """The bytes from `start` on, `size` of them (0: all); reads the chunks to their end."""
     at = 0
     for chunk in chunks:

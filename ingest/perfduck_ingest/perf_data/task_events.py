@@ -2,6 +2,7 @@
 
     COMM   pid 10400 tid 10400 "ip"
     FORK   pid 10400 ppid 10378 tid 10400 ptid 10378
+    EXIT   pid 10400 ppid 10378 tid 10400 ptid 10378
     MMAP2  pid 10400 0x7f17a4237000 + 0x26000 @ 0x1000 r-xp /usr/lib/.../ld-linux-x86-64.so.2
 
 Each ends in id fields as samples have them (TID TIME ID STREAM_ID CPU IDENTIFIER), if the event
@@ -47,6 +48,12 @@ class Fork(NamedTuple):
     inherits_maps: bool
 
 
+class Exit(NamedTuple):
+    """The first thread of a process ended."""
+
+    pid: int
+
+
 class Mapping(NamedTuple):
     """A file, or memory without one, at addresses of a process."""
 
@@ -74,7 +81,7 @@ class UserCallers(NamedTuple):
     entries: UInt64
 
 
-TaskEvent = Comm | Fork | Mapping
+TaskEvent = Comm | Fork | Exit | Mapping
 
 
 def is_anonymous(dso: str) -> bool:
@@ -98,9 +105,11 @@ class TaskEventReader:
         """The task events of a block whose first record is the recording's number `ordinal`."""
         events: list[tuple[int, int, TaskEvent | UserCallers]] = []
         for kinds, maker in ((_MAPS, self._maps), ((records.COMM,), self._comms),
-                             ((records.FORK,), self._forks),
+                             ((records.FORK,), self._forks), ((records.EXIT,), self._exits),
                              ((records.CALLCHAIN_DEFERRED,), self._user_callers)):  # fmt: skip
             indices = block.of(*kinds)
+            if kinds == (records.EXIT,):
+                indices = self._of_processes(block, indices)
             if len(indices):
                 times = self._times_of(block, indices, ordinal).tolist()
                 task_events = maker(block, indices)
@@ -198,6 +207,17 @@ class TaskEventReader:
         pid, parent_pid, tid, parent_tid = columns
         inherits = (misc & records.MISC_FORK_EXEC == 0).tolist()
         return list(map(Fork, pid, tid, parent_pid, parent_tid, inherits))
+
+    def _of_processes(self, block: Block, indices: Int64) -> Int64:
+        """Those EXITs that are of the first thread of a process."""
+        pids, tids = self._columns(block, indices, 2)
+        is_first = self._order.first(pids) == self._order.first(tids)
+        return indices[np.flatnonzero(is_first)]
+
+    def _exits(self, block: Block, indices: Int64) -> list[TaskEvent]:
+        """pid, parent's pid, tid, parent's tid."""
+        pids = self._columns(block, indices, 1)[0]
+        return list(map(Exit, signed(self._order.first(pids)).tolist()))
 
     def kernel_symbol(self, record: memoryview) -> KernelSymbol | None:
         """KSYMBOL; None for one that says that code is gone: names stay."""

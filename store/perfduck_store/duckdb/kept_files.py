@@ -2,17 +2,14 @@
 and rules and kallsyms that symbols are tagged by, so that they need not be given again.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import xxhash
 
 from perfduck_model.zstandard import zstd
 from perfduck_store.duckdb.schema import named
-from perfduck_store.records import MetRule, TagInput, TagInputKind
+from perfduck_store.records import AttachedFile, AttachedTable, MetRule, TagInput, TagInputKind
 
 if TYPE_CHECKING:
     import polars as pl
@@ -27,7 +24,12 @@ class DuckDbAttachments:
         self._store = store
 
     def keep(
-        self, profile_id: int, kind: str, source: str, text: str, rows: "Mapping[str, pl.DataFrame]"
+        self,
+        profile_id: int,
+        kind: str,
+        source: str,
+        text: str,
+        rows: "Mapping[AttachedTable, pl.DataFrame]",
     ) -> str | None:
         """Keep a file of a kind in place of the one before, in a transaction of the caller; `rows`:
         by table. What that changed, in words; None where the profile has this very text."""
@@ -43,6 +45,11 @@ class DuckDbAttachments:
             if not read.is_empty():
                 self._store.insert(table, read, f"{profile_id}::bigint as profile_id, *")
         return f"{kind} {'replaced' if before else 'attached'}"
+
+    def of(self, profile_id: int) -> list[AttachedFile]:
+        """The files kept with a profile, by kind."""
+        rows = self._store.rows(named("attachments"), {"profile_id": profile_id})
+        return [AttachedFile(*row) for row in rows]
 
     def met_rules(self, profiles: Iterable[int], limit: int) -> list[MetRule]:
         """Rules that need conntrack or NAT, those of most packets first."""
@@ -66,31 +73,24 @@ class DuckDbTagInputs:
     def __init__(self, store: "DuckDbStore") -> None:
         self._store = store
 
-    def keep(self, kind: TagInputKind, path: Path, release: str = "") -> str | None:
-        """Keep the file, in a transaction of the caller, in place of the one before; what that
+    def keep(
+        self, kind: TagInputKind, source: str, content: bytes, release: str = ""
+    ) -> str | None:
+        """Keep a file, in a transaction of the caller, in place of the one before; what that
         changed, in words. `release`: of the kernel whose kallsyms it is."""
-        content = path.read_bytes()
         key = {"kind": kind, "kernel_release": release}
         new = xxhash.xxh3_128_hexdigest(content)
         before = self.content_hash(kind, release)
         if before == new:
             return None
         packed = {"content_hash": new, "content": zstd.compress(content)}
-        self._store.execute(named("keep_tag_input"), {**key, "source": str(path), **packed})
+        self._store.execute(named("keep_tag_input"), {**key, "source": source, **packed})
         return f"{kind} {'replaced' if before else 'kept'}"
 
-    @contextmanager
-    def kept(self, kind: TagInputKind, release: str = "") -> Iterator[TagInput | None]:
+    def kept(self, kind: TagInputKind, release: str = "") -> TagInput | None:
         """The file that the store keeps; None where it keeps none."""
         rows = self._store.rows(named("tag_input"), {"kind": kind, "kernel_release": release})
-        if not rows:
-            yield None
-            return
-        source, _, content = rows[0]
-        with TemporaryDirectory(prefix="perfduck-") as folder:
-            path = Path(folder) / Path(source).name  # its ending says what it is
-            path.write_bytes(zstd.decompress(content))
-            yield TagInput(source, path)
+        return TagInput(rows[0][0], zstd.decompress(rows[0][2])) if rows else None
 
     def content_hash(self, kind: TagInputKind, release: str = "") -> str | None:
         """Of the file that the store keeps; None where it keeps none."""

@@ -4,17 +4,23 @@ Each reader is a connection of its own in a read-only transaction, so that an an
 state of the store while another thread commits. Writers take turns.
 """
 
+import os
+import shutil
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
 import duckdb
 
-from perfduck_store.duckdb.store import DuckDbStore, Engine
+from perfduck_model.errors import room_on_disk
+from perfduck_store.duckdb.store import DuckDbStore, Engine, StoreIsBusy
 from perfduck_store.records import Saved
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+_COPIED_BYTES = 1 << 26
 
 
 class SharedDuckDb:
@@ -25,34 +31,68 @@ class SharedDuckDb:
         statements together. Raises PerfduckError as DuckDbStore."""
         self.path = path
         self.writing = Lock()
+        self.writes = 0  # that have ended: the store is the same while it is
         self._engine = Engine(path)
         self._keeper = DuckDbStore(path, write=True, wait_s=wait_s, engine=self._engine)
         self._keeper.execute(f"set memory_limit = '{memory_mb}MB'")
+        # Open as long as the store is: a process that closes any descriptor of a file loses the
+        # lock (POSIX) that keeps other processes from it.
+        self._file = path.open("rb")
 
-    def read(self) -> DuckDbStore:
+    def read(self) -> "SharedStore":
         """The store as it is now, whatever is written until it is closed."""
         store = SharedStore(self.path, self._cursor())
         store.execute("begin transaction read only")
         return store
 
-    def write(self) -> DuckDbStore:
-        """The store for the one thread that writes; others wait."""
-        self.writing.acquire()
+    def write(self, wait_s: float | None = None) -> "SharedStore":
+        """The store for the one thread that writes; others wait. StoreIsBusy after `wait_s`."""
+        if not self.writing.acquire(timeout=-1 if wait_s is None else wait_s):
+            message = f"{self.path}: expected a free store within {wait_s:g} s"
+            raise StoreIsBusy(message)
         try:
-            return SharedStore(self.path, self._cursor(), self.writing.release)
+            return SharedStore(self.path, self._cursor(), self._written)
         except BaseException:
             self.writing.release()
             raise
 
-    def checkpoint(self) -> None:
-        """Move what was committed into the file itself: a copy of the file is then a whole store.
-        For the thread that holds `writing`."""
-        self._keeper.execute("checkpoint store")
+    def _written(self) -> None:
+        self.writes += 1
+        self.writing.release()
+
+    def snapshot(self, to: Path) -> None:
+        """Write the store as it is now to a new file, while others read; who writes waits."""
+        log = to.with_name(f"{to.name}.wal")
+        try:
+            with self.writing, room_on_disk(to):
+                self._checkpoint()
+                self._copy(self._file.fileno(), to)
+                if (committed := self.path.with_name(f"{self.path.name}.wal")).exists():
+                    shutil.copyfile(committed, log)
+            if log.exists():  # what is committed and not yet in the file
+                DuckDbStore(to, write=True).close()
+        except BaseException:
+            to.unlink(missing_ok=True)
+            log.unlink(missing_ok=True)
+            raise
 
     def close(self) -> None:
         """Let other processes have the store."""
         self._keeper.close()
         self._engine.close()
+        self._file.close()
+
+    def _checkpoint(self) -> None:
+        """Move what was committed into the file, unless somebody reads an older state."""
+        with suppress(duckdb.TransactionException):
+            self._keeper.execute("checkpoint store")
+
+    def _copy(self, source: int, to: Path) -> None:
+        with to.open("xb") as copy:
+            at = 0
+            while done := os.sendfile(copy.fileno(), source, at, _COPIED_BYTES):
+                at += done
+            os.fsync(copy.fileno())
 
     def _cursor(self) -> duckdb.DuckDBPyConnection:
         cursor = self._engine.connection().cursor()
@@ -90,6 +130,9 @@ class SharedStore(DuckDbStore):
 
     def make_room(self, stacks: int) -> None:
         """All connections share one limit of memory, which is set at the start."""
+
+    def _check_file(self, *, is_made: bool) -> None:
+        """It is open, and to look into the file would let other processes have it."""
 
     def _open(self, *, write: bool, wait_s: float | None) -> None:
         self._connection = self._shared

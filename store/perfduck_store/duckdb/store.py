@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 import duckdb
 
 from perfduck_model.errors import PerfduckError, room_on_disk
-from perfduck_store import running
+from perfduck_store import parts, running
 from perfduck_store.choice import Choice
 from perfduck_store.duckdb import compact, merge, schema, store_file
 from perfduck_store.duckdb.kept_files import DuckDbAttachments, DuckDbTagInputs
@@ -96,12 +96,8 @@ class DuckDbStore:
         """Open the store; to write, `create` it where there is none, and with an `engine` for this
         path that several openings share. `wait_s`: how long to wait for a process that has it open;
         None: as this process is set (waiting.py). Raises StoreIsBusy after that."""
-        store_file.check(path)
         self.path = path
-        if not (write and create) and not path.exists():
-            raise PerfduckError.at(
-                path, expected="a store", got="no such file (perfduck ingest makes one)"
-            )
+        self._check_file(is_made=write and create)
         self.folder = path.parent
         self._engine = engine
         self.profiles, self.symbols = DuckDbProfiles(self), DuckDbSymbols(self)
@@ -162,10 +158,8 @@ class DuckDbStore:
         self, text: str, parameters: Mapping[str, Any], limits: "SqlLimits"
     ) -> "pl.DataFrame":
         """The rows of a statement that somebody typed: see user_sql."""
-        from perfduck_store.duckdb import user_sql
-
         with self._held():
-            return user_sql.run(self._connection, text, parameters, limits)
+            return parts.user_sql.run(self._connection, text, parameters, limits)
 
     def execute_on(self, incoming: "pl.DataFrame", sql: str, parameters: Parameters = None) -> None:
         """Run a statement that reads the frame by the name `incoming`."""
@@ -234,16 +228,12 @@ class DuckDbStore:
     def check(self, identity: Identity) -> bool:
         """Whether the recording is stored already. Raises PerfduckError where it is another one
         that has its name, or where what is said of it must not change."""
-        from perfduck_store.duckdb import writer
-
-        return writer.check(self, identity)
+        return parts.writer.check(self, identity)
 
     def writer(self, draft: "Draft", identity: Identity) -> "DuckDbWriter":
         """What makes the draft a profile, in a transaction of the caller. PerfduckError as
         `check`."""
-        from perfduck_store.duckdb.writer import DuckDbWriter
-
-        return DuckDbWriter(self, draft, identity)
+        return parts.writer.DuckDbWriter(self, draft, identity)
 
     def merge(self, other: Path, wait_s: float | None = None) -> Merged:
         """Add what another store has and this one has not, in one transaction: see merge.py.
@@ -259,6 +249,14 @@ class DuckDbStore:
         """Let duckdb have the memory to write so many stacks: it gives up where it has not."""
         limit = _memory_to_write_mb(self.path) + (stacks * _BYTES_A_STACK >> 20)
         self.execute(f"set memory_limit = '{limit}MB'")
+
+    def _check_file(self, *, is_made: bool) -> None:
+        """Raise PerfduckError where there is no store, and none that `is_made`."""
+        store_file.check(self.path)
+        if not is_made and not self.path.exists():
+            raise PerfduckError.at(
+                self.path, expected="a store", got="no such file (perfduck ingest makes one)"
+            )
 
     def _open(self, *, write: bool, wait_s: float | None) -> None:
         """Connect, and check what is there; to write, make it a store of this schema version."""
@@ -324,7 +322,9 @@ def _connect(path: Path, engine: Engine | None, wait_s: float | None) -> duckdb.
                 reason = str(error).removeprefix("IO Error: ").splitlines()[0]
                 message = f"{path}: expected a store, got: {reason}"
                 raise PerfduckError(message) from error
-            if not wait.goes_on(holder["pid"], holder["program"], write=engine is not None):
+            # Readers let other readers in: only a writer stops them.
+            uses = "has it open" if engine else "writes it"
+            if not wait.goes_on(f"process {holder['pid']} ({holder['program']}) {uses}"):
                 message = (
                     f"{path}: expected a free store within {wait.limit_s:g} s, "
                     f"but process {holder['pid']} ({holder['program']}) holds it (--wait SECONDS)"

@@ -16,6 +16,7 @@ select
     profile.kernel_release,
     profile.layout,
     profile.labels,
+    lpad(lower(hex(profile.profile_id)), 16, '0') as id,  -- as a selector has it: id:ID
 from profile
 where profile.profile_id in (select unnest($profiles::bigint[]))
 order by profile.name

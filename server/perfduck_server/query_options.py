@@ -1,0 +1,165 @@
+"""What a request may ask for: options of the library as parameters of a URL.
+
+    ProfileStore.top(selector, *, by="function", limit=30, **filters: Unpack[FilterOptions])
+
+    /api/v1/top?selector=scenario=native&limit=5&comm=nginx&comm=wrk
+
+The names, types, choices and defaults are those of the signature: nothing is listed here again.
+"""
+
+import inspect
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin
+
+from perfduck import PerfduckError
+from perfduck.typed import did_you_mean, listed, number, whole_number
+
+Kind = Literal["text", "whole", "number", "flag", "list", "file"]
+_YES, _NO = ("true", "1"), ("false", "0")
+_KINDS: dict[Any, Kind] = {str: "text", int: "whole", float: "number", bool: "flag"}
+_MOST = 10**9  # rows; a store has fewer
+_MOST_PID = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class QueryOption:
+    """A parameter of a URL. `choices`: the values there are, where these are few; `several`: it
+    may be repeated; kind `list`: several values in one, a,b,c; `file`: the text of a file."""
+
+    name: str
+    kind: Kind
+    choices: tuple[str, ...] = ()
+    several: bool = False
+    default: Any = inspect.Parameter.empty
+
+    @property
+    def is_required(self) -> bool:
+        """Whether there is no answer without it."""
+        return self.default is inspect.Parameter.empty
+
+    def value(self, texts: Sequence[str]) -> Any:
+        """What was typed, as the library takes it. PerfduckError where it cannot be that."""
+        if self.several:
+            return [self._one(text) for text in texts]
+        if len(texts) > 1:
+            raise self._refusal(expected="it once", got=f"it {len(texts)} times")
+        return self._one(texts[0])
+
+    def _one(self, text: str) -> Any:
+        match self.kind:
+            case "whole" | "number":
+                return self._number(text)
+            case "flag":
+                if text not in (*_YES, *_NO):
+                    raise self._refusal(expected="true or false", got=text or "nothing")
+                return text in _YES
+            case "list":
+                return text.split(",")
+        if self.choices and text not in self.choices:
+            hint = did_you_mean(text, self.choices).capitalize()
+            got = f"{text or 'nothing'}. {hint}".rstrip(". ")
+            raise self._refusal(expected=_either(self.choices), got=got)
+        return text
+
+    def _number(self, text: str) -> float:
+        least, most = self._range()
+        try:
+            found = whole_number(text) if self.kind == "whole" else number(text)
+            if least <= found <= most:
+                return found
+        except ValueError:
+            pass
+        kind = "whole number" if self.kind == "whole" else "number"
+        expected = f"a {kind} from {least:,} to {most:,}"
+        raise self._refusal(expected=expected, got=text or "nothing")
+
+    def _range(self) -> tuple[int, int]:
+        """Of a number. Those that may be repeated are pids: perf prints -1 for none."""
+        if self.several:
+            return -1, _MOST_PID
+        return (1, _MOST) if self.kind == "whole" else (0, _MOST)
+
+    def _refusal(self, *, expected: str, got: str) -> PerfduckError:
+        return PerfduckError.at(self.name, expected=expected, got=got)
+
+    def schema(self) -> dict[str, Any]:
+        """The parameter as OpenAPI describes it."""
+        one: dict[str, Any] = {"type": _OPENAPI[self.kind]}
+        if self.choices:
+            one["enum"] = list(self.choices)
+        if self.default not in (inspect.Parameter.empty, None, ()):
+            one["default"] = self.default
+        return {
+            "name": self.name,
+            "in": "query",
+            "required": self.is_required,
+            "schema": {"type": "array", "items": one} if self.several else one,
+        }
+
+
+_OPENAPI: Mapping[Kind, str] = {
+    "text": "string", "whole": "integer", "number": "number", "flag": "boolean", "list": "string",
+    "file": "string",
+}  # fmt: skip
+
+
+def options_of(*functions: Callable[..., Any]) -> dict[str, QueryOption]:
+    """The parameters behind the first of each function, by name."""
+    return {option.name: option for function in functions for option in _signature(function)}
+
+
+def given(options: Mapping[str, QueryOption], typed: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    """The values of a request. PerfduckError for a parameter that is unknown, missing or wrong."""
+    texts: dict[str, list[str]] = {}
+    for name, text in typed:
+        if name not in options:
+            raise _unknown(name, options)
+        texts.setdefault(name, []).append(text)
+    for option in options.values():
+        if option.is_required and option.name not in texts:
+            raise PerfduckError.at(where=option.name, expected="a value", got="none")
+    return {name: options[name].value(values) for name, values in texts.items()}
+
+
+def _unknown(name: str, options: Mapping[str, QueryOption]) -> PerfduckError:
+    hint = did_you_mean(name, list(options))
+    return PerfduckError(f"unknown parameter {name}; {hint}there are {listed(list(options), 99)}")
+
+
+def _either(choices: Sequence[str]) -> str:
+    *others, last = choices
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+def _signature(function: Callable[..., Any]) -> list[QueryOption]:
+    found: list[QueryOption] = []
+    for name, parameter in list(inspect.signature(function).parameters.items())[1:]:
+        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            [keywords] = get_args(parameter.annotation)  # Unpack[FilterOptions]
+            fields = keywords.__annotations__.items()
+            found += [_option(key, each, default=None) for key, each in fields]
+        else:
+            found.append(_option(name, parameter.annotation, parameter.default))
+    return found
+
+
+def _option(name: str, hint: Any, default: Any) -> QueryOption:
+    union = get_origin(hint) in (Union, UnionType)
+    types = [each for each in (get_args(hint) if union else (hint,)) if each is not NoneType]
+    if any(get_origin(each) is os.PathLike for each in types):
+        return QueryOption(name, "file", default=default)
+    lists = [each for each in types if get_origin(each) is Sequence]
+    plain = [each for each in types if each not in lists]
+    choices = tuple(
+        choice for each in plain if get_origin(each) is Literal for choice in get_args(each)
+    )
+    if choices:
+        return QueryOption(name, "text", choices, default=default)
+    if not plain:
+        return QueryOption(name, "list", default=default)
+    # `str | float`: a text that the library reads, 500ms.
+    kind = "text" if str in plain else _KINDS[plain[0]]
+    return QueryOption(name, kind, several=bool(lists), default=default)

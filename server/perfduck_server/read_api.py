@@ -1,0 +1,209 @@
+"""The questions of the command line over HTTP: GET /api/v1/top?selector=native.*&by=comm
+
+A question is a method of the store, and a function that makes its answer text; the options of both
+are the parameters of the URL (query_options.py). JSON is that of the command.
+To add a question, give it a line in QUESTIONS.
+"""
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Literal, Unpack
+
+from fastapi import APIRouter, Depends, Request, Response
+
+import perfduck
+from perfduck import FilterOptions, PerfduckError, ProfileStore
+from perfduck.drawings import SandwichResult
+from perfduck_server.access import require
+from perfduck_server.query_options import QueryOption, given, options_of
+from perfduck_server.service import Service, ServiceOf
+
+MEDIA_TYPES = {
+    "json": "application/json",
+    "text": "text/plain; charset=utf-8",
+    "folded": "text/plain; charset=utf-8",
+    "markdown": "text/markdown; charset=utf-8",
+    "csv": "text/csv; charset=utf-8",
+    "html": "text/html; charset=utf-8",
+    "junit": "application/xml; charset=utf-8",
+}
+_WITHOUT_NOTES = ("json", "csv", "folded")  # formats that have no place for them
+_ROWS = 30  # of a ranking, unless `limit` says
+
+
+@dataclass(frozen=True)
+class ApiQuestion:
+    """`ask` takes the store and options, `text` its answer and options."""
+
+    ask: Callable[..., Any]
+    text: Callable[..., str]
+
+    @cached_property
+    def options(self) -> dict[str, QueryOption]:
+        """All parameters of the URL."""
+        return options_of(self.ask, self.text)
+
+    def asked(self, store: ProfileStore, options: Mapping[str, Any]) -> Any:
+        """The answer of the library."""
+        known = options_of(self.ask)
+        with _as_file({name: options[name] for name in known if name in options}) as keywords:
+            return self.ask(store, **keywords)
+
+    def written(self, answer: Any, options: Mapping[str, Any]) -> str:
+        """The answer as text."""
+        known = options_of(self.text)
+        return self.text(answer, **{name: options[name] for name in known if name in options})
+
+
+@contextmanager
+def _as_file(options: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """A budget comes as the text of its file: the library reads it from one."""
+    if "budget" not in options:
+        yield options
+        return
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "budget"
+        path.write_text(options["budget"], encoding="utf-8")
+        try:
+            yield options | {"budget": path}
+        except PerfduckError as error:
+            raise type(error)(str(error).replace(f"{folder}/", "")) from error
+
+
+def _top(
+    store: ProfileStore,
+    selector: str,
+    function: str | None = None,
+    by: perfduck.Key = "function",
+    limit: int = _ROWS,
+    **filters: Unpack[FilterOptions],
+) -> "perfduck.TopResult | perfduck.CallsResult":
+    """Rank what is hot: self, total and blamed, per unit of work where the work is known."""
+    if by == "callers" or by == "callees":
+        if function is None:
+            raise PerfduckError.at(where="function", expected=f"a function for by={by}", got="none")
+        return store.calls(selector, function, side=by, limit=limit, **filters)
+    if function is not None:
+        expected = "by=callers or by=callees with a function"
+        raise PerfduckError.at(where=function or "function", expected=expected, got=f"by={by}")
+    return store.top(selector, by=by, limit=limit, **filters)
+
+
+def _rows(answer: Any, *, format: Literal["json", "text", "markdown", "csv"] = "json") -> str:
+    text: str = answer.render(format)
+    return text
+
+
+def _matrix(
+    answer: "perfduck.CompareResult", *, format: Literal["json", "text", "markdown"] = "json"
+) -> str:
+    return answer.render(format)
+
+
+def _diff(
+    answer: "perfduck.DiffResult",
+    *,
+    format: Literal["json", "text", "markdown", "junit", "html"] = "json",
+    by: perfduck.View | None = None,
+    explain: bool = False,
+) -> str:
+    if explain and format != "text":
+        raise PerfduckError.at(where="explain", expected="format=text", got=format)
+    match format:
+        case "text":
+            return answer.to_text(by, explain=explain)
+        case "markdown":
+            return answer.to_markdown(by)
+        case "html":
+            return answer.to_html(by)
+    if by is not None:
+        message = f"by={by}: expected text, markdown or html, {format} has every view"
+        raise PerfduckError(message)
+    return answer.to_json() if format == "json" else answer.to_junit()
+
+
+def _exported(answer: "perfduck.Export") -> str:
+    return answer.text
+
+
+def _trees(answer: "SandwichResult", *, format: Literal["json"] = "json") -> str:
+    return answer.to_json()
+
+
+QUESTIONS = {
+    "profiles": ApiQuestion(ProfileStore.profiles, _rows),
+    "top": ApiQuestion(_top, _rows),
+    "calls": ApiQuestion(ProfileStore.calls, _rows),
+    "diff": ApiQuestion(ProfileStore.diff, _diff),
+    "compare": ApiQuestion(ProfileStore.compare, _matrix),
+    "sandwich": ApiQuestion(ProfileStore.sandwich, _trees),
+    "timeline": ApiQuestion(ProfileStore.timeline, _rows),
+    "export": ApiQuestion(ProfileStore.export, _exported),
+}
+
+
+def answered(question: ApiQuestion, answer: Any, options: Mapping[str, Any]) -> Response:
+    """An answer in the format of the request. A page is a file to keep: it has its own scripts,
+    which the policy of this server would not let run."""
+    format = options.get("format", question.options["format"].default)
+    headers = {"Content-Disposition": "attachment; filename=perfduck.html"}
+    response = Response(
+        question.written(answer, options),
+        media_type=MEDIA_TYPES[format],
+        headers=headers if format == "html" else None,
+    )
+    if format in _WITHOUT_NOTES:
+        for note in _notes(answer, has_limit="limit" in options):
+            response.headers.append("Perfduck-Note", note)
+    return response
+
+
+def _notes(answer: Any, *, has_limit: bool) -> Iterable[str]:
+    """What the command says on standard error beside such an answer."""
+    for note in getattr(answer, "notes", ()):
+        if isinstance(note, str) or note.code not in ("filter", "unnamed"):
+            yield _ascii(note if isinstance(note, str) else note.text)
+    left_out: str | None = getattr(answer, "left_out", None)
+    if left_out and not has_limit:
+        yield _ascii(left_out)
+
+
+def _ascii(text: str) -> str:
+    return perfduck.visible(text).encode("ascii", "backslashreplace").decode()
+
+
+router = APIRouter(prefix="/api/v1", dependencies=[Depends(require("read"))], tags=["questions"])
+
+
+def _endpoint(question: ApiQuestion) -> Callable[[Request, Service], Response]:
+    def endpoint(request: Request, service: ServiceOf) -> Response:
+        options = given(question.options, request.query_params.multi_items())
+        return answered(question, question.asked(service.store, options), options)
+
+    return endpoint
+
+
+_REFUSED = {"description": "A line says what was expected."}
+
+for name, question in QUESTIONS.items():
+    router.add_api_route(
+        f"/{name}",
+        _endpoint(question),
+        name=name,
+        methods=["GET"],
+        description=inspect.cleandoc(question.ask.__doc__ or ""),
+        response_class=Response,
+        responses={
+            200: {"content": {kind: {} for kind in MEDIA_TYPES.values()}},
+            404: {"description": "No profile matches a selector."},
+            422: _REFUSED,
+        },
+        openapi_extra={
+            "parameters": [option.schema() for option in question.options.values()],
+        },
+    )

@@ -1,0 +1,45 @@
+"""Servers that tests ask."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from servers import Server, running
+
+import perfduck
+
+DEMO = Path(__file__).parents[2] / "fixtures" / "demo"
+
+
+@pytest.fixture(scope="session")
+def demo_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with the recordings of the demo, which no test changes."""
+    path = tmp_path_factory.mktemp("demo") / "demo.duckdb"
+    perfduck.open(path).ingest(manifest=DEMO / "recordings.csv")
+    return path
+
+
+@pytest.fixture(scope="session")
+def server(demo_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server of the demo that all tests share: they only read."""
+    path = tmp_path_factory.mktemp("server") / "demo.duckdb"
+    shutil.copy(demo_store, path)
+    with running(path) as started:
+        yield started
+
+
+@pytest.fixture
+def own_server(demo_store: Path, tmp_path: Path) -> Iterator[Server]:
+    """A server of the demo that one test may change."""
+    path = tmp_path / "demo.duckdb"
+    shutil.copy(demo_store, path)
+    with running(path) as started:
+        yield started
+
+
+@pytest.fixture
+def empty_server(tmp_path: Path) -> Iterator[Server]:
+    """A server of a store without profiles."""
+    with running(tmp_path / "empty.duckdb") as started:
+        yield started

@@ -1,0 +1,56 @@
+"""A real server process for tests."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+_STOPS_WITHIN_S = 30
+
+
+class Server(NamedTuple):
+    """A server that runs: `url` is http://127.0.0.1:PORT, `first` what it printed first."""
+
+    url: str
+    store: Path
+    process: "subprocess.Popen[str]"
+    first: str
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Its exit code after a signal."""
+        self.process.send_signal(number)
+        return self.process.wait(_STOPS_WITHIN_S)
+
+
+def command(store: Path, *options: str) -> list[str]:
+    """The words that serve a store at a port that is free."""
+    place = [] if "--listen" in options else ["--listen", "127.0.0.1:0"]
+    return [sys.executable, "-m", "perfduck", "serve", "--store", str(store), *place, *options]
+
+
+@contextmanager
+def running(store: Path, *options: str) -> Iterator[Server]:
+    """A server of the store for as long as the block runs."""
+    log = store.with_suffix(".log")
+    quiet = {name: text for name, text in os.environ.items() if not name.startswith("PERFDUCK_")}
+    with (
+        log.open("a") as errors,
+        subprocess.Popen(
+            command(store, *options), stdout=subprocess.PIPE, stderr=errors, text=True, env=quiet
+        ) as process,
+    ):
+        try:
+            assert process.stdout
+            first = process.stdout.readline()
+            found = re.match(r"https?://\S+", first)
+            assert found, f"{first}{log.read_text()}"
+            yield Server(found[0], store, process, first)
+        finally:
+            if process.poll() is None:
+                process.terminate()
+                process.wait(_STOPS_WITHIN_S)
