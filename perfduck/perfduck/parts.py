@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from perfduck import (
+        adoption,
         comparisons,
         edits,
         exports,
@@ -27,11 +28,12 @@ if TYPE_CHECKING:
     from perfduck_store.duckdb import store
 
     __all__ = [
-        "answer", "comparisons", "edits", "exports", "frames", "ingestion", "inventory", "limits",
-        "names_and_tags", "rankings", "recordings", "store", "user_sql", "warm_up",
+        "adoption", "answer", "comparisons", "edits", "exports", "frames", "ingestion", "inventory",
+        "limits", "names_and_tags", "rankings", "recordings", "store", "user_sql", "warm_up",
     ]  # fmt: skip
 
 _MODULES = {
+    "adoption": "perfduck.adoption",
     "answer": "perfduck_diff.answer",
     "comparisons": "perfduck.comparisons",
     "edits": "perfduck.edits",
