@@ -56,6 +56,9 @@ _RECORDINGS = {
     "cgroups": "-a -g --all-cgroups -e cpu-clock -F 999",
     "more-fields": "-a -g -d -W -I --phys-data --switch-events --namespaces -e cpu-clock -F 999",
     "user-only": "-a -g -e cpu-clock:u -F 999",
+    "threads": "--threads -a -g -e cpu-clock -F 999",
+    "threads-of-a-package": "--threads=package -a -g -e cpu-clock,page-faults -F 999",
+    "threads-packed": "--threads -z -a -g -e cpu-clock -F 999",
     "build-ids": "-a -g --buildid-mmap -e cpu-clock -F 999",
 }
 _FIELDS = "comm,pid,tid,cpu,time,period,event,ip,sym,symoff,dso"

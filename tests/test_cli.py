@@ -176,6 +176,19 @@ def test_folded_stacks_hold_all_samples(demo_store: Path) -> None:
     assert any(line.startswith("iperf3;") and ";udp_sendmsg;" in line for line in folded)
 
 
+def test_folded_sums_beyond_53_bits_are_exact(store_path: Path, tmp_path: Path) -> None:
+    most = (1 << 63) - 1
+    text = tmp_path / "large.txt"
+    text.write_text("".join(
+        f"a 1 [000] 1.5: {period} cycles: \n\tffffffff81000010 {name}+0x1 (/bin/a)\n\n"
+        for name, period in [("f", (1 << 53) + 1), ("f", 1), ("g", most), ("g", most), ("h", 7)]
+    ))  # fmt: skip
+    answer("ingest", text, store=store_path)
+    exact = f"a;f {(1 << 53) + 2}\na;g {2 * most}\na;h 7\n"
+    assert answer("export", "large", store=store_path) == exact
+    assert answer("export", "large", "--cpu", "0", store=store_path) == exact
+
+
 @pytest.mark.slow
 def test_sql_prints_every_format(demo_store: Path, tmp_path: Path) -> None:
     query = "select name, work, labels from profile order by name"

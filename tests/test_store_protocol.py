@@ -19,6 +19,7 @@ from perfduck_diff.like_runs import like_runs
 from perfduck_diff.top import top
 from perfduck_ingest.work import Work
 from perfduck_store import protocol
+from perfduck_store.choice import Choice
 from perfduck_store.duckdb.store import DuckDbStore
 from perfduck_store.selector import select
 
@@ -72,6 +73,17 @@ QUESTIONS: dict[str, Callable[[protocol.Store], object]] = {
     "diff": diff,
     "compare": lambda store: compare_groups(store, PODS, "run"),
     "export": lambda store: alone(store, PODS).profiles,
+    "details": lambda store: [
+        (store.profiles.details(each), store.profiles.skipped(each, 5), store.attachments.of(each))
+        for each in select(store, PODS)
+    ],
+    "timeline": lambda store: (
+        store.samples(
+            Choice(profiles=list(select(store, PODS)), events=[("cpu-clock",), ("cpu-clock",)])
+        )
+        .timeline(20_000_000)
+        .rows()
+    ),
     "noise": noise,
     "like runs": lambda store: like_runs(store, select(store, PODS)),
     "attach": lambda store: attachments.keep(

@@ -6,12 +6,16 @@ from typing import Annotated, Literal
 import typer
 
 StorePath = Annotated[
-    Path,
+    str,
     typer.Option(
-        "--store", envvar="PERFDUCK_STORE", help="The store, a DuckDB file.", show_default=True
+        "--store",
+        envvar="PERFDUCK_STORE",
+        metavar="PATH|URL",
+        help="The store: a DuckDB file, or http://HOST:PORT of a perfduck server.",
+        show_default=True,
     ),
 ]
-DEFAULT_STORE = Path("perfduck.duckdb")
+DEFAULT_STORE = "perfduck.duckdb"
 
 TableFormat = Literal["text", "markdown", "csv", "json"]
 Format = Annotated[TableFormat, typer.Option("--format", help="How to print.")]

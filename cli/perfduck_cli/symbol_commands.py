@@ -68,7 +68,7 @@ def explain(
     Rules that a store keeps apply, where there is a store and no --rules.
     """
     # Without a store the shipped rules explain; one that is named must be there.
-    has_store = store.exists() or store != DEFAULT_STORE
+    has_store = Path(store).exists() or store != DEFAULT_STORE
     ask = perfduck.open(store).explain if has_store else perfduck.explain
     found = ask(
         symbol,

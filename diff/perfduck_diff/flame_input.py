@@ -6,6 +6,7 @@ import numpy as np
 
 from perfduck_diff.answer import DiffRequest
 from perfduck_diff.comparison_input import Question, load_input
+from perfduck_diff.engine.comparison import TreeName
 from perfduck_diff.engine.flame import Flame, Heat, flame, hottest
 from perfduck_diff.filters import Filters
 from perfduck_diff.lacking import lacking_notes
@@ -31,12 +32,14 @@ def compared(request: DiffRequest, question: Question) -> Flame:
     return flame(question.runs, base, new, tree=request.tree, per=request.per)
 
 
-def alone(store: Store, selector: str, filters: Filters | None = None) -> Drawing:
+def alone(
+    store: Store, selector: str, filters: Filters | None = None, tree: TreeName = "rerooted"
+) -> Drawing:
     """The flame of the selected profiles, mean of the runs."""
     filters = filters or Filters()
     question = load_input(store, {"": select(store, selector, filters.where)}, filters)
     runs, columns = question.runs, question.groups[0]
-    drawn = flame(runs, np.arange(0), columns)
+    drawn = flame(runs, np.arange(0), columns, tree=tree)
     return Drawing(
         tuple(run.name for run in runs.runs),
         drawn,

@@ -3,7 +3,8 @@ and must not load polars for that."""
 
 from typing import Literal
 
-By = Literal["function", "path", "subsystem", "source", "dso", "comm", "cgroup"]
+from perfduck_store.choice import By as By
+
 # Of one function: who called it, and what it called.
 Side = Literal["callers", "callees"]
 Key = Literal[By, Side]

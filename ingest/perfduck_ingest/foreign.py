@@ -25,10 +25,6 @@ _MOST = 0.9  # of the first lines; the others may be prompts, headings, or cut
 _RECORD = "record with `perf record -g` and ingest perf.data"
 _INGEST_PERF_DATA = "ingest perf.data itself, or the output of `perf script`"
 _NO_SAMPLES = f"it has no samples; {_RECORD}"
-_THREADS = (
-    "a directory of `perf record --threads`",
-    "read it with `perf script -i DIR | perfduck ingest -`",
-)
 
 
 class Head:
@@ -275,9 +271,8 @@ def binary(source: Source) -> Foreign | None:
     """What a file is by what it begins with, or by the files beside it."""
     path = source.path
     if re.fullmatch(r"data(?:\.\d+)?", path.name) and _is_of_threads(path.parent):
-        return Foreign(
-            f"a part of {_THREADS[0]}", _THREADS[1].replace("DIR", str(path.parent)), _begins()
-        )
+        what = "a part of a directory of `perf record --threads`"
+        return Foreign(what, f"ingest {path.parent}", _begins())
     return _first(BINARY, Head(source.head, source.name))
 
 
@@ -309,8 +304,7 @@ def _begins_as_perf_data(path: Path) -> bool:
 
 # Files of a directory (globs, all of them) -> what it is, and what to do with DIR.
 DIRECTORIES = [
-    (("data.0", "data"), *_THREADS),
-    (("data",), "a directory of `perf record --kcore`", "ingest DIR/data"),
+    (("data", "kcore_dir*"), "a directory of `perf record --kcore`", "ingest DIR/data"),
     (("*.vtune",), "a result of VTune", _RECORD),
     (("metadata", "*_0"), "a trace of LTTng (CTF)", f"it has trace events; {_RECORD}"),
     (("form.template",), "a trace of Instruments", "ingest a recording of Linux perf"),

@@ -23,6 +23,7 @@ from perfduck_model.identity import stack_ids, symbol_ids
 from perfduck_model.small_file import UserFile
 from perfduck_store.draft import Draft
 from perfduck_store.duckdb.single import SingleRecording
+from perfduck_store.duckdb.store import DuckDbStore
 from perfduck_store.edit import UNIT
 from perfduck_store.recording import Identity, Receipt
 from perfduck_symbols.kernel_files import KernelFiles
@@ -55,6 +56,8 @@ def adopt(place: StorePlace, other: Path, wanted: Adoption) -> Receipt:
             draft.add(batch)
         _check_ids(other, draft)
         with place.write(create=True) as store:
+            if not isinstance(store, DuckDbStore):
+                raise PerfduckError.at(place, expected="a store of this machine", got="a server's")
             return commit(store, attachments, draft, identity, annotator)
 
 

@@ -20,6 +20,7 @@ from perfduck_model.errors import PerfduckError
 from perfduck_model.limits import MOST_ATTACHMENT_LINES, MOST_COUNTERS
 from perfduck_model.small_file import reason, text_of
 from perfduck_store.protocol import Store
+from perfduck_store.records import AttachedTable
 
 _RULE = re.compile(
     r"""
@@ -52,7 +53,7 @@ class Attachment:
     kind: str
     source: str
     text: str
-    rows: dict[str, pl.DataFrame]
+    rows: dict[AttachedTable, pl.DataFrame]
 
 
 def is_kind(word: str) -> bool:
@@ -100,7 +101,7 @@ def keep(store: Store, profile_id: int, files: Sequence[Attachment]) -> tuple[st
     return tuple(change for change in done if change)
 
 
-def iptables(text: str, source: str) -> dict[str, pl.DataFrame]:
+def iptables(text: str, source: str) -> dict[AttachedTable, pl.DataFrame]:
     """The rules; `iptables -S` names no table, so its rules are of table filter."""
     table, rows = "filter", []
     counts: dict[tuple[str, str], int] = {}
@@ -147,7 +148,7 @@ def _needs(rule: str, target: str | None) -> str | None:
     return "conntrack" if _NEEDS_CONNTRACK.search(rule) else None
 
 
-def conntrack(text: str, source: str) -> dict[str, pl.DataFrame]:
+def conntrack(text: str, source: str) -> dict[AttachedTable, pl.DataFrame]:
     """Every counter of every CPU."""
     lines = [(n, line.split()) for n, line in enumerate(text.splitlines(), 1) if line.strip()]
     names = lines[0][1] if lines else []
@@ -169,7 +170,7 @@ def conntrack(text: str, source: str) -> dict[str, pl.DataFrame]:
     return {"conntrack_stat": pl.DataFrame(rows, schema=schema, orient="row")}
 
 
-PARSERS: dict[str, Callable[[str, str], dict[str, pl.DataFrame]]] = {
+PARSERS: dict[str, Callable[[str, str], dict[AttachedTable, pl.DataFrame]]] = {
     "iptables": iptables,
     "conntrack": conntrack,
 }

@@ -7,7 +7,7 @@ from perfduck_store.duckdb.shared import SharedDuckDb
 
 if TYPE_CHECKING:
     from perfduck.opening import Ingesting
-    from perfduck_store.protocol import Store
+    from perfduck_store.duckdb.shared import SharedStore
 
 
 class HeldStore:
@@ -25,13 +25,14 @@ class HeldStore:
     def __str__(self) -> str:
         return str(self.path)
 
-    def read(self) -> "Store":
+    def read(self) -> "SharedStore":
         """The store as it is now."""
         return self.shared.read()
 
-    def write(self, *, create: bool = False) -> "Store":
-        """The store, for one thread at a time; it is there, so `create` asks for nothing."""
-        return self.shared.write()
+    def write(self, *, create: bool = False, wait_s: float | None = None) -> "SharedStore":
+        """The store, for one thread at a time; it is there, so `create` asks for nothing.
+        StoreIsBusy where another thread writes for longer than `wait_s`."""
+        return self.shared.write(wait_s)
 
     def ingestion(self) -> "Ingesting":
         """Recordings are read into a store of their own, by another process, and merged."""

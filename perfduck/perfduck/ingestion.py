@@ -27,7 +27,7 @@ from perfduck_model.suggestion import listed
 from perfduck_store.draft import Draft
 from perfduck_store.duckdb import store_file
 from perfduck_store.duckdb.store import DuckDbStore, Engine, StoreIsBusy
-from perfduck_store.protocol import ProfileWriter, Store
+from perfduck_store.protocol import LocalStore, ProfileWriter, Store
 from perfduck_store.recording import Identity, Receipt
 from perfduck_symbols.kernel_files import KernelFiles
 from perfduck_tags.blame import blame
@@ -106,7 +106,7 @@ class Ingestion:
         return self._annotators[key]
 
 
-def ingest(store: Store, request: IngestRequest, progress: Progress | None = None) -> Receipt:
+def ingest(store: LocalStore, request: IngestRequest, progress: Progress | None = None) -> Receipt:
     """Store the recording in a store that is open."""
     annotator = Annotator(_tagging_sources(request), request.options.kernel_files)
     with Draft(store.folder) as draft:
@@ -135,7 +135,7 @@ def read(request: IngestRequest, draft: Draft, progress: Progress | None = None)
 
 
 def commit(
-    store: Store,
+    store: LocalStore,
     attachments: Sequence[Attachment],
     draft: Draft,
     identity: Identity,

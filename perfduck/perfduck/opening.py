@@ -1,11 +1,14 @@
 """Which store is meant, and how long to wait for it."""
 
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self
 
 from perfduck import parts
+from perfduck_model.errors import PerfduckError
+from perfduck_store.remote.address import SCHEMES, address_of
 from perfduck_store.running import interrupt_all as interrupt_all
 from perfduck_store.waiting import waiting
 
@@ -13,6 +16,7 @@ if TYPE_CHECKING:  # DuckDB is loaded when a store is opened
     from perfduck.ingestion import Ingestion, IngestRequest, Progress
     from perfduck_store.protocol import Store
     from perfduck_store.recording import Receipt
+    from perfduck_store.remote.address import Address
 
 
 class Ingesting(Protocol):
@@ -70,6 +74,41 @@ class StoreFile:
     def ingestion(self) -> "Ingestion":
         """What stores recordings there; the store is open only while one is committed."""
         return parts.ingestion.Ingestion(self.path, self.wait_s)
+
+
+@dataclass(frozen=True, slots=True)
+class StoreServer:
+    """A store that a perfduck server has. Each question is a session of its own."""
+
+    address: "Address"
+    token: str | None
+    wait_s: float | None = None
+
+    def __str__(self) -> str:
+        return str(self.address)
+
+    def read(self) -> "Store":
+        """The store as it is now; the server is asked at the first question."""
+        return parts.remote.RemoteStore(self.address, self.token, write=False, wait_s=self.wait_s)
+
+    def write(self, *, create: bool = False) -> "Store":
+        """The store, for one client at a time; it is there, so `create` asks for nothing."""
+        return parts.remote.RemoteStore(self.address, self.token, write=True, wait_s=self.wait_s)
+
+    def ingestion(self) -> "Ingesting":
+        """What reads recordings here and sends what it read."""
+        raise NotImplementedError
+
+
+def place_of(url: str, wait_s: float | None = None) -> StorePlace:
+    """Where the store is that somebody means: the path of a DuckDB file, or the URL of a server,
+    which gets the token of $PERFDUCK_TOKEN. PerfduckError for another URL."""
+    if url.startswith("lake:"):
+        got = "a store of a kind that is not built yet"
+        raise PerfduckError.at(url, expected="the path of a store, or http://HOST:PORT", got=got)
+    if url.startswith(SCHEMES):
+        return StoreServer(address_of(url), os.environ.get("PERFDUCK_TOKEN") or None, wait_s)
+    return StoreFile(Path(url), wait_s)
 
 
 def be_patient(limit_s: float, say: Callable[[str], object]) -> None:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from perfduck import (
         adoption,
         comparisons,
+        details,
+        drawings,
         edits,
         exports,
         frames,
@@ -26,16 +28,20 @@ if TYPE_CHECKING:
     from perfduck_ingest.runtime import warm_up
     from perfduck_store import sql_limits as limits
     from perfduck_store.duckdb import store
+    from perfduck_store.remote import client as remote
 
     __all__ = [
-        "adoption", "answer", "comparisons", "edits", "exports", "frames", "ingestion", "inventory",
-        "limits", "names_and_tags", "rankings", "recordings", "store", "user_sql", "warm_up",
+        "adoption", "answer", "comparisons", "details", "drawings", "edits", "exports", "frames",
+        "ingestion", "inventory", "limits", "names_and_tags", "rankings", "recordings", "remote",
+        "store", "user_sql", "warm_up",
     ]  # fmt: skip
 
 _MODULES = {
     "adoption": "perfduck.adoption",
     "answer": "perfduck_diff.answer",
     "comparisons": "perfduck.comparisons",
+    "details": "perfduck.details",
+    "drawings": "perfduck.drawings",
     "edits": "perfduck.edits",
     "exports": "perfduck.exports",
     "frames": "perfduck.frames",
@@ -45,6 +51,7 @@ _MODULES = {
     "names_and_tags": "perfduck.names_and_tags",
     "rankings": "perfduck.rankings",
     "recordings": "perfduck.recordings",
+    "remote": "perfduck_store.remote.client",
     "store": "perfduck_store.duckdb.store",
     "user_sql": "perfduck.user_sql",
     "warm_up": "perfduck_ingest.runtime.warm_up",

@@ -10,35 +10,33 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Self, Unpack
 
 from perfduck import parts, typed
 from perfduck.filters import FilterOptions, filters_of
-from perfduck.opening import StoreFile, StorePlace
+from perfduck.opening import StorePlace, place_of
 from perfduck.options import FilePath, Files, IngestOptions, Labels, TagSources
 from perfduck_diff.keys import By, Side
 from perfduck_model.errors import PerfduckError
 
 if TYPE_CHECKING:
+    from perfduck.details import RecordingDetails
     from perfduck.diff_result import BudgetSuggestion, CompareResult, DiffResult
+    from perfduck.drawings import SandwichResult
     from perfduck.exports import Export
     from perfduck.names_and_tags import ExplainResult, TagResult
     from perfduck.recordings import IngestResult, Progress
     from perfduck.store_results import EditResult, MergeResult, RemoveResult
     from perfduck.tables import Table
     from perfduck.top_result import CallsResult, TopResult
-
-_OTHER_STORES = ("http://", "https://", "lake:")
+    from perfduck_diff.flame_input import Drawing
 
 
 def open(url: FilePath, *, wait_s: float | None = None) -> "ProfileStore":
-    """The store at a path: a DuckDB file, which `ingest` makes where there is none.
+    """The store at a path, a DuckDB file, which `ingest` makes where there is none; or that of a
+    perfduck server at a URL, http://host:8480, with the token of $PERFDUCK_TOKEN.
 
-    Nothing is opened yet: each method opens the file for as long as it runs, so that other
-    processes may write it between two calls. `wait_s`: how many seconds to wait for a process that
-    has it open; None: 30. PerfduckError for the URL of another kind of store.
+    Nothing is opened yet: each method opens the store for as long as it runs, so that others may
+    write it between two calls. `wait_s`: how many seconds to wait for one who has it open; None:
+    30. PerfduckError for the URL of another kind of store.
     """
-    place = os.fspath(url)
-    if place.startswith(_OTHER_STORES):
-        got = "a store of a kind that is not built yet"
-        raise PerfduckError.at(place, expected="the path of a store, a DuckDB file", got=got)
-    return ProfileStore(StoreFile(Path(place), wait_s))
+    return ProfileStore(place_of(os.fspath(url), wait_s))
 
 
 def explain(
@@ -89,6 +87,11 @@ class ProfileStore:
         events, lost, raw_samples, skipped, work, work_unit, kernel_release, layout, labels, id (16
         hex digits)."""
         return parts.inventory.profiles(self._file, selector)
+
+    def details(self, selector: str) -> "RecordingDetails":
+        """All that is known of one profile: facts, events, limitations, attachments, and the input
+        that was skipped."""
+        return parts.details.details(self._file, selector)
 
     def ingest(
         self,
@@ -263,6 +266,40 @@ class ProfileStore:
         """The stacks: `folded` for flame graph tools, a line for each (comm;root;...;leaf weight);
         `html`, a page with a flame graph."""
         return parts.exports.export(self._file, selector, format, filters_of(filters))
+
+    def flame(
+        self,
+        selector: str,
+        *,
+        tree: Literal["rerooted", "path", "subsystem"] = "rerooted",
+        **filters: Unpack[FilterOptions],
+    ) -> "Drawing":
+        """The call tree of the profiles and their hottest functions, per unit of work."""
+        return parts.drawings.flame(self._file, selector, tree, filters_of(filters))
+
+    def sandwich(
+        self,
+        selector: str,
+        function: str,
+        *,
+        base: str | None = None,
+        per: Literal["work", "cpu-second", "share"] | None = None,
+        **filters: Unpack[FilterOptions],
+    ) -> "SandwichResult":
+        """A function between the trees of its callers and of its callees; with `base` of both
+        sides."""
+        sides = (selector,) if base is None else (base, selector)
+        return parts.drawings.sandwich(self._file, sides, function, per, filters_of(filters))
+
+    def timeline(
+        self, selector: str, *, bucket: str | float = 0.02, **filters: Unpack[FilterOptions]
+    ) -> "Table":
+        """Samples over the time of each recording, whatever `skip` and `until` say: profile,
+        start_s, hits. `bucket`: seconds of a row, or "20ms"; a bucket without samples has none."""
+        width = typed.seconds("--bucket", bucket)
+        if not width or width < 1e-6:
+            raise PerfduckError.at(where="--bucket", expected="1us or more", got=bucket)
+        return parts.drawings.timeline(self._file, selector, width, filters_of(filters))
 
     def sql(
         self,

@@ -7,18 +7,25 @@ Own weights, not sums: rounded sums would not add up.
 """
 
 import json
+from typing import Any
 
 from perfduck_diff.engine.flame import ROOT, Flame
 
 
 def payload(flame: Flame) -> str:
     """JSON without a character that means anything to HTML."""
+    text = json.dumps(shape(flame), separators=(",", ":"), sort_keys=True)
+    return text.replace("<", r"\u003c").replace(">", r"\u003e").replace("&", r"\u0026")
+
+
+def shape(flame: Flame) -> dict[str, Any]:
+    """The data as above."""
     used = dict.fromkeys(code for code in flame.frame.tolist() if code >= 0)
     number = {code: position for position, code in enumerate(used)}
     names = _subsystems(flame)
     position = {name: place for place, name in enumerate(names)}
     frames = [flame.frames[code] for code in used]
-    values = {
+    return {
         "unit": flame.unit,
         "subsystems": names,
         "frames": [[frame.name, frame.dso, position[frame.subsystem]] for frame in frames],
@@ -27,8 +34,6 @@ def payload(flame: Flame) -> str:
         "base": [_short(value) for value in flame.own[:, 0].tolist()],
         "new": [_short(value) for value in flame.own[:, 1].tolist()],
     }
-    text = json.dumps(values, separators=(",", ":"), sort_keys=True)
-    return text.replace("<", r"\u003c").replace(">", r"\u003e").replace("&", r"\u0026")
 
 
 def _subsystems(flame: Flame) -> list[str]:

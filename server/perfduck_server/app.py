@@ -7,8 +7,9 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
 import perfduck
-from perfduck_server import read_api
+from perfduck_server import read_api, sql_api, store_api
 from perfduck_server.service import Service
+from perfduck_store.remote.services import PROTOCOL, PROTOCOL_HEADER
 
 _HEADERS = {
     "Content-Security-Policy": (
@@ -17,6 +18,7 @@ _HEADERS = {
     ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
+    PROTOCOL_HEADER: PROTOCOL,
 }
 
 
@@ -40,6 +42,9 @@ def create_app(service: Service) -> FastAPI:
     app.add_exception_handler(perfduck.PerfduckError, _refusal)
 
     app.include_router(read_api.router)
+
+    app.include_router(store_api.router)
+    app.include_router(sql_api.router)
 
     @app.get("/healthz")
     def healthz() -> dict[str, str]:

@@ -18,6 +18,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 import perfduck
 from perfduck import FilterOptions, PerfduckError, ProfileStore
+from perfduck.drawings import SandwichResult
 from perfduck_server.access import require
 from perfduck_server.query_options import QueryOption, given, options_of
 from perfduck_server.service import Service, ServiceOf
@@ -130,12 +131,18 @@ def _exported(answer: "perfduck.Export") -> str:
     return answer.text
 
 
+def _trees(answer: "SandwichResult", *, format: Literal["json"] = "json") -> str:
+    return answer.to_json()
+
+
 QUESTIONS = {
     "profiles": ApiQuestion(ProfileStore.profiles, _rows),
     "top": ApiQuestion(_top, _rows),
     "calls": ApiQuestion(ProfileStore.calls, _rows),
     "diff": ApiQuestion(ProfileStore.diff, _diff),
     "compare": ApiQuestion(ProfileStore.compare, _matrix),
+    "sandwich": ApiQuestion(ProfileStore.sandwich, _trees),
+    "timeline": ApiQuestion(ProfileStore.timeline, _rows),
     "export": ApiQuestion(ProfileStore.export, _exported),
 }
 

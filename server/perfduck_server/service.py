@@ -7,6 +7,9 @@ from fastapi import Depends, Request
 from perfduck.held_store import HeldStore
 from perfduck.profile_store import ProfileStore
 from perfduck_server.settings import Settings
+from perfduck_server.sql_snapshots import SqlSnapshots
+from perfduck_server.sql_turns import SqlTurns
+from perfduck_server.store_sessions import StoreSessions
 
 
 class Service:
@@ -19,9 +22,13 @@ class Service:
         settings.state_folder.mkdir(mode=0o700, exist_ok=True)
         self.held = HeldStore(settings.store, memory_mb=settings.memory_mb)
         self.store = ProfileStore(self.held)
+        self.sessions = StoreSessions(self.held)
+        self.snapshots = SqlSnapshots(self.held, settings.state_folder / "snapshot")
+        self.turns = SqlTurns()
 
     def close(self) -> None:
         """Let other processes have the store."""
+        self.sessions.close()
         self.held.close()
 
 

@@ -16,10 +16,12 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from perfduck_store.choice import Choice, Key
+from perfduck_store.choice import By, Choice, Key
 from perfduck_store.edit import Edit
 from perfduck_store.recording import Identity, NewNames, Receipt
 from perfduck_store.records import (
+    AttachedFile,
+    AttachedTable,
     ClassNoise,
     Content,
     FoldedStack,
@@ -31,9 +33,11 @@ from perfduck_store.records import (
     PartlyListed,
     PickedRun,
     Profile,
+    ProfileDetails,
     RecordedEvent,
     Saved,
     SharedLimitation,
+    SkippedLine,
     TagInput,
     TagInputKind,
     TagShare,
@@ -78,6 +82,12 @@ class Profiles(Protocol):
     def contents(self, profiles: Iterable[int]) -> list[Content]:
         """What they hold and how old they are, by name."""
 
+    def details(self, profile_id: int) -> ProfileDetails:
+        """All that is said of a stored profile."""
+
+    def skipped(self, profile_id: int, limit: int) -> list[SkippedLine]:
+        """Its input that was not understood, in the order of the recording."""
+
     def edit(self, profile_id: int, wanted: Edit) -> tuple[str, ...]:
         """Change what is said of a profile, all of it or nothing; what that changed, in words.
         PerfduckError where another profile has the new name."""
@@ -107,14 +117,18 @@ class PickedSamples(Protocol):
         """[stack_id, symbol_ids, subsystem], by stack_id: symbols from the leaf to the root, and
         the subsystem that is blamed."""
 
-    def rank(self, by: str, limit: int) -> "pl.DataFrame":
-        """A row for each value of a key (perfduck_diff.keys.By), the heaviest first: the key, what
+    def rank(self, by: By, limit: int) -> "pl.DataFrame":
+        """A row for each value of a key (choice.By), the heaviest first: the key, what
         goes with it (dso, subsystem or area), self, total, blamed, and how many rows there are
         without the limit (row_count)."""
 
     def calls(self, function: str, limit: int, *, callees: bool) -> "pl.DataFrame":
         """[function, dso, subsystem, total, share, row_count] of the callers or callees of a
         function, the heaviest first; `share` in % of all, `row_count` as in `rank`."""
+
+    def timeline(self, bucket_ns: int) -> "pl.DataFrame":
+        """[run, bucket, hits] by time from the first sample of each run, in buckets of so many ns;
+        of samples with a time, by run and bucket. For a choice without `spans`."""
 
     def with_arcs(self) -> list[str]:
         """Names of the profiles that have arcs of OProfile in place of stacks."""
@@ -213,10 +227,18 @@ class Attachments(Protocol):
     """Files that explain a recording, and what was read off them."""
 
     def keep(
-        self, profile_id: int, kind: str, source: str, text: str, rows: "Mapping[str, pl.DataFrame]"
+        self,
+        profile_id: int,
+        kind: str,
+        source: str,
+        text: str,
+        rows: "Mapping[AttachedTable, pl.DataFrame]",
     ) -> str | None:
         """Keep a file of a kind in place of the one before, in a transaction of the caller; `rows`:
         by table. What that changed, in words; None where the profile has this very text."""
+
+    def of(self, profile_id: int) -> list[AttachedFile]:
+        """The files kept with a profile, by kind."""
 
     def met_rules(self, profiles: Iterable[int], limit: int) -> list[MetRule]:
         """iptables rules that need conntrack or NAT, those of most packets first."""
@@ -325,9 +347,6 @@ class Store(Protocol):
         """Whether the recording is stored already. PerfduckError where it is another one that has
         its name, or where what is said of it must not change."""
 
-    def writer(self, draft: "Draft", identity: Identity) -> ProfileWriter:
-        """What makes the draft a profile. PerfduckError as `check`."""
-
     def merge(self, other: Path, wait_s: float | None = None) -> Merged:
         """Add what another store has and this one has not, in one transaction. PerfduckError where
         it is this store, no store, or of a newer schema version."""
@@ -338,3 +357,10 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Let other processes have the store."""
+
+
+class LocalStore(Store, Protocol):
+    """A store whose files this process has: it takes recordings. A server takes them otherwise."""
+
+    def writer(self, draft: "Draft", identity: Identity) -> ProfileWriter:
+        """What makes the draft a profile. PerfduckError as `check`."""

@@ -21,6 +21,51 @@ class Profile:
 
 
 @dataclass(frozen=True, slots=True)
+class ProfileDetails:
+    """All that is said of a stored recording: the columns of table profile. Times are UTC, `work`
+    is in `work_unit`."""
+
+    name: str
+    format: str
+    source: str
+    content_hash: str
+    started_at: datetime | None
+    ingested_at: datetime | None
+    duration_s: float | None
+    host: str | None
+    kernel_release: str | None
+    arch: str | None
+    cpus: int | None
+    command: str | None
+    tool: str | None
+    lost: int
+    raw_samples: int | None
+    work: float | None
+    work_unit: str | None
+    labels: dict[str, str]
+    layout: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedLine:
+    """Input that was not understood, one of `row_count`; `line` is 0 where there are no lines."""
+
+    line: int
+    text: str
+    reason: str
+    row_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class AttachedFile:
+    """A file that is kept with a profile; `source` is its name as given."""
+
+    kind: str
+    source: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class RecordedEvent:
     """An event of a profile; `weight` in `unit`."""
 
@@ -188,6 +233,7 @@ class Merged:
     kept: tuple[str, ...]
 
 
+AttachedTable = Literal["iptables_rule", "conntrack_stat"]  # rows read off attachments
 TagInputKind = Literal["rules", "kallsyms"]
 
 

@@ -28,15 +28,14 @@ class Wait:
         self._started = time.monotonic()
         self._has_said = False
 
-    def goes_on(self, pid: str, program: str, *, write: bool) -> bool:
-        """Wait a moment for the process that holds the store; False where that took too long."""
+    def goes_on(self, reason: str) -> bool:
+        """Wait a moment for whoever holds the store, as `reason` says; False where that took too
+        long."""
         waited = time.monotonic() - self._started
         if waited > self.limit_s:
             return False
         if waited > _QUIET_S and not self._has_said:
             self._has_said = True
-            # Readers let other readers in: only a writer stops them.
-            uses = "has it open" if write else "writes it"
-            waiting.say(f"waiting for the store: process {pid} ({program}) {uses}")
+            waiting.say(f"waiting for the store: {reason}")
         time.sleep(_POLL_S)
         return True

@@ -44,14 +44,23 @@ SYSTEM_CALLS = "|".join(
 IDLE = "|".join(
     [
         r"(?:pv_native|native|acpi|xen|kvm|tdx)_safe_halt\w*|default_(?:enter_)?idle\w*",
+        r"(?:amd_e400|hv)_idle|intel_idle\w*|acpi_(?:idle|processor_ffh)_\w+|cpuidle_\w+",
         r"arch_cpu_idle\w*|do_idle\w*|cpu_startup_entry|cpu_idle_poll|call_cpuidle\w*",
         r"mwait_idle\w*|poll_idle\w*|haltpoll_\w+|(?:ct|tick_nohz)_idle_\w+|tick_nohz_restart\w*",
         r"__cpuidle_text_start",
         r"cpu_do_idle|cpu_\w+_do_idle|arm_cpuidle_\w+|wait_for_interrupt",  # arm, arm64, riscv
+        # deeper: firmware turns the core off, by PSCI on arm and arm64, by SBI on riscv
+        r"_*psci_(?:\w+_)?(?:suspend|idle_state)\w*|_*invoke_psci_fn_\w+|_*cpu_suspend(?:_enter)?",
+        r"(?:__|riscv_)?sbi_(?:\w+_)?(?:suspend|idle_state)\w*|sbi_cpuidle_\w+",
+        # drivers/cpuidle, of the machines that have a way of their own
+        r"(?:arm|spm|omap\w*|mvebu_\w+|kirkwood|zynq|at91|ux500|mips_\w+)_enter_\w*idle\w*",
+        r"imx\w+_enter_wait|\w+_cpuidle_(?:\w+_)?enter|exynos_enter_(?:lowpower|aftr)",
+        r"bl_(?:enter_powerdown|powerdown_finisher)",
         r"enabled_wait|psw_idle\w*",  # s390
-        r"(?:snooze|stop|nap)_loop|(?:shared|dedicated)_cede_loop|check_and_cede_processor",
-        r"power\d+_idle\w*|arch300_idle\w*|pseries_lpar_idle",  # powerpc
-        r"r4k_wait\w*|__arch_cpu_idle",  # mips, loongarch
+        r"(?:snooze|stop|nap|fastsleep)_loop|(?:shared|dedicated)_cede_loop",
+        r"(?:check_and_|extended_)?cede_processor|pseries_lpar_idle|idle_return_gpr_loss",
+        r"(?:power|arch|isa)\d+_idle\w*|(?:ppc\w+|e\d+|book3e)_idle|cbe_power_save",  # powerpc
+        r"_*(?:r4k|rm7k|au1k)_wait\w*|mips_cpuidle_\w+|__arch_cpu_idle",  # mips, loongarch
     ]
 )
 

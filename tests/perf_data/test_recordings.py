@@ -21,7 +21,7 @@ from perfduck_model.errors import PerfduckError
 from perfduck_symbols.elf import elf_of
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "perf_data"
-FOLDERS = sorted(path.parent.name for path in FIXTURES.glob("*/command.txt"))
+FOLDERS = sorted(path.parent.name for path in FIXTURES.glob("*/recording.data.xz"))
 OPTIONS = {"kallsyms": FIXTURES / "kallsyms.gz", "symbol_dirs": (FIXTURES / "symfs",)}
 
 

@@ -144,8 +144,40 @@ def test_one_foreign_line_in_three_changes_no_layout() -> None:
 
 def test_numbers_beyond_their_columns_are_skipped_and_counted() -> None:
     lines = [f"app 1 [000] 1.00000{at}:    1000 cycles:  401000 f (/bin/app)" for at in range(9)]
-    lines[3] = lines[3].replace("1000 cycles", "9300000000000000000 cycles")
+    lines[3] = lines[3].replace("1000 cycles", "93000000000000000000 cycles")
     lines[5] = lines[5].replace("app 1", "app 99999999999")
     batch = read(lines)
     assert len(batch.samples) == 7
     assert batch.skipped["line"].to_list() == [4, 6]
+
+
+SAMPLE = "app 12 [001] {time}: {period} cycles: \n\tffffffff81000010 f+0x1 (/bin/a)\n\n"
+MOST, MOST_PRINTED = (1 << 63) - 1, (1 << 64) - 1
+
+
+@pytest.mark.parametrize(
+    ("time", "period", "kept", "limited"),
+    [
+        ("1.5", MOST, (1_500_000_000, MOST), []),
+        ("1.5", MOST + 1, (1_500_000_000, None), ["period-out-of-range"]),
+        ("1.5", MOST_PRINTED, (1_500_000_000, None), ["period-out-of-range"]),
+        ("1.5", MOST_PRINTED + 1, None, []),
+        ("9223372035.9", 7, (9223372035_900000000, 7), []),
+        ("9223372037.1", 7, (None, 7), ["time-out-of-range"]),
+        ("18446744073.1", MOST_PRINTED, (None, None), ["time-out-of-range", "period-out-of-range"]),
+        ("18446744074.1", 7, None, []),
+    ],
+)
+def test_a_number_of_64_bits_is_left_out_as_of_perf_data(
+    time: str, period: int, kept: tuple[int | None, int | None] | None, limited: list[str]
+) -> None:
+    plain = SAMPLE.format(time="1.5", period=1)
+    text = plain * 20 + SAMPLE.format(time=time, period=period)
+    found = parsed(text.encode(), lenient=True)
+    numbers = found.samples.select("time_ns", "period").rows()
+    assert numbers[:20] == [(1_500_000_000, 1)] * 20
+    assert numbers[20:] == ([] if kept is None else [kept])
+    assert len(found.skipped) == (2 if kept is None else 0)
+    assert {code: one.samples for code, one in found.facts.limitations.items()} == dict.fromkeys(
+        limited, 1
+    )

@@ -97,7 +97,7 @@ def test_every_option_of_the_library_is_asked_for() -> None:
     names = {
         name
         for question, known in QUESTIONS.items()
-        if question != "export"
+        if question not in ("export", "sandwich", "timeline")  # the command has none of them
         for name in known.options
     }
     others = {"budget", "explain", "format", "pid", "cgroup"}  # below, or not recorded in the demo

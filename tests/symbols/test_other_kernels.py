@@ -141,7 +141,14 @@ def test_functions_that_move_or_are_inlined_have_one_subsystem(release: str) -> 
     ("subsystem", "functions"),
     [
         ("idle", ["cpu_do_idle", "cpu_v7_do_idle", "enabled_wait", "snooze_loop", "psw_idle",
-                  "wait_for_interrupt", "default_idle_call", "acpi_safe_halt", "mwait_idle"]),
+                  "wait_for_interrupt", "default_idle_call", "acpi_safe_halt", "mwait_idle",
+                  # arm64 and riscv below firmware, powerpc, mips, x86
+                  "psci_cpu_suspend_enter", "psci_enter_idle_state", "__invoke_psci_fn_smc",
+                  "__psci_enter_domain_idle_state", "__cpu_suspend_enter", "arm_enter_idle_state",
+                  "sbi_cpuidle_enter_state", "sbi_suspend", "__sbi_enter_domain_idle_state",
+                  "riscv_sbi_hart_suspend", "power9_idle_type", "isa300_idle_stop_mayloss",
+                  "idle_return_gpr_loss", "cede_processor", "ppc6xx_idle", "__r4k_wait",
+                  "intel_idle_ibrs", "acpi_idle_enter_bm", "amd_e400_idle"]),
         ("syscall_entry", ["el0_svc_common.constprop.0", "do_el0_svc", "el0t_64_sync_handler",
                            "vector_swi", "do_trap_ecall_u", "system_call_exception",
                            "__do_syscall", "do_syscall_64"]),

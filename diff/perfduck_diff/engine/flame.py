@@ -97,10 +97,27 @@ def flame(
     most: int = MOST,
 ) -> Flame:
     """Mean cost of every call path on both sides; `base` may be empty."""
-    unit = rates(runs, per)
-    rate = runs.weight / unit.divisor
-    sides = np.stack([_mean(rate, base), _mean(rate, new)], axis=1)
     stacks, frames = _shaped(runs, tree)
+    return drawn(runs, stacks, frames, mean_sides(runs, base, new, per), tree, per, most)
+
+
+def mean_sides(runs: RunMatrix, base: Int64, new: Int64, per: Per | None) -> Float64:
+    """The mean cost of each stack on both sides: stack x (base, new)."""
+    rate = runs.weight / rates(runs, per).divisor
+    return np.stack([_mean(rate, base), _mean(rate, new)], axis=1)
+
+
+def drawn(
+    runs: RunMatrix,
+    stacks: Stacks,
+    frames: tuple[Frame, ...],
+    sides: Float64,
+    tree: TreeName,
+    per: Per | None,
+    most: int = MOST,
+) -> Flame:
+    """The tree of these chains, one for each stack of the runs, with these costs."""
+    unit = rates(runs, per)
     trie, least = _pruned(stacks, sides, most)
     order = _depth_first(trie, sides, [frame.name for frame in frames])
     number = np.argsort(order)

@@ -2,6 +2,7 @@
 
     PERFILE2 | header | attributes | records ... | features      perf record -o perf.data
     PERFILE2 | records ...                                       perf record -o - | ...
+    DIR/data, DIR/data.0, ...                                    perf record --threads (threads.py)
 
 Samples are never objects: the records are walked once for where they begin, their fields are
 gathered as columns (samples.py), addresses, parts of chains and chains are worked out once each
@@ -9,12 +10,13 @@ gathered as columns (samples.py), addresses, parts of chains and chains are work
 
 Not done: the copied user stacks of `--call-graph dwarf` are not unwound (chains are the kernel's
 part, or the one function that was hit, and limits.py counts them); processor traces are passed
-over; `perf record --threads` directories are not read.
+over.
 """
 
 import struct
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
@@ -31,6 +33,7 @@ from perfduck_ingest.perf_data.session import (
     ready_of_source,
 )
 from perfduck_ingest.perf_data.stream import BLOCK_BYTES
+from perfduck_ingest.perf_data.threads import MAIN, ThreadsReader, parts_of
 from perfduck_ingest.runtime.prefetch import prefetch
 from perfduck_ingest.runtime.subprocess_iter import subprocess_iter
 from perfduck_ingest.runtime.warm_up import SUBPROCESS_THRESHOLD
@@ -45,19 +48,47 @@ NAME = "perf-data"
 
 def open(source: Source) -> Recording | None:
     """The recording, if its head is that of perf.data."""
+    if source.is_directory:
+        order = _order_of_threads(source.path)
+        return None if order is None else Recording(NAME, partial(_read_threads, source, order))
     order = header.byte_order(source.head)
     return None if order is None else Recording(NAME, partial(_read, source, order))
 
 
+def _order_of_threads(directory: Path) -> ByteOrder | None:
+    """Of a directory of perf record --threads; None where it is none."""
+    main = directory / MAIN
+    if not (main.is_file() and parts_of(directory)):
+        return None
+    with main.open("rb") as file:
+        return header.byte_order(file.read(8))
+
+
+def _read_threads(source: Source, order: ByteOrder, options: ImportOptions) -> Iterator["Batch"]:
+    """The samples of all threads."""
+    main = source.path / MAIN
+    with _saying_where(source), main.open("rb") as file:
+        recording, start, size = header.read_header(file, order)
+        recording.written_at = main.stat().st_mtime
+        items = ThreadsReader(source).ready(recording, start, size)
+        yield from _batches(items, recording, options)
+
+
 def _read(source: Source, order: ByteOrder, options: ImportOptions) -> Iterator["Batch"]:
     """The samples, some megabytes of records at a time, then what the recording says of itself."""
-    try:
+    with _saying_where(source):
         if header.is_pipe(source.head, order):
             recording = PerfRecording(order, written_at=_written_at(source))
             items = ready_of_source(source, recording, header.PIPE_HEADER_SIZE, 0)
             yield from _batches(items, recording, options)
         else:
             yield from _read_file(source, order, options)
+
+
+@contextmanager
+def _saying_where(source: Source) -> Iterator[None]:
+    try:
+        yield
     except (struct.error, SampleTooShort) as error:
         raise PerfduckError.at(
             source.name, expected="a whole perf.data file", got=f"a broken one: {error}"

@@ -6,11 +6,13 @@ To add one, give it a code and a text, and count its samples in Said.limits.
 
 from collections import Counter
 
+from perfduck_ingest import out_of_range
+
 DWARF = "dwarf-stacks"
 DEFERRED = "deferred-callers"
 BROKEN = "broken-callchains"
-TIME = "time-out-of-range"
-PERIOD = "period-out-of-range"
+TIME = out_of_range.TIME
+PERIOD = out_of_range.PERIOD
 NO_EVENT = "no-event"  # left out: shown as skipped records
 
 _TEXTS = {
@@ -19,8 +21,7 @@ _TEXTS = {
     DEFERRED: "user callers were to be recorded later (--call-graph fp,defer) and are not in the"
     " recording",
     BROKEN: "call chains have an entry that is no address and are cut off there",
-    TIME: "times beyond 63 bits are not kept",
-    PERIOD: "periods beyond 63 bits are not kept: these samples count as one event each",
+    **out_of_range.TEXTS,
 }
 
 

@@ -128,21 +128,43 @@ class PerfSession:
         """What a pipe says of its tracepoints."""
         self._recording.name_tracepoints(raw)
 
-    def ready(
-        self, blocks: Iterator[Block]
-    ) -> Iterator[tuple[ResolvableSamples | None, RecordingMetadata]]:
+    def ready(self, blocks: Iterator[Block]) -> Iterator[Item]:
         """All samples, as they become ready, each time with what has been read by then; without
         samples at the end."""
         for block in blocks:
             self._add(block)
+            if len(self._waiting) > _MOST_WAITING:
+                self._limit = max(self._limit, int(self._waiting[0].time.max()))
             yield from self._ready()
+        yield from self._rest()
+
+    def ready_of_several(self, streams: list[Iterator[Block]]) -> Iterator[Item]:
+        """The same of several streams, each nearly in the order of time: the one that is furthest
+        behind is read on, and samples are ready that are older than the block before the last of
+        every stream."""
+        newest, before = [-1] * len(streams), [-1] * len(streams)
+        left = set(range(len(streams)))
+        while left:
+            at = min(left, key=lambda one: (newest[one], one))
+            if (block := next(streams[at], None)) is None:
+                left.remove(at)
+            else:
+                before[at] = newest[at]
+                newest[at] = max(newest[at], self._add(block))
+            self._limit = max(self._limit, min((before[one] for one in left), default=-1))
+            yield from self._ready()
+        yield from self._rest()
+
+    def _rest(self) -> Iterator[Item]:
+        """What waits when all has been read, and that all has been."""
         self._limit = _FOREVER
         yield from self._ready()
         if rest := self._deferred.rest(self._process_state.tables):
             yield self._made_ready(rest), self._said
         yield None, self._said
 
-    def _add(self, block: Block) -> None:
+    def _add(self, block: Block) -> int:
+        """Take the records of a block; the newest time of its samples, -1 where it has none."""
         for index in block.of(*_TAKEN).tolist():
             self._take(block, index)
         self._renew_readers()
@@ -156,11 +178,10 @@ class PerfSession:
         self._finish_rounds(block, samples)
         self._records += len(block.starts)
         self._waiting += samples
-        if len(self._waiting) > _MOST_WAITING:
-            self._limit = max(self._limit, int(self._waiting[0].time.max()))
         if self._has_many_task_events:
             self._task_events.sort(key=lambda one: one[:2])
             self._limit = max(self._limit, self._task_events[len(self._task_events) // 2][0])
+        return max((int(part.time.max()) for part in samples), default=-1)
 
     @property
     def _has_many_task_events(self) -> bool:
@@ -366,7 +387,7 @@ def ready_of_source(
     session = PerfSession(recording)
     stream = Stream(source.name, recording.order, session.learn_tracing_data)
     parts = source.parts(BLOCK_BYTES, stream.ends(start))
-    return session.ready(stream.blocks(_cut(parts, start, size)))
+    return session.ready(stream.blocks(cut(parts, start, size)))
 
 
 def ready_of_copy(
@@ -377,10 +398,10 @@ def ready_of_copy(
     parts = (memoryview(part) for part in iter(lambda: copy.read(BLOCK_BYTES), b""))
     session = PerfSession(recording)
     stream = Stream(name, recording.order, session.learn_tracing_data)
-    return session.ready(stream.blocks(_cut(parts, start, size)))
+    return session.ready(stream.blocks(cut(parts, start, size)))
 
 
-def _cut(chunks: Iterator[memoryview], start: int, size: int) -> Iterator[memoryview]:
+def cut(chunks: Iterator[memoryview], start: int, size: int) -> Iterator[memoryview]:
     """The bytes from `start` on, `size` of them (0: all); reads the chunks to their end."""
     at = 0
     for chunk in chunks:

@@ -9,10 +9,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
+from perfduck_ingest import out_of_range
 from perfduck_ingest.chains import SymbolInterner, SymbolRow, stacks
 from perfduck_ingest.events import unit_of
 from perfduck_ingest.perf_script import grammar
 from perfduck_ingest.perf_script.end import OPEN_CHAIN, end_of
+from perfduck_ingest.perf_script.event_lines import BEYOND
 from perfduck_ingest.perf_script.header import lost
 from perfduck_ingest.perf_script.layout import LineLayout
 from perfduck_ingest.perf_script.line_cache import (
@@ -31,6 +33,7 @@ from perfduck_ingest.perf_script.text import Text
 from perfduck_model import limits
 from perfduck_model.arrays import Bool, Int64, UInt8, UInt32
 from perfduck_model.batch import SAMPLE, SKIPPED, Batch, Event, Facts
+from perfduck_model.limitation import Limitation
 from perfduck_symbols.names import UNKNOWN as UNKNOWN_NAME
 
 LastStart = Callable[[memoryview], int]  # where the last sample of a text starts; 0: nowhere
@@ -95,7 +98,8 @@ def _whole(part: Chunk, known: LineCache) -> Parsed:
     found = _parsed(whole, Text(whole.text), known) if end.text else Parsed(Batch(), 0)
     batch = replace(found.batch, skipped=pl.concat([found.batch.skipped, end.skipped]))
     if end.is_open:
-        facts = replace(batch.facts, limitations={"open-chain": OPEN_CHAIN})
+        limitations = {**batch.facts.limitations, "open-chain": OPEN_CHAIN}
+        facts = replace(batch.facts, limitations=limitations)
         batch = replace(batch, facts=facts)
     return Parsed(batch, found.lines + len(end.skipped), end.cut)
 
@@ -111,6 +115,7 @@ def _parsed(part: Chunk, text: Text, known: LineCache) -> Parsed:
     symbol_ids, lengths = _filled(symbol_ids, frames.lengths, known.symbols)
     stack_ids, chains = stacks(symbol_ids, lengths, known.stacks)
     samples = _samples(part, text, found, kinds, starts, stack_ids)
+    samples, out = _without_large(samples)
     leaves = symbol_ids[np.cumsum(lengths) - lengths]
     return Parsed(
         Batch(
@@ -119,7 +124,7 @@ def _parsed(part: Chunk, text: Text, known: LineCache) -> Parsed:
             stacks=chains,
             leaf_offsets=_leaf_offsets(found.frames, frames, leaves, samples),
             skipped=_skipped(text, is_unread, is_orphan),
-            facts=_facts(text, found, samples),
+            facts=replace(_facts(text, found, samples), limitations=out),
         ),
         len(text),
     )
@@ -239,6 +244,18 @@ def _samples(
         _cgroups(text, kinds, starts),
         pl.lit(1, pl.Int64).alias("count"),
     ).select(list(SAMPLE))
+
+
+def _without_large(samples: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, Limitation]]:
+    """The samples without times and periods that the store has no room for, and how many are so."""
+    columns = {"time_ns": out_of_range.TIME, "period": out_of_range.PERIOD}
+    counts = {name: int((samples[name] == BEYOND).sum()) for name in columns}
+    if large := [name for name, count in counts.items() if count]:
+        samples = samples.with_columns(pl.col(large).replace(BEYOND, None))
+    codes = {columns[name]: counts[name] for name in large}
+    return samples, {
+        code: Limitation(out_of_range.TEXTS[code], count) for code, count in codes.items()
+    }
 
 
 def _cgroups(text: Text, kinds: UInt8, starts: Int64) -> pl.Expr:

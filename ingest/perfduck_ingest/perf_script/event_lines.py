@@ -13,6 +13,8 @@ from perfduck_ingest.perf_script.layout import LineLayout
 
 _TEXTS = ("comm", "pid", "tid", "cpu", "s", "fraction", "period", "event", "rest")
 _MOST_SECONDS = (1 << 63) // 1_000_000_000 - 1
+_MOST_PRINTED_SECONDS = (1 << 64) // 1_000_000_000  # perf has 64 bits for the time
+BEYOND = -(1 << 63)  # in place of a time or period of 64 bits
 _NANOSECONDS = pl.col("fraction").str.pad_end(9, "0").cast(pl.Int64)
 _NUMBERS = ("pid", "tid", "cpu", "s", "period")
 # From the texts.
@@ -91,14 +93,33 @@ def _matching(lines: pl.DataFrame, layout: LineLayout) -> pl.DataFrame:
 
 
 def _typed(found: pl.DataFrame) -> pl.DataFrame:
-    """The fields as numbers, without lines that have a number beyond its column: perf prints none
-    such."""
+    """The fields as numbers."""
     numbers = found.with_columns(_NUMBERS_FROM_TEXT)
     is_beyond = any(numbers[name].null_count() > found[name].null_count() for name in _NUMBERS)
     if is_beyond or (numbers["s"].abs() > _MOST_SECONDS).any():
-        fits = [numbers[name].is_not_null() | found[name].is_null() for name in _NUMBERS]
-        numbers = numbers.filter(*fits, (pl.col("s").abs() <= _MOST_SECONDS).fill_null(value=True))
+        return _large(found, numbers)
     return numbers.select(_FIELDS)
+
+
+def _large(found: pl.DataFrame, numbers: pl.DataFrame) -> pl.DataFrame:
+    """The same where a number is beyond its column: BEYOND for a time or period of 64 bits, no line
+    where perf prints none such."""
+    unsigned = found["period"].str.strip_chars_start().cast(pl.UInt64, strict=False)
+    is_large = numbers["period"].is_null() & unsigned.is_not_null()
+    numbers = numbers.with_columns(
+        pl.when(is_large).then(BEYOND).otherwise("period").alias("period")
+    )
+    fits = [numbers[name].is_not_null() | found[name].is_null() for name in _NUMBERS]
+    seconds = pl.col("s").abs()
+    is_printed = (seconds <= _MOST_PRINTED_SECONDS).fill_null(value=True)
+    is_late = (seconds > _MOST_SECONDS).fill_null(value=False)
+    return (
+        numbers.filter(*fits, is_printed)
+        .with_columns(is_late.alias("is_late"))
+        .select(*_FIELDS, "is_late")
+        .with_columns(pl.when("is_late").then(BEYOND).otherwise("time_ns").alias("time_ns"))
+        .drop("is_late")
+    )
 
 
 def entries(events: pl.DataFrame, layout: LineLayout) -> pl.DataFrame:

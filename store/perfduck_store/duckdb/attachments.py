@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from perfduck_store.duckdb.query import named
-from perfduck_store.records import MetRule
+from perfduck_store.records import AttachedFile, AttachedTable, MetRule
 
 if TYPE_CHECKING:
     import polars as pl
@@ -19,7 +19,12 @@ class DuckDbAttachments:
         self._store = store
 
     def keep(
-        self, profile_id: int, kind: str, source: str, text: str, rows: "Mapping[str, pl.DataFrame]"
+        self,
+        profile_id: int,
+        kind: str,
+        source: str,
+        text: str,
+        rows: "Mapping[AttachedTable, pl.DataFrame]",
     ) -> str | None:
         """Keep a file of a kind in place of the one before, in a transaction of the caller; `rows`:
         by table. What that changed, in words; None where the profile has this very text."""
@@ -35,6 +40,11 @@ class DuckDbAttachments:
             if not read.is_empty():
                 self._store.insert(table, read, f"{profile_id}::bigint as profile_id, *")
         return f"{kind} {'replaced' if before else 'attached'}"
+
+    def of(self, profile_id: int) -> list[AttachedFile]:
+        """The files kept with a profile, by kind."""
+        rows = self._store.rows(named("attachments"), {"profile_id": profile_id})
+        return [AttachedFile(*row) for row in rows]
 
     def met_rules(self, profiles: Iterable[int], limit: int) -> list[MetRule]:
         """Rules that need conntrack or NAT, those of most packets first."""

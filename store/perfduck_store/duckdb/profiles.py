@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING
 from perfduck_model.errors import PerfduckError
 from perfduck_store.duckdb.query import named
 from perfduck_store.edit import Edit, ProfileFacts, differences
-from perfduck_store.records import Content, PartlyListed, Profile, RecordedEvent, SharedLimitation
+from perfduck_store.records import (
+    Content,
+    PartlyListed,
+    Profile,
+    ProfileDetails,
+    RecordedEvent,
+    SharedLimitation,
+    SkippedLine,
+)
 from perfduck_store.rows import ResultRows
 
 if TYPE_CHECKING:
@@ -58,6 +66,16 @@ class DuckDbProfiles:
         rows = self._store.rows(named("contents"), {"profiles": list(profiles)})
         return [Content(*row) for row in rows]
 
+    def details(self, profile_id: int) -> ProfileDetails:
+        """All that is said of a stored profile."""
+        [row] = self._store.rows(named("details"), {"profile_id": profile_id})
+        return ProfileDetails(*row)
+
+    def skipped(self, profile_id: int, limit: int) -> list[SkippedLine]:
+        """Its input that was not understood, in the order of the recording."""
+        keys = {"profile_id": profile_id, "limit": limit}
+        return [SkippedLine(*row) for row in self._store.rows(named("skipped"), keys)]
+
     def edit(self, profile_id: int, wanted: Edit) -> tuple[str, ...]:
         """Change what is said of a profile, in one statement; what that changed, in words.
         PerfduckError where another profile has the new name."""
@@ -77,8 +95,12 @@ class DuckDbProfiles:
 
     def said(self, profile_id: int) -> ProfileFacts:
         """What users may change of a profile that is stored."""
-        [row] = self._store.rows(named("said"), {"profile_id": profile_id})
-        return ProfileFacts(*row)
+        rows = self._store.rows(named("said"), {"profile_id": profile_id})
+        if not rows:
+            raise PerfduckError.at(
+                where=f"profile {profile_id}", expected="one that is stored", got="none"
+            )
+        return ProfileFacts(*rows[0])
 
     def has_name(self, name: str) -> bool:
         """Whether a profile is called so."""

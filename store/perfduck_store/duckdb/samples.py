@@ -1,14 +1,16 @@
 """The samples that an answer is about, in the temporary view `picked` of a DuckDB connection.
 
 Every query of an answer reads `picked`, so that its rows, totals and footers are about the same
-samples. Columns: run (the place of the profile), event, stack_id, comm, cgroup, weight, hits; rows
-may repeat. A connection has one such view: where two choices take turns, each is picked again.
+samples. Columns: run (the place of the profile), event, stack_id, comm, cgroup, weight,
+exact_weight, hits; rows may repeat. A connection has one such view: where two choices take turns,
+each is picked again.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from perfduck_store.choice import KEYS, OF_SAMPLES, OF_STACKS, Choice, Key
+from perfduck_store.choice import KEYS, OF_SAMPLES, OF_STACKS, By, Choice, Key
 from perfduck_store.duckdb.query import named
 from perfduck_store.records import (
     FoldedStack,
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
     from perfduck_store.duckdb.store import DuckDbStore
 
+_EXACT = 1 << 53  # of the doubles that the rollup has
 _QUERIES_OF_TWO_KEYS = {
     "comm": "top_of_sample", "cgroup": "top_of_sample", "dso": "top_place", "source": "top_place",
 }  # fmt: skip
@@ -60,7 +63,7 @@ class DuckDbSamples:
         blamed."""
         return self._frame("diff_stacks")
 
-    def rank(self, by: str, limit: int) -> "pl.DataFrame":
+    def rank(self, by: By, limit: int) -> "pl.DataFrame":
         """The key's columns, self, total, blamed and row_count, the heaviest first: see
         top_*.sql."""
         keys: dict[str, Any] = {"limit": limit}
@@ -73,6 +76,10 @@ class DuckDbSamples:
         first; `share` in %."""
         keys = {"function": function, "limit": limit, "callees": callees}
         return self._frame("top_calls", keys)
+
+    def timeline(self, bucket_ns: int) -> "pl.DataFrame":
+        """[run, bucket, hits] of samples with a time, by run and bucket."""
+        return self._frame("timeline", {"bucket_ns": bucket_ns})
 
     def with_arcs(self) -> list[str]:
         """Names of the profiles that have arcs of OProfile in place of stacks."""
@@ -101,7 +108,10 @@ class DuckDbSamples:
 
     def folded(self) -> list[FoldedStack]:
         """As stackcollapse-perf.pl has it, by path."""
-        return [FoldedStack(*row) for row in self._rows("folded")]
+        found = [FoldedStack(*row) for row in self._rows("folded")]
+        if self._choice.is_exact or all(each.weight < _EXACT for each in found):
+            return found
+        return DuckDbSamples(self._store, replace(self._choice, is_exact=True)).folded()
 
     def _rows(self, query: str, keys: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
         self._pick()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from perfduck_model.errors import room_on_disk
-from perfduck_store.duckdb.store import DuckDbStore, Engine
+from perfduck_store.duckdb.store import DuckDbStore, Engine, StoreIsBusy
 from perfduck_store.records import Saved
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ class SharedDuckDb:
         statements together. Raises PerfduckError as DuckDbStore."""
         self.path = path
         self.writing = Lock()
+        self.writes = 0  # that have ended: the store is the same while it is
         self._engine = Engine(path)
         self._keeper = DuckDbStore(path, write=True, wait_s=wait_s, engine=self._engine)
         self._keeper.execute(f"set memory_limit = '{memory_mb}MB'")
@@ -38,20 +39,26 @@ class SharedDuckDb:
         # lock (POSIX) that keeps other processes from it.
         self._file = path.open("rb")
 
-    def read(self) -> DuckDbStore:
+    def read(self) -> "SharedStore":
         """The store as it is now, whatever is written until it is closed."""
         store = SharedStore(self.path, self._cursor())
         store.execute("begin transaction read only")
         return store
 
-    def write(self) -> DuckDbStore:
-        """The store for the one thread that writes; others wait."""
-        self.writing.acquire()
+    def write(self, wait_s: float | None = None) -> "SharedStore":
+        """The store for the one thread that writes; others wait. StoreIsBusy after `wait_s`."""
+        if not self.writing.acquire(timeout=-1 if wait_s is None else wait_s):
+            message = f"{self.path}: expected a free store within {wait_s:g} s"
+            raise StoreIsBusy(message)
         try:
-            return SharedStore(self.path, self._cursor(), self.writing.release)
+            return SharedStore(self.path, self._cursor(), self._written)
         except BaseException:
             self.writing.release()
             raise
+
+    def _written(self) -> None:
+        self.writes += 1
+        self.writing.release()
 
     def snapshot(self, to: Path) -> None:
         """Write the store as it is now to a new file, while others read; who writes waits."""

@@ -330,7 +330,9 @@ def _connect(path: Path, engine: Engine | None, wait_s: float | None) -> duckdb.
                 reason = str(error).removeprefix("IO Error: ").splitlines()[0]
                 message = f"{path}: expected a store, got: {reason}"
                 raise PerfduckError(message) from error
-            if not wait.goes_on(holder["pid"], holder["program"], write=engine is not None):
+            # Readers let other readers in: only a writer stops them.
+            uses = "has it open" if engine else "writes it"
+            if not wait.goes_on(f"process {holder['pid']} ({holder['program']}) {uses}"):
                 message = (
                     f"{path}: expected a free store within {wait.limit_s:g} s, "
                     f"but process {holder['pid']} ({holder['program']}) holds it (--wait SECONDS)"

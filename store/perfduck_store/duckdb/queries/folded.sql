@@ -1,7 +1,7 @@
 -- As stackcollapse-perf.pl has it: the command, then the frames from root to leaf; a function
 -- without a name is [basename of its dso].
 with chosen as (
-    select stack_id, comm, sum(weight) as weight
+    select stack_id, comm, sum(exact_weight) as weight
     from picked
     group by stack_id, comm
 ),

@@ -9,6 +9,7 @@ select
     coalesce(rollup.comm, '[none]') as comm,
     null::varchar as cgroup,
     rollup.weight,
+    rollup.weight::hugeint as exact_weight,  -- up to 2^53
     rollup.count::double as hits,
 from rollup
 where list_contains(getvariable('profiles')::bigint[], rollup.profile_id)

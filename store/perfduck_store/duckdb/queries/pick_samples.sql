@@ -8,6 +8,7 @@ select
     case when $keep <> '' then coalesce(comm, '[none]') end as comm,
     case when $keep = 'cgroup' then coalesce(cgroup, '[none]') end as cgroup,
     sum(coalesce(period, count))::double as weight,
+    sum(coalesce(period, count))::hugeint as exact_weight,
     sum(count)::double as hits,
 from sample
 where profile_id = $profile

@@ -1,0 +1,21 @@
+"""A function between its callers and its callees, as a page draws it."""
+
+from perfduck_diff.engine.sandwich import Sandwich
+from perfduck_report import names, readable
+from perfduck_report.html_flame import shape
+from perfduck_report.numbers import scale
+
+
+def as_json(found: Sandwich) -> str:
+    """Both trees in the unit that fits all of the runs: {"function", "unit", "whole": [base, new],
+    "callers": ..., "callees": ...}, trees as in html_flame.py."""
+    by = scale(found.callers.unit, min((each for each in found.whole if each > 0), default=0.0))
+    callers, callees = (readable.flame(each, by) for each in (found.callers, found.callees))
+    shown = {
+        "function": names.visible(found.function),
+        "unit": by.unit,
+        "whole": [each * by.factor for each in found.whole],
+        "callers": shape(callers),
+        "callees": shape(callees),
+    }
+    return names.as_json(shown, indent=None)

@@ -1,0 +1,61 @@
+"""Copies of the store for SQL that users write, which another process reads: what runs there can
+neither slow the process that serves nor end it."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+
+from perfduck.held_store import HeldStore
+
+
+@dataclass(slots=True)
+class _Snapshot:
+    path: Path
+    writes: int  # of the store before it was made
+    users: int = 0
+
+
+class SqlSnapshots:
+    """The store as it is, in a file of its own: a new one where the store has changed since."""
+
+    def __init__(self, held: HeldStore, folder: Path) -> None:
+        """`folder`: for the copies; what an earlier server has left there is removed."""
+        self._held = held
+        self._folder = folder
+        self._lock = Lock()
+        self._last: _Snapshot | None = None
+        self._count = 0
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(mode=0o700)
+
+    @contextmanager
+    def current(self) -> Iterator[Path]:
+        """The path of a copy, which is there for as long as the block runs."""
+        with self._lock:
+            snapshot = self._fresh()
+            snapshot.users += 1
+        try:
+            yield snapshot.path
+        finally:
+            with self._lock:
+                snapshot.users -= 1
+                self._remove_unused(snapshot)
+
+    def _fresh(self) -> _Snapshot:
+        writes = self._held.shared.writes
+        if self._last is not None and self._last.writes == writes:
+            return self._last
+        self._count += 1
+        path = self._folder / f"{self._count}.duckdb"
+        self._held.shared.snapshot(path)
+        before, self._last = self._last, _Snapshot(path, writes)
+        if before is not None:
+            self._remove_unused(before)
+        return self._last
+
+    def _remove_unused(self, snapshot: _Snapshot) -> None:
+        if snapshot is not self._last and not snapshot.users:
+            snapshot.path.unlink(missing_ok=True)

@@ -1,0 +1,88 @@
+"""Sessions of clients that ask the store itself: see perfduck_store.remote."""
+
+import secrets
+import time
+from dataclasses import dataclass
+from threading import Event, Lock, Thread
+
+from perfduck import PerfduckError
+from perfduck.held_store import HeldStore
+from perfduck_store.remote.server_session import ServerSession
+
+IDLE_S = 20.0  # clients say every 5 s that they are there
+MOST_SESSIONS = 64
+_WRITER_WAITS_S = 1.0  # in one request: whoever waits longer asks again
+_SWEEP_S = 1.0
+
+
+class TooManySessions(PerfduckError):
+    """As many clients as the server serves have a session."""
+
+
+@dataclass(slots=True)
+class _Entry:
+    session: ServerSession
+    owner: str  # name of the principal
+    heard_at: float
+
+
+class StoreSessions:
+    """The sessions of a server by their ids, which are secrets. One whose client is not heard of is
+    ended: what it had not committed is undone, and others write."""
+
+    def __init__(self, held: HeldStore) -> None:
+        self._held = held
+        self._entries: dict[str, _Entry] = {}
+        self._lock = Lock()
+        self._closed = Event()
+        Thread(target=self._sweep, name="store sessions", daemon=True).start()
+
+    def begin(self, owner: str, *, write: bool) -> str:
+        """The id of a new session. StoreIsBusy where another one writes; TooManySessions."""
+        with self._lock:
+            if len(self._entries) >= MOST_SESSIONS:
+                message = f"store: expected at most {MOST_SESSIONS} sessions, got one more"
+                raise TooManySessions(message)
+        store = self._held.write(wait_s=_WRITER_WAITS_S) if write else self._held.read()
+        key = secrets.token_urlsafe(16)
+        with self._lock:
+            session = ServerSession(store, write=write)
+            self._entries[key] = _Entry(session, owner, time.monotonic())
+        return key
+
+    def of(self, key: str, owner: str) -> ServerSession | None:
+        """The session of this owner, who was just heard of; None where there is none."""
+        with self._lock:
+            entry = self._entries.get(key)
+            if entry is None or entry.owner != owner:
+                return None
+            entry.heard_at = time.monotonic()
+            return entry.session
+
+    def end(self, key: str, owner: str) -> bool:
+        """End a session; whether there was one."""
+        session = self.of(key, owner)
+        if session is None:
+            return False
+        self._end(key)
+        return True
+
+    def close(self) -> None:
+        """End all."""
+        self._closed.set()
+        for key in list(self._entries):
+            self._end(key)
+
+    def _sweep(self) -> None:
+        while not self._closed.wait(_SWEEP_S):
+            oldest = time.monotonic() - IDLE_S
+            with self._lock:
+                gone = [key for key, entry in self._entries.items() if entry.heard_at < oldest]
+            for key in gone:
+                self._end(key)
+
+    def _end(self, key: str) -> None:
+        with self._lock:
+            entry = self._entries.pop(key, None)
+        if entry is not None:
+            entry.session.end()

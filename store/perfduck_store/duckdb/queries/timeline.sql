@@ -1,0 +1,38 @@
+-- Hits without idle by time from the first sample of each run, of the stacks that are picked. Whatever
+-- part of the time is chosen: a choice with times has picked the stacks of that part alone.
+with begun as (
+    select profile_id, min(time_ns) as first_ns
+    from sample
+    where list_contains(getvariable('profiles')::bigint[], profile_id)
+    group by profile_id
+)
+select
+    list_position(getvariable('profiles')::bigint[], sample.profile_id) - 1 as run,
+    (sample.time_ns - begun.first_ns) // $bucket_ns as bucket,
+    sum(sample.count)::bigint as hits,
+from sample
+join begun on begun.profile_id = sample.profile_id
+join stack_blame on stack_blame.stack_id = sample.stack_id
+where sample.time_ns is not null
+    and stack_blame.context <> 'idle'
+    and sample.stack_id in (select stack_id from picked)
+    and list_contains(getvariable('events')::varchar[], sample.event)
+    and (
+        getvariable('pairs') is null
+        or list_contains(getvariable('pairs')::varchar[], sample.profile_id || ' ' || sample.event)
+    )
+    and (
+        getvariable('comm') is null
+        or list_contains(getvariable('comm')::varchar[], coalesce(sample.comm, '[none]'))
+    )
+    and (
+        getvariable('pid') is null
+        or list_contains(getvariable('pid')::integer[], coalesce(sample.pid, sample.tid))
+    )
+    and (getvariable('cpu') is null or list_contains(getvariable('cpu')::integer[], sample.cpu))
+    and (
+        getvariable('cgroup') is null
+        or list_contains(getvariable('cgroup')::varchar[], coalesce(sample.cgroup, '[none]'))
+    )
+group by all
+order by run, bucket

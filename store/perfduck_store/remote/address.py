@@ -1,0 +1,49 @@
+"""How a server is reached, and what may be wrong with that, in a line."""
+
+import ssl
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from perfduck_model.errors import PerfduckError
+
+SCHEMES = ("http://", "https://")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A server, and the path in front of those of its API."""
+
+    url: str
+    host: str
+    port: int | None
+    path: str
+    is_secure: bool
+
+    def __str__(self) -> str:
+        return self.url
+
+
+def address_of(url: str) -> Address:
+    """The address that somebody typed. PerfduckError for one of no server."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:  # a port that is no number, half of an IPv6 address
+        host = port = None
+    if host is None or parts.query or parts.fragment or parts.username or parts.password:
+        raise PerfduckError.at(url, expected="http://HOST:PORT or https://HOST", got="another URL")
+    plain = url.rstrip("/")
+    return Address(plain, host, port, parts.path.rstrip("/"), parts.scheme == "https")
+
+
+def unreachable(address: Address, error: Exception) -> PerfduckError:
+    """Why there is no connection."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        expected = "a certificate that this system trusts"
+        return PerfduckError.at(address, expected=expected, got=error.verify_message)
+    if isinstance(error, ssl.SSLError):
+        got = f"no TLS ({error.reason or error})"
+        return PerfduckError.at(address, expected="a perfduck server", got=got)
+    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    got = reason[:1].lower() + reason[1:]
+    return PerfduckError.at(address, expected="a perfduck server", got=got)

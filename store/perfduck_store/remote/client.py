@@ -1,0 +1,185 @@
+"""The store of a server, open. A server keeps a session for each: what is read within is one state
+of the store, what is written is there at the end of its transaction."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import gettempdir
+from typing import TYPE_CHECKING, Any, Self, cast
+
+import msgspec
+
+from perfduck_model.errors import PerfduckError
+from perfduck_store import protocol
+from perfduck_store.choice import Choice
+from perfduck_store.recording import Identity
+from perfduck_store.records import Merged, Saved
+from perfduck_store.remote import wire
+from perfduck_store.remote.address import Address
+from perfduck_store.remote.connection import Connection, answered
+from perfduck_store.remote.pulse import Pulse
+from perfduck_store.remote.services import (
+    MEDIA_TYPE,
+    SESSION_HEADER,
+    SESSIONS,
+    StoreMethod,
+    Transactions,
+    methods,
+)
+from perfduck_store.waiting import Wait
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from perfduck_store.sql_limits import SqlLimits
+
+_OK = 200
+
+
+class RemoteStore:
+    """A store that is open; close it, or use it as a context manager. See protocol.Store."""
+
+    def __init__(
+        self, address: Address, token: str | None, *, write: bool, wait_s: float | None = None
+    ) -> None:
+        """Connect at the first question. `wait_s`: how long to wait for one who writes, and for a
+        server that does not answer; None: as this process is set (waiting.py)."""
+        self.connection = Connection(address, token)
+        self.folder = Path(gettempdir())
+        self._write = write
+        self._wait_s = wait_s
+        self._session: str | None = None
+        self._pulse = Pulse(address, token, self.connection, Wait(wait_s).limit_s)
+        self.profiles = cast(protocol.Profiles, self._service("profiles"))
+        self.symbols = cast(protocol.Symbols, self._service("symbols"))
+        self.tag_inputs = cast(protocol.TagInputs, self._service("tag_inputs"))
+        self.attachments = cast(protocol.Attachments, self._service("attachments"))
+        self.noise = cast(protocol.LearnedNoise, self._service("noise"))
+        self._transactions = cast(Transactions, self._service("transaction"))
+        self._recordings = cast(protocol.Store, self._service("recordings"))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._end(is_waited_for=self._write and raised[0] is not KeyboardInterrupt)
+
+    def samples(self, choice: Choice) -> protocol.PickedSamples:
+        """The samples of the choice, to ask about."""
+        pack = lambda parameters: wire.with_choice(choice, parameters)  # noqa: E731
+        return cast(protocol.PickedSamples, self._service("samples", pack))
+
+    def user_sql(
+        self, text: str, parameters: Mapping[str, Any], limits: "SqlLimits"
+    ) -> "pl.DataFrame":
+        """The rows of one statement, which the server runs on a copy of the store."""
+        from perfduck_store.remote import user_sql
+
+        return user_sql.asked(self.connection, text, parameters, limits)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """What is written within is there as a whole, or after an exception not at all."""
+        self._transactions.begin()
+        try:
+            yield
+        except KeyboardInterrupt:  # the end of the session undoes it, while a statement runs, too
+            raise
+        except BaseException:
+            with suppress(PerfduckError):  # the first one says what happened
+                self._transactions.rollback()
+            raise
+        self._transactions.commit()
+
+    def check(self, identity: Identity) -> bool:
+        """Whether the recording is stored already. PerfduckError as protocol.Store."""
+        return self._recordings.check(identity)
+
+    def merge(self, other: Path, wait_s: float | None = None) -> Merged:
+        """Add what a store of this machine has and the server's has not, in one transaction."""
+        from perfduck_store.remote import merging
+
+        return merging.push(self.connection, other, wait_s)
+
+    def close_and_compact(self) -> Saved | None:
+        """Close the store; a server uses the space of what was removed again."""
+        self.close()
+        return None
+
+    def close(self) -> None:
+        """End the session; what was not committed is undone."""
+        self._end(is_waited_for=self._write)
+
+    def _end(self, *, is_waited_for: bool) -> None:
+        self._pulse.stop()
+        if self._session is not None:
+            session, self._session = self._session, None
+            with suppress(PerfduckError):  # the server ends it soon, too
+                self._delete(session, is_waited_for=is_waited_for)
+        self.connection.close()
+
+    def _delete(self, session: str, *, is_waited_for: bool) -> None:
+        headers = {SESSION_HEADER: session}
+        if is_waited_for:
+            self.connection.ask("DELETE", SESSIONS, headers=headers, timeout_s=self._limit_s)
+        else:
+            self.connection.send("DELETE", SESSIONS, headers)
+
+    @property
+    def _limit_s(self) -> float:
+        return Wait(self._wait_s).limit_s or 1.0
+
+    def _service(
+        self, service: str, pack: Callable[[bytes], bytes] = lambda parameters: parameters
+    ) -> "_Service":
+        return _Service(service, pack, self._ask)
+
+    def _ask(self, method: StoreMethod, body: bytes) -> Any:
+        headers = {SESSION_HEADER: self._opened(), "Content-Type": MEDIA_TYPE}
+        answer = self.connection.ask("POST", method.path, body, headers)
+        if answer.status != _OK:
+            raise self.connection.refusal(answer)
+        return wire.decoded_answer(method, answer.body)
+
+    def _opened(self) -> str:
+        """The session, which is begun with the first question."""
+        if self._session is None:
+            wait = Wait(self._wait_s)
+            path = f"{SESSIONS}/{'write' if self._write else 'read'}"
+            answer = answered(
+                lambda: self.connection.ask("POST", path, timeout_s=self._limit_s),
+                wait,
+                "another client of the server writes it",
+            )
+            if answer.status != _OK:
+                raise self.connection.refusal(answer)
+            self._session = msgspec.json.decode(answer.body, type=_Opened).session
+            self._pulse.start(self._session)
+        return self._session
+
+
+class _Opened(msgspec.Struct):
+    session: str
+
+
+class _Service:
+    """Has the methods of a service: asks the server, with the types of the protocol."""
+
+    def __init__(
+        self,
+        service: str,
+        pack: Callable[[bytes], bytes],
+        ask: Callable[[StoreMethod, bytes], Any],
+    ) -> None:
+        self._methods, self._pack, self._ask = methods(service), pack, ask
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name not in self._methods:
+            raise AttributeError(name)
+        method = self._methods[name]
+
+        def asked(*arguments: Any, **named: Any) -> Any:
+            parameters = wire.encoded_parameters(method, arguments, named)
+            return self._ask(method, self._pack(parameters))
+
+        return asked

@@ -1,0 +1,225 @@
+"""A connection to a perfduck server that is kept between requests."""
+
+import select
+import socket
+import ssl
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from threading import Lock
+from typing import IO, NamedTuple
+
+import msgspec
+
+from perfduck_model.errors import PerfduckError
+from perfduck_store.remote.address import Address, unreachable
+from perfduck_store.remote.services import BUSY, PROTOCOL, PROTOCOL_HEADER
+from perfduck_store.waiting import Wait
+
+_CONNECT_S = 10.0
+_READ_BYTES = 1 << 20
+# A host that is gone says nothing: the kernel notices after 10 + 4 * 5 s.
+_KEEP_ALIVE = ((socket.TCP_KEEPIDLE, 10), (socket.TCP_KEEPINTVL, 5), (socket.TCP_KEEPCNT, 4))
+_UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _FAILED = 401, 403, 404, 500
+
+
+class ConnectionFailed(PerfduckError):
+    """There is no server, or no longer: to ask again later may help."""
+
+
+class HttpAnswer(NamedTuple):
+    """What a server has answered."""
+
+    status: int
+    body: bytes
+    retry_after_s: float | None = None
+
+
+class Connection:
+    """Asks one server, one request after the other. Another thread may `abort` it."""
+
+    def __init__(self, address: Address, token: str | None) -> None:
+        """Connect at the first request."""
+        self.address = address
+        self.requests = 0
+        self._token = token
+        self._http: HTTPConnection | None = None
+        self._aborted: str | None = None
+        self._lock = Lock()
+
+    def ask(
+        self,
+        verb: str,
+        path: str,
+        body: bytes | IO[bytes] = b"",
+        headers: dict[str, str] | None = None,
+        timeout_s: float | None = None,
+    ) -> HttpAnswer:
+        """The answer. ConnectionFailed where none comes, within `timeout_s` for each part of it;
+        PerfduckError for one of no perfduck server, or of another version."""
+        with self.asked(verb, path, body, headers, timeout_s) as response:
+            try:
+                return HttpAnswer(response.status, response.read(), _retry_after(response))
+            except (OSError, HTTPException) as error:
+                raise self._failure(error, timeout_s) from error
+            except BaseException:  # Ctrl-C: what comes later would be taken for the next answer
+                self.close()
+                raise
+
+    def download(self, path: str, to: IO[bytes], timeout_s: float | None = None) -> HttpAnswer:
+        """Write the body of an answer to a file; that of an error is in the answer."""
+        with self.asked("GET", path, timeout_s=timeout_s) as response:
+            try:
+                if response.status != 200:
+                    return HttpAnswer(response.status, response.read())
+                while part := response.read(_READ_BYTES):
+                    to.write(part)
+            except (OSError, HTTPException) as error:
+                raise self._failure(error, timeout_s) from error
+            return HttpAnswer(response.status, b"")
+
+    def asked(
+        self,
+        verb: str,
+        path: str,
+        body: bytes | IO[bytes] = b"",
+        headers: dict[str, str] | None = None,
+        timeout_s: float | None = None,
+    ) -> HTTPResponse:
+        """The head of the answer, whose body is to be read. Errors as `ask`."""
+        self.requests += 1
+        http = self._connected()
+        given = {**self._authorization(), "User-Agent": "perfduck", **(headers or {})}
+        try:
+            http.sock.settimeout(timeout_s)
+            http.request(verb, self.address.path + path, body, given)
+            response = http.getresponse()
+        except (OSError, HTTPException) as error:
+            raise self._failure(error, timeout_s) from error
+        except BaseException:
+            self.close()
+            raise
+        self._check(response)
+        return response
+
+    def send(self, verb: str, path: str, headers: dict[str, str]) -> None:
+        """Ask for what happens without its answer being read, and disconnect."""
+        with suppress(OSError, HTTPException):
+            http = self._connected()
+            http.request(verb, self.address.path + path, headers=self._authorization() | headers)
+        self.close()
+
+    def abort(self, reason: str) -> None:
+        """From another thread: end what is asked just now, for this reason."""
+        with self._lock:
+            self._aborted = reason
+            if self._http is not None and self._http.sock is not None:
+                with suppress(OSError):
+                    self._http.sock.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Disconnect."""
+        with self._lock:
+            if self._http is not None:
+                self._http.close()
+                self._http = None
+
+    def _connected(self) -> HTTPConnection:
+        """The connection, which a server ends after some seconds without a request."""
+        if self._http is not None and (self._http.sock is None or _has_ended(self._http.sock)):
+            self.close()
+        if self._http is None:
+            http = self._http_of(self.address)
+            try:
+                http.connect()
+            except (OSError, UnicodeError) as error:
+                raise ConnectionFailed(str(unreachable(self.address, error))) from error
+            http.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            http.sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            for option, value in _KEEP_ALIVE:
+                http.sock.setsockopt(socket.IPPROTO_TCP, option, value)
+            self._http = http
+        return self._http
+
+    def _http_of(self, address: Address) -> HTTPConnection:
+        if not address.is_secure:
+            return HTTPConnection(address.host, address.port, timeout=_CONNECT_S)
+        trusted = ssl.create_default_context()  # the certificates of the system, $SSL_CERT_FILE
+        return HTTPSConnection(address.host, address.port, timeout=_CONNECT_S, context=trusted)
+
+    def _authorization(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._token}"} if self._token else {}
+
+    def _failure(self, error: Exception, timeout_s: float | None) -> ConnectionFailed:
+        self.close()
+        if self._aborted is not None:
+            reason = self._aborted
+        elif isinstance(error, TimeoutError):
+            reason = f"nothing for {timeout_s:g} s (--wait SECONDS)"
+        else:
+            words = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            reason = f"a broken connection: {words[:1].lower()}{words[1:]}"
+        return ConnectionFailed(f"{self.address}: expected an answer, got {reason}")
+
+    def _check(self, response: HTTPResponse) -> None:
+        """Whether the server speaks this protocol; else what it has said."""
+        spoken = response.headers.get(PROTOCOL_HEADER)
+        if spoken == PROTOCOL:
+            return
+        self.close()
+        if spoken is None:
+            got = f"another HTTP server ({response.status} {response.reason})"
+            raise PerfduckError.at(self.address, expected="a perfduck server", got=got)
+        raise PerfduckError.at(
+            self.address,
+            expected=f"a server that speaks protocol {PROTOCOL} of perfduck, as this command does",
+            got=f"one of another version, which speaks {spoken}",
+        )
+
+    def refusal(self, answer: HttpAnswer) -> PerfduckError:
+        """What a server that does not answer the question says in its place."""
+        said = error_of(answer)
+        if answer.status == _UNAUTHORIZED:
+            got = "another one" if self._token else "none"
+            expected = "a token that this server knows in $PERFDUCK_TOKEN"
+            return PerfduckError.at(self.address, expected=expected, got=got)
+        if answer.status == _FORBIDDEN:
+            return PerfduckError(f"{self.address}: {said or 'this token may not do that'}")
+        if said is None or answer.status >= _FAILED:
+            got = f"status {answer.status}{f': {said}' if said else ''}"
+            kind = ConnectionFailed if answer.status >= _FAILED else PerfduckError
+            return kind.at(self.address, expected="an answer", got=got)
+        return PerfduckError(said)
+
+
+def answered(ask: Callable[[], HttpAnswer], wait: Wait, reason: str) -> HttpAnswer:
+    """The answer, asked for again while the server is busy and `wait` is not over. `reason`: what
+    is waited for, in words."""
+    while True:
+        answer = ask()
+        if answer.status != BUSY or not wait.goes_on(reason):
+            return answer
+        time.sleep(answer.retry_after_s or 0)
+
+
+def error_of(answer: HttpAnswer) -> str | None:
+    """The line of `{"error": LINE}`, if it is one."""
+    try:
+        return msgspec.json.decode(answer.body, type=_Refusal).error
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+class _Refusal(msgspec.Struct):
+    error: str
+
+
+def _retry_after(response: HTTPResponse) -> float | None:
+    text = response.headers.get("Retry-After", "")
+    return float(text) if text.isascii() and text.isdigit() else None
+
+
+def _has_ended(sock: socket.socket) -> bool:
+    """Whether there is something to read though nothing was asked: the end."""
+    return bool(select.select([sock], [], [], 0)[0])
