@@ -215,7 +215,6 @@ def test_a_parameter_that_the_query_lacks_is_an_error(store: DuckDbStore) -> Non
         ":memory:",
         "md:x",
         "postgres:dbname=x",
-        "http://host/x",
         "s3://b/x",
         "sqlite:x",
         "sqlite_scanner:x",

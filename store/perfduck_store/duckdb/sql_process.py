@@ -36,7 +36,7 @@ Order = tuple[Path, float, str, dict[str, Any], SqlLimits]
 
 _GRACE_S = 0.5  # until DuckDB heard of an interrupt, and the answer is written
 _MOST_IDLE = 2
-_MOST_IDLE_KB = 512 << 10  # what a process may have taken that is kept
+_MOST_IDLE_MB = 512  # what a process has that waits for the next statement
 _MORE_MB = 1024  # beside what DuckDB counts: the libraries, an answer of a million rows
 _LOOK_S = 0.05  # a gigabyte is written in 0.3 s
 _TOO_LARGE = 3  # exit code
@@ -121,7 +121,7 @@ def _serve(orders: IO[bytes], answers: IO[bytes]) -> None:
     while goes_on:
         order: Order = pickle.load(orders)
         answer = _answer(*order)
-        goes_on = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < _MOST_IDLE_KB
+        goes_on = _resident_mb() < _MOST_IDLE_MB
         answered = pickle.dumps((answer, goes_on), pickle.HIGHEST_PROTOCOL)
         signal.setitimer(signal.ITIMER_REAL, 0)  # before anybody can ask again
         answers.write(answered)
@@ -150,18 +150,22 @@ def _memory_bounded(most_mb: int) -> Iterator[None]:
     """End the process where it takes more. RLIMIT_DATA is no bound: what polars reserves and never
     uses counts there, 1.5 GB."""
     ended = Event()
-    Thread(target=_watch, args=(most_mb << 20, ended), daemon=True).start()
+    Thread(target=_watch, args=(most_mb, ended), daemon=True).start()
     try:
         yield
     finally:
         ended.set()
 
 
-def _watch(most: int, ended: Event) -> None:
+def _watch(most_mb: int, ended: Event) -> None:
     while not ended.wait(_LOOK_S):
-        resident_pages = int(Path("/proc/self/statm").read_text().split()[1])
-        if resident_pages * resource.getpagesize() > most:
+        if _resident_mb() > most_mb:
             os._exit(_TOO_LARGE)
+
+
+def _resident_mb() -> int:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() >> 20
 
 
 if __name__ == "__main__":
