@@ -6,6 +6,7 @@ Which values a filter means is looked up among those that there are. What cannot
 that names the option and what there is:
 
     no sample with --comm iperf: there are iperf3 (62 %), swapper (21 %), ksoftirqd/0 (9 %)
+    no sample with --cpu 2-3: there are 0-1
     native.2: expected samples with a cpu for --cpu 0, its recording has none
 """
 
@@ -15,7 +16,7 @@ from fnmatch import fnmatchcase
 from pathlib import PurePath
 
 from perfduck_model.errors import PerfduckError
-from perfduck_model.suggestion import did_you_mean, listed
+from perfduck_model.suggestion import did_you_mean, listed, number_ranges
 from perfduck_store.choice import KEYS, Key
 from perfduck_store.protocol import PickedSamples
 
@@ -86,6 +87,9 @@ class FilterValues:
         """Per key the values to look for. Raises where a filter means none, or cannot apply."""
         for key in self._known:
             self._check_recorded(key)
+            if key == "cpu":
+                self._check_cpus()
+                continue
             for option in _OPTIONS[key]:
                 for pattern in self._typed(option):
                     self._check_known(key, option, pattern)
@@ -131,6 +135,14 @@ class FilterValues:
             asked = f"--{option.replace('_', '-')} {pattern}"
             raise PerfduckError(self._nothing(asked, key, range(len(self._names)), pattern))
 
+    def _check_cpus(self) -> None:
+        """Of a range that goes beyond the CPUs there are, the error names all that are not."""
+        known = {int(each.value) for each in self._known["cpu"] if each.value is not None}
+        if missing := set(self.filters.cpu) - known:
+            there = number_ranges(known) or "none but those of idle"
+            message = f"no sample with --cpu {number_ranges(missing)}: there are {there}"
+            raise PerfduckError(message)
+
     def _runs(self, group: int) -> range:
         before = sum(len(each) for each in self._groups[:group])
         return range(before, before + len(self._groups[group]))
@@ -142,7 +154,7 @@ class FilterValues:
                 weight[each.value] = weight.get(each.value, 0.0) + each.weight
         whole = sum(weight.values()) or 1.0
         heaviest = sorted(weight, key=lambda value: (-weight[value], value))
-        hint = "" if key in ("pid", "cpu") else did_you_mean(typed, heaviest)
+        hint = "" if key == "pid" else did_you_mean(typed, heaviest)
         said = [f"{value} ({100 * weight[value] / whole:.1f} %)" for value in heaviest]
         there = listed(said, _SHOWN) or "none but those of idle"
         return f"no sample with {asked}: {hint}there are {there}"

@@ -5,13 +5,13 @@ that were read for an earlier one come from the store.
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import polars as pl
 
 from perfduck.tagging import TaggingSources, tagger_of, with_kept
 from perfduck_store.protocol import Store
 from perfduck_symbols.kernel_files import KernelFiles
+from perfduck_symbols.resolver import FUNCTIONS
 from perfduck_tags import rule_file
 from perfduck_tags.blame import INTERRUPTS_OFF, interrupts_off
 from perfduck_tags.tagger import Tagger
@@ -24,6 +24,7 @@ class Annotation:
     tagger: Tagger
     symbols: pl.DataFrame  # SYMBOL
     stored: frozenset[str]  # dsos whose functions the store has
+    functions: pl.DataFrame  # of ELF files that were read before
 
     def tags(self) -> pl.DataFrame:
         """The symbols as rows of table symbol."""
@@ -33,26 +34,29 @@ class Annotation:
         """Functions of the symbols' binaries that were read from files, for the store to keep."""
         dso = pl.col("dso")
         of_symbols = dso.is_in(self.symbols["dso"].unique().implode())
-        return self.tagger.fresh.filter(of_symbols, ~dso.is_in(list(self.stored)))
+        read = pl.concat([self.functions, self.tagger.fresh])
+        return read.filter(of_symbols, ~dso.is_in(list(self.stored)))
 
 
 class Annotator:
     """Makes annotations for one recording after the other."""
 
-    def __init__(self, given: TaggingSources, kernel_files: KernelFiles) -> None:
-        """What the user gives; rules and kallsyms that a store keeps stand in for none. SymbolError
+    def __init__(
+        self,
+        given: TaggingSources,
+        kernel_files: KernelFiles,
+        functions: pl.DataFrame | None = None,
+    ) -> None:
+        """What the user gives; rules and kallsyms that a store keeps stand in for none.
+        `functions`: of ELF files that another process has read, for the store to keep. SymbolError
         where a file is not what it should be: a stored recording asks for none of them."""
         if given.rules is not None:
             rule_file.read(given.rules)
         _ = kernel_files.symbols
-        self._given = given
+        self.given = given
+        self._functions = pl.DataFrame(schema=FUNCTIONS) if functions is None else functions
         self._kernel_files = kernel_files
         self._taggers: dict[tuple[str | None, str | None], Tagger] = {}
-
-    @property
-    def binaries(self) -> tuple[Path, ...]:
-        """ELF files that the user gives, or directories of them."""
-        return self._given.binaries
 
     def annotation(self, store: Store, symbols: pl.DataFrame, release: str | None) -> Annotation:
         """What tags these symbols of a kernel, with what the store knows."""
@@ -60,10 +64,11 @@ class Annotator:
         stored = frozenset(store.symbols.known_binaries(symbols["dso"].unique()))
         if missing := tagger.unknown(stored):
             tagger.know(store.symbols.functions_of(missing))
-        return Annotation(tagger, symbols, stored)
+        tagger.know(self._functions)
+        return Annotation(tagger, symbols, stored, self._functions)
 
     def _tagger(self, store: Store, release: str | None) -> Tagger:
-        given = self._given
+        given = self.given
         kept = None if given.rules else store.tag_inputs.content_hash("rules")
         if (release, kept) not in self._taggers:
             known = with_kept(store, given)

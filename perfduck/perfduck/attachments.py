@@ -68,11 +68,17 @@ def read(pair: str, option: str = "") -> Attachment:
         message = f"{option} {pair}".lstrip() + ": expected KIND=FILE, as in iptables=rules.txt"
         raise PerfduckError(message)
     try:
-        parser = PARSERS.get(kind)
-        text = text_of(Path(name), most_lines=MOST_ATTACHMENT_LINES if parser else None)
+        most_lines = MOST_ATTACHMENT_LINES if kind in PARSERS else None
+        text = text_of(Path(name), most_lines=most_lines)
     except (OSError, UnicodeDecodeError) as error:
         raise PerfduckError.at(name, expected="a text file to attach", got=reason(error)) from error
-    return Attachment(kind, name, text, parser(text, name) if parser else {})
+    return parsed(kind, name, text)
+
+
+def parsed(kind: str, source: str, text: str) -> Attachment:
+    """The text of a file of a kind, understood."""
+    parser = PARSERS.get(kind)
+    return Attachment(kind, source, text, parser(text, source) if parser else {})
 
 
 def read_all(pairs: Sequence[str], option: str = "") -> list[Attachment]:

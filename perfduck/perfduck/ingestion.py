@@ -3,7 +3,7 @@
 recording -> importer -> batches -> Draft -> open the store -> tags of what it lacks -> commit
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -97,7 +97,7 @@ class Ingestion:
             with DuckDbStore(
                 self._path, write=True, wait_s=self._wait_s, engine=self._engine
             ) as store:
-                return commit(store, request, draft, identity, annotator)
+                return commit(store, request.attachments, draft, identity, annotator)
 
     def _annotator(self, request: IngestRequest) -> Annotator:
         key = (_tagging_sources(request), request.options.kernel_files)
@@ -111,7 +111,7 @@ def ingest(store: LocalStore, request: IngestRequest, progress: Progress | None 
     annotator = Annotator(_tagging_sources(request), request.options.kernel_files)
     with Draft(store.folder) as draft:
         identity = read(request, draft, progress)
-        return commit(store, request, draft, identity, annotator)
+        return commit(store, request.attachments, draft, identity, annotator)
 
 
 def read(request: IngestRequest, draft: Draft, progress: Progress | None = None) -> Identity:
@@ -136,7 +136,7 @@ def read(request: IngestRequest, draft: Draft, progress: Progress | None = None)
 
 def commit(
     store: LocalStore,
-    request: IngestRequest,
+    attachments: Sequence[Attachment],
     draft: Draft,
     identity: Identity,
     annotator: Annotator,
@@ -149,9 +149,9 @@ def commit(
             receipt = _inserted(store, writer, draft, annotator)
             note_artefacts(store, writer.profile_id)
         else:
-            receipt = replace(writer.receipt(), unused=_unused(request))
-        attached = keep(store, writer.profile_id, request.attachments)
-        inputs = keep_inputs(store, _tagging_sources(request), draft.facts.kernel_release)
+            receipt = replace(writer.receipt(), unused=_unused(annotator.given))
+        attached = keep(store, writer.profile_id, attachments)
+        inputs = keep_inputs(store, annotator.given, draft.facts.kernel_release)
         return replace(receipt, changes=(*receipt.changes, *attached, *inputs))
 
 
@@ -167,16 +167,15 @@ def _inserted(store: Store, writer: ProfileWriter, draft: Draft, annotator: Anno
         inserted.result()  # what fails there fails the transaction, and says why
     store.symbols.keep_functions(annotation.fresh_functions())
     dsos = draft.symbols["dso"].unique()
-    unused = unused_files(annotation.tagger, annotator.binaries, dsos)
+    unused = unused_files(annotation.tagger, annotator.given.binaries, dsos)
     return replace(writer.finish(tags, blamed), unused=unused)
 
 
-def _unused(request: IngestRequest) -> tuple[str, ...]:
+def _unused(given: TaggingSources) -> tuple[str, ...]:
     """Files that name nothing of a stored recording better; their source files are for `tag`."""
-    binaries = _tagging_sources(request).binaries
-    if not binaries:
+    if not given.binaries:
         return ()
-    files = listed([str(each) for each in binaries], 3)
+    files = listed([str(each) for each in given.binaries], 3)
     return (f"{files}: no better names in it (perfduck tag applies its source files)",)
 
 

@@ -10,6 +10,7 @@ from perfduck_model.lazy import lazy_modules
 
 if TYPE_CHECKING:
     from perfduck import (
+        adoption,
         comparisons,
         details,
         drawings,
@@ -30,14 +31,15 @@ if TYPE_CHECKING:
     from perfduck_store.remote import client as remote
 
     __all__ = [
-        "answer", "comparisons", "details", "drawings", "edits", "exports", "frames", "ingestion",
-        "inventory", "limits", "names_and_tags", "rankings", "recordings", "remote", "store",
-        "subprocess_iter", "user_sql",
+        "adoption", "answer", "comparisons", "details", "drawings", "edits", "exports", "frames",
+        "ingestion", "inventory", "limits", "names_and_tags", "rankings", "recordings", "remote",
+        "store", "subprocess_iter", "user_sql",
     ]  # fmt: skip
 
 __getattr__ = lazy_modules(
     __name__,
     {
+        "adoption": "perfduck.adoption",
         "answer": "perfduck_diff.answer",
         "comparisons": "perfduck.comparisons",
         "details": "perfduck.details",

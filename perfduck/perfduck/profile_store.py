@@ -117,6 +117,33 @@ class ProfileStore:
         wanted = parts.recordings.requests_of(recordings, listed, options)
         return parts.recordings.ingest(self._file, wanted, on_start, progress, on_stored, on_note)
 
+    def adopt(
+        self,
+        other: FilePath,
+        *,
+        name: str | None = None,
+        is_unnamed: bool = False,
+        labels: Labels | None = None,
+        kernel: str | None = None,
+        force: bool = False,
+        may_give_rules: bool = True,
+    ) -> "IngestResult":
+        """Store the one recording of another store, with what that store says of it, as `ingest`
+        would have: the same content is stored once, other work needs `force`, tags are made by the
+        rules of this store. `labels` are added and must not contradict. A new recording that
+        `is_unnamed` is called by its content. What would apply to later recordings, rules, is
+        refused unless one `may_give_rules`."""
+        wanted = parts.adoption.Adoption(
+            name=name,
+            is_unnamed=is_unnamed,
+            labels=parts.recordings.labels(labels or ()),
+            kernel=kernel,
+            force=force,
+            may_give_rules=may_give_rules,
+        )
+        receipt = parts.adoption.adopt(self._file, Path(other), wanted)
+        return parts.recordings.IngestResult(receipt)
+
     def attach(self, selector: str, files: Files) -> "EditResult":
         """Keep files with profiles, one of a kind: {"iptables": "rules.txt"}."""
         attachments = parts.recordings.attachments(files)

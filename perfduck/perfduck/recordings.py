@@ -32,7 +32,7 @@ from perfduck_model.errors import PerfduckError
 from perfduck_report.names import visible
 from perfduck_report.numbers import plural
 from perfduck_store.recording import Receipt
-from perfduck_store.selector import select
+from perfduck_store.selector import by_id, select
 from perfduck_symbols.file_finder import check_places
 from perfduck_symbols.files import HostFiles
 from perfduck_tags import rule_file
@@ -52,6 +52,11 @@ class IngestResult:
     def name(self) -> str:
         """Of the profile."""
         return self.data.name
+
+    @property
+    def id(self) -> str:
+        """Of the profile: 16 hex digits, as in the selector id:HEX."""
+        return by_id(self.data.profile_id).removeprefix("id:")
 
     @property
     def is_new(self) -> bool:

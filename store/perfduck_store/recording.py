@@ -36,6 +36,7 @@ class Identity:
 class Receipt:
     """What has been stored."""
 
+    profile_id: int
     name: str
     samples: int
     stacks: int

@@ -157,9 +157,19 @@ class DuckDbStore:
     def user_sql(
         self, text: str, parameters: Mapping[str, Any], limits: "SqlLimits"
     ) -> "pl.DataFrame":
-        """The rows of a statement that somebody typed: see user_sql."""
+        """The rows of a statement that somebody typed: see sql_process."""
+        return parts.sql_process.run(self.path, text, parameters, limits)
+
+    def run_user_sql(
+        self, text: str, parameters: Mapping[str, Any], limits: "SqlLimits"
+    ) -> "pl.DataFrame":
+        """The same in this process: see user_sql."""
         with self._held():
             return parts.user_sql.run(self._connection, text, parameters, limits)
+
+    def spill_to(self, folder: Path) -> None:
+        """Where DuckDB writes what does not fit into its memory; it makes the folder."""
+        self.execute(f"set temp_directory = {_attachable(folder)}")
 
     def execute_on(self, incoming: "pl.DataFrame", sql: str, parameters: Parameters = None) -> None:
         """Run a statement that reads the frame by the name `incoming`."""
@@ -352,6 +362,6 @@ def _to_write(path: Path, engine: Engine) -> duckdb.DuckDBPyConnection:
 
 
 def _attachable(path: Path) -> str:
-    """A file as a string of SQL."""
+    """A path as a string of SQL."""
     place = str(path).replace("'", "''")
     return f"'{place}'"

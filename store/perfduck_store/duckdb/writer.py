@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from perfduck_store.duckdb.store import DuckDbStore
 
 # Columns of table profile that the recording says, and that the user does.
-_FACTS = tuple(
+FACTS = tuple(
     fact.name for fact in fields(Facts) if fact.name not in ("has_inlined", "events", "limitations")
 )
 _GIVEN = ("name", "format", "source", "content_hash", "work")
@@ -155,6 +155,7 @@ class DuckDbWriter:
         """What has been stored."""
         draft = self._draft
         return Receipt(
+            self.profile_id,
             self._store.profiles.said(self.profile_id).name,
             *(draft.samples, len(draft.stacks), len(draft.symbols)),
             *(draft.skipped, draft.facts.lost),
@@ -197,7 +198,7 @@ class DuckDbWriter:
     def _insert_profile(self) -> None:
         """What the recording says of itself goes by the names of Facts."""
         facts, identity = self._draft.facts, self._identity
-        said = {name: getattr(facts, name) for name in _FACTS}
+        said = {name: getattr(facts, name) for name in FACTS}
         given = {name: getattr(identity, name) for name in _GIVEN}
         row = {
             "profile_id": self.profile_id,

@@ -1,0 +1,124 @@
+"""The one recording of another store into this one, as if it were read here: what a server does
+with a recording that another process or machine has read.
+
+Names, labels, work, attachments, tag inputs and better names mean what they mean to `ingest`: both
+end in ingestion.commit. Tags are worked out again, by the rules of this store.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from perfduck.annotator import Annotator
+from perfduck.attachments import parsed
+from perfduck.ingestion import commit
+from perfduck.opening import StorePlace
+from perfduck.tagging import TaggingSources
+from perfduck_ingest.labels import checked_name
+from perfduck_ingest.work import Work
+from perfduck_model.errors import PerfduckError
+from perfduck_model.identity import stack_ids, symbol_ids
+from perfduck_model.small_file import UserFile
+from perfduck_store.draft import Draft
+from perfduck_store.duckdb.single import SingleRecording
+from perfduck_store.duckdb.store import DuckDbStore
+from perfduck_store.edit import UNIT
+from perfduck_store.recording import Identity, Receipt
+from perfduck_symbols.kernel_files import KernelFiles
+
+if TYPE_CHECKING:
+    from perfduck_store.records import TagInput
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """What is said of a recording beside what its store says. `labels` must not contradict it."""
+
+    name: str | None = None  # of a stored recording as well
+    is_unnamed: bool = False  # a new one is called by its content: recording-1a2b3c4d
+    labels: dict[str, str] = field(default_factory=dict)
+    kernel: str | None = None
+    force: bool = False
+    may_give_rules: bool = True  # rules apply to all that is ingested later
+
+
+def adopt(place: StorePlace, other: Path, wanted: Adoption) -> Receipt:
+    """Store the recording of a store. PerfduckError where that is no store of one recording, where
+    its ids are not those of its content, and for all that `ingest` refuses."""
+    with SingleRecording(other) as single, Draft(other.parent) as draft:
+        identity = _identity(single, wanted)
+        given = _sources(single, wanted)
+        annotator = Annotator(given, KernelFiles(given.kallsyms), single.functions())
+        attachments = [parsed(*each) for each in single.attachments()]
+        for batch in single.batches():
+            draft.add(batch)
+        _check_ids(other, draft)
+        with place.write(create=True) as store:
+            if not isinstance(store, DuckDbStore):
+                raise PerfduckError.at(place, expected="a store of this machine", got="a server's")
+            return commit(store, attachments, draft, identity, annotator)
+
+
+def _identity(single: SingleRecording, wanted: Adoption) -> Identity:
+    said = single.said
+    content = str(said["content_hash"])
+    named = f"recording-{content[:8]}" if wanted.is_unnamed else str(said["name"])
+    name = None if wanted.name is None else checked_name(wanted.name, "--name")
+    work = _work(said["work"], said["work_unit"])
+    return Identity(
+        name=name or checked_name(named, "name"),
+        format=str(said["format"]),
+        source=str(said["source"]),
+        content_hash=content,
+        work=work.amount if work else None,
+        work_unit=work.unit if work else None,
+        kernel_release=wanted.kernel,
+        labels=_labels(dict(said["labels"]), wanted.labels),
+        wanted_name=name,
+        may_change_work=wanted.force,
+        has_names=single.has_names(),
+    )
+
+
+def _work(amount: float | None, unit: str | None) -> Work | None:
+    """Work that was given without a unit is of what the stored work is."""
+    return None if amount is None else Work(amount, None if unit == UNIT else unit)
+
+
+def _labels(said: dict[str, str], wanted: dict[str, str]) -> dict[str, str]:
+    for key, value in wanted.items():
+        if said.get(key, value) != value:
+            where = f"--label {key}={said[key]}"
+            raise PerfduckError.at(where, expected=f"{key}={value}", got=said[key])
+    return said | wanted
+
+
+def _sources(single: SingleRecording, wanted: Adoption) -> TaggingSources:
+    kept = single.tag_inputs()
+    if "rules" in kept and not wanted.may_give_rules:
+        expected = "scope admin to give rules, which apply to all later recordings"
+        raise PerfduckError.at(where="--rules", expected=expected, got="none")
+    return TaggingSources(_file(kept.get("rules")), _file(kept.get("kallsyms")))
+
+
+def _file(kept: "TagInput | None") -> UserFile | None:
+    return None if kept is None else UserFile(Path(kept.source), len(kept.content), kept.content)
+
+
+def _check_ids(path: Path, draft: Draft) -> None:
+    """Raise PerfduckError where symbols or stacks have ids that others of this store may have, or
+    refer to what is not there."""
+    symbols, stacks = draft.symbols, draft.stacks
+    rows = symbols.select("name", "dso", "address").iter_rows()
+    frames = stacks["symbol_ids"].explode(empty_as_null=False)
+    expected = stack_ids(
+        frames.to_numpy(), stacks["symbol_ids"].list.len().cast(pl.Int64).to_numpy()
+    )
+    if (
+        symbols["symbol_id"].to_list() != symbol_ids(rows).tolist()
+        or stacks["stack_id"].to_list() != expected.tolist()
+        or not frames.is_in(symbols["symbol_id"].implode()).all()
+    ):
+        raise PerfduckError.at(path.name, expected="ids of its symbols and stacks", got="others")

@@ -1,0 +1,3 @@
+select kind, source, text
+from attachment
+order by kind

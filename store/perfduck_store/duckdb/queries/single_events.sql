@@ -1,0 +1,2 @@
+select event, unit, frequency
+from event

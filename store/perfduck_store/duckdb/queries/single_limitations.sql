@@ -1,0 +1,2 @@
+select code, text, samples
+from limitation

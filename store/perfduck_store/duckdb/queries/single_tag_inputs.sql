@@ -1,0 +1,3 @@
+select kind, kernel_release
+from tag_input
+order by all

@@ -1,0 +1,144 @@
+"""A recording that another process has read into a store of its own, taken over as if read here."""
+
+import shutil
+from pathlib import Path
+
+import duckdb
+import pytest
+
+import perfduck
+from perfduck import PerfduckError
+
+FIXTURES = Path(__file__).parents[1] / "fixtures"
+DEMO = FIXTURES / "demo"
+TEXT = DEMO / "docker0-nat.crr.1.txt.xz"
+TABLES = ("sample", "symbol", "stack", "stack_symbol", "stack_blame", "rollup", "leaf_offset",
+          "edge", "event", "skipped", "limitation", "artefact", "attachment", "iptables_rule",
+          "tag_input", "elf_function")  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def single(tmp_path_factory) -> Path:
+    """A store of one recording, with all that may be said of one."""
+    path = tmp_path_factory.mktemp("single") / "single.duckdb"
+    perfduck.open(path).ingest(
+        TEXT,
+        labels={"scenario": "nat"},
+        work_from=DEMO / "docker0-nat.crr.1.wrk.txt",
+        attach={"iptables": DEMO / "docker0-nat.crr.1.iptables.txt"},
+    )
+    return path
+
+
+@pytest.fixture
+def changed(single, tmp_path) -> Path:
+    """A copy of it that a test may spoil."""
+    return Path(shutil.copy(single, tmp_path / "changed.duckdb"))
+
+
+def rows(path: Path) -> dict[str, list]:
+    with duckdb.connect(str(path), read_only=True) as store:
+        said = store.execute("select * exclude (ingested_at) from profile").fetchall()
+        tables = {name: store.execute(f"from {name} order by all").fetchall() for name in TABLES}
+        return {"profile": said, **tables}
+
+
+@pytest.mark.parametrize(
+    "recording",
+    [
+        TEXT,
+        FIXTURES / "perf_data" / "lost" / "recording.data.xz",
+        FIXTURES / "oprofile" / "app-callgraph" / "session.tar.gz",
+    ],
+    ids=lambda path: path.parent.name,
+)
+def test_it_gives_the_rows_of_an_ingest(recording, tmp_path):
+    first = perfduck.open(tmp_path / "a.duckdb").ingest(recording, host_files=False)
+    second = perfduck.open(tmp_path / "b.duckdb").adopt(tmp_path / "a.duckdb")
+    assert (second.to_text(), second.notes) == (first[0].to_text(), first[0].notes)
+    assert rows(tmp_path / "a.duckdb") == rows(tmp_path / "b.duckdb")
+
+
+def test_work_labels_and_attachments_come_with_it(single, store_path):
+    perfduck.open(store_path).adopt(single)
+    assert rows(store_path) == rows(single)
+
+
+def test_the_same_content_is_stored_once_and_takes_what_is_said(single, changed, store_path):
+    store = perfduck.open(store_path)
+    assert store.adopt(single).is_new
+    perfduck.open(changed).edit("*", labels={"run": "7"})
+    again = store.adopt(changed, name="other", labels={"host": "n1"})
+    assert again.to_text() == (
+        "other: already in the store; renamed from docker0-nat.crr.1, label host=n1 added, "
+        "label run=7 added\n"
+    )
+    assert store.profiles(f"id:{again.id}").to_text() == store.profiles("other").to_text()
+
+
+def test_other_work_is_refused_without_force(single, changed, store_path):
+    store = perfduck.open(store_path)
+    store.adopt(single)
+    perfduck.open(changed).edit("*", work=5, unit="request")
+    with pytest.raises(PerfduckError, match="expected the work that"):
+        store.adopt(changed)
+    assert "work is 5 requests" in store.adopt(changed, force=True).to_text()
+
+
+def test_a_taken_name_is_refused_and_the_store_unchanged(single, store_path):
+    store = perfduck.open(store_path)
+    store.ingest(DEMO / "docker0-nat.crr.2.txt.xz", name="docker0-nat.crr.1")
+    before = rows(store_path)
+    with pytest.raises(PerfduckError, match="another recording is stored as"):
+        store.adopt(single)
+    assert rows(store_path) == before
+    assert store.adopt(single, is_unnamed=True).name.startswith("recording-")
+
+
+def test_better_names_are_taken(tmp_path):
+    recording = FIXTURES / "perf_data" / "chains" / "recording.data.xz"
+    kallsyms = FIXTURES / "perf_data" / "kallsyms.gz"
+    store = perfduck.open(tmp_path / "store.duckdb")
+    store.ingest(recording, host_files=False)
+    perfduck.open(tmp_path / "named.duckdb").ingest(recording, kallsyms=kallsyms, host_files=False)
+    found = store.adopt(tmp_path / "named.duckdb")
+    assert "resolved again" in found.to_text()
+    assert "kallsyms kept" in found.to_text()
+
+
+def test_labels_that_contradict_are_refused(single, store_path):
+    with pytest.raises(PerfduckError, match="--label scenario=nat: expected scenario=x, got nat"):
+        perfduck.open(store_path).adopt(single, labels={"scenario": "x"})
+
+
+def test_rules_need_leave(tmp_path):
+    rules = tmp_path / "rules.csv"
+    rules.write_text("symbol,area,subsystem,role\n^udp_,ours,our_udp,domain\n")
+    perfduck.open(tmp_path / "a.duckdb").ingest(TEXT, rules=rules)
+    store = perfduck.open(tmp_path / "b.duckdb")
+    with pytest.raises(PerfduckError, match="--rules: expected scope admin"):
+        store.adopt(tmp_path / "a.duckdb", may_give_rules=False)
+    assert "rules kept" in store.adopt(tmp_path / "a.duckdb").to_text()
+
+
+SPOILED = {
+    "view": ("alter table skipped rename to s2; create view skipped as from s2", "table skipped"),
+    "column": ("alter table sample drop column comm", "expected a perfduck store"),
+    "type": ("alter table sample alter pid type varchar; update sample set pid = 'x'",
+             "expected a perfduck store"),
+    "symbol": ("update symbol set name = name || 'x'", "ids of its symbols and stacks"),
+    "stack": ("update stack set symbol_ids = list_reverse(symbol_ids)", "ids of its symbols"),
+    "two": ("insert into profile select * replace (1 as profile_id, 'b' as name) from profile",
+            "a store of one recording, got several"),
+    "none": ("delete from profile", "a store of one recording, got none"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "says"), SPOILED.values(), ids=SPOILED)
+def test_a_store_that_perfduck_did_not_make_is_refused(changed, store_path, change, says):
+    with duckdb.connect(str(changed)) as store:
+        for statement in change.split("; "):
+            store.execute(statement)
+    with pytest.raises(PerfduckError, match=says):
+        perfduck.open(store_path).adopt(changed)
+    assert not store_path.exists()
