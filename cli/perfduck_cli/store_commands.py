@@ -1,7 +1,6 @@
 """Commands that look after what is stored."""
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -65,7 +64,9 @@ def prune(
 
 
 def merge(
-    stores: Annotated[list[Path], typer.Argument(help="Stores to take recordings from.")],
+    stores: Annotated[
+        list[str], typer.Argument(help="Stores to take recordings from: files, or URLs of servers.")
+    ],
     store: StorePath = DEFAULT_STORE,
 ) -> None:
     """Take over what other stores have and this one has not; what is here stays as it is.

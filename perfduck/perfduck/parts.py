@@ -29,11 +29,12 @@ if TYPE_CHECKING:
     from perfduck_store import sql_limits as limits
     from perfduck_store.duckdb import store
     from perfduck_store.remote import client as remote
+    from perfduck_store.remote import merging
 
     __all__ = [
         "adoption", "answer", "comparisons", "details", "drawings", "edits", "exports", "frames",
-        "ingestion", "inventory", "limits", "names_and_tags", "rankings", "recordings", "remote",
-        "store", "subprocess_iter", "user_sql",
+        "ingestion", "inventory", "limits", "merging", "names_and_tags", "rankings", "recordings",
+        "remote", "store", "subprocess_iter", "user_sql",
     ]  # fmt: skip
 
 __getattr__ = lazy_modules(
@@ -50,6 +51,7 @@ __getattr__ = lazy_modules(
         "ingestion": "perfduck.ingestion",
         "inventory": "perfduck.inventory",
         "limits": "perfduck_store.sql_limits",
+        "merging": "perfduck_store.remote.merging",
         "names_and_tags": "perfduck.names_and_tags",
         "rankings": "perfduck.rankings",
         "recordings": "perfduck.recordings",

@@ -178,8 +178,9 @@ class ProfileStore:
         return parts.inventory.prune(self._file, selector, age, words, dry_run=dry_run)
 
     def merge(self, other: FilePath) -> "MergeResult":
-        """Take over what another store has and this one has not; what is here stays."""
-        return parts.inventory.merge(self._file, Path(other))
+        """Take over what another store, or that of a server, has and this one has not; what is here
+        stays."""
+        return parts.inventory.merge(self._file, os.fspath(other))
 
     # Questions
 
