@@ -24,12 +24,10 @@ UDP = "workload=udp64"
 
 
 @pytest.fixture(scope="module")
-def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def path(demo_store: Path) -> Path:
     """A store of the demo's recordings that no test changes."""
-    store = tmp_path_factory.mktemp("library") / "store.duckdb"
-    with perfduck.open(store) as opened:
-        assert len(opened.ingest(manifest=DEMO / "recordings.csv")) >= 18
-    return store
+    assert len(perfduck.open(demo_store).names()) >= 18
+    return demo_store
 
 
 def printed(path: Path, *words: str) -> str:
