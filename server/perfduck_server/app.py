@@ -7,13 +7,26 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
 import perfduck
-from perfduck_server import read_api, sql_api, store_api
+from perfduck_report.html import injected_style_hash
+from perfduck_server import (
+    page_compare,
+    page_diff,
+    page_profile,
+    page_recordings,
+    page_sql,
+    query_api,
+    read_api,
+    sql_api,
+    static_files,
+    store_api,
+)
 from perfduck_server.service import Service
 from perfduck_store.remote.services import PROTOCOL, PROTOCOL_HEADER
 
 _HEADERS = {
     "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+        "default-src 'none'; script-src 'self'; img-src 'self' data:; "
+        f"style-src 'self' {injected_style_hash()}; "
         "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
@@ -42,6 +55,10 @@ def create_app(service: Service) -> FastAPI:
     app.add_exception_handler(perfduck.PerfduckError, _refusal)
 
     app.include_router(read_api.router)
+    app.include_router(query_api.router)
+    app.include_router(static_files.router)
+    for page in (page_recordings, page_profile, page_diff, page_compare, page_sql):
+        app.include_router(page.router)
 
     app.include_router(store_api.router)
     app.include_router(sql_api.router)

@@ -6,6 +6,8 @@ from fastapi import Depends, Request
 
 from perfduck.held_store import HeldStore
 from perfduck.profile_store import ProfileStore
+from perfduck_server.links import Links
+from perfduck_server.saved_queries import SavedQueries
 from perfduck_server.settings import Settings
 from perfduck_server.sql_snapshots import SqlSnapshots
 from perfduck_server.sql_turns import SqlTurns
@@ -25,6 +27,8 @@ class Service:
         self.sessions = StoreSessions(self.held)
         self.snapshots = SqlSnapshots(self.held, settings.state_folder / "snapshot")
         self.turns = SqlTurns()
+        self.links = Links(settings.state_folder / "links")
+        self.queries = SavedQueries(settings.state_folder / "queries")
 
     def close(self) -> None:
         """Let other processes have the store."""
