@@ -155,7 +155,8 @@ def test_a_query_is_run_saved_and_found_again(page: Any) -> None:
     assert page.locator("#chart rect").count() == 20
     page.fill("#query", "select comm, count(*) as n from hit group by comm order by n desc limit 3")
     page.keyboard.press("Control+Enter")
-    page.wait_for_function("document.querySelectorAll('#rows tbody tr').length === 3")
+    page.wait_for_selector("#sql-said:has-text('3 rows')")
+    assert page.locator("#rows tbody tr").count() == 3
     page.fill("#save-name", "busiest programs")
     page.click("#save button")
     page.wait_for_selector("#saved li")
