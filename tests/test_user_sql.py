@@ -2,10 +2,14 @@
 
 import json
 import os
+import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -114,6 +118,83 @@ def test_memory_is_bounded(store: DuckDbStore) -> None:
         )
 
 
+# One call of DuckDB, which it does not interrupt: a minute.
+ONE_CALL = "select jaro_winkler_similarity(repeat('a', 600000), repeat('b', 600000))"
+
+
+def test_what_duckdb_does_not_interrupt_is_killed(store: DuckDbStore) -> None:
+    store.user_sql("select 1", {}, SqlLimits())  # the process is there
+    before = len(sql_processes())
+    start = time.monotonic()
+    with pytest.raises(PerfduckError, match=r"^sql: stopped after 0.5 s \(--timeout SECONDS"):
+        store.user_sql(ONE_CALL, {}, SqlLimits(seconds=0.5))
+    assert time.monotonic() - start < 2
+    assert len(sql_processes()) == before - 1
+    assert store.user_sql("select 7", {}, SqlLimits()).item() == 7
+
+
+@pytest.mark.slow
+def test_memory_that_duckdb_does_not_count_is_bounded(store: DuckDbStore) -> None:
+    with pytest.raises(PerfduckError, match=r"an answer within 64 MB of memory|Out of Memory"):
+        store.user_sql("select length(repeat('x', 3000000000))", {}, SqlLimits(memory_mb=64))
+
+
+def test_statements_share_a_process_and_threads_do_not(store: DuckDbStore) -> None:
+    for _ in range(3):
+        store.user_sql("select 1", {}, SqlLimits())
+    assert 1 <= len(sql_processes()) <= 2
+    with ThreadPoolExecutor(4) as pool:
+        answers = pool.map(
+            lambda n: store.user_sql(f"select {n} from range(1000000) limit 1", {}, SqlLimits()),
+            range(12),
+        )
+        assert [answer.item() for answer in answers] == list(range(12))
+    assert 1 <= len(sql_processes()) <= 2
+
+
+def sql_processes() -> list[str]:
+    """Children of this process that answer statements."""
+    found = subprocess.run(
+        ["ps", "--ppid", str(os.getpid()), "-o", "stat,args"], capture_output=True, text=True
+    )
+    return [line for line in found.stdout.splitlines() if "sql_process" in line]
+
+
+def test_what_is_spilled_is_gone_when_the_process_is_killed(store: DuckDbStore, path: Path) -> None:
+    sort = "select max(h) from (select hash(range) h, range from range(300000000) order by h, range"
+    limits = SqlLimits(memory_mb=64)
+    with ThreadPoolExecutor() as pool:
+        answer = pool.submit(store.user_sql, f"{sort} limit 299999999)", {}, limits)
+        while not (spilled := list(path.parent.glob(".perfduck-sql-*"))):
+            assert not answer.done()
+            time.sleep(0.02)
+        os.kill(int(spilled[0].name.split("-")[-1].removesuffix(".tmp")), signal.SIGKILL)
+        with pytest.raises(PerfduckError, match="the process that runs it was killed"):
+            answer.result()
+    assert not list(path.parent.glob(".perfduck-sql-*"))
+
+
+@pytest.mark.slow
+def test_who_writes_waits_no_longer_than_the_limit(path: Path, tmp_path: Path) -> None:
+    """A process with a statement, and one that is killed with its own going on."""
+    for kill in (False, True):
+        store = tmp_path / f"s{kill}.duckdb"
+        shutil.copy(path, store)
+        words = ["sql", ONE_CALL, "--timeout", "3", "--store", str(store)]
+        with subprocess.Popen([*PROGRAM, *words], stderr=subprocess.PIPE, text=True) as process:
+            time.sleep(2)  # the statement runs
+            if kill:
+                process.kill()
+            start = time.monotonic()
+            done = perfduck("edit", "p", "--label", "a=b", "--store", store, "--wait", "20")
+            waited = time.monotonic() - start
+            _, said = process.communicate(timeout=30)
+        assert (done.returncode, said) == (
+            0, "" if kill else "perfduck: sql: stopped after 3 s (--timeout SECONDS for more)\n"
+        )  # fmt: skip
+        assert waited < 8, waited
+
+
 def test_sums_are_numbers(path: Path) -> None:
     done = perfduck(
         "sql", "select sum(count) n from sample", "--format", "json", "--store", path
@@ -134,7 +215,6 @@ def test_a_parameter_that_the_query_lacks_is_an_error(store: DuckDbStore) -> Non
         ":memory:",
         "md:x",
         "postgres:dbname=x",
-        "http://host/x",
         "s3://b/x",
         "sqlite:x",
         "sqlite_scanner:x",

@@ -139,9 +139,9 @@ def _grouped(
 ) -> list[tuple[str, list[str]]]:
     there = list(names)
     known = [name for members in groups.values() for name in members]
-    found = [(title, [name for name in members if name in there])
+    listed = [(title, [name for name in members if name in there])
              for title, members in groups.items()]  # fmt: skip
-    return [*found, (rest, [name for name in there if name not in known])]
+    return [*listed, (rest, [name for name in there if name not in known])]
 
 
 def _section(formatter: Any, title: str, rows: list[tuple[str, str]]) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from perfduck import PerfduckError, visible
-from perfduck_cli import interrupt
+from perfduck_cli import process
 from perfduck_cli.options import DEFAULT_STORE, StorePath
 
 _ADDRESS = re.compile(r"(?:\[(?P<ipv6>[^\[\]]+)\]|(?P<host>[^:\[\]]+)):(?P<port>\d{1,5})")
@@ -34,7 +34,7 @@ def serve(
         expected = "the packages of the server (pip install 'perfduck[server]')"
         raise PerfduckError.at(where="serve", expected=expected, got=f"no {error.name}") from error
     host, port = _address(listen)
-    interrupt.leave_to_command()
+    process.leave_interrupts_to_command()
     run(Settings(store=Path(store), host=host, port=port), lambda line: typer.echo(visible(line)))
 
 

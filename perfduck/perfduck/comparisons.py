@@ -11,7 +11,7 @@ from perfduck_diff.answer import DiffRequest, compare_profiles, resolve_sides
 from perfduck_diff.budget_suggestion import suggest
 from perfduck_diff.compare_groups import compare_groups
 from perfduck_diff.filters import Filters
-from perfduck_diff.flame_input import compared
+from perfduck_diff.flame_input import by_run, compared
 from perfduck_model.errors import PerfduckError
 from perfduck_report import tables
 from perfduck_report.names import visible
@@ -23,8 +23,10 @@ def diff(file: StorePlace, request: DiffRequest) -> DiffResult:
     """Base against new."""
     with file.read() as store:
         question = resolve_sides(store, request)
-        found = compare_profiles(store, request, question)
-    return DiffResult(found, partial(compared, request, question))
+        answer = compare_profiles(store, request, question)
+    return DiffResult(
+        answer, partial(compared, request, question), partial(by_run, request, question)
+    )
 
 
 def compare(

@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from perfduck.opening import StorePlace
+from perfduck.opening import StoreFile, StorePlace
 from perfduck.tables import Table
 from perfduck_model.errors import PerfduckError
 from perfduck_model.limits import MOST_SQL_BYTES
 from perfduck_model.small_file import reason, text_of
+from perfduck_store.duckdb import sql_process
 from perfduck_store.sql_limits import SqlLimits
 
 
@@ -21,6 +22,8 @@ def sql(
 ) -> Table:
     """The rows of one statement that reads; a path is that of a file with it."""
     text = query if isinstance(query, str) else _content(Path(query))
+    if isinstance(file, StoreFile):
+        sql_process.prepare()
     with file.read() as store:
         return Table(store.user_sql(text, parameters, limits))
 

@@ -1,7 +1,6 @@
 """What the words of a diff mean: printed below it by --explain."""
 
-from perfduck_report.flow import sentence
-from perfduck_report.screen import PIPE, Screen
+from perfduck_report.screen import PIPE, Screen, sentence
 
 TERMS = (
     (
@@ -11,8 +10,8 @@ TERMS = (
     ),
     (
         "regression",
-        "the total grew (one-sided p <= .025) or a claim of growth stands; with budgets, one "
-        "is exceeded.",
+        "the total grew (one-sided p <= .025) or a claim of growth is significant; with budgets, "
+        "one is exceeded.",
     ),
     (
         "inconclusive",

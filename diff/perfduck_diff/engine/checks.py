@@ -57,13 +57,13 @@ class Sides:
 
 def reasons(sides: Sides, bounds: Bounds, *, learned: bool) -> tuple[Reason, ...]:
     """Every doubt about this comparison."""
-    found = [
+    reasons_of_checks = [
         Reason(code=code, text=text, blocks=bounds.of(code) == "block")
         for code, check in CHECKS.items()
         if bounds.of(code) != "off"
         for text in check(sides, bounds)
     ]
-    return (*found, *_replicates(sides, learned=learned))
+    return (*reasons_of_checks, *_replicates(sides, learned=learned))
 
 
 def weighed(doubts: Iterable[Reason], bounds: Bounds) -> tuple[Reason, ...]:
@@ -81,13 +81,15 @@ def _event(sides: Sides, _: Bounds) -> list[str]:
 
 
 def _kernel(sides: Sides, _: Bounds) -> list[str]:
-    found = [
+    releases = [
         sorted({run.kernel_release for run in sides.some(side) if run.kernel_release})
         for _, side in sides.both
     ]
-    if not all(found) or found[0] == found[1]:
+    if not all(releases) or releases[0] == releases[1]:
         return []
-    return [f"base ran {', '.join(found[0])}, new {', '.join(found[1])}: --allow-kernel-change"]
+    return [
+        f"base ran {', '.join(releases[0])}, new {', '.join(releases[1])}: --allow-kernel-change"
+    ]
 
 
 def _kernel_unknown(sides: Sides, _: Bounds) -> list[str]:
@@ -129,10 +131,10 @@ def _unknown(sides: Sides, bounds: Bounds) -> list[str]:
 
 
 def _spread(sides: Sides, bounds: Bounds) -> list[str]:
-    found = [(name, spread(sides.totals[side])) for name, side in sides.both]
+    spreads = [(name, spread(sides.totals[side])) for name, side in sides.both]
     return [
         f"the runs of {name} differ by {value:.1%} (standard deviation of their totals)"
-        for name, value in found
+        for name, value in spreads
         if value is not None and value > bounds.spread
     ]
 

@@ -17,6 +17,7 @@ import polars.selectors as cs
 import pyarrow as pa
 
 from perfduck_model.errors import PerfduckError
+from perfduck_store.duckdb import sql_process
 from perfduck_store.sql_limits import SqlLimits
 
 _LINE = re.compile(r"^LINE (?P<line>\d+):", re.MULTILINE)
@@ -40,8 +41,7 @@ def run(
     except duckdb.InterruptException as error:
         if time.monotonic() < ended:
             raise
-        message = f"sql: stopped after {limits.seconds:g} s (--timeout SECONDS for more)"
-        raise PerfduckError(message) from error
+        raise sql_process.stopped(limits) from error
     except duckdb.Error as error:
         raise PerfduckError(_in_a_line(str(error))) from error
 

@@ -1,0 +1,181 @@
+"""The user's SQL in a process of its own, which ends where the statement does not.
+
+DuckDB hears an interrupt between chunks of rows, and looks at its limit of memory where it expects
+much: `select repeat('x', 4000000000)` is one call, of a minute and 8 GB. A thread would be left
+behind with both, and with the lock on the store.
+
+    path, seconds to wait, text, parameters, limits    ->    opens the store to read, user_sql.run
+    a frame or an exception, and whether it goes on   <-
+
+A process that answered waits for the next statement: to start one takes 0.4 s.
+"""
+
+import os
+import pickle
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from importlib import import_module
+from pathlib import Path
+from threading import Event, Thread
+from typing import IO, TYPE_CHECKING, Any, cast
+
+from perfduck_model.errors import PerfduckError
+from perfduck_store.sql_limits import SqlLimits
+from perfduck_store.waiting import waiting
+
+if TYPE_CHECKING:
+    import polars as pl
+
+Order = tuple[Path, float, str, dict[str, Any], SqlLimits]
+
+_GRACE_S = 0.5  # until DuckDB heard of an interrupt, and the answer is written
+_MOST_IDLE = 2
+_MOST_IDLE_MB = 512  # what a process has that waits for the next statement
+_MORE_MB = 1024  # beside what DuckDB counts: the libraries, an answer of a million rows
+_LOOK_S = 0.05  # a gigabyte is written in 0.3 s
+_TOO_LARGE = 3  # exit code
+
+_idle: list[subprocess.Popen[bytes]] = []
+os.register_at_fork(after_in_child=_idle.clear)  # they answer the parent
+
+
+def run(path: Path, text: str, parameters: Mapping[str, Any], limits: SqlLimits) -> "pl.DataFrame":
+    """The rows of the statement over the store at `path`, as user_sql.run. Raises PerfduckError; at
+    most a second after the time of the limits."""
+    with _process(path.parent) as process:
+        order: Order = (path, waiting.limit_s, text, dict(parameters), limits)
+        answer, goes_on = _asked(process, order)
+        if goes_on and len(_idle) < _MOST_IDLE:
+            _idle.append(process)
+    if isinstance(answer, Exception):
+        raise answer
+    return cast("pl.DataFrame", answer)
+
+
+def prepare() -> None:
+    """Start the process for the next statement, while this one loads what it needs itself."""
+    if not _idle:
+        _idle.append(_started())
+
+
+@contextmanager
+def _process(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """One that waits for a statement; killed afterwards, with what it spilled, unless it is idle
+    again."""
+    process = _idle.pop() if _idle else _started()
+    if process.poll() is not None:  # something killed it meanwhile
+        process = _started()
+    try:
+        yield process
+    finally:
+        if process not in _idle:
+            process.kill()
+            process.communicate()
+            shutil.rmtree(_spilled(folder, process.pid), ignore_errors=True)
+
+
+def _started() -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-P", "-m", __name__]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+
+def _asked(process: subprocess.Popen[bytes], order: Order) -> tuple[object, bool]:
+    orders, answers = cast(IO[bytes], process.stdin), cast(IO[bytes], process.stdout)
+    try:
+        pickle.dump(order, orders)
+        orders.flush()
+        return cast(tuple[object, bool], pickle.load(answers))
+    except (EOFError, OSError, pickle.UnpicklingError) as error:
+        raise _why(process.wait(), order[-1]) from error
+
+
+def _why(code: int, limits: SqlLimits) -> PerfduckError:
+    """The process ended with this code, and without an answer."""
+    if code == -signal.SIGALRM:
+        return stopped(limits)
+    if code == _TOO_LARGE:
+        message = f"sql: expected an answer within {limits.memory_mb:,} MB of memory, got more"
+        return PerfduckError(message)
+    return PerfduckError("sql: expected an answer, but the process that runs it was killed")
+
+
+def stopped(limits: SqlLimits) -> PerfduckError:
+    """The statement's time was over."""
+    return PerfduckError(f"sql: stopped after {limits.seconds:g} s (--timeout SECONDS for more)")
+
+
+def _spilled(folder: Path, pid: int) -> Path:
+    """Where the process spills what memory does not hold: the disk of the store has room."""
+    return folder / f".perfduck-sql-{pid}.tmp"
+
+
+def _serve(orders: IO[bytes], answers: IO[bytes]) -> None:
+    """Answer statements, as long as somebody asks."""
+    goes_on = True
+    while goes_on:
+        order: Order = pickle.load(orders)
+        answer = _answer(*order)
+        goes_on = _resident_mb() < _MOST_IDLE_MB
+        answered = pickle.dumps((answer, goes_on), pickle.HIGHEST_PROTOCOL)
+        signal.setitimer(signal.ITIMER_REAL, 0)  # before anybody can ask again
+        answers.write(answered)
+        answers.flush()
+
+
+def _answer(
+    path: Path, wait_s: float, text: str, parameters: dict[str, Any], limits: SqlLimits
+) -> object:
+    from perfduck_store.duckdb.store import DuckDbStore
+
+    try:
+        with DuckDbStore(path, wait_s=wait_s) as store:
+            store.spill_to(_spilled(path.parent, os.getpid()))
+            signal.setitimer(signal.ITIMER_REAL, limits.seconds + _GRACE_S)
+            with _memory_bounded(limits.memory_mb + _MORE_MB):
+                return store.run_user_sql(text, parameters, limits)
+    except Exception as error:
+        if not isinstance(error, PerfduckError):
+            error.add_note(traceback.format_exc())
+        return error
+
+
+@contextmanager
+def _memory_bounded(most_mb: int) -> Iterator[None]:
+    """End the process where it takes more. RLIMIT_DATA is no bound: what polars reserves and never
+    uses counts there, 1.5 GB."""
+    ended = Event()
+    Thread(target=_watch, args=(most_mb, ended), daemon=True).start()
+    try:
+        yield
+    finally:
+        ended.set()
+
+
+def _watch(most_mb: int, ended: Event) -> None:
+    while not ended.wait(_LOOK_S):
+        if _resident_mb() > most_mb:
+            os._exit(_TOO_LARGE)
+
+
+def _resident_mb() -> int:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() >> 20
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the other process says when to stop
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whatever prints
+    import_module("perfduck_store.duckdb.user_sql")
+    import_module("perfduck_store.duckdb.store")
+    with suppress(EOFError, BrokenPipeError):  # nobody asks any more
+        _serve(sys.stdin.buffer, answers)
+    os._exit(0)
