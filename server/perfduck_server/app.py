@@ -7,7 +7,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
 import perfduck
-from perfduck_server import merge_api, read_api, sql_api, store_api
+from perfduck_server import merge_api, push_api, read_api, sql_api, store_api
 from perfduck_server.service import Service
 from perfduck_store.remote.services import PROTOCOL, PROTOCOL_HEADER
 
@@ -45,6 +45,7 @@ def create_app(service: Service) -> FastAPI:
 
     app.include_router(store_api.router)
     app.include_router(sql_api.router)
+    app.include_router(push_api.router)
     app.include_router(merge_api.router)
 
     @app.get("/healthz")

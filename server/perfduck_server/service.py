@@ -6,10 +6,14 @@ from fastapi import Depends, Request
 
 from perfduck.held_store import HeldStore
 from perfduck.profile_store import ProfileStore
+from perfduck_server.jobs import Jobs
+from perfduck_server.raw_files import RawFiles
 from perfduck_server.settings import Settings
+from perfduck_server.spool import Spool
 from perfduck_server.sql_snapshots import SqlSnapshots
 from perfduck_server.sql_turns import SqlTurns
 from perfduck_server.store_sessions import StoreSessions
+from perfduck_server.worker_process import WorkerLimits
 
 
 class Service:
@@ -25,11 +29,19 @@ class Service:
         self.sessions = StoreSessions(self.held)
         self.snapshots = SqlSnapshots(self.held, settings.state_folder / "snapshot")
         self.turns = SqlTurns()
+        self.spool = Spool(settings.state_folder)
+        self.raw = RawFiles(settings.state_folder)
+        self.jobs = Jobs(self.spool, self.store, self.raw, _limits(settings))
 
     def close(self) -> None:
         """Let other processes have the store."""
+        self.jobs.close()
         self.sessions.close()
         self.held.close()
+
+
+def _limits(settings: Settings) -> WorkerLimits:
+    return WorkerLimits(settings.job_timeout_s, settings.job_memory_mb, settings.max_upload_bytes)
 
 
 def service_of(request: Request) -> Service:

@@ -12,6 +12,9 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8480  # 0: one that is free
     memory_mb: int = 1024  # of DuckDB, for all requests together
+    max_upload_bytes: int = 1 << 30
+    job_timeout_s: float = 300.0
+    job_memory_mb: int = 1024  # of a worker, which reads one recording at a time
     anonymous_read: bool = False
     tls_cert: Path | None = None
     tls_key: Path | None = None
