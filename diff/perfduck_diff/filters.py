@@ -138,7 +138,7 @@ class FilterValues:
     def _check_cpus(self) -> None:
         """Of a range that goes beyond the CPUs there are, the error names all that are not."""
         known = {int(each.value) for each in self._known["cpu"] if each.value is not None}
-        if missing := set(map(int, self.filters.cpu)) - known:
+        if missing := set(self.filters.cpu) - known:
             there = number_ranges(known) or "none but those of idle"
             message = f"no sample with --cpu {number_ranges(missing)}: there are {there}"
             raise PerfduckError(message)
