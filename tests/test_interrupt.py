@@ -22,7 +22,7 @@ SORT = "select max(h) from (select hash(range) h, range from range(3000000000) o
 CHANGED = """
 import sys
 from perfduck_store.duckdb import store
-from perfduck_store.duckdb.query import named
+from perfduck_store.duckdb.schema import named
 def begin():
     print("began", flush=True)
 {before}

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from perfduck import FilterOptions
-from perfduck_cli.numbers import whole
+from perfduck_cli.options import whole
 
 
 def _typed(

@@ -9,7 +9,6 @@ import typer
 
 import perfduck
 from perfduck_cli import process
-from perfduck_cli.numbers import number
 from perfduck_cli.options import (
     DEFAULT_STORE,
     Kallsyms,
@@ -18,9 +17,9 @@ from perfduck_cli.options import (
     StorePath,
     Symbols,
     Vmlinux,
+    number,
 )
-from perfduck_cli.progress import ProgressLine
-from perfduck_cli.waiting import say, typing
+from perfduck_cli.waiting import ProgressLine, say, typing
 
 
 def ingest(

@@ -15,7 +15,7 @@ import typer
 
 import perfduck
 from perfduck import PerfduckError, visible
-from perfduck_cli import interrupt, process, standard_streams
+from perfduck_cli import process, standard_streams
 from perfduck_cli.commands import ENTRIES, LazyCommands
 from perfduck_cli.help import ABOUT, START, Command, Commands
 from perfduck_cli.usage import in_a_line
@@ -89,7 +89,7 @@ def main() -> None:
     own."""
     process.tune()
     standard_streams.guard()
-    interrupt.watch()
+    process.watch_interrupts()
     if "_PERFDUCK_COMPLETE" in os.environ:  # a shell asks; else 10 ms for nothing
         import_module("perfduck_cli.completion").know_shells()
     _leave(_exit_code())

@@ -10,7 +10,7 @@ from perfduck_diff.engine.comparison import TreeName
 from perfduck_diff.engine.flame import Flame, Heat, flame, hottest
 from perfduck_diff.engine.run_costs import SubsystemRuns, subsystem_runs
 from perfduck_diff.filters import Filters
-from perfduck_diff.lacking import lacking_notes
+from perfduck_diff.notes import lacking_notes
 from perfduck_diff.selection import Note
 from perfduck_store.protocol import Store
 from perfduck_store.selector import select

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from perfduck.names_and_tags import ExplainResult, TagResult
     from perfduck.options import IngestOptions, TagSources
     from perfduck.profile_store import ProfileStore, explain, open
+    from perfduck.rankings import CallsResult, TopResult
     from perfduck.recordings import IngestResult
     from perfduck.store_results import EditResult, MergeResult, RemoveResult
     from perfduck.tables import Table
-    from perfduck.top_result import CallsResult, TopResult
     from perfduck_diff.engine.result import Change, Claim, Diff
     from perfduck_diff.keys import By, Key, Side, View
     from perfduck_diff.selection import Note
@@ -53,7 +53,7 @@ _MODULES = {
     "perfduck.recordings": ("IngestResult",),
     "perfduck.store_results": ("EditResult", "MergeResult", "RemoveResult"),
     "perfduck.tables": ("Table",),
-    "perfduck.top_result": ("CallsResult", "TopResult"),
+    "perfduck.rankings": ("CallsResult", "TopResult"),
     "perfduck_diff.engine.result": ("Change", "Claim", "Diff"),
     "perfduck_diff.keys": ("By", "Key", "Side", "View"),
     "perfduck_diff.selection": ("Note",),

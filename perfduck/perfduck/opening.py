@@ -95,20 +95,31 @@ class StoreServer:
         """The store, for one client at a time; it is there, so `create` asks for nothing."""
         return parts.remote.RemoteStore(self.address, self.token, write=True, wait_s=self.wait_s)
 
+    def copy_to(self, path: Path) -> None:
+        """Write a copy of the store to a file."""
+        parts.merging.fetch(self.address, self.token, path)
+
     def ingestion(self) -> "Ingesting":
         """What reads recordings here and sends what it read."""
         raise NotImplementedError
 
 
-def place_of(url: str, wait_s: float | None = None) -> StorePlace:
+def place_of(url: str, wait_s: float | None = None) -> "StoreFile | StoreServer":
     """Where the store is that somebody means: the path of a DuckDB file, or the URL of a server,
     which gets the token of $PERFDUCK_TOKEN. PerfduckError for another URL."""
     if url.startswith("lake:"):
         got = "a store of a kind that is not built yet"
         raise PerfduckError.at(url, expected="the path of a store, or http://HOST:PORT", got=got)
     if url.startswith(SCHEMES):
-        return StoreServer(address_of(url), os.environ.get("PERFDUCK_TOKEN") or None, wait_s)
+        return StoreServer(address_of(url), _token(), wait_s)
     return StoreFile(Path(url), wait_s)
+
+
+def _token() -> str | None:
+    token = os.environ.get("PERFDUCK_TOKEN", "").strip()
+    if not (token.isascii() and token.isprintable()):
+        raise PerfduckError.at(where="$PERFDUCK_TOKEN", expected="a token", got="other characters")
+    return token or None
 
 
 def be_patient(limit_s: float, say: Callable[[str], object]) -> None:

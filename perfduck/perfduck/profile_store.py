@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from perfduck.drawings import SandwichResult
     from perfduck.exports import Export
     from perfduck.names_and_tags import ExplainResult, TagResult
+    from perfduck.rankings import CallsResult, TopResult
     from perfduck.recordings import IngestResult, Progress
     from perfduck.store_results import EditResult, MergeResult, RemoveResult
     from perfduck.tables import Table
-    from perfduck.top_result import CallsResult, TopResult
     from perfduck_diff.flame_input import Drawing
 
 
@@ -112,7 +112,7 @@ class ProfileStore:
         a line on what of the manifest may be a mistake.
         """
         if recordings and isinstance(recordings[0], str):
-            parts.warm_up.warm_up(recordings[0])
+            parts.subprocess_iter.warm_up(recordings[0])
         listed = None if manifest is None else Path(manifest)
         wanted = parts.recordings.requests_of(recordings, listed, options)
         return parts.recordings.ingest(self._file, wanted, on_start, progress, on_stored, on_note)
@@ -178,8 +178,9 @@ class ProfileStore:
         return parts.inventory.prune(self._file, selector, age, words, dry_run=dry_run)
 
     def merge(self, other: FilePath) -> "MergeResult":
-        """Take over what another store has and this one has not; what is here stays."""
-        return parts.inventory.merge(self._file, Path(other))
+        """Take over what another store, or that of a server, has and this one has not; what is here
+        stays."""
+        return parts.inventory.merge(self._file, os.fspath(other))
 
     # Questions
 

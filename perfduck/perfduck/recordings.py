@@ -34,7 +34,7 @@ from perfduck_report.numbers import plural
 from perfduck_store.recording import Receipt
 from perfduck_store.selector import by_id, select
 from perfduck_symbols.file_finder import check_places
-from perfduck_symbols.host_files import HostFiles
+from perfduck_symbols.files import HostFiles
 from perfduck_tags import rule_file
 
 Recording = FilePath | bytes | BinaryIO
@@ -215,8 +215,7 @@ def requests_of(
 def _template(options: IngestOptions, *, is_one: bool) -> IngestRequest:
     name, kernel = options.get("name"), options.get("kernel")
     places = places_of(options.get("symbols"))
-    if places:  # to check them loads pyelftools
-        check_places(places)
+    check_places(places)
     return IngestRequest(
         source="",
         name=None if name is None else label_words.checked_name(name, "--name"),

@@ -8,9 +8,8 @@ from perfduck_diff.compare_groups import Cell, GroupStep, Matrix
 from perfduck_diff.engine.result import SubsystemRow
 from perfduck_report import names, readable
 from perfduck_report.diff_words import interval, percent, reason, signed
-from perfduck_report.flow import flow, sentence
 from perfduck_report.numbers import per_second, seconds
-from perfduck_report.screen import PIPE, Screen
+from perfduck_report.screen import PIPE, Screen, flow, sentence
 from perfduck_report.tables import aligned, left_out, markdown_rows
 
 ROWS = 24
@@ -85,8 +84,8 @@ def _grown(step: GroupStep) -> list[SubsystemRow]:
 
 def _shrunk(step: GroupStep) -> list[SubsystemRow]:
     """Those whose whole interval is below zero."""
-    found = [row for row in step.subsystems if row.high is not None and row.high < 0]
-    return sorted(found, key=lambda row: row.delta)[: SHOWN // 2]
+    rows = [row for row in step.subsystems if row.high is not None and row.high < 0]
+    return sorted(rows, key=lambda row: row.delta)[: SHOWN // 2]
 
 
 def _indented(title: str, rows: list[SubsystemRow], screen: Screen) -> list[str]:

@@ -17,6 +17,8 @@ from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING
 
+from markupsafe import Markup
+
 from perfduck_diff.engine.flame import Flame, Heat
 from perfduck_diff.engine.result import Diff
 from perfduck_diff.engine.run_costs import SubsystemRuns
@@ -36,8 +38,6 @@ from perfduck_report.numbers import amount
 
 if TYPE_CHECKING:
     from jinja2 import BaseLoader, Environment
-    from markupsafe import Markup
-
 # In the order they are run: each needs the ones before.
 _LIBRARIES = (
     "d3-array", "d3-color", "d3-dispatch", "d3-ease", "d3-format", "d3-hierarchy",
@@ -174,8 +174,6 @@ def _environment() -> "Environment":
 
 def _style(declarations: str) -> "Markup":
     """Where a bar is, as an attribute of its element."""
-    from markupsafe import Markup
-
     return Markup('style="{}"').format(declarations)
 
 

@@ -23,7 +23,7 @@ from perfduck import DiffResult, PerfduckError, ProfileStore
 from perfduck_diff.engine.flame import Flame
 from perfduck_diff.engine.result import Diff
 from perfduck_diff.engine.run_costs import SubsystemRuns
-from perfduck_server.durable import write
+from perfduck_server.spool import write_whole
 
 _KEY = re.compile(r"[0-9a-f]{12}")
 _MOST = 100_000  # links
@@ -96,8 +96,10 @@ class Links:
         answer = _Answer(result.data, result.flame(), result.runs())
         packed = msgspec.msgpack.encode(answer, enc_hook=_plain)
         self._folder.mkdir(mode=0o700, exist_ok=True)
-        write(self._answer(pinned.key), gzip.compress(packed, mtime=0))
-        write(self._request(pinned.key), msgspec.json.format(msgspec.json.encode(pinned), indent=1))
+        write_whole(self._answer(pinned.key), gzip.compress(packed, mtime=0))
+        write_whole(
+            self._request(pinned.key), msgspec.json.format(msgspec.json.encode(pinned), indent=1)
+        )
 
     def _check_room(self) -> None:
         if self._folder.exists() and sum(1 for _ in self._folder.glob("*.json")) >= _MOST:

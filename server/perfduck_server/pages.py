@@ -85,6 +85,7 @@ def page(
         "base_url": f"{request.url.scheme}://{request.url.netloc}",
         "store": service.settings.store.name,
         "reader": reader,
+        "has_tokens": service.tokens.is_there,
         "typed": typed(request),
         "error": "",
     }

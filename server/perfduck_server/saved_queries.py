@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from perfduck import NoProfileError, PerfduckError
-from perfduck_server.durable import write
+from perfduck_server.spool import write_whole
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.-]{0,79}")
 _MOST = 1000
@@ -28,7 +28,7 @@ class SavedQueries:
         if not path.exists() and len(self.all()) >= _MOST:
             raise PerfduckError.at(name, expected=f"fewer than {_MOST} queries", got="as many")
         self._folder.mkdir(mode=0o700, exist_ok=True)
-        write(path, text.encode())
+        write_whole(path, text.encode())
 
     def remove(self, name: str) -> None:
         """Keep it no more. NoProfileError where there is none."""

@@ -8,8 +8,7 @@ import pytest
 from recordings import FIXTURES
 from terminal import PROGRAM, on_terminal
 
-from perfduck_report.flow import flow
-from perfduck_report.screen import PIPE, terminal
+from perfduck_report.screen import PIPE, flow, terminal
 from perfduck_report.tables import text
 
 pytestmark = pytest.mark.slow

@@ -93,7 +93,8 @@ class Connection:
         given = {**self._authorization(), "User-Agent": "perfduck", **(headers or {})}
         try:
             http.sock.settimeout(timeout_s)
-            http.request(verb, self.address.path + path, body, given)
+            with suppress(BrokenPipeError, ConnectionResetError):  # it may answer before the end
+                http.request(verb, self.address.path + path, body, given)
             response = http.getresponse()
         except (OSError, HTTPException) as error:
             raise self._failure(error, timeout_s) from error
@@ -167,6 +168,7 @@ class Connection:
         spoken = response.headers.get(PROTOCOL_HEADER)
         if spoken == PROTOCOL:
             return
+        response.close()
         self.close()
         if spoken is None:
             got = f"another HTTP server ({response.status} {response.reason})"
