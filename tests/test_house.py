@@ -54,8 +54,6 @@ IMPORTS_IN_FUNCTIONS = {
     "polars": "0.1 s, for answers of a server that have frames; twice",
     "perfduck_store.duckdb.store.DuckDbStore": "of the process that runs SQL of users",
     "perfduck_symbols.dwarf.Dwarf": "pyelftools, where there is debug information",
-    "perfduck_server.serving.serve": "packages of the extra `server`, for `serve`",
-    "perfduck_server.settings.Settings": "likewise",
 }
 
 

@@ -25,7 +25,7 @@ COMMANDS = {
     "Recordings": ("ingest", "profiles", "attach", "edit", "rm", "prune", "merge"),
     "Questions": ("top", "diff", "compare", "sql", "export", "budget"),
     "Names and tags": ("tag", "explain", "symbols"),
-    "Service": ("serve",),
+    "Service": ("serve", "token"),
     "More": ("noise", "demo", "completion"),
 }
 OPTIONS = {
@@ -38,6 +38,8 @@ OPTIONS = {
     "Names and tags": ("kallsyms", "vmlinux", "symbols", "host_files", "rules", "release"),
     "Output": ("by", "limit", "format"),
     "Store": ("store", "wait"),
+    "Access": ("listen", "anonymous", "tls_cert", "tls_key"),
+    "Limits": ("memory", "max_upload", "job_memory", "job_timeout", "retention"),
 }  # fmt: skip
 EXAMPLES = {
     "ingest": (
@@ -52,6 +54,9 @@ EXAMPLES = {
     "prune": ("perfduck prune scenario=native --older-than 90d",),
     "merge": ("perfduck merge other.duckdb",),
     "serve": ("perfduck serve --store perfduck.duckdb --listen 127.0.0.1:8480",),
+    "token add": ("perfduck token add ci --scope push --label cluster=lab --expires 90d",),
+    "token list": ("perfduck token list --store perfduck.duckdb",),
+    "token revoke": ("perfduck token revoke ci",),
     "top": (
         "perfduck top run1 --by subsystem",
         "perfduck top scenario=native nf_hook_slow --by callers",

@@ -51,7 +51,7 @@ def learn_noise(file: StorePlace, selector: str, event: str | None) -> Table:
     """Learn the spread between runs."""
     if event == "":
         raise PerfduckError.at(where="--event", expected="an event", got="nothing")
-    with file.write(create=True) as store:
+    with file.write() as store:
         learned, unused = history.learn_from(store, selector, event)
     return Table(learned, partial(_with_terms, notes=unused), unused)
 
@@ -64,7 +64,7 @@ def noise(file: StorePlace) -> Table:
 
 def forget_noise(file: StorePlace, selector: str | None) -> Table:
     """Forget what was learned; what that was."""
-    with file.write(create=True) as store:
+    with file.write() as store:
         return Table(history.forget(store, selector), _forgotten)
 
 

@@ -11,6 +11,7 @@ is not in it, and no request leave it.
 
 import base64
 import hashlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib import resources
@@ -135,6 +136,12 @@ def assets() -> dict[str, str]:
     others: name -> text, scripts in the order in which they are run."""
     names = ("d3.js", *_OURS)
     return {"page.css": _text("page.css"), **dict(zip(names, _scripts(), strict=True))}
+
+
+def injected_style_hash() -> str:
+    """Of the style that d3-flame-graph puts into a page, as a policy has it."""
+    found = re.search(r"\.textContent=`(.*?)`", _text("vendor/d3-flame-graph.min.js"), re.S)
+    return _hash(found[1]) if found else ""
 
 
 def _text(name: str) -> str:

@@ -7,8 +7,6 @@ from pathlib import Path
 import pytest
 from servers import Server, running
 
-DEMO = Path(__file__).parents[2] / "fixtures" / "demo"
-
 
 @pytest.fixture(scope="session")
 def server(demo_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:

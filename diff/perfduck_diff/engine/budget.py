@@ -46,6 +46,7 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "spread": (0, 1),
     "duration": (1, float("inf")),
     "load": (0, 1),
+    "work": (1, float("inf")),
 }
 
 

@@ -62,17 +62,29 @@ def run_diff(runs: RunMatrix, base: Int64, new: Int64, options: DiffOptions | No
 
 
 def _verdict(answer: Diff) -> Verdict:
-    """Growth that is shown is a regression; a pass has to be shown as well."""
+    """Growth that is shown is a regression, unless all of it is below the tolerance; a pass has to
+    be shown as well."""
     if any(reason.blocks for reason in answer.reasons):
         return "inconclusive"
     if answer.budgets:
         verdicts = {row.verdict for row in answer.budgets}
         return next(v for v in _WORST_FIRST if v in verdicts)
+    if _is_tolerated(answer):
+        return "pass"
     grew = answer.total.p is not None and answer.total.p <= TOTAL_LEVEL
-    if grew or any(claim.gates for claim in answer.claims):
-        return "regression"
+    return "regression" if grew or any(claim.gates for claim in answer.claims) else "inconclusive"
+
+
+def _is_tolerated(answer: Diff) -> bool:
+    """Whether growth of the total above the tolerance is excluded, and that of every path that
+    grew: what shrank elsewhere may hide it in the total."""
     known = answer.sensitivity
-    return "pass" if known and known.excluded < known.tolerance else "inconclusive"
+    if known is None or known.excluded >= known.tolerance:
+        return False
+    most = known.tolerance * answer.total.base
+    return all(
+        claim.high is not None and claim.high < most for claim in answer.claims if claim.gates
+    )
 
 
 def _sensitivity(work: Comparison) -> Sensitivity | None:

@@ -98,6 +98,7 @@ class DuckDbStore:
         None: as this process is set (waiting.py). Raises StoreIsBusy after that."""
         self.path = path
         self._check_file(is_made=write and create)
+        self._is_new = write and not path.exists()
         self.folder = path.parent
         self._engine = engine
         self.profiles, self.symbols = DuckDbProfiles(self), DuckDbSymbols(self)
@@ -114,7 +115,10 @@ class DuckDbStore:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *error: object) -> None:
+        """Close the store. What made it and failed leaves no empty one behind."""
+        if any(error) and self._is_new and self.rows(schema.named("is_empty")) == [(True,)]:
+            self.path.unlink(missing_ok=True)
         self.close()
 
     def interrupt(self) -> None:
