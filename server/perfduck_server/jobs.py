@@ -152,4 +152,5 @@ def _status(job: PushedJob, result: IngestResult) -> JobStatus:
         profile=ProfileKey(result.id, result.name),
         result=result.to_text().rstrip("\n"),
         notes=list(result.notes),
+        receipt=result.data if job.is_store else None,
     )

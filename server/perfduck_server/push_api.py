@@ -25,8 +25,8 @@ from perfduck_server.query_options import QueryOption, given
 from perfduck_server.service import Service, ServiceOf
 from perfduck_server.spool import WORK, JobStatus, PushedJob
 from perfduck_server.uploads import Sink, UploadRefused, receive, sink_of
+from perfduck_store.remote.merging import STORE_TYPE
 
-STORE_TYPE = "application/vnd.perfduck.store"
 _LABEL = "label."
 _OF_FILES = ("work", "unit", "lenient")  # options that a body that is a store has applied already
 _WAITS_S, _MOST_WAIT_S = 5.0, 60.0
