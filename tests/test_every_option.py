@@ -129,6 +129,7 @@ FIRST = [
         "none",
         ("--force", "--force: expected work"),
         ("--unit packet", "--unit packet: expected --work N"),
+        ("--spool {tmp}/spool", "expected the URL of a server as --store"),
         ("--name b --name c", "--name: expected it once"),
         ("--host-files --no-host-files", "--host-files: expected it once"),
         ("--rules=", "--rules: expected a path, got nothing"),

@@ -35,6 +35,10 @@ ENTRIES = {
         "Import recordings: perf.data, perf script text, OProfile; plain or packed, or a pipe.",
         "ingest_commands:ingest",
     ),
+    "push": CommandEntry(
+        "Send recordings that could not be sent when they were ingested, and remove what is sent.",
+        "push_command:push",
+    ),
     "attach": CommandEntry(
         "Keep files with a profile that is in the store: the rules its packets met, and counters.",
         "ingest_commands:attach",

@@ -22,7 +22,7 @@ ABOUT = (
 START = "Start with `perfduck demo`, or `perfduck ingest perf.data` and `perfduck top '*'`."
 
 COMMANDS = {
-    "Recordings": ("ingest", "profiles", "attach", "edit", "rm", "prune", "merge"),
+    "Recordings": ("ingest", "push", "profiles", "attach", "edit", "rm", "prune", "merge"),
     "Questions": ("top", "diff", "compare", "sql", "export", "budget"),
     "Names and tags": ("tag", "explain", "symbols"),
     "Service": ("serve", "token"),
@@ -37,7 +37,7 @@ OPTIONS = {
                               "unlabel", "force"),
     "Names and tags": ("kallsyms", "vmlinux", "symbols", "host_files", "rules", "release"),
     "Output": ("by", "limit", "format"),
-    "Store": ("store", "wait"),
+    "Store": ("store", "spool", "wait"),
     "Access": ("listen", "anonymous", "tls_cert", "tls_key"),
     "Limits": ("memory", "max_upload", "job_memory", "job_timeout", "retention"),
 }  # fmt: skip
@@ -47,6 +47,7 @@ EXAMPLES = {
         "perfduck ingest run1.data --work-from run1.json --kallsyms kallsyms",
         "perf script | perfduck ingest - --name run1 --work 1437900 --unit packet",
     ),
+    "push": ("perfduck push spool --store http://host:8480",),
     "profiles": ("perfduck profiles", "perfduck profiles scenario=native,workload=crr"),
     "attach": ("perfduck attach 'docker0-nat.*' iptables=rules.txt conntrack=stat.txt",),
     "edit": ("perfduck edit run1 --name native.1 --work 1437900 --unit packet --label run=1",),

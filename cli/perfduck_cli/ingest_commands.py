@@ -21,6 +21,8 @@ from perfduck_cli.options import (
 )
 from perfduck_cli.waiting import ProgressLine, say, typing
 
+NOT_SENT = 75  # EX_TEMPFAIL of sysexits.h: to try again may help
+
 
 def ingest(
     files: Annotated[
@@ -74,6 +76,12 @@ def ingest(
     lenient: Annotated[
         bool, typer.Option("--lenient", help="Keep a file even if much of it cannot be parsed.")
     ] = False,
+    spool: Annotated[
+        Path | None,
+        typer.Option(
+            help="Directory that keeps what cannot be sent to a server; `perfduck push` sends it."
+        ),
+    ] = None,
     store: StorePath = DEFAULT_STORE,
 ) -> None:
     """Import recordings: perf.data, perf script text, OProfile; plain or packed, or a pipe.
@@ -83,13 +91,14 @@ def ingest(
     """
     process.return_freed_memory()
     with perfduck.open(store) as opened, Watch() as watch:
-        opened.ingest(
+        results = opened.ingest(
             *(files or ()),
             manifest=manifest,
             on_start=watch.started,
             progress=watch.progress,
             on_stored=watch.stored,
             on_note=say,
+            spool=spool,
             name=name,
             labels=label,
             work=work,
@@ -105,6 +114,9 @@ def ingest(
             vmlinux=vmlinux,
             symbols=symbols,
         )
+    if unsent := sum(not each.is_sent for each in results):
+        say(f"{unsent} not sent (perfduck push {spool} --store {store})")
+        raise typer.Exit(NOT_SENT)
 
 
 class Watch:

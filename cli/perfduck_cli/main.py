@@ -1,7 +1,8 @@
 """The command line: which commands there are, and the one place that reports what users can fix.
 
 Exit codes: 0 done, no regression; 1 regression; 2 an error of usage, data or environment, in a
-line; 3 inconclusive; 70 a bug (EX_SOFTWARE of sysexits.h), with a traceback.
+line; 3 inconclusive; 70 a bug (EX_SOFTWARE of sysexits.h), with a traceback; 75 a
+recording is kept that could not be sent (EX_TEMPFAIL).
 """
 
 import os

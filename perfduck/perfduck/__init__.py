@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from perfduck.names_and_tags import ExplainResult, TagResult
     from perfduck.options import IngestOptions, TagSources
     from perfduck.profile_store import ProfileStore, explain, open
+    from perfduck.push_client import NotSent
     from perfduck.rankings import CallsResult, TopResult
     from perfduck.recordings import IngestResult
     from perfduck.store_results import EditResult, MergeResult, RemoveResult
@@ -38,9 +39,9 @@ if TYPE_CHECKING:
 __all__ = [
     "BudgetSuggestion", "By", "CallsResult", "Change", "Claim", "CompareResult", "Diff",
     "DiffResult", "EditResult", "ExplainResult", "Export", "FilterOptions", "IngestOptions",
-    "IngestResult", "Key", "MergeResult", "NoProfileError", "Note", "PerfduckError",
-    "ProfileStore", "RemoveResult", "Side", "Source", "Table", "TagResult", "TagSources",
-    "TopResult", "View", "__version__", "explain", "open", "visible",
+    "IngestResult", "Key", "MergeResult", "NoProfileError", "NotSent", "Note",
+    "PerfduckError", "ProfileStore", "RemoveResult", "Side", "Source", "Table", "TagResult",
+    "TagSources", "TopResult", "View", "__version__", "explain", "open", "visible",
 ]  # fmt: skip
 
 _MODULES = {
@@ -50,6 +51,7 @@ _MODULES = {
     "perfduck.names_and_tags": ("ExplainResult", "TagResult"),
     "perfduck.options": ("IngestOptions", "TagSources"),
     "perfduck.profile_store": ("ProfileStore", "explain", "open"),
+    "perfduck.push_client": ("NotSent",),
     "perfduck.recordings": ("IngestResult",),
     "perfduck.store_results": ("EditResult", "MergeResult", "RemoveResult"),
     "perfduck.tables": ("Table",),

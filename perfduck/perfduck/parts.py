@@ -20,8 +20,10 @@ if TYPE_CHECKING:
         ingestion,
         inventory,
         names_and_tags,
+        push_spool,
         rankings,
         recordings,
+        remote_ingestion,
         user_sql,
     )
     from perfduck_diff import answer
@@ -32,9 +34,27 @@ if TYPE_CHECKING:
     from perfduck_store.remote import merging
 
     __all__ = [
-        "adoption", "answer", "comparisons", "details", "drawings", "edits", "exports", "frames",
-        "ingestion", "inventory", "limits", "merging", "names_and_tags", "rankings", "recordings",
-        "remote", "store", "subprocess_iter", "user_sql",
+        "adoption",
+        "answer",
+        "comparisons",
+        "details",
+        "drawings",
+        "edits",
+        "exports",
+        "frames",
+        "ingestion",
+        "inventory",
+        "limits",
+        "merging",
+        "names_and_tags",
+        "push_spool",
+        "rankings",
+        "recordings",
+        "remote",
+        "remote_ingestion",
+        "store",
+        "subprocess_iter",
+        "user_sql",
     ]  # fmt: skip
 
 __getattr__ = lazy_modules(
@@ -53,8 +73,10 @@ __getattr__ = lazy_modules(
         "limits": "perfduck_store.sql_limits",
         "merging": "perfduck_store.remote.merging",
         "names_and_tags": "perfduck.names_and_tags",
+        "push_spool": "perfduck.push_spool",
         "rankings": "perfduck.rankings",
         "recordings": "perfduck.recordings",
+        "remote_ingestion": "perfduck.remote_ingestion",
         "remote": "perfduck_store.remote.client",
         "store": "perfduck_store.duckdb.store",
         "user_sql": "perfduck.user_sql",

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import traceback
 from concurrent.futures import Future
 from pathlib import Path
 from queue import SimpleQueue
@@ -10,11 +11,17 @@ from threading import Event, Lock, Thread, Timer
 import perfduck
 from perfduck import IngestResult, PerfduckError, ProfileStore
 from perfduck_server.raw_files import RawFiles
-from perfduck_server.spool import STORE_FILE, JobStatus, ProfileKey, PushedJob, Spool
-from perfduck_server.worker_process import WorkerLimits, WorkerProcess, WorkerWasStopped
+from perfduck_server.spool import STORE_FILE, JobStatus, ProfileKey, PushedJob, Spool, State
+from perfduck_server.worker_process import (
+    WorkerAnswer,
+    WorkerLimits,
+    WorkerProcess,
+    WorkerWasStopped,
+)
 
 _LOG = logging.getLogger("perfduck.jobs")
 _DISK_IS_FULL = "expected room on the disk"
+_BUG = "this is a bug: the server's log has more"
 _AGAIN_S = 30.0  # until a push that found the disk full is tried again
 _LEAST_WORKERS = 2  # so that one recording that hangs does not stop all others
 
@@ -55,12 +62,12 @@ class Jobs:
 
     def status(self, key: str) -> JobStatus | None:
         """How far a push is; None for one that nobody knows."""
-        with self._lock:
-            if key in self._running:
-                return JobStatus(job=key, state="running")
-            if key in self._futures:
-                return JobStatus(job=key, state="queued")
-        return self._spool.outcome(key)
+        with self._lock:  # before the outcome is looked for: it is written first
+            state: State | None = "queued" if key in self._futures else None
+            state = "running" if key in self._running else state
+        if outcome := self._spool.outcome(key):
+            return outcome
+        return None if state is None else JobStatus(job=key, state=state)
 
     def close(self) -> None:
         """Stop: what is committed now is committed, all else is done after the next start."""
@@ -85,40 +92,44 @@ class Jobs:
             self._running.add(job.id)
         try:
             status = self._outcome(job, worker)
-        except WorkerWasStopped:
-            raise
-        except Exception:
-            _LOG.exception("push %s", job.id)
-            status = JobStatus(job=job.id, state="failed", error="a bug: see the server's log")
+            if status is not None:
+                self._finish(status)
+                return
+        except OSError as error:
+            _LOG.error("push %s waits: %s", job.id, error)
         finally:
-            self._running.discard(job.id)
-        if status is None:  # later
-            timer = Timer(_AGAIN_S, self._queue.put, [job])
-            timer.daemon = True
-            timer.start()
-            return
+            with self._lock:
+                self._running.discard(job.id)
+        timer = Timer(_AGAIN_S, self._queue.put, [job])
+        timer.daemon = True
+        timer.start()
+
+    def _finish(self, status: JobStatus) -> None:
         self._spool.finish(status)
         self.counts[status.state] += 1
         with self._lock:
-            future = self._futures.pop(job.id)
+            future = self._futures.pop(status.job)
         future.set_result(status)
 
     def _outcome(self, job: PushedJob, worker: WorkerProcess) -> JobStatus | None:
         """What comes of a push; None where the disk is full."""
         folder = self._spool.folder(job.id)
         answer = worker.do(folder, self._stopping)
-        if answer.bug:
-            raise RuntimeError(answer.bug)
         line = answer.error
-        if line is None:
+        if answer.bug is None and line is None:
             try:
                 return self._stored(job, folder)
             except PerfduckError as error:
                 line = str(error).replace(f"{folder}/", "")
-        if _DISK_IS_FULL in line:
+            except Exception:
+                answer = WorkerAnswer(bug=traceback.format_exc())
+        if answer.bug:
+            _LOG.error("push %s: %s", job.id, answer.bug)
+            return JobStatus(job=job.id, state="failed", error=_BUG)
+        if line and _DISK_IS_FULL in line:
             _LOG.error("push %s waits: %s", job.id, line)
             return None
-        return JobStatus(job=job.id, state="refused", error=perfduck.visible(line))
+        return JobStatus(job=job.id, state="refused", error=perfduck.visible(line or ""))
 
     def _stored(self, job: PushedJob, folder: Path) -> JobStatus:
         result = self._store.adopt(
@@ -141,4 +152,5 @@ def _status(job: PushedJob, result: IngestResult) -> JobStatus:
         profile=ProfileKey(result.id, result.name),
         result=result.to_text().rstrip("\n"),
         notes=list(result.notes),
+        receipt=result.data if job.is_store else None,
     )

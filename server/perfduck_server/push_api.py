@@ -9,11 +9,13 @@ rows are committed as those of `perfduck ingest` (jobs.py).
 
 import asyncio
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Depends, Path, Request, Response
 from fastapi.responses import StreamingResponse
+from starlette.requests import ClientDisconnect
 
 from perfduck import PerfduckError
 from perfduck.recordings import labels as checked_labels
@@ -23,11 +25,12 @@ from perfduck_server.query_options import QueryOption, given
 from perfduck_server.service import Service, ServiceOf
 from perfduck_server.spool import WORK, JobStatus, PushedJob
 from perfduck_server.uploads import Sink, UploadRefused, receive, sink_of
+from perfduck_store.remote.merging import STORE_TYPE
 
-STORE_TYPE = "application/vnd.perfduck.store"
 _LABEL = "label."
 _OF_FILES = ("work", "unit", "lenient")  # options that a body that is a store has applied already
 _WAITS_S, _MOST_WAIT_S = 5.0, 60.0
+_DRAINED_BYTES, _DRAINED_S = 64 << 20, 10.0
 _STATUS = {"stored": 201, "unchanged": 200, "refused": 422, "failed": 500}
 OPTIONS = {
     option.name: option
@@ -146,6 +149,7 @@ async def _pushed(
         await asyncio.to_thread(service.spool.accept, folder, job)
     except UploadRefused as error:
         service.spool.drop(folder)
+        await _drain(request)
         return refusal(error.status, str(error), {"Connection": "close"})
     except BaseException:
         service.spool.drop(folder)
@@ -154,6 +158,22 @@ async def _pushed(
     await asyncio.wait([done], timeout=typed.get("wait", _WAITS_S))
     status = done.result() if done.done() else JobStatus(job=job.id, state="queued")
     return _answer(_STATUS.get(status.state, 202), status)
+
+
+async def _drain(request: Request) -> None:
+    """Take some of the rest of a body that is refused: who still sends when the connection is
+    closed does not get the answer. Who asked first (Expect: 100-continue) sends nothing."""
+    if "expect" in request.headers:
+        return
+    drained = 0
+    with suppress(
+        ClientDisconnect, RuntimeError, TimeoutError
+    ):  # RuntimeError: it was read to its end
+        async with asyncio.timeout(_DRAINED_S):
+            async for chunk in request.stream():
+                drained += len(chunk)
+                if drained > _DRAINED_BYTES:
+                    return
 
 
 def _typed(

@@ -17,6 +17,8 @@ from typing import Literal
 
 import msgspec
 
+from perfduck_store.recording import Receipt
+
 JOB_FILE, STORE_FILE = "job.json", "store.duckdb"
 KALLSYMS, WORK, ATTACH = "kallsyms", "work", "attach."  # parts beside the body
 PACKED = ".zst"  # of a body that the server has packed
@@ -53,13 +55,14 @@ State = Literal["queued", "running", "stored", "unchanged", "refused", "failed"]
 
 class JobStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How far a push is. `result` is what the command line prints of such an ingest, `error` the
-    line of one that was refused."""
+    line of one that was refused. `receipt`: of a store that was pushed, for the command line."""
 
     job: str
     state: State
     profile: ProfileKey | None = None
     result: str | None = None
     notes: list[str] = []
+    receipt: Receipt | None = None
     error: str | None = None
 
 

@@ -32,6 +32,7 @@ from perfduck_store.edit import Edit
 from perfduck_store.remote import pulse, wire
 from perfduck_store.remote.services import PROTOCOL_HEADER, SERVICES, all_methods, methods
 
+RECORDING = Path(__file__).parents[2] / "fixtures" / "perf_script" / "net-chain" / "input.txt.xz"
 SESSIONS = "/api/v1/store/sessions"
 IDS = st.lists(st.integers(-(1 << 63), (1 << 63) - 1), max_size=5)
 
@@ -298,7 +299,7 @@ def other() -> Iterator[str]:
         ("301", "expected a perfduck server, got another HTTP server (301 Moved Permanently)"),
         ("newer", "expected a server that speaks protocol 1 of perfduck, as this command does, got"
                   " one of another version, which speaks 999"),
-        ("401", "expected a token that this server knows in $PERFDUCK_TOKEN, got none"),
+        ("401", "X ($PERFDUCK_TOKEN)"),
         ("403", "X"),
         ("500", "expected an answer, got status 500: X"),
         ("broken", "expected an answer, got a broken connection: remote end closed connection"),
@@ -309,11 +310,41 @@ def test_a_server_that_answers_otherwise_is_a_line(other: str, path: str, line: 
     assert failure(f"{other}/{path}", wait_s=1).startswith(f"{other}/{path}: {line}")
 
 
-def test_a_token_that_is_not_known_is_another_one(
-    other: str, monkeypatch: pytest.MonkeyPatch
+def test_a_command_has_what_its_token_allows(
+    demo_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PERFDUCK_TOKEN", "wrong")
-    assert failure(f"{other}/401").endswith("in $PERFDUCK_TOKEN, got another one")
+    path = tmp_path / "s.duckdb"
+    shutil.copy(demo_store, path)
+    with served(path) as url:
+        secrets = {scope: token(path, scope) for scope in ("read", "push", "read,admin")}
+        said = f"{url}: expected a token with scope read, got none ($PERFDUCK_TOKEN)"
+        assert failure(url) == said
+        monkeypatch.setenv("PERFDUCK_TOKEN", "pdk_wrong")
+        assert "got one that is not valid ($PERFDUCK_TOKEN)" in failure(url)
+        monkeypatch.setenv("PERFDUCK_TOKEN", "x\ny")
+        assert failure(url) == "$PERFDUCK_TOKEN: expected a token, got other characters"
+        monkeypatch.setenv("PERFDUCK_TOKEN", secrets["read"] + "\n")
+        assert len(perfduck.open(url).names()) == 18
+        with pytest.raises(PerfduckError, match="expected scope admin, got read"):
+            perfduck.open(url).edit("native.crr.1", labels=["a=b"])
+        with pytest.raises(PerfduckError, match="expected scope sql, got read"):
+            perfduck.open(url).sql("select 1")
+        with pytest.raises(PerfduckError, match="expected scope push, got read"):
+            perfduck.open(url).ingest(RECORDING)
+        monkeypatch.setenv("PERFDUCK_TOKEN", secrets["push"])
+        assert perfduck.open(url).ingest(RECORDING, name="pushed")[0].is_new
+        monkeypatch.setenv("PERFDUCK_TOKEN", secrets["read,admin"])
+        perfduck.open(url).edit("pushed", labels=["a=b"])
+        perfduck.open(url, wait_s=0).edit("pushed", labels=["a=c"])
+
+
+def token(store: Path, scopes: str) -> str:
+    """The secret of a new token."""
+    words = ["token", "add", scopes.replace(",", "-"), "--scope", scopes, "--store", str(store)]
+    done = subprocess.run(
+        [sys.executable, "-m", "perfduck", *words], capture_output=True, text=True, check=True
+    )
+    return next(word for word in done.stdout.split() if word.startswith("pdk_"))
 
 
 def test_certificates_are_those_that_the_system_trusts(tmp_path: Path) -> None:
@@ -333,7 +364,7 @@ def test_certificates_are_those_that_the_system_trusts(tmp_path: Path) -> None:
     assert failure(url) == said
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SSL_CERT_FILE", str(certificate))
-        assert failure(f"{url}/401").startswith(f"{url}/401: expected a token")
+        assert failure(f"{url}/401") == f"{url}/401: X ($PERFDUCK_TOKEN)"
     server.shutdown()
     server.server_close()
 
