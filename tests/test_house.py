@@ -5,8 +5,12 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
+
+from perfduck import exports
+from perfduck_report import compare, diff, formats, tables
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = sorted(ROOT.glob("*/perfduck*/"))
@@ -76,6 +80,13 @@ def test_imports_are_at_the_top_but_for_those_that_are_worth_it() -> None:
     inside = [name for node in statements.values() for name in imported(node)]
     assert set(inside) == set(IMPORTS_IN_FUNCTIONS)
     assert len(inside) < 10
+
+
+def test_every_format_has_a_function_and_every_function_its_name() -> None:
+    assert {*diff.FORMATS, "html"} == set(get_args(formats.DiffFormat))
+    assert set(compare.FORMATS) == set(get_args(formats.CompareFormat))
+    assert {*tables.FORMATS} - {"table"} == set(get_args(formats.TableFormat))
+    assert set(exports.EXPORTS) == set(get_args(formats.ExportFormat))
 
 
 STORE = ROOT / "store" / "perfduck_store"

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 import perfduck
-from perfduck import FilterOptions, PerfduckError, View
+from perfduck import CompareFormat, DiffFormat, FilterOptions, PerfduckError, View
 from perfduck_cli.filter_options import filtered
 from perfduck_cli.options import (
     DEFAULT_STORE,
@@ -21,7 +21,6 @@ from perfduck_cli.options import (
 from perfduck_cli.standard_streams import has_color, width, write
 
 Side = Annotated[str, typer.Argument(help="The runs of one side: a selector, as for `top`.")]
-DiffFormat = Literal["text", "json", "markdown", "junit", "html"]
 _INCONCLUSIVE = {"exit": 3, "pass": 0, "fail": 1}
 
 
@@ -101,17 +100,9 @@ def diff(
 def _shown(
     result: "perfduck.DiffResult", format: DiffFormat, by: View | None, *, explain: bool
 ) -> str:
-    match format:
-        case "text":
-            return result.to_text(by, explain=explain, width=width(), color=has_color())
-        case "markdown":
-            return result.to_markdown(by)
-        case "html":
-            return result.to_html(by)
-        case "json":
-            return result.to_json()
-        case "junit":
-            return result.to_junit()
+    if explain:
+        return result.to_text(by, explain=True, width=width(), color=has_color())
+    return result.render(format, by, width=width(), color=has_color())
 
 
 def _check_explain(format: str, *, explain: bool) -> None:
@@ -133,9 +124,7 @@ def compare(
     order: Annotated[
         str | None, typer.Option(help="Its values in order: a,b,c; default: by total cost.")
     ] = None,
-    format: Annotated[
-        Literal["text", "markdown", "json"], typer.Option(help="How to print.")
-    ] = "text",
+    format: Annotated[CompareFormat, typer.Option(help="How to print.")] = "text",
     store: StorePath = DEFAULT_STORE,
 ) -> None:
     """Compare more than two groups, and report what each step adds to which subsystem."""
@@ -143,7 +132,7 @@ def compare(
         result = opened.compare(
             selector, over, order=() if order is None else order.split(","), **filters
         )
-    write(result, format)
+    sys.stdout.write(result.render(format, width=width(), color=has_color()))
 
 
 def learn(

@@ -7,10 +7,11 @@ say to anything else. Light: printing the help must not load polars.
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, TypeVar
 
 import typer
 
+from perfduck import TableFormat
 from perfduck import typed as typed_values
 
 _N = TypeVar("_N", int, float)
@@ -68,7 +69,6 @@ StorePath = Annotated[
 ]
 DEFAULT_STORE = "perfduck.duckdb"
 
-TableFormat = Literal["text", "markdown", "csv", "json"]
 Format = Annotated[TableFormat, typer.Option("--format", help="How to print.")]
 Selector = Annotated[
     str,

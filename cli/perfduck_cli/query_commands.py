@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 import perfduck
-from perfduck import FilterOptions, PerfduckError
+from perfduck import ExportFormat, FilterOptions, PerfduckError
 from perfduck_cli.filter_options import filtered
 from perfduck_cli.options import (
     DEFAULT_STORE,
@@ -130,7 +130,7 @@ def export(
     selector: Selector,
     filters: FilterOptions,
     format: Annotated[
-        Literal["folded", "html"],
+        ExportFormat,
         typer.Option(help="folded: for flame graph tools; html: a page with a flame graph."),
     ] = "folded",
     store: StorePath = DEFAULT_STORE,

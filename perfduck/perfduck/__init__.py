@@ -32,16 +32,18 @@ if TYPE_CHECKING:
     from perfduck_diff.selection import Note
     from perfduck_ingest.source import Source
     from perfduck_model.errors import NoProfileError, PerfduckError
+    from perfduck_report.formats import CompareFormat, DiffFormat, ExportFormat, TableFormat
     from perfduck_report.names import visible
 
     __version__: str
 
 __all__ = [
-    "BudgetSuggestion", "By", "CallsResult", "Change", "Claim", "CompareResult", "Diff",
-    "DiffResult", "EditResult", "ExplainResult", "Export", "FilterOptions", "IngestOptions",
-    "IngestResult", "Key", "MergeResult", "NoProfileError", "NotSent", "Note",
-    "PerfduckError", "ProfileStore", "RemoveResult", "Side", "Source", "Table", "TagResult",
-    "TagSources", "TopResult", "View", "__version__", "explain", "open", "visible",
+    "BudgetSuggestion", "By", "CallsResult", "Change", "Claim", "CompareFormat",
+    "CompareResult", "Diff", "DiffFormat", "DiffResult", "EditResult", "ExplainResult",
+    "Export", "ExportFormat", "FilterOptions", "IngestOptions", "IngestResult", "Key",
+    "MergeResult", "NoProfileError", "NotSent", "Note", "PerfduckError", "ProfileStore",
+    "RemoveResult", "Side", "Source", "Table", "TableFormat", "TagResult", "TagSources",
+    "TopResult", "View", "__version__", "explain", "open", "visible",
 ]  # fmt: skip
 
 _MODULES = {
@@ -61,6 +63,7 @@ _MODULES = {
     "perfduck_diff.selection": ("Note",),
     "perfduck_ingest.source": ("Source",),
     "perfduck_model.errors": ("NoProfileError", "PerfduckError"),
+    "perfduck_report.formats": ("CompareFormat", "DiffFormat", "ExportFormat", "TableFormat"),
     "perfduck_report.names": ("visible",),
 }
 

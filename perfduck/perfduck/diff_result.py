@@ -18,13 +18,12 @@ from perfduck_report import (
     compare,
     diff,
     diff_explained,
-    diff_junit,
-    diff_markdown,
     diff_text,
     diff_words,
     html,
     html_table,
 )
+from perfduck_report.formats import CompareFormat, DiffFormat
 from perfduck_report.numbers import amount
 
 EXIT_CODES: dict[Verdict, int] = {"pass": 0, "regression": 1, "inconclusive": 3}
@@ -84,6 +83,19 @@ class DiffResult:
         columns = ["function", "dso", "subsystem", *_CHANGE[:3]]
         return diff_frames.of_rows(self.data.functions, columns)
 
+    def render(
+        self,
+        format: DiffFormat,
+        by: View | None = None,
+        *,
+        width: int | None = None,
+        color: bool = False,
+    ) -> str:
+        """The diff in a format; all, or one view of it."""
+        if format == "html":
+            return self.to_html(by)
+        return diff.FORMATS[format](self.data, by, screen_of(width, color=color))
+
     def to_text(
         self,
         by: View | None = None,
@@ -99,7 +111,7 @@ class DiffResult:
 
     def to_markdown(self, by: View | None = None) -> str:
         """For a comment on a pull request."""
-        return diff_markdown.report(self.data, by)
+        return self.render("markdown", by)
 
     def to_html(self, by: View | None = None) -> str:
         """A page with a flame graph: one file that asks no network for anything."""
@@ -107,11 +119,11 @@ class DiffResult:
 
     def to_json(self) -> str:
         """One object with every number."""
-        return diff.as_json(self.data)
+        return self.render("json")
 
     def to_junit(self) -> str:
         """A test case for each budget, or one for the diff."""
-        return diff_junit.report(self.data)
+        return self.render("junit")
 
     def __str__(self) -> str:
         return self.to_text()
@@ -158,7 +170,9 @@ class CompareResult:
         half_width (value - half_width .. value + half_width is 95 %)."""
         return diff_frames.of_matrix(self.data)
 
-    def render(self, format: str, *, width: int | None = None, color: bool = False) -> str:
+    def render(
+        self, format: CompareFormat, *, width: int | None = None, color: bool = False
+    ) -> str:
         """The groups as text, markdown or json."""
         return compare.FORMATS[format](self.data, screen_of(width, color=color))
 

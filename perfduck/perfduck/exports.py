@@ -1,9 +1,10 @@
 """Stacks for other tools.
 
 To add a format, write a function from store, selector and filters to Export, and put it into
-EXPORTS.
+EXPORTS, its name into ExportFormat (perfduck_report/formats.py).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from perfduck_diff.filters import Filters
 from perfduck_diff.flame_input import alone
 from perfduck_diff.notes import lacking_notes
 from perfduck_diff.selection import Note, select_samples
+from perfduck_report.formats import ExportFormat
 from perfduck_report.html import render_side
 from perfduck_report.names import folded
 from perfduck_store.protocol import Store
@@ -34,7 +36,7 @@ class Export:
         return self.text
 
 
-def export(file: StorePlace, selector: str, format: str, filters: Filters) -> Export:
+def export(file: StorePlace, selector: str, format: ExportFormat, filters: Filters) -> Export:
     """The stacks of the selected profiles in a format of EXPORTS."""
     with file.read() as store:
         return EXPORTS[format](store, selector, filters)
@@ -54,4 +56,7 @@ def _html(store: Store, selector: str, filters: Filters) -> Export:
     return Export(render_side(selector, drawing.profiles, drawing.flame, drawing.heat, notes), ())
 
 
-EXPORTS = {"folded": _folded, "html": _html}
+EXPORTS: dict[ExportFormat, Callable[[Store, str, Filters], Export]] = {
+    "folded": _folded,
+    "html": _html,
+}

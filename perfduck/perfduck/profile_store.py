@@ -14,6 +14,7 @@ from perfduck.opening import StorePlace, place_of
 from perfduck.options import FilePath, Files, IngestOptions, Labels, TagSources
 from perfduck_diff.keys import By, Side
 from perfduck_model.errors import PerfduckError
+from perfduck_report.formats import ExportFormat
 
 if TYPE_CHECKING:
     from perfduck.details import RecordingDetails
@@ -277,7 +278,7 @@ class ProfileStore:
     def export(
         self,
         selector: str,
-        format: Literal["folded", "html"] = "folded",
+        format: ExportFormat = "folded",
         **filters: Unpack[FilterOptions],
     ) -> "Export":
         """The stacks: `folded` for flame graph tools, a line for each (comm;root;...;leaf weight);

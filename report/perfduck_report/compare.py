@@ -8,6 +8,7 @@ from perfduck_diff.compare_groups import Cell, GroupStep, Matrix
 from perfduck_diff.engine.result import SubsystemRow
 from perfduck_report import names, readable
 from perfduck_report.diff_words import interval, percent, reason, signed
+from perfduck_report.formats import CompareFormat
 from perfduck_report.numbers import per_second, seconds
 from perfduck_report.screen import PIPE, Screen, flow, sentence
 from perfduck_report.tables import aligned, left_out, markdown_rows
@@ -122,7 +123,7 @@ def as_json(matrix: Matrix, _: Screen = PIPE) -> str:
     return names.as_json(asdict(matrix))
 
 
-FORMATS: dict[str, Callable[[Matrix, Screen], str]] = {
+FORMATS: dict[CompareFormat, Callable[[Matrix, Screen], str]] = {
     "text": text,
     "markdown": markdown,
     "json": as_json,

@@ -94,37 +94,30 @@ def _top(
     return store.top(selector, by=by, limit=limit, **filters)
 
 
-def _rows(answer: Any, *, format: Literal["json", "text", "markdown", "csv"] = "json") -> str:
+def _rows(answer: Any, *, format: perfduck.TableFormat = "json") -> str:
     text: str = answer.render(format)
     return text
 
 
-def _matrix(
-    answer: "perfduck.CompareResult", *, format: Literal["json", "text", "markdown"] = "json"
-) -> str:
+def _matrix(answer: "perfduck.CompareResult", *, format: perfduck.CompareFormat = "json") -> str:
     return answer.render(format)
 
 
 def _diff(
     answer: "perfduck.DiffResult",
     *,
-    format: Literal["json", "text", "markdown", "junit", "html"] = "json",
+    format: perfduck.DiffFormat = "json",
     by: perfduck.View | None = None,
     explain: bool = False,
 ) -> str:
     if explain and format != "text":
         raise PerfduckError.at(where="explain", expected="format=text", got=format)
-    match format:
-        case "text":
-            return answer.to_text(by, explain=explain)
-        case "markdown":
-            return answer.to_markdown(by)
-        case "html":
-            return answer.to_html(by)
-    if by is not None:
+    if explain:
+        return answer.to_text(by, explain=True)
+    if by is not None and format in ("json", "junit"):
         message = f"by={by}: expected text, markdown or html, {format} has every view"
         raise PerfduckError(message)
-    return answer.to_json() if format == "json" else answer.to_junit()
+    return answer.render(format, by)
 
 
 def _exported(answer: "perfduck.Export") -> str:
