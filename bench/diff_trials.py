@@ -14,9 +14,9 @@ import numpy.typing as npt
 from perfduck_diff.comparison_input import load_input
 from perfduck_diff.engine.comparison import Comparison, DiffOptions, measure
 from perfduck_diff.engine.noise import Noise, assumed, learn
+from perfduck_diff.engine.rates import NoiseClasses, StackRates
 from perfduck_diff.engine.run_matrix import RunMatrix
-from perfduck_diff.engine.scan import Found, scan
-from perfduck_diff.engine.stack_rates import NoiseClasses, StackRates
+from perfduck_diff.engine.scan import NodeChange, scan
 from perfduck_diff.engine.tree import Tree
 from perfduck_diff.filters import Filters
 from perfduck_diff.history import factors
@@ -121,7 +121,11 @@ def _noise(others: list[Group]) -> Noise | None:
     noise: Noise | None = None
     wholes = []
     for group in others:
-        runs, raw, classes = group.runs, StackRates.of(group.runs), NoiseClasses.found(group.runs)
+        runs, raw, classes = (
+            group.runs,
+            StackRates.of(group.runs),
+            NoiseClasses.of_stacks(group.runs),
+        )
         names, columns = classes.names, (np.arange(len(runs.runs)),)
         alike = raw.without(factors(runs, raw, columns))
         [(by_class, weight_per_sample)] = classes.groups(alike, columns)
@@ -211,7 +215,7 @@ def duplicated(
     )  # fmt: skip
 
 
-Claims = list[tuple[Found, Bool]]  # with the stacks that each explains
+Claims = list[tuple[NodeChange, Bool]]  # with the stacks that each explains
 
 
 def claims_of(trial: Trial) -> tuple[Comparison, Claims, Claims]:
@@ -224,11 +228,11 @@ def claims_of(trial: Trial) -> tuple[Comparison, Claims, Claims]:
     taken = [*found.grown, *found.shrunk]
     grown = sorted(found.grown, key=lambda f: -f.delta)
     made = [(claim, _stacks_of(work.tree, claim, taken)) for claim in grown]
-    standing, below = ([c for c in made if c[0].stands is s] for s in (True, False))
+    standing, below = ([c for c in made if c[0].is_significant is s] for s in (True, False))
     return work, standing, below
 
 
-def _stacks_of(tree: Tree, claim: Found, taken: list[Found]) -> Bool:
+def _stacks_of(tree: Tree, claim: NodeChange, taken: list[NodeChange]) -> Bool:
     mask = tree.below(claim.node)
     for other in taken:
         if other.node != claim.node and claim.node in tree.ancestors(other.node):

@@ -21,7 +21,7 @@ import sys
 from perfduck_ingest.perf_data import importer as perf_data
 from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.source import Source
-from perfduck_symbols.host_files import HostFiles
+from perfduck_symbols.files import HostFiles
 with Source(sys.argv[1]) as source:
     options = ImportOptions(host_files=HostFiles())
     print(sum(len(batch.samples) for batch in perf_data.open(source).batches(options)))

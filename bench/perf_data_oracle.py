@@ -28,7 +28,7 @@ import oracle
 from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.perf_data import importer as perf_data
 from perfduck_ingest.source import Source
-from perfduck_symbols.host_files import HostFiles
+from perfduck_symbols.files import HostFiles
 
 # The shell itself has work to do: --per-thread and groups do not follow its children.
 _WORK = """

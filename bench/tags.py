@@ -15,13 +15,13 @@ import polars as pl
 
 from perfduck_symbols.kallsyms import Kallsyms
 from perfduck_symbols.names import plain
-from perfduck_tags import catalogue, catalogue_files, neighbours, rules
+from perfduck_tags import catalogue, catalogue_files, neighbours, rule_file
 from perfduck_tags.catalogue_files import SHIPPED_AREAS
 from perfduck_tags.kernel_tagger import KernelTagger
 from perfduck_tags.prefixes import Prefixes
 from perfduck_tags.rules import Rules
 
-RULES = Rules(tuple(rule for rule in rules.shipped() if not rule.dso))
+RULES = Rules(tuple(rule for rule in rule_file.shipped() if not rule.dso))
 CASES = ((("5.10", "7.2"), "6.1"), (("5.10", "6.1"), "7.2"))
 
 

@@ -20,14 +20,14 @@ from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.source import Source
 from perfduck_symbols import kallsyms
 from perfduck_symbols.names import binaries, plain
-from perfduck_tags import catalogue, catalogue_files, neighbours, rules
+from perfduck_tags import catalogue, catalogue_files, neighbours, rule_file
 from perfduck_tags.catalogue import Catalogue
 from perfduck_tags.kernel_tagger import KernelTagger
 from perfduck_tags.prefixes import Prefixes
 from perfduck_tags.rules import Rules
 
 RELEASE = "6.18"
-RULES = Rules(tuple(rule for rule in rules.shipped() if not rule.dso))
+RULES = Rules(tuple(rule for rule in rule_file.shipped() if not rule.dso))
 CASES = (("5.10",), ("6.1",), ("5.10", "6.1"), ("5.10", "6.1", "7.2"))
 
 

@@ -34,7 +34,7 @@ def test_the_dependencies_are_what_is_imported() -> None:
     modules = {module for file in files for module in imported(file)}
     foreign = modules - OURS_OR_PYTHONS - IN_LATER_PYTHONS
     distributions = packages_distributions()
-    names = {name.lower() for module in foreign for name in distributions[module]}
+    names = {name.lower().replace("_", "-") for module in foreign for name in distributions[module]}
     assert declared(CORE) <= names <= declared([*CORE, *EXTRAS["server"]])
 
 

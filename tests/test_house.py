@@ -46,6 +46,38 @@ def test_files_that_comments_and_pages_name_are_there() -> None:
     assert named == set()
 
 
+# What loads later than the file that names it, and what that saves of every command's start.
+IMPORTS_IN_FUNCTIONS = {
+    "scipy.optimize.linprog": "0.1 s, for comparisons with several claims",
+    "perfduck_ingest.perf_data.resolver.SampleResolver": "polars: the reading process does without",
+    "jinja2.ChoiceLoader": "0.02 s, for pages",
+    "polars": "0.1 s, for answers of a server that have frames; twice",
+    "perfduck_store.duckdb.store.DuckDbStore": "of the process that runs SQL of users",
+    "perfduck_symbols.dwarf.Dwarf": "pyelftools, where there is debug information",
+}
+
+
+def imported(node: ast.AST) -> list[str]:
+    """The first name that an import statement imports."""
+    if isinstance(node, ast.ImportFrom):
+        return [f"{node.module}.{node.names[0].name}"]
+    return [node.names[0].name] if isinstance(node, ast.Import) else []
+
+
+def test_imports_are_at_the_top_but_for_those_that_are_worth_it() -> None:
+    """LazyCommands, parts.py and FORMATS load whole commands, answers and importers when used."""
+    functions = [
+        function
+        for path in MODULES
+        for function in ast.walk(ast.parse(path.read_text()))
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+    statements = {id(node): node for function in functions for node in ast.walk(function)}
+    inside = [name for node in statements.values() for name in imported(node)]
+    assert set(inside) == set(IMPORTS_IN_FUNCTIONS)
+    assert len(inside) < 10
+
+
 STORE = ROOT / "store" / "perfduck_store"
 OTHER_MODULES = [path for path in MODULES if not path.is_relative_to(STORE)]
 SQL = re.compile(
@@ -96,7 +128,7 @@ def f(store):
     store.rows("select 1")
     self._store.execute(f"delete from {table}")
     import duckdb
-    from perfduck_store.duckdb.query import named
+    from perfduck_store.duckdb.schema import named
     return "commit", "selected"
 """)
     known = sorted(text for text in texts(found) if SQL.match(text))

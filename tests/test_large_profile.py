@@ -10,7 +10,7 @@ from recordings import FIXTURES
 from perfduck.ingestion import IngestRequest, ingest
 from perfduck_model.batch import SAMPLE, STACK, SYMBOL, Batch
 from perfduck_model.errors import PerfduckError
-from perfduck_store import sample_spill
+from perfduck_store import draft
 from perfduck_store.draft import Draft
 from perfduck_store.duckdb import store as stores
 from perfduck_store.duckdb.store import DuckDbStore
@@ -77,7 +77,7 @@ def test_samples_of_many_runs_are_those_of_one(
     tables = ("profile", "event", "sample", "rollup", "leaf_offset", "stack", "symbol")
     contents = []
     for rows in (1000, 1 << 20):
-        monkeypatch.setattr(sample_spill, "_ROWS", rows)
+        monkeypatch.setattr(draft, "_ROWS", rows)
         with DuckDbStore(tmp_path / f"{rows}.duckdb", write=True) as store:
             ingest(store, IngestRequest(str(FIXTURES / "demo/native.udp64.1.txt.xz")))
             # A placeholder for when it was stored, which differs.
@@ -89,9 +89,9 @@ def test_samples_of_many_runs_are_those_of_one(
 
 
 def test_a_run_is_sorted_by_stack_and_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sample_spill, "_ROWS", 40_000)
+    monkeypatch.setattr(draft, "_ROWS", 40_000)
     some = profile().samples.with_columns(pl.int_range(STACKS, 0, -1).alias("time_ns"))
-    waiting = sample_spill.SampleSpill(tmp_path)
+    waiting = draft.SampleSpill(tmp_path)
     waiting.add(some.with_columns(pl.col("stack_id") % 7))
     taken = list(waiting.take())
     assert [len(run) for run in taken] == [40_000, 40_000, 20_000]
@@ -99,12 +99,12 @@ def test_a_run_is_sorted_by_stack_and_time(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_a_full_disk_is_told_in_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sample_spill, "_ROWS", 10)
+    monkeypatch.setattr(draft, "_ROWS", 10)
     rows = pl.DataFrame({name: [None] * 10 for name in SAMPLE}, schema=SAMPLE)
     with Path("/dev/full").open("r+b", buffering=0) as full:
-        monkeypatch.setattr(sample_spill, "TemporaryFile", lambda dir: full)
+        monkeypatch.setattr(draft, "TemporaryFile", lambda dir: full)
         with pytest.raises(PerfduckError, match="expected room on the disk, got: No space left"):
-            sample_spill.SampleSpill(tmp_path).add(rows)
+            draft.SampleSpill(tmp_path).add(rows)
     with (
         DuckDbStore(tmp_path / "s.duckdb", write=True) as store,
         pytest.raises(PerfduckError, match=r"s\.duckdb: expected room on the disk.*No space left"),

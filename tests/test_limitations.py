@@ -14,6 +14,7 @@ from perfduck_diff.answer import DiffRequest, compare_profiles, resolve_sides
 from perfduck_diff.calls import calls
 from perfduck_diff.compare_groups import compare_groups
 from perfduck_diff.filters import Filters
+from perfduck_diff.notes import limitations
 from perfduck_diff.top import top
 from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.perf_script import importer
@@ -22,7 +23,6 @@ from perfduck_ingest.source import Source
 from perfduck_model.batch import Batch, Facts
 from perfduck_model.limitation import Limitation
 from perfduck_store.duckdb.store import DuckDbStore
-from perfduck_store.limitation import limitations
 
 RUNS = [str(FIXTURES / "demo" / f"native.udp64.{number}.txt.xz") for number in (1, 2)]
 CALLERS = "user callers were recorded as DWARF stacks and are not unwound"

@@ -110,7 +110,7 @@ def test_a_packed_section_is_bounded(method: int, monkeypatch: pytest.MonkeyPatc
     pack = zlib.compress if method == 1 else zstd.compress
     assert len(elf._inflated(".debug_info", method, memoryview(pack(b"\0" * (3 << 20))))) == 3 << 20
     monkeypatch.setattr(limits, "MOST_ELF_SECTION", 2 << 20)
-    with pytest.raises(elf.ELFError, match=r"\.debug_info of more than 2 MB"):
+    with pytest.raises(elf.ElfError, match=r"\.debug_info of more than 2 MB"):
         elf._inflated(".debug_info", method, memoryview(pack(b"\0" * (3 << 20))))
 
 

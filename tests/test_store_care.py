@@ -121,6 +121,7 @@ def test_rm_makes_the_file_smaller(run: Run, store: Path) -> None:
     assert names(store) == ["calls", "v7-default"]
 
 
+@pytest.mark.slow
 def test_a_removed_recording_can_come_back(run: Run, store: Path) -> None:
     run("ingest", NATIVE, store=store)
     before, size = rows(store), store.stat().st_size
@@ -132,6 +133,7 @@ def test_a_removed_recording_can_come_back(run: Run, store: Path) -> None:
     assert store.stat().st_size < 1.5 * size
 
 
+@pytest.mark.slow
 def test_files_that_are_replaced_again_and_again_do_not_fill_the_disk(
     run: Run, store: Path, tmp_path: Path
 ) -> None:
@@ -329,3 +331,37 @@ def test_a_store_is_not_merged_into_itself_or_from_the_future(store: Path, tmp_p
             opened.merge(tmp_path / "link")
         with pytest.raises(PerfduckError, match="got 999: a newer perfduck"):
             opened.merge(newer)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("noise", "learn", "*"), ("noise", "forget", "--all"), ("noise", "forget", "x"), ("tag",),
+        ("merge", "{none}"), ("merge", "{text}"), ("symbols", "add", "{text}"),
+        ("symbols", "add", "{text}", "--dso", "x"), ("ingest", "{text}"), ("rm", "x"),
+        ("edit", "x", "--name", "y"), ("attach", "x", "notes={text}"), ("budget", "suggest", "*"),
+    ],
+)  # fmt: skip
+def test_what_fails_leaves_no_empty_store_behind(words: tuple[str, ...], tmp_path: Path) -> None:
+    text, store_path = tmp_path / "text.txt", tmp_path / "new" / "store.duckdb"
+    text.write_text("no recording\n")
+    store_path.parent.mkdir()
+    places = {"text": str(text), "none": str(tmp_path / "none.duckdb")}
+    command = [word.format(**places) for word in words]
+    with pytest.raises(PerfduckError):
+        app([*command, "--store", str(store_path)], standalone_mode=False)
+    assert list(store_path.parent.iterdir()) == []
+
+
+def test_a_commit_that_fails_leaves_no_empty_store_behind(
+    store_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        message = "expected room on the disk, got none"
+        raise PerfduckError(message)
+
+    monkeypatch.setattr("perfduck.ingestion.keep_inputs", full)
+    recording = str(FIXTURES / "perf_script" / "comms" / "input.txt.xz")
+    with pytest.raises(PerfduckError, match="room on the disk"):
+        app(["ingest", recording, "--store", str(store_path)], standalone_mode=False)
+    assert not list(store_path.parent.glob("*.duckdb*"))

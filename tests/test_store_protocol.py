@@ -68,7 +68,7 @@ def noise(store: protocol.Store) -> object:
 
 QUESTIONS: dict[str, Callable[[protocol.Store], object]] = {
     "top": lambda store: top(store, PODS, "subsystem").rows.rows(),
-    "top of samples": lambda store: top(store, PODS, "comm", filters=Filters(cpu=("0",))).total,
+    "top of samples": lambda store: top(store, PODS, "comm", filters=Filters(cpu=(0,))).total,
     "calls": lambda store: calls(store, PODS, "main", "callees").rows.rows(),
     "diff": diff,
     "compare": lambda store: compare_groups(store, PODS, "run"),

@@ -8,8 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from perfduck_ingest.runtime.subprocess_iter import spawn_worker, subprocess_iter
-from perfduck_ingest.runtime.warm_up import warm_up
+from perfduck_ingest.runtime.subprocess_iter import spawn_worker, subprocess_iter, warm_up
 from perfduck_model.errors import PerfduckError
 
 
@@ -87,7 +86,7 @@ def test_a_process_is_prepared_for_perf_data_that_is_large(
     recording.write_bytes(b"PERFILE2 and more")
     text.write_bytes(b"swapper 0 [000] 1.0: cycles:")
     warm_up(str(recording))
-    monkeypatch.setattr("perfduck_ingest.runtime.warm_up.SUBPROCESS_THRESHOLD", 10)
+    monkeypatch.setattr("perfduck_ingest.runtime.subprocess_iter.SUBPROCESS_THRESHOLD", 10)
     for path in (text, tmp_path, tmp_path / "none"):
         warm_up(str(path))
     assert not processes

@@ -35,6 +35,10 @@ ENTRIES = {
         "Import recordings: perf.data, perf script text, OProfile; plain or packed, or a pipe.",
         "ingest_commands:ingest",
     ),
+    "push": CommandEntry(
+        "Send recordings that could not be sent when they were ingested, and remove what is sent.",
+        "push_command:push",
+    ),
     "attach": CommandEntry(
         "Keep files with a profile that is in the store: the rules its packets met, and counters.",
         "ingest_commands:attach",
@@ -85,6 +89,22 @@ ENTRIES = {
     "serve": CommandEntry(
         "Serve the store: hosts push recordings, a team looks at pages, the command line asks it.",
         "serve_command:serve",
+    ),
+    "token": CommandEntry(
+        "Who may push to a server of the store, read, run SQL or administer it.",
+        members={
+            "add": CommandEntry(
+                "Make a token for a server of the store, and print it: it is shown this once.",
+                "token_commands:add",
+            ),
+            "list": CommandEntry(
+                "List the tokens of the store; none can be shown again.", "token_commands:listed"
+            ),
+            "revoke": CommandEntry(
+                "Revoke a token: a server that runs refuses it from now on.",
+                "token_commands:revoke",
+            ),
+        },
     ),
     "demo": CommandEntry(
         "Ingest the recordings that come with perfduck; show native networking against docker0.",

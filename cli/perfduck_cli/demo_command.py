@@ -14,7 +14,7 @@ from perfduck import PerfduckError, visible
 from perfduck.typed import listed
 from perfduck_cli import process
 from perfduck_cli.ingest_commands import Watch
-from perfduck_cli.screen import has_color, width
+from perfduck_cli.standard_streams import has_color, width
 
 # In the wheel, and in a checkout.
 _PLACES = (Path(__file__).parent / "demo", Path(__file__).parents[2] / "fixtures" / "demo")
@@ -49,9 +49,9 @@ def demo(
             progress=watch.progress,
             on_stored=watch.stored,
         )
-        found = opened.diff("scenario=native", "scenario=docker0-nat", where="workload=udp64")
+        result = opened.diff("scenario=native", "scenario=docker0-nat", where="workload=udp64")
     command = f"perfduck {_DIFF.format('udp64')} --store {shlex.quote(str(store))}"
-    text = found.to_text(width=width(), color=has_color())
+    text = result.to_text(width=width(), color=has_color())
     sys.stdout.write(f"\n$ {visible(command)}\n\n{text}\n{_now_try(store)}")
 
 

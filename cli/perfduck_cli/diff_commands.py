@@ -9,9 +9,16 @@ import typer
 import perfduck
 from perfduck import FilterOptions, PerfduckError, View
 from perfduck_cli.filter_options import filtered
-from perfduck_cli.numbers import number, whole
-from perfduck_cli.options import DEFAULT_STORE, EventName, Format, Selector, StorePath
-from perfduck_cli.screen import has_color, width, write
+from perfduck_cli.options import (
+    DEFAULT_STORE,
+    EventName,
+    Format,
+    Selector,
+    StorePath,
+    number,
+    whole,
+)
+from perfduck_cli.standard_streams import has_color, width, write
 
 Side = Annotated[str, typer.Argument(help="The runs of one side: a selector, as for `top`.")]
 DiffFormat = Literal["text", "json", "markdown", "junit", "html"]
@@ -74,7 +81,7 @@ def diff(
     _check_view(by, format)
     _check_explain(format, explain=explain)
     with perfduck.open(store) as opened:
-        found = opened.diff(
+        result = opened.diff(
             base,
             new,
             budget=budget,
@@ -86,25 +93,25 @@ def diff(
             allow_kernel_change=allow_kernel_change,
             **filters,
         )
-    sys.stdout.write(_shown(found, format, by, explain=explain))
-    is_unsure = found.verdict == "inconclusive"
-    raise typer.Exit(_INCONCLUSIVE[inconclusive] if is_unsure else found.exit_code)
+    sys.stdout.write(_shown(result, format, by, explain=explain))
+    is_unsure = result.verdict == "inconclusive"
+    raise typer.Exit(_INCONCLUSIVE[inconclusive] if is_unsure else result.exit_code)
 
 
 def _shown(
-    found: "perfduck.DiffResult", format: DiffFormat, by: View | None, *, explain: bool
+    result: "perfduck.DiffResult", format: DiffFormat, by: View | None, *, explain: bool
 ) -> str:
     match format:
         case "text":
-            return found.to_text(by, explain=explain, width=width(), color=has_color())
+            return result.to_text(by, explain=explain, width=width(), color=has_color())
         case "markdown":
-            return found.to_markdown(by)
+            return result.to_markdown(by)
         case "html":
-            return found.to_html(by)
+            return result.to_html(by)
         case "json":
-            return found.to_json()
+            return result.to_json()
         case "junit":
-            return found.to_junit()
+            return result.to_junit()
 
 
 def _check_explain(format: str, *, explain: bool) -> None:
@@ -133,10 +140,10 @@ def compare(
 ) -> None:
     """Compare more than two groups, and report what each step adds to which subsystem."""
     with perfduck.open(store) as opened:
-        found = opened.compare(
+        result = opened.compare(
             selector, over, order=() if order is None else order.split(","), **filters
         )
-    write(found, format)
+    write(result, format)
 
 
 def learn(
@@ -188,5 +195,5 @@ def suggest(
     SELECTOR means several runs of one thing: profiles with the same labels but `run`.
     """
     with perfduck.open(store) as opened:
-        found = opened.suggest_budget(selector, keep=keep, runs=runs, **filters)
-    sys.stdout.write(found.to_toml())
+        suggestion = opened.suggest_budget(selector, keep=keep, runs=runs, **filters)
+    sys.stdout.write(suggestion.to_toml())

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from perfduck import FilterOptions
-from perfduck_cli.numbers import whole
+from perfduck_cli.options import whole
 
 
 def _typed(
@@ -33,7 +33,9 @@ def _typed(
     pid: Annotated[
         list[int] | None, typer.Option(parser=whole(-1, 2**31 - 1), help="Only these processes.")
     ] = None,
-    cpu: Annotated[list[str] | None, typer.Option(help="Only these CPUs: 0, 0-3, 0,2.")] = None,
+    cpu: Annotated[
+        list[str] | None, typer.Option(help="Only these CPUs: 0, 0-3, 0,2; all must have samples.")
+    ] = None,
     dso: Annotated[
         list[str] | None, typer.Option(help="Only samples whose leaf is in this binary; a glob.")
     ] = None,

@@ -22,10 +22,10 @@ ABOUT = (
 START = "Start with `perfduck demo`, or `perfduck ingest perf.data` and `perfduck top '*'`."
 
 COMMANDS = {
-    "Recordings": ("ingest", "profiles", "attach", "edit", "rm", "prune", "merge"),
+    "Recordings": ("ingest", "push", "profiles", "attach", "edit", "rm", "prune", "merge"),
     "Questions": ("top", "diff", "compare", "sql", "export", "budget"),
     "Names and tags": ("tag", "explain", "symbols"),
-    "Service": ("serve",),
+    "Service": ("serve", "token"),
     "More": ("noise", "demo", "completion"),
 }
 OPTIONS = {
@@ -37,7 +37,9 @@ OPTIONS = {
                               "unlabel", "force"),
     "Names and tags": ("kallsyms", "vmlinux", "symbols", "host_files", "rules", "release"),
     "Output": ("by", "limit", "format"),
-    "Store": ("store", "wait"),
+    "Store": ("store", "spool", "wait"),
+    "Access": ("listen", "anonymous", "tls_cert", "tls_key"),
+    "Limits": ("memory", "max_upload", "job_memory", "job_timeout", "retention"),
 }  # fmt: skip
 EXAMPLES = {
     "ingest": (
@@ -45,6 +47,7 @@ EXAMPLES = {
         "perfduck ingest run1.data --work-from run1.json --kallsyms kallsyms",
         "perf script | perfduck ingest - --name run1 --work 1437900 --unit packet",
     ),
+    "push": ("perfduck push spool --store http://host:8480",),
     "profiles": ("perfduck profiles", "perfduck profiles scenario=native,workload=crr"),
     "attach": ("perfduck attach 'docker0-nat.*' iptables=rules.txt conntrack=stat.txt",),
     "edit": ("perfduck edit run1 --name native.1 --work 1437900 --unit packet --label run=1",),
@@ -52,6 +55,9 @@ EXAMPLES = {
     "prune": ("perfduck prune scenario=native --older-than 90d",),
     "merge": ("perfduck merge other.duckdb",),
     "serve": ("perfduck serve --store perfduck.duckdb --listen 127.0.0.1:8480",),
+    "token add": ("perfduck token add ci --scope push --label cluster=lab --expires 90d",),
+    "token list": ("perfduck token list --store perfduck.duckdb",),
+    "token revoke": ("perfduck token revoke ci",),
     "top": (
         "perfduck top run1 --by subsystem",
         "perfduck top scenario=native nf_hook_slow --by callers",
@@ -139,9 +145,9 @@ def _grouped(
 ) -> list[tuple[str, list[str]]]:
     there = list(names)
     known = [name for members in groups.values() for name in members]
-    found = [(title, [name for name in members if name in there])
+    listed = [(title, [name for name in members if name in there])
              for title, members in groups.items()]  # fmt: skip
-    return [*found, (rest, [name for name in there if name not in known])]
+    return [*listed, (rest, [name for name in there if name not in known])]
 
 
 def _section(formatter: Any, title: str, rows: list[tuple[str, str]]) -> None:

@@ -9,7 +9,6 @@ import typer
 
 import perfduck
 from perfduck_cli import process
-from perfduck_cli.numbers import number
 from perfduck_cli.options import (
     DEFAULT_STORE,
     Kallsyms,
@@ -18,9 +17,11 @@ from perfduck_cli.options import (
     StorePath,
     Symbols,
     Vmlinux,
+    number,
 )
-from perfduck_cli.progress import ProgressLine
-from perfduck_cli.waiting import say, typing
+from perfduck_cli.waiting import ProgressLine, say, typing
+
+NOT_SENT = 75  # EX_TEMPFAIL of sysexits.h: to try again may help
 
 
 def ingest(
@@ -75,6 +76,12 @@ def ingest(
     lenient: Annotated[
         bool, typer.Option("--lenient", help="Keep a file even if much of it cannot be parsed.")
     ] = False,
+    spool: Annotated[
+        Path | None,
+        typer.Option(
+            help="Directory that keeps what cannot be sent to a server; `perfduck push` sends it."
+        ),
+    ] = None,
     store: StorePath = DEFAULT_STORE,
 ) -> None:
     """Import recordings: perf.data, perf script text, OProfile; plain or packed, or a pipe.
@@ -84,13 +91,14 @@ def ingest(
     """
     process.return_freed_memory()
     with perfduck.open(store) as opened, Watch() as watch:
-        opened.ingest(
+        results = opened.ingest(
             *(files or ()),
             manifest=manifest,
             on_start=watch.started,
             progress=watch.progress,
             on_stored=watch.stored,
             on_note=say,
+            spool=spool,
             name=name,
             labels=label,
             work=work,
@@ -106,6 +114,9 @@ def ingest(
             vmlinux=vmlinux,
             symbols=symbols,
         )
+    if unsent := sum(not each.is_sent for each in results):
+        say(f"{unsent} not sent (perfduck push {spool} --store {store})")
+        raise typer.Exit(NOT_SENT)
 
 
 class Watch:

@@ -1,7 +1,8 @@
 """The command line: which commands there are, and the one place that reports what users can fix.
 
 Exit codes: 0 done, no regression; 1 regression; 2 an error of usage, data or environment, in a
-line; 3 inconclusive; 70 a bug (EX_SOFTWARE of sysexits.h), with a traceback.
+line; 3 inconclusive; 70 a bug (EX_SOFTWARE of sysexits.h), with a traceback; 75 a
+recording is kept that could not be sent (EX_TEMPFAIL).
 """
 
 import os
@@ -15,7 +16,7 @@ import typer
 
 import perfduck
 from perfduck import PerfduckError, visible
-from perfduck_cli import interrupt, process, standard_streams
+from perfduck_cli import process, standard_streams
 from perfduck_cli.commands import ENTRIES, LazyCommands
 from perfduck_cli.help import ABOUT, START, Command, Commands
 from perfduck_cli.usage import in_a_line
@@ -89,7 +90,7 @@ def main() -> None:
     own."""
     process.tune()
     standard_streams.guard()
-    interrupt.watch()
+    process.watch_interrupts()
     if "_PERFDUCK_COMPLETE" in os.environ:  # a shell asks; else 10 ms for nothing
         import_module("perfduck_cli.completion").know_shells()
     _leave(_exit_code())

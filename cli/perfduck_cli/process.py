@@ -1,13 +1,27 @@
 """What is set for the whole process, which a library must not do: garbage collection, threads of
-BLAS, glibc's malloc."""
+BLAS, glibc's malloc, and Ctrl-C, which ends the process with 130, during any command.
+
+Python hears a signal between two of its own instructions, and a whole statement of duckdb, a sort
+of numpy or a join of polars is one. A thread hears it at once: it stops the statements, so that a
+transaction is rolled back and the store closed as usual, and after GRACE_S ends the process. A
+store keeps what was committed, as after SIGKILL.
+"""
 
 import ctypes
 import gc
 import os
+import signal
+import time
+from threading import Thread
+
+from perfduck.opening import interrupt_all
 
 # malloc.h: from this size on an allocation is a mapping of its own; keep no more than this on top.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _BYTES = 8 << 20
+GRACE_S = 2.0
+_AGAIN_S = 0.05  # a statement may begin after the signal and before Python hears of it
+_EXIT_CODE = 130  # of shells: 128 + SIGINT
 
 
 def tune() -> None:
@@ -38,3 +52,26 @@ def keep_what_is_loaded() -> None:
     """What is loaded stays: ingest looks for garbage after each recording, 0.03 s among all of
     it."""
     gc.freeze()
+
+
+def watch_interrupts() -> None:
+    """Start the thread. Where SIGINT is ignored, as in the background of a shell, it stays so."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    Thread(target=_listen, args=(reader,), daemon=True).start()
+
+
+def leave_interrupts_to_command() -> None:
+    """Signals are the command's own matter from now on: a server first answers its requests."""
+    signal.set_wakeup_fd(-1)
+
+
+def _listen(reader: int) -> None:
+    while os.read(reader, 1)[0] != signal.SIGINT:
+        pass
+    end = time.monotonic() + GRACE_S
+    while time.monotonic() < end:
+        interrupt_all()
+        time.sleep(_AGAIN_S)
+    os._exit(_EXIT_CODE)

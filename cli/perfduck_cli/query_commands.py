@@ -10,10 +10,17 @@ import typer
 import perfduck
 from perfduck import FilterOptions, PerfduckError
 from perfduck_cli.filter_options import filtered
-from perfduck_cli.numbers import LONGEST_S, number, whole
-from perfduck_cli.options import DEFAULT_STORE, Format, Selector, StorePath
-from perfduck_cli.screen import write
+from perfduck_cli.options import (
+    DEFAULT_STORE,
+    LONGEST_S,
+    Format,
+    Selector,
+    StorePath,
+    number,
+    whole,
+)
 from perfduck_cli.sql import parameters, text_of
+from perfduck_cli.standard_streams import write
 from perfduck_cli.waiting import say
 
 _MOST_ROWS = 1_000_000_000  # a store has fewer; DuckDB's limits have 62 bits
@@ -51,18 +58,18 @@ def top(
     """
     most = _ROWS if limit is None else limit
     with perfduck.open(store) as opened:
-        found: perfduck.CallsResult | perfduck.TopResult
+        ranking: perfduck.CallsResult | perfduck.TopResult
         if by == "callers" or by == "callees":
             whose = _function(function, by)
-            found = opened.calls(selector, whose, side=by, limit=most, **filters)
+            ranking = opened.calls(selector, whose, side=by, limit=most, **filters)
         else:
             _no_function(function)
-            found = opened.top(selector, by=by, limit=most, **filters)
+            ranking = opened.top(selector, by=by, limit=most, **filters)
     if format not in WITH_NOTES:
-        _say(found.notes)
-        if limit is None and found.left_out:
-            say(found.left_out)
-    write(found, format)
+        _say(ranking.notes)
+        if limit is None and ranking.left_out:
+            say(ranking.left_out)
+    write(ranking, format)
 
 
 def _function(function: str | None, by: str) -> str:
@@ -109,13 +116,13 @@ def sql(
 ) -> None:
     """Run read-only SQL over the store: one statement, within limits of time, rows and memory."""
     with perfduck.open(store) as opened:
-        found = opened.sql(
+        answer = opened.sql(
             text_of(query, file), parameters(param or []), timeout_s=timeout, max_rows=max_rows
         )
     if format == "parquet":
-        found.frame.write_parquet(sys.stdout.buffer)
+        answer.frame.write_parquet(sys.stdout.buffer)
     else:
-        write(found, "text" if format == "table" else format)
+        write(answer, "text" if format == "table" else format)
 
 
 @filtered
@@ -130,6 +137,6 @@ def export(
 ) -> None:
     """Write the stacks for other tools (comm;root;...;leaf weight), or as a page to look at."""
     with perfduck.open(store) as opened:
-        found = opened.export(selector, format, **filters)
-    _say(found.notes)
-    sys.stdout.write(found.text)
+        stacks = opened.export(selector, format, **filters)
+    _say(stacks.notes)
+    sys.stdout.write(stacks.text)

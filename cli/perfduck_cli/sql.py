@@ -19,17 +19,17 @@ def text_of(query: str | None, file: Path | None) -> str | Path:
 
 def parameters(pairs: list[str]) -> dict[str, Any]:
     """name=value; a value that is a number is one."""
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not (name and equals):
             message = f"--param {pair}: expected name=value"
             raise PerfduckError(message)
-        if name in found:
-            message = f"--param {pair}: expected one value of {name}, got {found[name]} before"
+        if name in values:
+            message = f"--param {pair}: expected one value of {name}, got {values[name]} before"
             raise PerfduckError(message)
-        found[name] = _number(value)
-    return found
+        values[name] = _number(value)
+    return values
 
 
 def _number(value: str) -> int | float | str:

@@ -1,4 +1,5 @@
-"""Standard output and error of the process, so that trouble with them is never taken for a verdict.
+"""Standard output and error of the process: answers, the screen that it is, if it is one, and
+trouble with them, which is never taken for a verdict.
 
 typer exits with 1 when a pipe is closed, Python with 120 when the last flush fails, and 1 means
 regression: a write that fails is a PerfduckError here, whoever writes.
@@ -6,8 +7,10 @@ regression: a write that fails is a PerfduckError here, whoever writes.
 
 import io
 import os
+import shutil
 import sys
 from contextlib import suppress
+from typing import Protocol
 
 from perfduck import PerfduckError
 
@@ -50,3 +53,30 @@ def drop() -> None:
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, 1)
         os.close(null)
+
+
+class Printable(Protocol):
+    """What prints itself in several formats."""
+
+    def render(self, format: str, *, width: int | None, color: bool) -> str:
+        """The answer in a format."""
+
+
+def write(answer: Printable, format: str) -> None:
+    """Print an answer."""
+    sys.stdout.write(answer.render(format, width=width(), color=has_color()))
+
+
+def width() -> int | None:
+    """Columns of the terminal; None where there is none."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def has_color() -> bool:
+    """Whether to use colour: on a terminal that has it. NO_COLOR and FORCE_COLOR decide where they
+    are set and not empty (https://no-color.org, https://force-color.org)."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"

@@ -1,15 +1,13 @@
 """Commands that look after what is stored."""
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 import perfduck
 from perfduck import visible
-from perfduck_cli.numbers import number
-from perfduck_cli.options import DEFAULT_STORE, Selector, StorePath
+from perfduck_cli.options import DEFAULT_STORE, Selector, StorePath, number
 from perfduck_cli.waiting import say
 
 DryRun = Annotated[
@@ -66,7 +64,9 @@ def prune(
 
 
 def merge(
-    stores: Annotated[list[Path], typer.Argument(help="Stores to take recordings from.")],
+    stores: Annotated[
+        list[str], typer.Argument(help="Stores to take recordings from: files, or URLs of servers.")
+    ],
     store: StorePath = DEFAULT_STORE,
 ) -> None:
     """Take over what other stores have and this one has not; what is here stays as it is.

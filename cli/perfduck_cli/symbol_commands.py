@@ -16,7 +16,7 @@ from perfduck_cli.options import (
     Symbols,
     Vmlinux,
 )
-from perfduck_cli.screen import write
+from perfduck_cli.standard_streams import write
 
 
 def tag(
@@ -70,7 +70,7 @@ def explain(
     # Without a store the shipped rules explain; one that is named must be there.
     has_store = Path(store).exists() or store != DEFAULT_STORE
     ask = perfduck.open(store).explain if has_store else perfduck.explain
-    found = ask(
+    result = ask(
         symbol,
         dso=dso,
         release=release,
@@ -79,7 +79,7 @@ def explain(
         vmlinux=vmlinux,
         symbols=symbols,
     )
-    sys.stdout.write(found.to_text() if format == "text" else found.to_json())
+    sys.stdout.write(result.to_text() if format == "text" else result.to_json())
 
 
 def add(

@@ -80,8 +80,8 @@ def _words(error: Any) -> str:
         return f"{_name(parameter)}: {_choice(message)}"
     said = " ".join(error.format_message().split()).rstrip(".")
     said = said[:1].lower() + said[1:]
-    if found := _EXTRA.match(error.message):
-        return f"{_too_many(found['typed'].split())} ({_usage(error)})"
+    if match := _EXTRA.match(error.message):
+        return f"{_too_many(match['typed'].split())} ({_usage(error)})"
     if parameter is not None:
         return f"{said} ({_usage(error)})"
     return said if error.ctx is None else f"{said} (see {error.ctx.command_path} -h)"
@@ -106,11 +106,11 @@ def _too_many(typed: list[str]) -> str:
 
 def _choice(message: str) -> str:
     """`'functoin' is not one of 'function', 'path'` as an expectation, with what may be meant."""
-    found = _NO_CHOICE.search(message)
-    if found is None:
+    match = _NO_CHOICE.search(message)
+    if match is None:
         return message
-    choices = re.findall("'([^']*)'", found["choices"])
+    choices = re.findall("'([^']*)'", match["choices"])
     *others, last = choices
     listed = f"{', '.join(others)} or {last}" if others else last
-    hint = did_you_mean(found["typed"], choices).capitalize()
-    return f"expected {listed}, got {found['typed'] or 'nothing'}. {hint}".rstrip(". ")
+    hint = did_you_mean(match["typed"], choices).capitalize()
+    return f"expected {listed}, got {match['typed'] or 'nothing'}. {hint}".rstrip(". ")

@@ -1,17 +1,24 @@
-"""What a command says while it waits: for the store, or for somebody to type a recording."""
+"""What a command says while it waits: for the store, for somebody to type a recording, or for one
+to be read, a progress line on a terminal.
+"""
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from inspect import Parameter, signature
 from threading import Timer
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import typer
 
+from perfduck import visible
 from perfduck.opening import be_patient
-from perfduck_cli.numbers import LONGEST_S, number
+from perfduck_cli.options import LONGEST_S, number
+
+if TYPE_CHECKING:
+    from perfduck import Source
 
 _LIMIT_S = 30.0
 _QUIET_S = 1.0
@@ -63,3 +70,46 @@ def typing(source: str) -> Iterator[Callable[[], None]]:
         yield timer.cancel
     finally:
         timer.cancel()
+
+
+_SILENT_S = 1.0
+
+
+class ProgressLine:
+    """Bytes, samples, rate, and the remaining time where the size is known."""
+
+    def __init__(self, name: str) -> None:
+        self._name = visible(name)
+        self._start = time.monotonic()
+        self._is_shown = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._is_shown:
+            sys.stderr.write("\r\x1b[K")
+
+    def update(self, source: "Source", samples: int) -> None:
+        """Redraw the progress line."""
+        seconds = time.monotonic() - self._start
+        if seconds < _SILENT_S or not sys.stderr.isatty():
+            return
+        self._is_shown = True
+        done = source.bytes_read
+        parts = [
+            f"{self._name}: {done / 1e6:,.0f} MB",
+            f"{samples:,} samples",
+            f"{done / 1e6 / seconds:,.0f} MB/s",
+            *_remaining(source.fraction_read, seconds),
+        ]
+        sys.stderr.write(f"\r\x1b[K{', '.join(parts)}")
+        sys.stderr.flush()
+
+
+def _remaining(fraction: float | None, seconds: float) -> list[str]:
+    if not fraction:
+        return []
+    if fraction == 1:
+        return ["storing"]  # sorting and tagging: a tenth of the time
+    return [f"{seconds * (1 - fraction) / fraction:,.0f} s left"]

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from perfduck_diff.attachment_notes import lines
 from perfduck_diff.budget_names import check_names
 from perfduck_diff.comparison_input import Question, load_input
 from perfduck_diff.engine import budget, rates
@@ -13,9 +12,8 @@ from perfduck_diff.engine.result import Diff
 from perfduck_diff.engine.run_diff import run_diff
 from perfduck_diff.filters import Filters
 from perfduck_diff.history import recall, recalled_from
-from perfduck_diff.lacking import lacking
 from perfduck_diff.like_runs import RUN_LABEL, spread_of_like_runs
-from perfduck_diff.tag_confidence import provenance
+from perfduck_diff.notes import attachment_notes, lacking, provenance
 from perfduck_model.errors import PerfduckError
 from perfduck_store.protocol import Store
 from perfduck_store.selector import select
@@ -54,20 +52,20 @@ def compare_profiles(store: Store, request: DiffRequest, question: Question) -> 
     """The diff."""
     base, new = question.groups
     try:
-        found = run_diff(question.runs, base, new, _options(store, question, request))
+        result = run_diff(question.runs, base, new, _options(store, question, request))
     except rates.CannotDivideError as error:
         raise PerfduckError(str(error)) from error
     context = [
         line
         for title, profiles in zip(SIDES, question.profiles, strict=True)
         for line in (
-            *lines(store, title, profiles),
+            *attachment_notes(store, title, profiles),
             *(f"{title}: {each}" for each in lacking(store, question.selection, profiles)),
             *(f"{title}: {each}" for each in provenance(store, question.selection, profiles)),
         )
     ]
     context += recalled_from(store, question, request.per)
-    return replace(found, context=tuple(context))
+    return replace(result, context=tuple(context))
 
 
 def paired(store: Store, base: dict[int, str], new: dict[int, str]) -> list[dict[int, str]]:
@@ -79,13 +77,13 @@ def paired(store: Store, base: dict[int, str], new: dict[int, str]) -> list[dict
         for side in (base, new)
     ]
     if set(runs[0]) != set(runs[1]) or not len(runs[0]) == len(base) == len(new):
-        said = " and ".join(", ".join(sorted(found)) for found in runs)
+        said = " and ".join(", ".join(sorted(own)) for own in runs)
         raise PerfduckError.at(where="--paired", expected="the same runs of base and new", got=said)
     if len(base) < LEAST_PAIRS:
         expected = f"{LEAST_PAIRS} runs a side or more"
         raise PerfduckError.at(where="--paired", expected=expected, got=len(base))
     names = base | new
-    return [{found[run]: names[found[run]] for run in sorted(runs[0])} for found in runs]
+    return [{own[run]: names[own[run]] for run in sorted(runs[0])} for own in runs]
 
 
 def _options(store: Store, question: Question, request: DiffRequest) -> DiffOptions:

@@ -10,14 +10,14 @@ from perfduck_diff.engine.budget import Budget, Budgets
 from perfduck_diff.engine.run_matrix import RunMatrix
 from perfduck_model.errors import PerfduckError
 from perfduck_model.suggestion import did_you_mean
-from perfduck_tags import catalogue, rules
+from perfduck_tags import catalogue, rule_file
 
 
 def check_names(budgets: Budgets, runs: RunMatrix) -> None:
     """Raise PerfduckError for a subsystem or a function of a budget that there is not."""
     for budget in budgets.budgets:
         if budget.kind == "subsystem":
-            known = {*runs.area, *(rule.subsystem for rule in rules.shipped())}
+            known = {*runs.area, *(rule.subsystem for rule in rule_file.shipped())}
             if budget.name not in known:
                 raise _unknown(budget, budget.name, known)
         if budget.kind == "path":

@@ -15,8 +15,8 @@ from perfduck_diff.comparison_input import Question, load_input
 from perfduck_diff.engine.moderated_t import Design, ModeratedTTest, NodeRates, given
 from perfduck_diff.engine.noise import Noise, whole
 from perfduck_diff.engine.power import detectable, raised, upper
+from perfduck_diff.engine.rates import NoiseClasses, StackRates
 from perfduck_diff.engine.run_matrix import gathered
-from perfduck_diff.engine.stack_rates import NoiseClasses, StackRates
 from perfduck_diff.filters import Filters
 from perfduck_diff.history import noise_of
 from perfduck_diff.like_runs import Like, like_runs
@@ -142,7 +142,7 @@ def _measured(question: Question) -> _Model:
         unit=raw.unit.unit,
         mean=np.r_[mean.sum(), mean[main]],
         grain=float(np.mean(raw.weight_per_sample)),
-        mix=NoiseClasses.found(runs).mix(runs.blame, len(runs.subsystems), raw.rate)[main],
+        mix=NoiseClasses.of_stacks(runs).mix(runs.blame, len(runs.subsystems), raw.rate)[main],
         noise=noise_of(question),
         notes=tuple(reason.text for reason in raw.unit.reasons),
     )
@@ -214,12 +214,12 @@ def _normal(random: np.random.Generator, spread: float, freedom: float, runs: in
 def _limits(drawn: _Comparisons, keep: float) -> Float64:
     """One limit per row, all at the quantile at which KEEP of the comparisons keep all of them."""
     low, high = keep, 1.0
-    found = np.zeros(len(drawn.model.names))
+    best = np.zeros(len(drawn.model.names))
     for _ in range(6):
         middle = (low + high) / 2
-        limits = np.array([drawn.limit(row, middle) for row in range(len(found))])
+        limits = np.array([drawn.limit(row, middle) for row in range(len(best))])
         if drawn.keeps(limits).all(axis=0).mean() >= keep:
-            high, found = middle, limits
+            high, best = middle, limits
         else:
             low = middle
-    return found if found.any() else limits
+    return best if best.any() else limits

@@ -10,7 +10,7 @@ import polars as pl
 from perfduck_diff.engine.result import RunFacts
 from perfduck_diff.filters import Filters
 from perfduck_diff.keys import Side
-from perfduck_diff.lacking import lacking_notes
+from perfduck_diff.notes import lacking_notes
 from perfduck_diff.selection import Note, select_samples
 from perfduck_diff.top import counted
 from perfduck_diff.work import facts_of, work_of

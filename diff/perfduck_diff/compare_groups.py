@@ -12,18 +12,16 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-from perfduck_diff.attachment_notes import lines
 from perfduck_diff.comparison_input import Question, load_input
 from perfduck_diff.engine import rates
-from perfduck_diff.engine.moderated_t import Design, NodeRates, fit
-from perfduck_diff.engine.multiple_testing import benjamini_hochberg
+from perfduck_diff.engine.moderated_t import Design, NodeRates, benjamini_hochberg, fit
 from perfduck_diff.engine.noise import Noise, assumed, learn
+from perfduck_diff.engine.rates import NoiseClasses, StackRates
 from perfduck_diff.engine.result import Change, Reason, RunFacts, SubsystemRow
 from perfduck_diff.engine.run_matrix import RunMatrix, gathered
-from perfduck_diff.engine.stack_rates import NoiseClasses, StackRates
 from perfduck_diff.filters import Filters
 from perfduck_diff.history import recall, recalled_from
-from perfduck_diff.lacking import lacking
+from perfduck_diff.notes import attachment_notes, lacking
 from perfduck_diff.selection import Group
 from perfduck_model.arrays import Int64
 from perfduck_model.errors import PerfduckError
@@ -111,7 +109,7 @@ def compare_groups(
         line
         for name, profiles in zip(names, question.profiles, strict=True)
         for line in (
-            *lines(store, name, profiles),
+            *attachment_notes(store, name, profiles),
             *(f"{name}: {each}" for each in lacking(store, question.selection, profiles)),
         )
     ]
@@ -142,13 +140,13 @@ def _check_order(order: tuple[str, ...], over: str, values: list[str]) -> None:
 
 
 def _groups(store: Store, profiles: dict[int, str], over: str) -> dict[str, dict[int, str]]:
-    found = store.profiles.of(profiles)
+    stored = store.profiles.of(profiles)
     groups: dict[str, dict[int, str]] = {}
-    for each in found:
+    for each in stored:
         if over in each.labels:
             groups.setdefault(each.labels[over], {})[each.profile_id] = each.name
     if len(groups) < 2:
-        labels = sorted({key for each in found for key in each.labels})
+        labels = sorted({key for each in stored for key in each.labels})
         hint = "" if over in labels else did_you_mean(over, labels)
         raise PerfduckError.at(
             where=f"--over {over}",
@@ -169,7 +167,7 @@ def _by_cost(question: Question) -> list[int]:
 
 def _measured(store: Store, question: Question) -> _Measured:
     runs, raw = question.runs, StackRates.of(question.runs)
-    classes = NoiseClasses.found(runs)
+    classes = NoiseClasses.of_stacks(runs)
     known = recall(store, question, None)
     prior = known.over(classes.names) if known else assumed(classes.names)
     noise = learn(prior, classes.groups(raw, question.groups))
@@ -230,13 +228,13 @@ def _range(row: MatrixRow) -> float:
 def _cells(measured: _Measured, position: int) -> list[Cell]:
     """Mean of a group, with the variance that the noise expects and the group shows."""
     group = measured.question.groups[position]
-    found, size = measured.rows.rates[:, group], len(group)
-    mean = found.mean(axis=1)
+    rates, size = measured.rows.rates[:, group], len(group)
+    mean = rates.mean(axis=1)
     grain = measured.raw.weight_per_sample[group]
     within, between = measured.noise.variance(mean[:, None], grain, measured.rows.mix)
     expected = (within + between).mean(axis=1)
     certain = measured.noise.certainty(measured.rows.mix)
-    own = found.var(axis=1, ddof=1) if size > 1 else np.zeros(len(mean))
+    own = rates.var(axis=1, ddof=1) if size > 1 else np.zeros(len(mean))
     freedom = certain + size - 1
     variance = np.maximum((certain * expected + (size - 1) * own) / freedom, within.mean(axis=1))
     reach = special.stdtrit(freedom, 0.975) * np.sqrt(variance / size)

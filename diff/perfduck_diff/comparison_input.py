@@ -1,9 +1,10 @@
-"""From the store to runs: which profiles, which samples, which frames.
+"""From the store to runs: which profiles, which samples, and their frames, stacks and a stack x run
+matrix of weights.
 
-scenario=native        BASE, a selector
-scenario=docker0-nat   NEW
-workload=udp64         --where: holds for both sides
---skip 1 --comm iperf3 which samples
+    scenario=native        BASE, a selector
+    scenario=docker0-nat   NEW
+    workload=udp64         --where: holds for both sides
+    --skip 1 --comm iperf3 which samples
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,16 +13,18 @@ from itertools import pairwise
 from typing import Self
 
 import numpy as np
+import polars as pl
 
 from perfduck_diff.engine.result import Reason
-from perfduck_diff.engine.run_matrix import Run, RunMatrix
+from perfduck_diff.engine.run_matrix import Frame, Run, RunMatrix, gathered
+from perfduck_diff.engine.stacks import Stacks
 from perfduck_diff.filters import Filters
-from perfduck_diff.samples import read
 from perfduck_diff.selection import Group, Selection, select_samples
-from perfduck_model.arrays import Int64
+from perfduck_model.arrays import Float64, Int64
 from perfduck_model.errors import PerfduckError
 from perfduck_store.protocol import Store
 from perfduck_store.records import PickedRun
+from perfduck_tags.renamed import identity
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +47,8 @@ class Question:
     @property
     def workload(self) -> str:
         """The label `workload` of the runs; '' where they have none, or several."""
-        found = {run.labels.get("workload", "") for run in self.runs.runs}
-        return found.pop() if len(found) == 1 else ""
+        workloads = {run.labels.get("workload", "") for run in self.runs.runs}
+        return workloads.pop() if len(workloads) == 1 else ""
 
     def reordered(self, groups: Sequence[int]) -> Self:
         """The same with group `groups[i]` at place i. The selection stays as it is picked."""
@@ -77,7 +80,7 @@ def load_input(
         _run(facts[key], selection.weights[key].idle, filters) for key in selection.profiles
     )
     return Question(
-        read(store, selection, runs),
+        _matrix_of(store, selection, runs),
         _columns([len(group) for group in selection.groups]),
         tuple(list(group) for group in selection.groups),
         filters,
@@ -130,3 +133,106 @@ def _reasons(selection: Selection, filters: Filters) -> tuple[Reason, ...]:
         text = "work is taken as evenly spread over each run"
         notes.append(Reason(code="time", text=text, blocks=False))
     return tuple(notes)
+
+
+def _matrix_of(store: Store, selection: Selection, runs: tuple[Run, ...]) -> RunMatrix:
+    """The samples that are picked; `runs`: what else is known of their profiles, in their order."""
+    symbols, frames = _frames(store)
+    weights, chains = _met(selection.samples.rollup(), selection.samples.stacks(), selection.event)
+    cell = weights["row"].to_numpy() * len(runs) + weights["run"].to_numpy()
+    names = chains["subsystem"].unique().sort()
+    return RunMatrix(
+        event=selection.event,
+        unit=selection.unit,
+        runs=runs,
+        frames=_as_called(frames, symbols, chains["symbol_ids"]),
+        stacks=_flat(chains["symbol_ids"], symbols),
+        subsystems=tuple(names),
+        blame=chains["subsystem"].cast(pl.Enum(names)).to_physical().cast(pl.Int64).to_numpy(),
+        area={frame.subsystem: frame.area for frame in frames},
+        weight=_matrix(cell, weights["weight"], chains.height, len(runs)),
+        hits=_matrix(cell, weights["hits"], chains.height, len(runs)),
+    )
+
+
+def _met(
+    weights: pl.DataFrame, chains: pl.DataFrame, event: str
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Weights with the row of their stack, and the stacks: those of each that have the other."""
+    known, wanted = chains["stack_id"].to_numpy(), weights["stack_id"].to_numpy()
+    # both come nearly in order, and are found three times as fast as by a join
+    row = np.searchsorted(known, wanted)
+    row[row == len(known)] = 0
+    is_known = known[row] == wanted if len(known) else np.zeros(len(row), np.bool_)
+    if not is_known.any():
+        message = f"expected samples of {event}, got none but those of idle"
+        raise PerfduckError(message)
+    row = row[is_known]
+    used = np.bincount(row, minlength=len(known)) > 0
+    number = np.cumsum(used) - 1
+    return weights.filter(is_known).with_columns(row=number[row]), chains.filter(used)
+
+
+def _frames(store: Store) -> tuple[pl.DataFrame, tuple[Frame, ...]]:
+    """symbol_id -> code, and what the codes stand for.
+
+    Kernel functions are one whatever module or kernel they are in, and under all names they had
+    (perfduck_tags.renamed); a function of user space is one per binary, and one without a name
+    is its binary.
+    """
+    symbols = store.symbols.tagged()
+    base = pl.col("dso").str.split("/").list.last().str.strip_chars("[]")
+    binary = pl.when(base != "unknown").then(" in " + base).otherwise(pl.lit(""))
+    shown = (
+        pl.when(pl.col("name") == "[unknown]")
+        .then("[unknown]" + binary)
+        .otherwise(pl.col("canonical"))
+    )
+    kernel = pl.col("area") != "user"
+    place = pl.when(kernel).then(pl.lit("kernel")).otherwise(base)
+    symbols = symbols.with_columns(
+        shown.alias("shown"), kernel.alias("kernel"), place.alias("place")
+    )
+    last = pl.when("kernel").then(pl.col("shown").replace(identity())).otherwise("shown")
+    symbols = symbols.with_columns(last.alias("last"))
+    distinct = symbols.unique(["last", "place"], keep="first", maintain_order=True)
+    coded = distinct.select("last", "place").with_row_index("code").cast({"code": pl.Int32})
+    symbols = symbols.join(coded, on=["last", "place"], how="left", maintain_order="left")
+    columns = ("shown", "dso", "subsystem", "area", "role", "kernel")
+    frames = tuple(
+        Frame(name, dso, subsystem, area, role, kernel=kernel)
+        for name, dso, subsystem, area, role, kernel in distinct.select(columns).iter_rows()
+    )
+    return symbols.select("symbol_id", "code", "shown", "last"), frames
+
+
+def _as_called(
+    frames: tuple[Frame, ...], symbols: pl.DataFrame, chains: pl.Series
+) -> tuple[Frame, ...]:
+    """Functions that had several names by that of these runs; by the last, if they have two."""
+    several = symbols.filter(pl.col("shown").n_unique().over("code") > 1)
+    if several.is_empty():
+        return frames
+    used = several.filter(pl.col("symbol_id").is_in(chains.explode().unique().implode()))
+    is_last = pl.col("shown") == pl.col("last")
+    called = used.sort(is_last, descending=True, maintain_order=True).unique("code", keep="first")
+    names = dict(called.select("code", "shown").iter_rows())
+    return tuple(
+        replace(frame, name=names.get(code, frame.name)) for code, frame in enumerate(frames)
+    )
+
+
+def _flat(chains: pl.Series, symbols: pl.DataFrame) -> Stacks:
+    """The chains, which the store keeps leaf first, root first: reversed as a whole."""
+    flat = chains.explode().drop_nulls()  # of an empty chain
+    codes = flat.to_frame("symbol_id").join(
+        symbols.select("symbol_id", "code"), on="symbol_id", how="left", maintain_order="left"
+    )["code"]
+    length = chains.list.len().cast(pl.Int64).to_numpy()
+    before = np.cumsum(length) - length
+    return Stacks(codes.to_numpy()[::-1].copy(), len(codes) - before - length, len(codes) - before)
+
+
+def _matrix(cell: Int64, values: pl.Series, stacks: int, runs: int) -> Float64:
+    total = gathered(cell, stacks * runs, values.to_numpy()[:, None])
+    return total.reshape(stacks, runs)

@@ -46,12 +46,12 @@ class Clock:
 
 def plain(event: str) -> str:
     """The event without PMU and modifiers of precision: cpu-clock, cycles:u."""
-    event = _PMU.sub(lambda found: f"{found['event']}:{found['modifiers']}".rstrip(":"), event)
-    found = _MODIFIERS.fullmatch(event)
-    if found is None:
+    event = _PMU.sub(lambda match: f"{match['event']}:{match['modifiers']}".rstrip(":"), event)
+    match = _MODIFIERS.fullmatch(event)
+    if match is None:
         return event
-    kept = "".join(letter for letter in found["modifiers"] if letter in _RESTRICTING)
-    return f"{found['event']}:{kept}" if kept else found["event"]
+    kept = "".join(letter for letter in match["modifiers"] if letter in _RESTRICTING)
+    return f"{match['event']}:{kept}" if kept else match["event"]
 
 
 def choose(
@@ -131,11 +131,11 @@ def _usual(rows: Sequence[RecordedEvent], profiles: int) -> list[RecordedEvent]:
 
 def _one_each(rows: Sequence[RecordedEvent]) -> list[RecordedEvent]:
     """Of several names of a clock in one profile the largest, unless each is of its own CPUs."""
-    found: dict[tuple[int, str], RecordedEvent] = {}
+    events: dict[tuple[int, str], RecordedEvent] = {}
     for row in sorted(rows, key=lambda row: -row.samples):
         pmu = _PMU.match(row.event)
-        found.setdefault((row.profile, pmu["pmu"] if pmu else ""), row)
-    return list(found.values())
+        events.setdefault((row.profile, pmu["pmu"] if pmu else ""), row)
+    return list(events.values())
 
 
 def _reach(rows: Sequence[RecordedEvent]) -> int:
@@ -144,11 +144,11 @@ def _reach(rows: Sequence[RecordedEvent]) -> int:
 
 def _time(rows: Sequence[RecordedEvent], first: str) -> list[RecordedEvent]:
     """CPU time in ns, whatever it is called: of each profile the `first`, else its largest."""
-    found: dict[int, RecordedEvent] = {}
+    events: dict[int, RecordedEvent] = {}
     in_ns = [row for row in rows if row.unit == "ns" and ":" not in plain(row.event)]
     for row in sorted(in_ns, key=lambda row: (plain(row.event) != first, -row.samples)):
-        found.setdefault(row.profile, row)
-    return list(found.values())
+        events.setdefault(row.profile, row)
+    return list(events.values())
 
 
 def _plain_unit(row: RecordedEvent) -> str:

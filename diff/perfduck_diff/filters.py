@@ -1,7 +1,27 @@
-"""What an answer is about, as typed: --where --event --comm --not-comm --pid --cpu --dso
---subsystem --cgroup --skip --until. One set for all questions. Light: the help needs it."""
+"""Which profiles and samples an answer is about, as typed: --where --event --comm --not-comm --pid
+--cpu --dso --subsystem --cgroup --skip --until. One set for all questions. Light: the help needs
+it.
 
+Which values a filter means is looked up among those that there are. What cannot apply is an error
+that names the option and what there is:
+
+    no sample with --comm iperf: there are iperf3 (62 %), swapper (21 %), ksoftirqd/0 (9 %)
+    no sample with --cpu 2-3: there are 0-1
+    native.2: expected samples with a cpu for --cpu 0, its recording has none
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import PurePath
+
+from perfduck_model.errors import PerfduckError
+from perfduck_model.suggestion import did_you_mean, listed, number_ranges
+from perfduck_store.choice import KEYS, Key
+from perfduck_store.protocol import PickedSamples
+
+OF_SAMPLES = ("comm", "not_comm", "pid", "cpu", "dso", "subsystem", "cgroup")
+_SHOWN = 4  # values that an error names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,4 +72,114 @@ class Filters:
         return [f"{option} {seconds:g}s" for option, seconds in ends.items() if seconds is not None]
 
 
-OF_SAMPLES = ("comm", "not_comm", "pid", "cpu", "dso", "subsystem", "cgroup")
+class FilterValues:
+    """The values of what is picked, of the keys that the filters choose by."""
+
+    def __init__(
+        self, samples: PickedSamples, filters: Filters, groups: Sequence[Mapping[int, str]]
+    ) -> None:
+        self.filters, self._groups = filters, groups
+        self._names = [name for group in groups for name in group.values()]
+        asked = [key for key in KEYS if filters.words(*_OPTIONS[key])]
+        self._known = {key: samples.values(key) for key in asked}
+
+    def meant(self) -> dict[Key, list[str]]:
+        """Per key the values to look for. Raises where a filter means none, or cannot apply."""
+        for key in self._known:
+            self._check_recorded(key)
+            if key == "cpu":
+                self._check_cpus()
+                continue
+            for option in _OPTIONS[key]:
+                for pattern in self._typed(option):
+                    self._check_known(key, option, pattern)
+        return {key: self._meant(key) for key in self._known}
+
+    def why_empty(self, group: int) -> tuple[Key | None, str]:
+        """The first filter that alone leaves nothing of a group, and that in words."""
+        runs = self._runs(group)
+        for key, values in self._known.items():
+            meant = set(self._meant(key))
+            if not any(each.run in runs and each.value in meant for each in values):
+                return key, self._nothing(self.filters.words(*_OPTIONS[key]), key, runs)
+        return None, f"no sample with {self.filters.words()} together, idle left out"
+
+    def _typed(self, option: str) -> list[str]:
+        return [str(value) for value in getattr(self.filters, option)]
+
+    def _meant(self, key: Key) -> list[str]:
+        wanted = self._typed(key)
+        unwanted = self._typed("not_comm") if key == "comm" else []
+        return [
+            value
+            for value in dict.fromkeys(each.value for each in self._known[key])
+            if value is not None
+            and (not wanted or _means_any(key, wanted, value))
+            and not _means_any(key, unwanted, value)
+        ]
+
+    def _check_recorded(self, key: Key) -> None:
+        """A recording that does not say what is asked for cannot be filtered by it."""
+        said = {each.run for each in self._known[key] if each.value is not None}
+        silent = {each.run for each in self._known[key] if each.value is None} - said
+        if silent:
+            message = (
+                f"{self._names[min(silent)]}: expected samples with a {key} for"
+                f" {self.filters.words(key)}, its recording has none"
+            )
+            raise PerfduckError(message)
+
+    def _check_known(self, key: Key, option: str, pattern: str) -> None:
+        known = [each.value for each in self._known[key] if each.value is not None]
+        if not any(_MEANS[key](value, pattern) for value in known):
+            asked = f"--{option.replace('_', '-')} {pattern}"
+            raise PerfduckError(self._nothing(asked, key, range(len(self._names)), pattern))
+
+    def _check_cpus(self) -> None:
+        """Of a range that goes beyond the CPUs there are, the error names all that are not."""
+        known = {int(each.value) for each in self._known["cpu"] if each.value is not None}
+        if missing := set(self.filters.cpu) - known:
+            there = number_ranges(known) or "none but those of idle"
+            message = f"no sample with --cpu {number_ranges(missing)}: there are {there}"
+            raise PerfduckError(message)
+
+    def _runs(self, group: int) -> range:
+        before = sum(len(each) for each in self._groups[:group])
+        return range(before, before + len(self._groups[group]))
+
+    def _nothing(self, asked: str, key: Key, runs: range, typed: str = "") -> str:
+        weight: dict[str, float] = {}
+        for each in self._known[key]:
+            if each.value is not None and each.run in runs:
+                weight[each.value] = weight.get(each.value, 0.0) + each.weight
+        whole = sum(weight.values()) or 1.0
+        heaviest = sorted(weight, key=lambda value: (-weight[value], value))
+        hint = "" if key == "pid" else did_you_mean(typed, heaviest)
+        said = [f"{value} ({100 * weight[value] / whole:.1f} %)" for value in heaviest]
+        there = listed(said, _SHOWN) or "none but those of idle"
+        return f"no sample with {asked}: {hint}there are {there}"
+
+
+def _means_any(key: Key, patterns: Iterable[str], value: str) -> bool:
+    return any(_MEANS[key](value, pattern) for pattern in patterns)
+
+
+def _is_like(value: str, pattern: str) -> bool:
+    return value == pattern or fnmatchcase(value, pattern)
+
+
+def _is_binary(value: str, pattern: str) -> bool:
+    return value == pattern or value.strip("[]") == pattern or PurePath(value).match(pattern)
+
+
+_OPTIONS: Mapping[Key, tuple[str, ...]] = {key: (key,) for key in KEYS} | {
+    "comm": ("comm", "not_comm")
+}
+_MEANS: Mapping[Key, Callable[[str, str], bool]] = {
+    "comm": _is_like,
+    "pid": str.__eq__,
+    "cpu": str.__eq__,
+    "cgroup": _is_like,
+    "dso": _is_binary,
+    "subsystem": _is_like,
+}

@@ -8,8 +8,9 @@ from perfduck_diff.answer import DiffRequest
 from perfduck_diff.comparison_input import Question, load_input
 from perfduck_diff.engine.comparison import TreeName
 from perfduck_diff.engine.flame import Flame, Heat, flame, hottest
+from perfduck_diff.engine.run_costs import SubsystemRuns, subsystem_runs
 from perfduck_diff.filters import Filters
-from perfduck_diff.lacking import lacking_notes
+from perfduck_diff.notes import lacking_notes
 from perfduck_diff.selection import Note
 from perfduck_store.protocol import Store
 from perfduck_store.selector import select
@@ -30,6 +31,12 @@ def compared(request: DiffRequest, question: Question) -> Flame:
     """The flame of the same samples and tree that the request's diff is about."""
     base, new = question.groups
     return flame(question.runs, base, new, tree=request.tree, per=request.per)
+
+
+def by_run(request: DiffRequest, question: Question) -> tuple[SubsystemRuns, ...]:
+    """What the runs of the request's diff cost, by subsystem."""
+    base, new = question.groups
+    return subsystem_runs(question.runs, base, new, request.per)
 
 
 def alone(

@@ -17,9 +17,9 @@ from perfduck_diff.engine.noise import (
     assumed,
     learn,
 )
+from perfduck_diff.engine.rates import NoiseClasses, StackRates
 from perfduck_diff.engine.run_matrix import RunMatrix
 from perfduck_diff.engine.shared import LEAST_SAMPLES, of_runs
-from perfduck_diff.engine.stack_rates import NoiseClasses, StackRates
 from perfduck_diff.engine.tree import grow
 from perfduck_diff.filters import Filters
 from perfduck_diff.like_runs import RUN_LABEL, SAME, pooled
@@ -37,16 +37,16 @@ def recall(store: Store, question: Question, per: rates.Per | None) -> Noise | N
     if not rows:
         return None
     names = tuple(row.subsystem for row in rows)
-    found = Noise(
+    noise = Noise(
         names,
         max(row.phi for row in rows),
         np.array([row.cv for row in rows]),
         np.array([row.freedom for row in rows]),
     )
     if RUN not in names:
-        return found.with_runs(RUN_SPREAD**2, RUN_FREEDOM)
+        return noise.with_runs(RUN_SPREAD**2, RUN_FREEDOM)
     whole = rows[names.index(RUN)]
-    return found.with_runs(whole.cv**2, whole.freedom)
+    return noise.with_runs(whole.cv**2, whole.freedom)
 
 
 def _recalled(store: Store, question: Question, per: rates.Per | None) -> list[ClassNoise]:
@@ -98,7 +98,7 @@ def learn_from(
     each run that is like no other and so says nothing."""
     groups, unused = _groups(store, selector)
     tables = [
-        _learned(store, found, event) for _, found in sorted(groups.items(), key=lambda g: g[0])
+        _learned(store, runs, event) for _, runs in sorted(groups.items(), key=lambda g: g[0])
     ]
     learned = pl.concat(tables).sort("workload", "unit", "cv", descending=[False, False, True])
     store.noise.replace(learned)
@@ -115,21 +115,21 @@ def _groups(
         same = sorted(f"{key}={value}" for key, value in each.labels.items() if key != RUN_LABEL)
         kind = (each.labels.get("workload", ""), each.work_unit or "", *same)
         like[kind][each.profile_id] = each.name
-    found: dict[tuple[str, str], list[dict[int, str]]] = defaultdict(list)
+    workloads: dict[tuple[str, str], list[dict[int, str]]] = defaultdict(list)
     unused = []
     for (workload, unit, *same), runs in sorted(like.items()):
         if len(runs) > 1:
-            found[workload, unit].append(runs)
+            workloads[workload, unit].append(runs)
         else:
             unused += [_unlike(name, same, unit) for name in runs.values()]
     unused.sort()
-    if not found:
+    if not workloads:
         raise PerfduckError.at(
             selector,
             expected="several runs with the same labels but `run`",
             got=f"none: {listed(unused, most=3)}",
         )
-    return found, tuple(unused)
+    return workloads, tuple(unused)
 
 
 def _unlike(name: str, labels: list[str], unit: str) -> str:
@@ -160,12 +160,12 @@ def noise_of(question: Question) -> Noise:
     beyond what whole runs share."""
     runs, groups = question.runs, question.groups
     raw = StackRates.of(runs)
-    classes = NoiseClasses.found(runs)
+    classes = NoiseClasses.of_stacks(runs)
     parts = classes.groups(raw.without(factors(runs, raw, groups)), groups)
-    found = learn(assumed(classes.names), parts)
+    noise = learn(assumed(classes.names), parts)
     whole = np.vstack([raw.totals, runs.hits.sum(axis=0)]).T
-    known = found.informed(*pooled([(whole[group], SAME) for group in groups]))
-    return replace(known, phi=_dispersion(found, parts))
+    known = noise.informed(*pooled([(whole[group], SAME) for group in groups]))
+    return replace(known, phi=_dispersion(noise, parts))
 
 
 def factors(runs: RunMatrix, raw: StackRates, groups: tuple[Int64, ...]) -> Float64:
@@ -181,12 +181,12 @@ def factors(runs: RunMatrix, raw: StackRates, groups: tuple[Int64, ...]) -> Floa
 
 def _dispersion(noise: Noise, groups: list[tuple[Float64, Float64]]) -> float:
     """Variance found over variance expected where samples, not runs, make the most of it."""
-    found, expected = 0.0, 0.0
+    observed, expected = 0.0, 0.0
     for rates_of, grain in groups:
         mean = rates_of.mean(axis=1)
         sampling, between = mean * grain.mean(), (noise.spread * mean) ** 2
         mostly = (sampling > between) & (mean > 5 * grain.mean())
         weight = 1 / (sampling + between)[mostly]
-        found += float((rates_of[mostly].var(axis=1, ddof=1) * weight).sum())
+        observed += float((rates_of[mostly].var(axis=1, ddof=1) * weight).sum())
         expected += float(mostly.sum())
-    return max(found / expected, 1.0) if expected else 1.0
+    return max(observed / expected, 1.0) if expected else 1.0

@@ -80,10 +80,13 @@ def pooled(groups: list[tuple[Float64, float]]) -> tuple[float, float]:
         if len(runs) < 2:
             continue
         total, hits = runs.T
-        found = float(total.var(ddof=1) / total.mean() ** 2 - 1 / hits.mean())
+        square_of_runs = float(total.var(ddof=1) / total.mean() ** 2 - 1 / hits.mean())
         freedom = float(len(runs) - 1)
         known.append(
-            (log_mean(max(found, LEAST_SPREAD**2), freedom), log_variance(freedom) + differs)
+            (
+                log_mean(max(square_of_runs, LEAST_SPREAD**2), freedom),
+                log_variance(freedom) + differs,
+            )
         )
     if not known:
         return 0.0, 0.0

@@ -5,8 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from perfduck_diff.events import Clock, choose
-from perfduck_diff.filter_values import FilterValues
-from perfduck_diff.filters import Filters
+from perfduck_diff.filters import Filters, FilterValues
 from perfduck_model.errors import PerfduckError
 from perfduck_store.choice import OF_STACKS, Choice
 from perfduck_store.protocol import PickedSamples, Store
@@ -75,13 +74,13 @@ def select_samples(
         samples = store.samples(
             Choice(profiles=ids, events=events, values=asked, spans=spans, keep=keep)
         )
-    found = samples.weights()
+    weights = samples.weights()
     selection = Selection(
         tuple(kept.values()),
         clock.name,
         clock.unit,
         (*_notes(clock, filters), *_of_tids(store, ids, filters)),
-        {key: found.get(run, Weight()) for run, key in enumerate(ids)},
+        {key: weights.get(run, Weight()) for run, key in enumerate(ids)},
         samples,
         is_part=bool(filters.words() or clock.others),
     )

@@ -8,9 +8,8 @@ import polars as pl
 from perfduck_diff.engine.result import RunFacts
 from perfduck_diff.filters import Filters
 from perfduck_diff.keys import By
-from perfduck_diff.lacking import lacking_notes
+from perfduck_diff.notes import lacking_notes, provenance
 from perfduck_diff.selection import Note, select_samples
-from perfduck_diff.tag_confidence import provenance
 from perfduck_diff.work import facts_of, work_of
 from perfduck_store.protocol import Store
 from perfduck_store.records import PartlyListed

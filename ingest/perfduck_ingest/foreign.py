@@ -14,7 +14,7 @@ from functools import cached_property
 from itertools import islice
 from pathlib import Path
 
-from perfduck_ingest.runtime.warm_up import PERF_DATA
+from perfduck_ingest.runtime.subprocess_iter import PERF_DATA
 from perfduck_ingest.source import Source
 
 _FIRST_LINES = 300  # a header of `perf report` has a line for each of many CPUs

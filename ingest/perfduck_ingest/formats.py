@@ -10,7 +10,7 @@ from typing import cast
 
 from perfduck_ingest import foreign
 from perfduck_ingest.importer import Importer, Recording
-from perfduck_ingest.runtime.warm_up import PERF_DATA
+from perfduck_ingest.runtime.subprocess_iter import PERF_DATA
 from perfduck_ingest.source import Source, printable
 from perfduck_model.errors import PerfduckError
 from perfduck_model.suggestion import listed
@@ -50,8 +50,8 @@ def opened(source: Source) -> Recording:
 
 
 def _refuse(source: Source, recognise: Callable[[Source], foreign.Foreign | None]) -> None:
-    if not source.is_directory and (found := recognise(source)):
-        raise PerfduckError.at(where=f"{source.name}:1", expected="a recording", got=found)
+    if not source.is_directory and (kind := recognise(source)):
+        raise PerfduckError.at(where=f"{source.name}:1", expected="a recording", got=kind)
 
 
 def _importer(module: str) -> Importer:

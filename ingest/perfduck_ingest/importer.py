@@ -13,7 +13,7 @@ from typing import Protocol
 from perfduck_ingest.source import Source
 from perfduck_model.batch import Batch
 from perfduck_symbols import kallsyms
-from perfduck_symbols.host_files import HostFiles
+from perfduck_symbols.files import HostFiles
 from perfduck_symbols.kernel_files import KernelFiles
 
 

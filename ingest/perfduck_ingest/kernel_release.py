@@ -28,8 +28,8 @@ def checked_release(release: str, where: str) -> str:
 
 def release_of(paths: Iterable[str]) -> str | None:
     """What the paths of vmlinux and of modules say, if they say one thing."""
-    found = {match["release"] for path in paths if (match := _PATH.fullmatch(path))}
-    return found.pop() if len(found) == 1 else None
+    releases = {match["release"] for path in paths if (match := _PATH.fullmatch(path))}
+    return releases.pop() if len(releases) == 1 else None
 
 
 def settled(source: str, given: str | None, said: str | None) -> str | None:

@@ -14,18 +14,18 @@ LABEL = "label."  # of any other name, as a column of a manifest
 def labels(pairs: Iterable[str]) -> dict[str, str]:
     """Labels by key. PerfduckError for what is no key=value, a reserved key, and for two values of
     one key."""
-    found: dict[str, str] = {}
+    by_key: dict[str, str] = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not (key and equals):
             message = f"--label {pair}: expected key=value"
             raise PerfduckError(message)
         key, value = checked(printable(key), f"--label {pair}"), printable(value)
-        if found.setdefault(key, value) != value:
+        if by_key.setdefault(key, value) != value:
             raise PerfduckError.at(
-                where=f"--label {pair}", expected=f"one value of {key}", got=f"{found[key]} before"
+                where=f"--label {pair}", expected=f"one value of {key}", got=f"{by_key[key]} before"
             )
-    return found
+    return by_key
 
 
 def checked(key: str, where: str) -> str:

@@ -3,8 +3,10 @@
     run.txt  run.txt.gz  run.txt.xz  run.txt.zst  -  oprofile_data/
 
 What is read is hashed on the way: the hash of the decompressed bytes is the recording's identity.
+Text with a byte order mark, as editors of Windows and PowerShell's `>` write it, is read as UTF-8.
 """
 
+import codecs
 import io
 import os
 import weakref
@@ -16,7 +18,6 @@ from typing import IO, BinaryIO, Self, cast
 import numpy as np
 import xxhash
 
-from perfduck_ingest.encoding import without_mark
 from perfduck_ingest.runtime.pipe import standard_input
 from perfduck_model.arrays import UInt8
 from perfduck_model.errors import PerfduckError
@@ -185,3 +186,33 @@ class _Buffers:
         lent = buffer[:size]  # views of it, whoever has them, keep this array
         weakref.finalize(lent, self._free.append, buffer)
         return lent.data
+
+
+_MARKS_OF_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_READ_BYTES = 1 << 20
+
+
+def without_mark(stream: IO[bytes], head: bytes) -> tuple[IO[bytes], bytes]:
+    """The stream and what was read of it, in UTF-8 and without a byte order mark."""
+    if head.startswith(_MARKS_OF_UTF16):
+        return io.BufferedReader(_Utf16(stream, head)), b""
+    return stream, head.removeprefix(codecs.BOM_UTF8)
+
+
+class _Utf16(io.RawIOBase):
+    """The text of a stream in UTF-16, as UTF-8."""
+
+    def __init__(self, stream: IO[bytes], head: bytes) -> None:
+        self._stream = stream
+        self._decoder = codecs.getincrementaldecoder("utf-16")(errors="replace")
+        self._ready = self._decoder.decode(head).encode()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # io calls it so
+        while not self._ready and (part := self._stream.read(_READ_BYTES)):
+            self._ready = self._decoder.decode(part).encode()
+        size = min(len(buffer), len(self._ready))
+        buffer[:size], self._ready = self._ready[:size], self._ready[size:]
+        return size

@@ -76,26 +76,24 @@ def _iperf3(text: str) -> Work | None:
 
 
 def _iperf3_text(text: str) -> Work | None:
-    found = list(_found(_IPERF3.fullmatch, "sender", text))
-    return Work(found[-1], "packet") if found else None  # the last: [SUM]
+    amounts = list(_found(_IPERF3.fullmatch, "sender", text))
+    return Work(amounts[-1], "packet") if amounts else None  # the last: [SUM]
 
 
 def _wrk(text: str) -> Work | None:
-    found = next(_found(_WRK.match, " requests in ", text), None)
-    return None if found is None else Work(found, "request")
+    amount = next(_found(_WRK.match, " requests in ", text), None)
+    return None if amount is None else Work(amount, "request")
 
 
 def _sockperf(text: str) -> Work | None:
-    found = next(_found(_SOCKPERF.search, "sockperf: ", text), None)
-    return None if found is None else Work(found, "message")
+    amount = next(_found(_SOCKPERF.search, "sockperf: ", text), None)
+    return None if amount is None else Work(amount, "message")
 
 
 def _found(match: Callable[[str], re.Match[str] | None], mark: str, text: str) -> Iterator[float]:
     """The amounts in the lines that match, which hold the mark."""
     return (
-        float(found["amount"])
-        for line in _lines_with(mark, text)
-        if (found := match(line.rstrip()))
+        float(hit["amount"]) for line in _lines_with(mark, text) if (hit := match(line.rstrip()))
     )
 
 
@@ -133,8 +131,8 @@ def work_from(path: Path) -> Work:
         ) from error
     expected = f"{path}:1: expected a report of {', '.join(_REPORTS)} with work in it"
     try:
-        found = (work for read in _REPORTS.values() if (work := read(text)) and work.amount > 0)
-        if work := next(found, None):
+        reports = (work for read in _REPORTS.values() if (work := read(text)) and work.amount > 0)
+        if work := next(reports, None):
             return work
     except ValueError as error:
         message = f"{expected}, got JSON with {error}"

@@ -23,7 +23,7 @@ SAMPLE: Schema = {
     "cpu": pl.Int32,
     "cgroup": pl.String,
     "time_ns": pl.Int64,
-    "count": pl.Int64,  # hits this row stands for
+    "count": pl.Int64,  # hits that this row counts
     "period": pl.Int64,  # events they stand for; null where not recorded
 }
 SYMBOL: Schema = {

@@ -13,10 +13,10 @@ _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")  # 63 bits
 
 def number(text: str) -> float:
     """The finite number that the text is; ValueError where it is none."""
-    if not _NUMBER.fullmatch(text) or not math.isfinite(found := float(text)):
+    if not _NUMBER.fullmatch(text) or not math.isfinite(value := float(text)):
         message = f"expected a number, got {text}"
         raise ValueError(message)
-    return found
+    return value
 
 
 def whole_number(text: str) -> int:

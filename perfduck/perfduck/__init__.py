@@ -22,10 +22,11 @@ if TYPE_CHECKING:
     from perfduck.names_and_tags import ExplainResult, TagResult
     from perfduck.options import IngestOptions, TagSources
     from perfduck.profile_store import ProfileStore, explain, open
+    from perfduck.push_client import NotSent
+    from perfduck.rankings import CallsResult, TopResult
     from perfduck.recordings import IngestResult
     from perfduck.store_results import EditResult, MergeResult, RemoveResult
     from perfduck.tables import Table
-    from perfduck.top_result import CallsResult, TopResult
     from perfduck_diff.engine.result import Change, Claim, Diff
     from perfduck_diff.keys import By, Key, Side, View
     from perfduck_diff.selection import Note
@@ -38,9 +39,9 @@ if TYPE_CHECKING:
 __all__ = [
     "BudgetSuggestion", "By", "CallsResult", "Change", "Claim", "CompareResult", "Diff",
     "DiffResult", "EditResult", "ExplainResult", "Export", "FilterOptions", "IngestOptions",
-    "IngestResult", "Key", "MergeResult", "NoProfileError", "Note", "PerfduckError",
-    "ProfileStore", "RemoveResult", "Side", "Source", "Table", "TagResult", "TagSources",
-    "TopResult", "View", "__version__", "explain", "open", "visible",
+    "IngestResult", "Key", "MergeResult", "NoProfileError", "NotSent", "Note",
+    "PerfduckError", "ProfileStore", "RemoveResult", "Side", "Source", "Table", "TagResult",
+    "TagSources", "TopResult", "View", "__version__", "explain", "open", "visible",
 ]  # fmt: skip
 
 _MODULES = {
@@ -50,10 +51,11 @@ _MODULES = {
     "perfduck.names_and_tags": ("ExplainResult", "TagResult"),
     "perfduck.options": ("IngestOptions", "TagSources"),
     "perfduck.profile_store": ("ProfileStore", "explain", "open"),
+    "perfduck.push_client": ("NotSent",),
     "perfduck.recordings": ("IngestResult",),
     "perfduck.store_results": ("EditResult", "MergeResult", "RemoveResult"),
     "perfduck.tables": ("Table",),
-    "perfduck.top_result": ("CallsResult", "TopResult"),
+    "perfduck.rankings": ("CallsResult", "TopResult"),
     "perfduck_diff.engine.result": ("Change", "Claim", "Diff"),
     "perfduck_diff.keys": ("By", "Key", "Side", "View"),
     "perfduck_diff.selection": ("Note",),

@@ -81,5 +81,5 @@ def note_artefacts(store: Store, profile_id: int) -> None:
     # Few functions are listed: to read them all, and all offsets, takes twice as long.
     leaves = store.symbols.called(INTERRUPTS_OFF)
     offsets = store.symbols.leaf_offsets(profile_id, leaves["symbol_id"])
-    found = interrupts_off(offsets, leaves)
-    store.symbols.keep_artefacts(profile_id, found)
+    artefacts = interrupts_off(offsets, leaves)
+    store.symbols.keep_artefacts(profile_id, artefacts)

@@ -108,11 +108,11 @@ def iptables(text: str, source: str) -> dict[AttachedTable, pl.DataFrame]:
     for number, line in enumerate(text.splitlines(), 1):
         if line.startswith("*"):
             table = line[1:].strip()
-        elif found := _RULE.fullmatch(line):
-            key = (table, found["chain"])
+        elif match := _RULE.fullmatch(line):
+            key = (table, match["chain"])
             counts[key] = counts.get(key, 0) + 1
-            counters = [_counter(found[name], source, number) for name in ("packets", "bytes")]
-            rows.append(_rule(found, table, counts[key], counters))
+            counters = [_counter(match[name], source, number) for name in ("packets", "bytes")]
+            rows.append(_rule(match, table, counts[key], counters))
         elif not _OTHER_LINES.fullmatch(line):
             what = "a line of iptables-save or iptables -S"
             raise PerfduckError.at(where=f"{source}:{number}", expected=what, got=f"{line[:60]!r}")
@@ -134,12 +134,12 @@ def _counter(digits: str | None, source: str, line: int, base: int = 10) -> int 
 
 
 def _rule(
-    found: re.Match[str], table: str, number: int, counters: Sequence[int | None]
+    match: re.Match[str], table: str, number: int, counters: Sequence[int | None]
 ) -> tuple[object, ...]:
-    rule = found.string[found.string.index("-A ") :]
+    rule = match.string[match.string.index("-A ") :]
     jump = _TARGET.search(rule)
     target = jump["target"] if jump else None
-    return table, found["chain"], number, *counters, target, _needs(rule, target), rule
+    return table, match["chain"], number, *counters, target, _needs(rule, target), rule
 
 
 def _needs(rule: str, target: str | None) -> str | None:

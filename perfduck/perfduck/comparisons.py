@@ -11,7 +11,7 @@ from perfduck_diff.answer import DiffRequest, compare_profiles, resolve_sides
 from perfduck_diff.budget_suggestion import suggest
 from perfduck_diff.compare_groups import compare_groups
 from perfduck_diff.filters import Filters
-from perfduck_diff.flame_input import compared
+from perfduck_diff.flame_input import by_run, compared
 from perfduck_model.errors import PerfduckError
 from perfduck_report import tables
 from perfduck_report.names import visible
@@ -23,8 +23,10 @@ def diff(file: StorePlace, request: DiffRequest) -> DiffResult:
     """Base against new."""
     with file.read() as store:
         question = resolve_sides(store, request)
-        found = compare_profiles(store, request, question)
-    return DiffResult(found, partial(compared, request, question))
+        answer = compare_profiles(store, request, question)
+    return DiffResult(
+        answer, partial(compared, request, question), partial(by_run, request, question)
+    )
 
 
 def compare(
@@ -49,7 +51,7 @@ def learn_noise(file: StorePlace, selector: str, event: str | None) -> Table:
     """Learn the spread between runs."""
     if event == "":
         raise PerfduckError.at(where="--event", expected="an event", got="nothing")
-    with file.write(create=True) as store:
+    with file.write() as store:
         learned, unused = history.learn_from(store, selector, event)
     return Table(learned, partial(_with_terms, notes=unused), unused)
 
@@ -62,7 +64,7 @@ def noise(file: StorePlace) -> Table:
 
 def forget_noise(file: StorePlace, selector: str | None) -> Table:
     """Forget what was learned; what that was."""
-    with file.write(create=True) as store:
+    with file.write() as store:
         return Table(history.forget(store, selector), _forgotten)
 
 

@@ -11,6 +11,7 @@ from perfduck_diff.budget_suggestion import Suggestion
 from perfduck_diff.compare_groups import Matrix
 from perfduck_diff.engine.flame import Flame
 from perfduck_diff.engine.result import Change, Claim, Diff, Reason, Verdict
+from perfduck_diff.engine.run_costs import SubsystemRuns
 from perfduck_diff.keys import View
 from perfduck_report import (
     budget_file,
@@ -33,10 +34,12 @@ _CHANGE = ["base", "new", "delta", "low", "high", "p"]
 @dataclass(frozen=True, slots=True, repr=False)
 class DiffResult:
     """Base against new. Amounts are in `unit` (ns/packet); `data` is the whole answer, typed;
-    `flame`: makes the flame graph's data of the same samples."""
+    `flame`: makes the flame graph's data of the same samples, `runs` the cost of each subsystem in
+    each run."""
 
     data: Diff
     flame: Callable[[], Flame]
+    runs: Callable[[], tuple[SubsystemRuns, ...]]
 
     @property
     def verdict(self) -> Verdict:
@@ -100,7 +103,7 @@ class DiffResult:
 
     def to_html(self, by: View | None = None) -> str:
         """A page with a flame graph: one file that asks no network for anything."""
-        return html.render(self.data, self.flame(), by)
+        return html.render(self.data, self.flame(), by, self.runs())
 
     def to_json(self) -> str:
         """One object with every number."""

@@ -17,6 +17,7 @@ from perfduck_diff.flame_input import Drawing, alone
 from perfduck_diff.selection import Note, select_samples
 from perfduck_model.errors import PerfduckError
 from perfduck_report import sandwich as sandwich_report
+from perfduck_report.names import visible
 from perfduck_store.protocol import Store
 from perfduck_store.selector import select
 
@@ -54,7 +55,7 @@ def sandwich(
             for title, side in zip(titles, sides, strict=True)
         }
         question = load_input(store, groups, filters)
-        _check_known(store, question, function)
+        function = _recorded(store, question, function)
     base, new = (np.arange(0), *question.groups)[-2:]
     try:
         found = engine.sandwich(question.runs, base, new, function, per)
@@ -63,9 +64,14 @@ def sandwich(
     return SandwichResult(found, question.selection.notes)
 
 
-def _check_known(store: Store, question: Question, function: str) -> None:
-    if any(frame.name == function for frame in question.runs.frames):
-        return
+def _recorded(store: Store, question: Question, function: str) -> str:
+    """The name as the recordings have it; an answer shows `\\x1b` where they have another thing."""
+    names = dict.fromkeys(frame.name for frame in question.runs.frames)
+    if function in names:
+        return function
+    for name in names:
+        if visible(name) == function:
+            return name
     close = store.symbols.similar(function)
     hint = "" if close is None else f": did you mean {close}?"
     raise PerfduckError.at(

@@ -10,7 +10,7 @@ from pathlib import Path
 from perfduck.opening import StorePlace
 from perfduck_diff.filters import Filters
 from perfduck_diff.flame_input import alone
-from perfduck_diff.lacking import lacking_notes
+from perfduck_diff.notes import lacking_notes
 from perfduck_diff.selection import Note, select_samples
 from perfduck_report.html import render_side
 from perfduck_report.names import folded

@@ -34,7 +34,7 @@ class HeldStore:
         StoreIsBusy where another thread writes for longer than `wait_s`."""
         return self.shared.write(wait_s)
 
-    def ingestion(self) -> "Ingesting":
+    def ingestion(self, spool: Path | None = None) -> "Ingesting":
         """Recordings are read into a store of their own, by another process, and merged."""
         raise NotImplementedError
 

@@ -57,6 +57,21 @@ class IngestRequest:
     stream: BinaryIO | None = None  # what the recording is read from, where it is no file
 
 
+class Annotators:
+    """What tags the recordings of a command: files that the user gives are read once."""
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[TaggingSources, KernelFiles], Annotator] = {}
+
+    def of(self, request: IngestRequest) -> Annotator:
+        """The annotator for the files of a request. SymbolError where one is not what it should
+        be."""
+        key = (_tagging_sources(request), request.options.kernel_files)
+        if key not in self._made:
+            self._made[key] = Annotator(*key)
+        return self._made[key]
+
+
 class Ingestion:
     """Recordings on their way into the store at a path, one after the other. The store is open only
     while one is committed; what the user gives beside recordings is read once."""
@@ -66,7 +81,7 @@ class Ingestion:
         self._path = path
         self._wait_s = wait_s
         self._engine = Engine(path)
-        self._annotators: dict[tuple[TaggingSources, KernelFiles], Annotator] = {}
+        self._annotators = Annotators()
 
     def __enter__(self) -> Self:
         return self
@@ -85,25 +100,19 @@ class Ingestion:
                 if store is None:
                     store_file.check_new(self._path)
                 else:
-                    _check_names(store, requests, note)
+                    check_names(store, requests, note)
         except StoreIsBusy:
             return
 
     def ingest(self, request: IngestRequest, progress: Progress | None = None) -> Receipt:
         """Read the recording, then store it."""
-        annotator = self._annotator(request)
+        annotator = self._annotators.of(request)
         with Draft(self._path.parent) as draft:
             identity = read(request, draft, progress)
             with DuckDbStore(
                 self._path, write=True, wait_s=self._wait_s, engine=self._engine
             ) as store:
                 return commit(store, request.attachments, draft, identity, annotator)
-
-    def _annotator(self, request: IngestRequest) -> Annotator:
-        key = (_tagging_sources(request), request.options.kernel_files)
-        if key not in self._annotators:
-            self._annotators[key] = Annotator(*key)
-        return self._annotators[key]
 
 
 def ingest(store: LocalStore, request: IngestRequest, progress: Progress | None = None) -> Receipt:
@@ -149,7 +158,7 @@ def commit(
             receipt = _inserted(store, writer, draft, annotator)
             note_artefacts(store, writer.profile_id)
         else:
-            receipt = replace(writer.receipt(), unused=_unused(annotator.given))
+            receipt = replace(writer.receipt(), unused=unused_of_stored(annotator.given))
         attached = keep(store, writer.profile_id, attachments)
         inputs = keep_inputs(store, annotator.given, draft.facts.kernel_release)
         return replace(receipt, changes=(*receipt.changes, *attached, *inputs))
@@ -171,7 +180,7 @@ def _inserted(store: Store, writer: ProfileWriter, draft: Draft, annotator: Anno
     return replace(writer.finish(tags, blamed), unused=unused)
 
 
-def _unused(given: TaggingSources) -> tuple[str, ...]:
+def unused_of_stored(given: TaggingSources) -> tuple[str, ...]:
     """Files that name nothing of a stored recording better; their source files are for `tag`."""
     if not given.binaries:
         return ()
@@ -179,10 +188,11 @@ def _unused(given: TaggingSources) -> tuple[str, ...]:
     return (f"{files}: no better names in it (perfduck tag applies its source files)",)
 
 
-def _check_names(
+def check_names(
     store: Store, requests: Iterable[IngestRequest], note: Callable[[str], object]
 ) -> None:
-    """A taken name is right for the same recording only, which its content tells."""
+    """Raise PerfduckError where another recording has a name that is to be given: a taken one is
+    right for the same recording only, which its content tells."""
     taken = {profile.name for profile in store.profiles.all()}
     for request in requests:
         if request.stream is not None:

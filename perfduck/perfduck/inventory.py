@@ -1,11 +1,13 @@
 """What is stored, and looking after it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from perfduck.opening import StorePlace
+from perfduck.opening import StoreFile, StorePlace, StoreServer, place_of
 from perfduck.store_results import MergeResult, RemoveResult
 from perfduck.tables import Table
 from perfduck_report.profiles import as_text
@@ -62,7 +64,19 @@ def _removed(
     return RemoveResult(listed, saved=store.close_and_compact(), **said)
 
 
-def merge(file: StorePlace, other: Path) -> MergeResult:
-    """Take over what another store has."""
-    with file.write(create=True) as store:
-        return MergeResult(other, store.merge(other, file.wait_s))
+def merge(file: StorePlace, other: str) -> MergeResult:
+    """Take over what another store has: a file, or that of a server."""
+    with file.write(create=True) as store, _as_file(place_of(other), store.folder) as path:
+        return MergeResult(other, store.merge(path, file.wait_s))
+
+
+@contextmanager
+def _as_file(place: StoreFile | StoreServer, folder: Path) -> Iterator[Path]:
+    """The file of a store; of a server's a copy of it, in the folder."""
+    if isinstance(place, StoreFile):
+        yield place.path
+        return
+    with TemporaryDirectory(prefix=".perfduck-merge-", dir=folder) as copies:
+        path = Path(copies) / "copy.duckdb"
+        place.copy_to(path)
+        yield path

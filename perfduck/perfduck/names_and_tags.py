@@ -19,7 +19,7 @@ from perfduck_report.screen import PIPE, Screen
 from perfduck_store.records import TagInputKind
 from perfduck_symbols import kallsyms
 from perfduck_symbols.file_finder import check_places
-from perfduck_symbols.host_files import HostFiles
+from perfduck_symbols.files import HostFiles
 from perfduck_symbols.kernel_files import KernelFiles
 from perfduck_symbols.names import binary
 from perfduck_tags import explain as explanations
@@ -114,8 +114,7 @@ def _refuse_empty(what: str, value: str | None) -> None:
 def _given(sources: TagSources) -> TaggingSources:
     refuse_others(sources, TagSources)
     vmlinux, places = path_of(sources.get("vmlinux")), places_of(sources.get("symbols"))
-    if places:  # to check them loads pyelftools
-        check_places(places)
+    check_places(places)
     binaries = (*((vmlinux,) if vmlinux else ()), *places)
     return TaggingSources(
         file_of(sources.get("rules"), rule_file.file_of),

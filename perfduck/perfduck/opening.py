@@ -14,6 +14,7 @@ from perfduck_store.waiting import waiting
 
 if TYPE_CHECKING:  # DuckDB is loaded when a store is opened
     from perfduck.ingestion import Ingestion, IngestRequest, Progress
+    from perfduck.remote_ingestion import RemoteIngestion
     from perfduck_store.protocol import Store
     from perfduck_store.recording import Receipt
     from perfduck_store.remote.address import Address
@@ -48,8 +49,9 @@ class StorePlace(Protocol):
     def write(self, *, create: bool = False) -> "Store":
         """The store, open to write; `create` it where there is none."""
 
-    def ingestion(self) -> "Ingesting":
-        """What stores recordings there, one after the other."""
+    def ingestion(self, spool: Path | None = None) -> "Ingesting":
+        """What stores recordings there, one after the other. `spool`: a directory for those that
+        cannot be sent to a server. PerfduckError where there is nothing to be sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +73,11 @@ class StoreFile:
         """The store, open to write; `create` it where there is none."""
         return parts.store.DuckDbStore(self.path, write=True, wait_s=self.wait_s, create=create)
 
-    def ingestion(self) -> "Ingestion":
+    def ingestion(self, spool: Path | None = None) -> "Ingestion":
         """What stores recordings there; the store is open only while one is committed."""
+        if spool is not None:
+            expected = "the URL of a server as --store"
+            raise PerfduckError.at(where=f"--spool {spool}", expected=expected, got=self.path)
         return parts.ingestion.Ingestion(self.path, self.wait_s)
 
 
@@ -95,20 +100,31 @@ class StoreServer:
         """The store, for one client at a time; it is there, so `create` asks for nothing."""
         return parts.remote.RemoteStore(self.address, self.token, write=True, wait_s=self.wait_s)
 
-    def ingestion(self) -> "Ingesting":
+    def copy_to(self, path: Path) -> None:
+        """Write a copy of the store to a file."""
+        parts.merging.fetch(self.address, self.token, path)
+
+    def ingestion(self, spool: Path | None = None) -> "RemoteIngestion":
         """What reads recordings here and sends what it read."""
-        raise NotImplementedError
+        return parts.remote_ingestion.RemoteIngestion(self, spool)
 
 
-def place_of(url: str, wait_s: float | None = None) -> StorePlace:
+def place_of(url: str, wait_s: float | None = None) -> "StoreFile | StoreServer":
     """Where the store is that somebody means: the path of a DuckDB file, or the URL of a server,
     which gets the token of $PERFDUCK_TOKEN. PerfduckError for another URL."""
     if url.startswith("lake:"):
         got = "a store of a kind that is not built yet"
         raise PerfduckError.at(url, expected="the path of a store, or http://HOST:PORT", got=got)
     if url.startswith(SCHEMES):
-        return StoreServer(address_of(url), os.environ.get("PERFDUCK_TOKEN") or None, wait_s)
+        return StoreServer(address_of(url), _token(), wait_s)
     return StoreFile(Path(url), wait_s)
+
+
+def _token() -> str | None:
+    token = os.environ.get("PERFDUCK_TOKEN", "").strip()
+    if not (token.isascii() and token.isprintable()):
+        raise PerfduckError.at(where="$PERFDUCK_TOKEN", expected="a token", got="other characters")
+    return token or None
 
 
 def be_patient(limit_s: float, say: Callable[[str], object]) -> None:

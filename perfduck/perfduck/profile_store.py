@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from perfduck.drawings import SandwichResult
     from perfduck.exports import Export
     from perfduck.names_and_tags import ExplainResult, TagResult
+    from perfduck.rankings import CallsResult, TopResult
     from perfduck.recordings import IngestResult, Progress
     from perfduck.store_results import EditResult, MergeResult, RemoveResult
     from perfduck.tables import Table
-    from perfduck.top_result import CallsResult, TopResult
     from perfduck_diff.flame_input import Drawing
 
 
@@ -101,6 +101,7 @@ class ProfileStore:
         progress: "Progress | None" = None,
         on_stored: "Callable[[IngestResult], object] | None" = None,
         on_note: Callable[[str], object] = warnings.warn,
+        spool: FilePath | None = None,
         **options: Unpack[IngestOptions],
     ) -> "tuple[IngestResult, ...]":
         """Import recordings, one transaction each: files (perf.data, perf script text, OProfile;
@@ -109,13 +110,28 @@ class ProfileStore:
 
         `on_start` takes what is read next; `progress` the source (bytes_read, fraction_read) and
         the samples so far, now and then; `on_stored` each result as soon as it is stored; `on_note`
-        a line on what of the manifest may be a mistake.
+        a line on what of the manifest may be a mistake. `spool`: a directory that keeps what cannot
+        be sent to a server, for `push`; such results are not `is_sent`.
         """
         if recordings and isinstance(recordings[0], str):
-            parts.warm_up.warm_up(recordings[0])
+            parts.subprocess_iter.warm_up(recordings[0])
         listed = None if manifest is None else Path(manifest)
         wanted = parts.recordings.requests_of(recordings, listed, options)
-        return parts.recordings.ingest(self._file, wanted, on_start, progress, on_stored, on_note)
+        kept = None if spool is None else Path(spool)
+        return parts.recordings.ingest(
+            self._file, wanted, on_start, progress, on_stored, on_note, kept
+        )
+
+    def push(
+        self,
+        spool: FilePath,
+        *,
+        on_stored: "Callable[[IngestResult], object]" = lambda result: None,
+    ) -> tuple[str, ...]:
+        """Send what `ingest` has kept in a directory to this server, the oldest first, and remove
+        what the server has. A line for each that it refuses, which stays. Several processes may
+        push the same directory. PerfduckError where the server is not there."""
+        return parts.recordings.push(self._file, Path(spool), on_stored)
 
     def adopt(
         self,
@@ -178,8 +194,9 @@ class ProfileStore:
         return parts.inventory.prune(self._file, selector, age, words, dry_run=dry_run)
 
     def merge(self, other: FilePath) -> "MergeResult":
-        """Take over what another store has and this one has not; what is here stays."""
-        return parts.inventory.merge(self._file, Path(other))
+        """Take over what another store, or that of a server, has and this one has not; what is here
+        stays."""
+        return parts.inventory.merge(self._file, os.fspath(other))
 
     # Questions
 

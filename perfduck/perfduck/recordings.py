@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
+from perfduck import parts
 from perfduck.attachments import Attachment, keep, read_all
 from perfduck.ingestion import IngestRequest
 from perfduck.manifest import checked_work, requests
-from perfduck.opening import StorePlace
+from perfduck.opening import StorePlace, StoreServer
 from perfduck.options import (
     FilePath,
     Files,
@@ -34,7 +35,7 @@ from perfduck_report.numbers import plural
 from perfduck_store.recording import Receipt
 from perfduck_store.selector import by_id, select
 from perfduck_symbols.file_finder import check_places
-from perfduck_symbols.host_files import HostFiles
+from perfduck_symbols.files import HostFiles
 from perfduck_tags import rule_file
 
 Recording = FilePath | bytes | BinaryIO
@@ -64,6 +65,11 @@ class IngestResult:
         return self.data.is_new
 
     @property
+    def is_sent(self) -> bool:
+        """Whether the store has it; False: it is kept in the spool directory."""
+        return not self.data.unsent
+
+    @property
     def changes(self) -> tuple[str, ...]:
         """Of what the store had, in words."""
         return self.data.changes
@@ -80,6 +86,9 @@ class IngestResult:
         if not self.data.is_new:
             done = f"; {changes}" if changes else ", nothing added"
             return f"{name}: already in the store{done}\n"
+        if self.data.unsent:
+            changes = f"{changes}; " if changes else ""
+            return f"{name}: {_contents(self.data)}; {changes}{visible(self.data.unsent)}\n"
         layout = f"  read as: {visible(self.data.layout)}\n" if self.data.layout else ""
         return f"{name}: {_contents(self.data)}{f'; {changes}' if changes else ''}\n{layout}"
 
@@ -109,11 +118,12 @@ def ingest(
     progress: Progress | None,
     on_stored: Callable[[IngestResult], object] | None,
     note: Callable[[str], object],
+    spool: Path | None = None,
 ) -> tuple[IngestResult, ...]:
     """Store each recording in a transaction of its own, and open the store only for that; one that
     was just stored is not changed by the next. `note` takes what may fail at the end."""
     results: list[IngestResult] = []
-    with file.ingestion() as ingestion:
+    with file.ingestion(spool) as ingestion:
         ingestion.check(wanted, note)
         for number, request in enumerate(wanted, 1):
             stored = frozenset(each.name for each in results)
@@ -125,6 +135,16 @@ def ingest(
             if on_stored:
                 on_stored(results[-1])
     return tuple(results)
+
+
+def push(
+    place: StorePlace, folder: Path, on_stored: Callable[[IngestResult], object]
+) -> tuple[str, ...]:
+    """Send what a spool directory keeps; a line for each that the server refuses."""
+    if not isinstance(place, StoreServer):
+        raise PerfduckError.at(place, expected="the URL of a server to push to", got="a file")
+    send_all = parts.remote_ingestion.send_all
+    return tuple(send_all(place, folder, lambda receipt: on_stored(IngestResult(receipt))))
 
 
 @contextmanager
@@ -215,8 +235,7 @@ def requests_of(
 def _template(options: IngestOptions, *, is_one: bool) -> IngestRequest:
     name, kernel = options.get("name"), options.get("kernel")
     places = places_of(options.get("symbols"))
-    if places:  # to check them loads pyelftools
-        check_places(places)
+    check_places(places)
     return IngestRequest(
         source="",
         name=None if name is None else label_words.checked_name(name, "--name"),

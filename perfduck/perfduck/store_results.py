@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from perfduck_report.names import visible
 from perfduck_report.numbers import plural
@@ -76,7 +75,7 @@ class MergeResult:
     """What another store had that this one has not. `data`: how many recordings were added and were
     here already, and what changed here."""
 
-    other: Path
+    other: str
     data: Merged
 
     @property
@@ -89,7 +88,7 @@ class MergeResult:
         done = self.data
         lines = [f"{visible(words)}\n" for words in done.changes]
         added = f"{done.added} {plural(done.added, 'recording')} added"
-        there = f"{visible(str(self.other))}: {added}, {done.here} already in the store\n"
+        there = f"{visible(self.other)}: {added}, {done.here} already in the store\n"
         return "".join([*lines, there])
 
     def __str__(self) -> str:

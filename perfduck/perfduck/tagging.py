@@ -13,7 +13,7 @@ from perfduck_model.suggestion import listed
 from perfduck_store.protocol import Store
 from perfduck_store.records import TagInputKind
 from perfduck_symbols import names
-from perfduck_symbols.host_files import HostFiles
+from perfduck_symbols.files import HostFiles
 from perfduck_symbols.kallsyms import Kallsyms
 from perfduck_symbols.kernel_files import KernelFiles
 from perfduck_symbols.resolver import BinaryResolver
@@ -199,14 +199,14 @@ def add_files(
             raise PerfduckError.at(place, expected="an ELF file or a directory", got="no such file")
     dsos = store.symbols.all()["dso"].unique().to_list()
     resolver = BinaryResolver(places, host=host)
-    found = resolver.functions(dsos) if dso is None else resolver.functions_of(dso, places[0])
-    if found.is_empty():
+    functions = resolver.functions(dsos) if dso is None else resolver.functions_of(dso, places[0])
+    if functions.is_empty():
         raise PerfduckError.at(
             places[0], expected="a binary that a profile names", got="none (give --dso)"
         )
     with store.transaction():
-        store.symbols.keep_functions(found)
-    counted = found.group_by("dso").agg(pl.col("build_id").first(), pl.len().alias("functions"))
+        store.symbols.keep_functions(functions)
+    counted = functions.group_by("dso").agg(pl.col("build_id").first(), pl.len().alias("functions"))
     return counted.sort("dso")
 
 

@@ -46,33 +46,33 @@ def seconds(option: str, value: str | float | None) -> float | None:
     digits = text.rstrip("abcdefghijklmnopqrstuvwxyz ")
     scale = _TIMES.get(text[len(digits) :].strip(), -1.0)
     try:
-        found = number(digits.strip()) * scale
+        amount = number(digits.strip()) * scale
     except ValueError:
-        found = -1.0
-    if found < 0:
+        amount = -1.0
+    if amount < 0:
         message = f"{option} {text}: expected a time like 1s or 500ms"
         raise PerfduckError(message)
-    return found
+    return amount
 
 
 def part(option: str, value: str | float) -> float:
     """A positive part of a whole: 0.05, "5%"."""
-    found = _part(value) if isinstance(value, str) else float(value)
-    if not found > 0:
+    amount = _part(value) if isinstance(value, str) else float(value)
+    if not amount > 0:
         message = f"{option} {value}: expected a percentage like 5%"
         raise PerfduckError(message)
-    return found
+    return amount
 
 
 def age(option: str, value: str | timedelta) -> timedelta:
     """A time span that something is old."""
     if isinstance(value, timedelta):
         return value
-    found = _AGE.fullmatch(value)
-    if found is None:
+    match = _AGE.fullmatch(value)
+    if match is None:
         message = f"{option} {value}: expected an age such as 36h, 90d, 8w or 2y"
         raise PerfduckError(message)
-    return timedelta(hours=int(found["number"]) * _HOURS[found["unit"]])
+    return timedelta(hours=int(match["number"]) * _HOURS[match["unit"]])
 
 
 def _part(text: str) -> float:

@@ -10,7 +10,8 @@ from perfduck.tables import Table
 from perfduck_model.errors import PerfduckError
 from perfduck_model.limits import MOST_SQL_BYTES
 from perfduck_model.small_file import reason, text_of
-from perfduck_store.duckdb import sql_process
+from perfduck_store.duckdb import documentation, sql_process
+from perfduck_store.duckdb.documentation import TableDescription
 from perfduck_store.sql_limits import SqlLimits
 
 
@@ -26,6 +27,11 @@ def sql(
         sql_process.prepare()
     with file.read() as store:
         return Table(store.user_sql(text, parameters, limits))
+
+
+def table_descriptions() -> tuple[TableDescription, ...]:
+    """The tables that SQL can be written against, as schema.sql explains them."""
+    return documentation.tables()
 
 
 def _content(path: Path) -> str:

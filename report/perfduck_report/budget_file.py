@@ -9,52 +9,54 @@ total = "14 %"     # growth found in 8 of 10: 35 % (3 runs a side), 29 % (5), 24
 import math
 
 from perfduck_diff.budget_suggestion import SuggestedBudget, Suggestion
-from perfduck_report.flow import sentence
 from perfduck_report.names import toml_key, visible
+from perfduck_report.screen import sentence
 
 _WIDTH = 98  # of a comment
 
 
-def text(found: Suggestion) -> str:
+def text(suggestion: Suggestion) -> str:
     """The file."""
-    total, *subsystems = found.budgets
-    unit = found.unit.partition("/")[0]
+    total, *subsystems = suggestion.budgets
+    unit = suggestion.unit.partition("/")[0]
     lines = [
-        *(f"# {line}" for line in sentence(_head(found), _WIDTH)),
-        *(f"# {line}" for line in sentence(_kept(found), _WIDTH)),
-        *(f"# {line}" for note in found.notes for line in sentence(f"Note: {note}.", _WIDTH)),
+        *(f"# {line}" for line in sentence(_head(suggestion), _WIDTH)),
+        *(f"# {line}" for line in sentence(_kept(suggestion), _WIDTH)),
+        *(f"# {line}" for note in suggestion.notes for line in sentence(f"Note: {note}.", _WIDTH)),
         "",
         "[budget]",
-        _line("total", f"{_above(100 * total.limit)} %", total, found),
+        _line("total", f"{_above(100 * total.limit)} %", total, suggestion),
     ]
     if subsystems:
         lines += ["", "[budget.subsystem]  # what a stack is blamed on"]
         lines += [
-            _line(each.name, f"{_above(each.limit)} {unit}", each, found) for each in subsystems
+            _line(each.name, f"{_above(each.limit)} {unit}", each, suggestion)
+            for each in subsystems
         ]
     return "".join(f"{visible(line)}\n" for line in lines)
 
 
-def _head(found: Suggestion) -> str:
+def _head(suggestion: Suggestion) -> str:
     return (
-        f"Budgets that {_percent(found.keep)} of comparisons of {found.runs} like runs a side keep,"
-        f" all at once; from {len(found.profiles)} runs of {found.kind}."
+        f"Budgets that {_percent(suggestion.keep)} of comparisons of {suggestion.runs} like runs"
+        f" a side keep, all at once; from {len(suggestion.profiles)} runs of {suggestion.kind}."
     )
 
 
-def _kept(found: Suggestion) -> str:
+def _kept(suggestion: Suggestion) -> str:
     each = ", ".join(
-        f"{_percent(kept)} with {size}" for kept, size in zip(found.kept, found.sizes, strict=True)
+        f"{_percent(kept)} with {size}"
+        for kept, size in zip(suggestion.kept, suggestion.sizes, strict=True)
     )
-    sizes = ", ".join(map(str, found.sizes))
+    sizes = ", ".join(map(str, suggestion.sizes))
     finds = f"Behind each: the growth that 8 of 10 comparisons find, with {sizes} runs."
     return f"They keep {each} runs a side. {finds}"
 
 
-def _line(name: str, limit: str, budget: SuggestedBudget, found: Suggestion) -> str:
+def _line(name: str, limit: str, budget: SuggestedBudget, suggestion: Suggestion) -> str:
     finds = ", ".join(f"{100 * growth:.0f}" for growth in budget.finds)
     key = toml_key(name)
-    base = f"{budget.base:,.4g} {found.unit}"
+    base = f"{budget.base:,.4g} {suggestion.unit}"
     return f'{key} = "{limit}"'.ljust(34) + f"# of {base}; finds {finds} %"
 
 

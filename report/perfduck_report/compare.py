@@ -8,9 +8,8 @@ from perfduck_diff.compare_groups import Cell, GroupStep, Matrix
 from perfduck_diff.engine.result import SubsystemRow
 from perfduck_report import names, readable
 from perfduck_report.diff_words import interval, percent, reason, signed
-from perfduck_report.flow import flow, sentence
 from perfduck_report.numbers import per_second, seconds
-from perfduck_report.screen import PIPE, Screen
+from perfduck_report.screen import PIPE, Screen, flow, sentence
 from perfduck_report.tables import aligned, left_out, markdown_rows
 
 ROWS = 24
@@ -22,7 +21,7 @@ def text(matrix: Matrix, screen: Screen = PIPE) -> str:
     """The matrix, then the steps."""
     matrix = readable.matrix(matrix)
     heads = ["", *matrix.groups]
-    rows = [*([name, *map(_cell, cells)] for name, cells in _rows(matrix)), *_runs(matrix)]
+    rows = [*([name, *map(_cell, cells)] for name, cells in matrix_rows(matrix)), *run_rows(matrix)]
     parts = [
         f"{matrix.event}, {matrix.unit}, by subsystem that is blamed; ± is 95 %\n",
         _lines(f"  {reason(entry)}" for entry in matrix.reasons),
@@ -42,7 +41,7 @@ def _lines(lines: Iterable[str]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def _runs(matrix: Matrix) -> list[list[str]]:
+def run_rows(matrix: Matrix) -> list[list[str]]:
     """What is behind each group: its runs, their length, samples and throughput."""
     per = matrix.unit.partition("/")[2]
     facts = matrix.facts
@@ -55,7 +54,8 @@ def _runs(matrix: Matrix) -> list[list[str]]:
     return [row for row in rows if any(row[1:])]
 
 
-def _rows(matrix: Matrix) -> list[tuple[str, tuple[Cell, ...]]]:
+def matrix_rows(matrix: Matrix) -> list[tuple[str, tuple[Cell, ...]]]:
+    """The total, then the subsystems that differ most: ROWS of them."""
     return [("total", matrix.total), *((row.subsystem, row.cells) for row in matrix.rows[:ROWS])]
 
 
@@ -84,8 +84,8 @@ def _grown(step: GroupStep) -> list[SubsystemRow]:
 
 def _shrunk(step: GroupStep) -> list[SubsystemRow]:
     """Those whose whole interval is below zero."""
-    found = [row for row in step.subsystems if row.high is not None and row.high < 0]
-    return sorted(found, key=lambda row: row.delta)[: SHOWN // 2]
+    rows = [row for row in step.subsystems if row.high is not None and row.high < 0]
+    return sorted(rows, key=lambda row: row.delta)[: SHOWN // 2]
 
 
 def _indented(title: str, rows: list[SubsystemRow], screen: Screen) -> list[str]:
@@ -100,7 +100,8 @@ def markdown(matrix: Matrix, _: Screen = PIPE) -> str:
     heads = [names.markdown(head) for head in (matrix.unit, *matrix.groups)]
     rule = ["---", *("---:" for _ in matrix.groups)]
     body = [
-        [names.markdown(name), *(_cell(cell) for cell in cells)] for name, cells in _rows(matrix)
+        [names.markdown(name), *(_cell(cell) for cell in cells)]
+        for name, cells in matrix_rows(matrix)
     ]
     steps = [
         f"- {names.markdown(step.base)} → {names.markdown(step.new)}:"
@@ -109,7 +110,7 @@ def markdown(matrix: Matrix, _: Screen = PIPE) -> str:
         for step in matrix.steps
     ]
     context = [f"- {names.markdown_code(line)}" for line in matrix.context]
-    facts = [[names.markdown(cell) for cell in row] for row in _runs(matrix)]
+    facts = [[names.markdown(cell) for cell in row] for row in run_rows(matrix)]
     doubts = [f"- {names.markdown(reason(entry))}" for entry in matrix.reasons]
     table = markdown_rows([heads, rule, *body, *facts])
     more = [f"{_left_out(matrix)}"] if _left_out(matrix) else []

@@ -1,18 +1,17 @@
 """What the words of a diff mean: printed below it by --explain."""
 
-from perfduck_report.flow import sentence
-from perfduck_report.screen import PIPE, Screen
+from perfduck_report.screen import PIPE, Screen, sentence
 
 TERMS = (
     (
         "pass",
-        "growth of the total above the tolerance is excluded (one-sided 95 %), and no path "
-        "grew significantly; with budgets, all of them are kept.",
+        "growth of the total above the tolerance is excluded (one-sided 95 %), and of every path "
+        "that grew significantly; with budgets, all of them are kept.",
     ),
     (
         "regression",
-        "the total grew (one-sided p <= .025) or a claim of growth stands; with budgets, one "
-        "is exceeded.",
+        "the total grew (one-sided p <= .025) or a claim of growth is significant, and the "
+        "tolerance does not allow it; with budgets, one is exceeded.",
     ),
     (
         "inconclusive",

@@ -6,9 +6,8 @@ from perfduck_diff.engine.result import Change, Child, Claim, Diff
 from perfduck_diff.keys import View
 from perfduck_report import diff_words as words
 from perfduck_report import readable
-from perfduck_report.flow import flow, sentence
 from perfduck_report.numbers import amount, many, percent
-from perfduck_report.screen import PIPE, Screen
+from perfduck_report.screen import PIPE, Screen, flow, sentence
 from perfduck_report.tables import aligned, left_out
 
 ROWS = 15  # subsystems, functions

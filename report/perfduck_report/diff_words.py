@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from perfduck_diff.engine.result import (
+    UNBOUNDED,
     BudgetRow,
     Change,
     Claim,
@@ -54,7 +55,9 @@ def verdict(diff: Diff) -> str:
     if diff.sensitivity is None:
         return f"{diff.verdict}: cannot tell"
     if diff.verdict == "pass":
-        return f"{diff.verdict}: no growth above {part(diff.sensitivity.tolerance)}"
+        most = part(diff.sensitivity.tolerance)
+        tolerated = f"; growth below that is tolerated: {grown(diff)}" if has_grown(diff) else ""
+        return f"{diff.verdict}: no growth above {most}{tolerated}"
     return f"{diff.verdict}: cannot tell: {excluded(diff.sensitivity)}"
 
 
@@ -73,6 +76,11 @@ def other_reasons(diff: Diff) -> list[Reason]:
     return [reason for reason in diff.reasons if reason is not said]
 
 
+def has_grown(diff: Diff) -> bool:
+    """Whether growth is shown, of the total or of a path."""
+    return (diff.total.low or 0) > 0 or any(claim.gates for claim in diff.claims)
+
+
 def grown(diff: Diff) -> str:
     """How many paths grew, and the total."""
     gating = sum(claim.gates for claim in diff.claims)
@@ -88,10 +96,11 @@ def summary(diff: Diff) -> list[str]:
         smallest = ", ".join([f"total {part(known.findable)}", *_smallest(diff)])
         lines.append(f"found in 8 of 10 comparisons like this: growth of {smallest}")
         if diff.verdict == "pass" or diff.budgets:
-            lines.append(f"growth of the total above {signed_part(known.excluded)} is excluded")
+            lines.append(_limit(known, "growth of the total"))
     return [line for line in lines if line]
 
 
+_MANIFOLD = 100  # growth as a part of base
 MAIN = 3  # subsystems in the summary: those that cost most
 
 
@@ -103,7 +112,13 @@ def _smallest(diff: Diff) -> list[str]:
 
 def excluded(known: Sensitivity) -> str:
     """What the runs exclude, and what it takes to exclude the tolerance."""
-    return f"growth above {signed_part(known.excluded)} is excluded; {needed(known)}"
+    return f"{_limit(known, 'growth')}; {needed(known)}"
+
+
+def _limit(known: Sensitivity, growth: str) -> str:
+    if known.excluded >= UNBOUNDED:
+        return f"no {growth} is excluded, however large"
+    return f"{growth} above {signed_part(known.excluded)} is excluded"
 
 
 def needed(known: Sensitivity) -> str:
@@ -134,12 +149,14 @@ def extents(diff: Diff) -> str:
 
 def signed_part(value: float) -> str:
     """A part as per cent with its sign."""
-    return f"{'+' if value > 0 else ''}{part(value)}"
+    return f"{'+' if 0 < value < _MANIFOLD else ''}{part(value)}"
 
 
 def part(value: float) -> str:
-    """A part as per cent, two digits that matter."""
-    return f"{100 * value:.2g} %" if value < 1 else f"{100 * value:.0f} %"
+    """A part as per cent, two digits that matter; from 10,000 % on by how much it multiplies."""
+    if value >= _MANIFOLD:
+        return f"{value + 1:,.0f} x base"
+    return f"{100 * value:.2g} %" if value < 1 else f"{100 * value:,.0f} %"
 
 
 def everything(diff: Diff) -> str:
@@ -239,8 +256,10 @@ def percent(change: Change) -> str:
     """Growth in per cent of base."""
     if not change.base:
         return "new" if change.new else "0 %"
-    growth = 100 * change.delta / change.base
-    return f"{growth:+,.0f} %" if abs(growth) >= 1000 else f"{growth:+.1f} %"
+    part = change.delta / change.base
+    if part >= _MANIFOLD:
+        return f"x {part + 1:,.0f}"
+    return f"{100 * part:+,.0f} %" if abs(part) >= 10 else f"{100 * part:+.1f} %"
 
 
 def chance(p: float | None) -> str:

@@ -11,13 +11,17 @@ is not in it, and no request leave it.
 
 import base64
 import hashlib
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING
 
+from markupsafe import Markup
+
 from perfduck_diff.engine.flame import Flame, Heat
 from perfduck_diff.engine.result import Diff
+from perfduck_diff.engine.run_costs import SubsystemRuns
 from perfduck_diff.keys import View
 from perfduck_report import diff_words, readable
 from perfduck_report.html_flame import payload
@@ -33,15 +37,14 @@ from perfduck_report.names import visible
 from perfduck_report.numbers import amount
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
-
+    from jinja2 import BaseLoader, Environment
 # In the order they are run: each needs the ones before.
 _LIBRARIES = (
     "d3-array", "d3-color", "d3-dispatch", "d3-ease", "d3-format", "d3-hierarchy",
     "d3-interpolate", "d3-time", "d3-time-format", "d3-timer", "d3-scale", "d3-selection",
     "d3-transition", "d3-flame-graph",
 )  # fmt: skip
-_OURS = ("tables.js", "flame.js")
+_OURS = ("state.js", "tables.js", "flame.js")
 _FILTERS = {
     "amount": amount,
     "signed": diff_words.signed,
@@ -54,24 +57,34 @@ _FILTERS = {
 }
 
 
-def render(diff: Diff, flame: Flame, by: View | None = None) -> str:
+def render(
+    diff: Diff, flame: Flame, by: View | None = None, runs: Sequence[SubsystemRuns] = ()
+) -> str:
     """The page of a diff, or one view of it beside the flame, which is of the same runs."""
+    return _page("diff.html", diff_values(diff, flame, by, runs))
+
+
+def diff_values(
+    diff: Diff, flame: Flame, by: View | None = None, runs: Sequence[SubsystemRuns] = ()
+) -> dict[str, object]:
+    """What diff.html shows."""
+    by_run = readable.runs(runs, readable.diff_scale(diff))
     diff, flame = readable.diff(diff), readable.flame(flame, readable.diff_scale(diff))
-    return _page(
-        "diff.html",
-        flame,
-        diff=diff,
-        by=by,
-        names=sides(diff),
-        runs=diff_words.runs(diff),
-        shared=shared_labels(diff),
-        sentence=sentence(diff),
-        verdict=diff_words.verdict(diff).partition(": ")[2],
-        summary=diff_words.summary(diff),
-        bars=claim_bars(diff, flame),
-        subsystems=subsystems(diff, flame),
-        functions=sorted(diff.functions, key=lambda row: (-abs(row.delta), row.function, row.dso)),
-    )
+    return _drawn(flame) | {
+        "diff": diff,
+        "by": by,
+        "names": sides(diff),
+        "runs": diff_words.runs(diff),
+        "shared": shared_labels(diff),
+        "sentence": sentence(diff),
+        "verdict": diff_words.verdict(diff).partition(": ")[2],
+        "summary": diff_words.summary(diff),
+        "bars": claim_bars(diff, flame),
+        "subsystems": subsystems(diff, flame, by_run),
+        "functions": sorted(
+            diff.functions, key=lambda row: (-abs(row.delta), row.function, row.dso)
+        ),
+    }
 
 
 def render_side(
@@ -83,25 +96,52 @@ def render_side(
 ) -> str:
     """The page of one side: what is hot, without a comparison. `notes`: what is merged, left out
     or narrowed."""
-    shown = readable.flame(flame)
-    rows = readable.heat(tuple(heat), readable.flame_scale(flame))
-    runs = [visible(profile) for profile in profiles]
-    said = [visible(note) for note in notes]
-    return _page("side.html", shown, name=visible(name), profiles=runs, heat=rows, notes=said)
+    return _page("side.html", side_values(name, profiles, flame, heat, notes))
 
 
-def _page(template: str, flame: Flame, **values: object) -> str:
+def side_values(
+    name: str,
+    profiles: Sequence[str],
+    flame: Flame,
+    heat: Sequence[Heat],
+    notes: Sequence[str] = (),
+) -> dict[str, object]:
+    """What side.html shows."""
+    return _drawn(readable.flame(flame)) | {
+        "name": visible(name),
+        "profiles": [visible(profile) for profile in profiles],
+        "heat": readable.heat(tuple(heat), readable.flame_scale(flame)),
+        "notes": [visible(note) for note in notes],
+    }
+
+
+def _drawn(flame: Flame) -> dict[str, object]:
+    return {"flame": flame, "payload": payload(flame), "colour": palette(flame)}
+
+
+def _page(template: str, values: Mapping[str, object]) -> str:
     scripts = _scripts()
     page = _environment().get_template(template)
     return page.render(
+        layout="page.html",
         style=_text("page.css"),
         scripts=scripts,
         policy=" ".join(_hash(script) for script in scripts),
-        flame=flame,
-        payload=payload(flame),
-        colour=palette(flame),
         **values,
     )
+
+
+def assets() -> dict[str, str]:
+    """The style sheet and the scripts of a page as files, for a server whose policy allows no
+    others: name -> text, scripts in the order in which they are run."""
+    names = ("d3.js", *_OURS)
+    return {"page.css": _text("page.css"), **dict(zip(names, _scripts(), strict=True))}
+
+
+def injected_style_hash() -> str:
+    """Of the style that d3-flame-graph puts into a page, as a policy has it."""
+    found = re.search(r"\.textContent=`(.*?)`", _text("vendor/d3-flame-graph.min.js"), re.S)
+    return _hash(found[1]) if found else ""
 
 
 def _text(name: str) -> str:
@@ -129,15 +169,27 @@ def _hash(script: str) -> str:
 
 @cache
 def _environment() -> "Environment":
-    # jinja2 is a tenth of a second: only who asks for a page waits for it
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+    return environment(_style)
 
-    environment = Environment(
-        loader=PackageLoader("perfduck_report"),
+
+def _style(declarations: str) -> "Markup":
+    """Where a bar is, as an attribute of its element."""
+    return Markup('style="{}"').format(declarations)
+
+
+def environment(place: "Callable[[str], Markup]", *more: "BaseLoader") -> "Environment":
+    """Where templates are found: in `more`, then here. `place` makes an attribute of declarations
+    of CSS that only this element has: the policy of a server allows no style in a page."""
+    # jinja2 is a tenth of a second: only who asks for a page waits for it
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+
+    found = Environment(
+        loader=ChoiceLoader([*more, PackageLoader("perfduck_report")]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(_FILTERS)
-    return environment
+    found.filters.update(_FILTERS)
+    found.globals["place"] = place
+    return found

@@ -1,12 +1,15 @@
 """What a page shows of a diff: who is compared, in which words, and where a bar begins."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from perfduck_diff.engine.flame import Flame
 from perfduck_diff.engine.result import Change, Claim, Diff, Side, SubsystemRow
+from perfduck_diff.engine.run_costs import SubsystemRuns
 from perfduck_report.diff_words import common, percent
 from perfduck_report.numbers import amount
 
+_SEVERAL = 3  # runs: of one a side nothing is to be seen
 COLOURS = 16  # subsystems with a colour of their own; the others share one
 
 
@@ -55,6 +58,8 @@ class Subsystem:
 
     row: SubsystemRow
     self: tuple[float, float]
+    base: tuple[float, ...] = ()  # of each run, less the mean of base
+    new: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,11 @@ class Subsystems:
 
     scale: BarScale
     rows: tuple[Subsystem, ...]
+
+    @property
+    def has_runs(self) -> bool:
+        """Whether single runs are drawn."""
+        return any(row.base for row in self.rows)
 
 
 def sides(diff: Diff) -> tuple[str, str]:
@@ -133,17 +143,31 @@ def claim_bars(diff: Diff, flame: Flame) -> Waterfall:
     return Waterfall(BarScale(0.0, reach), tuple(steps))
 
 
-def subsystems(diff: Diff, flame: Flame) -> Subsystems:
-    """Largest change first."""
+def subsystems(diff: Diff, flame: Flame, runs: Sequence[SubsystemRuns] = ()) -> Subsystems:
+    """Largest change first. `runs`: what is drawn of single runs."""
     own = {part.subsystem: part.self for part in flame.parts}
     rows = sorted(diff.subsystems, key=lambda row: (-abs(row.delta), row.subsystem))
-    limits = [
-        limit for row in rows for limit in (row.delta, row.low, row.high) if limit is not None
-    ]
-    return Subsystems(
-        BarScale(min([0.0, *limits]), max([0.0, *limits])),
-        tuple(Subsystem(row, own.get(row.subsystem, (0.0, 0.0))) for row in rows),
+    of_runs = {each.subsystem: each for each in runs}
+    shown = tuple(
+        Subsystem(row, own.get(row.subsystem, (0.0, 0.0)), *_offsets(row, of_runs)) for row in rows
     )
+    limits = [
+        limit
+        for each in shown
+        for limit in (each.row.delta, each.row.low, each.row.high, *each.base, *each.new)
+        if limit is not None
+    ]
+    return Subsystems(BarScale(min([0.0, *limits]), max([0.0, *limits])), shown)
+
+
+def _offsets(
+    row: SubsystemRow, runs: Mapping[str, SubsystemRuns]
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    found = runs.get(row.subsystem)
+    if found is None or len(found.base) + len(found.new) < _SEVERAL:
+        return (), ()
+    base, new = (tuple(cost - row.base for cost in side) for side in (found.base, found.new))
+    return base, new
 
 
 def palette(flame: Flame) -> dict[str, int]:

@@ -39,7 +39,7 @@ def visible(text: str) -> str:
     """
     if text.isascii() and text.isprintable():
         return text
-    return _NOT_PLAIN.sub(lambda found: _shape(found[0]), text)
+    return _NOT_PLAIN.sub(lambda match: _shape(match[0]), text)
 
 
 def _shape(character: str) -> str:
@@ -122,7 +122,7 @@ def toml_key(text: str) -> str:
     if re.fullmatch(r"[A-Za-z0-9_-]+", text):
         return text
     escaped = text.replace("\\", r"\\").replace('"', r"\"")
-    return '"' + _NOT_PLAIN.sub(lambda found: _toml_escape(found[0]), escaped) + '"'
+    return '"' + _NOT_PLAIN.sub(lambda match: _toml_escape(match[0]), escaped) + '"'
 
 
 def _toml_escape(character: str) -> str:
@@ -153,8 +153,8 @@ def _plain(value: object) -> object:
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
-def _json_escape(found: re.Match[str]) -> str:
-    character = found[0]
+def _json_escape(match: re.Match[str]) -> str:
+    character = match[0]
     if character.isprintable() and not _INVISIBLE.match(character):
         return character
     if 0xD800 <= ord(character) <= 0xDFFF:  # no JSON reader has to take a lone surrogate

@@ -102,8 +102,8 @@ def plural(number: float, noun: str) -> str:
 
 def seconds(value: float) -> str:
     """A length of time: 4.01 s, 350 ms."""
-    found = scale("s", value) if value >= _LONG else UnitScale(1000.0, "ms") if value < 1 else None
-    return f"{amount(value * found.factor)} {found.unit}" if found else f"{amount(value)} s"
+    by = scale("s", value) if value >= _LONG else UnitScale(1000.0, "ms") if value < 1 else None
+    return f"{amount(value * by.factor)} {by.unit}" if by else f"{amount(value)} s"
 
 
 def per_second(work: float | None, unit: str, duration_s: float | None) -> str:
@@ -112,8 +112,8 @@ def per_second(work: float | None, unit: str, duration_s: float | None) -> str:
         return ""
     units = unit if unit.endswith("s") else f"{unit}s"
     rate = work / duration_s
-    found = scale(f"{units}/s", rate) if rate >= _MANY else UnitScale(1.0, f"{units}/s")
-    return f"{amount(rate * found.factor)} {found.unit}"
+    by = scale(f"{units}/s", rate) if rate >= _MANY else UnitScale(1.0, f"{units}/s")
+    return f"{amount(rate * by.factor)} {by.unit}"
 
 
 def cell(value: object) -> str:

@@ -3,11 +3,13 @@
 Reports for people show these; JSON has the numbers and names as they are.
 """
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 from perfduck_diff.compare_groups import Matrix
 from perfduck_diff.engine.flame import Flame, Heat
 from perfduck_diff.engine.result import Diff
+from perfduck_diff.engine.run_costs import SubsystemRuns
 from perfduck_report.names import all_visible
 from perfduck_report.numbers import UnitScale, scale, scaled
 
@@ -41,6 +43,11 @@ def flame_scale(answer: Flame) -> UnitScale:
 
 def heat(rows: tuple[Heat, ...], by: UnitScale) -> tuple[Heat, ...]:
     """In the unit of the drawing beside them."""
+    return tuple(_shown(row, by) for row in rows)
+
+
+def runs(rows: Sequence[SubsystemRuns], by: UnitScale) -> tuple[SubsystemRuns, ...]:
+    """In the unit of the diff that they are of."""
     return tuple(_shown(row, by) for row in rows)
 
 

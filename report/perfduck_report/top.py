@@ -1,14 +1,14 @@
-"""What `perfduck top` prints."""
+"""What `perfduck top SELECTOR [FUNCTION --by callers|callees]` prints."""
 
 import polars as pl
 
+from perfduck_diff.calls import Calls
 from perfduck_diff.top import Top
 from perfduck_report import tables
 from perfduck_report.diff_words import run_facts
-from perfduck_report.flow import flow, sentence
 from perfduck_report.names import markdown_text, visible
 from perfduck_report.numbers import UnitScale, amount, scale
-from perfduck_report.screen import PIPE, Screen
+from perfduck_report.screen import PIPE, Screen, flow, sentence
 
 LIMIT = "--limit N shows more"
 _AMOUNTS = ("self", "total", "blamed")
@@ -70,3 +70,22 @@ def _paths(rows: pl.DataFrame, unit: str, screen: Screen) -> str:
         indent = " " * 10
         lines += [*flow(names, width, separator=" > ", first=indent, rest=indent), ""]
     return "".join(f"{line}\n" for line in lines[:-1])
+
+
+def calls_report(calls: Calls, format: str, screen: Screen = PIPE) -> str:
+    """The callers or callees; as text and markdown with a heading."""
+    if format not in ("text", "markdown"):
+        return tables.FORMATS[format](calls.rows, screen)
+    words = visible if format == "text" else markdown_text
+    runs = calls.profiles[0] if len(calls.profiles) == 1 else f"{len(calls.profiles)} profiles"
+    by = scale(calls.unit, calls.rows["total"].max() or 0.0)  # type: ignore[arg-type]
+    heading = words(f"{runs}: {calls.event}, {by.unit}, {calls.side} of {calls.function}")
+    lines = (run_facts(calls.facts, calls.unit.partition("/")[2]), *(n.text for n in calls.notes))
+    facts = ("\n" if format == "text" else "  \n").join(words(line) for line in lines)
+    if calls.rows.is_empty():
+        return f"{heading}: none recorded\n{facts}\n"
+    rows = in_unit(calls.rows, by)
+    gap = "  " if format == "markdown" else ""
+    more = tables.left_out(len(rows), calls.row_count, LIMIT)
+    more = f"\n{more}" if more and format == "markdown" else more
+    return f"{heading}{gap}\n{facts}\n\n{tables.FORMATS[format](rows, screen)}{more}"

@@ -1,12 +1,26 @@
-"""Who asks, and what that one may do."""
+"""Who asks, and what that one may do.
 
+    Authorization: Bearer pdk_...     command line, curl
+    cookie perfduck_token             pages: set by the form at /login
+
+Without tokens a server on a loopback address is open; then the names of other sites must not lead
+to it (DNS rebinding). What a browser sends by itself (the cookie, or nothing where the server is
+open) changes nothing when another site's page made it do so.
+"""
+
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from urllib.parse import urlsplit
 
 from fastapi import Request
 
-Scope = Literal["push", "read", "sql", "admin"]
-SCOPES: tuple[Scope, ...] = ("push", "read", "sql", "admin")
+from perfduck_server.service import Service, service_of
+from perfduck_server.settings import is_loopback
+from perfduck_server.tokens import SCOPES, Scope
+
+COOKIE = "perfduck_token"
+_ANONYMOUS = "anonymous"
+_SAFE = ("GET", "HEAD", "OPTIONS")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +32,77 @@ class Principal:
     labels: dict[str, str] = field(default_factory=dict)
 
 
-def require(scope: Scope):  # type: ignore[no-untyped-def]
-    """A dependency of a route: the principal, who has the scope; else 401 or 403."""
+class AccessRefused(Exception):
+    """A request that is not answered, with its HTTP status: 401 where a token may help, 403."""
 
-    def principal(request: Request) -> Principal:
-        return Principal("anonymous", frozenset(SCOPES))
+    def __init__(self, status: int, line: str) -> None:
+        super().__init__(line)
+        self.status = status
+
+
+def require(scope: Scope) -> Callable[[Request], Awaitable[Principal]]:
+    """A dependency of a route: the principal, who has the scope; else AccessRefused."""
+
+    async def principal(request: Request) -> Principal:
+        found = principal_of(request)
+        if scope in found.scopes:
+            return found
+        if found.name == _ANONYMOUS:
+            raise AccessRefused(401, f"expected a token with scope {scope}, got none")
+        has = ", ".join(found.scopes) or "none"
+        raise AccessRefused(403, f"token {found.name}: expected scope {scope}, got {has}")
 
     return principal
+
+
+def principal_of(request: Request) -> Principal:
+    """Who sent a request, and what scopes that one has; there may be none. AccessRefused for a
+    token that is unknown, and for what another site's page may have sent."""
+    service = service_of(request)
+    secret = _bearer(request)
+    if secret is None:
+        _check_site(request)
+        secret = request.cookies.get(COOKIE)
+    request.state.principal = found = _known(service, request, secret)
+    return found
+
+
+def _known(service: Service, request: Request, secret: str | None) -> Principal:
+    if not service.tokens.is_there and service.settings.is_loopback:
+        _check_host(request)
+        return Principal(_ANONYMOUS, frozenset(SCOPES))
+    if secret is not None:
+        token = service.tokens.of(secret)
+        if token is None:
+            raise AccessRefused(401, "expected a token of this server, got one that is not valid")
+        return Principal(token.name, frozenset(token.scopes), token.labels)
+    readable = service.settings.anonymous_read
+    return Principal(_ANONYMOUS, frozenset({"read"}) if readable else frozenset())
+
+
+def _bearer(request: Request) -> str | None:
+    header = request.headers.get("authorization")
+    if header is None:
+        return None
+    kind, _, secret = header.partition(" ")
+    if kind.lower() != "bearer" or not secret.strip():
+        raise AccessRefused(401, "Authorization: expected Bearer TOKEN, got something else")
+    return secret.strip()
+
+
+def _check_site(request: Request) -> None:
+    """A change that a browser was made to send by a page of another site is refused."""
+    if request.method in _SAFE:
+        return
+    site = request.headers.get("sec-fetch-site", "none")
+    origin = request.headers.get("origin")
+    other = origin is not None and urlsplit(origin).netloc != request.headers.get("host")
+    if site not in ("same-origin", "none") or other:
+        raise AccessRefused(403, "expected a request of this server's own pages, got another's")
+
+
+def _check_host(request: Request) -> None:
+    host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
+    if not is_loopback(host):
+        line = "expected the name of a server without tokens to be localhost, got another"
+        raise AccessRefused(403, line)

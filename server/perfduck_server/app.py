@@ -1,19 +1,43 @@
 """The application: its routes, and what every answer has."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+import json
+from urllib.parse import quote
 
 from fastapi import FastAPI, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, RedirectResponse
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import perfduck
-from perfduck_server import read_api, sql_api, store_api
+from perfduck_report.html import injected_style_hash
+from perfduck_server import (
+    care_api,
+    login,
+    merge_api,
+    metrics,
+    page_compare,
+    page_diff,
+    page_profile,
+    page_recordings,
+    page_sql,
+    push_api,
+    query_api,
+    read_api,
+    sql_api,
+    static_files,
+    store_api,
+)
+from perfduck_server.access import AccessRefused
+from perfduck_server.metrics import ServerMetrics
 from perfduck_server.service import Service
 from perfduck_store.remote.services import PROTOCOL, PROTOCOL_HEADER
 
 _HEADERS = {
     "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+        "default-src 'none'; script-src 'self'; img-src 'self' data:; "
+        f"style-src 'self' {injected_style_hash()}; "
         "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
@@ -25,45 +49,88 @@ _HEADERS = {
 def create_app(service: Service) -> FastAPI:
     """The application of a service, which whoever made it closes when the application has ended."""
 
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.service = service
-        yield
-
     # The pages of documentation that come with FastAPI load scripts from elsewhere.
     app = FastAPI(
         title="perfduck",
         version=perfduck.__version__,
         docs_url=None,
         redoc_url=None,
-        lifespan=lifespan,
     )
-    app.middleware("http")(_with_headers)
+    app.state.service, app.state.metrics = service, ServerMetrics(service)
+    app.add_middleware(_WithHeaders)
     app.add_exception_handler(perfduck.PerfduckError, _refusal)
+    app.add_exception_handler(AccessRefused, _no_access)
+    app.add_exception_handler(RequestValidationError, _wrong)
+    app.add_exception_handler(HTTPException, _no_route)
+    app.add_exception_handler(Exception, _bug)
 
     app.include_router(read_api.router)
+    app.include_router(query_api.router)
+    app.include_router(static_files.router)
+    for page in (page_recordings, page_profile, page_diff, page_compare, page_sql):
+        app.include_router(page.router)
 
     app.include_router(store_api.router)
     app.include_router(sql_api.router)
-
-    @app.get("/healthz")
-    def healthz() -> dict[str, str]:
-        """Whether the server answers."""
-        return {"status": "ok"}
-
+    app.include_router(push_api.router)
+    app.include_router(login.router)
+    app.include_router(merge_api.router)
+    app.include_router(care_api.router)
+    app.include_router(metrics.router)
     return app
 
 
-async def _with_headers(
-    request: Request, call_next: Callable[[Request], Awaitable[Response]]
-) -> Response:
-    response = await call_next(request)
-    for name, value in _HEADERS.items():
-        response.headers.setdefault(name, value)
-    return response
+class _WithHeaders:
+    """An application whose answers have the headers that every answer has."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def sent(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, sent)
 
 
 def _refusal(request: Request, error: Exception) -> Response:
     """What the one who asked can fix: the line that the command line prints."""
     status = 404 if isinstance(error, perfduck.NoProfileError) else 422
     return JSONResponse({"error": perfduck.visible(str(error))}, status_code=status)
+
+
+def _no_access(request: Request, error: Exception) -> Response:
+    """People are led to the form, programs get a line."""
+    assert isinstance(error, AccessRefused)
+    is_page = request.method == "GET" and "text/html" in request.headers.get("accept", "")
+    if error.status == 401 and is_page:
+        target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        return RedirectResponse(f"/login?next={quote(target, safe='')}", 303)
+    headers = {"WWW-Authenticate": 'Bearer realm="perfduck"'} if error.status == 401 else {}
+    return JSONResponse({"error": str(error)}, error.status, headers)
+
+
+def _wrong(request: Request, error: Exception) -> Response:
+    """What does not fit the description of a route: the first of it, in a line."""
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"][1:]) or "body"
+    got = json.dumps(first.get("input"), default=str)
+    line = f"{where}: {first['msg'][0].lower()}{first['msg'][1:]}, got {got[:100]}"
+    return JSONResponse({"error": perfduck.visible(line)}, 422)
+
+
+def _no_route(request: Request, error: Exception) -> Response:
+    """Where nothing answers, or not to this method."""
+    assert isinstance(error, HTTPException)
+    line = f"{request.method} {request.url.path}: {error.detail.lower()}"
+    return JSONResponse({"error": perfduck.visible(line)}, error.status_code, error.headers)
+
+
+def _bug(request: Request, error: Exception) -> Response:
+    """What nobody expected; the traceback is in the log."""
+    return JSONResponse({"error": "this is a bug: the server's log has more"}, 500, _HEADERS)

@@ -6,10 +6,18 @@ from fastapi import Depends, Request
 
 from perfduck.held_store import HeldStore
 from perfduck.profile_store import ProfileStore
+from perfduck_server.jobs import Jobs
+from perfduck_server.links import Links
+from perfduck_server.raw_files import RawFiles
+from perfduck_server.retention import Retention
+from perfduck_server.saved_queries import SavedQueries
 from perfduck_server.settings import Settings
+from perfduck_server.spool import Spool
 from perfduck_server.sql_snapshots import SqlSnapshots
 from perfduck_server.sql_turns import SqlTurns
 from perfduck_server.store_sessions import StoreSessions
+from perfduck_server.tokens import TokenFile
+from perfduck_server.worker_process import WorkerLimits
 
 
 class Service:
@@ -22,14 +30,28 @@ class Service:
         settings.state_folder.mkdir(mode=0o700, exist_ok=True)
         self.held = HeldStore(settings.store, memory_mb=settings.memory_mb)
         self.store = ProfileStore(self.held)
+        self.tokens = TokenFile(settings.state_folder)
         self.sessions = StoreSessions(self.held)
         self.snapshots = SqlSnapshots(self.held, settings.state_folder / "snapshot")
         self.turns = SqlTurns()
+        self.links = Links(settings.state_folder / "links")
+        self.queries = SavedQueries(settings.state_folder / "queries")
+        self.spool = Spool(settings.state_folder)
+        self.raw = RawFiles(settings.state_folder)
+        self.jobs = Jobs(self.spool, self.store, self.raw, _limits(settings))
+        self.retention = Retention(settings.retention, self.store, self.raw, self.spool)
+        self.retention.start()
 
     def close(self) -> None:
         """Let other processes have the store."""
+        self.retention.close()
+        self.jobs.close()
         self.sessions.close()
         self.held.close()
+
+
+def _limits(settings: Settings) -> WorkerLimits:
+    return WorkerLimits(settings.job_timeout_s, settings.job_memory_mb, settings.max_upload_bytes)
 
 
 def service_of(request: Request) -> Service:

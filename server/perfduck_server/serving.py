@@ -1,5 +1,6 @@
 """Runs the application until it is stopped."""
 
+import logging
 import os
 import signal
 import socket
@@ -8,9 +9,11 @@ from collections.abc import Callable
 import uvicorn
 
 import perfduck
+from perfduck_server.access_log import AccessLog, Observed
 from perfduck_server.app import create_app
 from perfduck_server.service import Service
 from perfduck_server.settings import Settings
+from perfduck_server.tokens import TokenFile
 
 _GRACE_S = 20  # for requests that run when the server is stopped
 _PENDING = 128  # connections that wait to be accepted
@@ -19,7 +22,9 @@ _PENDING = 128  # connections that wait to be accepted
 def serve(settings: Settings, say: Callable[[str], object]) -> None:
     """Serve until SIGINT or SIGTERM; requests that run are answered first. `say` takes a line as
     soon as requests are accepted. PerfduckError where the address or the store cannot be had."""
+    logging.basicConfig(level=logging.INFO, format="perfduck: %(message)s")
     with _listening(settings.host, settings.port) as listener:
+        _check_access(settings)
         service = Service(settings)
         try:
             for line in _welcome(settings, service, listener.getsockname()[1]):
@@ -29,9 +34,23 @@ def serve(settings: Settings, say: Callable[[str], object]) -> None:
             service.close()
 
 
+def _check_access(settings: Settings) -> None:
+    """PerfduckError where others can reach the server and nobody has a token."""
+    if settings.is_loopback or TokenFile(settings.state_folder).all():
+        return
+    add = f"perfduck token add NAME --scope push,read --store {settings.store}"
+    raise perfduck.PerfduckError.at(
+        where=f"--listen {shown_address(settings.host, settings.port)}",
+        expected=f"tokens for an address that others can reach ({add})",
+        got="none",
+    )
+
+
 def _run(settings: Settings, service: Service, listener: socket.socket) -> None:
+    app = create_app(service)
+    log = AccessLog(settings.access_log)
     config = uvicorn.Config(
-        create_app(service),
+        Observed(app, log, app.state.metrics),
         log_level="warning",
         access_log=False,
         server_header=False,
@@ -42,7 +61,10 @@ def _run(settings: Settings, service: Service, listener: socket.socket) -> None:
     # uvicorn raises the signal again when it has stopped: to be asked to end is no failure.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: None)
-    uvicorn.Server(config).run(sockets=[listener])
+    try:
+        uvicorn.Server(config).run(sockets=[listener])
+    finally:
+        log.close()
 
 
 def _listening(host: str, port: int) -> socket.socket:
@@ -68,10 +90,20 @@ def shown_address(host: str, port: int) -> str:
 
 
 def _welcome(settings: Settings, service: Service, port: int) -> list[str]:
-    """The address, what is served, and how to push."""
+    """The address, what is served, how to push, and who may."""
     url = f"{settings.scheme}://{shown_address(settings.host, port)}"
     count = len(service.store.names())
+    header = " -H 'Authorization: Bearer TOKEN'" if service.tokens.is_there else ""
     return [
         f"{url} serves {settings.store} ({count} profile{'' if count == 1 else 's'})",
-        f"push: curl -T run.txt.xz '{url}/api/v1/recordings?label.scenario=native'",
+        f"push: curl -T run.txt.xz{header} '{url}/api/v1/recordings?label.scenario=native'",
+        _who(settings, service),
     ]
+
+
+def _who(settings: Settings, service: Service) -> str:
+    if not service.tokens.is_there:
+        return "open to all programs of this machine: there are no tokens (perfduck token add)"
+    usable = [each.name for each in service.tokens.all() if not each.is_expired]
+    read = "; whoever asks may read" if settings.anonymous_read else ""
+    return f"tokens: {', '.join(usable) or 'none'}{read}"

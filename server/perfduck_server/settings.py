@@ -1,7 +1,12 @@
 """What a server is started with."""
 
+import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from perfduck_server.retention import RetentionRule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,6 +17,11 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8480  # 0: one that is free
     memory_mb: int = 1024  # of DuckDB, for all requests together
+    max_upload_bytes: int = 1 << 30
+    job_timeout_s: float = 300.0
+    job_memory_mb: int = 1024  # of a worker, which reads one recording at a time
+    retention: "tuple[RetentionRule, ...]" = ()
+    access_log: Path | None = None  # None: standard error
     anonymous_read: bool = False
     tls_cert: Path | None = None
     tls_key: Path | None = None
@@ -22,6 +32,19 @@ class Settings:
         return self.store.with_name(f"{self.store.name}.server")
 
     @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can ask the server."""
+        return is_loopback(self.host)
+
+    @property
     def scheme(self) -> str:
         """Of the addresses that the server answers at."""
         return "https" if self.tls_cert else "http"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can ask a server at a host: localhost, 127.0.0.1, ::1."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Request, Response
 from fastapi.responses import JSONResponse
 
-from perfduck_server.access import Principal, require
+from perfduck_server.access import Principal, principal_of, require
 from perfduck_server.service import Service, ServiceOf
 from perfduck_server.store_sessions import TooManySessions
 from perfduck_store.remote.server_session import SessionEnded, StoreIsBusy
@@ -26,6 +26,7 @@ from perfduck_store.remote.wire import MOST_BYTES, MOST_BYTES_OF_CHANGES
 _TOO_LARGE = 413
 SessionKey = Annotated[str, Header(alias="Perfduck-Session", max_length=64)]
 Reader = Annotated[Principal, Depends(require("read"))]
+Client = Annotated[Principal, Depends(principal_of)]  # whose session it is
 Writer = Annotated[Principal, Depends(require("admin"))]
 
 router = APIRouter(include_in_schema=False)
@@ -44,13 +45,13 @@ def begin_to_write(service: ServiceOf, principal: Writer) -> Response:
 
 
 @router.put(SESSIONS)
-def keep(service: ServiceOf, principal: Reader, key: SessionKey) -> Response:
+def keep(service: ServiceOf, principal: Client, key: SessionKey) -> Response:
     """Say that the client of a session is there."""
     return _done() if service.sessions.of(key, principal.name) else _no_session()
 
 
 @router.delete(SESSIONS)
-def end(service: ServiceOf, principal: Reader, key: SessionKey) -> Response:
+def end(service: ServiceOf, principal: Client, key: SessionKey) -> Response:
     """End a session; what was not committed is undone."""
     return _done() if service.sessions.end(key, principal.name) else _no_session()
 

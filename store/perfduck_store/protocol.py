@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from perfduck_store.draft import Draft
-    from perfduck_store.rows import ResultRows
+    from perfduck_store.records import ResultRows
     from perfduck_store.sql_limits import SqlLimits
 
 

@@ -49,6 +49,7 @@ class Receipt:
     limitations: tuple[str, ...] = ()  # in words
     changes: tuple[str, ...] = ()  # of what the store had, in words
     unused: tuple[str, ...] = ()  # files that were given and had nothing of use, in words
+    unsent: str = ""  # where it is kept, and why no server has it
 
 
 @dataclass(frozen=True, slots=True)

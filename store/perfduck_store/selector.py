@@ -98,11 +98,11 @@ def _meant(selector: str, profiles: Sequence[Profile]) -> set[int]:
 
 
 def _found(part: SelectorTerm, profiles: Sequence[Profile]) -> list[Profile]:
-    found = part.of(profiles)
-    if not found:
+    matches = part.of(profiles)
+    if not matches:
         message = f"{part.text}: {EXPECTED}, got none that matches ({_nothing(part, profiles)})"
         raise NoProfileError(message)
-    return found
+    return matches
 
 
 def parse(selector: str) -> list[SelectorTerm]:

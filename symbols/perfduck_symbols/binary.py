@@ -15,11 +15,11 @@ import polars as pl
 
 from perfduck_symbols import source_path
 from perfduck_symbols.addresses import Svmas
+from perfduck_symbols.elf import BROKEN, Elf, damaged, open_elf
 from perfduck_symbols.file_finder import TAGS, FileFinder, module_name
 
-if TYPE_CHECKING:  # an import of text reads no binary: pyelftools stays away
+if TYPE_CHECKING:  # pyelftools takes 9 ms, and most imports read no debug information
     from perfduck_symbols.dwarf import Dwarf
-    from perfduck_symbols.elf import Elf
 
 FUNCTION = {
     "address": pl.UInt64,  # virtual; in a module from the start of the section
@@ -46,15 +46,13 @@ def read(
 ) -> Binary:
     """The functions of an ELF file; symbols and debug information that were split off are taken
     from beside it, from .debug/ or from where `finder` finds them. `roots`: see source_path."""
-    from perfduck_symbols.elf import BROKEN, damaged, open_elf
-
     try:
         return _read(open_elf(path), roots, finder or FileFinder((), TAGS))
     except BROKEN as error:
         raise damaged(path, error) from error
 
 
-def _read(elf: "Elf", roots: frozenset[str], finder: FileFinder) -> Binary:
+def _read(elf: Elf, roots: frozenset[str], finder: FileFinder) -> Binary:
     module = module_name(elf.path)
     functions = _functions(_debug_file(elf, finder) or elf, module, roots)
     offsets = elf.offsets(Svmas(functions["address"].to_numpy()))
@@ -62,14 +60,14 @@ def _read(elf: "Elf", roots: frozenset[str], finder: FileFinder) -> Binary:
     return Binary(elf.path, elf.build_id, module, rows.select(list(FUNCTION)))
 
 
-def _functions(elf: "Elf", module: str | None, roots: frozenset[str]) -> pl.DataFrame:
+def _functions(elf: Elf, module: str | None, roots: frozenset[str]) -> pl.DataFrame:
     from perfduck_symbols.dwarf import Dwarf
 
     tables = [table for table in (".symtab", ".dynsym") if len(elf.section(table))]
-    found = pl.concat([_empty(), *(elf.functions(table) for table in tables)])
-    found = found.unique(["name", "key"], maintain_order=True)
-    sources = _sources(Dwarf(elf), found["key"].to_numpy(), module, roots)
-    rows = found.with_columns(pl.Series("source_file", sources, pl.String))
+    functions = pl.concat([_empty(), *(elf.functions(table) for table in tables)])
+    functions = functions.unique(["name", "key"], maintain_order=True)
+    sources = _sources(Dwarf(elf), functions["key"].to_numpy(), module, roots)
+    rows = functions.with_columns(pl.Series("source_file", sources, pl.String))
     # entry_SYSCALL_64_after_hwframe is a label; _etext, which no unit owns, and a program's _end
     # are no functions.
     owned = pl.col("source_file").is_not_null() & pl.lit(module is not None)
@@ -99,10 +97,8 @@ def _sources(
     return [paths[at] for at in owners.tolist()]
 
 
-def _debug_file(elf: "Elf", finder: FileFinder) -> "Elf | None":
+def _debug_file(elf: Elf, finder: FileFinder) -> Elf | None:
     """The file with the symbols that were split off, if this one has none and it is there."""
-    from perfduck_symbols.elf import open_elf
-
     if len(elf.section(".symtab")) and len(elf.section(".debug_info")):
         return None
     for path in finder.debug(elf.path, elf.build_id, elf.debug_link):

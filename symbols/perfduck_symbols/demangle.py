@@ -57,10 +57,10 @@ def with_parameters(name: str) -> str:
 
 def _rust(name: str) -> str | None:
     """The path of a Rust function: parts with their lengths in front, the last is a hash."""
-    found = _RUST.match(name)
-    if found is None:
+    match = _RUST.match(name)
+    if match is None:
         return None
-    parts, rest = [], found["path"]
+    parts, rest = [], match["path"]
     while number := re.match(r"\d+", rest):
         end = number.end() + int(number[0])
         part = rest[number.end() : end]
@@ -71,11 +71,11 @@ def _rust(name: str) -> str | None:
     return None if rest or not parts else "::".join(parts)
 
 
-def _unescaped(found: re.Match[str]) -> str:
-    code = found["code"]
+def _unescaped(match: re.Match[str]) -> str:
+    code = match["code"]
     if code is None:
         return "::"
-    return chr(int(code[1:], 16)) if code.startswith("u") else _RUST_CODES.get(code, found[0])
+    return chr(int(code[1:], 16)) if code.startswith("u") else _RUST_CODES.get(code, match[0])
 
 
 def _cplus(name: str) -> str | None:
@@ -106,7 +106,7 @@ def _ends(name: str) -> Iterator[int]:
         start = unscoped.end() + int(unscoped["length"])
         if name[start : start + 1] != "I":  # no template
             yield start
-    yield from (found.end() for found in re.finditer("E", name) if found.end() > start)
+    yield from (match.end() for match in re.finditer("E", name) if match.end() > start)
 
 
 @cache

@@ -17,11 +17,11 @@ _LETTERS = {
 
 def demangled_java(name: str) -> str | None:
     """The method as it is declared; None where the name is not of this kind."""
-    if (found := _METHOD.fullmatch(name)) is None:
+    if (match := _METHOD.fullmatch(name)) is None:
         return None
-    method = f"{found['type'].replace('/', '.')}.{found['method']}"
-    (result, *_) = [*_types(found["result"]), "?"]
-    return f"{result} {method}({', '.join(_types(found['arguments']))})"
+    method = f"{match['type'].replace('/', '.')}.{match['method']}"
+    (result, *_) = [*_types(match["result"]), "?"]
+    return f"{result} {method}({', '.join(_types(match['arguments']))})"
 
 
 def _types(text: str) -> list[str]:

@@ -52,9 +52,9 @@ class _Reader:
         return self._text[self._at - 1]
 
     def _eat(self, wanted: str) -> bool:
-        found = self._text[self._at : self._at + 1] == wanted
-        self._at += found
-        return found
+        is_there = self._text[self._at : self._at + 1] == wanted
+        self._at += is_there
+        return is_there
 
     def _base_62(self) -> int:
         if self._eat("_"):
@@ -73,14 +73,14 @@ class _Reader:
 
     def _word(self) -> str:
         """An identifier without its disambiguator; letters outside ASCII stay in Punycode."""
-        found = _WORD.match(self._text, self._at)
-        if found is None:
+        match = _WORD.match(self._text, self._at)
+        if match is None:
             raise _Broken
-        end = found.end() + int(found["size"])
+        end = match.end() + int(match["size"])
         if end > len(self._text):
             raise _Broken
-        word, self._at = self._text[found.end() : end], end
-        return f"punycode{{{word}}}" if found["punycode"] else word
+        word, self._at = self._text[match.end() : end], end
+        return f"punycode{{{word}}}" if match["punycode"] else word
 
     def _back(self, read: Callable[[], str]) -> str:
         """What stands further in front, once more."""
@@ -128,10 +128,10 @@ class _Reader:
         return f"<{what}>" if tag == "M" else f"<{what} as {self.path()}>"
 
     def _until_end(self, read: Callable[[], str]) -> list[str]:
-        found = []
+        parts = []
         while not self._eat("E"):
-            found.append(read())
-        return found
+            parts.append(read())
+        return parts
 
     def _argument(self) -> str:
         if self._eat("L"):

@@ -14,12 +14,13 @@ from io import BytesIO
 from typing import Any
 
 import numpy as np
+from elftools.common.exceptions import DWARFError, ELFError
 from elftools.common.utils import struct_parse
 from elftools.dwarf.structs import DWARFStructs
 
 from perfduck_model.arrays import Int64, UInt8, UInt64
 from perfduck_symbols.dwarf_ranges import RangeLists
-from perfduck_symbols.elf import Elf, window
+from perfduck_symbols.elf import Elf, ElfError, window
 from perfduck_symbols.intervals import Intervals
 
 # A unit's head and first entry: the entry's strings may stand in it (DW_FORM_string).
@@ -104,20 +105,20 @@ class Dwarf:
         little, address = not header.is_big, header.bits // 8
         structs = DWARFStructs(little, 64 if wide else 32, address, version)
         stream = BytesIO(head)
-        unit = struct_parse(structs.Dwarf_CU_header, stream)
+        unit = _parsed(structs.Dwarf_CU_header, stream)
         attributes = self._attributes(structs, stream, int(unit["debug_abbrev_offset"]))
         length = int(unit["unit_length"]) + (12 if wide else 4)
         return Unit(offset, version, structs, attributes), length
 
     def _attributes(self, structs: DWARFStructs, stream: BytesIO, table: int) -> Attributes:
         """The first entry of a unit."""
-        code: int = struct_parse(structs.Dwarf_uleb128(""), stream)
-        found: Attributes = {}
+        code: int = _parsed(structs.Dwarf_uleb128(""), stream)
+        attributes: Attributes = {}
         for spec in self._declaration(structs, table, code):
             constant = spec.form == "DW_FORM_implicit_const"
             form: Any = structs.Dwarf_dw_form[spec.form]
-            found[spec.name] = (spec.form, spec.value if constant else struct_parse(form, stream))
-        return found
+            attributes[spec.name] = (spec.form, spec.value if constant else _parsed(form, stream))
+        return attributes
 
     def _declaration(self, structs: DWARFStructs, table: int, code: int) -> list[Any]:
         """An abbreviation: one of a few dozen that all units share, so keep it by its bytes."""
@@ -126,9 +127,9 @@ class Dwarf:
         if start in self._declared:
             return self._declared[start]
         stream = BytesIO(self._abbreviations[at : at + (1 << 18)])
-        while struct_parse(structs.Dwarf_uleb128(""), stream) != code:
-            struct_parse(structs.Dwarf_abbrev_declaration, stream)
-        declared: list[Any] = struct_parse(structs.Dwarf_abbrev_declaration, stream)["attr_spec"]
+        while _parsed(structs.Dwarf_uleb128(""), stream) != code:
+            _parsed(structs.Dwarf_abbrev_declaration, stream)
+        declared: list[Any] = _parsed(structs.Dwarf_abbrev_declaration, stream)["attr_spec"]
         if at > table and stream.tell() <= _SHORT:
             self._declared[start] = declared
         return declared
@@ -155,9 +156,17 @@ class Dwarf:
         return bytes(value).decode("utf-8", "replace")
 
 
+def _parsed(form: Any, stream: BytesIO) -> Any:
+    """What stands in the stream; ElfError where it is not of this form."""
+    try:
+        return struct_parse(form, stream)
+    except (DWARFError, ELFError) as error:
+        raise ElfError(str(error)) from error
+
+
 def _aranges(data: UInt8, elf: Elf) -> list[tuple[int, int, int]]:
     """(start, end, unit) of every range: sets with a head of their own, one per unit."""
-    found: list[tuple[int, int, int]] = []
+    ranges: list[tuple[int, int, int]] = []
     content, at = data.tobytes(), 0
     while at < len(content):
         length = int.from_bytes(content[at : at + 4], elf.endianness)
@@ -170,9 +179,9 @@ def _aranges(data: UInt8, elf: Elf) -> list[tuple[int, int, int]]:
         first = at + 12 + (-12) % (2 * width)
         end = at + 4 + length
         pairs = np.frombuffer(content[first:end], f"{elf.order}u{width}").reshape(-1, 2).tolist()
-        found += [(start, start + size, unit) for start, size in pairs if size]
+        ranges += [(start, start + size, unit) for start, size in pairs if size]
         at = end
-    return found
+    return ranges
 
 
 def _sorted(rows: list[tuple[int, int, int]]) -> Ranges:

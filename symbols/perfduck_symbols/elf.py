@@ -23,7 +23,6 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from elftools.common.exceptions import DWARFError, ELFError
 
 from perfduck_model import limits
 from perfduck_model.arrays import Bool, UInt8, UInt32, UInt64
@@ -43,15 +42,13 @@ from perfduck_symbols.elf_header import (
     SHT_NOTE,
     ElfHeader,
     Section,
+    build_id_of_notes,
 )
 from perfduck_symbols.files import is_regular, what_is
 
 SECTION_SHIFT = 40
-# What pyelftools and numpy say of tables that point outside of the file.
-BROKEN = (
-    ELFError, DWARFError, ValueError, LookupError, OverflowError, struct.error, zlib.error,
-    zstd.ZstdError,
-)  # fmt: skip
+# What numpy, struct and the decompressors say of tables that point outside of the file.
+BROKEN = (ValueError, LookupError, OverflowError, struct.error, zlib.error, zstd.ZstdError)
 _ZSTD = 2  # ELFCOMPRESS_ZSTD
 _FUNCTION, _LABEL, _INDIRECT, _GLOBAL = 2, 0, 10, 1
 # Relocations that store an absolute value, by machine: their size in bytes.
@@ -63,7 +60,10 @@ _ABSOLUTE: dict[int, dict[int, int]] = {
     EM_RISCV: {2: 8, 1: 4},
 }
 Table = npt.NDArray[Any]
-_BUILD_ID_NOTE = 3
+
+
+class ElfError(ValueError):
+    """A table or section of an ELF file that is not as the format says."""
 
 
 @dataclass(frozen=True)
@@ -90,8 +90,8 @@ class Elf:
         for section in self.sections:
             if section.type == SHT_NOTE:
                 notes = self.raw[section.offset : section.offset + section.size].tobytes()
-                if found := build_id_of_notes(notes, self.order):
-                    return found
+                if build_id := build_id_of_notes(notes, self.order):
+                    return build_id
         return None
 
     @cached_property
@@ -106,8 +106,8 @@ class Elf:
 
     def section(self, name: str) -> UInt8:
         """The bytes of a section by its name; empty where there is none."""
-        found = self.find(name)
-        return np.zeros(0, np.uint8) if found is None else self.content(found)
+        section = self.find(name)
+        return np.zeros(0, np.uint8) if section is None else self.content(section)
 
     def content(self, section: Section) -> UInt8:
         """The decompressed bytes of a section without relocations; empty where none are stored."""
@@ -115,7 +115,7 @@ class Elf:
             return np.zeros(0, np.uint8)
         if section.offset + section.size > len(self.raw):
             message = f"{section.name} ends at {section.offset + section.size}, behind the file"
-            raise ELFError(message)
+            raise ElfError(message)
         stored = self.raw[section.offset : section.offset + section.size]
         if not section.is_compressed:
             return np.frombuffer(stored, np.uint8)
@@ -136,13 +136,13 @@ class Elf:
     def relocations(self, name: str) -> Table:
         """[offset, size, value] of the absolute relocations of a section, by offset. A linked file
         may carry them too (vmlinux does, --emit-relocs), but there they are already applied."""
-        found = self.find(f".rela{name}") if self.relocatable else None
+        section = self.find(f".rela{name}") if self.relocatable else None
         sizes = _ABSOLUTE.get(self.header.machine, {})
         dtype = np.dtype([("offset", "u8"), ("size", "u1"), ("value", "u8")])
-        if found is None or not self.is_64_bit:
+        if section is None or not self.is_64_bit:
             return np.zeros(0, dtype)
         order = self.order
-        rela = self.content(found).view(
+        rela = self.content(section).view(
             [("offset", f"{order}u8"), ("type", f"{order}u4"), ("symbol", f"{order}u4"),
              ("addend", f"{order}i8")]
         )  # fmt: skip
@@ -191,12 +191,12 @@ class Elf:
     def offsets(self, addresses: Svmas) -> FileOffsets:
         """Where in the file the code at these addresses lies. perf prints that of a program, and a
         program linked to a fixed address has its code elsewhere."""
-        found: UInt64 = addresses.copy()
+        in_file: UInt64 = addresses.copy()
         for segment in self.header.segments:
             start, size = np.uint64(segment.address), np.uint64(segment.stored)
             inside = (addresses >= start) & (addresses - start < size)
-            found[inside] = addresses[inside] - start + np.uint64(segment.offset)
-        return FileOffsets(found)
+            in_file[inside] = addresses[inside] - start + np.uint64(segment.offset)
+        return FileOffsets(in_file)
 
     @property
     def is_64_bit(self) -> bool:
@@ -232,16 +232,16 @@ class Elf:
 
 
 def _inflated(name: str, method: int, body: memoryview) -> bytes:
-    """The bytes of a compressed section; raises ELFError where they are too many."""
+    """The bytes of a compressed section; raises ElfError where they are too many."""
     most = limits.MOST_ELF_SECTION + 1
     if method == _ZSTD:
-        found = open_zstd(BytesIO(body)).read(most)
+        content = open_zstd(BytesIO(body)).read(most)
     else:
-        found = zlib.decompressobj().decompress(body, most)
-    if len(found) == most:
+        content = zlib.decompressobj().decompress(body, most)
+    if len(content) == most:
         message = f"{name} of more than {limits.MOST_ELF_SECTION >> 20} MB"
-        raise ELFError(message)
-    return found
+        raise ElfError(message)
+    return content
 
 
 def open_elf(path: Path) -> Elf:
@@ -299,20 +299,6 @@ def names(strings: UInt8, offsets: UInt32) -> list[str]:
     text = strings.tobytes()
     find = text.index
     return [text[at : find(0, at)].decode("utf-8", "replace") for at in offsets.tolist()]
-
-
-def build_id_of_notes(notes: bytes, order: str = "=") -> str | None:
-    """The build id in a notes section, or in /sys/kernel/notes."""
-    at = 0
-    numbers = np.dtype(f"{order}u4")
-    while at + 12 <= len(notes):
-        name_size, size, kind = np.frombuffer(notes, numbers, 3, at).tolist()
-        start = at + 12 + (name_size + 3) // 4 * 4
-        # Xen's notes in vmlinux have the same number under another name.
-        if kind == _BUILD_ID_NOTE and notes[at + 12 : at + 15] == b"GNU":
-            return notes[start : start + size].hex()
-        at = start + (size + 3) // 4 * 4
-    return None
 
 
 def _apply(data: UInt8, table: Table, start: int) -> UInt8:

@@ -18,6 +18,7 @@ EM_PPC64, EM_S390, EM_ARM, EM_X86_64, EM_AARCH64, EM_RISCV = 21, 22, 40, 62, 183
 ET_REL = 1
 MAGIC, SMALLEST = b"\x7fELF", 52
 _PT_LOAD = 1
+_BUILD_ID_NOTE = 3
 _ALLOCATED, _EXECUTABLE, _COMPRESSED = 2, 4, 0x800  # SHF_
 _MANY = 0xFFFF  # SHN_XINDEX, PN_XNUM: the first section tells the number
 # name:kind of each field; w is a word: as wide as an address
@@ -157,3 +158,17 @@ def _segments(table: Rows) -> list[Segment]:
     loaded = table[table["type"] == _PT_LOAD]
     columns = (loaded[name].tolist() for name in ("offset", "address", "stored", "size"))
     return [Segment(*row) for row in zip(*columns, strict=True)]
+
+
+def build_id_of_notes(notes: bytes, order: str = "=") -> str | None:
+    """The build id in a notes section, or in /sys/kernel/notes."""
+    at = 0
+    numbers = np.dtype(f"{order}u4")
+    while at + 12 <= len(notes):
+        name_size, size, kind = np.frombuffer(notes, numbers, 3, at).tolist()
+        start = at + 12 + (name_size + 3) // 4 * 4
+        # Xen's notes in vmlinux have the same number under another name.
+        if kind == _BUILD_ID_NOTE and notes[at + 12 : at + 15] == b"GNU":
+            return notes[start : start + size].hex()
+        at = start + (size + 3) // 4 * 4
+    return None

@@ -88,8 +88,8 @@ def address_of(elf: Elf, name: str) -> int | None:
     # A linker may keep a name as the end of a longer one.
     ends = re.finditer(re.escape(name.encode()) + b"\0", elf.strings(section).tobytes())
     entries = elf.symbol_table(section)
-    found = entries[np.isin(entries["name"], [one.start() for one in ends])]
-    return int(found["value"][0]) if len(found) else None
+    values = entries[np.isin(entries["name"], [one.start() for one in ends])]
+    return int(values["value"][0]) if len(values) else None
 
 
 def _both(one: _Symbols[Place], other: _Symbols[Place]) -> _Symbols[Place]:
@@ -163,16 +163,16 @@ def _is_kept(elf: Elf, entries: Table) -> Bool:
 def _offsets(runtime: Elf, values: Svmas, sections: npt.NDArray[np.uint16]) -> FileOffsets:
     """File offsets of addresses: by the segment, else by the section."""
     result: UInt64 = values.copy()
-    found = np.zeros(len(values), np.bool_)
+    is_placed = np.zeros(len(values), np.bool_)
     for segment in runtime.header.segments:
         start, size = np.uint64(segment.address), np.uint64(max(segment.size, segment.stored))
-        inside = ~found & (values >= start) & (values - start < size)
+        inside = ~is_placed & (values >= start) & (values - start < size)
         result[inside] += np.uint64((segment.offset - segment.address) % (1 << 64))
-        found |= inside
-    for index in np.unique(sections[~found]).tolist():
+        is_placed |= inside
+    for index in np.unique(sections[~is_placed]).tolist():
         if index < len(runtime.sections):
             section = runtime.sections[index]
-            chosen = ~found & (sections == index)
+            chosen = ~is_placed & (sections == index)
             result[chosen] += np.uint64((section.offset - section.address) % (1 << 64))
     return FileOffsets(result)
 

@@ -21,8 +21,8 @@ from pathlib import Path, PurePosixPath
 
 from perfduck_model.errors import SymbolError
 from perfduck_symbols import names
-from perfduck_symbols.files import inside, is_regular, walk, what_is
-from perfduck_symbols.host_files import HostFiles
+from perfduck_symbols.elf import open_elf
+from perfduck_symbols.files import HostFiles, inside, is_regular, walk, what_is
 
 _OF_A_SYSTEM = ("usr", "etc")  # folders that make a directory a root file system
 _BY_ID = (".build-id/{id}.debug", ".build-id/{id}", "usr/lib/debug/.build-id/{id}.debug")
@@ -91,8 +91,6 @@ JIT_MAPS = (
 
 def check_places(places: Iterable[Path]) -> None:
     """Raise SymbolError at a place that is neither a directory nor an ELF file."""
-    from perfduck_symbols.elf import open_elf  # an import of text without --symbols reads none
-
     for place in places:
         if is_regular(place):
             open_elf(place)
@@ -250,9 +248,9 @@ def _below(root: Path, order: Iterable[str], fields: dict[str, str]) -> Iterator
     escaped = {name: glob.escape(value) for name, value in fields.items()}
     for pattern in _filled((one for one in order if "*" in one), escaped):
         # Path.glob raises for some of the names that a recording may have.
-        found = glob.glob(pattern, root_dir=root) if "\0" not in pattern else []  # noqa: PTH207
-        if len(found) == 1:
-            yield from filter(None, [inside(root, found[0])])
+        names = glob.glob(pattern, root_dir=root) if "\0" not in pattern else []  # noqa: PTH207
+        if len(names) == 1:
+            yield from filter(None, [inside(root, names[0])])
 
 
 def _filled(order: Iterable[str], fields: dict[str, str]) -> Iterator[str]:

@@ -53,8 +53,8 @@ class Kallsyms:
         starts = best["address"].to_numpy()
         asked = addresses.to_numpy().astype(np.int64).view(np.uint64)
         ends = np.append(starts[1:], np.array([min(self.end, _LAST)], np.uint64))
-        found = pl.Series("name", Intervals(starts, ends).find(asked))
-        return best["name"].gather(found.replace(-1, None).cast(pl.UInt32))
+        index = pl.Series("name", Intervals(starts, ends).find(asked))
+        return best["name"].gather(index.replace(-1, None).cast(pl.UInt32))
 
     def part(self, module: str) -> SymbolTable[Svmas]:
         """The symbols that perf has of the kernel itself (''), or of a module: `[nf_conntrack]`."""
@@ -117,11 +117,11 @@ def read(file: UserFile) -> Kallsyms:
 
 def raw(file: UserFile) -> bytes:
     """The decompressed bytes of a file, of a bounded number of lines."""
-    found = unpacked(file, "kallsyms", limits.MOST_KALLSYMS_BYTES)
-    if found.count(b"\n") > limits.MOST_KALLSYMS_LINES:
+    lines = unpacked(file, "kallsyms", limits.MOST_KALLSYMS_BYTES)
+    if lines.count(b"\n") > limits.MOST_KALLSYMS_LINES:
         reason = f"expected kallsyms of at most {limits.MOST_KALLSYMS_LINES:,} lines, got more"
         raise SymbolError.in_file(file.path, None, reason)
-    return found
+    return lines
 
 
 def check(path: Path, listed: Kallsyms, functions: pl.Series) -> None:
@@ -142,11 +142,11 @@ def parse(path: Path, text: str) -> Kallsyms:
     messages call it."""
     every = rows(text)
     _check(path, text, every["address"])
-    found = Kallsyms(every)
-    if found.symbols.is_empty() or found.symbols["address"].max() == 0:
-        what = "no code symbols" if found.symbols.is_empty() else "only zeros (read it as root)"
+    kallsyms = Kallsyms(every)
+    if kallsyms.symbols.is_empty() or kallsyms.symbols["address"].max() == 0:
+        what = "no code symbols" if kallsyms.symbols.is_empty() else "only zeros (read it as root)"
         raise SymbolError.in_file(path, None, f"expected addresses of functions, got {what}")
-    return found
+    return kallsyms
 
 
 def of_running_kernel(raw: bytes) -> Kallsyms:
@@ -178,8 +178,8 @@ def rows(text: str) -> pl.DataFrame:
 
 def address_of(symbols: pl.DataFrame, name: str) -> int | None:
     """Where a symbol of the kernel itself is, of [address, name, module]."""
-    found = symbols.filter((pl.col("name") == name) & pl.col("module").is_null())
-    return int(found["address"][0]) if len(found) else None
+    rows = symbols.filter((pl.col("name") == name) & pl.col("module").is_null())
+    return int(rows["address"][0]) if len(rows) else None
 
 
 def _check(path: Path, text: str, addresses: pl.Series) -> None:

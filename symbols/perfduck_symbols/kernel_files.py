@@ -6,17 +6,15 @@ and parsed once, for all recordings of a command.
 
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import polars as pl
 
 from perfduck_model.small_file import UserFile
 from perfduck_symbols import kallsyms
+from perfduck_symbols.addresses import Svmas, SymbolTable
+from perfduck_symbols.elf import Elf, open_elf
+from perfduck_symbols.elf_symbols import kernel_table
 from perfduck_symbols.kallsyms import Kallsyms
-
-if TYPE_CHECKING:  # an import of text reads no ELF file
-    from perfduck_symbols.addresses import Svmas, SymbolTable
-    from perfduck_symbols.elf import Elf
 
 
 class KernelFiles:
@@ -34,17 +32,13 @@ class KernelFiles:
         return kallsyms.read(self.kallsyms) if self.kallsyms is not None else None
 
     @cached_property
-    def elf(self) -> "Elf | None":
+    def elf(self) -> Elf | None:
         """The vmlinux."""
-        from perfduck_symbols.elf import open_elf
-
         return open_elf(self.vmlinux) if self.vmlinux is not None else None
 
     @cached_property
-    def table(self) -> "SymbolTable[Svmas] | None":
+    def table(self) -> SymbolTable[Svmas] | None:
         """The functions of vmlinux."""
-        from perfduck_symbols.elf_symbols import kernel_table
-
         return kernel_table(self.elf) if self.elf is not None else None
 
     def check(self, functions: pl.Series) -> None:

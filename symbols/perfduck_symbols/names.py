@@ -119,8 +119,8 @@ def binary(dso: str) -> tuple[str, str | None]:
 
 def module_of_file(path: str) -> str | None:
     """The kernel module that a file is by its name: nf_nat of kernel/net/netfilter/nf-nat.ko.xz."""
-    found = _MODULE_FILE.fullmatch(path)
-    return found["module"].replace("-", "_") if found else None
+    match = _MODULE_FILE.fullmatch(path)
+    return match["module"].replace("-", "_") if match else None
 
 
 def binaries(dsos: pl.Series) -> pl.DataFrame:

@@ -19,7 +19,7 @@ from perfduck_symbols import binary, names
 from perfduck_symbols.addresses import preferred_first
 from perfduck_symbols.binary import Binary
 from perfduck_symbols.file_finder import TAGS, FileFinder
-from perfduck_symbols.host_files import HostFiles
+from perfduck_symbols.files import HostFiles
 from perfduck_symbols.intervals import Intervals
 
 # The functions of several dsos, one frame: build_id is null where the file has none.
@@ -49,7 +49,7 @@ class BinaryResolver:
 
     def functions(self, dsos: Iterable[str]) -> pl.DataFrame:
         """FUNCTIONS of all dsos there is a file for."""
-        parts = [functions(dso, found) for dso, found in self.read(dsos)]
+        parts = [functions(dso, binary) for dso, binary in self.read(dsos)]
         return pl.concat([pl.DataFrame(schema=FUNCTIONS), *parts])
 
     def functions_of(self, dso: str, path: Path) -> pl.DataFrame:
@@ -68,10 +68,10 @@ class BinaryResolver:
         return next(self._finder.binary(dso.removesuffix(" (deleted)")), None)
 
 
-def functions(dso: str, found: Binary) -> pl.DataFrame:
+def functions(dso: str, binary: Binary) -> pl.DataFrame:
     """FUNCTIONS of one dso."""
-    return found.functions.select(
-        pl.lit(dso).alias("dso"), pl.lit(found.build_id, pl.String).alias("build_id"), pl.all()
+    return binary.functions.select(
+        pl.lit(dso).alias("dso"), pl.lit(binary.build_id, pl.String).alias("build_id"), pl.all()
     )
 
 
@@ -98,9 +98,9 @@ def _lookup(rows: pl.DataFrame, known: pl.DataFrame, column: str) -> pl.DataFram
     ends = np.maximum(starts + np.maximum(sizes, 1), starts)  # not beyond the last address
     index = Intervals(starts, ends).find(_unsigned(rows["address"]))
     inside = index >= 0
-    found = best.select(pl.col("name", "source_file").gather(index[inside]))
+    names = best.select(pl.col("name", "source_file").gather(index[inside]))
     hit = rows.filter(pl.Series(inside)).select("row")
-    return pl.concat([hit, found], how="horizontal")
+    return pl.concat([hit, names], how="horizontal")
 
 
 def _unsigned(addresses: pl.Series) -> UInt64:

@@ -19,8 +19,8 @@ _TOP = frozenset({
 
 def roots(units: Iterable[tuple[str, str]]) -> frozenset[str]:
     """Where the kernel tree stood: what comes before init/main.c, which every vmlinux has."""
-    found = (full for name, directory in units if (full := _full(name, directory)))
-    return frozenset(full.removesuffix("init/main.c") for full in found if _is_main(full))
+    paths = (full for name, directory in units if (full := _full(name, directory)))
+    return frozenset(full.removesuffix("init/main.c") for full in paths if _is_main(full))
 
 
 def _is_main(path: str) -> bool:

@@ -138,10 +138,10 @@ class _Frames:
         """The frame that is charged, per stack."""
         stops = self.have(_STOPS) & ~self.have(_PADDING)
         stops[self.starts] = self.have(_STOPS)[self.starts]  # a leaf in padding was really hit
-        found = _first(stops, self.starts, self.ends)
+        stop = _first(stops, self.starts, self.ends)
         # A leaf without name or binary may lie in the kernel (bpf programs): it passes the charge.
         is_kernel = ~self.have(_USER)[self.starts]
-        return np.where((found >= 0) & is_kernel, found, self.starts)
+        return np.where((stop >= 0) & is_kernel, stop, self.starts)
 
     def contexts(self) -> Int64:
         """On whose time the leaf runs, per stack."""
@@ -158,5 +158,5 @@ class _Frames:
 def _first(flags: Bool, starts: Int64, ends: Int64) -> Int64:
     """The first flagged frame from each start on and before its end, else -1."""
     hits = np.append(np.flatnonzero(flags), len(flags))
-    found = hits[np.searchsorted(hits, starts)]
-    return np.where(found < ends, found, -1)
+    nearest = hits[np.searchsorted(hits, starts)]
+    return np.where(nearest < ends, nearest, -1)

@@ -50,13 +50,13 @@ def _check(given: argparse.Namespace) -> int:
     kernels = {_version(path): set(_names(path)["name"]) for path in given.tables}
     rows = read()
     last_names(rows)
-    found = [(row, *checked(row, rows, kernels)) for row in rows]
+    results = [(row, *checked(row, rows, kernels)) for row in rows]
     with given.output.open("w", newline="") as file:
         lines = csv.writer(file, lineterminator="\n")
         lines.writerow(COLUMNS)
-        lines.writerows(astuple(replace(row, checked=shown)) for row, shown, _ in found)
-    wrong = [f"{row.old} -> {row.new}: {reason}\n" for row, _, reason in found if reason]
-    shown = sum(1 for _, by, _ in found if by)
+        lines.writerows(astuple(replace(row, checked=shown)) for row, shown, _ in results)
+    wrong = [f"{row.old} -> {row.new}: {reason}\n" for row, _, reason in results if reason]
+    shown = sum(1 for _, by, _ in results if by)
     sys.stderr.write("".join(wrong))
     sys.stderr.write(f"{len(rows)} rows: {shown} shown by kernels, {len(wrong)} contradicted\n")
     return 1 if wrong else 0
@@ -127,10 +127,10 @@ def _version(path: Path) -> str:
 
 
 def _at(version: str) -> int:
-    found = position(version)
-    if found is None:
+    place = position(version)
+    if place is None:
         raise SymbolError.in_file(RENAMED, None, f"expected a kernel version, got {version}")
-    return found
+    return place
 
 
 if __name__ == "__main__":

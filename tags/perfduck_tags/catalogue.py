@@ -46,8 +46,8 @@ class Catalogue:
     def candidates(self, names: pl.Series, release: str | None) -> pl.DataFrame:
         """[name, source, age, builtin] of each listed name; age 0 is the nearest version."""
         wanted = pl.DataFrame({"name": names.unique()})
-        found = self.functions.join(wanted, on="name", how="semi")
-        dated = _by_age(found, ["name", "source"], release).sort("age")
+        rows = self.functions.join(wanted, on="name", how="semi")
+        dated = _by_age(rows, ["name", "source"], release).sort("age")
         return dated.unique(["name", "source"], keep="first").select(
             "name", "source", "age", (pl.col("home") == IN_VMLINUX).alias("builtin")
         )
@@ -67,8 +67,8 @@ class Catalogue:
     def module_sources(self, names: pl.Series, release: str | None) -> pl.DataFrame:
         """[module, source, functions]: a source file per tag, as in the nearest version."""
         wanted = pl.DataFrame({"module": names.unique()}, schema={"module": pl.String})
-        found = self.modules.join(wanted, on="module", how="semi")
-        dated = _by_age(found, ["module", "source", "functions"], release)
+        rows = self.modules.join(wanted, on="module", how="semi")
+        dated = _by_age(rows, ["module", "source", "functions"], release)
         nearest = dated.filter(pl.col("age") == pl.col("age").min().over("module"))
         others = pl.concat([_GENERATED_SOURCES, _merged()]).join(wanted, on="module", how="semi")
         listed = pl.concat([nearest.select(list(_MODULE)), others])
@@ -83,10 +83,10 @@ class Catalogue:
             return pl.DataFrame(schema=_MODULE)
         file = pl.col("source").str.extract(r"([^/]+)\.[cS]$").str.replace_all("-", "_")
         sources = self.functions.group_by("source").agg(pl.len().cast(pl.UInt32).alias("functions"))
-        found = sources.with_columns(file.alias("module")).filter(
+        rows = sources.with_columns(file.alias("module")).filter(
             pl.col("module").is_in(asked.implode()) & (pl.len().over("module") == 1)
         )
-        return found.select(list(_MODULE))
+        return rows.select(list(_MODULE))
 
 
 _MODULE = {"module": pl.String, "source": pl.String, "functions": pl.UInt32}
@@ -120,8 +120,8 @@ def version_columns(rows: pl.DataFrame) -> list[str]:
 
 def versions() -> list[str]:
     """The catalogued releases, oldest first."""
-    found = [column[1:] for column in version_columns(shipped().functions)]
-    return sorted(found, key=lambda version: position(version) or 0)
+    columns = [column[1:] for column in version_columns(shipped().functions)]
+    return sorted(columns, key=lambda version: position(version) or 0)
 
 
 def nearest(versions: list[str], release: str | None) -> list[str]:
@@ -134,10 +134,10 @@ def nearest(versions: list[str], release: str | None) -> list[str]:
 
 def position(release: str) -> int | None:
     """How many releases came before this one: '6.18.44' and '6.19' lie one apart."""
-    found = re.match(r"(\d+)\.(\d+)", release)
-    if found is None:
+    match = re.match(r"(\d+)\.(\d+)", release)
+    if match is None:
         return None
-    major, minor = int(found[1]), int(found[2])
+    major, minor = int(match[1]), int(match[2])
     return _SERIES.get(major, 81 + 20 * (major - 7)) + minor
 
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from perfduck_symbols import names
-from perfduck_tags import catalogue, rules
+from perfduck_tags import catalogue, rule_file, rules
 
 # Whole tables are 1.4 MB, and modules are known by their name. Functions of modules are kept where
 # some kernels have them built in: everything of pod networking, and what virtual machines need.
@@ -44,7 +44,7 @@ def _tagged(rows: pl.DataFrame, version: str) -> pl.DataFrame:
         pl.col("src").alias("source"), "module", names.plain(pl.col("name")).alias("symbol"),
         pl.lit(None, pl.String).alias("dso"), pl.lit(f"v{version}").alias("version"),
     )  # fmt: skip
-    return rules.Rules(rules.shipped()).classify(kept)
+    return rules.Rules(rule_file.shipped()).classify(kept)
 
 
 def _functions(tagged: pl.DataFrame, versions: list[str]) -> pl.DataFrame:
@@ -73,7 +73,7 @@ def _is_shipped() -> pl.Expr:
 def _is_stub() -> pl.Expr:
     """Trace stubs and Rust: a twelfth of all names, and the symbol rules know them."""
     stubs = [
-        i for i, rule in enumerate(rules.shipped())
+        i for i, rule in enumerate(rule_file.shipped())
         if rule.symbol and rule.source is None and rule.subsystem in ("tracing", "rust")
     ]  # fmt: skip
     return pl.col("rule").is_in(stubs)
@@ -94,7 +94,7 @@ def _modules(tagged: pl.DataFrame, versions: list[str]) -> pl.DataFrame:
 
 
 def _first_path_rule() -> int:
-    return next(i for i, rule in enumerate(rules.shipped()) if rule.symbol is None)
+    return next(i for i, rule in enumerate(rule_file.shipped()) if rule.symbol is None)
 
 
 def _wide(rows: pl.DataFrame, index: list[str], versions: list[str]) -> pl.DataFrame:

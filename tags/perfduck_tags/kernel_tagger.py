@@ -75,21 +75,21 @@ class KernelTagger:
     def possible(self, work: pl.DataFrame) -> pl.DataFrame:
         """Every possibility of every row, with the tag it would give; null where none."""
         parts = (self._located(work), self._listed(work), self._modules(work))
-        found = pl.concat(part.select(_POSSIBLE) for part in parts)
-        nowhere = work.join(found.select("row").unique(), on="row", how="anti")
-        return self.rules.classify(pl.concat([found, self._bare(nowhere).select(_POSSIBLE)]))
+        located = pl.concat(part.select(_POSSIBLE) for part in parts)
+        nowhere = work.join(located.select("row").unique(), on="row", how="anti")
+        return self.rules.classify(pl.concat([located, self._bare(nowhere).select(_POSSIBLE)]))
 
     def _located(self, work: pl.DataFrame) -> pl.DataFrame:
         rank = pl.when(pl.col("method") == "dwarf").then(_DWARF).otherwise(_NEIGHBOUR)
-        found = work.join(self.located, on=["module", "name"], nulls_equal=True)
-        return found.with_columns(rank.alias("rank"))
+        rows = work.join(self.located, on=["module", "name"], nulls_equal=True)
+        return rows.with_columns(rank.alias("rank"))
 
     def _listed(self, work: pl.DataFrame) -> pl.DataFrame:
         """A name without a module lies in vmlinux, or in what this kernel has built in."""
         listed = self.catalogue.candidates(work["symbol"], self.release)
-        found = work.join(listed, left_on="symbol", right_on="name")
+        rows = work.join(listed, left_on="symbol", right_on="name")
         elsewhere = pl.col("builtin") != pl.col("module").is_null()
-        return found.with_columns(
+        return rows.with_columns(
             pl.lit(value=True).alias("certain"),
             pl.lit("catalogue").alias("method"),
             (_CATALOGUE + 2 * pl.col("age") + elsewhere.cast(pl.Int32)).alias("rank"),

@@ -37,8 +37,8 @@ def locate(
         catalogue.candidates(order["symbol"], release), left_on="symbol", right_on="name"
     ).select("place", "source", "age")
     beside = _beside(order, candidates)
-    found = pl.concat([_ambiguous(beside, candidates), _new(beside, candidates, rules)])
-    return _settled(order, candidates, found)
+    places = pl.concat([_ambiguous(beside, candidates), _new(beside, candidates, rules)])
+    return _settled(order, candidates, places)
 
 
 def _order(kallsyms: Kallsyms) -> pl.DataFrame:
@@ -105,9 +105,9 @@ def _tags(rules: Rules, sources: pl.Series) -> pl.Series:
     return rules.classify(rows).select(pl.struct("area", "subsystem", "role")).to_series()
 
 
-def _settled(order: pl.DataFrame, candidates: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
+def _settled(order: pl.DataFrame, candidates: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
     anchors = candidates.filter(pl.len().over("place") == 1)
-    counts = order.join(anchors, on="place", how="left").join(found, on="place", how="left")
+    counts = order.join(anchors, on="place", how="left").join(places, on="place", how="left")
     whole = pl.coalesce("source", "source_right").is_not_null().all().over("name")
     new = pl.col("source_right").is_not_null().any().over("name")
     return counts.filter(whole & new).select(

@@ -17,6 +17,7 @@ there; role may be missing and is then `domain`.
 import csv
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import cast
 
@@ -25,7 +26,8 @@ import polars as pl
 from perfduck_model.errors import SymbolError
 from perfduck_model.limits import MOST_RULES_BYTES, MOST_RULES_LINES
 from perfduck_model.small_file import SchemaError, UserFile, decoded, reason, toml_of
-from perfduck_tags.rules import CONDITIONS, ROLES, Rule
+from perfduck_tags.entries import TAGS
+from perfduck_tags.rules import CONDITIONS, DATA, ROLES, Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,18 @@ def file_of(path: Path) -> UserFile:
     return UserFile(path, MOST_RULES_BYTES)
 
 
-def shipped(path: Path) -> list[Rule]:
+@cache
+def shipped() -> tuple[Rule, ...]:
+    """The rules that come with perfduck, symbol rules first."""
+    entries = (
+        Rule(f"entries.py, TAGS {row}", area, subsystem, role, symbol=f"^(?:{names})$")
+        for row, (names, area, subsystem, role) in enumerate(TAGS, 1)
+    )
+    files = ("symbol_rules.csv", "path_rules.csv", "dso_rules.csv")
+    return (*entries, *(rule for name in files for rule in _shipped(DATA / name)))
+
+
+def _shipped(path: Path) -> list[Rule]:
     """The rules of a file that comes with perfduck: explanations call it by its name alone."""
     return read(UserFile(Path(path.name), MOST_RULES_BYTES, path.read_bytes()))
 

@@ -20,8 +20,6 @@ from pathlib import Path
 
 import polars as pl
 
-from perfduck_tags.entries import TAGS
-
 DATA = Path(__file__).parent / "data"
 CONDITIONS = ("source", "module", "symbol", "dso")
 ROLES = ("domain", "helper", "context")
@@ -177,16 +175,3 @@ def _fill_components(rows: pl.DataFrame) -> pl.DataFrame:
     )  # fmt: skip
     filled = pl.col("subsystem").str.extract(r"^(.*?)\{") + component
     return rows.with_columns(pl.coalesce(filled, "subsystem").alias("subsystem"))
-
-
-@cache
-def shipped() -> tuple[Rule, ...]:
-    """The rules that come with perfduck, symbol rules first."""
-    from perfduck_tags import rule_file
-
-    entries = (
-        Rule(f"entries.py, TAGS {row}", area, subsystem, role, symbol=f"^(?:{names})$")
-        for row, (names, area, subsystem, role) in enumerate(TAGS, 1)
-    )
-    files = ("symbol_rules.csv", "path_rules.csv", "dso_rules.csv")
-    return (*entries, *(rule for name in files for rule in rule_file.shipped(DATA / name)))

@@ -17,11 +17,11 @@ import polars as pl
 
 from perfduck_model.small_file import UserFile
 from perfduck_symbols import names
-from perfduck_symbols.host_files import HostFiles
+from perfduck_symbols.files import HostFiles
 from perfduck_symbols.kallsyms import Kallsyms
 from perfduck_symbols.kernel_files import KernelFiles
 from perfduck_symbols.resolver import FUNCTIONS, BinaryResolver, resolve
-from perfduck_tags import catalogue, neighbours, rule_file, rules
+from perfduck_tags import catalogue, neighbours, rule_file
 from perfduck_tags.kernel_tagger import LOCATED, KernelTagger
 from perfduck_tags.methods import OF_FILES, TAG_COLUMNS
 from perfduck_tags.prefixes import Prefixes
@@ -89,8 +89,8 @@ class Tagger:
         known = rows.join(names.binaries(rows["dso"]), on="dso", how="left", maintain_order="left")
         nameless = (pl.col("name") == names.UNKNOWN) & pl.col("address").is_not_null()
         asked = known.filter(nameless)
-        found = pl.concat([self._by_kallsyms(asked), self._by_file(asked)])
-        joined = known.join(found.rename({"name": "_name"}), on="row", how="left")
+        sources = pl.concat([self._by_kallsyms(asked), self._by_file(asked)])
+        joined = known.join(sources.rename({"name": "_name"}), on="row", how="left")
         return joined.with_columns(pl.coalesce("_name", "name").alias("name")).drop("_name")
 
     def rules_of(self, kind: str) -> Rules:
@@ -129,8 +129,8 @@ class Tagger:
         own = asked.filter(pl.col("kind") == "kernel")
         if self.symbols is None or own.is_empty():
             return pl.DataFrame(schema=_RESOLVED)
-        found = own.select("row", self.symbols.resolve(own["address"]).alias("name"))
-        return found.drop_nulls().with_columns(pl.lit(None, pl.String).alias("source_file"))
+        names = own.select("row", self.symbols.resolve(own["address"]).alias("name"))
+        return names.drop_nulls().with_columns(pl.lit(None, pl.String).alias("source_file"))
 
     def _by_file(self, asked: pl.DataFrame) -> pl.DataFrame:
         own = asked.filter(pl.col("kind") == "user")
@@ -198,7 +198,7 @@ class Tagger:
 @lru_cache
 def _ordered(users: tuple[Rule, ...], *, of_dsos: bool) -> Rules:
     """The user's rules, then the shipped ones on dsos or all others."""
-    return Rules((*users, *(rule for rule in rules.shipped() if bool(rule.dso) is of_dsos)))
+    return Rules((*users, *(rule for rule in rule_file.shipped() if bool(rule.dso) is of_dsos)))
 
 
 @lru_cache

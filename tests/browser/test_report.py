@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 def frame(page: Any, name: str) -> Any:
@@ -200,3 +200,25 @@ def test_dark_and_print_have_their_own_colours(page: Any) -> None:
     page.emulate_media(color_scheme="dark", media="print")
     assert (light != dark, ground()) == (True, "rgb(255, 255, 255)")
     assert page.locator(".tools").first.is_hidden()
+
+
+def test_what_is_looked_at_is_in_the_address_and_back_returns_to_it(page: Any) -> None:
+    def fragment() -> str:
+        return str(page.evaluate("location.hash"))
+
+    whole = width(page, "all")
+    frame(page, "br_handle_frame").click()
+    settled(page)
+    page.fill("#search", "nf_nat")
+    assert fragment().endswith("br_handle_frame&search=nf_nat")
+    other = page.context.new_page()
+    other.goto(page.evaluate("location.href"))
+    other.wait_for_selector("g.frame")
+    settled(other)
+    assert width(other, "br_handle_frame") == pytest.approx(whole, abs=1)
+    assert other.input_value("#search") == "nf_nat"
+    other.close()
+    page.go_back()
+    settled(page)
+    assert page.locator("#reset").is_disabled()
+    assert fragment() == ""

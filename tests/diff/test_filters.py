@@ -87,6 +87,7 @@ CHOICES = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("words", "condition"), CHOICES, ids=lambda words: " ".join(words)[:40])
 def test_top_export_and_diff_are_about_the_samples_that_sql_finds(
     store: Path, words: list[str], condition: str
@@ -142,7 +143,8 @@ def test_a_pid_that_is_held_against_tids_is_said(store: Path, tmp_path: Path) ->
         (["--comm", "iperf3", "--comm", "nginx"], "no sample with --comm nginx: there are iperf3"),
         (["--not-comm", "nginx"], "no sample with --not-comm nginx: there are iperf3"),
         (["--not-comm", "*"], "no sample with --not-comm *: there are iperf3"),
-        (["--cpu", "7"], "no sample with --cpu 7: there are 1 ("),
+        (["--cpu", "7"], "no sample with --cpu 7: there are 0-1"),
+        (["--cpu", "1-3"], "no sample with --cpu 2-3: there are 0-1"),
         (["--pid", "1"], "no sample with --pid 1: there are"),
         (["--dso", "libm.so"], "no sample with --dso libm.so: there are [kernel.kallsyms] ("),
         (["--subsystem", "udpp"], "no sample with --subsystem udpp: did you mean udp? there are "),

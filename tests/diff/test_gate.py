@@ -1,14 +1,18 @@
 import re
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from made_runs import answer, noisy, runs_of
 
+from perfduck_diff.engine import run_diff
 from perfduck_diff.engine.budget import parse, read
 from perfduck_diff.engine.checks import Bounds
+from perfduck_diff.engine.result import Diff
 from perfduck_model.errors import PerfduckError
+from perfduck_report.diff_words import percent, verdict
 
 ROOT = Path(__file__).parents[2]
 
@@ -263,3 +267,71 @@ def test_another_load_is_noted_but_gates_nothing() -> None:
     hits = {"a": [7e6, 7e6, 2e6, 2e6]}
     found = answer(runs_of(hits, work=[1e9, 1e9, 0.3e9, 0.3e9]), 2)
     assert [(r.code, r.blocks) for r in found.reasons] == [("load", False)]
+
+
+STEADY = [100000, 100500, 99700, 100200, 99900]
+
+
+def _grown(part: float, tolerance: float) -> Diff:
+    grown = [(1 + part) * hits for hits in STEADY]
+    return answer(runs_of({"a": [*STEADY, *grown]}), 5, tolerance=tolerance)
+
+
+@pytest.mark.parametrize(
+    ("part", "tolerance", "verdict"),
+    [
+        (0.52, 0.05, "regression"),
+        (0.52, 0.45, "regression"),
+        (0.52, 0.52, "regression"),  # growth is shown, and more than 52 % not excluded
+        (0.52, 0.80, "pass"),
+        (0.0, 0.005, "inconclusive"),
+        (0.0, 0.80, "pass"),
+        (-0.3, 0.05, "pass"),
+    ],
+)
+def test_growth_that_is_all_below_the_tolerance_is_no_regression(
+    part: float, tolerance: float, verdict: str
+) -> None:
+    assert _grown(part, tolerance).verdict == verdict
+
+
+def test_a_pass_says_what_growth_is_tolerated() -> None:
+    said = verdict(_grown(0.52, 0.8))
+    assert said.startswith(
+        "pass: no growth above 80 %; growth below that is tolerated: 1 path grew"
+    )
+    assert verdict(_grown(-0.3, 0.8)) == "pass: no growth above 80 %"
+
+
+@pytest.mark.parametrize(("tolerance", "verdict"), [(0.05, "regression"), (0.2, "pass")])
+def test_a_path_that_grew_beyond_the_tolerance_gates_though_the_total_did_not(
+    tolerance: float, verdict: str
+) -> None:
+    means = {f"do_syscall_64;s{at}/f{at}": (20000, 20000) for at in range(12)}
+    means["do_syscall_64;conntrack/nf_conntrack_in"] = (20000, 40000)
+    found = answer(noisy(means, 5), 5, tolerance=tolerance)
+    [claim] = found.claims
+    assert claim.high is not None
+    assert 0.05 < claim.high / found.total.base < 0.2
+    level = replace(found.total, delta=0.0, low=-1.0, high=1.0, p=0.5)  # as much shrank elsewhere
+    known = replace(found.sensitivity, excluded=0.01)
+    assert run_diff._verdict(replace(found, total=level, sensitivity=known)) == verdict
+
+
+def test_work_that_is_far_apart_is_noted() -> None:
+    hits = {"a": [500, 510, 520, 505]}
+    found = answer(runs_of(hits, work=[1e4, 1e4, 1.0, 1e4]), 2)
+    [note] = [reason for reason in found.reasons if reason.code == "work"]
+    assert not note.blocks
+    assert (
+        note.text == "work of new is over 1,000 times apart: run.2 1 packet, run.3 10,000 packets"
+    )
+    assert "growth above 9,653 x base is excluded" in verdict(found)
+    unbounded = replace(found.sensitivity, excluded=2e6)
+    said = verdict(replace(found, sensitivity=unbounded))
+    assert "cannot tell: no growth is excluded, however large" in said
+    assert percent(answer(runs_of(hits, work=[1e6, 1e6, 1.0, 1.0]), 2).total) == "x 1,014,851"
+    calm = answer(runs_of(hits, work=[20.0, 1e4, 1e4, 1e4]), 2)
+    assert "work" not in {reason.code for reason in calm.reasons}
+    off = parse({"budget": {"total": "5 %"}, "checks": {"work": 2e4}}, "p")
+    assert off.bounds == {"work": 2e4}

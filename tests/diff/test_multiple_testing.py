@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import false_discovery_control
 
-from perfduck_diff.engine.multiple_testing import benjamini_hochberg
+from perfduck_diff.engine.moderated_t import benjamini_hochberg
 
 P = st.lists(st.floats(0, 1), min_size=1, max_size=30).map(np.array)
 

@@ -25,10 +25,10 @@ from oprofile_files import (
 
 from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.oprofile import files, session_importer
-from perfduck_ingest.oprofile.elf_symbols import functions as elf_functions
-from perfduck_ingest.oprofile.elf_symbols import read_elf
 from perfduck_ingest.oprofile.sample_file import parse
 from perfduck_ingest.oprofile.session import parse_log
+from perfduck_ingest.oprofile.symbol_table import functions as elf_functions
+from perfduck_ingest.oprofile.symbol_table import read_elf
 from perfduck_ingest.source import Source
 from perfduck_model.batch import Batch
 from perfduck_model.errors import PerfduckError

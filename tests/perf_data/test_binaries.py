@@ -11,7 +11,7 @@ from made import FIELDS, PID, Recording
 from test_recordings import FIXTURES, OPTIONS, perf_rows
 
 from perfduck_symbols.elf import open_elf
-from perfduck_symbols.host_files import HostFiles
+from perfduck_symbols.files import HostFiles
 
 SPIN = FIXTURES / "symfs" / "tmp" / "perfduck-fixture" / "spin"
 PROGRAM = "/opt/spin"

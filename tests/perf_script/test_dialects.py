@@ -181,3 +181,27 @@ def test_the_kernel_and_its_modules_have_one_name_each() -> None:
     assert "[nf_conntrack]" in set(parsed(module).symbols["dso"])
     guest = text.replace(b"[kernel.kallsyms]", b"[guest.kernel.kallsyms.77]")
     assert "[guest.kernel.kallsyms]" in set(parsed(guest).symbols["dso"])
+
+
+ODD_DSOS = [
+    "/opt/a(b", "/opt/a)b", "/opt/(a", "/opt/a)", "/opt/x (y", "/opt/x) y", "/opt/d (1/x",
+    "/opt/d 1)/x", "/opt/a(b (deleted)", "./a(b", "a(b.so", "[a(b]", "/opt/((a", "/opt/x y(",
+]  # fmt: skip
+ODD_NAMES = [
+    "fun", "operator()", "void foo<int>(char (*)(int)) const", "[unknown]", "a(b",
+    "(anonymous namespace)::f(int)", "std::function<void (int)>::operator()(int) const",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("offset", ["", "+0x1"])
+@pytest.mark.parametrize("gap", ["\n\t    ", "  "], ids=["chain", "flat"])
+def test_a_dso_may_have_half_a_parenthesis(gap: str, offset: str) -> None:
+    wanted = [("fun", "/usr/lib/libc.so.6")] * 300
+    wanted += [(name, dso) for name in ODD_NAMES for dso in ODD_DSOS]
+    text = "".join(
+        f"app 12 [001] 1.5: 1000 cycles: {gap}{0xFFFFFFFF81000010 + at:x}"
+        f" {name}{offset * (name != '[unknown]')} ({dso})\n" + "\n" * ("\t" in gap)
+        for at, (name, dso) in enumerate(wanted)
+    )
+    found = named_chains(parsed(text.encode()))
+    assert list(zip(found["leaf"], found["dso"], strict=True)) == wanted

@@ -15,6 +15,7 @@ from made_runs import answer, noisy, runs_of
 
 from perfduck_diff.engine.flame import Flame, flame, hottest
 from perfduck_diff.engine.result import Diff, Reason
+from perfduck_diff.engine.run_costs import subsystem_runs
 from perfduck_diff.engine.run_matrix import RunMatrix
 from perfduck_report.html import render, render_side
 from perfduck_report.html_view import claim_bars, sentence, sides
@@ -183,3 +184,17 @@ def test_a_large_store_makes_a_page_of_less_than_3_mb_that_says_what_is_folded()
 def test_jinja_is_loaded_only_when_a_page_is_made() -> None:
     code = "import sys, perfduck_report.html; sys.exit('jinja2' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_marks_of_runs_are_around_the_means_of_their_sides() -> None:
+    runs = noisy({"do_syscall_64;udp/udp_sendmsg": (4000, 4400), "x;nat/nf_nat": (0, 90)}, 3)
+    diff = answer(runs, 3)
+    of_runs = {each.subsystem: each for each in subsystem_runs(runs, np.arange(3), np.arange(3, 6))}
+    for row in diff.subsystems:
+        found = of_runs[row.subsystem]
+        assert np.mean(found.base) == pytest.approx(row.base)
+        assert np.mean(found.new) == pytest.approx(row.new)
+    drawn = flame(runs, np.arange(3), np.arange(3, 6))
+    page = render(diff, drawn, None, tuple(of_runs.values()))
+    assert page.count('class="run base"') == page.count('class="run new"') == 3 * len(of_runs)
+    assert 'class="run' not in render(diff, drawn)

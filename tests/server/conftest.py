@@ -7,18 +7,6 @@ from pathlib import Path
 import pytest
 from servers import Server, running
 
-import perfduck
-
-DEMO = Path(__file__).parents[2] / "fixtures" / "demo"
-
-
-@pytest.fixture(scope="session")
-def demo_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with the recordings of the demo, which no test changes."""
-    path = tmp_path_factory.mktemp("demo") / "demo.duckdb"
-    perfduck.open(path).ingest(manifest=DEMO / "recordings.csv")
-    return path
-
 
 @pytest.fixture(scope="session")
 def server(demo_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:

@@ -5,12 +5,13 @@ The commands are those of test_every_option: every option of every command.
 """
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import duckdb
 import pytest
+from _pytest.mark import ParameterSet
 from served import served
 from test_every_option import ROWS, STORES, Row, _run, _words
 from test_every_option import folder as folder  # a fixture
@@ -28,6 +29,14 @@ MORE = (
     "symbols list --format json", "export * --format html", "top * --subsystem nothing",
     "sql select\u00a0*\u00a0from\u00a0profile\u00a0order\u00a0by\u00a0all --format json",
 )  # fmt: skip
+
+
+def mostly_slow(cases: Iterable[tuple[str, str]]) -> list[ParameterSet]:
+    """All cases; one of ten is among the quick tests."""
+    return [
+        pytest.param(*case, marks=[] if number % 10 == 0 else pytest.mark.slow)
+        for number, case in enumerate(cases)
+    ]
 
 
 def commands(names: tuple[str, ...]) -> list[tuple[str, str]]:
@@ -53,7 +62,7 @@ def urls(folder: Path) -> Iterator[dict[str, str]]:
 
 
 @pytest.mark.parametrize(
-    ("store", "command"), [*commands(READING), *(("demo", each) for each in MORE)]
+    ("store", "command"), mostly_slow([*commands(READING), *(("demo", each) for each in MORE)])
 )
 def test_an_answer_is_the_same(
     store: str, command: str, folder: Path, urls: dict[str, str]
@@ -63,7 +72,7 @@ def test_an_answer_is_the_same(
     assert _run(words, url) == _run(words, folder / f"{store}.duckdb")
 
 
-@pytest.mark.parametrize(("store", "command"), commands(WRITING))
+@pytest.mark.parametrize(("store", "command"), mostly_slow(commands(WRITING)))
 def test_a_change_is_the_same(store: str, command: str, folder: Path, tmp_path: Path) -> None:
     words = _words(command, folder)
     copies = [tmp_path / "file.duckdb", tmp_path / "server.duckdb"]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from perfduck_symbols.file_finder import OPREPORT, PERF, TAGS, FileFinder, SearchOrder
-from perfduck_symbols.host_files import HostFiles
+from perfduck_symbols.files import HostFiles
 
 ID = "8d0c9a"
 BY_ID = [".build-id/8d/0c9a.debug", ".build-id/8d/0c9a", "usr/lib/debug/.build-id/8d/0c9a.debug"]

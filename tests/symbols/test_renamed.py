@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from perfduck_model.errors import SymbolError
-from perfduck_tags import build_renamed, catalogue, rules
+from perfduck_tags import build_renamed, catalogue, rule_file, rules
 from perfduck_tags.build_renamed import checked
 from perfduck_tags.renamed import COLUMNS, RENAMED, Renamed, identity, last_names, read
 
@@ -20,7 +20,7 @@ def _ruled(names: set[str]) -> set[str]:
     work = pl.DataFrame({"symbol": sorted(names)}, {"symbol": pl.String}).with_columns(
         pl.lit(None, pl.String).alias(column) for column in ("source", "module", "dso")
     )
-    tagged = rules.Rules(rules.shipped()).classify(work)
+    tagged = rules.Rules(rule_file.shipped()).classify(work)
     return set(tagged.filter(pl.col("rule").is_not_null())["symbol"])
 
 

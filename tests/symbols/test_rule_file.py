@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from perfduck_model.errors import SymbolError
-from perfduck_tags import rules
+from perfduck_tags import rule_file
 from perfduck_tags.rule_file import file_of, read
 from perfduck_tags.rules import Rule, Rules, glob_regex
 from perfduck_tags.tagger import Tagger
@@ -150,7 +150,7 @@ def test_the_first_rule_decides_however_many_conditions_it_has() -> None:
 
 
 def test_every_shipped_rule_is_reached_and_says_where_it_stands() -> None:
-    shipped = rules.shipped()
+    shipped = rule_file.shipped()
     assert len(shipped) > 420
     assert all(rule.where.endswith(tuple("0123456789")) for rule in shipped)
     assert {rule.role for rule in shipped} == {"domain", "helper", "context"}
@@ -160,5 +160,5 @@ def test_components_of_the_path_name_the_subsystem() -> None:
     empty = pl.lit(None, pl.String)
     sources = ["drivers/net/ethernet/intel/ice/ice_main.c", "drivers/gpio/gpiolib.c", "fs/ext4/x.c"]
     rows = pl.DataFrame({"source": sources}).with_columns(module=empty, symbol=empty, dso=empty)
-    tags = Rules(rules.shipped()).classify(rows)
+    tags = Rules(rule_file.shipped()).classify(rows)
     assert tags["subsystem"].to_list() == ["nic:intel", "gpio", "ext4"]

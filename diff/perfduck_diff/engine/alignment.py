@@ -22,7 +22,7 @@ import numpy as np
 from perfduck_diff.engine.renaming import ONE_SIDED, StackWeights
 from perfduck_diff.engine.run_matrix import gathered
 from perfduck_diff.engine.stacks import Stacks
-from perfduck_diff.engine.trie import grown
+from perfduck_diff.engine.tree import grown
 from perfduck_model.arrays import Int64
 
 ROUNDS = 3  # what moved may uncover more: frames that changed places do
@@ -108,10 +108,10 @@ class _Forest:
 
     def subtree(self, root: int) -> list[int]:
         """The node and all below it, callers first."""
-        found = [root]
-        for node in found:
-            found += self.children[node]
-        return found
+        nodes = [root]
+        for node in nodes:
+            nodes += self.children[node]
+        return nodes
 
     def path(self, node: int) -> Path:
         """Frame codes from the root to the node."""
@@ -160,17 +160,17 @@ class _Part:
 
 def _parts(forest: _Forest, side: int) -> list[_Part]:
     """What of the subtrees of one side has an image that lacks it."""
-    found: list[_Part] = []
+    chosen: list[_Part] = []
     for root in forest.roots(side):
         parts = [part for part in _images(forest, root, side) if part.weight > 0]
         for part in parts:
             part.absorbed = _absorbed(forest, part)
         whole, taken = (sum(getattr(p, name) for p in parts) for name in ("weight", "absorbed"))
         if parts and taken >= ABSORBED * whole:
-            found += [part for part in parts if part.fits or part.hits < FEW]
+            chosen += [part for part in parts if part.fits or part.hits < FEW]
         else:
-            found += [part for part in parts if part.fits and part.hits >= FEW]
-    return found
+            chosen += [part for part in parts if part.fits and part.hits >= FEW]
+    return chosen
 
 
 def _images(forest: _Forest, root: int, side: int) -> list[_Part]:
@@ -232,15 +232,15 @@ def _label(forest: _Forest, node: int, image: Image, side: int) -> str:
 def _elsewhere(forest: _Forest, node: int, side: int, inside: set[int]) -> int | None:
     """Where the other side has more of this function, at least half as much; on the likest path."""
     wanted = float(forest.rate[node, side])
-    found = [
+    places = [
         place
         for place in forest.places[forest.code[node]]
         if place not in inside and forest.surplus(place, side) >= wanted / 2
     ]
-    if not found:
+    if not places:
         return None
     mine = set(forest.path(node))
-    return max(found, key=lambda place: (_likeness(mine, set(forest.path(place))), -place))
+    return max(places, key=lambda place: (_likeness(mine, set(forest.path(place))), -place))
 
 
 def _likeness(one: set[int], other: set[int]) -> float:

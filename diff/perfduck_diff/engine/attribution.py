@@ -13,7 +13,7 @@ from perfduck_diff.engine.moderated_t import NodeRates
 from perfduck_diff.engine.pairing import Netted, netted
 from perfduck_diff.engine.result import Change, Child, Claim, Moved
 from perfduck_diff.engine.run_matrix import gathered
-from perfduck_diff.engine.scan import Found, Scan, judged, scan
+from perfduck_diff.engine.scan import NodeChange, Scan, judged, scan
 from perfduck_diff.engine.tree import ROOT
 from perfduck_model.arrays import Bool, Float64
 
@@ -38,12 +38,12 @@ class Attribution:
 def attribute(work: Comparison) -> Attribution:
     """Scan, net and describe."""
     scanned = _scanned(work)
-    found, groups = netted(work.tree, work.screen, scanned, work.options.level)
-    found = _screened(work, found)
-    grown = _ordered([f for f in found.grown if f.stands])
-    shrunk = _ordered([f for f in found.shrunk if f.stands])
-    nets = {group.found.node: group for group in groups}
-    rest = [f for f in (*found.grown, *found.shrunk) if not f.stands and f.node not in nets]
+    scan, groups = netted(work.tree, work.screen, scanned, work.options.level)
+    scan = _screened(work, scan)
+    grown = _ordered([f for f in scan.grown if f.is_significant])
+    shrunk = _ordered([f for f in scan.shrunk if f.is_significant])
+    nets = {group.change.node: group for group in groups}
+    rest = [f for f in (*scan.grown, *scan.shrunk) if not f.is_significant and f.node not in nets]
     context = _Context(
         [*scanned.grown, *scanned.shrunk], [*moves.renames(work), *work.aligned.moves], nets
     )
@@ -51,9 +51,9 @@ def attribute(work: Comparison) -> Attribution:
         claims=_claims(work, grown, context),
         shrunk=_claims(work, shrunk, context),
         below=_claims(work, _ordered(rest), context),
-        moves=moves.listed(work, context.moves, list(_standing(groups, found))),
+        moves=moves.listed(work, context.moves, list(_standing(groups, scan))),
         unattributed=_unattributed(work, [*grown, *shrunk]),
-        tested=found.tested,
+        tested=scan.tested,
         level=work.options.level,
     )
 
@@ -62,16 +62,16 @@ def attribute(work: Comparison) -> Attribution:
 class _Context:
     """What a claim is described with."""
 
-    taken: list[Found]  # all that the scan took out of the tree
+    taken: list[NodeChange]  # all that the scan took out of the tree
     moves: list[Move]
     nets: dict[int, Netted]  # by node
 
 
-def _standing(groups: list[Netted], found: Scan) -> Iterator[Netted]:
+def _standing(groups: list[Netted], scan: Scan) -> Iterator[Netted]:
     """Groups with what became of them: only what is large enough stands."""
-    now = {each.node: each for each in (*found.grown, *found.shrunk)}
+    now = {each.node: each for each in (*scan.grown, *scan.shrunk)}
     for group in groups:
-        yield replace(group, found=now[group.found.node])
+        yield replace(group, change=now[group.change.node])
 
 
 def _scanned(work: Comparison) -> Scan:
@@ -84,67 +84,69 @@ def _is_named(work: Comparison, code: int) -> bool:
     return _name(work, code) != "unknown" and not work.runs.frames[code].is_nameless
 
 
-def _ordered(found: list[Found]) -> list[Found]:
-    return sorted(found, key=lambda claim: (-abs(claim.delta), claim.node))
+def _ordered(changes: list[NodeChange]) -> list[NodeChange]:
+    return sorted(changes, key=lambda claim: (-abs(claim.delta), claim.node))
 
 
-def _screened(work: Comparison, found: Scan) -> Scan:
+def _screened(work: Comparison, scan: Scan) -> Scan:
     """Without replicates only new paths stand; everywhere only what is large enough."""
     if work.unreplicated:
-        return _unreplicated(work, found)
+        return _unreplicated(work, scan)
     if not work.options.smallest:
-        return found
-    return Scan(_large(work, found.grown), _large(work, found.shrunk), found.tested)
+        return scan
+    return Scan(_large(work, scan.grown), _large(work, scan.shrunk), scan.tested)
 
 
-def _unreplicated(work: Comparison, found: Scan) -> Scan:
+def _unreplicated(work: Comparison, scan: Scan) -> Scan:
     """Only a path that base never had stands, by exact test."""
-    exact = [_exact(work, f) for f in found.grown if not _seen(work, f)]
-    new = judged(exact, found.tested, work.options.level)
-    rest = [_sampled(work, f) for f in (*found.grown, *found.shrunk) if _seen(work, f)]
+    exact = [_exact(work, f) for f in scan.grown if not _seen(work, f)]
+    new = judged(exact, scan.tested, work.options.level)
+    rest = [_sampled(work, f) for f in (*scan.grown, *scan.shrunk) if _seen(work, f)]
     grown = tuple(f for f in rest if f.delta > 0)
-    return Scan((*new, *grown), tuple(f for f in rest if f.delta <= 0), found.tested)
+    return Scan((*new, *grown), tuple(f for f in rest if f.delta <= 0), scan.tested)
 
 
-def _sampled(work: Comparison, found: Found) -> Found:
-    test = work.model(NodeRates(found.rates[None, :], found.mix[None, :]))
+def _sampled(work: Comparison, change: NodeChange) -> NodeChange:
+    test = work.model(NodeRates(change.rates[None, :], change.mix[None, :]))
     p = float(min(test.growth[0], test.shrinkage[0]))
     error, freedom = float(test.error[0]), float(test.freedom[0])
-    return replace(found, error=error, freedom=freedom, p=p, q=1.0, stands=False)
+    return replace(change, error=error, freedom=freedom, p=p, q=1.0, is_significant=False)
 
 
-def _large(work: Comparison, found: tuple[Found, ...]) -> tuple[Found, ...]:
+def _large(work: Comparison, changes: tuple[NodeChange, ...]) -> tuple[NodeChange, ...]:
     least = work.options.smallest
-    return tuple(replace(f, stands=f.stands and abs(f.delta) >= least) for f in found)
+    return tuple(
+        replace(f, is_significant=f.is_significant and abs(f.delta) >= least) for f in changes
+    )
 
 
-def _seen(work: Comparison, found: Found) -> bool:
-    return bool(found.rates[work.design.base].sum() > 0)
+def _seen(work: Comparison, change: NodeChange) -> bool:
+    return bool(change.rates[work.design.base].sum() > 0)
 
 
-def _exact(work: Comparison, found: Found) -> Found:
+def _exact(work: Comparison, change: NodeChange) -> NodeChange:
     """All hits fell on new by chance, binomial."""
     base, new = (1 / work.design.grain[side].mean() for side in work.design.sides)
-    hits = (found.rates / work.design.grain)[work.design.new].sum()
-    return replace(found, p=float((new / (base + new)) ** hits))
+    hits = (change.rates / work.design.grain)[work.design.new].sum()
+    return replace(change, p=float((new / (base + new)) ** hits))
 
 
-def _claims(work: Comparison, found: list[Found], context: _Context) -> tuple[Claim, ...]:
-    return tuple(_claim(work, each, rank, context) for rank, each in enumerate(found, 1))
+def _claims(work: Comparison, changes: list[NodeChange], context: _Context) -> tuple[Claim, ...]:
+    return tuple(_claim(work, each, rank, context) for rank, each in enumerate(changes, 1))
 
 
-def _claim(work: Comparison, found: Found, rank: int, context: _Context) -> Claim:
-    codes = work.tree.path(found.node)
+def _claim(work: Comparison, change: NodeChange, rank: int, context: _Context) -> Claim:
+    codes = work.tree.path(change.node)
     function = next(code for code in reversed(codes) if _is_named(work, code))
-    low, high = _limits(work, found)
-    stacks = _stacks(work, found, context.taken)
-    net = context.nets.get(found.node)
-    whole = found.delta + (np.sign(found.delta) * net.moved if net else 0.0)
+    low, high = _limits(work, change)
+    stacks = _stacks(work, change, context.taken)
+    net = context.nets.get(change.node)
+    whole = change.delta + (np.sign(change.delta) * net.moved if net else 0.0)
     parts = _parts(work, stacks, whole)
-    base, new = (float(found.rates[side].mean()) for side in work.design.sides)
+    base, new = (float(change.rates[side].mean()) for side in work.design.sides)
     came = _origin(work, net) or moves.origin(work, context.moves, stacks, max(base, new))
     laid_over = moves.laid_over(work, context.moves, stacks)
-    label = _label(work, found, came, laid_over.moved)
+    label = _label(work, change, came, laid_over.moved)
     if label == "new path":
         came = laid_over  # all that base has of it, notable or not
     return Claim(
@@ -154,18 +156,18 @@ def _claim(work: Comparison, found: Found, rank: int, context: _Context) -> Clai
         subsystem=_charged(work, function, parts),
         base=base,
         new=new,
-        delta=found.delta,
+        delta=change.delta,
         low=low,
         high=high,
-        p=found.p,
-        q=found.q,
+        p=change.p,
+        q=change.q,
         label=label,
         moved=came.moved if came else 0.0,
         source=moves.named(work, came.source) if came else (),
         target=moves.named(work, came.target) if came else (),
-        children=_children(work, found, context.taken, whole),
+        children=_children(work, change, context.taken, whole),
         parts=parts,
-        cv=_spread_to_explain(work, found),
+        cv=_spread_to_explain(work, change),
     )
 
 
@@ -175,8 +177,8 @@ def _origin(work: Comparison, net: Netted | None) -> moves.Origin | None:
         return None
     half = max(net.halves, key=lambda half: (abs(half.delta), -half.node))
     other = tuple(work.tree.path(half.node))
-    label = moves.kind(work, net.label, work.tree.chain[net.found.node][-1], other[-1])
-    source, target = (other, ()) if net.found.delta > 0 else ((), other)
+    label = moves.kind(work, net.label, work.tree.chain[net.change.node][-1], other[-1])
+    source, target = (other, ()) if net.change.delta > 0 else ((), other)
     return moves.Origin(label, net.moved, source, target)
 
 
@@ -191,31 +193,31 @@ def _name(work: Comparison, code: int) -> str:
     return frame.subsystem if work.options.tree == "subsystem" else frame.name
 
 
-def _label(work: Comparison, found: Found, came: moves.Origin | None, moved: float) -> str:
+def _label(work: Comparison, change: NodeChange, came: moves.Origin | None, moved: float) -> str:
     """`moved`: what of it was laid over, notable or not. The path is new if base had but that."""
     if came and not work.unreplicated:
         return came.label
-    if found.delta > 0 and found.rates[work.design.base].mean() <= moved * (1 + 1e-9):
+    if change.delta > 0 and change.rates[work.design.base].mean() <= moved * (1 + 1e-9):
         return "new path"
     return "unreplicated" if work.unreplicated else ""
 
 
-def _limits(work: Comparison, found: Found) -> tuple[float, float]:
-    if work.unreplicated and not _seen(work, found):
+def _limits(work: Comparison, change: NodeChange) -> tuple[float, float]:
+    if work.unreplicated and not _seen(work, change):
         grain = work.design.grain[work.design.new][0]
-        hits = found.rates[work.design.new][0] / grain
+        hits = change.rates[work.design.new][0] / grain
         low, high = special.gammaincinv(hits, 0.025), special.gammaincinv(hits + 1, 0.975)
         return float(low * grain), float(high * grain)
-    reach = float(special.stdtrit(found.freedom, 0.975)) * found.error
-    return found.delta - reach, found.delta + reach
+    reach = float(special.stdtrit(change.freedom, 0.975)) * change.error
+    return change.delta - reach, change.delta + reach
 
 
-def _spread_to_explain(work: Comparison, found: Found) -> float | None:
+def _spread_to_explain(work: Comparison, change: NodeChange) -> float | None:
     """The run-to-run spread at which a change like this is no surprise."""
     if not work.unreplicated:
         return None
-    mean = found.rates.mean()
-    return float(abs(found.delta) / (mean * np.sqrt(2) * SURE)) if mean else None
+    mean = change.rates.mean()
+    return float(abs(change.delta) / (mean * np.sqrt(2) * SURE)) if mean else None
 
 
 def _delta(work: Comparison, rates: Float64) -> float:
@@ -224,11 +226,11 @@ def _delta(work: Comparison, rates: Float64) -> float:
 
 
 def _children(
-    work: Comparison, found: Found, taken: list[Found], claimed: float
+    work: Comparison, change: NodeChange, taken: list[NodeChange], claimed: float
 ) -> tuple[Child, ...]:
     """Which callees carry the claim, from where it first divides."""
-    earlier = _earlier(work, found, taken)
-    node = found.node
+    earlier = _earlier(work, change, taken)
+    node = change.node
     while True:
         parts = [
             (child, _left(work, child, earlier)) for child in work.tree.children(node).tolist()
@@ -253,11 +255,13 @@ def _listed(named: list[tuple[str, float]], whole: float) -> tuple[Child, ...]:
     )
 
 
-def _earlier(work: Comparison, found: Found, taken: list[Found]) -> list[Found]:
-    return [f for f in taken if f.node != found.node and found.node in work.tree.ancestors(f.node)]
+def _earlier(work: Comparison, change: NodeChange, taken: list[NodeChange]) -> list[NodeChange]:
+    return [
+        f for f in taken if f.node != change.node and change.node in work.tree.ancestors(f.node)
+    ]
 
 
-def _left(work: Comparison, node: int, earlier: list[Found]) -> float:
+def _left(work: Comparison, node: int, earlier: list[NodeChange]) -> float:
     """The delta of a node without the claims below it."""
     whole = _delta(work, work.rows.rates[node])
     return whole - sum(
@@ -265,10 +269,10 @@ def _left(work: Comparison, node: int, earlier: list[Found]) -> float:
     )
 
 
-def _stacks(work: Comparison, found: Found, taken: list[Found]) -> Bool:
+def _stacks(work: Comparison, change: NodeChange, taken: list[NodeChange]) -> Bool:
     """The stacks of a claim: without those of claims below it."""
-    mask = work.tree.below(found.node)
-    for each in _earlier(work, found, taken):
+    mask = work.tree.below(change.node)
+    for each in _earlier(work, change, taken):
         mask &= ~work.tree.below(each.node)
     return np.asarray(mask[work.tree.leaf])
 
@@ -280,7 +284,7 @@ def _parts(work: Comparison, stacks: Bool, claimed: float) -> tuple[Child, ...]:
     return _listed([(name, _delta(work, rates[row])) for row, name in enumerate(names)], claimed)
 
 
-def _unattributed(work: Comparison, claimed: list[Found]) -> Change:
+def _unattributed(work: Comparison, claimed: list[NodeChange]) -> Change:
     """The total as measured without every claim, with its interval: also what all paths share."""
     total = work.total()
     left = total.rates[0] - sum(claim.rates for claim in claimed)

@@ -46,6 +46,7 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "spread": (0, 1),
     "duration": (1, float("inf")),
     "load": (0, 1),
+    "work": (1, float("inf")),
 }
 
 
@@ -123,9 +124,9 @@ def _budgets(content: dict[str, object], at: Places) -> Budgets:
     if unknown or not isinstance(content.get("budget"), dict):
         got = listed(unknown) or "neither"
         _refuse(at.of(*unknown[:1]), f"expected [budget] and [checks], got {got}")
-    found = tuple(_amounts(content["budget"], at))
+    budgets = tuple(_amounts(content["budget"], at))
     doubts, bounds = _checks(content.get("checks"), at)
-    return Budgets(found, doubts, bounds)
+    return Budgets(budgets, doubts, bounds)
 
 
 def _refuse(where: str, words: str) -> NoReturn:
@@ -157,14 +158,14 @@ def _table(value: object, at: Places, *keys: str) -> dict[str, object]:
 
 
 def _budget(kind: Kind, name: str, value: object, where: str) -> Budget:
-    found = _AMOUNT.fullmatch(value.strip()) if isinstance(value, str) else None
+    match = _AMOUNT.fullmatch(value.strip()) if isinstance(value, str) else None
     try:
-        amount = number(found["number"]) if found else -1.0
+        amount = number(match["number"]) if match else -1.0
     except ValueError:
         amount = -1.0
-    if found is None or amount < 0 or (found["unit"] == "%" and found["per"]):
+    if match is None or amount < 0 or (match["unit"] == "%" and match["per"]):
         _refuse(where, f"{_EXPECTED} for {name}, got {value!r}")
-    unit, per = found["unit"], found["per"] or ""
+    unit, per = match["unit"], match["per"] or ""
     if unit == "%":
         return Budget(kind, name, amount / 100, relative=True, where=where)
     unit = micro if (micro := unit.translate(_MICRO)) in _TIMES else unit

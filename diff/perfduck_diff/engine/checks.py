@@ -14,9 +14,10 @@ import numpy as np
 from perfduck_diff.engine.result import Reason
 from perfduck_diff.engine.run_matrix import Run, RunMatrix
 from perfduck_model.arrays import Float64, Int64
+from perfduck_model.words import counted
 
 CheckAction = Literal["block", "note", "off"]
-NOTES = ("duration", "kernel-unknown", "load", "replicates", "spread")  # that do not block
+NOTES = ("duration", "kernel-unknown", "load", "replicates", "spread", "work")  # that do not block
 DOUBTS: dict[str, CheckAction] = {"block": "block", "note": "note", "off": "off"}
 
 
@@ -28,6 +29,7 @@ class Bounds:
     unknown: float = 0.20
     spread: float = 0.15  # of the totals of one side's runs
     duration: float = 2.0  # longest run over shortest
+    work: float = 1000.0  # most work a second over least, of one side's runs
     load: float = 0.30  # busy part of the CPUs, difference of the sides
     weight: Mapping[str, CheckAction] = field(default_factory=dict)  # overrides, by code
 
@@ -57,13 +59,13 @@ class Sides:
 
 def reasons(sides: Sides, bounds: Bounds, *, learned: bool) -> tuple[Reason, ...]:
     """Every doubt about this comparison."""
-    found = [
+    reasons_of_checks = [
         Reason(code=code, text=text, blocks=bounds.of(code) == "block")
         for code, check in CHECKS.items()
         if bounds.of(code) != "off"
         for text in check(sides, bounds)
     ]
-    return (*found, *_replicates(sides, learned=learned))
+    return (*reasons_of_checks, *_replicates(sides, learned=learned))
 
 
 def weighed(doubts: Iterable[Reason], bounds: Bounds) -> tuple[Reason, ...]:
@@ -81,13 +83,15 @@ def _event(sides: Sides, _: Bounds) -> list[str]:
 
 
 def _kernel(sides: Sides, _: Bounds) -> list[str]:
-    found = [
+    releases = [
         sorted({run.kernel_release for run in sides.some(side) if run.kernel_release})
         for _, side in sides.both
     ]
-    if not all(found) or found[0] == found[1]:
+    if not all(releases) or releases[0] == releases[1]:
         return []
-    return [f"base ran {', '.join(found[0])}, new {', '.join(found[1])}: --allow-kernel-change"]
+    return [
+        f"base ran {', '.join(releases[0])}, new {', '.join(releases[1])}: --allow-kernel-change"
+    ]
 
 
 def _kernel_unknown(sides: Sides, _: Bounds) -> list[str]:
@@ -129,10 +133,10 @@ def _unknown(sides: Sides, bounds: Bounds) -> list[str]:
 
 
 def _spread(sides: Sides, bounds: Bounds) -> list[str]:
-    found = [(name, spread(sides.totals[side])) for name, side in sides.both]
+    spreads = [(name, spread(sides.totals[side])) for name, side in sides.both]
     return [
         f"the runs of {name} differ by {value:.1%} (standard deviation of their totals)"
-        for name, value in found
+        for name, value in spreads
         if value is not None and value > bounds.spread
     ]
 
@@ -149,6 +153,27 @@ def _duration(sides: Sides, bounds: Bounds) -> list[str]:
     if not lasted or max(lasted) <= bounds.duration * min(lasted):
         return []
     return [f"runs lasted {min(lasted):.3g} to {max(lasted):.3g} s"]
+
+
+def _work(sides: Sides, bounds: Bounds) -> list[str]:
+    """Like runs get about as much done: 1 for 1 M is another unit, or a mistake."""
+    found = []
+    for name, side in sides.both:
+        done = sorted((run for run in sides.some(side) if run.work), key=_speed)
+        if done and _speed(done[-1]) > bounds.work * _speed(done[0]):
+            texts = [_done(run) for run in (done[0], done[-1])]
+            found.append(
+                f"work of {name} is over {bounds.work:,.10g} times apart: {', '.join(texts)}"
+            )
+    return found
+
+
+def _done(run: Run) -> str:
+    return f"{run.name} {counted(run.work or 0, run.work_unit or 'unit')}"
+
+
+def _speed(run: Run) -> float:
+    return (run.work or 0) / (run.duration_s or 1)
 
 
 def _load(sides: Sides, bounds: Bounds) -> list[str]:
@@ -190,4 +215,5 @@ CHECKS: dict[str, Callable[[Sides, Bounds], list[str]]] = {
     "spread": _spread,
     "duration": _duration,
     "load": _load,
+    "work": _work,
 }

@@ -27,12 +27,12 @@ from perfduck_diff.engine.noise import (
     only_sampling,
     whole,
 )
+from perfduck_diff.engine.rates import NoiseClasses, StackRates
 from perfduck_diff.engine.renaming import StackWeights, renamed
 from perfduck_diff.engine.result import Change, Reason
 from perfduck_diff.engine.run_matrix import RunMatrix, gathered
 from perfduck_diff.engine.scan import LEVEL
 from perfduck_diff.engine.shared import Shared, shared
-from perfduck_diff.engine.stack_rates import NoiseClasses, StackRates
 from perfduck_diff.engine.stacks import Stacks
 from perfduck_diff.engine.tree import Tree, grow
 from perfduck_model.arrays import Float64, Int32, Int64
@@ -117,7 +117,7 @@ def measure(runs: RunMatrix, base: Int64, new: Int64, options: DiffOptions) -> C
     sides = _sides(runs, raw.rate, plain, least)
     called = renamed(runs.stacks, runs.frames, sides)
     rerooted = _rerooted(runs, called)
-    classes = NoiseClasses.found(runs, rerooted)
+    classes = NoiseClasses.of_stacks(runs, rerooted)
     aligned = align(_shape(runs, rerooted, called, options.tree), sides)
     tree = grow(aligned.stacks, runs.hits.sum(axis=1), least * len(runs.runs))
     common = shared(tree.own(raw.rate), plain)

@@ -19,7 +19,7 @@ from perfduck_diff.engine.comparison import TreeName, subsystem_codes
 from perfduck_diff.engine.rates import Per, rates
 from perfduck_diff.engine.run_matrix import Frame, RunMatrix, gathered
 from perfduck_diff.engine.stacks import Stacks
-from perfduck_diff.engine.trie import Trie, grown
+from perfduck_diff.engine.tree import Trie, grown
 from perfduck_model.arrays import Float64, Int64
 
 ROOT = 0
@@ -245,5 +245,5 @@ def hottest(
     owner, code = chains.distinct()
     total = gathered(code, width, weight[owner])[:, 0]
     order = np.lexsort((np.arange(width), -total, -own))[:limit].tolist()
-    found = [(runs.frames[code], float(own[code]), float(total[code])) for code in order]
-    return [Heat(frame=frame, self=s, total=t) for frame, s, t in found if t > 0]
+    rows = [(runs.frames[code], float(own[code]), float(total[code])) for code in order]
+    return [Heat(frame=frame, self=s, total=t) for frame, s, t in rows if t > 0]

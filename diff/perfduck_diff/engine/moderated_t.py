@@ -146,9 +146,9 @@ def run_spread(totals: Float64, design: Design, prior: Noise) -> tuple[float, fl
     noise, rows = whole(prior), NodeRates(totals[None, :], np.ones((1, 1)))
     own, within, between = _own_variance(rows, design, noise)
     sampling = within.sum() / (within + between).sum()
-    found = max(float(own[0]) - float(sampling), 0.0) / (1 - float(sampling)) * prior.run**2
+    excess = max(float(own[0]) - float(sampling), 0.0) / (1 - float(sampling)) * prior.run**2
     freedom = prior.run_freedom + design.freedom
-    square = (prior.run_freedom * prior.run**2 + design.freedom * found) / freedom
+    square = (prior.run_freedom * prior.run**2 + design.freedom * excess) / freedom
     return square, freedom
 
 
@@ -173,16 +173,16 @@ def _own_variance(
     """Each row's variance over what is expected of it, and the expectation per cell."""
     within, between = _cells(rows, design, noise)
     cells, rates = within + between, rows.rates
-    found, expected = np.zeros(len(rates)), np.full(len(rates), 1e-300)
+    own, expected = np.zeros(len(rates)), np.full(len(rates), 1e-300)
     if design.paired:
         difference = rates[:, design.new] - rates[:, design.base]
-        found += difference.var(axis=1) * len(design.base)
+        own += difference.var(axis=1) * len(design.base)
         expected += (cells[:, design.new] + cells[:, design.base]).mean(axis=1) * design.freedom
-        return found / expected, within, between
+        return own / expected, within, between
     for side in design.sides:
-        found += rates[:, side].var(axis=1) * len(side)
+        own += rates[:, side].var(axis=1) * len(side)
         expected += cells[:, side].mean(axis=1) * (len(side) - 1)
-    return found / expected, within, between
+    return own / expected, within, between
 
 
 def _delta_variance(cells: Float64, design: Design) -> Float64:
@@ -201,3 +201,13 @@ def _prior(own: Float64, freedom: int) -> tuple[float, float]:
     prior = min(2 * trigamma_inverse(excess), CERTAIN)
     scale = np.exp(centred.mean() + special.digamma(prior / 2) - np.log(prior / 2))
     return prior, float(scale)
+
+
+def benjamini_hochberg(p: Float64, tested: int | None = None) -> Float64:
+    """The q value of each p: the false discovery rate at which it is still significant. `p` may be
+    the smallest of `tested` values."""
+    order = np.argsort(p, kind="stable")
+    raw = p[order] * (len(p) if tested is None else tested) / np.arange(1, len(p) + 1)
+    q = np.empty(len(p))
+    q[order] = np.minimum(np.minimum.accumulate(raw[::-1])[::-1], 1.0)
+    return q

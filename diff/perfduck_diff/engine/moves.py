@@ -39,15 +39,15 @@ def renames(work: Comparison) -> list[Move]:
         return []
     owner, frames = work.runs.stacks.flat()
     rate = work.rate
-    found = []
+    moves = []
     for code in codes:
         stacks = np.unique(owner[frames == code])
         sides = [rate[stacks][:, side].mean(axis=1).sum() for side in work.design.sides]
         if len(stacks):
             side, name = int(sides[1] > sides[0]), int(work.names[code])
             label = kind(work, "renamed", code, name)
-            found.append(Move(label, side, (code,), (name,), stacks, of_name=True))
-    return found
+            moves.append(Move(label, side, (code,), (name,), stacks, of_name=True))
+    return moves
 
 
 def kind(work: Comparison, label: str, one: int, other: int) -> str:
@@ -89,10 +89,10 @@ def _rate(work: Comparison, stacks: Int64) -> Float64:
 
 def listed(work: Comparison, moves: list[Move], netted: list[Netted]) -> tuple[Moved, ...]:
     """Every notable move, the largest first."""
-    found = [_of_stacks(work, move) for move in moves]
-    found += [_of_group(work, net) for net in netted if not net.found.stands]
+    described = [_of_stacks(work, move) for move in moves]
+    described += [_of_group(work, net) for net in netted if not net.change.is_significant]
     least = TOP * float(work.rows.rates[0].mean())
-    kept = [move for move in found if move.moved >= least]
+    kept = [move for move in described if move.moved >= least]
     return tuple(sorted(kept, key=lambda move: (-move.moved, move.path)))
 
 
@@ -120,10 +120,10 @@ def _below(work: Comparison, move: Move) -> Bool:
 
 
 def _of_group(work: Comparison, net: Netted) -> Moved:
-    source = max(net.halves, key=lambda half: (abs(half.delta), -half.node), default=net.found)
-    paths = [tuple(work.tree.path(half.node)) for half in (source, net.found)]
-    rows = NodeRates(net.found.rates[None, :], net.found.mix[None, :])
-    if net.found.delta <= 0:
+    source = max(net.halves, key=lambda half: (abs(half.delta), -half.node), default=net.change)
+    paths = [tuple(work.tree.path(half.node)) for half in (source, net.change)]
+    rows = NodeRates(net.change.rates[None, :], net.change.mix[None, :])
+    if net.change.delta <= 0:
         paths.reverse()  # the growth is where it went
     label = kind(work, net.label, paths[0][-1], paths[1][-1])
     return _described(work, label, paths[0], paths[1], net.moved, rows)

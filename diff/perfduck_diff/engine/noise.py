@@ -89,7 +89,7 @@ class Noise:
         if not freedom:
             return self
         both = [(self.run**2, self.run_freedom), (square, freedom)]
-        known = [(log_mean(found, df), log_variance(df)) for found, df in both]
+        known = [(log_mean(spread, df), log_variance(df)) for spread, df in both]
         return self.with_runs(*from_logs(known))
 
     def with_runs(self, square: float, freedom: float = CERTAIN) -> "Noise":
@@ -169,7 +169,7 @@ def _spread(rates: Float64, grain: Float64, prior: Noise) -> tuple[Float64, Floa
     freedom, mean = rates.shape[1] - 1, rates.mean(axis=1)
     within = prior.phi * mean * grain.mean()
     square = np.maximum(mean**2, 1e-300)
-    found = np.maximum(rates.var(axis=1, ddof=1) - within, 0) / square
+    squares = np.maximum(rates.var(axis=1, ddof=1) - within, 0) / square
     expected = prior.spread**2 * square
     part = expected / np.maximum(expected + within, 1e-300)
-    return found, freedom * part**2
+    return squares, freedom * part**2

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from perfduck_diff.engine.moderated_t import ModeratedTTest, NodeRates
-from perfduck_diff.engine.scan import Found, Scan, judged
+from perfduck_diff.engine.scan import NodeChange, Scan, judged
 from perfduck_diff.engine.tree import ROOT, Tree
 from perfduck_model.arrays import Float64
 
@@ -28,36 +28,38 @@ _LIKELY = {"moved": 1.0, "inlined": 0.9, "renamed": 0.8}
 class Netted:
     """A group of halves: what is left of them, and what of it only moved."""
 
-    found: Found
+    change: NodeChange
     label: str
-    halves: tuple[Found, ...]  # of the other sign
+    halves: tuple[NodeChange, ...]  # of the other sign
     moved: float  # what the halves of the lesser sign add up to
 
 
 def netted(
-    tree: Tree, model: ModeratedTTest, found: Scan, level: float
+    tree: Tree, model: ModeratedTTest, scan: Scan, level: float
 ) -> tuple[Scan, list[Netted]]:
-    """The scan with every group as one, and the groups. Only groups with a half that stands."""
+    """The scan with every group as one, and the groups. Only groups with a significant half."""
     groups = [
         group
-        for group in _groups(tree, list(found.grown), list(found.shrunk))
-        if any(half.stands for half in group)
+        for group in _groups(tree, list(scan.grown), list(scan.shrunk))
+        if any(half.is_significant for half in group)
     ]
     if not groups:
-        return found, []
+        return scan, []
     nets = [_net(tree, model, group) for group in groups]
     gone = {half.node for group in groups for half in group}
     lists = []
-    for halves, is_growth in ((found.grown, True), (found.shrunk, False)):
+    for halves, is_growth in ((scan.grown, True), (scan.shrunk, False)):
         kept = [half for half in halves if half.node not in gone]
-        kept += [net.found for net in nets if (net.found.delta > 0) is is_growth]
-        lists.append(judged(kept, found.tested, level))
-    scan = Scan(lists[0], lists[1], found.tested)
-    by_node = {half.node: half for half in (*scan.grown, *scan.shrunk)}
-    return scan, [replace(net, found=by_node[net.found.node]) for net in nets]
+        kept += [net.change for net in nets if (net.change.delta > 0) is is_growth]
+        lists.append(judged(kept, scan.tested, level))
+    netted_scan = Scan(lists[0], lists[1], scan.tested)
+    by_node = {half.node: half for half in (*netted_scan.grown, *netted_scan.shrunk)}
+    return netted_scan, [replace(net, change=by_node[net.change.node]) for net in nets]
 
 
-def _groups(tree: Tree, grown: list[Found], shrunk: list[Found]) -> list[list[Found]]:
+def _groups(
+    tree: Tree, grown: list[NodeChange], shrunk: list[NodeChange]
+) -> list[list[NodeChange]]:
     flow = _flow(tree, grown, shrunk)
     group = {half.node: half.node for half in (*grown, *shrunk)}
 
@@ -72,13 +74,13 @@ def _groups(tree: Tree, grown: list[Found], shrunk: list[Found]) -> list[list[Fo
                 more.delta, -less.delta
             ):
                 group[top(more.node)] = top(less.node)
-    together: dict[int, list[Found]] = {}
+    together: dict[int, list[NodeChange]] = {}
     for half in (*grown, *shrunk):
         together.setdefault(top(half.node), []).append(half)
     return [halves for halves in together.values() if len(halves) > 1]
 
 
-def _flow(tree: Tree, grown: list[Found], shrunk: list[Found]) -> Float64:
+def _flow(tree: Tree, grown: list[NodeChange], shrunk: list[NodeChange]) -> Float64:
     """How much of each shrinkage became which growth: grown x shrunk."""
     label = [[_label(tree, more.node, less.node) for less in shrunk] for more in grown]
     pairs = [(r, c) for r, row in enumerate(label) for c, text in enumerate(row) if text]
@@ -109,7 +111,7 @@ def _label(tree: Tree, up: int, down: int) -> str:
     return "renamed" if tree.parent[up] == tree.parent[down] else ""
 
 
-def _net(tree: Tree, model: ModeratedTTest, group: list[Found]) -> Netted:
+def _net(tree: Tree, model: ModeratedTTest, group: list[NodeChange]) -> Netted:
     rates = np.sum([half.rates for half in group], axis=0)
     mix = np.sum([half.mix for half in group], axis=0)
     test = model(NodeRates(rates[None, :], mix[None, :]))
@@ -119,7 +121,7 @@ def _net(tree: Tree, model: ModeratedTTest, group: list[Found]) -> Netted:
     signs.append([half for half in group if half not in signs[0]])
     largest = max(signs[0] or signs[1], key=lambda half: (abs(half.delta), -half.node))
     other = max(signs[1] or signs[0], key=lambda half: (abs(half.delta), -half.node))
-    net = Found(largest.node, rates, mix, delta, error, freedom, p, largest.weight)
+    net = NodeChange(largest.node, rates, mix, delta, error, freedom, p, largest.weight)
     moved = abs(sum(half.delta for half in signs[1]))
     label = _label(tree, largest.node, other.node) or "moved"
     return Netted(net, label, tuple(signs[1]), moved)

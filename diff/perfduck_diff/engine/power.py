@@ -11,13 +11,12 @@ import numpy as np
 from scipy import special
 
 from perfduck_diff.engine.moderated_t import ModeratedTTest, NodeRates, Test
-from perfduck_diff.engine.result import Sensitivity
+from perfduck_diff.engine.result import UNBOUNDED, Sensitivity
 from perfduck_model.arrays import Float64
 
 CHANCE = 0.8  # of finding it
 LIMIT = 0.05  # one-sided, of what is excluded
 MOST_RUNS = 100  # a side: what takes more is not to be had by more runs
-UNBOUNDED = 1e6
 
 
 def detectable(test: Test, level: float) -> Float64:

@@ -1,4 +1,5 @@
-"""Cost per unit of work: what a weight is divided by, and what stands in where no work is known.
+"""Where every comparison begins: the cost of each stack in each run per unit of work, what stands
+in where no work is known, and the noise class of each stack.
 
     work        3 507 ns/packet    weight / packets
     cpu-second   810 ms/cpu-s      weight / (duration x CPUs): says nothing about the work done
@@ -10,13 +11,14 @@ change falls to 7.1 %, and one that grew by 25 % seems to shrink.
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 
 from perfduck_diff.engine.result import Reason
-from perfduck_diff.engine.run_matrix import Run, RunMatrix
-from perfduck_model.arrays import Float64
+from perfduck_diff.engine.run_matrix import Run, RunMatrix, gathered, mixed
+from perfduck_diff.engine.stacks import Stacks
+from perfduck_model.arrays import Float64, Int64
 
 Per = Literal["work", "cpu-second", "share"]
 
@@ -121,3 +123,52 @@ _WORDS: dict[Per, str] = {
     "cpu-second": "per CPU-second",
     "share": "share",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class StackRates:
+    """Costs in `unit`: `rate` of stack x run, and per run the weight that one sample stands for."""
+
+    unit: Rates
+    rate: Float64
+    weight_per_sample: Float64
+
+    @classmethod
+    def of(cls, runs: RunMatrix, per: Per | None = None) -> Self:
+        """As measured. Raises CannotDivideError where the runs do not say what to divide by."""
+        unit = rates(runs, per)
+        grain = np.array([run.grain for run in runs.runs])
+        return cls(unit, runs.weight / unit.divisor, grain / unit.divisor)
+
+    def without(self, factor: Float64) -> Self:
+        """The same without what all paths of a run share: `factor` per run."""
+        return type(self)(self.unit, self.rate / factor, self.weight_per_sample / factor)
+
+    @property
+    def totals(self) -> Float64:
+        """The cost of each run."""
+        return np.asarray(self.rate.sum(axis=0))
+
+
+@dataclass(frozen=True, slots=True)
+class NoiseClasses:
+    """`of`: per stack, which of the `names` its noise goes by."""
+
+    names: tuple[str, ...]
+    of: Int64
+
+    @classmethod
+    def of_stacks(cls, runs: RunMatrix, rerooted: Stacks | None = None) -> Self:
+        """By the stacks as they are rerooted: at entries, unless others are given."""
+        return cls(*runs.classes(rerooted or runs.stacks.rerooted(runs.entry())))
+
+    def groups(
+        self, measured: StackRates, groups: tuple[Int64, ...]
+    ) -> list[tuple[Float64, Float64]]:
+        """What noise is learned from: per group its rates, class x run, and weights per sample."""
+        rate = gathered(self.of, len(self.names), measured.rate)
+        return [(rate[:, group], measured.weight_per_sample[group]) for group in groups]
+
+    def mix(self, keys: Int64, size: int, rate: Float64) -> Float64:
+        """What each key of stacks consists of: key x class, the mean rate of the runs."""
+        return mixed(keys, size, self.of, len(self.names), rate)

@@ -43,10 +43,10 @@ def renamed(stacks: Stacks, frames: tuple[Frame, ...], sides: StackWeights) -> I
     """For every code the code whose name it goes by: of a pair the one with more weight."""
     table = np.arange(len(frames), dtype=np.int32)
     for _ in range(PASSES):
-        found = _pairs(stacks.mapped(table), frames, sides)
-        if not found:
+        pairs = _pairs(stacks.mapped(table), frames, sides)
+        if not pairs:
             break
-        for one, other in found:
+        for one, other in pairs:
             table[table == one] = other
     return table
 
@@ -99,8 +99,8 @@ def _shares(codes: Int64, beside: Int64, few: Int64, width: int, weight: Float64
     mine = place[codes]
     kept = mine >= 0
     cells = mine[kept] * width + beside[kept]
-    found = np.bincount(cells, weight[kept], len(few) * width).reshape(len(few), width)
-    return np.asarray(found / np.maximum(found.sum(axis=1, keepdims=True), 1e-300))
+    weights = np.bincount(cells, weight[kept], len(few) * width).reshape(len(few), width)
+    return np.asarray(weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-300))
 
 
 def _overlap(base: Float64, new: Float64) -> Float64:

@@ -63,12 +63,15 @@ class SubsystemRow(Change):
     detectable: float | None = None  # smallest growth that is found in 80 % of such comparisons
 
 
+UNBOUNDED = 1e6  # from this part of base on, no growth is excluded
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sensitivity:
     """What the runs can tell of the total; growth as a part of base (0.05 is 5 %)."""
 
     tolerance: float  # growth that does not matter
-    excluded: float  # growth above it is excluded, one-sided 95 %
+    excluded: float  # growth above it is excluded, one-sided 95 %; UNBOUNDED or more: none is
     findable: float  # the smallest growth that is found in 80 % of such comparisons
     runs: int | None  # a side, to exclude `tolerance` where nothing grew; None: over 100
     runs_twice_as_long: int | None  # the same with runs of twice the length

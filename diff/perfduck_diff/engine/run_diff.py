@@ -8,7 +8,7 @@ from perfduck_diff.engine import checks
 from perfduck_diff.engine.attribution import attribute
 from perfduck_diff.engine.comparison import Comparison, DiffOptions, changes, measure
 from perfduck_diff.engine.gate import judge
-from perfduck_diff.engine.multiple_testing import benjamini_hochberg
+from perfduck_diff.engine.moderated_t import benjamini_hochberg
 from perfduck_diff.engine.power import detectable, sensitivity
 from perfduck_diff.engine.result import (
     Change,
@@ -29,7 +29,7 @@ TOTAL_LEVEL = 0.025  # besides the claims, so the two together stay near 5 %
 def run_diff(runs: RunMatrix, base: Int64, new: Int64, options: DiffOptions | None = None) -> Diff:
     """The whole answer."""
     work = measure(runs, base, new, options or DiffOptions())
-    found = attribute(work)
+    claims = attribute(work)
     sides = checks.Sides(runs, base, new, work.raw.sum(axis=0))
     doubts = (
         *work.unit.reasons,
@@ -47,32 +47,44 @@ def run_diff(runs: RunMatrix, base: Int64, new: Int64, options: DiffOptions | No
         reasons=doubts,
         total=changes(work, work.whole, work.total())[0],
         subsystems=_subsystems(work),
-        claims=found.claims,
-        shrunk=found.shrunk,
-        below=found.below,
+        claims=claims.claims,
+        shrunk=claims.shrunk,
+        below=claims.below,
         functions=_functions(work),
-        moves=found.moves,
-        unattributed=found.unattributed,
+        moves=claims.moves,
+        unattributed=claims.unattributed,
         common=_common(work),
         sensitivity=_sensitivity(work),
         budgets=judge(work, work.options.budgets) if work.options.budgets else (),
-        tested=found.tested,
+        tested=claims.tested,
     )
     return replace(answer, verdict=_verdict(answer))
 
 
 def _verdict(answer: Diff) -> Verdict:
-    """Growth that is shown is a regression; a pass has to be shown as well."""
+    """Growth that is shown is a regression, unless all of it is below the tolerance; a pass has to
+    be shown as well."""
     if any(reason.blocks for reason in answer.reasons):
         return "inconclusive"
     if answer.budgets:
         verdicts = {row.verdict for row in answer.budgets}
         return next(v for v in _WORST_FIRST if v in verdicts)
+    if _is_tolerated(answer):
+        return "pass"
     grew = answer.total.p is not None and answer.total.p <= TOTAL_LEVEL
-    if grew or any(claim.gates for claim in answer.claims):
-        return "regression"
+    return "regression" if grew or any(claim.gates for claim in answer.claims) else "inconclusive"
+
+
+def _is_tolerated(answer: Diff) -> bool:
+    """Whether growth of the total above the tolerance is excluded, and that of every path that
+    grew: what shrank elsewhere may hide it in the total."""
     known = answer.sensitivity
-    return "pass" if known and known.excluded < known.tolerance else "inconclusive"
+    if known is None or known.excluded >= known.tolerance:
+        return False
+    most = known.tolerance * answer.total.base
+    return all(
+        claim.high is not None and claim.high < most for claim in answer.claims if claim.gates
+    )
 
 
 def _sensitivity(work: Comparison) -> Sensitivity | None:
@@ -130,9 +142,9 @@ def _shared(runs: list[Run]) -> dict[str, str]:
 def _subsystems(work: Comparison) -> tuple[SubsystemRow, ...]:
     names = work.runs.subsystems
     rows = work.measured(work.runs.blame, len(names))
-    found = changes(work, work.plain, rows)
+    rows_of_change = changes(work, work.plain, rows)
     least = detectable(work.plain(rows), LEVEL)
-    q = benjamini_hochberg(np.array([1.0 if each.p is None else each.p for each in found]))
+    q = benjamini_hochberg(np.array([1.0 if each.p is None else each.p for each in rows_of_change]))
     made = [
         SubsystemRow(
             subsystem=name,
@@ -141,7 +153,9 @@ def _subsystems(work: Comparison) -> tuple[SubsystemRow, ...]:
             detectable=None if work.unreplicated else float(smallest),
             **_fields(change),
         )
-        for name, change, value, smallest in zip(names, found, q.tolist(), least, strict=True)
+        for name, change, value, smallest in zip(
+            names, rows_of_change, q.tolist(), least, strict=True
+        )
     ]
     return tuple(sorted(made, key=lambda row: (-row.delta, row.subsystem)))
 

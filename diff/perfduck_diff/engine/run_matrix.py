@@ -85,11 +85,11 @@ class RunMatrix:
         idle = self._flag([frame.kernel and is_background(frame.name) for frame in self.frames])
         names = tuple(sorted({*self.subsystems, "wakeup", "background"}))
         position = {name: number for number, name in enumerate(names)}
-        found = np.array([position[name] for name in self.subsystems])[self.blame]
-        found[rerooted.any(waking)] = position["wakeup"]
+        class_of = np.array([position[name] for name in self.subsystems])[self.blame]
+        class_of[rerooted.any(waking)] = position["wakeup"]
         root = rerooted.ends(leaf=False)
-        found[(root >= 0) & idle[np.maximum(root, 0)]] = position["background"]
-        return names, found
+        class_of[(root >= 0) & idle[np.maximum(root, 0)]] = position["background"]
+        return names, class_of
 
     @staticmethod
     def _flag(flags: list[bool]) -> Bool:

@@ -21,8 +21,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from perfduck_diff.engine.moderated_t import Design, ModeratedTTest, NodeRates, Test
-from perfduck_diff.engine.multiple_testing import benjamini_hochberg
+from perfduck_diff.engine.moderated_t import (
+    Design,
+    ModeratedTTest,
+    NodeRates,
+    Test,
+    benjamini_hochberg,
+)
 from perfduck_diff.engine.noise import USUAL_SPREAD
 from perfduck_diff.engine.tree import ROOT, Tree
 from perfduck_model.arrays import Bool, Float64, Int64
@@ -32,7 +37,7 @@ ALIKE = 0.6  # relative growth of the caller's rest over the node's: as much, an
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class NodeChange:
     """A node that changed by itself: what is left of it after the claims made before."""
 
     node: int
@@ -44,15 +49,15 @@ class Found:
     p: float  # one-sided, in the direction of delta: of the surest node in it
     weight: float = 1.0  # of that node
     q: float = 1.0
-    stands: bool = False
+    is_significant: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Scan:
     """What grew and what shrank, surest first; `tested` nodes had enough samples."""
 
-    grown: tuple[Found, ...]
-    shrunk: tuple[Found, ...]
+    grown: tuple[NodeChange, ...]
+    shrunk: tuple[NodeChange, ...]
     tested: int
 
 
@@ -74,12 +79,12 @@ def scan(
     if can_claim is not None:
         state.alive &= can_claim
     cuts = (_cut(state.growth[tested], level), _cut(state.shrinkage[tested], level))
-    found: list[Found] = []
+    claims: list[NodeChange] = []
     while (surest := state.surest(cuts)) is not None:
-        found.append(state.claim(surest))
+        claims.append(state.claim(surest))
     size = int(tested.sum())
-    grown = judged([claim for claim in found if claim.delta > 0], size, level)
-    return Scan(grown, judged([claim for claim in found if claim.delta <= 0], size, level), size)
+    grown = judged([claim for claim in claims if claim.delta > 0], size, level)
+    return Scan(grown, judged([claim for claim in claims if claim.delta <= 0], size, level), size)
 
 
 def enough(rows: NodeRates, design: Design, least: float) -> Bool:
@@ -97,14 +102,14 @@ def _samples(rows: NodeRates, design: Design) -> Float64:
     return np.asarray((rows.rates / design.grain).mean(axis=1))
 
 
-def judged(found: list[Found], tested: int, level: float) -> tuple[Found, ...]:
+def judged(claims: list[NodeChange], tested: int, level: float) -> tuple[NodeChange, ...]:
     """Benjamini-Hochberg over the claims, out of everything tested."""
-    if not found:
+    if not claims:
         return ()
-    order = sorted(found, key=lambda claim: (claim.p / claim.weight, claim.node))
+    order = sorted(claims, key=lambda claim: (claim.p / claim.weight, claim.node))
     q = benjamini_hochberg(np.array([claim.p / claim.weight for claim in order]), tested)
     return tuple(
-        replace(claim, q=float(value), stands=bool(value <= level))
+        replace(claim, q=float(value), is_significant=bool(value <= level))
         for claim, value in zip(order, q, strict=True)
     )
 
@@ -170,7 +175,7 @@ class _State:
         base, new = (float(rates[side].mean()) for side in self.model.design.sides)
         return (new - base) / (new + base) if new + base else 0.0
 
-    def claim(self, surest: int) -> Found:
+    def claim(self, surest: int) -> NodeChange:
         """Take what is left of a node and of what grew with it, from it and from all above.
 
         The p is that of the surest node: how far up its growth reaches is another question, and
@@ -182,7 +187,7 @@ class _State:
         delta, error, freedom = (float(x[0]) for x in (test.delta, test.error, test.freedom))
         left = self.rows.rates[node].copy(), self.rows.mix[node].copy()
         self._take(node)
-        return Found(node, *left, delta, error, freedom, p, weight)
+        return NodeChange(node, *left, delta, error, freedom, p, weight)
 
     def _take(self, node: int) -> None:
         self.alive &= ~self.tree.below(node)

@@ -47,11 +47,12 @@ def decide(plan: Plan, runs: int, before: int, *, growth: float, excess: float) 
     """What to do after RUNS a side.
 
     `growth` is the one-sided p of "nothing grew"; `excess` that of "it grew by more than is
-    tolerated". Growth that is shown stops as a regression, a tolerance that is excluded as a pass.
+    tolerated". A tolerance that is excluded stops as a pass, other growth that is shown as a
+    regression.
     """
     level = plan.level_at(runs, before)
-    if growth <= level:
-        return "regression"
     if excess <= level:
         return "pass"
+    if growth <= level:
+        return "regression"
     return "go on" if runs < plan.most else "inconclusive"

@@ -82,8 +82,8 @@ def _within(units: Float64, grain: Float64, samples: Float64) -> Float64:
     logs = np.log(np.maximum(units, grain / 2))
     logs -= logs.mean(axis=1, keepdims=True)
     weight = INDEPENDENT / (1 / samples + OWN_SPREAD**2)
-    found = np.array([_common(column, weight, PRIOR_SPREAD) for column in logs.T])
-    return np.asarray(np.exp(found - found.mean()))
+    factors = np.array([_common(column, weight, PRIOR_SPREAD) for column in logs.T])
+    return np.asarray(np.exp(factors - factors.mean()))
 
 
 def _common(logs: Float64, weight: Float64, prior: float) -> float:

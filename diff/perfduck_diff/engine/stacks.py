@@ -82,11 +82,11 @@ class Stacks:
 
     def rerooted(self, entry: Bool) -> "Stacks":
         """Cut at the innermost frame for which `entry[code]` holds; without one, left whole."""
-        found = np.flatnonzero(entry[self.codes])
-        if not len(found):
+        entries = np.flatnonzero(entry[self.codes])
+        if not len(entries):
             return self
         # the last entry before the chain's stop, if it is the chain's own
-        last = found[np.maximum(np.searchsorted(found, self.stop) - 1, 0)]
+        last = entries[np.maximum(np.searchsorted(entries, self.stop) - 1, 0)]
         own = (last >= self.start) & (last < self.stop)
         return replace(self, start=np.where(own, last, self.start))
 
@@ -111,8 +111,8 @@ class Stacks:
 
     def any(self, flag: Bool) -> Bool:
         """Whether `flag[code]` holds for any frame, per chain."""
-        found = np.flatnonzero(flag[self.codes])
-        return np.asarray(np.searchsorted(found, self.stop) > np.searchsorted(found, self.start))
+        places = np.flatnonzero(flag[self.codes])
+        return np.asarray(np.searchsorted(places, self.stop) > np.searchsorted(places, self.start))
 
     def ends(self, *, leaf: bool) -> Int64:
         """The code of every chain's leaf, or of its root; -1 for an empty chain."""

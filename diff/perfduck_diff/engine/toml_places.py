@@ -44,8 +44,8 @@ def places(name: str, text: str) -> Places:
     return Places(name, lines)
 
 
-def _paths(found: Mapping[str, object]) -> Iterator[Keys]:
-    for key, value in found.items():
+def _paths(table: Mapping[str, object]) -> Iterator[Keys]:
+    for key, value in table.items():
         if isinstance(value, dict) and value:
             yield from ((key, *rest) for rest in _paths(value))
         else:

@@ -153,12 +153,12 @@ class _Member(tarfile.TarInfo):
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> "_Member":
         """The header of 512 bytes; raises tarfile.ReadError where more belongs to it than may."""
-        found = super().frombuf(buf, encoding, errors)
-        is_file = found.type in (tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.CONTTYPE)
-        if not is_file and found.size > MOST_TAR_HEADER_BYTES:
-            message = f"a header of {found.size} bytes, more than {MOST_TAR_HEADER_BYTES >> 20} MB"
+        header = super().frombuf(buf, encoding, errors)
+        is_file = header.type in (tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.CONTTYPE)
+        if not is_file and header.size > MOST_TAR_HEADER_BYTES:
+            message = f"a header of {header.size} bytes, more than {MOST_TAR_HEADER_BYTES >> 20} MB"
             raise tarfile.ReadError(message)
-        return found
+        return header
 
 
 @dataclass(slots=True)
@@ -198,7 +198,7 @@ class _Archive:
 
 
 def _of_archive(source: Source) -> Files:
-    found = _Archive(source.name)
+    members = _Archive(source.name)
     total = 0
     try:
         with tarfile.open(
@@ -208,11 +208,11 @@ def _of_archive(source: Source) -> Files:
                 total += member.size
                 _check_number(source.name, number + 1)
                 _check_size(source.name, total)
-                found.add(archive, member)
+                members.add(archive, member)
                 archive.members.clear()  # type: ignore[attr-defined]  # it keeps every member
     except (tarfile.TarError, EOFError, OSError, ValueError, OverflowError) as error:
         raise PerfduckError.at(source.name, expected="a whole tar archive", got=error) from error
-    return found.files
+    return members.files
 
 
 def under(files: Files, prefix: str) -> Iterator[str]:

@@ -17,11 +17,10 @@ from pathlib import Path, PurePosixPath
 import polars as pl
 
 from perfduck_ingest.importer import ImportOptions
-from perfduck_ingest.oprofile import elf_symbols, names, symbol_table
-from perfduck_ingest.oprofile.elf_symbols import ElfFunctions
+from perfduck_ingest.oprofile import names, symbol_table
 from perfduck_ingest.oprofile.sample_path import Image
 from perfduck_ingest.oprofile.session import OprofileSession
-from perfduck_ingest.oprofile.symbol_table import EMPTY, ImageSymbols
+from perfduck_ingest.oprofile.symbol_table import EMPTY, ElfFunctions, ImageSymbols
 from perfduck_model.errors import PerfduckError, SymbolError
 from perfduck_symbols import kallsyms
 from perfduck_symbols.demangle import with_parameters
@@ -103,19 +102,19 @@ class ImageSymbolizer:
     def _vmlinux(self, path: str) -> ImageSymbols | None:
         given = self.options.vmlinux
         elf = _read(given) if given is not None else self._elf(path)[0]
-        text = elf_symbols.text_section(elf) if elf is not None else None
+        text = symbol_table.text_section(elf) if elf is not None else None
         if elf is None or text is None:
             return None
-        return symbol_table.of_functions(elf_symbols.functions(elf), "address", text.address)
+        return symbol_table.of_functions(symbol_table.functions(elf), "address", text.address)
 
     def _module(self, name: str) -> ImageSymbols | None:
         """opreport adds the place of .text in the .ko to the key."""
         bare = names.dso_of_kernel(name).strip("[]")
         path = self._finder.kernel_file(bare)
         elf = _read(path) if path is not None else None
-        text = elf_symbols.text_section(elf) if elf is not None else None
+        text = symbol_table.text_section(elf) if elf is not None else None
         if elf is not None and text is not None:
-            functions = elf_symbols.functions(elf)
+            functions = symbol_table.functions(elf)
             return symbol_table.of_functions(functions, "file_offset", text.file_offset)
         return symbol_table.of_module(self._kallsyms, bare) if self._kallsyms is not None else None
 
@@ -127,10 +126,10 @@ class ImageSymbolizer:
         """Code that a virtual machine made: opjitconv writes it as an ELF file at its addresses."""
         if not self.session.holds(path):
             return None
-        elf = elf_symbols.read_elf(self.session.read(path))
+        elf = symbol_table.read_elf(self.session.read(path))
         if elf is None:
             return None
-        return symbol_table.of_functions(_demangled(elf_symbols.functions(elf)), "address", start)
+        return symbol_table.of_functions(_demangled(symbol_table.functions(elf)), "address", start)
 
     def _file(self, path: str, mtime: int) -> ImageSymbols | None:
         elf, place = self._elf(path)
@@ -139,17 +138,17 @@ class ImageSymbolizer:
         if place is not None and mtime and int(place.stat().st_mtime) != mtime:
             self.changed[path] = f"{place.name} has changed since: names may be wrong"
         debug = None if elf.has_debug else self._debug_file(elf, path)
-        functions = elf_symbols.functions(elf, debug, dynamic=self.dynamic)
+        functions = symbol_table.functions(elf, debug, dynamic=self.dynamic)
         return symbol_table.of_functions(_demangled(functions), "file_offset", 0)
 
     def _elf(self, path: str) -> tuple[ElfFunctions | None, Path | None]:
         archived = self.session.archived(path)
         if archived is not None:
-            return elf_symbols.read_elf(archived), None
-        for found in self._finder.binary(path.removesuffix(" (deleted)")):
-            elf = _read(found)
+            return symbol_table.read_elf(archived), None
+        for candidate in self._finder.binary(path.removesuffix(" (deleted)")):
+            elf = _read(candidate)
             if elf is not None:
-                return elf, found
+                return elf, candidate
         return None, None
 
     def _debug_file(self, elf: ElfFunctions, path: str) -> ElfFunctions | None:
@@ -167,4 +166,4 @@ def _demangled(functions: pl.DataFrame) -> pl.DataFrame:
 
 def _read(path: Path) -> ElfFunctions | None:
     is_there = is_regular(path) and path.stat().st_size > 0
-    return elf_symbols.read_elf(mapped(path)) if is_there else None
+    return symbol_table.read_elf(mapped(path)) if is_there else None

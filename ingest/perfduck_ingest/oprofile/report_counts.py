@@ -155,9 +155,9 @@ def _arcs(rows: pl.DataFrame, columns: Columns) -> pl.DataFrame:
 def _named(rows: pl.DataFrame, image: str, symbol: str, prefix: str) -> pl.DataFrame:
     """Add name and dso. Each distinct pair is looked at once."""
     pairs = rows.select(image, symbol).unique()
-    found = [names.of_report(*pair) for pair in pairs.iter_rows()]
+    names_and_dsos = [names.of_report(*pair) for pair in pairs.iter_rows()]
     pairs = pairs.with_columns(
-        pl.Series(f"{prefix}name", [name for name, _ in found], pl.String),
-        pl.Series(f"{prefix}dso", [dso for _, dso in found], pl.String),
+        pl.Series(f"{prefix}name", [name for name, _ in names_and_dsos], pl.String),
+        pl.Series(f"{prefix}dso", [dso for _, dso in names_and_dsos], pl.String),
     )
     return rows.join(pairs, on=[image, symbol], how="left", maintain_order="left")

@@ -19,7 +19,7 @@ import xxhash
 from perfduck_ingest import foreign
 from perfduck_ingest.oprofile.files import Files, open_files, under
 from perfduck_ingest.oprofile.sample_file import HeaderLayout, layout_of_abi
-from perfduck_ingest.runtime.warm_up import PERF_DATA
+from perfduck_ingest.runtime.subprocess_iter import PERF_DATA
 from perfduck_ingest.source import ReadProgress, Source
 from perfduck_model.errors import PerfduckError
 
@@ -91,16 +91,16 @@ class OprofileSession:
 
     def lost(self) -> int:
         """Samples lost, as the files below stats/ count them."""
-        found = re.compile(rf"(?:.*/)?samples/{re.escape(self.name)}/stats/(?:.*/)?\w*lost\w*")
-        counts = [self._text(path) or "" for path in self.files.contents if found.fullmatch(path)]
+        pattern = re.compile(rf"(?:.*/)?samples/{re.escape(self.name)}/stats/(?:.*/)?\w*lost\w*")
+        counts = [self._text(path) or "" for path in self.files.contents if pattern.fullmatch(path)]
         return sum(int(count) for count in counts if re.fullmatch(r"\d{1,18}\s*", count))
 
     def throttled(self) -> list[str]:
         """Events of which the kernel dropped samples because they came too fast."""
-        found = re.compile(
+        pattern = re.compile(
             rf"(?:.*/)?samples/{re.escape(self.name)}/stats/throttled/(?P<event>[^/]+)"
         )
-        matches = (found.fullmatch(path) for path in self.files.contents)
+        matches = (pattern.fullmatch(path) for path in self.files.contents)
         return sorted({match["event"] for match in matches if match})
 
     def read_progress(self) -> ReadProgress:
@@ -135,8 +135,8 @@ def open_session(source: Source) -> OprofileSession:
 
 def _find(name: str, files: Files, wanted: str) -> OprofileSession:
     matches = (_SAMPLES.match(path) for path in files.contents)
-    found = {match.group("root", "name") for match in matches if match}
-    chosen = sorted(one for one in found if one[1] == wanted) or sorted(found)
+    sessions = {match.group("root", "name") for match in matches if match}
+    chosen = sorted(one for one in sessions if one[1] == wanted) or sorted(sessions)
     if len(chosen) == 1:
         root, session = chosen[0]
         archive = _ARCHIVE.fullmatch(root)

@@ -200,11 +200,11 @@ class OprofileRecording:
         """[name, dso, address, offset] of each key."""
         table = self.namer.table(image, is_kernel=is_kernel, mtime=mtime, jit=one.jit)
         of_image = pl.lit(_dso(image, is_kernel=is_kernel))
-        found = table.resolve(keys).with_columns(dso=pl.col("dso").fill_null(of_image))
+        functions = table.resolve(keys).with_columns(dso=pl.col("dso").fill_null(of_image))
         if image.is_range:
-            found = found.with_columns(address=pl.lit(None, pl.Int64))
-        plain = {name: names.unversioned(name) for name in found["name"].unique()}
-        return found.with_columns(pl.col("name").replace(plain))
+            functions = functions.with_columns(address=pl.lit(None, pl.Int64))
+        plain = {name: names.unversioned(name) for name in functions["name"].unique()}
+        return functions.with_columns(pl.col("name").replace(plain))
 
     def arcs(self) -> pl.DataFrame:
         """ARC, and the images and app as opreport calls them."""

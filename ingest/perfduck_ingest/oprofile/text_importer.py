@@ -160,8 +160,8 @@ class _Report:
 
     def _take_before(self, number: int, line: str) -> None:
         """A line before the table: the header's, the heading of a table, or a row without one."""
-        if found := header_columns(line):
-            columns, is_difference = found
+        if header := header_columns(line):
+            columns, is_difference = header
             if is_difference:
                 raise PerfduckError.at(
                     where=f"{self._name}:{number}",

@@ -149,8 +149,8 @@ class BatchBuilder:
         )
 
     def _limitations(self, missing: Mapping[str, str], doubt: str | None) -> dict[str, Limitation]:
-        found = limits.found(self.said.limits)
-        said = {code: Limitation(*counted) for code, counted in found.items()}
+        counts = limits.limitations(self.said.limits)
+        said = {code: Limitation(*counted) for code, counted in counts.items()}
         by_code = {"no-names": self._unnamed.said(missing), "unproven-kallsyms": doubt}
         return said | {code: Limitation(text) for code, text in by_code.items() if text}
 
@@ -198,9 +198,9 @@ class Unnamed:
             self._samples[event] += int(own.sum())
             self._weights[event] += float(weights[own].sum())
             own &= offsets == NO_OFFSET
-            found, which = np.unique(numbers[own], return_inverse=True)
-            sums = np.bincount(which, weights[own], len(found))
-            for number, weight in zip(found.tolist(), sums.tolist(), strict=True):
+            distinct, which = np.unique(numbers[own], return_inverse=True)
+            sums = np.bincount(which, weights[own], len(distinct))
+            for number, weight in zip(distinct.tolist(), sums.tolist(), strict=True):
                 self._unnamed[event][self._dsos[number]] += weight
 
     def said(self, missing: Mapping[str, str]) -> str | None:

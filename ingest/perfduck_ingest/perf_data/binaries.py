@@ -39,7 +39,7 @@ from perfduck_symbols.elf import BROKEN, Elf, opened_or_none
 from perfduck_symbols.elf_header import SHT_DYNSYM, SHT_SYMTAB
 from perfduck_symbols.elf_symbols import symbol_table
 from perfduck_symbols.file_finder import PERF, FileFinder
-from perfduck_symbols.host_files import HostFiles
+from perfduck_symbols.files import HostFiles
 
 _VDSO = "[vdso]"
 _JIT_MAP = re.compile(r"/tmp/perf-(\d+)\.map")
@@ -178,8 +178,8 @@ def _vdso_table(build_id: str | None, host: RecordedHost) -> SymbolTable[FileOff
 
 def _process_of_map(dso: str) -> int | None:
     """The process whose map this is; None for another dso."""
-    found = _JIT_MAP.fullmatch(dso)
-    return int(found[1]) if found else None
+    match = _JIT_MAP.fullmatch(dso)
+    return int(match[1]) if match else None
 
 
 def _jit_functions(
@@ -203,8 +203,8 @@ def _number_inside(process: int, host: HostFiles) -> str:
         status = host.path(f"proc/{process}/status").read_text()
     except OSError:
         return str(process)
-    found = re.search(r"^NSpid:.*\s(\d+)$", status, re.MULTILINE)
-    return found[1] if found else str(process)
+    match = re.search(r"^NSpid:.*\s(\d+)$", status, re.MULTILINE)
+    return match[1] if match else str(process)
 
 
 def _map_table(path: Path) -> SymbolTable[FileOffsets]:

@@ -50,9 +50,9 @@ def _user_markers(samples: Samples) -> Int64:
     indices = kernels.ranges(samples.chain, depth)
     hits = np.flatnonzero(samples.block.words[indices] == _USER)[::-1]  # the first counts
     owners = np.repeat(np.arange(len(samples)), depth)[hits]
-    found = np.full(len(samples), -1, np.int64)
-    found[owners] = indices[hits] - samples.chain[owners]
-    return found
+    markers = np.full(len(samples), -1, np.int64)
+    markers[owners] = indices[hits] - samples.chain[owners]
+    return markers
 
 
 class Placed(NamedTuple):
@@ -114,8 +114,8 @@ class DeferredCallers:
         return part._replace(samples=self._with_callers(part.samples, cookies))
 
     def _with_callers(self, samples: Samples, cookies: UInt64) -> Samples:
-        found, which = np.unique(cookies, return_inverse=True)
-        chains = [self._chains[one][1] if one else _NOTHING for one in found.tolist()]
+        distinct, which = np.unique(cookies, return_inverse=True)
+        chains = [self._chains[one][1] if one else _NOTHING for one in distinct.tolist()]
         lengths = np.array([len(one) for one in chains], np.int64)
         words = samples.block.words
         starts = len(words) + np.cumsum(lengths) - lengths

@@ -124,8 +124,8 @@ def learn(recording: PerfRecording, feature: int, raw: bytes) -> None:
     elif feature == EVENT_DESC:
         _learn_events(recording, raw)
     elif feature in (simpleperf.FILE, simpleperf.FILE2):
-        found = simpleperf.files(feature, raw, order)
-        recording.files.update((one.path, one) for one in found if one.is_placed)
+        files = simpleperf.files(feature, raw, order)
+        recording.files.update((one.path, one) for one in files if one.is_placed)
     elif feature == simpleperf.META_INFO:
         recording.event_types |= simpleperf.event_types(raw)
     elif feature == BUILD_ID:
@@ -237,8 +237,8 @@ class _TracingReader:
 
     def _system(self, system: str) -> Iterator[tuple[int, str]]:
         for _ in range(self._number("I")):
-            if found := _TRACEPOINT.match(self._sized()):
-                yield int(found[2]), f"{system}:{found[1].decode('utf-8', 'backslashreplace')}"
+            if match := _TRACEPOINT.match(self._sized()):
+                yield int(match[2]), f"{system}:{match[1].decode('utf-8', 'backslashreplace')}"
 
     def _number(self, form: str) -> int:
         return int(self._order.unpack(form, self._take(4 if form == "I" else 8))[0])

@@ -35,8 +35,7 @@ from perfduck_ingest.perf_data.session import (
 from perfduck_ingest.perf_data.stream import BLOCK_BYTES
 from perfduck_ingest.perf_data.threads import MAIN, ThreadsReader, parts_of
 from perfduck_ingest.runtime.prefetch import prefetch
-from perfduck_ingest.runtime.subprocess_iter import subprocess_iter
-from perfduck_ingest.runtime.warm_up import SUBPROCESS_THRESHOLD
+from perfduck_ingest.runtime.subprocess_iter import SUBPROCESS_THRESHOLD, subprocess_iter
 from perfduck_ingest.source import Source
 from perfduck_model.errors import PerfduckError, room_on_disk
 

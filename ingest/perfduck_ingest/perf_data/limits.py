@@ -1,5 +1,5 @@
 """What samples were recorded with and are kept without: counted here, said at ingest, in `top` and
-in `diff` (perfduck_store.limitation).
+in `diff` (perfduck_diff.notes).
 
 To add one, give it a code and a text, and count its samples in Said.limits.
 """
@@ -25,6 +25,6 @@ _TEXTS = {
 }
 
 
-def found(counted: Counter[str]) -> dict[str, tuple[str, int]]:
+def limitations(counted: Counter[str]) -> dict[str, tuple[str, int]]:
     """Text and number of samples of each limit that there is, by code."""
     return {code: (text, counted[code]) for code, text in _TEXTS.items() if counted[code]}

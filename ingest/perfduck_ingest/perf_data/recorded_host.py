@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from perfduck_ingest.perf_data import features
 from perfduck_ingest.perf_data.features import PerfRecording
-from perfduck_symbols.host_files import HostFiles
+from perfduck_symbols.files import HostFiles
 from perfduck_symbols.names import KERNEL
 
 

@@ -73,9 +73,9 @@ class SampleReader:
         if self._id_word is None or not len(self._ids) or len(self._attributes) == 1:
             return np.zeros(len(starts), np.int64)
         ids = block.words[np.minimum(starts + self._id_word, len(block.words) - 1)]
-        found = np.minimum(np.searchsorted(self._ids, ids), len(self._ids) - 1)
-        is_known = self._ids[found] == ids
-        return np.where(is_known, self._events[found], np.where(ids == 0, 0, -1))
+        index = np.minimum(np.searchsorted(self._ids, ids), len(self._ids) - 1)
+        is_known = self._ids[index] == ids
+        return np.where(is_known, self._events[index], np.where(ids == 0, 0, -1))
 
     def _samples(self, gather: "_Gather", events: Int64, indices: Int64, ordinal: int) -> Samples:
         fields = gather.fields()
@@ -179,10 +179,10 @@ class _Gather:
 
     def fields(self) -> dict[int, UInt64]:
         """The one-word fields that are wanted; sets chain and depth."""
-        found: dict[int, UInt64] = {}
+        values: dict[int, UInt64] = {}
         for field in _WORDS_BEFORE:
             if self.layout.has(field):
-                found[field] = self._word()
+                values[field] = self._word()
         if self.layout.has(records.SAMPLE_READ):
             self._pass_read()
         if self.layout.has(records.SAMPLE_CALLCHAIN):
@@ -190,8 +190,8 @@ class _Gather:
         if self.layout.has(_WANTED_BEHIND) or self.layout.has_branch_callers:
             self._pass_to_cgroup()
         if self.layout.has(records.SAMPLE_CGROUP):
-            found[records.SAMPLE_CGROUP] = self._word()
-        return found
+            values[records.SAMPLE_CGROUP] = self._word()
+        return values
 
     def _word(self) -> UInt64:
         self._check()

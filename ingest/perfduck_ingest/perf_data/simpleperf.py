@@ -52,14 +52,14 @@ def event_types(raw: bytes) -> dict[tuple[int, int], str]:
     another."""
     words = raw.split(b"\0")
     said = dict(zip(words[::2], words[1::2], strict=False)).get(b"event_type_info", b"")
-    found = {}
+    types = {}
     for line in said.decode("utf-8", "backslashreplace").splitlines():
         name, *numbers = line.rsplit(",", 2)
         if len(numbers) != 2 or not all(number.isdecimal() for number in numbers):
             message = f"event type {line!r}"
             raise struct.error(message)
-        found[int(numbers[0]), int(numbers[1])] = name
-    return found
+        types[int(numbers[0]), int(numbers[1])] = name
+    return types
 
 
 def files(feature: int, raw: bytes, order: ByteOrder) -> Iterator[RecordedFile]:
@@ -80,14 +80,14 @@ def _file(raw: bytes, order: ByteOrder) -> RecordedFile:
     path, at = _text(raw, 0)
     kind, lowest, count = order.unpack("IQI", raw, at)
     at += 16
-    found = RecordedFile(path.decode("utf-8", "backslashreplace"), kind, lowest)
+    file = RecordedFile(path.decode("utf-8", "backslashreplace"), kind, lowest)
     for _ in range(count):
         address, length = order.unpack("QI", raw, at)
         name, at = _text(raw, at + 12)
-        found.symbols.append((address, length, name))
+        file.symbols.append((address, length, name))
     if kind == _ELF and at + 8 <= len(raw):  # early ones did not say it
-        found.offset = order.unpack("Q", raw, at)[0]
-    return found
+        file.offset = order.unpack("Q", raw, at)[0]
+    return file
 
 
 def _text(raw: bytes, at: int) -> tuple[bytes, int]:
@@ -99,24 +99,24 @@ def _text(raw: bytes, at: int) -> tuple[bytes, int]:
 
 
 def _message(raw: bytes) -> RecordedFile:
-    found = RecordedFile()
+    file = RecordedFile()
     for number, value in _fields(raw):
         if number == 1 and isinstance(value, bytes):
-            found.path = value.decode("utf-8", "backslashreplace")
+            file.path = value.decode("utf-8", "backslashreplace")
         elif number == 2 and isinstance(value, int):
-            found.kind = value
+            file.kind = value
         elif number == 3 and isinstance(value, int):
-            found.lowest = value
+            file.lowest = value
         elif number == 4 and isinstance(value, bytes):
-            found.symbols.append(_symbol(value))
+            file.symbols.append(_symbol(value))
         elif number == 6 and isinstance(value, bytes):
-            found.offset = _integer(dict(_fields(value)).get(1, 0))
-    return found
+            file.offset = _integer(dict(_fields(value)).get(1, 0))
+    return file
 
 
 def _symbol(raw: bytes) -> Symbol:
-    found = dict(_fields(raw))
-    address, size, name = (found.get(number, 0) for number in (1, 2, 3))
+    fields = dict(_fields(raw))
+    address, size, name = (fields.get(number, 0) for number in (1, 2, 3))
     return _integer(address), _integer(size), name if isinstance(name, bytes) else b""
 
 

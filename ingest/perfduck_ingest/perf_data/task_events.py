@@ -103,7 +103,7 @@ class TaskEventReader:
 
     def read(self, block: Block, ordinal: int) -> list[tuple[int, int, TaskEvent | UserCallers]]:
         """The task events of a block whose first record is the recording's number `ordinal`."""
-        found: list[tuple[int, int, TaskEvent | UserCallers]] = []
+        events: list[tuple[int, int, TaskEvent | UserCallers]] = []
         for kinds, maker in ((_MAPS, self._maps), ((records.COMM,), self._comms),
                              ((records.FORK,), self._forks), ((records.EXIT,), self._exits),
                              ((records.CALLCHAIN_DEFERRED,), self._user_callers)):  # fmt: skip
@@ -113,8 +113,8 @@ class TaskEventReader:
             if len(indices):
                 times = self._times_of(block, indices, ordinal).tolist()
                 task_events = maker(block, indices)
-                found += zip(times, (indices + ordinal).tolist(), task_events, strict=True)
-        return found
+                events += zip(times, (indices + ordinal).tolist(), task_events, strict=True)
+        return events
 
     def _times_of(self, block: Block, indices: Int64, ordinal: int) -> Int64:
         """When they were written. Without that: at once (-1), or, where the samples have no times
@@ -174,12 +174,12 @@ class TaskEventReader:
         return [_map(*row) for row in rows]
 
     def _build_ids(self, block: Block, indices: Int64, has_one: Bool) -> list[str | None]:
-        found: list[str | None] = [None] * len(indices)
+        build_ids: list[str | None] = [None] * len(indices)
         for one in np.flatnonzero(has_one).tolist():
             start = 8 * int(block.starts[indices[one]])
             size = min(block.raw[start + 40], 20)
-            found[one] = bytes(block.raw[start + 44 : start + 44 + size]).hex()
-        return found
+            build_ids[one] = bytes(block.raw[start + 44 : start + 44 + size]).hex()
+        return build_ids
 
     def _user_callers(self, block: Block, indices: Int64) -> list[UserCallers]:
         """Cookie, how many entries, and the entries."""

@@ -102,26 +102,26 @@ def _whole(part: Chunk, known: LineCache) -> Parsed:
     """The same of the last piece, as far as its lines are whole."""
     end = end_of(part.text, part.layout, known)
     whole = replace(part, text=end.text)
-    found = _parsed(whole, Text(whole.text), known) if end.text else Parsed(Batch(), 0)
-    batch = replace(found.batch, skipped=pl.concat([found.batch.skipped, end.skipped]))
+    sample = _parsed(whole, Text(whole.text), known) if end.text else Parsed(Batch(), 0)
+    batch = replace(sample.batch, skipped=pl.concat([sample.batch.skipped, end.skipped]))
     if end.is_open:
         limitations = {**batch.facts.limitations, "open-chain": OPEN_CHAIN}
         facts = replace(batch.facts, limitations=limitations)
         batch = replace(batch, facts=facts)
-    return Parsed(batch, found.lines + len(end.skipped), end.cut)
+    return Parsed(batch, sample.lines + len(end.skipped), end.cut)
 
 
 def _parsed(part: Chunk, text: Text, known: LineCache) -> Parsed:
-    found = known.lines(text, part.layout)
-    kinds = found.kinds
+    lines = known.lines(text, part.layout)
+    kinds = lines.kinds
     starts = _starts(kinds, part.layout)
-    is_unread = _are_unread(text, found, starts)
+    is_unread = _are_unread(text, lines, starts)
     is_orphan = _are_orphans(kinds, starts, is_unread, part.layout)
-    frames = _frames(found, starts, is_orphan)
-    symbol_ids = _with_own_dso(found.frames, frames, known.symbols)
+    frames = _frames(lines, starts, is_orphan)
+    symbol_ids = _with_own_dso(lines.frames, frames, known.symbols)
     symbol_ids, lengths = _filled(symbol_ids, frames.lengths, known.symbols)
     stack_ids, chains = stacks(symbol_ids, lengths, known.stacks)
-    samples = _samples(part, text, found, kinds, starts, stack_ids)
+    samples = _samples(part, text, lines, kinds, starts, stack_ids)
     samples, out = _without_large(samples)
     leaves = symbol_ids[np.cumsum(lengths) - lengths]
     return Parsed(
@@ -129,9 +129,9 @@ def _parsed(part: Chunk, text: Text, known: LineCache) -> Parsed:
             samples=samples,
             symbols=known.symbols.unreported(chains),
             stacks=chains,
-            leaf_offsets=_leaf_offsets(found.frames, frames, leaves, samples),
+            leaf_offsets=_leaf_offsets(lines.frames, frames, leaves, samples),
             skipped=_skipped(text, is_unread, is_orphan),
-            facts=replace(_facts(text, found, samples), limitations=out),
+            facts=replace(_facts(text, lines, samples), limitations=out),
         ),
         len(text),
     )
@@ -146,12 +146,12 @@ def _starts(kinds: UInt8, layout: LineLayout) -> Int64:
     return np.flatnonzero(is_frame & after_blank if layout.chains else is_frame)
 
 
-def _are_unread(text: Text, found: Lines, starts: Int64) -> Bool:
+def _are_unread(text: Text, lines: Lines, starts: Int64) -> Bool:
     """Which lines are of no known kind. The text of a tracepoint may hold line ends, in quotes."""
-    is_unread: Bool = found.kinds == UNKNOWN
+    is_unread: Bool = lines.kinds == UNKNOWN
     unread = np.flatnonzero(is_unread)
-    if len(unread) and len(found.events):
-        quotes = found.events["rest"].str.count_matches('"').fill_null(0)
+    if len(unread) and len(lines.events):
+        quotes = lines.events["rest"].str.count_matches('"').fill_null(0)
         open_texts = starts[(quotes % 2 == 1).to_numpy()]
         is_unread[unread[np.isin(unread - 1, open_texts)]] = False
     return is_unread
@@ -182,17 +182,17 @@ def _flags(lines: Int64, length: int) -> Bool:
     return flags
 
 
-def _frames(found: Lines, starts: Int64, is_orphan: Bool) -> _Frames:
+def _frames(lines: Lines, starts: Int64, is_orphan: Bool) -> _Frames:
     """The chain entries. Where a chain follows, the address on the event line is no frame but a
     data address: the chain does not begin on that line, unless behind a tab."""
-    is_frame = (found.codes > UNKNOWN) & ~is_orphan
-    frames = _of_samples(found.codes, is_frame, starts)
+    is_frame = (lines.codes > UNKNOWN) & ~is_orphan
+    frames = _of_samples(lines.codes, is_frame, starts)
     both = np.flatnonzero(is_frame[starts] & (frames.lengths > 1))
-    if not len(found.events) or not len(both):
+    if not len(lines.events) or not len(both):
         return frames
-    is_first = found.events["rest"].gather(both).str.contains(_CHAIN).fill_null(value=False)
+    is_first = lines.events["rest"].gather(both).str.contains(_CHAIN).fill_null(value=False)
     is_frame[starts[both[~is_first.to_numpy()]]] = False
-    return _of_samples(found.codes, is_frame, starts)
+    return _of_samples(lines.codes, is_frame, starts)
 
 
 def _of_samples(codes: UInt32, is_frame: Bool, starts: Int64) -> _Frames:
@@ -241,10 +241,10 @@ def _filled(ids: Int64, lengths: Int64, symbols: SymbolInterner) -> tuple[Int64,
 
 
 def _samples(
-    part: Chunk, text: Text, found: Lines, kinds: UInt8, starts: Int64, stack_ids: Int64
+    part: Chunk, text: Text, lines: Lines, kinds: UInt8, starts: Int64, stack_ids: Int64
 ) -> pl.DataFrame:
     has_events = part.layout.has_event_lines
-    rows = found.events if has_events else found.events.clear(len(starts))
+    rows = lines.events if has_events else lines.events.clear(len(starts))
     return rows.with_columns(
         pl.Series("stack_id", stack_ids),
         pl.col("event").fill_null(part.event),
@@ -319,11 +319,11 @@ def _copied(texts: pl.Series) -> pl.Series:
     return pl.Series(texts.to_arrow(compat_level=pl.CompatLevel.oldest()), dtype=pl.String)
 
 
-def _facts(text: Text, found: Lines, samples: pl.DataFrame) -> Facts:
-    records = text.of(np.flatnonzero(found.kinds == LOST))
+def _facts(text: Text, lines: Lines, samples: pl.DataFrame) -> Facts:
+    records = text.of(np.flatnonzero(lines.kinds == LOST))
     events = samples["event"].unique().to_list()
     return Facts(
         lost=lost(records),
         events={event: Event(unit_of(event)) for event in events},
-        has_inlined=bool(found.frames["lacks_dso"].any()) or None,
+        has_inlined=bool(lines.frames["lacks_dso"].any()) or None,
     )

@@ -145,7 +145,7 @@ class _LastLines:
         has_chain = [
             behind.startswith("\t") and is_frame(behind) is not None
             for line, behind in pairwise(self._known.head)
-            if (found := search(line)) and found.groupdict().get("event") == event
+            if (match := search(line)) and match.groupdict().get("event") == event
         ]
         if not has_chain:
             return self._layout.tabs and not self._has_frame(at)

@@ -50,11 +50,11 @@ def events(lines: pl.DataFrame, layout: LineLayout) -> pl.DataFrame:
     start a sample."""
     if not layout.has_event_lines:
         lines = lines.clear()
-    found = _plain(lines if layout.is_plain else lines.clear())
-    if len(found) < len(lines):
-        others = lines.join(found, on="code", how="anti", maintain_order="left")
-        found = pl.concat([found, _odd(others, layout).filter(~_IS_OTHER)]).sort("code")
-    return found
+    rows = _plain(lines if layout.is_plain else lines.clear())
+    if len(rows) < len(lines):
+        others = lines.join(rows, on="code", how="anti", maintain_order="left")
+        rows = pl.concat([rows, _odd(others, layout).filter(~_IS_OTHER)]).sort("code")
+    return rows
 
 
 def _plain(lines: pl.DataFrame) -> pl.DataFrame:
@@ -76,28 +76,28 @@ def _plain(lines: pl.DataFrame) -> pl.DataFrame:
 
 def _odd(lines: pl.DataFrame, layout: LineLayout) -> pl.DataFrame:
     """The lines of any layout, with times of any precision."""
-    found = _matching(lines, layout)
-    if layout.loose != layout and len(found) < len(lines):
-        others = lines.join(found, on="code", how="anti", maintain_order="left")
-        found = pl.concat([found, _matching(others, layout.loose)])
-    return found
+    rows = _matching(lines, layout)
+    if layout.loose != layout and len(rows) < len(lines):
+        others = lines.join(rows, on="code", how="anti", maintain_order="left")
+        rows = pl.concat([rows, _matching(others, layout.loose)])
+    return rows
 
 
 def _matching(lines: pl.DataFrame, layout: LineLayout) -> pl.DataFrame:
     """The lines with all fields of the layout."""
     groups = pl.col("text").str.extract_groups(layout.pattern).struct.unnest()
-    found = lines.select("code", groups).filter(pl.col(layout.surest_field).is_not_null())
-    missing = [pl.lit(None, pl.String).alias(f) for f in _TEXTS if f not in found.columns]
+    rows = lines.select("code", groups).filter(pl.col(layout.surest_field).is_not_null())
+    missing = [pl.lit(None, pl.String).alias(f) for f in _TEXTS if f not in rows.columns]
     comm = pl.col("comm").fill_null("") if layout.may_lack_comm else pl.col("comm")
-    return _typed(found.with_columns(missing).with_columns(comm))
+    return _typed(rows.with_columns(missing).with_columns(comm))
 
 
-def _typed(found: pl.DataFrame) -> pl.DataFrame:
+def _typed(rows: pl.DataFrame) -> pl.DataFrame:
     """The fields as numbers."""
-    numbers = found.with_columns(_NUMBERS_FROM_TEXT)
-    is_beyond = any(numbers[name].null_count() > found[name].null_count() for name in _NUMBERS)
+    numbers = rows.with_columns(_NUMBERS_FROM_TEXT)
+    is_beyond = any(numbers[name].null_count() > rows[name].null_count() for name in _NUMBERS)
     if is_beyond or (numbers["s"].abs() > _MOST_SECONDS).any():
-        return _large(found, numbers)
+        return _large(rows, numbers)
     return numbers.select(_FIELDS)
 
 
@@ -127,12 +127,12 @@ def entries(events: pl.DataFrame, layout: LineLayout) -> pl.DataFrame:
     rest = without_tail(pl.col("rest"))
     pattern = grammar.LAST_FRAME if layout.dso else grammar.LAST_FRAME_WITHOUT_DSO
     last, only = pl.col("last").struct, pl.col("only").struct
-    found = events.select(
+    rows = events.select(
         "code",
         rest.str.extract_groups(pattern).alias("last"),
         rest.str.extract_groups(grammar.ONLY_FRAME).alias("only"),
     )
-    return found.select(
+    return rows.select(
         "code",
         pl.coalesce(last.field("ip"), last.field("short"), only.field("ip"), only.field("bare"))
         .str.strip_chars()

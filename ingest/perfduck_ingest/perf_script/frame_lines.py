@@ -62,6 +62,7 @@ def odd(entries: pl.DataFrame, layout: LineLayout) -> pl.DataFrame:
         with_dso.str.extract_groups(grammar.BODY_WITH_DSO).alias("long"),
         body.str.extract_groups(grammar.BODY).alias("short"),
     )
+    parsed = _with_odd_dsos(parsed)
     sure, long, short = (pl.col(name).struct.field for name in ("sure", "long", "short"))
     sure_dso = pl.coalesce(sure("dso"), sure("odd_dso"))
     parsed = parsed.with_columns(
@@ -88,6 +89,30 @@ def odd(entries: pl.DataFrame, layout: LineLayout) -> pl.DataFrame:
         lacks_dso=(pl.lit(layout.dso) & ~has_dso).fill_null(value=layout.dso),
         tail=of_body("tail"),
     ).select(_FRAME)
+
+
+def _with_odd_dsos(parsed: pl.DataFrame) -> pl.DataFrame:
+    """`long` anew where a dso has a parenthesis without its other one."""
+    sure, long = (pl.col(name).struct.field for name in ("sure", "long"))
+    is_sure = pl.coalesce(sure("dso"), sure("odd_dso")).is_not_null()
+    is_odd = ~is_sure & (long("dso").is_null() | long("name").str.contains(grammar.ODD_NAME))
+    body = pl.when(is_odd.fill_null(value=False)).then("body")
+    found = parsed.with_columns(body.str.extract_groups(grammar.BODY_WITH_ODD_DSO).alias("found"))
+    odd = pl.col("found").struct.field
+    dso = pl.coalesce(odd("dso"), odd("other_dso"))
+    return found.with_columns(
+        pl.when(dso.is_not_null())
+        .then(
+            pl.struct(
+                pl.coalesce(odd("name"), odd("other_name")).alias("name"),
+                pl.lit(None, pl.String).alias("offset"),
+                dso.alias("dso"),
+                pl.lit(None, pl.String).alias("tail"),
+            )
+        )
+        .otherwise("long")
+        .alias("long")
+    ).drop("found")
 
 
 def _without_offset(dso: pl.Expr, layout: LineLayout) -> pl.Expr:

@@ -33,6 +33,13 @@ BODY_WITH_OFFSET = (
     r"^(?:\[unknown\]|(?P<name>.*?)\+0x(?P<offset>[0-9a-f]+))"
     rf" \((?:(?P<dso>{_BALANCED})\){_TAIL}|(?P<odd_dso>.*)\))$"
 )
+# A dso with one parenthesis of two, behind a name without an offset: a path begins it, which no
+# name holds, or else the last parenthesis behind a blank.
+BODY_WITH_ODD_DSO = (
+    r"^(?:(?:(?P<name>.*?)\s)?\((?P<dso>(?:\.?/|\[).*)"
+    r"|(?P<other_name>.*)\s\((?P<other_dso>.*))\)$"
+)
+ODD_NAME = r"(?:^|\s)\((?:\.?/|\[)"  # the beginning of such a dso, where it is taken for the name's
 DSO_OFFSET = r"\+0x[0-9a-f]+$"  # -F dsoff
 BODY = rf"^(?P<name>.*?){_OFFSET}(?:\s\((?P<dso>inlined)\))?$"
 # Nearly all chain entries are as plain as this: no blanks, parentheses or letters beyond ASCII in

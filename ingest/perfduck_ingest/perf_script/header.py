@@ -78,4 +78,4 @@ def _started(value: str) -> dict[str, datetime]:
 
 def lost(records: Iterable[str]) -> int:
     """Samples that PERF_RECORD_LOST lines say were lost."""
-    return sum(int(found["count"]) for line in records if (found := _LOST.search(line)))
+    return sum(int(match["count"]) for line in records if (match := _LOST.search(line)))

@@ -148,8 +148,8 @@ def _last_start(part: memoryview, layout: LineLayout, is_event: Callable[[str], 
         if start == 0:
             return last + 1
         end = start - 1
-    found = Text(memoryview(text)[: last + 1]).last_start(layout.loose.pattern)
-    return before + (found or last + 1)
+    start_of_last = Text(memoryview(text)[: last + 1]).last_start(layout.loose.pattern)
+    return before + (start_of_last or last + 1)
 
 
 def _cut_off(source: Source, text: str, line: int) -> PerfduckError:

@@ -33,7 +33,7 @@ _PERIOD = r"(?P<period>\d+)"
 _ALIGNED = "|".join([*(rf" {{{10 - n}}}\d{{{n}}}" for n in range(1, 10)), r"\d{10,}"])
 _EVENT = r"(?P<event>\S+?):"  # may hold colons itself: 'sched:sched_switch', 'cycles:P'
 _REST = r"(?P<rest>\s.*)?"
-# What stands behind a line without time and event: an address as perf aligns it, or text of a
+# What follows a line without time and event: an address as perf aligns it, or text of a
 # tracepoint behind a thread. Anything else is prose.
 _ADDRESS = r"\s+[1-9a-f][0-9a-f]{4,15}(?:\s.*)?|\s{11,}[0-9a-f]{1,4}(?:\s.*)?"
 _ADDRESS_OR_NOTHING = rf"(?:(?P<rest>{_ADDRESS})|\s*)"
@@ -171,18 +171,18 @@ def layout_of(lines: Sequence[str]) -> LineLayout | None:
     heads = [line for line in others if _is_head(line)]
     frames = tabbed + [line for line in others if not _is_head(line)]
     tabs = bool(tabbed) and 3 * len(tabbed) >= len(frames)
-    found = _layout_of_heads(heads) if heads else None
-    if found is None and not frames:
+    layout = _layout_of_heads(heads) if heads else None
+    if layout is None and not frames:
         return None
-    if found is None and len(frames) < len(heads):
+    if layout is None and len(frames) < len(heads):
         return None
     addressed = [line for line in frames or heads if _ADDRESSED(line)]
     has_dso = _share(grammar.names_dso, addressed) > _HALF or _share(_ENDS_IN_A_PATH, frames) > _FEW
     has_blanks = any(not line.strip() for line in lines)
-    has_frames = bool(frames) or (found is not None and _has_address(found, heads))
+    has_frames = bool(frames) or (layout is not None and _has_address(layout, heads))
     files = list(filter(grammar.names_file, addressed))
     return replace(
-        found or LineLayout(),
+        layout or LineLayout(),
         dso=has_dso,
         dso_offsets=_share(grammar.names_file_offset, files) > _HALF,
         frames=has_frames,
@@ -277,8 +277,8 @@ def _untimed(lines: Sequence[str]) -> LineLayout | None:
             if comm or thread or cpu or period or event
         ]
         layouts.sort(key=_fields_told, reverse=True)
-        if found := _first_that_fits(layouts, some):
-            return _with_period(found, some)
+        if layout := _first_that_fits(layouts, some):
+            return _with_period(layout, some)
     return None
 
 
@@ -310,15 +310,15 @@ def _with_period(layout: LineLayout, lines: Sequence[str]) -> LineLayout:
     """One number before the event, or alone, is a tid or a period: the columns tell."""
     if layout.cpu or not layout.thread or (layout.period and not layout.mixed):
         return layout
-    found = [match for line in lines if (match := re.search(layout.pattern, line))]
-    if layout.mixed and any(match["period"] for match in found):
+    matches = [match for line in lines if (match := re.search(layout.pattern, line))]
+    if layout.mixed and any(match["period"] for match in matches):
         return layout
     layout = replace(layout, period=False, mixed=False)
-    numbers = [match["tid"] for match in found if match["pid"] is None]
-    widths = [match.end("tid") - (match.end("comm") + 1 if layout.comm else 0) for match in found]
+    numbers = [match["tid"] for match in matches if match["pid"] is None]
+    widths = [match.end("tid") - (match.end("comm") + 1 if layout.comm else 0) for match in matches]
     is_wide = sum(1 for width in widths if width == _PERIOD_WIDTH)
     is_large = any(int(number) > _PID_LIMIT for number in numbers)
-    if not numbers or not (is_large or is_wide > _HALF * len(found)):
+    if not numbers or not (is_large or is_wide > _HALF * len(matches)):
         return layout
     period = replace(layout, thread=False, period=True)
     return period if _matches(period, lines) else layout

@@ -50,8 +50,8 @@ class Text:
         """Where the last line begins that matches and has no tab in front, but for the first line;
         0 where none does."""
         texts = self.of(np.arange(1, len(self)))
-        found = texts.str.contains(pattern) & ~texts.str.starts_with("\t")
-        indices = found.arg_true()
+        is_start = texts.str.contains(pattern) & ~texts.str.starts_with("\t")
+        indices = is_start.arg_true()
         return int(self._starts[indices[-1] + 1]) if len(indices) else 0
 
     def of(self, lines: Int64) -> pl.Series:

@@ -19,9 +19,10 @@
     base: `Width: cost in base, in ${data.unit}.`,
     new: `Width: cost ${compared ? "in new, " : ""}in ${data.unit}. Depth: callers above, callees below.`,
   };
+  const VIEW = compared ? "difference" : "new", COLOUR = compared ? "growth" : "subsystem";
   const state = {
-    view: compared ? "difference" : "new",
-    colour: compared ? "growth" : "subsystem",
+    view: VIEW,
+    colour: COLOUR,
     query: "",
     zoom: 0,
     cursor: null,
@@ -92,6 +93,41 @@
       pair.append(element("small", `${word} `), element("b", value));
       details.append(pair);
     }
+    if (node !== root && byId("sandwich")) {
+      const button = element("button", "Callers and callees", "plain");
+      button.type = "button";
+      button.dataset.function = node.name;
+      details.append(button);
+    }
+  }
+
+  // ---- the address: a node is the names from the root to it
+  const STEP = ";";
+  const escaped = (name) => name.replaceAll("\\", "\\x5c").replaceAll(STEP, "\\x3b");
+  function pathOf(node) {
+    const names = [];
+    for (let at = node; at !== root; at = nodes[at.parent]) names.unshift(escaped(at.name));
+    return names.join(STEP);
+  }
+  function nodeAt(path) {
+    let node = root;
+    for (const name of path ? path.split(STEP) : []) {
+      node = node.below.find((child) => escaped(child.name) === name);
+      if (!node) return root;
+    }
+    return node;
+  }
+  function restore() {
+    const view = VIEWS[perfduckView.get("view")] && compared ? perfduckView.get("view") : VIEW;
+    const colour = perfduckView.get("colour") || COLOUR;
+    for (const group of document.querySelectorAll("[data-choice]")) mark(group, group.dataset.choice === "view" ? view : colour);
+    if (view !== state.view || !panels.length) show(view);
+    if (colour !== state.colour) paint(colour);
+    const query = perfduckView.get("search");
+    byId("search").value = query;
+    if (query !== state.query) search(query);
+    const target = nodeAt(perfduckView.get("zoom")).index;
+    if (target !== state.zoom) zoom(target, false);
   }
 
   // ---- colours: names of CSS variables, so that dark, light and print each have their own
@@ -161,6 +197,7 @@
 
   function search(query) {
     state.query = query;
+    perfduckView.set({ search: query }, false);
     const fits = matcher(query);
     byId("matches").textContent = tell(fits);
     for (const panel of panels) panel.mark(fits);
@@ -259,6 +296,7 @@
   function zoom(index, moving = true) {
     state.zoom = index;
     state.cursor = index || state.cursor;
+    perfduckView.set({ zoom: pathOf(nodes[index]) }, moving);
     for (const panel of panels) panel.zoomTo(index, moving);
     byId("reset").disabled = index === 0;
     describe(index ? nodes[index] : null);
@@ -339,19 +377,24 @@
     return chip;
   }
 
-  function choose(group, value) {
+  function mark(group, value) {
     for (const button of group.querySelectorAll("button")) {
       const chosen = button.dataset.value === value;
       button.setAttribute("aria-checked", String(chosen));
       button.tabIndex = chosen ? 0 : -1;
     }
-    (group.dataset.choice === "view" ? show : paint)(value);
+  }
+
+  function choose(group, value) {
+    mark(group, value);
+    const isView = group.dataset.choice === "view";
+    (isView ? show : paint)(value);
+    perfduckView.set({ [group.dataset.choice]: value === (isView ? VIEW : COLOUR) ? "" : value }, false);
   }
 
   for (const group of document.querySelectorAll("[data-choice]")) {
     const buttons = [...group.querySelectorAll("button")];
     buttons.forEach((button, at) => {
-      button.tabIndex = at === 0 ? 0 : -1;
       button.addEventListener("click", () => choose(group, button.dataset.value));
       button.addEventListener("keydown", (event) => {
         const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
@@ -404,6 +447,7 @@
     for (const panel of panels) panel.zoomTo(state.zoom, false);
   }).observe(byId("panels"));
 
-  show(state.view);
+  perfduckView.onChange(restore);
+  restore();
   legend();
 })();

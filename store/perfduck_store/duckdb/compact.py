@@ -11,7 +11,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from perfduck_store.duckdb.query import named
+from perfduck_store.duckdb.schema import named
 from perfduck_store.records import Saved
 
 if TYPE_CHECKING:

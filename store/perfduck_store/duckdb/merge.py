@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from perfduck_model.errors import PerfduckError
 from perfduck_store.duckdb import store_file
-from perfduck_store.duckdb.query import named
+from perfduck_store.duckdb.schema import named
 from perfduck_store.edit import Edit, ProfileFacts
 from perfduck_store.records import Merged
 
@@ -88,19 +88,19 @@ def _completed(
 
 def _conflicts(ours: ProfileFacts, theirs: ProfileFacts) -> list[str]:
     """What is said otherwise there."""
-    found = []
+    lines = []
     if theirs.name != ours.name:
-        found.append(f"{ours.name}: is called {theirs.name} there, this name is kept")
+        lines.append(f"{ours.name}: is called {theirs.name} there, this name is kept")
     same_work = (theirs.work, theirs.work_unit) == (ours.work, ours.work_unit)
     if None not in (theirs.work, ours.work) and not same_work:
         words = f"{theirs.work_in_words} there, {ours.work_in_words} is kept"
-        found.append(f"{ours.name}: work is {words}")
+        lines.append(f"{ours.name}: work is {words}")
     kernels = (ours.kernel_release, theirs.kernel_release)
     if None not in kernels and kernels[0] != kernels[1]:
-        found.append(f"{ours.name}: kernel is {kernels[1]} there, {kernels[0]} is kept")
-    found += [
+        lines.append(f"{ours.name}: kernel is {kernels[1]} there, {kernels[0]} is kept")
+    lines += [
         f"{ours.name}: label {key}={theirs.labels[key]} there, {key}={value} is kept"
         for key, value in sorted(ours.labels.items())
         if theirs.labels.get(key, value) != value
     ]
-    return found
+    return lines

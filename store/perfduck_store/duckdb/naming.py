@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from perfduck_store.duckdb.query import named
+from perfduck_store.duckdb.schema import named
 
 if TYPE_CHECKING:
     from perfduck_store.duckdb.store import DuckDbStore

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from perfduck_store.duckdb.query import named
+from perfduck_store.duckdb.schema import named
 from perfduck_store.records import ClassNoise
 
 if TYPE_CHECKING:

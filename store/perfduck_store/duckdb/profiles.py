@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from perfduck_model.errors import PerfduckError
-from perfduck_store.duckdb.query import named
+from perfduck_store.duckdb.schema import named
 from perfduck_store.edit import Edit, ProfileFacts, differences
 from perfduck_store.records import (
     Content,
@@ -12,10 +12,10 @@ from perfduck_store.records import (
     Profile,
     ProfileDetails,
     RecordedEvent,
+    ResultRows,
     SharedLimitation,
     SkippedLine,
 )
-from perfduck_store.rows import ResultRows
 
 if TYPE_CHECKING:
     from perfduck_store.duckdb.store import DuckDbStore

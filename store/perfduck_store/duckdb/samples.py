@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from perfduck_store.choice import KEYS, OF_SAMPLES, OF_STACKS, By, Choice, Key
-from perfduck_store.duckdb.query import named
+from perfduck_store.duckdb.schema import named
 from perfduck_store.records import (
     FoldedStack,
     FunctionWeight,

@@ -1,4 +1,6 @@
-"""The tables of a store and their version: an older store is upgraded, a newer one refused."""
+"""The text of statements: each a whole one, or several, in a file of its own; and the version of
+the tables: an older store is upgraded, a newer one refused.
+"""
 
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -38,3 +40,8 @@ def _stamp() -> str:
 
 def _files() -> Traversable:
     return resources.files(__package__)
+
+
+def named(query: str) -> str:
+    """The text of queries/QUERY.sql."""
+    return (_files() / "queries" / f"{query}.sql").read_text()

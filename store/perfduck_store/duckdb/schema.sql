@@ -106,7 +106,7 @@ create table sample (
     cpu        integer,
     cgroup     varchar,
     time_ns    bigint,           -- the recording's clock; null where none was printed
-    count      bigint not null,  -- hits this row stands for
+    count      bigint not null,  -- hits that this row counts
     period     bigint,           -- events they stand for, in event.unit; null where not recorded
 );
 

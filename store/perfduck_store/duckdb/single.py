@@ -27,7 +27,7 @@ from perfduck_model.batch import (
 )
 from perfduck_model.errors import PerfduckError
 from perfduck_model.limitation import Limitation
-from perfduck_store.duckdb.query import named
+from perfduck_store.duckdb.schema import named
 from perfduck_store.duckdb.store import DuckDbStore
 from perfduck_store.duckdb.writer import FACTS
 from perfduck_store.records import TagInput

@@ -12,18 +12,16 @@ from typing import TYPE_CHECKING, Any, Self
 import duckdb
 
 from perfduck_model.errors import PerfduckError, room_on_disk
-from perfduck_store import running
+from perfduck_store import parts, running
 from perfduck_store.choice import Choice
 from perfduck_store.duckdb import compact, merge, schema, store_file
-from perfduck_store.duckdb.attachments import DuckDbAttachments
+from perfduck_store.duckdb.kept_files import DuckDbAttachments, DuckDbTagInputs
 from perfduck_store.duckdb.noise import DuckDbNoise
 from perfduck_store.duckdb.profiles import DuckDbProfiles
 from perfduck_store.duckdb.samples import DuckDbSamples
 from perfduck_store.duckdb.symbols import DuckDbSymbols
-from perfduck_store.duckdb.tag_inputs import DuckDbTagInputs
 from perfduck_store.recording import Identity
-from perfduck_store.records import Merged, Saved
-from perfduck_store.rows import ResultRows
+from perfduck_store.records import Merged, ResultRows, Saved
 from perfduck_store.waiting import Wait
 
 if TYPE_CHECKING:  # commands that print a few rows do without
@@ -100,6 +98,7 @@ class DuckDbStore:
         None: as this process is set (waiting.py). Raises StoreIsBusy after that."""
         self.path = path
         self._check_file(is_made=write and create)
+        self._is_new = write and not path.exists()
         self.folder = path.parent
         self._engine = engine
         self.profiles, self.symbols = DuckDbProfiles(self), DuckDbSymbols(self)
@@ -116,7 +115,10 @@ class DuckDbStore:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *error: object) -> None:
+        """Close the store. What made it and failed leaves no empty one behind."""
+        if any(error) and self._is_new and self.rows(schema.named("is_empty")) == [(True,)]:
+            self.path.unlink(missing_ok=True)
         self.close()
 
     def interrupt(self) -> None:
@@ -160,18 +162,14 @@ class DuckDbStore:
         self, text: str, parameters: Mapping[str, Any], limits: "SqlLimits"
     ) -> "pl.DataFrame":
         """The rows of a statement that somebody typed: see sql_process."""
-        from perfduck_store.duckdb import sql_process
-
-        return sql_process.run(self.path, text, parameters, limits)
+        return parts.sql_process.run(self.path, text, parameters, limits)
 
     def run_user_sql(
         self, text: str, parameters: Mapping[str, Any], limits: "SqlLimits"
     ) -> "pl.DataFrame":
         """The same in this process: see user_sql."""
-        from perfduck_store.duckdb import user_sql
-
         with self._held():
-            return user_sql.run(self._connection, text, parameters, limits)
+            return parts.user_sql.run(self._connection, text, parameters, limits)
 
     def spill_to(self, folder: Path) -> None:
         """Where DuckDB writes what does not fit into its memory; it makes the folder."""
@@ -244,16 +242,12 @@ class DuckDbStore:
     def check(self, identity: Identity) -> bool:
         """Whether the recording is stored already. Raises PerfduckError where it is another one
         that has its name, or where what is said of it must not change."""
-        from perfduck_store.duckdb import writer
-
-        return writer.check(self, identity)
+        return parts.writer.check(self, identity)
 
     def writer(self, draft: "Draft", identity: Identity) -> "DuckDbWriter":
         """What makes the draft a profile, in a transaction of the caller. PerfduckError as
         `check`."""
-        from perfduck_store.duckdb.writer import DuckDbWriter
-
-        return DuckDbWriter(self, draft, identity)
+        return parts.writer.DuckDbWriter(self, draft, identity)
 
     def merge(self, other: Path, wait_s: float | None = None) -> Merged:
         """Add what another store has and this one has not, in one transaction: see merge.py.

@@ -49,8 +49,8 @@ def check(path: Path) -> None:
         raise PerfduckError.at(
             path, expected=f"the path of a store (./{path} if it is one)", got="a prefix"
         )
-    if found := _other_kind(path):
-        raise PerfduckError.at(path, expected="a store", got=found)
+    if kind := _other_kind(path):
+        raise PerfduckError.at(path, expected="a store", got=kind)
     if any("\ud800" <= each <= "\udfff" for each in str(path)):  # as Python has other bytes
         raise PerfduckError.at(path, expected="a path in UTF-8", got="other bytes")
     if (length := len(os.fsencode(path.name))) > _LONGEST_NAME:
@@ -74,10 +74,10 @@ def check_new(path: Path) -> None:
 def identity(path: Path) -> tuple[int, int] | None:
     """Which file the path means now; None where there is none."""
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return None
-    return found.st_dev, found.st_ino
+    return status.st_dev, status.st_ino
 
 
 def _other_kind(path: Path) -> str | None:

@@ -20,7 +20,7 @@ from perfduck_model.errors import PerfduckError
 from perfduck_model.identity import profile_id
 from perfduck_store.draft import Draft
 from perfduck_store.duckdb import naming
-from perfduck_store.duckdb.query import named
+from perfduck_store.duckdb.schema import named
 from perfduck_store.edit import UNIT, ProfileFacts, differences
 from perfduck_store.recording import Identity, NewNames, Receipt
 
@@ -175,8 +175,8 @@ class DuckDbWriter:
             self._store.insert("sample", run, f"{key}::bigint as profile_id, *")
             del run  # before the next one is read
         self._store.execute(named("insert_rollup"), {"profile_id": key})
-        for code, found in sorted(self._draft.facts.limitations.items()):
-            row = {"code": code, "samples": found.samples, "text": found.text}
+        for code, limitation in sorted(self._draft.facts.limitations.items()):
+            row = {"code": code, "samples": limitation.samples, "text": limitation.text}
             self._store.execute(named("insert_limitation"), {"profile_id": key, **row})
         for query, frame in (
             ("insert_leaf_offsets", self._draft.leaf_offsets),

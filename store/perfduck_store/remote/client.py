@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 import msgspec
 
 from perfduck_model.errors import PerfduckError
-from perfduck_store import protocol
+from perfduck_store import parts, protocol
 from perfduck_store.choice import Choice
 from perfduck_store.recording import Identity
 from perfduck_store.records import Merged, Saved
@@ -73,9 +73,7 @@ class RemoteStore:
         self, text: str, parameters: Mapping[str, Any], limits: "SqlLimits"
     ) -> "pl.DataFrame":
         """The rows of one statement, which the server runs on a copy of the store."""
-        from perfduck_store.remote import user_sql
-
-        return user_sql.asked(self.connection, text, parameters, limits)
+        return parts.remote_user_sql.asked(self.connection, text, parameters, limits)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -97,9 +95,7 @@ class RemoteStore:
 
     def merge(self, other: Path, wait_s: float | None = None) -> Merged:
         """Add what a store of this machine has and the server's has not, in one transaction."""
-        from perfduck_store.remote import merging
-
-        return merging.push(self.connection, other, wait_s)
+        return parts.merging.push(self.connection, other, wait_s)
 
     def close_and_compact(self) -> Saved | None:
         """Close the store; a server uses the space of what was removed again."""

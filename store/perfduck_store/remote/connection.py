@@ -28,6 +28,10 @@ class ConnectionFailed(PerfduckError):
     """There is no server, or no longer: to ask again later may help."""
 
 
+class NotAllowed(PerfduckError):
+    """The token has not the scope for what was asked."""
+
+
 class HttpAnswer(NamedTuple):
     """What a server has answered."""
 
@@ -93,7 +97,8 @@ class Connection:
         given = {**self._authorization(), "User-Agent": "perfduck", **(headers or {})}
         try:
             http.sock.settimeout(timeout_s)
-            http.request(verb, self.address.path + path, body, given)
+            with suppress(BrokenPipeError, ConnectionResetError):  # it may answer before the end
+                http.request(verb, self.address.path + path, body, given)
             response = http.getresponse()
         except (OSError, HTTPException) as error:
             raise self._failure(error, timeout_s) from error
@@ -167,6 +172,7 @@ class Connection:
         spoken = response.headers.get(PROTOCOL_HEADER)
         if spoken == PROTOCOL:
             return
+        response.close()
         self.close()
         if spoken is None:
             got = f"another HTTP server ({response.status} {response.reason})"
@@ -181,11 +187,10 @@ class Connection:
         """What a server that does not answer the question says in its place."""
         said = error_of(answer)
         if answer.status == _UNAUTHORIZED:
-            got = "another one" if self._token else "none"
-            expected = "a token that this server knows in $PERFDUCK_TOKEN"
-            return PerfduckError.at(self.address, expected=expected, got=got)
+            line = said or "expected a token, got another one or none"
+            return NotAllowed(f"{self.address}: {line} ($PERFDUCK_TOKEN)")
         if answer.status == _FORBIDDEN:
-            return PerfduckError(f"{self.address}: {said or 'this token may not do that'}")
+            return NotAllowed(f"{self.address}: {said or 'this token may not do that'}")
         if said is None or answer.status >= _FAILED:
             got = f"status {answer.status}{f': {said}' if said else ''}"
             kind = ConnectionFailed if answer.status >= _FAILED else PerfduckError

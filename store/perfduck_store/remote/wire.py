@@ -17,8 +17,8 @@ import msgspec
 
 from perfduck_model.errors import PerfduckError
 from perfduck_store.choice import Choice
+from perfduck_store.records import ResultRows
 from perfduck_store.remote.services import StoreMethod
-from perfduck_store.rows import ResultRows
 
 if TYPE_CHECKING:
     import polars as pl

@@ -1,0 +1,87 @@
+"""Looking after a server: whether it is well, a backup, and changes of what is said of profiles."""
+
+import secrets
+import shutil
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Response
+from fastapi.responses import FileResponse, JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.background import BackgroundTask
+
+import perfduck
+from perfduck_server.access import require
+from perfduck_server.push_api import ProfileId
+from perfduck_server.service import Service, ServiceOf
+
+_LEAST_FREE_BYTES = 64 << 20
+_MOST = 10**18
+
+router = APIRouter()
+Admin = Depends(require("admin"))
+
+
+class ProfileEdit(BaseModel):
+    """What to say of a profile, as `perfduck edit` has it."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    name: str | None = None
+    work: Annotated[float, Field(gt=0, le=_MOST)] | None = None
+    unit: str | None = None
+    labels: dict[str, str] = Field(default_factory=dict, description="Labels to add or change.")
+    unlabel: list[str] = Field(default_factory=list, description="Keys of labels to remove.")
+
+
+@router.get("/healthz", responses={503: {"description": "The store cannot be read or written."}})
+def healthz(service: ServiceOf) -> Response:
+    """Whether the store can be read, and its disk has room."""
+    free = shutil.disk_usage(service.settings.store.parent).free
+    said: dict[str, Any] = {"version": perfduck.__version__, "disk_free_bytes": free}
+    try:
+        service.store.names()
+    except perfduck.PerfduckError as error:
+        return JSONResponse({"status": str(error), **said}, 503)
+    if free < _LEAST_FREE_BYTES:
+        return JSONResponse({"status": "the disk of the store is full", **said}, 503)
+    return JSONResponse({"status": "ok", **said})
+
+
+@router.patch("/api/v1/profiles/{profile}", dependencies=[Admin])
+def edit(service: ServiceOf, profile: ProfileId, wanted: ProfileEdit) -> Response:
+    """Change the name, work or labels of a profile; what that changed, in words."""
+    result = service.store.edit(f"id:{profile}", **wanted.model_dump())
+    return _said(result)
+
+
+@router.delete("/api/v1/profiles/{profile}", dependencies=[Admin])
+def remove(service: ServiceOf, profile: ProfileId) -> Response:
+    """Remove a profile, and the file that was pushed."""
+    result = service.store.remove(f"id:{profile}")
+    service.raw.remove(profile)
+    return _said(result)
+
+
+def _said(result: object) -> Response:
+    return JSONResponse({"result": str(result).rstrip("\n")})
+
+
+@router.get("/api/v1/backup", dependencies=[Admin], response_class=FileResponse)
+def backup(service: ServiceOf) -> Response:
+    """The store as it is now, one file: to restore, start a server with it."""
+    path = _snapshot(service)
+    return FileResponse(
+        path,
+        media_type="application/octet-stream",
+        filename=service.settings.store.name,
+        background=BackgroundTask(path.unlink, missing_ok=True),
+    )
+
+
+def _snapshot(service: Service) -> Path:
+    folder = service.settings.state_folder / "backup"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    path = folder / f"{secrets.token_hex(8)}.duckdb"
+    service.held.snapshot(path)
+    return path

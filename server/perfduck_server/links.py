@@ -1,0 +1,136 @@
+"""Permalinks: a diff as it was answered when the link was made, /d/KEY
+
+KEY is the beginning of a hash of what is compared: the ids of the recordings, and the options. The
+answer itself is kept as well: names, labels and tags may be edited later, other recordings come
+(from which `diff` learns how far runs differ), and some are removed; the link says what it said.
+"""
+
+import gzip
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+import perfduck
+from perfduck import DiffResult, PerfduckError, ProfileStore
+from perfduck_diff.engine.flame import Flame
+from perfduck_diff.engine.result import Diff
+from perfduck_diff.engine.run_costs import SubsystemRuns
+from perfduck_server.spool import write_whole
+
+_KEY = re.compile(r"[0-9a-f]{12}")
+_MOST = 100_000  # links
+_SIDES = ("base", "new")
+
+
+@dataclass(frozen=True, slots=True)
+class PinnedDiff:
+    """What is compared, as typed and by ids, and when it was asked. `profiles`: id -> name of each
+    side at that time."""
+
+    asked: dict[str, Any]
+    profiles: dict[str, dict[str, str]]
+    options: dict[str, Any]
+    version: str = field(default_factory=lambda: perfduck.__version__)
+    made_at: datetime = field(default_factory=lambda: datetime.now(UTC).replace(microsecond=0))
+
+    @property
+    def key(self) -> str:
+        """Of the link."""
+        pinned = {side: sorted(self.profiles[side]) for side in _SIDES} | {"options": self.options}
+        text = msgspec.json.encode(pinned, order="deterministic")
+        return hashlib.blake2b(text, digest_size=6).hexdigest()
+
+    def selector(self, side: str) -> str:
+        """The recordings of a side by their ids."""
+        return "+".join(f"id:{profile}" for profile in self.profiles[side])
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    diff: Diff
+    flame: Flame
+    runs: tuple[SubsystemRuns, ...]
+
+
+class Links:
+    """The links of a server, in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def pin(self, store: ProfileStore, asked: Mapping[str, Any]) -> PinnedDiff:
+        """Answer a diff, and keep the answer. PerfduckError as the diff."""
+        profiles = {side: _ids(store, asked[side], asked.get("where", [])) for side in _SIDES}
+        options = {name: value for name, value in asked.items() if name not in (*_SIDES, "where")}
+        pinned = PinnedDiff(dict(asked), profiles, options)
+        if not self._request(pinned.key).exists():
+            self._check_room()
+            sides = [pinned.selector(side) for side in _SIDES]
+            self._keep(pinned, store.diff(*sides, **options))
+        return pinned
+
+    def pinned(self, key: str) -> tuple[PinnedDiff, DiffResult]:
+        """What a link has. NoProfileError where there is no such link."""
+        try:
+            if not _KEY.fullmatch(key):
+                raise FileNotFoundError
+            request = msgspec.json.decode(self._request(key).read_bytes(), type=PinnedDiff)
+            packed = gzip.decompress(self._answer(key).read_bytes())
+        except FileNotFoundError as error:
+            message = f"/d/{key}: expected a link that was made here, got none of that name"
+            raise perfduck.NoProfileError(message) from error
+        found = msgspec.msgpack.decode(packed, type=_Answer, dec_hook=_array)
+        return request, DiffResult(
+            found.diff, partial(_same, found.flame), partial(_same, found.runs)
+        )
+
+    def _keep(self, pinned: PinnedDiff, result: DiffResult) -> None:
+        answer = _Answer(result.data, result.flame(), result.runs())
+        packed = msgspec.msgpack.encode(answer, enc_hook=_plain)
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        write_whole(self._answer(pinned.key), gzip.compress(packed, mtime=0))
+        write_whole(
+            self._request(pinned.key), msgspec.json.format(msgspec.json.encode(pinned), indent=1)
+        )
+
+    def _check_room(self) -> None:
+        if self._folder.exists() and sum(1 for _ in self._folder.glob("*.json")) >= _MOST:
+            message = f"expected fewer than {_MOST:,} links, got as many"
+            raise PerfduckError(message)
+
+    def _request(self, key: str) -> Path:
+        return self._folder / f"{key}.json"
+
+    def _answer(self, key: str) -> Path:
+        return self._folder / f"{key}.answer.gz"
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _ids(store: ProfileStore, selector: str, where: list[str]) -> dict[str, str]:
+    """id -> name of the profiles that the selector and all of `where` mean."""
+    chosen: dict[str, str] | None = None
+    for each in (selector, *where):
+        rows = store.profiles(each).frame.select("id", "name").rows()
+        chosen = {key: name for key, name in rows if chosen is None or key in chosen}
+    return chosen or {}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    raise TypeError(type(value))
+
+
+def _array(kind: Any, value: Any) -> Any:
+    return np.array(value)

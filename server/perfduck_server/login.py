@@ -1,0 +1,76 @@
+"""The way in for browsers: a form that takes a token and sets a cookie that no script can read."""
+
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
+from jinja2 import Environment, FileSystemLoader, select_autoescape
+
+from perfduck_server.access import COOKIE, AccessRefused, principal_of
+from perfduck_server.service import ServiceOf
+
+_YEAR_S = 365 * 86_400
+_PAGES = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=select_autoescape()
+)
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/login")
+def form(next: str = "/") -> Response:
+    """The form. `next`: where it leads."""
+    return _page(local(next), "", 200)
+
+
+@router.post("/login")
+def login(
+    request: Request,
+    service: ServiceOf,
+    token: Annotated[str, Form(max_length=200)] = "",
+    next: Annotated[str, Form(max_length=4000)] = "/",
+) -> Response:
+    """Set the cookie where the token is known."""
+    _of_own_site(request)
+    if service.tokens.of(token.strip()) is None:
+        return _page(local(next), "This token is not known, was revoked, or has expired.", 401)
+    answer = RedirectResponse(local(next), 303)
+    answer.set_cookie(
+        COOKIE,
+        token.strip(),
+        max_age=_YEAR_S,
+        httponly=True,
+        samesite="strict",
+        secure=request.url.scheme == "https",
+    )
+    return answer
+
+
+@router.post("/logout")
+def logout(request: Request) -> Response:
+    """Forget the token."""
+    _of_own_site(request)
+    answer = RedirectResponse("/login", 303)
+    answer.delete_cookie(COOKIE, httponly=True, samesite="strict")
+    return answer
+
+
+def local(path: str) -> str:
+    """A path of this server: what leads to another site is the first page."""
+    is_local = path.startswith("/") and not path.startswith(("//", "/\\"))
+    return path if is_local and path.isprintable() else "/"
+
+
+def _of_own_site(request: Request) -> None:
+    """AccessRefused for a form of another site. A cookie that is not valid may stay."""
+    try:
+        principal_of(request)
+    except AccessRefused as error:
+        if error.status != 401:
+            raise
+
+
+def _page(next: str, error: str, status: int) -> Response:
+    page = _PAGES.get_template("login.html").render(next=next, error=error)
+    return HTMLResponse(page, status)

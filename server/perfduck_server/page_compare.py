@@ -1,0 +1,52 @@
+"""More than two groups of runs side by side."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+
+import perfduck
+from perfduck import PerfduckError, ProfileStore
+from perfduck_report import diff_words, readable
+from perfduck_report.compare import matrix_rows, run_rows
+from perfduck_server.pages import Reader, failure, fields, page, query, rows_of, typed
+from perfduck_server.query_options import given, options_of
+from perfduck_server.service import ServiceOf
+
+_OPTIONS = options_of(ProfileStore.compare)
+_FORMATS = ("json", "markdown", "text")
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/compare")
+def compare(request: Request, service: ServiceOf, reader: Reader) -> HTMLResponse:
+    """The groups that a label makes of the recordings."""
+    pairs = typed(request)
+    values: dict[str, Any] = {
+        "fields": fields(_OPTIONS, pairs, "selector", "over", "order"),
+        "asked": {name: dict(pairs).get(name, "") for name in ("selector", "over", "order")},
+        "labels": sorted(
+            {key for row in rows_of(service.store.profiles()) for key in row["labels"]}
+        ),
+    }
+    if not pairs:
+        return page("compare.html", request, service, reader, **values)
+    try:
+        found = service.store.compare(**given(_OPTIONS, pairs))
+    except PerfduckError as error:
+        return page("compare.html", request, service, reader, **values, **failure(error))
+    downloads = [(each, f"/api/v1/compare?{query(pairs)}&format={each}") for each in _FORMATS]
+    return page(
+        "compare.html", request, service, reader, **values, **_shown(found), downloads=downloads
+    )
+
+
+def _shown(found: perfduck.CompareResult) -> dict[str, Any]:
+    matrix = readable.matrix(found.data)
+    return {
+        "matrix": matrix,
+        "rows": matrix_rows(matrix),
+        "runs": run_rows(matrix),
+        "reasons": [diff_words.reason(entry) for entry in matrix.reasons],
+    }

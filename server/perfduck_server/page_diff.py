@@ -1,0 +1,106 @@
+"""A diff as it is now, and as it was when a link was made."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from perfduck import DiffResult, PerfduckError, ProfileStore
+from perfduck_report.html import diff_values
+from perfduck_server.pages import (
+    Reader,
+    Typed,
+    failure,
+    fields,
+    page,
+    pairs_of,
+    query,
+    rows_of,
+    typed,
+)
+from perfduck_server.query_options import QueryOption, given, options_of
+from perfduck_server.read_api import QUESTIONS, answered
+from perfduck_server.service import ServiceOf
+
+_DIFF = QUESTIONS["diff"]
+_OPTIONS = options_of(ProfileStore.diff)
+_FORMATS = ("html", "json", "markdown", "junit")
+_SIDES = ("base", "new")
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/diff")
+def diff(request: Request, service: ServiceOf, reader: Reader) -> HTMLResponse:
+    """Base against new, as of now."""
+    pairs = typed(request)
+    values: dict[str, Any] = {"fields": fields(_OPTIONS, pairs, *_SIDES, "budget"), "link": None}
+    values |= {"sides": {side: dict(pairs).get(side, "") for side in _SIDES}}
+    values |= {"choices": _choices(service.store)}
+    if not any(values["sides"].values()):
+        return page("diff_live.html", request, service, reader, **values)
+    try:
+        answer = _DIFF.asked(service.store, given(_OPTIONS, pairs))
+    except PerfduckError as error:
+        return page("diff_live.html", request, service, reader, **values, **failure(error))
+    values |= _shown(
+        answer, [(each, f"/api/v1/diff?{query(pairs)}&format={each}") for each in _FORMATS]
+    )
+    return page("diff.html", request, service, reader, **values, sandwich=_sandwich(pairs))
+
+
+@router.post("/d")
+def pin(request: Request, service: ServiceOf, reader: Reader) -> Response:
+    """Make a link of a diff, and go there."""
+    pinned = service.links.pin(service.store, given(_OPTIONS, typed(request)))
+    return RedirectResponse(f"/d/{pinned.key}", 303)
+
+
+@router.get("/d/{key}")
+def link(key: str, request: Request, service: ServiceOf, reader: Reader) -> Response:
+    """The diff of a link; with `format` as a file."""
+    try:
+        pinned, answer = service.links.pinned(key)
+        asked = given(_DIFF_FORMATS, typed(request))
+    except PerfduckError as error:
+        return page("no_answer.html", request, service, reader, **failure(error))
+    if "format" in asked:
+        return answered(_DIFF, answer, asked)
+    values = _shown(answer, [(each, f"/d/{key}?format={each}") for each in _FORMATS])
+    by_ids = [(side, pinned.selector(side)) for side in _SIDES] + pairs_of(pinned.options)
+    stored = set(service.store.profiles().frame["id"])
+    gone = {
+        side: [name for each, name in pinned.profiles[side].items() if each not in stored]
+        for side in _SIDES
+    }
+    values |= {
+        "link": pinned,
+        "now": f"/diff?{query(pairs_of(pinned.asked))}",
+        "gone": gone,
+        "sandwich": None if any(gone.values()) else _sandwich(by_ids),
+    }
+    return page("diff.html", request, service, reader, **values)
+
+
+_DIFF_FORMATS: dict[str, QueryOption] = {
+    name: option for name, option in _DIFF.options.items() if name not in _OPTIONS
+}
+
+
+def _shown(answer: DiffResult, downloads: list[tuple[str, str]]) -> dict[str, Any]:
+    values = diff_values(answer.data, answer.flame(), None, answer.runs())
+    return values | {"layout": "diff_live.html", "downloads": downloads}
+
+
+def _sandwich(pairs: Typed) -> str:
+    """Where a function of both sides is asked for, up to its name."""
+    known = options_of(ProfileStore.sandwich)
+    renamed = [("selector" if name == "new" else name, text) for name, text in pairs]
+    kept = [(name, text) for name, text in renamed if name in known]
+    return f"/api/v1/sandwich?{query(kept)}"
+
+
+def _choices(store: ProfileStore) -> list[str]:
+    """Selectors that are worth a try: each label with its values, but single runs."""
+    pairs = {pair for row in rows_of(store.profiles()) for pair in row["labels"].items()}
+    return [f"{key}={value}" for key, value in sorted(pairs) if key != "run"]

@@ -1,0 +1,98 @@
+"""One recording: its flame graph, what is hot, when, and all that is said of it."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+
+from perfduck import By, PerfduckError, ProfileStore, TopResult
+from perfduck.details import RecordingDetails
+from perfduck_report.html import side_values
+from perfduck_report.numbers import scale
+from perfduck_report.top import in_unit
+from perfduck_server.pages import Reader, failure, fields, page, pairs_of, query, typed, without
+from perfduck_server.query_options import given, options_of
+from perfduck_server.service import ServiceOf
+
+_OPTIONS = {
+    name: option for name, option in options_of(ProfileStore.flame).items() if name != "selector"
+}
+_KEYS: dict[By, str] = {"comm": "Programs", "cgroup": "Cgroups", "dso": "Binaries"}
+_MOST = 100  # rows of each
+_COLUMNS, _ROWS = 600, 50  # of the heat map: a column is a second, or more of a long recording
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/profiles/{id}")
+def profile(id: str, request: Request, service: ServiceOf, reader: Reader) -> HTMLResponse:
+    """The recording with this id, 16 hex digits."""
+    pairs = typed(request)
+    store, selector = service.store, f"id:{id}"
+    values: dict[str, Any] = {"fields": fields(_OPTIONS, pairs), "selector": selector}
+    try:
+        details = store.details(selector)
+    except PerfduckError as error:
+        return page("no_answer.html", request, service, reader, **values, **failure(error))
+    values |= {"details": details, "times": without(pairs, "skip", "until")}
+    try:
+        asked = given(_OPTIONS, pairs)
+        answer = _drawn(store, details, asked) | {"layout": "profile_live.html"}
+        return page("side.html", request, service, reader, **values, **answer)
+    except PerfduckError as error:
+        return page("profile_live.html", request, service, reader, **values, **failure(error))
+
+
+def _drawn(
+    store: ProfileStore, details: RecordingDetails, asked: Mapping[str, Any]
+) -> dict[str, Any]:
+    selector = details.selector
+    drawing = store.flame(selector, **asked)
+    filters = {name: value for name, value in asked.items() if name != "tree"}
+    tables = {
+        words: _table(store.top(selector, by=key, limit=_MOST, **filters))
+        for key, words in _KEYS.items()
+    }
+    notes = [note.text for note in drawing.notes]
+    shown = side_values(details.facts.name, drawing.profiles, drawing.flame, drawing.heat, notes)
+    return {
+        **shown,
+        "tables": {words: table for words, table in tables.items() if table},
+        "sandwich": _sandwich(selector, asked),
+        "heat_map": _heat_map(store, details, filters),
+    }
+
+
+def _table(found: TopResult) -> dict[str, Any] | None:
+    """The rows in the unit of the flame graph; None where the recording does not say the key."""
+    if found.frame[found.frame.columns[0]].to_list() in ([], ["[none]"]):
+        return None
+    by = scale(found.unit, found.data.total)
+    return {"rows": in_unit(found.frame, by), "unit": by.unit, "left_out": found.left_out}
+
+
+def _sandwich(selector: str, asked: Mapping[str, Any]) -> str:
+    """Where a function of the same samples is asked for, up to its name."""
+    kept = {name: value for name, value in asked.items() if name != "tree"}
+    return f"/api/v1/sandwich?{query(pairs_of({'selector': selector} | kept))}"
+
+
+def _heat_map(
+    store: ProfileStore, details: RecordingDetails, filters: Mapping[str, Any]
+) -> str | None:
+    """The samples of each cell as JSON; None where the samples have no times."""
+    column_s = -(-(details.facts.duration_s or 1.0) // _COLUMNS) or 1.0
+    bucket_s = column_s / _ROWS
+    hits = store.timeline(details.selector, bucket=bucket_s, **filters).frame
+    if hits.is_empty():
+        return None
+    cells = [
+        [round(start / bucket_s), count]
+        for start, count in hits.select("start_s", "hits").iter_rows()
+    ]
+    found = {"bucket_s": bucket_s, "rows": _ROWS, "cells": cells}
+    return json.dumps(found | {"skip": filters.get("skip"), "until": filters.get("until")}).replace(
+        "<", r"\u003c"
+    )

@@ -1,0 +1,86 @@
+"""The first page: what is stored, newest first."""
+
+from collections import Counter, defaultdict
+from datetime import datetime
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+
+from perfduck import PerfduckError, ProfileStore
+from perfduck_report.names import visible
+from perfduck_server.pages import Reader, failure, page, rows_of, typed
+from perfduck_server.query_options import QueryOption, given
+from perfduck_server.service import ServiceOf
+from perfduck_store.selector import quoted
+
+_A_PAGE = 200  # recordings
+_MOST_VALUES = 12  # of a label, to choose from
+_OPTIONS = {
+    "label": QueryOption("label", "text", several=True, default=None),
+    "text": QueryOption("text", "text", default=None),
+    "page": QueryOption("page", "whole", default=1),
+}
+Row = dict[str, Any]
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/")
+def recordings(request: Request, service: ServiceOf, reader: Reader) -> HTMLResponse:
+    """The recordings that have all of these labels, and the text in their name or labels."""
+    everything = _rows(service.store)
+    values: dict[str, Any] = {"labels": {}, "chosen": [], "text": "", "number": 1}
+    try:
+        asked = given(_OPTIONS, typed(request))
+        chosen, text = asked.get("label", []), asked.get("text", "")
+        found = [row for row in everything if _is_meant(row, chosen, text)]
+        values |= {"labels": _labels(found), "chosen": chosen, "text": text}
+        values["number"] = number = asked.get("page", 1)
+    except PerfduckError as error:
+        found, number = [], 1
+        values |= failure(error)
+    shown = found[(number - 1) * _A_PAGE : number * _A_PAGE]
+    return page(
+        "recordings.html",
+        request,
+        service,
+        reader,
+        rows=shown,
+        found=len(found),
+        stored=len(everything),
+        pages=-(-len(found) // _A_PAGE),
+        **values,
+    )
+
+
+def _rows(store: ProfileStore) -> list[Row]:
+    """A row for each profile, newest first."""
+    rows = rows_of(store.profiles())
+    for row in rows:
+        row["selector"] = quoted(row["name"])
+        row["at"] = row["started_at"] or row["ingested_at"]
+    return sorted(rows, key=_newest, reverse=True)
+
+
+def _newest(row: Row) -> tuple[datetime, str]:
+    return row["at"] or datetime.min, row["name"]
+
+
+def _is_meant(row: Row, labels: list[str], text: str) -> bool:
+    said = {f"{key}={value}" for key, value in row["labels"].items()}
+    if not said.issuperset(labels):
+        return False
+    words = " ".join([row["name"], *sorted(said), row["kernel_release"] or "", row["events"] or ""])
+    return text.casefold() in words.casefold()
+
+
+def _labels(rows: list[Row]) -> dict[str, list[tuple[str, int]]]:
+    """Of each label the values that most recordings have, and how many."""
+    counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for row in rows:
+        for key, value in row["labels"].items():
+            counts[key][value] += 1
+    return {
+        visible(key): sorted(counts[key].most_common(_MOST_VALUES)) for key in sorted(counts)
+    }  # fmt: skip

@@ -1,0 +1,113 @@
+"""How a page is made: templates of the report, with the header, the forms and the error line of a
+server around them. The pages themselves are in page_*.py, a route and a template each.
+
+The policy of the server allows no style and no script within a page: both are files (static/), and
+where a bar is, is an attribute that pages.js reads.
+"""
+
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import Depends, Request
+from fastapi.responses import HTMLResponse
+from jinja2 import PackageLoader
+from markupsafe import Markup
+
+import perfduck
+from perfduck_report import html, numbers
+from perfduck_report.names import visible
+from perfduck_server.access import Principal, require
+from perfduck_server.query_options import QueryOption
+from perfduck_server.service import Service
+from perfduck_server.static_files import address
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+Reader = Annotated[Principal, Depends(require("read"))]
+Typed = list[tuple[str, str]]
+
+
+@cache
+def _environment() -> "Environment":
+    found = html.environment(_place, PackageLoader("perfduck_server"))
+    found.globals.update(static=address, version=perfduck.__version__)
+    found.filters.update(
+        visible=visible, seconds=numbers.seconds, cell=numbers.cell, many=numbers.many, query=query
+    )
+    return found
+
+
+def _place(declarations: str) -> Markup:
+    return Markup('data-place="{}"').format(declarations)
+
+
+def query(pairs: Iterable[tuple[str, str]]) -> str:
+    """Parameters as they are behind the ? of an address."""
+    return urlencode(list(pairs))
+
+
+def typed(request: Request) -> Typed:
+    """The parameters of the request; a form sends its empty fields as well."""
+    return [(name, text) for name, text in request.query_params.multi_items() if text != ""]
+
+
+def pairs_of(options: Mapping[str, Any]) -> Typed:
+    """Options as they are typed into an address."""
+    return [
+        (name, str(text).lower() if isinstance(text, bool) else str(text))
+        for name, value in options.items()
+        for text in (value if isinstance(value, list) else [value])
+    ]
+
+
+def without(pairs: Typed, *names: str) -> Typed:
+    """The parameters but those of these names."""
+    return [(name, text) for name, text in pairs if name not in names]
+
+
+def page(
+    template: str,
+    request: Request,
+    service: Service,
+    reader: Principal,
+    *,
+    status: int = 200,
+    **values: Any,
+) -> HTMLResponse:
+    """The page of a template. `values` are what it shows; texts of recordings are escaped."""
+    shown = _environment().get_template(template)
+    common = {
+        "path": request.url.path,
+        "server": request.url.netloc,
+        "base_url": f"{request.url.scheme}://{request.url.netloc}",
+        "store": service.settings.store.name,
+        "reader": reader,
+        "has_tokens": service.tokens.is_there,
+        "typed": typed(request),
+        "error": "",
+    }
+    return HTMLResponse(shown.render(common | values), status)
+
+
+def failure(error: perfduck.PerfduckError) -> dict[str, Any]:
+    """What a page shows in place of an answer: the line of the command line."""
+    status = 404 if isinstance(error, perfduck.NoProfileError) else 422
+    return {"status": status, "error": visible(str(error))}
+
+
+def rows_of(table: perfduck.Table) -> list[dict[str, Any]]:
+    """The rows of a table, by the names of its columns."""
+    return [dict(zip(table.rows.columns, row, strict=True)) for row in table.rows.rows()]
+
+
+def fields(options: Mapping[str, QueryOption], pairs: Typed, *hidden: str) -> list[dict[str, Any]]:
+    """The options of a form, with what was typed of each; those in `hidden` have fields of their
+    own."""
+    return [
+        {"option": option, "values": [text for name, text in pairs if name == option.name]}
+        for option in options.values()
+        if option.name not in hidden
+    ]

@@ -1,0 +1,231 @@
+"""Recordings over HTTP: POST or PUT /api/v1/recordings, the body is the file.
+
+    curl -T run.txt.xz 'http://host:8480/api/v1/recordings?label.scenario=native&work=9&unit=packet'
+    curl -F recording=@run.data -F kallsyms=@kallsyms -F attach.iptables=@rules.txt http://...
+
+The body goes to the spool (uploads.py, spool.py), a worker process reads it (worker.py), and its
+rows are committed as those of `perfduck ingest` (jobs.py).
+"""
+
+import asyncio
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi.responses import StreamingResponse
+from starlette.requests import ClientDisconnect
+
+from perfduck import PerfduckError
+from perfduck.recordings import labels as checked_labels
+from perfduck.recordings import work as checked_work
+from perfduck_server.access import Principal, require
+from perfduck_server.query_options import QueryOption, given
+from perfduck_server.service import Service, ServiceOf
+from perfduck_server.spool import WORK, JobStatus, PushedJob
+from perfduck_server.uploads import Sink, UploadRefused, receive, sink_of
+from perfduck_store.remote.merging import STORE_TYPE
+
+_LABEL = "label."
+_OF_FILES = ("work", "unit", "lenient")  # options that a body that is a store has applied already
+_WAITS_S, _MOST_WAIT_S = 5.0, 60.0
+_DRAINED_BYTES, _DRAINED_S = 64 << 20, 10.0
+_STATUS = {"stored": 201, "unchanged": 200, "refused": 422, "failed": 500}
+OPTIONS = {
+    option.name: option
+    for option in (
+        QueryOption("name", "text", default=None),
+        QueryOption("work", "number", default=None),
+        QueryOption("unit", "text", default=None),
+        QueryOption("kernel", "text", default=None),
+        QueryOption("force", "flag", default=False),
+        QueryOption("lenient", "flag", default=False),
+        QueryOption("wait", "number", default=_WAITS_S),
+    )
+}
+_FILE = {"schema": {"type": "string", "format": "binary"}}
+_DESCRIPTION = {
+    "parameters": [option.schema() for option in OPTIONS.values()],
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/octet-stream": _FILE,
+            STORE_TYPE: _FILE,
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["recording"],
+                    "properties": {
+                        name: {"type": "string", "format": "binary"}
+                        for name in ("recording", "kallsyms", "work", "attach.iptables")
+                    },
+                }
+            },
+        },
+    },
+}
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {"description": "This recording is stored already; what was said of it is taken."},
+    201: {"description": "Stored."},
+    202: {"description": "Accepted: it is read later, also after a restart. Ask for the job."},
+    413: {"description": "Larger than the server takes."},
+    422: {"description": "No recording, or refused; the line that `perfduck ingest` prints."},
+    507: {"description": "The server's disk is full."},
+}
+
+router = APIRouter()
+Pusher = Annotated[Principal, Depends(require("push"))]
+ProfileId = Annotated[str, Path(pattern="^[0-9a-f]{16}$", description="16 hex digits.")]
+
+
+@router.post("/api/v1/recordings", status_code=201, responses=RESPONSES, openapi_extra=_DESCRIPTION)
+async def push(request: Request, service: ServiceOf, pusher: Pusher) -> Response:
+    """Store a recording: perf.data, perf script text, OProfile; plain or packed. `label.KEY` is a
+    label; `wait` how many seconds to wait for the outcome before 202."""
+    return await _pushed(request, service, pusher, None)
+
+
+@router.put("/api/v1/recordings", include_in_schema=False)
+async def put(request: Request, service: ServiceOf, pusher: Pusher) -> Response:
+    """As POST: what curl -T sends."""
+    return await _pushed(request, service, pusher, None)
+
+
+@router.put("/api/v1/recordings/{file}", include_in_schema=False)
+async def put_file(request: Request, service: ServiceOf, pusher: Pusher, file: str) -> Response:
+    """As POST, with the file's name: what curl -T sends to a URL that ends in a slash."""
+    return await _pushed(request, service, pusher, file)
+
+
+@router.get(
+    "/api/v1/jobs/{job}",
+    dependencies=[Depends(require("push"))],
+    responses={202: {"description": "Not done yet."}, 404: {"description": "No such job."}},
+)
+def job(service: ServiceOf, job: Annotated[str, Path(pattern="^[0-9a-f]{28}$")]) -> Response:
+    """What came of a push; outcomes are kept for a week."""
+    status = service.jobs.status(job)
+    if status is None:
+        return refusal(404, f"{job}: expected a job of the last week, got none")
+    code = 202 if status.state in ("queued", "running") else 200
+    return _answer(code, status)
+
+
+@router.get(
+    "/api/v1/recordings/{profile}/raw",
+    dependencies=[Depends(require("read"))],
+    response_class=StreamingResponse,
+    responses={404: {"description": "No recording is kept of this profile."}},
+)
+def raw(service: ServiceOf, profile: ProfileId) -> Response:
+    """The recording as it was pushed."""
+    name = service.raw.name(profile)
+    if name is None:
+        return refusal(404, f"id:{profile}: expected a recording that is kept, got none")
+    quoted = name.encode("ascii", "replace").decode().replace('"', "_").replace("\\", "_")
+    return StreamingResponse(
+        service.raw.parts(profile),
+        media_type="application/octet-stream",
+        headers={"Content-Disposition": f'attachment; filename="{quoted}"'},
+    )
+
+
+async def _pushed(
+    request: Request, service: Service, pusher: Principal, file: str | None
+) -> Response:
+    folder = service.spool.new()
+    try:
+        typed, labels = _typed(request.query_params.multi_items(), pusher)
+        content_type = request.headers.get("content-type", "")
+        sink = sink_of(content_type, folder, file)
+        length = request.headers.get("content-length", "")
+        most = service.settings.max_upload_bytes
+        await receive(
+            request.stream(), int(length) if length.isdecimal() else None, sink, folder, most
+        )
+        job = _job(folder.stem, sink, typed, labels, content_type == STORE_TYPE)
+        job = msgspec.structs.replace(job, may_give_rules="admin" in pusher.scopes)
+        await asyncio.to_thread(service.spool.accept, folder, job)
+    except UploadRefused as error:
+        service.spool.drop(folder)
+        await _drain(request)
+        return refusal(error.status, str(error), {"Connection": "close"})
+    except BaseException:
+        service.spool.drop(folder)
+        raise
+    done = asyncio.wrap_future(service.jobs.submit(job))
+    await asyncio.wait([done], timeout=typed.get("wait", _WAITS_S))
+    status = done.result() if done.done() else JobStatus(job=job.id, state="queued")
+    return _answer(_STATUS.get(status.state, 202), status)
+
+
+async def _drain(request: Request) -> None:
+    """Take some of the rest of a body that is refused: who still sends when the connection is
+    closed does not get the answer. Who asked first (Expect: 100-continue) sends nothing."""
+    if "expect" in request.headers:
+        return
+    drained = 0
+    with suppress(
+        ClientDisconnect, RuntimeError, TimeoutError
+    ):  # RuntimeError: it was read to its end
+        async with asyncio.timeout(_DRAINED_S):
+            async for chunk in request.stream():
+                drained += len(chunk)
+                if drained > _DRAINED_BYTES:
+                    return
+
+
+def _typed(
+    parameters: Iterable[tuple[str, str]], pusher: Principal
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """The options and labels of a request. PerfduckError for what is unknown or wrong, and for a
+    label that the token has otherwise."""
+    pairs = list(parameters)
+    said = [f"{key.removeprefix(_LABEL)}={text}" for key, text in pairs if key.startswith(_LABEL)]
+    typed = given(OPTIONS, [pair for pair in pairs if not pair[0].startswith(_LABEL)])
+    if typed.get("wait", 0) > _MOST_WAIT_S:
+        message = f"wait: expected at most {_MOST_WAIT_S:g} seconds, got {typed['wait']:g}"
+        raise PerfduckError(message)
+    checked_work(typed.get("work"), typed.get("unit"))
+    labels = checked_labels(said)
+    for key, value in pusher.labels.items():
+        if labels.get(key, value) != value:
+            where = f"label.{key}={labels[key]}"
+            raise PerfduckError.at(where, expected=f"{value}, as the token says", got=labels[key])
+    return typed, labels | pusher.labels
+
+
+def _job(
+    key: str, sink: Sink, typed: dict[str, Any], labels: dict[str, str], is_store: bool
+) -> PushedJob:
+    said = {name: typed[name] for name in typed if name != "wait"}
+    if is_store and (wrong := next((each for each in _OF_FILES if each in said), None)):
+        raise PerfduckError.at(wrong, expected="it in the store that is pushed", got="it here")
+    if WORK in sink.parts and "work" in said:
+        raise PerfduckError.at(where="work", expected="it once", got="a report and a number")
+    return PushedJob(
+        id=key,
+        file=sink.file,
+        is_store=is_store,
+        is_unnamed=not is_store and sink.file == "recording",
+        labels=labels,
+        parts=sink.parts,
+        **said,
+    )
+
+
+def _answer(code: int, status: JobStatus) -> Response:
+    headers = {"Location": f"/api/v1/jobs/{status.job}"} if code == 202 else {}
+    return _json(code, msgspec.to_builtins(status), headers)
+
+
+def refusal(code: int, line: str, headers: dict[str, str] | None = None) -> Response:
+    """One line that says what was expected."""
+    return _json(code, {"error": line}, headers or {})
+
+
+def _json(code: int, content: object, headers: dict[str, str]) -> Response:
+    """With a line end: it is read in terminals."""
+    body = msgspec.json.encode(content) + b"\n"
+    return Response(body, code, headers, "application/json")

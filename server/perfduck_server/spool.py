@@ -1,0 +1,157 @@
+"""Uploads that wait to be read, and what came of them, kept so that a restart loses none.
+
+    STORE.server/spool/ID.part/     a body that is received; whatever is there at a start is dropped
+    STORE.server/spool/ID/          job.json and the files of an accepted push
+    STORE.server/jobs/ID.json       what came of it
+
+A push is accepted when its folder has been renamed and the disk has it all.
+"""
+
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from perfduck_store.recording import Receipt
+
+JOB_FILE, STORE_FILE = "job.json", "store.duckdb"
+KALLSYMS, WORK, ATTACH = "kallsyms", "work", "attach."  # parts beside the body
+PACKED = ".zst"  # of a body that the server has packed
+_OUTCOMES_KEPT_S = 7 * 86_400
+
+
+class PushedJob(msgspec.Struct, frozen=True, kw_only=True):
+    """A push that was accepted. `labels` are those of the request and of its token."""
+
+    id: str
+    file: str  # name of the body in the folder
+    is_store: bool = False  # the body is a store with one recording, as the command line sends it
+    is_unnamed: bool = False  # neither the request nor the file says what it is called
+    name: str | None = None
+    labels: dict[str, str] = {}
+    work: float | None = None
+    unit: str | None = None
+    kernel: str | None = None
+    force: bool = False
+    lenient: bool = False
+    parts: list[str] = []  # names of the other files in the folder
+    may_give_rules: bool = False
+
+
+class ProfileKey(msgspec.Struct, frozen=True):
+    """The profile that a push ended in."""
+
+    id: str  # 16 hex digits
+    name: str
+
+
+State = Literal["queued", "running", "stored", "unchanged", "refused", "failed"]
+
+
+class JobStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How far a push is. `result` is what the command line prints of such an ingest, `error` the
+    line of one that was refused. `receipt`: of a store that was pushed, for the command line."""
+
+    job: str
+    state: State
+    profile: ProfileKey | None = None
+    result: str | None = None
+    notes: list[str] = []
+    receipt: Receipt | None = None
+    error: str | None = None
+
+
+class Spool:
+    """The folders of accepted pushes."""
+
+    def __init__(self, state_folder: Path) -> None:
+        """Make the folders; drop bodies that were not received whole."""
+        self._waiting = state_folder / "spool"
+        self._outcomes = state_folder / "jobs"
+        for folder in (self._waiting, self._outcomes):
+            folder.mkdir(mode=0o700, exist_ok=True)
+        for unfinished in self._waiting.glob("*.part"):
+            shutil.rmtree(unfinished)
+
+    @property
+    def folder_of_all(self) -> Path:
+        """Whose disk takes the bodies."""
+        return self._waiting
+
+    def new(self) -> Path:
+        """A folder for a body. Ids are in the order of time, and nobody guesses one."""
+        key = f"{time.time_ns():016x}{secrets.token_hex(6)}"
+        folder = self._waiting / f"{key}.part"
+        folder.mkdir(mode=0o700)
+        return folder
+
+    def accept(self, folder: Path, job: PushedJob) -> None:
+        """All files are there: from now on the push survives a crash."""
+        write_whole(folder / JOB_FILE, msgspec.json.encode(job))
+        folder.rename(self.folder(job.id))
+        _sync(self._waiting)
+
+    def drop(self, folder: Path) -> None:
+        """Remove a folder."""
+        shutil.rmtree(folder, ignore_errors=True)
+
+    def folder(self, key: str) -> Path:
+        """Of an accepted push."""
+        return self._waiting / key
+
+    def waiting(self) -> Iterator[PushedJob]:
+        """Pushes that were accepted and have no outcome, the oldest first."""
+        for path in sorted(self._waiting.glob(f"*/{JOB_FILE}")):
+            if path.parent.suffix != ".part":
+                yield msgspec.json.decode(path.read_bytes(), type=PushedJob)
+
+    def finish(self, status: JobStatus) -> None:
+        """Keep what came of a push, and drop its files."""
+        write_whole(self._outcomes / f"{status.job}.json", msgspec.json.encode(status))
+        self.drop(self.folder(status.job))
+
+    def outcome(self, key: str) -> JobStatus | None:
+        """What came of a push; None where it has no outcome, or it is forgotten."""
+        try:
+            content = (self._outcomes / f"{key}.json").read_bytes()
+        except FileNotFoundError:
+            return None
+        return msgspec.json.decode(content, type=JobStatus)
+
+    def forget_old(self) -> None:
+        """Drop outcomes of a week ago."""
+        oldest = time.time() - _OUTCOMES_KEPT_S
+        for path in self._outcomes.glob("*.json"):
+            if path.stat().st_mtime < oldest:
+                path.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that a crash leaves the old one or the new one."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        with open(temporary, "xb", opener=_private) as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    _sync(path.parent)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,27 @@
+"""The parts of a store that load polars (0.1 s), each loaded when it is first used: a command that
+prints a few rows does without.
+
+parts.writer.check(...)
+"""
+
+from typing import TYPE_CHECKING
+
+from perfduck_model.lazy import lazy_modules
+
+if TYPE_CHECKING:
+    from perfduck_store.duckdb import sql_process, user_sql, writer
+    from perfduck_store.remote import merging
+    from perfduck_store.remote import user_sql as remote_user_sql
+
+    __all__ = ["merging", "remote_user_sql", "sql_process", "user_sql", "writer"]
+
+__getattr__ = lazy_modules(
+    __name__,
+    {
+        "merging": "perfduck_store.remote.merging",
+        "remote_user_sql": "perfduck_store.remote.user_sql",
+        "sql_process": "perfduck_store.duckdb.sql_process",
+        "user_sql": "perfduck_store.duckdb.user_sql",
+        "writer": "perfduck_store.duckdb.writer",
+    },
+)

@@ -1,0 +1,225 @@
+"""The pages of a server in Chromium: nothing is asked of another host, nothing is an error."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import urllib3
+from hostile import build
+from servers import Server, running
+
+pytestmark = pytest.mark.browser
+DIFF = "/diff?base=scenario%3Dnative&new=scenario%3Ddocker0-nat&where=workload%3Dudp64"
+COMPARE = "/compare?selector=workload%3Dudp64&over=scenario"
+DESKTOP = {"width": 1366, "height": 900}
+PHONE = {"width": 390, "height": 844}
+SETTLES_MS = 200
+
+
+@pytest.fixture(scope="module")
+def server(demo_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    path = tmp_path_factory.mktemp("served") / "demo.duckdb"
+    shutil.copy(demo_store, path)
+    with running(path) as started:
+        yield started
+
+
+@contextmanager
+def opened(chromium: Any, server: Server, *, phone: bool = False) -> Iterator[Any]:
+    """A page that is checked at its end: no error, no message, no request to another host."""
+    context = chromium.new_context(
+        viewport=PHONE if phone else DESKTOP, is_mobile=phone, has_touch=phone,
+        reduced_motion="reduce", base_url=server.url,
+    )  # fmt: skip
+    page = context.new_page()
+    troubles: list[str] = []
+    page.on("console", lambda message: troubles.append(message.text))
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.on(
+        "request",
+        lambda asked: None if asked.url.startswith(server.url) else troubles.append(asked.url),
+    )
+    try:
+        yield page
+    finally:
+        context.close()
+    # A page of an error is one, which Chromium says
+    assert [each for each in troubles if "status of 4" not in each] == []
+
+
+@pytest.fixture
+def page(chromium: Any, server: Server) -> Iterator[Any]:
+    with opened(chromium, server) as checked:
+        yield checked
+
+
+def id_of(server: Server, name: str) -> str:
+    rows = urllib3.request("GET", f"{server.url}/api/v1/profiles?selector={name}").json()
+    return str(rows[0]["id"])
+
+
+def settled(page: Any) -> None:
+    page.wait_for_timeout(SETTLES_MS)
+
+
+def test_no_page_is_wider_than_a_phone(chromium: Any, server: Server) -> None:
+    profile = f"/profiles/{id_of(server, 'native.crr.1')}"
+    with opened(chromium, server, phone=True) as page:
+        for path in ("/", profile, DIFF, COMPARE, "/sql", "/diff?base=nativ&new=x", "/compare"):
+            page.goto(path)
+            settled(page)
+            wide = page.evaluate("document.documentElement.scrollWidth")
+            assert (path, wide) == (path, PHONE["width"])
+
+
+def test_recordings_are_filtered_by_label_and_text_in_the_address(page: Any) -> None:
+    page.goto("/")
+    rows = page.locator("tbody tr")
+    assert rows.count() == 18
+    page.click("dd >> text=docker0-nat")
+    assert rows.count() == 6
+    page.fill("[name=text]", "UDP64")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/?label=scenario%3Ddocker0-nat&text=UDP64")
+    assert rows.count() == 3
+    page.go_back()
+    assert rows.count() == 6
+    page.goto("/?text=nothing+like+it")
+    assert page.locator("tbody").inner_text().startswith("No recording has that.")
+
+
+def test_two_groups_are_ticked_and_compared(page: Any) -> None:
+    page.goto("/?label=workload%3Dcrr")
+    for side, name in (("base", "native.crr"), ("new", "docker0-nat.crr")):
+        for run in (1, 2, 3):
+            page.check(f'input[data-side={side}][data-selector="{name}.{run}"]')
+    assert page.input_value("#pick-new").count("+") == 2
+    page.click("#pick button")
+    page.wait_for_selector("g.frame")
+    assert page.locator(".badge").inner_text().lower() in ("regression", "inconclusive", "pass")
+    assert page.locator("h1").first.inner_text().startswith("native")
+
+
+def test_a_function_of_a_diff_is_seen_in_both_sides_and_back_closes_it(page: Any) -> None:
+    page.goto(DIFF)
+    page.wait_for_selector("g.frame")
+    page.locator(
+        "button[data-function=nf_hook_slow], button[data-function=ip_forward]"
+    ).first.click()
+    page.wait_for_selector("#sandwich-callees g.frame")
+    name = page.locator("#sandwich-name").inner_text()
+    assert f"function={name}" in page.evaluate("location.hash")
+    said = page.locator("#sandwich-middle").inner_text()
+    assert said.startswith(f"{name}: 0 → ")
+    assert "ns/packet" in said
+    page.locator("#sandwich-callers g.frame").nth(1).click()
+    settled(page)
+    other = page.locator("#sandwich-name").inner_text()
+    assert other != name
+    page.go_back()
+    settled(page)
+    assert page.locator("#sandwich-name").inner_text() == name
+    page.go_back()
+    assert page.locator("#sandwich").is_hidden()
+
+
+def test_a_span_of_the_heat_map_becomes_filters(page: Any, server: Server) -> None:
+    path = f"/profiles/{id_of(server, 'docker0-nat.crr.1')}"
+    page.goto(f"{path}?comm=nginx")
+    settled(page)
+    whole = page.locator(".figures dd").first.inner_text()
+    page.locator("#heat").scroll_into_view_if_needed()
+    box = page.locator("#heat").bounding_box()
+    page.mouse.move(box["x"] + 34 + 2, box["y"] + 248)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 34 + 2, box["y"] + 2, steps=3)
+    page.mouse.up()
+    page.wait_for_url(lambda url: url.endswith("?comm=nginx&until=1s"))
+    assert page.locator("[name=until]").input_value() == "1s"
+    assert "--until 1s" in page.locator("header.head").inner_text()
+    page.locator("#heat").focus()
+    for key in ("ArrowRight", "ArrowUp", "Enter", "ArrowRight", "Enter"):
+        page.keyboard.press(key)
+    page.wait_for_url(lambda url: "skip=1.02s&until=2.04s" in url)
+    assert page.locator(".figures dd").first.inner_text() != whole
+
+
+def test_a_query_is_run_saved_and_found_again(page: Any) -> None:
+    page.goto("/sql")
+    page.locator(".queries .link").first.click()
+    page.wait_for_selector("#rows tbody tr")
+    assert page.locator("#rows tbody tr").count() == 20
+    assert page.locator("#chart rect").count() == 20
+    page.fill("#query", "select comm, count(*) as n from hit group by comm order by n desc limit 3")
+    page.keyboard.press("Control+Enter")
+    page.wait_for_selector("#sql-said:has-text('3 rows')")
+    assert page.locator("#rows tbody tr").count() == 3
+    page.fill("#save-name", "busiest programs")
+    page.click("#save button")
+    page.wait_for_selector("#saved li")
+    page.fill("#query", "selec 1")
+    page.click("#run")
+    page.wait_for_selector("#sql-error:not([hidden])")
+    assert "syntax error" in page.locator("#sql-error").inner_text().lower()
+    page.goto("/sql")
+    page.click("text=busiest programs")
+    page.wait_for_selector("#rows tbody tr")
+    assert page.locator("#rows tbody tr").count() == 3
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.click("[data-forget]")
+    page.wait_for_selector("#none-saved:not([hidden])")
+
+
+def test_what_is_typed_wrong_is_the_line_of_the_command(page: Any) -> None:
+    page.goto("/diff?base=nativ.*&new=scenario=docker0-nat")
+    assert "did you mean native." in page.locator(".card.failure").inner_text()
+    assert page.input_value("[name=base]") == "nativ.*"
+    page.goto("/diff?base=native.crr.1&new=docker0-nat.crr.1&comm=ngin")
+    assert "did you mean nginx" in page.locator(".card.failure").inner_text()
+    page.goto("/compare?selector=*&over=scenari")
+    assert "did you mean scenario" in page.locator(".card.failure").inner_text()
+    page.goto("/?lable=x")
+    assert "did you mean label" in page.locator(".card.failure").inner_text()
+
+
+def test_groups_are_compared(page: Any) -> None:
+    page.goto("/compare")
+    page.fill("[name=selector]", "workload=crr")
+    page.fill("[name=over]", "scenario")
+    page.click(".primary")
+    page.wait_for_selector(".matrix")
+    heads = page.locator(".matrix thead th").all_inner_texts()
+    assert heads == ["Subsystem", "native", "docker0-nat", "flannel-vxlan"]
+    assert page.locator(".matrix .part").first.bounding_box()["width"] > 20
+
+
+def test_names_of_recordings_are_text_and_nothing_else(chromium: Any, tmp_path: Path) -> None:
+    build(tmp_path / "store.duckdb", tmp_path, 0)
+    with running(tmp_path / "store.duckdb") as server, opened(chromium, server) as page:
+        page.on("dialog", lambda dialog: pytest.fail(dialog.message))
+        rows = urllib3.request("GET", f"{server.url}/api/v1/profiles").json()
+        paths = [f"/profiles/{row['id']}" for row in rows[:2]]
+        for path in (
+            "/",
+            *paths,
+            "/diff?base=side%3Dbase&new=side%3Dnew",
+            "/compare?selector=*&over=side",
+        ):
+            page.goto(path)
+            settled(page)
+            page.locator("details").evaluate_all("all => all.forEach(one => one.open = true)")
+            text = page.evaluate("document.body.innerText")
+            assert not set("\u202e\u200b\x1b\x07") & set(text), path
+            assert page.evaluate("document.querySelectorAll('body img, a[href*=evil]').length") == 0
+            assert page.evaluate(
+                "[...document.scripts].every(s => s.src || s.type === 'application/json')"
+            )
+        page.goto(paths[0])
+        buttons = page.locator("button[data-function]")
+        for place in range(0, buttons.count(), 25):
+            buttons.nth(place).evaluate("button => button.click()")
+            settled(page)
+            assert page.locator("#sandwich-said").inner_text() == ""

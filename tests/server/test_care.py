@@ -1,0 +1,137 @@
+"""Looking after a server: health, metrics, log, backup, retention, edits."""
+
+import json
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import urllib3
+from servers import Server, running
+
+import perfduck
+from perfduck import PerfduckError
+from perfduck_server.raw_files import RawFiles
+from perfduck_server.retention import Retention, rules_of
+from perfduck_server.spool import Spool
+
+TEXT = Path(__file__).parents[2] / "fixtures" / "demo" / "native.udp64.1.txt.xz"
+
+
+def ask(server: Server, method: str, path: str, **options):
+    return urllib3.request(method, f"{server.url}{path}", timeout=60, **options)
+
+
+def id_of(server: Server, selector: str) -> str:
+    [row] = ask(server, "GET", f"/api/v1/profiles?selector={selector}&format=json").json()
+    return row["id"]
+
+
+def test_health_says_that_the_store_can_be_read(server: Server) -> None:
+    answer = ask(server, "GET", "/healthz")
+    assert (answer.status, answer.json()["status"]) == (200, "ok")
+    assert answer.json()["disk_free_bytes"] > 0
+
+
+def test_metrics_count_requests_by_route(server: Server) -> None:
+    ask(server, "GET", f"/api/v1/jobs/{'0' * 28}")
+    text = ask(server, "GET", "/metrics").data.decode()
+    assert 'perfduck_requests_total{method="GET",route="/api/v1/jobs/{job}",status="404"}' in text
+    assert "perfduck_profiles 18.0" in text
+    assert 'perfduck_pushes_total{state="stored"}' in text
+    assert "perfduck_disk_free_bytes" in text
+
+
+def test_each_request_is_a_line_of_the_log(tmp_path: Path) -> None:
+    log = tmp_path / "access.jsonl"
+    with running(tmp_path / "s.duckdb", "--access-log", str(log)) as started:
+        ask(started, "GET", "/api/v1/profiles?format=json")
+        ask(started, "GET", "/nowhere%0a")
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert [(line["path"], line["status"]) for line in lines] == [
+        ("/api/v1/profiles", 200),
+        ("/nowhere\n", 404),
+    ]
+    assert lines[0]["query"] == "format=json"
+    assert lines[0]["client"] == "127.0.0.1"
+
+
+def test_a_backup_of_a_server_that_goes_on_is_a_store(own_server: Server, tmp_path: Path) -> None:
+    answer = ask(own_server, "GET", "/api/v1/backup")
+    assert answer.status == 200
+    copy = tmp_path / "copy.duckdb"
+    copy.write_bytes(answer.data)
+    assert len(perfduck.open(copy).names()) == 18
+    assert list(own_server.store.with_name("demo.duckdb.server").glob("backup/*")) == []
+    assert ask(own_server, "POST", "/api/v1/recordings", body=TEXT.read_bytes()).status == 200
+
+
+def test_a_profile_is_edited_and_removed(own_server: Server) -> None:
+    key = id_of(own_server, "native.udp64.1")
+    path = f"/api/v1/profiles/{key}"
+    answer = ask(own_server, "PATCH", path, json={"name": "n", "labels": {"a": "b"}})
+    assert (answer.status, answer.json()["result"]) == (
+        200,
+        "n: renamed from native.udp64.1, label a=b added",
+    )
+    refused = ask(own_server, "PATCH", path, json={"name": "native.udp64.2"})
+    assert refused.status == 422
+    assert "another recording is stored as" in refused.json()["error"]
+    assert ask(own_server, "PATCH", path, json={"nmae": "n"}).status == 422
+    assert ask(own_server, "DELETE", path).status == 200
+    assert ask(own_server, "DELETE", path).status == 404
+
+
+def test_what_is_wrong_with_a_request_is_a_line(server: Server) -> None:
+    answer = ask(server, "PATCH", f"/api/v1/profiles/{'0' * 16}", json={"work": -1})
+    assert (answer.status, answer.json()) == (
+        422,
+        {"error": "work: input should be greater than 0, got -1"},
+    )
+    answer = ask(server, "DELETE", "/api/v1/profiles/x")
+    assert answer.json()["error"].startswith("profile: string should match pattern")
+    assert ask(server, "GET", "/nowhere").json() == {"error": "GET /nowhere: not found"}
+    assert ask(server, "POST", "/healthz").json() == {"error": "POST /healthz: method not allowed"}
+
+
+def test_every_answer_has_a_strict_policy(server: Server) -> None:
+    for path in ("/healthz", "/nowhere", "/login", "/metrics", "/openapi.json"):
+        policy = ask(server, "GET", path).headers["Content-Security-Policy"]
+        assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'")
+
+
+@pytest.fixture
+def aged(demo_store: Path, tmp_path: Path) -> tuple[perfduck.ProfileStore, RawFiles, Spool]:
+    path = tmp_path / "demo.duckdb"
+    shutil.copy(demo_store, path)
+    return perfduck.open(path), RawFiles(tmp_path), Spool(tmp_path)
+
+
+def test_the_first_rule_that_fits_applies(aged, tmp_path: Path) -> None:
+    store, raw, spool = aged
+    store.edit("native.udp64.1", labels={"branch": "main"})
+    for row in json.loads(store.profiles("scenario=native").to_json()):
+        body = tmp_path / row["id"]
+        body.mkdir()
+        (body / "run.xz").write_bytes(b"raw")
+        raw.keep(body, "run.xz", row["id"])
+    rules = rules_of(["branch=main keep", "scenario=native 30d", "raw branch=main 60d"])
+    retention = Retention(rules, store, raw, spool)
+    now = datetime.now(UTC).replace(tzinfo=None)
+    retention.apply(now + timedelta(days=29))
+    assert len(store.names()) == 18
+    assert len(raw.profiles()) == 6
+    retention.apply(now + timedelta(days=31))
+    native = [name for name in store.names() if name.startswith("native.")]
+    assert native == ["native.udp64.1"]
+    assert len(store.names()) == 13
+    assert len(raw.profiles()) == 1
+    retention.apply(now + timedelta(days=61))
+    assert raw.profiles() == []
+    assert "native.udp64.1" in store.names()
+
+
+@pytest.mark.parametrize("text", ["", "pr=*", "pr=* 30", "raw 30d", "keep"])
+def test_what_is_no_rule_is_a_line(text: str) -> None:
+    with pytest.raises(PerfduckError, match="--retention"):
+        rules_of([text])

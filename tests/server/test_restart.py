@@ -1,0 +1,87 @@
+"""kill -9 in the middle of pushes: what was acknowledged is there after the next start."""
+
+import lzma
+import shutil
+import signal
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Event
+
+import msgspec
+import urllib3
+from servers import running
+
+import perfduck
+from perfduck_server.spool import PushedJob, Spool
+
+TEXT = Path(__file__).parents[2] / "fixtures" / "demo" / "native.udp64.1.txt.xz"
+PUSHERS = 8
+
+
+def recordings() -> list[bytes]:
+    """Recordings that all differ: parts of one, some kilobytes each."""
+    samples = lzma.decompress(TEXT.read_bytes()).split(b"\n\n")
+    return [b"\n\n".join(samples[at : at + 20]) + b"\n\n" for at in range(0, 2000, 20)]
+
+
+def test_nothing_that_was_acknowledged_is_lost(tmp_path: Path) -> None:
+    bodies = dict(enumerate(recordings()))
+    store = tmp_path / "s.duckdb"
+    acknowledged: dict[int, int] = {}
+    enough = Event()
+
+    def push(url: str, number: int) -> None:
+        # Some wait for the outcome, some for no more than that the upload is safe.
+        query = f"name=run{number}&label.number={number}&wait={number % 2 * 30}"
+        try:
+            answer = urllib3.request(
+                "POST",
+                f"{url}/api/v1/recordings?{query}",
+                body=bodies[number],
+                timeout=60,
+                retries=False,
+            )
+        except urllib3.exceptions.HTTPError:
+            return  # killed before it answered
+        if answer.status < 300:
+            acknowledged[number] = answer.status
+        if len(acknowledged) >= 12:
+            enough.set()
+
+    with running(store) as started, ThreadPoolExecutor(PUSHERS) as pool:
+        done = [pool.submit(push, started.url, number) for number in bodies]
+        assert enough.wait(120)
+        started.process.send_signal(signal.SIGKILL)
+        started.process.wait()
+        for each in done:
+            each.result()
+    assert len(acknowledged) < len(bodies)
+    assert {201, 202} <= set(acknowledged.values())
+    with running(store) as started:
+        metrics = f"{started.url}/metrics"
+        while "perfduck_pushes_waiting 0.0" not in urllib3.request("GET", metrics).data.decode():
+            assert started.process.poll() is None
+        assert started.stop() == 0
+    names = set(perfduck.open(store).names())
+    assert {f"run{number}" for number in acknowledged} <= names
+    labelled = perfduck.open(store).profiles("number=*")
+    assert len(labelled.rows.rows()) == len(names)
+
+
+def test_a_push_that_was_committed_and_not_finished_is_done_again(tmp_path: Path) -> None:
+    store = tmp_path / "s.duckdb"
+    perfduck.open(store).ingest(TEXT, name="run")
+    state = tmp_path / "s.duckdb.server"
+    state.mkdir()
+    spool = Spool(state)
+    folder = spool.new()
+    shutil.copy(TEXT, folder / "run.txt.xz")
+    spool.accept(folder, PushedJob(id=folder.stem, file="run.txt.xz", labels={"a": "b"}))
+    unfinished = spool.new()
+    (unfinished / "run.txt.xz").write_bytes(b"part")
+    with running(store) as started:
+        url = f"{started.url}/api/v1/jobs/{folder.stem}"
+        while (answer := urllib3.request("GET", url)).status == 202:
+            assert msgspec.json.decode(answer.data)["state"] in ("queued", "running")
+        assert answer.json()["result"] == "run: already in the store; label a=b added"
+    assert list((state / "spool").iterdir()) == []

@@ -1,0 +1,219 @@
+"""Who may do what: tokens, scopes, labels, and what other sites' pages cannot do."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import urllib3
+from servers import Server, command, running
+
+TEXT = Path(__file__).parents[2] / "fixtures" / "demo" / "native.udp64.1.txt.xz"
+SCOPES = ("push", "read", "sql", "admin")
+
+
+def perfduck(*words: str | Path, code: int = 0) -> str:
+    """What a command prints."""
+    line = [sys.executable, "-m", "perfduck", *map(str, words)]
+    done = subprocess.run(line, capture_output=True, text=True, timeout=60)
+    assert done.returncode == code, done.stderr
+    return done.stdout if code == 0 else done.stderr
+
+
+class Guarded(NamedTuple):
+    """A server with a token of each scope."""
+
+    server: Server
+    secrets: dict[str, str]
+
+    def ask(self, method: str, path: str, secret: str | None = None, **options: object):
+        headers = {} if secret is None else {"Authorization": f"Bearer {secret}"}
+        headers |= options.pop("headers", {})
+        url = f"{self.server.url}{path}"
+        return urllib3.request(method, url, headers=headers, redirect=False, timeout=60, **options)
+
+
+@pytest.fixture(scope="module")
+def guarded(demo_store: Path, tmp_path_factory) -> Iterator[Guarded]:
+    store = tmp_path_factory.mktemp("guarded") / "demo.duckdb"
+    shutil.copy(demo_store, store)
+    secrets = {}
+    for scope in SCOPES:
+        words = ["token", "add", scope, "--scope", scope, "--store", store]
+        words += ["--label", "host=node7"] if scope == "push" else []
+        secrets[scope] = perfduck(*words).strip()
+    with running(store) as started:
+        yield Guarded(started, secrets)
+
+
+ROUTES = [
+    ("POST", "/api/v1/recordings", "push"),
+    ("PUT", "/api/v1/recordings", "push"),
+    ("GET", f"/api/v1/jobs/{'0' * 28}", "push"),
+    ("GET", "/api/v1/profiles", "read"),
+    ("GET", "/api/v1/top?selector=*", "read"),
+    ("GET", f"/api/v1/recordings/{'0' * 16}/raw", "read"),
+    ("GET", "/metrics", "read"),
+    ("POST", "/api/v1/sql", "sql"),
+    ("GET", "/api/v1/backup", "admin"),
+    ("PATCH", f"/api/v1/profiles/{'0' * 16}", "admin"),
+    ("DELETE", f"/api/v1/profiles/{'0' * 16}", "admin"),
+    ("POST", "/api/v1/store/merge", "admin"),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "scope"), ROUTES)
+def test_a_route_needs_its_scope(guarded: Guarded, method: str, path: str, scope: str) -> None:
+    without = guarded.ask(method, path)
+    assert without.status == 401
+    assert without.headers["WWW-Authenticate"] == 'Bearer realm="perfduck"'
+    assert guarded.ask(method, path, "pdk_wrong").status == 401
+    for other in SCOPES:
+        answer = guarded.ask(method, path, guarded.secrets[other])
+        assert (answer.status == 403) == (other != scope), other
+        assert answer.status != 401
+
+
+def test_no_route_is_without_a_scope(guarded: Guarded) -> None:
+    described = guarded.ask("GET", "/openapi.json").json()["paths"]
+    asked = {path.partition("?")[0] for _, path, _ in ROUTES}
+    open_to_all = {"/healthz"}
+    for path, methods in described.items():
+        plain = path.replace("{profile}", "0" * 16).replace("{job}", "0" * 28)
+        if plain in open_to_all:
+            continue
+        for method in methods:
+            answer = guarded.ask(method.upper(), plain)
+            assert answer.status == 401, (method, path)
+    assert {"/api/v1/recordings", "/metrics"} <= asked
+
+
+def test_labels_of_a_token_are_on_what_it_pushes(guarded: Guarded) -> None:
+    body = TEXT.read_bytes()
+    path = "/api/v1/recordings?label.host=node8"
+    answer = guarded.ask("POST", path, guarded.secrets["push"], body=body)
+    assert answer.status == 422
+    line = "label.host=node8: expected node7, as the token says, got node8"
+    assert answer.json() == {"error": line}
+    answer = guarded.ask("POST", "/api/v1/recordings", guarded.secrets["push"], body=body)
+    assert answer.status == 200
+    assert "label host=node7 added" in answer.json()["result"]
+
+
+def test_a_running_server_knows_of_new_and_revoked_tokens(guarded: Guarded) -> None:
+    store = guarded.server.store
+    secret = perfduck("token", "add", "new", "--scope", "read", "--store", store).strip()
+    assert guarded.ask("GET", "/api/v1/profiles", secret).status == 200
+    assert perfduck("token", "revoke", "new", "--store", store) == "new: revoked\n"
+    assert guarded.ask("GET", "/api/v1/profiles", secret).status == 401
+
+
+def test_the_file_has_no_secret_and_no_other_user_can_read_it(guarded: Guarded) -> None:
+    path = guarded.server.store.with_name("demo.duckdb.server") / "tokens.json"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+    text = path.read_text()
+    assert not any(secret in text for secret in guarded.secrets.values())
+    logged = guarded.server.store.with_suffix(".log").read_text()
+    assert '"token":"read"' in logged
+    assert not any(secret in logged for secret in guarded.secrets.values())
+
+
+def test_the_command_shows_tokens_once_and_lists_the_rest(tmp_path: Path) -> None:
+    store = tmp_path / "s.duckdb"
+    ci = ("token", "add", "ci", "--scope", "read,push", "--label", "a=b", "--expires", "90d")
+    assert perfduck(*ci, "--store", store).startswith("pdk_")
+    listed = perfduck("token", "list", "--store", store)
+    assert listed.startswith("ci: push, read; label a=b; expires 20")
+    [row] = json.loads(perfduck("token", "list", "--store", store, "--format", "json"))
+    assert (row["scopes"], row["expired"]) == (["push", "read"], False)
+    taken = perfduck(*ci, "--store", store, code=2)
+    assert taken == "perfduck: ci: expected a new name, got that of another token\n"
+    wrong = perfduck("token", "add", "x", "--scope", "write", "--store", store, code=2)
+    assert wrong == "perfduck: --scope: expected some of push,read,sql,admin, got write\n"
+    gone = perfduck("token", "revoke", "x", "--store", store, code=2)
+    assert gone == "perfduck: x: expected a token, got none; there are: ci\n"
+    assert "got a URL" in perfduck("token", "list", "--store", "http://h:1", code=2)
+
+
+def test_an_expired_token_is_refused(tmp_path: Path) -> None:
+    store = tmp_path / "s.duckdb"
+    words = ("token", "add", "old", "--scope", "read", "--expires", "0h", "--store", store)
+    secret = perfduck(*words).strip()
+    assert "; expired 20" in perfduck("token", "list", "--store", store)
+    with running(store) as started:
+        guarded = Guarded(started, {})
+        assert guarded.ask("GET", "/api/v1/profiles", secret).status == 401
+
+
+def test_another_address_needs_tokens(tmp_path: Path) -> None:
+    store = tmp_path / "s.duckdb"
+    words = command(store, "--listen", "0.0.0.0:0")
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "expected tokens for an address that others can reach (perfduck token add" in done.stderr
+    perfduck("token", "add", "ci", "--scope", "push", "--store", store)
+    with running(store, "--listen", "0.0.0.0:0", "--anonymous", "read") as started:
+        port = started.url.rpartition(":")[2]
+        here = started._replace(url=f"http://127.0.0.1:{port}")
+        assert Guarded(here, {}).ask("GET", "/api/v1/profiles").status == 200
+        assert Guarded(here, {}).ask("POST", "/api/v1/recordings").status == 401
+
+
+def test_the_last_token_that_is_revoked_opens_nothing(tmp_path: Path) -> None:
+    store = tmp_path / "s.duckdb"
+    perfduck("token", "add", "ci", "--scope", "push", "--store", store)
+    perfduck("token", "revoke", "ci", "--store", store)
+    with running(store) as started:
+        assert Guarded(started, {}).ask("GET", "/api/v1/profiles").status == 401
+
+
+OTHER_SITES = [
+    {"Origin": "https://evil.example"},
+    {"Origin": "null"},
+    {"Sec-Fetch-Site": "cross-site"},
+    {"Sec-Fetch-Site": "same-site"},
+]
+
+
+@pytest.mark.parametrize("headers", OTHER_SITES, ids=str)
+def test_pages_of_other_sites_change_nothing(server: Server, headers: dict[str, str]) -> None:
+    guarded = Guarded(server, {})
+    path = f"/api/v1/profiles/{'0' * 16}"
+    assert guarded.ask("DELETE", path, headers=headers).status == 403
+    assert guarded.ask("POST", "/api/v1/recordings", headers=headers).status == 403
+    own = {"Origin": server.url, "Sec-Fetch-Site": "same-origin"}
+    assert guarded.ask("DELETE", path, headers=own).status == 404
+
+
+def test_a_name_that_leads_to_an_open_server_is_refused(server: Server) -> None:
+    guarded = Guarded(server, {})
+    for name, status in (("evil.example", 403), ("localhost:1", 200), ("[::1]:80", 200)):
+        assert guarded.ask("GET", "/api/v1/profiles", headers={"Host": name}).status == status
+
+
+def test_a_browser_logs_in_with_a_token(guarded: Guarded) -> None:
+    page = guarded.ask("GET", "/api/v1/profiles?x=1", headers={"Accept": "text/html"})
+    assert (page.status, page.headers["Location"]) == (
+        303,
+        "/login?next=%2Fapi%2Fv1%2Fprofiles%3Fx%3D1",
+    )
+    form = guarded.ask("GET", page.headers["Location"])
+    assert b'value="/api/v1/profiles?x=1"' in form.data
+    kind = {"Content-Type": "application/x-www-form-urlencoded"}
+    body = "token=wrong&next=/"
+    assert guarded.ask("POST", "/login", body=body, headers=kind).status == 401
+    body = f"token={guarded.secrets['read']}&next=//evil.example"
+    done = guarded.ask("POST", "/login", body=body, headers=kind)
+    assert (done.status, done.headers["Location"]) == (303, "/")
+    cookie = done.headers["Set-Cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=strict" in cookie
+    held = {"Cookie": cookie.partition(";")[0]}
+    assert guarded.ask("GET", "/api/v1/profiles", headers=held).status == 200
+    evil = held | {"Sec-Fetch-Site": "cross-site"}
+    assert guarded.ask("POST", "/api/v1/sql", headers=evil).status == 403
