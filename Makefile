@@ -35,7 +35,7 @@ browser:
 	  echo "perfduck: no Chromium here (apt-get install chromium): the html report is not tested in a browser"
 
 test: $(INSTALLED)
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist loadfile
 
 # Changed files for all readers: make fuzz FUZZ_SECONDS=3600. What breaks one is kept in fixtures/fuzz/.
 FUZZ_SECONDS ?= 10
@@ -43,7 +43,7 @@ fuzz: $(INSTALLED)
 	$(BIN)/python tests/fuzz.py --seconds $(FUZZ_SECONDS)
 
 slow: $(INSTALLED)
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest -m slow -n auto --dist loadfile
 
 # The wheel alone, in an empty environment, away from the checkout.
 wheel: $(INSTALLED)

@@ -10,32 +10,23 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from command import run
 from recordings import FIXTURES
 
 DEMO = FIXTURES / "demo"
 NATIVE = DEMO / "native.udp64.1.txt.xz"
-PROGRAM = [sys.executable, "-c", "from perfduck_cli.main import main; main()"]
 
 
 def perfduck(
     *arguments: str | Path, store: Path, stdin: bytes = b""
 ) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(
-        [*PROGRAM, *map(str, arguments), "--store", str(store)], input=stdin, capture_output=True
-    )
+    return run([*arguments, "--store", store], stdin)
 
 
 def answer(*arguments: str | Path, store: Path) -> str:
     done = perfduck(*arguments, store=store)
     assert (done.returncode, done.stderr) == (0, b"")
     return done.stdout.decode()
-
-
-@pytest.fixture(scope="module")
-def demo_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    store = tmp_path_factory.mktemp("demo") / "store.duckdb"
-    assert perfduck("ingest", "--manifest", DEMO / "recordings.csv", store=store).returncode == 0
-    return store
 
 
 def test_a_pipe_is_read(store_path: Path) -> None:

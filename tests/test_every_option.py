@@ -421,6 +421,7 @@ def _answer(text: str, store: str, tmp: Path) -> tuple[int, str, str]:
     return _run(_words(text, tmp), copy)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.command} {row.words} {row.typed}")
 def test_what_is_typed_changes_the_answer_or_is_refused(row: Row, folder: Path) -> None:
     without = _answer(f"{row.command} {row.words}", row.store, folder)
@@ -460,6 +461,7 @@ def held(folder: Path) -> Iterator[Path]:
         process.kill()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ENOUGH)
 def test_the_store_that_is_typed_is_waited_for_as_long_as_is_typed(
     command: str, folder: Path, held: Path

@@ -95,6 +95,7 @@ def fail_often(folder: Path, times: int) -> None:
         assert store.rows("select count(*) from profile") == [(1,)]
 
 
+@pytest.mark.slow
 def test_failed_imports_leave_no_thread_and_no_file_open(tmp_path: Path) -> None:
     fail_often(tmp_path, 50)
 

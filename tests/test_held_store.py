@@ -14,13 +14,6 @@ from perfduck.profile_store import ProfileStore
 RECORDINGS = Path(__file__).parents[1] / "fixtures" / "demo"
 
 
-@pytest.fixture(scope="module")
-def demo_store(tmp_path_factory):
-    path = tmp_path_factory.mktemp("demo") / "demo.duckdb"
-    perfduck.open(path).ingest(manifest=RECORDINGS / "recordings.csv")
-    return path
-
-
 @pytest.fixture
 def held(tmp_path):
     place = HeldStore(tmp_path / "held.duckdb", memory_mb=512)
@@ -28,6 +21,7 @@ def held(tmp_path):
     place.close()
 
 
+@pytest.mark.slow
 def test_a_reader_sees_one_state_while_another_thread_commits(held, demo_store):
     store = ProfileStore(held)
     with held.read() as reader:
@@ -37,6 +31,7 @@ def test_a_reader_sees_one_state_while_another_thread_commits(held, demo_store):
     assert len(store.names()) == 18
 
 
+@pytest.mark.slow
 def test_many_threads_get_the_answers_of_one(held, demo_store):
     store = ProfileStore(held)
     store.merge(demo_store)

@@ -92,7 +92,11 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.parametrize("query", [BUSY, ALONE, SORT], ids=["busy", "alone", "sort"])
+@pytest.mark.parametrize(
+    "query",
+    [pytest.param(BUSY, marks=pytest.mark.slow), ALONE, pytest.param(SORT, marks=pytest.mark.slow)],
+    ids=["busy", "alone", "sort"],
+)
 def test_sql_is_stopped(store: Path, query: str) -> None:
     words = ["sql", query, "--timeout", "600", "--store", str(store)]
     code, said, took = stopped(AS_IT_IS, *words)
@@ -100,6 +104,7 @@ def test_sql_is_stopped(store: Path, query: str) -> None:
     assert took < MOST_S
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     [["top", "*"], ["diff", "native.udp64.1", "native.udp64.2"]],
@@ -116,6 +121,7 @@ def names(store: Path) -> list[str]:
         return [name for (name,) in opened.rows("select name from profile order by name")]
 
 
+@pytest.mark.slow
 def test_a_commit_that_hears_nothing_is_left(store: Path) -> None:
     words = ["ingest", RUNS[2], "--store", str(store)]
     code, said, took = stopped(SLOW_COMMIT, *words)

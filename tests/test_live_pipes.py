@@ -44,6 +44,7 @@ def ended(process: subprocess.Popen[bytes]) -> tuple[int, str, str]:
     return process.returncode, out.decode(), said.decode()
 
 
+@pytest.mark.slow
 def test_others_read_and_write_while_recordings_come_through_pipes(store_path: Path) -> None:
     with ExitStack() as running:
         pipes = []
@@ -133,6 +134,7 @@ def test_kallsyms_is_read_once_for_all_recordings(
     assert reads == [kallsyms]
 
 
+@pytest.mark.slow
 def test_the_store_is_free_between_two_recordings_of_a_command(store_path: Path) -> None:
     """As a second process finds it: one process shares what it has open."""
     words = [*PROGRAM, "profiles", "--wait", "0", "--store", str(store_path)]
@@ -144,6 +146,7 @@ def test_the_store_is_free_between_two_recordings_of_a_command(store_path: Path)
     assert not list(store_path.parent.glob("*.wal"))
 
 
+@pytest.mark.slow
 def test_a_reader_that_prints_does_not_hold_the_store(store_path: Path) -> None:
     """`perfduck top | less`: the answer is longer than a pipe is."""
     with DuckDbStore(store_path, write=True) as store:

@@ -112,6 +112,7 @@ def test_every_version_has_a_fixture() -> None:
     assert set(VERSIONS) == set(range(1, schema.SCHEMA_VERSION + 1))
 
 
+@pytest.mark.slow
 def test_a_store_answers_as_one_made_anew_of_its_rows(any_store: Path, tmp_path: Path) -> None:
     fresh = made_anew(tmp_path / "fresh.duckdb", any_store)
     assert answers(any_store) == answers(fresh)

@@ -26,7 +26,19 @@ QUERIES = blocks("sql")
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def answers(empty: Path) -> list[subprocess.CompletedProcess[str]]:
+    """What the commands of the README print, one after the other."""
+    return [typed(command, empty) for command in COMMANDS]
+
+
+@pytest.fixture
+def place(empty: Path, answers: list[subprocess.CompletedProcess[str]]) -> Path:
+    """The folder in which they were typed."""
+    return empty
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("readme")
     (folder / "fixtures").symlink_to(FIXTURES)
     return folder
@@ -41,10 +53,11 @@ def typed(command: str, place: Path) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-def test_every_command_of_the_readme_does_what_it_says(place: Path) -> None:
+def test_every_command_of_the_readme_does_what_it_says(
+    answers: list[subprocess.CompletedProcess[str]],
+) -> None:
     assert len(COMMANDS) >= 10
-    for command in COMMANDS:
-        done = typed(command, place)
+    for command, done in zip(COMMANDS, answers, strict=True):
         # `diff` from native to docker0 is a regression, as the README says; ingest notes limits.
         notes = [line for line in done.stderr.splitlines() if "has no name" not in line]
         assert (done.returncode, notes) == (int("diff" in command), []), command

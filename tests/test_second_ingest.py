@@ -1,10 +1,9 @@
 """What is said of a recording: by options, a manifest, and once more when it is stored already."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from command import run_text
 from recordings import FIXTURES
 
 from perfduck_model.words import counted
@@ -15,14 +14,12 @@ NATIVE = DEMO / "native.udp64.1.txt.xz"
 OTHER = DEMO / "native.udp64.2.txt.xz"
 RULES = DEMO / "docker0-nat.crr.1.iptables.txt"
 REPORT = DEMO / "native.udp64.1.iperf3.json"
-PROGRAM = [sys.executable, "-c", "from perfduck_cli.main import main; main()"]
 FIRST = "a: 7944 samples, 377 stacks, 329 symbols"
 STORED = "a: already in the store"
 
 
 def perfduck(*arguments: str | Path, store: Path) -> tuple[int, str, str]:
-    command = [*PROGRAM, *map(str, arguments), "--store", str(store)]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = run_text([*arguments, "--store", store])
     return done.returncode, done.stdout, done.stderr
 
 

@@ -41,7 +41,9 @@ PACKINGS = {"gz": gzip.compress, "xz": lzma.compress, "bz2": bz2.compress, "zst"
 MEGABYTE = b"".join(b"entry %025d\n" % number for number in range(32_768))
 
 
-@pytest.mark.parametrize("megabytes", [1, 24, 25, 64, 200])
+@pytest.mark.parametrize(
+    "megabytes", [1, 24, 25, *(pytest.param(large, marks=pytest.mark.slow) for large in (64, 200))]
+)
 @pytest.mark.parametrize("packing", PACKINGS)
 def test_packed_recordings_of_any_size_are_read_whole(packing: str, megabytes: int) -> None:
     # Members one after the other are a file of all these formats, and quickly made.

@@ -3,20 +3,18 @@
 import os
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from command import run_text
 from recordings import FIXTURES
 
-PROGRAM = [sys.executable, "-c", "from perfduck_cli.main import main; main()"]
 RECORDING = FIXTURES / "perf_script" / "fields-pid" / "input.txt.xz"
 
 
 def ingest(*args: str, store: Path) -> subprocess.CompletedProcess[str]:
-    command = [*PROGRAM, "ingest", *args, "--store", str(store)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+    return run_text(["ingest", *args, "--store", store])
 
 
 @pytest.fixture

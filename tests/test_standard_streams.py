@@ -44,7 +44,16 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("| { exec <&-; sleep 3; }", "Broken pipe"),
     ],
 )
-@pytest.mark.parametrize("arguments", ["top p", "export p", "export p --format html"])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "top p",
+        *(
+            pytest.param(each, marks=pytest.mark.slow)
+            for each in ("export p", "export p --format html")
+        ),
+    ],
+)
 def test_an_answer_that_cannot_be_written_is_a_line_and_exit_2(
     store: Path, arguments: str, redirection: str, reason: str
 ) -> None:

@@ -267,6 +267,7 @@ def test_a_second_process_says_who_holds_the_store(store_path: Path) -> None:
         process.kill()
 
 
+@pytest.mark.slow
 def test_kill_at_any_moment_leaves_exactly_the_acknowledged_profiles(
     store_path: Path, tmp_path: Path
 ) -> None:

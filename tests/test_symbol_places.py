@@ -2,10 +2,10 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from command import run_text
 from recordings import FIXTURES
 
 RECORDING = FIXTURES / "perf_data" / "chains" / "recording.data.xz"
@@ -13,8 +13,7 @@ SPIN = FIXTURES / "perf_data" / "symfs" / "tmp" / "perfduck-fixture" / "spin"
 
 
 def run(*args: str, store: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "perfduck", *args, "--store", str(store)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return run_text([*args, "--store", store])
 
 
 @pytest.mark.parametrize("command", [("ingest", str(RECORDING)), ("tag",), ("explain", "main")])

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from command import run_text
 from recordings import FIXTURES
 
 from perfduck_model.errors import PerfduckError
@@ -24,7 +25,7 @@ PROGRAM = [sys.executable, "-c", "from perfduck_cli.main import main; main()"]
 
 
 def perfduck(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*PROGRAM, *map(str, arguments)], capture_output=True, text=True)
+    return run_text(arguments)
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import pytest
 from hostile import build
 from terminal import PROGRAM
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 PAGES = {
     "diff": ("diff", "side=base", "side=new"),
     "export": ("export", "side=new"),

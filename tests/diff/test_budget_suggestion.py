@@ -29,24 +29,15 @@ SIZE = 5
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("demo") / "store.duckdb"
-    manifest = ROOT / "fixtures" / "demo" / "recordings.csv"
-    words = ["ingest", "--manifest", str(manifest), "--store", str(path)]
-    assert CliRunner().invoke(app, words).exit_code == 0
-    return path
-
-
-@pytest.fixture(scope="module")
-def printed(demo: Path) -> str:
-    result = CliRunner().invoke(app, ["budget", "suggest", RUNS, "--store", str(demo)])
+def printed(demo_store: Path) -> str:
+    result = CliRunner().invoke(app, ["budget", "suggest", RUNS, "--store", str(demo_store)])
     assert result.exit_code == 0, result.output
     return result.stdout
 
 
 @pytest.fixture(scope="module")
-def runs(demo: Path) -> RunMatrix:
-    with DuckDbStore(demo) as store:
+def runs(demo_store: Path) -> RunMatrix:
+    with DuckDbStore(demo_store) as store:
         return load_input(store, {"runs": select(store, RUNS)}).runs
 
 
@@ -74,6 +65,7 @@ def test_like_runs_keep_what_was_suggested(runs: RunMatrix, printed: str) -> Non
     assert np.mean(green) >= 0.95
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("growth", [1.25, 1.5])
 def test_growth_does_not_pass(runs: RunMatrix, printed: str, growth: float) -> None:
     found = _verdicts(runs, printed, growth, 30)
@@ -90,8 +82,8 @@ def test_the_readme_has_what_the_demo_suggests(printed: str) -> None:
         assert its.amount == pytest.approx(ours.amount, rel=0.15)  # drawn: two digits may differ
 
 
-def test_a_looser_wish_gives_tighter_budgets_and_more_runs_do(demo: Path) -> None:
-    with DuckDbStore(demo) as store:
+def test_a_looser_wish_gives_tighter_budgets_and_more_runs_do(demo_store: Path) -> None:
+    with DuckDbStore(demo_store) as store:
         half, most, many = (
             suggest(store, RUNS, keep, size)
             for keep, size in ((0.5, SIZE), (0.95, SIZE), (0.95, 10))
@@ -104,8 +96,8 @@ def test_a_looser_wish_gives_tighter_budgets_and_more_runs_do(demo: Path) -> Non
         assert budget.finds[0] > budget.finds[1] > budget.finds[2] > 0
 
 
-def test_the_limits_are_rounded_up(demo: Path) -> None:
-    with DuckDbStore(demo) as store:
+def test_the_limits_are_rounded_up(demo_store: Path) -> None:
+    with DuckDbStore(demo_store) as store:
         found = suggest(store, RUNS, 0.95, SIZE)
     parsed = parse(tomllib.loads(budget_file.text(found)), "perfduck.toml").budgets
     for given, written in zip(found.budgets, parsed, strict=True):
@@ -122,15 +114,15 @@ def test_the_limits_are_rounded_up(demo: Path) -> None:
     ],
 )
 def test_what_cannot_be_suggested_is_said_in_a_line(
-    demo: Path, words: list[str], what: str
+    demo_store: Path, words: list[str], what: str
 ) -> None:
-    result = CliRunner().invoke(app, ["budget", "suggest", *words, "--store", str(demo)])
+    result = CliRunner().invoke(app, ["budget", "suggest", *words, "--store", str(demo_store)])
     assert isinstance(result.exception, PerfduckError)
     assert what in str(result.exception)
 
 
-def test_filters_hold_for_budgets_too(demo: Path) -> None:
-    with DuckDbStore(demo) as store:
+def test_filters_hold_for_budgets_too(demo_store: Path) -> None:
+    with DuckDbStore(demo_store) as store:
         whole, part = (
             suggest(store, RUNS, 0.95, SIZE, Filters(comm=comm)) for comm in ((), ("iperf3",))
         )

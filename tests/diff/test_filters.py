@@ -87,6 +87,7 @@ CHOICES = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("words", "condition"), CHOICES, ids=lambda words: " ".join(words)[:40])
 def test_top_export_and_diff_are_about_the_samples_that_sql_finds(
     store: Path, words: list[str], condition: str

@@ -58,6 +58,7 @@ def _spread(store: Path, base: str, new: str, **filters: object) -> tuple[float,
         return spread_of_like_runs(opened, resolve_sides(opened, request), None)
 
 
+@pytest.mark.slow
 def test_runs_count_by_how_alike_they_are_and_those_compared_do_not(store: Path) -> None:
     """Four runs are left of native udp, which differ like Poisson counts, and four of nat udp; two
     of tcp are far apart, and of another workload."""
@@ -75,6 +76,7 @@ def test_other_samples_than_by_command_are_not_comparable(store: Path) -> None:
     assert _spread(store, *sides, cpu=(0,)) == (0.0, 0.0)
 
 
+@pytest.mark.slow
 def test_what_like_runs_show_narrows_the_interval(store: Path, tmp_path: Path) -> None:
     words = ["native.udp.1+native.udp.2", "native.udp.3+native.udp.4", "--format", "json"]
     ours = "('native.udp.1', 'native.udp.2', 'native.udp.3', 'native.udp.4')"

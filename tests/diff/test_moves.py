@@ -61,6 +61,7 @@ def _diff(store: Path, *words: str) -> Any:
     return json.loads(_call(store, "diff", *words, "--format", "json").stdout)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tree", ["rerooted", "path", "subsystem"])
 def test_two_kernels_with_the_same_cost_do_not_differ(tmp_path: Path, tree: str) -> None:
     store = _store(tmp_path, {"older": OLDER, "newer": NEWER})
@@ -68,6 +69,7 @@ def test_two_kernels_with_the_same_cost_do_not_differ(tmp_path: Path, tree: str)
     assert (found["claims"], found["shrunk"]) == ([], [])
 
 
+@pytest.mark.slow
 def test_growth_on_the_newer_kernel_has_its_names(tmp_path: Path) -> None:
     grown = {path: hits + 200 * ("tcp_ack" in path) for path, hits in NEWER.items()}
     store = _store(tmp_path, {"older": OLDER, "newer": grown})
@@ -78,6 +80,7 @@ def test_growth_on_the_newer_kernel_has_its_names(tmp_path: Path) -> None:
     assert [claim["path"] for claim in other] == [claim["path"]]
 
 
+@pytest.mark.slow
 def test_runs_of_one_kernel_keep_its_names(tmp_path: Path) -> None:
     grown = {path: hits + 200 * ("tcp_ack" in path) for path, hits in OLDER.items()}
     store = _store(tmp_path, {"older": OLDER, "grown": grown, "newer": NEWER})

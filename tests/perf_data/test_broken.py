@@ -76,6 +76,7 @@ def test_a_cut_recording_is_read_or_refused(kind: str, data: st.DataObject) -> N
     attempt(RAW[kind][: data.draw(st.integers(16, len(RAW[kind])))])
 
 
+@pytest.mark.slow
 @BROKEN
 @given(st.sampled_from(KINDS), st.data())
 def test_changed_bytes_are_read_or_refused(kind: str, data: st.DataObject) -> None:
@@ -101,6 +102,7 @@ def records_of_samples(raw: bytes) -> int:
 EDGES = (0, 1, 1 << 31, 1 << 32, (1 << 63) - 1, 1 << 63, (1 << 64) - 1, (1 << 64) - 640)
 
 
+@pytest.mark.slow
 @settings(BROKEN, max_examples=15)
 @given(st.sampled_from(("chains", "events")), st.data())
 def test_every_sample_is_stored_whatever_its_numbers_say(kind: str, data: st.DataObject) -> None:

@@ -55,6 +55,7 @@ def wrong(text: bytes, size: int) -> str | None:
     return f"{size}: {text[:size][-80:]!r}: {last} for {rest[:1]}"
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=80)
 @given(st.sampled_from(LAYOUTS), st.floats(0, 1, exclude_max=True))
 def test_a_text_cut_off_anywhere_gives_samples_of_the_whole_or_says_so(

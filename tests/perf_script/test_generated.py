@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from recordings import named_chains, parsed
@@ -51,6 +52,7 @@ def printed(sample: Sample) -> str:
     return f"{head}{''.join(frames)}\n"
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(st.lists(SAMPLE, min_size=1, max_size=20))
 @example([Sample("PERF_RECORD_", 0, 0, 1, [("f", "/usr/bin/a b")])])

@@ -77,6 +77,7 @@ def read(lines: list[str]) -> Batch:
     return parsed("".join(f"{line}\n" for line in lines).encode(), lenient=True)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(
     st.sampled_from(sorted(RECORDINGS)),
@@ -96,6 +97,7 @@ def test_every_line_of_a_damaged_recording_is_stored_or_skipped(
     assert skipped == damaged.skipped
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=40)
 @given(st.lists(st.tuples(st.integers(0, 40), st.sampled_from(GARBAGE)), max_size=8))
 def test_every_line_of_a_damaged_flat_recording_is_stored_or_skipped(

@@ -24,7 +24,7 @@ from typer.testing import CliRunner
 from perfduck_cli.main import app
 from perfduck_report import names
 
-TURNS = (0, len(NAMES) // 2)
+TURNS = (0, pytest.param(len(NAMES) // 2, marks=pytest.mark.slow))
 KEYS = ("function", "path", "subsystem", "source", "dso", "comm", "cgroup")
 DIFF = ("diff", "side=base", "side=new")
 TABLES = (

@@ -26,13 +26,6 @@ ANSWERS = (
 NORMALISED = ANSWERS[1:]
 
 
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("screen") / "store.duckdb"
-    piped("ingest", "--manifest", DEMO / "recordings.csv", store=path)
-    return path
-
-
 def piped(*words: str | Path, store: Path) -> str:
     command = [*PROGRAM, *map(str, words), "--store", str(store)]
     return subprocess.run(command, capture_output=True, text=True).stdout
@@ -41,18 +34,18 @@ def piped(*words: str | Path, store: Path) -> str:
 @pytest.mark.parametrize("words", ANSWERS, ids=lambda words: " ".join(words[:4]))
 @pytest.mark.parametrize(("columns", "most"), [(80, 80), (400, 250)])
 def test_text_fits_the_terminal(
-    words: tuple[str, ...], columns: int, most: int, store: Path
+    words: tuple[str, ...], columns: int, most: int, demo_store: Path
 ) -> None:
-    shown = on_terminal(*words, store=store, columns=columns, environment={"NO_COLOR": "1"})
+    shown = on_terminal(*words, store=demo_store, columns=columns, environment={"NO_COLOR": "1"})
     assert max(map(len, shown.splitlines())) <= most
 
 
-def test_a_pipe_gets_every_name_whole(store: Path) -> None:
-    assert sum("crr" in line for line in piped("profiles", store=store).splitlines()) == 9
-    path = piped("top", "docker0-nat.crr.1", "--by", "path", "--limit", "1", store=store)
+def test_a_pipe_gets_every_name_whole(demo_store: Path) -> None:
+    assert sum("crr" in line for line in piped("profiles", store=demo_store).splitlines()) == 9
+    path = piped("top", "docker0-nat.crr.1", "--by", "path", "--limit", "1", store=demo_store)
     rows = json.loads(
         piped("top", "docker0-nat.crr.1", "--by", "path", "--limit", "1", "--format", "json",
-              store=store)
+              store=demo_store)
     )  # fmt: skip
     assert rows[0]["path"].replace(";", " > ") in path
     columns = "    self    share  subsystem  (self: us/request in exactly this call chain)\n"
@@ -60,23 +53,25 @@ def test_a_pipe_gets_every_name_whole(store: Path) -> None:
 
 
 @pytest.mark.parametrize("words", NORMALISED, ids=lambda words: " ".join(words[:4]))
-def test_what_is_normalised_says_what_is_behind_it(words: tuple[str, ...], store: Path) -> None:
-    shown = piped(*words, store=store)
+def test_what_is_normalised_says_what_is_behind_it(
+    words: tuple[str, ...], demo_store: Path
+) -> None:
+    shown = piped(*words, store=demo_store)
     assert "us/request" in shown
     for fact in ("4.07 s", "17,483", "21,640 requests/s"):
         assert fact in shown
 
 
 @pytest.mark.parametrize("format", ["markdown", "junit", "html"])
-def test_every_report_for_people_scales_its_unit(format: str, store: Path) -> None:
-    shown = piped(*SIDES, "--format", format, store=store)
+def test_every_report_for_people_scales_its_unit(format: str, demo_store: Path) -> None:
+    shown = piped(*SIDES, "--format", format, store=demo_store)
     assert "us/request" in shown
     assert "ns/request" not in shown
     assert "21,640 requests/s" in shown.replace("\\", "")
 
 
-def test_json_is_not_scaled(store: Path) -> None:
-    answer = json.loads(piped(*SIDES, "--format", "json", store=store))
+def test_json_is_not_scaled(demo_store: Path) -> None:
+    answer = json.loads(piped(*SIDES, "--format", "json", store=demo_store))
     assert answer["unit"] == "ns/request"
     assert answer["total"]["base"] == pytest.approx(43_714, rel=0.01)
 
@@ -86,16 +81,18 @@ def test_json_is_not_scaled(store: Path) -> None:
     [({}, True), ({"NO_COLOR": "1"}, False), ({"NO_COLOR": ""}, True), ({"TERM": "dumb"}, False)],
 )
 def test_colour_is_for_terminals_that_want_it(
-    environment: dict[str, str], has_colour: bool, store: Path
+    environment: dict[str, str], has_colour: bool, demo_store: Path
 ) -> None:
-    shown = on_terminal(*SIDES, store=store, columns=100, environment=environment)
+    shown = on_terminal(*SIDES, store=demo_store, columns=100, environment=environment)
     assert ("\x1b[1;31mregression\x1b[0m" in shown) == has_colour
 
 
-def test_colour_can_be_forced_into_a_pipe(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "\x1b" not in piped(*SIDES, store=store)
+def test_colour_can_be_forced_into_a_pipe(
+    demo_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "\x1b" not in piped(*SIDES, store=demo_store)
     monkeypatch.setenv("FORCE_COLOR", "1")
-    assert "\x1b[1;31mregression\x1b[0m" in piped(*SIDES, store=store)
+    assert "\x1b[1;31mregression\x1b[0m" in piped(*SIDES, store=demo_store)
 
 
 class Rows:

@@ -39,7 +39,9 @@ def of(version: str) -> set[str]:
     return set(rows.filter(pl.col(version) != catalogue.ABSENT)["name"])
 
 
-@pytest.mark.parametrize("version", ["v5.10", "v6.1", "v7.2"])
+@pytest.mark.parametrize(
+    "version", ["v7.2", *(pytest.param(each, marks=pytest.mark.slow) for each in ("v5.10", "v6.1"))]
+)
 def test_that_of_another_kernel_is_refused(version: str, tmp_path: Path, store_path: Path) -> None:
     path = kallsyms(tmp_path / "kallsyms.gz", of(version))
     missing = sorted(recorded() - of(version))
