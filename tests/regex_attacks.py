@@ -30,14 +30,19 @@ ROOMS = (
     "symbols",
     "tags",
 )
+_SEARCHING = {"search", "sub", "subn", "finditer", "findall", "split"}  # begin anywhere
 _MANY = 50  # a repetition of fewer is bounded
 _TRIED = "a0 \t/[(:.-_=#,'\"<{é"
 
 
-def recorded() -> dict[tuple[str | bytes, int], str]:
-    """Each expression with its flags, and the file that compiles it: all modules are imported, and
-    files of every format are looked at."""
-    found: dict[tuple[str | bytes, int], str] = {}
+Expression = tuple[str | bytes, int]  # with its flags
+
+
+def recorded() -> tuple[dict[Expression, str], set[Expression]]:
+    """Each expression, and the file that compiles it: all modules are imported, and files of every
+    format are looked at. And those that are searched for, not only matched."""
+    found: dict[Expression, str] = {}
+    searched: set[Expression] = set()
     real = re._compile  # type: ignore[attr-defined]
 
     def record(pattern: object, flags: int) -> object:
@@ -46,6 +51,8 @@ def recorded() -> dict[tuple[str | bytes, int], str]:
         place = Path(frame.f_code.co_filename)
         if place.is_relative_to(ROOT) and place.relative_to(ROOT).parts[0] in ROOMS:
             found.setdefault((compiled.pattern, compiled.flags), place.stem)
+            if sys._getframe(1).f_code.co_name in _SEARCHING:
+                searched.add((compiled.pattern, compiled.flags))
         return compiled
 
     re._compile = record  # type: ignore[attr-defined]
@@ -54,20 +61,41 @@ def recorded() -> dict[tuple[str | bytes, int], str]:
         _look_at_everything()
     finally:
         re._compile = real  # type: ignore[attr-defined]
-    return _literals() | found
+    literals = _literals()
+    all_found = {expression: place for expression, (place, _) in literals.items()} | found
+    searched |= {expression for expression, (_, method) in literals.items() if method in _SEARCHING}
+    return all_found, searched | _named()
 
 
-def _literals() -> dict[tuple[str | bytes, int], str]:
-    """Those that stand in calls of `re`, of functions that nothing here calls."""
-    found: dict[tuple[str | bytes, int], str] = {}
+def _calls() -> Iterator[tuple[Path, ast.Call, str, str]]:
+    """Calls of OBJECT.METHOD: file, call, object, method."""
     for path in (path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py"))):
         for call in ast.walk(ast.parse(path.read_text())):
-            if isinstance(call, ast.Call) and ast.unparse(call.func).startswith("re."):
-                first = call.args[0] if call.args else None
-                if isinstance(first, ast.Constant) and isinstance(first.value, str | bytes):
-                    flags = re.VERBOSE if "re.VERBOSE" in ast.unparse(call) else 0
-                    compiled = re.compile(first.value, flags)
-                    found[compiled.pattern, compiled.flags] = path.stem
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute):
+                yield path, call, ast.unparse(call.func.value), call.func.attr
+
+
+def _literals() -> dict[Expression, tuple[str, str]]:
+    """Those that stand in calls of `re`, of functions that nothing here calls: file and method."""
+    found: dict[Expression, tuple[str, str]] = {}
+    for path, call, called, method in _calls():
+        first = call.args[0] if called == "re" and call.args else None
+        if isinstance(first, ast.Constant) and isinstance(first.value, str | bytes):
+            flags = re.VERBOSE if "re.VERBOSE" in ast.unparse(call) else 0
+            compiled = re.compile(first.value, flags)
+            found[compiled.pattern, compiled.flags] = path.stem, method
+    return found
+
+
+def _named() -> set[Expression]:
+    """Those that have a name in a module that searches with it."""
+    modules = {module.__file__: module for module in sys.modules.values()
+               if getattr(module, "__file__", None)}  # fmt: skip
+    found = set()
+    for path, _, called, method in _calls():
+        named = getattr(modules.get(str(path)), called, None)
+        if method in _SEARCHING and isinstance(named, re.Pattern):
+            found.add((named.pattern, named.flags))
     return found
 
 

@@ -7,6 +7,7 @@ import pytest
 from recordings import FIXTURES
 from typer.testing import CliRunner
 
+import perfduck
 from perfduck_cli.main import app
 from perfduck_report.tables import aligned
 from perfduck_store.duckdb.store import DuckDbStore
@@ -22,6 +23,19 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for file, work, unit in ((NATIVE, "2168120", "packet"), (DOCKER, "49000", "request")):
         words = ["ingest", file, "--work", work, "--unit", unit, "--store", str(path)]
         assert CliRunner().invoke(app, words).exit_code == 0
+    return path
+
+
+@pytest.fixture(scope="module")
+def demo_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three packet workloads of three runs each."""
+    path = tmp_path_factory.mktemp("demo") / "store.duckdb"
+    head, *lines = (FIXTURES / "demo" / "recordings.csv").read_text().splitlines()
+    rows = [line for line in lines if "udp64" in line]
+    manifest = path.with_name("runs.csv")
+    manifest.write_text("\n".join([head, *(f"{FIXTURES / 'demo'}/{row}" for row in rows)]))
+    words = ["ingest", "--manifest", str(manifest), "--store", str(path)]
+    assert CliRunner().invoke(app, words).exit_code == 0
     return path
 
 
@@ -82,8 +96,31 @@ def test_diff_and_compare_say_what_their_tables_leave_out(store: Path) -> None:
     sides = ["native.udp64.1", "docker0-nat.crr.1"]
     found = json.loads(run(store, "diff", *sides, "--format", "json", code=3)[0])
     shown, _ = run(store, "diff", *sides, code=3)
-    for rows in (found["subsystems"], found["functions"]):
-        assert f"\n15 of {len(rows)} rows: --format json has all\n" in shown
+    assert f"\n15 of {len(found['subsystems'])} rows: --format json has all\n" in shown
+    assert (len(found["functions"]), found["function_count"] > 200) == (200, True)
+    assert f"\n15 of {found['function_count']} rows: --format json has 200\n" in shown
+
+
+def test_lists_in_a_line_say_how_many_they_leave_out(demo_store: Path) -> None:
+    sides = ["scenario=native", "scenario=flannel-vxlan", "--where", "workload=udp64"]
+    found = json.loads(run(demo_store, "diff", *sides, "--format", "json", code=1)[0])
+    shown, _ = run(demo_store, "diff", *sides, code=1)
+    plain = " ".join(shown.split())
+    claims = len(found["claims"]) + len(found["shrunk"])
+    assert f", and {claims - 4} more runs: base" in plain
+    steps = ["workload=udp64", "--over", "scenario", "--order", "native,docker0-nat"]
+    compared = json.loads(run(demo_store, "compare", *steps, "--format", "json")[0])["steps"]
+    grown = sum((row["q"] or 0) <= 0.05 for row in compared[0]["subsystems"])
+    for format in ("text", "markdown"):
+        said = " ".join(run(demo_store, "compare", *steps, "--format", format)[0].split())
+        assert f", and {grown - 8} more" in said
+
+
+def test_suggested_budgets_say_what_they_are_chosen_by(demo_store: Path) -> None:
+    words = ["scenario=native", "--where", "workload=udp64", "--comm", "iperf3", "--cpu", "0"]
+    shown, _ = run(demo_store, "budget", "suggest", *words)
+    assert "\n# Note: only samples chosen by --comm iperf3 --cpu 0.\n" in shown
+    assert " subsystems more have no budget: of programs, below 2 % of the total, or" in shown
 
 
 def test_work_in_two_units_is_said_once_with_what_helps(store: Path) -> None:
@@ -116,8 +153,8 @@ def test_explain_says_which_release_it_goes_by(store: Path, release: str, said: 
 
 def test_explain_says_that_no_catalogued_kernel_has_a_function(store: Path) -> None:
     said = "  unknown    in 5.10, 6.1, 7.2: no such function is known"
-    assert f"{said}\n" in run(store, "explain", "nosuchfn")[0]
-    shown = run(store, "explain", "nf_conntrack_inn")[0]
+    assert f"{said}\n" in perfduck.explain("nosuchfn").to_text()
+    shown = perfduck.explain("nf_conntrack_inn").to_text()
     assert f"{said}; did you mean nf_conntrack_in?\n" in shown
     for known in ("nf_conntrack_in", "nf_conntrack_in.isra.0"):
         assert "  unknown " not in run(store, "explain", known)[0]
@@ -128,6 +165,9 @@ def test_explain_says_that_no_catalogued_kernel_has_a_function(store: Path) -> N
     [
         (["explain", "f", "--release", "new"], "--release: expected a kernel release such as"),
         (["explain", "f", "--dso", "/bin/ls", "--release", "6.1"], "expected a function of"),
+        (["explain", "nf_conntrack_inn"], "knows, got none (did you mean nf_conntrack_in?)"),
+        (["explain", "nosuchfn"], "explain nosuchfn: expected a function of [kernel.kallsyms] th"),
+        (["explain", "main", "--dso", "/bin/no"], "of /bin/no that the store or a rule knows, got"),
         (["top", "*", "f"], "f: expected --by callers or --by callees with a function"),
         (["attach", "*", "nope.txt"], "nope.txt: expected KIND=FILE, as in iptables=rules.txt"),
         (["profiles", "nope"], "nope: expected a profile name, glob or label, got none that"),

@@ -35,7 +35,7 @@ def test_the_dependencies_are_what_is_imported() -> None:
     foreign = modules - OURS_OR_PYTHONS - IN_LATER_PYTHONS
     distributions = packages_distributions()
     names = {name.lower().replace("_", "-") for module in foreign for name in distributions[module]}
-    assert declared(CORE) <= names <= declared([*CORE, *EXTRAS["server"]])
+    assert declared(CORE) <= names <= declared([*CORE, *EXTRAS["server"], *EXTRAS["mcp"]])
 
 
 def declared(lines: list[str]) -> set[str]:

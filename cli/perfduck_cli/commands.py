@@ -106,6 +106,10 @@ ENTRIES = {
             ),
         },
     ),
+    "mcp": CommandEntry(
+        "Answer agents (Model Context Protocol, on standard input and output), over any store.",
+        "mcp_command:mcp",
+    ),
     "demo": CommandEntry(
         "Ingest the recordings that come with perfduck; show native networking against docker0.",
         "demo_command:demo",

@@ -25,7 +25,7 @@ COMMANDS = {
     "Recordings": ("ingest", "push", "profiles", "attach", "edit", "rm", "prune", "merge"),
     "Questions": ("top", "diff", "compare", "sql", "export", "budget"),
     "Names and tags": ("tag", "explain", "symbols"),
-    "Service": ("serve", "token"),
+    "Service": ("serve", "token", "mcp"),
     "More": ("noise", "demo", "completion"),
 }
 OPTIONS = {
@@ -74,6 +74,7 @@ EXAMPLES = {
     "compare": ("perfduck compare workload=udp64 --over scenario",),
     "tag": ("perfduck tag --kallsyms kallsyms --rules rules.toml",),
     "explain": ("perfduck explain __siphash_unaligned --release 6.18.44",),
+    "mcp": ("perfduck mcp --store http://host:8480",),
     "demo": ("perfduck demo",),
     "completion": ('eval "$(perfduck completion bash)"',),
     "budget suggest": ("perfduck budget suggest scenario=native > perfduck.toml",),

@@ -58,7 +58,8 @@ class Suggestion:
     kept: tuple[float, ...]  # per size
     sizes: tuple[int, ...]
     budgets: tuple[SuggestedBudget, ...]
-    notes: tuple[str, ...] = ()  # why they are not per unit of work
+    left_out: int = 0  # subsystems without a budget
+    notes: tuple[str, ...] = ()  # what is chosen, and why they are not per unit of work
 
 
 def suggest(
@@ -91,6 +92,7 @@ def suggest(
             )
             for row, name in enumerate(model.names)
         ),
+        left_out=model.left_out,
         notes=model.notes,
     )
 
@@ -120,6 +122,7 @@ class _Model:
     grain: float
     mix: Float64  # of the subsystems: row x noise class
     noise: Noise
+    left_out: int
     notes: tuple[str, ...]
 
     def own(self) -> tuple[Float64, Float64]:
@@ -144,7 +147,8 @@ def _measured(question: Question) -> _Model:
         grain=float(np.mean(raw.weight_per_sample)),
         mix=NoiseClasses.of_stacks(runs).mix(runs.blame, len(runs.subsystems), raw.rate)[main],
         noise=noise_of(question),
-        notes=tuple(reason.text for reason in raw.unit.reasons),
+        left_out=int(np.count_nonzero(mean)) - len(main),
+        notes=tuple(reason.text for reason in (*question.reasons, *raw.unit.reasons)),
     )
 
 

@@ -96,8 +96,8 @@ def _where(dsos: Mapping[str, float], whole: float) -> str:
     heavy.sort(key=lambda dso: (-dsos[dso], dso))
     options = sorted({_OPTIONS.get(binary(dso)[0], "") for dso in heavy} - {""})
     advice = f": ingest again with {' and '.join(options)}" if options else ""
-    shown = ", ".join(f"{_percent(dsos[dso] / whole)} {dso}" for dso in heavy[:_MOST_DSOS])
-    return f"{advice} ({shown}{', ...' if len(heavy) > _MOST_DSOS else ''})"
+    shown = [f"{_percent(dsos[dso] / whole)} {dso}" for dso in heavy]
+    return f"{advice} ({listed(shown, _MOST_DSOS)})"
 
 
 def _percent(share: float) -> str:
@@ -184,10 +184,9 @@ def _artefacts(artefacts: list[FunctionWeight], busy: float) -> list[str]:
         return []
     share = sum(each.weight for each in artefacts) / busy
     names = [each.function for each in artefacts]
-    more = ", ..." if len(names) > _NAMED else ""
     return [
         f"{100 * share:.1f} % of self time is an artifact of disabled interrupts, not contention:",
-        f"  {', '.join(names[:_NAMED])}{more}",
+        f"  {listed(names, _NAMED)}",
     ]
 
 

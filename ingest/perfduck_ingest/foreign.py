@@ -202,7 +202,7 @@ TEXT = [
     Foreign("text of `perf lock`", _INGEST_PERF_DATA,
             _line(r" *Name +acquired +contended .*| *contended +total wait +max wait .*")),
     Foreign("text of `perf trace`", _NO_SAMPLES,
-            _most(r" *(?:\d+\.\d+|\?) \( *(?:\d+\.\d+ ms)? *\): \S.*")),
+            _most(r" *(?:\d+\.\d+|\?) \( *(?:\d+\.\d+ ms *)?\): \S.*")),
     Foreign("text of `perf stat`", f"it has counts and no samples; {_RECORD}",
             _either(
                 _line(r" *Performance counter stats for .*|# +time +counts +unit events"),
@@ -238,7 +238,7 @@ TEXT = [
     Foreign("a report of iperf3", "give it with --work-from FILE beside a recording",
             _line(r"Connecting to host .*, port \d+|\[ *ID\] +Interval +Transfer.*")),
     Foreign("a report of wrk", "give it with --work-from FILE beside a recording",
-            _line(r"Running \d+\S* test @ .*")),
+            _line(r"Running \d\S* test @ .*")),
     Foreign("a report of sockperf", "give it with --work-from FILE beside a recording",
             _line(r"sockperf: .*")),
     Foreign("a thread dump of Java", _RECORD, _line(r"Full thread dump .*")),

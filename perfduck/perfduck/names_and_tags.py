@@ -16,6 +16,7 @@ from perfduck_report import tables
 from perfduck_report.names import visible, visible_lines
 from perfduck_report.numbers import many
 from perfduck_report.screen import PIPE, Screen
+from perfduck_store.protocol import Store
 from perfduck_store.records import TagInputKind
 from perfduck_symbols import kallsyms
 from perfduck_symbols.file_finder import check_places
@@ -24,6 +25,7 @@ from perfduck_symbols.kernel_files import KernelFiles
 from perfduck_symbols.names import binary
 from perfduck_tags import explain as explanations
 from perfduck_tags import rule_file
+from perfduck_tags.catalogue import versions
 from perfduck_tags.explain import Explanation
 
 
@@ -97,7 +99,26 @@ def explain(
         if known.binaries and tagger.functions([dso]).is_empty():
             places = listed([str(each) for each in known.binaries], 3)
             raise PerfduckError.at(places, expected=f"the binary {dso}", got="others or none")
-        return ExplainResult(explanations.explain(tagger, symbol, dso))
+        explanation = explanations.explain(tagger, symbol, dso)
+        if file is not None and not tagger.has_function(symbol, dso):
+            _check_known(store, explanation)
+        return ExplainResult(explanation)
+
+
+def _check_known(store: Store, explanation: Explanation) -> None:
+    """Refuse a function that neither the store, a rule nor a catalogued kernel knows; of a program,
+    one of a binary that they do not know."""
+    name, dso = explanation.name, explanation.dso
+    if not explanation.is_of_anything or store.symbols.is_known(name):
+        return
+    is_of_kernel = binary(dso)[0] in ("kernel", "guest")
+    if not is_of_kernel and dso in store.symbols.all()["dso"]:
+        return
+    near = explanation.nearest or store.symbols.similar(name)
+    who = f", a rule or a kernel ({', '.join(versions())})" if is_of_kernel else " or a rule"
+    expected = f"a function of {dso} that the store{who} knows"
+    got = f"none{f' (did you mean {near}?)' if near else ''}"
+    raise PerfduckError.at(where=f"explain {name}", expected=expected, got=got)
 
 
 def _check_kernel(option: str, dso: str) -> None:

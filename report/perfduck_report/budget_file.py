@@ -8,8 +8,14 @@ total = "14 %"     # growth found in 8 of 10: 35 % (3 runs a side), 29 % (5), 24
 
 import math
 
-from perfduck_diff.budget_suggestion import SuggestedBudget, Suggestion
+from perfduck_diff.budget_suggestion import (
+    LEAST_SHARE,
+    MOST_SUBSYSTEMS,
+    SuggestedBudget,
+    Suggestion,
+)
 from perfduck_report.names import toml_key, visible
+from perfduck_report.numbers import many
 from perfduck_report.screen import sentence
 
 _WIDTH = 98  # of a comment
@@ -33,7 +39,17 @@ def text(suggestion: Suggestion) -> str:
             _line(each.name, f"{_above(each.limit)} {unit}", each, suggestion)
             for each in subsystems
         ]
+    if suggestion.left_out:
+        lines += [f"# {line}" for line in sentence(_rest(suggestion), _WIDTH)]
     return "".join(f"{visible(line)}\n" for line in lines)
+
+
+def _rest(suggestion: Suggestion) -> str:
+    what = f"{many(suggestion.left_out, 'subsystem')} more"
+    return (
+        f"{what} {'has' if suggestion.left_out == 1 else 'have'} no budget: of programs, below"
+        f" {_percent(LEAST_SHARE)} of the total, or behind the first {MOST_SUBSYSTEMS}."
+    )
 
 
 def _head(suggestion: Suggestion) -> str:

@@ -5,9 +5,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict
 
 from perfduck_diff.compare_groups import Cell, GroupStep, Matrix
-from perfduck_diff.engine.result import SubsystemRow
 from perfduck_report import names, readable
-from perfduck_report.diff_words import interval, percent, reason, signed
+from perfduck_report.diff_words import cut, interval, percent, reason, signed
 from perfduck_report.formats import CompareFormat
 from perfduck_report.numbers import per_second, seconds
 from perfduck_report.screen import PIPE, Screen, flow, sentence
@@ -79,18 +78,19 @@ def _step(step: GroupStep, unit: str, screen: Screen) -> str:
     )
 
 
-def _grown(step: GroupStep) -> list[SubsystemRow]:
-    return [row for row in step.subsystems if row.q is not None and row.q <= SURE][:SHOWN]
+def _grown(step: GroupStep, name: Callable[[str], str] = str) -> list[str]:
+    rows = [row for row in step.subsystems if row.q is not None and row.q <= SURE]
+    return cut([f"{name(row.subsystem)} {signed(row.delta)}" for row in rows], SHOWN)
 
 
-def _shrunk(step: GroupStep) -> list[SubsystemRow]:
+def _shrunk(step: GroupStep) -> list[str]:
     """Those whose whole interval is below zero."""
     rows = [row for row in step.subsystems if row.high is not None and row.high < 0]
-    return sorted(rows, key=lambda row: row.delta)[: SHOWN // 2]
+    rows.sort(key=lambda row: row.delta)
+    return cut([f"{row.subsystem} {signed(row.delta)}" for row in rows], SHOWN // 2)
 
 
-def _indented(title: str, rows: list[SubsystemRow], screen: Screen) -> list[str]:
-    changes = [f"{row.subsystem} {signed(row.delta)}" for row in rows]
+def _indented(title: str, changes: list[str], screen: Screen) -> list[str]:
     first = f"    {title}: "
     return flow(changes, screen.prose, separator=", ", first=first, rest=" " * len(first))
 
@@ -107,7 +107,7 @@ def markdown(matrix: Matrix, _: Screen = PIPE) -> str:
     steps = [
         f"- {names.markdown(step.base)} → {names.markdown(step.new)}:"
         f" **{signed(step.total.delta)}** ({interval(step.total)}): "
-        + ", ".join(f"{names.markdown(row.subsystem)} {signed(row.delta)}" for row in _grown(step))
+        + ", ".join(_grown(step, names.markdown))
         for step in matrix.steps
     ]
     context = [f"- {names.markdown_code(line)}" for line in matrix.context]

@@ -14,6 +14,7 @@ from perfduck_report.tables import left_out, markdown_rows
 
 _SIGNS = {"pass": "✅", "regression": "❌", "inconclusive": "❔"}
 ROWS = 12
+_FRAMES = 3  # of a path, at its end
 
 
 def report(diff: Diff, by: View | None = None, _: Screen = PIPE) -> str:
@@ -50,14 +51,18 @@ def _claims(title: str, claims: tuple[Claim, ...]) -> str:
         return ""
     rows = [
         [
-            _code(" > ".join(claim.path[-3:])), _plain(claim.subsystem), amount(claim.base),
+            _code(_end(claim.path)), _plain(claim.subsystem), amount(claim.base),
             amount(claim.new), f"**{words.signed(claim.delta)}**", words.interval(claim),
             words.chance(claim.q), words.label(claim),
         ]
         for claim in claims[:ROWS]
     ]  # fmt: skip
     heads = [title, "subsystem", "base", "new", "delta", "95 %", "q", ""]
-    return _table(heads, rows) + _left_out(rows, claims)
+    return _table(heads, rows) + _left_out(len(rows), len(claims))
+
+
+def _end(path: tuple[str, ...]) -> str:
+    return " > ".join(["..."] * (len(path) > _FRAMES) + list(path[-_FRAMES:]))
 
 
 def _moves(diff: Diff) -> str:
@@ -87,7 +92,7 @@ def _subsystems(diff: Diff) -> str:
              words.interval(row), words.chance(row.q)]
             for row in rows
         ],
-    ) + _left_out(rows, diff.subsystems)  # fmt: skip
+    ) + _left_out(len(rows), len(diff.subsystems))  # fmt: skip
 
 
 def _functions(diff: Diff) -> str:
@@ -99,12 +104,12 @@ def _functions(diff: Diff) -> str:
              words.signed(row.delta), words.interval(row)]
             for row in rows
         ],
-    ) + _left_out(rows, diff.functions)  # fmt: skip
+    ) + _left_out(len(rows), diff.function_count, words.functions_in_json(diff))  # fmt: skip
 
 
-def _left_out(shown: Sequence[object], there_are: Sequence[object]) -> str:
+def _left_out(shown: int, there_are: int, how: str = "--format json has all") -> str:
     """A paragraph of its own: a line right below a table would be a row of it."""
-    line = left_out(len(shown), len(there_are), "--format json has all")
+    line = left_out(shown, there_are, how)
     return f"\n{line}" if line else ""
 
 

@@ -13,6 +13,7 @@ from perfduck_report.tables import aligned, left_out
 ROWS = 15  # subsystems, functions
 MOVES = 6
 BELOW = 10
+CARRIED = 8  # callees, and subsystems, of a claim
 _COLOURS = {"pass": 32, "regression": 31, "inconclusive": 33}
 _ALL = "--format json has all"
 _INDENT = " " * 15  # of a claim's lines
@@ -127,8 +128,8 @@ def _indented(
 
 
 def _carried(title: str, parts: tuple[Child, ...], screen: Screen) -> list[str]:
-    shown = [f"{part.function} {part.share:.0%}" for part in parts[:8]]
-    return _indented(shown, screen, first=f"{title}: ")
+    shown = [f"{part.function} {part.share:.0%}" for part in parts]
+    return _indented(words.cut(shown, CARRIED), screen, first=f"{title}: ")
 
 
 def _moves(diff: Diff, screen: Screen) -> str:
@@ -144,12 +145,13 @@ def _moves(diff: Diff, screen: Screen) -> str:
 def _below(diff: Diff, screen: Screen) -> str:
     if not diff.below:
         return ""
-    shown = [
-        f"{claim.function} {words.signed(claim.delta)}{_explained(claim)}"
-        for claim in diff.below[:BELOW]
-    ]
-    more = len(diff.below) - BELOW
-    shown += [f"and {more} more"] if more > 0 else []
+    shown = words.cut(
+        [
+            f"{claim.function} {words.signed(claim.delta)}{_explained(claim)}"
+            for claim in diff.below
+        ],
+        BELOW,
+    )
     title = "Not reported: not significant after correcting for multiple tests"
     if any(claim.cv is not None for claim in diff.below):
         title = "Not reported; in brackets the spread between runs that would explain the change"
@@ -180,7 +182,7 @@ def _functions(diff: Diff, screen: Screen) -> str:
         for row in sorted(rows, key=lambda row: (-row.delta, row.function))
     ]  # fmt: skip
     heads = ["function (self)", "subsystem", "base", "new", "delta", "95 % interval"]
-    more = left_out(len(rows), len(diff.functions), _ALL)
+    more = left_out(len(rows), diff.function_count, words.functions_in_json(diff))
     return _table(heads, cells, screen, texts=2) + more if cells else ""
 
 

@@ -1,6 +1,6 @@
 """Parts of a diff in words, for every report that people read."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from perfduck_diff.engine.result import (
     UNBOUNDED,
@@ -101,6 +101,7 @@ def summary(diff: Diff) -> list[str]:
 
 
 _MANIFOLD = 100  # growth as a part of base
+_BEYOND = 4  # claims in the line on what all paths share
 MAIN = 3  # subsystems in the summary: those that cost most
 
 
@@ -165,10 +166,21 @@ def everything(diff: Diff) -> str:
     if common is None or common.p is None or common.low is None or common.high is None:
         return ""
     sure = "significant" if common.low > 0 or common.high < 0 else f"cannot tell: {differ(diff)}"
-    beyond = ", ".join(
-        f"{claim.function} {signed(claim.delta)}" for claim in (*diff.claims, *diff.shrunk)[:4]
-    )
+    claims = [f"{one.function} {signed(one.delta)}" for one in (*diff.claims, *diff.shrunk)]
+    beyond = ", ".join(cut(claims, _BEYOND))
     return f"everything {percent(common)} ({sure}); beyond that {beyond or 'nothing significant'}"
+
+
+def cut(words: Sequence[str], most: int) -> list[str]:
+    """The first of a list, and how many more there are."""
+    more = len(words) - most
+    return [*words[:most], *([f"and {more} more"] if more > 0 else [])]
+
+
+def functions_in_json(diff: Diff) -> str:
+    """How to see more functions than a table has."""
+    has_all = len(diff.functions) >= diff.function_count
+    return f"--format json has {'all' if has_all else f'{len(diff.functions):,}'}"
 
 
 def differ(diff: Diff) -> str:

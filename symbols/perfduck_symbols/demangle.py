@@ -23,7 +23,7 @@ _LIBRARIES = ("libstdc++.so.6", "libc++abi.so.1", "libc++.1.dylib", "libc++abi.d
 _LONGEST = 1 << 14
 _SPECIAL = ("_ZT", "_ZG")  # vtables, thunks, guards: perf prints their parameters
 _UNSCOPED = re.compile(r"_Z(?:L|St)*(?P<length>\d+)")
-_QUALIFIERS = re.compile(r"(?: const| volatile| &&?)+$")
+_QUALIFIERS = (" const", " volatile", " &", " &&")
 _RUST = re.compile(r"_ZN(?P<path>.+)17h[0-9a-f]{16}E")
 _RUST_ESCAPE = re.compile(r"\$(?P<code>[A-Z]{1,2}|u[0-9a-f]+)\$|\.\.")
 _RUST_CODES = {
@@ -87,9 +87,15 @@ def _cplus(name: str) -> str | None:
     for end in _ends(name):
         plain = demangle(name[:end])
         if plain is not None:
-            return _QUALIFIERS.sub("", plain)
+            return _without_qualifiers(plain)
     whole = demangle(name)
     return None if whole is None else whole.partition("(")[0] or whole
+
+
+def _without_qualifiers(plain: str) -> str:
+    while plain.endswith(_QUALIFIERS):
+        plain = plain[: plain.rindex(" ")]
+    return plain
 
 
 def _ends(name: str) -> Iterator[int]:

@@ -25,7 +25,10 @@ def demangled_java(name: str) -> str | None:
 
 
 def _types(text: str) -> list[str]:
-    return [
-        (type["type"] or _LETTERS[type["letter"]]).replace("/", ".") + "[]" * len(type["arrays"])
-        for type in _TYPE.finditer(text)
-    ]
+    """Up to what is no type."""
+    types, at = [], 0
+    while found := _TYPE.match(text, at):
+        name = found["type"] or _LETTERS[found["letter"]]
+        types.append(name.replace("/", ".") + "[]" * len(found["arrays"]))
+        at = found.end()
+    return types

@@ -11,10 +11,10 @@ __siphash_unaligned ([kernel.kallsyms])
 import json
 import re
 from dataclasses import asdict, dataclass
+from difflib import get_close_matches
 
 import polars as pl
 
-from perfduck_model.suggestion import did_you_mean
 from perfduck_symbols import names
 from perfduck_tags import catalogue
 from perfduck_tags.methods import INEXACT, METHODS
@@ -53,6 +53,13 @@ class Explanation:
     release: str | None = None  # that was asked for, and the nearest that is catalogued
     catalogued_as: str | None = None
     unknown: str | None = None  # where no catalogued kernel has it and no file named it
+    nearest: str | None = None  # a name that may have been meant then
+
+    @property
+    def is_of_anything(self) -> bool:
+        """Whether the tag is what any other name would get."""
+        is_of_kernel = names.binary(self.dso)[0] in ("kernel", "guest")
+        return self.unknown is not None if is_of_kernel else self.rule is None
 
 
 def explain(
@@ -64,6 +71,8 @@ def explain(
     work, decided = tagger.work(symbols), tagger.decide(symbols).row(0, named=True)
     kind, _ = names.binary(dso)
     rule = decided["rule"]
+    is_guess = kind in ("kernel", "guest") and decided["tagged_by"] in INEXACT
+    unknown, nearest = _unknown(decided["canonical"]) if is_guess else (None, None)
     return Explanation(
         name=name, dso=dso, canonical=decided["canonical"], source_file=decided["source_file"],
         area=decided["area"], subsystem=decided["subsystem"], role=decided["role"],
@@ -73,24 +82,20 @@ def explain(
         alternatives=_alternatives(tagger, work) if kind in ("kernel", "guest") else (),
         release=tagger.release,
         catalogued_as=tagger.release and catalogue.nearest(catalogue.versions(), tagger.release)[0],
-        unknown=_unknown(decided["canonical"]) if _is_guess(kind, decided["tagged_by"]) else None,
+        unknown=unknown, nearest=nearest,
     )  # fmt: skip
 
 
-def _is_guess(kind: str, method: str) -> bool:
-    return kind in ("kernel", "guest") and method in INEXACT
-
-
-def _unknown(name: str) -> str | None:
+def _unknown(name: str) -> tuple[str | None, str | None]:
     """That no catalogued kernel has such a function, and the nearest name of those that begin
     like it and are about as long: to compare all 100,000 names takes seconds."""
     known = catalogue.shipped().functions["name"].unique()
     if (known == name).any():
-        return None
+        return None, None
     length = known.str.len_chars().cast(pl.Int64) - len(name)
     near = known.filter(known.str.starts_with(name[:2]) & (length.abs() <= 3)).sort().to_list()
-    hint = did_you_mean(name, near, cutoff=0.8).strip()
-    return f"no such function is known{hint and '; '}{hint}"
+    nearest = next(iter(get_close_matches(name, near, n=1, cutoff=0.8)), None)
+    return f"no such function is known{f'; did you mean {nearest}?' if nearest else ''}", nearest
 
 
 def _alternatives(tagger: Tagger, work: pl.DataFrame) -> tuple[Alternative, ...]:

@@ -108,6 +108,11 @@ class Tagger:
             self._functions = pl.concat([self._functions, read])
         return self._functions.filter(pl.col("dso").is_in(list(wanted)))
 
+    def has_function(self, name: str, dso: str) -> bool:
+        """Whether the files that are given have such a function of this binary."""
+        listed = self.symbols is not None and (self.symbols.rows["name"] == name).any()
+        return listed or (self.functions([dso])["name"] == name).any()
+
     def unknown(self, dsos: Iterable[str]) -> set[str]:
         """Those of the dsos that no functions were looked for."""
         return set(dsos) - self._asked

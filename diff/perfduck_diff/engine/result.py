@@ -178,7 +178,8 @@ class Diff:
     claims: tuple[Claim, ...]
     shrunk: tuple[Claim, ...]
     below: tuple[Claim, ...]  # looked like a change, did not survive the screen for many tests
-    functions: tuple[FunctionRow, ...]
+    functions: tuple[FunctionRow, ...]  # those that changed most
+    function_count: int  # that changed
     unattributed: Change
     moves: tuple[Moved, ...] = ()  # what only moved, largest first: no growth
     common: Change | None = None  # of `unattributed`: what all paths share, base at its own speed

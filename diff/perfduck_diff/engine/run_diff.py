@@ -36,6 +36,7 @@ def run_diff(runs: RunMatrix, base: Int64, new: Int64, options: DiffOptions | No
         *checks.reasons(sides, work.options.bounds, learned=work.options.noise is not None),
         *checks.weighed(work.options.doubts, work.options.bounds),
     )
+    functions, function_count = _functions(work)
     answer = Diff(
         unit=work.unit.unit,
         event=runs.event,
@@ -50,7 +51,8 @@ def run_diff(runs: RunMatrix, base: Int64, new: Int64, options: DiffOptions | No
         claims=claims.claims,
         shrunk=claims.shrunk,
         below=claims.below,
-        functions=_functions(work),
+        functions=functions,
+        function_count=function_count,
         moves=claims.moves,
         unattributed=claims.unattributed,
         common=_common(work),
@@ -160,7 +162,8 @@ def _subsystems(work: Comparison) -> tuple[SubsystemRow, ...]:
     return tuple(sorted(made, key=lambda row: (-row.delta, row.subsystem)))
 
 
-def _functions(work: Comparison) -> tuple[FunctionRow, ...]:
+def _functions(work: Comparison) -> tuple[tuple[FunctionRow, ...], int]:
+    """Those that changed most, and how many changed."""
     leaf = work.runs.stacks.ends(leaf=True)
     rows = work.measured(np.maximum(leaf, 0), len(work.runs.frames))
     delta = work.plain(rows).delta
@@ -171,7 +174,8 @@ def _functions(work: Comparison) -> tuple[FunctionRow, ...]:
         for f, change in zip(frames, changes(work, work.plain, rows[order]), strict=True)
         if change.delta
     ]
-    return tuple(sorted(made, key=lambda row: (-row.delta, row.function, row.dso)))
+    ordered = tuple(sorted(made, key=lambda row: (-row.delta, row.function, row.dso)))
+    return ordered, int(np.count_nonzero(delta))
 
 
 def _fields(change: Change) -> dict[str, float]:

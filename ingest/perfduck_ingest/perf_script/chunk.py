@@ -82,13 +82,20 @@ def parsed(part: Chunk, known: LineCache, last_start: LastStart) -> Iterator[Par
     text = Text(part.text, limits.MOST_LINES_AT_ONCE)
     while text.size < len(part.text):
         start = last_start(part.text[: text.size]) or text.size
-        piece, part = (
-            replace(part, text=part.text[:start], is_last=False),
-            replace(part, text=part.text[start:]),
-        )
-        yield _parsed(piece, Text(piece.text), known)
+        piece = replace(part, text=part.text[:start], is_last=False)
+        yield _parsed(piece, text if start == text.size else Text(piece.text), known)
+        if blank := _line_ends(part.text[start:]):
+            yield Parsed(Batch(), blank)
+        part = replace(part, text=part.text[start + blank :])
         text = Text(part.text, limits.MOST_LINES_AT_ONCE)
     yield _whole(part, known) if part.is_last else _parsed(part, text, known)
+
+
+def _line_ends(text: memoryview) -> int:
+    """How many lines at the beginning are empty, but for one: gigabytes of them are soon passed."""
+    is_other = np.frombuffer(text, np.uint8) != ord("\n")
+    first = int(is_other.argmax()) if is_other.any() else len(text)
+    return max(first - 1, 0)
 
 
 def _whole(part: Chunk, known: LineCache) -> Parsed:
@@ -295,7 +302,7 @@ def _skipped(text: Text, is_unread: Bool, is_orphan: Bool) -> pl.DataFrame:
     """Lines of no known kind, and chain entries without an event line; numbered from the start of
     the part."""
     at = np.flatnonzero(is_unread | is_orphan)
-    texts = text.of(at).str.head(_MOST_SKIPPED_LETTERS)
+    texts = _copied(text.of(at).str.head(_MOST_SKIPPED_LETTERS))
     reason = (
         pl.when(pl.Series(is_orphan[at]))
         .then(pl.lit("no event line before it"))
@@ -305,6 +312,11 @@ def _skipped(text: Text, is_unread: Bool, is_orphan: Bool) -> pl.DataFrame:
     )
     rows = pl.DataFrame({"line": at + 1, "text": texts}, schema_overrides={"text": pl.String})
     return rows.with_columns(reason.alias("reason")).select(list(SKIPPED))
+
+
+def _copied(texts: pl.Series) -> pl.Series:
+    """The texts without the longer ones that they are the beginnings of: polars shares those."""
+    return pl.Series(texts.to_arrow(compat_level=pl.CompatLevel.oldest()), dtype=pl.String)
 
 
 def _facts(text: Text, lines: Lines, samples: pl.DataFrame) -> Facts:
