@@ -223,3 +223,116 @@ def test_names_of_recordings_are_text_and_nothing_else(chromium: Any, tmp_path: 
             buttons.nth(place).evaluate("button => button.click()")
             settled(page)
             assert page.locator("#sandwich-said").inner_text() == ""
+
+
+@pytest.fixture(scope="module")
+def changing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server whose store begins empty, and is changed from test to test."""
+    with running(tmp_path_factory.mktemp("changing") / "store.duckdb") as started:
+        yield started
+
+
+DROP = """(target, [name, text]) => {
+    const data = new DataTransfer();
+    data.items.add(new File([text], name));
+    for (const kind of ["dragover", "drop"])
+        target.dispatchEvent(new DragEvent(kind,
+            { dataTransfer: data, bubbles: true, cancelable: true }));
+}"""
+
+
+def recording(leaf: str, samples: int) -> str:
+    """perf script text, a sample each millisecond."""
+    return "".join(
+        f"client 7 [000] {1 + 0.001 * at:.6f}: 1000000 cpu-clock: \n"
+        f"\tff {leaf}+0x1 ([kernel.kallsyms])\n\tff do_syscall_64+0x1 ([kernel.kallsyms])\n\n"
+        for at in range(samples)
+    )
+
+
+def push(page: Any, name: str, text: str, labels: str) -> str:
+    """What the page says of a dropped file."""
+    page.goto("/")
+    page.fill("#push-labels", labels)
+    page.fill("#push-work", "1000")
+    page.fill("#push-unit", "packet")
+    page.locator("#drop").evaluate(DROP, [name, text])
+    page.wait_for_selector("#pushed .good, #pushed .bad", timeout=60_000)
+    return str(page.locator("#pushed .good, #pushed .bad").inner_text())
+
+
+def test_the_empty_page_has_the_line_of_curl_and_takes_dropped_files(
+    chromium: Any, changing: Server
+) -> None:
+    with opened(chromium, changing) as page:
+        page.goto("/")
+        assert page.locator("#drop-title").inner_text() == "No recordings yet"
+        line = f"curl -T run.txt.xz '{changing.url}/api/v1/recordings?label.scenario=native'"
+        assert page.locator(".line").inner_text() == line
+        for run in (1, 2, 3):
+            said = push(
+                page, f"a{run}.txt", recording("udp_sendmsg", 800 + run), f"side=a run={run}"
+            )
+            assert f"{800 + run}" in said
+            push(page, f"b{run}.txt", recording("nf_nat_inet_fn", 1600 + run), f"side=b run={run}")
+        page.click("text=Show it in the list")
+        page.wait_for_load_state()
+        assert page.locator("tbody tr").count() == 6
+        assert page.locator("tbody tr .tag >> text=side=a").count() >= 3
+        said = push(page, "notes.txt", "this is no profile\n" * 50, "")
+        assert "notes.txt" in said
+        assert "expected" in said
+
+
+def test_a_permalink_says_tomorrow_what_it_said_today(chromium: Any, changing: Server) -> None:
+    with opened(chromium, changing) as page:
+        page.goto("/diff?base=side%3Da&new=side%3Db")
+        page.wait_for_selector("g.frame")
+        live = page.locator(".sentence").inner_text()
+        page.click("text=Make a permalink")
+        page.wait_for_url("**/d/*")
+        address = page.url
+        files = {
+            format: urllib3.request("GET", f"{address}?format={format}").data
+            for format in ("json", "markdown", "junit", "html")
+        }
+        shown = page.locator("main").inner_text()
+        assert page.locator(".sentence").inner_text() == live
+        push(page, "a4.txt", recording("udp_sendmsg", 3000), "side=a run=4")
+        page.goto("/?text=a1")
+        page.click("[data-edit]")
+        page.fill("#edit-form [name=name]", "another name")
+        page.fill("#edit-form [name=labels]", "side=z\nrun=1")
+        page.click("#edit-save")
+        page.wait_for_url("**/?text=a1")
+        page.wait_for_selector("text=No recording has that.")
+        page.goto(address)
+        page.wait_for_selector("g.frame")
+        assert page.locator("main").inner_text() == shown
+        for format, before in files.items():
+            assert urllib3.request("GET", f"{address}?format={format}").data == before
+        page.locator("#functions button").first.click()
+        page.wait_for_selector("#sandwich-callers g.frame")
+        page.click("text=The same selectors now")
+        page.wait_for_selector("g.frame")
+        assert page.locator(".sentence").inner_text() != live
+
+
+def test_recordings_of_a_permalink_that_are_gone_are_said(chromium: Any, changing: Server) -> None:
+    with opened(chromium, changing) as page:
+        page.goto("/diff?base=side%3Da&new=side%3Db")
+        page.click("text=Make a permalink")
+        page.wait_for_url("**/d/*")
+        address, before = page.url, page.locator(".sentence").inner_text()
+        page.goto("/?text=b2")
+        page.on("dialog", lambda dialog: dialog.accept())
+        page.click("[data-edit]")
+        page.click("#edit-delete")
+        page.wait_for_selector("text=No recording has that.")
+        page.goto(address)
+        gone = page.locator(".pinned [role=alert]").inner_text()
+        assert gone.startswith("1 recording of new is no longer stored: b2")
+        assert page.locator(".sentence").inner_text() == before
+        assert page.locator("#sandwich").count() == 0
+        page.goto("/d/0123456789ab")
+        assert "a link that was made here" in page.locator(".card.failure").inner_text()

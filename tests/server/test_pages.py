@@ -1,0 +1,146 @@
+"""Pages without a browser: what is there, who may see what, and what links and queries keep."""
+
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+import urllib3
+from servers import Server, running
+from typer.testing import CliRunner
+
+import perfduck
+from perfduck_cli.main import app
+from perfduck_server.links import Links, PinnedDiff
+from perfduck_server.page_sql import examples
+from perfduck_store.duckdb.documentation import tables
+from perfduck_store.duckdb.store import DuckDbStore
+
+PROFILES = """
+insert into profile by name
+select n as profile_id, printf('run%03d', n) as name, 'x' as format, '-' as source,
+    n as content_hash, 0 as lost, map {'n': n::varchar} as labels,
+    timestamp '2026-01-01' + n * interval 1 hour as ingested_at
+from range(203) as numbers(n)"""
+DIFF = {"base": "native.crr.*", "new": "docker0-nat.crr.*"}
+
+
+def get(server: Server, path: str, token: str = "") -> urllib3.BaseHTTPResponse:
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    return urllib3.request("GET", server.url + path, headers=headers, redirect=False)
+
+
+def test_no_page_has_a_style_or_script_of_its_own(server: Server) -> None:
+    profile = get(server, "/api/v1/profiles?selector=native.crr.1").json()[0]["id"]
+    diff = "/diff?base=native.crr.*&new=docker0-nat.crr.*"
+    for path in ("/", f"/profiles/{profile}", "/diff", diff, "/compare", "/sql"):
+        answer = get(server, path)
+        page = answer.data.decode()
+        assert answer.status == 200, path
+        assert "<style" not in page
+        assert not re.search(r"\s(style|on\w+)=", page)
+        scripts = re.findall(r"<script([^>]*)>", page)
+        assert all("src=" in each or 'type="application/json"' in each for each in scripts)
+        assert "'unsafe" not in answer.headers["content-security-policy"]
+        for address in re.findall(r'(?:src|href)="(/static/[^"]+)"', page):
+            assert get(server, address).status == 200
+
+
+def test_every_part_of_a_page_is_of_this_server(server: Server) -> None:
+    found = set()
+    for path in ("/", "/sql", "/diff?base=native.crr.*&new=docker0-nat.crr.*"):
+        found |= set(
+            re.findall(r'(?:src|href|action)="([a-z]+:[^"]*)"', get(server, path).data.decode())
+        )
+    assert found == {"data:,"}
+
+
+def test_a_reader_sees_nothing_that_changes(demo_store: Path, tmp_path: Path) -> None:
+    path = tmp_path / "store.duckdb"
+    path.write_bytes(demo_store.read_bytes())
+    made = CliRunner().invoke(app, ["token", "add", "eve", "--scope", "read", "--store", str(path)])
+    token = re.search(r"pdk_\S+", made.output)[0]
+    with running(path) as server:
+        page = get(server, "/", token).data.decode()
+        assert "data-edit" not in page
+        assert 'id="drop"' not in page
+        assert "eve" in page
+        assert "Queries need a token with scope sql" in get(server, "/sql", token).data.decode()
+        assert get(server, "/api/v1/queries", token).status == 403
+        for path in ("/", "/diff", "/sql", "/d/0123456789ab", "/compare", "/profiles/0"):
+            assert get(server, path).status in (303, 401)
+
+
+def test_the_first_page_is_newest_first_and_in_parts(tmp_path: Path) -> None:
+    with DuckDbStore(tmp_path / "many.duckdb", write=True) as store:
+        store.execute(PROFILES)
+    with running(tmp_path / "many.duckdb") as server:
+        first, second = (get(server, f"/?page={number}").data.decode() for number in (1, 2))
+        assert first.count('class="name"') == 200
+        assert second.count('class="name"') == 3
+        assert first.index("run202") < first.index("run201")
+        assert "page 1 of 2" in first
+        assert get(server, "/?page=0").status == 422
+
+
+def test_a_link_is_the_same_for_the_same_question_and_kept_whole(
+    demo_store: Path, tmp_path: Path
+) -> None:
+    store, links = perfduck.open(demo_store), Links(tmp_path / "links")
+    made = links.pin(store, DIFF | {"where": ["run=1"], "tolerance": "3%"})
+    again = links.pin(
+        store, {"base": "native.crr.1", "new": "docker0-nat.crr.1", "tolerance": "3%"}
+    )
+    other = links.pin(
+        store, {"base": "native.crr.1", "new": "docker0-nat.crr.1", "tolerance": "4%"}
+    )
+    assert made.key == again.key != other.key
+    pinned, answer = links.pinned(made.key)
+    assert pinned == made
+    found = store.diff("native.crr.1", "docker0-nat.crr.1", tolerance="3%")
+    assert answer.data == found.data
+    assert answer.to_html() == found.to_html()
+    assert list(pinned.profiles["base"].values()) == ["native.crr.1"]
+    by_ids = store.diff(pinned.selector("base"), pinned.selector("new"), tolerance="3%")
+    assert by_ids.to_json() == found.to_json()
+    file = tmp_path / "links" / f"{made.key}.json"
+    assert msgspec.json.decode(file.read_bytes(), type=PinnedDiff) == made
+    assert {each.stat().st_mode & 0o777 for each in file.parent.iterdir()} == {0o600}
+
+
+@pytest.mark.parametrize("key", ["0123456789ab", "..", "x" * 12, "0123456789AB"])
+def test_a_link_that_was_never_made_is_said(tmp_path: Path, key: str) -> None:
+    with pytest.raises(perfduck.NoProfileError, match="a link that was made here"):
+        Links(tmp_path).pinned(key)
+
+
+def test_saved_queries_are_kept_over_http(own_server: Server) -> None:
+    address = f"{own_server.url}/api/v1/queries"
+
+    def put(name: str, query: str) -> int:
+        return urllib3.request("PUT", f"{address}/{name}", json={"query": query}).status
+
+    assert put("busiest", "select 1") == put("busiest", "select 2") == 204
+    assert get(own_server, "/api/v1/queries").json() == {"busiest": "select 2"}
+    assert put("..%2Fx", "select 1") in (404, 422)
+    assert put(".hidden", "select 1") == 422
+    assert put("long", "x" * 200_000) == 422
+    assert urllib3.request("DELETE", f"{address}/busiest").status == 204
+    assert urllib3.request("DELETE", f"{address}/busiest").status == 404
+
+
+def test_the_examples_are_those_of_the_page_and_run(server: Server) -> None:
+    assert len(examples()) == 10
+    for title, query in examples():
+        assert title.endswith((":", "?"))
+        answer = urllib3.request("POST", f"{server.url}/api/v1/sql", json={"query": query})
+        assert answer.status == 200, query
+        assert answer.json()["rows"]
+
+
+def test_tables_are_described_as_they_are(server: Server) -> None:
+    query = "select table_name, list(column_name order by column_index) as columns from duckdb_columns() where not internal group by all"  # noqa: E501
+    answer = urllib3.request("POST", f"{server.url}/api/v1/sql", json={"query": query}).json()
+    real = {row["table_name"]: row["columns"] for row in answer["rows"]}
+    described = {table.name: [column.name for column in table.columns] for table in tables()}
+    assert described == real
