@@ -311,7 +311,7 @@ def test_a_permalink_says_tomorrow_what_it_said_today(chromium: Any, changing: S
         assert page.locator("main").inner_text() == shown
         for format, before in files.items():
             assert urllib3.request("GET", f"{address}?format={format}").data == before
-        page.locator("#functions button").first.click()
+        page.locator("#functions tbody button[data-function]").first.click()
         page.wait_for_selector("#sandwich-callers g.frame")
         page.click("text=The same selectors now")
         page.wait_for_selector("g.frame")
