@@ -70,3 +70,13 @@ def test_a_snapshot_is_the_store_as_it_is_though_somebody_reads_an_older_state(
     assert copy.profiles().to_json() == store.profiles().to_json()
     assert copy.top("*").to_json() == store.top("*").to_json()
     assert sorted(each.name for each in tmp_path.glob("copy*")) == ["copy.duckdb"]
+
+
+def test_it_ingests_as_a_file_does(held, tmp_path):
+    recording = RECORDINGS / "native.udp64.1.txt.xz"
+    [ours] = ProfileStore(held).ingest(recording, labels={"a": "b"})
+    file = perfduck.open(tmp_path / "file.duckdb")
+    [theirs] = file.ingest(recording, labels={"a": "b"})
+    assert ours.to_text() == theirs.to_text()
+    assert ProfileStore(held).top("*").to_json() == file.top("*").to_json()
+    assert ProfileStore(held).ingest(recording)[0].to_text().endswith("nothing added\n")

@@ -1,13 +1,18 @@
 """A store that this process holds for as long as it runs, for many threads: what a server has."""
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
+from perfduck import parts
+from perfduck_model.errors import PerfduckError
 from perfduck_store.duckdb.shared import SharedDuckDb
 
 if TYPE_CHECKING:
+    from perfduck.ingestion import IngestRequest, Progress
     from perfduck.opening import Ingesting
     from perfduck_store.duckdb.shared import SharedStore
+    from perfduck_store.recording import Receipt
 
 
 class HeldStore:
@@ -35,8 +40,12 @@ class HeldStore:
         return self.shared.write(wait_s)
 
     def ingestion(self, spool: Path | None = None) -> "Ingesting":
-        """Recordings are read into a store of their own, by another process, and merged."""
-        raise NotImplementedError
+        """What reads recordings in this process, one after the other. PerfduckError for a `spool`:
+        nothing is sent."""
+        if spool is not None:
+            expected = "the URL of a server as --store"
+            raise PerfduckError.at(where=f"--spool {spool}", expected=expected, got=self.path)
+        return HeldIngestion(self)
 
     def snapshot(self, to: Path) -> None:
         """Write the store as it is now to a new file; readers and this process go on meanwhile."""
@@ -45,3 +54,26 @@ class HeldStore:
     def close(self) -> None:
         """Let other processes have the store."""
         self.shared.close()
+
+
+class HeldIngestion:
+    """Recordings on their way into a held store: see perfduck.ingestion."""
+
+    def __init__(self, place: HeldStore) -> None:
+        self._place = place
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing is open between two recordings."""
+
+    def check(self, requests: "Iterable[IngestRequest]", note: Callable[[str], object]) -> None:
+        """Raise PerfduckError for what would fail at the commit; `note` takes what may fail."""
+        with self._place.read() as store:
+            parts.ingestion.check_names(store, requests, note)
+
+    def ingest(self, request: "IngestRequest", progress: "Progress | None" = None) -> "Receipt":
+        """Read the recording, and store it; other writers wait for both."""
+        with self._place.write() as store:
+            return parts.ingestion.ingest(store, request, progress)

@@ -19,7 +19,7 @@ from perfduck_server.settings import is_loopback
 from perfduck_server.tokens import SCOPES, Scope
 
 COOKIE = "perfduck_token"
-_ANONYMOUS = "anonymous"
+ANONYMOUS = "anonymous"
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
 
@@ -47,7 +47,7 @@ def require(scope: Scope) -> Callable[[Request], Awaitable[Principal]]:
         found = principal_of(request)
         if scope in found.scopes:
             return found
-        if found.name == _ANONYMOUS:
+        if found.name == ANONYMOUS:
             raise AccessRefused(401, f"expected a token with scope {scope}, got none")
         has = ", ".join(found.scopes) or "none"
         raise AccessRefused(403, f"token {found.name}: expected scope {scope}, got {has}")
@@ -70,14 +70,14 @@ def principal_of(request: Request) -> Principal:
 def _known(service: Service, request: Request, secret: str | None) -> Principal:
     if not service.tokens.is_there and service.settings.is_loopback:
         _check_host(request)
-        return Principal(_ANONYMOUS, frozenset(SCOPES))
+        return Principal(ANONYMOUS, frozenset(SCOPES))
     if secret is not None:
         token = service.tokens.of(secret)
         if token is None:
             raise AccessRefused(401, "expected a token of this server, got one that is not valid")
         return Principal(token.name, frozenset(token.scopes), token.labels)
     readable = service.settings.anonymous_read
-    return Principal(_ANONYMOUS, frozenset({"read"}) if readable else frozenset())
+    return Principal(ANONYMOUS, frozenset({"read"}) if readable else frozenset())
 
 
 def _bearer(request: Request) -> str | None:
