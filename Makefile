@@ -3,10 +3,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: demo check lint types imports browser test slow fuzz wheel pictures bench clean
+.PHONY: demo serve check lint types imports browser test slow fuzz wheel pictures bench clean
 
 demo: $(INSTALLED)  ## the main job: what grew from native networking to docker0 with NAT
 	$(BIN)/perfduck demo
+
+# A store of the demo's recordings behind http://127.0.0.1:8480 (LISTEN=HOST:PORT).
+LISTEN ?= 127.0.0.1:8480
+serve: $(INSTALLED)  ## the service, on the demo
+	$(BIN)/python -c "import perfduck; perfduck.open('perfduck-demo.duckdb').ingest(manifest='fixtures/demo/recordings.csv')"
+	$(BIN)/perfduck serve --store perfduck-demo.duckdb --listen $(LISTEN)
 
 check: lint types imports browser test slow fuzz wheel  ## all that CI checks
 
