@@ -2,9 +2,12 @@
 
 docs/terminal.svg   `perfduck diff` on a terminal of 100 columns, drawn by rich
 docs/report.png     the html report of the same, as Chromium shows it
+docs/recordings.png the first page of a server of the demo
+docs/recording.png  a recording there: when its samples were taken, and its flame graph
 """
 
 import io
+import json
 import os
 import re
 import shutil
@@ -20,7 +23,9 @@ HERE = Path(__file__).parent
 PERFDUCK = Path(sys.executable).parent / "perfduck"
 DIFF = ("diff", "scenario=native", "scenario=docker0-nat", "--where", "workload=udp64")
 LINES = 27
-SIZE = "1200,1000"
+SIZE, LIST_SIZE, RECORDING_SIZE = "1200,1000", "1200,640", "1200,1240"
+ADDRESS = "127.0.0.1:8487"
+RECORDING = "docker0-nat.crr.1"
 
 
 def perfduck(*words: str, store: Path) -> str:
@@ -45,26 +50,43 @@ def report(store: Path, folder: Path) -> None:
     """The top of the page as a PNG."""
     page = folder / "report.html"
     page.write_text(perfduck(*DIFF, "--format", "html", store=store))
+    drawn(page.as_uri(), "report.png", SIZE)
+
+
+def drawn(address: str, name: str, size: str) -> None:
+    """What Chromium shows of a page."""
     browser = shutil.which("chromium") or shutil.which("chromium-browser")
     if browser is None:
-        sys.exit(
-            "docs/report.png: expected Chromium to draw it, got none (apt-get install chromium)"
-        )
+        sys.exit(f"docs/{name}: expected Chromium to draw it, got none (apt-get install chromium)")
     flags = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
     subprocess.run(
-        [browser, *flags, f"--window-size={SIZE}", "--virtual-time-budget=2000",
-         f"--screenshot={HERE / 'report.png'}", page.as_uri()],
+        [browser, *flags, f"--window-size={size}", "--virtual-time-budget=2000",
+         f"--screenshot={HERE / name}", address],
         check=True, capture_output=True,
     )  # fmt: skip
 
 
+def pages(store: Path) -> None:
+    """Two pages of a server."""
+    [row] = json.loads(perfduck("profiles", RECORDING, "--format", "json", store=store))
+    command = [PERFDUCK, "serve", "--store", store, "--listen", ADDRESS]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as server:
+        assert server.stdout is not None
+        server.stdout.readline()  # it answers
+        drawn(f"http://{ADDRESS}/", "recordings.png", LIST_SIZE)
+        address = f"http://{ADDRESS}/profiles/{row['id']}"
+        drawn(address, "recording.png", RECORDING_SIZE)
+        server.terminate()
+
+
 def main() -> None:
-    """Both pictures."""
+    """All pictures."""
     with tempfile.TemporaryDirectory() as name:
         store = Path(name) / "demo.duckdb"
         perfduck("demo", store=store)
         terminal(store)
         report(store, Path(name))
+        pages(store)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Ctrl-C, a real signal, ends every command with 130 within seconds and leaves the store whole."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -130,3 +131,40 @@ def test_a_commit_that_hears_nothing_is_left(store: Path) -> None:
     assert names(store) == ["native.udp64.1", "native.udp64.2"]
     subprocess.run([PROGRAM, *words], check=True)
     assert names(store)[-1] == "native.udp64.3"
+
+
+# Loading takes as long as it likes, and a terminal sends Ctrl-C to all processes of a command.
+LOADING = """
+import os, signal, time
+from perfduck_cli import start
+def load(name):
+    print("began", flush=True)
+    time.sleep(30)
+start.import_module = load
+start.main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("program", "words", "code"),
+    [
+        (LOADING, [], -signal.SIGINT),  # 130 for a shell
+        (CHANGED.format(before=AS_IT_IS), ["sql", ALONE, "--timeout", "600"], 130),
+    ],
+    ids=["loading", "sql"],
+)
+def test_ctrl_c_of_a_terminal_prints_no_traceback(
+    store: Path, program: str, words: list[str], code: int
+) -> None:
+    place = ["--store", str(store)] if words else []
+    with subprocess.Popen(
+        [sys.executable, "-c", program, *words, *place],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, preexec_fn=default_signals,
+        start_new_session=True,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        assert process.stdout.readline() == "began\n"
+        time.sleep(0.05)  # in the process of sql nothing is loaded yet
+        os.killpg(process.pid, signal.SIGINT)
+        said, _ = process.communicate(timeout=20)
+    assert (process.returncode, said) == (code, "")

@@ -101,6 +101,8 @@ def _exit_code() -> int:
         code = _run()
         sys.stdout.flush()
         return code
+    except KeyboardInterrupt:  # outside of a command, which ends with the same code
+        return _failed("", process.EXIT_CODE)
     except PerfduckError as error:
         return _failed(f"perfduck: {visible(str(error))}\n", USER_ERROR)
     except MemoryError:

@@ -21,7 +21,7 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _BYTES = 8 << 20
 GRACE_S = 2.0
 _AGAIN_S = 0.05  # a statement may begin after the signal and before Python hears of it
-_EXIT_CODE = 130  # of shells: 128 + SIGINT
+EXIT_CODE = 130  # of shells: 128 + SIGINT
 
 
 def tune() -> None:
@@ -60,6 +60,8 @@ def watch_interrupts() -> None:
     os.set_blocking(writer, False)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     Thread(target=_listen, args=(reader,), daemon=True).start()
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # since start.py
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def leave_interrupts_to_command() -> None:
@@ -74,4 +76,4 @@ def _listen(reader: int) -> None:
     while time.monotonic() < end:
         interrupt_all()
         time.sleep(_AGAIN_S)
-    os._exit(_EXIT_CODE)
+    os._exit(EXIT_CODE)

@@ -1,5 +1,5 @@
 """`python -m perfduck`."""
 
-from perfduck_cli.main import main
+from perfduck_cli.start import main
 
 main()

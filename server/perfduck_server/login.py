@@ -1,24 +1,27 @@
 """The way in for browsers: a form that takes a token and sets a cookie that no script can read."""
 
+from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, Response
-from fastapi.responses import RedirectResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
+from jinja2 import Environment, FileSystemLoader, select_autoescape
 
-from perfduck_server.access import ANONYMOUS, COOKIE, AccessRefused, Principal, principal_of
-from perfduck_server.pages import page
+from perfduck_server.access import COOKIE, AccessRefused, principal_of
 from perfduck_server.service import ServiceOf
 
 _YEAR_S = 365 * 86_400
-_NOBODY = Principal(ANONYMOUS, frozenset())
+_PAGES = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=select_autoescape()
+)
 
 router = APIRouter(include_in_schema=False)
 
 
 @router.get("/login")
-def form(request: Request, service: ServiceOf, next: str = "/") -> Response:
+def form(next: str = "/") -> Response:
     """The form. `next`: where it leads."""
-    return page("login.html", request, service, _NOBODY, next=local(next))
+    return _page(local(next), "", 200)
 
 
 @router.post("/login")
@@ -31,10 +34,7 @@ def login(
     """Set the cookie where the token is known."""
     _of_own_site(request)
     if service.tokens.of(token.strip()) is None:
-        error = "This token is not known, was revoked, or has expired."
-        return page(
-            "login.html", request, service, _NOBODY, status=401, next=local(next), error=error
-        )
+        return _page(local(next), "This token is not known, was revoked, or has expired.", 401)
     answer = RedirectResponse(local(next), 303)
     answer.set_cookie(
         COOKIE,
@@ -69,3 +69,8 @@ def _of_own_site(request: Request) -> None:
     except AccessRefused as error:
         if error.status != 401:
             raise
+
+
+def _page(next: str, error: str, status: int) -> Response:
+    page = _PAGES.get_template("login.html").render(next=next, error=error)
+    return HTMLResponse(page, status)

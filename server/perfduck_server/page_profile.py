@@ -52,7 +52,7 @@ def _drawn(
     drawing = store.flame(selector, **asked)
     filters = {name: value for name, value in asked.items() if name != "tree"}
     tables = {
-        words: _table(store.top(selector, by=key, limit=_MOST, **filters))
+        words: _table(key, store.top(selector, by=key, limit=_MOST, **filters))
         for key, words in _KEYS.items()
     }
     notes = [note.text for note in drawing.notes]
@@ -65,12 +65,17 @@ def _drawn(
     }
 
 
-def _table(found: TopResult) -> dict[str, Any] | None:
+def _table(key: By, found: TopResult) -> dict[str, Any] | None:
     """The rows in the unit of the flame graph; None where the recording does not say the key."""
     if found.frame[found.frame.columns[0]].to_list() in ([], ["[none]"]):
         return None
     by = scale(found.unit, found.data.total)
-    return {"rows": in_unit(found.frame, by), "unit": by.unit, "left_out": found.left_out}
+    return {
+        "key": key,
+        "rows": in_unit(found.frame, by),
+        "unit": by.unit,
+        "left_out": found.left_out,
+    }
 
 
 def _sandwich(selector: str, asked: Mapping[str, Any]) -> str:

@@ -133,7 +133,7 @@ def test_a_span_of_the_heat_map_becomes_filters(page: Any, server: Server) -> No
     whole = page.locator(".figures dd").first.inner_text()
     page.locator("#heat").scroll_into_view_if_needed()
     box = page.locator("#heat").bounding_box()
-    page.mouse.move(box["x"] + 34 + 2, box["y"] + 248)
+    page.mouse.move(box["x"] + 34 + 2, box["y"] + 198)
     page.mouse.down()
     page.mouse.move(box["x"] + 34 + 2, box["y"] + 2, steps=3)
     page.mouse.up()

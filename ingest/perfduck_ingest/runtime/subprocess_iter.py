@@ -71,6 +71,7 @@ def _started(module: str) -> subprocess.Popen[bytes]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         pipesize=PIPE_BYTES,
+        process_group=0,  # Ctrl-C of a terminal is for the process that asks, which kills this one
     )
 
 

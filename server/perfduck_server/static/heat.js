@@ -7,9 +7,9 @@
   const byId = (id) => document.getElementById(id);
   const { bucket_s: bucket, rows, cells, skip, until } = JSON.parse(byId("heat-data").textContent);
   const counts = new Map(cells);
-  const most = Math.max(...counts.values());
+  const most = Math.max(...counts.values()), least = Math.min(...counts.values());
   const columns = Math.floor(Math.max(...counts.keys()) / rows) + 1;
-  const LEFT = 34, BOTTOM = 18, HIGH = 5;
+  const LEFT = 34, BOTTOM = 18, HIGH = 4;
   const seconds = (text) => {
     const found = /^([\d.e+-]+)\s*(ms|us|min|s)?$/.exec(text || "");
     return found ? Number(found[1]) * { ms: 1e-3, us: 1e-6, min: 60, s: 1 }[found[2] || "s"] : null;
@@ -38,7 +38,7 @@
       pen.fillStyle = colour("--sunk");
       pen.fillRect(...place(at), wide - 1, HIGH - 1);
       if (!hits) continue;
-      pen.globalAlpha = 0.15 + 0.85 * (hits / most);
+      pen.globalAlpha = 0.12 + 0.88 * ((hits - least) / (most - least || 1));
       pen.fillStyle = colour("--grow");
       pen.fillRect(...place(at), wide - 1, HIGH - 1);
     }

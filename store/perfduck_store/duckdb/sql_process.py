@@ -82,7 +82,8 @@ def _process(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 def _started() -> subprocess.Popen[bytes]:
     command = [sys.executable, "-P", "-m", __name__]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    # A group of its own: Ctrl-C of a terminal is for the process that asks, which kills this one.
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, process_group=0)
 
 
 def _asked(process: subprocess.Popen[bytes], order: Order) -> tuple[object, bool]:
