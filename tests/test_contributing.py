@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-TABLE = (
+SECTION = (
     (ROOT / "CONTRIBUTING.md").read_text().partition("## Where do I add")[2].partition("\n## ")[0]
 )
+TABLE, _, ADDED = SECTION.partition("Each of these was once added")
 ROWS = dict(re.findall(r"^\| ([^|]+?) \| (.+) \|$", TABLE, re.M))
 del ROWS["what"]
 FILES = [path for path in ROOT.glob("*/**/*") if path.is_file() and ".venv" not in path.parts]
@@ -41,3 +42,12 @@ def test_what_a_row_names_is_there(row: str) -> None:
     )
     names = [word for word in code if word not in paths and _NAME.fullmatch(word)]
     assert [name for name in names if not re.search(rf"\b{name.rpartition('.')[2]}\b", text)] == []
+
+
+@pytest.mark.parametrize("row", re.findall(r"^\| (.+) \|$", ADDED, re.M)[1:])
+def test_what_was_added_by_the_table_would_go_to_files_that_are_there(row: str) -> None:
+    what, edits, where = row.split(" | ")
+    files = re.findall(r"`([^`]+)`", where)
+    assert what
+    assert len(files) <= int(edits)
+    assert [file for file in files if not places(file)] == []

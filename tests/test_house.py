@@ -9,8 +9,9 @@ from typing import get_args
 
 import pytest
 
-from perfduck import exports
+from perfduck import attachments, exports
 from perfduck_report import compare, diff, formats, tables
+from perfduck_store.records import KIND_OF_TABLE, AttachedTable
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = sorted(ROOT.glob("*/perfduck*/"))
@@ -87,6 +88,11 @@ def test_every_format_has_a_function_and_every_function_its_name() -> None:
     assert set(compare.FORMATS) == set(get_args(formats.CompareFormat))
     assert {*tables.FORMATS} - {"table"} == set(get_args(formats.TableFormat))
     assert set(exports.EXPORTS) == set(get_args(formats.ExportFormat))
+
+
+def test_every_table_of_attachments_is_of_a_kind_that_is_parsed() -> None:
+    assert set(KIND_OF_TABLE) == set(get_args(AttachedTable))
+    assert set(KIND_OF_TABLE.values()) == set(attachments.PARSERS)
 
 
 STORE = ROOT / "store" / "perfduck_store"

@@ -237,6 +237,11 @@ class Merged:
 
 
 AttachedTable = Literal["iptables_rule", "conntrack_stat"]  # rows read off attachments
+# The kind of attachment that each is read off.
+KIND_OF_TABLE: dict[AttachedTable, str] = {
+    "iptables_rule": "iptables",
+    "conntrack_stat": "conntrack",
+}
 TagInputKind = Literal["rules", "kallsyms"]
 
 

@@ -12,13 +12,13 @@ from perfduck_model.errors import PerfduckError
 from perfduck_store.duckdb import store_file
 from perfduck_store.duckdb.schema import named
 from perfduck_store.edit import Edit, ProfileFacts
-from perfduck_store.records import Merged
+from perfduck_store.records import KIND_OF_TABLE, Merged
 
 if TYPE_CHECKING:
     from perfduck_store.duckdb.store import DuckDbStore
 
-# Tables of a profile that merge_attachments.sql takes over by kind, and the profiles themselves.
-_APART = ("attachment", "iptables_rule", "conntrack_stat", "profile")
+# Tables of a profile that are taken over by kinds of attachments, and the profiles themselves.
+_APART = ("attachment", *KIND_OF_TABLE, "profile")
 
 
 def merge(store: "DuckDbStore", other: Path, opened: "Callable[[], DuckDbStore]") -> Merged:
@@ -61,6 +61,12 @@ def _merge(store: "DuckDbStore") -> Merged:
         for name, kind in store.rows(named("merge_kept_attachments"))
     ]
     store.execute(named("merge_attachments"))
+    for table, kind in KIND_OF_TABLE.items():
+        store.execute(
+            f"insert into {table} by name select theirs.* from other.{table} as theirs"
+            " join attached on attached.profile_id = theirs.profile_id and attached.kind = $kind",
+            {"kind": kind},
+        )
     changes = [line for key, ours, theirs in both for line in _completed(store, key, ours, theirs)]
     changes += [
         f"{name}: another recording is stored as '{old}', so this one is called {name}"
