@@ -9,9 +9,20 @@ import perfduck
 from perfduck import PerfduckError, ProfileStore
 from perfduck_report import diff_words, readable
 from perfduck_report.compare import matrix_rows, run_rows
-from perfduck_server.pages import Reader, failure, fields, page, query, rows_of, typed
+from perfduck_server.pages import (
+    Reader,
+    Typed,
+    failure,
+    fields,
+    page,
+    query,
+    rows_of,
+    typed,
+    without,
+)
 from perfduck_server.query_options import given, options_of
 from perfduck_server.service import ServiceOf
+from perfduck_store.selector import quoted
 
 _OPTIONS = options_of(ProfileStore.compare)
 _FORMATS = ("json", "markdown", "text")
@@ -38,8 +49,25 @@ def compare(request: Request, service: ServiceOf, reader: Reader) -> HTMLRespons
         return page("compare.html", request, service, reader, **values, **failure(error))
     downloads = [(each, f"/api/v1/compare?{query(pairs)}&format={each}") for each in _FORMATS]
     return page(
-        "compare.html", request, service, reader, **values, **_shown(found), downloads=downloads
+        "compare.html",
+        request,
+        service,
+        reader,
+        **values,
+        **_shown(found),
+        steps=[_diff(pairs, step.base, step.new) for step in found.data.steps],
+        downloads=downloads,
     )
+
+
+def _diff(pairs: Typed, base: str, new: str) -> Typed:
+    """What a diff of two of the groups is asked with."""
+    asked = dict(pairs)
+    sides = [
+        (side, f"{quoted(asked['over'])}={quoted(group)}")
+        for side, group in (("base", base), ("new", new))
+    ]
+    return [*sides, ("where", asked["selector"]), *without(pairs, "selector", "over", "order")]
 
 
 def _shown(found: perfduck.CompareResult) -> dict[str, Any]:

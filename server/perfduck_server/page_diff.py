@@ -34,7 +34,7 @@ router = APIRouter(include_in_schema=False)
 def diff(request: Request, service: ServiceOf, reader: Reader) -> HTMLResponse:
     """Base against new, as of now."""
     pairs = typed(request)
-    values: dict[str, Any] = {"fields": fields(_OPTIONS, pairs, *_SIDES, "budget"), "link": None}
+    values: dict[str, Any] = {"fields": fields(_OPTIONS, pairs, *_SIDES), "link": None}
     values |= {"sides": {side: dict(pairs).get(side, "") for side in _SIDES}}
     values |= {"choices": _choices(service.store)}
     if not any(values["sides"].values()):

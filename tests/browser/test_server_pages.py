@@ -213,7 +213,10 @@ def test_names_of_recordings_are_text_and_nothing_else(chromium: Any, tmp_path: 
             page.locator("details").evaluate_all("all => all.forEach(one => one.open = true)")
             text = page.evaluate("document.body.innerText")
             assert not set("\u202e\u200b\x1b\x07") & set(text), path
-            assert page.evaluate("document.querySelectorAll('body img, a[href*=evil]').length") == 0
+            assert page.evaluate("document.querySelectorAll('body img, body iframe').length") == 0
+            assert page.evaluate(
+                "[...document.links].every(link => link.origin === location.origin)"
+            )
             assert page.evaluate(
                 "[...document.scripts].every(s => s.src || s.type === 'application/json')"
             )
@@ -221,7 +224,7 @@ def test_names_of_recordings_are_text_and_nothing_else(chromium: Any, tmp_path: 
         buttons = page.locator("button[data-function]")
         for place in range(0, buttons.count(), 25):
             buttons.nth(place).evaluate("button => button.click()")
-            settled(page)
+            page.wait_for_selector("#sandwich-said:not(:has-text('Asking'))", state="attached")
             assert page.locator("#sandwich-said").inner_text() == ""
 
 
@@ -269,7 +272,7 @@ def test_the_empty_page_has_the_line_of_curl_and_takes_dropped_files(
         assert page.locator("#drop-title").inner_text() == "No recordings yet"
         line = f"curl -T run.txt.xz '{changing.url}/api/v1/recordings?label.scenario=native'"
         assert page.locator(".line").inner_text() == line
-        for run in (1, 2, 3):
+        for run in (1, 2):
             said = push(
                 page, f"a{run}.txt", recording("udp_sendmsg", 800 + run), f"side=a run={run}"
             )
@@ -277,8 +280,8 @@ def test_the_empty_page_has_the_line_of_curl_and_takes_dropped_files(
             push(page, f"b{run}.txt", recording("nf_nat_inet_fn", 1600 + run), f"side=b run={run}")
         page.click("text=Show it in the list")
         page.wait_for_load_state()
-        assert page.locator("tbody tr").count() == 6
-        assert page.locator("tbody tr .tag >> text=side=a").count() >= 3
+        assert page.locator("tbody tr").count() == 4
+        assert page.locator("tbody tr .tag >> text=side=a").count() >= 2
         said = push(page, "notes.txt", "this is no profile\n" * 50, "")
         assert "notes.txt" in said
         assert "expected" in said
