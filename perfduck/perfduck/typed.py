@@ -20,6 +20,7 @@ from perfduck_model.typed_numbers import number, whole_number
 __all__ = ["age", "cpus", "did_you_mean", "listed", "number", "part", "seconds", "whole_number"]
 
 _CPUS = 1_000_000  # of no machine
+_LONGEST_S = 1e9  # 30 years; in ns it has 60 bits
 _TIMES = {"ms": 0.001, "us": 1e-6, "min": 60.0, "s": 1.0, "": 1.0}
 _AGE = re.compile(r"(?P<number>[0-9]{1,6})(?P<unit>[hdwy])")
 _HOURS = {"h": 1, "d": 24, "w": 7 * 24, "y": 365 * 24}
@@ -49,7 +50,7 @@ def seconds(option: str, value: str | float | None) -> float | None:
         amount = number(digits.strip()) * scale
     except ValueError:
         amount = -1.0
-    if amount < 0:
+    if not 0 <= amount <= _LONGEST_S:
         message = f"{option} {text}: expected a time like 1s or 500ms"
         raise PerfduckError(message)
     return amount

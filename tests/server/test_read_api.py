@@ -63,6 +63,8 @@ REFUSED = [
     ("top?selector=*&function=x", 422, "expected by=callers or by=callees with a function"),
     ("top?selector=*&comm=", 422, "--comm: expected a name or a glob, got nothing"),
     ("top?selector=*&pid=x", 422, "pid: expected a whole number"),
+    ("top?selector=*&until=1e300s", 422, "--until 1e300s: expected a time like 1s"),
+    ("timeline?selector=*&bucket=1e300", 422, "--bucket 1e300: expected a time like 1s"),
     ("top?selector=nativ.*", 404, "did you mean native"),
     ("top?selector=id:0000000000000000", 404, "no profile has this id"),
     ("diff?base=native.*&new=docker0-nat.*&paired=yes", 422, "paired: expected true or false"),
