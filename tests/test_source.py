@@ -56,6 +56,15 @@ def test_packed_recordings_of_any_size_are_read_whole(packing: str, megabytes: i
 
 
 @pytest.mark.parametrize("packing", PACKINGS)
+def test_one_member_is_read_whole_wherever_the_parts_end(packing: str) -> None:
+    packed = PACKINGS[packing](MEGABYTE * 25)
+    for size in (1_000_003, (24 << 20) - 1, 24 << 20, (25 << 20) - 1, 25 << 20, 26 << 20):
+        source = Source("x", io.BytesIO(packed))
+        parts = [bytes(part) for part in source.parts(size, last_start)]
+        assert b"".join(parts) == MEGABYTE * 25
+
+
+@pytest.mark.parametrize("packing", PACKINGS)
 def test_a_packed_recording_that_is_cut_off_is_an_error(packing: str) -> None:
     packed = PACKINGS[packing](CONTENT)
     for end in (len(packed) // 2, len(packed) - 3):
