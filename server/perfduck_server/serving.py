@@ -25,13 +25,16 @@ def serve(settings: Settings, say: Callable[[str], object]) -> None:
     logging.basicConfig(level=logging.INFO, format="perfduck: %(message)s")
     with _listening(settings.host, settings.port) as listener:
         _check_access(settings)
+        log = AccessLog(settings.access_log)
         service = Service(settings)
         try:
+            server = _server(settings, service, log)
             for line in _welcome(settings, service, listener.getsockname()[1]):
                 say(line)
-            _run(settings, service, listener)
+            server.run(sockets=[listener])
         finally:
             service.close()
+            log.close()
 
 
 def _check_access(settings: Settings) -> None:
@@ -46,9 +49,9 @@ def _check_access(settings: Settings) -> None:
     )
 
 
-def _run(settings: Settings, service: Service, listener: socket.socket) -> None:
+def _server(settings: Settings, service: Service, log: AccessLog) -> uvicorn.Server:
+    """The HTTP server, which ends when it is asked to. PerfduckError for what is no certificate."""
     app = create_app(service)
-    log = AccessLog(settings.access_log)
     config = uvicorn.Config(
         Observed(app, log, app.state.metrics),
         log_level="warning",
@@ -58,13 +61,19 @@ def _run(settings: Settings, service: Service, listener: socket.socket) -> None:
         ssl_keyfile=settings.tls_key,
         timeout_graceful_shutdown=_GRACE_S,
     )
-    # uvicorn raises the signal again when it has stopped: to be asked to end is no failure.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: None)
     try:
-        uvicorn.Server(config).run(sockets=[listener])
-    finally:
-        log.close()
+        config.load()
+    except OSError as error:
+        raise perfduck.PerfduckError.at(
+            where=f"--tls-cert {settings.tls_cert} --tls-key {settings.tls_key}",
+            expected="a certificate and its key (PEM)",
+            got=(error.strerror or str(error)).lower(),
+        ) from error
+    server = uvicorn.Server(config)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # Before uvicorn listens for it, and after: it raises a signal again when it has stopped.
+        signal.signal(number, lambda *_: setattr(server, "should_exit", True))
+    return server
 
 
 def _listening(host: str, port: int) -> socket.socket:

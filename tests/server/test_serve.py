@@ -62,3 +62,48 @@ def test_what_is_no_address_is_a_line(tmp_path, place) -> None:
 def test_a_store_that_another_process_holds_is_a_line(server: Server) -> None:
     line = refused(command(server.store, "--wait", "0"))
     assert f"expected a free store within 0 s, but process {server.process.pid}" in line
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory) -> tuple[str, str]:
+    """Files of a certificate of localhost that signs itself, and of its key."""
+    folder = tmp_path_factory.mktemp("tls")
+    key = ("-newkey", "rsa:2048", "-nodes", "-days", "2")
+    name = ("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1")
+    files = (str(folder / "cert.pem"), str(folder / "key.pem"))
+    done = ["openssl", "req", "-x509", *key, *name, "-out", files[0], "-keyout", files[1]]
+    subprocess.run(done, check=True, capture_output=True)
+    return files
+
+
+def test_it_answers_over_https(tmp_path, certificate) -> None:
+    options = ("--tls-cert", certificate[0], "--tls-key", certificate[1])
+    with running(tmp_path / "s.duckdb", *options) as started:
+        assert started.url.startswith("https://127.0.0.1:")
+        pool = urllib3.PoolManager(ca_certs=certificate[0])
+        assert pool.request("GET", f"{started.url}/healthz", timeout=30).status == 200
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--tls-cert", "{cert}"), "--tls-cert: expected --tls-key with it"),
+        (("--tls-cert", "{cert}", "--tls-key", "{cert}"), "expected a certificate and its key"),
+        (("--tls-cert", "none.pem", "--tls-key", "{cert}"), "got no such file"),
+        (("--retention", "pr=*"), "--retention: expected [raw] SELECTOR keep|AGE"),
+        (("--anonymous", "write"), "--anonymous"),
+        (("--access-log", "/nowhere/log"), "/nowhere/log: No such file"),
+        (("--memory", "1"), "--memory: expected a whole number from 128"),
+        (("--max-upload", "0"), "--max-upload: expected a whole number from 1"),
+        (("--job-memory", "x"), "--job-memory: expected a whole number"),
+        (("--job-timeout", "0"), "--job-timeout: expected a number from 1"),
+    ],
+)
+def test_a_wrong_option_is_a_line(tmp_path, certificate, words, says) -> None:
+    given = [word.format(cert=certificate[0]) for word in words]
+    assert says in refused(command(tmp_path / "s.duckdb", *given))
+
+
+def test_a_server_serves_no_server(tmp_path) -> None:
+    words = ["serve", "--store", "http://127.0.0.1:8480"]
+    assert "expected the path of a store to serve" in refused([*command(tmp_path)[:3], *words])
