@@ -73,18 +73,19 @@
     chart(columns, rows, numbers);
   }
 
-  // Bars of the first number by the first text; a line where there are only numbers.
+  // Bars of the first number by the texts; a line where there are only numbers.
   function chart(columns, rows, numbers) {
     const host = byId("chart");
     host.replaceChildren();
     const value = columns.findIndex((column, place) => numbers[place] && (place > 0 || columns.length === 1));
-    const name = columns.findIndex((column, place) => !numbers[place]);
+    const names = columns.filter((column, place) => !numbers[place]);
+    const named = (row) => names.length ? names.map((column) => shown(row[column.name])).join(" ") : row[columns[0].name];
     host.hidden = value < 0 || rows.length < 2;
     if (host.hidden) return;
-    const picked = rows.map((row) => [row[columns[name < 0 ? 0 : name].name], row[columns[value].name]]).filter(([, size]) => typeof size === "number");
+    const picked = rows.map((row) => [named(row), row[columns[value].name]]).filter(([, size]) => typeof size === "number");
     host.hidden = picked.length < 2;
     if (host.hidden) return;
-    host.append(name < 0 ? lines(picked, columns[value].name) : bars(picked.slice(0, MOST_BARS)));
+    host.append(names.length === 0 ? lines(picked, columns[value].name) : bars(picked.slice(0, MOST_BARS)));
   }
   const NS = "http://www.w3.org/2000/svg";
   function drawn(tag, attributes, text) {
