@@ -8,7 +8,7 @@ answer itself is kept as well: names, labels and tags may be edited later, other
 import gzip
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -25,8 +25,9 @@ from perfduck_diff.engine.result import Diff
 from perfduck_diff.engine.run_costs import SubsystemRuns
 from perfduck_server.spool import write_whole
 
+Ask = Callable[[ProfileStore, Mapping[str, Any]], DiffResult]  # with options as a request has them
 _KEY = re.compile(r"[0-9a-f]{12}")
-_MOST = 100_000  # links
+_MOST = 20_000  # links, of some 100 kB each
 _SIDES = ("base", "new")
 
 
@@ -66,19 +67,20 @@ class Links:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def pin(self, store: ProfileStore, asked: Mapping[str, Any]) -> PinnedDiff:
-        """Answer a diff, and keep the answer. PerfduckError as the diff."""
+    def pin(self, store: ProfileStore, asked: Mapping[str, Any], ask: Ask) -> PinnedDiff:
+        """Answer a diff by `ask`, and keep the answer. PerfduckError as the diff."""
         profiles = {side: _ids(store, asked[side], asked.get("where", [])) for side in _SIDES}
         options = {name: value for name, value in asked.items() if name not in (*_SIDES, "where")}
         pinned = PinnedDiff(dict(asked), profiles, options)
         if not self._request(pinned.key).exists():
             self._check_room()
-            sides = [pinned.selector(side) for side in _SIDES]
-            self._keep(pinned, store.diff(*sides, **options))
+            by_ids = {side: pinned.selector(side) for side in _SIDES}
+            self._keep(pinned, ask(store, by_ids | options))
         return pinned
 
     def pinned(self, key: str) -> tuple[PinnedDiff, DiffResult]:
-        """What a link has. NoProfileError where there is no such link."""
+        """What a link has. NoProfileError where there is no such link, PerfduckError where another
+        version of perfduck has kept it in a form that is not known here."""
         try:
             if not _KEY.fullmatch(key):
                 raise FileNotFoundError
@@ -87,7 +89,14 @@ class Links:
         except FileNotFoundError as error:
             message = f"/d/{key}: expected a link that was made here, got none of that name"
             raise perfduck.NoProfileError(message) from error
-        found = msgspec.msgpack.decode(packed, type=_Answer, dec_hook=_array)
+        try:
+            found = msgspec.msgpack.decode(packed, type=_Answer, dec_hook=_array)
+        except msgspec.DecodeError as error:
+            raise PerfduckError.at(
+                where=f"/d/{key}",
+                expected=f"an answer of perfduck {perfduck.__version__}",
+                got=f"one of {request.version}: {request.asked['base']} to {request.asked['new']}",
+            ) from error
         return request, DiffResult(
             found.diff, partial(_same, found.flame), partial(_same, found.runs)
         )

@@ -52,7 +52,7 @@ def diff(request: Request, service: ServiceOf, reader: Reader) -> HTMLResponse:
 @router.post("/d")
 def pin(request: Request, service: ServiceOf, reader: Reader) -> Response:
     """Make a link of a diff, and go there."""
-    pinned = service.links.pin(service.store, given(_OPTIONS, typed(request)))
+    pinned = service.links.pin(service.store, given(_OPTIONS, typed(request)), _DIFF.asked)
     return RedirectResponse(f"/d/{pinned.key}", 303)
 
 

@@ -1,5 +1,6 @@
 """Pages without a browser: what is there, who may see what, and what links and queries keep."""
 
+import gzip
 import re
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import perfduck
 from perfduck_cli.main import app
 from perfduck_server.links import Links, PinnedDiff
 from perfduck_server.page_sql import examples
+from perfduck_server.read_api import QUESTIONS
 from perfduck_store.duckdb.documentation import tables
 from perfduck_store.duckdb.store import DuckDbStore
 
@@ -22,6 +24,7 @@ select n as profile_id, printf('run%03d', n) as name, 'x' as format, '-' as sour
     n as content_hash, 0 as lost, map {'n': n::varchar} as labels,
     timestamp '2026-01-01' + n * interval 1 hour as ingested_at
 from range(203) as numbers(n)"""
+ask = QUESTIONS["diff"].asked
 DIFF = {"base": "native.crr.*", "new": "docker0-nat.crr.*"}
 
 
@@ -87,12 +90,12 @@ def test_a_link_is_the_same_for_the_same_question_and_kept_whole(
     demo_store: Path, tmp_path: Path
 ) -> None:
     store, links = perfduck.open(demo_store), Links(tmp_path / "links")
-    made = links.pin(store, DIFF | {"where": ["run=1"], "tolerance": "3%"})
+    made = links.pin(store, DIFF | {"where": ["run=1"], "tolerance": "3%"}, ask)
     again = links.pin(
-        store, {"base": "native.crr.1", "new": "docker0-nat.crr.1", "tolerance": "3%"}
+        store, {"base": "native.crr.1", "new": "docker0-nat.crr.1", "tolerance": "3%"}, ask
     )
     other = links.pin(
-        store, {"base": "native.crr.1", "new": "docker0-nat.crr.1", "tolerance": "4%"}
+        store, {"base": "native.crr.1", "new": "docker0-nat.crr.1", "tolerance": "4%"}, ask
     )
     assert made.key == again.key != other.key
     pinned, answer = links.pinned(made.key)
@@ -106,6 +109,33 @@ def test_a_link_is_the_same_for_the_same_question_and_kept_whole(
     file = tmp_path / "links" / f"{made.key}.json"
     assert msgspec.json.decode(file.read_bytes(), type=PinnedDiff) == made
     assert {each.stat().st_mode & 0o777 for each in file.parent.iterdir()} == {0o600}
+
+
+def test_a_budget_of_a_link_is_a_text_and_never_a_file(
+    demo_store: Path, tmp_path: Path, server: Server
+) -> None:
+    secret = tmp_path / "secret.toml"
+    secret.write_text('[budget]\ntotal = "1 %"\n')
+    store, links = perfduck.open(demo_store), Links(tmp_path / "links")
+    for budget in (str(secret), "/etc/passwd"):
+        with pytest.raises(perfduck.PerfduckError, match="budget: expected a budget file in TOML"):
+            links.pin(store, DIFF | {"budget": budget}, ask)
+    answer = urllib3.request(
+        "POST", f"{server.url}/d?base=native.crr.*&new=docker0-nat.crr.*&budget={secret}",
+        redirect=False,
+    )  # fmt: skip
+    assert answer.status == 422
+    made = links.pin(store, DIFF | {"budget": secret.read_text()}, ask)
+    assert links.pinned(made.key)[1].data.budgets[0].name == "total"
+
+
+def test_an_answer_of_another_version_is_said(demo_store: Path, tmp_path: Path) -> None:
+    links = Links(tmp_path / "links")
+    made = links.pin(perfduck.open(demo_store), DIFF, ask)
+    file = tmp_path / "links" / f"{made.key}.answer.gz"
+    file.write_bytes(gzip.compress(msgspec.msgpack.encode({"diff": {"unit": 7}})))
+    with pytest.raises(perfduck.PerfduckError, match="expected an answer of perfduck"):
+        links.pinned(made.key)
 
 
 @pytest.mark.parametrize("key", ["0123456789ab", "..", "x" * 12, "0123456789AB"])
