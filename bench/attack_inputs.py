@@ -9,23 +9,20 @@ changing files of the fixtures (tests/fuzz.py). `names`: comms, functions, binar
 profiles and paths, in every command and format.
 """
 
-import argparse
 import csv
 import io
 import json
 import random
 import shutil
 import sys
-import tempfile
-from collections.abc import Callable, Iterator
-from importlib import import_module
+from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from attacks import LOADED, SIDES, Done, Tried, digest, made_store, perfduck
+from attacks import SIDES, Attacks, Done, Tried, attack, digest, made_store, perfduck
 from fuzz import KINDS, _changed, _seeds
 
 MOST_S = 20.0
@@ -279,30 +276,11 @@ def _typed(name: str) -> Iterator[tuple[str, ...]]:
         yield tuple(word.replace("\0", "") for word in words)
 
 
-ATTACKS: dict[str, tuple[Callable[[Path, random.Random, int], Tried], int]] = {
+ATTACKS: Attacks = {
     "files": (files, 200),
     "names": (names, 0),
 }
 
 
-def attack() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("attacks", nargs="*", choices=[*ATTACKS, []])
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--times", type=int)
-    given = parser.parse_args()
-    for module in LOADED:
-        import_module(module)
-    results = []
-    for name in given.attacks or ATTACKS:
-        run, times = ATTACKS[name]
-        with tempfile.TemporaryDirectory(prefix="perfduck-attack-") as folder:
-            results.append(run(Path(folder), random.Random(given.seed), given.times or times))
-    print("| attack | tried | failed |\n| --- | ---: | ---: |")
-    for each in results:
-        print(f"| {each.area} | {each.count} | {len(each.failures)} |")
-    sys.exit(any(each.failures for each in results))
-
-
 if __name__ == "__main__":
-    attack()
+    attack(ATTACKS, __doc__)

@@ -602,7 +602,9 @@ def _whole(found: Contents, before: Contents, after: Contents, said: list[str]) 
     return None
 
 
-ATTACKS: dict[str, tuple[Callable[[Path, random.Random, int], Tried], int]] = {
+# By name: the attack, and how many times.
+Attacks = dict[str, tuple[Callable[[Path, random.Random, int], Tried], int]]
+ATTACKS: Attacks = {
     "damaged": (damaged, 240),
     "paths": (paths, 0),
     "stdout": (stdout, 0),
@@ -611,17 +613,18 @@ ATTACKS: dict[str, tuple[Callable[[Path, random.Random, int], Tried], int]] = {
 }
 
 
-def attack() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("attacks", nargs="*", choices=[*ATTACKS, []])
+def attack(attacks: Attacks, about: str | None) -> None:
+    """Run those that are named, or all, and exit with 1 where one failed."""
+    parser = argparse.ArgumentParser(description=about)
+    parser.add_argument("attacks", nargs="*", choices=[*attacks, []])
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--times", type=int, help="attacks of the kinds that are made at random")
     given = parser.parse_args()
     for module in LOADED:
         import_module(module)
     results = []
-    for name in given.attacks or ATTACKS:
-        run, times = ATTACKS[name]
+    for name in given.attacks or attacks:
+        run, times = attacks[name]
         with tempfile.TemporaryDirectory(prefix="perfduck-attack-") as folder:
             results.append(run(Path(folder), random.Random(given.seed), given.times or times))
     print("| attack | tried | failed |\n| --- | ---: | ---: |")
@@ -631,4 +634,4 @@ def attack() -> None:
 
 
 if __name__ == "__main__":
-    attack()
+    attack(ATTACKS, __doc__)
