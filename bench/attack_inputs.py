@@ -272,7 +272,7 @@ def _typed(name: str) -> Iterator[tuple[str, ...]]:
         ("diff", "--", name, "side=new"), ("export", "--dso", name, "--", "*"),
         ("attach", "--", "*", f"note={name}"), ("rm", "--dry-run", "--", name),
     ):  # fmt: skip
-        # A path that is read without end is refused elsewhere; NUL ends an argument.
+        # A path that is read without end is refused by others; NUL ends an argument.
         yield tuple(word.replace("\0", "") for word in words)
 
 

@@ -65,7 +65,7 @@ def _within(before: bytes, piece: bytes, size: int, behind: bytes) -> Callable[[
 
 @dataclass(frozen=True)
 class Bomb:
-    """A file, how it is packed, and the command that reads it: BOMB stands for its path, GOOD for
+    """A file, how it is packed, and the command that reads it: BOMB represents its path, GOOD for
     a small recording and DATA for one of perf record."""
 
     name: str

@@ -71,7 +71,7 @@ def like(group: Group, found: list[Group]) -> tuple[float, float]:
 
 
 def with_common(group: Group, spread: float, random: np.random.Generator) -> Group:
-    """Each run as dear as a machine in another state: everything times a factor of its own."""
+    """Each run as expensive as a machine in another state: everything times a factor of its own."""
     factor = np.exp(random.normal(0, spread, len(group.runs.runs)))
     runs = tuple(
         replace(run, work=(run.work or 1) / by)

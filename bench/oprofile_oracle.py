@@ -196,7 +196,7 @@ def listing(recording: Recording) -> tuple[Result, Result]:
     rest = _table(hits.filter(~pl.col("image").is_in(list(named_images))), ["image", "app"], events)
     images = compare(rest, sums)
     lower = [row for row in images.differing if row.startswith("only theirs")]
-    # opreport drops what lies in no symbol of an image with symbols: not to be told without it
+    # opreport drops what is in no symbol of an image with symbols: not visible without it
     images.note = f" ({len(lower)} lower in -l)" if lower else ""
     images.differing = [row for row in _too_high(rest, sums, len(events))]
     return compare(ours, theirs), images

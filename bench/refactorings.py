@@ -190,7 +190,7 @@ def softirq(_runs: RunMatrix, code: Code, _: int, random: np.random.Generator) -
 
 
 def unchanged(_runs: RunMatrix, _: Code, __: int, ___: np.random.Generator) -> Change:
-    """Other threads, commands and modules: frames are the same, whatever holds them."""
+    """Other threads, commands and modules: frames are the same, in any of them."""
     return lambda chain: [(chain, 1.0)]
 
 

@@ -89,10 +89,10 @@ def kallsyms_of(table: pl.DataFrame) -> Kallsyms:
 
 def judged(kernel: KernelTagger, truth: pl.DataFrame) -> pl.DataFrame:
     decided = kernel.decide(truth.drop("area", "subsystem"))
-    known = decided.select("row", pl.col("subsystem").alias("told"), "tagged_by")
+    known = decided.select("row", pl.col("subsystem").alias("decided"), "tagged_by")
     verdict = (
         pl.when(pl.col("tagged_by") == "unknown").then(pl.lit("unknown"))
-        .when(pl.col("told") == pl.col("subsystem")).then(pl.lit("right"))
+        .when(pl.col("decided") == pl.col("subsystem")).then(pl.lit("right"))
         .otherwise(pl.lit("wrong"))
     )  # fmt: skip
     return truth.join(known, on="row").with_columns(verdict.alias("verdict"))

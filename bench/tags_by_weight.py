@@ -43,8 +43,8 @@ def main() -> None:
         path.stem.removeprefix("functions-"): pl.read_parquet(path)
         for path in sorted(given.kernels.glob("functions-*.parquet"))
     }
-    told = decided(catalogue.shipped(), weights, symbols)
-    truth = told.select("row", pl.col("subsystem").alias("truth"))
+    tagged = decided(catalogue.shipped(), weights, symbols)
+    truth = tagged.select("row", pl.col("subsystem").alias("truth"))
     print(f"{len(weights)} kernel functions, {weights['weight'].sum() / 1e9:.1f} s of CPU")
     print(
         f"{'catalogue':<14}{'kallsyms':<9}{'method':<10}"
@@ -55,7 +55,7 @@ def main() -> None:
         for known in (None, symbols):
             show("+".join(versions), known is not None, decided(listed, weights, known), truth)
     if given.sources:
-        check_sources(told, given.sources)
+        check_sources(tagged, given.sources)
 
 
 def kernel_weights(recordings: Path) -> pl.DataFrame:
@@ -91,8 +91,8 @@ def decided(
     return kernel.decide(weights).join(weights.select("row", "name", "symbol", "weight"), on="row")
 
 
-def show(versions: str, known: bool, told: pl.DataFrame, truth: pl.DataFrame) -> None:
-    judged = told.join(truth, on="row").with_columns(
+def show(versions: str, known: bool, tagged: pl.DataFrame, truth: pl.DataFrame) -> None:
+    judged = tagged.join(truth, on="row").with_columns(
         wrong=(pl.col("tagged_by") != "unknown")
         & (pl.col("subsystem") != pl.col("truth")) & (pl.col("truth") != "unknown")
     )  # fmt: skip
@@ -107,10 +107,10 @@ def show(versions: str, known: bool, told: pl.DataFrame, truth: pl.DataFrame) ->
         )
 
 
-def check_sources(told: pl.DataFrame, trees: list[Path]) -> None:
+def check_sources(tagged: pl.DataFrame, trees: list[Path]) -> None:
     """Look up the definition of the 500 hottest names in the file their tag rests on."""
-    hottest = told.sort("weight", "name", descending=True).head(500)
-    share = hottest["weight"].sum() / told["weight"].sum()
+    hottest = tagged.sort("weight", "name", descending=True).head(500)
+    share = hottest["weight"].sum() / tagged["weight"].sum()
     outcomes: dict[str, list[str]] = {}
     for row in hottest.iter_rows(named=True):
         outcomes.setdefault(outcome(row, trees), []).append(f"{row['name']} {row['source']}")

@@ -17,7 +17,7 @@ _PLAIN = ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "PERFDUCK_STORE")
 def on_terminal(
     *words: str | Path, store: Path, columns: int, environment: Mapping[str, str] | None = None
 ) -> str:
-    """What stands on a terminal of so many columns."""
+    """What is on a terminal of so many columns."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
     inherited = {key: value for key, value in os.environ.items() if key not in _PLAIN}

@@ -95,6 +95,33 @@ def test_every_table_of_attachments_is_of_a_kind_that_is_parsed() -> None:
     assert set(KIND_OF_TABLE.values()) == set(attachments.PARSERS)
 
 
+# Literary or translated words, for which engineers have plain ones: fix, more expensive, is in, any.
+FOREIGN_WORDS = re.compile(
+    r"\b(mend|mends|dearer|told|untold|stands|anew|whatever|elsewhere|lies in|given back)\b", re.I
+)
+TEXTS = [
+    *MODULES,
+    *(
+        path
+        for package in PACKAGES
+        for kind in ("sql", "html")
+        for path in package.rglob(f"*.{kind}")
+    ),
+    *(ROOT / f"{page}.md" for page in ("README", "ARCHITECTURE", "CONTRIBUTING")),
+    *ROOT.glob("docs/*.md"),
+]
+
+
+def test_words_are_plain() -> None:
+    assert FOREIGN_WORDS.findall("Whatever stands elsewhere is told.")
+    strange = {
+        f"{path.relative_to(ROOT)}: {word}"
+        for path in TEXTS
+        for word in FOREIGN_WORDS.findall(path.read_text())
+    }
+    assert strange == set()
+
+
 STORE = ROOT / "store" / "perfduck_store"
 OTHER_MODULES = [path for path in MODULES if not path.is_relative_to(STORE)]
 SQL = re.compile(

@@ -176,7 +176,7 @@ def _met(
 def _frames(store: Store) -> tuple[pl.DataFrame, tuple[Frame, ...]]:
     """symbol_id -> code, and what the codes stand for.
 
-    Kernel functions are one whatever module or kernel they are in, and under all names they had
+    Kernel functions are one in any module or kernel, and under all names they had
     (perfduck_tags.renamed); a function of user space is one per binary, and one without a name
     is its binary.
     """

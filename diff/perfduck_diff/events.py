@@ -143,7 +143,7 @@ def _reach(rows: Sequence[RecordedEvent]) -> int:
 
 
 def _time(rows: Sequence[RecordedEvent], first: str) -> list[RecordedEvent]:
-    """CPU time in ns, whatever it is called: of each profile the `first`, else its largest."""
+    """CPU time in ns, under any name: of each profile the `first`, else its largest."""
     events: dict[int, RecordedEvent] = {}
     in_ns = [row for row in rows if row.unit == "ns" and ":" not in plain(row.event)]
     for row in sorted(in_ns, key=lambda row: (plain(row.event) != first, -row.samples)):

@@ -61,11 +61,11 @@ def recalled_from(store: Store, question: Question, per: rates.Per | None) -> tu
         return ()
     unit = rates.rates(question.runs, per).unit
     host, runs = rows[0].host_class, max(row.runs for row in rows)
-    elsewhere = "" if host == question.host_class else f", not on {question.host_class}"
+    other_host = "" if host == question.host_class else f", not on {question.host_class}"
     workload = f"workload {question.workload}" if question.workload else "no workload label"
     return (
         f"spread between runs: learned from {runs} runs of {workload}, {unit}, on"
-        f" {host}{elsewhere} (perfduck noise list, perfduck noise forget SELECTOR)",
+        f" {host}{other_host} (perfduck noise list, perfduck noise forget SELECTOR)",
     )
 
 

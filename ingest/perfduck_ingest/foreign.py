@@ -4,7 +4,7 @@
     out.folded: expected a recording, got folded stacks: ingest perf.data or `perf script` text ...
 
 To name another format, add a row to BINARY (what the file begins with), TEXT (its lines), LOOSE
-(texts that are told with less certainty, after every importer has declined) or DIRECTORIES.
+(texts that are recognised with less certainty, after every importer has declined) or DIRECTORIES.
 """
 
 import re

@@ -99,7 +99,7 @@ def _found(match: Callable[[str], re.Match[str] | None], mark: str, text: str) -
 
 def _lines_with(mark: str, text: str) -> Iterator[str]:
     """The lines that hold the mark, but for long ones. The others, which may be millions, are
-    passed over at once."""
+    skipped at once."""
     at = text.find(mark)
     while at >= 0:
         start = text.rfind("\n", max(at - _LONGEST_LINE, 0), at) + 1

@@ -84,7 +84,7 @@ def reason(error: Exception) -> str:
 
 def json_of(text: str, schema: type[_T]) -> _T:
     """What the JSON says, of the schema; SchemaError, and ValueError where it is no JSON. Keys that
-    the schema does not have are passed over and never built."""
+    the schema does not have are skipped and never built."""
     try:
         return msgspec.json.decode(text, type=schema)
     except msgspec.ValidationError as error:

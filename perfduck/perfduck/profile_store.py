@@ -312,7 +312,7 @@ class ProfileStore:
     def timeline(
         self, selector: str, *, bucket: str | float = 0.02, **filters: Unpack[FilterOptions]
     ) -> "Table":
-        """Samples over the time of each recording, whatever `skip` and `until` say: profile,
+        """Samples over the time of each recording, regardless of `skip` and `until`: profile,
         start_s, hits. `bucket`: seconds of a row, or "20ms"; a bucket without samples has none."""
         width = typed.seconds("--bucket", bucket)
         if not width or width < 1e-6:

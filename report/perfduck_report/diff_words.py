@@ -44,7 +44,7 @@ def common(names: tuple[str, ...]) -> str:
 
 
 def verdict(diff: Diff) -> str:
-    """The verdict and what it rests on, or what stands against one."""
+    """The verdict and what it rests on, or what speaks against one."""
     blocking = [reason for reason in diff.reasons if reason.blocks]
     if blocking:
         return f"{diff.verdict}: cannot tell: {blocking[0].text}"

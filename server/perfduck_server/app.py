@@ -49,7 +49,7 @@ _HEADERS = {
 def create_app(service: Service) -> FastAPI:
     """The application of a service, which whoever made it closes when the application has ended."""
 
-    # The pages of documentation that come with FastAPI load scripts from elsewhere.
+    # The pages of documentation that come with FastAPI load scripts from other hosts.
     app = FastAPI(
         title="perfduck",
         version=perfduck.__version__,

@@ -2,7 +2,7 @@
 
     branch=main keep      profiles with this label stay
     pr=* 30d              others of pull requests go 30 days after they were stored
-    raw * 90d             the pushed file of whatever is left goes after 90 days
+    raw * 90d             the pushed file of what is left goes after 90 days
 
 A rule is `[raw] SELECTOR keep|AGE`; of each profile the first rule that fits applies, of its raw
 file the first that begins with `raw`. Without one both are kept. A raw file goes with its profile.

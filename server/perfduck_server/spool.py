@@ -1,6 +1,6 @@
 """Uploads that wait to be read, and what came of them, kept so that a restart loses none.
 
-    STORE.server/spool/ID.part/     a body that is received; whatever is there at a start is dropped
+    STORE.server/spool/ID.part/     a body that is received; what is there at a start is dropped
     STORE.server/spool/ID/          job.json and the files of an accepted push
     STORE.server/jobs/ID.json       what came of it
 

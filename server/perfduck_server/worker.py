@@ -36,7 +36,7 @@ def main() -> None:
     """Do jobs until standard input ends."""
     _limit(int(sys.argv[1]) << 20, int(sys.argv[2]))
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # whatever a library prints
+    os.dup2(2, 1)  # what a library prints
     for line in sys.stdin:
         answers.write(json.dumps(_done(Path(json.loads(line)["folder"]))) + "\n")
         answers.flush()

@@ -121,7 +121,7 @@ class KeyValue:
 @dataclass(frozen=True, slots=True)
 class PickedRun:
     """What a comparison wants to know of a profile. `lost` and `listed` are parts of its samples;
-    `grain` is the weight that one sample stands for."""
+    `grain` is the weight that one sample represents."""
 
     profile_id: int
     name: str

@@ -5,7 +5,7 @@
     scenario=native,workload=udp64     labels, all of them; a value may be a glob
     native.*,workload=udp64            a name and a label
     run1+run2                          the profiles of both
-    id:8f31c2a4d5e60718                the profile with this id, whatever it is called
+    id:8f31c2a4d5e60718                the profile with this id, under any name
     "c++"+"run[1]"                     in double quotes + , = * ? [ are themselves; "" is a quote
 
 A profile whose name is the whole text, or all of it between two +, is meant by it without quotes.

@@ -1,4 +1,4 @@
-"""Which symbol an address lies in: a table of symbols sorted by where they start.
+"""Which symbol an address is in: a table of symbols sorted by where they start.
 
     start   end     name
     7f30    8102    _dl_map_object_from_fd

@@ -33,7 +33,7 @@ _RUST_CODES = {
 
 @lru_cache(maxsize=1 << 15)  # libraries that lie in several places have the same names
 def demangled(name: str) -> str:
-    """The name as it stands in the source; as it is where it is not mangled."""
+    """The name as it is in the source; as it is where it is not mangled."""
     if name.startswith("_R"):
         return demangled_rust(name.split(".", 1)[0]) or name
     if not name.startswith("_Z"):

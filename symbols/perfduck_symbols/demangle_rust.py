@@ -27,7 +27,7 @@ class _Broken(Exception):
 
 
 def demangled_rust(name: str) -> str | None:
-    """The name of a function as it stands in the source; None where it is not of this kind."""
+    """The name of a function as it is in the source; None where it is not of this kind."""
     reader = _Reader(name[2:])
     try:
         return reader.path(in_value=True)
@@ -83,7 +83,7 @@ class _Reader:
         return f"punycode{{{word}}}" if match["punycode"] else word
 
     def _back(self, read: Callable[[], str]) -> str:
-        """What stands further in front, once more."""
+        """What is further in front, once more."""
         place = self._base_62()
         here = self._at
         if place >= here - 1:
@@ -94,7 +94,7 @@ class _Reader:
         return made
 
     def path(self, *, in_value: bool = False) -> str:
-        """A path; in a value `::` stands before type arguments."""
+        """A path; in a value `::` is before type arguments."""
         tag = self._next()
         if tag == "C":
             self._optional("s")

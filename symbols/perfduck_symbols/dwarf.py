@@ -157,7 +157,7 @@ class Dwarf:
 
 
 def _parsed(form: Any, stream: BytesIO) -> Any:
-    """What stands in the stream; ElfError where it is not of this form."""
+    """What is in the stream; ElfError where it is not of this form."""
     try:
         return struct_parse(form, stream)
     except (DWARFError, ELFError) as error:

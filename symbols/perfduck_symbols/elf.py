@@ -190,7 +190,7 @@ class Elf:
 
     def offsets(self, addresses: Svmas) -> FileOffsets:
         """Where in the file the code at these addresses lies. perf prints that of a program, and a
-        program linked to a fixed address has its code elsewhere."""
+        program linked to a fixed address has its code at other addresses."""
         in_file: UInt64 = addresses.copy()
         for segment in self.header.segments:
             start, size = np.uint64(segment.address), np.uint64(segment.stored)

@@ -53,7 +53,7 @@ class BinaryResolver:
         return pl.concat([pl.DataFrame(schema=FUNCTIONS), *parts])
 
     def functions_of(self, dso: str, path: Path) -> pl.DataFrame:
-        """FUNCTIONS of a dso that this file is, whatever it is called."""
+        """FUNCTIONS of a dso that this file is, under any name."""
         return functions(dso, binary.read(path, finder=self._finder))
 
     def find(self, dso: str) -> Path | None:
@@ -79,8 +79,8 @@ def resolve(asked: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     """[row, name, source_file] of those [row, dso, address] that lie in a known function. An
     address is an offset in the file, as perf prints since 5.17, else a virtual address."""
     parts = []
-    told = asked.filter(pl.col("dso").is_in(known["dso"].unique().implode()))
-    for (dso,), rows in told.group_by("dso", maintain_order=True):
+    listed = asked.filter(pl.col("dso").is_in(known["dso"].unique().implode()))
+    for (dso,), rows in listed.group_by("dso", maintain_order=True):
         own = known.filter(pl.col("dso") == dso)
         by_offset = _lookup(rows, own, "offset")
         left = rows.join(by_offset, on="row", how="anti")

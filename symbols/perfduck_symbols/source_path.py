@@ -10,7 +10,7 @@ import os.path
 from collections.abc import Iterable
 
 # The directories at the top of the tree. They also occur deeper (arch/x86/kernel, drivers/net), so
-# what stands before one of them is a root only if nothing better is known.
+# what is before one of them is a root only if nothing better is known.
 _TOP = frozenset({
     "arch", "block", "certs", "crypto", "drivers", "fs", "init", "io_uring", "ipc", "kernel", "lib",
     "mm", "net", "rust", "scripts", "security", "sound", "tools", "usr", "virt", "include",

@@ -96,7 +96,7 @@ def _facts(symbols: pl.DataFrame) -> pl.DataFrame:
         _USER: ~in_kernel & (pl.col("subsystem") != "unknown"),
         _INTERRUPT: interrupt,
         _STOPS: in_kernel & (interrupt | (pl.col("role") != "helper")),
-        # Where a call is a function's last instruction, its return address lies in the padding of
+        # Where a call is a function's last instruction, its return address is in the padding of
         # the next function: 'clear_bss' is no caller.
         _PADDING: pl.col("name").str.starts_with("__pfx_"),
         _LOOP: in_kernel & name.is_in(SOFTIRQ_LOOPS),

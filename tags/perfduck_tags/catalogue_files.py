@@ -1,7 +1,7 @@
 """Writes a catalogue's two files from what was read off kernels' DWARF.
 
 Per kernel version a table [name, src, module] of build_catalogue.py: every code symbol, its
-source file and the module it lies in ('vmlinux').
+source file and the module it is in ('vmlinux').
 """
 
 from collections.abc import Mapping

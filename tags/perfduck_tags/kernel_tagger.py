@@ -1,4 +1,4 @@
-"""Tags of kernel functions: from the source file each lies in, found by what is at hand.
+"""Tags of kernel functions: from the source file each is in, found by what is at hand.
 
     name                 module        method     source file
     nf_hook_slow                       catalogue  net/netfilter/core.c
@@ -85,14 +85,14 @@ class KernelTagger:
         return rows.with_columns(rank.alias("rank"))
 
     def _listed(self, work: pl.DataFrame) -> pl.DataFrame:
-        """A name without a module lies in vmlinux, or in what this kernel has built in."""
+        """A name without a module is in vmlinux, or in what this kernel has built in."""
         listed = self.catalogue.candidates(work["symbol"], self.release)
         rows = work.join(listed, left_on="symbol", right_on="name")
-        elsewhere = pl.col("builtin") != pl.col("module").is_null()
+        is_other_place = pl.col("builtin") != pl.col("module").is_null()
         return rows.with_columns(
             pl.lit(value=True).alias("certain"),
             pl.lit("catalogue").alias("method"),
-            (_CATALOGUE + 2 * pl.col("age") + elsewhere.cast(pl.Int32)).alias("rank"),
+            (_CATALOGUE + 2 * pl.col("age") + is_other_place.cast(pl.Int32)).alias("rank"),
         )
 
     def _modules(self, work: pl.DataFrame) -> pl.DataFrame:

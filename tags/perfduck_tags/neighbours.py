@@ -31,7 +31,7 @@ def locate(
     kallsyms: Kallsyms, catalogue: Catalogue, rules: Rules, release: str | None
 ) -> pl.DataFrame:
     """What the order of vmlinux' functions adds to the catalogue: [module, name, source, certain,
-    method] (kernel.LOCATED). A name that lies in several places is listed if all are settled."""
+    method] (kernel.LOCATED). A name that is in several places is listed if all are settled."""
     order = _order(kallsyms)
     candidates = order.join(
         catalogue.candidates(order["symbol"], release), left_on="symbol", right_on="name"

@@ -37,9 +37,9 @@ class Prefixes:
         """Decisions for those rows of [row, symbol] whose prefix tells."""
         asked = {symbol: _prefixes(symbol) for symbol in work["symbol"].unique().to_list()}
         self._learn({prefix for each in asked.values() for prefix in each} - self._telling.keys())
-        told = {symbol: self._told(prefixes) for symbol, prefixes in asked.items()}
+        tags = {symbol: self._told(prefixes) for symbol, prefixes in asked.items()}
         pairs = work.select("row", "symbol").iter_rows()
-        rows = [(row, None, *tag, "guess") for row, symbol in pairs if (tag := told[symbol])]
+        rows = [(row, None, *tag, "guess") for row, symbol in pairs if (tag := tags[symbol])]
         return pl.DataFrame(rows, schema=_GUESS, orient="row")
 
     def _told(self, prefixes: list[str]) -> Tag | None:

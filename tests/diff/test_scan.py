@@ -34,7 +34,7 @@ def test_weights_are_one_on_average_and_blind_to_the_side() -> None:
 
 
 def test_a_claim_is_as_sure_as_the_surest_node_in_it() -> None:
-    """Wake-ups are dear by chance, so the caller is less sure than tcp_push alone."""
+    """Wake-ups are expensive by chance, so the caller is less sure than tcp_push alone."""
     work = _compared(SMALL | GROWN)
     [claim] = scan(work.tree, work.rows, work.screen, work.least).grown
     caller, callee = (_named(work, name) for name in ("tcp_sendmsg", "tcp_push"))

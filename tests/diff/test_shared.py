@@ -1,4 +1,4 @@
-"""What whole runs share, told apart from what paths do by themselves."""
+"""What whole runs share, distinguished from what paths do by themselves."""
 
 import numpy as np
 import pytest

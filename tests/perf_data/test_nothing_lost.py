@@ -51,7 +51,7 @@ class Parts:
 
 
 def split(raw: bytes) -> list[bytes]:
-    """Records one by one, those in packs too; what stands behind a record goes with it."""
+    """Records one by one, those in packs too; what is behind a record goes with it."""
     found, at, unpack = [], 0, zstd.ZstdDecompressor()
     unpacked = b""
     while at < len(raw):

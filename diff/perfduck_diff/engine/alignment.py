@@ -1,4 +1,4 @@
-"""Paths that lie elsewhere on the other side: which are the same, before anything is tested.
+"""Paths that are in another place on the other side: which are the same, before anything is tested.
 
     base   tcp_v4_rcv > tcp_ack > tcp_clean_rtx_queue      310 ns       inlined: tcp_ack is gone
     new    tcp_v4_rcv > tcp_clean_rtx_queue                312 ns

@@ -68,7 +68,7 @@ class _Context:
 
 
 def _standing(groups: list[Netted], scan: Scan) -> Iterator[Netted]:
-    """Groups with what became of them: only what is large enough stands."""
+    """Groups with what became of them: only what is large enough is significant."""
     now = {each.node: each for each in (*scan.grown, *scan.shrunk)}
     for group in groups:
         yield replace(group, change=now[group.change.node])
@@ -98,7 +98,7 @@ def _screened(work: Comparison, scan: Scan) -> Scan:
 
 
 def _unreplicated(work: Comparison, scan: Scan) -> Scan:
-    """Only a path that base never had stands, by exact test."""
+    """Only a path that base never had is significant, by exact test."""
     exact = [_exact(work, f) for f in scan.grown if not _seen(work, f)]
     new = judged(exact, scan.tested, work.options.level)
     rest = [_sampled(work, f) for f in (*scan.grown, *scan.shrunk) if _seen(work, f)]

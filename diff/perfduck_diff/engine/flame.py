@@ -196,7 +196,7 @@ def _folded(trie: Trie, stacks: Stacks, sides: Float64) -> tuple[float, float]:
 
 
 def _parts(runs: RunMatrix, sides: Float64) -> tuple[SubsystemWeight, ...]:
-    """By charge: what is dear or changed much first."""
+    """By charge: what is expensive or changed much first."""
     number = {name: place for place, name in enumerate(dict.fromkeys(_subsystems(runs)))}
     charged = np.array([number[name] for name in runs.subsystems])[runs.blame]
     of_frame = np.array([number[frame.subsystem] for frame in runs.frames], dtype=np.int64)

@@ -14,7 +14,7 @@ scenario on a quiet machine differ little in the packet path and much in who wak
 A node's spread is that of the subsystems its samples are charged to, each on its own: what they
 share is taken off beforehand (shared.py). So two runs a side can be judged although a scheduler
 that happened to repeat itself within both sides would make any t-test sure of a difference. Two
-kinds of stack have a class of their own, whatever they are charged to: what wakes, sleeps and polls
+kinds of stack have a class of their own, for any charge: what wakes, sleeps and polls
 (`wakeup`), and kernel threads of their own business (`background`). What whole runs differ by is
 apart, `run`.
 """

@@ -1,9 +1,9 @@
-"""Where every comparison begins: the cost of each stack in each run per unit of work, what stands
-in where no work is known, and the noise class of each stack.
+"""Where every comparison begins: the cost of each stack in each run per unit of work, what
+replaces it where no work is known, and the noise class of each stack.
 
     work        3 507 ns/packet    weight / packets
     cpu-second   810 ms/cpu-s      weight / (duration x CPUs): says nothing about the work done
-    share        100 %             weight / all weight: growth cannot be told from dilution
+    share        100 %             weight / all weight: growth cannot be separated from dilution
 
 Share is not a weaker unit of the same thing. With 40 % total growth, a path of 10 % that did not
 change falls to 7.1 %, and one that grew by 25 % seems to shrink.
@@ -115,7 +115,7 @@ def _reasons(kind: Per, runs: RunMatrix) -> tuple[Reason, ...]:
     return (Reason(code="work", text=text, blocks=kind == "share" or bool(said and why)),)
 
 
-_CPU = "compared per CPU-second, which a saturated machine fills whatever a packet costs"
+_CPU = "compared per CPU-second, which a saturated machine fills regardless of what a packet costs"
 _SHARE = "share only: growth cannot be separated from dilution"
 _DIVISORS = {"work": _work, "cpu-second": _cpu_seconds, "share": _share}
 _WORDS: dict[Per, str] = {
@@ -127,7 +127,7 @@ _WORDS: dict[Per, str] = {
 
 @dataclass(frozen=True, slots=True)
 class StackRates:
-    """Costs in `unit`: `rate` of stack x run, and per run the weight that one sample stands for."""
+    """Costs in `unit`: `rate` of stack x run, and per run the weight that one sample represents."""
 
     unit: Rates
     rate: Float64

@@ -143,7 +143,7 @@ class Moved(Change):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reason:
-    """Why a comparison is worth less than it looks. `blocks`: no verdict stands on it."""
+    """Why a comparison is worth less than it looks. `blocks`: no verdict is on it."""
 
     # unit, event, kernel, kernel-unknown, lost, work, unknown, spread, duration, load, replicates
     code: str

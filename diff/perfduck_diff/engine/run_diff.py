@@ -79,7 +79,7 @@ def _verdict(answer: Diff) -> Verdict:
 
 def _is_tolerated(answer: Diff) -> bool:
     """Whether growth of the total above the tolerance is excluded, and that of every path that
-    grew: what shrank elsewhere may hide it in the total."""
+    grew: what shrank in other places may hide it in the total."""
     known = answer.sensitivity
     if known is None or known.excluded >= known.tolerance:
         return False

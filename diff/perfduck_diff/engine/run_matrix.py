@@ -33,7 +33,7 @@ class Run:
     frequency: float | None = None
     has_period: bool = True
     idle: float = 0.0  # weight of the idle loop, in no stack of the matrix
-    grain: float = 1.0  # what one sample stands for: sum of squared weights over sum of weights
+    grain: float = 1.0  # what one sample represents: sum of squared weights over sum of weights
     labels: dict[str, str] = field(default_factory=dict)
 
 

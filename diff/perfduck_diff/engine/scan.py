@@ -94,8 +94,8 @@ def enough(rows: NodeRates, design: Design, least: float) -> Bool:
 
 def weights(rows: NodeRates, design: Design, tested: Bool) -> Float64:
     """What a run can tell of each node: its samples, until the spread between runs is the limit."""
-    told = 1 / (1 / np.maximum(_samples(rows, design), 1e-300) + USUAL_SPREAD**2)
-    return np.asarray(told / told[tested].mean()) if tested.any() else told
+    precision = 1 / (1 / np.maximum(_samples(rows, design), 1e-300) + USUAL_SPREAD**2)
+    return np.asarray(precision / precision[tested].mean()) if tested.any() else precision
 
 
 def _samples(rows: NodeRates, design: Design) -> Float64:

@@ -5,7 +5,7 @@ each, one in seven is a false alarm. So each look has a level of its own, and to
 that of a single test (group-sequential alpha spending: Lan and DeMets 1983,
 doi:10.1093/biomet/70.3.659). With every look the spent part of the level rises, by a function of
 the runs so far out of the runs at most. The level of a look is what is spent at it: Bonferroni over
-the looks, which holds however they depend on each other and whatever the test is.
+the looks, which holds however they depend on each other and for any test.
 
 spent(part) = level x part ** 1.5: between Pocock's (level x part, early stops) and O'Brien and
 Fleming's (nearly all at the end); Jennison and Turnbull 2000, section 7.2.

@@ -18,7 +18,7 @@ import numpy as np
 from perfduck_diff.engine.moderated_t import Design
 from perfduck_model.arrays import Float64
 
-LEAST_UNITS = 20  # paths: with fewer a growth cannot be told from what all share
+LEAST_UNITS = 20  # paths: with fewer a growth cannot be distinguished from what all share
 LEAST_SAMPLES = 8.0  # a run, for a path to have a say
 OWN_SPREAD = 0.05  # of a path about its run's factor, besides sampling
 PRIOR_SPREAD = 0.15  # of the factors

@@ -41,7 +41,7 @@ _BACKGROUND = re.compile(r"kthread|ret_from_fork\w*|cpu_startup_entry|do_idle|co
 
 
 def is_wakeup(name: str) -> bool:
-    """Whether a kernel function wakes, sleeps, polls or changes tasks: dear by chance."""
+    """Whether a kernel function wakes, sleeps, polls or changes tasks: expensive by chance."""
     return _WAKEUP.fullmatch(name) is not None
 
 

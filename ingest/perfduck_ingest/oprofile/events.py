@@ -1,4 +1,4 @@
-"""What a counter counted, and how much time one of its hits stands for.
+"""What a counter counted, and how much time one of its hits represents.
 
 CPU_CLK_UNHALTED.1000000.0   at 2300 MHz: a hit is 1,000,000 cycles, 434,783 ns
 LLC_REFS.1500000.79          a hit is 1,500,000 references: LLC_REFS:0x4f
@@ -30,7 +30,7 @@ class Counter:
 
     @property
     def event(self) -> str:
-        """What the store calls it: the same in every recording, whatever else was counted."""
+        """What the store calls it: the same in every recording."""
         return f"{self.name}:0x{self.unit_mask:02x}" if self.unit_mask else self.name
 
     @property
@@ -51,7 +51,7 @@ class Counter:
 
     @property
     def period(self) -> float | None:
-        """What one hit stands for, in `unit`."""
+        """What one hit represents, in `unit`."""
         if self.count == 0:
             return None
         if self.unit != "ns":

@@ -49,7 +49,7 @@ _THREADS_WITH_SLASH = frozenset(
 
 
 def dso_of_text(image: str) -> str:
-    """The dso that opreport's name of an image stands for. Text has no mark for kernel images:
+    """The dso that opreport's name of an image represents. Text has no mark for kernel images:
     a name without '/' and without the look of a file may be a module, a path never is."""
     if ranged := _RANGE.fullmatch(image):
         return dso_of_label(ranged["label"])
@@ -114,5 +114,5 @@ def function(symbol: str, image: str = "") -> str:
 
 
 def unversioned(symbol: str) -> str:
-    """A name without the version of the library's interface that stands in symbol tables."""
+    """A name without the version of the library's interface that is in symbol tables."""
     return _VERSION.sub("", symbol)

@@ -31,7 +31,7 @@ class ReportCounts:
 
     hits: list[_Hit] = field(default_factory=list)
     arcs: list[tuple[int, str, str, str, str, str, int]] = field(default_factory=list)
-    details: list[_Hit] = field(default_factory=list)  # hits again, told apart by offset
+    details: list[_Hit] = field(default_factory=list)  # hits again, distinguished by offset
     skipped: list[tuple[int, str, str]] = field(default_factory=list)
     shares: dict[int, float] = field(default_factory=dict)  # column -> sum of its percentages
 
@@ -65,7 +65,7 @@ class ReportCounts:
                 self.arcs.append((column, image, app, symbol, *to, count))
 
     def share(self, percents: Sequence[float]) -> None:
-        """Note how much of the column totals a row stands for."""
+        """Note how much of the column totals a row represents."""
         for column, percent in enumerate(percents):
             self.shares[column] = self.shares.get(column, 0.0) + percent
 

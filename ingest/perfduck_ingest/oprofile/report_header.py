@@ -5,7 +5,7 @@
     Processes with a thread group ID of 15
 
 One axis at most varies from column to column: the event, the CPU, the process or the thread. Saved
-with `> report 2>&1` the talk of opreport stands before, between and after these lines.
+with `> report 2>&1` the talk of opreport is before, between and after these lines.
 """  # noqa: E501  # the line is that long
 
 import re

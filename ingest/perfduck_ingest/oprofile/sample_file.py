@@ -59,7 +59,7 @@ _LAYOUTS = {
 @dataclass(frozen=True, slots=True)
 class SampleFileHeader:
     """What a sample file says of itself. The two `cg_to` fields count in call graph files only:
-    elsewhere they hold what the previous sample left there."""
+    in others they hold what the previous sample left there."""
 
     version: int
     unit_mask: int

@@ -5,7 +5,7 @@
     {root}/usr/bin/java/{dep}/{anon:anon}/2425.0x7f60c24ad000.0x7f60c24adfff/CPU_CLK_UNHALTED.1000000.0.2425.2427.1
     {root}/srv/demo/{dep}/{root}/lib/libc.so.6/{cg}/{root}/proc/kallsyms/CPU_CLK_UNHALTED.1000000.0.all.all.all
 
-What stands before {dep} is the application, after it the image. In a {cg} file that image is the
+What is before {dep} is the application, after it the image. In a {cg} file that image is the
 caller, and the image after {cg} is the callee. {kern} does not mean kernel: short-lived user
 processes stand there too, and a kernel that a user image calls is under {root}.
 """

@@ -1,4 +1,4 @@
-"""Where the recording lies in a tree of files, and what it says of itself.
+"""Where the recording is in a tree of files, and what it says of itself.
 
     oprofile_data/abi                              how the writing machine lays out sample files
     oprofile_data/samples/operf.log                times and totals, appended to at every run
@@ -168,7 +168,7 @@ def parse_log(text: str) -> Log:
 
 
 def _time(text: str) -> datetime | None:
-    """`Mon Nov 23 01:26:06 2026`, whatever the locale of this machine is."""
+    """`Mon Nov 23 01:26:06 2026`, in any locale of this machine."""
     try:
         _, month, day, clock, year = text.split()
         number = [

@@ -11,9 +11,9 @@ as opreport sees them:
     0x12ee   0x12ee       172   _Z8now_loopi
 
 Taken from .symtab of the file and of its separate debug file; from .dynsym only where there is no
-.symtab. A function of .symtab reaches to the next symbol of its section, whatever its own size
-says: padding and hand-written code without a name belong to what stands before. perf has other
-rules (perfduck_symbols.elf_symbols).
+.symtab. A function of .symtab reaches to the next symbol of its section, regardless of its own size:
+padding and hand-written code without a name belong to what is before. perf has other rules
+(perfduck_symbols.elf_symbols).
 """
 
 import mmap
@@ -100,7 +100,7 @@ def of_addresses(symbols: pl.DataFrame) -> ImageSymbols:
 
 
 def of_module(symbols: pl.DataFrame, module: str) -> ImageSymbols | None:
-    """The functions of a module as offsets from where its code was loaded, which stands nowhere:
+    """The functions of a module as offsets from where its code was loaded, which is nowhere:
     the beginning of the page of its first function."""
     own = symbols.filter(pl.col("module") == module)
     if own.is_empty():

@@ -12,7 +12,7 @@
       12       92.3077  kallsyms               ipt_do_table [self]                    its callees
       1         7.6923  kallsyms               conntrack_mt_v3
 
-An arc stands twice in a call graph, with its caller and with its callee: the callees' lines are
+An arc is twice in a call graph, with its caller and with its callee: the callees' lines are
 taken. Percentages say how much a threshold cut off. Reports of a difference are refused.
 """
 

@@ -12,7 +12,7 @@
       <module name="/usr/lib/libc.so.6"><count>2</count><symbol idref="5"><count>2</count></symbol></module>
     </binary>
 
-An arc stands twice, with its caller and with its callee: the callees are taken. A callee without a
+An arc is twice, with its caller and with its callee: the callees are taken. A callee without a
 <module> around it may be of any image: the place where it is a function of its own says which.
 """  # noqa: E501  # real XML is one element a line
 

@@ -73,7 +73,7 @@ class Attribute:
 
     @property
     def has_period(self) -> bool:
-        """Whether it is known how many events a sample stands for."""
+        """Whether it is known how many events a sample represents."""
         return self.period is not None or self.layout.has(records.SAMPLE_PERIOD)
 
     @property

@@ -32,7 +32,7 @@ _NO_EVENT = "SAMPLE: the recording describes no event with its id"
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """Samples with what is said of them elsewhere, and what is new by them."""
+    """Samples with what is said of them in other places, and what is new by them."""
 
     samples: ResolvableSamples
     stack: Int64  # stack ids
@@ -164,7 +164,7 @@ class BatchBuilder:
 
 
 def _known(values: Int64 | Int32, known: Bool) -> pl.Series:
-    """Values where they are known, null elsewhere."""
+    """Values where they are known, null for others."""
     series = pl.Series(values)
     return series if known.all() else series.set(pl.Series(~known), None)
 

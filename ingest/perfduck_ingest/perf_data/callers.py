@@ -71,7 +71,7 @@ class DeferredCallers:
     """Keeps samples until their callers are known."""
 
     def __init__(self, counted: Counter[str]) -> None:
-        """`counted` is told of samples whose callers never came."""
+        """`counted` counts samples whose callers never came."""
         self._counted = counted
         self._chains: dict[int, tuple[int, UInt64]] = {}  # by cookie: time and entries
         self._waiting: list[Placed] = []

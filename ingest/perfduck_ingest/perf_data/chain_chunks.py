@@ -170,7 +170,7 @@ def _runs(samples: Samples, maps_versions: Int64) -> _Runs:
     ends = starts + samples.depth[chosen]
     words = samples.block.words[: ends.max(initial=0)]
     begins = words >= np.uint64(records.CONTEXT_MAX)
-    # What is in front of a chain is no part of it: it stands for a marker that is not there.
+    # What is in front of a chain is no part of it: it represents a marker that is not there.
     heads = starts - ~begins[starts]
     is_head = np.zeros(len(words), np.bool_)
     begins[heads] = is_head[heads] = True

@@ -1,7 +1,7 @@
 """Binaries as far as they were hit: from addresses in them to symbols.
 
     /usr/lib/x86_64-linux-gnu/libc.so.6   97a0f  -> malloc+0x1f
-    /usr/lib/go-1.19/bin/go               1f2c0  -> [unknown], told apart by its address
+    /usr/lib/go-1.19/bin/go               1f2c0  -> [unknown], distinguished by its address
 
 The answer is one number: the symbol's place in the list of symbols, and the offset of the address
 in the function.

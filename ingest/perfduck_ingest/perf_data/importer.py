@@ -9,8 +9,7 @@ gathered as columns (samples.py), addresses, parts of chains and chains are work
 (resolver.py, chain_chunks.py).
 
 Not done: the copied user stacks of `--call-graph dwarf` are not unwound (chains are the kernel's
-part, or the one function that was hit, and limits.py counts them); processor traces are passed
-over.
+part, or the one function that was hit, and limits.py counts them); processor traces are skipped.
 """
 
 import struct

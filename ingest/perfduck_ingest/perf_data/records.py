@@ -130,7 +130,7 @@ COMPRESSED2 = 83
 
 TYPES = 256  # more than there are: what is beyond counts as the last one
 
-# Nothing is lost by passing over them. BPF_EVENT: KSYMBOL names the code.
+# Nothing is lost by skipping them. BPF_EVENT: KSYMBOL names the code.
 SILENT = frozenset(
     {
         BPF_EVENT, HEADER_EVENT_TYPE, HEADER_TRACING_DATA, FINISHED_ROUND, ID_INDEX,
@@ -168,7 +168,7 @@ GUEST_USER = 5
 
 MISC_MMAP_DATA = 1 << 13
 MISC_FORK_EXEC = 1 << 13  # made up by perf for a process that ran already: inherits no maps
-MISC_BUILD_ID = 1 << 14  # of MMAP2: a build id stands in place of device and inode
+MISC_BUILD_ID = 1 << 14  # of MMAP2: a build id replaces device and inode
 MISC_BUILD_ID_SIZE = 1 << 15  # of HEADER_BUILD_ID: the size of the build id is given
 
 # Entries of a call chain from here on say where the following addresses lie.

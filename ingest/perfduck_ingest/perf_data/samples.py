@@ -9,7 +9,7 @@ READ is the counts of a group that was sampled as one, `{a,b}:S`:
 
     cpu-clock 14216.822984881  nr 3  {1013882, id 71, lost 0} {924, id 72, 0} {1155302, id 73, 0}
 
-Only the leader has samples. Each stands for samples of all members: as many events as the member
+Only the leader has samples. Each represents samples of all members: as many events as the member
 counted since the sample before, and none where it counted none.
 """
 

@@ -82,7 +82,7 @@ class RecordingMetadata:
     # The same losses are counted twice: by the buffer, and, since perf 6.1, by the event.
     lost_by_buffer: int = 0
     lost_by_event: int = 0
-    # How many records of each type were passed over, or not understood.
+    # How many records of each type were skipped, or not understood.
     skipped: Int64 = field(default_factory=lambda: np.zeros(records.TYPES, np.int64))
     limits: Counter[str] = field(default_factory=Counter)  # see limits.py
 
@@ -96,7 +96,7 @@ class ResolvableSamples:
     chains: Chains
     maps: Tables  # of the address spaces of new chunks
     kernel: list[Mapping | KernelSymbol]  # how it has changed
-    comms: list[str]  # that are new: they follow those that were told before
+    comms: list[str]  # that are new: they follow those that were reported before
     dsos: list[str]  # likewise
 
 

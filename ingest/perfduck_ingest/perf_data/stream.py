@@ -22,7 +22,7 @@ from perfduck_model.zstandard import zstd
 # Threads hand the interpreter over at every call of numpy: with 4 MB reading takes 2.0 s, not 1.6.
 BLOCK_BYTES = 8 << 20
 _PACKED = (records.COMPRESSED, records.COMPRESSED2)
-# Their size does not count what stands behind them, in a pipe and in the file.
+# Their size does not count what is behind them, in a pipe and in the file.
 _WITH_TAIL = (records.HEADER_TRACING_DATA, records.AUXTRACE)
 
 
@@ -47,13 +47,13 @@ class Stream:
     """Cuts the parts of a stream into blocks."""
 
     def __init__(self, name: str, order: ByteOrder, learn: Callable[[bytes], None]) -> None:
-        """`learn` is told the tracing data of a pipe, before the records behind them."""
+        """`learn` gets the tracing data of a pipe, before the records behind them."""
         self._name = name
         self._order = order
         self._learn = learn
         self._tracing: bytearray | None = None  # as far as they were read
         self._position = 0  # in the stream, of the part at hand
-        self._skip = 0  # bytes to pass over: what stands behind its record
+        self._skip = 0  # bytes to skip: what is behind its record
         self._unpacker: zstd.ZstdDecompressor | None = None
         self._is_loose = False  # whether records may begin anywhere
         self._cut_off = b""  # of an unpacked record whose end is in the next pack

@@ -85,7 +85,7 @@ TaskEvent = Comm | Fork | Exit | Mapping
 
 
 def is_anonymous(dso: str) -> bool:
-    """Memory that no file stands behind: perf's is_anon_memory and is_no_dso_memory."""
+    """Memory that no file is behind: perf's is_anon_memory and is_no_dso_memory."""
     return dso.startswith(("//anon", "/dev/zero", "/anon_hugepage", "[stack", "/SYSV", "[heap]"))
 
 

@@ -1,4 +1,4 @@
-"""Event lines of `perf script`, whatever -F printed.
+"""Event lines of `perf script`, for any -F.
 
     V8 WorkerThread  9284/9286 [000]   870.257121:    1001001 cpu-clock:u:
     head   12454  2709.720737:    1001001 cpu-clock:  /     56236cfd6860 [unknown] (/usr/bin/head)

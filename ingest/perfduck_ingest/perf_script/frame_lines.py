@@ -1,4 +1,4 @@
-"""Call chain entries of `perf script`, whatever -F printed, and the dso of those that name none.
+"""Call chain entries of `perf script`, for any -F, and the dso of those that name none.
 
     \tffffffff8168df20 mod_memcg_lruvec_state+0xf0 ([kernel.kallsyms])
     \t    55884d0da3e7 <u64>::wrapping_mul+0x17 (inlined)
@@ -92,7 +92,7 @@ def odd(entries: pl.DataFrame, layout: LineLayout) -> pl.DataFrame:
 
 
 def _with_odd_dsos(parsed: pl.DataFrame) -> pl.DataFrame:
-    """`long` anew where a dso has a parenthesis without its other one."""
+    """`long` parsed again where a dso has a parenthesis without its other one."""
     sure, long = (pl.col(name).struct.field for name in ("sure", "long"))
     is_sure = pl.coalesce(sure("dso"), sure("odd_dso")).is_not_null()
     is_odd = ~is_sure & (long("dso").is_null() | long("name").str.contains(grammar.ODD_NAME))

@@ -1,4 +1,4 @@
-"""The lines of `perf script` beside event lines: call chains, and what stands next to them.
+"""The lines of `perf script` beside event lines: call chains, and what is next to them.
 
     \tffffffff8168df20 mod_memcg_lruvec_state+0xf0 ([kernel.kallsyms])
     \t            1504 std::function<int (int), main::{lambda(int)#1}>::call+0x14 (/opt/a b)
@@ -112,7 +112,7 @@ _is_record = re.compile(RECORD).search
 _is_branch_list = re.compile(BRANCH_LIST).search
 # What FRAME matches, with nothing to remember.
 is_frame = re.compile(r"^\s+[0-9a-f]{1,16}(?:\s|$)").search
-# A relative path is one where nothing stands behind it; with blanks, where an offset is before it.
+# A relative path is one where nothing is behind it; with blanks, where an offset is before it.
 names_dso = re.compile(r"\s\((?:[/\[]|inlined\)|[^()\s]*\)\s*$)|\+0x[0-9a-f]+ \(").search
 
 

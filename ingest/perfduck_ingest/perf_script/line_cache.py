@@ -31,7 +31,7 @@ BLANK, EVENT, FRAME, CGROUP, LOST, ASIDE, UNKNOWN = KINDS = range(7)
 Columns = dict[str, npt.NDArray[Any]]
 
 _COLUMNS = {
-    "kind": np.uint8,  # of the line that the frame stands on
+    "kind": np.uint8,  # of the line that the frame is on
     "symbol_id": np.int64,
     "offset": np.int64,  # of the frame in its function; -1 where not printed
     "ip": np.uint32,  # of the frame, hashed: equal where the addresses are
@@ -151,7 +151,7 @@ def _entries(lines: pl.DataFrame) -> pl.DataFrame:
     return lines.select("code", text.str.extract_groups(grammar.FRAME).struct.unnest())
 
 
-_MOST_FRAMES = 1 << 20  # 22 MB; a recording that has more is learnt anew from there
+_MOST_FRAMES = 1 << 20  # 22 MB; a recording that has more is learnt again from there
 # Event lines do not come again. Lines of the other kinds are few, and their texts are needed.
 _IS_KEPT = np.isin(np.arange(1 << 8), [BLANK, FRAME, ASIDE])
 _NO_EVENTS = pl.DataFrame(schema={**SAMPLE, "rest": pl.String})  # where all lines are known

@@ -16,7 +16,7 @@ _NAP_S = 0.003  # perf script fills the pipe in 10 ms
 
 
 def standard_input() -> io.BufferedReader:
-    """Standard input, whatever it is."""
+    """Standard input of any kind."""
     return io.BufferedReader(_Pipe(cast(io.BufferedReader, sys.stdin.buffer)))
 
 

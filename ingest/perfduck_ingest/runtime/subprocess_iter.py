@@ -108,5 +108,5 @@ if __name__ == "__main__":
     import_module(sys.argv[1])
     retain()
     gc.freeze()
-    with suppress(EOFError):  # prepared in vain
+    with suppress(EOFError):  # prepared and never used
         _run(sys.stdin.buffer, sys.stdout.buffer)

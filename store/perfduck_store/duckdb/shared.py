@@ -40,7 +40,7 @@ class SharedDuckDb:
         self._file = path.open("rb")
 
     def read(self) -> "SharedStore":
-        """The store as it is now, whatever is written until it is closed."""
+        """The store as it is now, regardless of what is written until it is closed."""
         store = SharedStore(self.path, self._cursor())
         store.execute("begin transaction read only")
         return store

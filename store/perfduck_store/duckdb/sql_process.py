@@ -174,7 +174,7 @@ if __name__ == "__main__":
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
     answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # whatever prints
+    os.dup2(2, 1)  # what any library prints
     import_module("perfduck_store.duckdb.user_sql")
     import_module("perfduck_store.duckdb.store")
     with suppress(EOFError, BrokenPipeError):  # nobody asks any more

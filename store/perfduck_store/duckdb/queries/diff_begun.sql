@@ -1,4 +1,4 @@
--- When the first sample of each profile was taken, whatever its event: times of filters count from it.
+-- When the first sample of each profile was taken, for any event: times of filters count from it.
 select profile_id, min(time_ns) as first_ns
 from sample
 where list_contains($profiles::bigint[], profile_id)

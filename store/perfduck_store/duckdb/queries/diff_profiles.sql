@@ -1,4 +1,4 @@
--- What a comparison wants to know of each picked profile. `grain` is what one sample stands for: a
+-- What a comparison wants to know of each picked profile. `grain` is what one sample represents: a
 -- sum of unequal weights varies more than its number of samples says, by sum(w^2) / sum(w).
 select
     profile.profile_id,

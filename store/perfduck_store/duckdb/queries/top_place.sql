@@ -1,5 +1,5 @@
 -- By dso, or with $by = 'source' by source file (the dso of what has none). Counted once per stack,
--- whatever its number of frames in the same place.
+-- regardless of its number of frames in the same place.
 with chosen as (
     from stack_weights(null::integer[])
 ),
