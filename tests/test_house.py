@@ -95,7 +95,7 @@ def test_every_table_of_attachments_is_of_a_kind_that_is_parsed() -> None:
     assert set(KIND_OF_TABLE.values()) == set(attachments.PARSERS)
 
 
-# Literary or translated words, for which engineers have plain ones: fix, more expensive, is in, any.
+# Literary words, for which engineers have plain ones: fix, more expensive, is in, any.
 FOREIGN_WORDS = re.compile(
     r"\b(mend|mends|dearer|told|untold|stands|anew|whatever|elsewhere|lies in|given back)\b", re.I
 )

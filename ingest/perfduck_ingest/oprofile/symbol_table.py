@@ -11,7 +11,7 @@ as opreport sees them:
     0x12ee   0x12ee       172   _Z8now_loopi
 
 Taken from .symtab of the file and of its separate debug file; from .dynsym only where there is no
-.symtab. A function of .symtab reaches to the next symbol of its section, regardless of its own size:
+.symtab. A function of .symtab reaches to the next symbol of its section, for any size of its own:
 padding and hand-written code without a name belong to what is before. perf has other rules
 (perfduck_symbols.elf_symbols).
 """

@@ -1,4 +1,4 @@
--- Hits without idle by time from the first sample of each run, of the stacks that are picked. Whatever
+-- Hits without idle by time from the first sample of each run, of the stacks that are picked. Regardless of what
 -- part of the time is chosen: a choice with times has picked the stacks of that part alone.
 with begun as (
     select profile_id, min(time_ns) as first_ns
