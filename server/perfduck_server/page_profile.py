@@ -74,7 +74,7 @@ def _table(key: By, found: TopResult) -> dict[str, Any] | None:
         "key": key,
         "rows": in_unit(found.frame, by),
         "unit": by.unit,
-        "left_out": found.left_out,
+        "row_count": found.row_count,
     }
 
 

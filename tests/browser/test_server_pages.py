@@ -370,3 +370,24 @@ def test_a_token_leads_to_the_page_that_was_asked_for_and_out_again(
         page.wait_for_url("**/login")
         page.goto("/")
         assert "/login" in page.url
+
+
+def test_a_form_sends_what_was_typed_and_nothing_else(page: Any) -> None:
+    page.goto("/diff")
+    page.fill("[name=base]", "native.crr.*")
+    page.fill("[name=new]", "docker0-nat.crr.*")
+    page.click(".filters summary")
+    page.fill("[name=comm]", "nginx")
+    page.check("[name=paired]")
+    page.click(".primary")
+    page.wait_for_selector("g.frame")
+    query = page.evaluate("Object.fromEntries(new URLSearchParams(location.search))")
+    asked = {"base": "native.crr.*", "new": "docker0-nat.crr.*", "comm": "nginx", "paired": "true"}
+    assert query == asked
+    page.locator("[name=comm]").nth(1).fill("wrk")
+    page.select_option("[name=tree]", "path")
+    page.click(".primary")
+    page.wait_for_selector("g.frame")
+    assert page.evaluate("new URLSearchParams(location.search).getAll('comm')") == ["nginx", "wrk"]
+    assert "tree=path" in page.url
+    assert "--comm nginx --comm wrk" in page.locator("header.head").inner_text()

@@ -9,12 +9,11 @@
     }
   }
 
-  // A form without its empty fields, so that an address has what was typed and nothing else.
+  // A form without its empty fields and defaults, so that an address has what was typed and nothing else.
   for (const form of document.querySelectorAll("form[method=get]")) {
     form.addEventListener("submit", () => {
       for (const field of form.elements) {
-        const isDefault = field.tagName === "SELECT" && field.options[field.selectedIndex].defaultSelected === false && field.value === "";
-        if (field.name && (field.value === "" || isDefault)) field.disabled = true;
+        if (field.name && (field.value === "" || field.value === field.dataset.default)) field.disabled = true;
       }
     });
   }
@@ -23,11 +22,9 @@
     for (const field of document.querySelectorAll("form[method=get] :disabled")) field.disabled = false;
   });
 
-  // Tables that other tables' scripts make of functions: their names lead to callers and callees.
-  const sandwich = document.getElementById("sandwich");
-  if (!sandwich) return;
-  for (const cell of document.querySelectorAll("#functions tbody td:first-child code, .claim summary code")) {
-    if (cell.closest("summary")) continue;
+  // Names in the table of functions lead to callers and callees.
+  if (!document.getElementById("sandwich")) return;
+  for (const cell of document.querySelectorAll("#functions tbody td:first-child code")) {
     const button = document.createElement("button");
     button.type = "button";
     button.className = "link";
