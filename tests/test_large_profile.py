@@ -88,10 +88,9 @@ def test_samples_of_many_runs_are_those_of_one(
     assert len(list(tmp_path.iterdir())) == 2
 
 
-def test_a_run_is_sorted_by_stack_and_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(draft, "_ROWS", 40_000)
+def test_a_run_is_sorted_by_stack_and_time(tmp_path: Path) -> None:
     some = profile().samples.with_columns(pl.int_range(STACKS, 0, -1).alias("time_ns"))
-    waiting = draft.SampleSpill(tmp_path)
+    waiting = draft.SampleSpill(tmp_path, 40_000)
     waiting.add(some.with_columns(pl.col("stack_id") % 7))
     taken = list(waiting.take())
     assert [len(run) for run in taken] == [40_000, 40_000, 20_000]
@@ -99,12 +98,11 @@ def test_a_run_is_sorted_by_stack_and_time(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_a_full_disk_is_told_in_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(draft, "_ROWS", 10)
     rows = pl.DataFrame({name: [None] * 10 for name in SAMPLE}, schema=SAMPLE)
     with Path("/dev/full").open("r+b", buffering=0) as full:
         monkeypatch.setattr(draft, "TemporaryFile", lambda dir: full)
         with pytest.raises(PerfduckError, match="expected room on the disk, got: No space left"):
-            draft.SampleSpill(tmp_path).add(rows)
+            draft.SampleSpill(tmp_path, 10).add(rows)
     with (
         DuckDbStore(tmp_path / "s.duckdb", write=True) as store,
         pytest.raises(PerfduckError, match=r"s\.duckdb: expected room on the disk.*No space left"),

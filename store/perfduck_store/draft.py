@@ -160,7 +160,9 @@ _ROWS = 4 * 122_880
 class SampleSpill:
     """Holds one run in memory. What is put on disk goes with the process, however that ends."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, rows: int | None = None) -> None:
+        """`folder`: where the runs go; `rows` of a run, else _ROWS."""
+        self._most_rows = rows or _ROWS
         self._folder = folder
         self._files: list[IO[bytes]] = []
         self._waiting: list[pl.DataFrame] = []
@@ -171,10 +173,10 @@ class SampleSpill:
         # 4 bytes a word in place of 16, and no text that the words were cut from.
         rows = samples.with_columns(pl.col("event", "comm", "cgroup").cast(pl.Categorical))
         while len(rows):
-            some = rows[: _ROWS - self._rows]
+            some = rows[: self._most_rows - self._rows]
             self._waiting.append(some)
             self._rows += len(some)
-            if self._rows == _ROWS:
+            if self._rows == self._most_rows:
                 self._put_away()
             rows = rows[len(some) :]
 

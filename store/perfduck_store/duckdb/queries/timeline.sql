@@ -1,5 +1,5 @@
--- Hits without idle by time from the first sample of each run, of the stacks that are picked. Regardless of what
--- part of the time is chosen: a choice with times has picked the stacks of that part alone.
+-- Hits without idle by time from the first sample of each run, of the stacks that are picked. For any
+-- part of the time: a choice with times has picked the stacks of that part alone.
 with begun as (
     select profile_id, min(time_ns) as first_ns
     from sample
