@@ -48,11 +48,15 @@ os.register_at_fork(after_in_child=_idle.clear)  # they answer the parent
 def run(path: Path, text: str, parameters: Mapping[str, Any], limits: SqlLimits) -> "pl.DataFrame":
     """The rows of the statement over the store at `path`, as user_sql.run. Raises PerfduckError; at
     most a second after the time of the limits."""
-    with _process(path.parent) as process:
+    process = _taken()
+    try:
         order: Order = (path, waiting.limit_s, text, dict(parameters), limits)
         answer, goes_on = _asked(process, order)
-        if goes_on and len(_idle) < _MOST_IDLE:
-            _idle.append(process)
+    except BaseException:
+        _end(process, path.parent)
+        raise
+    # From here on another thread may have it.
+    _idle.append(process) if goes_on and len(_idle) < _MOST_IDLE else _end(process, path.parent)
     if isinstance(answer, Exception):
         raise answer
     return cast("pl.DataFrame", answer)
@@ -64,20 +68,20 @@ def prepare() -> None:
         _idle.append(_started())
 
 
-@contextmanager
-def _process(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """One that waits for a statement; killed afterwards, with what it spilled, unless it is idle
-    again."""
-    process = _idle.pop() if _idle else _started()
-    if process.poll() is not None:  # something killed it meanwhile
-        process = _started()
-    try:
-        yield process
-    finally:
-        if process not in _idle:
-            process.kill()
-            process.communicate()
-            shutil.rmtree(_spilled(folder, process.pid), ignore_errors=True)
+def _taken() -> subprocess.Popen[bytes]:
+    """A process that waits for a statement, for this thread alone."""
+    with suppress(IndexError):
+        process = _idle.pop()
+        if process.poll() is None:  # nothing killed it meanwhile
+            return process
+    return _started()
+
+
+def _end(process: subprocess.Popen[bytes], folder: Path) -> None:
+    """Kill it, with what it spilled."""
+    process.kill()
+    process.communicate()
+    shutil.rmtree(_spilled(folder, process.pid), ignore_errors=True)
 
 
 def _started() -> subprocess.Popen[bytes]:
