@@ -2,7 +2,10 @@
 
 import io
 import json
+import resource
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import polars as pl
@@ -145,3 +148,39 @@ def test_json_is_that_of_the_command(server: Server, demo_store: Path) -> None:
     query = "select * from profile order by name"
     expected = json.loads(perfduck.open(demo_store).sql(query).to_json())
     assert ask(server.url, query).json()["rows"] == expected
+
+
+RUNAWAY = (
+    "select sum(a.range * b.range % 7) from range(300000) a, range(300000) b",
+    "select length(repeat('x', 4000000000))",
+    "with recursive t(n) as (select 1 union all select n + 1 from t) select max(n) from t",
+    "select levenshtein(repeat('a', 200000), repeat('b', 200000))",
+    "select count(*) from hit a, hit b, hit c",
+)
+
+
+@pytest.mark.slow
+def test_runaway_statements_end_and_other_requests_are_answered(own_server: Server) -> None:
+    """20 at once: what runs is ended at its limit, what waits for too long is sent away."""
+    url = own_server.url
+    with ThreadPoolExecutor(20) as pool:
+        ends = [pool.submit(ask, url, RUNAWAY[n % 5], timeout=2) for n in range(20)]
+        times = []
+        while not all(each.done() for each in ends):
+            start = time.perf_counter()
+            assert urllib3.request("GET", f"{url}/healthz", timeout=30).status == 200
+            assert urllib3.request("GET", f"{url}/api/v1/profiles", timeout=30).status == 200
+            times.append(time.perf_counter() - start)
+            assert resident_mb(own_server.process.pid) < 700
+            time.sleep(0.1)
+    answers = [each.result() for each in ends]
+    assert {each.status for each in answers} <= {422, 503}
+    assert any(each.status == 422 for each in answers)
+    assert all(each.headers["Retry-After"] for each in answers if each.status == 503)
+    assert sorted(times)[len(times) * 95 // 100] < 1, "a loaded machine; 0.1 s on a quiet one"
+    assert ask(url, COUNT).json()["rows"] == [{"profiles": 18}]
+
+
+def resident_mb(pid: int) -> float:
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 1e6
