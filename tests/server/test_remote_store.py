@@ -197,7 +197,7 @@ def test_what_a_client_that_vanishes_had_begun_is_undone(
     perfduck.open(own).edit("native.crr.1", labels=["c=d"])
     assert len(perfduck.open(own).profiles("c=d")) == 1
     with pytest.raises(PerfduckError, match="expected a session, got one that has ended"):
-        store.profiles.all()
+        gone.__exit__(None, None, None)
     store.close()
     with pytest.raises(PerfduckError, match="expected a profile"):
         perfduck.open(own).profiles("a=b")
@@ -372,13 +372,12 @@ def test_certificates_are_those_that_the_system_trusts(tmp_path: Path) -> None:
 
 def test_a_server_that_dies_is_a_line(demo_store: Path, tmp_path: Path) -> None:
     shutil.copy(demo_store, tmp_path / "s.duckdb")
-    with running(tmp_path / "s.duckdb") as server:
-        with place_of(server.url).read() as store:
-            store.profiles.all()
-            server.process.kill()
-            server.process.wait()
-            with pytest.raises(PerfduckError, match=r"^http://127.0.0.1:\d+: expected .*, got"):
-                store.symbols.all()
+    with running(tmp_path / "s.duckdb") as server, place_of(server.url).read() as store:
+        store.profiles.all()
+        server.process.kill()
+        server.process.wait()
+        with pytest.raises(PerfduckError, match=r"^http://127.0.0.1:\d+: expected .*, got"):
+            store.symbols.all()
 
 
 def test_ctrl_c_ends_a_command_at_once(other: str) -> None:
