@@ -115,10 +115,10 @@ _ATTRIBUTE = struct.pack("<IIQQQQQ", 1, 136, 0, 1000000, 0x1 | 0x2 | 0x4, 0, 0).
 _ENTRY = (_ATTRIBUTE[:128] + struct.pack("<QQ", 0, 0)).ljust(144, b"\0")[:144]
 
 
-def _pipe(*records: bytes) -> Chunks:
-    """What `perf record -o -` writes."""
+def _pipe(*records: bytes, fields: int = 7) -> Chunks:
+    """What `perf record -o -` writes, with these fields of samples."""
     yield b"PERFILE2" + struct.pack("<Q", 16)
-    attr = struct.pack("<IIQQQQQ", 1, 136, 0, 1000000, 7, 0, 0).ljust(136, b"\0")
+    attr = struct.pack("<IIQQQQQ", 1, 136, 0, 1000000, fields, 0, 0).ljust(136, b"\0")
     yield struct.pack("<IHH", 64, 0, 8 + len(attr) + 8) + attr + struct.pack("<Q", 1)
     yield from records
 
@@ -174,6 +174,13 @@ def _processes(count: int) -> Chunks:
         rows[:, 1] = np.arange(first, first + (1 << 16))
         rows[:, 2], rows[:, 3], rows[:, 5] = 4096, 4096, int.from_bytes(b"/x", "little")
         yield rows.tobytes()
+
+
+def _mapped_and_sampled(count: int) -> Chunks:
+    """A process maps so many files, with a sample after each: each sees other maps."""
+    for n in range(1, count + 1):
+        yield struct.pack("<IHHIIQQQQ", 1, 2, 48, 1, 1, n << 12, 1 << 12, 0, ord("x"))
+        yield struct.pack("<IHHQII", 9, 2, 24, n << 12, 1, 1)
 
 
 def _maps(count: int) -> Chunks:
@@ -358,6 +365,7 @@ BOMBS = [
         lambda: _pipe(*[b""], *_records(8 << 20, 17, "n", "16", "97")),
     ),
     Bomb("perf.data, 8 M control groups", lambda: _pipe(*[b""], *_records(8 << 20, 19, "n", "97"))),
+    Bomb("perf.data, 20,000 maps seen", lambda: _pipe(b"", *_mapped_and_sampled(20_000), fields=3)),
     Bomb("perf.data, tracing data of 4 GB", lambda: _traced(4 * _GB)),
 ]
 

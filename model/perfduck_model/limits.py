@@ -48,6 +48,7 @@ MOST_NAMES = MB  # distinct ones of a kind that are held at once: of threads, fi
 MOST_NAME_BYTES = 128 * MB  # of them together; a path has 4 kB at most, most have 60 bytes
 MOST_PROCESSES = MB // 2  # that have files mapped; those that ended go first
 MOST_MAPS = 8 * MB  # of all processes; those that ended go first. 300 processes: 8,000
+MOST_MAPS_AT_ONCE = MB  # in all versions of the maps that the samples of one step see: 32 MB
 MOST_MAPS_OF_PROCESS = MB // 4  # of code; vm.max_map_count is 65,530
 MOST_TASK_EVENTS = MB // 4  # held until a sample shows how far time is: 85 MB
 MOST_TASK_NAME_BYTES = 32 * MB  # of them together

@@ -53,6 +53,30 @@ def test_samples_are_the_same_where_few_task_events_may_wait(
     assert samples_of(content).equals(expected)
 
 
+@pytest.mark.parametrize("path", RECORDINGS, ids=lambda path: path.parent.name)
+def test_samples_are_the_same_in_many_steps(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = lzma.decompress(path.read_bytes())
+    expected = samples_of(content)
+    monkeypatch.setattr(session, "MOST_MAPS_AT_ONCE", 20)
+    assert samples_of(content).equals(expected)
+
+
+def test_each_sample_sees_the_maps_of_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file is mapped, sampled, and another mapped over it, without end."""
+    content = PIPE.replace(struct.pack("<QQ", 7, 0), struct.pack("<QQ", 3, 0))
+    for n in range(500):
+        content += record(MMAP, 1 | 1 << 32, 1 << 12, 1 << 12, 0, name=n)
+        content += struct.pack("<IHHQII", 9, USER, 24, 4096 + 16, 1, 1)
+    chains = []
+    for most in (1 << 20, 50):
+        monkeypatch.setattr(session, "MOST_MAPS_AT_ONCE", most)
+        with Source("x", io.BytesIO(content)) as source:
+            batches = list(opened(source).batches(ImportOptions()))
+        symbols = pl.concat([batch.symbols for batch in batches])
+        chains.append(symbols["dso"].unique().sort().to_list())
+    assert chains[0] == chains[1] == [f"{n:07}" for n in range(500)]
+
+
 @pytest.mark.parametrize(
     ("made", "what"),
     [

@@ -64,6 +64,10 @@ class ProcessState:
         maps_version = np.where(last_mapped < 0, maps_version, version_after[last_mapped])
         return self._comms_of(comm, tid), maps_version
 
+    def mappings_of(self, pid: int) -> int:
+        """How many mappings the process has now."""
+        return len(self._maps.of(_place_of(pid)).starts)
+
     def take_new(self) -> tuple[list[str], list[str]]:
         """The comms and dsos that are new since the last call."""
         comms, dsos = self._reported

@@ -38,7 +38,7 @@ from perfduck_ingest.perf_data.task_events import (
 )
 from perfduck_ingest.source import ReadProgress, Source
 from perfduck_model.arrays import Bool, Int32, Int64
-from perfduck_model.limits import MOST_TASK_EVENTS, MOST_TASK_NAME_BYTES
+from perfduck_model.limits import MOST_MAPS_AT_ONCE, MOST_TASK_EVENTS, MOST_TASK_NAME_BYTES
 
 _FOREVER = (1 << 63) - 1
 _MOST_WAITING = 24  # blocks, in a recording without rounds
@@ -239,40 +239,59 @@ class PerfSession:
 
     def _ready(self) -> Iterator[tuple[ResolvableSamples, RecordingMetadata]]:
         """The samples up to the limit."""
+        self._task_events.sort(key=lambda one: one[:2])
+        for until in self._steps():
+            yield from self._ready_until(until)
+
+    def _steps(self) -> list[int]:
+        """Times to go to one after the other: a process may change its maps between any two
+        samples, and those that the samples of one step see are all held."""
+        steps, rows, more = [], 0, Counter[int]()
+        for time, _, task_event in self._task_events:
+            if time > self._limit:
+                break
+            if isinstance(task_event, Mapping):
+                more[task_event.pid] += 1
+                rows += self._process_state.mappings_of(task_event.pid) + more[task_event.pid]
+                if rows > MOST_MAPS_AT_ONCE:
+                    steps.append(time)
+                    rows = 0
+        return [*steps, self._limit]
+
+    def _ready_until(self, until: int) -> Iterator[tuple[ResolvableSamples, RecordingMetadata]]:
         chosen: list[Samples] = []
         kept: list[Samples] = []
         for samples in self._waiting:
-            is_ready = samples.time <= self._limit
+            is_ready = samples.time <= until
             if is_ready.any():
                 chosen.append(samples if is_ready.all() else samples.where(is_ready))
             if not is_ready.all():
                 kept.append(samples.where(~is_ready))
         if chosen:
             self._waiting = kept
-            placed = self._placed(chosen)
+            placed = self._placed(chosen, until)
             if self._is_deferred:
-                placed = self._deferred.merged(placed, self._process_state.tables, self._limit)
+                placed = self._deferred.merged(placed, self._process_state.tables, until)
             if placed:
                 yield self._made_ready(placed), self._said
         elif self._has_many_task_events:
-            self._process_state.advance(self._due(), _NONE, _NONE, _NONE)
+            self._process_state.advance(self._due(until), _NONE, _NONE, _NONE)
 
-    def _due(self) -> list[tuple[int, int, TaskEvent]]:
-        """The task events up to the limit, in the order of time; they wait no more."""
-        self._task_events.sort(key=lambda one: one[:2])
+    def _due(self, until: int) -> list[tuple[int, int, TaskEvent]]:
+        """The task events up to a time, in the order of time; they wait no more."""
         times = np.array([one[0] for one in self._task_events], np.int64)
-        count = int(np.searchsorted(times, self._limit, "right"))
+        count = int(np.searchsorted(times, until, "right"))
         due, self._task_events = self._task_events[:count], self._task_events[count:]
         self._task_name_bytes -= sum(_name_bytes(task_event) for _, _, task_event in due)
         return due
 
-    def _placed(self, chosen: list[Samples]) -> list[Placed]:
+    def _placed(self, chosen: list[Samples], until: int) -> list[Placed]:
         """Samples among the task events, in the order of time."""
         pid, tid, time = (
             np.concatenate([getattr(samples, name) for samples in chosen])
             for name in ("pid", "tid", "time")
         )
-        comm, maps_version = self._process_state.advance(self._due(), pid, tid, time)
+        comm, maps_version = self._process_state.advance(self._due(until), pid, tid, time)
         ends = np.cumsum([len(samples) for samples in chosen])[:-1]
         return list(map(Placed, chosen, np.split(comm, ends), np.split(maps_version, ends)))
 
