@@ -11,7 +11,15 @@ from threading import Event, Lock, Thread, Timer
 import perfduck
 from perfduck import IngestResult, PerfduckError, ProfileStore
 from perfduck_server.raw_files import RawFiles
-from perfduck_server.spool import STORE_FILE, JobStatus, ProfileKey, PushedJob, Spool, State
+from perfduck_server.spool import (
+    DISK_IS_FULL,
+    STORE_FILE,
+    JobStatus,
+    ProfileKey,
+    PushedJob,
+    Spool,
+    State,
+)
 from perfduck_server.worker_process import (
     WorkerAnswer,
     WorkerLimits,
@@ -20,7 +28,6 @@ from perfduck_server.worker_process import (
 )
 
 _LOG = logging.getLogger("perfduck.jobs")
-_DISK_IS_FULL = "expected room on the disk"
 _BUG = "this is a bug: the server's log has more"
 _AGAIN_S = 30.0  # until a push that found the disk full is tried again
 _LEAST_WORKERS = 2  # so that one recording that hangs does not stop all others
@@ -126,7 +133,7 @@ class Jobs:
         if answer.bug:
             _LOG.error("push %s: %s", job.id, answer.bug)
             return JobStatus(job=job.id, state="failed", error=_BUG)
-        if line and _DISK_IS_FULL in line:
+        if line and DISK_IS_FULL in line:
             _LOG.error("push %s waits: %s", job.id, line)
             return None
         return JobStatus(job=job.id, state="refused", error=perfduck.visible(line or ""))

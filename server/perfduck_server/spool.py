@@ -3,6 +3,7 @@
     STORE.server/spool/ID.part/     a body that is received; what is there at a start is dropped
     STORE.server/spool/ID/          job.json and the files of an accepted push
     STORE.server/jobs/ID.json       what came of it
+    STORE.server/failed/ID/         a push that met a bug of ours: it can be pushed again
 
 A push is accepted when its folder has been renamed and the disk has it all.
 """
@@ -22,6 +23,7 @@ from perfduck_store.recording import Receipt
 JOB_FILE, STORE_FILE = "job.json", "store.duckdb"
 KALLSYMS, WORK, ATTACH = "kallsyms", "work", "attach."  # parts beside the body
 PACKED = ".zst"  # of a body that the server has packed
+DISK_IS_FULL = "expected room on the disk"  # in what the library says
 _OUTCOMES_KEPT_S = 7 * 86_400
 
 
@@ -73,7 +75,8 @@ class Spool:
         """Make the folders; drop bodies that were not received whole."""
         self._waiting = state_folder / "spool"
         self._outcomes = state_folder / "jobs"
-        for folder in (self._waiting, self._outcomes):
+        self._failed = state_folder / "failed"
+        for folder in (self._waiting, self._outcomes, self._failed):
             folder.mkdir(mode=0o700, exist_ok=True)
         for unfinished in self._waiting.glob("*.part"):
             shutil.rmtree(unfinished)
@@ -111,9 +114,13 @@ class Spool:
                 yield msgspec.json.decode(path.read_bytes(), type=PushedJob)
 
     def finish(self, status: JobStatus) -> None:
-        """Keep what came of a push, and drop its files."""
+        """Keep what came of a push, and drop its files, unless it was not its own fault."""
         write_whole(self._outcomes / f"{status.job}.json", msgspec.json.encode(status))
-        self.drop(self.folder(status.job))
+        folder = self.folder(status.job)
+        if status.state == "failed":
+            folder.rename(self._failed / status.job)
+        else:
+            self.drop(folder)
 
     def outcome(self, key: str) -> JobStatus | None:
         """What came of a push; None where it has no outcome, or it is forgotten."""

@@ -23,7 +23,8 @@ _WRITTEN_BYTES = 1 << 20
 _KEPT_FREE_BYTES = 256 << 20  # of the disk, for the store itself
 _LONGEST_NAME = 150
 _MOST_PARTS = 50
-_RESERVED = (JOB_FILE, STORE_FILE, f"{STORE_FILE}.wal", KALLSYMS, WORK)
+_RESERVED = (JOB_FILE, KALLSYMS, WORK)
+_OF_SERVER = (STORE_FILE, ATTACH)  # what names of its own files begin with
 _PARTS = f"{RECORDING}, {KALLSYMS}, {WORK}, {ATTACH}KIND"
 
 
@@ -158,7 +159,7 @@ def safe_name(name: str) -> str:
     last = re.split(r"[/\\]", name)[-1]
     plain = "".join(each if each.isprintable() else "_" for each in last).strip().lstrip(".-")
     cut = plain.encode()[-_LONGEST_NAME:].decode(errors="ignore") or RECORDING
-    return f"_{cut}" if cut in _RESERVED or cut.startswith(ATTACH) else cut
+    return f"_{cut}" if cut in _RESERVED or cut.startswith(_OF_SERVER) else cut
 
 
 async def receive(

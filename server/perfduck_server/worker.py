@@ -11,6 +11,7 @@ A job leaves store.duckdb in its folder, a store with the one recording, and pac
 
 import contextlib
 import ctypes
+import errno
 import json
 import os
 import resource
@@ -25,7 +26,16 @@ import msgspec
 
 import perfduck
 from perfduck_model.zstandard import zstd
-from perfduck_server.spool import ATTACH, JOB_FILE, KALLSYMS, PACKED, STORE_FILE, WORK, PushedJob
+from perfduck_server.spool import (
+    ATTACH,
+    DISK_IS_FULL,
+    JOB_FILE,
+    KALLSYMS,
+    PACKED,
+    STORE_FILE,
+    WORK,
+    PushedJob,
+)
 
 _PR_SET_PDEATHSIG = 1
 _NICE = 5  # questions go first
@@ -65,7 +75,10 @@ def _done(folder: Path) -> dict[str, str | None]:
             "error": "expected a recording that fits into the memory of a job, got a larger one"
         }
     except OSError as error:
-        return {"error": f"{error.filename or 'the system'}: {error.strerror or error}"}
+        where = error.filename or "the system"
+        is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        said = DISK_IS_FULL if is_full else error.strerror or error
+        return {"error": f"{where}: {said}"}
     except Exception:
         return {"bug": traceback.format_exc()}
     return {"error": None}

@@ -50,7 +50,7 @@ class WorkerProcess:
         """Read what is in the folder. WorkerWasStopped where the server stops meanwhile."""
         process = self._started()
         assert process.stdin
-        line = json.dumps({"folder": str(folder)}) + "\n"
+        line = json.dumps({"folder": str(folder.absolute())}) + "\n"
         try:
             process.stdin.write(line.encode())
             process.stdin.flush()

@@ -8,7 +8,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from servers import Server
+from servers import Server, running
 
 import perfduck
 from perfduck_model.zstandard import zstd
@@ -20,9 +20,11 @@ SESSION = FIXTURES / "oprofile" / "app-callgraph" / "session.tar.gz"
 
 
 def curl(server: Server, path: str, *words: str | Path) -> tuple[int, dict]:
-    """The status and the JSON of an answer."""
+    """The status and the JSON of an answer, which is waited for on a busy machine too."""
+    if "recordings" in path and "wait" not in path:
+        path += f"{'&' if '?' in path else '?'}wait=60"
     command = ["curl", "-sS", "-w", "\n%{http_code}", *map(str, words), f"{server.url}{path}"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=90, check=True)
     body, _, code = done.stdout.rpartition("\n")
     return int(code), json.loads(body)
 
@@ -183,3 +185,20 @@ def test_a_tar_with_paths_that_leave_it_writes_nothing(
     assert code == 422
     assert not Path("/tmp/evil-perfduck").exists()
     assert list(tmp_path.rglob("evil")) == []
+
+
+def test_the_path_of_the_store_may_be_relative(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with running(Path("s.duckdb")) as started:
+        assert curl(started, "/api/v1/recordings", "-T", TEXT)[0] == 201
+        assert curl(started, "/api/v1/recordings", "-T", TEXT)[0] == 200
+
+
+def test_a_file_that_is_called_like_one_of_the_server(empty_server: Server, tmp_path: Path) -> None:
+    for name in ("store.duckdb", "job.json", "kallsyms", "attach.x", "-x", ".hidden"):
+        file = tmp_path / name
+        file.write_bytes(TEXT.read_bytes())
+        code, answer = curl(empty_server, "/api/v1/recordings", "-F", f"recording=@{file}")
+        assert code in (200, 201), (name, answer)

@@ -12,7 +12,7 @@ import urllib3
 from servers import running
 
 import perfduck
-from perfduck_server.spool import PushedJob, Spool
+from perfduck_server.spool import JobStatus, PushedJob, Spool
 
 TEXT = Path(__file__).parents[2] / "fixtures" / "demo" / "native.udp64.1.txt.xz"
 PUSHERS = 8
@@ -85,3 +85,14 @@ def test_a_push_that_was_committed_and_not_finished_is_done_again(tmp_path: Path
             assert msgspec.json.decode(answer.data)["state"] in ("queued", "running")
         assert answer.json()["result"] == "run: already in the store; label a=b added"
     assert list((state / "spool").iterdir()) == []
+
+
+def test_a_push_that_meets_a_bug_is_kept(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    folder = spool.new()
+    (folder / "run").write_bytes(b"recording")
+    spool.accept(folder, PushedJob(id=folder.stem, file="run"))
+    spool.finish(JobStatus(job=folder.stem, state="failed", error="a bug"))
+    assert (tmp_path / "failed" / folder.stem / "run").read_bytes() == b"recording"
+    assert list(Spool(tmp_path).waiting()) == []
+    assert spool.outcome(folder.stem) == JobStatus(job=folder.stem, state="failed", error="a bug")
