@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Self
 
 from perfduck import parts
 from perfduck_model.errors import PerfduckError
+from perfduck_store.duckdb import sql_process
 from perfduck_store.duckdb.shared import SharedDuckDb
 
 if TYPE_CHECKING:
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from perfduck.opening import Ingesting
     from perfduck_store.duckdb.shared import SharedStore
     from perfduck_store.recording import Receipt
+
+_SQL_NICENESS = 10  # a tenth of the CPU time of a thread that answers requests
 
 
 class HeldStore:
@@ -24,6 +27,7 @@ class HeldStore:
     def __init__(self, path: Path, *, memory_mb: int) -> None:
         """Open the store, make it where there is none. `memory_mb`: of all that is asked at a time.
         PerfduckError where it cannot be opened."""
+        sql_process.niceness = _SQL_NICENESS
         self.path = path
         self.shared = SharedDuckDb(path, memory_mb=memory_mb)
 

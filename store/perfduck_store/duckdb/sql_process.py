@@ -41,6 +41,7 @@ _MORE_MB = 1024  # beside what DuckDB counts: the libraries, an answer of a mill
 _LOOK_S = 0.05  # a gigabyte is written in 0.3 s
 _TOO_LARGE = 3  # exit code
 
+niceness = 0  # of the processes; a server raises it: its own requests go first
 _idle: list[subprocess.Popen[bytes]] = []
 os.register_at_fork(after_in_child=_idle.clear)  # they answer the parent
 
@@ -85,7 +86,7 @@ def _end(process: subprocess.Popen[bytes], folder: Path) -> None:
 
 
 def _started() -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-P", "-m", __name__]
+    command = [sys.executable, "-P", "-m", __name__, str(niceness)]
     # A group of its own: Ctrl-C of a terminal is for the process that asks, which kills this one.
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, process_group=0)
 
@@ -174,6 +175,7 @@ def _resident_mb() -> int:
 
 
 if __name__ == "__main__":
+    os.nice(int(sys.argv[1]))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the other process says when to stop
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
