@@ -14,7 +14,7 @@ from hostile import build
 from servers import Server, running
 from terminal import PROGRAM
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 DIFF = "/diff?base=scenario%3Dnative&new=scenario%3Ddocker0-nat&where=workload%3Dudp64"
 COMPARE = "/compare?selector=workload%3Dudp64&over=scenario"
 DESKTOP = {"width": 1366, "height": 900}
