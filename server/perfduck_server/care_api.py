@@ -1,14 +1,14 @@
 """Looking after a server: whether it is well, a backup, and changes of what is said of profiles."""
 
+import os
 import secrets
 import shutil
-from pathlib import Path
-from typing import Annotated, Any
+from collections.abc import Iterator
+from typing import Annotated, Any, BinaryIO
 
 from fastapi import APIRouter, Depends, Response
-from fastapi.responses import FileResponse, JSONResponse
+from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.background import BackgroundTask
 
 import perfduck
 from perfduck_server.access import require
@@ -17,6 +17,7 @@ from perfduck_server.service import Service, ServiceOf
 
 _LEAST_FREE_BYTES = 64 << 20
 _MOST = 10**18
+_PART_BYTES = 1 << 20
 
 router = APIRouter()
 Admin = Depends(require("admin"))
@@ -67,21 +68,30 @@ def _said(result: object) -> Response:
     return JSONResponse({"result": str(result).rstrip("\n")})
 
 
-@router.get("/api/v1/backup", dependencies=[Admin], response_class=FileResponse)
+@router.get("/api/v1/backup", dependencies=[Admin], response_class=StreamingResponse)
 def backup(service: ServiceOf) -> Response:
     """The store as it is now, one file: to restore, start a server with it."""
-    path = _snapshot(service)
-    return FileResponse(
-        path,
-        media_type="application/octet-stream",
-        filename=service.settings.store.name,
-        background=BackgroundTask(path.unlink, missing_ok=True),
-    )
+    copy = _snapshot(service)
+    headers = {
+        "Content-Length": str(os.fstat(copy.fileno()).st_size),
+        "Content-Disposition": 'attachment; filename="backup.duckdb"',
+    }
+    return StreamingResponse(_parts(copy), 200, headers, "application/octet-stream")
 
 
-def _snapshot(service: Service) -> Path:
+def _snapshot(service: Service) -> BinaryIO:
+    """A copy that nobody else sees, and that is gone with whoever reads it."""
     folder = service.settings.state_folder / "backup"
     folder.mkdir(mode=0o700, exist_ok=True)
     path = folder / f"{secrets.token_hex(8)}.duckdb"
-    service.held.snapshot(path)
-    return path
+    try:
+        service.held.snapshot(path)
+        return path.open("rb")
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _parts(file: BinaryIO) -> Iterator[bytes]:
+    with file:
+        while part := file.read(_PART_BYTES):
+            yield part
