@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import pytest
 import urllib3
 from served import served
+from servers import Server
 from test_every_option import ROWS, STORES, Row, _run, _words
 from test_every_option import folder as folder  # a fixture
 from test_remote_commands import mostly_slow, rows_of
@@ -228,6 +229,27 @@ def test_two_push_the_same_directory(url: str, tmp_path: Path) -> None:
     stored = [line for line in "".join(said).splitlines() if " samples, " in line]
     assert sorted(line[0] for line in stored) == ["0", "1", "2", "3"]
     assert len(perfduck.open(url).names()) == 4
+    assert kept(spool) == []
+
+
+@pytest.mark.slow
+def test_a_push_that_is_killed_sends_all_the_next_time(
+    empty_server: Server, tmp_path: Path
+) -> None:
+    url = empty_server.url
+    spool = tmp_path / "spool"
+    lines = SECOND.read_bytes().splitlines(keepends=True)
+    for number in range(8):
+        (tmp_path / f"{number}.txt").write_bytes(b"".join(lines[number:]))
+    names = [str(tmp_path / f"{number}.txt") for number in range(8)]
+    perfduck.open(NOBODY, wait_s=0).ingest(*names, spool=spool)
+    command = [sys.executable, "-m", "perfduck", "push", str(spool), "--store", url]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        process.stdout.readline()
+        process.kill()
+    assert perfduck_("push", spool, "--store", url).returncode == 0
+    assert perfduck.open(url).names() == tuple(str(number) for number in range(8))
     assert kept(spool) == []
 
 

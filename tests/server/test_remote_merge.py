@@ -51,6 +51,19 @@ def test_a_file_into_a_server(half: Path, demo_store: Path, tmp_path: Path) -> N
     assert list((tmp_path / "served.duckdb.server" / "merging").iterdir()) == []
 
 
+def test_a_server_into_a_file_and_into_another_server(
+    url: str, demo_store: Path, half: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / "target.duckdb"
+    assert "OTHER: 12 recordings added, 0 already" in merged(target, url)
+    assert rows_of(target) == rows_of(half)
+    (tmp_path / "second.duckdb").write_bytes(demo_store.read_bytes())
+    with served(tmp_path / "second.duckdb") as second:
+        assert "OTHER: 0 recordings added, 12 already" in merged(second, url)
+        assert perfduck.open(second).profiles("of=half").frame["name"].to_list() == ["native.crr.1"]
+    assert [each.name for each in tmp_path.glob(".perfduck-merge*")] == []
+
+
 def test_a_file_whose_log_has_what_was_committed_last(
     url: str, demo_store: Path, tmp_path: Path
 ) -> None:
