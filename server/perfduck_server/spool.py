@@ -23,6 +23,7 @@ from perfduck_store.recording import Receipt
 JOB_FILE, STORE_FILE = "job.json", "store.duckdb"
 KALLSYMS, WORK, ATTACH = "kallsyms", "work", "attach."  # parts beside the body
 PACKED = ".zst"  # of a body that the server has packed
+TOO_LARGE = "expected a recording that is read in {} MB of memory, got one that needs more"
 DISK_IS_FULL = "expected room on the disk"  # in what the library says
 _OUTCOMES_KEPT_S = 7 * 86_400
 

@@ -33,6 +33,7 @@ from perfduck_server.spool import (
     KALLSYMS,
     PACKED,
     STORE_FILE,
+    TOO_LARGE,
     WORK,
     PushedJob,
 )
@@ -71,9 +72,7 @@ def _done(folder: Path) -> dict[str, str | None]:
     except perfduck.PerfduckError as error:
         return {"error": str(error)}
     except MemoryError:
-        return {
-            "error": "expected a recording that fits into the memory of a job, got a larger one"
-        }
+        return {"error": TOO_LARGE.format(sys.argv[1])}
     except OSError as error:
         where = error.filename or "the system"
         is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)

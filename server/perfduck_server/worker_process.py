@@ -14,6 +14,8 @@ from threading import Event
 
 import msgspec
 
+from perfduck_server.spool import TOO_LARGE
+
 _LOOKS_S = 0.1  # between two looks at its memory
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _FILE_TIMES = 16  # a body may grow so much, unpacked and as a store
@@ -80,7 +82,7 @@ class WorkerProcess:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 start_new_session=True,  # Ctrl-C is for the server alone
-                env={**os.environ, "POLARS_MAX_THREADS": "1"},
+                env={**os.environ, "POLARS_MAX_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
             )
         return self._process
 
@@ -108,8 +110,7 @@ class WorkerProcess:
         return None
 
     def _too_large(self) -> str:
-        limit = f"{self._limits.memory_mb} MB"
-        return f"expected a recording that is read in {limit} of memory, got one that needs more"
+        return TOO_LARGE.format(self._limits.memory_mb)
 
     def _ended(self) -> WorkerAnswer:
         """A signal ended it: allocations that fail abort, and a parser may crash."""

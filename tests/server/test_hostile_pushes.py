@@ -3,6 +3,7 @@
 import gzip
 import itertools
 import os
+import shutil
 import signal
 import threading
 import time
@@ -13,7 +14,13 @@ import pytest
 import urllib3
 from servers import Server, running
 
-from perfduck_server.worker_process import memory_of
+from perfduck_server.spool import PushedJob, Spool
+from perfduck_server.worker_process import (
+    WorkerLimits,
+    WorkerProcess,
+    WorkerWasStopped,
+    memory_of,
+)
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 TEXT = FIXTURES / "demo" / "native.udp64.1.txt.xz"
@@ -116,3 +123,40 @@ def test_a_worker_that_is_killed_costs_its_upload_only(bounded: Server) -> None:
     killer.join()
     assert answer.status == 422
     assert push(bounded, TEXT.read_bytes()).status in (200, 201)
+
+
+def accepted(folder: Path) -> Path:
+    """The folder of a push of a whole recording."""
+    spool = Spool(folder)
+    body = spool.new()
+    shutil.copy(TEXT, body / "run.txt.xz")
+    spool.accept(body, PushedJob(id=body.stem, file="run.txt.xz"))
+    return spool.folder(body.stem)
+
+
+@pytest.mark.parametrize(
+    ("limits", "says"),
+    [
+        (WorkerLimits(0.05, 1024, MB), "expected a recording that is read within 0.05 s, got one"),
+        (
+            WorkerLimits(60, 120, MB),
+            "expected a recording that is read in 120 MB of memory, got one",
+        ),
+    ],
+)
+def test_a_worker_ends_at_its_limits(tmp_path: Path, limits: WorkerLimits, says: str) -> None:
+    worker = WorkerProcess(limits)
+    try:
+        answer = worker.do(accepted(tmp_path), threading.Event())
+    finally:
+        worker.close()
+    assert answer.error
+    assert answer.error.startswith(says)
+
+
+def test_a_worker_stops_with_its_server(tmp_path: Path) -> None:
+    worker, stopping = WorkerProcess(WorkerLimits(60, 1024, MB)), threading.Event()
+    stopping.set()
+    with pytest.raises(WorkerWasStopped):
+        worker.do(accepted(tmp_path), stopping)
+    worker.close()
