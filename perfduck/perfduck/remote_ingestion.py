@@ -2,6 +2,7 @@
 of their own, which is pushed."""
 
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -80,14 +81,14 @@ class RemoteIngestion:
             if self._is_lost:
                 raise NotSent(self._why)
             receipt = self._client.push(pushed)
-        except NotSent as error:
+        except (NotSent, NotAllowed) as error:  # a token may have expired
             return self._kept(request, pushed, read_here, error)
         is_named_here = receipt.is_new or receipt.is_renamed
         unused = read_here.unused if is_named_here else unused_of_stored(annotator.given)
         return replace(receipt, unused=unused)
 
     def _kept(
-        self, request: IngestRequest, pushed: Pushed, read_here: Receipt, error: NotSent
+        self, request: IngestRequest, pushed: Pushed, read_here: Receipt, error: PerfduckError
     ) -> Receipt:
         """Keep it in the spool."""
         if self._spool is None:
@@ -101,20 +102,23 @@ class RemoteIngestion:
 def send_all(place: StoreServer, folder: Path, on_stored: Callable[[Receipt], object]) -> list[str]:
     """Send what a spool directory keeps, the oldest first, and remove what the server has. A line
     for each that it refuses, which stays. NotSent where the server is not there."""
-    client = PushClient(place.address, place.token, place.wait_s)
-    refused = []
-    for path in push_spool.entries(folder):
-        with push_spool.taken(path) as entry:
-            if entry is None:
-                continue
-            source, pushed = entry
-            try:
-                on_stored(client.push(pushed))
-            except PerfduckError as error:
-                if isinstance(error, NotSent) and not isinstance(error, ServerFailed):
-                    raise
-                refused.append(f"{source}: {error} (kept as {path.with_suffix('.duckdb')})")
-                continue
-            push_spool.drop(path)
-    client.close()
-    return refused
+    with closing(PushClient(place.address, place.token, place.wait_s)) as client:
+        lines = [_sent(client, path, on_stored) for path in push_spool.entries(folder)]
+    return [line for line in lines if line]
+
+
+def _sent(client: PushClient, path: Path, on_stored: Callable[[Receipt], object]) -> str | None:
+    """Send an entry of a spool, unless another process does; the line of one that is refused."""
+    with push_spool.taken(path) as entry:
+        if entry is None:
+            return None
+        source, pushed = entry
+        try:
+            receipt = client.push(pushed)
+        except PerfduckError as error:
+            if isinstance(error, NotSent | NotAllowed) and not isinstance(error, ServerFailed):
+                raise
+            return f"{source}: {error} (kept as {path.with_suffix('.duckdb')})"
+        push_spool.drop(path)
+        on_stored(receipt)
+    return None

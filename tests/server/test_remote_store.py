@@ -332,6 +332,10 @@ def test_a_command_has_what_its_token_allows(
             perfduck.open(url).sql("select 1")
         with pytest.raises(PerfduckError, match="expected scope push, got read"):
             perfduck.open(url).ingest(RECORDING)
+        [kept] = perfduck.open(url).ingest(RECORDING, spool=tmp_path / "spool")
+        assert "got read" in kept.to_text()
+        with pytest.raises(PerfduckError, match="expected scope push, got read"):
+            perfduck.open(url).push(tmp_path / "spool")
         monkeypatch.setenv("PERFDUCK_TOKEN", secrets["push"])
         assert perfduck.open(url).ingest(RECORDING, name="pushed")[0].is_new
         monkeypatch.setenv("PERFDUCK_TOKEN", secrets["read,admin"])
