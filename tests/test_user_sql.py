@@ -196,6 +196,13 @@ def test_who_writes_waits_no_longer_than_the_limit(path: Path, tmp_path: Path) -
         assert waited < 8, waited
 
 
+def test_a_query_is_text(path: Path) -> None:
+    done = perfduck("sql", os.fsdecode(b"select '\xff'"), "--store", path)
+    assert (done.returncode, done.stderr) == (
+        2, "perfduck: sql: expected text in UTF-8, got other bytes\n"
+    )  # fmt: skip
+
+
 def test_sums_are_numbers(path: Path) -> None:
     done = perfduck(
         "sql", "select sum(count) n from sample", "--format", "json", "--store", path

@@ -112,6 +112,9 @@ class StoreServer:
 def place_of(url: str, wait_s: float | None = None) -> "StoreFile | StoreServer":
     """Where the store is that somebody means: the path of a DuckDB file, or the URL of a server,
     which gets the token of $PERFDUCK_TOKEN. PerfduckError for another URL."""
+    if not url:
+        expected = "a path, or http://HOST:PORT of a server"
+        raise PerfduckError.at(where="--store", expected=expected, got="nothing")
     if url.startswith("lake:"):
         got = "a store of a kind that is not built yet"
         raise PerfduckError.at(url, expected="the path of a store, or http://HOST:PORT", got=got)

@@ -23,6 +23,8 @@ def sql(
 ) -> Table:
     """The rows of one statement that reads; a path is that of a file with it."""
     text = query if isinstance(query, str) else _content(Path(query))
+    if any("\ud800" <= each <= "\udfff" for each in text):  # as Python has other bytes
+        raise PerfduckError.at(where="sql", expected="text in UTF-8", got="other bytes")
     if isinstance(file, StoreFile):
         sql_process.prepare()
     with file.read() as store:

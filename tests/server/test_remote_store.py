@@ -253,6 +253,11 @@ def test_what_is_no_address_is_a_line(url: str) -> None:
     assert failure(url).startswith(f"{url}: expected http://HOST:PORT")
 
 
+def test_a_store_has_a_name() -> None:
+    said = failure("")
+    assert said == "--store: expected a path, or http://HOST:PORT of a server, got nothing"
+
+
 def test_a_lake_is_not_built() -> None:
     with pytest.raises(PerfduckError, match=r"^lake:x: expected .*, got a store of a kind that is"):
         perfduck.open("lake:x")
