@@ -15,6 +15,8 @@ from perfduck_server.raw_files import RawFiles
 from perfduck_server.retention import Retention, rules_of
 from perfduck_server.spool import Spool
 
+pytestmark = pytest.mark.slow  # servers of their own, and processes that ask them
+
 TEXT = Path(__file__).parents[2] / "fixtures" / "demo" / "native.udp64.1.txt.xz"
 
 

@@ -22,6 +22,8 @@ from perfduck_server.worker_process import (
     memory_of,
 )
 
+pytestmark = pytest.mark.slow  # servers of their own, and processes that ask them
+
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 TEXT = FIXTURES / "demo" / "native.udp64.1.txt.xz"
 MB = 1 << 20

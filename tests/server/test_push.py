@@ -13,6 +13,8 @@ from servers import Server, running
 import perfduck
 from perfduck_model.zstandard import zstd
 
+pytestmark = pytest.mark.slow  # servers of their own, and processes that ask them
+
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 DEMO = FIXTURES / "demo"
 TEXT = DEMO / "native.udp64.1.txt.xz"

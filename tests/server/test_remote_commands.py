@@ -16,6 +16,8 @@ from served import served
 from test_every_option import ROWS, STORES, Row, _run, _words
 from test_every_option import folder as folder  # a fixture
 
+pytestmark = pytest.mark.slow  # servers of their own, and processes that ask them
+
 READING = ("top", "diff", "compare", "export", "budget suggest", "profiles", "sql", "explain",
            "noise list", "symbols list")  # fmt: skip
 WRITING = ("edit", "rm", "prune", "attach", "tag", "symbols add", "noise learn", "noise forget")

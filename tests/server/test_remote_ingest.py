@@ -19,6 +19,8 @@ from test_remote_commands import mostly_slow, rows_of
 
 import perfduck
 
+pytestmark = pytest.mark.slow  # servers of their own, and processes that ask them
+
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 INGESTS = [row for row in ROWS if row.command == "ingest" and row.parameter != "store"]
 

@@ -13,6 +13,8 @@ from test_remote_commands import rows_of
 import perfduck
 from perfduck import PerfduckError
 
+pytestmark = pytest.mark.slow  # servers of their own, and processes that ask them
+
 
 @pytest.fixture
 def half(demo_store: Path, tmp_path: Path) -> Path:

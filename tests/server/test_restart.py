@@ -8,11 +8,14 @@ from pathlib import Path
 from threading import Event
 
 import msgspec
+import pytest
 import urllib3
 from servers import running
 
 import perfduck
 from perfduck_server.spool import JobStatus, PushedJob, Spool
+
+pytestmark = pytest.mark.slow  # servers of their own, and processes that ask them
 
 TEXT = Path(__file__).parents[2] / "fixtures" / "demo" / "native.udp64.1.txt.xz"
 PUSHERS = 8

@@ -10,6 +10,8 @@ from servers import Server, command, running
 
 import perfduck
 
+pytestmark = pytest.mark.slow  # servers of their own, and processes that ask them
+
 GONE = "expected a free address of this machine"
 
 

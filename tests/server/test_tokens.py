@@ -18,6 +18,8 @@ from perfduck_server.app import create_app
 from perfduck_server.service import Service
 from perfduck_server.settings import Settings
 
+pytestmark = pytest.mark.slow  # servers of their own, and processes that ask them
+
 TEXT = Path(__file__).parents[2] / "fixtures" / "demo" / "native.udp64.1.txt.xz"
 SCOPES = ("push", "read", "sql", "admin")
 
