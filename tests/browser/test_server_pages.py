@@ -129,6 +129,10 @@ def test_a_function_of_a_diff_is_seen_in_both_sides_and_back_closes_it(page: Any
     assert page.locator("#sandwich-name").inner_text() == name
     page.go_back()
     assert page.locator("#sandwich").is_hidden()
+    page.locator('#flame g.frame[name="br_handle_frame"]').first.click()
+    page.click("#details button[data-function]")
+    page.wait_for_selector("#sandwich-callees g.frame")
+    assert page.locator("#sandwich-name").inner_text() == "br_handle_frame"
 
 
 def test_a_span_of_the_heat_map_becomes_filters(page: Any, server: Server) -> None:
