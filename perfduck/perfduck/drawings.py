@@ -58,10 +58,10 @@ def sandwich(
         function = _recorded(store, question, function)
     base, new = (np.arange(0), *question.groups)[-2:]
     try:
-        found = engine.sandwich(question.runs, base, new, function, per)
+        trees = engine.sandwich(question.runs, base, new, function, per)
     except CannotDivideError as error:
         raise PerfduckError(str(error)) from error
-    return SandwichResult(found, question.selection.notes)
+    return SandwichResult(trees, question.selection.notes)
 
 
 def _recorded(store: Store, question: Question, function: str) -> str:
@@ -84,9 +84,9 @@ def timeline(file: StorePlace, selector: str, bucket_s: float, filters: Filters)
     with file.read() as store:
         groups = {"": select(store, selector, filters.where)}
         selection = select_samples(store, groups, replace(filters, from_s=None, to_s=None))
-        found = selection.samples.timeline(round(bucket_s * 1e9))
+        hits = selection.samples.timeline(round(bucket_s * 1e9))
     names = list(selection.profiles.values())
-    rows = found.select(
+    rows = hits.select(
         pl.col("run").map_elements(partial(_at, names), return_dtype=pl.String).alias("profile"),
         (pl.col("bucket") * bucket_s).round(9).alias("start_s"),
         "hits",

@@ -140,8 +140,8 @@ def assets() -> dict[str, str]:
 
 def injected_style_hash() -> str:
     """Of the style that d3-flame-graph puts into a page, as a policy has it."""
-    found = re.search(r"\.textContent=`(.*?)`", _text("vendor/d3-flame-graph.min.js"), re.S)
-    return _hash(found[1]) if found else ""
+    style = re.search(r"\.textContent=`(.*?)`", _text("vendor/d3-flame-graph.min.js"), re.S)
+    return _hash(style[1]) if style else ""
 
 
 def _text(name: str) -> str:
@@ -183,13 +183,13 @@ def environment(place: "Callable[[str], Markup]", *more: "BaseLoader") -> "Envir
     # jinja2 is a tenth of a second: only who asks for a page waits for it
     from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
-    found = Environment(
+    templates = Environment(
         loader=ChoiceLoader([*more, PackageLoader("perfduck_report")]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.filters.update(_FILTERS)
-    found.globals["place"] = place
-    return found
+    templates.filters.update(_FILTERS)
+    templates.globals["place"] = place
+    return templates

@@ -163,10 +163,10 @@ def subsystems(diff: Diff, flame: Flame, runs: Sequence[SubsystemRuns] = ()) -> 
 def _offsets(
     row: SubsystemRow, runs: Mapping[str, SubsystemRuns]
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    found = runs.get(row.subsystem)
-    if found is None or len(found.base) + len(found.new) < _SEVERAL:
+    costs = runs.get(row.subsystem)
+    if costs is None or len(costs.base) + len(costs.new) < _SEVERAL:
         return (), ()
-    base, new = (tuple(cost - row.base for cost in side) for side in (found.base, found.new))
+    base, new = (tuple(cost - row.base for cost in side) for side in (costs.base, costs.new))
     return base, new
 
 

@@ -6,15 +6,17 @@ from perfduck_report.html_flame import shape
 from perfduck_report.numbers import scale
 
 
-def as_json(found: Sandwich) -> str:
+def as_json(sandwich: Sandwich) -> str:
     """Both trees in the unit that fits all of the runs: {"function", "unit", "whole": [base, new],
     "callers": ..., "callees": ...}, trees as in html_flame.py."""
-    by = scale(found.callers.unit, min((each for each in found.whole if each > 0), default=0.0))
-    callers, callees = (readable.flame(each, by) for each in (found.callers, found.callees))
+    by = scale(
+        sandwich.callers.unit, min((each for each in sandwich.whole if each > 0), default=0.0)
+    )
+    callers, callees = (readable.flame(each, by) for each in (sandwich.callers, sandwich.callees))
     shown = {
-        "function": names.visible(found.function),
+        "function": names.visible(sandwich.function),
         "unit": by.unit,
-        "whole": [each * by.factor for each in found.whole],
+        "whole": [each * by.factor for each in sandwich.whole],
         "callers": shape(callers),
         "callees": shape(callees),
     }

@@ -90,7 +90,7 @@ class Links:
             message = f"/d/{key}: expected a link that was made here, got none of that name"
             raise perfduck.NoProfileError(message) from error
         try:
-            found = msgspec.msgpack.decode(packed, type=_Answer, dec_hook=_array)
+            answer = msgspec.msgpack.decode(packed, type=_Answer, dec_hook=_array)
         except msgspec.DecodeError as error:
             raise PerfduckError.at(
                 where=f"/d/{key}",
@@ -98,7 +98,7 @@ class Links:
                 got=f"one of {request.version}: {request.asked['base']} to {request.asked['new']}",
             ) from error
         return request, DiffResult(
-            found.diff, partial(_same, found.flame), partial(_same, found.runs)
+            answer.diff, partial(_same, answer.flame), partial(_same, answer.runs)
         )
 
     def _keep(self, pinned: PinnedDiff, result: DiffResult) -> None:

@@ -44,7 +44,7 @@ def compare(request: Request, service: ServiceOf, reader: Reader) -> HTMLRespons
     if not pairs:
         return page("compare.html", request, service, reader, **values)
     try:
-        found = service.store.compare(**given(_OPTIONS, pairs))
+        comparison = service.store.compare(**given(_OPTIONS, pairs))
     except PerfduckError as error:
         return page("compare.html", request, service, reader, **values, **failure(error))
     downloads = [(each, f"/api/v1/compare?{query(pairs)}&format={each}") for each in _FORMATS]
@@ -54,8 +54,8 @@ def compare(request: Request, service: ServiceOf, reader: Reader) -> HTMLRespons
         service,
         reader,
         **values,
-        **_shown(found),
-        steps=[_diff(pairs, step.base, step.new) for step in found.data.steps],
+        **_shown(comparison),
+        steps=[_diff(pairs, step.base, step.new) for step in comparison.data.steps],
         downloads=downloads,
     )
 
@@ -70,8 +70,8 @@ def _diff(pairs: Typed, base: str, new: str) -> Typed:
     return [*sides, ("where", asked["selector"]), *without(pairs, "selector", "over", "order")]
 
 
-def _shown(found: perfduck.CompareResult) -> dict[str, Any]:
-    matrix = readable.matrix(found.data)
+def _shown(comparison: perfduck.CompareResult) -> dict[str, Any]:
+    matrix = readable.matrix(comparison.data)
     return {
         "matrix": matrix,
         "rows": matrix_rows(matrix),

@@ -65,16 +65,16 @@ def _drawn(
     }
 
 
-def _table(key: By, found: TopResult) -> dict[str, Any] | None:
+def _table(key: By, ranking: TopResult) -> dict[str, Any] | None:
     """The rows in the unit of the flame graph; None where the recording does not say the key."""
-    if found.frame[found.frame.columns[0]].to_list() in ([], ["[none]"]):
+    if ranking.frame[ranking.frame.columns[0]].to_list() in ([], ["[none]"]):
         return None
-    by = scale(found.unit, found.data.total)
+    by = scale(ranking.unit, ranking.data.total)
     return {
         "key": key,
-        "rows": in_unit(found.frame, by),
+        "rows": in_unit(ranking.frame, by),
         "unit": by.unit,
-        "row_count": found.row_count,
+        "row_count": ranking.row_count,
     }
 
 
@@ -97,7 +97,6 @@ def _heat_map(
         [round(start / bucket_s), count]
         for start, count in hits.select("start_s", "hits").iter_rows()
     ]
-    found = {"bucket_s": bucket_s, "rows": _ROWS, "cells": cells}
-    return json.dumps(found | {"skip": filters.get("skip"), "until": filters.get("until")}).replace(
-        "<", r"\u003c"
-    )
+    span = {name: filters.get(name) for name in ("skip", "until")}
+    text = json.dumps({"bucket_s": bucket_s, "rows": _ROWS, "cells": cells} | span)
+    return text.replace("<", r"\u003c")

@@ -34,22 +34,22 @@ def recordings(request: Request, service: ServiceOf, reader: Reader) -> HTMLResp
     try:
         asked = given(_OPTIONS, typed(request))
         chosen, text = asked.get("label", []), asked.get("text", "")
-        found = [row for row in everything if _is_meant(row, chosen, text)]
-        values |= {"labels": _labels(found), "chosen": chosen, "text": text}
+        matching = [row for row in everything if _is_meant(row, chosen, text)]
+        values |= {"labels": _labels(matching), "chosen": chosen, "text": text}
         values["number"] = number = asked.get("page", 1)
     except PerfduckError as error:
-        found, number = [], 1
+        matching, number = [], 1
         values |= failure(error)
-    shown = found[(number - 1) * _A_PAGE : number * _A_PAGE]
+    shown = matching[(number - 1) * _A_PAGE : number * _A_PAGE]
     return page(
         "recordings.html",
         request,
         service,
         reader,
         rows=shown,
-        found=len(found),
+        matching=len(matching),
         stored=len(everything),
-        pages=-(-len(found) // _A_PAGE),
+        pages=-(-len(matching) // _A_PAGE),
         **values,
     )
 

@@ -39,5 +39,6 @@ def examples() -> tuple[tuple[str, str], ...]:
     """The questions of docs/sql.md: title and query."""
     text = next(place for place in _PLACES if place.exists()).read_text(encoding="utf-8")
     return tuple(
-        (found["title"].replace("\n", " "), found["query"]) for found in _EXAMPLE.finditer(text)
+        (example["title"].replace("\n", " "), example["query"])
+        for example in _EXAMPLE.finditer(text)
     )

@@ -32,12 +32,12 @@ Typed = list[tuple[str, str]]
 
 @cache
 def _environment() -> "Environment":
-    found = html.environment(_place, PackageLoader("perfduck_server"))
-    found.globals.update(static=address, version=perfduck.__version__)
-    found.filters.update(
+    templates = html.environment(_place, PackageLoader("perfduck_server"))
+    templates.globals.update(static=address, version=perfduck.__version__)
+    templates.filters.update(
         visible=visible, seconds=numbers.seconds, cell=numbers.cell, many=numbers.many, query=query
     )
-    return found
+    return templates
 
 
 def _place(declarations: str) -> Markup:

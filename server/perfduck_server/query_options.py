@@ -67,9 +67,9 @@ class QueryOption:
     def _number(self, text: str) -> float:
         least, most = self._range()
         try:
-            found = whole_number(text) if self.kind == "whole" else number(text)
-            if least <= found <= most:
-                return found
+            amount = whole_number(text) if self.kind == "whole" else number(text)
+            if least <= amount <= most:
+                return amount
         except ValueError:
             pass
         kind = "whole number" if self.kind == "whole" else "number"
@@ -135,15 +135,15 @@ def _either(choices: Sequence[str]) -> str:
 
 
 def _signature(function: Callable[..., Any]) -> list[QueryOption]:
-    found: list[QueryOption] = []
+    options: list[QueryOption] = []
     for name, parameter in list(inspect.signature(function).parameters.items())[1:]:
         if parameter.kind is inspect.Parameter.VAR_KEYWORD:
             [keywords] = get_args(parameter.annotation)  # Unpack[FilterOptions]
             fields = keywords.__annotations__.items()
-            found += [_option(key, each, default=None) for key, each in fields]
+            options += [_option(key, each, default=None) for key, each in fields]
         else:
-            found.append(_option(name, parameter.annotation, parameter.default))
-    return found
+            options.append(_option(name, parameter.annotation, parameter.default))
+    return options
 
 
 def _option(name: str, hint: Any, default: Any) -> QueryOption:

@@ -48,10 +48,10 @@ def address(name: str) -> str:
 @router.get("/static/{name}")
 def static(name: str, request: Request) -> Response:
     """A file; nobody needs to be known for it."""
-    found = static_files().get(name)
-    if found is None:
+    file = static_files().get(name)
+    if file is None:
         return Response(status_code=404)
-    headers = {"ETag": found.etag, "Cache-Control": _A_DAY}
-    if request.headers.get("if-none-match") == found.etag:
+    headers = {"ETag": file.etag, "Cache-Control": _A_DAY}
+    if request.headers.get("if-none-match") == file.etag:
         return Response(status_code=304, headers=headers)
-    return Response(found.content, media_type=found.kind, headers=headers)
+    return Response(file.content, media_type=file.kind, headers=headers)

@@ -54,10 +54,10 @@ def sandwich(
 
 def _outermost(stacks: Stacks, is_asked: np.ndarray) -> Int64:
     """Where in `codes` the first frame is that was asked for, per chain; -1 without one."""
-    found = np.flatnonzero(is_asked)
-    if not len(found):
+    places = np.flatnonzero(is_asked)
+    if not len(places):
         return np.full(stacks.size, -1)
-    first = found[np.minimum(np.searchsorted(found, stacks.start), len(found) - 1)]
+    first = places[np.minimum(np.searchsorted(places, stacks.start), len(places) - 1)]
     is_own = (first >= stacks.start) & (first < stacks.stop)
     return np.where(is_own, first, -1)
 

@@ -38,8 +38,8 @@ class TableDescription:
 def tables() -> tuple[TableDescription, ...]:
     """All of them; `hit`, which has most, comes first."""
     text = (resources.files(__package__) / "schema.sql").read_text()
-    found = [_described(table) for table in _TABLE.finditer(text)]
-    return tuple(sorted(found, key=lambda table: (table.name != "hit", table.name)))
+    described = [_described(table) for table in _TABLE.finditer(text)]
+    return tuple(sorted(described, key=lambda table: (table.name != "hit", table.name)))
 
 
 def _described(table: re.Match[str]) -> TableDescription:
