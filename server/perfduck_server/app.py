@@ -32,6 +32,7 @@ from perfduck_server import (
 from perfduck_server.access import AccessRefused
 from perfduck_server.metrics import ServerMetrics
 from perfduck_server.service import Service
+from perfduck_server.uploads import drain
 from perfduck_store.remote.services import PROTOCOL, PROTOCOL_HEADER
 
 _HEADERS = {
@@ -103,13 +104,15 @@ def _refusal(request: Request, error: Exception) -> Response:
     return JSONResponse({"error": perfduck.visible(str(error))}, status_code=status)
 
 
-def _no_access(request: Request, error: Exception) -> Response:
+async def _no_access(request: Request, error: Exception) -> Response:
     """People are led to the form, programs get a line."""
     assert isinstance(error, AccessRefused)
     is_page = request.method == "GET" and "text/html" in request.headers.get("accept", "")
     if error.status == 401 and is_page:
         target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         return RedirectResponse(f"/login?next={quote(target, safe='')}", 303)
+    if request.url.path.startswith(push_api.RECORDINGS):  # nobody has read the body
+        await drain(request)
     headers = {"WWW-Authenticate": 'Bearer realm="perfduck"'} if error.status == 401 else {}
     return JSONResponse({"error": str(error)}, error.status, headers)
 

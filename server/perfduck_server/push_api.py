@@ -9,13 +9,11 @@ rows are committed as those of `perfduck ingest` (jobs.py).
 
 import asyncio
 from collections.abc import Iterable
-from contextlib import suppress
 from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Depends, Path, Request, Response
 from fastapi.responses import StreamingResponse
-from starlette.requests import ClientDisconnect
 
 from perfduck import PerfduckError
 from perfduck.recordings import labels as checked_labels
@@ -24,13 +22,13 @@ from perfduck_server.access import Principal, require
 from perfduck_server.query_options import QueryOption, given
 from perfduck_server.service import Service, ServiceOf
 from perfduck_server.spool import WORK, JobStatus, PushedJob
-from perfduck_server.uploads import Sink, UploadRefused, receive, sink_of
+from perfduck_server.uploads import Sink, UploadRefused, drain, receive, sink_of
 from perfduck_store.remote.merging import STORE_TYPE
 
+RECORDINGS = "/api/v1/recordings"
 _LABEL = "label."
 _OF_FILES = ("work", "unit", "lenient")  # options that a body that is a store has applied already
 _WAITS_S, _MOST_WAIT_S = 5.0, 60.0
-_DRAINED_BYTES, _DRAINED_S = 64 << 20, 10.0
 _STATUS = {"stored": 201, "unchanged": 200, "refused": 422, "failed": 500}
 OPTIONS = {
     option.name: option
@@ -79,20 +77,20 @@ Pusher = Annotated[Principal, Depends(require("push"))]
 ProfileId = Annotated[str, Path(pattern="^[0-9a-f]{16}$", description="16 hex digits.")]
 
 
-@router.post("/api/v1/recordings", status_code=201, responses=RESPONSES, openapi_extra=_DESCRIPTION)
+@router.post(RECORDINGS, status_code=201, responses=RESPONSES, openapi_extra=_DESCRIPTION)
 async def push(request: Request, service: ServiceOf, pusher: Pusher) -> Response:
     """Store a recording: perf.data, perf script text, OProfile; plain or packed. `label.KEY` is a
     label; `wait` how many seconds to wait for the outcome before 202."""
     return await _pushed(request, service, pusher, None)
 
 
-@router.put("/api/v1/recordings", include_in_schema=False)
+@router.put(RECORDINGS, include_in_schema=False)
 async def put(request: Request, service: ServiceOf, pusher: Pusher) -> Response:
     """As POST: what curl -T sends."""
     return await _pushed(request, service, pusher, None)
 
 
-@router.put("/api/v1/recordings/{file}", include_in_schema=False)
+@router.put(f"{RECORDINGS}/{{file}}", include_in_schema=False)
 async def put_file(request: Request, service: ServiceOf, pusher: Pusher, file: str) -> Response:
     """As POST, with the file's name: what curl -T sends to a URL that ends in a slash."""
     return await _pushed(request, service, pusher, file)
@@ -113,7 +111,7 @@ def job(service: ServiceOf, job: Annotated[str, Path(pattern="^[0-9a-f]{28}$")])
 
 
 @router.get(
-    "/api/v1/recordings/{profile}/raw",
+    f"{RECORDINGS}/{{profile}}/raw",
     dependencies=[Depends(require("read"))],
     response_class=StreamingResponse,
     responses={404: {"description": "No recording is kept of this profile."}},
@@ -149,8 +147,12 @@ async def _pushed(
         await asyncio.to_thread(service.spool.accept, folder, job)
     except UploadRefused as error:
         service.spool.drop(folder)
-        await _drain(request)
+        await drain(request)
         return refusal(error.status, str(error), {"Connection": "close"})
+    except PerfduckError:
+        service.spool.drop(folder)
+        await drain(request)
+        raise
     except BaseException:
         service.spool.drop(folder)
         raise
@@ -158,22 +160,6 @@ async def _pushed(
     await asyncio.wait([done], timeout=typed.get("wait", _WAITS_S))
     status = done.result() if done.done() else JobStatus(job=job.id, state="queued")
     return _answer(_STATUS.get(status.state, 202), status)
-
-
-async def _drain(request: Request) -> None:
-    """Take some of the rest of a body that is refused: who still sends when the connection is
-    closed does not get the answer. Who asked first (Expect: 100-continue) sends nothing."""
-    if "expect" in request.headers:
-        return
-    drained = 0
-    with suppress(
-        ClientDisconnect, RuntimeError, TimeoutError
-    ):  # RuntimeError: it was read to its end
-        async with asyncio.timeout(_DRAINED_S):
-            async for chunk in request.stream():
-                drained += len(chunk)
-                if drained > _DRAINED_BYTES:
-                    return
 
 
 def _typed(

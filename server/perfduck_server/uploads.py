@@ -3,17 +3,20 @@
 Chunks come from the network and go to files; no body is ever in memory.
 """
 
+import asyncio
 import errno
 import os
 import re
 import shutil
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 import anyio.to_thread
 from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
+from starlette.requests import ClientDisconnect, Request
 
 from perfduck import PerfduckError
 from perfduck_server.spool import ATTACH, JOB_FILE, KALLSYMS, STORE_FILE, WORK
@@ -21,6 +24,7 @@ from perfduck_server.spool import ATTACH, JOB_FILE, KALLSYMS, STORE_FILE, WORK
 RECORDING = "recording"
 _WRITTEN_BYTES = 1 << 20
 _KEPT_FREE_BYTES = 256 << 20  # of the disk, for the store itself
+_DRAINED_BYTES, _DRAINED_S = 64 << 20, 10.0
 _LONGEST_NAME = 150
 _MOST_PARTS = 50
 _RESERVED = (JOB_FILE, KALLSYMS, WORK)
@@ -184,6 +188,21 @@ async def receive(
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         raise _full() from error
+
+
+async def drain(request: Request) -> None:
+    """Take some of the rest of a body that is refused: who still sends when the connection is
+    closed does not get the answer. Who asked first (Expect: 100-continue) sends nothing."""
+    if "expect" in request.headers:
+        return
+    drained = 0
+    # RuntimeError: the body was read to its end.
+    with suppress(ClientDisconnect, RuntimeError, TimeoutError):
+        async with asyncio.timeout(_DRAINED_S):
+            async for chunk in request.stream():
+                drained += len(chunk)
+                if drained > _DRAINED_BYTES:
+                    return
 
 
 def _written(sink: Sink, data: bytes, folder: Path) -> None:

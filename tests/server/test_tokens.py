@@ -115,6 +115,14 @@ def test_no_route_is_without_a_scope(tmp_path: Path) -> None:
     assert without == OPEN_TO_ALL | OF_WHO_BEGAN_ONE
 
 
+def test_a_large_body_without_a_token_gets_its_answer(guarded: Guarded) -> None:
+    for query in ("", "?wrok=1"):
+        secret = guarded.secrets["push"] if query else None
+        path = f"/api/v1/recordings{query}"
+        answer = guarded.ask("POST", path, secret, body=bytes(8 << 20), retries=False)
+        assert answer.status == (422 if query else 401)
+
+
 def test_labels_of_a_token_are_on_what_it_pushes(guarded: Guarded) -> None:
     body = TEXT.read_bytes()
     path = "/api/v1/recordings?label.host=node8"
