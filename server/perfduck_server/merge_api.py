@@ -10,16 +10,17 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import anyio
 import msgspec
 from fastapi import APIRouter, Depends, Request, Response
 
 import perfduck
 from perfduck_server.access import require
 from perfduck_server.service import Service, ServiceOf
+from perfduck_server.uploads import FileSink, UploadRefused, receive
 from perfduck_store.remote.merging import PATH
 
 _MOST_S = 3600
+_MOST_BYTES = 1 << 50  # what counts is the room on the disk
 _USER_ERROR = 2
 
 router = APIRouter(include_in_schema=False)
@@ -27,13 +28,15 @@ router = APIRouter(include_in_schema=False)
 
 async def _received(request: Request, service: ServiceOf) -> Path:
     """The body as a file."""
-    folder = service.settings.state_folder / "merging"
+    folder = service.settings.merging_folder
     folder.mkdir(mode=0o700, exist_ok=True)
     path = folder / f"{secrets.token_hex(8)}.duckdb"
+    sink = FileSink(folder, path.name)
     try:
-        async with await anyio.open_file(path, "xb") as file:
-            async for part in request.stream():
-                await file.write(part)
+        await receive(request.stream(), None, sink, folder, _MOST_BYTES)
+    except UploadRefused as error:  # the disk is full
+        path.unlink(missing_ok=True)
+        raise perfduck.PerfduckError(str(error)) from error
     except BaseException:
         path.unlink(missing_ok=True)
         raise

@@ -1,5 +1,6 @@
 """What all requests of a server share."""
 
+import shutil
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -29,6 +30,8 @@ class Service:
         self.settings = settings
         settings.state_folder.mkdir(mode=0o700, exist_ok=True)
         self.held = HeldStore(settings.store, memory_mb=settings.memory_mb)
+        # What a server that was killed has left; only now is it sure that none runs.
+        shutil.rmtree(settings.merging_folder, ignore_errors=True)
         self.store = ProfileStore(self.held)
         self.tokens = TokenFile(settings.state_folder)
         self.sessions = StoreSessions(self.held)

@@ -37,6 +37,11 @@ class Settings:
         return is_loopback(self.host)
 
     @property
+    def merging_folder(self) -> Path:
+        """Where stores are that are merged just now."""
+        return self.state_folder / "merging"
+
+    @property
     def scheme(self) -> str:
         """Of the addresses that the server answers at."""
         return "https" if self.tls_cert else "http"
