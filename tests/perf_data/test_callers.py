@@ -73,7 +73,7 @@ def test_deferred_callers_are_those_of_all_samples_with_their_cookie(
     """With a limit of 0 samples are due before their callers are read."""
     monkeypatch.setattr("perfduck_ingest.perf_data.session._MOST_WAITING", limit)
     monkeypatch.setattr("perfduck_ingest.source.HEAD_BYTES", 512)
-    monkeypatch.setattr("perfduck_ingest.perf_data.session.BLOCK_BYTES", 512)
+    monkeypatch.setattr("perfduck_ingest.perf_data.ready_samples.BLOCK_BYTES", 512)
     made = recording(CHAIN, flags=DEFER)
     for time in range(10, 20):
         made.sample(time, HOOK, [KERNEL, HOOK, SENDTO, DEFERRED, 77], mode=1)

@@ -62,7 +62,7 @@ def test_small_blocks_make_no_difference(
     packed = FIXTURES / folder / "recording.data.xz"
     whole = rows_of(packed)
     monkeypatch.setattr("perfduck_ingest.source.HEAD_BYTES", 4096)
-    monkeypatch.setattr("perfduck_ingest.perf_data.session.BLOCK_BYTES", 4096)
+    monkeypatch.setattr("perfduck_ingest.perf_data.ready_samples.BLOCK_BYTES", 4096)
     monkeypatch.setattr("perfduck_ingest.perf_data.stream.BLOCK_BYTES", 4096)
     assert rows_of(packed) == whole
     assert rows_of(plain(folder, tmp_path)) == whole
@@ -74,7 +74,7 @@ def test_pieces_that_are_numbered_anew_make_no_difference(
 ) -> None:
     path = FIXTURES / folder / "recording.data.xz"
     whole = rows_of(path)
-    monkeypatch.setattr("perfduck_ingest.perf_data.session.BLOCK_BYTES", 4096)
+    monkeypatch.setattr("perfduck_ingest.perf_data.ready_samples.BLOCK_BYTES", 4096)
     monkeypatch.setattr("perfduck_ingest.perf_data.chain_chunks.MAX_CHUNKS", 50)
     monkeypatch.setattr("perfduck_ingest.perf_data.resolver.MAX_CHUNKS", 1)
     assert rows_of(path) == whole

@@ -54,7 +54,7 @@ def without_description() -> bytes:
 @pytest.mark.parametrize("block", [8 << 20, 4096, 520])
 def test_a_pipe_names_them(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("perfduck_ingest.source.HEAD_BYTES", min(block, 1 << 16))
-    monkeypatch.setattr("perfduck_ingest.perf_data.session.BLOCK_BYTES", block)
+    monkeypatch.setattr("perfduck_ingest.perf_data.ready_samples.BLOCK_BYTES", block)
     wanted = perf_rows("pipe-packed")
     assert NAME in {row[6] for row in wanted}
     got = oracle.said_by_us(read(undescribed(PIPE)))

@@ -23,14 +23,10 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from perfduck_ingest.importer import ImportOptions, Recording
 from perfduck_ingest.perf_data import header
 from perfduck_ingest.perf_data.features import PerfRecording
+from perfduck_ingest.perf_data.ready_samples import ready_of_copy, ready_of_file, ready_of_source
 from perfduck_ingest.perf_data.records import ByteOrder
 from perfduck_ingest.perf_data.samples import SampleTooShort
-from perfduck_ingest.perf_data.session import (
-    Item,
-    ready_of_copy,
-    ready_of_file,
-    ready_of_source,
-)
+from perfduck_ingest.perf_data.session import Item
 from perfduck_ingest.perf_data.stream import BLOCK_BYTES
 from perfduck_ingest.perf_data.threads import MAIN, ThreadsReader, parts_of
 from perfduck_ingest.runtime.prefetch import prefetch

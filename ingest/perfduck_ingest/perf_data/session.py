@@ -12,7 +12,6 @@ here, and in what it needs, knows polars: a process that only reads starts in ha
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import BinaryIO
 
 import numpy as np
 
@@ -27,7 +26,7 @@ from perfduck_ingest.perf_data.process_state import ProcessState
 from perfduck_ingest.perf_data.records import text
 from perfduck_ingest.perf_data.sample_columns import Samples
 from perfduck_ingest.perf_data.samples import SampleReader
-from perfduck_ingest.perf_data.stream import BLOCK_BYTES, Block, Stream
+from perfduck_ingest.perf_data.stream import Block
 from perfduck_ingest.perf_data.task_events import (
     Comm,
     KernelSymbol,
@@ -36,7 +35,6 @@ from perfduck_ingest.perf_data.task_events import (
     TaskEventReader,
     UserCallers,
 )
-from perfduck_ingest.source import ReadProgress, Source
 from perfduck_model.arrays import Bool, Int32, Int64
 from perfduck_model.limits import MOST_MAPS_AT_ONCE, MOST_TASK_EVENTS, MOST_TASK_NAME_BYTES
 
@@ -387,45 +385,3 @@ _READ = {
     records.CALLCHAIN_DEFERRED,
 }  # fmt: skip
 _SKIPPED = set(range(records.TYPES)) - _READ - records.SILENT - set(_TAKEN)
-
-
-def ready_of_file(
-    name: str, recording: PerfRecording, start: int, size: int
-) -> Iterator[tuple[Item, ReadProgress]]:
-    """The samples of a file whose records begin at `start`, and how far it had been read."""
-    with Source(name) as source:
-        for item in ready_of_source(source, recording, start, size):
-            yield item, source.reading
-
-
-def ready_of_source(
-    source: Source, recording: PerfRecording, start: int, size: int
-) -> Iterator[Item]:
-    """The samples of the records that begin at `start` and end `size` bytes behind (0: at the end
-    of the source)."""
-    session = PerfSession(recording)
-    stream = Stream(source.name, recording.order, session.learn_tracing_data)
-    parts = source.parts(BLOCK_BYTES, stream.ends(start))
-    return session.ready(stream.blocks(cut(parts, start, size)))
-
-
-def ready_of_copy(
-    name: str, copy: BinaryIO, recording: PerfRecording, start: int, size: int
-) -> Iterator[Item]:
-    """The same of a file that the source has been copied to."""
-    copy.seek(0)
-    parts = (memoryview(part) for part in iter(lambda: copy.read(BLOCK_BYTES), b""))
-    session = PerfSession(recording)
-    stream = Stream(name, recording.order, session.learn_tracing_data)
-    return session.ready(stream.blocks(cut(parts, start, size)))
-
-
-def cut(chunks: Iterator[memoryview], start: int, size: int) -> Iterator[memoryview]:
-    """The bytes from `start` on, `size` of them (0: all); reads the chunks to their end."""
-    at = 0
-    for chunk in chunks:
-        first = max(start - at, 0)
-        last = max(start + size - at, 0) if size else len(chunk)
-        at += len(chunk)
-        if chunk[first:last]:
-            yield chunk if first == 0 and last >= len(chunk) else chunk[first:last]

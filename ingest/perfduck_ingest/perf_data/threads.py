@@ -15,7 +15,8 @@ from typing import BinaryIO
 import xxhash
 
 from perfduck_ingest.perf_data.features import PerfRecording
-from perfduck_ingest.perf_data.session import Item, PerfSession, cut
+from perfduck_ingest.perf_data.ready_samples import cut
+from perfduck_ingest.perf_data.session import Item, PerfSession
 from perfduck_ingest.perf_data.stream import BLOCK_BYTES, Block, Stream
 from perfduck_ingest.source import ReadProgress, Source
 

@@ -1,6 +1,5 @@
-"""How a server is reached, and what may be wrong with that, in a line."""
+"""How a server is reached."""
 
-import ssl
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -34,16 +33,3 @@ def address_of(url: str) -> Address:
         raise PerfduckError.at(url, expected="http://HOST:PORT or https://HOST", got="another URL")
     plain = url.rstrip("/")
     return Address(plain, host, port, parts.path.rstrip("/"), parts.scheme == "https")
-
-
-def unreachable(address: Address, error: Exception) -> PerfduckError:
-    """Why there is no connection."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        expected = "a certificate that this system trusts"
-        return PerfduckError.at(address, expected=expected, got=error.verify_message)
-    if isinstance(error, ssl.SSLError):
-        got = f"no TLS ({error.reason or error})"
-        return PerfduckError.at(address, expected="a perfduck server", got=got)
-    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    got = reason[:1].lower() + reason[1:]
-    return PerfduckError.at(address, expected="a perfduck server", got=got)

@@ -13,7 +13,7 @@ from typing import IO, NamedTuple
 import msgspec
 
 from perfduck_model.errors import PerfduckError
-from perfduck_store.remote.address import Address, unreachable
+from perfduck_store.remote.address import Address
 from perfduck_store.remote.services import BUSY, PROTOCOL, PROTOCOL_HEADER
 from perfduck_store.waiting import Wait
 
@@ -139,7 +139,7 @@ class Connection:
             try:
                 http.connect()
             except (OSError, UnicodeError) as error:
-                raise ConnectionFailed(str(unreachable(self.address, error))) from error
+                raise ConnectionFailed(str(_unreachable(self.address, error))) from error
             http.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             http.sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             for option, value in _KEEP_ALIVE:
@@ -228,3 +228,16 @@ def _retry_after(response: HTTPResponse) -> float | None:
 def _has_ended(sock: socket.socket) -> bool:
     """Whether there is something to read though nothing was asked: the end."""
     return bool(select.select([sock], [], [], 0)[0])
+
+
+def _unreachable(address: Address, error: Exception) -> PerfduckError:
+    """Why there is no connection."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        expected = "a certificate that this system trusts"
+        return PerfduckError.at(address, expected=expected, got=error.verify_message)
+    if isinstance(error, ssl.SSLError):
+        got = f"no TLS ({error.reason or error})"
+        return PerfduckError.at(address, expected="a perfduck server", got=got)
+    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    got = reason[:1].lower() + reason[1:]
+    return PerfduckError.at(address, expected="a perfduck server", got=got)
