@@ -22,7 +22,8 @@ import perfduck
 pytestmark = pytest.mark.slow  # servers of their own, and processes that ask them
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
-INGESTS = [row for row in ROWS if row.command == "ingest" and row.parameter != "store"]
+OF_PLACES = ("store", "spool")  # a file has no spool
+INGESTS = [row for row in ROWS if row.command == "ingest" and row.parameter not in OF_PLACES]
 
 
 def _typed(row: Row) -> str:
