@@ -19,6 +19,7 @@ from typing import IO
 import msgspec
 
 from perfduck.push_client import Pushed
+from perfduck_model.durable import sync_file, sync_folder
 from perfduck_model.errors import PerfduckError, room_on_disk
 
 _DATA, _SAID = ".duckdb", ".json"
@@ -49,16 +50,16 @@ def keep(folder: Path, source: str, pushed: Pushed) -> None:
         try:
             with part.open("xb") as file, pushed.file.open("rb") as original:
                 shutil.copyfileobj(original, file)
-                _settle(file)
+                sync_file(file)
             part.rename(folder / f"{name}{_DATA}")
             with part.open("xb") as file:
                 file.write(entry)
-                _settle(file)
+                sync_file(file)
             part.rename(folder / f"{name}{_SAID}")
         except BaseException:
             part.unlink(missing_ok=True)
             raise
-    _settle_names(folder)
+    sync_folder(folder)
 
 
 def entries(folder: Path) -> list[Path]:
@@ -102,16 +103,3 @@ def _read(path: Path, file: IO[bytes]) -> tuple[str, Pushed]:
     except msgspec.DecodeError as error:
         raise PerfduckError.at(path, expected="an entry of ingest --spool", got=error) from error
     return entry.source, Pushed(path.with_suffix(_DATA), entry.options)
-
-
-def _settle(file: IO[bytes]) -> None:
-    file.flush()
-    os.fsync(file.fileno())
-
-
-def _settle_names(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -18,6 +18,7 @@ from typing import Literal
 
 import msgspec
 
+from perfduck_model.durable import sync_file, sync_folder
 from perfduck_store.recording import Receipt
 
 JOB_FILE, STORE_FILE = "job.json", "store.duckdb"
@@ -98,7 +99,7 @@ class Spool:
         """All files are there: from now on the push survives a crash."""
         write_whole(folder / JOB_FILE, msgspec.json.encode(job))
         folder.rename(self.folder(job.id))
-        _sync(self._waiting)
+        sync_folder(self._waiting)
 
     def drop(self, folder: Path) -> None:
         """Remove a folder."""
@@ -145,21 +146,12 @@ def write_whole(path: Path, content: bytes) -> None:
     try:
         with open(temporary, "xb", opener=_private) as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+            sync_file(file)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-    _sync(path.parent)
+    sync_folder(path.parent)
 
 
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

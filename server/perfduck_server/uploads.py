@@ -5,7 +5,6 @@ Chunks come from the network and go to files; no body is ever in memory.
 
 import asyncio
 import errno
-import os
 import re
 import shutil
 from collections.abc import AsyncIterator
@@ -19,6 +18,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
 from perfduck import PerfduckError
+from perfduck_model.durable import sync_file
 from perfduck_server.spool import ATTACH, JOB_FILE, KALLSYMS, STORE_FILE, WORK
 
 RECORDING = "recording"
@@ -227,6 +227,5 @@ def _full() -> UploadRefused:
 
 
 def _settle(file: BinaryIO) -> None:
-    file.flush()
-    os.fsync(file.fileno())
+    sync_file(file)
     file.close()
