@@ -21,13 +21,14 @@ from perfduck_server.pages import (
     without,
 )
 from perfduck_server.query_options import given, options_of
+from perfduck_server.question_route import QuestionRoute
 from perfduck_server.service import ServiceOf
 from perfduck_store.selector import quoted
 
 _OPTIONS = options_of(ProfileStore.compare)
 _FORMATS = ("json", "markdown", "text")
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, route_class=QuestionRoute)
 
 
 @router.get("/compare")

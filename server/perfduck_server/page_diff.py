@@ -19,6 +19,7 @@ from perfduck_server.pages import (
     typed,
 )
 from perfduck_server.query_options import QueryOption, given, options_of
+from perfduck_server.question_route import QuestionRoute
 from perfduck_server.read_api import QUESTIONS, answered
 from perfduck_server.service import ServiceOf
 
@@ -27,7 +28,7 @@ _OPTIONS = options_of(ProfileStore.diff)
 _FORMATS = ("html", "json", "markdown", "junit")
 _SIDES = ("base", "new")
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, route_class=QuestionRoute)
 
 
 @router.get("/diff")

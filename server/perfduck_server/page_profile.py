@@ -14,6 +14,7 @@ from perfduck_report.numbers import scale
 from perfduck_report.top import in_unit
 from perfduck_server.pages import Reader, failure, fields, page, pairs_of, query, typed, without
 from perfduck_server.query_options import given, options_of
+from perfduck_server.question_route import QuestionRoute
 from perfduck_server.service import ServiceOf
 
 _OPTIONS = {
@@ -23,7 +24,7 @@ _KEYS: dict[By, str] = {"comm": "Programs", "cgroup": "Cgroups", "dso": "Binarie
 _MOST = 100  # rows of each
 _COLUMNS, _ROWS = 600, 50  # of the heat map: a column is a second, or more of a long recording
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, route_class=QuestionRoute)
 
 
 @router.get("/profiles/{id}")

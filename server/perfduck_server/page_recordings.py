@@ -11,6 +11,7 @@ from perfduck import PerfduckError, ProfileStore
 from perfduck_report.names import visible
 from perfduck_server.pages import Reader, failure, page, rows_of, typed
 from perfduck_server.query_options import QueryOption, given
+from perfduck_server.question_route import QuestionRoute
 from perfduck_server.service import ServiceOf
 from perfduck_store.selector import quoted
 
@@ -23,7 +24,7 @@ _OPTIONS = {
 }
 Row = dict[str, Any]
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, route_class=QuestionRoute)
 
 
 @router.get("/")

@@ -21,6 +21,7 @@ from perfduck import FilterOptions, PerfduckError, ProfileStore
 from perfduck.drawings import SandwichResult
 from perfduck_server.access import require
 from perfduck_server.query_options import QueryOption, given, options_of
+from perfduck_server.question_route import QuestionRoute
 from perfduck_server.service import Service, ServiceOf
 
 MEDIA_TYPES = {
@@ -170,7 +171,12 @@ def _ascii(text: str) -> str:
     return perfduck.visible(text).encode("ascii", "backslashreplace").decode()
 
 
-router = APIRouter(prefix="/api/v1", dependencies=[Depends(require("read"))], tags=["questions"])
+router = APIRouter(
+    prefix="/api/v1",
+    dependencies=[Depends(require("read"))],
+    route_class=QuestionRoute,
+    tags=["questions"],
+)
 
 
 def _endpoint(question: ApiQuestion) -> Callable[[Request, Service], Response]:

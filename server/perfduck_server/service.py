@@ -3,12 +3,14 @@
 import shutil
 from typing import Annotated
 
+import anyio
 from fastapi import Depends, Request
 
 from perfduck.held_store import HeldStore
 from perfduck.profile_store import ProfileStore
 from perfduck_server.jobs import Jobs
 from perfduck_server.links import Links
+from perfduck_server.question_route import AT_ONCE
 from perfduck_server.raw_files import RawFiles
 from perfduck_server.retention import Retention
 from perfduck_server.saved_queries import SavedQueries
@@ -36,6 +38,7 @@ class Service:
         self.tokens = TokenFile(settings.state_folder)
         self.sessions = StoreSessions(self.held)
         self.snapshots = SqlSnapshots(self.held, settings.state_folder / "snapshot")
+        self.answering = anyio.Semaphore(AT_ONCE)
         self.turns = SqlTurns()
         self.links = Links(settings.state_folder / "links")
         self.queries = SavedQueries(settings.state_folder / "queries")
