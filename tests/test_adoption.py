@@ -85,6 +85,21 @@ def test_other_work_is_refused_without_force(single, changed, store_path):
     assert "work is 5 requests" in store.adopt(changed, force=True).to_text()
 
 
+def test_what_others_said_is_changed_by_an_administrator_alone(single, changed, store_path):
+    store = perfduck.open(store_path)
+    store.adopt(single, is_admin=False)
+    with pytest.raises(PerfduckError, match=r"scope admin to change .*, got renamed from"):
+        store.adopt(single, name="mine", is_admin=False)
+    perfduck.open(changed).edit("*", labels={"scenario": "other"})
+    with pytest.raises(PerfduckError, match=r"scope admin to change .*scenario=other \(was"):
+        store.adopt(changed, is_admin=False)
+    perfduck.open(changed).edit("*", work=5, unit="request", labels={"scenario": "docker0-nat"})
+    with pytest.raises(PerfduckError, match="scope admin to change"):
+        store.adopt(changed, force=True, is_admin=False)
+    added = store.adopt(single, labels={"more": "1"}, is_admin=False).to_text()
+    assert "label more=1 added" in added
+
+
 def test_a_taken_name_is_refused_and_the_store_unchanged(single, store_path):
     store = perfduck.open(store_path)
     store.ingest(DEMO / "docker0-nat.crr.2.txt.xz", name="docker0-nat.crr.1")
@@ -117,7 +132,7 @@ def test_rules_need_leave(tmp_path):
     perfduck.open(tmp_path / "a.duckdb").ingest(TEXT, rules=rules)
     store = perfduck.open(tmp_path / "b.duckdb")
     with pytest.raises(PerfduckError, match="--rules: expected scope admin"):
-        store.adopt(tmp_path / "a.duckdb", may_give_rules=False)
+        store.adopt(tmp_path / "a.duckdb", is_admin=False)
     assert "rules kept" in store.adopt(tmp_path / "a.duckdb").to_text()
 
 

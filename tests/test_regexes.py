@@ -19,6 +19,7 @@ _BOUNDED = {
     "report_header": 4096,  # a line of a header
     "work": 512,  # a line of a report
     "header": 4096,
+    "documentation": 512,  # a line of schema.sql
 }
 
 # In a process of its own: modules are imported once more, and their classes would be other ones.

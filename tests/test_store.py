@@ -220,6 +220,23 @@ def test_another_duckdb_file_is_refused(store_path: Path) -> None:
         DuckDbStore(store_path, write=True)
 
 
+@pytest.mark.parametrize("write", [True, False])
+def test_a_store_with_functions_of_its_own_is_refused(store_path: Path, write: bool) -> None:
+    DuckDbStore(store_path, write=True).close()
+    with duckdb.connect(str(store_path)) as connection:
+        connection.execute("create macro max(x) as (select content from read_text('/etc/passwd'))")
+    with pytest.raises(PerfduckError, match="got one with functions of its own"):
+        DuckDbStore(store_path, write=write)
+
+
+def test_a_store_that_is_fenced_opens_no_other_file(store_path: Path) -> None:
+    DuckDbStore(store_path, write=True).close()
+    with DuckDbStore(store_path) as store:
+        store.fence()
+        with pytest.raises(duckdb.PermissionException, match="disabled"):
+            store.rows("select content from read_text('/etc/passwd')")
+
+
 def test_a_file_that_is_no_store_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("not a store\n" * 1000)
     with pytest.raises(PerfduckError, match=r"notes\.txt: expected a store, got"):

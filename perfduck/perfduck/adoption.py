@@ -19,12 +19,12 @@ from perfduck.tagging import TaggingSources
 from perfduck_ingest.labels import checked_name
 from perfduck_ingest.work import Work
 from perfduck_model.errors import PerfduckError
-from perfduck_model.identity import stack_ids, symbol_ids
+from perfduck_model.identity import profile_id, stack_ids, symbol_ids
 from perfduck_model.small_file import UserFile
 from perfduck_store.draft import Draft
 from perfduck_store.duckdb.single import SingleRecording
 from perfduck_store.duckdb.store import DuckDbStore
-from perfduck_store.edit import UNIT
+from perfduck_store.edit import UNIT, differences
 from perfduck_store.recording import Identity, Receipt
 from perfduck_symbols.kernel_files import KernelFiles
 
@@ -41,7 +41,7 @@ class Adoption:
     labels: dict[str, str] = field(default_factory=dict)
     kernel: str | None = None
     force: bool = False
-    may_give_rules: bool = True  # rules apply to all that is ingested later
+    is_admin: bool = True  # who may replace what others said, and give rules for all that follows
 
 
 def adopt(place: StorePlace, other: Path, wanted: Adoption) -> Receipt:
@@ -58,6 +58,8 @@ def adopt(place: StorePlace, other: Path, wanted: Adoption) -> Receipt:
         with place.write(create=True) as store:
             if not isinstance(store, DuckDbStore):
                 raise PerfduckError.at(place, expected="a store of this machine", got="a server's")
+            if not wanted.is_admin:
+                _refuse_replaced(store, identity)
             return commit(store, attachments, draft, identity, annotator)
 
 
@@ -82,6 +84,18 @@ def _identity(single: SingleRecording, wanted: Adoption) -> Identity:
     )
 
 
+def _refuse_replaced(store: DuckDbStore, identity: Identity) -> None:
+    """Raise PerfduckError where a stored recording would lose what was said of it. To say more of
+    it is what a second push is for."""
+    for stored in store.profiles.of([profile_id(identity.content_hash)]):
+        before = store.profiles.said(stored.profile_id)
+        after = before.edited(identity.said)
+        if not before.is_part_of(after):
+            expected = f"scope admin to change what is said of {stored.name}"
+            got = ", ".join(differences(before, after))
+            raise PerfduckError.at(identity.source, expected=expected, got=got)
+
+
 def _work(amount: float | None, unit: str | None) -> Work | None:
     """Work that was given without a unit is of what the stored work is."""
     return None if amount is None else Work(amount, None if unit == UNIT else unit)
@@ -97,7 +111,7 @@ def _labels(said: dict[str, str], wanted: dict[str, str]) -> dict[str, str]:
 
 def _sources(single: SingleRecording, wanted: Adoption) -> TaggingSources:
     kept = single.tag_inputs()
-    if "rules" in kept and not wanted.may_give_rules:
+    if "rules" in kept and not wanted.is_admin:
         expected = "scope admin to give rules, which apply to all later recordings"
         raise PerfduckError.at(where="--rules", expected=expected, got="none")
     return TaggingSources(_file(kept.get("rules")), _file(kept.get("kallsyms")))

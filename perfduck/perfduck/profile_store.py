@@ -143,20 +143,20 @@ class ProfileStore:
         labels: Labels | None = None,
         kernel: str | None = None,
         force: bool = False,
-        may_give_rules: bool = True,
+        is_admin: bool = True,
     ) -> "IngestResult":
         """Store the one recording of another store, with what that store says of it, as `ingest`
         would have: the same content is stored once, other work needs `force`, tags are made by the
         rules of this store. `labels` are added and must not contradict. A new recording that
         `is_unnamed` is called by its content. What would apply to later recordings, rules, is
-        refused unless one `may_give_rules`."""
+        refused unless one `is_admin`."""
         wanted = parts.adoption.Adoption(
             name=name,
             is_unnamed=is_unnamed,
             labels=parts.recordings.labels(labels or ()),
             kernel=kernel,
             force=force,
-            may_give_rules=may_give_rules,
+            is_admin=is_admin,
         )
         receipt = parts.adoption.adopt(self._file, Path(other), wanted)
         return parts.recordings.IngestResult(receipt)

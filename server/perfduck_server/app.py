@@ -56,6 +56,7 @@ def create_app(service: Service) -> FastAPI:
         version=perfduck.__version__,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # curl does not follow, and prints nothing
     )
     app.state.service, app.state.metrics = service, ServerMetrics(service)
     app.add_middleware(_WithHeaders)

@@ -145,7 +145,7 @@ class Jobs:
             is_unnamed=job.is_unnamed,
             kernel=job.kernel,
             force=job.force,
-            may_give_rules=job.may_give_rules,
+            is_admin=job.is_admin,
         )
         if not job.is_store:
             self._raw.keep(folder, job.file, result.id)

@@ -34,6 +34,7 @@ class QueryOption:
     choices: tuple[str, ...] = ()
     several: bool = False
     default: Any = inspect.Parameter.empty
+    most: int | None = None  # of a number
 
     @property
     def is_required(self) -> bool:
@@ -80,7 +81,7 @@ class QueryOption:
         """Of a number. Those that may be repeated are pids: perf prints -1 for none."""
         if self.several:
             return -1, _MOST_PID
-        return (1, _MOST) if self.kind == "whole" else (0, _MOST)
+        return (1 if self.kind == "whole" else 0), self.most or _MOST
 
     def _refusal(self, *, expected: str, got: str) -> PerfduckError:
         return PerfduckError.at(self.name, expected=expected, got=got)

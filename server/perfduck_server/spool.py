@@ -44,7 +44,7 @@ class PushedJob(msgspec.Struct, frozen=True, kw_only=True):
     force: bool = False
     lenient: bool = False
     parts: list[str] = []  # names of the other files in the folder
-    may_give_rules: bool = False
+    is_admin: bool = False
 
 
 class ProfileKey(msgspec.Struct, frozen=True):

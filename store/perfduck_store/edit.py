@@ -44,6 +44,16 @@ class ProfileFacts:
         unit = edit.work_unit or self.work_unit or UNIT
         return replace(after, work=edit.work, work_unit=unit)
 
+    def is_part_of(self, after: "ProfileFacts") -> bool:
+        """Whether all that is said here is said there, too."""
+        work, kernel = (self.work, self.work_unit), self.kernel_release
+        return (
+            self.name == after.name
+            and (self.work is None or work == (after.work, after.work_unit))
+            and (kernel is None or kernel == after.kernel_release)
+            and self.labels.items() <= after.labels.items()
+        )
+
     @property
     def work_in_words(self) -> str:
         """'1,200 packets'."""

@@ -308,6 +308,7 @@ def test_a_permalink_says_tomorrow_what_it_said_today(chromium: Any, changing: S
             format: urllib3.request("GET", f"{address}?format={format}").data
             for format in ("json", "markdown", "junit", "html")
         }
+        page.wait_for_selector("g.frame")
         shown = page.locator("main").inner_text()
         assert page.locator(".sentence").inner_text() == live
         push(page, "a4.txt", recording("udp_sendmsg", 3000), "side=a run=4")

@@ -318,6 +318,18 @@ def test_a_path_that_grew_beyond_the_tolerance_gates_though_the_total_did_not(
     assert run_diff._verdict(replace(found, total=level, sensitivity=known)) == verdict
 
 
+def test_a_recording_that_is_stored_twice_is_no_second_run() -> None:
+    alone = {f"f{at}": [50 + at, 60 + at, 55 + 2 * at, 70 + at] for at in range(30)}
+    assert "duplicate" not in {reason.code for reason in answer(runs_of(alone), 2).reasons}
+    twice = {name: [hits[0], hits[0], *hits[2:]] for name, hits in alone.items()}
+    found = answer(runs_of(twice), 2)
+    [doubt] = [reason for reason in found.reasons if reason.code == "duplicate"]
+    assert doubt.blocks
+    assert doubt.text == "run.0 and run.1 of base are one recording: count one of them"
+    few = {name: [hits[0], hits[0], *hits[2:]] for name, hits in list(alone.items())[:10]}
+    assert "duplicate" not in {reason.code for reason in answer(runs_of(few), 2).reasons}
+
+
 def test_work_that_is_far_apart_is_noted() -> None:
     hits = {"a": [500, 510, 520, 505]}
     found = answer(runs_of(hits, work=[1e4, 1e4, 1.0, 1e4]), 2)

@@ -90,6 +90,7 @@ def test_files_beside_the_recording(empty_server: Server) -> None:
 
 REFUSED = [
     ("?label.file=x", TEXT, "--label file=x: expected a label, got file"),
+    ("?label.scenario", TEXT, "label.scenario: expected a value, got none"),
     ("?work=0", TEXT, "--work 0.0: expected a positive number"),
     ("?unit=packet", TEXT, "--unit packet: expected --work N with it"),
     ("?wrok=3", TEXT, "unknown parameter wrok"),

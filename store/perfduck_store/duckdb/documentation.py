@@ -4,11 +4,9 @@ import re
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from itertools import takewhile
 
-_TABLE = re.compile(
-    r"(?P<about>(?:^--[^\n]*\n)*)^create (?P<kind>table|view) (?P<name>\w+)(?P<body>.*?);$",
-    re.M | re.S,
-)
+_CREATE = re.compile(r"^create (?P<kind>table|view) (?P<name>\w+)", re.M)
 _COLUMN = re.compile(
     r'^    "?(?P<name>\w+)"?\s+(?P<type>[a-z]+(?:\[\]|\(.*?\))?).*?,?\s*(?:--\s*(?P<about>.*))?$',
     re.M,
@@ -38,20 +36,25 @@ class TableDescription:
 def tables() -> tuple[TableDescription, ...]:
     """All of them; `hit`, which has most, comes first."""
     text = (resources.files(__package__) / "schema.sql").read_text()
-    described = [_described(table) for table in _TABLE.finditer(text)]
+    described = [table for each in text.split(";\n") if (table := _described(each))]
     return tuple(sorted(described, key=lambda table: (table.name != "hit", table.name)))
 
 
-def _described(table: re.Match[str]) -> TableDescription:
-    about = " ".join(line.lstrip("- ") for line in table["about"].splitlines())
-    if table["kind"] == "view":
-        columns = [
-            ColumnDescription(each["name"], "", "") for each in _SELECTED.finditer(table["body"])
-        ]
+def _described(statement: str) -> TableDescription | None:
+    """The table or view that a statement makes, with the comment right above it."""
+    create = _CREATE.search(statement)
+    if create is None:
+        return None
+    lines = reversed(statement[: create.start()].splitlines())
+    above = [*takewhile(lambda line: line.startswith("--"), lines)]
+    about = " ".join(line.lstrip("- ") for line in reversed(above))
+    body = statement[create.end() :]
+    if create["kind"] == "view":
+        columns = [ColumnDescription(each["name"], "", "") for each in _SELECTED.finditer(body)]
     else:
         columns = [
             ColumnDescription(each["name"], each["type"], each["about"] or "")
-            for each in _COLUMN.finditer(table["body"])
+            for each in _COLUMN.finditer(body)
             if each["name"] != "primary"
         ]
-    return TableDescription(table["name"], about, tuple(columns))
+    return TableDescription(create["name"], about, tuple(columns))

@@ -53,6 +53,7 @@ class SingleRecording:
         self.path = path
         with self._expected():
             self._store = DuckDbStore(path)
+            self._store.fence()
         try:
             with self._expected():
                 self._check_tables()

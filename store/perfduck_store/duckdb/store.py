@@ -171,6 +171,10 @@ class DuckDbStore:
         with self._held():
             return parts.user_sql.run(self._connection, text, parameters, limits)
 
+    def fence(self) -> None:
+        """Open no other file from now on, whatever the store asks for."""
+        self.execute("set enable_external_access = false")
+
     def spill_to(self, folder: Path) -> None:
         """Where DuckDB writes what does not fit into its memory; it makes the folder."""
         self.execute(f"set temp_directory = {_attachable(folder)}")
@@ -277,12 +281,20 @@ class DuckDbStore:
         engine = (self._engine or Engine(self.path)) if write else None
         self._connection = _connect(self.path, engine, wait_s)
         try:
+            self._refuse_functions()
             self._version = self._found_version(write=write)
             if write and self._version < schema.SCHEMA_VERSION:
                 self.execute(schema.upgrade(self._version) if self._version else schema.creation())
         except BaseException:
             self.close()
             raise
+
+    def _refuse_functions(self) -> None:
+        """A macro in the file has the place of a function of that name in all our queries: max()
+        may read files. The schema has none."""
+        if self.rows("select 1 from system.main.duckdb_functions() where not internal limit 1"):
+            got = "one with functions of its own"
+            raise PerfduckError.at(self.path, expected="a perfduck store", got=got)
 
     def _found_version(self, *, write: bool) -> int:
         """The schema version; 0 where there are no tables yet."""
