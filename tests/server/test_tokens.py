@@ -238,6 +238,11 @@ def test_a_browser_logs_in_with_a_token(guarded: Guarded) -> None:
     kind = {"Content-Type": "application/x-www-form-urlencoded"}
     body = "token=wrong&next=/"
     assert guarded.ask("POST", "/login", body=body, headers=kind).status == 401
+    body = f"token={guarded.secrets['push']}&next=/"
+    refused = guarded.ask("POST", "/login", body=body, headers=kind)
+    assert refused.status == 403
+    assert "Set-Cookie" not in refused.headers
+    assert b'role="alert">token push: expected scope read, got push</p>' in refused.data
     body = f"token={guarded.secrets['read']}&next=//evil.example"
     done = guarded.ask("POST", "/login", body=body, headers=kind)
     assert (done.status, done.headers["Location"]) == (303, "/")
