@@ -89,8 +89,9 @@ def percent(share: float) -> str:
 
 
 def many(number: float, noun: str) -> str:
-    """1 path, 2 paths, 7,944 samples."""
-    return f"{number:,} {plural(number, noun)}"
+    """1 path, 2 paths, 7,944 samples; 7944.0, whole work of a column of floats, is the same."""
+    whole = int(number) if float(number).is_integer() else number
+    return f"{whole:,} {plural(number, noun)}"
 
 
 def plural(number: float, noun: str) -> str:
