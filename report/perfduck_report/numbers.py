@@ -103,6 +103,8 @@ def plural(number: float, noun: str) -> str:
 
 def seconds(value: float) -> str:
     """A length of time: 4.01 s, 350 ms."""
+    if not math.isfinite(value):  # no recording has one, a store that SQL wrote may
+        return f"{value} s"
     by = scale("s", value) if value >= _LONG else UnitScale(1000.0, "ms") if value < 1 else None
     return f"{amount(value * by.factor)} {by.unit}" if by else f"{amount(value)} s"
 

@@ -100,7 +100,7 @@ def _check_site(request: Request) -> None:
         return
     site = request.headers.get("sec-fetch-site", "none")
     origin = request.headers.get("origin")
-    other = origin is not None and urlsplit(origin).netloc != request.headers.get("host")
+    other = origin is not None and _host_of(origin) != request.headers.get("host")
     if site not in ("same-origin", "none") or other:
         raise AccessRefused(403, "expected a request of this server's own pages, got another's")
 
@@ -110,3 +110,11 @@ def _check_host(request: Request) -> None:
     if not is_loopback(host):
         line = "expected the name of a server without tokens to be localhost, got another"
         raise AccessRefused(403, line)
+
+
+def _host_of(origin: str) -> str:
+    """With its port; "null", which no Host header is, for an origin that has none."""
+    try:
+        return urlsplit(origin).netloc or "null"
+    except ValueError:  # half of an IPv6 address
+        return "null"

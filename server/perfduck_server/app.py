@@ -1,12 +1,12 @@
 """The application: its routes, and what every answer has."""
 
 import json
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -82,7 +82,8 @@ def create_app(service: Service) -> FastAPI:
 
 
 class _WithHeaders:
-    """An application whose answers have the headers that every answer has."""
+    """An application whose answers have the headers that every answer has. A Host header that is no
+    host is refused here: every URL of the request is made of it."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -95,7 +96,17 @@ class _WithHeaders:
                     headers.setdefault(name, value)
             await send(message)
 
-        await self._app(scope, receive, sent)
+        refusal = _no_host(scope) if scope["type"] == "http" else None
+        await (refusal or self._app)(scope, receive, sent)
+
+
+def _no_host(scope: Scope) -> Response | None:
+    """Why a request is not answered; None for one with a host, or without."""
+    try:
+        _ = urlsplit(f"//{Headers(scope=scope).get('host', '')}").port
+    except ValueError:
+        return JSONResponse({"error": "Host: expected HOST or HOST:PORT, got another text"}, 400)
+    return None
 
 
 def _refusal(request: Request, error: Exception) -> Response:

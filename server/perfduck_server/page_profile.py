@@ -1,6 +1,7 @@
 """One recording: its flame graph, what is hot, when, and all that is said of it."""
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -102,8 +103,12 @@ def _sandwich(selector: str, asked: Mapping[str, Any]) -> str:
 def _heat_map(
     store: ProfileStore, details: RecordingDetails, filters: Mapping[str, Any]
 ) -> str | None:
-    """The samples of each cell as JSON; None where the samples have no times."""
-    column_s = -(-(details.facts.duration_s or 1.0) // _COLUMNS) or 1.0
+    """The samples of each cell as JSON; None where the samples have no times, or the recording no
+    length."""
+    length_s = details.facts.duration_s or 1.0
+    if not math.isfinite(length_s):
+        return None
+    column_s = -(-length_s // _COLUMNS) or 1.0
     bucket_s = column_s / _ROWS
     hits = store.timeline(details.selector, bucket=bucket_s, **filters).frame
     if hits.is_empty():

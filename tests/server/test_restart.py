@@ -13,6 +13,7 @@ import urllib3
 from servers import running
 
 import perfduck
+from perfduck_model.zstandard import zstd
 from perfduck_server.spool import JobStatus, PushedJob, Spool
 
 pytestmark = pytest.mark.slow  # servers of their own, and processes that ask them
@@ -88,6 +89,25 @@ def test_a_push_that_was_committed_and_not_finished_is_done_again(tmp_path: Path
             assert msgspec.json.decode(answer.data)["state"] in ("queued", "running")
         assert answer.json()["result"] == "run: already in the store; label a=b added"
     assert list((state / "spool").iterdir()) == []
+
+
+def test_a_push_whose_body_was_packed_before_the_commit_is_done_again(tmp_path: Path) -> None:
+    store, content = tmp_path / "s.duckdb", recordings()[0]
+    state = tmp_path / "s.duckdb.server"
+    state.mkdir()
+    spool = Spool(state)
+    folder = spool.new()
+    (folder / "recording.zst").write_bytes(zstd.compress(content))
+    spool.accept(folder, PushedJob(id=folder.stem, file="recording", name="run"))
+    with running(store) as started:
+        url = f"{started.url}/api/v1/jobs/{folder.stem}"
+        while (answer := urllib3.request("GET", url)).status == 202:
+            assert started.process.poll() is None
+        assert answer.json()["state"] == "stored", answer.data
+        profile = answer.json()["profile"]["id"]
+        raw = urllib3.request("GET", f"{started.url}/api/v1/recordings/{profile}/raw")
+        assert raw.data == content
+    assert list(perfduck.open(store).names()) == ["run"]
 
 
 def test_a_push_that_meets_a_bug_is_kept(tmp_path: Path) -> None:

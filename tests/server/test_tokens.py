@@ -206,6 +206,7 @@ def test_the_last_token_that_is_revoked_opens_nothing(tmp_path: Path) -> None:
 OTHER_SITES = [
     {"Origin": "https://evil.example"},
     {"Origin": "null"},
+    {"Origin": "http://["},
     {"Sec-Fetch-Site": "cross-site"},
     {"Sec-Fetch-Site": "same-site"},
 ]
@@ -225,6 +226,15 @@ def test_a_name_that_leads_to_an_open_server_is_refused(server: Server) -> None:
     guarded = Guarded(server, {})
     for name, status in (("evil.example", 403), ("localhost:1", 200), ("[::1]:80", 200)):
         assert guarded.ask("GET", "/api/v1/profiles", headers={"Host": name}).status == status
+
+
+def test_a_host_that_is_no_host_is_a_line(server: Server) -> None:
+    for name in ("[::1", "localhost:x"):
+        answer = Guarded(server, {}).ask("GET", "/api/v1/profiles", headers={"Host": name})
+        assert (answer.status, answer.json()) == (
+            400,
+            {"error": "Host: expected HOST or HOST:PORT, got another text"},
+        )
 
 
 def test_a_browser_logs_in_with_a_token(guarded: Guarded) -> None:
