@@ -33,6 +33,7 @@ from perfduck_server.access import AccessRefused
 from perfduck_server.metrics import ServerMetrics
 from perfduck_server.service import Service
 from perfduck_server.uploads import drain
+from perfduck_store.duckdb.shared import StoreIsInvalidated
 from perfduck_store.remote.services import PROTOCOL, PROTOCOL_HEADER
 
 _HEADERS = {
@@ -60,6 +61,7 @@ def create_app(service: Service) -> FastAPI:
     app.state.service, app.state.metrics = service, ServerMetrics(service)
     app.add_middleware(_WithHeaders)
     app.add_exception_handler(perfduck.PerfduckError, _refusal)
+    app.add_exception_handler(StoreIsInvalidated, _unavailable)
     app.add_exception_handler(AccessRefused, _no_access)
     app.add_exception_handler(RequestValidationError, _wrong)
     app.add_exception_handler(HTTPException, _no_route)
@@ -113,6 +115,11 @@ def _refusal(request: Request, error: Exception) -> Response:
     """What the one who asked can fix: the line that the command line prints."""
     status = 404 if isinstance(error, perfduck.NoProfileError) else 422
     return JSONResponse({"error": perfduck.visible(str(error))}, status_code=status)
+
+
+def _unavailable(request: Request, error: Exception) -> Response:
+    """The server ends, to be started again."""
+    return JSONResponse({"error": perfduck.visible(str(error))}, 503)
 
 
 async def _no_access(request: Request, error: Exception) -> Response:
