@@ -123,6 +123,20 @@ def test_a_comparison_has_its_doubts_as_a_diff_has_them(server: Server) -> None:
         assert re.search(r'<li class="blocks"><b>Blocks the verdict:</b> .*CPU-second', doubts)
 
 
+def test_the_first_page_has_work_that_is_no_number_of_packets(tmp_path: Path) -> None:
+    with DuckDbStore(tmp_path / "odd.duckdb", write=True) as store:
+        store.execute(PROFILES)
+        store.execute("update profile set work = 'inf', work_unit = 'packet' where name = 'run202'")
+        store.execute("update profile set work = 7944, work_unit = 'packet' where name = 'run201'")
+    with running(tmp_path / "odd.duckdb") as server:
+        answer = get(server, "/")
+        page = answer.data.decode()
+        assert answer.status == 200
+        assert 'data-work="inf"' in page
+        assert 'data-work="7944"' in page
+        assert "7,944 packets" in page
+
+
 def test_a_link_is_the_same_for_the_same_question_and_kept_whole(
     demo_store: Path, tmp_path: Path
 ) -> None:
