@@ -85,7 +85,7 @@ def create_app(service: Service) -> FastAPI:
 
 class _WithHeaders:
     """An application whose answers have the headers that every answer has. A Host header that is no
-    host is refused here: every URL of the request is made of it."""
+    host is refused here, as every URL of the request is made of it, and so is another protocol."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -98,16 +98,25 @@ class _WithHeaders:
                     headers.setdefault(name, value)
             await send(message)
 
-        refusal = _no_host(scope) if scope["type"] == "http" else None
-        await (refusal or self._app)(scope, receive, sent)
+        line = _wrong_header(Headers(scope=scope)) if scope["type"] == "http" else None
+        if line is None:
+            await self._app(scope, receive, sent)
+        else:
+            await drain(Request(scope, receive))
+            await JSONResponse({"error": perfduck.visible(line)}, 400)(scope, receive, sent)
 
 
-def _no_host(scope: Scope) -> Response | None:
-    """Why a request is not answered; None for one with a host, or without."""
+def _wrong_header(headers: Headers) -> str | None:
+    """Why a request is not answered; None for one that is."""
     try:
-        _ = urlsplit(f"//{Headers(scope=scope).get('host', '')}").port
+        _ = urlsplit(f"//{headers.get('host', '')}").port
     except ValueError:
-        return JSONResponse({"error": "Host: expected HOST or HOST:PORT, got another text"}, 400)
+        return "Host: expected HOST or HOST:PORT, got another text"
+    spoken = headers.get(PROTOCOL_HEADER, PROTOCOL)
+    if spoken != PROTOCOL:
+        return (
+            f"{PROTOCOL_HEADER}: expected {PROTOCOL}, which this server speaks, got {spoken[:20]}"
+        )
     return None
 
 
