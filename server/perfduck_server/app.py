@@ -8,6 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import perfduck
@@ -47,6 +48,8 @@ _HEADERS = {
     PROTOCOL_HEADER: PROTOCOL,
 }
 
+_CLIENT_CLOSED_REQUEST = 499  # as in the access log of nginx
+
 
 def create_app(service: Service) -> FastAPI:
     """The application of a service, which whoever made it closes when the application has ended."""
@@ -63,6 +66,7 @@ def create_app(service: Service) -> FastAPI:
     app.add_exception_handler(perfduck.PerfduckError, _refusal)
     app.add_exception_handler(StoreIsInvalidated, _unavailable)
     app.add_exception_handler(AccessRefused, _no_access)
+    app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(RequestValidationError, _wrong)
     app.add_exception_handler(HTTPException, _no_route)
     app.add_exception_handler(Exception, _bug)
@@ -129,6 +133,11 @@ def _refusal(request: Request, error: Exception) -> Response:
 def _unavailable(request: Request, error: Exception) -> Response:
     """The server ends, to be started again."""
     return JSONResponse({"error": perfduck.visible(str(error))}, 503)
+
+
+def _gone(request: Request, error: Exception) -> Response:
+    """The client closed the connection within its body; the status is for the access log."""
+    return Response(status_code=_CLIENT_CLOSED_REQUEST)
 
 
 async def _no_access(request: Request, error: Exception) -> Response:
