@@ -33,6 +33,7 @@ from perfduck_server import (
 from perfduck_server.access import AccessRefused
 from perfduck_server.metrics import ServerMetrics
 from perfduck_server.service import Service
+from perfduck_server.spool import SpoolIsGone
 from perfduck_server.uploads import drain
 from perfduck_store.duckdb.shared import StoreIsInvalidated
 from perfduck_store.remote.services import PROTOCOL, PROTOCOL_HEADER
@@ -65,6 +66,7 @@ def create_app(service: Service) -> FastAPI:
     app.add_middleware(_WithHeaders)
     app.add_exception_handler(perfduck.PerfduckError, _refusal)
     app.add_exception_handler(StoreIsInvalidated, _unavailable)
+    app.add_exception_handler(SpoolIsGone, _unavailable)
     app.add_exception_handler(AccessRefused, _no_access)
     app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(RequestValidationError, _wrong)
@@ -131,7 +133,7 @@ def _refusal(request: Request, error: Exception) -> Response:
 
 
 def _unavailable(request: Request, error: Exception) -> Response:
-    """The server ends, to be started again."""
+    """Nothing but a start of the server helps."""
     return JSONResponse({"error": perfduck.visible(str(error))}, 503)
 
 

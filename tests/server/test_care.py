@@ -175,3 +175,12 @@ def test_rules_after_one_that_fails_remove_nothing(aged, monkeypatch: pytest.Mon
 def test_what_is_no_rule_is_a_line(text: str) -> None:
     with pytest.raises(PerfduckError, match="--retention"):
         rules_of([text])
+
+
+def test_a_server_whose_folder_was_removed_is_not_well(own_server: Server) -> None:
+    shutil.rmtree(own_server.store.with_name(f"{own_server.store.name}.server"))
+    line = "spool: expected a directory (start the server again), got none"
+    health = urllib3.request("GET", f"{own_server.url}/healthz")
+    assert (health.status, line in health.json()["status"]) == (503, True)
+    push = urllib3.request("POST", f"{own_server.url}/api/v1/recordings", body=b"x")
+    assert (push.status, line in push.json()["error"]) == (503, True)
