@@ -157,3 +157,57 @@ def test_a_store_that_perfduck_did_not_make_is_refused(changed, store_path, chan
     with pytest.raises(PerfduckError, match=says):
         perfduck.open(store_path).adopt(changed)
     assert not store_path.exists()
+
+
+SAID = "update profile set "
+IMPOSSIBLE = {
+    "duration nan": (SAID + "duration_s = 'nan'", "duration_s: expected a number of 0"),
+    "duration inf": (SAID + "duration_s = 'inf'", "duration_s: expected a number of 0"),
+    "start infinity": (SAID + "started_at = 'infinity'", "got"),
+    "start -infinity": (SAID + "started_at = '-infinity'", "got"),
+    "start 200000": (SAID + "started_at = '200000-01-01'", "got"),
+    "label empty": (SAID + "labels = map{'': ''}", "label"),
+    "label newline": (SAID + "labels = map{chr(10) || 'k': 'v'}", "printable"),
+    "label escape": (SAID + "labels = map{chr(27): 'v'}", "printable"),
+    "label reserved": (SAID + "labels = map{'work': 'v'}", "which is no label"),
+    "labels null": ("alter table profile alter labels drop not null; " + SAID + "labels = null",
+                    "labels: expected labels, got 'None'"),
+    "work nan": (SAID + "work = 'nan', work_unit = 'x'", "work: expected a positive number"),
+    "work negative": (SAID + "work = -1, work_unit = 'x'", "work: expected a positive number"),
+    "lost": (SAID + "lost = -1", "lost: expected a number of 0 or more, got -1"),
+    "cpus": (SAID + "cpus = -7", "cpus: expected a number of 1 or more, got -7"),
+    "hash": (SAID + "content_hash = '../../etc/passwd'", "content_hash: expected 32 hex digits"),
+    "count": ("update sample set count = 9223372036854775807", "count: expected amounts"),
+    "count negative": ("update sample set count = -5", "count: expected amounts"),
+    "period": ("update sample set period = 9223372036854775807", "period: expected amounts"),
+    "time": ("update sample set time_ns = -9223372036854775808", "time_ns: expected times of 0"),
+    "kind": ("update attachment set kind = '../../<b>'", "attachment.kind: expected a word"),
+    "no stack": ("update sample set stack_id = 123", "stack_id: expected ids that are in the"),
+    "no symbol": ("update leaf_offset set symbol_id = 1", "symbol_id: expected ids that are"),
+    "frequency": ("update event set frequency = 'nan'", "frequency: expected a number"),
+    "null name": ("alter table symbol alter name drop not null; update symbol set name = null",
+                  "name: expected a value in each row"),
+    "null frame": ("update stack set symbol_ids = [null]", "symbol_ids: expected an id"),
+    "rules": ("insert into tag_input values ('rules', '', 'ab', 'r.csv', 'junk'::blob)",
+              "expected a perfduck store"),
+    "kallsyms": ("insert into tag_input values ('kallsyms', '', 'ab', 'k', 'junk'::blob)",
+                 "expected a perfduck store"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "says"), IMPOSSIBLE.values(), ids=IMPOSSIBLE)
+def test_values_that_no_importer_makes_are_refused(changed, store_path, change, says):
+    with duckdb.connect(str(changed)) as store:
+        for statement in change.split("; "):
+            store.execute(statement)
+    with pytest.raises(PerfduckError, match="changed.duckdb: .*" + says) as refused:
+        perfduck.open(store_path).adopt(changed)
+    assert "\n" not in str(refused.value)
+    assert not store_path.exists()
+
+
+@pytest.mark.parametrize("value", ["nan", "inf"])
+def test_a_length_that_is_no_number_is_shown(changed, value):
+    with duckdb.connect(str(changed)) as store:
+        store.execute(f"update profile set duration_s = '{value}', work = '{value}'")
+    assert f"{value} s" in perfduck.open(changed).profiles().to_text()

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from perfduck.adoption_checks import check_facts, check_kind, check_rows, check_said
 from perfduck.annotator import Annotator
-from perfduck.attachments import parsed
+from perfduck.attachments import Attachment, parsed
 from perfduck.ingestion import commit
 from perfduck.opening import StorePlace
 from perfduck.tagging import TaggingSources
@@ -48,11 +49,14 @@ def adopt(place: StorePlace, other: Path, wanted: Adoption) -> Receipt:
     """Store the recording of a store. PerfduckError where that is no store of one recording, where
     its ids are not those of its content, and for all that `ingest` refuses."""
     with SingleRecording(other) as single, Draft(other.parent) as draft:
+        check_said(other, single.said)
         identity = _identity(single, wanted)
         given = _sources(single, wanted)
         annotator = Annotator(given, KernelFiles(given.kallsyms), single.functions())
-        attachments = [parsed(*each) for each in single.attachments()]
+        attachments = _attachments(single)
         for batch in single.batches():
+            check_facts(other, batch.facts)
+            check_rows(other, batch, draft)
             draft.add(batch)
         _check_ids(other, draft)
         with place.write(create=True) as store:
@@ -94,6 +98,13 @@ def _refuse_replaced(store: DuckDbStore, identity: Identity) -> None:
             expected = f"scope admin to change what is said of {stored.name}"
             got = ", ".join(differences(before, after))
             raise PerfduckError.at(identity.source, expected=expected, got=got)
+
+
+def _attachments(single: SingleRecording) -> list[Attachment]:
+    rows = single.attachments()
+    for kind, _, _ in rows:
+        check_kind(single.path, kind)
+    return [parsed(*row) for row in rows]
 
 
 def _work(amount: float | None, unit: str | None) -> Work | None:

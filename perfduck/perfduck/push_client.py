@@ -93,7 +93,9 @@ class PushClient:
     def _outcome(self, answer: HttpAnswer) -> PushOutcome:
         try:
             return msgspec.json.decode(answer.body, type=PushOutcome)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, ValueError):
+            if answer.status < HTTPStatus.BAD_REQUEST:
+                raise self._connection.unreadable(ValueError("no outcome")) from None
             raise self._connection.refusal(answer) from None
 
     def _tried(self, ask: Callable[[], HttpAnswer]) -> HttpAnswer:
@@ -128,7 +130,7 @@ def _is_outcome(answer: HttpAnswer) -> bool:
     """A job that failed, which fails each time."""
     try:
         return bool(msgspec.json.decode(answer.body, type=PushOutcome).job)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, ValueError):
         return False
 
 

@@ -89,8 +89,9 @@ def percent(share: float) -> str:
 
 
 def many(number: float, noun: str) -> str:
-    """1 path, 2 paths, 7,944 samples."""
-    return f"{number:,} {plural(number, noun)}"
+    """1 path, 2 paths, 7,944 samples; 7944.0, whole work of a column of floats, is the same."""
+    whole = int(number) if float(number).is_integer() else number
+    return f"{whole:,} {plural(number, noun)}"
 
 
 def plural(number: float, noun: str) -> str:
@@ -102,6 +103,8 @@ def plural(number: float, noun: str) -> str:
 
 def seconds(value: float) -> str:
     """A length of time: 4.01 s, 350 ms."""
+    if not math.isfinite(value):  # no recording has one, a store that SQL wrote may
+        return f"{value} s"
     by = scale("s", value) if value >= _LONG else UnitScale(1000.0, "ms") if value < 1 else None
     return f"{amount(value * by.factor)} {by.unit}" if by else f"{amount(value)} s"
 

@@ -28,7 +28,7 @@ def _facts(row: dict[str, Any]) -> dict[str, object]:
         "samples": f"{row['samples']:,}",
         "events": row["events"],
         "duration": None if length is None else seconds(length),
-        "work": None if work is None else many(int(work) if work == int(work) else work, unit),
+        "work": None if work is None else many(work, unit),
         "lost": row["lost"],
         "skipped": row["skipped"],
         "labels": row["labels"],

@@ -8,7 +8,7 @@ to it (DNS rebinding). What a browser sends by itself (the cookie, or nothing wh
 open) changes nothing when another site's page made it do so.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -49,10 +49,14 @@ def require(scope: Scope) -> Callable[[Request], Awaitable[Principal]]:
             return found
         if found.name == ANONYMOUS:
             raise AccessRefused(401, f"expected a token with scope {scope}, got none")
-        has = ", ".join(found.scopes) or "none"
-        raise AccessRefused(403, f"token {found.name}: expected scope {scope}, got {has}")
+        raise AccessRefused(403, missing_scope(found.name, scope, found.scopes))
 
     return principal
+
+
+def missing_scope(name: str, scope: Scope, scopes: Iterable[Scope]) -> str:
+    """The line for a token that has other scopes than the one that is needed."""
+    return f"token {name}: expected scope {scope}, got {', '.join(sorted(scopes)) or 'none'}"
 
 
 def principal_of(request: Request) -> Principal:
@@ -96,7 +100,7 @@ def _check_site(request: Request) -> None:
         return
     site = request.headers.get("sec-fetch-site", "none")
     origin = request.headers.get("origin")
-    other = origin is not None and urlsplit(origin).netloc != request.headers.get("host")
+    other = origin is not None and _host_of(origin) != request.headers.get("host")
     if site not in ("same-origin", "none") or other:
         raise AccessRefused(403, "expected a request of this server's own pages, got another's")
 
@@ -106,3 +110,11 @@ def _check_host(request: Request) -> None:
     if not is_loopback(host):
         line = "expected the name of a server without tokens to be localhost, got another"
         raise AccessRefused(403, line)
+
+
+def _host_of(origin: str) -> str:
+    """With its port; "null", which no Host header is, for an origin that has none."""
+    try:
+        return urlsplit(origin).netloc or "null"
+    except ValueError:  # half of an IPv6 address
+        return "null"

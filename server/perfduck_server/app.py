@@ -1,13 +1,14 @@
 """The application: its routes, and what every answer has."""
 
 import json
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import perfduck
@@ -32,7 +33,9 @@ from perfduck_server import (
 from perfduck_server.access import AccessRefused
 from perfduck_server.metrics import ServerMetrics
 from perfduck_server.service import Service
+from perfduck_server.spool import SpoolIsGone
 from perfduck_server.uploads import drain
+from perfduck_store.duckdb.shared import StoreIsInvalidated
 from perfduck_store.remote.services import PROTOCOL, PROTOCOL_HEADER
 
 _HEADERS = {
@@ -45,6 +48,8 @@ _HEADERS = {
     "Referrer-Policy": "same-origin",  # none at all: a form would be of no known origin
     PROTOCOL_HEADER: PROTOCOL,
 }
+
+_CLIENT_CLOSED_REQUEST = 499  # as in the access log of nginx
 
 
 def create_app(service: Service) -> FastAPI:
@@ -61,7 +66,10 @@ def create_app(service: Service) -> FastAPI:
     app.state.service, app.state.metrics = service, ServerMetrics(service)
     app.add_middleware(_WithHeaders)
     app.add_exception_handler(perfduck.PerfduckError, _refusal)
+    app.add_exception_handler(StoreIsInvalidated, _unavailable)
+    app.add_exception_handler(SpoolIsGone, _unavailable)
     app.add_exception_handler(AccessRefused, _no_access)
+    app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(RequestValidationError, _wrong)
     app.add_exception_handler(HTTPException, _no_route)
     app.add_exception_handler(Exception, _bug)
@@ -83,7 +91,8 @@ def create_app(service: Service) -> FastAPI:
 
 
 class _WithHeaders:
-    """An application whose answers have the headers that every answer has."""
+    """An application whose answers have the headers that every answer has. A Host header that is no
+    host is refused here, as every URL of the request is made of it, and so is another protocol."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -96,13 +105,42 @@ class _WithHeaders:
                     headers.setdefault(name, value)
             await send(message)
 
-        await self._app(scope, receive, sent)
+        line = _wrong_header(Headers(scope=scope)) if scope["type"] == "http" else None
+        if line is None:
+            await self._app(scope, receive, sent)
+        else:
+            await drain(Request(scope, receive))
+            await JSONResponse({"error": perfduck.visible(line)}, 400)(scope, receive, sent)
+
+
+def _wrong_header(headers: Headers) -> str | None:
+    """Why a request is not answered; None for one that is."""
+    try:
+        _ = urlsplit(f"//{headers.get('host', '')}").port
+    except ValueError:
+        return "Host: expected HOST or HOST:PORT, got another text"
+    spoken = headers.get(PROTOCOL_HEADER, PROTOCOL)
+    if spoken != PROTOCOL:
+        return (
+            f"{PROTOCOL_HEADER}: expected {PROTOCOL}, which this server speaks, got {spoken[:20]}"
+        )
+    return None
 
 
 def _refusal(request: Request, error: Exception) -> Response:
     """What the one who asked can fix: the line that the command line prints."""
     status = 404 if isinstance(error, perfduck.NoProfileError) else 422
     return JSONResponse({"error": perfduck.visible(str(error))}, status_code=status)
+
+
+def _unavailable(request: Request, error: Exception) -> Response:
+    """Nothing but a start of the server helps."""
+    return JSONResponse({"error": perfduck.visible(str(error))}, 503)
+
+
+def _gone(request: Request, error: Exception) -> Response:
+    """The client closed the connection within its body; the status is for the access log."""
+    return Response(status_code=_CLIENT_CLOSED_REQUEST)
 
 
 async def _no_access(request: Request, error: Exception) -> Response:

@@ -37,11 +37,12 @@ class ProfileEdit(BaseModel):
 
 @router.get("/healthz", responses={503: {"description": "The store cannot be read or written."}})
 def healthz(service: ServiceOf) -> Response:
-    """Whether the store can be read, and its disk has room."""
+    """Whether the store can be read, pushes can be taken, and the disk has room."""
     free = shutil.disk_usage(service.settings.store.parent).free
     said: dict[str, Any] = {"version": perfduck.__version__, "disk_free_bytes": free}
     try:
         service.store.names()
+        service.spool.check()
     except perfduck.PerfduckError as error:
         return JSONResponse({"status": str(error), **said}, 503)
     if free < _LEAST_FREE_BYTES:

@@ -37,12 +37,18 @@ class Jobs:
     """Does accepted pushes. `counts`: by the state in which they ended."""
 
     def __init__(
-        self, spool: Spool, store: ProfileStore, raw: RawFiles, limits: WorkerLimits
+        self,
+        spool: Spool,
+        store: ProfileStore,
+        raw: RawFiles,
+        limits: WorkerLimits,
+        invalidated: Event,
     ) -> None:
-        """Start with what a server before this one has left."""
+        """Start with what a server before this one has left. `invalidated`: set when the store
+        takes nothing more from this process."""
         self.counts: dict[str, int] = {"stored": 0, "unchanged": 0, "refused": 0, "failed": 0}
         self._spool, self._store, self._raw, self._limits = spool, store, raw, limits
-        self._stopping = Event()
+        self._invalidated, self._stopping = invalidated, Event()
         self._queue: SimpleQueue[PushedJob | None] = SimpleQueue()
         self._lock = Lock()
         self._futures: dict[str, Future[JobStatus]] = {}
@@ -119,7 +125,8 @@ class Jobs:
         future.set_result(status)
 
     def _outcome(self, job: PushedJob, worker: WorkerProcess) -> JobStatus | None:
-        """What comes of a push; None where the disk is full."""
+        """What comes of a push; None where the disk is full, or the store
+        takes nothing more."""
         folder = self._spool.folder(job.id)
         answer = worker.do(folder, self._stopping)
         line = answer.error
@@ -130,6 +137,9 @@ class Jobs:
                 line = str(error).replace(f"{folder}/", "")
             except Exception:
                 answer = WorkerAnswer(bug=traceback.format_exc())
+        if self._invalidated.is_set():
+            _LOG.error("push %s waits for the next start", job.id)
+            return None
         if answer.bug:
             _LOG.error("push %s: %s", job.id, answer.bug)
             return JobStatus(job=job.id, state="failed", error=_BUG)

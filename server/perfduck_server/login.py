@@ -7,7 +7,7 @@ from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 
-from perfduck_server.access import COOKIE, AccessRefused, principal_of
+from perfduck_server.access import COOKIE, AccessRefused, missing_scope, principal_of
 from perfduck_server.service import ServiceOf
 
 _YEAR_S = 365 * 86_400
@@ -31,10 +31,13 @@ def login(
     token: Annotated[str, Form(max_length=200)] = "",
     next: Annotated[str, Form(max_length=4000)] = "/",
 ) -> Response:
-    """Set the cookie where the token is known."""
+    """Set the cookie where the token is known and may read: every page needs that."""
     _of_own_site(request)
-    if service.tokens.of(token.strip()) is None:
+    known = service.tokens.of(token.strip())
+    if known is None:
         return _page(local(next), "This token is not known, was revoked, or has expired.", 401)
+    if "read" not in known.scopes:
+        return _page(local(next), missing_scope(known.name, "read", known.scopes), 403)
     answer = RedirectResponse(local(next), 303)
     answer.set_cookie(
         COOKIE,

@@ -7,7 +7,7 @@ from fastapi.responses import HTMLResponse
 
 import perfduck
 from perfduck import PerfduckError, ProfileStore
-from perfduck_report import diff_words, readable
+from perfduck_report import readable
 from perfduck_report.compare import matrix_rows, run_rows
 from perfduck_server.pages import (
     Reader,
@@ -77,5 +77,4 @@ def _shown(comparison: perfduck.CompareResult) -> dict[str, Any]:
         "matrix": matrix,
         "rows": matrix_rows(matrix),
         "runs": run_rows(matrix),
-        "reasons": [diff_words.reason(entry) for entry in matrix.reasons],
     }

@@ -1,25 +1,30 @@
 """One recording: its flame graph, what is hot, when, and all that is said of it."""
 
 import json
+import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
 
 from perfduck import By, PerfduckError, ProfileStore, TopResult
 from perfduck.details import RecordingDetails
 from perfduck_report.html import side_values
 from perfduck_report.numbers import scale
 from perfduck_report.top import in_unit
+from perfduck_server.access import Principal
 from perfduck_server.pages import Reader, failure, fields, page, pairs_of, query, typed, without
 from perfduck_server.query_options import given, options_of
 from perfduck_server.question_route import QuestionRoute
-from perfduck_server.service import ServiceOf
+from perfduck_server.service import Service, ServiceOf
+from perfduck_store.selector import quoted
 
 _OPTIONS = {
     name: option for name, option in options_of(ProfileStore.flame).items() if name != "selector"
 }
+_ID = re.compile("[0-9a-f]{16}", re.IGNORECASE)
 _KEYS: dict[By, str] = {"comm": "Programs", "cgroup": "Cgroups", "dso": "Binaries"}
 _MOST = 100  # rows of each
 _COLUMNS, _ROWS = 600, 50  # of the heat map: a column is a second, or more of a long recording
@@ -28,9 +33,11 @@ router = APIRouter(include_in_schema=False, route_class=QuestionRoute)
 
 
 @router.get("/profiles/{id}")
-def profile(id: str, request: Request, service: ServiceOf, reader: Reader) -> HTMLResponse:
-    """The recording with this id, 16 hex digits."""
+def profile(id: str, request: Request, service: ServiceOf, reader: Reader) -> Response:
+    """The recording with this id, 16 hex digits; a name leads to the page of its id."""
     pairs = typed(request)
+    if not _ID.fullmatch(id):
+        return _named(id, request, service, reader)
     store, selector = service.store, f"id:{id}"
     values: dict[str, Any] = {"fields": fields(_OPTIONS, pairs), "selector": selector}
     try:
@@ -44,6 +51,15 @@ def profile(id: str, request: Request, service: ServiceOf, reader: Reader) -> HT
         return page("side.html", request, service, reader, **values, **answer)
     except PerfduckError as error:
         return page("profile_live.html", request, service, reader, **values, **failure(error))
+
+
+def _named(name: str, request: Request, service: Service, reader: Principal) -> Response:
+    try:
+        selector = service.store.details(quoted(name)).selector
+    except PerfduckError as error:
+        return page("no_answer.html", request, service, reader, **failure(error))
+    target = f"/profiles/{selector.removeprefix('id:')}"
+    return RedirectResponse(f"{target}?{request.url.query}".removesuffix("?"), 303)
 
 
 def _drawn(
@@ -88,8 +104,12 @@ def _sandwich(selector: str, asked: Mapping[str, Any]) -> str:
 def _heat_map(
     store: ProfileStore, details: RecordingDetails, filters: Mapping[str, Any]
 ) -> str | None:
-    """The samples of each cell as JSON; None where the samples have no times."""
-    column_s = -(-(details.facts.duration_s or 1.0) // _COLUMNS) or 1.0
+    """The samples of each cell as JSON; None where the samples have no times, or the recording no
+    length."""
+    length_s = details.facts.duration_s or 1.0
+    if not math.isfinite(length_s):
+        return None
+    column_s = -(-length_s // _COLUMNS) or 1.0
     bucket_s = column_s / _ROWS
     hits = store.timeline(details.selector, bucket=bucket_s, **filters).frame
     if hits.is_empty():

@@ -10,12 +10,14 @@ file the first that begins with `raw`. Without one both are kept. A raw file goe
 
 import logging
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
 from perfduck import NoProfileError, PerfduckError, typed, visible
+from perfduck_store.selector import parse
 
 if TYPE_CHECKING:
     from perfduck import ProfileStore
@@ -50,7 +52,13 @@ def _rule(text: str) -> RetentionRule:
         expected = "[raw] SELECTOR keep|AGE, as in 'pr=* 30d'"
         raise PerfduckError.at(where="--retention", expected=expected, got=text or "nothing")
     age = None if rest[-1] == _KEEP else typed.age("--retention", rest[-1])
-    return RetentionRule(text, " ".join(rest[:-1]), age, is_raw)
+    selector = " ".join(rest[:-1])
+    try:
+        parse(selector)
+    except PerfduckError as error:
+        message = f"--retention: {error}"
+        raise PerfduckError(message) from error
+    return RetentionRule(text, selector, age, is_raw)
 
 
 class Retention:
@@ -78,16 +86,29 @@ class Retention:
             self._thread.join()
 
     def apply(self, now: datetime) -> None:
-        """Remove what is too old at a time, UTC."""
-        for name, rule, key in self._old(now, is_raw=False):
-            self._store.remove(f"id:{key}")
-            _LOG.info("%s: removed by rule '%s'", visible(name), rule.text)
-        for name, rule, key in self._old(now, is_raw=True):
-            if size := self._raw.remove(key):
-                text = "%s: its file of %d bytes removed by rule '%s'"
-                _LOG.info(text, visible(name), size, rule.text)
-        self._drop_orphans()
-        self._spool.forget_old()
+        """Remove what is too old at a time, UTC. What fails is logged, and the rest goes on; but
+        not the rules of a kind after one that fails: what that one keeps is not known."""
+        with _logged():
+            for each in self._old(now, is_raw=False):
+                with _logged():
+                    self._remove(*each)
+        with _logged():
+            for each in self._old(now, is_raw=True):
+                with _logged():
+                    self._remove_raw(*each)
+        with _logged():
+            self._drop_orphans()
+        with _logged():
+            self._spool.forget_old()
+
+    def _remove(self, name: str, rule: RetentionRule, key: str) -> None:
+        self._store.remove(f"id:{key}")
+        _LOG.info("%s: removed by rule '%s'", visible(name), rule.text)
+
+    def _remove_raw(self, name: str, rule: RetentionRule, key: str) -> None:
+        if size := self._raw.remove(key):
+            text = "%s: its file of %d bytes removed by rule '%s'"
+            _LOG.info(text, visible(name), size, rule.text)
 
     def _old(self, now: datetime, *, is_raw: bool) -> Iterator[tuple[str, RetentionRule, str]]:
         """(name, rule, id) of what is older than its rule allows."""
@@ -119,10 +140,16 @@ class Retention:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            try:
-                self.apply(datetime.now(UTC).replace(tzinfo=None))
-            except PerfduckError as error:
-                _LOG.error("%s", error)
-            except Exception:
-                _LOG.exception("retention")
+            self.apply(datetime.now(UTC).replace(tzinfo=None))
             self._stopping.wait(_DAY_S)
+
+
+@contextmanager
+def _logged() -> Iterator[None]:
+    """An error within is logged, and that is all."""
+    try:
+        yield
+    except PerfduckError as error:
+        _LOG.error("%s", error)
+    except Exception:
+        _LOG.exception("retention")

@@ -44,7 +44,9 @@ class Service:
         self.queries = SavedQueries(settings.state_folder / "queries")
         self.spool = Spool(settings.state_folder)
         self.raw = RawFiles(settings.state_folder)
-        self.jobs = Jobs(self.spool, self.store, self.raw, _limits(settings))
+        self.jobs = Jobs(
+            self.spool, self.store, self.raw, _limits(settings), self.held.shared.invalidated
+        )
         self.retention = Retention(settings.retention, self.store, self.raw, self.spool)
         self.retention.start()
 

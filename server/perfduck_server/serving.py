@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable
+from threading import Event
 
 import uvicorn
 
@@ -21,7 +22,8 @@ _PENDING = 128  # connections that wait to be accepted
 
 def serve(settings: Settings, say: Callable[[str], object]) -> None:
     """Serve until SIGINT or SIGTERM; requests that run are answered first. `say` takes a line as
-    soon as requests are accepted. PerfduckError where the address or the store cannot be had."""
+    soon as requests are accepted. PerfduckError where the address or the store cannot be had, and
+    when DuckDB takes nothing more: a new process opens the store again."""
     logging.basicConfig(level=logging.INFO, format="perfduck: %(message)s")
     with _listening(settings.host, settings.port) as listener:
         _check_access(settings)
@@ -32,9 +34,31 @@ def serve(settings: Settings, say: Callable[[str], object]) -> None:
             for line in _welcome(settings, service, listener.getsockname()[1]):
                 say(line)
             server.run(sockets=[listener])
+            _check_store(service)
         finally:
             service.close()
             log.close()
+
+
+class _Server(uvicorn.Server):
+    """Stops also when DuckDB has given the store up."""
+
+    def __init__(self, config: uvicorn.Config, invalidated: Event) -> None:
+        super().__init__(config)
+        self._invalidated = invalidated
+
+    async def on_tick(self, counter: int) -> bool:
+        """Whether to stop; asked ten times a second."""
+        return await super().on_tick(counter) or self._invalidated.is_set()
+
+
+def _check_store(service: Service) -> None:
+    if service.held.shared.invalidated.is_set():
+        raise perfduck.PerfduckError.at(
+            service.settings.store,
+            expected="a store that can be written (start the server again)",
+            got="one that DuckDB has invalidated",
+        )
 
 
 def _check_access(settings: Settings) -> None:
@@ -69,7 +93,7 @@ def _server(settings: Settings, service: Service, log: AccessLog) -> uvicorn.Ser
             expected="a certificate and its key (PEM)",
             got=(error.strerror or str(error)).lower(),
         ) from error
-    server = uvicorn.Server(config)
+    server = _Server(config, service.held.shared.invalidated)
     for number in (signal.SIGINT, signal.SIGTERM):
         # Before uvicorn listens for it, and after: it raises a signal again when it has stopped.
         signal.signal(number, lambda *_: setattr(server, "should_exit", True))

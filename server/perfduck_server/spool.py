@@ -19,6 +19,7 @@ from typing import Literal
 import msgspec
 
 from perfduck_model.durable import sync_file, sync_folder
+from perfduck_model.errors import PerfduckError
 from perfduck_store.recording import Receipt
 
 JOB_FILE, STORE_FILE = "job.json", "store.duckdb"
@@ -70,6 +71,10 @@ class JobStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     error: str | None = None
 
 
+class SpoolIsGone(PerfduckError):
+    """Somebody removed the server's folder while it runs."""
+
+
 class Spool:
     """The folders of accepted pushes."""
 
@@ -88,8 +93,17 @@ class Spool:
         """Whose disk takes the bodies."""
         return self._waiting
 
+    def check(self) -> None:
+        """Raise SpoolIsGone. The tokens are gone as well, so nothing is made again unasked."""
+        if not self._waiting.is_dir():
+            raise SpoolIsGone.at(
+                self._waiting, expected="a directory (start the server again)", got="none"
+            )
+
     def new(self) -> Path:
-        """A folder for a body. Ids are in the order of time, and nobody guesses one."""
+        """A folder for a body. Ids are in the order of time, and nobody guesses one. SpoolIsGone as
+        `check`."""
+        self.check()
         key = f"{time.time_ns():016x}{secrets.token_hex(6)}"
         folder = self._waiting / f"{key}.part"
         folder.mkdir(mode=0o700)

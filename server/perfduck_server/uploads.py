@@ -8,7 +8,7 @@ import errno
 import re
 import shutil
 from collections.abc import AsyncIterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -53,6 +53,9 @@ class Sink(Protocol):
     def finish(self) -> None:
         """The body has ended; what was written is on the disk then."""
 
+    def close(self) -> None:
+        """Leave no file open, also of a body that did not end."""
+
 
 def sink_of(content_type: str, folder: Path, name: str | None) -> Sink:
     """Where a body of a media type goes. `name`: of the file, where the request has one."""
@@ -79,6 +82,10 @@ class FileSink:
     def finish(self) -> None:
         """Nobody needs to guess whether the disk has it."""
         _settle(self._open)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._open.close()
 
 
 class MultipartSink:
@@ -114,10 +121,14 @@ class MultipartSink:
     def finish(self) -> None:
         """PerfduckError where the body was cut off or has no recording."""
         if self._open is not None:
-            self._open.close()
             raise PerfduckError.at(where="body", expected="whole multipart", got="a part of it")
         if not self.file:
             raise PerfduckError.at(where="body", expected=f"a part {RECORDING}", got="none")
+
+    def close(self) -> None:
+        """Close the file of a part that was cut off."""
+        if self._open is not None:
+            self._open.close()
 
     def _begin(self) -> None:
         self._headers = {}
@@ -171,23 +182,28 @@ async def receive(
 ) -> None:
     """Write a body to its sink. UploadRefused where it is larger than `most` bytes, or the disk has
     no room; `length`: as the request says."""
-    _check_size(length or 0, most)
-    _check_room(folder, length or 0)
-    received, waiting = 0, bytearray()
     try:
-        async for chunk in chunks:
-            received += len(chunk)
-            _check_size(received, most)
-            waiting += chunk
-            if len(waiting) >= _WRITTEN_BYTES:
-                await anyio.to_thread.run_sync(_written, sink, bytes(waiting), folder)
-                waiting.clear()
-        await anyio.to_thread.run_sync(_written, sink, bytes(waiting), folder)
-        await anyio.to_thread.run_sync(sink.finish)
+        with closing(sink):
+            _check_size(length or 0, most)
+            _check_room(folder, length or 0)
+            await _receive(chunks, sink, folder, most)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         raise _full() from error
+
+
+async def _receive(chunks: AsyncIterator[bytes], sink: Sink, folder: Path, most: int) -> None:
+    received, waiting = 0, bytearray()
+    async for chunk in chunks:
+        received += len(chunk)
+        _check_size(received, most)
+        waiting += chunk
+        if len(waiting) >= _WRITTEN_BYTES:
+            await anyio.to_thread.run_sync(_written, sink, bytes(waiting), folder)
+            waiting.clear()
+    await anyio.to_thread.run_sync(_written, sink, bytes(waiting), folder)
+    await anyio.to_thread.run_sync(sink.finish)
 
 
 async def drain(request: Request) -> None:

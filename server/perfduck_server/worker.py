@@ -25,6 +25,7 @@ from typing import Any
 import msgspec
 
 import perfduck
+from perfduck_model.durable import sync_file
 from perfduck_model.zstandard import zstd
 from perfduck_server.spool import (
     ATTACH,
@@ -89,8 +90,11 @@ def _read(job: PushedJob) -> None:
     if job.is_store:
         store.adopt(job.file, labels=job.labels)
         return
+    body = Path(job.file)
+    if not body.exists():  # packed for a server that was killed before the commit
+        _unpack(body)
     store.ingest(job.file, **_options(job))
-    _pack(Path(job.file))
+    _pack(body)
 
 
 def _options(job: PushedJob) -> dict[str, Any]:
@@ -110,13 +114,27 @@ def _options(job: PushedJob) -> dict[str, Any]:
 
 def _pack(body: Path) -> None:
     """What was sent packed is kept as it came."""
-    smaller = body.with_name(f"{body.name}{PACKED}")
-    with body.open("rb") as plain, zstd.open(smaller, "wb") as packed:
-        shutil.copyfileobj(plain, packed, _PACKED_BYTES)
+    smaller = _packed(body)
+    with body.open("rb") as plain, smaller.open("wb") as file:
+        with zstd.open(file, "wb") as packed:
+            shutil.copyfileobj(plain, packed, _PACKED_BYTES)
+        sync_file(file)  # the body is removed: a crash of the machine must not take both
     if smaller.stat().st_size < 0.9 * body.stat().st_size:
         body.unlink()
     else:
         smaller.unlink()
+
+
+def _unpack(body: Path) -> None:
+    """Write the body that `_pack` has removed; a part of it never has its name."""
+    part = body.with_name(f"{body.name}.part")
+    with zstd.open(_packed(body), "rb") as packed, part.open("wb") as plain:
+        shutil.copyfileobj(packed, plain, _PACKED_BYTES)
+    part.replace(body)
+
+
+def _packed(body: Path) -> Path:
+    return body.with_name(f"{body.name}{PACKED}")
 
 
 if __name__ == "__main__":

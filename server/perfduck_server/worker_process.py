@@ -1,6 +1,7 @@
 """The server's end of a worker: starts it, gives it jobs, and ends it at its limits."""
 
 import json
+import logging
 import os
 import selectors
 import signal
@@ -16,6 +17,7 @@ import msgspec
 
 from perfduck_server.spool import TOO_LARGE
 
+_LOG = logging.getLogger("perfduck.jobs")
 _LOOKS_S = 0.1  # between two looks at its memory
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _FILE_TIMES = 16  # a body may grow so much, unpacked and as a store
@@ -37,6 +39,10 @@ class WorkerAnswer(msgspec.Struct, frozen=True):
     bug: str | None = None
 
 
+class _WorkerWasKilled(Exception):
+    """From outside, below its limits: the system was short of memory."""
+
+
 class WorkerWasStopped(Exception):
     """The server stops: the job is done after the next start."""
 
@@ -49,7 +55,18 @@ class WorkerProcess:
         self._process: subprocess.Popen[bytes] | None = None
 
     def do(self, folder: Path, stopping: Event) -> WorkerAnswer:
-        """Read what is in the folder. WorkerWasStopped where the server stops meanwhile."""
+        """Read what is in the folder; once more where something else killed the worker.
+        WorkerWasStopped where the server stops meanwhile."""
+        try:
+            return self._done(folder, stopping)
+        except _WorkerWasKilled:
+            _LOG.warning("push %s: its worker was killed, it is read once more", folder.name)
+        try:
+            return self._done(folder, stopping)
+        except _WorkerWasKilled:
+            return WorkerAnswer(error=self._too_large())
+
+    def _done(self, folder: Path, stopping: Event) -> WorkerAnswer:
         process = self._started()
         assert process.stdin
         line = json.dumps({"folder": str(folder.absolute())}) + "\n"
@@ -113,11 +130,14 @@ class WorkerProcess:
         return TOO_LARGE.format(self._limits.memory_mb)
 
     def _ended(self) -> WorkerAnswer:
-        """A signal ended it: allocations that fail abort, and a parser may crash."""
+        """A signal ended it: allocations that fail abort, and a parser may crash. One that takes
+        too much is ended by `_answer`."""
         assert self._process
         code = self._process.wait()
         self.close()
-        if -code in (signal.SIGKILL, signal.SIGABRT):
+        if -code == signal.SIGKILL:
+            raise _WorkerWasKilled
+        if -code == signal.SIGABRT:
             return WorkerAnswer(error=self._too_large())
         name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         return WorkerAnswer(error=f"expected a recording, got one that ended its reader ({name})")

@@ -182,6 +182,41 @@ def test_a_query_is_run_saved_and_found_again(page: Any) -> None:
     page.wait_for_selector("#none-saved:not([hidden])")
 
 
+def test_a_query_after_one_that_runs_stops_it_without_a_word(page: Any) -> None:
+    page.goto("/sql")
+    page.fill(
+        "#query", "select count(*) from hit a, hit b, hit c where a.weight + b.weight > c.weight"
+    )
+    page.click("#run")
+    page.wait_for_selector("#stop:enabled")
+    page.locator(".queries .link").first.click()
+    page.wait_for_selector("#rows tbody tr")
+    settled(page)
+    assert page.locator("#sql-error").is_hidden()
+    assert page.locator("#stop").is_disabled()
+
+
+def test_cells_and_names_of_bars_are_whole(page: Any) -> None:
+    page.goto("/sql")
+    page.fill("#query", "select labels, function from hit limit 5")
+    page.click("#run")
+    page.wait_for_selector("#rows tbody tr")
+    for cell in page.locator("#rows tbody td").all():
+        assert cell.bounding_box()["height"] < 40
+    page.fill("#query", "select repeat('W', n::int) as name, n from range(30, 33) as r(n)")
+    page.click("#run")
+    page.wait_for_selector("#chart rect")
+    starts = page.locator("#chart text").evaluate_all("all => all.map((text) => text.getBBox().x)")
+    assert min(starts) >= 0
+
+
+def test_a_recording_is_edited_on_a_phone(chromium: Any, server: Server) -> None:
+    with opened(chromium, server, phone=True) as page:
+        page.goto("/")
+        box = page.locator("[data-edit]").first.bounding_box()
+        assert box["x"] + box["width"] <= PHONE["width"]
+
+
 def test_what_is_typed_wrong_is_the_line_of_the_command(page: Any) -> None:
     page.goto("/diff?base=nativ.*&new=scenario=docker0-nat")
     assert "did you mean native." in page.locator(".card.failure").inner_text()
@@ -291,6 +326,8 @@ def test_the_empty_page_has_the_line_of_curl_and_takes_dropped_files(
         page.wait_for_load_state()
         assert page.locator("tbody tr").count() == 4
         assert page.locator("tbody tr .tag >> text=side=a").count() >= 2
+        said = push(page, "c.txt", recording("udp_sendmsg", 800), "side=c native")
+        assert "native: expected key=value" in said
         said = push(page, "notes.txt", "this is no profile\n" * 50, "")
         assert "notes.txt" in said
         assert "expected" in said

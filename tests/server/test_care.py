@@ -136,7 +136,51 @@ def test_the_first_rule_that_fits_applies(aged, tmp_path: Path) -> None:
     assert "native.udp64.1" in store.names()
 
 
-@pytest.mark.parametrize("text", ["", "pr=*", "pr=* 30", "raw 30d", "keep"])
+def test_what_fails_stops_nothing_else(aged, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, raw, spool = aged
+    remove, forgotten = store.remove, []
+
+    def refuse_one(selector: str) -> object:
+        if selector == one:
+            raise PerfduckError.at(where="store", expected="it free", got="busy")
+        return remove(selector)
+
+    one = f"id:{json.loads(store.profiles('native.udp64.1').to_json())[0]['id']}"
+    monkeypatch.setattr(store, "remove", refuse_one)
+    monkeypatch.setattr(spool, "forget_old", lambda: forgotten.append(1))
+    retention = Retention(rules_of(["scenario=native 1d"]), store, raw, spool)
+    retention.apply(datetime.now(UTC).replace(tzinfo=None) + timedelta(days=2))
+    assert [name for name in store.names() if name.startswith("native.")] == ["native.udp64.1"]
+    assert forgotten
+
+
+def test_rules_after_one_that_fails_remove_nothing(aged, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, raw, spool = aged
+    profiles, forgotten = store.profiles, []
+
+    def refuse_one(selector: str) -> object:
+        if selector == "scenario=native":
+            raise PerfduckError.at(where="store", expected="it free", got="busy")
+        return profiles(selector)
+
+    monkeypatch.setattr(store, "profiles", refuse_one)
+    monkeypatch.setattr(spool, "forget_old", lambda: forgotten.append(1))
+    retention = Retention(rules_of(["scenario=native keep", "* 1d"]), store, raw, spool)
+    retention.apply(datetime.now(UTC).replace(tzinfo=None) + timedelta(days=2))
+    assert len(store.names()) == 18
+    assert forgotten
+
+
+@pytest.mark.parametrize("text", ["", "pr=*", "pr=* 30", "raw 30d", "keep", "a+ 30d"])
 def test_what_is_no_rule_is_a_line(text: str) -> None:
     with pytest.raises(PerfduckError, match="--retention"):
         rules_of([text])
+
+
+def test_a_server_whose_folder_was_removed_is_not_well(own_server: Server) -> None:
+    shutil.rmtree(own_server.store.with_name(f"{own_server.store.name}.server"))
+    line = "spool: expected a directory (start the server again), got none"
+    health = urllib3.request("GET", f"{own_server.url}/healthz")
+    assert (health.status, line in health.json()["status"]) == (503, True)
+    push = urllib3.request("POST", f"{own_server.url}/api/v1/recordings", body=b"x")
+    assert (push.status, line in push.json()["error"]) == (503, True)

@@ -162,3 +162,39 @@ def test_a_worker_stops_with_its_server(tmp_path: Path) -> None:
     with pytest.raises(WorkerWasStopped):
         worker.do(accepted(tmp_path), stopping)
     worker.close()
+
+
+@pytest.mark.parametrize(
+    ("kills", "error"),
+    [
+        (1, None),
+        (2, "expected a recording that is read in 1024 MB of memory, got one that needs more"),
+    ],
+)
+def test_a_worker_that_is_killed_is_given_its_job_once_more(
+    tmp_path: Path, kills: int, error: str | None
+) -> None:
+    worker, folder = WorkerProcess(WorkerLimits(60, 1024, MB)), accepted(tmp_path)
+    others = _children()  # servers of other tests
+
+    def kill() -> None:
+        nonlocal others
+        for _ in range(kills):
+            while not (workers := _children() - others):
+                time.sleep(0.01)
+            others |= workers
+            os.kill(workers.pop(), signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    try:
+        assert worker.do(folder, threading.Event()).error == error
+    finally:
+        worker.close()
+        killer.join()
+
+
+def _children() -> set[int]:
+    """Processes that this one has started and not yet waited for."""
+    paths = Path("/proc/self/task").glob("*/children")
+    return {int(pid) for path in paths for pid in path.read_text().split()}

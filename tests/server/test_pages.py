@@ -86,6 +86,57 @@ def test_the_first_page_is_newest_first_and_in_parts(tmp_path: Path) -> None:
         assert get(server, "/?page=0").status == 422
 
 
+def test_an_unknown_parameter_of_the_first_page_is_said_and_no_list_shown(server: Server) -> None:
+    answer = get(server, "/?lable=x")
+    page = answer.data.decode()
+    assert answer.status == 422
+    assert "unknown parameter lable; did you mean label? there are label, text, page" in page
+    assert "No recording has that" not in page
+    assert "0 recordings" not in page
+
+
+def test_a_name_leads_to_the_page_of_its_id(server: Server) -> None:
+    profile = get(server, "/api/v1/profiles?selector=native.crr.1").json()[0]["id"]
+    answer = get(server, "/profiles/native.crr.1?comm=nginx")
+    assert (answer.status, answer.headers["location"]) == (303, f"/profiles/{profile}?comm=nginx")
+    for name, line in (
+        ("nativ.crr.1", "did you mean native.crr.1?"),
+        ("native.crr.*", "profiles:"),
+    ):
+        answer = get(server, f"/profiles/{name}")
+        assert (answer.status, line in answer.data.decode()) == (404, True)
+
+
+def test_facts_have_whole_work_without_a_decimal(server: Server) -> None:
+    [row] = get(server, "/api/v1/profiles?selector=native.crr.1").json()
+    page = get(server, f"/profiles/{row['id']}").data.decode()
+    assert f"<dt>Work</dt><dd>{row['work']:,.0f} {row['work_unit']}s</dd>" in page
+
+
+def test_a_comparison_has_its_doubts_as_a_diff_has_them(server: Server) -> None:
+    for path in (
+        "/compare?selector=scenario=native&over=workload",
+        "/diff?base=native.crr.1&new=native.udp64.1",
+    ):
+        page = get(server, path).data.decode()
+        [doubts] = re.findall(r'<ul class="reasons">.*?</ul>', page, re.DOTALL)
+        assert re.search(r'<li class="blocks"><b>Blocks the verdict:</b> .*CPU-second', doubts)
+
+
+def test_the_first_page_has_work_that_is_no_number_of_packets(tmp_path: Path) -> None:
+    with DuckDbStore(tmp_path / "odd.duckdb", write=True) as store:
+        store.execute(PROFILES)
+        store.execute("update profile set work = 'inf', work_unit = 'packet' where name = 'run202'")
+        store.execute("update profile set work = 7944, work_unit = 'packet' where name = 'run201'")
+    with running(tmp_path / "odd.duckdb") as server:
+        answer = get(server, "/")
+        page = answer.data.decode()
+        assert answer.status == 200
+        assert 'data-work="inf"' in page
+        assert 'data-work="7944"' in page
+        assert "7,944 packets" in page
+
+
 def test_a_link_is_the_same_for_the_same_question_and_kept_whole(
     demo_store: Path, tmp_path: Path
 ) -> None:

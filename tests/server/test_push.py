@@ -3,9 +3,12 @@
 import io
 import json
 import lzma
+import socket
 import subprocess
 import tarfile
+import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from servers import Server, running
@@ -205,3 +208,23 @@ def test_a_file_that_is_called_like_one_of_the_server(empty_server: Server, tmp_
         file.write_bytes(TEXT.read_bytes())
         code, answer = curl(empty_server, "/api/v1/recordings", "-F", f"recording=@{file}")
         assert code in (200, 201), (name, answer)
+
+
+def test_an_upload_that_is_aborted_is_one_line_of_the_log(empty_server: Server) -> None:
+    address = urlsplit(empty_server.url)
+    head = (
+        f"POST /api/v1/recordings HTTP/1.1\r\nHost: {address.netloc}\r\n"
+        "Content-Length: 9000000\r\n\r\n"
+    )
+    for _ in range(3):
+        with socket.create_connection((address.hostname, address.port)) as client:
+            client.sendall(head.encode() + bytes(2 << 20))
+    log = empty_server.store.with_suffix(".log")
+    while log.read_text().count("\n") < 3:
+        assert empty_server.process.poll() is None
+        time.sleep(0.05)
+    assert [json.loads(line)["status"] for line in log.read_text().splitlines()] == [499] * 3
+    state = empty_server.store.with_name(f"{empty_server.store.name}.server")
+    assert list((state / "spool").iterdir()) == []
+    files = Path(f"/proc/{empty_server.process.pid}/fd").iterdir()
+    assert not any("/spool/" in str(each.readlink()) for each in files)

@@ -147,6 +147,32 @@ def call(url: str, path: str, parameters: dict[str, Any]) -> urllib3.BaseHTTPRes
         urllib3.request("DELETE", f"{url}{SESSIONS}", headers=headers)
 
 
+@pytest.mark.parametrize(
+    ("code", "data", "line"),
+    [(5, b"x", "expected no extension type 5"), (1, b"2020-13-45", "month must be in 1..12")],
+)
+def test_an_extension_that_is_none_is_a_line(code: int, data: bytes, line: str) -> None:
+    body = msgspec.msgpack.encode({"learned": msgspec.msgpack.Ext(code, data)})
+    with pytest.raises(PerfduckError, match=line):
+        wire.decoded_parameters(methods("noise")["replace"], body)
+
+
+def test_details_of_another_id_are_not_there(server: Server) -> None:
+    answer = call(server.url, "profiles/details", {"profile_id": 1})
+    assert (answer.status, answer.json()) == (
+        404,
+        {"error": "profile 1: expected one that is stored, got none"},
+    )
+
+
+def test_a_client_of_another_protocol_is_refused(server: Server) -> None:
+    url = f"{server.url}{SESSIONS}/read"
+    answer = urllib3.request("POST", url, headers={PROTOCOL_HEADER: "9"})
+    line = "Perfduck-Protocol: expected 1, which this server speaks, got 9"
+    assert (answer.status, answer.json()["error"]) == (400, line)
+    assert answer.headers[PROTOCOL_HEADER] == "1"
+
+
 def test_a_session_that_reads_changes_nothing(own: str) -> None:
     answer = call(own, "profiles/remove", {"profiles": []})
     assert answer.status == 422
@@ -263,6 +289,9 @@ def test_a_lake_is_not_built() -> None:
         perfduck.open("lake:x")
 
 
+ODD_BODIES = {"empty": b"", "list": b"[]", "number": b'{"session":1}', "junk": b"\xc1\xff"}
+
+
 class Other(BaseHTTPRequestHandler):
     """Another server: answers by the path that the URL begins with."""
 
@@ -277,9 +306,12 @@ class Other(BaseHTTPRequestHandler):
         self.send_response(status)
         if kind not in ("other", "301"):
             self.send_header(PROTOCOL_HEADER, "999" if kind == "newer" else "1")
-        self.send_header("Content-Length", "13")
+        body = ODD_BODIES.get(kind, b'{"error":"X"}')
+        if kind == "junk" and self.path.endswith("/read"):
+            body = b'{"session":"s"}'
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(b'{"error":"X"}')
+        self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
         pass
@@ -314,6 +346,14 @@ def other() -> Iterator[str]:
 )  # fmt: skip
 def test_a_server_that_answers_otherwise_is_a_line(other: str, path: str, line: str) -> None:
     assert failure(f"{other}/{path}", wait_s=1).startswith(f"{other}/{path}: {line}")
+
+
+@pytest.mark.parametrize("kind", ODD_BODIES)
+def test_a_body_that_is_no_answer_is_a_line(other: str, kind: str) -> None:
+    expected = f"{other}/{kind}: expected an answer of perfduck, got a body that is none ("
+    assert failure(f"{other}/{kind}", wait_s=1).startswith(expected)
+    with pytest.raises(PerfduckError, match="expected an answer of perfduck, got a body that is"):
+        perfduck.open(f"{other}/{kind}").sql("select 1")
 
 
 def test_a_command_has_what_its_token_allows(

@@ -1,9 +1,11 @@
 """kill -9 in the middle of pushes: what was acknowledged is there after the next start."""
 
 import lzma
+import resource
 import shutil
 import signal
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from threading import Event
 
@@ -13,6 +15,7 @@ import urllib3
 from servers import running
 
 import perfduck
+from perfduck_model.zstandard import zstd
 from perfduck_server.spool import JobStatus, PushedJob, Spool
 
 pytestmark = pytest.mark.slow  # servers of their own, and processes that ask them
@@ -90,6 +93,25 @@ def test_a_push_that_was_committed_and_not_finished_is_done_again(tmp_path: Path
     assert list((state / "spool").iterdir()) == []
 
 
+def test_a_push_whose_body_was_packed_before_the_commit_is_done_again(tmp_path: Path) -> None:
+    store, content = tmp_path / "s.duckdb", recordings()[0]
+    state = tmp_path / "s.duckdb.server"
+    state.mkdir()
+    spool = Spool(state)
+    folder = spool.new()
+    (folder / "recording.zst").write_bytes(zstd.compress(content))
+    spool.accept(folder, PushedJob(id=folder.stem, file="recording", name="run"))
+    with running(store) as started:
+        url = f"{started.url}/api/v1/jobs/{folder.stem}"
+        while (answer := urllib3.request("GET", url)).status == 202:
+            assert started.process.poll() is None
+        assert answer.json()["state"] == "stored", answer.data
+        profile = answer.json()["profile"]["id"]
+        raw = urllib3.request("GET", f"{started.url}/api/v1/recordings/{profile}/raw")
+        assert raw.data == content
+    assert list(perfduck.open(store).names()) == ["run"]
+
+
 def test_a_push_that_meets_a_bug_is_kept(tmp_path: Path) -> None:
     spool = Spool(tmp_path)
     folder = spool.new()
@@ -99,3 +121,31 @@ def test_a_push_that_meets_a_bug_is_kept(tmp_path: Path) -> None:
     assert (tmp_path / "failed" / folder.stem / "run").read_bytes() == b"recording"
     assert list(Spool(tmp_path).waiting()) == []
     assert spool.outcome(folder.stem) == JobStatus(job=folder.stem, state="failed", error="a bug")
+
+
+def test_a_server_whose_store_is_invalidated_ends_and_its_pushes_wait(tmp_path: Path) -> None:
+    store = tmp_path / "s.duckdb"
+    perfduck.open(store).ingest(TEXT, name="before")
+    with running(store) as started:
+        jobs = f"{started.url}/api/v1/recordings?wait=0&name="
+        # A file that must not grow is the full disk of this test.
+        largest = store.stat().st_size + 4096
+        resource.prlimit(
+            started.process.pid, resource.RLIMIT_FSIZE, (largest, resource.RLIM_INFINITY)
+        )
+        for number, body in enumerate(recordings()[:3]):
+            assert urllib3.request("POST", f"{jobs}{number}", body=body).status == 202
+        with suppress(urllib3.exceptions.HTTPError):  # it may end while it is asked
+            while started.process.poll() is None:
+                urllib3.request("GET", f"{started.url}/api/v1/backup", retries=False)
+                answer = urllib3.request("GET", f"{started.url}/healthz", retries=False)
+                assert answer.status in (200, 503)
+        assert started.process.wait(60) == 2
+    log = store.with_suffix(".log").read_text()
+    assert f"{store}: expected a store that can be written" in log.splitlines()[-1]
+    assert list((tmp_path / "s.duckdb.server" / "failed").iterdir()) == []
+    with running(store) as started:
+        metrics = f"{started.url}/metrics"
+        while "perfduck_pushes_waiting 0.0" not in urllib3.request("GET", metrics).data.decode():
+            assert started.process.poll() is None
+    assert set(perfduck.open(store).names()) == {"before", "0", "1", "2"}

@@ -93,6 +93,7 @@ def test_it_answers_over_https(tmp_path, certificate) -> None:
         (("--tls-cert", "{cert}", "--tls-key", "{cert}"), "expected a certificate and its key"),
         (("--tls-cert", "none.pem", "--tls-key", "{cert}"), "got no such file"),
         (("--retention", "pr=*"), "--retention: expected [raw] SELECTOR keep|AGE"),
+        (("--retention", "a+ 30d"), "--retention: "),
         (("--anonymous", "write"), "--anonymous"),
         (("--access-log", "/nowhere/log"), "/nowhere/log: No such file"),
         (("--memory", "1"), "--memory: expected a whole number from 128"),

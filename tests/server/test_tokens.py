@@ -206,6 +206,7 @@ def test_the_last_token_that_is_revoked_opens_nothing(tmp_path: Path) -> None:
 OTHER_SITES = [
     {"Origin": "https://evil.example"},
     {"Origin": "null"},
+    {"Origin": "http://["},
     {"Sec-Fetch-Site": "cross-site"},
     {"Sec-Fetch-Site": "same-site"},
 ]
@@ -227,6 +228,15 @@ def test_a_name_that_leads_to_an_open_server_is_refused(server: Server) -> None:
         assert guarded.ask("GET", "/api/v1/profiles", headers={"Host": name}).status == status
 
 
+def test_a_host_that_is_no_host_is_a_line(server: Server) -> None:
+    for name in ("[::1", "localhost:x"):
+        answer = Guarded(server, {}).ask("GET", "/api/v1/profiles", headers={"Host": name})
+        assert (answer.status, answer.json()) == (
+            400,
+            {"error": "Host: expected HOST or HOST:PORT, got another text"},
+        )
+
+
 def test_a_browser_logs_in_with_a_token(guarded: Guarded) -> None:
     page = guarded.ask("GET", "/api/v1/profiles?x=1", headers={"Accept": "text/html"})
     assert (page.status, page.headers["Location"]) == (
@@ -238,6 +248,11 @@ def test_a_browser_logs_in_with_a_token(guarded: Guarded) -> None:
     kind = {"Content-Type": "application/x-www-form-urlencoded"}
     body = "token=wrong&next=/"
     assert guarded.ask("POST", "/login", body=body, headers=kind).status == 401
+    body = f"token={guarded.secrets['push']}&next=/"
+    refused = guarded.ask("POST", "/login", body=body, headers=kind)
+    assert refused.status == 403
+    assert "Set-Cookie" not in refused.headers
+    assert b'role="alert">token push: expected scope read, got push</p>' in refused.data
     body = f"token={guarded.secrets['read']}&next=//evil.example"
     done = guarded.ask("POST", "/login", body=body, headers=kind)
     assert (done.status, done.headers["Location"]) == (303, "/")

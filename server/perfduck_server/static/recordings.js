@@ -17,14 +17,18 @@
     }
   }
 
+  // Texts of the form key=value, as [key, value].
+  const pairs = (texts) => texts.filter((text) => text.trim()).map((text) => {
+    const [key, ...value] = text.split("=");
+    if (!key.trim() || !value.length) throw new Error(`${text.trim()}: expected key=value`);
+    return [key.trim(), value.join("=").trim()];
+  });
+
   // ---- push
   const drop = byId("drop");
   function address(file) {
     const query = new URLSearchParams();
-    for (const pair of byId("push-labels").value.split(/\s+/).filter(Boolean)) {
-      const [key, ...value] = pair.split("=");
-      query.append(`label.${key}`, value.join("="));
-    }
+    for (const [key, value] of pairs(byId("push-labels").value.split(/\s+/))) query.append(`label.${key}`, value);
     for (const name of ["work", "unit"]) if (byId(`push-${name}`).value) query.set(name, byId(`push-${name}`).value);
     return `/api/v1/recordings/${encodeURIComponent(file.name)}?${query}`;
   }
@@ -119,11 +123,8 @@
     dialog.showModal();
   }
   function wanted() {
-    const before = JSON.parse(row.dataset.labels), labels = {}, said = {};
-    for (const line of form.elements.labels.value.split("\n").filter((text) => text.trim())) {
-      const [key, ...value] = line.split("=");
-      labels[key.trim()] = value.join("=").trim();
-    }
+    const before = JSON.parse(row.dataset.labels), said = {};
+    const labels = Object.fromEntries(pairs(form.elements.labels.value.split("\n")));
     const changed = Object.entries(labels).filter(([key, value]) => before[key] !== value);
     const gone = Object.keys(before).filter((key) => !(key in labels));
     if (changed.length) said.labels = Object.fromEntries(changed);
@@ -147,9 +148,13 @@
     if (button) open(button.closest("tr"));
   });
   byId("edit-save").addEventListener("click", () => {
-    const said = wanted();
-    if (Object.keys(said).length) send("PATCH", said);
-    else dialog.close();
+    try {
+      const said = wanted();
+      if (Object.keys(said).length) send("PATCH", said);
+      else dialog.close();
+    } catch (error) {
+      fail(error.message);
+    }
   });
   byId("edit-delete").addEventListener("click", () => {
     if (confirm(`Delete ${row.dataset.name}? It cannot be undone.`)) send("DELETE");

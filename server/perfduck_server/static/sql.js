@@ -26,24 +26,25 @@
     if (!query) return;
     perfduckView.set({ query }, true);
     if (running) running.abort();
-    running = new AbortController();
+    const own = running = new AbortController();
     byId("stop").disabled = false;
     fail("");
     byId("sql-said").textContent = "Asking …";
     const begun = performance.now();
     try {
-      const response = await ask(query, "json", running.signal);
+      const response = await ask(query, "json", own.signal);
       const found = await response.json();
       if (!response.ok) throw new Error(found.error || (found.detail && found.detail[0] && found.detail[0].msg) || response.statusText);
       answer = found;
       byId("sql-said").textContent = `${found.rows.length.toLocaleString("en-US")} ${found.rows.length === 1 ? "row" : "rows"} in ${((performance.now() - begun) / 1000).toFixed(2)} s`;
       show();
     } catch (error) {
+      if (own !== running) return; // the page shows the next query
       byId("sql-said").textContent = "";
       byId("answer").hidden = true;
       fail(error.name === "AbortError" ? "Stopped." : error.message);
     } finally {
-      byId("stop").disabled = true;
+      if (own === running) byId("stop").disabled = true;
     }
   }
   const ask = (query, format, signal) => fetch(`/api/v1/sql?format=${format}`, {
@@ -66,7 +67,11 @@
     });
     for (const row of rows.slice(0, MOST_SHOWN)) {
       const made = body.insertRow();
-      columns.forEach((column, place) => made.append(element("td", shown(row[column.name]), numbers[place] ? "number" : "")));
+      columns.forEach((column, place) => {
+        const cell = element("td", undefined, numbers[place] ? "number" : "");
+        cell.append(element("span", shown(row[column.name])));
+        made.append(cell);
+      });
     }
     byId("rows-hint").textContent = rows.length > MOST_SHOWN ? `The first ${MOST_SHOWN.toLocaleString("en-US")} of ${rows.length.toLocaleString("en-US")} rows; csv has all.` : "";
     byId("answer").hidden = false;
@@ -94,15 +99,21 @@
     if (text !== undefined) made.textContent = text;
     return made;
   }
+  const cut = (text) => text.length > 32 ? `${text.slice(0, 31)}…` : text;
+  function widest(texts) { // px at the 12px of .chart
+    const pen = element("canvas").getContext("2d");
+    pen.font = `12px ${getComputedStyle(document.body).fontFamily}`;
+    return Math.max(...texts.map((text) => pen.measureText(text).width));
+  }
   function bars(picked) {
-    const high = 22, left = 220, wide = 760;
+    const high = 22, wide = 760;
+    const left = 12 + widest(picked.map(([name]) => cut(shown(name)))), right = 12 + widest(picked.map(([, size]) => shown(size)));
     const most = Math.max(...picked.map(([, size]) => Math.abs(size))) || 1;
     const svg = drawn("svg", { viewBox: `0 0 ${wide} ${picked.length * high}`, role: "img", "aria-label": "The first numbers as bars" });
     picked.forEach(([name, size], place) => {
-      const text = shown(name);
       const at = place * high;
-      svg.append(drawn("text", { x: left - 8, y: at + 15, "text-anchor": "end" }, text.length > 32 ? `${text.slice(0, 31)}…` : text));
-      const width = ((wide - left - 90) * Math.abs(size)) / most;
+      svg.append(drawn("text", { x: left - 8, y: at + 15, "text-anchor": "end" }, cut(shown(name))));
+      const width = ((wide - left - right) * Math.abs(size)) / most;
       svg.append(drawn("rect", { x: left, y: at + 3, width, height: high - 7, rx: 3, class: "bar-part" }));
       svg.append(drawn("text", { x: left + width + 6, y: at + 15, class: "soft" }, shown(size)));
     });

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from perfduck_model.errors import PerfduckError
+from perfduck_model.errors import NoProfileError, PerfduckError
 from perfduck_store.duckdb.schema import named
 from perfduck_store.edit import Edit, ProfileFacts, differences
 from perfduck_store.records import (
@@ -67,9 +67,13 @@ class DuckDbProfiles:
         return [Content(*row) for row in rows]
 
     def details(self, profile_id: int) -> ProfileDetails:
-        """All that is said of a stored profile."""
-        [row] = self._store.rows(named("details"), {"profile_id": profile_id})
-        return ProfileDetails(*row)
+        """All that is said of a stored profile. NoProfileError for another id."""
+        rows = self._store.rows(named("details"), {"profile_id": profile_id})
+        if not rows:
+            raise NoProfileError.at(
+                where=f"profile {profile_id}", expected="one that is stored", got="none"
+            )
+        return ProfileDetails(*rows[0])
 
     def skipped(self, profile_id: int, limit: int) -> list[SkippedLine]:
         """Its input that was not understood, in the order of the recording."""

@@ -8,12 +8,12 @@ import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock
 from typing import TYPE_CHECKING
 
 import duckdb
 
-from perfduck_model.errors import room_on_disk
+from perfduck_model.errors import PerfduckError, room_on_disk
 from perfduck_store.duckdb.store import DuckDbStore, Engine, StoreIsBusy
 from perfduck_store.records import Saved
 
@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _COPIED_BYTES = 1 << 26
+_INVALIDATED = "has been invalidated"  # in what DuckDB says of every statement from then on
+
+
+class StoreIsInvalidated(PerfduckError):
+    """DuckDB could not write the file, on a full disk for one, and answers nothing of it until
+    another process opens it. What was committed is there then."""
 
 
 class SharedDuckDb:
@@ -32,6 +38,7 @@ class SharedDuckDb:
         self.path = path
         self.writing = Lock()
         self.writes = 0  # that have ended: the store is the same while it is
+        self.invalidated = Event()  # set as soon as StoreIsInvalidated was raised
         self._engine = Engine(path)
         self._keeper = DuckDbStore(path, write=True, wait_s=wait_s, engine=self._engine)
         self._keeper.execute(f"set memory_limit = '{memory_mb}MB'")
@@ -40,7 +47,8 @@ class SharedDuckDb:
         self._file = path.open("rb")
 
     def read(self) -> "SharedStore":
-        """The store as it is now, regardless of what is written until it is closed."""
+        """The store as it is now, regardless of what is written until it is closed.
+        StoreIsInvalidated, as of `write`."""
         store = SharedStore(self.path, self._cursor())
         store.execute("begin transaction read only")
         return store
@@ -58,7 +66,11 @@ class SharedDuckDb:
 
     def _written(self) -> None:
         self.writes += 1
-        self.writing.release()
+        try:
+            with suppress(StoreIsInvalidated):  # known before anybody judges why a write failed
+                self._cursor().close()
+        finally:
+            self.writing.release()
 
     def snapshot(self, to: Path) -> None:
         """Write the store as it is now to a new file, while others read; who writes waits."""
@@ -96,7 +108,16 @@ class SharedDuckDb:
 
     def _cursor(self) -> duckdb.DuckDBPyConnection:
         cursor = self._engine.connection().cursor()
-        cursor.execute("set enable_progress_bar = false; use store")
+        try:
+            cursor.execute("set enable_progress_bar = false; use store")
+        except duckdb.Error as error:
+            cursor.close()
+            if not isinstance(error, duckdb.FatalException) and _INVALIDATED not in str(error):
+                raise
+            self.invalidated.set()
+            reason = str(error).splitlines()[0]
+            message = f"{self.path}: expected a store that can be written, got: {reason}"
+            raise StoreIsInvalidated(message) from error
         return cursor
 
 

@@ -27,6 +27,7 @@ from perfduck_model.batch import (
 )
 from perfduck_model.errors import PerfduckError
 from perfduck_model.limitation import Limitation
+from perfduck_model.zstandard import zstd
 from perfduck_store.duckdb.schema import named
 from perfduck_store.duckdb.store import DuckDbStore
 from perfduck_store.duckdb.writer import FACTS
@@ -41,6 +42,10 @@ _BATCHES: dict[str, tuple[str, Schema]] = {
     "skipped": ("skipped", SKIPPED),
     "samples": ("sample", SAMPLE),
 }
+_NOT_OF_PERFDUCK = (
+    duckdb.Error, pl.exceptions.PolarsError, zstd.ZstdError, KeyError, TypeError, ValueError,
+    OverflowError,
+)  # fmt: skip
 _OTHERS = ("profile", "event", "limitation", "attachment", "tag_input", "elf_function")
 
 
@@ -148,6 +153,6 @@ class SingleRecording:
         """What others made may have columns of other names and types."""
         try:
             yield
-        except (duckdb.Error, pl.exceptions.PolarsError, KeyError, TypeError) as error:
-            reason = str(error).splitlines()[0]
+        except _NOT_OF_PERFDUCK as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise PerfduckError.at(self.path, expected="a perfduck store", got=reason) from error

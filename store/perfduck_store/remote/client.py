@@ -138,7 +138,10 @@ class RemoteStore:
             known = self._answer(method, body)
             if not self._write and len(known) < _REMEMBERED_BYTES:
                 self._known[method.path, body] = known
-        return wire.decoded_answer(method, known)
+        try:
+            return wire.decoded_answer(method, known)
+        except PerfduckError as error:
+            raise self.connection.unreadable(error) from error
 
     def _answer(self, method: StoreMethod, body: bytes) -> bytes:
         headers = {SESSION_HEADER: self._opened(), "Content-Type": MEDIA_TYPE}
@@ -159,7 +162,7 @@ class RemoteStore:
             )
             if answer.status != _OK:
                 raise self.connection.refusal(answer)
-            self._session = msgspec.json.decode(answer.body, type=_Opened).session
+            self._session = self.connection.decoded(answer, _Opened).session
             self._pulse.start(self._session)
         return self._session
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from threading import Lock
-from typing import IO, NamedTuple
+from typing import IO, NamedTuple, TypeVar
 
 import msgspec
 
@@ -17,6 +17,7 @@ from perfduck_store.remote.address import Address
 from perfduck_store.remote.services import BUSY, PROTOCOL, PROTOCOL_HEADER
 from perfduck_store.waiting import Wait
 
+_T = TypeVar("_T")
 _CONNECT_S = 10.0
 _READ_BYTES = 1 << 20
 # A host that is gone says nothing: the kernel notices after 10 + 4 * 5 s.
@@ -94,7 +95,7 @@ class Connection:
         """The head of the answer, whose body is to be read. Errors as `ask`."""
         self.requests += 1
         http = self._connected()
-        given = {**self._authorization(), "User-Agent": "perfduck", **(headers or {})}
+        given = {**self._identification(), "User-Agent": "perfduck", **(headers or {})}
         try:
             http.sock.settimeout(timeout_s)
             with suppress(BrokenPipeError, ConnectionResetError):  # it may answer before the end
@@ -112,7 +113,7 @@ class Connection:
         """Ask for what happens without its answer being read, and disconnect."""
         with suppress(OSError, HTTPException):
             http = self._connected()
-            http.request(verb, self.address.path + path, headers=self._authorization() | headers)
+            http.request(verb, self.address.path + path, headers=self._identification() | headers)
         self.close()
 
     def abort(self, reason: str) -> None:
@@ -153,8 +154,9 @@ class Connection:
         trusted = ssl.create_default_context()  # the certificates of the system, $SSL_CERT_FILE
         return HTTPSConnection(address.host, address.port, timeout=_CONNECT_S, context=trusted)
 
-    def _authorization(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self._token}"} if self._token else {}
+    def _identification(self) -> dict[str, str]:
+        token = {"Authorization": f"Bearer {self._token}"} if self._token else {}
+        return {PROTOCOL_HEADER: PROTOCOL, **token}
 
     def _failure(self, error: Exception, timeout_s: float | None) -> ConnectionFailed:
         self.close()
@@ -181,6 +183,20 @@ class Connection:
             self.address,
             expected=f"a server that speaks protocol {PROTOCOL} of perfduck, as this command does",
             got=f"one of another version, which speaks {spoken}",
+        )
+
+    def decoded(self, answer: HttpAnswer, type_: type[_T]) -> _T:
+        """The body, which is JSON of this type. PerfduckError for any other."""
+        try:
+            return msgspec.json.decode(answer.body, type=type_)
+        except (msgspec.DecodeError, ValueError, RecursionError) as error:
+            raise self.unreadable(error) from error
+
+    def unreadable(self, error: Exception) -> PerfduckError:
+        """A body that is no answer to what was asked."""
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        return PerfduckError.at(
+            self.address, expected="an answer of perfduck", got=f"a body that is none ({reason})"
         )
 
     def refusal(self, answer: HttpAnswer) -> PerfduckError:

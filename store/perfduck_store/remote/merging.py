@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import msgspec
-
 from perfduck_model.errors import room_on_disk
 from perfduck_store.duckdb.store import DuckDbStore
 from perfduck_store.records import Merged
@@ -26,7 +24,7 @@ def push(connection: Connection, other: Path, wait_s: float | None) -> Merged:
         answer = connection.ask("POST", PATH, body, headers)
     if answer.status != _OK:
         raise connection.refusal(answer)
-    return msgspec.json.decode(answer.body, type=Merged)
+    return connection.decoded(answer, Merged)
 
 
 def fetch(address: Address, token: str | None, to: Path) -> None:

@@ -37,7 +37,10 @@ def asked(
     )
     if answer.status != _OK:
         raise connection.refusal(answer)
-    return pl.read_ipc(io.BytesIO(answer.body))
+    try:
+        return pl.read_ipc(io.BytesIO(answer.body))
+    except (pl.exceptions.PolarsError, OSError, ValueError) as error:
+        raise connection.unreadable(error) from error
 
 
 def _json(query: Mapping[str, Any]) -> bytes:

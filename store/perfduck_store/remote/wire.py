@@ -91,7 +91,7 @@ def _packed(value: Any) -> bytes:
 def _unpacked(body: bytes, type_: Any) -> Any:
     try:
         return msgspec.msgpack.decode(body, type=type_, dec_hook=_decoded, ext_hook=_extension)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:  # ValueError: of _extension
         text = str(error)
         message = f"store: {text[:1].lower()}{text[1:]}"
         raise PerfduckError(message) from error
