@@ -163,6 +163,7 @@ SAID = "update profile set "
 IMPOSSIBLE = {
     "duration nan": (SAID + "duration_s = 'nan'", "duration_s: expected a number of 0"),
     "duration inf": (SAID + "duration_s = 'inf'", "duration_s: expected a number of 0"),
+    "duration huge": (SAID + "duration_s = 1e300", "duration_s: expected less than 292 years"),
     "start infinity": (SAID + "started_at = 'infinity'", "got"),
     "start -infinity": (SAID + "started_at = '-infinity'", "got"),
     "start 200000": (SAID + "started_at = '200000-01-01'", "got"),

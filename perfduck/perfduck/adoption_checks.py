@@ -24,6 +24,7 @@ _TEXTS = ("name", "format", "source")
 _NO_LESS_THAN = {"cpus": 1, "lost": 0, "raw_samples": 0}
 _YEARS = range(2, 9999)  # DuckDB hands out infinity as the end of 9999, -infinity as 0001
 _MOST = 1 << 62  # of a column's sum: it is kept in 63 bits
+_MOST_S = (1 << 63) / 1e9  # times are nanoseconds of 63 bits
 _OPTIONAL = ("comm", "pid", "tid", "cpu", "cgroup", "time_ns", "period", "address")
 _AMOUNTS = ("count", "period", "weight")
 _SYMBOL_COLUMNS = {"leaf_offsets": ("symbol_id",), "edges": ("caller_id", "callee_id")}
@@ -39,7 +40,9 @@ def check_said(path: Path, said: Mapping[str, Any]) -> None:
         _expect("content_hash", "32 hex digits", content, _HASH.fullmatch(str(content)))
         for column, least in _NO_LESS_THAN.items():
             _expect_number(column, said[column], least)
-        _expect_number("duration_s", said["duration_s"], 0)
+        length = said["duration_s"]
+        _expect_number("duration_s", length, 0)
+        _expect("duration_s", "less than 292 years", length, (length or 0) < _MOST_S)
         at = said["started_at"]
         is_time = at is None or (isinstance(at, datetime) and at.year in _YEARS)
         _expect("started_at", "a time of the years to 9998", at, is_time)
