@@ -172,7 +172,7 @@ class DuckDbStore:
             return parts.user_sql.run(self._connection, text, parameters, limits)
 
     def fence(self) -> None:
-        """Open no other file from now on, whatever the store asks for."""
+        """Open no other file from now on."""
         self.execute("set enable_external_access = false")
 
     def spill_to(self, folder: Path) -> None:
