@@ -98,7 +98,7 @@ REFUSED = [
     ("?unit=packet", TEXT, "--unit packet: expected --work N with it"),
     ("?wrok=3", TEXT, "unknown parameter wrok"),
     ("?name=%0a", TEXT, "expected a name of printable characters"),
-    ("?wait=900", TEXT, "wait: expected at most 60 seconds, got 900"),
+    ("?wait=900", TEXT, "wait: expected a number from 0 to 60, got 900"),
     ("?kernel=x", TEXT, "kernel"),
     ("", Path(__file__), "recording:1: expected"),
 ]

@@ -32,7 +32,8 @@ from perfduck_store.waiting import waiting
 if TYPE_CHECKING:
     import polars as pl
 
-Order = tuple[Path, float, str, dict[str, Any], SqlLimits]
+# Begins with the folder that the path is relative to: who asks may have another by now.
+Order = tuple[str, Path, float, str, dict[str, Any], SqlLimits]
 
 _GRACE_S = 0.5  # until DuckDB heard of an interrupt, and the answer is written
 _MOST_IDLE = 2
@@ -51,7 +52,7 @@ def run(path: Path, text: str, parameters: Mapping[str, Any], limits: SqlLimits)
     most a second after the time of the limits."""
     process = _taken()
     try:
-        order: Order = (path, waiting.limit_s, text, dict(parameters), limits)
+        order: Order = (str(Path.cwd()), path, waiting.limit_s, text, dict(parameters), limits)
         answer, goes_on = _asked(process, order)
     except BaseException:
         _end(process, path.parent)
@@ -135,11 +136,12 @@ def _serve(orders: IO[bytes], answers: IO[bytes]) -> None:
 
 
 def _answer(
-    path: Path, wait_s: float, text: str, parameters: dict[str, Any], limits: SqlLimits
+    folder: str, path: Path, wait_s: float, text: str, parameters: dict[str, Any], limits: SqlLimits
 ) -> object:
     from perfduck_store.duckdb.store import DuckDbStore
 
     try:
+        os.chdir(folder)
         with DuckDbStore(path, wait_s=wait_s) as store:
             store.spill_to(_spilled(path.parent, os.getpid()))
             signal.setitimer(signal.ITIMER_REAL, limits.seconds + _GRACE_S)
