@@ -97,7 +97,7 @@ def _options(store: Store, question: Question, request: DiffRequest) -> DiffOpti
         smallest=request.smallest,
         tolerance=request.tolerance,
         noise=recall(store, question, request.per),
-        like=spread_of_like_runs(store, question, request.per),
+        like=spread_of_like_runs(question, request.per),
         doubts=question.reasons,
         bounds=_bounds(budgets, request),
         budgets=budgets,

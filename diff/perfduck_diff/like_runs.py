@@ -30,7 +30,7 @@ Labels = dict[str, str]
 Like = tuple[tuple[str, str], ...]
 
 
-def spread_of_like_runs(store: Store, question: Question, per: Per | None) -> tuple[float, float]:
+def spread_of_like_runs(question: Question, per: Per | None) -> tuple[float, float]:
     """Squared relative spread of their totals beyond sampling, and the freedom it is worth.
 
     (0, 0) if there are none, or if a filter other than by command makes them incomparable.

@@ -10,6 +10,7 @@ from perfduck_diff.compare_groups import Matrix
 from perfduck_diff.engine.flame import Flame, Heat
 from perfduck_diff.engine.result import Diff
 from perfduck_diff.engine.run_costs import SubsystemRuns
+from perfduck_diff.engine.sandwich import Sandwich
 from perfduck_report.names import all_visible
 from perfduck_report.numbers import UnitScale, scale, scaled
 
@@ -39,6 +40,11 @@ def flame(answer: Flame, by: UnitScale | None = None) -> Flame:
 def flame_scale(answer: Flame) -> UnitScale:
     """What amounts beside a drawing have to be scaled by."""
     return scale(answer.unit, _smallest(answer.total))
+
+
+def sandwich_scale(answer: Sandwich) -> UnitScale:
+    """What both trees of a function are scaled by."""
+    return scale(answer.callers.unit, _smallest(answer.whole))
 
 
 def heat(rows: tuple[Heat, ...], by: UnitScale) -> tuple[Heat, ...]:

@@ -3,15 +3,12 @@
 from perfduck_diff.engine.sandwich import Sandwich
 from perfduck_report import names, readable
 from perfduck_report.html_flame import shape
-from perfduck_report.numbers import scale
 
 
 def as_json(sandwich: Sandwich) -> str:
     """Both trees in the unit that fits all of the runs: {"function", "unit", "whole": [base, new],
     "callers": ..., "callees": ...}, trees as in html_flame.py."""
-    by = scale(
-        sandwich.callers.unit, min((each for each in sandwich.whole if each > 0), default=0.0)
-    )
+    by = readable.sandwich_scale(sandwich)
     callers, callees = (readable.flame(each, by) for each in (sandwich.callers, sandwich.callees))
     shown = {
         "function": names.visible(sandwich.function),

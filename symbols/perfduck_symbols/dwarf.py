@@ -98,7 +98,7 @@ class Dwarf:
         return self._text(unit, "DW_AT_name"), self._text(unit, "DW_AT_comp_dir")
 
     def _unit(self, offset: int) -> tuple[Unit, int]:
-        head = window(self._elf, self._info, self._relocations, offset, _HEAD)
+        head = window(self._info, self._relocations, offset, _HEAD)
         wide = head[:4] == b"\xff\xff\xff\xff"
         version = int.from_bytes(head[12:14] if wide else head[4:6], self._elf.endianness)
         header = self._elf.header

@@ -312,7 +312,7 @@ def _apply(data: UInt8, table: Table, start: int) -> UInt8:
     return patched
 
 
-def window(elf: Elf, data: UInt8, table: Table, start: int, size: int) -> bytes:
+def window(data: UInt8, table: Table, start: int, size: int) -> bytes:
     """A part of a section, relocated: what a compile unit's head needs of 200 MB."""
     part = data[start : start + size]
     low, high = np.searchsorted(table["offset"], (start, start + len(part) - 8))

@@ -111,7 +111,7 @@ def _alternatives(tagger: Tagger, work: pl.DataFrame) -> tuple[Alternative, ...]
 
 
 def text(tag: Explanation) -> str:
-    """An tag as people read it."""
+    """A tag as people read it."""
     lines = [f"{tag.name} ({tag.dso})"]
     if tag.unknown is not None:
         lines.append(f"  unknown    in {', '.join(catalogue.versions())}: {tag.unknown}")
@@ -151,7 +151,7 @@ _ROLES = {
 
 
 def as_json(tag: Explanation) -> str:
-    """An tag as a program reads it."""
+    """A tag as a program reads it."""
     return json.dumps(asdict(tag), indent=2) + "\n"
 
 

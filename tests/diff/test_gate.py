@@ -313,7 +313,8 @@ def test_a_path_that_grew_beyond_the_tolerance_gates_though_the_total_did_not(
     [claim] = found.claims
     assert claim.high is not None
     assert 0.05 < claim.high / found.total.base < 0.2
-    level = replace(found.total, delta=0.0, low=-1.0, high=1.0, p=0.5)  # as much shrank elsewhere
+    # Other paths shrank by as much.
+    level = replace(found.total, delta=0.0, low=-1.0, high=1.0, p=0.5)
     known = replace(found.sensitivity, excluded=0.01)
     assert run_diff._verdict(replace(found, total=level, sensitivity=known)) == verdict
 

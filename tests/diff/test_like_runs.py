@@ -55,7 +55,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _spread(store: Path, base: str, new: str, **filters: object) -> tuple[float, float]:
     with DuckDbStore(store) as opened:
         request = DiffRequest(base=base, new=new, filters=Filters(**filters))  # type: ignore[arg-type]
-        return spread_of_like_runs(opened, resolve_sides(opened, request), None)
+        return spread_of_like_runs(resolve_sides(opened, request), None)
 
 
 @pytest.mark.slow

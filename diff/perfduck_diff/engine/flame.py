@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from perfduck_diff.engine.comparison import TreeName, subsystem_codes
-from perfduck_diff.engine.rates import Per, rates
+from perfduck_diff.engine.rates import Per, StackRates, rates
 from perfduck_diff.engine.run_matrix import Frame, RunMatrix, gathered
 from perfduck_diff.engine.stacks import Stacks
 from perfduck_diff.engine.tree import Trie, grown
@@ -103,7 +103,7 @@ def flame(
 
 def mean_sides(runs: RunMatrix, base: Int64, new: Int64, per: Per | None) -> Float64:
     """The mean cost of each stack on both sides: stack x (base, new)."""
-    rate = runs.weight / rates(runs, per).divisor
+    rate = StackRates.of(runs, per).rate
     return np.stack([_mean(rate, base), _mean(rate, new)], axis=1)
 
 
@@ -238,7 +238,7 @@ def hottest(
     runs: RunMatrix, columns: Int64, *, per: Per | None = None, limit: int = 200
 ) -> list[Heat]:
     """Functions by self weight per unit of work, mean of the runs."""
-    weight = _mean(runs.weight / rates(runs, per).divisor, columns)[:, None]
+    weight = _mean(StackRates.of(runs, per).rate, columns)[:, None]
     width, chains = len(runs.frames), runs.stacks
     leaf = chains.ends(leaf=True)
     own = gathered(leaf[leaf >= 0], width, weight[leaf >= 0])[:, 0]

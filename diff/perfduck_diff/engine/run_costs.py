@@ -2,9 +2,7 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
-from perfduck_diff.engine.rates import Per, rates
+from perfduck_diff.engine.rates import Per, StackRates
 from perfduck_diff.engine.run_matrix import RunMatrix, gathered
 from perfduck_model.arrays import Int64
 
@@ -22,8 +20,7 @@ def subsystem_runs(
     runs: RunMatrix, base: Int64, new: Int64, per: Per | None = None
 ) -> tuple[SubsystemRuns, ...]:
     """A row for each subsystem that is blamed, by name."""
-    rate = runs.weight / rates(runs, per).divisor
-    costs = gathered(runs.blame, len(runs.subsystems), np.asarray(rate))
+    costs = gathered(runs.blame, len(runs.subsystems), StackRates.of(runs, per).rate)
     return tuple(
         SubsystemRuns(subsystem=name, base=tuple(row[base].tolist()), new=tuple(row[new].tolist()))
         for name, row in zip(runs.subsystems, costs, strict=True)

@@ -16,7 +16,7 @@ from perfduck_diff.engine.flame import Flame, drawn, mean_sides
 from perfduck_diff.engine.rates import Per
 from perfduck_diff.engine.run_matrix import RunMatrix
 from perfduck_diff.engine.stacks import Stacks
-from perfduck_model.arrays import Int64
+from perfduck_model.arrays import Bool, Int64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,19 +40,18 @@ def sandwich(
     met = _outermost(stacks, asked[stacks.codes])
     sides = mean_sides(runs, base, new, per)
     base_all, new_all = sides.sum(axis=0).tolist()
-    costs = np.where((met >= 0)[:, None], sides, 0.0)
-    start = np.where(met >= 0, met, stacks.stop)  # an empty chain where it is not
+    is_met = met >= 0
+    costs = np.where(is_met[:, None], sides, 0.0)
+    start = np.where(is_met, met, stacks.stop)  # an empty chain where it is not
     below = Stacks(stacks.codes, start, stacks.stop)
-    above = _reversed(
-        Stacks(stacks.codes, np.where(met >= 0, stacks.start, start), _after(start, met))
-    )
+    above = _reversed(Stacks(stacks.codes, np.where(is_met, stacks.start, start), start + is_met))
     callers, callees = (
         drawn(runs, each, runs.frames, costs, "path", per) for each in (above, below)
     )
     return Sandwich(function=function, callers=callers, callees=callees, whole=(base_all, new_all))
 
 
-def _outermost(stacks: Stacks, is_asked: np.ndarray) -> Int64:
+def _outermost(stacks: Stacks, is_asked: Bool) -> Int64:
     """Where in `codes` the first frame is that was asked for, per chain; -1 without one."""
     places = np.flatnonzero(is_asked)
     if not len(places):
@@ -60,10 +59,6 @@ def _outermost(stacks: Stacks, is_asked: np.ndarray) -> Int64:
     first = places[np.minimum(np.searchsorted(places, stacks.start), len(places) - 1)]
     is_own = (first >= stacks.start) & (first < stacks.stop)
     return np.where(is_own, first, -1)
-
-
-def _after(start: Int64, met: Int64) -> Int64:
-    return np.where(met >= 0, start + 1, start)
 
 
 def _reversed(stacks: Stacks) -> Stacks:

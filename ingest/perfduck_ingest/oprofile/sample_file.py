@@ -24,7 +24,6 @@ from perfduck_model.errors import PerfduckError
 
 MAGIC = b"DAE\n"
 _DESCR_BYTES = 32
-_LARGEST_HEADER = 88
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,7 +86,7 @@ class DeferredCallers:
         in the recording. Adds the maps of earlier samples to those of the versions."""
         maps |= self._maps
         waiting, self._waiting = self._waiting, []
-        done = [self._merged(part, is_last=False) for part in (*waiting, *parts)]
+        done = [self._merged(part) for part in (*waiting, *parts)]
         self._maps = {
             maps_version: maps[maps_version]
             for part in self._waiting
@@ -102,7 +102,7 @@ class DeferredCallers:
         self._counted[limits.DEFERRED] += sum(len(part.samples) for part in rest)
         return rest
 
-    def _merged(self, part: Placed, *, is_last: bool) -> Placed:
+    def _merged(self, part: Placed) -> Placed:
         samples = part.samples
         cookies = _cookies(samples)
         wanted = {one for one in np.unique(cookies).tolist() if one}

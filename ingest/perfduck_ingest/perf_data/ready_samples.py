@@ -1,4 +1,4 @@
-"""The samples of a recording's records, wherever those are: a file, a pipe, or a copy.
+"""The samples of the records of a file, a pipe or a copy.
 
 Knows no polars, as session.py.
 """

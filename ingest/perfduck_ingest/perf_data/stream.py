@@ -93,7 +93,7 @@ class Stream:
         while True:
             done += self._pass(data[done:])
             rest = data[done:] if done % 8 == 0 else memoryview(bytes(data[done:]))
-            block, size = self._loose(rest, done) if self._is_loose else self._block(rest, done)
+            block, size = self._loose(rest, done) if self._is_loose else self._block(rest)
             if len(block.starts):
                 yield block
             done += size
@@ -118,7 +118,7 @@ class Stream:
             return False
         return int(self._order.unpack("IHH", rest)[2]) <= len(rest)
 
-    def _block(self, data: memoryview, at: int) -> tuple[Block, int]:
+    def _block(self, data: memoryview) -> tuple[Block, int]:
         """The whole records at the beginning of `data`, up to one that needs other treatment,
         and their size."""
         words = self._order.words(data)

@@ -21,7 +21,7 @@ from perfduck_ingest.perf_data.stream import BLOCK_BYTES, Block, Stream
 from perfduck_ingest.source import ReadProgress, Source
 
 MAIN = "data"
-_PART = re.compile(r"data\.(\d+)")
+_PART = re.compile(r"data\.\d+")
 _LEAST_BLOCK = 1 << 18  # bytes; a machine of 200 processors has as many files open at once
 
 
@@ -38,7 +38,6 @@ class ThreadsReader:
         self._source = source
         self._files = [source.path / MAIN, *parts_of(source.path)]
         self._digests = [xxhash.xxh3_128() for _ in self._files]
-        self._bytes_read = 0
         self._block_bytes = max(BLOCK_BYTES // len(self._files), _LEAST_BLOCK)
 
     def ready(self, recording: PerfRecording, start: int, size: int) -> Iterator[Item]:
@@ -68,8 +67,7 @@ class ThreadsReader:
     def _parts(self, number: int, file: BinaryIO) -> Iterator[memoryview]:
         while part := file.read(self._block_bytes):
             self._digests[number].update(part)
-            self._bytes_read += len(part)
-            self._source.bytes_read = self._bytes_read
+            self._source.bytes_read += len(part)
             yield memoryview(part)
 
     def _reading(self) -> ReadProgress:
@@ -77,4 +75,5 @@ class ThreadsReader:
         digest = xxhash.xxh3_128()
         for each in self._digests:
             digest.update(each.digest())
-        return ReadProgress(self._bytes_read, self._bytes_read, digest.hexdigest())
+        done = self._source.bytes_read
+        return ReadProgress(done, done, digest.hexdigest())

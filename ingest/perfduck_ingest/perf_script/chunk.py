@@ -115,13 +115,13 @@ def _parsed(part: Chunk, text: Text, known: LineCache) -> Parsed:
     lines = known.lines(text, part.layout)
     kinds = lines.kinds
     starts = _starts(kinds, part.layout)
-    is_unread = _are_unread(text, lines, starts)
+    is_unread = _are_unread(lines, starts)
     is_orphan = _are_orphans(kinds, starts, is_unread, part.layout)
     frames = _frames(lines, starts, is_orphan)
     symbol_ids = _with_own_dso(lines.frames, frames, known.symbols)
     symbol_ids, lengths = _filled(symbol_ids, frames.lengths, known.symbols)
     stack_ids, chains = stacks(symbol_ids, lengths, known.stacks)
-    samples = _samples(part, text, lines, kinds, starts, stack_ids)
+    samples = _samples(part, text, lines, starts, stack_ids)
     samples, out = _without_large(samples)
     leaves = symbol_ids[np.cumsum(lengths) - lengths]
     return Parsed(
@@ -146,7 +146,7 @@ def _starts(kinds: UInt8, layout: LineLayout) -> Int64:
     return np.flatnonzero(is_frame & after_blank if layout.chains else is_frame)
 
 
-def _are_unread(text: Text, lines: Lines, starts: Int64) -> Bool:
+def _are_unread(lines: Lines, starts: Int64) -> Bool:
     """Which lines are of no known kind. The text of a tracepoint may hold line ends, in quotes."""
     is_unread: Bool = lines.kinds == UNKNOWN
     unread = np.flatnonzero(is_unread)
@@ -241,28 +241,26 @@ def _filled(ids: Int64, lengths: Int64, symbols: SymbolInterner) -> tuple[Int64,
 
 
 def _samples(
-    part: Chunk, text: Text, lines: Lines, kinds: UInt8, starts: Int64, stack_ids: Int64
+    part: Chunk, text: Text, lines: Lines, starts: Int64, stack_ids: Int64
 ) -> pl.DataFrame:
     has_events = part.layout.has_event_lines
     rows = lines.events if has_events else lines.events.clear(len(starts))
     return rows.with_columns(
         pl.Series("stack_id", stack_ids),
         pl.col("event").fill_null(part.event),
-        _cgroups(text, kinds, starts),
+        _cgroups(text, lines.kinds, starts),
         pl.lit(1, pl.Int64).alias("count"),
     ).select(list(SAMPLE))
 
 
 def _without_large(samples: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, Limitation]]:
     """The samples without times and periods that the store has no room for, and how many are so."""
-    columns = {"time_ns": out_of_range.TIME, "period": out_of_range.PERIOD}
-    counts = {name: int((samples[name] == BEYOND).sum()) for name in columns}
-    if large := [name for name, count in counts.items() if count]:
-        samples = samples.with_columns(pl.col(large).replace(BEYOND, None))
-    codes = {columns[name]: counts[name] for name in large}
-    return samples, {
-        code: Limitation(out_of_range.TEXTS[code], count) for code, count in codes.items()
-    }
+    limitations = {}
+    for name, code in (("time_ns", out_of_range.TIME), ("period", out_of_range.PERIOD)):
+        if count := int((samples[name] == BEYOND).sum()):
+            samples = samples.with_columns(pl.col(name).replace(BEYOND, None))
+            limitations[code] = Limitation(out_of_range.TEXTS[code], count)
+    return samples, limitations
 
 
 def _cgroups(text: Text, kinds: UInt8, starts: Int64) -> pl.Expr:

@@ -62,12 +62,10 @@ def odd(entries: pl.DataFrame, layout: LineLayout) -> pl.DataFrame:
         with_dso.str.extract_groups(grammar.BODY_WITH_DSO).alias("long"),
         body.str.extract_groups(grammar.BODY).alias("short"),
     )
-    parsed = _with_odd_dsos(parsed)
     sure, long, short = (pl.col(name).struct.field for name in ("sure", "long", "short"))
     sure_dso = pl.coalesce(sure("dso"), sure("odd_dso"))
-    parsed = parsed.with_columns(
-        is_sure=sure_dso.is_not_null(), dso=pl.coalesce(sure_dso, long("dso"))
-    )
+    parsed = _with_odd_dsos(parsed.with_columns(is_sure=sure_dso.is_not_null()))
+    parsed = parsed.with_columns(dso=pl.coalesce(sure_dso, long("dso")))
     dso = pl.col("dso")
     has_dso = dso.is_not_null() & (dso != "inlined")
     guess = pl.when(pl.col("ip").str.contains(_HIGH_HALF)).then(pl.lit(KERNEL))
@@ -93,9 +91,10 @@ def odd(entries: pl.DataFrame, layout: LineLayout) -> pl.DataFrame:
 
 def _with_odd_dsos(parsed: pl.DataFrame) -> pl.DataFrame:
     """`long` parsed again where a dso has a parenthesis without its other one."""
-    sure, long = (pl.col(name).struct.field for name in ("sure", "long"))
-    is_sure = pl.coalesce(sure("dso"), sure("odd_dso")).is_not_null()
-    is_odd = ~is_sure & (long("dso").is_null() | long("name").str.contains(grammar.ODD_NAME))
+    long = pl.col("long").struct.field
+    is_odd = ~pl.col("is_sure") & (
+        long("dso").is_null() | long("name").str.contains(grammar.ODD_NAME)
+    )
     body = pl.when(is_odd.fill_null(value=False)).then("body")
     found = parsed.with_columns(body.str.extract_groups(grammar.BODY_WITH_ODD_DSO).alias("found"))
     odd = pl.col("found").struct.field
