@@ -7,7 +7,6 @@ end in ingestion.commit. Tags are worked out again, by the rules of this store.
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -16,21 +15,17 @@ from perfduck.annotator import Annotator
 from perfduck.attachments import Attachment, parsed
 from perfduck.ingestion import commit
 from perfduck.opening import StorePlace
-from perfduck.tagging import TaggingSources
+from perfduck.tagging import TaggingSources, file_of_kept
 from perfduck_ingest.labels import checked_name
 from perfduck_ingest.work import Work
 from perfduck_model.errors import PerfduckError
 from perfduck_model.identity import profile_id, stack_ids, symbol_ids
-from perfduck_model.small_file import UserFile
 from perfduck_store.draft import Draft
 from perfduck_store.duckdb.single import SingleRecording
 from perfduck_store.duckdb.store import DuckDbStore
 from perfduck_store.edit import UNIT, differences
 from perfduck_store.recording import Identity, Receipt
 from perfduck_symbols.kernel_files import KernelFiles
-
-if TYPE_CHECKING:
-    from perfduck_store.records import TagInput
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,15 +116,11 @@ def _labels(said: dict[str, str], wanted: dict[str, str]) -> dict[str, str]:
 
 
 def _sources(single: SingleRecording, wanted: Adoption) -> TaggingSources:
-    kept = single.tag_inputs()
+    kept = single.tag_inputs
     if "rules" in kept and not wanted.is_admin:
         expected = "scope admin to give rules, which apply to all later recordings"
         raise PerfduckError.at(where="--rules", expected=expected, got="none")
-    return TaggingSources(_file(kept.get("rules")), _file(kept.get("kallsyms")))
-
-
-def _file(kept: "TagInput | None") -> UserFile | None:
-    return None if kept is None else UserFile(Path(kept.source), len(kept.content), kept.content)
+    return TaggingSources(file_of_kept(kept.get("rules")), file_of_kept(kept.get("kallsyms")))
 
 
 def _check_ids(path: Path, draft: Draft) -> None:

@@ -1,7 +1,6 @@
 """What is drawn of samples: a flame graph, a function between callers and callees, a timeline."""
 
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 import polars as pl
@@ -87,12 +86,8 @@ def timeline(file: StorePlace, selector: str, bucket_s: float, filters: Filters)
         hits = selection.samples.timeline(round(bucket_s * 1e9))
     names = list(selection.profiles.values())
     rows = hits.select(
-        pl.col("run").map_elements(partial(_at, names), return_dtype=pl.String).alias("profile"),
+        pl.Series("profile", names, dtype=pl.String).gather(hits["run"]),
         (pl.col("bucket") * bucket_s).round(9).alias("start_s"),
         "hits",
     )
     return Table(rows, notes=tuple(note.text for note in selection.notes))
-
-
-def _at(names: list[str], place: int) -> str:
-    return names[place]

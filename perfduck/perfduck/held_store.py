@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from perfduck import parts
-from perfduck_model.errors import PerfduckError
+from perfduck.opening import refuse_spool
 from perfduck_store.duckdb import sql_process
 from perfduck_store.duckdb.shared import SharedDuckDb
 
@@ -46,9 +46,7 @@ class HeldStore:
     def ingestion(self, spool: Path | None = None) -> "Ingesting":
         """What reads recordings in this process, one after the other. PerfduckError for a `spool`:
         nothing is sent."""
-        if spool is not None:
-            expected = "the URL of a server as --store"
-            raise PerfduckError.at(where=f"--spool {spool}", expected=expected, got=self.path)
+        refuse_spool(spool, self.path)
         return HeldIngestion(self)
 
     def snapshot(self, to: Path) -> None:

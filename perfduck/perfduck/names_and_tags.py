@@ -1,7 +1,7 @@
 """Tags of symbols, why they are what they are, and the ELF files that name functions."""
 
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,16 +91,15 @@ def explain(
     for name in ("kallsyms", "vmlinux"):
         if sources.get(name) is not None:
             _check_kernel(f"--{name} {sources.get(name)}", dso)
-    with ExitStack() as inputs:
-        if file is not None:
-            store = inputs.enter_context(file.read())
+    with nullcontext() if file is None else file.read() as store:
+        if store is not None:
             known = with_kept(store, known, release)
         tagger = tagger_of(known, release, KernelFiles(known.kallsyms))
         if known.binaries and tagger.functions([dso]).is_empty():
             places = listed([str(each) for each in known.binaries], 3)
             raise PerfduckError.at(places, expected=f"the binary {dso}", got="others or none")
         explanation = explanations.explain(tagger, symbol, dso)
-        if file is not None and not tagger.has_function(symbol, dso):
+        if store is not None and not tagger.has_function(symbol, dso):
             _check_known(store, explanation)
         return ExplainResult(explanation)
 

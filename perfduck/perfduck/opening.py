@@ -75,10 +75,15 @@ class StoreFile:
 
     def ingestion(self, spool: Path | None = None) -> "Ingestion":
         """What stores recordings there; the store is open only while one is committed."""
-        if spool is not None:
-            expected = "the URL of a server as --store"
-            raise PerfduckError.at(where=f"--spool {spool}", expected=expected, got=self.path)
+        refuse_spool(spool, self.path)
         return parts.ingestion.Ingestion(self.path, self.wait_s)
+
+
+def refuse_spool(spool: Path | None, path: Path) -> None:
+    """PerfduckError where there is one for a store of this machine: nothing is sent."""
+    if spool is not None:
+        expected = "the URL of a server as --store"
+        raise PerfduckError.at(where=f"--spool {spool}", expected=expected, got=path)
 
 
 @dataclass(frozen=True, slots=True)

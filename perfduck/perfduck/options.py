@@ -3,9 +3,10 @@
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
-from perfduck_model.small_file import UserFile
+if TYPE_CHECKING:  # msgspec takes 0.015 s, and few commands read such files
+    from perfduck_model.small_file import UserFile
 
 FilePath = str | os.PathLike[str]
 Labels = Mapping[str, str] | Sequence[str]  # by key, or key=value
@@ -49,7 +50,7 @@ def path_of(value: FilePath | None) -> Path | None:
     return None if value is None else Path(value)
 
 
-def file_of(value: FilePath | None, file: Callable[[Path], UserFile]) -> UserFile | None:
+def file_of(value: FilePath | None, file: "Callable[[Path], UserFile]") -> "UserFile | None":
     """The file, if one is given; it is not read yet."""
     return None if value is None else file(Path(value))
 

@@ -21,8 +21,6 @@ from perfduck_store.remote.merging import STORE_TYPE
 from perfduck_store.waiting import Wait, waiting
 
 PATH = "/api/v1/recordings"
-_DONE = {HTTPStatus.OK, HTTPStatus.CREATED}
-_BUSY = {HTTPStatus.TOO_MANY_REQUESTS}
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.25, 8.0
 _JOB_POLL_S = 0.5
 _ANSWER_S = 120.0  # the server answers after 5 s at most, but for what it writes to its disk
@@ -91,12 +89,11 @@ class PushClient:
         return self._connection.ask("GET", f"/api/v1/jobs/{key}", timeout_s=_ANSWER_S)
 
     def _outcome(self, answer: HttpAnswer) -> PushOutcome:
-        try:
-            return msgspec.json.decode(answer.body, type=PushOutcome)
-        except (msgspec.DecodeError, ValueError):
-            if answer.status < HTTPStatus.BAD_REQUEST:
-                raise self._connection.unreadable(ValueError("no outcome")) from None
-            raise self._connection.refusal(answer) from None
+        if (outcome := _outcome_of(answer)) is not None:
+            return outcome
+        if answer.status < HTTPStatus.BAD_REQUEST:
+            raise self._connection.unreadable(ValueError("no outcome"))
+        raise self._connection.refusal(answer)
 
     def _tried(self, ask: Callable[[], HttpAnswer]) -> HttpAnswer:
         """The answer of a server that is there and not busy. NotSent after the time to wait."""
@@ -120,18 +117,19 @@ class PushClient:
             answer = ask()
         except ConnectionFailed as error:
             return str(error), 0.0
-        is_final = answer.status < HTTPStatus.INTERNAL_SERVER_ERROR or _is_outcome(answer)
-        if is_final and answer.status not in _BUSY:
+        outcome = _outcome_of(answer)  # a job that failed fails each time
+        has_failed = outcome is not None and bool(outcome.job)
+        is_final = answer.status < HTTPStatus.INTERNAL_SERVER_ERROR or has_failed
+        if is_final and answer.status != HTTPStatus.TOO_MANY_REQUESTS:
             return answer, 0.0
         return str(self._connection.refusal(answer)), answer.retry_after_s or 0.0
 
 
-def _is_outcome(answer: HttpAnswer) -> bool:
-    """A job that failed, which fails each time."""
+def _outcome_of(answer: HttpAnswer) -> PushOutcome | None:
     try:
-        return bool(msgspec.json.decode(answer.body, type=PushOutcome).job)
-    except (msgspec.DecodeError, ValueError):
-        return False
+        return msgspec.json.decode(answer.body, type=PushOutcome)
+    except ValueError:
+        return None
 
 
 def said(name: str | None, kernel: str | None, *, force: bool) -> dict[str, str]:

@@ -11,7 +11,7 @@ from perfduck_model.errors import PerfduckError, SymbolError
 from perfduck_model.small_file import UserFile
 from perfduck_model.suggestion import listed
 from perfduck_store.protocol import Store
-from perfduck_store.records import TagInputKind
+from perfduck_store.records import TagInput, TagInputKind
 from perfduck_symbols import names
 from perfduck_symbols.files import HostFiles
 from perfduck_symbols.kallsyms import Kallsyms
@@ -43,9 +43,12 @@ def with_kept(store: Store, known: TaggingSources, release: str | None = None) -
 
 
 def _kept_file(store: Store, kind: TagInputKind, release: str = "") -> UserFile | None:
-    if (kept := store.tag_inputs.kept(kind, release)) is None:
-        return None
-    return UserFile(Path(kept.source), len(kept.content), kept.content)
+    return file_of_kept(store.tag_inputs.kept(kind, release))
+
+
+def file_of_kept(kept: TagInput | None) -> UserFile | None:
+    """What a store keeps, as the file that it was."""
+    return None if kept is None else UserFile(Path(kept.source), len(kept.content), kept.content)
 
 
 def keep_inputs(store: Store, known: TaggingSources, release: str | None) -> tuple[str, ...]:

@@ -35,6 +35,7 @@ from perfduck_store.records import (
     Profile,
     ProfileDetails,
     RecordedEvent,
+    ResultRows,
     Saved,
     SharedLimitation,
     SkippedLine,
@@ -49,7 +50,6 @@ if TYPE_CHECKING:
     import polars as pl
 
     from perfduck_store.draft import Draft
-    from perfduck_store.records import ResultRows
     from perfduck_store.sql_limits import SqlLimits
 
 
@@ -62,7 +62,7 @@ class Profiles(Protocol):
     def of(self, profiles: Iterable[int]) -> list[Profile]:
         """The profiles with these ids, by name."""
 
-    def listing(self, profiles: Iterable[int]) -> "ResultRows":
+    def listing(self, profiles: Iterable[int]) -> ResultRows:
         """A row for each profile, by name: what `perfduck profiles` lists."""
 
     def events(self, profiles: Iterable[int]) -> list[RecordedEvent]:

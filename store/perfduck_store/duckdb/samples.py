@@ -128,6 +128,7 @@ class DuckDbSamples:
         self._store.picked = None  # should this fail half-way
         self._set()
         self._store.execute(named("shown_name"))
+        self._store.execute(named("filtered_sample"))
         self._store.execute(named("pick_rollup"))
         if self._choice.of_samples:
             self._pick_samples()

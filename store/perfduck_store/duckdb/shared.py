@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
+from perfduck_model.durable import sync_file
 from perfduck_model.errors import PerfduckError, room_on_disk
 from perfduck_store.duckdb.store import DuckDbStore, Engine, StoreIsBusy
 from perfduck_store.records import Saved
@@ -32,7 +33,7 @@ class StoreIsInvalidated(PerfduckError):
 class SharedDuckDb:
     """A DuckDB file that this process holds until it is closed."""
 
-    def __init__(self, path: Path, *, memory_mb: int, wait_s: float | None = None) -> None:
+    def __init__(self, path: Path, *, memory_mb: int) -> None:
         """Open the file, make it where there is none, and upgrade an older one. `memory_mb`: of all
         statements together. Raises PerfduckError as DuckDbStore."""
         self.path = path
@@ -40,7 +41,7 @@ class SharedDuckDb:
         self.writes = 0  # that have ended: the store is the same while it is
         self.invalidated = Event()  # set as soon as StoreIsInvalidated was raised
         self._engine = Engine(path)
-        self._keeper = DuckDbStore(path, write=True, wait_s=wait_s, engine=self._engine)
+        self._keeper = DuckDbStore(path, write=True, engine=self._engine)
         self._keeper.execute(f"set memory_limit = '{memory_mb}MB'")
         # Open as long as the store is: a process that closes any descriptor of a file loses the
         # lock (POSIX) that keeps other processes from it.
@@ -104,7 +105,7 @@ class SharedDuckDb:
             at = 0
             while done := os.sendfile(copy.fileno(), source, at, _COPIED_BYTES):
                 at += done
-            os.fsync(copy.fileno())
+            sync_file(copy)
 
     def _cursor(self) -> duckdb.DuckDBPyConnection:
         cursor = self._engine.connection().cursor()

@@ -6,8 +6,8 @@ this machine, and values of the types of the schema.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import duckdb
@@ -70,12 +70,7 @@ class SingleRecording:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._store.close()
 
     def batches(self) -> Iterator[Batch]:
@@ -90,6 +85,7 @@ class SingleRecording:
         with self._expected():
             return [(str(a), str(b), str(c)) for a, b, c in self._rows("single_attachments")]
 
+    @cached_property
     def tag_inputs(self) -> dict[str, TagInput]:
         """Rules and kallsyms that it was read with, by kind."""
         with self._expected():
@@ -99,9 +95,8 @@ class SingleRecording:
 
     def has_names(self) -> bool:
         """Whether files to name addresses by were given."""
-        return (
-            bool(self.tag_inputs().get("kallsyms")) or not self._store.symbols.binaries().is_empty()
-        )
+        with self._expected():
+            return "kallsyms" in self.tag_inputs or not self._store.symbols.binaries().is_empty()
 
     def functions(self) -> pl.DataFrame:
         """Of the ELF files that it was read with: rows of elf_function."""

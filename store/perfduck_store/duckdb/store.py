@@ -281,7 +281,8 @@ class DuckDbStore:
         engine = (self._engine or Engine(self.path)) if write else None
         self._connection = _connect(self.path, engine, wait_s)
         try:
-            self._refuse_functions()
+            if not self._is_new:
+                self._refuse_functions()
             self._version = self._found_version(write=write)
             if write and self._version < schema.SCHEMA_VERSION:
                 self.execute(schema.upgrade(self._version) if self._version else schema.creation())

@@ -146,9 +146,7 @@ class RemoteStore:
     def _answer(self, method: StoreMethod, body: bytes) -> bytes:
         headers = {SESSION_HEADER: self._opened(), "Content-Type": MEDIA_TYPE}
         answer = self.connection.ask("POST", method.path, body, headers)
-        if answer.status != _OK:
-            raise self.connection.refusal(answer)
-        return answer.body
+        return self.connection.accepted(answer).body
 
     def _opened(self) -> str:
         """The session, which is begun with the first question."""
@@ -160,9 +158,8 @@ class RemoteStore:
                 wait,
                 "another client of the server writes it",
             )
-            if answer.status != _OK:
-                raise self.connection.refusal(answer)
-            self._session = self.connection.decoded(answer, _Opened).session
+            accepted = self.connection.accepted(answer)
+            self._session = self.connection.decoded(accepted, _Opened).session
             self._pulse.start(self._session)
         return self._session
 

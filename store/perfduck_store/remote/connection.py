@@ -6,6 +6,7 @@ import ssl
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from threading import Lock
 from typing import IO, NamedTuple, TypeVar
@@ -22,7 +23,6 @@ _CONNECT_S = 10.0
 _READ_BYTES = 1 << 20
 # A host that is gone says nothing: the kernel notices after 10 + 4 * 5 s.
 _KEEP_ALIVE = ((socket.TCP_KEEPIDLE, 10), (socket.TCP_KEEPINTVL, 5), (socket.TCP_KEEPCNT, 4))
-_UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _FAILED = 401, 403, 404, 500
 
 
 class ConnectionFailed(PerfduckError):
@@ -47,7 +47,6 @@ class Connection:
     def __init__(self, address: Address, token: str | None) -> None:
         """Connect at the first request."""
         self.address = address
-        self.requests = 0
         self._token = token
         self._http: HTTPConnection | None = None
         self._aborted: str | None = None
@@ -76,7 +75,7 @@ class Connection:
         """Write the body of an answer to a file; that of an error is in the answer."""
         with self.asked("GET", path, timeout_s=timeout_s) as response:
             try:
-                if response.status != 200:
+                if response.status != HTTPStatus.OK:
                     return HttpAnswer(response.status, response.read())
                 while part := response.read(_READ_BYTES):
                     to.write(part)
@@ -93,7 +92,6 @@ class Connection:
         timeout_s: float | None = None,
     ) -> HTTPResponse:
         """The head of the answer, whose body is to be read. Errors as `ask`."""
-        self.requests += 1
         http = self._connected()
         given = {**self._identification(), "User-Agent": "perfduck", **(headers or {})}
         try:
@@ -136,11 +134,11 @@ class Connection:
         if self._http is not None and (self._http.sock is None or _has_ended(self._http.sock)):
             self.close()
         if self._http is None:
-            http = self._http_of(self.address)
+            http = self._new_connection()
             try:
                 http.connect()
             except (OSError, UnicodeError) as error:
-                raise ConnectionFailed(str(_unreachable(self.address, error))) from error
+                raise _unreachable(self.address, error) from error
             http.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             http.sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             for option, value in _KEEP_ALIVE:
@@ -148,7 +146,8 @@ class Connection:
             self._http = http
         return self._http
 
-    def _http_of(self, address: Address) -> HTTPConnection:
+    def _new_connection(self) -> HTTPConnection:
+        address = self.address
         if not address.is_secure:
             return HTTPConnection(address.host, address.port, timeout=_CONNECT_S)
         trusted = ssl.create_default_context()  # the certificates of the system, $SSL_CERT_FILE
@@ -165,8 +164,7 @@ class Connection:
         elif isinstance(error, TimeoutError):
             reason = f"nothing for {timeout_s:g} s (--wait SECONDS)"
         else:
-            words = getattr(error, "strerror", None) or str(error) or type(error).__name__
-            reason = f"a broken connection: {words[:1].lower()}{words[1:]}"
+            reason = f"a broken connection: {_reason(error)}"
         return ConnectionFailed(f"{self.address}: expected an answer, got {reason}")
 
     def _check(self, response: HTTPResponse) -> None:
@@ -185,11 +183,18 @@ class Connection:
             got=f"one of another version, which speaks {spoken}",
         )
 
+    def accepted(self, answer: HttpAnswer) -> HttpAnswer:
+        """The answer of a server that has done what was asked; PerfduckError with what another
+        says."""
+        if answer.status != HTTPStatus.OK:
+            raise self.refusal(answer)
+        return answer
+
     def decoded(self, answer: HttpAnswer, type_: type[_T]) -> _T:
         """The body, which is JSON of this type. PerfduckError for any other."""
         try:
             return msgspec.json.decode(answer.body, type=type_)
-        except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             raise self.unreadable(error) from error
 
     def unreadable(self, error: Exception) -> PerfduckError:
@@ -202,14 +207,15 @@ class Connection:
     def refusal(self, answer: HttpAnswer) -> PerfduckError:
         """What a server that does not answer the question says in its place."""
         said = error_of(answer)
-        if answer.status == _UNAUTHORIZED:
+        if answer.status == HTTPStatus.UNAUTHORIZED:
             line = said or "expected a token, got another one or none"
             return NotAllowed(f"{self.address}: {line} ($PERFDUCK_TOKEN)")
-        if answer.status == _FORBIDDEN:
+        if answer.status == HTTPStatus.FORBIDDEN:
             return NotAllowed(f"{self.address}: {said or 'this token may not do that'}")
-        if said is None or answer.status >= _FAILED:
+        has_failed = answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        if said is None or has_failed:
             got = f"status {answer.status}{f': {said}' if said else ''}"
-            kind = ConnectionFailed if answer.status >= _FAILED else PerfduckError
+            kind = ConnectionFailed if has_failed else PerfduckError
             return kind.at(self.address, expected="an answer", got=got)
         return PerfduckError(said)
 
@@ -228,7 +234,7 @@ def error_of(answer: HttpAnswer) -> str | None:
     """The line of `{"error": LINE}`, if it is one."""
     try:
         return msgspec.json.decode(answer.body, type=_Refusal).error
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except ValueError:
         return None
 
 
@@ -246,14 +252,18 @@ def _has_ended(sock: socket.socket) -> bool:
     return bool(select.select([sock], [], [], 0)[0])
 
 
-def _unreachable(address: Address, error: Exception) -> PerfduckError:
+def _reason(error: Exception) -> str:
+    """In words, to go on with a sentence."""
+    words = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return f"{words[:1].lower()}{words[1:]}"
+
+
+def _unreachable(address: Address, error: Exception) -> ConnectionFailed:
     """Why there is no connection."""
     if isinstance(error, ssl.SSLCertVerificationError):
         expected = "a certificate that this system trusts"
-        return PerfduckError.at(address, expected=expected, got=error.verify_message)
+        return ConnectionFailed.at(address, expected=expected, got=error.verify_message)
     if isinstance(error, ssl.SSLError):
         got = f"no TLS ({error.reason or error})"
-        return PerfduckError.at(address, expected="a perfduck server", got=got)
-    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    got = reason[:1].lower() + reason[1:]
-    return PerfduckError.at(address, expected="a perfduck server", got=got)
+        return ConnectionFailed.at(address, expected="a perfduck server", got=got)
+    return ConnectionFailed.at(address, expected="a perfduck server", got=_reason(error))

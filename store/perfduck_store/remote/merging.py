@@ -11,7 +11,6 @@ from perfduck_store.remote.connection import Connection
 PATH = "/api/v1/store/merge"
 BACKUP = "/api/v1/backup"
 STORE_TYPE = "application/vnd.perfduck.store"
-_OK = 200
 
 
 def push(connection: Connection, other: Path, wait_s: float | None) -> Merged:
@@ -22,9 +21,7 @@ def push(connection: Connection, other: Path, wait_s: float | None) -> Merged:
     with DuckDbStore(other, wait_s=wait_s), other.open("rb") as body:
         headers = {"Content-Type": STORE_TYPE, "Content-Length": str(other.stat().st_size)}
         answer = connection.ask("POST", PATH, body, headers)
-    if answer.status != _OK:
-        raise connection.refusal(answer)
-    return connection.decoded(answer, Merged)
+    return connection.decoded(connection.accepted(answer), Merged)
 
 
 def fetch(address: Address, token: str | None, to: Path) -> None:
@@ -33,5 +30,4 @@ def fetch(address: Address, token: str | None, to: Path) -> None:
     with room_on_disk(to), to.open("xb") as file:
         answer = connection.download(BACKUP, file)
     connection.close()
-    if answer.status != _OK:
-        raise connection.refusal(answer)
+    connection.accepted(answer)

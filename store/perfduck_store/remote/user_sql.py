@@ -14,7 +14,6 @@ from perfduck_store.waiting import Wait
 
 PATH = "/api/v1/sql"
 ARROW = "application/vnd.apache.arrow.file"
-_OK = 200
 
 
 def asked(
@@ -29,16 +28,15 @@ def asked(
     }
     headers = {"Content-Type": "application/json", "Accept": ARROW}
     patience_s = limits.seconds + Wait(None).limit_s
-    body = _json(query)
+    request = _json(query)
     answer = answered(
-        lambda: connection.ask("POST", PATH, body, headers, timeout_s=patience_s),
+        lambda: connection.ask("POST", PATH, request, headers, timeout_s=patience_s),
         Wait(None),
         "others run SQL there",
     )
-    if answer.status != _OK:
-        raise connection.refusal(answer)
+    body = connection.accepted(answer).body
     try:
-        return pl.read_ipc(io.BytesIO(answer.body))
+        return pl.read_ipc(io.BytesIO(body))
     except (pl.exceptions.PolarsError, OSError, ValueError) as error:
         raise connection.unreadable(error) from error
 

@@ -155,7 +155,7 @@ def _parameters_type(method: StoreMethod) -> type[msgspec.Struct]:
 @cache
 def _hints(method: StoreMethod) -> dict[str, Any]:
     """The annotations; polars is loaded for those methods alone whose frames it reads."""
-    names: dict[str, Any] = {"ResultRows": ResultRows}
+    names: dict[str, Any] = {}
     if any("pl." in str(each) for each in method.function.__annotations__.values()):
         import polars
 

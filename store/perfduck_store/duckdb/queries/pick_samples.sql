@@ -10,23 +10,9 @@ select
     sum(coalesce(period, count))::double as weight,
     sum(coalesce(period, count))::hugeint as exact_weight,
     sum(count)::double as hits,
-from sample
+from filtered_sample
 where profile_id = $profile
     and list_contains($events::varchar[], event)
-    and (
-        getvariable('comm') is null
-        or list_contains(getvariable('comm')::varchar[], coalesce(comm, '[none]'))
-    )
-    -- perf script prints the tid alone unless it is asked for the pid
-    and (
-        getvariable('pid') is null
-        or list_contains(getvariable('pid')::integer[], coalesce(pid, tid))
-    )
-    and (getvariable('cpu') is null or list_contains(getvariable('cpu')::integer[], cpu))
-    and (
-        getvariable('cgroup') is null
-        or list_contains(getvariable('cgroup')::varchar[], coalesce(cgroup, '[none]'))
-    )
     and ($from_ns is null or time_ns >= $from_ns)
     and ($to_ns is null or time_ns < $to_ns)
 group by all

@@ -10,7 +10,7 @@ select
     list_position(getvariable('profiles')::bigint[], sample.profile_id) - 1 as run,
     (sample.time_ns - begun.first_ns) // $bucket_ns as bucket,
     sum(sample.count)::bigint as hits,
-from sample
+from filtered_sample as sample
 join begun on begun.profile_id = sample.profile_id
 join stack_blame on stack_blame.stack_id = sample.stack_id
 where sample.time_ns is not null
@@ -20,19 +20,6 @@ where sample.time_ns is not null
     and (
         getvariable('pairs') is null
         or list_contains(getvariable('pairs')::varchar[], sample.profile_id || ' ' || sample.event)
-    )
-    and (
-        getvariable('comm') is null
-        or list_contains(getvariable('comm')::varchar[], coalesce(sample.comm, '[none]'))
-    )
-    and (
-        getvariable('pid') is null
-        or list_contains(getvariable('pid')::integer[], coalesce(sample.pid, sample.tid))
-    )
-    and (getvariable('cpu') is null or list_contains(getvariable('cpu')::integer[], sample.cpu))
-    and (
-        getvariable('cgroup') is null
-        or list_contains(getvariable('cgroup')::varchar[], coalesce(sample.cgroup, '[none]'))
     )
 group by all
 order by run, bucket
