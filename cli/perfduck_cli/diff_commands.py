@@ -132,7 +132,7 @@ def compare(
         result = opened.compare(
             selector, over, order=() if order is None else order.split(","), **filters
         )
-    sys.stdout.write(result.render(format, width=width(), color=has_color()))
+    write(result, format)
 
 
 def learn(

@@ -119,6 +119,14 @@ def ingest(
         raise typer.Exit(NOT_SENT)
 
 
+def say_stored(result: "perfduck.IngestResult") -> None:
+    """Print what was stored, and what is said of it."""
+    for note in result.notes:
+        say(note)
+    sys.stdout.write(result.to_text())
+    sys.stdout.flush()
+
+
 class Watch:
     """Says what happens to recordings on their way into the store."""
 
@@ -145,10 +153,7 @@ class Watch:
     def stored(self, result: "perfduck.IngestResult") -> None:
         """It is stored."""
         self._shown.close()
-        for note in result.notes:
-            say(note)
-        sys.stdout.write(result.to_text())
-        sys.stdout.flush()
+        say_stored(result)
 
 
 def attach(

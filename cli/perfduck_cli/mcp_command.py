@@ -1,10 +1,8 @@
 """perfduck mcp: questions as tools for agents."""
 
-from importlib import import_module
-
 import perfduck
-from perfduck import PerfduckError
 from perfduck_cli.options import DEFAULT_STORE, StorePath
+from perfduck_cli.serve_command import server_part
 
 
 def mcp(store: StorePath = DEFAULT_STORE) -> None:
@@ -13,9 +11,7 @@ def mcp(store: StorePath = DEFAULT_STORE) -> None:
     Tools: recordings, top, diff, compare, sql. They read only. docs/mcp.md has the lines of
     configuration.
     """
-    try:
-        agents = import_module("perfduck_server.agents")
-    except ModuleNotFoundError as error:
-        expected = "the package mcp (pip install 'perfduck[mcp]')"
-        raise PerfduckError.at(where="mcp", expected=expected, got=f"no {error.name}") from error
+    agents = server_part(
+        "agents", where="mcp", expected="the package mcp (pip install 'perfduck[mcp]')"
+    )
     agents.serve_agents(perfduck.open(store))

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import perfduck
-from perfduck_cli.ingest_commands import NOT_SENT
+from perfduck_cli.ingest_commands import NOT_SENT, say_stored
 from perfduck_cli.options import DEFAULT_STORE, StorePath
 from perfduck_cli.waiting import say
 
@@ -21,10 +21,15 @@ def push(
     Several may run at once: each recording is sent by one. Exits with 75 where the server is not
     there, 2 where it refuses a recording, which is kept.
     """
-    sent = Sent()
+    sent: list[perfduck.IngestResult] = []
+
+    def stored(result: perfduck.IngestResult) -> None:
+        sent.append(result)
+        say_stored(result)
+
     with perfduck.open(store) as opened:
         try:
-            refused = opened.push(folder, on_stored=sent.say)
+            refused = opened.push(folder, on_stored=stored)
         except perfduck.NotSent as error:
             say(str(error))
             raise typer.Exit(NOT_SENT) from error
@@ -32,20 +37,5 @@ def push(
         say(perfduck.visible(line))
     if refused:
         raise typer.Exit(2)
-    if not sent.count:
+    if not sent:
         sys.stdout.write(f"nothing to send in {perfduck.visible(str(folder))}\n")
-
-
-class Sent:
-    """Says what a server has stored."""
-
-    def __init__(self) -> None:
-        self.count = 0
-
-    def say(self, result: "perfduck.IngestResult") -> None:
-        """One more is stored."""
-        self.count += 1
-        for note in result.notes:
-            say(note)
-        sys.stdout.write(result.to_text())
-        sys.stdout.flush()

@@ -91,14 +91,18 @@ def serve(
     server_part("serving").serve(settings, lambda line: typer.echo(visible(line)))
 
 
-def server_part(name: str) -> Any:
+def server_part(
+    name: str,
+    *,
+    where: str = "serve",
+    expected: str = "the packages of the server (pip install 'perfduck[server]')",
+) -> Any:
     """A module of the server, loaded when it is used: its packages are an extra. PerfduckError
     where they are not installed."""
     try:
         return import_module(f"perfduck_server.{name}")
     except ModuleNotFoundError as error:
-        expected = "the packages of the server (pip install 'perfduck[server]')"
-        raise PerfduckError.at(where="serve", expected=expected, got=f"no {error.name}") from error
+        raise PerfduckError.at(where=where, expected=expected, got=f"no {error.name}") from error
 
 
 def _address(text: str) -> tuple[str, int]:

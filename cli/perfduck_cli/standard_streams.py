@@ -10,7 +10,7 @@ import os
 import shutil
 import sys
 from contextlib import suppress
-from typing import Protocol
+from typing import Any, Protocol
 
 from perfduck import PerfduckError
 
@@ -58,7 +58,7 @@ def drop() -> None:
 class Printable(Protocol):
     """What prints itself in several formats."""
 
-    def render(self, format: str, *, width: int | None, color: bool) -> str:
+    def render(self, format: Any, *, width: int | None, color: bool) -> str:
         """The answer in a format."""
 
 

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
-_IS_FULL = os.strerror(errno.ENOSPC)  # Python, polars and duckdb all quote it
+# A disk without room, or a user without a quota: Python, polars and duckdb all quote it.
+_IS_FULL = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))
 
 
 class PerfduckError(Exception):
@@ -39,7 +40,7 @@ def room_on_disk(path: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if _IS_FULL not in str(error):
+        if not any(words in str(error) for words in _IS_FULL):
             raise
         message = f"{path}: expected room on the disk, got: {str(error).splitlines()[0]}"
         raise PerfduckError(message) from error

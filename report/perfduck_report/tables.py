@@ -154,9 +154,14 @@ def csv(answer: Answer, _: Screen = PIPE) -> str:
     return out.getvalue()
 
 
+def dicts(answer: Answer) -> list[dict[str, Any]]:
+    """The rows by the names of their columns."""
+    return [dict(zip(answer.columns, row, strict=True)) for row in answer.rows()]
+
+
 def as_json(answer: Answer, _: Screen = PIPE) -> str:
     """A list of objects."""
-    return names.as_json([dict(zip(answer.columns, row, strict=True)) for row in answer.rows()])
+    return names.as_json(dicts(answer))
 
 
 def numeric_columns(answer: Answer) -> list[bool]:

@@ -10,9 +10,10 @@ open) changes nothing when another site's page made it do so.
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Annotated
 from urllib.parse import urlsplit
 
-from fastapi import Request
+from fastapi import Depends, Request
 
 from perfduck_server.service import Service, service_of
 from perfduck_server.settings import is_loopback
@@ -57,6 +58,9 @@ def require(scope: Scope) -> Callable[[Request], Awaitable[Principal]]:
 def missing_scope(name: str, scope: Scope, scopes: Iterable[Scope]) -> str:
     """The line for a token that has other scopes than the one that is needed."""
     return f"token {name}: expected scope {scope}, got {', '.join(sorted(scopes)) or 'none'}"
+
+
+Reader = Annotated[Principal, Depends(require("read"))]
 
 
 def principal_of(request: Request) -> Principal:

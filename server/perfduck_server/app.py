@@ -150,8 +150,7 @@ async def _no_access(request: Request, error: Exception) -> Response:
     if error.status == 401 and is_page:
         target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         return RedirectResponse(f"/login?next={quote(target, safe='')}", 303)
-    if request.url.path.startswith(push_api.RECORDINGS):  # nobody has read the body
-        await drain(request)
+    await drain(request)  # nobody has read the body
     headers = {"WWW-Authenticate": 'Bearer realm="perfduck"'} if error.status == 401 else {}
     return JSONResponse({"error": str(error)}, error.status, headers)
 

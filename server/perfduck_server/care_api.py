@@ -82,7 +82,7 @@ def backup(service: ServiceOf) -> Response:
 
 def _snapshot(service: Service) -> BinaryIO:
     """A copy that nobody else sees, and that is gone with whoever reads it."""
-    folder = service.settings.state_folder / "backup"
+    folder = service.settings.backup_folder
     folder.mkdir(mode=0o700, exist_ok=True)
     path = folder / f"{secrets.token_hex(8)}.duckdb"
     try:

@@ -1,19 +1,15 @@
 """The way in for browsers: a form that takes a token and sets a cookie that no script can read."""
 
-from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
-from jinja2 import Environment, FileSystemLoader, select_autoescape
 
 from perfduck_server.access import COOKIE, AccessRefused, missing_scope, principal_of
+from perfduck_server.pages import rendered
 from perfduck_server.service import ServiceOf
 
 _YEAR_S = 365 * 86_400
-_PAGES = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=select_autoescape()
-)
 
 router = APIRouter(include_in_schema=False)
 
@@ -75,5 +71,4 @@ def _of_own_site(request: Request) -> None:
 
 
 def _page(next: str, error: str, status: int) -> Response:
-    page = _PAGES.get_template("login.html").render(next=next, error=error)
-    return HTMLResponse(page, status)
+    return HTMLResponse(rendered("login.html", {"next": next, "error": error}), status)

@@ -2,15 +2,15 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse
 
 import perfduck
 from perfduck import PerfduckError, ProfileStore
 from perfduck_report import readable
 from perfduck_report.compare import matrix_rows, run_rows
+from perfduck_server.access import require
 from perfduck_server.pages import (
-    Reader,
     Typed,
     failure,
     fields,
@@ -28,11 +28,13 @@ from perfduck_store.selector import quoted
 _OPTIONS = options_of(ProfileStore.compare)
 _FORMATS = ("json", "markdown", "text")
 
-router = APIRouter(include_in_schema=False, route_class=QuestionRoute)
+router = APIRouter(
+    include_in_schema=False, dependencies=[Depends(require("read"))], route_class=QuestionRoute
+)
 
 
 @router.get("/compare")
-def compare(request: Request, service: ServiceOf, reader: Reader) -> HTMLResponse:
+def compare(request: Request, service: ServiceOf) -> HTMLResponse:
     """The groups that a label makes of the recordings."""
     pairs = typed(request)
     values: dict[str, Any] = {
@@ -43,17 +45,15 @@ def compare(request: Request, service: ServiceOf, reader: Reader) -> HTMLRespons
         ),
     }
     if not pairs:
-        return page("compare.html", request, service, reader, **values)
+        return page("compare.html", request, **values)
     try:
         comparison = service.store.compare(**given(_OPTIONS, pairs))
     except PerfduckError as error:
-        return page("compare.html", request, service, reader, **values, **failure(error))
+        return page("compare.html", request, **values, **failure(error))
     downloads = [(each, f"/api/v1/compare?{query(pairs)}&format={each}") for each in _FORMATS]
     return page(
         "compare.html",
         request,
-        service,
-        reader,
         **values,
         **_shown(comparison),
         steps=[_diff(pairs, step.base, step.new) for step in comparison.data.steps],

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from perfduck import DiffResult, PerfduckError, ProfileStore
 from perfduck_report.html import diff_values
+from perfduck_server.access import require
 from perfduck_server.pages import (
-    Reader,
     Typed,
     failure,
     fields,
@@ -28,43 +28,45 @@ _OPTIONS = options_of(ProfileStore.diff)
 _FORMATS = ("html", "json", "markdown", "junit")
 _SIDES = ("base", "new")
 
-router = APIRouter(include_in_schema=False, route_class=QuestionRoute)
+router = APIRouter(
+    include_in_schema=False, dependencies=[Depends(require("read"))], route_class=QuestionRoute
+)
 
 
 @router.get("/diff")
-def diff(request: Request, service: ServiceOf, reader: Reader) -> HTMLResponse:
+def diff(request: Request, service: ServiceOf) -> HTMLResponse:
     """Base against new, as of now."""
     pairs = typed(request)
     values: dict[str, Any] = {"fields": fields(_OPTIONS, pairs, *_SIDES), "link": None}
     values |= {"sides": {side: dict(pairs).get(side, "") for side in _SIDES}}
     values |= {"choices": _choices(service.store)}
     if not any(values["sides"].values()):
-        return page("diff_live.html", request, service, reader, **values)
+        return page("diff_live.html", request, **values)
     try:
         answer = _DIFF.asked(service.store, given(_OPTIONS, pairs))
     except PerfduckError as error:
-        return page("diff_live.html", request, service, reader, **values, **failure(error))
+        return page("diff_live.html", request, **values, **failure(error))
     values |= _shown(
         answer, [(each, f"/api/v1/diff?{query(pairs)}&format={each}") for each in _FORMATS]
     )
-    return page("diff.html", request, service, reader, **values, sandwich=_sandwich(pairs))
+    return page("diff.html", request, **values, sandwich=_sandwich(pairs))
 
 
 @router.post("/d")
-def pin(request: Request, service: ServiceOf, reader: Reader) -> Response:
+def pin(request: Request, service: ServiceOf) -> Response:
     """Make a link of a diff, and go there."""
     pinned = service.links.pin(service.store, given(_OPTIONS, typed(request)), _DIFF.asked)
     return RedirectResponse(f"/d/{pinned.key}", 303)
 
 
 @router.get("/d/{key}")
-def link(key: str, request: Request, service: ServiceOf, reader: Reader) -> Response:
+def link(key: str, request: Request, service: ServiceOf) -> Response:
     """The diff of a link; with `format` as a file."""
     try:
         pinned, answer = service.links.pinned(key)
         asked = given(_DIFF_FORMATS, typed(request))
     except PerfduckError as error:
-        return page("no_answer.html", request, service, reader, **failure(error))
+        return page("no_answer.html", request, **failure(error))
     if "format" in asked:
         return answered(_DIFF, answer, asked)
     values = _shown(answer, [(each, f"/d/{key}?format={each}") for each in _FORMATS])
@@ -80,7 +82,7 @@ def link(key: str, request: Request, service: ServiceOf, reader: Reader) -> Resp
         "gone": gone,
         "sandwich": None if any(gone.values()) else _sandwich(by_ids),
     }
-    return page("diff.html", request, service, reader, **values)
+    return page("diff.html", request, **values)
 
 
 _DIFF_FORMATS: dict[str, QueryOption] = {

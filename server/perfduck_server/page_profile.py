@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import RedirectResponse
 
 from perfduck import By, PerfduckError, ProfileStore, TopResult
@@ -14,8 +14,8 @@ from perfduck.details import RecordingDetails
 from perfduck_report.html import side_values
 from perfduck_report.numbers import scale
 from perfduck_report.top import in_unit
-from perfduck_server.access import Principal
-from perfduck_server.pages import Reader, failure, fields, page, pairs_of, query, typed, without
+from perfduck_server.access import require
+from perfduck_server.pages import failure, fields, page, pairs_of, query, typed, without
 from perfduck_server.query_options import given, options_of
 from perfduck_server.question_route import QuestionRoute
 from perfduck_server.service import Service, ServiceOf
@@ -29,35 +29,37 @@ _KEYS: dict[By, str] = {"comm": "Programs", "cgroup": "Cgroups", "dso": "Binarie
 _MOST = 100  # rows of each
 _COLUMNS, _ROWS = 600, 50  # of the heat map: a column is a second, or more of a long recording
 
-router = APIRouter(include_in_schema=False, route_class=QuestionRoute)
+router = APIRouter(
+    include_in_schema=False, dependencies=[Depends(require("read"))], route_class=QuestionRoute
+)
 
 
 @router.get("/profiles/{id}")
-def profile(id: str, request: Request, service: ServiceOf, reader: Reader) -> Response:
+def profile(id: str, request: Request, service: ServiceOf) -> Response:
     """The recording with this id, 16 hex digits; a name leads to the page of its id."""
     pairs = typed(request)
     if not _ID.fullmatch(id):
-        return _named(id, request, service, reader)
+        return _named(id, request, service)
     store, selector = service.store, f"id:{id}"
     values: dict[str, Any] = {"fields": fields(_OPTIONS, pairs), "selector": selector}
     try:
         details = store.details(selector)
     except PerfduckError as error:
-        return page("no_answer.html", request, service, reader, **values, **failure(error))
+        return page("no_answer.html", request, **values, **failure(error))
     values |= {"details": details, "times": without(pairs, "skip", "until")}
     try:
         asked = given(_OPTIONS, pairs)
         answer = _drawn(store, details, asked) | {"layout": "profile_live.html"}
-        return page("side.html", request, service, reader, **values, **answer)
+        return page("side.html", request, **values, **answer)
     except PerfduckError as error:
-        return page("profile_live.html", request, service, reader, **values, **failure(error))
+        return page("profile_live.html", request, **values, **failure(error))
 
 
-def _named(name: str, request: Request, service: Service, reader: Principal) -> Response:
+def _named(name: str, request: Request, service: Service) -> Response:
     try:
         selector = service.store.details(quoted(name)).selector
     except PerfduckError as error:
-        return page("no_answer.html", request, service, reader, **failure(error))
+        return page("no_answer.html", request, **failure(error))
     target = f"/profiles/{selector.removeprefix('id:')}"
     return RedirectResponse(f"{target}?{request.url.query}".removesuffix("?"), 303)
 

@@ -4,12 +4,13 @@ from collections import Counter, defaultdict
 from datetime import datetime
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse
 
 from perfduck import PerfduckError, ProfileStore
 from perfduck_report.names import visible
-from perfduck_server.pages import Reader, failure, page, rows_of, typed
+from perfduck_server.access import require
+from perfduck_server.pages import failure, page, rows_of, typed
 from perfduck_server.query_options import QueryOption, given
 from perfduck_server.question_route import QuestionRoute
 from perfduck_server.service import ServiceOf
@@ -24,11 +25,13 @@ _OPTIONS = {
 }
 Row = dict[str, Any]
 
-router = APIRouter(include_in_schema=False, route_class=QuestionRoute)
+router = APIRouter(
+    include_in_schema=False, dependencies=[Depends(require("read"))], route_class=QuestionRoute
+)
 
 
 @router.get("/")
-def recordings(request: Request, service: ServiceOf, reader: Reader) -> HTMLResponse:
+def recordings(request: Request, service: ServiceOf) -> HTMLResponse:
     """The recordings that have all of these labels, and the text in their name or labels."""
     everything = _rows(service.store)
     values: dict[str, Any] = {"labels": {}, "chosen": [], "text": "", "number": 1}
@@ -45,8 +48,6 @@ def recordings(request: Request, service: ServiceOf, reader: Reader) -> HTMLResp
     return page(
         "recordings.html",
         request,
-        service,
-        reader,
         rows=shown,
         matching=len(matching),
         stored=len(everything),

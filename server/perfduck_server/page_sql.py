@@ -8,7 +8,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from perfduck.user_sql import table_descriptions
-from perfduck_server.pages import Reader, page
+from perfduck_server.access import Reader
+from perfduck_server.pages import page
 from perfduck_server.service import ServiceOf
 
 # In the wheel, and in a checkout.
@@ -26,8 +27,6 @@ def sql(request: Request, service: ServiceOf, reader: Reader) -> HTMLResponse:
     return page(
         "sql.html",
         request,
-        service,
-        reader,
         examples=examples(),
         saved=service.queries.all() if "sql" in reader.scopes else {},
         tables=table_descriptions(),

@@ -7,10 +7,10 @@ where a bar is, is an attribute that pages.js reads.
 
 from collections.abc import Iterable, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from fastapi import Depends, Request
+from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import PackageLoader
 from markupsafe import Markup
@@ -18,15 +18,14 @@ from markupsafe import Markup
 import perfduck
 from perfduck_report import html, numbers
 from perfduck_report.names import visible
-from perfduck_server.access import Principal, require
+from perfduck_report.tables import dicts
 from perfduck_server.query_options import QueryOption
-from perfduck_server.service import Service
+from perfduck_server.service import service_of
 from perfduck_server.static_files import address
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-Reader = Annotated[Principal, Depends(require("read"))]
 Typed = list[tuple[str, str]]
 
 
@@ -68,28 +67,26 @@ def without(pairs: Typed, *names: str) -> Typed:
     return [(name, text) for name, text in pairs if name not in names]
 
 
-def page(
-    template: str,
-    request: Request,
-    service: Service,
-    reader: Principal,
-    *,
-    status: int = 200,
-    **values: Any,
-) -> HTMLResponse:
-    """The page of a template. `values` are what it shows; texts of recordings are escaped."""
-    shown = _environment().get_template(template)
+def page(template: str, request: Request, *, status: int = 200, **values: Any) -> HTMLResponse:
+    """The page of a template, for a request whose reader is known. `values` are what it shows;
+    texts of recordings are escaped."""
+    service = service_of(request)
     common = {
         "path": request.url.path,
         "server": request.url.netloc,
         "base_url": f"{request.url.scheme}://{request.url.netloc}",
         "store": service.settings.store.name,
-        "reader": reader,
+        "reader": request.state.principal,
         "has_tokens": service.tokens.is_there,
         "typed": typed(request),
         "error": "",
     }
-    return HTMLResponse(shown.render(common | values), status)
+    return HTMLResponse(rendered(template, common | values), status)
+
+
+def rendered(template: str, values: Mapping[str, Any]) -> str:
+    """The text of a template; texts among the values are escaped."""
+    return _environment().get_template(template).render(values)
 
 
 def failure(error: perfduck.PerfduckError) -> dict[str, Any]:
@@ -100,7 +97,7 @@ def failure(error: perfduck.PerfduckError) -> dict[str, Any]:
 
 def rows_of(table: perfduck.Table) -> list[dict[str, Any]]:
     """The rows of a table, by the names of its columns."""
-    return [dict(zip(table.rows.columns, row, strict=True)) for row in table.rows.rows()]
+    return dicts(table.rows)
 
 
 def fields(options: Mapping[str, QueryOption], pairs: Typed, *hidden: str) -> list[dict[str, Any]]:

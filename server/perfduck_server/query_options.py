@@ -11,6 +11,7 @@ import inspect
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -107,7 +108,8 @@ _OPENAPI: Mapping[Kind, str] = {
 }  # fmt: skip
 
 
-def options_of(*functions: Callable[..., Any]) -> dict[str, QueryOption]:
+@cache
+def options_of(*functions: Callable[..., Any]) -> Mapping[str, QueryOption]:
     """The parameters behind the first of each function, by name."""
     return {option.name: option for function in functions for option in _signature(function)}
 

@@ -9,7 +9,6 @@ import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal, Unpack
@@ -44,8 +43,8 @@ class ApiQuestion:
     ask: Callable[..., Any]
     text: Callable[..., str]
 
-    @cached_property
-    def options(self) -> dict[str, QueryOption]:
+    @property
+    def options(self) -> Mapping[str, QueryOption]:
         """All parameters of the URL."""
         return options_of(self.ask, self.text)
 

@@ -17,6 +17,7 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
 from perfduck import NoProfileError, PerfduckError, typed, visible
+from perfduck_report.tables import dicts
 from perfduck_store.selector import parse
 
 if TYPE_CHECKING:
@@ -126,10 +127,9 @@ class Retention:
 
     def _chosen(self, selector: str) -> list[dict[str, Any]]:
         try:
-            table = self._store.profiles(selector)
+            return dicts(self._store.profiles(selector).rows)
         except NoProfileError:
             return []
-        return [dict(zip(table.rows.columns, row, strict=True)) for row in table.rows.rows()]
 
     def _drop_orphans(self) -> None:
         """Files of profiles that somebody has removed."""

@@ -18,14 +18,12 @@ class SavedQueries:
 
     def all(self) -> dict[str, str]:
         """name -> text, by name."""
-        if not self._folder.is_dir():
-            return {}
-        return {path.stem: path.read_text("utf-8") for path in sorted(self._folder.glob("*.sql"))}
+        return {path.stem: path.read_text("utf-8") for path in self._files()}
 
     def keep(self, name: str, text: str) -> None:
         """Keep it, in place of the one of that name. PerfduckError for a name that is none."""
         path = self._path(name)
-        if not path.exists() and len(self.all()) >= _MOST:
+        if not path.exists() and len(self._files()) >= _MOST:
             raise PerfduckError.at(name, expected=f"fewer than {_MOST} queries", got="as many")
         self._folder.mkdir(mode=0o700, exist_ok=True)
         write_whole(path, text.encode())
@@ -38,6 +36,9 @@ class SavedQueries:
             raise NoProfileError.at(
                 name, expected="a saved query", got="none of that name"
             ) from error
+
+    def _files(self) -> list[Path]:
+        return sorted(self._folder.glob("*.sql"))
 
     def _path(self, name: str) -> Path:
         if not _NAME.fullmatch(name):

@@ -33,7 +33,8 @@ class Service:
         settings.state_folder.mkdir(mode=0o700, exist_ok=True)
         self.held = HeldStore(settings.store, memory_mb=settings.memory_mb)
         # What a server that was killed has left; only now is it sure that none runs.
-        shutil.rmtree(settings.merging_folder, ignore_errors=True)
+        for left in (settings.merging_folder, settings.backup_folder):
+            shutil.rmtree(left, ignore_errors=True)
         self.store = ProfileStore(self.held)
         self.tokens = TokenFile(settings.state_folder)
         self.sessions = StoreSessions(self.held)

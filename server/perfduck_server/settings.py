@@ -37,6 +37,11 @@ class Settings:
         return is_loopback(self.host)
 
     @property
+    def backup_folder(self) -> Path:
+        """Copies of the store that are being sent."""
+        return self.state_folder / "backup"
+
+    @property
     def merging_folder(self) -> Path:
         """Where stores are that are merged just now."""
         return self.state_folder / "merging"

@@ -88,11 +88,6 @@ class Spool:
         for unfinished in self._waiting.glob("*.part"):
             shutil.rmtree(unfinished)
 
-    @property
-    def folder_of_all(self) -> Path:
-        """Whose disk takes the bodies."""
-        return self._waiting
-
     def check(self) -> None:
         """Raise SpoolIsGone. The tokens are gone as well, so nothing is made again unasked."""
         if not self._waiting.is_dir():

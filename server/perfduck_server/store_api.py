@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Request, Response
 from fastapi.responses import JSONResponse
 
-from perfduck_server.access import Principal, principal_of, require
+from perfduck_server.access import Principal, Reader, principal_of, require
 from perfduck_server.service import Service, ServiceOf
 from perfduck_server.store_sessions import TooManySessions
 from perfduck_store.remote.server_session import SessionEnded, StoreIsBusy
@@ -25,7 +25,6 @@ from perfduck_store.remote.wire import MOST_BYTES, MOST_BYTES_OF_CHANGES
 
 _TOO_LARGE = 413
 SessionKey = Annotated[str, Header(alias="Perfduck-Session", max_length=64)]
-Reader = Annotated[Principal, Depends(require("read"))]
 Client = Annotated[Principal, Depends(principal_of)]  # whose session it is
 Writer = Annotated[Principal, Depends(require("admin"))]
 

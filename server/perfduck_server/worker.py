@@ -11,7 +11,6 @@ A job leaves store.duckdb in its folder, a store with the one recording, and pac
 
 import contextlib
 import ctypes
-import errno
 import json
 import os
 import resource
@@ -26,10 +25,10 @@ import msgspec
 
 import perfduck
 from perfduck_model.durable import sync_file
+from perfduck_model.errors import room_on_disk
 from perfduck_model.zstandard import zstd
 from perfduck_server.spool import (
     ATTACH,
-    DISK_IS_FULL,
     JOB_FILE,
     KALLSYMS,
     PACKED,
@@ -69,16 +68,14 @@ def _limit(memory: int, file_bytes: int) -> None:
 def _done(folder: Path) -> dict[str, str | None]:
     try:
         os.chdir(folder)  # so that messages name files as they were sent
-        _read(msgspec.json.decode(Path(JOB_FILE).read_bytes(), type=PushedJob))
+        with room_on_disk(folder):
+            _read(msgspec.json.decode(Path(JOB_FILE).read_bytes(), type=PushedJob))
     except perfduck.PerfduckError as error:
         return {"error": str(error)}
     except MemoryError:
         return {"error": TOO_LARGE.format(sys.argv[1])}
     except OSError as error:
-        where = error.filename or "the system"
-        is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        said = DISK_IS_FULL if is_full else error.strerror or error
-        return {"error": f"{where}: {said}"}
+        return {"error": f"{error.filename or 'the system'}: {error.strerror or error}"}
     except Exception:
         return {"bug": traceback.format_exc()}
     return {"error": None}

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import urllib3
 from hostile import build
-from servers import Server, running
+from servers import Server, copied, running
 from terminal import PROGRAM
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -24,9 +24,7 @@ SETTLES_MS = 200
 
 @pytest.fixture(scope="module")
 def server(demo_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    path = tmp_path_factory.mktemp("served") / "demo.duckdb"
-    shutil.copy(demo_store, path)
-    with running(path) as started:
+    with copied(demo_store, tmp_path_factory.mktemp("served")) as started:
         yield started
 
 
@@ -331,6 +329,10 @@ def test_the_empty_page_has_the_line_of_curl_and_takes_dropped_files(
         said = push(page, "notes.txt", "this is no profile\n" * 50, "")
         assert "notes.txt" in said
         assert "expected" in said
+        push(page, "a1.txt", recording("udp_sendmsg", 801), "side=a run=1")
+        page.click("text=look at it")
+        page.wait_for_url("**/profiles/*")
+        assert "a1" in page.locator("h1").inner_text()
 
 
 def test_a_permalink_says_tomorrow_what_it_said_today(chromium: Any, changing: Server) -> None:

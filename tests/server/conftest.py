@@ -1,28 +1,23 @@
 """Servers that tests ask."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from servers import Server, running
+from servers import Server, copied, running
 
 
 @pytest.fixture(scope="session")
 def server(demo_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server of the demo that all tests share: they only read."""
-    path = tmp_path_factory.mktemp("server") / "demo.duckdb"
-    shutil.copy(demo_store, path)
-    with running(path) as started:
+    with copied(demo_store, tmp_path_factory.mktemp("server")) as started:
         yield started
 
 
 @pytest.fixture
 def own_server(demo_store: Path, tmp_path: Path) -> Iterator[Server]:
     """A server of the demo that one test may change."""
-    path = tmp_path / "demo.duckdb"
-    shutil.copy(demo_store, path)
-    with running(path) as started:
+    with copied(demo_store, tmp_path) as started:
         yield started
 
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -54,3 +55,10 @@ def running(store: Path, *options: str) -> Iterator[Server]:
             if process.poll() is None:
                 process.terminate()
                 process.wait(_STOPS_WITHIN_S)
+
+
+@contextmanager
+def copied(store: Path, folder: Path) -> Iterator[Server]:
+    """A server of a copy of the store, in the folder."""
+    with running(Path(shutil.copy(store, folder / "demo.duckdb"))) as started:
+        yield started

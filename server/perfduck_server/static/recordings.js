@@ -11,7 +11,7 @@
   async function lineOf(response) {
     try {
       const answer = await response.json();
-      return answer.error || (typeof answer.detail === "string" ? answer.detail : `${response.status} ${response.statusText}`);
+      return answer.error || `${response.status} ${response.statusText}`;
     } catch {
       return `${response.status} ${response.statusText}`;
     }
@@ -51,7 +51,7 @@
       for (const note of answer.notes || []) line.append(element("div", note, "soft"));
       if (answer.profile) {
         const link = element("a", "look at it");
-        link.href = `/profiles/${answer.profile}`;
+        link.href = `/profiles/${answer.profile.id}`;
         line.append(" ", link);
       }
       return true;

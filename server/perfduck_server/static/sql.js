@@ -34,7 +34,7 @@
     try {
       const response = await ask(query, "json", own.signal);
       const found = await response.json();
-      if (!response.ok) throw new Error(found.error || (found.detail && found.detail[0] && found.detail[0].msg) || response.statusText);
+      if (!response.ok) throw new Error(found.error || response.statusText);
       answer = found;
       byId("sql-said").textContent = `${found.rows.length.toLocaleString("en-US")} ${found.rows.length === 1 ? "row" : "rows"} in ${((performance.now() - begun) / 1000).toFixed(2)} s`;
       show();
