@@ -16,11 +16,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from perfduck.ab import AbResult, AbStep
     from perfduck.diff_result import BudgetSuggestion, CompareResult, DiffResult
     from perfduck.exports import Export
     from perfduck.filters import FilterOptions
     from perfduck.names_and_tags import ExplainResult, TagResult
-    from perfduck.options import IngestOptions, TagSources
+    from perfduck.options import IngestOptions, RecordingOptions, TagSources
     from perfduck.profile_store import ProfileStore, explain, open
     from perfduck.push_client import NotSent
     from perfduck.rankings import CallsResult, TopResult
@@ -38,20 +39,21 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
-    "BudgetSuggestion", "By", "CallsResult", "Change", "Claim", "CompareFormat",
-    "CompareResult", "Diff", "DiffFormat", "DiffResult", "EditResult", "ExplainResult",
-    "Export", "ExportFormat", "FilterOptions", "IngestOptions", "IngestResult", "Key",
-    "MergeResult", "NoProfileError", "NotSent", "Note", "PerfduckError", "ProfileStore",
-    "RemoveResult", "Side", "Source", "Table", "TableFormat", "TagResult", "TagSources",
-    "TopResult", "View", "__version__", "explain", "open", "visible",
+    "AbResult", "AbStep", "BudgetSuggestion", "By", "CallsResult", "Change", "Claim",
+    "CompareFormat", "CompareResult", "Diff", "DiffFormat", "DiffResult", "EditResult",
+    "ExplainResult", "Export", "ExportFormat", "FilterOptions", "IngestOptions", "IngestResult",
+    "Key", "MergeResult", "NoProfileError", "NotSent", "Note", "PerfduckError", "ProfileStore",
+    "RecordingOptions", "RemoveResult", "Side", "Source", "Table", "TableFormat", "TagResult",
+    "TagSources", "TopResult", "View", "__version__", "explain", "open", "visible",
 ]  # fmt: skip
 
 _MODULES = {
+    "perfduck.ab": ("AbResult", "AbStep"),
     "perfduck.diff_result": ("BudgetSuggestion", "CompareResult", "DiffResult"),
     "perfduck.exports": ("Export",),
     "perfduck.filters": ("FilterOptions",),
     "perfduck.names_and_tags": ("ExplainResult", "TagResult"),
-    "perfduck.options": ("IngestOptions", "TagSources"),
+    "perfduck.options": ("IngestOptions", "RecordingOptions", "TagSources"),
     "perfduck.profile_store": ("ProfileStore", "explain", "open"),
     "perfduck.push_client": ("NotSent",),
     "perfduck.recordings": ("IngestResult",),

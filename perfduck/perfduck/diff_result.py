@@ -61,6 +61,11 @@ class DiffResult:
         return self.data.total
 
     @property
+    def summary(self) -> str:
+        """The change of the total with its interval, and the verdict, in a line."""
+        return diff_words.in_a_line(self.data)
+
+    @property
     def reasons(self) -> tuple[Reason, ...]:
         """Why the comparison is worth less than it looks; no verdict where one `blocks`."""
         return self.data.reasons

@@ -348,3 +348,17 @@ def test_work_that_is_far_apart_is_noted() -> None:
     assert "work" not in {reason.code for reason in calm.reasons}
     off = parse({"budget": {"total": "5 %"}, "checks": {"work": 2e4}}, "p")
     assert off.bounds == {"work": 2e4}
+
+
+@pytest.mark.parametrize("level", [0.05, 0.01, 0.001])
+def test_at_a_lower_level_less_is_shown_and_less_excluded(level: float) -> None:
+    """What `ab --until-sure` asks at each look."""
+    means = {f"do_syscall_64;s{at}/f{at}": (20000, 20600) for at in range(12)}
+    made = noisy(means, 5)
+    options = DiffOptions(level=level)
+    found = run_diff.run_diff(made, np.arange(5), np.arange(5, 10), options)
+    usual = run_diff.run_diff(made, np.arange(5), np.arange(5, 10))
+    assert found.sensitivity.excluded >= usual.sensitivity.excluded
+    assert found.sensitivity.findable >= usual.sensitivity.findable
+    assert {claim.path for claim in found.claims} <= {claim.path for claim in usual.claims}
+    assert found.total == usual.total

@@ -9,7 +9,7 @@ from perfduck_diff.engine.attribution import attribute
 from perfduck_diff.engine.comparison import Comparison, DiffOptions, changes, measure
 from perfduck_diff.engine.gate import judge
 from perfduck_diff.engine.moderated_t import benjamini_hochberg
-from perfduck_diff.engine.power import detectable, sensitivity
+from perfduck_diff.engine.power import detectable, sensitivity, wider
 from perfduck_diff.engine.result import (
     Change,
     Diff,
@@ -23,7 +23,7 @@ from perfduck_diff.engine.run_matrix import Run, RunMatrix
 from perfduck_diff.engine.scan import LEVEL
 from perfduck_model.arrays import Float64, Int64
 
-TOTAL_LEVEL = 0.025  # besides the claims, so the two together stay near 5 %
+TOTAL_LEVEL = 0.025  # of LEVEL, besides the claims, so the two together stay near 5 %
 
 
 def run_diff(runs: RunMatrix, base: Int64, new: Int64, options: DiffOptions | None = None) -> Diff:
@@ -57,13 +57,15 @@ def run_diff(runs: RunMatrix, base: Int64, new: Int64, options: DiffOptions | No
         unattributed=claims.unattributed,
         common=_common(work),
         sensitivity=_sensitivity(work),
-        budgets=judge(work, work.options.budgets) if work.options.budgets else (),
+        budgets=judge(work, work.options.budgets, work.options.level)
+        if work.options.budgets
+        else (),
         tested=claims.tested,
     )
-    return replace(answer, verdict=_verdict(answer))
+    return replace(answer, verdict=_verdict(answer, work.options.level))
 
 
-def _verdict(answer: Diff) -> Verdict:
+def _verdict(answer: Diff, level: float = LEVEL) -> Verdict:
     """Growth that is shown is a regression, unless all of it is below the tolerance; a pass has to
     be shown as well."""
     if any(reason.blocks for reason in answer.reasons):
@@ -71,13 +73,13 @@ def _verdict(answer: Diff) -> Verdict:
     if answer.budgets:
         verdicts = {row.verdict for row in answer.budgets}
         return next(v for v in _WORST_FIRST if v in verdicts)
-    if _is_tolerated(answer):
+    if _is_tolerated(answer, level):
         return "pass"
-    grew = answer.total.p is not None and answer.total.p <= TOTAL_LEVEL
+    grew = answer.total.p is not None and answer.total.p <= TOTAL_LEVEL * level / LEVEL
     return "regression" if grew or any(claim.gates for claim in answer.claims) else "inconclusive"
 
 
-def _is_tolerated(answer: Diff) -> bool:
+def _is_tolerated(answer: Diff, level: float) -> bool:
     """Whether growth of the total above the tolerance is excluded, and that of every path that
     grew: what shrank in other places may hide it in the total."""
     known = answer.sensitivity
@@ -85,7 +87,9 @@ def _is_tolerated(answer: Diff) -> bool:
         return False
     most = known.tolerance * answer.total.base
     return all(
-        claim.high is not None and claim.high < most for claim in answer.claims if claim.gates
+        claim.high is not None and claim.delta + wider(level) * (claim.high - claim.delta) < most
+        for claim in answer.claims
+        if claim.gates
     )
 
 
@@ -93,7 +97,8 @@ def _sensitivity(work: Comparison) -> Sensitivity | None:
     total = work.total()
     if work.unreplicated or not total.rates[0, work.design.base].any():
         return None
-    return sensitivity(work.whole, total, work.options.tolerance, TOTAL_LEVEL)
+    tolerance, level = work.options.tolerance, work.options.level
+    return sensitivity(work.whole, total, tolerance, TOTAL_LEVEL * level / LEVEL, level)
 
 
 def _common(work: Comparison) -> Change | None:
