@@ -12,7 +12,7 @@ from perfduck import parts, typed
 from perfduck.filters import FilterOptions, filters_of
 from perfduck.opening import StorePlace, place_of
 from perfduck.options import FilePath, Files, IngestOptions, Labels, TagSources
-from perfduck_diff.keys import By, Side
+from perfduck_diff.keys import By, MatrixKey, Side
 from perfduck_model.errors import PerfduckError
 from perfduck_report.formats import ExportFormat
 
@@ -269,11 +269,13 @@ class ProfileStore:
         over: str,
         *,
         order: Sequence[str] = (),
+        by: MatrixKey = "subsystem",
         **filters: Unpack[FilterOptions],
     ) -> "CompareResult":
         """Compare the groups that label `over` makes of the profiles; `order`: its values, else by
-        total cost."""
-        return parts.comparisons.compare(self._file, selector, over, order, filters_of(filters))
+        total cost. `by`: the rows, subsystems that are blamed, or classes by self weight."""
+        chosen = filters_of(filters)
+        return parts.comparisons.compare(self._file, selector, over, order, by, chosen)
 
     def export(
         self,
