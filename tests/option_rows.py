@@ -176,6 +176,7 @@ QUESTIONS = [
         for command, name, words in ARGUMENTS
     ),
     *_shown("top", "native.*", "demo", ("--by comm", "swapper"), ("--limit 3", "3 of ")),
+    *_shown("top", "native.*", "demo", ("--by class", "data_copy")),
     *_shown("top", "native.*", "demo", ("--format json", '"function"')),
     Row("top", "function", "* --by callees", "udp_sendmsg", "of udp_sendmsg"),
     Row("top", "function", "*", "udp_sendmsg", "udp_sendmsg: expected --by callers", refused=True),
@@ -191,6 +192,7 @@ QUESTIONS = [
         ("--budget {tmp}/budget.toml", "budget"),
         ("--tree path", ""),
         ("--by subsystem", ""),
+        ("--by class", "class (self)"),
         ("--per share", ""),
         ("--paired", ""),
         ("--least-growth 9999", ""),
@@ -219,6 +221,7 @@ QUESTIONS = [
         "* --over scenario",
         "demo",
         ("--order docker0-nat,native", "docker0-nat -> native"),
+        ("--by class", "by class, self weight"),
         ("--format json", '"groups"'),
     ),
     *_refused("compare", "* --over scenario", "demo", ("--order=", "--order : expected values")),

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from perfduck.store_results import EditResult, MergeResult, RemoveResult
     from perfduck.tables import Table
     from perfduck_diff.engine.result import Change, Claim, Diff
-    from perfduck_diff.keys import By, Key, Side, View
+    from perfduck_diff.keys import By, Key, MatrixKey, Side, View
     from perfduck_diff.selection import Note
     from perfduck_ingest.source import Source
     from perfduck_model.errors import NoProfileError, PerfduckError
@@ -42,9 +42,9 @@ __all__ = [
     "AbResult", "AbStep", "BudgetSuggestion", "By", "CallsResult", "Change", "Claim",
     "CompareFormat", "CompareResult", "Diff", "DiffFormat", "DiffResult", "EditResult",
     "ExplainResult", "Export", "ExportFormat", "FilterOptions", "IngestOptions", "IngestResult",
-    "Key", "MergeResult", "NoProfileError", "NotSent", "Note", "PerfduckError", "ProfileStore",
-    "RecordingOptions", "RemoveResult", "Side", "Source", "Table", "TableFormat", "TagResult",
-    "TagSources", "TopResult", "View", "__version__", "explain", "open", "visible",
+    "Key", "MatrixKey", "MergeResult", "NoProfileError", "NotSent", "Note", "PerfduckError",
+    "ProfileStore", "RecordingOptions", "RemoveResult", "Side", "Source", "Table", "TableFormat",
+    "TagResult", "TagSources", "TopResult", "View", "__version__", "explain", "open", "visible",
 ]  # fmt: skip
 
 _MODULES = {
@@ -61,7 +61,7 @@ _MODULES = {
     "perfduck.tables": ("Table",),
     "perfduck.rankings": ("CallsResult", "TopResult"),
     "perfduck_diff.engine.result": ("Change", "Claim", "Diff"),
-    "perfduck_diff.keys": ("By", "Key", "Side", "View"),
+    "perfduck_diff.keys": ("By", "Key", "MatrixKey", "Side", "View"),
     "perfduck_diff.selection": ("Note",),
     "perfduck_ingest.source": ("Source",),
     "perfduck_model.errors": ("NoProfileError", "PerfduckError"),

@@ -83,6 +83,13 @@ class DiffResult:
         return diff_frames.of_rows(self.data.subsystems, columns)
 
     @property
+    def classes(self) -> pl.DataFrame:
+        """A row for each class of functions that cost anything, self weight: class, base, new,
+        delta, low, high, p, q, detectable."""
+        columns = ["of_class", *_CHANGE, "q", "detectable"]
+        return diff_frames.of_rows(self.data.classes, columns).rename({"of_class": "class"})
+
+    @property
     def functions(self) -> pl.DataFrame:
         """A row for each, self weight: function, dso, subsystem, base, new, delta."""
         columns = ["function", "dso", "subsystem", *_CHANGE[:3]]
@@ -171,8 +178,8 @@ class CompareResult:
 
     @property
     def frame(self) -> pl.DataFrame:
-        """A row for each subsystem and group, the total first: subsystem, area, group, value,
-        half_width (value - half_width .. value + half_width is 95 %)."""
+        """A row for each subsystem (or class) and group, the total first: subsystem and area, or
+        class; group, value, half_width (value - half_width .. value + half_width is 95 %)."""
         return diff_frames.of_matrix(self.data)
 
     def render(
@@ -200,8 +207,9 @@ class CompareResult:
         return f"CompareResult({', '.join(self.data.groups)}; {self.data.unit})"
 
     def _repr_html_(self) -> str:
-        heading = f"{self.data.event}, {self.data.unit}, by subsystem that is blamed"
-        return html_table.paragraphs([heading]) + html_table.table(diff_frames.wide(self.data))
+        return html_table.paragraphs([compare.heading(self.data)]) + html_table.table(
+            diff_frames.wide(self.data)
+        )
 
 
 @dataclass(frozen=True, slots=True, repr=False)

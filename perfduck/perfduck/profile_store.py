@@ -19,7 +19,7 @@ from perfduck.options import (
     RecordingOptions,
     TagSources,
 )
-from perfduck_diff.keys import By, Side
+from perfduck_diff.keys import By, MatrixKey, Side
 from perfduck_model.errors import PerfduckError
 from perfduck_report.formats import ExportFormat
 
@@ -340,11 +340,13 @@ class ProfileStore:
         over: str,
         *,
         order: Sequence[str] = (),
+        by: MatrixKey = "subsystem",
         **filters: Unpack[FilterOptions],
     ) -> "CompareResult":
         """Compare the groups that label `over` makes of the profiles; `order`: its values, else by
-        total cost."""
-        return parts.comparisons.compare(self._file, selector, over, order, filters_of(filters))
+        total cost. `by`: the rows, subsystems that are blamed, or classes by self weight."""
+        chosen = filters_of(filters)
+        return parts.comparisons.compare(self._file, selector, over, order, by, chosen)
 
     def export(
         self,

@@ -11,7 +11,8 @@
     role = "domain"
 
 Conditions: source, module and dso are globs, symbol is a regular expression. At least one must be
-there; role may be missing and is then `domain`.
+there; role may be missing and is then `domain`. A rule may name the `class` of its functions
+(classes.py), which they get from their area and name otherwise.
 """
 
 import csv
@@ -26,6 +27,7 @@ import polars as pl
 from perfduck_model.errors import SymbolError
 from perfduck_model.limits import MOST_RULES_BYTES, MOST_RULES_LINES
 from perfduck_model.small_file import SchemaError, UserFile, decoded, reason, toml_of
+from perfduck_tags.classes import CLASSES
 from perfduck_tags.entries import TAGS
 from perfduck_tags.rules import CONDITIONS, DATA, ROLES, Rule
 
@@ -38,7 +40,7 @@ class RuleTables:
 
 
 _TABLE = "[[rule]]"
-_COLUMNS = (*CONDITIONS, "area", "subsystem", "role")
+_COLUMNS = (*CONDITIONS, "area", "subsystem", "role", "class")
 Row = tuple[int, dict[str, str]]  # the line it begins at, and its cells
 
 
@@ -148,6 +150,11 @@ def _rule(path: Path, line: int, cells: dict[str, str], where: str) -> Rule:
         raise SymbolError.in_file(
             path, line, f"expected a role of {', '.join(ROLES)}, got {role!r}"
         )
+    of_class = given.pop("class", None)
+    if of_class is not None and of_class not in CLASSES:
+        raise SymbolError.in_file(
+            path, line, f"expected a class of {', '.join(CLASSES)}, got {of_class!r}"
+        )
     for name in ("area", "subsystem"):
         if name not in given:
             raise SymbolError.in_file(path, line, f"expected text for {name}, got an empty cell")
@@ -155,7 +162,7 @@ def _rule(path: Path, line: int, cells: dict[str, str], where: str) -> Rule:
         words = f"expected at least one of {', '.join(CONDITIONS)}, got none"
         raise SymbolError.in_file(path, line, words)
     _check_regex(path, line, given.get("symbol"))
-    return Rule(where=where, **given)
+    return Rule(where=where, of_class=of_class, **given)
 
 
 def _check_regex(path: Path, line: int, pattern: str | None) -> None:

@@ -30,7 +30,7 @@ from perfduck_store import protocol
 from perfduck_store.choice import Choice
 from perfduck_store.edit import Edit
 from perfduck_store.remote import pulse, wire
-from perfduck_store.remote.services import PROTOCOL_HEADER, SERVICES, all_methods, methods
+from perfduck_store.remote.services import PROTOCOL, PROTOCOL_HEADER, SERVICES, all_methods, methods
 
 RECORDING = Path(__file__).parents[2] / "fixtures" / "perf_script" / "net-chain" / "input.txt.xz"
 SESSIONS = "/api/v1/store/sessions"
@@ -168,9 +168,9 @@ def test_details_of_another_id_are_not_there(server: Server) -> None:
 def test_a_client_of_another_protocol_is_refused(server: Server) -> None:
     url = f"{server.url}{SESSIONS}/read"
     answer = urllib3.request("POST", url, headers={PROTOCOL_HEADER: "9"})
-    line = "Perfduck-Protocol: expected 1, which this server speaks, got 9"
+    line = f"Perfduck-Protocol: expected {PROTOCOL}, which this server speaks, got 9"
     assert (answer.status, answer.json()["error"]) == (400, line)
-    assert answer.headers[PROTOCOL_HEADER] == "1"
+    assert answer.headers[PROTOCOL_HEADER] == PROTOCOL
 
 
 def test_a_session_that_reads_changes_nothing(own: str) -> None:
@@ -305,7 +305,7 @@ class Other(BaseHTTPRequestHandler):
         status = int(kind) if kind.isdigit() else 200
         self.send_response(status)
         if kind not in ("other", "301"):
-            self.send_header(PROTOCOL_HEADER, "999" if kind == "newer" else "1")
+            self.send_header(PROTOCOL_HEADER, "999" if kind == "newer" else PROTOCOL)
         body = ODD_BODIES.get(kind, b'{"error":"X"}')
         if kind == "junk" and self.path.endswith("/read"):
             body = b'{"session":"s"}'
@@ -335,8 +335,8 @@ def other() -> Iterator[str]:
     [
         ("other", "expected a perfduck server, got another HTTP server (200 OK)"),
         ("301", "expected a perfduck server, got another HTTP server (301 Moved Permanently)"),
-        ("newer", "expected a server that speaks protocol 1 of perfduck, as this command does, got"
-                  " one of another version, which speaks 999"),
+        ("newer", f"expected a server that speaks protocol {PROTOCOL} of perfduck, as this command"
+                  " does, got one of another version, which speaks 999"),
         ("401", "X ($PERFDUCK_TOKEN)"),
         ("403", "X"),
         ("500", "expected an answer, got status 500: X"),

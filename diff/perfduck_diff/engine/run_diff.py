@@ -1,6 +1,7 @@
 """From runs to an answer: measure, attribute, judge."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from perfduck_diff.engine.moderated_t import benjamini_hochberg
 from perfduck_diff.engine.power import detectable, sensitivity, wider
 from perfduck_diff.engine.result import (
     Change,
+    ClassRow,
     Diff,
     FunctionRow,
     Sensitivity,
@@ -48,6 +50,7 @@ def run_diff(runs: RunMatrix, base: Int64, new: Int64, options: DiffOptions | No
         reasons=doubts,
         total=changes(work, work.whole, work.total())[0],
         subsystems=_subsystems(work),
+        classes=_classes(work),
         claims=claims.claims,
         shrunk=claims.shrunk,
         below=claims.below,
@@ -148,23 +151,36 @@ def _shared(runs: list[Run]) -> dict[str, str]:
 
 def _subsystems(work: Comparison) -> tuple[SubsystemRow, ...]:
     names = work.runs.subsystems
-    rows = work.measured(work.runs.blame, len(names))
-    rows_of_change = changes(work, work.plain, rows)
-    least = detectable(work.plain(rows), LEVEL)
-    q = benjamini_hochberg(np.array([1.0 if each.p is None else each.p for each in rows_of_change]))
     made = [
-        SubsystemRow(
-            subsystem=name,
-            area=work.runs.area.get(name, "unknown"),
-            q=None if work.unreplicated else value,
-            detectable=None if work.unreplicated else float(smallest),
-            **_fields(change),
-        )
-        for name, change, value, smallest in zip(
-            names, rows_of_change, q.tolist(), least, strict=True
-        )
+        SubsystemRow(subsystem=name, area=work.runs.area.get(name, "unknown"), **fields)
+        for name, fields in zip(names, _tested(work, work.runs.blame, len(names)), strict=True)
     ]
     return tuple(sorted(made, key=lambda row: (-row.delta, row.subsystem)))
+
+
+def _classes(work: Comparison) -> tuple[ClassRow, ...]:
+    """Those that cost anything on either side."""
+    names, keys = work.runs.leaf_classes()
+    made = [
+        ClassRow(of_class=name, **fields)
+        for name, fields in zip(names, _tested(work, keys, len(names)), strict=True)
+        if fields["base"] or fields["new"]
+    ]
+    return tuple(sorted(made, key=lambda row: (-row.delta, row.of_class)))
+
+
+def _tested(work: Comparison, keys: Int64, size: int) -> list[dict[str, Any]]:
+    """The change of each sum of stacks by key, with q over all of them, and what would be seen."""
+    rows = work.measured(keys, size)
+    rows_of_change = changes(work, work.plain, rows)
+    least = detectable(work.plain(rows), LEVEL).tolist()
+    q = benjamini_hochberg(np.array([1.0 if each.p is None else each.p for each in rows_of_change]))
+    unknown = (None, None) if work.unreplicated else None
+    tests = [unknown or pair for pair in zip(q.tolist(), least, strict=True)]
+    return [
+        _fields(change) | {"q": value, "detectable": smallest}
+        for change, (value, smallest) in zip(rows_of_change, tests, strict=True)
+    ]
 
 
 def _functions(work: Comparison) -> tuple[tuple[FunctionRow, ...], int]:
@@ -183,5 +199,5 @@ def _functions(work: Comparison) -> tuple[tuple[FunctionRow, ...], int]:
     return ordered, int(np.count_nonzero(delta))
 
 
-def _fields(change: Change) -> dict[str, float]:
+def _fields(change: Change) -> dict[str, Any]:
     return {name: getattr(change, name) for name in ("base", "new", "delta", "low", "high", "p")}
