@@ -20,7 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NoReturn
 
-from perfduck_ingest.oprofile.events import Counter, clock
+from perfduck_ingest.oprofile.events import Counter, clock_of
 from perfduck_ingest.oprofile.report_counts import Columns, ReportCounts, facts_of
 from perfduck_model.batch import Batch
 from perfduck_model.errors import PerfduckError
@@ -29,6 +29,7 @@ from perfduck_model.limits import MOST_ROWS, MOST_XML_DEPTH
 _MOST_DIGITS = 18  # of a number of 63 bits
 _LARGEST = 1 << 62
 _LARGEST_ID = (1 << 31) - 1  # of a process, thread or CPU
+_NO_CLOCK = ("0", "0.00")
 _MOST_TEXT = 1000
 
 
@@ -113,13 +114,10 @@ class XmlReport:
 
     def _open_profile(self, attributes: dict[str, str]) -> None:
         text = attributes.get("mhz", "0")
-        try:
-            speed = float(text)
-        except ValueError:
-            self.refuse("a number as mhz", text)
-        self._mhz = clock(speed)
-        if speed != self._mhz:
+        mhz = 0.0 if text in _NO_CLOCK else clock_of(text)
+        if mhz is None:
             self.refuse("the clock of a CPU as mhz", text)
+        self._mhz = mhz
 
     def _open_eventsetup(self, attributes: dict[str, str]) -> None:
         self._events[attributes.get("id", "0")] = Counter(
