@@ -77,9 +77,7 @@ def run(options: argparse.Namespace, folder: Path) -> None:
     process.terminate()
     process.wait()
     print(f"{options.statements} statements at a time: {dict(outcomes)}")
-    print(
-        "| request | alone: p50 | p95 | beside: p50 | p95 | number |\n|---|---:|---:|---:|---:|---:|"
-    )
+    print("| request | alone: p50 | p95 | beside: p50 | p95 | number |\n|---|" + "---:|" * 5)
     for kind in QUESTIONS:
         cells = [_shown(times[kind], cut) for times in (alone, beside) for cut in (9, 18)]
         print(f"| {kind} | {' | '.join(cells)} | {len(alone[kind])}, {len(beside[kind])} |")

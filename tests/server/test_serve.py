@@ -49,11 +49,10 @@ def test_it_listens_on_ipv6(tmp_path) -> None:
 
 
 def test_an_answer_does_not_wait_for_the_acknowledgement_of_its_head() -> None:
-    with listening("127.0.0.1", 0) as listener:
-        with socket.create_connection(listener.getsockname()):
-            accepted, _ = listener.accept()
-            with accepted:
-                assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    with listening("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_a_busy_port_is_a_line(tmp_path) -> None:
