@@ -16,7 +16,7 @@ import re
 from dataclasses import dataclass
 
 from perfduck_model.errors import PerfduckError
-from perfduck_model.suggestion import did_you_mean, listed
+from perfduck_model.words import did_you_mean, listed
 
 KINDS = ("netdev", "ethtool")
 SHAPE = "netdev:DEVICE:COUNTER or ethtool:DEVICE:COUNTER"
