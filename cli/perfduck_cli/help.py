@@ -23,13 +23,13 @@ START = "Start with `perfduck demo`, or `perfduck ingest perf.data` and `perfduc
 
 COMMANDS = {
     "Recordings": ("ingest", "push", "profiles", "attach", "edit", "rm", "prune", "merge"),
-    "Questions": ("top", "diff", "compare", "sql", "export", "budget"),
+    "Questions": ("top", "diff", "compare", "trend", "sql", "export", "budget"),
     "Names and tags": ("tag", "explain", "symbols"),
     "Service": ("serve", "token", "mcp"),
     "More": ("noise", "demo", "completion"),
 }
 OPTIONS = {
-    "What is compared": ("budget", "tree", "per", "paired", "over", "order", "least_growth",
+    "What is compared": ("budget", "tree", "per", "paired", "over", "order", "repo", "least_growth",
                          "allow_kernel_change", "inconclusive"),
     "Which profiles and samples": ("where", "event", "skip", "until", "comm", "not_comm", "pid",
                                    "cpu", "dso", "subsystem", "cgroup", "pod"),
@@ -72,6 +72,10 @@ EXAMPLES = {
         "perfduck diff 'base.*' 'change.*' --budget perfduck.toml --format markdown",
     ),
     "compare": ("perfduck compare workload=udp64 --over scenario",),
+    "trend": (
+        "perfduck trend workload=udp64 --over commit",
+        "perfduck trend scenario=native --over cni --by path --format html > trend.html",
+    ),
     "tag": ("perfduck tag --kallsyms kallsyms --rules rules.toml",),
     "explain": ("perfduck explain __siphash_unaligned --release 6.18.44",),
     "mcp": ("perfduck mcp --store http://host:8480",),

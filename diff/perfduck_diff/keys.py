@@ -10,3 +10,5 @@ Side = Literal["callers", "callees"]
 Key = Literal[By, Side]
 # What a diff is shown by: claims, charge, self weight.
 View = Literal["path", "subsystem", "function"]
+# The series of a trend: what is blamed on a subsystem, or the weight below a path.
+SeriesKey = Literal["total", "subsystem", "path"]

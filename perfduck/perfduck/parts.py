@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         rankings,
         recordings,
         remote_ingestion,
+        trends,
         user_sql,
     )
     from perfduck_diff import answer
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
         "remote_ingestion",
         "store",
         "subprocess_iter",
+        "trends",
         "user_sql",
     ]  # fmt: skip
 
@@ -79,6 +81,7 @@ __getattr__ = lazy_modules(
         "remote_ingestion": "perfduck.remote_ingestion",
         "remote": "perfduck_store.remote.client",
         "store": "perfduck_store.duckdb.store",
+        "trends": "perfduck.trends",
         "user_sql": "perfduck.user_sql",
         "subprocess_iter": "perfduck_ingest.runtime.subprocess_iter",
     },

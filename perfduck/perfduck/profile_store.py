@@ -12,7 +12,7 @@ from perfduck import parts, typed
 from perfduck.filters import FilterOptions, filters_of
 from perfduck.opening import StorePlace, place_of
 from perfduck.options import FilePath, Files, IngestOptions, Labels, TagSources
-from perfduck_diff.keys import By, Side
+from perfduck_diff.keys import By, SeriesKey, Side
 from perfduck_model.errors import PerfduckError
 from perfduck_report.formats import ExportFormat
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from perfduck.recordings import IngestResult, Progress
     from perfduck.store_results import EditResult, MergeResult, RemoveResult
     from perfduck.tables import Table
+    from perfduck.trends import TrendResult
     from perfduck_diff.flame_input import Drawing
 
 
@@ -274,6 +275,22 @@ class ProfileStore:
         """Compare the groups that label `over` makes of the profiles; `order`: its values, else by
         total cost."""
         return parts.comparisons.compare(self._file, selector, over, order, filters_of(filters))
+
+    def trend(
+        self,
+        selector: str,
+        over: str,
+        *,
+        by: SeriesKey = "subsystem",
+        repo: FilePath | None = None,
+        **filters: Unpack[FilterOptions],
+    ) -> "TrendResult":
+        """Where costs changed their level over `over`: "commit" (label `commit`, in the order of
+        label `commit_time` or of the git repository `repo`), "time" (when recordings began) or a
+        label. Runs of one commit, session or value are one point. `by`: what has a series of its
+        own; paths are those with 1 % of the cost."""
+        place = None if repo is None else Path(repo)
+        return parts.trends.trend(self._file, selector, over, by, place, filters_of(filters))
 
     def export(
         self,
