@@ -248,3 +248,12 @@ def test_what_cannot_be_is_a_line(labelled: Path, words: str, says: str) -> None
     assert says in done.stderr
     assert done.stderr.count("\n") == 1
     assert done.stdout == ""
+
+
+def test_by_class_is_self_weight_by_the_class_of_the_leaf(stepped: Path) -> None:
+    with perfduck.open(stepped) as store:
+        [group] = store.trend("*", "commit", by="class").data.groups
+        ranked = store.top("*", by="class").frame
+    shown = {each.name: sum(each.costs) for each in group.series if sum(each.costs)}
+    assert set(shown) - {"total"} == set(ranked.filter(ranked["self"] > 0)["class"])
+    assert sum(shown.values()) == pytest.approx(2 * shown["total"])

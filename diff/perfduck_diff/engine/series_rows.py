@@ -1,5 +1,6 @@
 """The rows of a trend: the total, and a cost per subsystem or per path, of every run."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
@@ -32,15 +33,12 @@ class SeriesRows:
         classes = NoiseClasses.of_stacks(runs)
         if by == "path":
             return cls._of_paths(runs, raw, classes, least)
-        names, keys = {
-            "total": ((), np.zeros(0, np.int64)),
-            "subsystem": (runs.subsystems, runs.blame),
-        }[by]
+        names, keys = _KEYS[by](runs)
         size, mix = len(names), classes.mix(runs.blame * 0, 1, raw.rate)
         parts = [mix] if not size else [mix, classes.mix(keys, size, raw.rate)]
         return cls(
             ("total", *names),
-            ("", *(runs.area.get(name, "unknown") for name in names)),
+            ("", *(runs.area.get(name, "") if by == "subsystem" else "" for name in names)),
             _with_total(keys, size, raw.rate),
             _with_total(keys, size, runs.hits),
             np.vstack(parts),
@@ -75,6 +73,13 @@ class SeriesRows:
         while row != other and row > 0:
             row = int(self.parent[row])
         return row == other
+
+
+_KEYS: dict[SeriesKey, Callable[[RunMatrix], tuple[tuple[str, ...], Int64]]] = {
+    "total": lambda runs: ((), runs.blame),
+    "subsystem": lambda runs: (runs.subsystems, runs.blame),
+    "class": RunMatrix.leaf_classes,
+}
 
 
 def _path(runs: RunMatrix, tree: Tree, node: int) -> list[str]:
