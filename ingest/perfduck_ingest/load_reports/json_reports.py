@@ -1,4 +1,4 @@
-"""Reports in JSON, told apart by their keys.
+"""Reports in JSON, each known by a key that only it has.
 
 iperf3 -J               {"start": ..., "end": {"sum_sent": {"packets": 2168120, ...}}}
 fortio load -json       {"RunType": "HTTP", "DurationHistogram": {"Count": 1184, ...}, ...}
