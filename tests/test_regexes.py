@@ -67,7 +67,9 @@ def slowest(pattern: str | bytes, flags: int, size: int, method: str) -> tuple[f
 def test_they_are_found(expressions: Expressions) -> None:
     places = expressions.places
     assert len(places) > 150
-    assert {"layout", "foreign", "text_reports", "attachments", "xml_importer"} <= set(places.values())
+    assert {"layout", "foreign", "text_reports", "attachments", "xml_importer"} <= set(
+        places.values()
+    )
     assert 20 < len(expressions.searched) < len(places)
     assert set(expressions.searched) <= set(places)
 
