@@ -81,7 +81,7 @@ class RecordedEvent:
 
 @dataclass(frozen=True, slots=True)
 class SharedLimitation:
-    """What several profiles hold that could not be read: see perfduck_model.limitation. `samples`,
+    """What several profiles hold that could not be read: see perfduck_model.batch. `samples`,
     None where they cannot be counted, of the `total` of these profiles."""
 
     text: str
