@@ -37,7 +37,7 @@ class Service:
             shutil.rmtree(left, ignore_errors=True)
         self.store = ProfileStore(self.held)
         self.tokens = TokenFile(settings.state_folder)
-        self.sessions = StoreSessions(self.held)
+        self.sessions = StoreSessions(self.held, settings.session_idle_s, settings.most_sessions)
         self.snapshots = SqlSnapshots(self.held, settings.state_folder / "snapshot")
         self.answering = anyio.Semaphore(AT_ONCE)
         self.turns = SqlTurns()

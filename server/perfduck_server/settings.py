@@ -23,6 +23,8 @@ class Settings:
     retention: "tuple[RetentionRule, ...]" = ()
     access_log: Path | None = None  # None: standard error
     anonymous_read: bool = False
+    session_idle_s: float = 20.0  # a client that is not heard of for so long has lost its session
+    most_sessions: int = 64
     tls_cert: Path | None = None
     tls_key: Path | None = None
 

@@ -57,7 +57,8 @@ def end(service: ServiceOf, principal: Client, key: SessionKey) -> Response:
 
 def _begun(service: Service, principal: Principal, *, write: bool) -> Response:
     try:
-        return JSONResponse({"session": service.sessions.begin(principal.name, write=write)})
+        session = service.sessions.begin(principal.name, write=write)
+        return JSONResponse({"session": session, "idle_s": service.sessions.idle_s})
     except (StoreIsBusy, TooManySessions) as error:
         return JSONResponse({"error": str(error)}, BUSY, {"Retry-After": "0"})
 

@@ -9,8 +9,6 @@ from perfduck import PerfduckError
 from perfduck.held_store import HeldStore
 from perfduck_store.remote.server_session import ServerSession
 
-IDLE_S = 20.0  # clients say every 5 s that they are there
-MOST_SESSIONS = 64
 _WRITER_WAITS_S = 1.0  # in one request: whoever waits longer asks again
 _SWEEP_S = 1.0
 
@@ -30,8 +28,11 @@ class StoreSessions:
     """The sessions of a server by their ids, which are secrets. One whose client is not heard of is
     ended: what it had not committed is undone, and others write."""
 
-    def __init__(self, held: HeldStore) -> None:
+    def __init__(self, held: HeldStore, idle_s: float, most: int) -> None:
+        """At most so many at a time; after `idle_s` a client counts as gone."""
         self._held = held
+        self.idle_s = idle_s
+        self._most = most
         self._entries: dict[str, _Entry] = {}
         self._lock = Lock()
         self._closed = Event()
@@ -40,8 +41,8 @@ class StoreSessions:
     def begin(self, owner: str, *, write: bool) -> str:
         """The id of a new session. StoreIsBusy where another one writes; TooManySessions."""
         with self._lock:
-            if len(self._entries) >= MOST_SESSIONS:
-                message = f"store: expected at most {MOST_SESSIONS} sessions, got one more"
+            if len(self._entries) >= self._most:
+                message = f"store: expected at most {self._most} sessions, got one more"
                 raise TooManySessions(message)
         store = self._held.write(wait_s=_WRITER_WAITS_S) if write else self._held.read()
         key = secrets.token_urlsafe(16)
@@ -75,7 +76,7 @@ class StoreSessions:
 
     def _sweep(self) -> None:
         while not self._closed.wait(_SWEEP_S):
-            oldest = time.monotonic() - IDLE_S
+            oldest = time.monotonic() - self.idle_s
             with self._lock:
                 gone = [key for key, entry in self._entries.items() if entry.heard_at < oldest]
             for key in gone:

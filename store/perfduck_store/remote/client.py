@@ -158,13 +158,15 @@ class RemoteStore:
                 "another client of the server writes it",
             )
             accepted = self.connection.accepted(answer)
-            self._session = self.connection.decoded(accepted, _Opened).session
-            self._pulse.start(self._session)
+            opened = self.connection.decoded(accepted, _Opened)
+            self._session = opened.session
+            self._pulse.start(opened.session, opened.idle_s / 4)
         return self._session
 
 
 class _Opened(msgspec.Struct):
     session: str
+    idle_s: float = 20.0  # after which the server ends it
 
 
 class _Service:
