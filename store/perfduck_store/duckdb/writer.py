@@ -117,6 +117,9 @@ class DuckDbWriter:
             names = (draft.symbols, draft.stacks)
             given = identity.has_names
             self._renamed = naming.better(store, self.profile_id, *names, given=given)
+            if self._renamed and not identity.may_rename:
+                expected = "scope admin to replace the names of what is stored"
+                raise PerfduckError.at(identity.source, expected=expected, got=self._renamed)
 
     @property
     def is_renamed(self) -> bool:
