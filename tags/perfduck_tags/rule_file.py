@@ -25,7 +25,7 @@ from typing import cast
 import polars as pl
 
 from perfduck_model.errors import SymbolError
-from perfduck_model.limits import MOST_RULES_BYTES, MOST_RULES_LINES
+from perfduck_model.limits import limits
 from perfduck_model.small_file import SchemaError, UserFile, decoded, reason, toml_of
 from perfduck_tags.classes import CLASSES
 from perfduck_tags.entries import TAGS
@@ -46,7 +46,7 @@ Row = tuple[int, dict[str, str]]  # the line it begins at, and its cells
 
 def file_of(path: Path) -> UserFile:
     """The file, not read yet."""
-    return UserFile(path, MOST_RULES_BYTES)
+    return UserFile(path, limits.most_rules_bytes)
 
 
 @cache
@@ -62,7 +62,7 @@ def shipped() -> tuple[Rule, ...]:
 
 def _shipped(path: Path) -> list[Rule]:
     """The rules of a file that comes with perfduck: explanations call it by its name alone."""
-    return read(UserFile(Path(path.name), MOST_RULES_BYTES, path.read_bytes()))
+    return read(UserFile(Path(path.name), limits.most_rules_bytes, path.read_bytes()))
 
 
 def read(file: UserFile) -> list[Rule]:
@@ -75,7 +75,7 @@ def read(file: UserFile) -> list[Rule]:
 def _text(file: UserFile) -> str:
     try:
         # Spreadsheets and editors of Windows write a byte order mark.
-        return decoded(file.content, MOST_RULES_LINES, encoding="utf-8-sig")
+        return decoded(file.content, limits.most_rules_lines, encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         words = f"expected a file of rules, got: {reason(error)}"
         raise SymbolError.in_file(file.path, None, words) from error

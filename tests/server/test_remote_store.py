@@ -10,15 +10,17 @@ from collections.abc import Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import msgspec
 import polars as pl
 import pytest
 import urllib3
+from command import run_text
 from hypothesis import given
 from hypothesis import strategies as st
+from rows import mostly_slow
 from served import served
 from servers import Server, running
 
@@ -295,10 +297,12 @@ ODD_BODIES = {"empty": b"", "list": b"[]", "number": b'{"session":1}', "junk": b
 class Other(BaseHTTPRequestHandler):
     """Another server: answers by the path that the URL begins with."""
 
+    server: "Quiet"
+
     def do_POST(self) -> None:
         kind = self.path.split("/")[1]
         if kind == "slow":
-            time.sleep(5)
+            self.server.is_over.wait(30)
         if kind == "broken":
             self.connection.close()
             return
@@ -318,15 +322,20 @@ class Other(BaseHTTPRequestHandler):
 
 
 class Quiet(HTTPServer):
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Other)
+        self.is_over = Event()
+
     def handle_error(self, *_: object) -> None:
         pass
 
 
 @pytest.fixture
 def other() -> Iterator[str]:
-    with Quiet(("127.0.0.1", 0), Other) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
+    with Quiet() as server:
+        Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
+        server.is_over.set()
         server.shutdown()
 
 
@@ -348,7 +357,7 @@ def test_a_server_that_answers_otherwise_is_a_line(other: str, path: str, line: 
     assert failure(f"{other}/{path}", wait_s=1).startswith(f"{other}/{path}: {line}")
 
 
-@pytest.mark.parametrize("kind", ODD_BODIES)
+@pytest.mark.parametrize("kind", mostly_slow(ODD_BODIES, 2))
 def test_a_body_that_is_no_answer_is_a_line(other: str, kind: str) -> None:
     expected = f"{other}/{kind}: expected an answer of perfduck, got a body that is none ("
     assert failure(f"{other}/{kind}", wait_s=1).startswith(expected)
@@ -391,9 +400,7 @@ def test_a_command_has_what_its_token_allows(
 def token(store: Path, scopes: str) -> str:
     """The secret of a new token."""
     words = ["token", "add", scopes.replace(",", "-"), "--scope", scopes, "--store", str(store)]
-    done = subprocess.run(
-        [sys.executable, "-m", "perfduck", *words], capture_output=True, text=True, check=True
-    )
+    done = run_text(words)
     return next(word for word in done.stdout.split() if word.startswith("pdk_"))
 
 
@@ -404,7 +411,7 @@ def test_certificates_are_those_that_the_system_trusts(tmp_path: Path) -> None:
     subprocess.run(
         [*words.split(), "-keyout", key, "-out", certificate], check=True, capture_output=True
     )
-    server = Quiet(("127.0.0.1", 0), Other)
+    server = Quiet()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     server.socket = context.wrap_socket(server.socket, server_side=True)
@@ -419,6 +426,7 @@ def test_certificates_are_those_that_the_system_trusts(tmp_path: Path) -> None:
     server.server_close()
 
 
+@pytest.mark.slow
 def test_a_server_that_dies_is_a_line(demo_store: Path, tmp_path: Path) -> None:
     shutil.copy(demo_store, tmp_path / "s.duckdb")
     with running(tmp_path / "s.duckdb") as server, place_of(server.url).read() as store:
@@ -429,6 +437,7 @@ def test_a_server_that_dies_is_a_line(demo_store: Path, tmp_path: Path) -> None:
             store.symbols.all()
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_a_command_at_once(other: str) -> None:
     command = [sys.executable, "-m", "perfduck", "profiles", "--store", f"{other}/slow"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
