@@ -161,6 +161,8 @@ OF_THE_SERVER = {"serve", "token", "push", "mcp"}  # tests/server tries their op
 ENOUGH = {
     **{command: words for command, _, words in ARGUMENTS if command != "completion"},
     "ingest": "{text}",
+    "record": "{load}",
+    "ab": "--base {load} --new {load}",
     "profiles": "",
     "sql": "--file {tmp}/rows.sql",
     "tag": "",
@@ -174,6 +176,7 @@ QUESTIONS = [
         for command, name, words in ARGUMENTS
     ),
     *_shown("top", "native.*", "demo", ("--by comm", "swapper"), ("--limit 3", "3 of ")),
+    *_shown("top", "native.*", "demo", ("--by class", "data_copy")),
     *_shown("top", "native.*", "demo", ("--format json", '"function"')),
     Row("top", "function", "* --by callees", "udp_sendmsg", "of udp_sendmsg"),
     Row("top", "function", "*", "udp_sendmsg", "udp_sendmsg: expected --by callers", refused=True),
@@ -189,6 +192,7 @@ QUESTIONS = [
         ("--budget {tmp}/budget.toml", "budget"),
         ("--tree path", ""),
         ("--by subsystem", ""),
+        ("--by class", "class (self)"),
         ("--per share", ""),
         ("--paired", ""),
         ("--least-growth 9999", ""),
@@ -217,6 +221,7 @@ QUESTIONS = [
         "* --over scenario",
         "demo",
         ("--order docker0-nat,native", "docker0-nat -> native"),
+        ("--by class", "by class, self weight"),
         ("--format json", '"groups"'),
     ),
     *_refused("compare", "* --over scenario", "demo", ("--order=", "--order : expected values")),
@@ -295,4 +300,42 @@ CARE = [
     *_shown("symbols add", "{spin}", "demo", ("--dso /usr/sbin/x", "/usr/sbin/x: ")),
     *_refused("symbols add", "{spin}", "demo", ("--dso=", "--dso: expected a name")),
 ]  # fmt: skip
-ROWS = [*FILTERED, *FIRST, *SECOND, *QUESTIONS, *CARE]
+_AB = "--base {load} --new {new_load} --name x"
+_SAME_FOR_BOTH = (
+    ("--label k", "--label k: expected key=value"),
+    ("--event refused", "perf record: event syntax error: 'refused'"),
+    ("--perf-args refused", "perf record: event syntax error: 'refused'"),
+    ("--freq 0", "--freq: expected a whole number"),
+    ("--seconds 0", "--seconds: expected a number"),
+    ("--unit packet", "--unit packet: expected --work N"),
+    ("--work-from netdev:lo", "expected netdev:DEVICE:COUNTER"),
+    ("--netns none", "--netns none: expected a network namespace"),
+)
+RECORDED = [
+    *_shown("record", "{load}", "none", ("--name r", "r: "), ("--runs 2 --name r", "r.2: ")),
+    *_shown("record", "{load}", "none", ("--runs 2", ".2: "), ("--work 7", "work is 7 units"),
+            ("--work 7 --unit packet", "work is 7 packets")),
+    *_shown("record", "", "none", ("--seconds 0.1", "sleep.")),
+    *_shown("record", "{tmp}/fails", "none", ("--ignore-failure", " samples, ")),
+    Row("record", "command", "--name r", "{load}", "r: 3", "none"),
+    *_refused("record", "{load}", "none", *_SAME_FOR_BOTH,
+              ("--spool {tmp}/spool", "expected the URL of a server as --store")),
+    Row("ab", "base", "--new {new_load} --name x --runs 2", "--base {load}", "deep", "none"),
+    Row("ab", "new", "--base {load} --name x --runs 2", "--new {new_load}", "deep", "none"),
+    *_shown("ab", _AB, "none", ("--runs 2", "2 pairs are stored"),
+            ("--until-sure", "of at most 20 pairs"), ("--work 7", "units/s")),
+    *_shown("ab", f"{_AB} --until-sure", "none", ("--most 3", "of at most 3 pairs")),
+    *_shown("ab", f"{_AB} --runs 2", "none", ("--budget {tmp}/budget.toml", "budget"),
+            ("--tolerance 90%", "90 %"), ("--format json", '"unit"')),
+    *_shown("ab", f"{_AB} --runs 1", "none", ("--inconclusive pass", "")),
+    *_shown("ab", "--base {load} --new {new_load} --runs 2", "none", ("--name x", "ab=x")),
+    *_shown("ab", "--base {tmp}/fails --new {tmp}/fails --name x --runs 1", "none",
+            ("--ignore-failure", "1 pair is stored")),
+    *_refused("ab", _AB, "none", *_SAME_FOR_BOTH,
+              ("--setup-base {tmp}/fails", "expected exit status 0, got 3"),
+              ("--setup-new {tmp}/fails", "expected exit status 0, got 3"),
+              ("--most 3", "--most 3: expected --until-sure"),
+              ("--until-sure --runs 5 --most 3", "--most 3: expected 5 pairs or more")),
+    *_refused("ab", f"{_AB} --runs 2", "none", ("--comm none", "no sample with --comm none")),
+]  # fmt: skip
+ROWS = [*RECORDED, *FILTERED, *FIRST, *SECOND, *QUESTIONS, *CARE]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from rows import mostly_slow
 
 import perfduck
 from perfduck import PerfduckError
@@ -45,11 +46,14 @@ def rows(path: Path) -> dict[str, list]:
 
 @pytest.mark.parametrize(
     "recording",
-    [
-        TEXT,
-        FIXTURES / "perf_data" / "lost" / "recording.data.xz",
-        FIXTURES / "oprofile" / "app-callgraph" / "session.tar.gz",
-    ],
+    mostly_slow(
+        [
+            TEXT,
+            FIXTURES / "perf_data" / "lost" / "recording.data.xz",
+            FIXTURES / "oprofile" / "app-callgraph" / "session.tar.gz",
+        ],
+        2,
+    ),
     ids=lambda path: path.parent.name,
 )
 def test_it_gives_the_rows_of_an_ingest(recording, tmp_path):
@@ -85,6 +89,7 @@ def test_other_work_is_refused_without_force(single, changed, store_path):
     assert "work is 5 requests" in store.adopt(changed, force=True).to_text()
 
 
+@pytest.mark.slow
 def test_what_others_said_is_changed_by_an_administrator_alone(single, changed, store_path):
     store = perfduck.open(store_path)
     store.adopt(single, is_admin=False)
@@ -196,7 +201,7 @@ IMPOSSIBLE = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("change", "says"), IMPOSSIBLE.values(), ids=IMPOSSIBLE)
+@pytest.mark.parametrize(("change", "says"), mostly_slow(IMPOSSIBLE.values(), 5), ids=IMPOSSIBLE)
 def test_values_that_no_importer_makes_are_refused(changed, store_path, change, says):
     with duckdb.connect(str(changed)) as store:
         for statement in change.split("; "):

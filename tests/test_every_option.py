@@ -16,11 +16,13 @@ from pathlib import Path
 
 import pytest
 from command import run_text
+from fake_perf import make as make_perf
 from made import FIELDS, Recording
 from option_rows import ENOUGH, OF_THE_SERVER, ROWS, Row
 from recordings import FIXTURES
 from test_usage import commands
 
+from perfduck import recorder
 from perfduck_symbols.elf import open_elf
 
 DEMO = FIXTURES / "demo"
@@ -58,7 +60,12 @@ def _recorded_here(folder: Path) -> Path:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Stores by name, and what the rows name."""
     tmp = tmp_path_factory.mktemp("options")
+    fake = make_perf(tmp / "bin")
+    fake.load("base"), fake.load("new")
+    (tmp / "fails").write_text("#!/bin/sh\nexit 3\n")
+    (tmp / "fails").chmod(0o755)
     (tmp / "note").write_text("of the run")
+    (tmp / "symbols").write_text("ffffffff81000000 T _text\n")
     (tmp / "rules.csv").write_text(RULES)
     (tmp / "budget.toml").write_text('[budget]\ntotal = "90 %"\n')
     (tmp / "q.sql").write_text("select coalesce($x, 1) as x")
@@ -96,7 +103,9 @@ STORES = {
 
 
 def _words(text: str, tmp: Path) -> list[str]:
-    names = {**PLACES, "tmp": tmp, "host": tmp / "host.data", "broken": tmp / "broken.txt",
+    names = {**PLACES, "tmp": tmp, "load": tmp / "bin" / "load-base",
+             "new_load": tmp / "bin" / "load-new",
+             "host": tmp / "host.data", "broken": tmp / "broken.txt",
              "native": DEMO / "native.udp64.1.txt.xz",
              "report": DEMO / "native.udp64.1.iperf3.json"}  # fmt: skip
     return [word.format(**names).replace("\u00a0", " ") for word in text.split(" ") if word]
@@ -108,6 +117,14 @@ def _run(words: list[str], store: Path) -> tuple[int, str, str]:
     own = [] if has_none else ["--store", str(store)]
     done = run_text([*words, *own])
     return done.returncode, done.stdout, done.stderr
+
+
+@pytest.fixture(autouse=True)
+def _perf(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`perf` is one that needs no permission; what is kept of this system takes seconds."""
+    monkeypatch.setenv("PATH", f"{folder / 'bin'}:{os.environ['PATH']}")
+    monkeypatch.setattr(recorder, "system_state", lambda netns: ([], []))
+    monkeypatch.setattr(recorder, "_KALLSYMS", folder / "symbols")
 
 
 @cache

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from recordings import FIXTURES
+from rows import mostly_slow
 
 from perfduck import attachments
 from perfduck.ingestion import IngestRequest, ingest
@@ -92,7 +93,7 @@ QUESTIONS: dict[str, Callable[[protocol.Store], object]] = {
 }
 
 
-@pytest.mark.parametrize("name", QUESTIONS)
+@pytest.mark.parametrize("name", mostly_slow(QUESTIONS, 3))
 def test_a_question_asks_what_the_protocol_has(name: str, store: Path) -> None:
     answers = []
     for asked in (lambda opened: opened, lambda opened: Backend(opened, protocol.Store)):

@@ -54,6 +54,7 @@ def test_every_number_is_found() -> None:
     assert {words for words, _ in commands()} == set(leaves())
     found = {words[-1] for words in numbers()}
     expected = {"--work", "--limit", "--pid", "--timeout", "--max-rows", "--runs", "--wait"}
+    expected |= {"--seconds", "--freq", "--most"}
     serve = {"--memory", "--max-upload", "--job-memory", "--job-timeout"}
     assert found == {*expected, *serve, "--least-growth"}
 

@@ -35,6 +35,15 @@ ENTRIES = {
         "Import recordings: perf.data, perf script text, OProfile; plain or packed, or a pipe.",
         "ingest_commands:ingest",
     ),
+    "record": CommandEntry(
+        "Run a command under perf, and store the recording with its work and the system's state.",
+        "record_commands:record",
+    ),
+    "ab": CommandEntry(
+        "Record two commands in turns, in random order, and report what grew from one to the"
+        " other.",
+        "record_commands:ab",
+    ),
     "push": CommandEntry(
         "Send recordings that could not be sent when they were ingested, and remove what is sent.",
         "push_command:push",

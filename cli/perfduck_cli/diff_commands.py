@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 import perfduck
-from perfduck import CompareFormat, DiffFormat, FilterOptions, PerfduckError, View
+from perfduck import CompareFormat, DiffFormat, FilterOptions, MatrixKey, PerfduckError, View
 from perfduck_cli.filter_options import filtered
 from perfduck_cli.options import (
     DEFAULT_STORE,
@@ -124,13 +124,16 @@ def compare(
     order: Annotated[
         str | None, typer.Option(help="Its values in order: a,b,c; default: by total cost.")
     ] = None,
+    by: Annotated[
+        MatrixKey, typer.Option(help="The rows: what is blamed, or self weight by class.")
+    ] = "subsystem",
     format: Annotated[CompareFormat, typer.Option(help="How to print.")] = "text",
     store: StorePath = DEFAULT_STORE,
 ) -> None:
     """Compare more than two groups, and report what each step adds to which subsystem."""
     with perfduck.open(store) as opened:
         result = opened.compare(
-            selector, over, order=() if order is None else order.split(","), **filters
+            selector, over, order=() if order is None else order.split(","), by=by, **filters
         )
     write(result, format)
 

@@ -6,15 +6,13 @@
 gives `top` the options below in place of its parameter `filters`.
 """
 
-import functools
-import inspect
-from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from perfduck import FilterOptions
 from perfduck_cli.options import whole
+from perfduck_cli.shared_options import sharing
 
 
 def _typed(
@@ -64,22 +62,4 @@ def _typed(
     )
 
 
-def filtered(command: Callable[..., None]) -> Callable[..., None]:
-    """The command with the options of `_typed` in place of its parameter `filters`."""
-    options = inspect.signature(_typed).parameters
-
-    @functools.wraps(command)
-    def with_options(**typed: Any) -> None:
-        chosen = {name: typed.pop(name) for name in options}
-        command(filters=_typed(**chosen), **typed)
-
-    own = inspect.signature(command).parameters
-    parameters = [
-        each
-        for name, parameter in own.items()
-        for each in (options.values() if name == "filters" else (parameter,))
-    ]
-    keyword = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters]
-    with_options.__signature__ = inspect.Signature(keyword)  # type: ignore[attr-defined]
-    with_options.__annotations__ = {parameter.name: parameter.annotation for parameter in keyword}
-    return with_options
+filtered = sharing("filters", _typed)

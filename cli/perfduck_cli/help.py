@@ -22,15 +22,28 @@ ABOUT = (
 START = "Start with `perfduck demo`, or `perfduck ingest perf.data` and `perfduck top '*'`."
 
 COMMANDS = {
-    "Recordings": ("ingest", "push", "profiles", "attach", "edit", "rm", "prune", "merge"),
-    "Questions": ("top", "diff", "compare", "sql", "export", "budget"),
+    "Recordings": (
+        "record",
+        "ingest",
+        "push",
+        "profiles",
+        "attach",
+        "edit",
+        "rm",
+        "prune",
+        "merge",
+    ),
+    "Questions": ("ab", "top", "diff", "compare", "sql", "export", "budget"),
     "Names and tags": ("tag", "explain", "symbols"),
     "Service": ("serve", "token", "mcp"),
     "More": ("noise", "demo", "completion"),
 }
 OPTIONS = {
+    "What is run": ("command", "base", "new", "setup_base", "setup_new", "runs", "until_sure",
+                    "most", "seconds", "ignore_failure"),
+    "How it is recorded": ("freq", "perf_args", "netns"),
     "What is compared": ("budget", "tree", "per", "paired", "over", "order", "least_growth",
-                         "allow_kernel_change", "inconclusive"),
+                         "allow_kernel_change", "tolerance", "inconclusive"),
     "Which profiles and samples": ("where", "event", "skip", "until", "comm", "not_comm", "pid",
                                    "cpu", "dso", "subsystem", "cgroup", "pod"),
     "What the recording is": ("manifest", "name", "label", "work", "unit", "work_from", "attach",
@@ -42,6 +55,16 @@ OPTIONS = {
     "Limits": ("memory", "max_upload", "job_memory", "job_timeout", "retention"),
 }  # fmt: skip
 EXAMPLES = {
+    "record": (
+        "perfduck record --runs 3 --label scenario=native -- iperf3 -c 10.1.1.2 -u -b 0 -l 64 -J",
+        "perfduck record --seconds 10 --work-from netdev:eth0:rx_packets",
+    ),
+    "ab": (
+        "perfduck ab --base 'iperf3 -c 10.1.1.2 -u -b 0 -l 64 -J' --new"
+        " 'iperf3 -c 10.1.2.2 -u -b 0 -l 64 -J' --runs 5",
+        "perfduck ab --base ./load --new ./load --setup-base 'nft flush ruleset'"
+        " --setup-new 'nft -f rules' --until-sure",
+    ),
     "ingest": (
         "perfduck ingest perf.data --label scenario=native",
         "perfduck ingest run1.data --work-from run1.json --kallsyms kallsyms",

@@ -2,6 +2,7 @@
 to be read, a progress line on a terminal.
 """
 
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -105,6 +106,26 @@ class ProgressLine:
         ]
         sys.stderr.write(f"\r\x1b[K{', '.join(parts)}")
         sys.stderr.flush()
+
+
+class StatusLine:
+    """A line that changes in its place on a terminal; nothing where there is none."""
+
+    def __init__(self) -> None:
+        self.is_shown = sys.stderr.isatty()
+
+    def show(self, words: str) -> None:
+        """Put these words there."""
+        if self.is_shown:
+            width = shutil.get_terminal_size().columns
+            sys.stderr.write(f"\r\x1b[K{visible(words)[: width - 1]}")
+            sys.stderr.flush()
+
+    def clear(self) -> None:
+        """Nothing is there any longer."""
+        if self.is_shown:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
 
 
 def _remaining(fraction: float | None, seconds: float) -> list[str]:

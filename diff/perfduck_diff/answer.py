@@ -5,7 +5,7 @@ from pathlib import Path
 
 from perfduck_diff.budget_names import check_names
 from perfduck_diff.comparison_input import Question, load_input
-from perfduck_diff.engine import budget, rates
+from perfduck_diff.engine import budget, rates, scan
 from perfduck_diff.engine.checks import Bounds
 from perfduck_diff.engine.comparison import DiffOptions, TreeName
 from perfduck_diff.engine.result import Diff
@@ -36,6 +36,7 @@ class DiffRequest:
     tolerance: float = 0.05
     budget: Path | None = None
     allow_kernel_change: bool = False
+    level: float = scan.LEVEL  # of a look, where several share that of one
 
 
 def resolve_sides(store: Store, request: DiffRequest) -> Question:
@@ -96,6 +97,7 @@ def _options(store: Store, question: Question, request: DiffRequest) -> DiffOpti
         paired=request.paired,
         smallest=request.smallest,
         tolerance=request.tolerance,
+        level=request.level,
         noise=recall(store, question, request.per),
         like=spread_of_like_runs(question, request.per),
         doubts=question.reasons,

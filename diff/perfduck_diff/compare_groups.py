@@ -1,10 +1,10 @@
-"""More than two groups side by side: rows subsystems, columns the values of a label.
+"""More than two groups side by side: rows subsystems or classes, columns the values of a label.
 
                native   native-ct   docker0-plain   docker0-nat
     conntrack       0        118              0             148     ns/packet, each with +-
     nat             0          0              0              98
 
-and from each column to the next what the step adds, to which subsystem.
+and from each column to the next what the step adds, to which row.
 """
 
 from dataclasses import dataclass
@@ -17,10 +17,11 @@ from perfduck_diff.engine import rates
 from perfduck_diff.engine.moderated_t import Design, NodeRates, benjamini_hochberg, fit
 from perfduck_diff.engine.noise import Noise, assumed, learn
 from perfduck_diff.engine.rates import NoiseClasses, StackRates
-from perfduck_diff.engine.result import Change, Reason, RunFacts, SubsystemRow
+from perfduck_diff.engine.result import Change, Reason, RunFacts
 from perfduck_diff.engine.run_matrix import RunMatrix, gathered
 from perfduck_diff.filters import Filters
 from perfduck_diff.history import recall, recalled_from
+from perfduck_diff.keys import MatrixKey
 from perfduck_diff.notes import attachment_notes, lacking
 from perfduck_diff.selection import Group
 from perfduck_model.arrays import Int64
@@ -40,11 +41,20 @@ class Cell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatrixRow:
-    """A subsystem over all groups."""
+    """A subsystem or a class over all groups."""
 
-    subsystem: str
-    area: str
+    name: str
+    area: str  # of a subsystem; of a class empty
     cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepRow(Change):
+    """What a step adds to a subsystem or a class."""
+
+    name: str
+    area: str
+    q: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +64,7 @@ class GroupStep:
     base: str
     new: str
     total: Change
-    subsystems: tuple[SubsystemRow, ...]  # largest growth first
+    rows: tuple[StepRow, ...]  # largest growth first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +74,7 @@ class Matrix:
     unit: str
     event: str
     over: str
+    by: MatrixKey
     groups: tuple[str, ...]
     runs: tuple[int, ...]
     facts: tuple[RunFacts, ...]
@@ -79,8 +90,13 @@ class _Measured:
     question: Question
     raw: StackRates
     noise: Noise
-    rows: NodeRates  # the total, then a row per subsystem
+    rows: NodeRates  # the total, then a row per name
+    by: MatrixKey
     names: tuple[str, ...]
+
+    def area(self, name: str) -> str:
+        """Of a row."""
+        return self.question.runs.area.get(name, "unknown") if self.by == "subsystem" else ""
 
 
 def compare_groups(
@@ -89,6 +105,7 @@ def compare_groups(
     over: str,
     *,
     order: tuple[str, ...] = (),
+    by: MatrixKey = "subsystem",
     filters: Filters | None = None,
 ) -> Matrix:
     """Group the profiles by the label OVER and compare them; by total cost without an order."""
@@ -102,7 +119,7 @@ def compare_groups(
         if not order:
             by_cost = _by_cost(question)
             question, names = question.reordered(by_cost), [names[place] for place in by_cost]
-        measured = _measured(store, question)
+        measured = _measured(store, question, by)
     except rates.CannotDivideError as error:
         raise PerfduckError(str(error)) from error
     context = [
@@ -165,19 +182,19 @@ def _by_cost(question: Question) -> list[int]:
     return [int(place) for place in np.argsort(means, kind="stable")]
 
 
-def _measured(store: Store, question: Question) -> _Measured:
+def _measured(store: Store, question: Question, by: MatrixKey) -> _Measured:
     runs, raw = question.runs, StackRates.of(question.runs)
     classes = NoiseClasses.of_stacks(runs)
     known = recall(store, question, None)
     prior = known.over(classes.names) if known else assumed(classes.names)
     noise = learn(prior, classes.groups(raw, question.groups))
-    names = runs.subsystems
-    mix = classes.mix(runs.blame, len(names), raw.rate)
+    names, keys = (runs.subsystems, runs.blame) if by == "subsystem" else runs.leaf_classes()
+    mix = classes.mix(keys, len(names), raw.rate)
     rows = NodeRates(
-        np.vstack([raw.totals, gathered(runs.blame, len(names), raw.rate)]),
+        np.vstack([raw.totals, gathered(keys, len(names), raw.rate)]),
         np.vstack([mix.sum(axis=0), mix]),
     )
-    return _Measured(question, raw, noise, rows, names)
+    return _Measured(question, raw, noise, rows, by, names)
 
 
 def _matrix(
@@ -187,8 +204,8 @@ def _matrix(
     cells = [_cells(measured, position) for position in range(len(names))]
     rows = [
         MatrixRow(
-            subsystem=name,
-            area=question.runs.area.get(name, "unknown"),
+            name=name,
+            area=measured.area(name),
             cells=tuple(column[row + 1] for column in cells),
         )
         for row, name in enumerate(measured.names)
@@ -197,11 +214,12 @@ def _matrix(
         unit=measured.raw.unit.unit,
         event=question.runs.event,
         over=over,
+        by=measured.by,
         groups=names,
         runs=tuple(len(group) for group in question.groups),
         facts=tuple(_facts(question.runs, group) for group in question.groups),
         total=tuple(column[0] for column in cells),
-        rows=tuple(sorted(rows, key=lambda row: (-_range(row), row.subsystem))),
+        rows=tuple(sorted(rows, key=lambda row: (-_range(row), row.name))),
         steps=tuple(_step(measured, names, position) for position in range(len(names) - 1)),
         reasons=(*measured.raw.unit.reasons, *question.reasons),
         context=context,
@@ -256,17 +274,12 @@ def _step(measured: _Measured, names: tuple[str, ...], position: int) -> GroupSt
         )
     ]
     rows = [
-        SubsystemRow(
-            subsystem=name,
-            area=measured.question.runs.area.get(name, "unknown"),
-            q=adjusted,
-            **row,
-        )
+        StepRow(name=name, area=measured.area(name), q=adjusted, **row)
         for name, adjusted, row in zip(measured.names, q, numbers[1:], strict=True)
     ]
     return GroupStep(
         base=names[position],
         new=names[position + 1],
         total=Change(**numbers[0]),
-        subsystems=tuple(sorted(rows, key=lambda row: (-row.delta, row.subsystem))),
+        rows=tuple(sorted(rows, key=lambda row: (-row.delta, row.name))),
     )

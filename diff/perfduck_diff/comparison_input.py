@@ -198,10 +198,12 @@ def _frames(store: Store) -> tuple[pl.DataFrame, tuple[Frame, ...]]:
     distinct = symbols.unique(["last", "place"], keep="first", maintain_order=True)
     coded = distinct.select("last", "place").with_row_index("code").cast({"code": pl.Int32})
     symbols = symbols.join(coded, on=["last", "place"], how="left", maintain_order="left")
-    columns = ("shown", "dso", "subsystem", "area", "role", "kernel")
+    columns = ("shown", "dso", "subsystem", "area", "role", "kernel", "class")
     frames = tuple(
-        Frame(name, dso, subsystem, area, role, kernel=kernel)
-        for name, dso, subsystem, area, role, kernel in distinct.select(columns).iter_rows()
+        Frame(name, dso, subsystem, area, role, kernel=kernel, of_class=of_class)
+        for name, dso, subsystem, area, role, kernel, of_class in distinct.select(
+            columns
+        ).iter_rows()
     )
     return symbols.select("symbol_id", "code", "shown", "last"), frames
 

@@ -8,5 +8,7 @@ from perfduck_store.choice import By as By
 # Of one function: who called it, and what it called.
 Side = Literal["callers", "callees"]
 Key = Literal[By, Side]
-# What a diff is shown by: claims, charge, self weight.
-View = Literal["path", "subsystem", "function"]
+# What a diff is shown by: claims, charge, self weight by class and by function.
+View = Literal["path", "subsystem", "class", "function"]
+# The rows of a comparison: what is blamed, or self weight by class.
+MatrixKey = Literal["subsystem", "class"]

@@ -121,6 +121,13 @@ _REPORTS: dict[str, Callable[[str], Work | None]] = {
 }
 
 
+def work_in(text: str) -> Work | None:
+    """The work in what one of the programs above printed; None where there is none of them.
+    ValueError for JSON that is none."""
+    reports = (work for read in _REPORTS.values() if (work := read(text)) and work.amount > 0)
+    return next(reports, None)
+
+
 def work_from(path: Path) -> Work:
     """The work in a report of one of the programs above."""
     try:
@@ -131,8 +138,7 @@ def work_from(path: Path) -> Work:
         ) from error
     expected = f"{path}:1: expected a report of {', '.join(_REPORTS)} with work in it"
     try:
-        reports = (work for read in _REPORTS.values() if (work := read(text)) and work.amount > 0)
-        if work := next(reports, None):
+        if work := work_in(text):
             return work
     except ValueError as error:
         message = f"{expected}, got JSON with {error}"

@@ -16,11 +16,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from perfduck.ab import AbResult, AbStep
     from perfduck.diff_result import BudgetSuggestion, CompareResult, DiffResult
     from perfduck.exports import Export
     from perfduck.filters import FilterOptions
     from perfduck.names_and_tags import ExplainResult, TagResult
-    from perfduck.options import IngestOptions, TagSources
+    from perfduck.options import IngestOptions, RecordingOptions, TagSources
     from perfduck.profile_store import ProfileStore, explain, open
     from perfduck.push_client import NotSent
     from perfduck.rankings import CallsResult, TopResult
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from perfduck.store_results import EditResult, MergeResult, RemoveResult
     from perfduck.tables import Table
     from perfduck_diff.engine.result import Change, Claim, Diff
-    from perfduck_diff.keys import By, Key, Side, View
+    from perfduck_diff.keys import By, Key, MatrixKey, Side, View
     from perfduck_diff.selection import Note
     from perfduck_ingest.source import Source
     from perfduck_model.errors import NoProfileError, PerfduckError
@@ -38,20 +39,21 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
-    "BudgetSuggestion", "By", "CallsResult", "Change", "Claim", "CompareFormat",
-    "CompareResult", "Diff", "DiffFormat", "DiffResult", "EditResult", "ExplainResult",
-    "Export", "ExportFormat", "FilterOptions", "IngestOptions", "IngestResult", "Key",
-    "MergeResult", "NoProfileError", "NotSent", "Note", "PerfduckError", "ProfileStore",
-    "RemoveResult", "Side", "Source", "Table", "TableFormat", "TagResult", "TagSources",
-    "TopResult", "View", "__version__", "explain", "open", "visible",
+    "AbResult", "AbStep", "BudgetSuggestion", "By", "CallsResult", "Change", "Claim",
+    "CompareFormat", "CompareResult", "Diff", "DiffFormat", "DiffResult", "EditResult",
+    "ExplainResult", "Export", "ExportFormat", "FilterOptions", "IngestOptions", "IngestResult",
+    "Key", "MatrixKey", "MergeResult", "NoProfileError", "NotSent", "Note", "PerfduckError",
+    "ProfileStore", "RecordingOptions", "RemoveResult", "Side", "Source", "Table", "TableFormat",
+    "TagResult", "TagSources", "TopResult", "View", "__version__", "explain", "open", "visible",
 ]  # fmt: skip
 
 _MODULES = {
+    "perfduck.ab": ("AbResult", "AbStep"),
     "perfduck.diff_result": ("BudgetSuggestion", "CompareResult", "DiffResult"),
     "perfduck.exports": ("Export",),
     "perfduck.filters": ("FilterOptions",),
     "perfduck.names_and_tags": ("ExplainResult", "TagResult"),
-    "perfduck.options": ("IngestOptions", "TagSources"),
+    "perfduck.options": ("IngestOptions", "RecordingOptions", "TagSources"),
     "perfduck.profile_store": ("ProfileStore", "explain", "open"),
     "perfduck.push_client": ("NotSent",),
     "perfduck.recordings": ("IngestResult",),
@@ -59,7 +61,7 @@ _MODULES = {
     "perfduck.tables": ("Table",),
     "perfduck.rankings": ("CallsResult", "TopResult"),
     "perfduck_diff.engine.result": ("Change", "Claim", "Diff"),
-    "perfduck_diff.keys": ("By", "Key", "Side", "View"),
+    "perfduck_diff.keys": ("By", "Key", "MatrixKey", "Side", "View"),
     "perfduck_diff.selection": ("Note",),
     "perfduck_ingest.source": ("Source",),
     "perfduck_model.errors": ("NoProfileError", "PerfduckError"),

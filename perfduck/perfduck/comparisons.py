@@ -12,6 +12,7 @@ from perfduck_diff.budget_suggestion import suggest
 from perfduck_diff.compare_groups import compare_groups
 from perfduck_diff.filters import Filters
 from perfduck_diff.flame_input import by_run, compared
+from perfduck_diff.keys import MatrixKey
 from perfduck_model.errors import PerfduckError
 from perfduck_report import tables
 from perfduck_report.names import visible
@@ -30,12 +31,17 @@ def diff(file: StorePlace, request: DiffRequest) -> DiffResult:
 
 
 def compare(
-    file: StorePlace, selector: str, over: str, order: Sequence[str], filters: Filters
+    file: StorePlace,
+    selector: str,
+    over: str,
+    order: Sequence[str],
+    by: MatrixKey,
+    filters: Filters,
 ) -> CompareResult:
     """The groups that a label makes."""
     with file.read() as store:
         return CompareResult(
-            compare_groups(store, selector, over, order=tuple(order), filters=filters)
+            compare_groups(store, selector, over, order=tuple(order), by=by, filters=filters)
         )
 
 

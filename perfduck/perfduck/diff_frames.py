@@ -14,7 +14,7 @@ from perfduck_report.diff_words import interval, place
 def of_rows(rows: Iterable[Any], columns: list[str]) -> pl.DataFrame:
     """These fields of dataclasses as columns; those that hold text are listed first."""
     picked = [{name: each[name] for name in columns} for each in map(asdict, rows)]
-    texts = ("subsystem", "area", "function", "dso")
+    texts = ("subsystem", "area", "of_class", "function", "dso")
     schema = {name: pl.String if name in texts else pl.Float64 for name in columns}
     return pl.DataFrame(picked, schema=schema)
 
@@ -37,22 +37,23 @@ def shown_subsystems(diff: Diff) -> pl.DataFrame:
 
 
 def of_matrix(matrix: Matrix) -> pl.DataFrame:
-    """[subsystem, area, group, value, half_width], the total first."""
-    lines = [("total", "", matrix.total), *((r.subsystem, r.area, r.cells) for r in matrix.rows)]
+    """[subsystem, area, or class; group, value, half_width], the total first."""
+    lines = [("total", "", matrix.total), *((r.name, r.area, r.cells) for r in matrix.rows)]
     rows = [
         (name, area, group, cell.value, cell.reach)
         for name, area, cells in lines
         for group, cell in zip(matrix.groups, cells, strict=True)
     ]
-    names = ["subsystem", "area", "group", "value", "half_width"]
-    return pl.DataFrame(rows, schema=names, orient="row")
+    names = [matrix.by, "area", "group", "value", "half_width"]
+    frame = pl.DataFrame(rows, schema=names, orient="row")
+    return frame if matrix.by == "subsystem" else frame.drop("area")
 
 
 def wide(matrix: Matrix) -> pl.DataFrame:
     """The values, a column for each group."""
-    rows = [("total", matrix.total), *((row.subsystem, row.cells) for row in matrix.rows)]
+    rows = [("total", matrix.total), *((row.name, row.cells) for row in matrix.rows)]
     return pl.DataFrame(
         [(name, *(cell.value for cell in cells)) for name, cells in rows],
-        schema=["subsystem", *matrix.groups],
+        schema=[matrix.by, *matrix.groups],
         orient="row",
     )

@@ -61,6 +61,11 @@ class DiffResult:
         return self.data.total
 
     @property
+    def summary(self) -> str:
+        """The change of the total with its interval, and the verdict, in a line."""
+        return diff_words.in_a_line(self.data)
+
+    @property
     def reasons(self) -> tuple[Reason, ...]:
         """Why the comparison is worth less than it looks; no verdict where one `blocks`."""
         return self.data.reasons
@@ -76,6 +81,13 @@ class DiffResult:
         smallest growth that is found in 80 % of such comparisons)."""
         columns = ["subsystem", "area", *_CHANGE, "q", "detectable"]
         return diff_frames.of_rows(self.data.subsystems, columns)
+
+    @property
+    def classes(self) -> pl.DataFrame:
+        """A row for each class of functions that cost anything, self weight: class, base, new,
+        delta, low, high, p, q, detectable."""
+        columns = ["of_class", *_CHANGE, "q", "detectable"]
+        return diff_frames.of_rows(self.data.classes, columns).rename({"of_class": "class"})
 
     @property
     def functions(self) -> pl.DataFrame:
@@ -166,8 +178,8 @@ class CompareResult:
 
     @property
     def frame(self) -> pl.DataFrame:
-        """A row for each subsystem and group, the total first: subsystem, area, group, value,
-        half_width (value - half_width .. value + half_width is 95 %)."""
+        """A row for each subsystem (or class) and group, the total first: subsystem and area, or
+        class; group, value, half_width (value - half_width .. value + half_width is 95 %)."""
         return diff_frames.of_matrix(self.data)
 
     def render(
@@ -195,8 +207,9 @@ class CompareResult:
         return f"CompareResult({', '.join(self.data.groups)}; {self.data.unit})"
 
     def _repr_html_(self) -> str:
-        heading = f"{self.data.event}, {self.data.unit}, by subsystem that is blamed"
-        return html_table.paragraphs([heading]) + html_table.table(diff_frames.wide(self.data))
+        return html_table.paragraphs([compare.heading(self.data)]) + html_table.table(
+            diff_frames.wide(self.data)
+        )
 
 
 @dataclass(frozen=True, slots=True, repr=False)

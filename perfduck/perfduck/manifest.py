@@ -27,7 +27,7 @@ from perfduck_ingest.kernel_release import checked_release
 from perfduck_ingest.labels import ATTACH, LABEL, RESERVED, checked, checked_name
 from perfduck_ingest.work import Work, work_from
 from perfduck_model.errors import PerfduckError
-from perfduck_model.limits import MOST_MANIFEST_LINES
+from perfduck_model.limits import limits
 from perfduck_model.small_file import reason, text_of
 from perfduck_model.suggestion import did_you_mean
 from perfduck_model.typed_numbers import number
@@ -81,7 +81,7 @@ def requests(manifest: Path, template: IngestRequest) -> list[IngestRequest]:
 def _text(manifest: Path) -> str:
     try:
         # Spreadsheets write a byte order mark.
-        return text_of(manifest, most_lines=MOST_MANIFEST_LINES, encoding="utf-8-sig")
+        return text_of(manifest, most_lines=limits.most_manifest_lines, encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise PerfduckError.at(manifest, expected="a manifest", got=reason(error)) from error
 

@@ -37,6 +37,21 @@ class IngestOptions(TagSources, total=False):
     lenient: bool  # keep a file even if much of it cannot be parsed; False
 
 
+class RecordingOptions(TypedDict, total=False):
+    """How a command is recorded, and what is said of its recordings."""
+
+    labels: Labels | None
+    seconds: float | None  # end each run then, by SIGINT
+    event: str | Sequence[str] | None  # of perf; None: cpu-clock
+    freq: int | None  # samples a second on each CPU; None: 999
+    perf_args: str  # more options of perf record
+    work: float | None  # how much each run gets done
+    unit: str | None  # what `work` counts
+    work_from: str | None  # netdev:DEVICE:COUNTER, ethtool:DEVICE:COUNTER, or a file it writes
+    netns: str | None  # network namespace whose rules, counters and links are kept
+    ignore_failure: bool  # store runs whose command fails; False
+
+
 def refuse_others(given: Mapping[str, object], known: type) -> None:
     """TypeError for a keyword that no method has: mypy sees it, Python does not."""
     if unknown := given.keys() - known.__annotations__.keys():

@@ -10,6 +10,7 @@ from perfduck_model.lazy import lazy_modules
 
 if TYPE_CHECKING:
     from perfduck import (
+        ab,
         adoption,
         comparisons,
         details,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
         names_and_tags,
         push_spool,
         rankings,
+        recorder,
         recordings,
         remote_ingestion,
         user_sql,
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from perfduck_store.remote import merging
 
     __all__ = [
+        "ab",
         "adoption",
         "answer",
         "comparisons",
@@ -49,6 +52,7 @@ if TYPE_CHECKING:
         "names_and_tags",
         "push_spool",
         "rankings",
+        "recorder",
         "recordings",
         "remote",
         "remote_ingestion",
@@ -60,6 +64,7 @@ if TYPE_CHECKING:
 __getattr__ = lazy_modules(
     __name__,
     {
+        "ab": "perfduck.ab",
         "adoption": "perfduck.adoption",
         "answer": "perfduck_diff.answer",
         "comparisons": "perfduck.comparisons",
@@ -75,6 +80,7 @@ __getattr__ = lazy_modules(
         "names_and_tags": "perfduck.names_and_tags",
         "push_spool": "perfduck.push_spool",
         "rankings": "perfduck.rankings",
+        "recorder": "perfduck.recorder",
         "recordings": "perfduck.recordings",
         "remote_ingestion": "perfduck.remote_ingestion",
         "remote": "perfduck_store.remote.client",

@@ -11,12 +11,20 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Self, Unpack
 from perfduck import parts, typed
 from perfduck.filters import FilterOptions, filters_of
 from perfduck.opening import StorePlace, place_of
-from perfduck.options import FilePath, Files, IngestOptions, Labels, TagSources
-from perfduck_diff.keys import By, Side
+from perfduck.options import (
+    FilePath,
+    Files,
+    IngestOptions,
+    Labels,
+    RecordingOptions,
+    TagSources,
+)
+from perfduck_diff.keys import By, MatrixKey, Side
 from perfduck_model.errors import PerfduckError
 from perfduck_report.formats import ExportFormat
 
 if TYPE_CHECKING:
+    from perfduck.ab import AbResult, AbStep
     from perfduck.details import RecordingDetails
     from perfduck.diff_result import BudgetSuggestion, CompareResult, DiffResult
     from perfduck.drawings import SandwichResult
@@ -122,6 +130,73 @@ class ProfileStore:
         return parts.recordings.ingest(
             self._file, wanted, on_start, progress, on_stored, on_note, kept
         )
+
+    def record(
+        self,
+        *command: str,
+        runs: int = 1,
+        name: str | None = None,
+        spool: FilePath | None = None,
+        on_start: Callable[[str], object] = lambda name: None,
+        on_output: Callable[[bytes], object] | None = None,
+        on_stored: "Callable[[IngestResult], object]" = lambda result: None,
+        **options: Unpack[RecordingOptions],
+    ) -> "tuple[IngestResult, ...]":
+        """Run a command under perf, and store what it recorded with the work that the command
+        reports, and the state of the system after it: rules, counters, links, settings. Without a
+        command: the system for `seconds`.
+
+        `runs`: how often, each a recording NAME.1, NAME.2, ... of label run. `on_start` takes the
+        name of each; `on_output` what the command prints, which is held back without it.
+        PerfduckError where perf may not record, or the command fails: that run is not stored.
+        """
+        kept = None if spool is None else Path(spool)
+        return parts.recorder.record(
+            self._file, command, runs, name, parts.recorder.options_of(options), kept,
+            on_start, on_output, on_stored,
+        )  # fmt: skip
+
+    def ab(
+        self,
+        base: str,
+        new: str,
+        *,
+        runs: int | None = None,
+        setup_base: str | None = None,
+        setup_new: str | None = None,
+        until_sure: bool = False,
+        most: int | None = None,
+        name: str | None = None,
+        budget: FilePath | None = None,
+        tolerance: str | float | None = None,
+        comm: str | Sequence[str] = (),
+        on_step: "Callable[[AbStep], object]" = lambda step: None,
+        on_stored: "Callable[[IngestResult], object]" = lambda result: None,
+        **options: Unpack[RecordingOptions],
+    ) -> "AbResult":
+        """Record two shell commands in turns, in an order drawn by chance, and compare them in
+        pairs. `setup_base`, `setup_new`: run before each run of a side, unrecorded.
+
+        `runs`: pairs (None: 5). `until_sure`: record more pairs until the answer is a regression or
+        a pass, `most` at most (None: 20), from `runs` on (None: 2); all looks together keep 5 %.
+        `comm`: compare only these programs.
+        `on_step` takes how far it is.
+        """
+        plan = parts.ab.AbPlan(
+            commands={"base": base, "new": new},
+            setup={"base": setup_base, "new": setup_new},
+            name=name or parts.ab.default_name(),
+            until_sure=until_sure,
+            **parts.ab.pairs(runs, most, until_sure=until_sure),
+            question=parts.answer.DiffRequest(
+                base="",
+                new="",
+                filters=filters_of({"comm": _texts(comm)}),
+                **_question(budget, tolerance),
+            ),
+        )
+        chosen = parts.recorder.options_of(options)
+        return parts.ab.ab(self._file, plan, chosen, on_step, on_stored)
 
     def push(
         self,
@@ -246,9 +321,6 @@ class ProfileStore:
         claim none below this, in the answer's unit. `tolerance`: growth of the total that does not
         matter, as a part of base or as "5%"; None: 5 %. Budgets judge in its place.
         """
-        if tolerance is not None and budget is not None:
-            message = f"--tolerance {tolerance}: expected no --budget beside it, which judges alone"
-            raise PerfduckError(message)
         request = parts.answer.DiffRequest(
             base=base,
             new=new,
@@ -257,8 +329,7 @@ class ProfileStore:
             per=per,
             paired=paired,
             smallest=least_growth,
-            tolerance=typed.part("--tolerance", 0.05 if tolerance is None else tolerance),
-            budget=None if budget is None else Path(budget),
+            **_question(budget, tolerance),
             allow_kernel_change=allow_kernel_change,
         )
         return parts.comparisons.diff(self._file, request)
@@ -269,11 +340,13 @@ class ProfileStore:
         over: str,
         *,
         order: Sequence[str] = (),
+        by: MatrixKey = "subsystem",
         **filters: Unpack[FilterOptions],
     ) -> "CompareResult":
         """Compare the groups that label `over` makes of the profiles; `order`: its values, else by
-        total cost."""
-        return parts.comparisons.compare(self._file, selector, over, order, filters_of(filters))
+        total cost. `by`: the rows, subsystems that are blamed, or classes by self weight."""
+        chosen = filters_of(filters)
+        return parts.comparisons.compare(self._file, selector, over, order, by, chosen)
 
     def export(
         self,
@@ -402,6 +475,17 @@ class ProfileStore:
     def symbols(self) -> "Table":
         """The binaries whose functions are kept: dso, build_id, functions, with_source."""
         return parts.names_and_tags.symbols(self._file)
+
+
+def _question(budget: FilePath | None, tolerance: str | float | None) -> dict[str, Any]:
+    """What a diff is judged by."""
+    if tolerance is not None and budget is not None:
+        message = f"--tolerance {tolerance}: expected no --budget beside it, which judges alone"
+        raise PerfduckError(message)
+    return {
+        "tolerance": typed.part("--tolerance", 0.05 if tolerance is None else tolerance),
+        "budget": None if budget is None else Path(budget),
+    }
 
 
 def _texts(value: str | Sequence[str]) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict
 
 from perfduck_diff.compare_groups import Cell, GroupStep, Matrix
+from perfduck_diff.keys import MatrixKey
 from perfduck_report import names, readable
 from perfduck_report.diff_words import cut, interval, percent, reason, signed
 from perfduck_report.formats import CompareFormat
@@ -13,7 +14,7 @@ from perfduck_report.screen import PIPE, Screen, flow, sentence
 from perfduck_report.tables import aligned, left_out, markdown_rows
 
 ROWS = 24
-SHOWN = 8  # subsystems of a step
+SHOWN = 8  # rows of a step
 SURE = 0.05
 
 
@@ -23,7 +24,7 @@ def text(matrix: Matrix, screen: Screen = PIPE) -> str:
     heads = ["", *matrix.groups]
     rows = [*([name, *map(_cell, cells)] for name, cells in matrix_rows(matrix)), *run_rows(matrix)]
     parts = [
-        f"{matrix.event}, {matrix.unit}, by subsystem that is blamed; ± is 95 %\n",
+        f"{heading(matrix)}; ± is 95 %\n",
         _lines(f"  {reason(entry)}" for entry in matrix.reasons),
         aligned(heads, rows, [False, *(True for _ in matrix.groups)], screen) + _left_out(matrix),
         "What each step adds\n",
@@ -31,6 +32,12 @@ def text(matrix: Matrix, screen: Screen = PIPE) -> str:
         _lines(line for entry in matrix.context for line in sentence(entry, screen.prose, "    ")),
     ]
     return "\n".join(part for part in parts if part)
+
+
+def heading(matrix: Matrix) -> str:
+    """What the numbers are."""
+    said = {"subsystem": "by subsystem that is blamed", "class": "by class, self weight"}
+    return f"{matrix.event}, {matrix.unit}, {said[matrix.by]}"
 
 
 def _left_out(matrix: Matrix) -> str:
@@ -55,8 +62,8 @@ def run_rows(matrix: Matrix) -> list[list[str]]:
 
 
 def matrix_rows(matrix: Matrix) -> list[tuple[str, tuple[Cell, ...]]]:
-    """The total, then the subsystems that differ most: ROWS of them."""
-    return [("total", matrix.total), *((row.subsystem, row.cells) for row in matrix.rows[:ROWS])]
+    """The total, then the rows that differ most: ROWS of them."""
+    return [("total", matrix.total), *((row.name, row.cells) for row in matrix.rows[:ROWS])]
 
 
 def _cell(cell: Cell) -> str:
@@ -79,15 +86,15 @@ def _step(step: GroupStep, unit: str, screen: Screen) -> str:
 
 
 def _grown(step: GroupStep, name: Callable[[str], str] = str) -> list[str]:
-    rows = [row for row in step.subsystems if row.q is not None and row.q <= SURE]
-    return cut([f"{name(row.subsystem)} {signed(row.delta)}" for row in rows], SHOWN)
+    rows = [row for row in step.rows if row.q <= SURE]
+    return cut([f"{name(row.name)} {signed(row.delta)}" for row in rows], SHOWN)
 
 
 def _shrunk(step: GroupStep) -> list[str]:
     """Those whose whole interval is below zero."""
-    rows = [row for row in step.subsystems if row.high is not None and row.high < 0]
+    rows = [row for row in step.rows if row.high is not None and row.high < 0]
     rows.sort(key=lambda row: row.delta)
-    return cut([f"{row.subsystem} {signed(row.delta)}" for row in rows], SHOWN // 2)
+    return cut([f"{row.name} {signed(row.delta)}" for row in rows], SHOWN // 2)
 
 
 def _indented(title: str, changes: list[str], screen: Screen) -> list[str]:
@@ -119,8 +126,19 @@ def markdown(matrix: Matrix, _: Screen = PIPE) -> str:
 
 
 def as_json(matrix: Matrix, _: Screen = PIPE) -> str:
-    """One object."""
-    return names.as_json(asdict(matrix))
+    """One object; a row has the key that it is by: subsystem, or class."""
+    answer = asdict(matrix)
+    answer["rows"] = [_keyed(row, matrix.by) for row in answer["rows"]]
+    several = {"subsystem": "subsystems", "class": "classes"}[matrix.by]
+    for step in answer["steps"]:
+        step[several] = [_keyed(row, matrix.by) for row in step.pop("rows")]
+    return names.as_json(answer)
+
+
+def _keyed(row: dict[str, object], by: MatrixKey) -> dict[str, object]:
+    rest = {name: value for name, value in row.items() if name not in ("name", "area")}
+    area = {"area": row["area"]} if by == "subsystem" else {}
+    return {by: row["name"], **area, **rest}
 
 
 FORMATS: dict[CompareFormat, Callable[[Matrix, Screen], str]] = {

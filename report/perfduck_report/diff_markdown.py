@@ -95,6 +95,17 @@ def _subsystems(diff: Diff) -> str:
     ) + _left_out(len(rows), len(diff.subsystems))  # fmt: skip
 
 
+def _classes(diff: Diff) -> str:
+    return _table(
+        ["class (self)", "base", "new", "delta", "95 %", "q"],
+        [
+            [row.of_class, amount(row.base), amount(row.new), words.signed(row.delta),
+             words.interval(row), words.chance(row.q)]
+            for row in diff.classes
+        ],
+    )  # fmt: skip
+
+
 def _functions(diff: Diff) -> str:
     rows = sorted(diff.functions, key=lambda row: (-abs(row.delta), row.function, row.dso))[:ROWS]
     return _table(
@@ -134,4 +145,8 @@ def _budgets(diff: Diff) -> str:
     return _table(["", "budget", "limit", "delta", "90 %"], rows)
 
 
-_TABLES: dict[View, Callable[[Diff], str]] = {"subsystem": _subsystems, "function": _functions}
+_TABLES: dict[View, Callable[[Diff], str]] = {
+    "subsystem": _subsystems,
+    "class": _classes,
+    "function": _functions,
+}

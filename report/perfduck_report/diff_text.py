@@ -30,10 +30,16 @@ def report(diff: Diff, by: View | None = None, screen: Screen = PIPE) -> str:
         _sentences(words.summary(diff), screen),
         _budgets(diff, screen),
         _totals(diff, screen),
-        *(view(diff, screen) for name, view in _VIEWS.items() if by in (None, name)),
+        *(view(diff, screen) for name, view in _VIEWS.items() if by == name or _is_shown(by, name)),
         _sentences(diff.context, screen),
     ]
     return "\n".join(part for part in parts if part)
+
+
+def _is_shown(by: View | None, name: View) -> bool:
+    """Classes are shown where they are asked for: a third table of the same total says no more of
+    what grew."""
+    return by is None and name != "class"
 
 
 def _coloured(text: str, kind: str, *, colour: bool) -> str:
@@ -174,6 +180,14 @@ def _subsystems(diff: Diff, screen: Screen) -> str:
     ) + left_out(len(rows), len(diff.subsystems), _ALL)
 
 
+def _classes(diff: Diff, screen: Screen) -> str:
+    return _table(
+        ["class (self)", "base", "new", "delta", "", "95 % interval", "q"],
+        [[*_row(row.of_class, row)[:-1], words.chance(row.q)] for row in diff.classes],
+        screen,
+    )
+
+
 def _functions(diff: Diff, screen: Screen) -> str:
     rows = sorted(diff.functions, key=lambda row: (-abs(row.delta), row.function))[:ROWS]
     cells = [
@@ -204,5 +218,6 @@ def _budgets(diff: Diff, screen: Screen) -> str:
 _VIEWS: dict[View, Callable[[Diff, Screen], str]] = {
     "path": _paths,
     "subsystem": _subsystems,
+    "class": _classes,
     "function": _functions,
 }

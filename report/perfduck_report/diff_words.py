@@ -61,6 +61,14 @@ def verdict(diff: Diff) -> str:
     return f"{diff.verdict}: cannot tell: {excluded(diff.sensitivity)}"
 
 
+def in_a_line(diff: Diff) -> str:
+    """The change of the total, its interval where there is one, and the verdict."""
+    total = diff.total
+    extent = f" ({interval(total)})" if total.low is not None else ""
+    change = f"{signed(total.delta)}{extent} {diff.unit}, {percent(total)}"
+    return f"total {amount(total.base)} {change}: {diff.verdict}"
+
+
 def verdict_above_reasons(diff: Diff) -> str:
     """The same where every comparability check is in a line below."""
     blocking = sum(reason.blocks for reason in diff.reasons)

@@ -65,6 +65,7 @@ def diff(
     paired: bool = False,
     tolerance: Annotated[str | None, Field(description="As in 5%.")] = None,
     allow_kernel_change: bool = False,
+    by: Annotated[perfduck.View | None, Field(description="Show only this view.")] = None,
     explain: Annotated[bool, Field(description="Say what the words of the answer mean.")] = False,
     **filters: Unpack[FilterOptions],
 ) -> str:
@@ -80,7 +81,7 @@ def diff(
         allow_kernel_change=allow_kernel_change,
         **filters,
     )
-    return f"verdict: {found.verdict}\n\n{found.to_text(explain=explain)}"
+    return f"verdict: {found.verdict}\n\n{found.to_text(by, explain=explain)}"
 
 
 def compare(
@@ -88,10 +89,11 @@ def compare(
     selector: Selector,
     over: Annotated[str, Field(description="The label whose values are the columns.")],
     order: Annotated[list[str] | None, Field(description="Its values in order.")] = None,
+    by: perfduck.MatrixKey = "subsystem",
     **filters: Unpack[FilterOptions],
 ) -> str:
     """Compare more than two groups: what each step adds to which subsystem."""
-    return store.compare(selector, over, order=order or (), **filters).to_text()
+    return store.compare(selector, over, order=order or (), by=by, **filters).to_text()
 
 
 def sql(

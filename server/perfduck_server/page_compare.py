@@ -38,8 +38,9 @@ def compare(request: Request, service: ServiceOf) -> HTMLResponse:
     """The groups that a label makes of the recordings."""
     pairs = typed(request)
     values: dict[str, Any] = {
-        "fields": fields(_OPTIONS, pairs, "selector", "over", "order"),
-        "asked": {name: dict(pairs).get(name, "") for name in ("selector", "over", "order")},
+        "fields": fields(_OPTIONS, pairs, "selector", "over", "order", "by"),
+        "keys": _OPTIONS["by"].choices,
+        "asked": {name: dict(pairs).get(name, "") for name in ("selector", "over", "order", "by")},
         "labels": sorted(
             {key for row in rows_of(service.store.profiles()) for key in row["labels"]}
         ),
@@ -68,7 +69,11 @@ def _diff(pairs: Typed, base: str, new: str) -> Typed:
         (side, f"{quoted(asked['over'])}={quoted(group)}")
         for side, group in (("base", base), ("new", new))
     ]
-    return [*sides, ("where", asked["selector"]), *without(pairs, "selector", "over", "order")]
+    return [
+        *sides,
+        ("where", asked["selector"]),
+        *without(pairs, "selector", "over", "order", "by"),
+    ]
 
 
 def _shown(comparison: perfduck.CompareResult) -> dict[str, Any]:

@@ -158,7 +158,7 @@ class Symbols(Protocol):
     """Functions of all profiles."""
 
     def tagged(self) -> "pl.DataFrame":
-        """[symbol_id, name, dso, canonical, area, subsystem, role] of all, by symbol_id."""
+        """[symbol_id, name, dso, canonical, area, subsystem, role, class] of all, by symbol_id."""
 
     def is_known(self, function: str) -> bool:
         """Whether a function has this name, as a recording or as an answer shows it."""

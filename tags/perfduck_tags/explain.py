@@ -2,6 +2,7 @@
 
 __siphash_unaligned ([kernel.kallsyms])
   subsystem  siphash (crypto), helper: passes the blame up to its caller
+  class      other
   source     lib/siphash.c
   method     catalogue: the source file in kernels that are catalogued
   rule       source lib/siphash.c (path_rules.csv:338)
@@ -46,6 +47,7 @@ class Explanation:
     area: str
     subsystem: str
     role: str
+    of_class: str
     method: str
     rule: str | None
     aliases: tuple[str, ...]
@@ -76,7 +78,7 @@ def explain(
     return Explanation(
         name=name, dso=dso, canonical=decided["canonical"], source_file=decided["source_file"],
         area=decided["area"], subsystem=decided["subsystem"], role=decided["role"],
-        method=decided["tagged_by"],
+        of_class=decided["class"], method=decided["tagged_by"],
         rule=None if rule is None else tagger.rules_of(kind).all[rule].describe(),
         aliases=tuple(tagger.symbols.aliases(name)) if tagger.symbols else (),
         alternatives=_alternatives(tagger, work) if kind in ("kernel", "guest") else (),
@@ -119,6 +121,7 @@ def text(tag: Explanation) -> str:
         lines.append(f"  canonical  {tag.canonical}")
     lines += [
         f"  subsystem  {tag.subsystem} ({tag.area}), {tag.role}: {_ROLES[tag.role]}",
+        f"  class      {tag.of_class}",
         f"  source     {tag.source_file or 'not known'}",
         f"  method     {tag.method}: {METHODS[tag.method].says}",
         f"  rule       {tag.rule or 'none'}",
@@ -152,7 +155,8 @@ _ROLES = {
 
 def as_json(tag: Explanation) -> str:
     """A tag as a program reads it."""
-    return json.dumps(asdict(tag), indent=2) + "\n"
+    fields = {"class" if name == "of_class" else name: v for name, v in asdict(tag).items()}
+    return json.dumps(fields, indent=2) + "\n"
 
 
 FORMATS = {"text": text, "json": as_json}

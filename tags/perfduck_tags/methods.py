@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-TAG_COLUMNS = ("canonical", "source_file", "area", "subsystem", "role", "tagged_by")
+TAG_COLUMNS = ("canonical", "source_file", "area", "subsystem", "role", "tagged_by", "class")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@
     role = "domain"
 
 Conditions: source, module and dso are globs, symbol is a regular expression. At least one must be
-there; role may be missing and is then `domain`.
+there; role may be missing and is then `domain`. A rule may name the `class` of its functions
+(classes.py), which they get from their area and name otherwise.
 """
 
 import csv
@@ -24,8 +25,9 @@ from typing import cast
 import polars as pl
 
 from perfduck_model.errors import SymbolError
-from perfduck_model.limits import MOST_RULES_BYTES, MOST_RULES_LINES
+from perfduck_model.limits import limits
 from perfduck_model.small_file import SchemaError, UserFile, decoded, reason, toml_of
+from perfduck_tags.classes import CLASSES
 from perfduck_tags.entries import TAGS
 from perfduck_tags.rules import CONDITIONS, DATA, ROLES, Rule
 
@@ -38,13 +40,13 @@ class RuleTables:
 
 
 _TABLE = "[[rule]]"
-_COLUMNS = (*CONDITIONS, "area", "subsystem", "role")
+_COLUMNS = (*CONDITIONS, "area", "subsystem", "role", "class")
 Row = tuple[int, dict[str, str]]  # the line it begins at, and its cells
 
 
 def file_of(path: Path) -> UserFile:
     """The file, not read yet."""
-    return UserFile(path, MOST_RULES_BYTES)
+    return UserFile(path, limits.most_rules_bytes)
 
 
 @cache
@@ -60,7 +62,7 @@ def shipped() -> tuple[Rule, ...]:
 
 def _shipped(path: Path) -> list[Rule]:
     """The rules of a file that comes with perfduck: explanations call it by its name alone."""
-    return _rules(UserFile(Path(path.name), MOST_RULES_BYTES, path.read_bytes()))
+    return _rules(UserFile(Path(path.name), limits.most_rules_bytes, path.read_bytes()))
 
 
 def read(file: UserFile) -> list[Rule]:
@@ -80,7 +82,7 @@ def _rules(file: UserFile) -> list[Rule]:
 def _text(file: UserFile) -> str:
     try:
         # Spreadsheets and editors of Windows write a byte order mark.
-        return decoded(file.content, MOST_RULES_LINES, encoding="utf-8-sig")
+        return decoded(file.content, limits.most_rules_lines, encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         words = f"expected a file of rules, got: {reason(error)}"
         raise SymbolError.in_file(file.path, None, words) from error
@@ -155,13 +157,18 @@ def _rule(path: Path, line: int, cells: dict[str, str], where: str) -> Rule:
         raise SymbolError.in_file(
             path, line, f"expected a role of {', '.join(ROLES)}, got {role!r}"
         )
+    of_class = given.pop("class", None)
+    if of_class is not None and of_class not in CLASSES:
+        raise SymbolError.in_file(
+            path, line, f"expected a class of {', '.join(CLASSES)}, got {of_class!r}"
+        )
     for name in ("area", "subsystem"):
         if name not in given:
             raise SymbolError.in_file(path, line, f"expected text for {name}, got an empty cell")
     if not any(name in given for name in CONDITIONS):
         words = f"expected at least one of {', '.join(CONDITIONS)}, got none"
         raise SymbolError.in_file(path, line, words)
-    return Rule(where=where, **given)
+    return Rule(where=where, of_class=of_class, **given)
 
 
 def _check_regex(rule: Rule) -> None:
@@ -170,5 +177,6 @@ def _check_regex(rule: Rule) -> None:
     try:
         pl.select(pl.lit("").str.contains(rule.symbol))
     except pl.exceptions.ComputeError as error:
-        words = f"expected a regular expression, got {rule.symbol!r}: {str(error).splitlines()[-1]}"
-        raise SymbolError(f"{rule.where}: {words}") from error
+        got = f"{rule.symbol!r}: {str(error).splitlines()[-1]}"
+        message = f"{rule.where}: expected a regular expression, got {got}"
+        raise SymbolError(message) from error

@@ -38,6 +38,7 @@ class Rule:
     module: str | None = None
     symbol: str | None = None
     dso: str | None = None
+    of_class: str | None = None  # where it says so: classes.py
 
     def given(self) -> tuple[Condition, ...]:
         """Its conditions."""

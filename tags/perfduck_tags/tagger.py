@@ -22,6 +22,7 @@ from perfduck_symbols.kallsyms import Kallsyms
 from perfduck_symbols.kernel_files import KernelFiles
 from perfduck_symbols.resolver import FUNCTIONS, BinaryResolver, resolve
 from perfduck_tags import catalogue, neighbours, rule_file
+from perfduck_tags.classes import with_class
 from perfduck_tags.kernel_tagger import LOCATED, KernelTagger
 from perfduck_tags.methods import OF_FILES, TAG_COLUMNS
 from perfduck_tags.prefixes import Prefixes
@@ -32,7 +33,7 @@ _RESOLVED = {"row": pl.UInt32, "name": pl.String, "source_file": pl.String}
 
 
 class Tagger:
-    """Canonical name, source file, area, subsystem and role of symbols.
+    """Canonical name, source file, area, subsystem, role and class of symbols.
 
     kernel_release: of the profiled kernel, '6.18.44'; picks the nearest catalogue version.
     rules: the user's, in front of the shipped ones.
@@ -70,7 +71,7 @@ class Tagger:
 
     def tag(self, symbols: pl.DataFrame) -> pl.DataFrame:
         """Rows of [symbol_id, name, dso, address] plus canonical, source_file, area, subsystem,
-        role and tagged_by; only source_file may be null."""
+        role, tagged_by and class; only source_file may be null."""
         if symbols.is_empty():
             return symbols.with_columns(pl.lit(None, pl.String).alias(name) for name in TAG_COLUMNS)
         return pl.concat([symbols, self.decide(symbols).select(TAG_COLUMNS)], how="horizontal")
@@ -172,7 +173,7 @@ class Tagger:
             pl.col("area").fill_null("user"), pl.col("role").fill_null("domain"),
             pl.coalesce("subsystem", missing.otherwise(pl.lit("user"))).alias("subsystem"),
             by_user.otherwise(missing.otherwise(pl.lit("dso"))).alias("tagged_by"),
-        ).select(_DECIDED)  # fmt: skip
+        ).pipe(with_class, self._user_rules.all).select(_DECIDED)  # fmt: skip
 
     @cached_property
     def _user_rules(self) -> Rules:
@@ -224,7 +225,8 @@ def _located(earlier: pl.DataFrame) -> pl.DataFrame:
 def _of_kernel(work: pl.DataFrame, kernel: KernelTagger) -> pl.DataFrame:
     named = kernel.named(work)
     decided = kernel.decide(named).join(named.select("row", "canonical"), on="row")
-    return decided.rename({"source": "source_file"}).select(_DECIDED)
+    located = decided.rename({"source": "source_file"})
+    return located.pipe(with_class, kernel.rules.all).select(_DECIDED)
 
 
 def _path(dso: pl.Expr) -> pl.Expr:

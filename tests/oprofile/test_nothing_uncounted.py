@@ -298,3 +298,16 @@ def test_a_clock_of_no_cpu_is_not_known(mhz: float) -> None:
         ImportOptions()
     )
     assert batch.facts.events["CPU_CLK_UNHALTED"].unit == "cycles"
+    said = batch.facts.limitations["odd-clock"]
+    assert (said.samples, "clock" in said.text) == (batch.samples["count"].sum(), True)
+
+
+@pytest.mark.parametrize(
+    "mhz", ["inf", "nan", "-5", "0", "1e308", "1e400", "1e-300", "1.5.2", "1_000", "9" * 60]
+)
+def test_a_line_with_a_clock_of_no_cpu_is_skipped(mhz: str) -> None:
+    lines = [line.replace("speed 2300 MHz", f"speed {mhz} MHz") for line in TEXTS[0]]
+    assert lines != TEXTS[0]
+    batch = text_batch(lines)
+    assert batch.facts.events["CPU_CLK_UNHALTED"].unit == "cycles"
+    assert [text for text in batch.skipped["text"] if f"speed {mhz} MHz" in text]

@@ -11,15 +11,15 @@ import numpy as np
 import polars as pl
 import pytest
 from recordings import FIXTURES
+from rows import mostly_slow
+from set_limits import SetLimits
 
 from perfduck_ingest.formats import opened
 from perfduck_ingest.importer import ImportOptions
-from perfduck_ingest.perf_data import session
 from perfduck_ingest.perf_data.process_maps import ProcessMaps
 from perfduck_ingest.perf_data.process_state import ProcessState
 from perfduck_ingest.perf_data.task_events import Comm, Exit, Fork, Mapping
 from perfduck_ingest.source import Source
-from perfduck_model import limits
 from perfduck_model.errors import PerfduckError
 
 RECORDINGS = sorted((FIXTURES / "perf_data").glob("*/recording.data.xz"))
@@ -42,39 +42,41 @@ def samples_of(content: bytes) -> pl.DataFrame:
     return samples.sort(samples.columns)  # several events have each its own order
 
 
-@pytest.mark.parametrize("path", RECORDINGS, ids=lambda path: path.parent.name)
+@pytest.mark.parametrize("path", mostly_slow(RECORDINGS, 6), ids=lambda path: path.parent.name)
 def test_samples_are_the_same_where_few_task_events_may_wait(
-    path: Path, monkeypatch: pytest.MonkeyPatch
+    path: Path, set_limits: SetLimits
 ) -> None:
     """What perf says of the processes that it found has time 0."""
     content = lzma.decompress(path.read_bytes())
     expected = samples_of(content)
-    monkeypatch.setattr(session, "MOST_TASK_EVENTS", 5)
+    set_limits(most_task_events=5)
     assert samples_of(content).equals(expected)
 
 
-@pytest.mark.parametrize("path", RECORDINGS, ids=lambda path: path.parent.name)
-def test_samples_are_the_same_in_many_steps(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("path", mostly_slow(RECORDINGS, 6), ids=lambda path: path.parent.name)
+def test_samples_are_the_same_in_many_steps(path: Path, set_limits: SetLimits) -> None:
     content = lzma.decompress(path.read_bytes())
     expected = samples_of(content)
-    monkeypatch.setattr(session, "MOST_MAPS_AT_ONCE", 20)
+    set_limits(most_maps_at_once=20)
     assert samples_of(content).equals(expected)
 
 
-def test_each_sample_sees_the_maps_of_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file is mapped, sampled, and another mapped over it, without end."""
+@pytest.mark.slow
+def test_each_sample_sees_the_maps_of_its_time(set_limits: SetLimits) -> None:
+    """A file is mapped, sampled, and another mapped beside it or over it, without end."""
     content = PIPE.replace(struct.pack("<QQ", 7, 0), struct.pack("<QQ", 3, 0))
     for n in range(500):
-        content += record(MMAP, 1 | 1 << 32, 1 << 12, 1 << 12, 0, name=n)
-        content += struct.pack("<IHHQII", 9, USER, 24, 4096 + 16, 1, 1)
+        start = 4096 * (n * 7 % 300)
+        content += record(MMAP, 1 | 1 << 32, start, 1 << 12, 0, name=n)
+        content += struct.pack("<IHHQII", 9, USER, 24, start + 16, 1, 1)
     chains = []
-    for most in (1 << 20, 50):
-        monkeypatch.setattr(session, "MOST_MAPS_AT_ONCE", most)
+    for most, rows in ((1 << 20, 512), (50, 512), (1 << 20, 8), (50, 8)):
+        set_limits(most_maps_at_once=most, block_rows=rows)  # what a version needs is looked up
         with Source("x", io.BytesIO(content)) as source:
             batches = list(opened(source).batches(ImportOptions()))
         symbols = pl.concat([batch.symbols for batch in batches])
         chains.append(symbols["dso"].unique().sort().to_list())
-    assert chains[0] == chains[1] == [f"{n:07}" for n in range(500)]
+    assert all(one == [f"{n:07}" for n in range(500)] for one in chains)
 
 
 @pytest.mark.parametrize(
@@ -89,18 +91,15 @@ def test_each_sample_sees_the_maps_of_its_time(monkeypatch: pytest.MonkeyPatch) 
         (lambda n: record(BUILD_ID, 1, 2, 3, 0x61616161 << 32, name=n), "events and files"),
     ],
 )  # fmt: skip
-def test_names_are_bounded(
-    made: Callable[[int], bytes], what: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(limits, "MOST_NAMES", 1000)
-    monkeypatch.setattr(session, "MOST_TASK_EVENTS", 100)
+def test_names_are_bounded(made: Callable[[int], bytes], what: str, set_limits: SetLimits) -> None:
+    set_limits(most_names=1000, most_task_events=100)
     content = PIPE + b"".join(made(n) for n in range(2000))
     with pytest.raises(PerfduckError, match=rf"more than 1,000 names of {what}.*, or 128 MB"):
         samples_of(content)
 
 
-def test_names_that_no_thread_has_any_more_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "MOST_NAMES", 1000)
+def test_names_that_no_thread_has_any_more_are_forgotten(set_limits: SetLimits) -> None:
+    set_limits(most_names=1000)
     state = ProcessState()
     none = np.zeros(0, np.int64)
     state.advance([(0, 0, Comm(7, 7, "kept")), (0, 1, Comm(8, 8, "old"))], none, none, none)
@@ -117,8 +116,8 @@ def a_map(pid: int, start: int) -> Mapping:
     return Mapping(pid, start, start + 100, 0, "/x", mode=USER, build_id=None)
 
 
-def test_processes_that_ended_are_forgotten_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "MOST_PROCESSES", 100)
+def test_processes_that_ended_are_forgotten_first(set_limits: SetLimits) -> None:
+    set_limits(most_processes=100)
     state = ProcessState()
     none = np.zeros(0, np.int64)
     state.advance([(0, 0, a_map(1, 1000)), (0, 1, Exit(1)), (0, 2, a_map(2, 1000))], *3 * [none])
@@ -127,12 +126,12 @@ def test_processes_that_ended_are_forgotten_first(monkeypatch: pytest.MonkeyPatc
         state.advance([(1, 0, a_map(pid, 1000)), (1, 1, Exit(pid))], none, none, none)
     pids = np.array([1, 2, 3, 1999])
     _, versions = state.advance([], pids, pids, pids)
-    found = [len(state.tables[version].starts) for version in versions.tolist()]
+    found = [len(state.tables[version]) for version in versions.tolist()]
     assert found == [0, 1, 1, 1]
 
 
-def test_a_number_that_is_given_again_is_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "MOST_PROCESSES", 4)
+def test_a_number_that_is_given_again_is_a_process(set_limits: SetLimits) -> None:
+    set_limits(most_processes=4)
     maps = ProcessMaps()
     maps.to_change(1).insert(0, 10, 0, 0)
     maps.end(1)
@@ -140,16 +139,16 @@ def test_a_number_that_is_given_again_is_a_process(monkeypatch: pytest.MonkeyPat
     for pid in range(2, 9):
         maps.to_change(pid).insert(0, 10, 0, 0)
         maps.end(pid)
-    assert len(maps.of(1).starts) == 1
+    assert len(maps.of(1)) == 1
 
 
 @pytest.mark.parametrize(
     ("name", "most", "made", "expected"),
     [
-        ("MOST_PROCESSES", 100, lambda n: a_map(n, 1000), "more than 50 processes, or"),
-        ("MOST_MAPS", 100, lambda n: a_map(n, 1000), "or 50 mappings, at a time"),
-        ("MOST_MAPS", 100, lambda n: a_map(1, 200 * n), "or 50 mappings, at a time"),
-        ("MOST_MAPS_OF_PROCESS", 100, lambda n: a_map(1, 200 * n), "100 mappings of a process"),
+        ("most_processes", 100, lambda n: a_map(n, 1000), "more than 50 processes, or"),
+        ("most_maps", 100, lambda n: a_map(n, 1000), "or 50 mappings, at a time"),
+        ("most_maps", 100, lambda n: a_map(1, 200 * n), "or 50 mappings, at a time"),
+        ("most_maps_of_process", 100, lambda n: a_map(1, 200 * n), "100 mappings of a process"),
     ],
 )  # fmt: skip
 def test_mappings_are_bounded(
@@ -157,9 +156,9 @@ def test_mappings_are_bounded(
     most: int,
     made: Callable[[int], Mapping],
     expected: str,
-    monkeypatch: pytest.MonkeyPatch,
+    set_limits: SetLimits,
 ) -> None:
-    monkeypatch.setattr(limits, name, most)
+    set_limits(**{name: most})
     none = np.zeros(0, np.int64)
     events = [(0, n, made(n)) for n in range(1000)]
     with pytest.raises(struct.error, match=expected):

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 import pytest
 import urllib3
+from rows import mostly_slow
 from servers import Server
 from typer.testing import CliRunner
 
@@ -81,7 +82,7 @@ def ask(server: Server, path: str) -> urllib3.BaseHTTPResponse:
     return urllib3.request("GET", f"{server.url}/api/v1/{path}", retries=False)
 
 
-@pytest.mark.parametrize(("command", "path"), SAME, ids=[path for _, path in SAME])
+@pytest.mark.parametrize(("command", "path"), mostly_slow(SAME, 4), ids=[path for _, path in SAME])
 def test_json_is_what_the_command_prints(
     server: Server, demo_store: Path, command: str, path: str
 ) -> None:

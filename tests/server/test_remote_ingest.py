@@ -18,6 +18,7 @@ from test_every_option import folder as folder  # a fixture
 from test_remote_commands import mostly_slow, rows_of
 
 import perfduck
+from perfduck_store.remote.services import PROTOCOL
 
 pytestmark = pytest.mark.slow  # servers of their own, and processes that ask them
 
@@ -113,7 +114,7 @@ class Flaky(BaseHTTPRequestHandler):
                 return
             if isinstance(failure, int):
                 self.send_response(failure)
-                self.send_header("Perfduck-Protocol", "1")
+                self.send_header("Perfduck-Protocol", PROTOCOL)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
                 return

@@ -10,15 +10,17 @@ from collections.abc import Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import msgspec
 import polars as pl
 import pytest
 import urllib3
+from command import run_text
 from hypothesis import given
 from hypothesis import strategies as st
+from rows import mostly_slow
 from served import served
 from servers import Server, running
 
@@ -30,7 +32,7 @@ from perfduck_store import protocol
 from perfduck_store.choice import Choice
 from perfduck_store.edit import Edit
 from perfduck_store.remote import pulse, wire
-from perfduck_store.remote.services import PROTOCOL_HEADER, SERVICES, all_methods, methods
+from perfduck_store.remote.services import PROTOCOL, PROTOCOL_HEADER, SERVICES, all_methods, methods
 
 RECORDING = Path(__file__).parents[2] / "fixtures" / "perf_script" / "net-chain" / "input.txt.xz"
 SESSIONS = "/api/v1/store/sessions"
@@ -168,9 +170,9 @@ def test_details_of_another_id_are_not_there(server: Server) -> None:
 def test_a_client_of_another_protocol_is_refused(server: Server) -> None:
     url = f"{server.url}{SESSIONS}/read"
     answer = urllib3.request("POST", url, headers={PROTOCOL_HEADER: "9"})
-    line = "Perfduck-Protocol: expected 1, which this server speaks, got 9"
+    line = f"Perfduck-Protocol: expected {PROTOCOL}, which this server speaks, got 9"
     assert (answer.status, answer.json()["error"]) == (400, line)
-    assert answer.headers[PROTOCOL_HEADER] == "1"
+    assert answer.headers[PROTOCOL_HEADER] == PROTOCOL
 
 
 def test_a_session_that_reads_changes_nothing(own: str) -> None:
@@ -295,17 +297,19 @@ ODD_BODIES = {"empty": b"", "list": b"[]", "number": b'{"session":1}', "junk": b
 class Other(BaseHTTPRequestHandler):
     """Another server: answers by the path that the URL begins with."""
 
+    server: "Quiet"
+
     def do_POST(self) -> None:
         kind = self.path.split("/")[1]
         if kind == "slow":
-            time.sleep(5)
+            self.server.is_over.wait(30)
         if kind == "broken":
             self.connection.close()
             return
         status = int(kind) if kind.isdigit() else 200
         self.send_response(status)
         if kind not in ("other", "301"):
-            self.send_header(PROTOCOL_HEADER, "999" if kind == "newer" else "1")
+            self.send_header(PROTOCOL_HEADER, "999" if kind == "newer" else PROTOCOL)
         body = ODD_BODIES.get(kind, b'{"error":"X"}')
         if kind == "junk" and self.path.endswith("/read"):
             body = b'{"session":"s"}'
@@ -318,15 +322,20 @@ class Other(BaseHTTPRequestHandler):
 
 
 class Quiet(HTTPServer):
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Other)
+        self.is_over = Event()
+
     def handle_error(self, *_: object) -> None:
         pass
 
 
 @pytest.fixture
 def other() -> Iterator[str]:
-    with Quiet(("127.0.0.1", 0), Other) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
+    with Quiet() as server:
+        Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
+        server.is_over.set()
         server.shutdown()
 
 
@@ -335,8 +344,8 @@ def other() -> Iterator[str]:
     [
         ("other", "expected a perfduck server, got another HTTP server (200 OK)"),
         ("301", "expected a perfduck server, got another HTTP server (301 Moved Permanently)"),
-        ("newer", "expected a server that speaks protocol 1 of perfduck, as this command does, got"
-                  " one of another version, which speaks 999"),
+        ("newer", f"expected a server that speaks protocol {PROTOCOL} of perfduck, as this command"
+                  " does, got one of another version, which speaks 999"),
         ("401", "X ($PERFDUCK_TOKEN)"),
         ("403", "X"),
         ("500", "expected an answer, got status 500: X"),
@@ -348,7 +357,7 @@ def test_a_server_that_answers_otherwise_is_a_line(other: str, path: str, line: 
     assert failure(f"{other}/{path}", wait_s=1).startswith(f"{other}/{path}: {line}")
 
 
-@pytest.mark.parametrize("kind", ODD_BODIES)
+@pytest.mark.parametrize("kind", mostly_slow(ODD_BODIES, 2))
 def test_a_body_that_is_no_answer_is_a_line(other: str, kind: str) -> None:
     expected = f"{other}/{kind}: expected an answer of perfduck, got a body that is none ("
     assert failure(f"{other}/{kind}", wait_s=1).startswith(expected)
@@ -391,9 +400,7 @@ def test_a_command_has_what_its_token_allows(
 def token(store: Path, scopes: str) -> str:
     """The secret of a new token."""
     words = ["token", "add", scopes.replace(",", "-"), "--scope", scopes, "--store", str(store)]
-    done = subprocess.run(
-        [sys.executable, "-m", "perfduck", *words], capture_output=True, text=True, check=True
-    )
+    done = run_text(words)
     return next(word for word in done.stdout.split() if word.startswith("pdk_"))
 
 
@@ -404,7 +411,7 @@ def test_certificates_are_those_that_the_system_trusts(tmp_path: Path) -> None:
     subprocess.run(
         [*words.split(), "-keyout", key, "-out", certificate], check=True, capture_output=True
     )
-    server = Quiet(("127.0.0.1", 0), Other)
+    server = Quiet()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     server.socket = context.wrap_socket(server.socket, server_side=True)
@@ -419,6 +426,7 @@ def test_certificates_are_those_that_the_system_trusts(tmp_path: Path) -> None:
     server.server_close()
 
 
+@pytest.mark.slow
 def test_a_server_that_dies_is_a_line(demo_store: Path, tmp_path: Path) -> None:
     shutil.copy(demo_store, tmp_path / "s.duckdb")
     with running(tmp_path / "s.duckdb") as server, place_of(server.url).read() as store:
@@ -429,6 +437,7 @@ def test_a_server_that_dies_is_a_line(demo_store: Path, tmp_path: Path) -> None:
             store.symbols.all()
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_a_command_at_once(other: str) -> None:
     command = [sys.executable, "-m", "perfduck", "profiles", "--store", f"{other}/slow"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:

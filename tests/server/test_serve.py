@@ -9,6 +9,7 @@ import urllib3
 from servers import Server, command, running
 
 import perfduck
+from perfduck_server.serving import listening
 
 pytestmark = pytest.mark.slow  # servers of their own, and processes that ask them
 
@@ -45,6 +46,13 @@ def test_it_listens_on_ipv6(tmp_path) -> None:
     with running(tmp_path / "s.duckdb", "--listen", "[::1]:0") as started:
         assert started.url.startswith("http://[::1]:")
         assert urllib3.request("GET", f"{started.url}/healthz").status == 200
+
+
+def test_an_answer_does_not_wait_for_the_acknowledgement_of_its_head() -> None:
+    with listening("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_a_busy_port_is_a_line(tmp_path) -> None:

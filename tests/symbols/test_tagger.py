@@ -82,8 +82,8 @@ def test_rows_keep_their_order_and_only_the_source_file_may_be_null() -> None:
 
 
 def test_no_symbols_give_no_tags() -> None:
-    assert tag().columns[-6:] == [
-        "canonical", "source_file", "area", "subsystem", "role", "tagged_by",
+    assert tag().columns[-7:] == [
+        "canonical", "source_file", "area", "subsystem", "role", "tagged_by", "class",
     ]  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from typing import Literal, NoReturn
 from perfduck_diff.engine.checks import CHECKS, DOUBTS, CheckAction
 from perfduck_diff.engine.toml_places import Places, places
 from perfduck_model.errors import PerfduckError
-from perfduck_model.limits import MOST_BUDGET_BYTES
+from perfduck_model.limits import limits
 from perfduck_model.small_file import reason, text_of, toml_of
 from perfduck_model.suggestion import did_you_mean, listed
 from perfduck_model.typed_numbers import number
@@ -106,7 +106,7 @@ def read(path: Path) -> Budgets:
     """Read a budget file."""
     try:
         # Editors of Windows write a byte order mark.
-        text = text_of(path, MOST_BUDGET_BYTES, encoding="utf-8-sig")
+        text = text_of(path, limits.most_budget_bytes, encoding="utf-8-sig")
         content = toml_of(text, dict[str, object])
     except (OSError, ValueError) as error:
         message = f"{path}: expected a budget file in TOML, got: {reason(error)}"

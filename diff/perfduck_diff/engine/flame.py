@@ -38,6 +38,14 @@ class SubsystemWeight:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClassWeight:
+    """The weight of a class of functions on both sides, at the leaf."""
+
+    of_class: str
+    self: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Flame:
     """Nodes depth first, the heaviest child first; node 0 is the root and has frame -1.
 
@@ -55,6 +63,7 @@ class Flame:
     least: float  # nodes below this on both sides are folded into their caller
     folded: tuple[float, float]  # what was folded, as a part of each side's total
     parts: tuple[SubsystemWeight, ...]
+    classes: tuple[ClassWeight, ...] = ()  # heaviest first
 
     @property
     def size(self) -> int:
@@ -132,6 +141,7 @@ def drawn(
         least=least,
         folded=_folded(trie, stacks, sides),
         parts=_parts(runs, sides),
+        classes=_classes(runs, sides),
     )
 
 
@@ -214,6 +224,17 @@ def _parts(runs: RunMatrix, sides: Float64) -> tuple[SubsystemWeight, ...]:
         if any(own[place]) or any(blamed[place])
     ]
     return tuple(sorted(made, key=_weight))
+
+
+def _classes(runs: RunMatrix, sides: Float64) -> tuple[ClassWeight, ...]:
+    names, keys = runs.leaf_classes()
+    weights = gathered(keys, len(names), sides).tolist()
+    made = [
+        ClassWeight(of_class=name, self=(base, new))
+        for name, (base, new) in zip(names, weights, strict=True)
+        if base or new
+    ]
+    return tuple(sorted(made, key=lambda row: (-max(row.self), row.of_class)))
 
 
 def _subsystems(runs: RunMatrix) -> list[str]:

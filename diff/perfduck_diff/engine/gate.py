@@ -23,19 +23,19 @@ from perfduck_model.arrays import Bool
 LEVEL = 0.05
 
 
-def judge(work: Comparison, budgets: Budgets) -> tuple[BudgetRow, ...]:
+def judge(work: Comparison, budgets: Budgets, level: float = LEVEL) -> tuple[BudgetRow, ...]:
     """Every budget with its verdict.
 
     Raises PerfduckError for an amount in another unit, and for per cent of what base has not.
     """
     unit = work.unit.unit
     asked = [replace(each, amount=each.amount_in(unit)) for each in budgets.budgets]
-    rows = [_measured(work, budget) for budget in asked]
+    rows = [_measured(work, budget, level) for budget in asked]
     p = np.array([row.p if row.p is not None else 1.0 for row, _ in rows])
     order = np.argsort(p, kind="stable")
     rejected = np.zeros(len(p), dtype=np.bool_)
     for step, which in enumerate(order):
-        if p[which] > LEVEL / (len(p) - step):
+        if p[which] > level / (len(p) - step):
             break
         rejected[which] = True
     return tuple(
@@ -52,7 +52,7 @@ def _outcome(row: BudgetRow, over: bool, upper: float) -> Verdict:
     return "pass" if upper <= row.limit else "inconclusive"
 
 
-def _measured(work: Comparison, budget: Budget) -> tuple[BudgetRow, float]:
+def _measured(work: Comparison, budget: Budget, level: float) -> tuple[BudgetRow, float]:
     """The row, and the one-sided upper limit of its growth."""
     mask = _mask(work.runs, budget)
     one = np.array([1])
@@ -62,7 +62,7 @@ def _measured(work: Comparison, budget: Budget) -> tuple[BudgetRow, float]:
     limit = budget.amount * base if budget.relative else budget.amount
     test = _against(work, rows, budget)
     delta, error, freedom = new - base, float(test.error[0]), float(test.freedom[0])
-    reach = float(special.stdtrit(freedom, 0.95)) * error
+    reach = float(special.stdtrit(freedom, 1 - level)) * error
     p = float(special.stdtr(freedom, (limit - delta) / error)) if error else 0.5
     name = budget.name if budget.kind == "total" else f"{budget.kind} {budget.name}"
     row = BudgetRow(

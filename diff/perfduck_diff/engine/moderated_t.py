@@ -120,7 +120,7 @@ def fit(rows: NodeRates, design: Design, noise: Noise) -> ModeratedTTest:
     if design.freedom < 1:
         return _from_differences(rows, given(design, noise))
     own, _, _ = _own_variance(rows, design, noise)
-    freedom, scale = _prior(own, design.freedom)
+    freedom, scale = fit_prior(own, design.freedom)
     return ModeratedTTest(design, noise, max(freedom, LEAST_FREEDOM), max(scale, LEAST_SCALE))
 
 
@@ -130,7 +130,7 @@ def _from_differences(rows: NodeRates, model: ModeratedTTest) -> ModeratedTTest:
     doi:10.1198/016214504000000089)."""
     if not model.noise.spread.any() or len(rows.rates) < LEAST_ROWS:
         return model
-    freedom, scale = _prior(model(rows).z ** 2, 1)
+    freedom, scale = fit_prior(model(rows).z ** 2, 1)
     return replace(model, prior_freedom=max(freedom, LEAST_FREEDOM), prior_scale=max(scale, 1.0))
 
 
@@ -190,8 +190,8 @@ def _delta_variance(cells: Float64, design: Design) -> Float64:
     return np.asarray(parts[0] + parts[1])
 
 
-def _prior(own: Float64, freedom: int) -> tuple[float, float]:
-    """Smyth's fitFDist: own ~ scale x F(freedom, prior freedom)."""
+def fit_prior(own: Float64, freedom: float) -> tuple[float, float]:
+    """Smyth's fitFDist: own ~ scale x F(freedom, prior freedom); prior freedom and scale."""
     logs = np.log(np.maximum(own, 1e-5 * np.median(own) + 1e-300))
     half = freedom / 2
     centred = logs - special.digamma(half) + np.log(half)

@@ -63,6 +63,15 @@ class SubsystemRow(Change):
     detectable: float | None = None  # smallest growth that is found in 80 % of such comparisons
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassRow(Change):
+    """A class of functions (perfduck_tags.classes), by the self weight of its functions."""
+
+    of_class: str
+    q: float | None = None
+    detectable: float | None = None  # as of a subsystem
+
+
 UNBOUNDED = 1e6  # from this part of base on, no growth is excluded
 
 
@@ -188,6 +197,7 @@ class Diff:
     budgets: tuple[BudgetRow, ...] = ()
     tested: int = 0  # nodes that had enough samples to be tested
     context: tuple[str, ...] = ()  # from attached files: rules and counters that explain the change
+    classes: tuple[ClassRow, ...] = ()  # those that cost anything
 
 
 def shape(diff: Diff) -> dict[str, Json]:
@@ -196,9 +206,12 @@ def shape(diff: Diff) -> dict[str, Json]:
     return plain
 
 
+_KEYS = {"of_class": "class"}  # no name of a field to Python
+
+
 def _plain(value: object) -> Json:
     if isinstance(value, dict):
-        return {str(key): _plain(entry) for key, entry in value.items()}
+        return {_KEYS.get(key, str(key)): _plain(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(entry) for entry in value]
     if isinstance(value, float) and value - value != 0:  # JSON knows neither infinity nor nan

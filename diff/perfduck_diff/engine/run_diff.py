@@ -1,6 +1,7 @@
 """From runs to an answer: measure, attribute, judge."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -9,9 +10,10 @@ from perfduck_diff.engine.attribution import attribute
 from perfduck_diff.engine.comparison import Comparison, DiffOptions, changes, measure
 from perfduck_diff.engine.gate import judge
 from perfduck_diff.engine.moderated_t import benjamini_hochberg
-from perfduck_diff.engine.power import detectable, sensitivity
+from perfduck_diff.engine.power import detectable, sensitivity, wider
 from perfduck_diff.engine.result import (
     Change,
+    ClassRow,
     Diff,
     FunctionRow,
     Sensitivity,
@@ -23,7 +25,7 @@ from perfduck_diff.engine.run_matrix import Run, RunMatrix
 from perfduck_diff.engine.scan import LEVEL
 from perfduck_model.arrays import Float64, Int64
 
-TOTAL_LEVEL = 0.025  # besides the claims, so the two together stay near 5 %
+TOTAL_LEVEL = 0.025  # of LEVEL, besides the claims, so the two together stay near 5 %
 
 
 def run_diff(runs: RunMatrix, base: Int64, new: Int64, options: DiffOptions | None = None) -> Diff:
@@ -48,6 +50,7 @@ def run_diff(runs: RunMatrix, base: Int64, new: Int64, options: DiffOptions | No
         reasons=doubts,
         total=changes(work, work.whole, work.total())[0],
         subsystems=_subsystems(work),
+        classes=_classes(work),
         claims=claims.claims,
         shrunk=claims.shrunk,
         below=claims.below,
@@ -57,13 +60,15 @@ def run_diff(runs: RunMatrix, base: Int64, new: Int64, options: DiffOptions | No
         unattributed=claims.unattributed,
         common=_common(work),
         sensitivity=_sensitivity(work),
-        budgets=judge(work, work.options.budgets) if work.options.budgets else (),
+        budgets=judge(work, work.options.budgets, work.options.level)
+        if work.options.budgets
+        else (),
         tested=claims.tested,
     )
-    return replace(answer, verdict=_verdict(answer))
+    return replace(answer, verdict=_verdict(answer, work.options.level))
 
 
-def _verdict(answer: Diff) -> Verdict:
+def _verdict(answer: Diff, level: float = LEVEL) -> Verdict:
     """Growth that is shown is a regression, unless all of it is below the tolerance; a pass has to
     be shown as well."""
     if any(reason.blocks for reason in answer.reasons):
@@ -71,13 +76,13 @@ def _verdict(answer: Diff) -> Verdict:
     if answer.budgets:
         verdicts = {row.verdict for row in answer.budgets}
         return next(v for v in _WORST_FIRST if v in verdicts)
-    if _is_tolerated(answer):
+    if _is_tolerated(answer, level):
         return "pass"
-    grew = answer.total.p is not None and answer.total.p <= TOTAL_LEVEL
+    grew = answer.total.p is not None and answer.total.p <= TOTAL_LEVEL * level / LEVEL
     return "regression" if grew or any(claim.gates for claim in answer.claims) else "inconclusive"
 
 
-def _is_tolerated(answer: Diff) -> bool:
+def _is_tolerated(answer: Diff, level: float) -> bool:
     """Whether growth of the total above the tolerance is excluded, and that of every path that
     grew: what shrank in other places may hide it in the total."""
     known = answer.sensitivity
@@ -85,7 +90,9 @@ def _is_tolerated(answer: Diff) -> bool:
         return False
     most = known.tolerance * answer.total.base
     return all(
-        claim.high is not None and claim.high < most for claim in answer.claims if claim.gates
+        claim.high is not None and claim.delta + wider(level) * (claim.high - claim.delta) < most
+        for claim in answer.claims
+        if claim.gates
     )
 
 
@@ -93,7 +100,8 @@ def _sensitivity(work: Comparison) -> Sensitivity | None:
     total = work.total()
     if work.unreplicated or not total.rates[0, work.design.base].any():
         return None
-    return sensitivity(work.whole, total, work.options.tolerance, TOTAL_LEVEL)
+    tolerance, level = work.options.tolerance, work.options.level
+    return sensitivity(work.whole, total, tolerance, TOTAL_LEVEL * level / LEVEL, level)
 
 
 def _common(work: Comparison) -> Change | None:
@@ -143,23 +151,36 @@ def _shared(runs: list[Run]) -> dict[str, str]:
 
 def _subsystems(work: Comparison) -> tuple[SubsystemRow, ...]:
     names = work.runs.subsystems
-    rows = work.measured(work.runs.blame, len(names))
-    rows_of_change = changes(work, work.plain, rows)
-    least = detectable(work.plain(rows), LEVEL)
-    q = benjamini_hochberg(np.array([1.0 if each.p is None else each.p for each in rows_of_change]))
     made = [
-        SubsystemRow(
-            subsystem=name,
-            area=work.runs.area.get(name, "unknown"),
-            q=None if work.unreplicated else value,
-            detectable=None if work.unreplicated else float(smallest),
-            **_fields(change),
-        )
-        for name, change, value, smallest in zip(
-            names, rows_of_change, q.tolist(), least, strict=True
-        )
+        SubsystemRow(subsystem=name, area=work.runs.area.get(name, "unknown"), **fields)
+        for name, fields in zip(names, _tested(work, work.runs.blame, len(names)), strict=True)
     ]
     return tuple(sorted(made, key=lambda row: (-row.delta, row.subsystem)))
+
+
+def _classes(work: Comparison) -> tuple[ClassRow, ...]:
+    """Those that cost anything on either side."""
+    names, keys = work.runs.leaf_classes()
+    made = [
+        ClassRow(of_class=name, **fields)
+        for name, fields in zip(names, _tested(work, keys, len(names)), strict=True)
+        if fields["base"] or fields["new"]
+    ]
+    return tuple(sorted(made, key=lambda row: (-row.delta, row.of_class)))
+
+
+def _tested(work: Comparison, keys: Int64, size: int) -> list[dict[str, Any]]:
+    """The change of each sum of stacks by key, with q over all of them, and what would be seen."""
+    rows = work.measured(keys, size)
+    rows_of_change = changes(work, work.plain, rows)
+    least = detectable(work.plain(rows), LEVEL).tolist()
+    q = benjamini_hochberg(np.array([1.0 if each.p is None else each.p for each in rows_of_change]))
+    unknown = (None, None) if work.unreplicated else None
+    tests = [unknown or pair for pair in zip(q.tolist(), least, strict=True)]
+    return [
+        _fields(change) | {"q": value, "detectable": smallest}
+        for change, (value, smallest) in zip(rows_of_change, tests, strict=True)
+    ]
 
 
 def _functions(work: Comparison) -> tuple[tuple[FunctionRow, ...], int]:
@@ -178,5 +199,5 @@ def _functions(work: Comparison) -> tuple[tuple[FunctionRow, ...], int]:
     return ordered, int(np.count_nonzero(delta))
 
 
-def _fields(change: Change) -> dict[str, float]:
+def _fields(change: Change) -> dict[str, Any]:
     return {name: getattr(change, name) for name in ("base", "new", "delta", "low", "high", "p")}

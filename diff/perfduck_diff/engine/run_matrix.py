@@ -47,6 +47,7 @@ class Frame:
     area: str
     role: str  # domain, helper, context
     kernel: bool
+    of_class: str = "unknown"  # data_copy, tcp_ip, ... (perfduck_tags.classes)
 
     @property
     def is_nameless(self) -> bool:
@@ -90,6 +91,16 @@ class RunMatrix:
         root = rerooted.ends(leaf=False)
         class_of[(root >= 0) & idle[np.maximum(root, 0)]] = position["background"]
         return names, class_of
+
+    def leaf_classes(self) -> tuple[tuple[str, ...], Int64]:
+        """The class of the leaf of every stack: names, and one number per stack."""
+        names = tuple(sorted({frame.of_class for frame in self.frames} | {"unknown"}))
+        position = {name: number for number, name in enumerate(names)}
+        of_frame = np.array([position[frame.of_class] for frame in self.frames], dtype=np.int64)
+        leaf = self.stacks.ends(leaf=True)
+        if not len(of_frame):
+            return names, np.full(len(leaf), position["unknown"])
+        return names, np.where(leaf >= 0, of_frame[np.maximum(leaf, 0)], position["unknown"])
 
     @staticmethod
     def _flag(flags: list[bool]) -> Bool:

@@ -16,6 +16,7 @@ _CYCLES = re.compile(
 )
 _CYCLES_WITH_MASK = "GLOBAL_POWER_EVENTS"  # Pentium 4: always with mask 0x01
 _CLOCKS = (1e-3, 1e9)  # MHz: beyond is no clock of a CPU
+_NUMBER = re.compile(r"\d{1,30}(?:\.\d{1,30})?(?:e[+-]?\d{1,3})?", re.ASCII)
 _HIGHEST_MHZ = 100_000  # opreport before 1.0 printed kHz as MHz: `speed 2.601e+06 MHz`
 
 
@@ -63,6 +64,11 @@ class Counter:
 def clock(mhz: float) -> float:
     """The clock in MHz; 0 where the number is none of a CPU, nan and inf included."""
     return mhz if _CLOCKS[0] <= mhz <= _CLOCKS[1] else 0.0
+
+
+def clock_of(text: str) -> float | None:
+    """The clock that a report prints, in MHz; None for what is no clock of a CPU."""
+    return (_NUMBER.fullmatch(text) and clock(float(text))) or None
 
 
 def described(counters: list[Counter]) -> dict[str, Event]:

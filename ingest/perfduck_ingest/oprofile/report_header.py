@@ -11,14 +11,14 @@ with `> report 2>&1` the talk of opreport is before, between and after these lin
 import re
 from dataclasses import dataclass, field
 
-from perfduck_ingest.oprofile.events import Counter, clock
+from perfduck_ingest.oprofile.events import Counter, clock_of
 
 _LONGEST = 4096  # descriptions of events have some hundred characters
 # speed 2.601e+06 up to 0.9.9
 _CPU = re.compile(
     r"""
-    CPU:\ (?P<name>.+?)                                      # 'P4 / Xeon', 'Core Solo / Duo'
-    (?:,\ speed\ (?P<mhz>\d+(?:\.\d+)?(?:e[+-]?\d{1,3})?)\ MHz\ \(estimated\))?
+    CPU:\ (?P<name>(?:(?!,\ speed\ ).)+)                    # 'P4 / Xeon', 'Core Solo / Duo'
+    (?:,\ speed\ (?P<mhz>\S{1,64})\ MHz\ \(estimated\))?
 """,
     re.VERBOSE,
 )
@@ -82,7 +82,10 @@ class ReportHeader:
         match = _CPU.fullmatch(line)
         if match is None or self.cpu_name is not None:
             return False
-        self.cpu_name, self.mhz = match["name"], clock(float(match["mhz"] or 0))
+        mhz = clock_of(match["mhz"]) if match["mhz"] else 0.0
+        if mhz is None:  # a line that is not understood, and counted as one
+            return False
+        self.cpu_name, self.mhz = match["name"], mhz
         return True
 
     def _take_counter(self, line: str) -> bool:

@@ -64,6 +64,7 @@ class SampleFileHeader:
     unit_mask: int
     is_kernel: bool
     mhz: float
+    has_odd_clock: bool  # what is recorded as mhz is no clock of a CPU: inf, 1e308
     mtime: int
     cg_to_is_kernel: bool
     anon_start: int
@@ -189,6 +190,7 @@ def _header(content: bytes, layout: HeaderLayout, version: int) -> SampleFileHea
         unit_mask=field("I", 16),
         is_kernel=field("I", 24) != 0,
         mhz=clock(speed),
+        has_odd_clock=speed != clock(speed),
         mtime=field("Q" if layout.mtime_bytes == 8 else "I", layout.mtime),
         cg_to_is_kernel=field("I", layout.cg_to_is_kernel) != 0,
         anon_start=field("Q", layout.anon_start),

@@ -46,6 +46,9 @@ _NO_NAMES = {
     ),
     False: ("no-names", "code of files has no names: give --symbols DIR"),
 }
+_ODD_CLOCK = (
+    "are counted in cycles, not in ns: a sample file has a clock that is none of a CPU (inf MHz)"
+)
 _LOW_HALF = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
 
@@ -71,7 +74,9 @@ def read(source: Source, options: ImportOptions) -> Iterator[Batch]:
         hits.select(*HIT).cast(pl.Schema(HIT)),
         recording.arcs().select(*ARC).cast(pl.Schema(ARC)),
         skipped=recording.skipped(),
-        facts=replace(recording.facts(), limitations=_limitations(hits)),
+        facts=replace(
+            recording.facts(), limitations=_limitations(hits) | recording.without_clock()
+        ),
     )
 
 
@@ -92,6 +97,11 @@ class _Counted:
     jit: str  # where code of a JIT would lie
     file: SampleFile
     counter: Counter
+
+    @property
+    def hits(self) -> int:
+        """Its samples; arcs of a call graph count samples of other files again."""
+        return int(self.file.counts.sum()) if self.path.callee is None else 0
 
 
 @dataclass(slots=True)
@@ -138,9 +148,19 @@ class OprofileRecording:
             if one.counter.event in without:
                 one.counter = replace(one.counter, mhz=0.0)
 
+    def without_clock(self) -> dict[str, Limitation]:
+        """Samples of cycles that are no time, because a file of theirs has an odd clock."""
+        events = {
+            one.counter.event
+            for one in self.counted
+            if one.file.header.has_odd_clock and one.counter.unit == "cycles"
+        }
+        samples = sum(one.hits for one in self.counted if one.counter.event in events)
+        return {"odd-clock": Limitation(_ODD_CLOCK, samples)} if samples else {}
+
     def samples(self) -> int:
         """Hits in all sample files that are not call graphs."""
-        return sum(int(one.file.counts.sum()) for one in self.counted if one.path.callee is None)
+        return sum(one.hits for one in self.counted)
 
     def hits(self) -> pl.DataFrame:
         """HIT, and image and app as opreport calls them, the keys, and whose code it is."""

@@ -20,15 +20,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NoReturn
 
-from perfduck_ingest.oprofile.events import Counter, clock
+from perfduck_ingest.oprofile.events import Counter, clock_of
 from perfduck_ingest.oprofile.report_counts import Columns, ReportCounts, facts_of
 from perfduck_model.batch import Batch
 from perfduck_model.errors import PerfduckError
-from perfduck_model.limits import MOST_ROWS, MOST_XML_DEPTH
+from perfduck_model.limits import limits
 
 _MOST_DIGITS = 18  # of a number of 63 bits
 _LARGEST = 1 << 62
 _LARGEST_ID = (1 << 31) - 1  # of a process, thread or CPU
+_NO_CLOCK = ("0", "0.00")
 _MOST_TEXT = 1000
 
 
@@ -82,10 +83,10 @@ class XmlReport:
             self.refuse("<profile>", f"<{tag}>")
         self._text = []
         self._elements += 1
-        if self._elements > MOST_ROWS:
-            self.refuse(f"at most {MOST_ROWS:,} elements", "more")
-        if len(self._open) >= MOST_XML_DEPTH:
-            self.refuse(f"elements nested at most {MOST_XML_DEPTH} deep", f"<{tag}> in more")
+        if self._elements > limits.most_rows:
+            self.refuse(f"at most {limits.most_rows:,} elements", "more")
+        if len(self._open) >= limits.most_xml_depth:
+            self.refuse(f"elements nested at most {limits.most_xml_depth} deep", f"<{tag}> in more")
         self._open.append(_Element(tag, attributes))
         opening = _OPENING.get(tag)
         if opening is not None:
@@ -113,13 +114,10 @@ class XmlReport:
 
     def _open_profile(self, attributes: dict[str, str]) -> None:
         text = attributes.get("mhz", "0")
-        try:
-            speed = float(text)
-        except ValueError:
-            self.refuse("a number as mhz", text)
-        self._mhz = clock(speed)
-        if speed != self._mhz:
+        mhz = 0.0 if text in _NO_CLOCK else clock_of(text)
+        if mhz is None:
             self.refuse("the clock of a CPU as mhz", text)
+        self._mhz = mhz
 
     def _open_eventsetup(self, attributes: dict[str, str]) -> None:
         self._events[attributes.get("id", "0")] = Counter(

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from perfduck_ingest import limitations
 from perfduck_ingest.events import unit_of
-from perfduck_ingest.perf_data import features, limits, records
+from perfduck_ingest.perf_data import features, records
 from perfduck_ingest.perf_data.dsos import NO_OFFSET, DsoSymbols, unpack
 from perfduck_ingest.perf_data.session import RecordingMetadata, ResolvableSamples
 from perfduck_kernels import kernels
@@ -132,7 +133,7 @@ class BatchBuilder:
             (0, f"{self.said.skipped[kind]} records of type {kind}", _why_passed_over(kind))
             for kind in np.flatnonzero(self.said.skipped).tolist()
         ]
-        if count := self.said.limits[limits.NO_EVENT]:
+        if count := self.said.limitations[limitations.NO_EVENT]:
             rows.append((0, f"{count} records of type {records.SAMPLE}", _NO_EVENT))
         return Batch(
             skipped=pl.DataFrame(rows, schema=SKIPPED, orient="row"),
@@ -159,7 +160,7 @@ class BatchBuilder:
         )
 
     def _limitations(self, files: FilesOfNames) -> dict[str, Limitation]:
-        counts = limits.limitations(self.said.limits)
+        counts = limitations.texts(self.said.limitations)
         said = {code: Limitation(*counted) for code, counted in counts.items()}
         unnamed = self._unnamed.said(files.missing)
         by_code = {"no-names": unnamed, "unproven-kallsyms": files.doubt}

@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from perfduck_ingest.perf_data import limits, records
+from perfduck_ingest import limitations
+from perfduck_ingest.perf_data import records
 from perfduck_ingest.perf_data.mappings import Mappings
 from perfduck_ingest.perf_data.sample_columns import Samples
 from perfduck_ingest.perf_data.stream import Block
@@ -99,7 +100,7 @@ class DeferredCallers:
         """The samples whose callers never came."""
         maps |= self._maps
         rest, self._waiting = self._waiting, []
-        self._counted[limits.DEFERRED] += sum(len(part.samples) for part in rest)
+        self._counted[limitations.DEFERRED] += sum(len(part.samples) for part in rest)
         return rest
 
     def _merged(self, part: Placed) -> Placed:

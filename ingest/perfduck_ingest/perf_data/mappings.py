@@ -8,11 +8,14 @@ of all the processes in it.
 
 from array import array
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 
 from perfduck_model.arrays import Int64, UInt64
+from perfduck_model.limits import limits
 from perfduck_symbols.intervals import GroupedIntervals
 
 # An address has one meaning in an address space: that of the kernel, or that of a process with one
@@ -21,6 +24,12 @@ KERNEL_SPACE = 0
 HYPERVISOR_SPACE = -1
 GUEST_KERNEL_SPACE = -2
 GUEST_USER_SPACE = -3
+
+COLUMNS = ("starts", "ends", "pgoff_biases", "dsos")
+Row = tuple[int, int, int, int]  # start, end, what to add to an address to get that in the dso, dso
+
+_OBJECTS_IN_ROWS = 20  # 600 bytes
+_GENERATIONS = count()
 
 
 def address_space_of(maps_versions: Int64) -> Int64:
@@ -33,44 +42,35 @@ def maps_version_of(address_space: int) -> int:
     return address_space - 1
 
 
-class Mappings:
-    """The maps of one process at one time: sorted, without overlap."""
+class MappingBlock:
+    """Neighbouring maps of a process: sorted, without overlap."""
 
-    __slots__ = ("dsos", "ends", "pgoff_biases", "shared", "starts")
+    __slots__ = ("dsos", "ends", "generation", "pgoff_biases", "starts")
 
-    def __init__(self) -> None:
-        """Nothing mapped."""
+    def __init__(self, generation: int, columns: Iterable["array[int]"]) -> None:
+        """Columns in the order of COLUMNS; `generation` is that of the Mappings that may change
+        it."""
         # Not lists: there are thousands of these, and the garbage collector would look into each.
-        self.starts = array("Q")
-        self.ends = array("Q")
-        self.pgoff_biases = array("Q")  # what to add to an address to get the one in the dso
-        self.dsos = array("Q")
-        self.shared = False  # several processes or versions have them: copy, then change
+        self.generation = generation
+        self.starts, self.ends, self.pgoff_biases, self.dsos = columns
 
-    def copy(self) -> "Mappings":
-        """The same maps, to be changed."""
-        made = Mappings()
-        made.starts, made.ends = self.starts[:], self.ends[:]
-        made.pgoff_biases, made.dsos = self.pgoff_biases[:], self.dsos[:]
-        return made
+    @property
+    def columns(self) -> tuple["array[int]", "array[int]", "array[int]", "array[int]"]:
+        """The columns in the order of COLUMNS."""
+        return self.starts, self.ends, self.pgoff_biases, self.dsos
 
-    def rows(self) -> list[tuple[int, int, int, int]]:
-        """start, end, shift and dso of each map."""
-        return list(zip(self.starts, self.ends, self.pgoff_biases, self.dsos, strict=True))
-
-    def insert(self, start: int, end: int, pgoff_bias: int, dso: int) -> None:
+    def insert(self, row: Row) -> None:
         """Add a mapping; it replaces what it overlaps."""
+        start, end = row[:2]
         first = bisect_right(self.ends, start)
         last = bisect_left(self.starts, end)
         if first >= last:
-            self.starts.insert(first, start)
-            self.ends.insert(first, end)
-            self.pgoff_biases.insert(first, pgoff_bias % (1 << 64))
-            self.dsos.insert(first, dso)
+            for column, value in zip(self.columns, row, strict=True):
+                column.insert(first, value)
         else:
-            self._replace(first, last, (start, end, pgoff_bias % (1 << 64), dso))
+            self._replace(first, last, row)
 
-    def _replace(self, first: int, last: int, row: tuple[int, int, int, int]) -> None:
+    def _replace(self, first: int, last: int, row: Row) -> None:
         """Maps from `first` to before `last` overlap the new one: their rims stay."""
         rows = [row]
         if self.starts[first] < row[0]:
@@ -78,9 +78,104 @@ class Mappings:
         final = last - 1
         if self.ends[final] > row[1]:
             rows.append((row[1], self.ends[final], self.pgoff_biases[final], self.dsos[final]))
-        columns = [array("Q", column) for column in zip(*rows, strict=True)]
-        self.starts[first:last], self.ends[first:last] = columns[:2]
-        self.pgoff_biases[first:last], self.dsos[first:last] = columns[2:]
+        for column, values in zip(self.columns, zip(*rows, strict=True), strict=True):
+            column[first:last] = array("Q", values)
+
+    def row_at(self, address: int) -> Row | None:
+        """The mapping that an address is in."""
+        index = bisect_right(self.ends, address)
+        if index == len(self.starts) or self.starts[index] > address:
+            return None
+        return self.starts[index], self.ends[index], self.pgoff_biases[index], self.dsos[index]
+
+
+class Mappings:
+    """The maps of one process at one time: sorted, without overlap.
+
+    They are in blocks, which a copy shares until it changes one: a process may have 262,144 maps,
+    and a sample that sees another version of them after each.
+    """
+
+    __slots__ = ("_firsts", "_generation", "_size", "blocks", "shared")
+
+    def __init__(self, rows: Iterable[Row] = ()) -> None:
+        """Of rows that are sorted and do not overlap."""
+        self._generation = next(_GENERATIONS)
+        columns = [array("Q", values) for values in zip(*rows, strict=True)]
+        block = MappingBlock(self._generation, columns or [array("Q") for _ in COLUMNS])
+        self.blocks = [block]
+        self._firsts = array("Q", [0])  # no map of a block starts before
+        self._size = len(block.starts)
+        self.shared = False  # several processes or versions have them: copy, then change
+
+    def __len__(self) -> int:
+        """How many maps."""
+        return self._size
+
+    def copy(self) -> "Mappings":
+        """The same maps, to be changed."""
+        made = Mappings.__new__(Mappings)
+        made.blocks, made._firsts, made._size = self.blocks[:], self._firsts[:], self._size
+        made.shared = False
+        made._generation = next(_GENERATIONS)
+        self._generation = next(_GENERATIONS)  # its blocks are no longer its own
+        return made
+
+    def column(self, name: str) -> bytes:
+        """A column of all maps, 64 bits each."""
+        return b"".join([getattr(block, name) for block in self.blocks])
+
+    def rows(self) -> list[Row]:
+        """Each map."""
+        return [row for block in self.blocks for row in zip(*block.columns, strict=True)]
+
+    def at(self, addresses: Iterable[int]) -> "Mappings":
+        """Those of the maps that these addresses are in."""
+        rows = {
+            self.blocks[bisect_right(self._firsts, address) - 1].row_at(address)
+            for address in addresses
+        }
+        return Mappings(sorted(row for row in rows if row))
+
+    def insert(self, start: int, end: int, pgoff_bias: int, dso: int) -> None:
+        """Add a mapping; it replaces what it overlaps."""
+        first = bisect_right(self._firsts, start) - 1
+        last = bisect_left(self._firsts, end) - 1
+        if first == last and len(self.blocks[first].starts) < limits.few_rows:
+            last = min(first + 1, len(self.blocks) - 1)
+        self._size -= sum(len(block.starts) for block in self.blocks[first : last + 1])
+        block = self._to_change(first, last)
+        block.insert((start, end, pgoff_bias % (1 << 64), dso))
+        self._size += len(block.starts)
+        if len(block.starts) > limits.block_rows:
+            self._split(first)
+
+    def _to_change(self, first: int, last: int) -> MappingBlock:
+        """The blocks from `first` to `last` as one, without those between them."""
+        block = self.blocks[first]
+        if first < last:
+            behind = self.blocks[last].columns
+            columns = [one + other for one, other in zip(block.columns, behind, strict=True)]
+            self.blocks[first : last + 1] = [MappingBlock(self._generation, columns)]
+            del self._firsts[first + 1 : last + 1]
+        elif block.generation != self._generation:
+            columns = [one[:] for one in block.columns]
+            self.blocks[first] = MappingBlock(self._generation, columns)
+        return self.blocks[first]
+
+    def _split(self, index: int) -> None:
+        columns, half = self.blocks[index].columns, limits.block_rows // 2
+        self.blocks[index : index + 1] = [
+            MappingBlock(self._generation, [column[:half] for column in columns]),
+            MappingBlock(self._generation, [column[half:] for column in columns]),
+        ]
+        self._firsts.insert(index + 1, columns[0][half])
+
+
+def rows_of_version(maps: int) -> int:
+    """How many rows the memory of a version is worth that differs by one of so many `maps` from the
+    version before: a block, what refers to the others, and the objects."""
+    return min(maps, limits.block_rows) + maps // limits.block_rows + _OBJECTS_IN_ROWS
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +197,10 @@ class Tables:
 def laid_out(maps: dict[int, Mappings]) -> Tables:
     """The maps of each address space."""
     ordered = sorted(maps)
-    counts = [len(maps[address_space].starts) for address_space in ordered]
+    counts = [len(maps[address_space]) for address_space in ordered]
     starts, ends, pgoff_biases, dsos = (
-        np.frombuffer(
-            b"".join([getattr(maps[address_space], name) for address_space in ordered]), np.uint64
-        )
-        for name in ("starts", "ends", "pgoff_biases", "dsos")
+        np.frombuffer(b"".join([maps[one].column(name) for one in ordered]), np.uint64)
+        for name in COLUMNS
     )
     address_spaces, of_each = np.array(ordered, np.int64), np.array(counts, np.int64)
     return Tables(GroupedIntervals(address_spaces, of_each, starts, ends), pgoff_biases, dsos)

@@ -6,8 +6,8 @@ behind their EXIT, and other threads of theirs may live on.
 
 import struct
 
-from perfduck_ingest.perf_data.mappings import Mappings
-from perfduck_model import limits
+from perfduck_ingest.perf_data.mappings import Mappings, rows_of_version
+from perfduck_model.limits import limits
 
 
 class ProcessMaps:
@@ -28,13 +28,13 @@ class ProcessMaps:
         maps = self._maps.get(pid)
         if maps is None or maps.shared:
             maps = maps.copy() if maps else Mappings()
-            self._rows += len(maps.starts)
+            self._rows += rows_of_version(len(maps))
             self._put(pid, maps)
         self._rows += 1
-        if len(maps.starts) > limits.MOST_MAPS_OF_PROCESS:
-            message = f"more than {limits.MOST_MAPS_OF_PROCESS:,} mappings of a process"
+        if len(maps) > limits.most_maps_of_process:
+            message = f"more than {limits.most_maps_of_process:,} mappings of a process"
             raise struct.error(message)
-        if self._rows > limits.MOST_MAPS:
+        if self._rows > limits.most_maps:
             self._forget_ended()
         return maps
 
@@ -59,19 +59,21 @@ class ProcessMaps:
     def _put(self, pid: int, maps: Mappings) -> None:
         self._maps[pid] = maps
         self._ended.discard(pid)
-        if len(self._maps) > limits.MOST_PROCESSES:
+        if len(self._maps) > limits.most_processes:
             self._forget_ended()
 
     def _forget_ended(self) -> None:
         for pid in self._ended:
             self._maps.pop(pid, None)
         self._ended.clear()
-        distinct = {id(maps): len(maps.starts) for maps in self._maps.values()}
-        self._rows = sum(distinct.values())
+        distinct = {id(maps): maps for maps in self._maps.values()}.values()
+        blocks = {id(block): len(block.starts) for maps in distinct for block in maps.blocks}
+        more = sum(len(maps.blocks) - 1 for maps in distinct)  # 16 bytes each, a map has 32
+        self._rows = sum(blocks.values()) + more // 2
         # Half: or all would be counted again at each mapping.
-        if len(self._maps) > limits.MOST_PROCESSES // 2 or self._rows > limits.MOST_MAPS // 2:
+        if len(self._maps) > limits.most_processes // 2 or self._rows > limits.most_maps // 2:
             message = (
-                f"more than {limits.MOST_PROCESSES // 2:,} processes, or"
-                f" {limits.MOST_MAPS // 2:,} mappings, at a time"
+                f"more than {limits.most_processes // 2:,} processes, or"
+                f" {limits.most_maps // 2:,} mappings, at a time"
             )
             raise struct.error(message)

@@ -53,8 +53,8 @@ class ProcessState:
             self._comm_of[tid].astype(np.int64),
             self._version_of[pid].astype(np.int64),
         )
-        named = [_place_of(it.tid) if isinstance(it, _NAMING) else -1 for _, _, it in task_events]
-        mapped = [_place_of(it.pid) if _remaps(it) else -1 for _, _, it in task_events]
+        named = [place_of(it.tid) if isinstance(it, _NAMING) else -1 for _, _, it in task_events]
+        mapped = [place_of(it.pid) if _remaps(it) else -1 for _, _, it in task_events]
         last_named = _last_event(named, tid, rank)
         last_mapped = _last_event(mapped, pid, rank)
         self._keep_tables(maps_version[last_mapped < 0], pid[last_mapped < 0])
@@ -64,9 +64,9 @@ class ProcessState:
         maps_version = np.where(last_mapped < 0, maps_version, version_after[last_mapped])
         return self._comms_of(comm, tid), maps_version
 
-    def mappings_of(self, pid: int) -> int:
-        """How many mappings the process has now."""
-        return len(self._maps.of(_place_of(pid)).starts)
+    def mappings_of(self, place: int) -> int:
+        """How many mappings the process at a place has now."""
+        return len(self._maps.of(place))
 
     def take_new(self) -> tuple[list[str], list[str]]:
         """The comms and dsos that are new since the last call."""
@@ -83,11 +83,9 @@ class ProcessState:
 
     def _keep_tables(self, maps_versions: Int64, pids: Int64) -> None:
         """Tables for the versions that began before this call; older ones are done with."""
-        owners = np.full(self._last_version + 1, -1, np.int64)
-        owners[maps_versions] = pids
-        seen = np.flatnonzero(owners >= 0)
+        seen, first = np.unique(maps_versions, return_index=True)
         kept = {}
-        for maps_version, pid in zip(seen.tolist(), owners[seen].tolist(), strict=True):
+        for maps_version, pid in zip(seen.tolist(), pids[first].tolist(), strict=True):
             kept[maps_version] = self._maps.of(pid)
             kept[maps_version].shared = True
         self.tables = kept
@@ -104,19 +102,19 @@ class ProcessState:
                 self._map(task_event)
             elif isinstance(task_event, Comm):
                 comms[n] = self._thread_names.number(task_event.comm)
-                self._comm_of[_place_of(task_event.tid)] = comms[n]
+                self._comm_of[place_of(task_event.tid)] = comms[n]
             elif isinstance(task_event, Fork):
                 comms[n] = self._fork(task_event)
             else:
-                self._maps.end(_place_of(task_event.pid))
-            maps_versions[n] = self._version_of[_place_of(task_event.pid)]
+                self._maps.end(place_of(task_event.pid))
+            maps_versions[n] = self._version_of[place_of(task_event.pid)]
             if n in hit:
-                maps = self.tables[int(maps_versions[n])] = self._maps.of(_place_of(task_event.pid))
+                maps = self.tables[int(maps_versions[n])] = self._maps.of(place_of(task_event.pid))
                 maps.shared = True
         return comms, maps_versions
 
     def _map(self, task_event: Mapping) -> None:
-        pid = _place_of(task_event.pid)
+        pid = place_of(task_event.pid)
         if task_event.start < task_event.end:
             self._maps.to_change(pid).insert(
                 task_event.start,
@@ -128,12 +126,12 @@ class ProcessState:
 
     def _fork(self, task_event: Fork) -> int:
         """The child has its parent's name, and its maps unless it shares them as a thread."""
-        code = int(self._comm_of[_place_of(task_event.parent_tid)])
-        self._comm_of[_place_of(task_event.tid)] = code
+        code = int(self._comm_of[place_of(task_event.parent_tid)])
+        self._comm_of[place_of(task_event.tid)] = code
         if task_event.pid != task_event.parent_pid:
-            pid = _place_of(task_event.pid)
+            pid = place_of(task_event.pid)
             if task_event.inherits_maps:
-                self._maps.inherit(pid, _place_of(task_event.parent_pid))
+                self._maps.inherit(pid, place_of(task_event.parent_pid))
             else:
                 self._maps.clear(pid)
             self._new_version(pid)
@@ -170,7 +168,8 @@ def _remaps(task_event: TaskEvent) -> bool:
     )
 
 
-def _place_of(number: int) -> int:
+def place_of(number: int) -> int:
+    """Where the state of the process or thread with this number is."""
     return number if 0 <= number < _LAST_ID else _LAST_ID
 
 

@@ -8,8 +8,9 @@ from typing import BinaryIO
 
 from perfduck_ingest.perf_data.features import PerfRecording
 from perfduck_ingest.perf_data.session import Item, PerfSession
-from perfduck_ingest.perf_data.stream import BLOCK_BYTES, Stream
+from perfduck_ingest.perf_data.stream import Stream
 from perfduck_ingest.source import ReadProgress, Source
+from perfduck_model.limits import limits
 
 
 def ready_of_file(
@@ -28,7 +29,7 @@ def ready_of_source(
     of the source)."""
     session = PerfSession(recording)
     stream = Stream(source.name, recording.order, session.learn_tracing_data)
-    parts = source.parts(BLOCK_BYTES, stream.ends(start))
+    parts = source.parts(limits.block_bytes, stream.ends(start))
     return session.ready(stream.blocks(cut(parts, start, size)))
 
 
@@ -37,7 +38,7 @@ def ready_of_copy(
 ) -> Iterator[Item]:
     """The same of a file that the source has been copied to."""
     copy.seek(0)
-    parts = (memoryview(part) for part in iter(lambda: copy.read(BLOCK_BYTES), b""))
+    parts = (memoryview(part) for part in iter(lambda: copy.read(limits.block_bytes), b""))
     session = PerfSession(recording)
     stream = Stream(name, recording.order, session.learn_tracing_data)
     return session.ready(stream.blocks(cut(parts, start, size)))

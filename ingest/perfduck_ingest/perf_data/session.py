@@ -16,32 +16,41 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from perfduck_ingest.perf_data import features, limits, records
+from perfduck_ingest import limitations
+from perfduck_ingest.perf_data import features, records
 from perfduck_ingest.perf_data.attributes import attribute
 from perfduck_ingest.perf_data.callers import DeferredCallers, Placed
 from perfduck_ingest.perf_data.chain_chunks import Chains, ChunkIds, chunks_of
 from perfduck_ingest.perf_data.features import PerfRecording
-from perfduck_ingest.perf_data.mappings import KERNEL_SPACE, Tables, laid_out, maps_version_of
+from perfduck_ingest.perf_data.mappings import (
+    KERNEL_SPACE,
+    Tables,
+    laid_out,
+    maps_version_of,
+    rows_of_version,
+)
 from perfduck_ingest.perf_data.name_numbers import NameTally
-from perfduck_ingest.perf_data.process_state import ProcessState
+from perfduck_ingest.perf_data.process_state import ProcessState, place_of
 from perfduck_ingest.perf_data.records import text
 from perfduck_ingest.perf_data.sample_columns import Samples
 from perfduck_ingest.perf_data.samples import SampleReader
 from perfduck_ingest.perf_data.stream import Block
 from perfduck_ingest.perf_data.task_events import (
     Comm,
+    Fork,
     KernelSymbol,
     Mapping,
     TaskEvent,
     TaskEventReader,
     UserCallers,
 )
+from perfduck_kernels.constants import NO_FRAME
 from perfduck_model.arrays import Bool, Int32, Int64
-from perfduck_model.limits import MOST_MAPS_AT_ONCE, MOST_TASK_EVENTS, MOST_TASK_NAME_BYTES
+from perfduck_model.limits import limits
 
 _FOREVER = (1 << 63) - 1
-_MOST_WAITING = 24  # blocks, in a recording without rounds
 _EVENT_UPDATE_NAME = 2
+_MANY_MAPS = 16  # for each chunk of a chain: looking its addresses up is less than laying them out
 _NONE = np.zeros(0, np.int64)
 
 
@@ -83,7 +92,7 @@ class RecordingMetadata:
     lost_by_event: int = 0
     # How many records of each type were skipped, or not understood.
     skipped: Int64 = field(default_factory=lambda: np.zeros(records.TYPES, np.int64))
-    limits: Counter[str] = field(default_factory=Counter)  # see limits.py
+    limitations: Counter[str] = field(default_factory=Counter)  # see limitations.py
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +111,27 @@ class ResolvableSamples:
 Item = tuple[ResolvableSamples | None, RecordingMetadata]
 
 
+class _MapCounts(dict[int, int]):
+    """How many mappings the process at each place has as task events go on, at most."""
+
+    def __init__(self, state: ProcessState) -> None:
+        """From this state on, which does not change while they are counted."""
+        self._state = state
+
+    def __missing__(self, place: int) -> int:
+        return self._state.mappings_of(place)
+
+    def after(self, task_event: TaskEvent) -> int:
+        """Those of the process that is changed by it; 0 where none is."""
+        place = place_of(task_event.pid)
+        if isinstance(task_event, Mapping):
+            self[place] += 1
+            return self[place]
+        if isinstance(task_event, Fork) and task_event.pid != task_event.parent_pid:
+            self[place] = self[place_of(task_event.parent_pid)] * task_event.inherits_maps
+        return 0
+
+
 class PerfSession:
     """The state of reading one recording."""
 
@@ -117,7 +147,7 @@ class PerfSession:
         self._cgroup_names = NameTally("control groups")
         self._kernel_names = NameTally("kernel symbols")
         self._waiting: list[Samples] = []
-        self._deferred = DeferredCallers(self._said.limits)
+        self._deferred = DeferredCallers(self._said.limitations)
         self._records = 0
         self._newest = self._round = self._limit = -1
         self._is_stale, self._is_unnamed = True, False
@@ -132,7 +162,7 @@ class PerfSession:
         samples at the end."""
         for block in blocks:
             self._add(block)
-            if len(self._waiting) > _MOST_WAITING:
+            if len(self._waiting) > limits.most_blocks_waiting:
                 self._limit = max(self._limit, int(self._waiting[0].time.max()))
             yield from self._ready()
         yield from self._rest()
@@ -172,8 +202,8 @@ class PerfSession:
         for task_event in self._task_events_of.read(block, self._records):
             self._take_task_event(*task_event)
         samples = self._samples_of.read(block, self._records)
-        self._said.limits += self._samples_of.limits
-        self._samples_of.limits.clear()
+        self._said.limitations += self._samples_of.limitations
+        self._samples_of.limitations.clear()
         self._finish_rounds(block, samples)
         self._records += len(block.starts)
         self._waiting += samples
@@ -185,8 +215,8 @@ class PerfSession:
     @property
     def _has_many_task_events(self) -> bool:
         return (
-            len(self._task_events) > MOST_TASK_EVENTS
-            or self._task_name_bytes > MOST_TASK_NAME_BYTES
+            len(self._task_events) > limits.most_task_events
+            or self._task_name_bytes > limits.most_task_name_bytes
         )
 
     def _renew_readers(self) -> None:
@@ -239,35 +269,48 @@ class PerfSession:
     def _ready(self) -> Iterator[tuple[ResolvableSamples, RecordingMetadata]]:
         """The samples up to the limit."""
         self._task_events.sort(key=lambda one: one[:2])
-        for until in self._steps():
-            yield from self._ready_until(until)
+        steps = self._steps()
+        for until, chosen in zip(steps, self._take_waiting(steps), strict=True):
+            yield from self._ready_until(until, chosen)
+
+    def _take_waiting(self, steps: list[int]) -> list[list[Samples]]:
+        """The waiting samples that each step reaches; what is later waits on."""
+        taken: list[list[Samples]] = [[] for _ in (*steps, _FOREVER)]
+        for samples in self._waiting:
+            of_step = np.searchsorted(steps, samples.time)
+            counts = np.bincount(of_step)
+            if counts[-1] == len(samples):
+                taken[len(counts) - 1].append(samples)
+                continue
+            order = np.argsort(of_step, kind="stable")
+            for step, places in zip(
+                np.flatnonzero(counts).tolist(),
+                np.split(order, np.cumsum(counts[counts > 0])[:-1]),
+                strict=True,
+            ):
+                taken[step].append(samples.where(places))
+        self._waiting = taken.pop()
+        return taken
 
     def _steps(self) -> list[int]:
         """Times to go to one after the other: a process may change its maps between any two
         samples, and those that the samples of one step see are all held."""
-        steps, rows, more = [], 0, Counter[int]()
+        steps, rows = [], 0
+        counts = _MapCounts(self._process_state)
         for time, _, task_event in self._task_events:
             if time > self._limit:
                 break
-            if isinstance(task_event, Mapping):
-                more[task_event.pid] += 1
-                rows += self._process_state.mappings_of(task_event.pid) + more[task_event.pid]
-                if rows > MOST_MAPS_AT_ONCE:
-                    steps.append(time)
-                    rows = 0
+            if maps := counts.after(task_event):
+                rows += rows_of_version(maps)
+            if rows > limits.most_maps_at_once:
+                steps.append(time)
+                rows = 0
         return [*steps, self._limit]
 
-    def _ready_until(self, until: int) -> Iterator[tuple[ResolvableSamples, RecordingMetadata]]:
-        chosen: list[Samples] = []
-        kept: list[Samples] = []
-        for samples in self._waiting:
-            is_ready = samples.time <= until
-            if is_ready.any():
-                chosen.append(samples if is_ready.all() else samples.where(is_ready))
-            if not is_ready.all():
-                kept.append(samples.where(~is_ready))
+    def _ready_until(
+        self, until: int, chosen: list[Samples]
+    ) -> Iterator[tuple[ResolvableSamples, RecordingMetadata]]:
         if chosen:
-            self._waiting = kept
             placed = self._placed(chosen, until)
             if self._is_deferred:
                 placed = self._deferred.merged(placed, self._process_state.tables, until)
@@ -298,28 +341,32 @@ class PerfSession:
         if kernel:  # addresses may mean something else from here on
             self._chunk_ids.forget()
         chunks = [chunks_of(part.samples, part.maps_version) for part in placed]
-        self._said.limits[limits.BROKEN] += sum(part.broken for part in chunks)
+        self._said.limitations[limitations.BROKEN] += sum(part.broken for part in chunks)
         chains = self._chunk_ids.of(chunks)
         comms, dsos = self._process_state.take_new()
         return ResolvableSamples(
             columns=SampleFields.of([part.samples for part in placed]),
             comm=np.concatenate([part.comm for part in placed], dtype=np.int32, casting="unsafe"),
             chains=chains,
-            maps=self._maps(chains.address_spaces),
+            maps=self._maps(chains),
             kernel=kernel,
             comms=comms,
             dsos=dsos,
         )
 
-    def _maps(self, address_spaces: Int64) -> Tables:
-        """Those of the address spaces that are processes' at a time."""
-        users = np.unique(address_spaces[address_spaces > KERNEL_SPACE]).tolist()
-        return laid_out(
-            {
-                address_space: self._process_state.tables[maps_version_of(address_space)]
-                for address_space in users
-            }
-        )
+    def _maps(self, chains: Chains) -> Tables:
+        """Those of the address spaces that are processes' at a time, as far as they are needed."""
+        spaces = chains.address_spaces
+        users, chunks = np.unique(spaces[spaces > KERNEL_SPACE], return_counts=True)
+        maps = {one: self._process_state.tables[maps_version_of(one)] for one in users.tolist()}
+        few = [
+            one
+            for one, count in zip(maps, chunks.tolist(), strict=True)
+            if len(maps[one]) > max(limits.block_rows, _MANY_MAPS * count)
+        ]
+        if few:
+            maps |= {one: maps[one].at(hit) for one, hit in _addresses_in(chains, few).items()}
+        return laid_out(maps)
 
     def _learn_attribute(self, record: memoryview) -> None:
         order = self._recording.order
@@ -361,6 +408,18 @@ class PerfSession:
 
     def _count_lost_samples(self, record: memoryview) -> None:
         self._said.lost_by_event += self._recording.order.unpack("Q", record, 8)[0]
+
+
+def _addresses_in(chains: Chains, address_spaces: list[int]) -> dict[int, set[int]]:
+    """The addresses of the new chunks in each of these address spaces."""
+    addresses: dict[int, set[int]] = {one: set() for one in address_spaces}
+    chosen = np.flatnonzero(np.isin(chains.address_spaces, address_spaces))
+    for frames in chains.frames.take(chosen, axis=1):
+        is_frame = frames != NO_FRAME
+        spaces = chains.address_spaces[chosen[is_frame]]
+        for one, address in zip(spaces.tolist(), frames[is_frame].tolist(), strict=True):
+            addresses[one].add(address)
+    return addresses
 
 
 def _name_bytes(task_event: TaskEvent) -> int:

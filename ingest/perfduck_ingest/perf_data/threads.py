@@ -17,12 +17,12 @@ import xxhash
 from perfduck_ingest.perf_data.features import PerfRecording
 from perfduck_ingest.perf_data.ready_samples import cut
 from perfduck_ingest.perf_data.session import Item, PerfSession
-from perfduck_ingest.perf_data.stream import BLOCK_BYTES, Block, Stream
+from perfduck_ingest.perf_data.stream import Block, Stream
 from perfduck_ingest.source import ReadProgress, Source
+from perfduck_model.limits import limits
 
 MAIN = "data"
 _PART = re.compile(r"data\.\d+")
-_LEAST_BLOCK = 1 << 18  # bytes; a machine of 200 processors has as many files open at once
 
 
 def parts_of(directory: Path) -> list[Path]:
@@ -38,7 +38,7 @@ class ThreadsReader:
         self._source = source
         self._files = [source.path / MAIN, *parts_of(source.path)]
         self._digests = [xxhash.xxh3_128() for _ in self._files]
-        self._block_bytes = max(BLOCK_BYTES // len(self._files), _LEAST_BLOCK)
+        self._block_bytes = max(limits.block_bytes // len(self._files), limits.least_block_bytes)
 
     def ready(self, recording: PerfRecording, start: int, size: int) -> Iterator[Item]:
         """All samples; the records of `data` begin at `start` and are `size` bytes (0: to its

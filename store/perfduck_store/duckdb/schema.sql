@@ -45,7 +45,7 @@ create table event (
     primary key (profile_id, event),
 );
 
--- A function in a binary. Source, area, subsystem and role come from the tagger.
+-- A function in a binary. Source, area, subsystem, role and class come from the tagger.
 create table symbol (
     symbol_id   bigint not null,    -- of (name, dso, address)
     name        varchar not null,   -- as the profiler printed it; '[unknown]' where it knew none
@@ -57,6 +57,8 @@ create table symbol (
     subsystem   varchar not null,   -- conntrack, nat, bridge, ...; 'unknown', never null
     role        varchar not null,   -- domain (is charged), helper (passes the charge up), context (stops it)
     tagged_by   varchar not null,   -- the method that decided: rule, module, dwarf, catalogue, ...
+    class       varchar not null,   -- of Cai et al. (SIGCOMM'21): data_copy, tcp_ip, netdev, skb, memory,
+                                    -- lock, sched, other; and user, unknown
 );
 
 -- A function of a binary whose ELF file was read (--vmlinux, --symbols, perfduck symbols add): what
@@ -187,6 +189,7 @@ select
     symbol.dso,
     symbol.area,
     symbol.subsystem,
+    symbol.class,
     stack_blame.subsystem as blamed,
     stack_blame.context,
     profile.work,

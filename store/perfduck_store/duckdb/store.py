@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 import duckdb
 
 from perfduck_model.errors import PerfduckError, room_on_disk
+from perfduck_model.limits import limits
 from perfduck_store import parts, running
 from perfduck_store.choice import Choice
 from perfduck_store.duckdb import compact, merge, schema, store_file
@@ -119,6 +120,7 @@ class DuckDbStore:
         """Close the store. What made it and failed leaves no empty one behind."""
         if any(error) and self._is_new and self.rows(schema.named("is_empty")) == [(True,)]:
             self.path.unlink(missing_ok=True)
+            self.path.with_name(f"{self.path.name}.wal").unlink(missing_ok=True)
         self.close()
 
     def interrupt(self) -> None:
@@ -325,11 +327,10 @@ class DuckDbStore:
 
 
 def _memory_to_write_mb(path: Path) -> int:
-    """Beyond this duckdb forgets what it wrote, so that memory does not grow with the recording.
-    With 160 MB samples are inserted by one thread, with 192 MB by two. A store may have indexes of
-    stacks and symbols, which must fit: some 50 bytes a row, a tenth of a store."""
+    """A store may have indexes of stacks and symbols, which must fit: some 50 bytes a row, a tenth
+    of a store."""
     store_mb = path.stat().st_size >> 20 if path.exists() else 0
-    return 192 + store_mb // 4
+    return limits.write_memory_mb + store_mb // 4
 
 
 def _connect(path: Path, engine: Engine | None, wait_s: float | None) -> duckdb.DuckDBPyConnection:

@@ -21,7 +21,7 @@ class DuckDbSymbols:
         self._store = store
 
     def tagged(self) -> "pl.DataFrame":
-        """[symbol_id, name, dso, canonical, area, subsystem, role] of all, by symbol_id."""
+        """[symbol_id, name, dso, canonical, area, subsystem, role, class] of all, by symbol_id."""
         return self._store.frame(named("tagged_symbols"))
 
     def is_known(self, function: str) -> bool:

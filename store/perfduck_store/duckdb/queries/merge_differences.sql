@@ -2,7 +2,8 @@
 select 'symbols whose tags differ', count(*)
 from symbol as ours
 join other.symbol as theirs on theirs.symbol_id = ours.symbol_id
-where (theirs.area, theirs.subsystem, theirs.role) <> (ours.area, ours.subsystem, ours.role)
+where (theirs.area, theirs.subsystem, theirs.role, theirs.class)
+    <> (ours.area, ours.subsystem, ours.role, ours.class)
 union all
 select 'binaries whose functions differ', count(*)
 from (select dso, any_value(build_id) as build_id from elf_function group by dso) as ours

@@ -6,5 +6,6 @@ update symbol set
     subsystem = new.subsystem,
     role = new.role,
     tagged_by = new.tagged_by,
+    class = new.class,
 from incoming as new
 where symbol.symbol_id = new.symbol_id

@@ -1,0 +1,105 @@
+"""Counters of network devices, as work: what they counted between two texts.
+
+    Inter-|   Receive                            ...                     /proc/net/dev
+     face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs ...
+      eth0: 5398440   89974    0    0    0     0          0         0 11516672   89974    0 ...
+
+    NIC statistics:                                                      ethtool -S eth0
+         peer_ifindex: 12
+         rx_queue_0_xdp_packets: 0
+
+The columns of /proc/net/dev are those of net/core/net-procfs.c; here they are called as ip -s link
+and /sys/class/net/DEVICE/statistics call them.
+"""
+
+import re
+from dataclasses import dataclass
+
+from perfduck_model.errors import PerfduckError
+from perfduck_model.suggestion import did_you_mean, listed
+
+KINDS = ("netdev", "ethtool")
+SHAPE = "netdev:DEVICE:COUNTER or ethtool:DEVICE:COUNTER"
+_COLUMNS = tuple(
+    f"{side}_{name}"
+    for side, names in (
+        ("rx", "bytes packets errors dropped fifo frame compressed multicast"),
+        ("tx", "bytes packets errors dropped fifo collisions carrier compressed"),
+    )
+    for name in names.split()
+)
+_DEVICE = re.compile(r"\s*(?P<device>[^\s:]+(?::\d+)?):\s*(?P<values>\d[\d\s]*)")
+_STATISTIC = re.compile(r"\s+(?P<name>\S.*?): (?P<value>\d{1,20})\s*")
+_UNITS = ("packet", "byte")
+_MOST_SHOWN = 8
+
+
+@dataclass(frozen=True, slots=True)
+class CounterName:
+    """Which counter of which device."""
+
+    kind: str  # netdev, ethtool
+    device: str
+    counter: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.device}:{self.counter}"
+
+    @property
+    def unit(self) -> str:
+        """What it counts: packet, byte, or the counter itself."""
+        named = [unit for unit in _UNITS if re.search(rf"(^|_){unit}s?(_|$)", self.counter)]
+        return named[0] if named else self.counter
+
+
+def counter_name(text: str, option: str = "--work-from") -> CounterName:
+    """The counter that `netdev:eth0:rx_packets` names."""
+    kind, _, rest = text.partition(":")
+    device, _, counter = rest.rpartition(":")
+    if kind not in KINDS or not device or not counter:
+        raise PerfduckError.at(where=f"{option} {text}", expected=SHAPE, got=text)
+    return CounterName(kind, device, counter)
+
+
+def value(name: CounterName, text: str, where: str) -> int:
+    """The counter in what the kernel or ethtool printed. PerfduckError where it is not there."""
+    values = _netdev(name.device, text) if name.kind == "netdev" else _ethtool(text)
+    if not values:
+        what = f"device {name.device}" if name.kind == "netdev" else "NIC statistics"
+        raise PerfduckError.at(where=f"{name}: {where}", expected=what, got=_first_line(text))
+    if name.counter not in values:
+        hint = (
+            did_you_mean(name.counter, list(values))
+            or f"there are {listed(list(values), _MOST_SHOWN)}"
+        )
+        raise PerfduckError.at(
+            where=f"{name}: {where}",
+            expected=f"counter {name.counter}",
+            got=f"none. {hint}".rstrip(". "),
+        )
+    return values[name.counter]
+
+
+def difference(name: CounterName, before: int, after: int) -> int:
+    """What was counted between; PerfduckError for nothing, and for one that was set back."""
+    if after <= before:
+        got = "no change" if after == before else f"{before:,} before and {after:,} after"
+        raise PerfduckError.at(str(name), expected="a counter that grew", got=got)
+    return after - before
+
+
+def _netdev(device: str, text: str) -> dict[str, int]:
+    for line in text.splitlines():
+        match = _DEVICE.fullmatch(line)
+        if match and match["device"] == device:
+            return dict(zip(_COLUMNS, map(int, match["values"].split()), strict=False))
+    return {}
+
+
+def _ethtool(text: str) -> dict[str, int]:
+    matches = map(_STATISTIC.fullmatch, text.splitlines())
+    return {match["name"]: int(match["value"]) for match in matches if match}
+
+
+def _first_line(text: str) -> str:
+    return repr(next(iter(text.strip().splitlines()), "")[:60])
