@@ -129,7 +129,8 @@ SQL = re.compile(
     select\s | insert\s+into\s | delete\s+from\s | update\s+\S+\s+set\s
     | with\s+\S+\s+as\s*\( | from\s+\w+\s*$
     | (create|alter|drop|copy|attach|detach|checkpoint|pragma|set\s+variable)\s+\S+
-    | (begin|commit|rollback)\s*(transaction)?\s*;?\s*$
+    | (begin|rollback)\s*(transaction)?\s*;?\s*$
+    | commit\s*(transaction|;)   # alone it is the name of a label
     )""",
     re.VERBOSE,
 )
@@ -173,10 +174,10 @@ def f(store):
     self._store.execute(f"delete from {table}")
     import duckdb
     from perfduck_store.duckdb.schema import named
-    return "commit", "selected"
+    return "commit;", "commit", "selected"
 """)
     known = sorted(text for text in texts(found) if SQL.match(text))
-    assert known == ["commit", "delete from ", "select 1"]
+    assert known == ["commit;", "delete from ", "select 1"]
     assert len(list(statements(found))) == 4
 
 

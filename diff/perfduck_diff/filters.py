@@ -67,6 +67,13 @@ class Filters:
             + ([] if names else self._times())
         )
 
+    def typed(self) -> tuple[str, ...]:
+        """The options but --where, in words of a command line."""
+        names = ("event", *OF_SAMPLES)
+        pairs = [(name, str(value)) for name in names for value in getattr(self, name)]
+        times = [word for option in self._times() for word in option.split()]
+        return (*(w for n, v in pairs for w in (f"--{n.replace('_', '-')}", v)), *times)
+
     def _times(self) -> list[str]:
         ends = {"--skip": self.from_s, "--until": self.to_s}
         return [f"{option} {seconds:g}s" for option, seconds in ends.items() if seconds is not None]

@@ -12,3 +12,5 @@ Key = Literal[By, Side]
 View = Literal["path", "subsystem", "class", "function"]
 # The rows of a comparison: what is blamed, or self weight by class.
 MatrixKey = Literal["subsystem", "class"]
+# The series of a trend: what is blamed on a subsystem, self weight by class, weight below a path.
+SeriesKey = Literal["total", "subsystem", "class", "path"]

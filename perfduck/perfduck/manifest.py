@@ -7,9 +7,9 @@
     run1.data,run1.json,run1.rules,native
 
 Files are looked for beside the manifest, or where that is a pipe, in the current directory.
-`work_from` is a load generator's report, `attach.KIND` a file to keep with the recording, `kernel`
-the release that ran. Every other column is a label, `label.NAME` is one of any name, and an empty
-field says nothing.
+`work_from` is a load generator's report or netdev:eth0:rx_packets:BEFORE:AFTER, a counter between
+two files; `attach.KIND` a file to keep with the recording, `kernel` the release that ran. Every
+other column is a label, `label.NAME` is one of any name, and an empty field says nothing.
 """
 
 import csv
@@ -23,6 +23,7 @@ from typing import TypeVar
 from perfduck.attachments import Attachment, is_kind
 from perfduck.attachments import read as read_attachment
 from perfduck.ingestion import IngestRequest
+from perfduck_ingest.counters import is_counter, work_between
 from perfduck_ingest.kernel_release import checked_release
 from perfduck_ingest.labels import ATTACH, LABEL, RESERVED, checked, checked_name
 from perfduck_ingest.work import Work, work_from
@@ -49,10 +50,14 @@ class _Row:
     def wrong(self, *, expected: str, got: str) -> PerfduckError:
         return PerfduckError(f"{self.manifest}:{self.line}: expected {expected}, got {got}")
 
+    @property
+    def folder(self) -> Path:
+        """Where files are looked for."""
+        return Path() if self.manifest.is_fifo() else self.manifest.parent
+
     def path(self, column: str) -> Path:
         """The file that a column names."""
-        folder = Path() if self.manifest.is_fifo() else self.manifest.parent
-        path = folder / self.fields[column]
+        path = self.folder / self.fields[column]
         if not os.path.lexists(path):
             raise self.wrong(expected=f"a file in column {column}", got=f"no such file: {path}")
         return path
@@ -195,6 +200,8 @@ def _work(row: _Row) -> Work | None:
     if "work_from" in row.fields:
         if amount or unit:
             raise row.wrong(expected="work or work_from", got="both")
+        if is_counter(row.fields["work_from"]):
+            return work_between(row.fields["work_from"], row.folder)
         return work_from(row.path("work_from"))
     if not amount:
         if unit:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         recorder,
         recordings,
         remote_ingestion,
+        trends,
         user_sql,
     )
     from perfduck_diff import answer
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
         "remote_ingestion",
         "store",
         "subprocess_iter",
+        "trends",
         "user_sql",
     ]  # fmt: skip
 
@@ -85,6 +87,7 @@ __getattr__ = lazy_modules(
         "remote_ingestion": "perfduck.remote_ingestion",
         "remote": "perfduck_store.remote.client",
         "store": "perfduck_store.duckdb.store",
+        "trends": "perfduck.trends",
         "user_sql": "perfduck.user_sql",
         "subprocess_iter": "perfduck_ingest.runtime.subprocess_iter",
     },

@@ -19,7 +19,7 @@ from perfduck.options import (
     RecordingOptions,
     TagSources,
 )
-from perfduck_diff.keys import By, MatrixKey, Side
+from perfduck_diff.keys import By, MatrixKey, SeriesKey, Side
 from perfduck_model.errors import PerfduckError
 from perfduck_report.formats import ExportFormat
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from perfduck.recordings import IngestResult, Progress
     from perfduck.store_results import EditResult, MergeResult, RemoveResult
     from perfduck.tables import Table
+    from perfduck.trends import TrendResult
     from perfduck_diff.flame_input import Drawing
 
 
@@ -347,6 +348,22 @@ class ProfileStore:
         total cost. `by`: the rows, subsystems that are blamed, or classes by self weight."""
         chosen = filters_of(filters)
         return parts.comparisons.compare(self._file, selector, over, order, by, chosen)
+
+    def trend(
+        self,
+        selector: str,
+        over: str,
+        *,
+        by: SeriesKey = "subsystem",
+        repo: FilePath | None = None,
+        **filters: Unpack[FilterOptions],
+    ) -> "TrendResult":
+        """Where costs changed their level over `over`: "commit" (label `commit`, in the order of
+        label `commit_time` or of the git repository `repo`), "time" (when recordings began) or a
+        label. Runs of one commit, session or value are one point. `by`: what has a series of its
+        own; paths are those with 1 % of the cost."""
+        place = None if repo is None else Path(repo)
+        return parts.trends.trend(self._file, selector, over, by, place, filters_of(filters))
 
     def export(
         self,

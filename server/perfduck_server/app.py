@@ -23,6 +23,7 @@ from perfduck_server import (
     page_profile,
     page_recordings,
     page_sql,
+    page_trend,
     push_api,
     query_api,
     read_api,
@@ -77,7 +78,7 @@ def create_app(service: Service) -> FastAPI:
     app.include_router(read_api.router)
     app.include_router(query_api.router)
     app.include_router(static_files.router)
-    for page in (page_recordings, page_profile, page_diff, page_compare, page_sql):
+    for page in (page_recordings, page_profile, page_diff, page_compare, page_trend, page_sql):
         app.include_router(page.router)
 
     app.include_router(store_api.router)
