@@ -20,8 +20,7 @@ from perfduck_ingest.perf_data.dsos import NO_OFFSET, DsoSymbols, unpack
 from perfduck_ingest.perf_data.session import RecordingMetadata, ResolvableSamples
 from perfduck_kernels import kernels
 from perfduck_model.arrays import Bool, Float64, Int32, Int64
-from perfduck_model.batch import LEAF_OFFSET, SAMPLE, SKIPPED, Batch, Event, Facts
-from perfduck_model.limitation import Limitation
+from perfduck_model.batch import LEAF_OFFSET, SAMPLE, SKIPPED, Batch, Event, Facts, Limitation
 from perfduck_symbols import names
 
 _MOST = (1 << 63) - 1

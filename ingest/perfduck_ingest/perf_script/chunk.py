@@ -32,8 +32,7 @@ from perfduck_ingest.perf_script.line_cache import (
 )
 from perfduck_ingest.perf_script.text import Text
 from perfduck_model.arrays import Bool, Int64, UInt8, UInt32
-from perfduck_model.batch import SAMPLE, SKIPPED, Batch, Event, Facts
-from perfduck_model.limitation import Limitation
+from perfduck_model.batch import SAMPLE, SKIPPED, Batch, Event, Facts, Limitation
 from perfduck_model.limits import limits
 from perfduck_symbols.names import UNKNOWN as UNKNOWN_NAME
 
