@@ -105,8 +105,8 @@ def test_a_number_means_something(words: list[str], said: str) -> None:
         (["symbols", "ad"], "no such command 'ad'. Did you mean 'add'? (see perfduck symbols -h)"),
         (["top", "x", "--limt", "3"], "no such option: --limt (Possible options: --limit"),
         (["top", "x", "--limit"], "option '--limit' requires an argument"),
-        (["top", "x", "--by", "functoin"], "--by: expected function, path, subsystem, source,"
-         " dso, comm, cgroup, callers or callees, got functoin. Did you mean function?"),
+        (["top", "x", "--by", "functoin"], "--by: expected function, path, subsystem, class,"
+         " source, dso, comm, cgroup, callers or callees, got functoin. Did you mean function?"),
         (["top", "x", "--format", ""], "--format: expected text, markdown, csv or json, got"),
         (["completion"], "missing argument 'shell'. Choose from: bash, zsh, fish (usage:"),
         (["profiles", "x", "y"], "unexpected: y (usage: perfduck profiles [OPTIONS] [selector])"),

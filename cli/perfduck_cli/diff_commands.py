@@ -8,13 +8,13 @@ import typer
 
 import perfduck
 from perfduck import CompareFormat, DiffFormat, FilterOptions, MatrixKey, PerfduckError, View
-from perfduck_cli.filter_options import filtered
 from perfduck_cli.options import (
     DEFAULT_STORE,
     EventName,
     Format,
     Selector,
     StorePath,
+    filtered,
     number,
     whole,
 )

@@ -7,8 +7,7 @@ import typer
 
 import perfduck
 from perfduck import FilterOptions, SeriesKey, TrendFormat
-from perfduck_cli.filter_options import filtered
-from perfduck_cli.options import DEFAULT_STORE, Selector, StorePath
+from perfduck_cli.options import DEFAULT_STORE, Selector, StorePath, filtered
 from perfduck_cli.standard_streams import write
 from perfduck_cli.waiting import say
 

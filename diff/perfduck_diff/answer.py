@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from perfduck_diff.budget_names import check_names
+from perfduck_diff.budget_suggestion import check_names
 from perfduck_diff.comparison_input import Question, load_input
 from perfduck_diff.engine import budget, rates, scan
 from perfduck_diff.engine.checks import Bounds

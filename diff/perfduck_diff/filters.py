@@ -16,9 +16,9 @@ from fnmatch import fnmatchcase
 from pathlib import PurePath
 
 from perfduck_model.errors import PerfduckError
-from perfduck_model.suggestion import did_you_mean, listed, number_ranges
-from perfduck_store.choice import KEYS, Key
+from perfduck_model.words import did_you_mean, listed, number_ranges
 from perfduck_store.protocol import PickedSamples
+from perfduck_store.records import KEYS, Key
 
 OF_SAMPLES = ("comm", "not_comm", "pid", "cpu", "dso", "subsystem", "cgroup")
 _SHOWN = 4  # values that an error names

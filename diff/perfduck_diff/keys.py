@@ -3,7 +3,7 @@ and must not load polars for that."""
 
 from typing import Literal
 
-from perfduck_store.choice import By as By
+from perfduck_store.records import By as By
 
 # Of one function: who called it, and what it called.
 Side = Literal["callers", "callees"]

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 
 from perfduck_diff.like_runs import RUN_LABEL
 from perfduck_model.errors import PerfduckError
-from perfduck_model.suggestion import did_you_mean, listed
+from perfduck_model.words import did_you_mean, listed
 from perfduck_store.protocol import Store
 from perfduck_store.records import Profile
 

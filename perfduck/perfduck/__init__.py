@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from perfduck.ab import AbResult, AbStep
     from perfduck.diff_result import BudgetSuggestion, CompareResult, DiffResult
     from perfduck.exports import Export
-    from perfduck.filters import FilterOptions
     from perfduck.names_and_tags import ExplainResult, TagResult
     from perfduck.options import IngestOptions, RecordingOptions, TagSources
     from perfduck.profile_store import ProfileStore, explain, open
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from perfduck.store_results import EditResult, MergeResult, RemoveResult
     from perfduck.tables import Table
     from perfduck.trends import TrendResult
+    from perfduck.typed import FilterOptions
     from perfduck_diff.engine.result import Change, Claim, Diff
     from perfduck_diff.keys import By, Key, MatrixKey, SeriesKey, Side, View
     from perfduck_diff.selection import Note
@@ -59,7 +59,7 @@ _MODULES = {
     "perfduck.ab": ("AbResult", "AbStep"),
     "perfduck.diff_result": ("BudgetSuggestion", "CompareResult", "DiffResult"),
     "perfduck.exports": ("Export",),
-    "perfduck.filters": ("FilterOptions",),
+    "perfduck.typed": ("FilterOptions",),
     "perfduck.names_and_tags": ("ExplainResult", "TagResult"),
     "perfduck.options": ("IngestOptions", "RecordingOptions", "TagSources"),
     "perfduck.profile_store": ("ProfileStore", "explain", "open"),

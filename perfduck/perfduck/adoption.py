@@ -11,11 +11,10 @@ from pathlib import Path
 import polars as pl
 
 from perfduck.adoption_checks import check_facts, check_kind, check_rows, check_said
-from perfduck.annotator import Annotator
 from perfduck.attachments import Attachment, parsed
 from perfduck.ingestion import commit
 from perfduck.opening import StorePlace
-from perfduck.tagging import TaggingSources, file_of_kept
+from perfduck.tagging import Annotator, TaggingSources, file_of_kept
 from perfduck_ingest.labels import checked_name
 from perfduck_ingest.work import Work
 from perfduck_model.errors import PerfduckError

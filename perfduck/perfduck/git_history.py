@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from perfduck_model.errors import PerfduckError
-from perfduck_model.suggestion import listed
+from perfduck_model.words import listed
 
 _COMMIT = re.compile(r"[0-9a-fA-F]{4,64}")
 _LONGEST_S = 120

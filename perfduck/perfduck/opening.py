@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 from perfduck import parts
 from perfduck_model.errors import PerfduckError
 from perfduck_store.remote.address import SCHEMES, address_of
-from perfduck_store.running import interrupt_all as interrupt_all
+from perfduck_store.waiting import interrupt_all as interrupt_all
 from perfduck_store.waiting import waiting
 
 if TYPE_CHECKING:  # DuckDB is loaded when a store is opened

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     )
     from perfduck_diff import answer
     from perfduck_ingest.runtime import subprocess_iter
-    from perfduck_store import sql_limits as limits
+    from perfduck_store import records
     from perfduck_store.duckdb import store
     from perfduck_store.remote import client as remote
     from perfduck_store.remote import merging
@@ -48,13 +48,13 @@ if TYPE_CHECKING:
         "frames",
         "ingestion",
         "inventory",
-        "limits",
         "merging",
         "names_and_tags",
         "push_spool",
         "rankings",
         "recorder",
         "recordings",
+        "records",
         "remote",
         "remote_ingestion",
         "store",
@@ -77,7 +77,7 @@ __getattr__ = lazy_modules(
         "frames": "perfduck.frames",
         "ingestion": "perfduck.ingestion",
         "inventory": "perfduck.inventory",
-        "limits": "perfduck_store.sql_limits",
+        "records": "perfduck_store.records",
         "merging": "perfduck_store.remote.merging",
         "names_and_tags": "perfduck.names_and_tags",
         "push_spool": "perfduck.push_spool",

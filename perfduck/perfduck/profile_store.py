@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Self, Unpack
 
 from perfduck import parts, typed
-from perfduck.filters import FilterOptions, filters_of
 from perfduck.opening import StorePlace, place_of
 from perfduck.options import (
     FilePath,
@@ -19,6 +18,7 @@ from perfduck.options import (
     RecordingOptions,
     TagSources,
 )
+from perfduck.typed import FilterOptions, filters_of
 from perfduck_diff.keys import By, MatrixKey, SeriesKey, Side
 from perfduck_model.errors import PerfduckError
 from perfduck_report.formats import ExportFormat
@@ -422,7 +422,7 @@ class ProfileStore:
     ) -> "Table":
         """The rows of one statement that reads, or of a file with it: table `hit` has it all.
         `parameters`: for $name in the query. It opens no file and changes nothing."""
-        limits = parts.limits.SqlLimits(seconds=timeout_s, rows=max_rows)
+        limits = parts.records.SqlLimits(seconds=timeout_s, rows=max_rows)
         return parts.user_sql.sql(self._file, query, parameters or {}, limits)
 
     def suggest_budget(

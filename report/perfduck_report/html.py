@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from perfduck_diff.engine.flame import Flame, Heat
+from perfduck_diff.engine.rates import SubsystemRuns
 from perfduck_diff.engine.result import Diff
-from perfduck_diff.engine.run_costs import SubsystemRuns
 from perfduck_diff.keys import View
 from perfduck_report import diff_words, readable, trend_words
 from perfduck_report.html_flame import payload

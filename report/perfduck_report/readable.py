@@ -8,8 +8,8 @@ from typing import TypeVar
 
 from perfduck_diff.compare_groups import Matrix
 from perfduck_diff.engine.flame import Flame, Heat
+from perfduck_diff.engine.rates import SubsystemRuns
 from perfduck_diff.engine.result import Diff
-from perfduck_diff.engine.run_costs import SubsystemRuns
 from perfduck_diff.engine.sandwich import Sandwich
 from perfduck_diff.trend_result import TrendGroup
 from perfduck_report.names import all_visible

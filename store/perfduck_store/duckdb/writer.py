@@ -28,9 +28,8 @@ if TYPE_CHECKING:
     from perfduck_store.duckdb.store import DuckDbStore
 
 # Columns of table profile that the recording says, and that the user does.
-FACTS = tuple(
-    fact.name for fact in fields(Facts) if fact.name not in ("has_inlined", "events", "limitations")
-)
+_OTHER = ("has_inlined", "has_given_files", "events", "limitations")
+FACTS = tuple(fact.name for fact in fields(Facts) if fact.name not in _OTHER)
 _GIVEN = ("name", "format", "source", "content_hash", "work")
 
 
