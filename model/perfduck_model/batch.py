@@ -94,6 +94,7 @@ class Facts:
     lost: int = 0
     raw_samples: int | None = None  # more than there are here: a report under a threshold
     has_inlined: bool | None = None  # whether inlined functions are named like others
+    has_given_files: bool | None = None  # whether --symbols has a file of one of its binaries
     layout: str | None = None  # what was read of each sample, where the format leaves it open
     events: dict[str, Event] = field(default_factory=dict)
     limitations: dict[str, Limitation] = field(default_factory=dict)  # by code

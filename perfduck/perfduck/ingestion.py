@@ -181,9 +181,11 @@ def _inserted(store: Store, writer: ProfileWriter, draft: Draft, annotator: Anno
     finally:
         inserted.result()  # what fails there fails the transaction, and says why
     store.symbols.keep_functions(annotation.fresh_functions())
+    receipt = writer.finish(tags, blamed)
+    if draft.facts.has_given_files:
+        return receipt
     dsos = draft.symbols["dso"].unique()
-    unused = unused_files(annotation.tagger, annotator.given.binaries, dsos)
-    return replace(writer.finish(tags, blamed), unused=unused)
+    return replace(receipt, unused=unused_files(annotation.tagger, annotator.given.binaries, dsos))
 
 
 def unused_of_stored(given: TaggingSources) -> tuple[str, ...]:

@@ -220,12 +220,14 @@ class ProfileStore:
         kernel: str | None = None,
         force: bool = False,
         is_admin: bool = True,
+        is_verified: bool = True,
     ) -> "IngestResult":
         """Store the one recording of another store, with what that store says of it, as `ingest`
         would have: the same content is stored once, other work needs `force`, tags are made by the
         rules of this store. `labels` are added and must not contradict. A new recording that
         `is_unnamed` is called by its content. What would apply to later recordings, rules, is
-        refused unless one `is_admin`."""
+        refused unless one `is_admin`; and where the content hash is not `is_verified`, so are other
+        names for what is stored, and other samples."""
         wanted = parts.adoption.Adoption(
             name=name,
             is_unnamed=is_unnamed,
@@ -233,6 +235,7 @@ class ProfileStore:
             kernel=kernel,
             force=force,
             is_admin=is_admin,
+            is_verified=is_verified,
         )
         receipt = parts.adoption.adopt(self._file, Path(other), wanted)
         return parts.recordings.IngestResult(receipt)

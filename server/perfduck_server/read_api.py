@@ -157,6 +157,9 @@ QUESTIONS = {
 }
 
 
+PARAMETERS = {name for question in QUESTIONS.values() for name in question.options}
+
+
 def answered(question: ApiQuestion, answer: Any, options: Mapping[str, Any]) -> Response:
     """An answer in the format of the request. A page is a file to keep: it has its own scripts,
     which the policy of this server would not let run."""

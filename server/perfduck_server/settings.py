@@ -54,6 +54,14 @@ class Settings:
         return "https" if self.tls_cert else "http"
 
 
+def is_unspecified(host: str) -> bool:
+    """Whether a host means all addresses of this machine: 0.0.0.0, ::."""
+    try:
+        return ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        return False
+
+
 def is_loopback(host: str) -> bool:
     """Whether only this machine can ask a server at a host: localhost, 127.0.0.1, ::1."""
     try:

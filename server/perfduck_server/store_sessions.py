@@ -9,12 +9,13 @@ from perfduck import PerfduckError
 from perfduck.held_store import HeldStore
 from perfduck_store.remote.server_session import ServerSession
 
+MOST_OF_ONE = 16  # of a token, where there are tokens: the others are for others
 _WRITER_WAITS_S = 1.0  # in one request: whoever waits longer asks again
 _SWEEP_S = 1.0
 
 
 class TooManySessions(PerfduckError):
-    """As many clients as the server serves have a session."""
+    """As many clients as the server serves have a session, or as many of a token as it may have."""
 
 
 @dataclass(slots=True)
@@ -38,12 +39,18 @@ class StoreSessions:
         self._closed = Event()
         Thread(target=self._sweep, name="store sessions", daemon=True).start()
 
-    def begin(self, owner: str, *, write: bool) -> str:
-        """The id of a new session. StoreIsBusy where another one writes; TooManySessions."""
+    def begin(self, owner: str, *, write: bool, most: int | None = None) -> str:
+        """The id of a new session. `most`: of this owner; None: all. StoreIsBusy where another one
+        writes; TooManySessions."""
         with self._lock:
-            if len(self._entries) >= self._most:
-                message = f"store: expected at most {self._most} sessions, got one more"
-                raise TooManySessions(message)
+            own = sum(entry.owner == owner for entry in self._entries.values())
+            for there_are, limit, whose in (
+                (len(self._entries), self._most, ""),
+                (own, self._most if most is None else most, f" of {owner}"),
+            ):
+                if there_are >= limit:
+                    message = f"store: expected at most {limit} sessions{whose}, got one more"
+                    raise TooManySessions(message)
         store = self._held.write(wait_s=_WRITER_WAITS_S) if write else self._held.read()
         key = secrets.token_urlsafe(16)
         with self._lock:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
+from perfduck_ingest.arrow import series
 from perfduck_ingest.chains import SymbolInterner, SymbolRow, stacks
 from perfduck_ingest.events import unit_of
 from perfduck_ingest.limitations import PERIOD, TEXTS, TIME
@@ -313,7 +314,7 @@ def _skipped(text: Text, is_unread: Bool, is_orphan: Bool) -> pl.DataFrame:
 
 def _copied(texts: pl.Series) -> pl.Series:
     """The texts without the longer ones that they are the beginnings of: polars shares those."""
-    return pl.Series(texts.to_arrow(compat_level=pl.CompatLevel.oldest()), dtype=pl.String)
+    return series(texts.to_arrow(compat_level=pl.CompatLevel.oldest()))
 
 
 def _facts(text: Text, lines: Lines, samples: pl.DataFrame) -> Facts:

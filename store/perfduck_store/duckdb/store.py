@@ -13,7 +13,7 @@ import duckdb
 
 from perfduck_model.errors import PerfduckError, room_on_disk
 from perfduck_model.limits import limits
-from perfduck_store import parts, waiting
+from perfduck_store import parts, serving, waiting
 from perfduck_store.duckdb import compact, merge, schema, store_file
 from perfduck_store.duckdb.kept_files import DuckDbAttachments, DuckDbTagInputs
 from perfduck_store.duckdb.noise import DuckDbNoise
@@ -351,10 +351,13 @@ def _connect(path: Path, engine: Engine | None, wait_s: float | None) -> duckdb.
                 raise PerfduckError(message) from error
             # Readers let other readers in: only a writer stops them.
             uses = "has it open" if engine else "writes it"
-            if not wait.goes_on(f"process {holder['pid']} ({holder['program']}) {uses}"):
+            process = f"process {holder['pid']} ({holder['program']})"
+            url = serving.url_of(path, int(holder["pid"]))
+            server = f", a server: --store {url} asks it" if url else ""
+            if not wait.goes_on(f"{process} {uses}{server}"):
                 message = (
                     f"{path}: expected a free store within {wait.limit_s:g} s, "
-                    f"but process {holder['pid']} ({holder['program']}) holds it (--wait SECONDS)"
+                    f"but {process} holds it{server or ' (--wait SECONDS)'}"
                 )
                 raise StoreIsBusy(message) from error
 
