@@ -205,6 +205,10 @@ QUESTIONS = [
     *_shown("diff", "native.udp64.1 native.udp64.2", "demo", ("--inconclusive pass", "")),
     *_shown("diff", "docker0-nat.* native.*", "demo", ("--tolerance 80%", "80 %")),
     *_shown("diff", "native.* other", "kernels", ("--allow-kernel-change", "")),
+    *_shown("diff", "native.udp64.1", "demo", ("--base-from native.*", "is the newest 1 of 1")),
+    *_refused("diff", "native.udp64.1 --base-from *", "demo",
+              ("--last 0", "--last: expected a whole number from 1")),
+    *_shown("diff", "native.udp64.1 native.udp64.2", "demo", ("--exit bisect", "git bisect skips")),
     *_refused(
         "diff",
         "native.* docker0-nat.*",
@@ -216,7 +220,11 @@ QUESTIONS = [
         *((f"--format {kind} --by path", "--by path: expected text")
           for kind in ("json", "junit")),
         ("--budget=", "--budget: expected a path, got nothing"),
+        ("--last 3", "--last 3: expected --base-from, got none"),
+        ("--base-from *", "--base-from *: expected NEW alone beside it"),
     ),
+    *_refused("diff", "docker0-nat.*", "demo",
+              ("--base-from native.*", "expected a run like those of new (scenario docker0-nat")),
     *_shown("compare", "*", "demo", ("--over scenario", "What each step adds")),
     *_shown(
         "compare",

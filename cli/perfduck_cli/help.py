@@ -42,8 +42,9 @@ OPTIONS = {
     "What is run": ("command", "base", "new", "setup_base", "setup_new", "runs", "until_sure",
                     "most", "seconds", "ignore_failure"),
     "How it is recorded": ("freq", "perf_args", "netns"),
-    "What is compared": ("budget", "tree", "per", "paired", "over", "order", "repo", "least_growth",
-                         "allow_kernel_change", "tolerance", "inconclusive"),
+    "What is compared": ("base_from", "last", "budget", "tree", "per", "paired", "over", "order",
+                         "repo", "least_growth", "allow_kernel_change", "tolerance", "inconclusive",
+                         "exit"),
     "Which profiles and samples": ("where", "event", "skip", "until", "comm", "not_comm", "pid",
                                    "cpu", "dso", "subsystem", "cgroup", "pod"),
     "What the recording is": ("manifest", "name", "label", "work", "unit", "work_from", "attach",
@@ -93,6 +94,7 @@ EXAMPLES = {
     "diff": (
         "perfduck diff scenario=native scenario=docker0-nat --where workload=udp64",
         "perfduck diff 'base.*' 'change.*' --budget perfduck.toml --format markdown",
+        "perfduck diff commit=$COMMIT --base-from branch=main --last 5",
     ),
     "compare": ("perfduck compare workload=udp64 --over scenario",),
     "trend": (

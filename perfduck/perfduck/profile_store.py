@@ -316,6 +316,7 @@ class ProfileStore:
         least_growth: float = 0.0,
         tolerance: str | float | None = None,
         allow_kernel_change: bool = False,
+        last: int | None = None,
         **filters: Unpack[FilterOptions],
     ) -> "DiffResult":
         """What grew from the runs of `base` to those of `new`, and whether that is noise.
@@ -323,8 +324,11 @@ class ProfileStore:
         `budget`: a TOML file of budgets to judge by. `per`: what to divide by; None: the best that
         all runs allow. `paired`: run i of base was recorded next to run i of new. `least_growth`:
         claim none below this, in the answer's unit. `tolerance`: growth of the total that does not
-        matter, as a part of base or as "5%"; None: 5 %. Budgets judge in its place.
+        matter, as a part of base or as "5%"; None: 5 %. Budgets judge in its place. `last`: of base
+        only the newest so many runs that are like new (scenario, workload, unit, kernel).
         """
+        if last is not None and last < 1:
+            raise PerfduckError.at(where="--last", expected="1 or more", got=last)
         request = parts.answer.DiffRequest(
             base=base,
             new=new,
@@ -335,6 +339,7 @@ class ProfileStore:
             smallest=least_growth,
             **_question(budget, tolerance),
             allow_kernel_change=allow_kernel_change,
+            last=last,
         )
         return parts.comparisons.diff(self._file, request)
 
