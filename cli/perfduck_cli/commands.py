@@ -45,11 +45,11 @@ ENTRIES = {
         "record_commands:ab",
     ),
     "push": CommandEntry(
-        "Send recordings that could not be sent when they were ingested, and remove what is sent.",
+        "Send recordings that could not be sent at ingest, and remove those that arrived.",
         "push_command:push",
     ),
     "attach": CommandEntry(
-        "Keep files with a profile that is in the store: the rules its packets met, and counters.",
+        "Attach files to stored profiles: the rules their packets met, counters.",
         "ingest_commands:attach",
     ),
     "profiles": CommandEntry("List the profiles in the store.", "query_commands:profiles"),
@@ -62,7 +62,7 @@ ENTRIES = {
         "query_commands:sql",
     ),
     "export": CommandEntry(
-        "Write the stacks for other tools (comm;root;...;leaf weight), or as a page to look at.",
+        "Export the stacks: folded (comm;root;...;leaf weight) for other tools, or as a page.",
         "query_commands:export",
     ),
     "diff": CommandEntry(
@@ -70,41 +70,41 @@ ENTRIES = {
         "diff_commands:diff",
     ),
     "compare": CommandEntry(
-        "Compare more than two groups, and report what each step adds to which subsystem.",
+        "Compare several groups, and report what each step adds to each subsystem.",
         "diff_commands:compare",
     ),
     "trend": CommandEntry(
-        "Show costs over commits, time or a label, where their level changed, and what else did.",
+        "Show costs over commits, time or a label, and where and with what their level changed.",
         "trend_command:trend",
     ),
     "tag": CommandEntry(
         "Tag all symbols and blame all stacks again, with your rules first.", "symbol_commands:tag"
     ),
     "explain": CommandEntry(
-        "Say why a function has its tag: source file, method, rule, and what else it might be.",
+        "Explain why a function has its tag: source file, method, rule, and the alternatives.",
         "symbol_commands:explain",
     ),
     "edit": CommandEntry(
-        "Change the name, work or labels of stored profiles, and say what that changed.",
+        "Change the name, work or labels of stored profiles.",
         "store_commands:edit",
     ),
     "rm": CommandEntry(
-        "Remove profiles and make the store's file smaller; asks nothing.", "store_commands:rm"
+        "Remove profiles and shrink the store file, without asking.", "store_commands:rm"
     ),
     "prune": CommandEntry(
-        "Remove those of the profiles that are older, as rm does; asks nothing.",
+        "Remove the profiles older than an age, without asking.",
         "store_commands:prune",
     ),
     "merge": CommandEntry(
-        "Take over what other stores have and this one has not; what is here stays as it is.",
+        "Add what other stores have and this one lacks; nothing here changes.",
         "store_commands:merge",
     ),
     "serve": CommandEntry(
-        "Serve the store: hosts push recordings, a team looks at pages, the command line asks it.",
+        "Serve the store over HTTP: to hosts that push, to browsers, to the command line.",
         "serve_command:serve",
     ),
     "token": CommandEntry(
-        "Who may push to a server of the store, read, run SQL or administer it.",
+        "Tokens: who may push to a server, read, run SQL or administer it.",
         members={
             "add": CommandEntry(
                 "Make a token for a server of the store, and print it: it is shown this once.",
@@ -120,11 +120,11 @@ ENTRIES = {
         },
     ),
     "mcp": CommandEntry(
-        "Answer agents (Model Context Protocol, on standard input and output), over any store.",
+        "Answer agents over any store: Model Context Protocol on standard input and output.",
         "mcp_command:mcp",
     ),
     "demo": CommandEntry(
-        "Ingest the recordings that come with perfduck; show native networking against docker0.",
+        "Ingest the recordings that come with perfduck; compare native networking with docker0.",
         "demo_command:demo",
     ),
     "completion": CommandEntry(
@@ -148,8 +148,7 @@ ENTRIES = {
         "Budgets for `diff --budget`.",
         members={
             "suggest": CommandEntry(
-                "Print a budget file that runs of this thing keep, and what growth each budget"
-                " finds.",
+                "Print a budget file that like runs keep, and the growth that each budget finds.",
                 "diff_commands:suggest",
             )
         },

@@ -33,7 +33,7 @@ def demo(
         "perfduck-demo.duckdb"
     ),
 ) -> None:
-    """Ingest the recordings that come with perfduck; show native networking against docker0.
+    """Ingest the recordings that come with perfduck; compare native networking with docker0.
 
     Three runs a side of 64-byte UDP packets: between two hosts, and from a container behind
     docker0 with the NAT that Docker sets up. $PERFDUCK_STORE is left alone.

@@ -43,7 +43,7 @@ def diff(
         str | None,
         typer.Option(
             metavar="SELECTOR",
-            help="Take the newest runs like NEW that this selector means as base.",
+            help="As BASE, use the newest runs like NEW that this selector matches.",
         ),
     ] = None,
     last: Annotated[
@@ -56,7 +56,7 @@ def diff(
     ] = "rerooted",
     by: Annotated[
         View | None,
-        typer.Option(help="Show only this view; json and junit have all, and take none."),
+        typer.Option(help="Show only this view; json and junit always have all."),
     ] = None,
     per: Annotated[
         Literal["work", "cpu-second", "share"] | None,
@@ -67,15 +67,12 @@ def diff(
     ] = False,
     least_growth: Annotated[
         float,
-        typer.Option(
-            parser=number(0), help="Claim no growth below this, in the unit of the answer."
-        ),
+        typer.Option(parser=number(0), help="Ignore growth below this, in the unit of the answer."),
     ] = 0.0,
     tolerance: Annotated[
         str | None,
         typer.Option(
-            help="Growth of the total that does not matter; a pass excludes more. Budgets judge"
-            " without it.",
+            help="Growth of the total to ignore; a pass excludes more. Budgets judge without it.",
             show_default="5%",
         ),
     ] = None,
@@ -84,7 +81,7 @@ def diff(
     ] = False,
     inconclusive: Annotated[
         Literal["exit", "pass", "fail"],
-        typer.Option(help="What an inconclusive verdict exits with: 3, 0 or 1."),
+        typer.Option(help="Exit code of an inconclusive verdict: 3, 0 or 1."),
     ] = "exit",
     exit: Annotated[
         Literal["verdict", "bisect"],
@@ -93,7 +90,7 @@ def diff(
         ),
     ] = "verdict",
     explain: Annotated[
-        bool, typer.Option("--explain", help="Say below the text what its words mean.")
+        bool, typer.Option("--explain", help="Explain the terms below the report.")
     ] = False,
     format: Annotated[DiffFormat, typer.Option(help="How to print.")] = "text",
     store: StorePath = DEFAULT_STORE,
@@ -179,7 +176,7 @@ def compare(
     format: Annotated[CompareFormat, typer.Option(help="How to print.")] = "text",
     store: StorePath = DEFAULT_STORE,
 ) -> None:
-    """Compare more than two groups, and report what each step adds to which subsystem."""
+    """Compare several groups, and report what each step adds to each subsystem."""
     with perfduck.open(store) as opened:
         result = opened.compare(
             selector, over, order=() if order is None else order.split(","), by=by, **filters
@@ -224,16 +221,16 @@ def suggest(
     selector: Selector,
     filters: FilterOptions,
     keep: Annotated[
-        str, typer.Option(help="Part of comparisons of like runs that keep all budgets.")
+        str, typer.Option(help="Share of comparisons of like runs that keep all budgets.")
     ] = "95%",
     runs: Annotated[
-        int, typer.Option(parser=whole(2, 100), help="Runs a side that they are for.")
+        int, typer.Option(parser=whole(2, 100), help="Runs per side that the budgets are for.")
     ] = 5,
     store: StorePath = DEFAULT_STORE,
 ) -> None:
-    """Print a budget file that runs of this thing keep, and what growth each budget finds.
+    """Print a budget file that like runs keep, and the growth that each budget finds.
 
-    SELECTOR means several runs of one thing: profiles with the same labels but `run`.
+    SELECTOR matches several like runs: profiles with the same labels except `run`.
     """
     with perfduck.open(store) as opened:
         suggestion = opened.suggest_budget(selector, keep=keep, runs=runs, **filters)

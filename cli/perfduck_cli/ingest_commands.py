@@ -75,7 +75,7 @@ def ingest(
         typer.Option(help="KIND=FILE to keep with it: iptables=F (iptables-save -c), conntrack=F."),
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Let other work replace that of a stored recording.")
+        bool, typer.Option("--force", help="Replace the work of a stored recording.")
     ] = False,
     lenient: Annotated[
         bool, typer.Option("--lenient", help="Keep a file even if much of it cannot be parsed.")
@@ -90,8 +90,8 @@ def ingest(
 ) -> None:
     """Import recordings: perf.data, perf script text, OProfile; plain or packed, or a pipe.
 
-    The same content twice is stored once; a name, work or labels given with it later are taken,
-    and what that changes is said.
+    The same content twice is stored once; a name, work or labels given later are applied, and the
+    changes are listed.
     """
     process.return_freed_memory()
     with perfduck.open(store) as opened, Watch() as watch:
@@ -165,6 +165,6 @@ def attach(
     files: Annotated[list[str], typer.Argument(help="KIND=FILE: iptables=F, conntrack=F, ...")],
     store: StorePath = DEFAULT_STORE,
 ) -> None:
-    """Keep files with a profile that is in the store: the rules its packets met, and counters."""
+    """Attach files to stored profiles: the rules their packets met, counters."""
     with perfduck.open(store) as opened:
         sys.stdout.write(opened.attach(selector, files).to_text())

@@ -6,7 +6,7 @@ from perfduck_cli.serve_command import server_part
 
 
 def mcp(store: StorePath = DEFAULT_STORE) -> None:
-    """Answer agents (Model Context Protocol, on standard input and output), over any store.
+    """Answer agents over any store: Model Context Protocol on standard input and output.
 
     Tools: recordings, top, diff, compare, sql. They read only. docs/mcp.md has the lines of
     configuration.

@@ -78,7 +78,7 @@ Selector = Annotated[
     str,
     typer.Argument(
         help="Profiles: a name, a glob, label=value[,label=value], id:HEX, or A+B. In double quotes"
-        ' + , = * ? [ are themselves: \'"c++"+"run[1]"\'.'
+        ' + , = * ? [ are literal: \'"c++"+"run[1]"\'.'
     ),
 ]
 EventName = Annotated[
@@ -125,7 +125,9 @@ def sharing(
 def _typed(
     where: Annotated[
         list[str] | None,
-        typer.Option(help="Only profiles that this selector means too; all given must hold."),
+        typer.Option(
+            help="Only profiles that this selector also matches; with several, all must match."
+        ),
     ] = None,
     event: Annotated[
         list[str] | None,
@@ -133,7 +135,7 @@ def _typed(
     ] = None,
     comm: Annotated[list[str] | None, typer.Option(help="Only these programs; a glob.")] = None,
     not_comm: Annotated[
-        list[str] | None, typer.Option("--not-comm", help="Without these programs; a glob.")
+        list[str] | None, typer.Option("--not-comm", help="Leave out these programs; a glob.")
     ] = None,
     pid: Annotated[
         list[int] | None, typer.Option(parser=whole(-1, 2**31 - 1), help="Only these processes.")
@@ -151,7 +153,9 @@ def _typed(
     skip: Annotated[
         str | None, typer.Option(help="Leave out the start of every run: 1s, 500ms.")
     ] = None,
-    until: Annotated[str | None, typer.Option(help="Only the time up to here: 3s.")] = None,
+    until: Annotated[
+        str | None, typer.Option(help="Leave out everything after this time: 3s.")
+    ] = None,
 ) -> FilterOptions:
     """What was typed as filters. Of a repeated option any value may hold, but of --where all."""
     return FilterOptions(

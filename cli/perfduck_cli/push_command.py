@@ -16,10 +16,11 @@ def push(
     folder: Annotated[Path, typer.Argument(help="The directory of `ingest --spool`.")],
     store: StorePath = DEFAULT_STORE,
 ) -> None:
-    """Send recordings that could not be sent when they were ingested, and remove what is sent.
+    """Send recordings that could not be sent at ingest, and remove those that arrived.
 
-    Several may run at once: each recording is sent by one. Exits with 75 where the server is not
-    there, 2 where it refuses a recording, which is kept.
+    Several may run at once: each recording is sent by one.
+    Exits with 75 if the server cannot be reached, with 2 if it
+    refuses a recording, which is kept.
     """
     sent: list[perfduck.IngestResult] = []
 

@@ -43,7 +43,7 @@ def top(
     selector: Selector,
     filters: FilterOptions,
     function: Annotated[
-        str | None, typer.Argument(help="For --by callers and callees: whose.")
+        str | None, typer.Argument(help="The function whose callers or callees are ranked.")
     ] = None,
     by: Annotated[perfduck.Key, typer.Option(help="What to rank.")] = "function",
     limit: Annotated[
@@ -94,8 +94,12 @@ def _say(notes: "Iterable[perfduck.Note]") -> None:
 
 
 def sql(
-    query: Annotated[str | None, typer.Argument(help="SQL; table `hit` has it all.")] = None,
-    file: Annotated[Path | None, typer.Option("--file", "-f", help="Read the SQL from it.")] = None,
+    query: Annotated[
+        str | None, typer.Argument(help="SQL; the view `hit` has a row per sample.")
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option("--file", "-f", help="Read the SQL from a file.")
+    ] = None,
     param: Annotated[
         list[str] | None, typer.Option(help="name=value for $name in the query.")
     ] = None,
@@ -135,7 +139,7 @@ def export(
     ] = "folded",
     store: StorePath = DEFAULT_STORE,
 ) -> None:
-    """Write the stacks for other tools (comm;root;...;leaf weight), or as a page to look at."""
+    """Export the stacks: folded (comm;root;...;leaf weight) for other tools, or as a page."""
     with perfduck.open(store) as opened:
         stacks = opened.export(selector, format, **filters)
     _say(stacks.notes)

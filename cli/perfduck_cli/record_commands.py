@@ -37,7 +37,8 @@ def _typed(
         ),
     ] = None,
     perf_args: Annotated[
-        str, typer.Option(help="More options of perf record, in one word: '--call-graph dwarf'.")
+        str,
+        typer.Option(help="More options for perf record, in one word: '--call-graph dwarf'."),
     ] = "",
     work: Annotated[
         float | None, typer.Option(parser=number(), help="How much each run gets done: 1437900.")
@@ -88,10 +89,10 @@ def record(
     options: RecordingOptions,
     command: Annotated[
         list[str] | None,
-        typer.Argument(metavar="-- CMD", help="What to run, and its arguments."),
+        typer.Argument(metavar="-- CMD", help="The command to run, with its arguments."),
     ] = None,
     runs: Annotated[
-        int, typer.Option(parser=whole(1, _MOST_RUNS), help="How often, each a recording.")
+        int, typer.Option(parser=whole(1, _MOST_RUNS), help="Number of runs, each a recording.")
     ] = 1,
     name: Annotated[
         str | None,
@@ -138,8 +139,8 @@ def _pass_on(output: bytes) -> None:
 
 @_recorded
 def ab(
-    base: Annotated[str, typer.Option(help="The command of one side, a line for the shell.")],
-    new: Annotated[str, typer.Option(help="That of the other side.")],
+    base: Annotated[str, typer.Option(help="The command of the base side, a shell command line.")],
+    new: Annotated[str, typer.Option(help="The command of the other side.")],
     options: RecordingOptions,
     runs: Annotated[
         int | None,
@@ -180,7 +181,7 @@ def ab(
     tolerance: Annotated[
         str | None,
         typer.Option(
-            help="Growth of the total that does not matter; a pass excludes more.",
+            help="Growth of the total to ignore; a pass excludes more.",
             show_default="5%",
         ),
     ] = None,
@@ -189,7 +190,7 @@ def ab(
     ] = None,
     inconclusive: Annotated[
         Literal["exit", "pass", "fail"],
-        typer.Option(help="What an inconclusive verdict exits with: 3, 0 or 1."),
+        typer.Option(help="Exit code of an inconclusive verdict: 3, 0 or 1."),
     ] = "exit",
     format: Annotated[DiffFormat, typer.Option(help="How to print the diff.")] = "text",
     store: StorePath = DEFAULT_STORE,

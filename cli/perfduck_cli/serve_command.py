@@ -21,12 +21,12 @@ def serve(
     listen: Annotated[
         str,
         typer.Option(
-            metavar="HOST:PORT", help="Address to listen on; port 0: one that is free; [::1]:8480."
+            metavar="HOST:PORT", help="Address to listen on; port 0: any free port; [::1]:8480."
         ),
     ] = "127.0.0.1:8480",
     anonymous: Annotated[
         Literal["read"] | None,
-        typer.Option(help="What is allowed without a token, where there are tokens: read."),
+        typer.Option(help="What is allowed without a token once there are tokens: read."),
     ] = None,
     tls_cert: Annotated[
         Path | None, typer.Option(help="Certificate chain (PEM): answer over HTTPS.")
@@ -48,7 +48,11 @@ def serve(
     ] = 1024,
     job_timeout: Annotated[
         float,
-        typer.Option(parser=number(1, LONGEST_S), metavar="SECONDS", help="Time to read one, too."),
+        typer.Option(
+            parser=number(1, LONGEST_S),
+            metavar="SECONDS",
+            help="Time to read one pushed recording.",
+        ),
     ] = 300.0,
     retention: Annotated[
         list[str] | None,
@@ -63,9 +67,9 @@ def serve(
         typer.Option(help="File for a line of JSON for each request; default: standard error."),
     ] = None,
 ) -> None:
-    """Serve the store: hosts push recordings, a team looks at pages, the command line asks it.
+    """Serve the store over HTTP: to hosts that push, to browsers, to the command line.
 
-    One process owns the store for as long as it runs.
+    The server owns the store while it runs.
     """
     if (tls_cert is None) != (tls_key is None):
         raise PerfduckError.at(where="--tls-cert", expected="--tls-key with it", got="one of them")

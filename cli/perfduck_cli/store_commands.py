@@ -10,9 +10,7 @@ from perfduck import visible
 from perfduck_cli.options import DEFAULT_STORE, Selector, StorePath, number
 from perfduck_cli.waiting import say
 
-DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Say which profiles that would be; remove nothing.")
-]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="List the profiles; remove nothing.")]
 
 
 def edit(
@@ -32,7 +30,7 @@ def edit(
     ] = None,
     store: StorePath = DEFAULT_STORE,
 ) -> None:
-    """Change the name, work or labels of stored profiles, and say what that changed."""
+    """Change the name, work or labels of stored profiles."""
     with perfduck.open(store) as opened:
         done = opened.edit(
             selector, name=name, work=work, unit=unit, labels=label, unlabel=unlabel or ()
@@ -41,7 +39,7 @@ def edit(
 
 
 def rm(selector: Selector, dry_run: DryRun = False, store: StorePath = DEFAULT_STORE) -> None:
-    """Remove profiles and make the store's file smaller; asks nothing."""
+    """Remove profiles and shrink the store file, without asking."""
     with perfduck.open(store) as opened:
         sys.stdout.write(opened.remove(selector, dry_run=dry_run).to_text())
 
@@ -55,7 +53,7 @@ def prune(
     dry_run: DryRun = False,
     store: StorePath = DEFAULT_STORE,
 ) -> None:  # fmt: skip
-    """Remove those of the profiles that are older, as rm does; asks nothing."""
+    """Remove the profiles older than an age, without asking."""
     with perfduck.open(store) as opened:
         done = opened.prune(selector, older_than, dry_run=dry_run)
     for note in done.notes:
@@ -69,7 +67,7 @@ def merge(
     ],
     store: StorePath = DEFAULT_STORE,
 ) -> None:
-    """Take over what other stores have and this one has not; what is here stays as it is.
+    """Add what other stores have and this one lacks; nothing here changes.
 
     The same recording is the same in all stores. One whose name another recording has here gets the
     beginning of its content's hash behind the name. Where both have a recording, labels, work and

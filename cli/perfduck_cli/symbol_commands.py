@@ -25,17 +25,17 @@ def tag(
     vmlinux: Vmlinux = None,
     symbols: Symbols = None,
     forget_rules: Annotated[
-        bool, typer.Option("--forget-rules", help="Tag without the rules that were given before.")
+        bool, typer.Option("--forget-rules", help="Drop the rules that were given before.")
     ] = False,
     forget_kallsyms: Annotated[
-        bool, typer.Option("--forget-kallsyms", help="Tag without the kallsyms given before.")
+        bool, typer.Option("--forget-kallsyms", help="Drop the kallsyms that were given before.")
     ] = False,
     store: StorePath = DEFAULT_STORE,
 ) -> None:
     """Tag all symbols and blame all stacks again, with your rules first.
 
     Rules and kallsyms that were given before, here or at ingest, are kept in the store and apply
-    until others are given, or they are to be forgotten.
+    until others are given, or --forget-rules or --forget-kallsyms drops them.
     """
     forgotten: dict[Literal["rules", "kallsyms"], bool]
     forgotten = {"rules": forget_rules, "kallsyms": forget_kallsyms}
@@ -63,7 +63,7 @@ def explain(
     format: Annotated[Literal["text", "json"], typer.Option(help="How to print.")] = "text",
     store: StorePath = DEFAULT_STORE,
 ) -> None:
-    """Say why a function has its tag: source file, method, rule, and what else it might be.
+    """Explain why a function has its tag: source file, method, rule, and the alternatives.
 
     Rules that a store keeps apply, where there is a store and no --rules.
     """
@@ -85,7 +85,7 @@ def explain(
 def add(
     places: Annotated[list[Path], typer.Argument(help="ELF files, or directories of them.")],
     dso: Annotated[
-        str | None, typer.Option(help="The binary that the file is, where its name differs.")
+        str | None, typer.Option(help="Name of the binary in recordings, where the file's differs.")
     ] = None,
     store: StorePath = DEFAULT_STORE,
 ) -> None:

@@ -25,7 +25,7 @@ def trend(
             help="What the points are: commits, when recordings began, or values of a label.",
         ),
     ],
-    by: Annotated[SeriesKey, typer.Option(help="What has a series of its own.")] = "subsystem",
+    by: Annotated[SeriesKey, typer.Option(help="What each series is of.")] = "subsystem",
     repo: Annotated[
         Path | None,
         typer.Option(
@@ -36,7 +36,7 @@ def trend(
     format: Annotated[TrendFormat, typer.Option(help="How to print.")] = "text",
     store: StorePath = DEFAULT_STORE,
 ) -> None:
-    """Show costs over commits, time or a label, where their level changed, and what else did.
+    """Show costs over commits, time or a label, and where and with what their level changed.
 
     Runs of one commit (labels `commit` and `commit_time`), of one session, or of one value of a
     label are one point. All changes are tested as one family: 5 % of those shown are false at most,
