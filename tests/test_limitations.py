@@ -16,8 +16,7 @@ from perfduck_diff.compare_groups import compare_groups
 from perfduck_diff.filters import Filters
 from perfduck_diff.notes import limitations
 from perfduck_diff.top import top
-from perfduck_model.batch import Batch, Facts
-from perfduck_model.limitation import Limitation
+from perfduck_model.batch import Batch, Facts, Limitation
 from perfduck_store.draft import Draft
 from perfduck_store.duckdb.store import DuckDbStore
 from perfduck_store.recording import Receipt

@@ -19,7 +19,7 @@ from rows import mostly_slow
 
 from perfduck_model.errors import PerfduckError
 from perfduck_store.duckdb.store import DuckDbStore
-from perfduck_store.sql_limits import SqlLimits
+from perfduck_store.records import SqlLimits
 
 RECORDING = FIXTURES / "perf_script" / "fields-pid" / "input.txt.xz"
 PROGRAM = [sys.executable, "-c", "from perfduck_cli.main import main; main()"]

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from perfduck_ingest.arrow import series
 from perfduck_kernels import kernels
 from perfduck_kernels.hash_cache import HashCache
 from perfduck_model.arrays import Bool, Int64
@@ -96,4 +97,4 @@ def stack_rows(symbol_ids: Int64, lengths: Int64) -> pl.DataFrame:
     """The columns of batch.STACK, a row for each chain; chains as for `stacks`."""
     chains = pa.LargeListArray.from_arrays(np.append(0, np.cumsum(lengths)), symbol_ids)
     ids = stack_ids(symbol_ids, lengths)
-    return pl.DataFrame({"stack_id": ids, "symbol_ids": pl.Series(chains)}, schema=STACK)
+    return pl.DataFrame({"stack_id": ids, "symbol_ids": series(chains)}, schema=STACK)

@@ -19,7 +19,7 @@ from pathlib import Path
 from perfduck_ingest.load_reports.amount import Work
 from perfduck_model.errors import PerfduckError
 from perfduck_model.small_file import reason, text_of
-from perfduck_model.suggestion import did_you_mean, listed
+from perfduck_model.words import did_you_mean, listed
 
 KINDS = ("netdev", "ethtool")
 SHAPE = "netdev:DEVICE:COUNTER or ethtool:DEVICE:COUNTER"

@@ -30,8 +30,7 @@ from perfduck_ingest.work import Work, work_from
 from perfduck_model.errors import PerfduckError
 from perfduck_model.limits import limits
 from perfduck_model.small_file import reason, text_of
-from perfduck_model.suggestion import did_you_mean
-from perfduck_model.typed_numbers import number
+from perfduck_model.words import did_you_mean, number
 
 _T = TypeVar("_T")
 _COLUMNS = "columns file,name,work,unit,work_from,kernel,attach.KIND and labels"

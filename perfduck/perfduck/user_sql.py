@@ -12,7 +12,7 @@ from perfduck_model.limits import limits
 from perfduck_model.small_file import reason, text_of
 from perfduck_store.duckdb import documentation, sql_process
 from perfduck_store.duckdb.documentation import TableDescription
-from perfduck_store.sql_limits import SqlLimits
+from perfduck_store.records import SqlLimits
 
 
 def sql(

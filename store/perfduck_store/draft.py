@@ -19,9 +19,8 @@ from typing import IO, Self
 import numpy as np
 import polars as pl
 
-from perfduck_model.batch import EDGE, LEAF_OFFSET, SKIPPED, STACK, SYMBOL, Batch, Facts
+from perfduck_model.batch import EDGE, LEAF_OFFSET, SKIPPED, STACK, SYMBOL, Batch, Facts, merged
 from perfduck_model.errors import room_on_disk
-from perfduck_model.limitation import merged
 from perfduck_model.limits import limits
 
 _MOST_OF_A_LINE = 1000  # characters; a line that is skipped may have megabytes

@@ -16,8 +16,7 @@ from set_limits import SetLimits
 
 from perfduck_ingest.formats import opened
 from perfduck_ingest.importer import ImportOptions
-from perfduck_ingest.perf_data.process_maps import ProcessMaps
-from perfduck_ingest.perf_data.process_state import ProcessState
+from perfduck_ingest.perf_data.process_state import ProcessMaps, ProcessState
 from perfduck_ingest.perf_data.task_events import Comm, Exit, Fork, Mapping
 from perfduck_ingest.source import Source
 from perfduck_model.errors import PerfduckError

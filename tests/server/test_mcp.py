@@ -96,9 +96,9 @@ def test_what_is_cut_is_said() -> None:
 
 def test_every_filter_is_a_parameter(demo_store: Path) -> None:
     tools = {tool.name: tool for tool in asyncio.run(listed(demo_store))}
-    assert set(tools) == {"recordings", "top", "diff", "compare", "sql"}
+    assert set(tools) == {"recordings", "top", "diff", "compare", "trend", "sql"}
     filters = set(perfduck.FilterOptions.__annotations__)
-    for name in ("top", "diff", "compare"):
+    for name in ("top", "diff", "compare", "trend"):
         assert filters <= set(tools[name].input_schema["properties"])
     assert all(tool.description for tool in tools.values())
 

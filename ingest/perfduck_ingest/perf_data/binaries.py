@@ -59,6 +59,11 @@ class Binaries:
         return Dso(name, self._table(name))
 
     @property
+    def has_given_files(self) -> bool:
+        """Whether a binary that was asked for, or a map, is below the places that the user gave."""
+        return self._finder.has_recorded
+
+    @property
     def _host(self) -> RecordedHost | None:
         files = self._finder.host
         return RecordedHost(files, self.recording) if files is not None else None

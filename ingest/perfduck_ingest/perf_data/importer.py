@@ -2,7 +2,7 @@
 
     PERFILE2 | header | attributes | records ... | features      perf record -o perf.data
     PERFILE2 | records ...                                       perf record -o - | ...
-    DIR/data, DIR/data.0, ...                                    perf record --threads (threads.py)
+    DIR/data, DIR/data.0, ...                                    perf record --threads
 
 Samples are never objects: the records are walked once for where they begin, their fields are
 gathered as columns (samples.py), addresses, parts of chains and chains are worked out once each
@@ -23,11 +23,17 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from perfduck_ingest.importer import ImportOptions, Recording
 from perfduck_ingest.perf_data import header
 from perfduck_ingest.perf_data.features import PerfRecording
-from perfduck_ingest.perf_data.ready_samples import ready_of_copy, ready_of_file, ready_of_source
+from perfduck_ingest.perf_data.ready_samples import (
+    MAIN,
+    ThreadsReader,
+    parts_of,
+    ready_of_copy,
+    ready_of_file,
+    ready_of_source,
+)
 from perfduck_ingest.perf_data.records import ByteOrder
 from perfduck_ingest.perf_data.samples import SampleTooShort
 from perfduck_ingest.perf_data.session import Item
-from perfduck_ingest.perf_data.threads import MAIN, ThreadsReader, parts_of
 from perfduck_ingest.runtime.prefetch import prefetch
 from perfduck_ingest.runtime.subprocess_iter import subprocess_iter
 from perfduck_ingest.source import Source

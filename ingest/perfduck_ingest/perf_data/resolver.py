@@ -17,7 +17,7 @@ import polars as pl
 
 from perfduck_ingest.chains import stack_rows
 from perfduck_ingest.importer import ImportOptions
-from perfduck_ingest.perf_data.batch_builder import BatchBuilder, Resolved
+from perfduck_ingest.perf_data.batch_builder import BatchBuilder, FilesOfNames, Resolved
 from perfduck_ingest.perf_data.binaries import Binaries
 from perfduck_ingest.perf_data.chain_chunks import Chains
 from perfduck_ingest.perf_data.dsos import NO_OFFSET, Dso, DsoSymbols, pack
@@ -219,9 +219,13 @@ class SampleResolver:
         self._kernel.recording = said.recording
         self._binaries.recording = said.recording
         if ready is None:
-            missing = self._binaries.missing | self._kernel.missing
-            return self._builder.finish(missing, self._kernel.doubt)
+            return self._builder.finish(self._files())
         return self._builder.batch(self._resolved(ready))
+
+    def _files(self) -> FilesOfNames:
+        binaries, kernel = self._binaries, self._kernel
+        has_given = binaries.has_given_files or kernel.has_given_files
+        return FilesOfNames(binaries.missing | kernel.missing, kernel.doubt, has_given)
 
     def _user(self, number: int) -> Dso[FileOffsets]:
         return self._binaries.open(self._binary_names[number])

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
+from perfduck_ingest.arrow import series
 from perfduck_ingest.chains import SymbolInterner, SymbolRow, stacks
 from perfduck_ingest.events import unit_of
 from perfduck_ingest.limitations import PERIOD, TEXTS, TIME
@@ -31,8 +32,7 @@ from perfduck_ingest.perf_script.line_cache import (
 )
 from perfduck_ingest.perf_script.text import Text
 from perfduck_model.arrays import Bool, Int64, UInt8, UInt32
-from perfduck_model.batch import SAMPLE, SKIPPED, Batch, Event, Facts
-from perfduck_model.limitation import Limitation
+from perfduck_model.batch import SAMPLE, SKIPPED, Batch, Event, Facts, Limitation
 from perfduck_model.limits import limits
 from perfduck_symbols.names import UNKNOWN as UNKNOWN_NAME
 
@@ -314,7 +314,7 @@ def _skipped(text: Text, is_unread: Bool, is_orphan: Bool) -> pl.DataFrame:
 
 def _copied(texts: pl.Series) -> pl.Series:
     """The texts without the longer ones that they are the beginnings of: polars shares those."""
-    return pl.Series(texts.to_arrow(compat_level=pl.CompatLevel.oldest()), dtype=pl.String)
+    return series(texts.to_arrow(compat_level=pl.CompatLevel.oldest()))
 
 
 def _facts(text: Text, lines: Lines, samples: pl.DataFrame) -> Facts:

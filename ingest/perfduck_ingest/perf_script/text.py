@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from perfduck_ingest.arrow import series
 from perfduck_kernels import kernels
 from perfduck_model.arrays import Int64, UInt64
 from perfduck_model.limits import limits
@@ -36,7 +37,7 @@ class Text:
             raise LineTooLong(int(too_long[0]))
         buffers = [None, pa.py_buffer(starts), pa.py_buffer(letters)]
         self._starts = starts
-        self._lines = pl.Series(pa.Array.from_buffers(pa.binary(), len(starts) - 1, buffers))
+        self._lines = series(pa.Array.from_buffers(pa.binary(), len(starts) - 1, buffers))
 
     def __len__(self) -> int:
         return len(self._lines)

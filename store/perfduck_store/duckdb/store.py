@@ -13,8 +13,7 @@ import duckdb
 
 from perfduck_model.errors import PerfduckError, room_on_disk
 from perfduck_model.limits import limits
-from perfduck_store import parts, running
-from perfduck_store.choice import Choice
+from perfduck_store import parts, serving, waiting
 from perfduck_store.duckdb import compact, merge, schema, store_file
 from perfduck_store.duckdb.kept_files import DuckDbAttachments, DuckDbTagInputs
 from perfduck_store.duckdb.noise import DuckDbNoise
@@ -22,7 +21,7 @@ from perfduck_store.duckdb.profiles import DuckDbProfiles
 from perfduck_store.duckdb.samples import DuckDbSamples
 from perfduck_store.duckdb.symbols import DuckDbSymbols
 from perfduck_store.recording import Identity
-from perfduck_store.records import Merged, ResultRows, Saved
+from perfduck_store.records import Choice, Merged, ResultRows, Saved
 from perfduck_store.waiting import Wait
 
 if TYPE_CHECKING:  # commands that print a few rows do without
@@ -30,7 +29,7 @@ if TYPE_CHECKING:  # commands that print a few rows do without
 
     from perfduck_store.draft import Draft
     from perfduck_store.duckdb.writer import DuckDbWriter
-    from perfduck_store.sql_limits import SqlLimits
+    from perfduck_store.records import SqlLimits
 
 # duckdb 1.5 reads a store that 2.0 made with this setting; size and speed are the same.
 _STORAGE_VERSION = "v1.5.0"
@@ -107,7 +106,7 @@ class DuckDbStore:
         self.tag_inputs = DuckDbTagInputs(self)
         self.picked: Choice | None = None  # that the view `picked` has the samples of
         self._open(write=write, wait_s=wait_s)
-        running.opened(self)
+        waiting.opened(self)
         if not write and self._version < schema.SCHEMA_VERSION:
             self.close()
             self._upgrade(wait_s)
@@ -352,10 +351,13 @@ def _connect(path: Path, engine: Engine | None, wait_s: float | None) -> duckdb.
                 raise PerfduckError(message) from error
             # Readers let other readers in: only a writer stops them.
             uses = "has it open" if engine else "writes it"
-            if not wait.goes_on(f"process {holder['pid']} ({holder['program']}) {uses}"):
+            process = f"process {holder['pid']} ({holder['program']})"
+            url = serving.url_of(path, int(holder["pid"]))
+            server = f", a server: --store {url} asks it" if url else ""
+            if not wait.goes_on(f"{process} {uses}{server}"):
                 message = (
                     f"{path}: expected a free store within {wait.limit_s:g} s, "
-                    f"but process {holder['pid']} ({holder['program']}) holds it (--wait SECONDS)"
+                    f"but {process} holds it{server or ' (--wait SECONDS)'}"
                 )
                 raise StoreIsBusy(message) from error
 
