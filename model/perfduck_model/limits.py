@@ -52,6 +52,9 @@ MOST_MAPS_AT_ONCE = MB  # in all versions of the maps that the samples of one st
 MOST_MAPS_OF_PROCESS = MB // 4  # of code; vm.max_map_count is 65,530
 MOST_TASK_EVENTS = MB // 4  # held until a sample shows how far time is: 85 MB
 MOST_TASK_NAME_BYTES = 32 * MB  # of them together
+MOST_CALLERS = MB // 2  # chains of --call-graph fp,defer that wait for their samples
+MOST_CALLER_ENTRIES = 16 * MB  # of them together; a chain has 127 at most
+MOST_WAITING_SAMPLES = MB // 4  # for their callers: until the thread is back in user space
 MOST_PACK_BYTES = 64 * MB  # unpacked; of perf record -z: a pack has 64 kB, and is a tenth of it
 
 # Symbols.

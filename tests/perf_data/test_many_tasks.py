@@ -12,9 +12,10 @@ import polars as pl
 import pytest
 from recordings import FIXTURES
 
+from perfduck_ingest import source
 from perfduck_ingest.formats import opened
 from perfduck_ingest.importer import ImportOptions
-from perfduck_ingest.perf_data import mappings, session
+from perfduck_ingest.perf_data import callers, mappings, ready_samples, session
 from perfduck_ingest.perf_data.process_maps import ProcessMaps
 from perfduck_ingest.perf_data.process_state import ProcessState
 from perfduck_ingest.perf_data.task_events import Comm, Exit, Fork, Mapping
@@ -167,3 +168,45 @@ def test_mappings_are_bounded(
     events = [(0, n, made(n)) for n in range(1000)]
     with pytest.raises(struct.error, match=expected):
         ProcessState().advance(events, none, none, none)
+
+
+def a_deferred_sample(cookie: int) -> bytes:
+    chain = (2, (1 << 64) - 640, cookie)
+    return struct.pack("<IHHQIIQQQ", 9, USER, 48, 4096, 1, 1, *chain)
+
+
+def some_callers(cookie: int) -> bytes:
+    return struct.pack("<IHHQQQ", 22, USER, 32, cookie, 1, 8192)
+
+
+@pytest.mark.parametrize(
+    ("name", "most", "has_missing"),
+    [
+        ("MOST_WAITING_SAMPLES", 9000, False),
+        ("MOST_WAITING_SAMPLES", 500, True),
+        ("MOST_MAPS_AT_ONCE", 10_000, True),
+        ("MOST_CALLERS", 4000, False),
+        ("MOST_CALLERS", 100, True),
+        ("MOST_CALLER_ENTRIES", 100, True),
+    ],
+)
+def test_deferred_callers_are_bounded(
+    name: str, most: int, has_missing: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The oldest samples, or callers, give way; all samples are kept, and those counted that miss
+    their callers."""
+    monkeypatch.setattr(callers, name, most)
+    monkeypatch.setattr(session, "_MOST_WAITING", 0)
+    monkeypatch.setattr(source, "HEAD_BYTES", 1 << 12)
+    monkeypatch.setattr(ready_samples, "BLOCK_BYTES", 1 << 14)
+    fields = struct.pack("<QQQ", 1 | 2 | 32, 0, 1 << 38)
+    content = PIPE.replace(struct.pack("<QQQ", 7, 0, 0), fields)
+    a_map = record(MMAP, 1 | 1 << 32, 1 << 20, 1 << 12, 0, name=1)
+    samples = b"".join(a_map + a_deferred_sample(cookie) for cookie in range(1, 3001))
+    answers = b"".join(map(some_callers, range(1, 3001)))
+    content += samples + answers
+    with Source("x", io.BytesIO(content)) as recording:
+        batches = list(opened(recording).batches(ImportOptions()))
+    missing = batches[-1].facts.limitations.get("deferred-callers")
+    assert sum(batch.samples["count"].sum() for batch in batches) == 3000
+    assert (missing is not None and 0 < missing.samples < 3000) == has_missing
