@@ -1,9 +1,10 @@
 """How many of our files one value walks through: distinct files entered, and calls between files.
 
-    python bench/hops.py
+    python bench/hops.py [--files]
 
-Each command runs in this process under a profile hook, in all its threads; what modules do while
-they are imported is left out. `up` are calls from a file into one of a room above it.
+`--files` prints which files they are, with their lines. Each command runs in this process under a
+profile hook, in all its threads; what modules do while they are imported is left out. `up` are
+calls from a file into one of a room above it.
 """
 
 import sys
@@ -118,7 +119,12 @@ def _fill(store: str) -> None:
             _run(["ingest", str(file), *said], store)
 
 
+def _lines(file: str) -> int:
+    return len((ROOT / file).read_text().splitlines())
+
+
 def main() -> None:
+    words = sys.argv[1:]
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         stored = f"{folder}/stored.duckdb"
@@ -129,6 +135,8 @@ def main() -> None:
             rows.append((name, walk))
     print("| path | files | functions | calls between files | mutual | up |", file=sys.stderr)
     for name, walk in rows:
+        if "--files" in words:
+            print(name, *(f"    {_lines(file):4} {file}" for file in sorted(walk.files)), sep="\n")
         figures = len(walk.files), len(walk.functions), len(walk.edges), walk.mutual, walk.up
         print(f"| {name} | {' | '.join(map(str, figures))} |", file=sys.stderr)
 

@@ -218,7 +218,9 @@ PERF_DATA_BOMBS = [
         lambda: _pipe(b"", *_families(1 << 17, 1 << 17, is_chain=True), fields=3),
     ),
     Bomb("perf.data, 4 M callers without a sample", lambda: _deferred(4 << 20, is_answered=True)),
-    Bomb("perf.data, 500,000 samples without callers", lambda: _deferred(1 << 19, is_answered=False)),
+    Bomb(
+        "perf.data, 500,000 samples without callers", lambda: _deferred(1 << 19, is_answered=False)
+    ),
     Bomb(
         "perf.data, 2 M names of a thread seen",
         lambda: _pipe(b"", *_named_and_sampled(2 << 20), fields=3),

@@ -95,7 +95,7 @@ def _recording(samples: list[bytes], number: int) -> bytes:
     )
 
 
-def _started(store: Path) -> tuple["subprocess.Popen[str]", str]:
+def started(store: Path) -> tuple["subprocess.Popen[str]", str]:
     log = store.with_suffix(".log").open("a")
     command = [sys.executable, "-m", "perfduck", "serve", "--store", str(store)]
     process = subprocess.Popen(
@@ -119,7 +119,7 @@ def run(options: argparse.Namespace, folder: Path) -> None:
     text = lzma.decompress((DEMO / "native.udp64.1.txt.xz").read_bytes())
     samples = [each for each in text.split(b"\n\n") if each.strip()]
     load = Load()
-    process, load.url = _started(store)
+    process, load.url = started(store)
     load.end = time.monotonic() + options.seconds
     threads = [
         *(threading.Thread(target=load.push, args=(n, samples)) for n in range(options.pushers)),
@@ -132,7 +132,7 @@ def run(options: argparse.Namespace, folder: Path) -> None:
         load.is_down.set()
         process.send_signal(signal.SIGKILL)
         process.wait()
-        process, load.url = _started(store)
+        process, load.url = started(store)
         load.is_down.clear()
     for thread in threads:
         thread.join()

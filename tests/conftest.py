@@ -1,11 +1,16 @@
 """What every test may ask for."""
 
 import fcntl
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from command import run
 from hypothesis import settings
+from set_limits import SetLimits
+
+from perfduck_model.limits import limited
 
 # A deadline for each example fails on a busy machine.
 settings.register_profile("perfduck", deadline=None)
@@ -17,6 +22,17 @@ DEMO = Path(__file__).parent.parent / "fixtures" / "demo"
 @pytest.fixture
 def store_path(tmp_path: Path) -> Path:
     return tmp_path / "store.duckdb"
+
+
+@pytest.fixture
+def set_limits() -> Iterator[SetLimits]:
+    """Limits that a small recording reaches, until the test ends: `set_limits(most_names=1000)`."""
+    with ExitStack() as stack:
+
+        def enter(**values: int) -> None:
+            stack.enter_context(limited(**values))
+
+        yield enter
 
 
 @pytest.fixture(scope="session")

@@ -225,7 +225,8 @@ def read_again(path: Path) -> str:
 class Fuzzer:
     """Feeds inputs, and keeps those that break something."""
 
-    def __init__(self, kinds: list[str], folder: Path) -> None:
+    def __init__(self, kinds: list[str], folder: Path, kept: Path = FOUND) -> None:
+        self._kept = kept
         self.fed, self.refused, self.stored = Counter[str](), Counter[str](), 0
         self.found: list[str] = []
         self._kinds = {kind: _seeds(KINDS[kind][0]) for kind in kinds}
@@ -274,9 +275,9 @@ class Fuzzer:
         if place in self.found:
             return
         self.found.append(place)
-        FOUND.mkdir(exist_ok=True)
+        self._kept.mkdir(exist_ok=True)
         name = f"{hashlib.sha256(content).hexdigest()[:8]}-{kind}.input"
-        (FOUND / name).write_bytes(content)
+        (self._kept / name).write_bytes(content)
         print(f"seed {seed}: {kind}, kept as fixtures/fuzz/{name}\n{trouble}", flush=True)
 
 

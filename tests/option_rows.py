@@ -54,6 +54,7 @@ ASKED = {
     "export": "native.*",
     "diff": "native.* docker0-nat.*",
     "compare": "* --over scenario",
+    "trend": "* --over scenario",
     "budget suggest": "native.*",
 }
 FILTERED = [
@@ -142,6 +143,7 @@ ARGUMENTS = (
     ("top", "selector", "native.*"),
     ("export", "selector", "native.*"),
     ("compare", "selector", "* --over scenario"),
+    ("trend", "selector", "* --over scenario"),
     ("diff", "base", "native.* docker0-nat.*"),
     ("diff", "new", "native.* docker0-nat.*"),
     ("budget suggest", "selector", "native.*"),
@@ -203,6 +205,10 @@ QUESTIONS = [
     *_shown("diff", "native.udp64.1 native.udp64.2", "demo", ("--inconclusive pass", "")),
     *_shown("diff", "docker0-nat.* native.*", "demo", ("--tolerance 80%", "80 %")),
     *_shown("diff", "native.* other", "kernels", ("--allow-kernel-change", "")),
+    *_shown("diff", "native.udp64.1", "demo", ("--base-from native.*", "is the newest 1 of 1")),
+    *_refused("diff", "native.udp64.1 --base-from *", "demo",
+              ("--last 0", "--last: expected a whole number from 1")),
+    *_shown("diff", "native.udp64.1 native.udp64.2", "demo", ("--exit bisect", "git bisect skips")),
     *_refused(
         "diff",
         "native.* docker0-nat.*",
@@ -214,7 +220,11 @@ QUESTIONS = [
         *((f"--format {kind} --by path", "--by path: expected text")
           for kind in ("json", "junit")),
         ("--budget=", "--budget: expected a path, got nothing"),
+        ("--last 3", "--last 3: expected --base-from, got none"),
+        ("--base-from *", "--base-from *: expected NEW alone beside it"),
     ),
+    *_refused("diff", "docker0-nat.*", "demo",
+              ("--base-from native.*", "expected a run like those of new (scenario docker0-nat")),
     *_shown("compare", "*", "demo", ("--over scenario", "What each step adds")),
     *_shown(
         "compare",
@@ -223,6 +233,24 @@ QUESTIONS = [
         ("--order docker0-nat,native", "docker0-nat -> native"),
         ("--by class", "by class, self weight"),
         ("--format json", '"groups"'),
+    ),
+    *_shown("trend", "*", "demo", ("--over scenario", "by scenario (label scenario)")),
+    *_shown(
+        "trend",
+        "* --over scenario",
+        "demo",
+        ("--by path", " > "),
+        ("--by class", "data_copy"),
+        ("--by total", ""),
+        ("--format csv", "time,scenario,runs,unit,total"),
+    ),
+    *_refused(
+        "trend",
+        "* --over scenario",
+        "demo",
+        ("--repo {tmp}", "expected --over commit, got scenario"),
+        ("--by area", "--by: expected total, subsystem, class or path"),
+        ("--repo=", "--repo: expected a path, got nothing"),
     ),
     *_refused("compare", "* --over scenario", "demo", ("--order=", "--order : expected values")),
     *_shown("budget suggest", "native.*", "demo", ("--keep 50%", "50 %"),

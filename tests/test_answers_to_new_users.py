@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from recordings import FIXTURES
+from rows import mostly_slow
 from typer.testing import CliRunner
 
 import perfduck
@@ -71,7 +72,10 @@ def test_an_empty_list_says_how_to_fill_it(empty: Path, words: list[str], said: 
 
 
 @pytest.mark.parametrize(
-    "by", ["function", "path", "subsystem", "source", "dso", "comm", "callers", "callees"]
+    "by",
+    mostly_slow(
+        ["function", "path", "subsystem", "source", "dso", "comm", "callers", "callees"], 5
+    ),
 )
 @pytest.mark.parametrize("format", ["text", "markdown"])
 def test_a_table_says_how_many_rows_there_are(store: Path, by: str, format: str) -> None:

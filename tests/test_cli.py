@@ -238,6 +238,7 @@ sys.exit(f"loaded: {heavy}" if heavy else 0)
         assert command in done.stdout
 
 
+@pytest.mark.slow
 def test_an_import_of_text_loads_no_other_importer() -> None:
     code = f"""
 import sys

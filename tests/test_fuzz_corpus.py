@@ -26,9 +26,8 @@ def test_what_breaks_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     def broken(path: Path) -> None:
         raise KeyError(path.name)
 
-    monkeypatch.setattr(fuzz, "FOUND", tmp_path / "found")
     monkeypatch.setitem(fuzz.KINDS, "budget", (fuzz.KINDS["budget"][0], broken))
-    fuzzer = fuzz.Fuzzer(["budget"], tmp_path)
+    fuzzer = fuzz.Fuzzer(["budget"], tmp_path, tmp_path / "found")
     fuzzer.feed(1)
     fuzzer.feed(2)
     assert fuzzer.found == ["KeyError: 'fuzzed.budget'"]

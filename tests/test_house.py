@@ -83,6 +83,47 @@ def test_imports_are_at_the_top_but_for_those_that_are_worth_it() -> None:
     assert len(inside) < 10
 
 
+# What tests replace in modules, and why nothing can be handed over in its place.
+PATCHES = {
+    "tests/test_subprocess_iter.py: subprocess.Popen": "which processes are started, to kill one",
+    "tests/record/conftest.py: recorder._KALLSYMS": "of this machine, which may hide it",
+    "tests/record/conftest.py: recorder.system_state": "this machine's network takes a second",
+    "tests/record/test_ab.py: ab._look": "runs that are never conclusive",
+    "tests/record/test_record.py: os.geteuid": "who runs the tests is root or not",
+    "tests/record/test_record.py: perf_module._PARANOID": "a setting of the machine",
+    "tests/record/test_record.py: perf_module._may_record": "a capability of the tests' process",
+    "tests/record/test_record.py: recorder.system_state": "undoes what conftest.py does",
+    "tests/test_every_option.py: recorder._KALLSYMS": "as in conftest.py",
+    "tests/test_every_option.py: recorder.system_state": "as in conftest.py",
+}
+
+
+def patches(path: Path) -> Iterator[str]:
+    """What a test file replaces in modules that it imports, or names by a string."""
+    tree = ast.parse(path.read_text())
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+    names = {alias.asname or alias.name for node in imports for alias in node.names}
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+            continue
+        called = ast.unparse(node.func)
+        if called.endswith("setattr") or re.search(r"\bpatch(\.(object|multiple))?$", called):
+            target, *more = map(ast.unparse, node.args)
+            if target.split(".")[0] in names:
+                yield f"{target}.{more[0].strip(chr(39)) if more else '*'}"
+            elif target[0] in "'\"":
+                yield target.strip("'\"")
+
+
+def test_no_test_patches_a_module_where_something_can_be_handed_over() -> None:
+    replaced = {
+        f"{path.relative_to(ROOT)}: {what}"
+        for path in (ROOT / "tests").rglob("*.py")
+        for what in patches(path)
+    }
+    assert replaced == set(PATCHES)
+
+
 def test_every_format_has_a_function_and_every_function_its_name() -> None:
     assert {*diff.FORMATS, "html"} == set(get_args(formats.DiffFormat))
     assert set(compare.FORMATS) == set(get_args(formats.CompareFormat))
@@ -129,7 +170,8 @@ SQL = re.compile(
     select\s | insert\s+into\s | delete\s+from\s | update\s+\S+\s+set\s
     | with\s+\S+\s+as\s*\( | from\s+\w+\s*$
     | (create|alter|drop|copy|attach|detach|checkpoint|pragma|set\s+variable)\s+\S+
-    | (begin|commit|rollback)\s*(transaction)?\s*;?\s*$
+    | (begin|rollback)\s*(transaction)?\s*;?\s*$
+    | commit\s*(transaction|;)   # alone it is the name of a label
     )""",
     re.VERBOSE,
 )
@@ -173,10 +215,10 @@ def f(store):
     self._store.execute(f"delete from {table}")
     import duckdb
     from perfduck_store.duckdb.schema import named
-    return "commit", "selected"
+    return "commit;", "commit", "selected"
 """)
     known = sorted(text for text in texts(found) if SQL.match(text))
-    assert known == ["commit", "delete from ", "select 1"]
+    assert known == ["commit;", "delete from ", "select 1"]
     assert len(list(statements(found))) == 4
 
 

@@ -6,13 +6,13 @@ import numpy as np
 import polars as pl
 import pytest
 from recordings import FIXTURES
+from set_limits import SetLimits
 
 from perfduck.ingestion import IngestRequest, ingest
 from perfduck_model.batch import SAMPLE, STACK, SYMBOL, Batch
 from perfduck_model.errors import PerfduckError
 from perfduck_store import draft
 from perfduck_store.draft import Draft
-from perfduck_store.duckdb import store as stores
 from perfduck_store.duckdb.store import DuckDbStore
 from perfduck_store.recording import Identity
 
@@ -55,8 +55,8 @@ def profile() -> Batch:
     )
 
 
-def test_stacks_get_the_memory_they_need(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stores, "_memory_to_write_mb", lambda path: 20)
+def test_stacks_get_the_memory_they_need(tmp_path: Path, set_limits: SetLimits) -> None:
+    set_limits(write_memory_mb=20)
     with DuckDbStore(tmp_path / "large.duckdb", write=True) as store:
         with Draft(tmp_path) as draft, store.transaction():
             draft.add(profile())
@@ -71,13 +71,12 @@ def test_stacks_get_the_memory_they_need(tmp_path: Path, monkeypatch: pytest.Mon
             assert store.rows(f"select count(*) from {table}") == [(STACKS,)]
 
 
-def test_samples_of_many_runs_are_those_of_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.slow
+def test_samples_of_many_runs_are_those_of_one(tmp_path: Path, set_limits: SetLimits) -> None:
     tables = ("profile", "event", "sample", "rollup", "leaf_offset", "stack", "symbol")
     contents = []
     for rows in (1000, 1 << 20):
-        monkeypatch.setattr(draft, "_ROWS", rows)
+        set_limits(rows_of_a_run=rows)
         with DuckDbStore(tmp_path / f"{rows}.duckdb", write=True) as store:
             ingest(store, IngestRequest(str(FIXTURES / "demo/native.udp64.1.txt.xz")))
             # A placeholder for when it was stored, which differs.
@@ -97,12 +96,13 @@ def test_a_run_is_sorted_by_stack_and_time(tmp_path: Path) -> None:
     assert all(run.equals(run.sort("stack_id", "time_ns")) for run in taken)
 
 
-def test_a_full_disk_is_told_in_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_told_in_a_line(tmp_path: Path) -> None:
     rows = pl.DataFrame({name: [None] * 10 for name in SAMPLE}, schema=SAMPLE)
-    with Path("/dev/full").open("r+b", buffering=0) as full:
-        monkeypatch.setattr(draft, "TemporaryFile", lambda dir: full)
-        with pytest.raises(PerfduckError, match="expected room on the disk, got: No space left"):
-            draft.SampleSpill(tmp_path, 10).add(rows)
+    with (
+        Path("/dev/full").open("r+b", buffering=0) as full,
+        pytest.raises(PerfduckError, match="expected room on the disk, got: No space left"),
+    ):
+        draft.SampleSpill(tmp_path, 10, lambda folder: full).add(rows)
     with (
         DuckDbStore(tmp_path / "s.duckdb", write=True) as store,
         pytest.raises(PerfduckError, match=r"s\.duckdb: expected room on the disk.*No space left"),

@@ -1,14 +1,14 @@
 """What a recording holds that could not be read is kept with it and said with every answer."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from recordings import FIXTURES
+from rows import mostly_slow
 from typer.testing import CliRunner
 
-from perfduck.ingestion import IngestRequest, ingest
+from perfduck.ingestion import Annotators, IngestRequest, commit, read
 from perfduck_cli.main import app
 from perfduck_diff.answer import DiffRequest, compare_profiles, resolve_sides
 from perfduck_diff.calls import calls
@@ -16,36 +16,40 @@ from perfduck_diff.compare_groups import compare_groups
 from perfduck_diff.filters import Filters
 from perfduck_diff.notes import limitations
 from perfduck_diff.top import top
-from perfduck_ingest.importer import ImportOptions
-from perfduck_ingest.perf_script import importer
-from perfduck_ingest.perf_script.layout import LineLayout
-from perfduck_ingest.source import Source
-from perfduck_model.batch import Batch, Facts
-from perfduck_model.limitation import Limitation
+from perfduck_model.batch import Batch, Facts, Limitation
+from perfduck_store.draft import Draft
 from perfduck_store.duckdb.store import DuckDbStore
+from perfduck_store.recording import Receipt
 
 RUNS = [str(FIXTURES / "demo" / f"native.udp64.{number}.txt.xz") for number in (1, 2)]
 CALLERS = "user callers were recorded as DWARF stacks and are not unwound"
 NAMES = "48 % of the weight has no name: give --kallsyms or --symbols"
 
 
-@pytest.fixture
-def limited(store_path: Path, monkeypatch: pytest.MonkeyPatch) -> DuckDbStore:
+@pytest.fixture(scope="module")
+def two_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two recordings whose importer says in two batches what it could not read."""
-    read = importer._read
-
-    def says_more(source: Source, layout: LineLayout, options: ImportOptions) -> Iterator[Batch]:
-        yield from read(source, layout, options)
-        for samples in (1200, 34):
-            found = {"dwarf": Limitation(CALLERS, samples), "names": Limitation(NAMES)}
-            yield Batch(facts=Facts(layout="comm, tid", limitations=found))
-
-    monkeypatch.setattr(importer, "_read", says_more)
-    store = DuckDbStore(store_path, write=True)
-    receipts = [ingest(store, IngestRequest(source)) for source in RUNS]
+    path = tmp_path_factory.mktemp("limited") / "store.duckdb"
+    with DuckDbStore(path, write=True) as store:
+        receipts = [stored(store, IngestRequest(source)) for source in RUNS]
     assert receipts[0].layout == "comm, tid"
     assert receipts[0].limitations == (f"1,234 of 7,944 samples: {CALLERS}", NAMES)
-    return store
+    return path
+
+
+def stored(store: DuckDbStore, request: IngestRequest) -> Receipt:
+    with Draft(store.folder) as draft:
+        identity = read(request, draft)
+        for samples in (1200, 34):
+            found = {"dwarf": Limitation(CALLERS, samples), "names": Limitation(NAMES)}
+            draft.add(Batch(facts=Facts(layout="comm, tid", limitations=found)))
+        return commit(store, (), draft, identity, Annotators().of(request))
+
+
+@pytest.fixture
+def limited(two_runs: Path, store_path: Path) -> DuckDbStore:
+    store_path.write_bytes(two_runs.read_bytes())
+    return DuckDbStore(store_path, write=True)
 
 
 def test_they_are_kept_by_profile(limited: DuckDbStore) -> None:
@@ -82,7 +86,7 @@ IPERF = Filters(comm=("iperf3",))
 WHOLE = f"1,234 of 7,944 samples: {CALLERS} (native.udp64.1, whole recording)"
 
 
-@pytest.mark.parametrize("filters", [IPERF, Filters(cpu=(0,)), Filters(from_s=1.0)])
+@pytest.mark.parametrize("filters", mostly_slow([IPERF, Filters(cpu=(0,)), Filters(from_s=1.0)], 3))
 def test_under_filters_they_are_of_the_whole_recording(
     limited: DuckDbStore, filters: Filters
 ) -> None:
@@ -114,9 +118,10 @@ def test_compare_says_them_of_each_group(limited: DuckDbStore) -> None:
 SPIN = FIXTURES / "perf_data"
 
 
-@pytest.fixture
-def nameless(store_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def nameless(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two recordings whose addresses nothing names."""
+    store_path = tmp_path_factory.mktemp("nameless") / "store.duckdb"
     for name in ("chains", "no-chains"):
         words = [str(SPIN / name / "recording.data.xz"), "--name", name, "--no-host-files"]
         words += ["--label", f"kind={name}", "--store", str(store_path)]
@@ -140,9 +145,10 @@ def test_missing_names_are_those_of_the_answer(nameless: Path) -> None:
         )
 
 
-def test_shares_of_several_profiles_are_one_line(nameless: Path) -> None:
+def test_shares_of_several_profiles_are_one_line(nameless: Path, store_path: Path) -> None:
     """Half of one recording's code gets a name, as if its binary had been found."""
-    with DuckDbStore(nameless, write=True) as store:
+    store_path.write_bytes(nameless.read_bytes())
+    with DuckDbStore(store_path, write=True) as store:
         store.execute(
             "update symbol set name = 'named' where symbol_id in"
             " (select symbol_id from stack_symbol where is_leaf and stack_id in"

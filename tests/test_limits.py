@@ -9,13 +9,12 @@ from pathlib import Path
 
 import pytest
 from recordings import FIXTURES
+from set_limits import SetLimits
 
 from perfduck_ingest import formats
 from perfduck_ingest.importer import ImportOptions
-from perfduck_ingest.oprofile import files, text_importer, xml_report
-from perfduck_ingest.perf_data import features, header, stream
+from perfduck_ingest.oprofile import files
 from perfduck_ingest.source import Source
-from perfduck_model import limits
 from perfduck_model.errors import PerfduckError, SymbolError
 from perfduck_model.zstandard import zstd
 from perfduck_symbols import elf, kallsyms
@@ -45,10 +44,10 @@ def test_xml_is_bounded(content: bytes, expected: str) -> None:
     assert expected in refusal(XML + content)
 
 
-def test_rows_of_reports_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(xml_report, "MOST_ROWS", 100)
+def test_rows_of_reports_are_bounded(set_limits: SetLimits) -> None:
+    set_limits(most_rows=100)
     assert "x:2: expected at most 100 elements" in refusal(XML + b"\n" + b"<a/>" * 100)
-    monkeypatch.setattr(text_importer, "MOST_ROWS", 100)
+    set_limits(most_rows=100)
     heading = b"samples  %        symbol name\n"
     assert "at most 100 lines" in refusal(heading + b"896       3.9221  f\n" * 100)
 
@@ -61,7 +60,7 @@ def test_headers_of_archives_are_bounded(kind: bytes) -> None:
     assert "a header of 2097152 bytes, more than 1 MB" in refusal(content)
 
 
-def test_large_members_lie_on_disk_and_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_members_lie_on_disk_and_are_the_same(set_limits: SetLimits) -> None:
     def contents() -> dict[str, bytes]:
         path = FIXTURES / "oprofile" / "app-callgraph" / "session.tar.gz"
         with Source(str(path)) as source:
@@ -69,9 +68,9 @@ def test_large_members_lie_on_disk_and_are_the_same(monkeypatch: pytest.MonkeyPa
         return {name: found.read(name) for name in found.contents}
 
     expected = contents()
-    monkeypatch.setattr(files, "MOST_MEMBER_IN_MEMORY", 5000)
+    set_limits(most_member_in_memory=5000)
     assert contents() == expected
-    monkeypatch.setattr(files, "MOST_MEMORY_OF_MEMBERS", 20_000)
+    set_limits(most_memory_of_members=20_000)
     assert contents() == expected
     assert max(map(len, expected.values())) > 5000
 
@@ -95,8 +94,8 @@ def test_kallsyms_of_a_device_is_bounded() -> None:
         kallsyms.read(kallsyms.file_of(Path("/dev/zero")))
 
 
-def test_a_packed_elf_file_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "MOST_ELF_BYTES", 4 << 20)
+def test_a_packed_elf_file_is_bounded(tmp_path: Path, set_limits: SetLimits) -> None:
+    set_limits(most_elf_bytes=4 << 20)
     (tmp_path / "vmlinux.zst").write_bytes(zstd.compress(b"\x7fELF" + b"\0" * (5 << 20)))
     with pytest.raises(SymbolError, match="expected an ELF file of at most 4 MB, got more"):
         elf.open_elf(tmp_path / "vmlinux.zst")
@@ -106,10 +105,10 @@ def test_a_packed_elf_file_is_bounded(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("method", [1, 2])
-def test_a_packed_section_is_bounded(method: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_packed_section_is_bounded(method: int, set_limits: SetLimits) -> None:
     pack = zlib.compress if method == 1 else zstd.compress
     assert len(elf._inflated(".debug_info", method, memoryview(pack(b"\0" * (3 << 20))))) == 3 << 20
-    monkeypatch.setattr(limits, "MOST_ELF_SECTION", 2 << 20)
+    set_limits(most_elf_section=2 << 20)
     with pytest.raises(elf.ElfError, match=r"\.debug_info of more than 2 MB"):
         elf._inflated(".debug_info", method, memoryview(pack(b"\0" * (3 << 20))))
 
@@ -130,23 +129,22 @@ def pipe(*records: tuple[int, bytes]) -> bytes:
     return b"PERFILE2" + struct.pack("<Q", 16) + b"".join(packed)
 
 
-def test_events_and_their_ids_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(features, "MOST_EVENTS", 10)
-    monkeypatch.setattr(features, "MOST_EVENT_IDS", 1000)
-    assert "more than 10 events or 1,000 ids of events" in refusal(perf_data(11))
+def test_events_and_their_ids_are_bounded(set_limits: SetLimits) -> None:
+    set_limits(most_events=10, most_event_ids=1000)
+    assert "more than 10 events" in refusal(perf_data(11))
     assert "more than 10 events or 1,000 ids of events" in refusal(perf_data(9, ids_size=1000))
     attribute = struct.pack("<IIQQQQQ", 1, 136, 0, 1, 7, 0, 0).ljust(136, b"\0")
-    assert "more than 10 events" in refusal(pipe(*[(64, attribute)] * 10))
-    monkeypatch.setattr(header, "MOST_EVENTS", 8)
+    assert "more than 10 events or 1,000 ids of events" in refusal(pipe(*[(64, attribute)] * 10))
+    set_limits(most_events=8)
     assert "more than 8 events" in refusal(perf_data(9))
 
 
-def test_packs_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_packs_are_bounded(set_limits: SetLimits) -> None:
     sample = struct.pack("<IHHQQ", 9, 0, 24, 0, 0)  # two words of three
     assert "expected packs of at most 64 MB unpacked" in refusal(
         pipe((81, zstd.compress(sample * 3_000_000)))
     )
-    monkeypatch.setattr(stream, "MOST_PACK_BYTES", 2400)
+    set_limits(most_pack_bytes=2400)
     comm = struct.pack("<IHHII8s", 3, 0, 24, 1, 1, b"x")
     assert "expected packs of" in refusal(pipe((81, zstd.compress(comm * 101))))
     assert "expected packs of" not in refusal_or_nothing(

@@ -1,5 +1,6 @@
 """A recording that comes through a pipe holds nobody up: the store is open only to commit it."""
 
+import os
 import subprocess
 import sys
 import time
@@ -10,6 +11,7 @@ from typing import IO, cast
 
 import pytest
 from recordings import FIXTURES, text_of
+from rows import mostly_slow
 
 from perfduck.ingestion import Ingestion, IngestRequest, ingest
 from perfduck_ingest.importer import ImportOptions
@@ -68,6 +70,7 @@ def test_others_read_and_write_while_recordings_come_through_pipes(store_path: P
         assert names == ["native.udp64.1", "one", "other"]
 
 
+@pytest.mark.slow
 def test_a_pipe_waits_for_who_has_the_store_open_and_says_so(store_path: Path) -> None:
     held = DuckDbStore(store_path, write=True)
     with perfduck("ingest", "-", "--store", str(store_path)) as process:
@@ -87,7 +90,7 @@ def test_a_name_that_is_taken_is_said_before_a_pipe_is_read(store_path: Path) ->
         assert line == "perfduck: 'one' is stored already: expected the same recording again\n"
 
 
-@pytest.mark.parametrize("place", ["no/such/folder/s.duckdb", "text", "folder"])
+@pytest.mark.parametrize("place", mostly_slow(["no/such/folder/s.duckdb", "text", "folder"], 3))
 def test_a_path_that_can_be_no_store_is_refused_before_a_pipe_is_read(
     place: str, tmp_path: Path
 ) -> None:
@@ -113,25 +116,18 @@ def test_what_fails_at_the_commit_fails_before_a_large_file_is_parsed(
     assert not parsed
 
 
-def test_kallsyms_is_read_once_for_all_recordings(
-    store_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    reads = []
-    kallsyms = tmp_path / "kallsyms"
-    kallsyms.write_text("ffffffff81000000 T _stext\nffffffff82000000 T _etext\n")
-
-    def counted(path: Path, most: int) -> bytes:
-        reads.append(path)
-        return path.read_bytes()[:most]
-
-    monkeypatch.setattr("perfduck_model.small_file.bytes_of", counted)
-    options = ImportOptions(kallsyms=kallsyms)
+def test_kallsyms_is_read_once_for_all_recordings(store_path: Path, tmp_path: Path) -> None:
+    """As the shell passes <(command): it can be read once."""
+    reader, writer = os.pipe()
+    os.write(writer, b"ffffffff81000000 T _stext\nffffffff82000000 T _etext\n")
+    os.close(writer)
+    options = ImportOptions(kallsyms=Path(f"/dev/fd/{reader}"))
     with Ingestion(store_path) as ingestion:
         for name in ("v7-default", "v7-comms", "v7-events"):
             source = tmp_path / name
             source.write_bytes(text_of(FIXTURES / "perf_script" / name))
-            ingestion.ingest(IngestRequest(str(source), options=options))
-    assert reads == [kallsyms]
+            assert ingestion.ingest(IngestRequest(str(source), options=options)).is_new
+    os.close(reader)
 
 
 @pytest.mark.slow

@@ -88,6 +88,7 @@ def test_an_iterator_that_is_abandoned_is_closed() -> None:
     assert is_closed.wait(5)
 
 
+@pytest.mark.slow
 def test_a_failed_import_does_not_wait_for_a_pipe_that_is_silent() -> None:
     is_heard = Event()
 

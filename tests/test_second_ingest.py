@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from command import run_text
 from recordings import FIXTURES
+from rows import mostly_slow
 
 from perfduck_model.words import counted
 from perfduck_store.duckdb.store import DuckDbStore
@@ -46,7 +47,7 @@ def store(stored: bytes, store_path: Path) -> Path:
 
 @pytest.mark.parametrize(
     ("options", "answer"),
-    [
+    mostly_slow([
         ([], f"{STORED}, nothing added"),
         (["--name", "a", "--work", "1000", "--unit", "packet", "--label", "run=1"],
          f"{STORED}, nothing added"),
@@ -58,7 +59,7 @@ def store(stored: bytes, store_path: Path) -> Path:
         (["--work", "1", "--force"], f"{STORED}; work is 1 packet (was 1,000 packets)"),
         (["--work", "1000"], f"{STORED}, nothing added"),
         (["--attach", f"iptables={RULES}"], f"{STORED}; iptables attached"),
-    ],
+    ], 3),
 )  # fmt: skip
 def test_a_second_ingest_says_what_it_changed(options: list[str], answer: str, store: Path) -> None:
     assert perfduck("ingest", NATIVE, *options, store=store) == (0, f"{answer}\n", "")
@@ -69,7 +70,7 @@ def test_a_second_ingest_says_what_it_changed(options: list[str], answer: str, s
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [
+    mostly_slow([
         (["--work", "1", "--unit", "packet"], "expected the work that 'a' is stored with,"
          " 1,000 packets, got 1 packet (--force changes it)"),
         (["--work", "2000"], "1,000 packets, got 2,000 packets (--force changes it)"),
@@ -86,7 +87,7 @@ def test_a_second_ingest_says_what_it_changed(options: list[str], answer: str, s
          " give --work"),
         (["--label", "attach.x=5"], "which is no label: give --attach x=FILE"),
         (["--label", " run=5"], "expected a label of printable characters, got ' run'"),
-    ],
+    ], 4),
 )  # fmt: skip
 def test_what_cannot_be_said_changes_nothing(options: list[str], message: str, store: Path) -> None:
     before = said(store)

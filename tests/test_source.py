@@ -11,9 +11,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import xxhash
+from rows import mostly_slow
 
-from perfduck_ingest.source import HEAD_BYTES, Source
+from perfduck_ingest.source import Source
 from perfduck_model.errors import PerfduckError
+from perfduck_model.limits import limits
 from perfduck_model.zstandard import zstd
 
 CONTENT = b"".join(b"entry %d\n" % number for number in range(300_000))
@@ -32,7 +34,7 @@ def test_parts_are_the_content_cut_where_entries_start(
     parts = [bytes(part) for part in source.parts(size, last_start)]
     assert b"".join(parts) == CONTENT
     assert all(part.startswith(b"entry ") and part.endswith(b"\n") for part in parts)
-    assert max(map(len, parts)) <= max(size, HEAD_BYTES) + size
+    assert max(map(len, parts)) <= max(size, limits.head_bytes) + size
     assert source.bytes_read == len(CONTENT)
     assert source.digest.digest() == xxhash.xxh3_128(CONTENT).digest()
 
@@ -41,9 +43,7 @@ PACKINGS = {"gz": gzip.compress, "xz": lzma.compress, "bz2": bz2.compress, "zst"
 MEGABYTE = b"".join(b"entry %025d\n" % number for number in range(32_768))
 
 
-@pytest.mark.parametrize(
-    "megabytes", [1, 24, 25, *(pytest.param(large, marks=pytest.mark.slow) for large in (64, 200))]
-)
+@pytest.mark.parametrize("megabytes", mostly_slow([25, 1, 24, 64, 200], 5))
 @pytest.mark.parametrize("packing", PACKINGS)
 def test_packed_recordings_of_any_size_are_read_whole(packing: str, megabytes: int) -> None:
     # Members one after the other are a file of all these formats, and quickly made.

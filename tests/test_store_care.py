@@ -3,17 +3,23 @@
 import lzma
 import random
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
+import duckdb
 import pytest
 from recordings import FIXTURES
+from rows import mostly_slow
+from set_limits import SetLimits
 
 from perfduck_cli.main import app
 from perfduck_diff.top import top
 from perfduck_model.errors import PerfduckError
-from perfduck_store.duckdb import compact, schema
-from perfduck_store.duckdb.store import DuckDbStore
+from perfduck_store.duckdb import schema
+from perfduck_store.duckdb.store import DuckDbStore, Engine
 
 DEMO = FIXTURES / "demo"
 NATIVE = str(DEMO / "native.udp64.1.txt.xz")
@@ -144,35 +150,53 @@ def test_files_that_are_replaced_again_and_again_do_not_fill_the_disk(
     assert store.stat().st_size < size + 5 * file.stat().st_size
 
 
-def test_a_store_that_was_replaced_meanwhile_is_opened_again(
-    store: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+class Attaching:
+    """A connection that says when it has attached a store."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, on_attach: Callable[[], None]):
+        self._connection, self._on_attach = connection, on_attach
+
+    def execute(self, sql: str, parameters: object = None) -> object:
+        answer = self._connection.execute(sql, parameters)
+        if sql.startswith("attach "):
+            self._on_attach()
+        return answer
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._connection, name)
+
+
+class LateEngine(Engine):
+    """The file of the store is replaced when it has been attached."""
+
+    def __init__(self, path: Path, smaller: Path) -> None:
+        super().__init__(path)
+        self._smaller, self._place, self.attached = smaller, path, 0
+
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        return cast(duckdb.DuckDBPyConnection, Attaching(super().connection(), self._replace))
+
+    def _replace(self) -> None:
+        self.attached += 1
+        if self.attached == 1:
+            self._smaller.replace(self._place)
+
+
+def test_a_store_that_was_replaced_meanwhile_is_opened_again(store: Path) -> None:
     """Another process opened the old file and got its lock when the copy was in its place."""
-    from perfduck_store.duckdb import store as stores
-
-    to_write, smaller = stores._to_write, shutil.copy(store, store.with_name("smaller"))
-    opened: list[object] = []
-
-    def late(path: Path, engine: object) -> object:
-        opened.append(connection := to_write(path, engine))
-        if len(opened) == 1:
-            Path(smaller).replace(path)
-        return connection
-
-    monkeypatch.setattr(stores, "_to_write", late)
-    with DuckDbStore(store, write=True) as written:
-        assert len(opened) == 2
+    engine = LateEngine(store, Path(shutil.copy(store, store.with_name("smaller"))))
+    with DuckDbStore(store, write=True, engine=engine) as written:
+        assert engine.attached == 2
         written.execute("update profile set host = 'kept' where name = 'calls'")
     with DuckDbStore(store) as read:
         assert read.rows("select host from profile where name = 'calls'") == [("kept",)]
 
 
 def test_without_room_for_a_copy_the_store_stays(
-    run: Run, store: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, store: Path, set_limits: SetLimits
 ) -> None:
-    monkeypatch.setattr(compact, "_FREE", 0.0)
-    usage = shutil.disk_usage(store.parent)._replace(free=1000)
-    monkeypatch.setattr(compact.shutil, "disk_usage", lambda path: usage)
+    free = shutil.disk_usage(store.parent).free
+    set_limits(compact_percent=0, disk_reserve_bytes=2 * free)
     assert run("rm", "calls", store=store) == "calls: removed (1265 samples)\n"
     assert names(store) == ["net-chain", "v7-default"]
 
@@ -200,21 +224,36 @@ def test_edit_says_what_it_changed(options: list[str], said: str, run: Run, stor
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [
-        (["edit", "calls"], "expected something to change: --name, --work, --label or --unlabel"),
-        (["edit", "*", "--name", "x"], "--name x: expected one profile, got calls, net-chain, v7"),
-        (["edit", "calls", "--name", "net-chain"], "another recording is stored as 'net-chain'"),
-        (["edit", "calls", "--name", ""], "--name: expected a name of printable characters"),
-        (["edit", "calls", "--unit", "x"], "--unit x: expected --work N with it"),
-        (["edit", "calls", "--label", "work=1"], "which is no label: give --work"),
-        (["edit", "*", "--unlabel", "senario"], "got none (did you mean scenario? labels: run, s"),
-        (["edit", "*", "--unlabel", "run", "--label", "run=1"], "that --label does not give"),
-        (["edit", "net", "--label", "a=b"], "net: expected a profile name, glob or label, got"),
-        (["rm", "net"], "net: expected a profile name, glob or label, got none that matches"),
-        (["prune", "*", "--older-than", "90"], "--older-than 90: expected an age such as 36h"),
-        (["prune", "*", "--older-than", "3m"], "--older-than 3m: expected an age such as 36h"),
-        (["merge", "gone.duckdb"], "gone.duckdb: expected a store, got no such file"),
-    ],
+    mostly_slow(
+        [
+            (
+                ["edit", "calls"],
+                "expected something to change: --name, --work, --label or --unlabel",
+            ),
+            (
+                ["edit", "*", "--name", "x"],
+                "--name x: expected one profile, got calls, net-chain, v7",
+            ),
+            (
+                ["edit", "calls", "--name", "net-chain"],
+                "another recording is stored as 'net-chain'",
+            ),
+            (["edit", "calls", "--name", ""], "--name: expected a name of printable characters"),
+            (["edit", "calls", "--unit", "x"], "--unit x: expected --work N with it"),
+            (["edit", "calls", "--label", "work=1"], "which is no label: give --work"),
+            (
+                ["edit", "*", "--unlabel", "senario"],
+                "got none (did you mean scenario? labels: run, s",
+            ),
+            (["edit", "*", "--unlabel", "run", "--label", "run=1"], "that --label does not give"),
+            (["edit", "net", "--label", "a=b"], "net: expected a profile name, glob or label, got"),
+            (["rm", "net"], "net: expected a profile name, glob or label, got none that matches"),
+            (["prune", "*", "--older-than", "90"], "--older-than 90: expected an age such as 36h"),
+            (["prune", "*", "--older-than", "3m"], "--older-than 3m: expected an age such as 36h"),
+            (["merge", "gone.duckdb"], "gone.duckdb: expected a store, got no such file"),
+        ],
+        4,
+    ),
 )
 def test_mistakes_change_nothing(arguments: list[str], message: str, run: Run, store: Path) -> None:
     before = rows(store)
@@ -353,15 +392,12 @@ def test_what_fails_leaves_no_empty_store_behind(words: tuple[str, ...], tmp_pat
     assert list(store_path.parent.iterdir()) == []
 
 
-def test_a_commit_that_fails_leaves_no_empty_store_behind(
-    store_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(*_: object) -> None:
-        message = "expected room on the disk, got none"
-        raise PerfduckError(message)
-
-    monkeypatch.setattr("perfduck.ingestion.keep_inputs", full)
+def test_a_commit_that_fails_leaves_no_empty_store_behind(store_path: Path) -> None:
     recording = str(FIXTURES / "perf_script" / "comms" / "input.txt.xz")
-    with pytest.raises(PerfduckError, match="room on the disk"):
-        app(["ingest", recording, "--store", str(store_path)], standalone_mode=False)
+    words = [sys.executable, "-m", "perfduck", "ingest", recording, "--store", str(store_path)]
+    limited = ["bash", "-c", 'ulimit -f 100; exec "$@"', "-", *words]  # files of 100 kB
+    done = subprocess.run(limited, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "room on the disk" in done.stderr
+    assert done.stderr.count("\n") == 1
     assert not list(store_path.parent.glob("*.duckdb*"))

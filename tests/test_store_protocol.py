@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from recordings import FIXTURES
+from rows import mostly_slow
 
 from perfduck import attachments
 from perfduck.ingestion import IngestRequest, ingest
@@ -19,8 +20,8 @@ from perfduck_diff.like_runs import like_runs
 from perfduck_diff.top import top
 from perfduck_ingest.work import Work
 from perfduck_store import protocol
-from perfduck_store.choice import Choice
 from perfduck_store.duckdb.store import DuckDbStore
+from perfduck_store.records import Choice
 from perfduck_store.selector import select
 
 RULES = FIXTURES / "demo" / "docker0-nat.udp64.1.iptables.txt"
@@ -92,7 +93,7 @@ QUESTIONS: dict[str, Callable[[protocol.Store], object]] = {
 }
 
 
-@pytest.mark.parametrize("name", QUESTIONS)
+@pytest.mark.parametrize("name", mostly_slow(QUESTIONS, 3))
 def test_a_question_asks_what_the_protocol_has(name: str, store: Path) -> None:
     answers = []
     for asked in (lambda opened: opened, lambda opened: Backend(opened, protocol.Store)):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from set_limits import SetLimits
 
 from perfduck_ingest.runtime.subprocess_iter import spawn_worker, subprocess_iter, warm_up
 from perfduck_model.errors import PerfduckError
@@ -80,13 +81,13 @@ def test_a_process_that_is_never_asked_ends_without_a_word() -> None:
 def test_a_process_is_prepared_for_perf_data_that_is_large(
     tmp_path: Path,
     processes: list[subprocess.Popen[bytes]],
-    monkeypatch: pytest.MonkeyPatch,
+    set_limits: SetLimits,
 ) -> None:
     recording, text = tmp_path / "perf.data", tmp_path / "perf.txt"
     recording.write_bytes(b"PERFILE2 and more")
     text.write_bytes(b"swapper 0 [000] 1.0: cycles:")
     warm_up(str(recording))
-    monkeypatch.setattr("perfduck_ingest.runtime.subprocess_iter.SUBPROCESS_THRESHOLD", 10)
+    set_limits(subprocess_bytes=10)
     for path in (text, tmp_path, tmp_path / "none"):
         warm_up(str(path))
     assert not processes

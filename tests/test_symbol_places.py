@@ -1,4 +1,5 @@
-"""--symbols: a place that is neither a directory nor an ELF file is refused up front."""
+"""--symbols: a place that is neither a directory nor an ELF file is refused up front, and one that
+has no file of the recording is named."""
 
 import os
 import subprocess
@@ -7,6 +8,8 @@ from pathlib import Path
 import pytest
 from command import run_text
 from recordings import FIXTURES
+
+from perfduck_symbols.elf import open_elf
 
 RECORDING = FIXTURES / "perf_data" / "chains" / "recording.data.xz"
 SPIN = FIXTURES / "perf_data" / "symfs" / "tmp" / "perfduck-fixture" / "spin"
@@ -41,3 +44,16 @@ def test_a_place_without_symbols_is_refused(
 def test_a_file_is_a_place(tmp_path: Path) -> None:
     done = run("ingest", str(RECORDING), "--symbols", str(SPIN), store=tmp_path / "s.duckdb")
     assert (done.returncode, "spin: no such file" in done.stderr) == (0, False)
+
+
+def test_a_place_with_a_binary_by_its_build_id_alone_is_used(tmp_path: Path) -> None:
+    build_id = open_elf(SPIN).build_id or ""
+    place = tmp_path / ".build-id" / build_id[:2]
+    place.mkdir(parents=True)
+    file = place / f"{build_id[2:]}.debug"
+    file.write_bytes(SPIN.read_bytes())
+    done = run("ingest", str(RECORDING), "--symbols", str(tmp_path), store=tmp_path / "s.duckdb")
+    assert (done.returncode, "no recorded binary" in done.stderr) == (0, False)
+    file.unlink()
+    done = run("ingest", str(RECORDING), "--symbols", str(tmp_path), store=tmp_path / "t.duckdb")
+    assert f"{tmp_path}: no recorded binary is there" in done.stderr

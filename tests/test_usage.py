@@ -54,7 +54,7 @@ def test_every_number_is_found() -> None:
     assert {words for words, _ in commands()} == set(leaves())
     found = {words[-1] for words in numbers()}
     expected = {"--work", "--limit", "--pid", "--timeout", "--max-rows", "--runs", "--wait"}
-    expected |= {"--seconds", "--freq", "--most"}
+    expected |= {"--seconds", "--freq", "--most", "--last"}
     serve = {"--memory", "--max-upload", "--job-memory", "--job-timeout"}
     assert found == {*expected, *serve, "--least-growth"}
 
@@ -100,13 +100,13 @@ def test_a_number_means_something(words: list[str], said: str) -> None:
     ("words", "said"),
     [
         (["top"], "missing argument 'selector' (usage: perfduck top [OPTIONS] {selector}"),
-        (["diff", "a"], "missing argument 'new' (usage: perfduck diff [OPTIONS] {base} {new})"),
+        (["diff", "a"], "expected BASE and NEW, or NEW and --base-from SELECTOR, got one selector"),
         (["dif", "a", "b"], "no such command 'dif'. Did you mean 'diff'? (see perfduck -h)"),
         (["symbols", "ad"], "no such command 'ad'. Did you mean 'add'? (see perfduck symbols -h)"),
         (["top", "x", "--limt", "3"], "no such option: --limt (Possible options: --limit"),
         (["top", "x", "--limit"], "option '--limit' requires an argument"),
-        (["top", "x", "--by", "functoin"], "--by: expected function, path, subsystem, source,"
-         " dso, comm, cgroup, callers or callees, got functoin. Did you mean function?"),
+        (["top", "x", "--by", "functoin"], "--by: expected function, path, subsystem, class,"
+         " source, dso, comm, cgroup, callers or callees, got functoin. Did you mean function?"),
         (["top", "x", "--format", ""], "--format: expected text, markdown, csv or json, got"),
         (["completion"], "missing argument 'shell'. Choose from: bash, zsh, fish (usage:"),
         (["profiles", "x", "y"], "unexpected: y (usage: perfduck profiles [OPTIONS] [selector])"),

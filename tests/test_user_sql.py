@@ -15,10 +15,11 @@ from pathlib import Path
 import pytest
 from command import run_text
 from recordings import FIXTURES
+from rows import mostly_slow
 
 from perfduck_model.errors import PerfduckError
 from perfduck_store.duckdb.store import DuckDbStore
-from perfduck_store.sql_limits import SqlLimits
+from perfduck_store.records import SqlLimits
 
 RECORDING = FIXTURES / "perf_script" / "fields-pid" / "input.txt.xz"
 PROGRAM = [sys.executable, "-c", "from perfduck_cli.main import main; main()"]
@@ -43,22 +44,25 @@ def store(path: Path) -> Iterator[DuckDbStore]:
 
 @pytest.mark.parametrize(
     ("text", "got"),
-    [
-        ("", "nothing"),
-        ("-- a comment", "nothing"),
-        ("select 1; select 2", "SELECT and SELECT"),
-        ("set threads = 1", "SET"),
-        ("call enable_logging(storage='file', storage_config={'path': '/tmp/log'})", "CALL"),
-        ("pragma enable_profiling", "PRAGMA"),
-        ("create temp table x as select 1", "CREATE"),
-        ("copy (select 1) to 'STORE.tmp/x'", "COPY"),
-        ("export database 'x'", "EXPORT"),
-        ("attach 'x' as y", "ATTACH"),
-        ("install httpfs", "LOAD"),
-        ("checkpoint", "CALL"),
-        ("begin", "TRANSACTION"),
-        ("delete from event", "DELETE"),
-    ],
+    mostly_slow(
+        [
+            ("", "nothing"),
+            ("-- a comment", "nothing"),
+            ("select 1; select 2", "SELECT and SELECT"),
+            ("set threads = 1", "SET"),
+            ("call enable_logging(storage='file', storage_config={'path': '/tmp/log'})", "CALL"),
+            ("pragma enable_profiling", "PRAGMA"),
+            ("create temp table x as select 1", "CREATE"),
+            ("copy (select 1) to 'STORE.tmp/x'", "COPY"),
+            ("export database 'x'", "EXPORT"),
+            ("attach 'x' as y", "ATTACH"),
+            ("install httpfs", "LOAD"),
+            ("checkpoint", "CALL"),
+            ("begin", "TRANSACTION"),
+            ("delete from event", "DELETE"),
+        ],
+        5,
+    ),
 )
 def test_only_one_query_is_run(store: DuckDbStore, text: str, got: str) -> None:
     with pytest.raises(
@@ -89,7 +93,7 @@ def test_all_that_reads_is_run(store: DuckDbStore, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "reason"),
-    [
+    mostly_slow([
         ("select * from read_csv('/etc/passwd')", "file system operations are disabled"),
         ("select * from glob('/etc/*')", "file system operations are disabled"),
         ("from 'x.csv'", "file system operations are disabled"),
@@ -101,7 +105,7 @@ def test_all_that_reads_is_run(store: DuckDbStore, text: str) -> None:
          r"stopped after 0.3 s \(--timeout SECONDS for more\)"),
         ("select count(*) from range(1000000) a, range(1000000) b where a.range * b.range = 7",
          "stopped after"),
-    ],
+    ], 4),
 )  # fmt: skip
 def test_what_is_outside_the_fence_is_a_line(store: DuckDbStore, text: str, reason: str) -> None:
     with pytest.raises(PerfduckError, match=reason) as raised:
@@ -123,6 +127,7 @@ def test_memory_is_bounded(store: DuckDbStore) -> None:
 ONE_CALL = "select jaro_winkler_similarity(repeat('a', 2000000), repeat('b', 2000000))"
 
 
+@pytest.mark.slow
 def test_what_duckdb_does_not_interrupt_is_killed(store: DuckDbStore) -> None:
     store.user_sql("select 1", {}, SqlLimits())  # the process is there
     before = len(sql_processes())
@@ -140,6 +145,7 @@ def test_memory_that_duckdb_does_not_count_is_bounded(store: DuckDbStore) -> Non
         store.user_sql("select length(repeat('x', 3000000000))", {}, SqlLimits(memory_mb=64))
 
 
+@pytest.mark.slow
 def test_statements_share_a_process_and_threads_do_not(store: DuckDbStore) -> None:
     for _ in range(3):
         store.user_sql("select 1", {}, SqlLimits())
@@ -275,7 +281,9 @@ def test_other_things_are_no_store(
     )
 
 
-@pytest.mark.parametrize("command", [["profiles"], ["top", "p"], ["ingest", RECORDING], ["tag"]])
+@pytest.mark.parametrize(
+    "command", mostly_slow([["profiles"], ["top", "p"], ["ingest", RECORDING], ["tag"]], 5)
+)
 @pytest.mark.parametrize("place", [0, 4096, 8192, 12288, -262144])
 def test_a_damaged_store_is_a_line(
     command: list[str | Path], place: int, path: Path, tmp_path: Path

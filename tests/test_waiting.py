@@ -52,6 +52,7 @@ def test_waiting_ends_after_the_seconds_that_were_given(store_path: Path) -> Non
         process.kill()
 
 
+@pytest.mark.slow
 def test_a_recording_that_is_to_be_typed_is_asked_for(store_path: Path) -> None:
     """Nothing happens on a terminal where somebody forgot the file."""
     ours, theirs = pty.openpty()

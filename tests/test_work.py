@@ -1,9 +1,12 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from recordings import FIXTURES
 
-from perfduck_ingest.work import Work, work_from
+from perfduck_ingest.load_reports.netperf import netperf, super_netperf
+from perfduck_ingest.work import Work, work_from, work_in
 from perfduck_model.errors import PerfduckError
 
 EXPECTED = {
@@ -14,12 +17,30 @@ EXPECTED = {
     "sockperf-ping-pong-tcp": Work(46912, "message"),
     "sockperf-throughput": Work(372750, "message"),
     "sockperf-under-load": Work(40011, "message"),
+    "wrk2": Work(60017, "request"),
+    "fortio-text": Work(200, "request"),
+    "fortio-json": Work(200, "request"),
+    "k6-summary": Work(4200, "request"),
+    "k6-summary-export": Work(4200, "request"),
+    "k6-handle-summary": Work(4096, "request"),
+    "ghz-text": Work(200, "request"),
+    "ghz-json": Work(200, "request"),
+    "netperf-tcp-rr": Work(65373, "transaction"),
+    "netperf-tcp-rr-cpu": Work(65914.5, "transaction"),
+    "netperf-tcp-stream": Work(19.29e6 / 8 * 60.01, "byte"),
+    "netperf-udp-stream": Work(492775, "message"),
+    "netperf-keyval": Work(555559.4, "transaction"),
+    "netperf-csv": Work(84330, "transaction"),
+    "super-netperf-keyval": Work(1042e6 / 8 * 10, "byte"),
+    "neper-tcp-rr": Work(329605, "transaction"),
+    "neper-tcp-stream": Work(10e9, "byte"),
 }
 
 
 @pytest.mark.parametrize("name", EXPECTED)
 def test_work_is_what_the_load_generator_sent(name: str) -> None:
-    assert work_from(FIXTURES / "work" / name / "input.txt") == EXPECTED[name]
+    work = work_from(FIXTURES / "work" / name / "input.txt")
+    assert (work.amount, work.unit) == (pytest.approx(EXPECTED[name].amount), EXPECTED[name].unit)
 
 
 def test_every_recorded_report_is_tested() -> None:
@@ -44,3 +65,49 @@ def test_the_demo_manifest_says_what_the_programs_reported() -> None:
 def test_a_missing_report_is_named(tmp_path: Path) -> None:
     with pytest.raises(PerfduckError, match=r"gone\.json: expected a report"):
         work_from(tmp_path / "gone.json")
+
+
+@pytest.mark.parametrize(
+    ("command", "printed", "work"),
+    [
+        ("super_netperf 4 -H srv -t TCP_RR -l 20", "97379.8\n", Work(1947596, "transaction")),
+        ("./super_netperf 32 -H 172.18.0.2 -l10", " 97379.8\n", Work(121724750000, "byte")),
+        ("super_netperf 2 -H srv -t UDP_RR -- -r 1,1", "100\n", Work(1000, "transaction")),
+        ("super_netperf 2 -H srv -l -1000", "100\n", None),
+        ("super_netperf 2 -H srv", "no route\n", None),
+        ("netperf -H srv", "97379.8\n", None),
+    ],
+)
+def test_super_netperf_prints_a_rate_and_its_command_what_of(
+    command: str, printed: str, work: Work | None
+) -> None:
+    assert super_netperf(command.split(), printed) == work
+    assert super_netperf(["sh", "-c", command], printed) == work
+
+
+@pytest.mark.parametrize(
+    ("line", "amount"),
+    [
+        ("bytes  bytes   bytes    secs.    MBytes/sec", 10 * 2**20 * 100),
+        ("bytes  bytes   bytes    secs.    10^9bits/sec", 10e9 / 8 * 100),
+        ("bytes  bytes   bytes    secs.    10^3bits/sec", 10e3 / 8 * 100),
+    ],
+)
+def test_netperf_has_rates_in_other_units(line: str, amount: float) -> None:
+    text = f"TCP STREAM TEST from 0.0.0.0 to srv\n{line}\n\n131072 16384 64 100.00 10.00\n"
+    assert netperf(text) == Work(amount, "byte")
+
+
+def test_netperfs_one_behind_the_other_are_added_up_unless_their_units_differ() -> None:
+    def text(name: str) -> str:
+        return (FIXTURES / "work" / name / "input.txt").read_text()
+
+    assert netperf(text("netperf-tcp-rr") * 3) == Work(pytest.approx(3 * 65373), "transaction")
+    assert netperf(text("netperf-tcp-rr") + text("netperf-tcp-stream")) is None
+
+
+@given(st.text("0123456789. \n=#/^bytesecTHROUGHPUT_EST:,-MIGRATED TEST from", max_size=300))
+def test_any_text_is_read_or_is_none(text: str) -> None:
+    for made in (text, f"X TEST from y\n{text}", f"{text}\nbytes secs. per sec\n{text}"):
+        work = work_in(made)
+        assert work is None or 0 < work.amount < 1e18

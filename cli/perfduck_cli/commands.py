@@ -73,6 +73,10 @@ ENTRIES = {
         "Compare more than two groups, and report what each step adds to which subsystem.",
         "diff_commands:compare",
     ),
+    "trend": CommandEntry(
+        "Show costs over commits, time or a label, where their level changed, and what else did.",
+        "trend_command:trend",
+    ),
     "tag": CommandEntry(
         "Tag all symbols and blame all stacks again, with your rules first.", "symbol_commands:tag"
     ),

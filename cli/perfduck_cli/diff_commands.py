@@ -8,27 +8,47 @@ import typer
 
 import perfduck
 from perfduck import CompareFormat, DiffFormat, FilterOptions, MatrixKey, PerfduckError, View
-from perfduck_cli.filter_options import filtered
 from perfduck_cli.options import (
     DEFAULT_STORE,
     EventName,
     Format,
     Selector,
     StorePath,
+    filtered,
     number,
     whole,
 )
 from perfduck_cli.standard_streams import has_color, width, write
+from perfduck_cli.waiting import say
 
-Side = Annotated[str, typer.Argument(help="The runs of one side: a selector, as for `top`.")]
 _INCONCLUSIVE = {"exit": 3, "pass": 0, "fail": 1}
+_LAST = 5  # runs of --base-from
+_SKIP = 125  # to `git bisect run`: this commit cannot be judged
 
 
 @filtered
 def diff(
-    base: Side,
-    new: Side,
+    base: Annotated[
+        str,
+        typer.Argument(
+            help="The runs of BASE, a selector as for `top`; those of NEW with --base-from."
+        ),
+    ],
     filters: FilterOptions,
+    new: Annotated[
+        str | None,
+        typer.Argument(help="The runs of NEW."),
+    ] = None,
+    base_from: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SELECTOR",
+            help="Take the newest runs like NEW that this selector means as base.",
+        ),
+    ] = None,
+    last: Annotated[
+        int | None, typer.Option(parser=whole(1, 1000), help="How many; default: 5.")
+    ] = None,
     budget: Annotated[Path | None, typer.Option(help="Budgets to judge by, a TOML file.")] = None,
     tree: Annotated[
         Literal["rerooted", "path", "subsystem"],
@@ -66,6 +86,12 @@ def diff(
         Literal["exit", "pass", "fail"],
         typer.Option(help="What an inconclusive verdict exits with: 3, 0 or 1."),
     ] = "exit",
+    exit: Annotated[
+        Literal["verdict", "bisect"],
+        typer.Option(
+            help="bisect: for `git bisect run`, 125 where the runs cannot tell, above 127 an error."
+        ),
+    ] = "verdict",
     explain: Annotated[
         bool, typer.Option("--explain", help="Say below the text what its words mean.")
     ] = False,
@@ -75,8 +101,9 @@ def diff(
     """Report what grew from BASE to NEW per unit of work, and whether it is noise.
 
     Exits with 0 if growth above the tolerance is excluded, 1 on a regression, 3 if the runs cannot
-    tell.
+    tell. `diff NEW --base-from 'branch=main'` compares with the newest runs of a branch.
     """
+    base, new, last = _sides(base, new, base_from, last)
     _check_view(by, format)
     _check_explain(format, explain=explain)
     with perfduck.open(store) as opened:
@@ -90,11 +117,33 @@ def diff(
             least_growth=least_growth,
             tolerance=tolerance,
             allow_kernel_change=allow_kernel_change,
+            last=last,
             **filters,
         )
     sys.stdout.write(_shown(result, format, by, explain=explain))
     is_unsure = result.verdict == "inconclusive"
-    raise typer.Exit(_INCONCLUSIVE[inconclusive] if is_unsure else result.exit_code)
+    code = _INCONCLUSIVE[inconclusive] if is_unsure else result.exit_code
+    if exit == "bisect" and code == _INCONCLUSIVE["exit"]:
+        say("git bisect skips this commit: perfduck ab --until-sure records until it is sure")
+        code = _SKIP
+    raise typer.Exit(code)
+
+
+def _sides(
+    base: str, new: str | None, base_from: str | None, last: int | None
+) -> tuple[str, str, int | None]:
+    """Base, new, and how many of base. PerfduckError for one side, or three."""
+    if base_from is None:
+        if new is None:
+            message = "expected BASE and NEW, or NEW and --base-from SELECTOR, got one selector"
+            raise PerfduckError(message)
+        if last is not None:
+            raise PerfduckError.at(where=f"--last {last}", expected="--base-from", got="none")
+        return base, new, None
+    if new is not None:
+        message = f"--base-from {base_from}: expected NEW alone beside it, got {base} and {new}"
+        raise PerfduckError(message)
+    return base_from, base, last or _LAST
 
 
 def _shown(

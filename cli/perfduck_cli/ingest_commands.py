@@ -48,7 +48,11 @@ def ingest(
         typer.Option(help="What --work counts: packet, ... [default: as stored, else unit]"),
     ] = None,
     work_from: Annotated[
-        Path | None, typer.Option(help="Report of iperf3 -J, wrk or sockperf to take it from.")
+        Path | None,
+        typer.Option(
+            help="Report of a load generator (iperf3, wrk, netperf, ...) to take it from, or"
+            " netdev:eth0:rx_packets:BEFORE:AFTER."
+        ),
     ] = None,
     kallsyms: Kallsyms = None,
     vmlinux: Vmlinux = None,

@@ -22,6 +22,7 @@ from perfduck_cli.help import ABOUT, START, Command, Commands
 from perfduck_cli.usage import in_a_line
 
 USER_ERROR, BUG = 2, 70
+_BISECT_ENDS = 127
 _A_BUG = "perfduck: this is a bug, please report it with the lines above and the command"
 
 
@@ -93,7 +94,15 @@ def main() -> None:
     process.watch_interrupts()
     if "_PERFDUCK_COMPLETE" in os.environ:  # a shell asks; else 10 ms for nothing
         import_module("perfduck_cli.completion").know_shells()
-    _leave(_exit_code())
+    _leave(_for_bisect(_exit_code()))
+
+
+def _for_bisect(code: int) -> int:
+    """With `--exit bisect`: `git bisect run` takes 1 to 127, but 125, for a bad commit, and ends
+    above. An error says nothing of a commit, so 128 is added."""
+    words = " ".join(sys.argv).replace("--exit=", "--exit ")
+    is_verdict = code in (0, 1, 125) or code > _BISECT_ENDS
+    return code if is_verdict or "--exit bisect" not in words else code + _BISECT_ENDS + 1
 
 
 def _exit_code() -> int:

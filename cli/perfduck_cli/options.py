@@ -1,17 +1,21 @@
-"""Options that several commands share, and those that are numbers: what they accept, and what they
-say to anything else. Light: printing the help must not load polars.
+"""Options that several commands share: numbers and what they accept, the store, the filters.
 
-    limit: Annotated[int, typer.Option(parser=whole(1), help="Rows.")] = 30
-    perfduck: --limit: expected a whole number of 1 or more, got 0
+    @filtered
+    def top(selector: Selector, filters: FilterOptions, ...) -> None:
+
+gives `top` the options of `_typed` in place of its parameter `filters`, which gets what `_typed`
+makes of them.
 """
 
+import functools
+import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
 
-from perfduck import TableFormat
+from perfduck import FilterOptions, TableFormat
 from perfduck import typed as typed_values
 
 _N = TypeVar("_N", int, float)
@@ -92,3 +96,77 @@ Symbols = Annotated[
     list[Path] | None,
     typer.Option(help="Directory of ELF files with symbols, or one file."),
 ]
+
+
+def sharing(
+    name: str, typed: Callable[..., Any]
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """A decorator of commands: the parameters of `typed` in place of parameter `name`."""
+    options = inspect.signature(typed).parameters
+
+    def with_options(command: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(command)
+        def run(**given: Any) -> None:
+            chosen = {option: given.pop(option) for option in options}
+            command(**{name: typed(**chosen)}, **given)
+
+        parameters = [
+            each.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+            for own, parameter in inspect.signature(command).parameters.items()
+            for each in (options.values() if own == name else (parameter,))
+        ]
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        return run
+
+    return with_options
+
+
+def _typed(
+    where: Annotated[
+        list[str] | None,
+        typer.Option(help="Only profiles that this selector means too; all given must hold."),
+    ] = None,
+    event: Annotated[
+        list[str] | None,
+        typer.Option(help="Event, or a glob; default: the one that most profiles have."),
+    ] = None,
+    comm: Annotated[list[str] | None, typer.Option(help="Only these programs; a glob.")] = None,
+    not_comm: Annotated[
+        list[str] | None, typer.Option("--not-comm", help="Without these programs; a glob.")
+    ] = None,
+    pid: Annotated[
+        list[int] | None, typer.Option(parser=whole(-1, 2**31 - 1), help="Only these processes.")
+    ] = None,
+    cpu: Annotated[
+        list[str] | None, typer.Option(help="Only these CPUs: 0, 0-3, 0,2; all must have samples.")
+    ] = None,
+    dso: Annotated[
+        list[str] | None, typer.Option(help="Only samples whose leaf is in this binary; a glob.")
+    ] = None,
+    subsystem: Annotated[
+        list[str] | None, typer.Option(help="Only what is blamed on these; a glob.")
+    ] = None,
+    cgroup: Annotated[list[str] | None, typer.Option(help="Only these cgroups; a glob.")] = None,
+    skip: Annotated[
+        str | None, typer.Option(help="Leave out the start of every run: 1s, 500ms.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="Only the time up to here: 3s.")] = None,
+) -> FilterOptions:
+    """What was typed as filters. Of a repeated option any value may hold, but of --where all."""
+    return FilterOptions(
+        where=where,
+        event=event,
+        comm=comm,
+        not_comm=not_comm,
+        pid=pid,
+        cpu=cpu,
+        dso=dso,
+        subsystem=subsystem,
+        cgroup=cgroup,
+        skip=skip,
+        until=until,
+    )
+
+
+filtered = sharing("filters", _typed)

@@ -9,13 +9,13 @@ import typer
 
 import perfduck
 from perfduck import ExportFormat, FilterOptions, PerfduckError
-from perfduck_cli.filter_options import filtered
 from perfduck_cli.options import (
     DEFAULT_STORE,
     LONGEST_S,
     Format,
     Selector,
     StorePath,
+    filtered,
     number,
     whole,
 )

@@ -10,8 +10,7 @@ import perfduck
 from perfduck import DiffFormat, RecordingOptions
 from perfduck_cli import process
 from perfduck_cli.ingest_commands import NOT_SENT, say_stored
-from perfduck_cli.options import DEFAULT_STORE, LONGEST_S, StorePath, number, whole
-from perfduck_cli.shared_options import sharing
+from perfduck_cli.options import DEFAULT_STORE, LONGEST_S, StorePath, number, sharing, whole
 from perfduck_cli.standard_streams import has_color, width
 from perfduck_cli.waiting import StatusLine, say
 

@@ -3,16 +3,17 @@
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from perfduck_diff.budget_names import check_names
+from perfduck_diff.budget_suggestion import check_names
 from perfduck_diff.comparison_input import Question, load_input
 from perfduck_diff.engine import budget, rates, scan
 from perfduck_diff.engine.checks import Bounds
 from perfduck_diff.engine.comparison import DiffOptions, TreeName
-from perfduck_diff.engine.result import Diff
+from perfduck_diff.engine.result import Diff, Reason
 from perfduck_diff.engine.run_diff import run_diff
 from perfduck_diff.filters import Filters
 from perfduck_diff.history import recall, recalled_from
 from perfduck_diff.like_runs import RUN_LABEL, spread_of_like_runs
+from perfduck_diff.newest_runs import newest_runs
 from perfduck_diff.notes import attachment_notes, lacking, provenance
 from perfduck_model.errors import PerfduckError
 from perfduck_store.protocol import Store
@@ -36,6 +37,7 @@ class DiffRequest:
     tolerance: float = 0.05
     budget: Path | None = None
     allow_kernel_change: bool = False
+    last: int | None = None  # of base only the newest so many that are like new
     level: float = scan.LEVEL  # of a look, where several share that of one
 
 
@@ -43,10 +45,16 @@ def resolve_sides(store: Store, request: DiffRequest) -> Question:
     """The runs of both sides: what `answer` and a drawing of the same diff go by. They stay picked
     in the store until another question is asked."""
     where = request.filters.where
-    sides = [select(store, side, where) for side in (request.base, request.new)]
+    base, new = (select(store, side, where) for side in (request.base, request.new))
+    chosen: tuple[Reason, ...] = ()
+    if request.last is not None:
+        any_kernel = request.allow_kernel_change
+        base, reason = newest_runs(store, base, new, request.last, any_kernel=any_kernel)
+        chosen = (reason,)
     if request.paired:
-        sides = paired(store, sides[0], sides[1])
-    return load_input(store, dict(zip(SIDES, sides, strict=True)), request.filters)
+        base, new = paired(store, base, new)
+    question = load_input(store, dict(zip(SIDES, (base, new), strict=True)), request.filters)
+    return replace(question, reasons=(*chosen, *question.reasons))
 
 
 def compare_profiles(store: Store, request: DiffRequest, question: Question) -> Diff:

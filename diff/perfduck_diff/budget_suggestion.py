@@ -5,26 +5,34 @@ factor that all rows share), of each subsystem by itself, of the samples (Poisso
 spreads are known is drawn as well (scaled inverse chi-square). Every drawn comparison is judged by
 the test that the gate uses, and all limits are set at the one quantile at which the wanted part of
 the comparisons keeps all budgets.
+
+A budget for what does not exist would be kept forever, so names are checked before they count. A
+subsystem is known if the store has it or a rule of perfduck's leads to it; a function of a path if
+the store has it or a catalogued kernel does: neither need be in the runs that are compared.
 """
 
 from dataclasses import dataclass
+from fnmatch import fnmatchcase, translate
 
 import numpy as np
 
 from perfduck_diff.comparison_input import Question, load_input
+from perfduck_diff.engine.budget import Budget, Budgets
 from perfduck_diff.engine.moderated_t import Design, ModeratedTTest, NodeRates, given
 from perfduck_diff.engine.noise import Noise, whole
 from perfduck_diff.engine.power import detectable, raised, upper
 from perfduck_diff.engine.rates import NoiseClasses, StackRates
-from perfduck_diff.engine.run_matrix import gathered
+from perfduck_diff.engine.run_matrix import RunMatrix, gathered
 from perfduck_diff.filters import Filters
 from perfduck_diff.history import noise_of
 from perfduck_diff.like_runs import Like, like_runs
 from perfduck_diff.selection import Group
 from perfduck_model.arrays import Bool, Float64
 from perfduck_model.errors import PerfduckError
+from perfduck_model.words import did_you_mean
 from perfduck_store.protocol import Store
 from perfduck_store.selector import select
+from perfduck_tags import catalogue, rule_file
 
 SIZES = (3, 5, 10)  # runs a side that the power is given for
 LEVEL = 0.05  # of the gate
@@ -227,3 +235,36 @@ def _limits(drawn: _Comparisons, keep: float) -> Float64:
         else:
             low = middle
     return best if best.any() else limits
+
+
+def check_names(budgets: Budgets, runs: RunMatrix) -> None:
+    """Raise PerfduckError for a subsystem or a function of a budget that there is not."""
+    for budget in budgets.budgets:
+        if budget.kind == "subsystem":
+            known = {*runs.area, *(rule.subsystem for rule in rule_file.shipped())}
+            if budget.name not in known:
+                raise _unknown(budget, budget.name, known)
+        if budget.kind == "path":
+            names = {frame.name for frame in runs.frames}
+            for part in budget.name.split(";"):
+                if not _is_function(part, names):
+                    raise _unknown(budget, part, names)
+
+
+def _is_function(pattern: str, names: set[str]) -> bool:
+    if any(fnmatchcase(name, pattern) for name in names):
+        return True
+    known = catalogue.shipped().functions["name"]
+    return bool(known.str.contains(f"^(?:{_regex(pattern)})$").any())
+
+
+def _regex(pattern: str) -> str:
+    """fnmatch's, without what polars' regular expressions do not have."""
+    return translate(pattern).removeprefix("(?s:").removesuffix(")\\Z").replace("(?>", "(?:")
+
+
+def _unknown(budget: Budget, name: str, known: set[str]) -> PerfduckError:
+    meant = did_you_mean(name, sorted(known)).strip()
+    got = name or "an empty one"
+    message = f"{budget.where}: [budget.{budget.kind}]: expected a name that there is, got {got}"
+    return PerfduckError(f"{message}: {meant}" if meant else message)

@@ -26,7 +26,7 @@ from perfduck_diff.notes import attachment_notes, lacking
 from perfduck_diff.selection import Group
 from perfduck_model.arrays import Int64
 from perfduck_model.errors import PerfduckError
-from perfduck_model.suggestion import did_you_mean, listed
+from perfduck_model.words import did_you_mean, listed
 from perfduck_store.protocol import Store
 from perfduck_store.selector import select
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from perfduck_model.errors import PerfduckError
-from perfduck_model.suggestion import did_you_mean, listed
+from perfduck_model.words import did_you_mean, listed
 from perfduck_store.records import RecordedEvent
 
 _PMU = re.compile(r"(?P<pmu>cpu|cpu_core|cpu_atom)/(?P<event>[^/=]+)/(?P<modifiers>\w*)")

@@ -16,9 +16,9 @@ from fnmatch import fnmatchcase
 from pathlib import PurePath
 
 from perfduck_model.errors import PerfduckError
-from perfduck_model.suggestion import did_you_mean, listed, number_ranges
-from perfduck_store.choice import KEYS, Key
+from perfduck_model.words import did_you_mean, listed, number_ranges
 from perfduck_store.protocol import PickedSamples
+from perfduck_store.records import KEYS, Key
 
 OF_SAMPLES = ("comm", "not_comm", "pid", "cpu", "dso", "subsystem", "cgroup")
 _SHOWN = 4  # values that an error names
@@ -66,6 +66,13 @@ class Filters:
             ]
             + ([] if names else self._times())
         )
+
+    def typed(self) -> tuple[str, ...]:
+        """The options but --where, in words of a command line."""
+        names = ("event", *OF_SAMPLES)
+        pairs = [(name, str(value)) for name in names for value in getattr(self, name)]
+        times = [word for option in self._times() for word in option.split()]
+        return (*(w for n, v in pairs for w in (f"--{n.replace('_', '-')}", v)), *times)
 
     def _times(self) -> list[str]:
         ends = {"--skip": self.from_s, "--until": self.to_s}

@@ -8,7 +8,7 @@ from perfduck_diff.answer import DiffRequest
 from perfduck_diff.comparison_input import Question, load_input
 from perfduck_diff.engine.comparison import TreeName
 from perfduck_diff.engine.flame import Flame, Heat, flame, hottest
-from perfduck_diff.engine.run_costs import SubsystemRuns, subsystem_runs
+from perfduck_diff.engine.rates import SubsystemRuns, subsystem_runs
 from perfduck_diff.filters import Filters
 from perfduck_diff.notes import lacking_notes
 from perfduck_diff.selection import Note

@@ -25,7 +25,7 @@ from perfduck_diff.filters import Filters
 from perfduck_diff.like_runs import RUN_LABEL, SAME, pooled
 from perfduck_model.arrays import Float64, Int64
 from perfduck_model.errors import PerfduckError
-from perfduck_model.suggestion import listed
+from perfduck_model.words import listed
 from perfduck_store.protocol import Store
 from perfduck_store.records import ClassNoise
 from perfduck_store.selector import select

@@ -3,7 +3,7 @@ and must not load polars for that."""
 
 from typing import Literal
 
-from perfduck_store.choice import By as By
+from perfduck_store.records import By as By
 
 # Of one function: who called it, and what it called.
 Side = Literal["callers", "callees"]
@@ -12,3 +12,5 @@ Key = Literal[By, Side]
 View = Literal["path", "subsystem", "class", "function"]
 # The rows of a comparison: what is blamed, or self weight by class.
 MatrixKey = Literal["subsystem", "class"]
+# The series of a trend: what is blamed on a subsystem, self weight by class, weight below a path.
+SeriesKey = Literal["total", "subsystem", "class", "path"]

@@ -25,8 +25,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from perfduck_diff.selection import Note, Selection
-from perfduck_model.limitation import said
-from perfduck_model.suggestion import listed
+from perfduck_model.batch import said
+from perfduck_model.words import listed
 from perfduck_store.protocol import Store
 from perfduck_store.records import FunctionWeight, MetRule, SharedLimitation, TagShare
 from perfduck_symbols.names import binary

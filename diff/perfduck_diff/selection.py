@@ -7,9 +7,8 @@ from typing import Literal
 from perfduck_diff.events import Clock, choose
 from perfduck_diff.filters import Filters, FilterValues
 from perfduck_model.errors import PerfduckError
-from perfduck_store.choice import OF_STACKS, Choice
 from perfduck_store.protocol import PickedSamples, Store
-from perfduck_store.records import Weight
+from perfduck_store.records import OF_STACKS, Choice, Weight
 
 Group = Mapping[int, str]  # profile id -> name
 

@@ -10,12 +10,13 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from perfduck_ingest.arrow import series
 from perfduck_kernels import kernels
-from perfduck_kernels.constants import STACK_SLOTS_LOG2, SYMBOL_SLOTS_LOG2
 from perfduck_kernels.hash_cache import HashCache
 from perfduck_model.arrays import Bool, Int64
 from perfduck_model.batch import STACK, SYMBOL
 from perfduck_model.identity import stack_ids, symbol_ids
+from perfduck_model.limits import limits
 from perfduck_symbols.names import canonical_dso
 
 SymbolRow = tuple[str, str, int | None]  # name, dso, address
@@ -25,15 +26,15 @@ class StackCache(HashCache[np.int64]):
     """The stack ids of chains by their keys."""
 
     def __init__(self) -> None:
-        super().__init__(np.int64, STACK_SLOTS_LOG2)
+        super().__init__(np.int64, limits.stack_slots_log2)
 
 
 class SymbolInterner:
     """The symbols of a recording. Shared by threads: operations on dicts are atomic."""
 
     def __init__(self) -> None:
-        self._ids = HashCache[np.int64](np.int64, SYMBOL_SLOTS_LOG2)
-        self._reported = HashCache[np.bool_](np.bool_, SYMBOL_SLOTS_LOG2)
+        self._ids = HashCache[np.int64](np.int64, limits.symbol_slots_log2)
+        self._reported = HashCache[np.bool_](np.bool_, limits.symbol_slots_log2)
         self._rows: dict[int, SymbolRow] = {}
 
     def ids(self, rows: pl.DataFrame) -> Int64:
@@ -96,4 +97,4 @@ def stack_rows(symbol_ids: Int64, lengths: Int64) -> pl.DataFrame:
     """The columns of batch.STACK, a row for each chain; chains as for `stacks`."""
     chains = pa.LargeListArray.from_arrays(np.append(0, np.cumsum(lengths)), symbol_ids)
     ids = stack_ids(symbol_ids, lengths)
-    return pl.DataFrame({"stack_id": ids, "symbol_ids": pl.Series(chains)}, schema=STACK)
+    return pl.DataFrame({"stack_id": ids, "symbol_ids": series(chains)}, schema=STACK)

@@ -14,9 +14,12 @@ and /sys/class/net/DEVICE/statistics call them.
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
+from perfduck_ingest.load_reports.amount import Work
 from perfduck_model.errors import PerfduckError
-from perfduck_model.suggestion import did_you_mean, listed
+from perfduck_model.small_file import reason, text_of
+from perfduck_model.words import did_you_mean, listed
 
 KINDS = ("netdev", "ethtool")
 SHAPE = "netdev:DEVICE:COUNTER or ethtool:DEVICE:COUNTER"
@@ -50,6 +53,34 @@ class CounterName:
         """What it counts: packet, byte, or the counter itself."""
         named = [unit for unit in _UNITS if re.search(rf"(^|_){unit}s?(_|$)", self.counter)]
         return named[0] if named else self.counter
+
+
+def is_counter(text: str) -> bool:
+    """Whether --work-from names a counter, and no file."""
+    return text.partition(":")[0] in KINDS and ":" in text
+
+
+def work_between(text: str, folder: Path = Path()) -> Work:
+    """What a counter counted between two files, BEFORE and AFTER of
+    `netdev:eth0:rx_packets:BEFORE:AFTER`: copies of /proc/net/dev, or what ethtool -S printed."""
+    head, *files = text.rsplit(":", 2)
+    if len(files) < 2 or head.count(":") < 2:
+        raise PerfduckError.at(
+            where=f"--work-from {text}",
+            expected=f"{SHAPE}, then :BEFORE:AFTER, two files",
+            got=text,
+        )
+    name = counter_name(head)
+    before, after = (value(name, _text(folder / file), str(folder / file)) for file in files)
+    return Work(difference(name, before, after), name.unit)
+
+
+def _text(path: Path) -> str:
+    try:
+        return text_of(path, errors="replace")
+    except OSError as error:
+        expected = "/proc/net/dev or what ethtool -S printed"
+        raise PerfduckError.at(path, expected=expected, got=reason(error)) from error
 
 
 def counter_name(text: str, option: str = "--work-from") -> CounterName:

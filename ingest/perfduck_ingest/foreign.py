@@ -61,7 +61,7 @@ def _finds(pattern: bytes) -> Test:
 
 def _line(pattern: str) -> Test:
     """One of the first lines is so."""
-    return lambda head: any(re.fullmatch(pattern, line) for line in head.lines)
+    return lambda head: any(map(re.compile(pattern).fullmatch, head.lines))
 
 
 def _most(pattern: str, *, one: str = "") -> Test:
@@ -69,7 +69,8 @@ def _most(pattern: str, *, one: str = "") -> Test:
 
     def test(head: Head) -> bool:
         lines = head.lines[:_SOME_LINES]
-        others = (1 for line in lines if not re.fullmatch(pattern, line))
+        matches = map(re.compile(pattern).fullmatch, lines)
+        others = (1 for match in matches if match is None)
         allowed = int((1 - _MOST) * len(lines))
         is_most = sum(islice(others, allowed + 1)) <= allowed < len(lines)
         return is_most and any(re.search(one, line) for line in lines)

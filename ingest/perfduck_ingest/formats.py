@@ -13,7 +13,7 @@ from perfduck_ingest.importer import Importer, Recording
 from perfduck_ingest.runtime.subprocess_iter import PERF_DATA
 from perfduck_ingest.source import Source, printable
 from perfduck_model.errors import PerfduckError
-from perfduck_model.suggestion import listed
+from perfduck_model.words import listed
 
 # The module, and what the head of such a file holds, one of these: to load all importers takes
 # 0.07 s more than to load what text needs. A directory is shown to all.

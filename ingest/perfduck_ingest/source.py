@@ -21,9 +21,8 @@ import xxhash
 from perfduck_ingest.runtime.pipe import standard_input
 from perfduck_model.arrays import UInt8
 from perfduck_model.errors import PerfduckError
+from perfduck_model.limits import limits
 from perfduck_symbols.compression import BROKEN, opened
-
-HEAD_BYTES = 1 << 20  # enough to see past a long header
 
 
 def printable(name: str) -> str:
@@ -57,8 +56,8 @@ class Source:
         if not self.is_directory:
             try:
                 self._stream = self._open(file)
-                self._stream, self.head = without_mark(self._stream, self._read(HEAD_BYTES))
-                self.head += self._read(HEAD_BYTES - len(self.head))
+                self._stream, self.head = without_mark(self._stream, self._read(limits.head_bytes))
+                self.head += self._read(limits.head_bytes - len(self.head))
             except BaseException:
                 self.close()
                 raise

@@ -1,4 +1,4 @@
-"""Multipliers of hashes, and sizes of caches. Each was measured or chosen once, for all callers.
+"""Multipliers of hashes, each chosen once for all callers, and the width of chunks.
 
 Multiplying by an odd number is a bijection on 64-bit words; numbers without a pattern spread small
 and similar words over the upper bits, which is where a cache takes its slot from. MIX is 2 ** 64
@@ -23,12 +23,3 @@ CHUNK_WIDTH = len(PLACE_MIX)  # frames
 NO_FRAME = np.uint64((1 << 64) - 1)  # no address: those are below PERF_CONTEXT_MAX
 
 LINE_BLOCK_BYTES = 1 << 18  # what is made of so many bytes of text stays in the processor's cache
-
-# Base-2 logarithms of the slots of caches. 160 s of two busy CPUs have 185,000 distinct chain
-# entries of text, 118,000 stacks and 55,000 symbols.
-LINE_SLOTS_LOG2 = 20  # 12 MB
-FRAME_SLOTS_LOG2 = 19  # 6 MB; few lines that differ say the same
-STACK_SLOTS_LOG2 = 19  # 8 MB
-SYMBOL_SLOTS_LOG2 = 18  # 4 MB
-CHUNK_SLOTS_LOG2 = 18  # 3 MB
-ADDRESS_SLOTS_LOG2 = 18  # 4 MB

@@ -2,15 +2,35 @@
 
 Every frame holds exactly the columns of its schema below, in that order. Symbols and stacks may be
 repeated from batch to batch and from profile to profile: their ids are their content, the store
-keeps one of each.
+keeps one of each. Beside them, facts, and limitations: what a recording holds that could not be
+read, or what its names lack, which is said with every answer.
+
+    code           samples  text
+    dwarf-callers    7,944  user callers were recorded as DWARF stacks and are not unwound
+    no-names                48 % of the weight has no name: give --kallsyms or --symbols
+
+    7,944 of 71,200 samples: user callers were recorded as DWARF stacks and are not unwound
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import polars as pl
 
-from perfduck_model.limitation import Limitation
+
+@dataclass(frozen=True, slots=True)
+class Limitation:
+    """`text` in words, without the number of `samples` that it concerns: None where that is not
+    counted."""
+
+    text: str
+    samples: int | None = None
+
+    def words(self, total: int) -> str:
+        """The text behind its number, of the `total` of samples."""
+        return said(self.text, self.samples, total)
+
 
 Schema = dict[str, pl.DataType | type[pl.DataType]]
 
@@ -74,6 +94,7 @@ class Facts:
     lost: int = 0
     raw_samples: int | None = None  # more than there are here: a report under a threshold
     has_inlined: bool | None = None  # whether inlined functions are named like others
+    has_given_files: bool | None = None  # whether --symbols has a file of one of its binaries
     layout: str | None = None  # what was read of each sample, where the format leaves it open
     events: dict[str, Event] = field(default_factory=dict)
     limitations: dict[str, Limitation] = field(default_factory=dict)  # by code
@@ -95,3 +116,19 @@ class Batch:
     edges: pl.DataFrame = field(default_factory=lambda: _empty(EDGE))
     skipped: pl.DataFrame = field(default_factory=lambda: _empty(SKIPPED))
     facts: Facts = field(default_factory=Facts)
+
+
+def said(text: str, samples: int | None, total: int) -> str:
+    """A limitation in words."""
+    return text if samples is None else f"{samples:,} of {total:,} samples: {text}"
+
+
+def merged(old: Mapping[str, Limitation], new: Mapping[str, Limitation]) -> dict[str, Limitation]:
+    """Limitations by code, of two batches of a recording: their samples add up."""
+    both = {code: _sum(old[code], new[code]) for code in old.keys() & new.keys()}
+    return {**old, **new, **both}
+
+
+def _sum(old: Limitation, new: Limitation) -> Limitation:
+    counts = [each.samples for each in (old, new) if each.samples is not None]
+    return Limitation(new.text, sum(counts) if counts else None)

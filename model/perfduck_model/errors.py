@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Self
 
 # A disk without room, or a user without a quota: Python, polars and duckdb all quote it.
-_IS_FULL = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))
+_IS_FULL = tuple(os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 
 
 class PerfduckError(Exception):

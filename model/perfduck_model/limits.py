@@ -5,61 +5,130 @@ that no file takes more memory than the profile in it needs, or more time than i
 docs/reliability.md lists them with the largest real ones.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
 MB = 1 << 20
 
-# Text of a recording. perf prints lines of some kilobytes: 32 branches with the names of C++
-# functions are the longest. Something else of megabytes between the samples is skipped and counted.
-LONGEST_LINE = 8 * MB
-LONGEST_MATCHED = 2048  # characters of a line that is measured by Python's re, which backtracks
-MOST_LINES_AT_ONCE = MB  # some 200 bytes are held for each line that is being parsed
 
-# Files that users write and load generators print.
-MOST_SMALL_BYTES = 64 * MB  # iperf3 -J of an hour with 100 streams: 60 MB
-MOST_MANIFEST_LINES = 100_000  # recordings
-MOST_RULES_BYTES = 4 * MB  # those that come with perfduck: 60 kB in 900 lines
-MOST_RULES_LINES = 20_000
-MOST_BUDGET_BYTES = MB
-MOST_SQL_BYTES = MB
-MOST_DEPTH = 32  # of tables in TOML
-MOST_ATTACHMENT_LINES = 500_000  # iptables-save of a node with 10,000 services: 100,000
-MOST_COUNTERS = 64  # columns of /proc/net/stat/nf_conntrack: 17
+@dataclass(slots=True)
+class Limits:
+    """The bounds, and how much is done at once."""
 
-# Reports of opreport: all rows are held. That of a recording with call graph and details had
-# 340,000 lines.
-MOST_ROWS = 2 * MB
-MOST_XML_DEPTH = 64  # opreport nests eight elements
-MOST_XML_TOKEN = MB  # a tag with its attributes, a comment
+    # Text of a recording. perf prints lines of some kilobytes: 32 branches with the names of C++
+    # functions are the longest. Something else of megabytes between the samples is skipped and
+    # counted.
+    longest_line: int = 8 * MB
+    longest_matched: int = 2048  # characters of a line that Python's re measures: it backtracks
+    most_lines_at_once: int = MB  # some 200 bytes are held for each line that is being parsed
 
-# Archives of sessions. What oparchive packs has binaries in it: one with debug information has
-# hundreds of megabytes, and lies on disk until it is read.
-MOST_FILES = 500_000  # one recording with threads and CPUs apart: 650
-MOST_ARCHIVE_BYTES = 4096 * MB
-MOST_FILE_BYTES = 512 * MB  # of one sample file, which is read whole
-MOST_MEMBER_IN_MEMORY = MB
-MOST_MEMORY_OF_MEMBERS = 256 * MB
-MOST_TAR_HEADER_BYTES = MB  # of a member's extended header or long name
+    # Files that users write and load generators print.
+    most_small_bytes: int = 64 * MB  # iperf3 -J of an hour with 100 streams: 60 MB
+    most_manifest_lines: int = 100_000  # recordings
+    most_rules_bytes: int = 4 * MB  # those that come with perfduck: 60 kB in 900 lines
+    most_rules_lines: int = 20_000
+    most_budget_bytes: int = MB
+    most_sql_bytes: int = MB
+    most_depth: int = 32  # of tables in TOML
+    most_attachment_lines: int = 500_000  # iptables-save of a node with 10,000 services: 100,000
+    most_counters: int = 64  # columns of /proc/net/stat/nf_conntrack: 17
 
-# perf.data. Sizes that it gives are never allocated before they are compared with the file.
-MOST_EVENTS = 4096  # all tracepoints of a kernel: 2,500
-MOST_EVENT_IDS = MB  # each event has one a CPU
-MOST_FEATURE_BYTES = 256 * MB  # simpleperf keeps the symbols of all binaries in one
-MOST_TRACING_BYTES = 64 * MB  # the formats of tracepoints come first
-MOST_NAMES = MB  # distinct ones of a kind that are held at once: of threads, files, control groups
-MOST_NAME_BYTES = 128 * MB  # of them together; a path has 4 kB at most, most have 60 bytes
-MOST_PROCESSES = MB // 2  # that have files mapped; those that ended go first
-MOST_MAPS = 8 * MB  # of all processes; those that ended go first. 300 processes: 8,000
-MOST_MAPS_AT_ONCE = MB  # in all versions of the maps that the samples of one step see: 32 MB
-MOST_MAPS_OF_PROCESS = MB // 4  # of code; vm.max_map_count is 65,530
-MOST_TASK_EVENTS = MB // 4  # held until a sample shows how far time is: 85 MB
-MOST_TASK_NAME_BYTES = 32 * MB  # of them together
-MOST_CALLERS = MB // 2  # chains of --call-graph fp,defer that wait for their samples
-MOST_CALLER_ENTRIES = 16 * MB  # of them together; a chain has 127 at most
-MOST_WAITING_SAMPLES = MB // 4  # for their callers: until the thread is back in user space
-MOST_PACK_BYTES = 64 * MB  # unpacked; of perf record -z: a pack has 64 kB, and is a tenth of it
+    # Reports of opreport: all rows are held. That of a recording with call graph and details had
+    # 340,000 lines.
+    most_rows: int = 2 * MB
+    most_xml_depth: int = 64  # opreport nests eight elements
+    most_xml_token: int = MB  # a tag with its attributes, a comment
 
-# Symbols.
-MOST_KALLSYMS_BYTES = 64 * MB  # 6.18 of Debian with 100 modules: 14 MB in 180,000 lines
-MOST_KALLSYMS_LINES = 2 * MB
-MOST_ELF_BYTES = 4096 * MB  # unpacked, on disk; vmlinux with debug information: 700 MB
-MOST_ELF_SECTION = 1024 * MB  # unpacked, in memory; .debug_info of vmlinux: 300 MB
-MOST_MAP_BYTES = 256 * MB  # what a just-in-time compiler wrote: perf-PID.map
+    # Archives of sessions. What oparchive packs has binaries in it: one with debug information has
+    # hundreds of megabytes, and lies on disk until it is read.
+    most_files: int = 500_000  # one recording with threads and CPUs apart: 650
+    most_archive_bytes: int = 4096 * MB
+    most_file_bytes: int = 512 * MB  # of one sample file, which is read whole
+    most_member_in_memory: int = MB
+    most_memory_of_members: int = 256 * MB
+    most_tar_header_bytes: int = MB  # of a member's extended header or long name
+
+    # perf.data. Sizes that it gives are never allocated before they are compared with the file.
+    most_events: int = 4096  # all tracepoints of a kernel: 2,500
+    most_event_ids: int = MB  # each event has one a CPU
+    most_feature_bytes: int = 256 * MB  # simpleperf keeps the symbols of all binaries in one
+    most_tracing_bytes: int = 64 * MB  # the formats of tracepoints come first
+    # Distinct ones of a kind that are held at once: of threads, files, control groups.
+    most_names: int = MB
+    most_name_bytes: int = 128 * MB  # of them together; a path has 4 kB at most, most have 60 bytes
+    most_processes: int = MB // 2  # that have files mapped; those that ended go first
+    most_maps: int = 8 * MB  # of all processes; those that ended go first. 300 processes: 8,000
+    most_maps_at_once: int = MB  # in all versions that the samples of one step see: 32 MB
+    most_maps_of_process: int = MB // 4  # of code; vm.max_map_count is 65,530
+    most_task_events: int = MB // 4  # held until a sample shows how far time is: 85 MB
+    most_task_name_bytes: int = 32 * MB  # of them together
+    most_callers: int = MB // 2  # chains of --call-graph fp,defer that wait for their samples
+    most_caller_entries: int = 16 * MB  # of them together; a chain has 127 at most
+    most_waiting_samples: int = MB // 4  # for callers: until the thread is back in user space
+    most_pack_bytes: int = 64 * MB  # unpacked, of perf record -z: 64 kB are a tenth of it
+
+    # Symbols.
+    most_kallsyms_bytes: int = 64 * MB  # 6.18 of Debian with 100 modules: 14 MB in 180,000 lines
+    most_kallsyms_lines: int = 2 * MB
+    most_elf_bytes: int = 4096 * MB  # unpacked, on disk; vmlinux with debug information: 700 MB
+    most_elf_section: int = 1024 * MB  # unpacked, in memory; .debug_info of vmlinux: 300 MB
+    most_map_bytes: int = 256 * MB  # what a just-in-time compiler wrote: perf-PID.map
+
+    # How much is read, parsed and remembered at once: what it costs, not what is refused.
+    head_bytes: int = MB  # enough to see past a long header
+    text_part_bytes: int = 24 * MB  # 16 MB take 6 % more time, 32 MB 40 MB more memory
+    text_threads: int = 2
+    most_frames: int = MB  # 22 MB; a text that has more is learnt again from there
+    block_bytes: int = 8 * MB  # of perf.data
+    least_block_bytes: int = MB // 4  # a machine of 200 processors has as many files open at once
+    # A change of 262,144 maps copies a block and references to 512 to 1,024 others: about as much.
+    block_rows: int = 512
+    few_rows: int = 64  # of a block that is joined to the next one
+    most_blocks_waiting: int = 24  # in a recording without rounds
+    most_chunks: int = MB  # 32 MB of what they mean; 635,470 chains have 521,000
+    first_chunks: int = MB  # rows of arrays that grow; pages that are not touched take no memory
+    # Records of larger files are read by another process. To read and resolve 153 MB takes 1.4 s
+    # so, in place of 1.8 s, 64 MB as long, and 0.2 s more of CPU time.
+    subprocess_bytes: int = 96 * MB
+    # 30 MB, and whole row groups of DuckDB: where runs of samples end within one, the commit writes
+    # all samples again, and leaves a file of twice the size. Twice as many take 60 MB more at the
+    # end of 2.7 GB of text, and 4 % off the file.
+    rows_of_a_run: int = 4 * 122_880
+    # Beyond this DuckDB forgets what it wrote, so that memory does not grow with the recording.
+    # With 160 MB samples are inserted by one thread, with 192 MB by two.
+    write_memory_mb: int = 192
+    # Free space of a store from which on its file is made smaller. Copying costs what is left; at a
+    # quarter, all copies of a shrinking store cost four times that.
+    compact_percent: int = 25
+    disk_reserve_bytes: int = 0  # that making a file smaller leaves on its disk
+
+    # Base-2 logarithms of the slots of caches. 160 s of two busy CPUs have 185,000 distinct chain
+    # entries of text, 118,000 stacks and 55,000 symbols.
+    line_slots_log2: int = 20  # 12 MB
+    frame_slots_log2: int = 19  # 6 MB; few lines that differ say the same
+    stack_slots_log2: int = 19  # 8 MB
+    symbol_slots_log2: int = 18  # 4 MB
+    chunk_slots_log2: int = 18  # 3 MB
+    address_slots_log2: int = 18  # 4 MB
+
+
+# Those of this process.
+limits = Limits()
+
+
+@contextmanager
+def limited(**values: int) -> Iterator[None]:
+    """Other values for this process until the block ends, by the names of the fields.
+
+        with limited(most_names=1000): ...
+
+    So that a small recording reaches them. Raises AttributeError for a name that is none."""
+    before = {name: getattr(limits, name) for name in values}
+    try:
+        for name, value in values.items():
+            setattr(limits, name, value)
+        yield
+    finally:
+        for name, value in before.items():
+            setattr(limits, name, value)

@@ -1,6 +1,6 @@
 """Files that are read whole: reports, rules, lists, budgets; never recordings.
 
-    text = text_of(path, MOST_RULES_BYTES)           bounded in bytes, lines, encoding
+    text = text_of(path, limits.most_rules_bytes)           bounded in bytes, lines, encoding
     report = json_of(text, Report)                   bounded in depth and digits, of a schema
 
 Schemas are types that msgspec understands. What is wrong is a ValueError of one line that says
@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import msgspec
 
-from perfduck_model.limits import MOST_DEPTH, MOST_SMALL_BYTES
+from perfduck_model.limits import limits
 
 _T = TypeVar("_T")
 _EXPECTED = re.compile(r"Expected `(?P<expected>[^`]*)`, got `(?P<got>[^`]*)`")
@@ -46,7 +46,7 @@ class UserFile:
 
 def text_of(
     path: Path,
-    most: int = MOST_SMALL_BYTES,
+    most: int = limits.most_small_bytes,
     most_lines: int | None = None,
     *,
     encoding: str = "utf-8",
@@ -108,11 +108,11 @@ def toml_of(text: str, schema: type[_T]) -> _T:
 def _check_depth(value: object) -> None:
     """Raise ValueError for tables in tables in tables, which `a.a.a.a = 1` writes in a line."""
     level = [value]
-    for _ in range(MOST_DEPTH):
+    for _ in range(limits.most_depth):
         level = [child for one in level for child in _children(one)]
         if not level:
             return
-    message = f"tables nested more than {MOST_DEPTH} deep"
+    message = f"tables nested more than {limits.most_depth} deep"
     raise ValueError(message)
 
 

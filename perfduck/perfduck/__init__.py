@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from perfduck.ab import AbResult, AbStep
     from perfduck.diff_result import BudgetSuggestion, CompareResult, DiffResult
     from perfduck.exports import Export
-    from perfduck.filters import FilterOptions
     from perfduck.names_and_tags import ExplainResult, TagResult
     from perfduck.options import IngestOptions, RecordingOptions, TagSources
     from perfduck.profile_store import ProfileStore, explain, open
@@ -28,12 +27,20 @@ if TYPE_CHECKING:
     from perfduck.recordings import IngestResult
     from perfduck.store_results import EditResult, MergeResult, RemoveResult
     from perfduck.tables import Table
+    from perfduck.trends import TrendResult
+    from perfduck.typed import FilterOptions
     from perfduck_diff.engine.result import Change, Claim, Diff
-    from perfduck_diff.keys import By, Key, MatrixKey, Side, View
+    from perfduck_diff.keys import By, Key, MatrixKey, SeriesKey, Side, View
     from perfduck_diff.selection import Note
     from perfduck_ingest.source import Source
     from perfduck_model.errors import NoProfileError, PerfduckError
-    from perfduck_report.formats import CompareFormat, DiffFormat, ExportFormat, TableFormat
+    from perfduck_report.formats import (
+        CompareFormat,
+        DiffFormat,
+        ExportFormat,
+        TableFormat,
+        TrendFormat,
+    )
     from perfduck_report.names import visible
 
     __version__: str
@@ -43,15 +50,16 @@ __all__ = [
     "CompareFormat", "CompareResult", "Diff", "DiffFormat", "DiffResult", "EditResult",
     "ExplainResult", "Export", "ExportFormat", "FilterOptions", "IngestOptions", "IngestResult",
     "Key", "MatrixKey", "MergeResult", "NoProfileError", "NotSent", "Note", "PerfduckError",
-    "ProfileStore", "RecordingOptions", "RemoveResult", "Side", "Source", "Table", "TableFormat",
-    "TagResult", "TagSources", "TopResult", "View", "__version__", "explain", "open", "visible",
+    "ProfileStore", "RecordingOptions", "RemoveResult", "SeriesKey", "Side", "Source", "Table",
+    "TableFormat", "TagResult", "TagSources", "TopResult", "TrendFormat", "TrendResult", "View",
+    "__version__", "explain", "open", "visible",
 ]  # fmt: skip
 
 _MODULES = {
     "perfduck.ab": ("AbResult", "AbStep"),
     "perfduck.diff_result": ("BudgetSuggestion", "CompareResult", "DiffResult"),
     "perfduck.exports": ("Export",),
-    "perfduck.filters": ("FilterOptions",),
+    "perfduck.typed": ("FilterOptions",),
     "perfduck.names_and_tags": ("ExplainResult", "TagResult"),
     "perfduck.options": ("IngestOptions", "RecordingOptions", "TagSources"),
     "perfduck.profile_store": ("ProfileStore", "explain", "open"),
@@ -59,13 +67,20 @@ _MODULES = {
     "perfduck.recordings": ("IngestResult",),
     "perfduck.store_results": ("EditResult", "MergeResult", "RemoveResult"),
     "perfduck.tables": ("Table",),
+    "perfduck.trends": ("TrendResult",),
     "perfduck.rankings": ("CallsResult", "TopResult"),
     "perfduck_diff.engine.result": ("Change", "Claim", "Diff"),
-    "perfduck_diff.keys": ("By", "Key", "MatrixKey", "Side", "View"),
+    "perfduck_diff.keys": ("By", "Key", "MatrixKey", "SeriesKey", "Side", "View"),
     "perfduck_diff.selection": ("Note",),
     "perfduck_ingest.source": ("Source",),
     "perfduck_model.errors": ("NoProfileError", "PerfduckError"),
-    "perfduck_report.formats": ("CompareFormat", "DiffFormat", "ExportFormat", "TableFormat"),
+    "perfduck_report.formats": (
+        "CompareFormat",
+        "DiffFormat",
+        "ExportFormat",
+        "TableFormat",
+        "TrendFormat",
+    ),
     "perfduck_report.names": ("visible",),
 }
 

@@ -11,11 +11,10 @@ from pathlib import Path
 import polars as pl
 
 from perfduck.adoption_checks import check_facts, check_kind, check_rows, check_said
-from perfduck.annotator import Annotator
 from perfduck.attachments import Attachment, parsed
 from perfduck.ingestion import commit
 from perfduck.opening import StorePlace
-from perfduck.tagging import TaggingSources, file_of_kept
+from perfduck.tagging import Annotator, TaggingSources, file_of_kept
 from perfduck_ingest.labels import checked_name
 from perfduck_ingest.work import Work
 from perfduck_model.errors import PerfduckError
@@ -38,6 +37,7 @@ class Adoption:
     kernel: str | None = None
     force: bool = False
     is_admin: bool = True  # who may replace what others said, and give rules for all that follows
+    is_verified: bool = True  # its hash is that of a file that this machine read
 
 
 def adopt(place: StorePlace, other: Path, wanted: Adoption) -> Receipt:
@@ -57,6 +57,8 @@ def adopt(place: StorePlace, other: Path, wanted: Adoption) -> Receipt:
         with place.write(create=True) as store:
             if not isinstance(store, DuckDbStore):
                 raise PerfduckError.at(place, expected="a store of this machine", got="a server's")
+            if not wanted.is_verified:
+                _refuse_other_samples(store, identity, draft.samples)
             if not wanted.is_admin:
                 _refuse_replaced(store, identity)
             return commit(store, attachments, draft, identity, annotator)
@@ -79,8 +81,24 @@ def _identity(single: SingleRecording, wanted: Adoption) -> Identity:
         labels=_labels(dict(said["labels"]), wanted.labels),
         wanted_name=name,
         may_change_work=wanted.force,
-        has_names=single.has_names(),
+        # Names may be made up, too: what others stored takes only those that it lacks.
+        has_names=single.has_names() and wanted.is_admin,
+        may_rename=wanted.is_admin or wanted.is_verified,
     )
+
+
+def _refuse_other_samples(store: DuckDbStore, identity: Identity, samples: int) -> None:
+    """Raise PerfduckError where the recording that is stored with this hash has other samples:
+    either may have claimed the hash, which only the recording itself could show."""
+    key = profile_id(identity.content_hash)
+    for stored in store.profiles.of([key]):
+        there_are = sum(event.samples for event in store.profiles.events([key]))
+        if there_are != samples:
+            raise PerfduckError.at(
+                identity.source,
+                expected=f"the {there_are:,} samples of {stored.name}, which has this content hash",
+                got=f"{samples:,}",
+            )
 
 
 def _refuse_replaced(store: DuckDbStore, identity: Identity) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 import polars as pl
 
 from perfduck_model.errors import PerfduckError
-from perfduck_model.limits import MOST_ATTACHMENT_LINES, MOST_COUNTERS
+from perfduck_model.limits import limits
 from perfduck_model.small_file import reason, text_of
 from perfduck_store.protocol import Store
 from perfduck_store.records import AttachedTable
@@ -68,7 +68,7 @@ def read(pair: str, option: str = "") -> Attachment:
         message = f"{option} {pair}".lstrip() + ": expected KIND=FILE, as in iptables=rules.txt"
         raise PerfduckError(message)
     try:
-        most_lines = MOST_ATTACHMENT_LINES if kind in PARSERS else None
+        most_lines = limits.most_attachment_lines if kind in PARSERS else None
         text = text_of(Path(name), most_lines=most_lines)
     except (OSError, UnicodeDecodeError) as error:
         raise PerfduckError.at(name, expected="a text file to attach", got=reason(error)) from error
@@ -152,9 +152,11 @@ def conntrack(text: str, source: str) -> dict[AttachedTable, pl.DataFrame]:
     """Every counter of every CPU."""
     lines = [(n, line.split()) for n, line in enumerate(text.splitlines(), 1) if line.strip()]
     names = lines[0][1] if lines else []
-    if len(names) > MOST_COUNTERS:
+    if len(names) > limits.most_counters:
         raise PerfduckError.at(
-            where=f"{source}:1", expected=f"at most {MOST_COUNTERS} counters", got=f"{len(names):,}"
+            where=f"{source}:1",
+            expected=f"at most {limits.most_counters} counters",
+            got=f"{len(names):,}",
         )
     if "entries" not in names:
         message = f"{source}:1: expected /proc/net/stat/nf_conntrack, which begins with 'entries'"

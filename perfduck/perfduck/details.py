@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from perfduck.opening import StorePlace
 from perfduck_diff.notes import limitations
 from perfduck_model.errors import PerfduckError
-from perfduck_model.suggestion import listed
+from perfduck_model.words import listed
 from perfduck_store.records import AttachedFile, ProfileDetails, RecordedEvent, SkippedLine
 from perfduck_store.selector import by_id, select
 

@@ -10,8 +10,8 @@ from perfduck.tables import screen_of
 from perfduck_diff.budget_suggestion import Suggestion
 from perfduck_diff.compare_groups import Matrix
 from perfduck_diff.engine.flame import Flame
+from perfduck_diff.engine.rates import SubsystemRuns
 from perfduck_diff.engine.result import Change, Claim, Diff, Reason, Verdict
-from perfduck_diff.engine.run_costs import SubsystemRuns
 from perfduck_diff.keys import View
 from perfduck_report import (
     budget_file,

@@ -8,7 +8,7 @@ from perfduck.store_results import EditResult
 from perfduck_ingest.labels import checked_name
 from perfduck_ingest.work import Work
 from perfduck_model.errors import PerfduckError
-from perfduck_model.suggestion import did_you_mean, listed
+from perfduck_model.words import did_you_mean, listed
 from perfduck_store.edit import Edit
 from perfduck_store.protocol import Store
 from perfduck_store.selector import select

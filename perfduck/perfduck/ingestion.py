@@ -11,9 +11,15 @@ from typing import BinaryIO, Self
 
 import polars as pl
 
-from perfduck.annotator import Annotator, note_artefacts
 from perfduck.attachments import Attachment, keep
-from perfduck.tagging import TaggingSources, check_kallsyms, keep_inputs, unused_files
+from perfduck.tagging import (
+    Annotator,
+    TaggingSources,
+    check_kallsyms,
+    keep_inputs,
+    note_artefacts,
+    unused_files,
+)
 from perfduck_ingest.formats import opened
 from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.kernel_release import settled
@@ -23,7 +29,7 @@ from perfduck_ingest.source import Source, printable
 from perfduck_ingest.work import Work
 from perfduck_model.errors import PerfduckError
 from perfduck_model.small_file import UserFile
-from perfduck_model.suggestion import listed
+from perfduck_model.words import listed
 from perfduck_store.draft import Draft
 from perfduck_store.duckdb import store_file
 from perfduck_store.duckdb.store import DuckDbStore, Engine, StoreIsBusy
@@ -175,9 +181,11 @@ def _inserted(store: Store, writer: ProfileWriter, draft: Draft, annotator: Anno
     finally:
         inserted.result()  # what fails there fails the transaction, and says why
     store.symbols.keep_functions(annotation.fresh_functions())
+    receipt = writer.finish(tags, blamed)
+    if draft.facts.has_given_files:
+        return receipt
     dsos = draft.symbols["dso"].unique()
-    unused = unused_files(annotation.tagger, annotator.given.binaries, dsos)
-    return replace(writer.finish(tags, blamed), unused=unused)
+    return replace(receipt, unused=unused_files(annotation.tagger, annotator.given.binaries, dsos))
 
 
 def unused_of_stored(given: TaggingSources) -> tuple[str, ...]:

@@ -7,9 +7,9 @@
     run1.data,run1.json,run1.rules,native
 
 Files are looked for beside the manifest, or where that is a pipe, in the current directory.
-`work_from` is a load generator's report, `attach.KIND` a file to keep with the recording, `kernel`
-the release that ran. Every other column is a label, `label.NAME` is one of any name, and an empty
-field says nothing.
+`work_from` is a load generator's report or netdev:eth0:rx_packets:BEFORE:AFTER, a counter between
+two files; `attach.KIND` a file to keep with the recording, `kernel` the release that ran. Every
+other column is a label, `label.NAME` is one of any name, and an empty field says nothing.
 """
 
 import csv
@@ -23,14 +23,14 @@ from typing import TypeVar
 from perfduck.attachments import Attachment, is_kind
 from perfduck.attachments import read as read_attachment
 from perfduck.ingestion import IngestRequest
+from perfduck_ingest.counters import is_counter, work_between
 from perfduck_ingest.kernel_release import checked_release
 from perfduck_ingest.labels import ATTACH, LABEL, RESERVED, checked, checked_name
 from perfduck_ingest.work import Work, work_from
 from perfduck_model.errors import PerfduckError
-from perfduck_model.limits import MOST_MANIFEST_LINES
+from perfduck_model.limits import limits
 from perfduck_model.small_file import reason, text_of
-from perfduck_model.suggestion import did_you_mean
-from perfduck_model.typed_numbers import number
+from perfduck_model.words import did_you_mean, number
 
 _T = TypeVar("_T")
 _COLUMNS = "columns file,name,work,unit,work_from,kernel,attach.KIND and labels"
@@ -49,10 +49,14 @@ class _Row:
     def wrong(self, *, expected: str, got: str) -> PerfduckError:
         return PerfduckError(f"{self.manifest}:{self.line}: expected {expected}, got {got}")
 
+    @property
+    def folder(self) -> Path:
+        """Where files are looked for."""
+        return Path() if self.manifest.is_fifo() else self.manifest.parent
+
     def path(self, column: str) -> Path:
         """The file that a column names."""
-        folder = Path() if self.manifest.is_fifo() else self.manifest.parent
-        path = folder / self.fields[column]
+        path = self.folder / self.fields[column]
         if not os.path.lexists(path):
             raise self.wrong(expected=f"a file in column {column}", got=f"no such file: {path}")
         return path
@@ -81,7 +85,7 @@ def requests(manifest: Path, template: IngestRequest) -> list[IngestRequest]:
 def _text(manifest: Path) -> str:
     try:
         # Spreadsheets write a byte order mark.
-        return text_of(manifest, most_lines=MOST_MANIFEST_LINES, encoding="utf-8-sig")
+        return text_of(manifest, most_lines=limits.most_manifest_lines, encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise PerfduckError.at(manifest, expected="a manifest", got=reason(error)) from error
 
@@ -195,6 +199,8 @@ def _work(row: _Row) -> Work | None:
     if "work_from" in row.fields:
         if amount or unit:
             raise row.wrong(expected="work or work_from", got="both")
+        if is_counter(row.fields["work_from"]):
+            return work_between(row.fields["work_from"], row.folder)
         return work_from(row.path("work_from"))
     if not amount:
         if unit:

@@ -11,7 +11,7 @@ from perfduck.tables import Table
 from perfduck.tagging import Tagged, TaggingSources, add_files, tag_again, tagger_of, with_kept
 from perfduck_ingest.kernel_release import checked_release
 from perfduck_model.errors import PerfduckError
-from perfduck_model.suggestion import listed
+from perfduck_model.words import listed
 from perfduck_report import tables
 from perfduck_report.names import visible, visible_lines
 from perfduck_report.numbers import many

@@ -1,6 +1,7 @@
 """Which store is meant, and how long to wait for it."""
 
 import os
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 from perfduck import parts
 from perfduck_model.errors import PerfduckError
 from perfduck_store.remote.address import SCHEMES, address_of
-from perfduck_store.running import interrupt_all as interrupt_all
+from perfduck_store.waiting import interrupt_all as interrupt_all
 from perfduck_store.waiting import waiting
 
 if TYPE_CHECKING:  # DuckDB is loaded when a store is opened
@@ -18,6 +19,9 @@ if TYPE_CHECKING:  # DuckDB is loaded when a store is opened
     from perfduck_store.protocol import Store
     from perfduck_store.recording import Receipt
     from perfduck_store.remote.address import Address
+
+
+_HOST = re.compile(r"(?P<name>\[[0-9a-f:]+\]|[\w-]+(?:\.[\w-]+)*):\d{1,5}", re.IGNORECASE)
 
 
 class Ingesting(Protocol):
@@ -125,6 +129,9 @@ def place_of(url: str, wait_s: float | None = None) -> "StoreFile | StoreServer"
         raise PerfduckError.at(url, expected="the path of a store, or http://HOST:PORT", got=got)
     if url.startswith(SCHEMES):
         return StoreServer(address_of(url), _token(), wait_s)
+    if (host := _HOST.fullmatch(url)) and not Path(url).exists():
+        expected = f"http://{url} for a server, or the path of a store (./{url} if it is one)"
+        raise PerfduckError.at(url, expected=expected, got=f"{host['name']} and a port")
     return StoreFile(Path(url), wait_s)
 
 

@@ -29,7 +29,7 @@ class IngestOptions(TagSources, total=False):
     labels: Labels | None
     work: float | None  # how much got done while recording
     unit: str | None  # what `work` counts: packet, request
-    work_from: FilePath | None  # report of iperf3 -J, wrk or sockperf to take it from
+    work_from: FilePath | None  # report of a load generator, or a counter between two files
     kernel: str | None  # release that ran, where the recording does not say it
     host_files: bool  # whether files of this machine may name addresses of perf.data; True
     attach: Files | None  # to keep with one recording: {"iptables": path}

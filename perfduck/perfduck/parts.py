@@ -26,11 +26,12 @@ if TYPE_CHECKING:
         recorder,
         recordings,
         remote_ingestion,
+        trends,
         user_sql,
     )
     from perfduck_diff import answer
     from perfduck_ingest.runtime import subprocess_iter
-    from perfduck_store import sql_limits as limits
+    from perfduck_store import records
     from perfduck_store.duckdb import store
     from perfduck_store.remote import client as remote
     from perfduck_store.remote import merging
@@ -47,17 +48,18 @@ if TYPE_CHECKING:
         "frames",
         "ingestion",
         "inventory",
-        "limits",
         "merging",
         "names_and_tags",
         "push_spool",
         "rankings",
         "recorder",
         "recordings",
+        "records",
         "remote",
         "remote_ingestion",
         "store",
         "subprocess_iter",
+        "trends",
         "user_sql",
     ]  # fmt: skip
 
@@ -75,7 +77,7 @@ __getattr__ = lazy_modules(
         "frames": "perfduck.frames",
         "ingestion": "perfduck.ingestion",
         "inventory": "perfduck.inventory",
-        "limits": "perfduck_store.sql_limits",
+        "records": "perfduck_store.records",
         "merging": "perfduck_store.remote.merging",
         "names_and_tags": "perfduck.names_and_tags",
         "push_spool": "perfduck.push_spool",
@@ -85,6 +87,7 @@ __getattr__ = lazy_modules(
         "remote_ingestion": "perfduck.remote_ingestion",
         "remote": "perfduck_store.remote.client",
         "store": "perfduck_store.duckdb.store",
+        "trends": "perfduck.trends",
         "user_sql": "perfduck.user_sql",
         "subprocess_iter": "perfduck_ingest.runtime.subprocess_iter",
     },

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Self, Unpack
 
 from perfduck import parts, typed
-from perfduck.filters import FilterOptions, filters_of
 from perfduck.opening import StorePlace, place_of
 from perfduck.options import (
     FilePath,
@@ -19,7 +18,8 @@ from perfduck.options import (
     RecordingOptions,
     TagSources,
 )
-from perfduck_diff.keys import By, MatrixKey, Side
+from perfduck.typed import FilterOptions, filters_of
+from perfduck_diff.keys import By, MatrixKey, SeriesKey, Side
 from perfduck_model.errors import PerfduckError
 from perfduck_report.formats import ExportFormat
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from perfduck.recordings import IngestResult, Progress
     from perfduck.store_results import EditResult, MergeResult, RemoveResult
     from perfduck.tables import Table
+    from perfduck.trends import TrendResult
     from perfduck_diff.flame_input import Drawing
 
 
@@ -219,12 +220,14 @@ class ProfileStore:
         kernel: str | None = None,
         force: bool = False,
         is_admin: bool = True,
+        is_verified: bool = True,
     ) -> "IngestResult":
         """Store the one recording of another store, with what that store says of it, as `ingest`
         would have: the same content is stored once, other work needs `force`, tags are made by the
         rules of this store. `labels` are added and must not contradict. A new recording that
         `is_unnamed` is called by its content. What would apply to later recordings, rules, is
-        refused unless one `is_admin`."""
+        refused unless one `is_admin`; and where the content hash is not `is_verified`, so are other
+        names for what is stored, and other samples."""
         wanted = parts.adoption.Adoption(
             name=name,
             is_unnamed=is_unnamed,
@@ -232,6 +235,7 @@ class ProfileStore:
             kernel=kernel,
             force=force,
             is_admin=is_admin,
+            is_verified=is_verified,
         )
         receipt = parts.adoption.adopt(self._file, Path(other), wanted)
         return parts.recordings.IngestResult(receipt)
@@ -312,6 +316,7 @@ class ProfileStore:
         least_growth: float = 0.0,
         tolerance: str | float | None = None,
         allow_kernel_change: bool = False,
+        last: int | None = None,
         **filters: Unpack[FilterOptions],
     ) -> "DiffResult":
         """What grew from the runs of `base` to those of `new`, and whether that is noise.
@@ -319,8 +324,11 @@ class ProfileStore:
         `budget`: a TOML file of budgets to judge by. `per`: what to divide by; None: the best that
         all runs allow. `paired`: run i of base was recorded next to run i of new. `least_growth`:
         claim none below this, in the answer's unit. `tolerance`: growth of the total that does not
-        matter, as a part of base or as "5%"; None: 5 %. Budgets judge in its place.
+        matter, as a part of base or as "5%"; None: 5 %. Budgets judge in its place. `last`: of base
+        only the newest so many runs that are like new (scenario, workload, unit, kernel).
         """
+        if last is not None and last < 1:
+            raise PerfduckError.at(where="--last", expected="1 or more", got=last)
         request = parts.answer.DiffRequest(
             base=base,
             new=new,
@@ -331,6 +339,7 @@ class ProfileStore:
             smallest=least_growth,
             **_question(budget, tolerance),
             allow_kernel_change=allow_kernel_change,
+            last=last,
         )
         return parts.comparisons.diff(self._file, request)
 
@@ -347,6 +356,22 @@ class ProfileStore:
         total cost. `by`: the rows, subsystems that are blamed, or classes by self weight."""
         chosen = filters_of(filters)
         return parts.comparisons.compare(self._file, selector, over, order, by, chosen)
+
+    def trend(
+        self,
+        selector: str,
+        over: str,
+        *,
+        by: SeriesKey = "subsystem",
+        repo: FilePath | None = None,
+        **filters: Unpack[FilterOptions],
+    ) -> "TrendResult":
+        """Where costs changed their level over `over`: "commit" (label `commit`, in the order of
+        label `commit_time` or of the git repository `repo`), "time" (when recordings began) or a
+        label. Runs of one commit, session or value are one point. `by`: what has a series of its
+        own; paths are those with 1 % of the cost."""
+        place = None if repo is None else Path(repo)
+        return parts.trends.trend(self._file, selector, over, by, place, filters_of(filters))
 
     def export(
         self,
@@ -402,7 +427,7 @@ class ProfileStore:
     ) -> "Table":
         """The rows of one statement that reads, or of a file with it: table `hit` has it all.
         `parameters`: for $name in the query. It opens no file and changes nothing."""
-        limits = parts.limits.SqlLimits(seconds=timeout_s, rows=max_rows)
+        limits = parts.records.SqlLimits(seconds=timeout_s, rows=max_rows)
         return parts.user_sql.sql(self._file, query, parameters or {}, limits)
 
     def suggest_budget(

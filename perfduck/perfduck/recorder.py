@@ -10,7 +10,7 @@ import shutil
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -24,14 +24,15 @@ from perfduck.opening import StoreFile, StorePlace
 from perfduck.options import RecordingOptions, refuse_others
 from perfduck.record import command as commands
 from perfduck.record import perf as perf_tool
-from perfduck.record.counters import LiveCounter, is_counter
+from perfduck.record.counters import LiveCounter
 from perfduck.record.network_namespace import check_namespace, namespace_of
 from perfduck.record.perf import Perf
 from perfduck.record.system_state import system_state
 from perfduck.recordings import IngestResult, labels, work
-from perfduck_ingest.counters import counter_name, difference
+from perfduck_ingest.counters import counter_name, difference, is_counter
 from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.labels import checked_name
+from perfduck_ingest.load_reports.netperf import super_netperf
 from perfduck_ingest.work import Work, work_from, work_in
 from perfduck_model.errors import PerfduckError
 from perfduck_store.remote.connection import ConnectionFailed, NotAllowed
@@ -143,7 +144,7 @@ class Recorder:
             counted = (
                 Work(difference(counter.name, before, after), counter.name.unit)
                 if counter
-                else self._work(done, start)
+                else self._work(run, done, start)
             )
         except PerfduckError as error:
             raise self._kept(run.name, file, error) from error
@@ -187,10 +188,10 @@ class Recorder:
             got=f"{done.status_words}{said}: not stored (--ignore-failure stores it)",
         )
 
-    def _work(self, done: commands.RecordedRun, start: float) -> Work | None:
+    def _work(self, run: PlannedRun, done: commands.RecordedRun, start: float) -> Work | None:
         """What the user says, what the command wrote, or what it printed."""
         if self._options.work is not None or self._options.work_from is None:
-            return self._options.work or _printed_work(done)
+            return self._options.work or _printed_work(done, run.command)
         report = Path(self._options.work_from)
         if report.exists() and report.stat().st_mtime < start - _CLOCK_S:
             raise PerfduckError.at(
@@ -313,13 +314,13 @@ def record(
     return tuple(results)
 
 
-def _printed_work(done: commands.RecordedRun) -> Work | None:
+def _printed_work(done: commands.RecordedRun, command: Sequence[str]) -> Work | None:
     if done.output is None:
         return None
-    try:
-        return work_in(done.output.decode(errors="replace"))
-    except ValueError:  # JSON of another program
-        return None
+    text = done.output.decode(errors="replace")
+    with suppress(ValueError):  # JSON of another program
+        return work_in(text) or super_netperf(command, text)
+    return None
 
 
 def _attachments(

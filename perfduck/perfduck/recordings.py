@@ -25,6 +25,7 @@ from perfduck.options import (
 )
 from perfduck.store_results import EditResult
 from perfduck_ingest import labels as label_words
+from perfduck_ingest.counters import is_counter, work_between
 from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.kernel_release import checked_release
 from perfduck_ingest.source import Source, printable
@@ -196,7 +197,8 @@ def work(amount: float | None, unit: str | None, report: FilePath | None = None)
         if amount is not None or unit is not None:
             message = f"--work-from {report}: expected no --work and --unit beside it"
             raise PerfduckError(message)
-        return work_from(Path(report))
+        text = os.fspath(report)
+        return work_between(text) if is_counter(text) else work_from(Path(report))
     if amount is None:
         if unit is not None:
             message = f"--unit {unit}: expected --work N with it"

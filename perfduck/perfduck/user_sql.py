@@ -8,11 +8,11 @@ from typing import Any
 from perfduck.opening import StoreFile, StorePlace
 from perfduck.tables import Table
 from perfduck_model.errors import PerfduckError
-from perfduck_model.limits import MOST_SQL_BYTES
+from perfduck_model.limits import limits
 from perfduck_model.small_file import reason, text_of
 from perfduck_store.duckdb import documentation, sql_process
 from perfduck_store.duckdb.documentation import TableDescription
-from perfduck_store.sql_limits import SqlLimits
+from perfduck_store.records import SqlLimits
 
 
 def sql(
@@ -38,6 +38,6 @@ def table_descriptions() -> tuple[TableDescription, ...]:
 
 def _content(path: Path) -> str:
     try:
-        return text_of(path, MOST_SQL_BYTES)
+        return text_of(path, limits.most_sql_bytes)
     except (OSError, UnicodeDecodeError) as error:
         raise PerfduckError.at(path, expected="a file with SQL", got=reason(error)) from error

@@ -6,5 +6,6 @@ from typing import Literal
 
 DiffFormat = Literal["text", "json", "markdown", "junit", "html"]  # diff.FORMATS, and html.render
 CompareFormat = Literal["text", "markdown", "json"]  # compare.FORMATS
+TrendFormat = Literal["text", "markdown", "csv", "json", "html"]  # trend.FORMATS
 TableFormat = Literal["text", "markdown", "csv", "json"]  # tables.FORMATS
 ExportFormat = Literal["folded", "html"]  # perfduck/exports.py EXPORTS

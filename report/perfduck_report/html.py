@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from perfduck_diff.engine.flame import Flame, Heat
+from perfduck_diff.engine.rates import SubsystemRuns
 from perfduck_diff.engine.result import Diff
-from perfduck_diff.engine.run_costs import SubsystemRuns
 from perfduck_diff.keys import View
-from perfduck_report import diff_words, readable
+from perfduck_report import diff_words, readable, trend_words
 from perfduck_report.html_flame import payload
 from perfduck_report.html_view import (
     claim_bars,
@@ -54,6 +54,8 @@ _FILTERS = {
     "label": diff_words.label,
     "budget": diff_words.budget,
     "moved": diff_words.moved,
+    "state": trend_words.state,
+    "shift": trend_words.shift,
 }
 
 
@@ -61,7 +63,7 @@ def render(
     diff: Diff, flame: Flame, by: View | None = None, runs: Sequence[SubsystemRuns] = ()
 ) -> str:
     """The page of a diff, or one view of it beside the flame, which is of the same runs."""
-    return _page("diff.html", diff_values(diff, flame, by, runs))
+    return render_page("diff.html", diff_values(diff, flame, by, runs), _scripts())
 
 
 def diff_values(
@@ -96,7 +98,7 @@ def render_side(
 ) -> str:
     """The page of one side: what is hot, without a comparison. `notes`: what is merged, left out
     or narrowed."""
-    return _page("side.html", side_values(name, profiles, flame, heat, notes))
+    return render_page("side.html", side_values(name, profiles, flame, heat, notes), _scripts())
 
 
 def side_values(
@@ -119,8 +121,8 @@ def _drawn(flame: Flame) -> dict[str, object]:
     return {"flame": flame, "payload": payload(flame), "colour": palette(flame)}
 
 
-def _page(template: str, values: Mapping[str, object]) -> str:
-    scripts = _scripts()
+def render_page(template: str, values: Mapping[str, object], scripts: Sequence[str]) -> str:
+    """A page as one file, with the style and the scripts in it."""
     page = _environment().get_template(template)
     return page.render(
         layout="page.html",

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from perfduck_diff.engine.flame import Flame
+from perfduck_diff.engine.rates import SubsystemRuns
 from perfduck_diff.engine.result import Change, Claim, Diff, Side, SubsystemRow
-from perfduck_diff.engine.run_costs import SubsystemRuns
 from perfduck_report.diff_words import common, percent
 from perfduck_report.numbers import amount
 

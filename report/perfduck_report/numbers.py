@@ -16,7 +16,7 @@ _MANY = 1e7  # packets a second, which people know without a prefix up to here
 # Fields of answers that hold an amount in the unit of the answer.
 _AMOUNTS = frozenset(
     ("base", "new", "delta", "low", "high", "limit", "total", "idle", "value", "reach", "self",
-     "blamed", "own", "least", "totals", "detectable", "moved")
+     "blamed", "own", "least", "totals", "detectable", "moved", "costs", "spreads")
 )  # fmt: skip
 Answer = TypeVar("Answer")
 

@@ -8,9 +8,10 @@ from typing import TypeVar
 
 from perfduck_diff.compare_groups import Matrix
 from perfduck_diff.engine.flame import Flame, Heat
+from perfduck_diff.engine.rates import SubsystemRuns
 from perfduck_diff.engine.result import Diff
-from perfduck_diff.engine.run_costs import SubsystemRuns
 from perfduck_diff.engine.sandwich import Sandwich
+from perfduck_diff.trend_result import TrendGroup
 from perfduck_report.names import all_visible
 from perfduck_report.numbers import UnitScale, scale, scaled
 
@@ -30,6 +31,11 @@ def diff_scale(answer: Diff) -> UnitScale:
 def matrix(answer: Matrix) -> Matrix:
     """In the unit that fits the smallest group."""
     return _shown(answer, scale(answer.unit, _smallest(tuple(c.value for c in answer.total))))
+
+
+def trend_group(answer: TrendGroup) -> TrendGroup:
+    """In the unit that fits the least expensive point."""
+    return _shown(answer, scale(answer.unit, _smallest(answer.series[0].costs)))
 
 
 def flame(answer: Flame, by: UnitScale | None = None) -> Flame:

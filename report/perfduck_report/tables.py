@@ -6,6 +6,7 @@ To add a format, write a function and put it into FORMATS.
 import csv as csv_file
 import io
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Protocol
@@ -34,6 +35,18 @@ class Answer(Protocol):
 
     def rows(self) -> list[tuple[Any, ...]]:
         """A tuple each."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlainRows:
+    """Rows that a report makes."""
+
+    columns: Sequence[str]
+    values: list[tuple[Any, ...]]
+
+    def rows(self) -> list[tuple[Any, ...]]:
+        """A tuple each."""
+        return self.values
 
 
 def text(answer: Answer, screen: Screen = PIPE) -> str:

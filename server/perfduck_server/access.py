@@ -76,7 +76,7 @@ def principal_of(request: Request) -> Principal:
 
 
 def _known(service: Service, request: Request, secret: str | None) -> Principal:
-    if not service.tokens.is_there and service.settings.is_loopback:
+    if service.is_open() and service.settings.is_loopback:
         _check_host(request)
         return Principal(ANONYMOUS, frozenset(SCOPES))
     if secret is not None:

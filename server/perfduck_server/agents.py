@@ -25,7 +25,8 @@ INSTRUCTIONS = """\
 Recordings of perf and OProfile, with the subsystem of the kernel that each function belongs to.
 A selector means profiles: a name, a glob (native.*), label=value[,label=value], or A+B. Start with
 `recordings`; `diff` says what got more expensive per unit of work and whether that is noise; `top`
-and `compare` rank and compare; `sql` reads table `hit`, which has it all.
+and `compare` rank and compare; `trend` looks at a history; `sql` reads table `hit`, which has it
+all.
 """
 
 Selector = Annotated[str, Field(description="Profiles: a name, a glob, label=value, or A+B.")]
@@ -96,6 +97,18 @@ def compare(
     return store.compare(selector, over, order=order or (), by=by, **filters).to_text()
 
 
+def trend(
+    store: ProfileStore,
+    selector: Selector,
+    over: Annotated[str, Field(description="commit, time (of recording), or a label.")],
+    by: perfduck.SeriesKey = "subsystem",
+    **filters: Unpack[FilterOptions],
+) -> str:
+    """Where costs changed their level over commits, time or a label, what else changed there, and
+    the diff of before and after."""
+    return store.trend(selector, over, by=by, **filters).to_text()
+
+
 def sql(
     store: ProfileStore,
     query: Annotated[str, Field(description="One SELECT of DuckDB. Table `hit` has it all.")],
@@ -110,7 +123,7 @@ def sql(
     return found.to_csv()
 
 
-TOOLS: tuple[Callable[..., str], ...] = (recordings, top, diff, compare, sql)
+TOOLS: tuple[Callable[..., str], ...] = (recordings, top, diff, compare, trend, sql)
 
 
 class QuestionServer(MCPServer[Any]):

@@ -23,6 +23,7 @@ from perfduck_server import (
     page_profile,
     page_recordings,
     page_sql,
+    page_trend,
     push_api,
     query_api,
     read_api,
@@ -32,6 +33,7 @@ from perfduck_server import (
 )
 from perfduck_server.access import AccessRefused
 from perfduck_server.metrics import ServerMetrics
+from perfduck_server.query_options import in_url
 from perfduck_server.service import Service
 from perfduck_server.spool import SpoolIsGone
 from perfduck_server.uploads import drain
@@ -49,6 +51,7 @@ _HEADERS = {
     PROTOCOL_HEADER: PROTOCOL,
 }
 
+_PARAMETERS = read_api.PARAMETERS | set(sql_api.SqlQuery.model_fields)
 _CLIENT_CLOSED_REQUEST = 499  # as in the access log of nginx
 
 
@@ -77,7 +80,7 @@ def create_app(service: Service) -> FastAPI:
     app.include_router(read_api.router)
     app.include_router(query_api.router)
     app.include_router(static_files.router)
-    for page in (page_recordings, page_profile, page_diff, page_compare, page_sql):
+    for page in (page_recordings, page_profile, page_diff, page_compare, page_trend, page_sql):
         app.include_router(page.router)
 
     app.include_router(store_api.router)
@@ -130,7 +133,19 @@ def _wrong_header(headers: Headers) -> str | None:
 def _refusal(request: Request, error: Exception) -> Response:
     """What the one who asked can fix: the line that the command line prints."""
     status = 404 if isinstance(error, perfduck.NoProfileError) else 422
-    return JSONResponse({"error": perfduck.visible(str(error))}, status_code=status)
+    line = perfduck.visible(str(error))
+    if _is_question(request):
+        line = in_url(line, _PARAMETERS)
+    return JSONResponse({"error": line}, status_code=status)
+
+
+def _is_question(request: Request) -> bool:
+    """Whether it was asked by parameters of a URL, not by options of the command line, which prints
+    the lines of a push and of the store's routes as they are."""
+    path = request.url.path
+    if PROTOCOL_HEADER in request.headers:
+        return False
+    return path == "/api/v1/sql" or path.removeprefix("/api/v1/") in read_api.QUESTIONS
 
 
 def _unavailable(request: Request, error: Exception) -> Response:

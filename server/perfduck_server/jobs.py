@@ -156,6 +156,7 @@ class Jobs:
             kernel=job.kernel,
             force=job.force,
             is_admin=job.is_admin,
+            is_verified=not job.is_store,
         )
         if not job.is_store:
             self._raw.keep(folder, job.file, result.id)

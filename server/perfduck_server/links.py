@@ -21,8 +21,8 @@ import numpy as np
 import perfduck
 from perfduck import DiffResult, PerfduckError, ProfileStore
 from perfduck_diff.engine.flame import Flame
+from perfduck_diff.engine.rates import SubsystemRuns
 from perfduck_diff.engine.result import Diff
-from perfduck_diff.engine.run_costs import SubsystemRuns
 from perfduck_server.spool import write_whole
 
 Ask = Callable[[ProfileStore, Mapping[str, Any]], DiffResult]  # with options as a request has them

@@ -19,7 +19,8 @@ import perfduck
 from perfduck_report import html, numbers
 from perfduck_report.names import visible
 from perfduck_report.tables import dicts
-from perfduck_server.query_options import QueryOption
+from perfduck_server.query_options import QueryOption, in_url
+from perfduck_server.read_api import PARAMETERS
 from perfduck_server.service import service_of
 from perfduck_server.static_files import address
 
@@ -90,9 +91,9 @@ def rendered(template: str, values: Mapping[str, Any]) -> str:
 
 
 def failure(error: perfduck.PerfduckError) -> dict[str, Any]:
-    """What a page shows in place of an answer: the line of the command line."""
+    """What a page shows in place of an answer: the line of the API."""
     status = 404 if isinstance(error, perfduck.NoProfileError) else 422
-    return {"status": status, "error": visible(str(error))}
+    return {"status": status, "error": in_url(visible(str(error)), PARAMETERS)}
 
 
 def rows_of(table: perfduck.Table) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ The names, types, choices and defaults are those of the signature: nothing is li
 
 import inspect
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -125,6 +126,20 @@ def given(options: Mapping[str, QueryOption], typed: Iterable[tuple[str, str]]) 
         if option.is_required and option.name not in texts:
             raise PerfduckError.at(where=option.name, expected="a value", got="none")
     return {name: options[name].value(values) for name, values in texts.items()}
+
+
+def in_url(line: str, names: Iterable[str]) -> str:
+    """A line of the command line as one about a URL: options have the names of its parameters."""
+    known = set(names)
+
+    def parameter(match: re.Match[str]) -> str:
+        name = match["name"].replace("-", "_")
+        return name if name in known else match[0]
+
+    return _OPTION.sub(parameter, line)
+
+
+_OPTION = re.compile(r"(?<![\w-])--(?P<name>[a-z]+(?:-[a-z]+)*)\b")
 
 
 def _unknown(name: str, options: Mapping[str, QueryOption]) -> PerfduckError:

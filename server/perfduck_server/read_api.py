@@ -94,12 +94,28 @@ def _top(
     return store.top(selector, by=by, limit=limit, **filters)
 
 
+def _trend(
+    store: ProfileStore,
+    selector: str,
+    over: str,
+    by: perfduck.SeriesKey = "subsystem",
+    **filters: Unpack[FilterOptions],
+) -> "perfduck.TrendResult":
+    """Where costs changed their level over commits (in the order of label commit_time), time or a
+    label. A repository that orders commits is on the machine of the command line, not here."""
+    return store.trend(selector, over, by=by, **filters)
+
+
 def _rows(answer: Any, *, format: perfduck.TableFormat = "json") -> str:
     text: str = answer.render(format)
     return text
 
 
 def _matrix(answer: "perfduck.CompareResult", *, format: perfduck.CompareFormat = "json") -> str:
+    return answer.render(format)
+
+
+def _points(answer: "perfduck.TrendResult", *, format: perfduck.TrendFormat = "json") -> str:
     return answer.render(format)
 
 
@@ -134,10 +150,14 @@ QUESTIONS = {
     "calls": ApiQuestion(ProfileStore.calls, _rows),
     "diff": ApiQuestion(ProfileStore.diff, _diff),
     "compare": ApiQuestion(ProfileStore.compare, _matrix),
+    "trend": ApiQuestion(_trend, _points),
     "sandwich": ApiQuestion(ProfileStore.sandwich, _trees),
     "timeline": ApiQuestion(ProfileStore.timeline, _rows),
     "export": ApiQuestion(ProfileStore.export, _exported),
 }
+
+
+PARAMETERS = {name for question in QUESTIONS.values() for name in question.options}
 
 
 def answered(question: ApiQuestion, answer: Any, options: Mapping[str, Any]) -> Response:

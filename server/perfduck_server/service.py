@@ -1,11 +1,14 @@
 """What all requests of a server share."""
 
 import shutil
+from contextlib import suppress
+from threading import Lock, Thread
 from typing import Annotated
 
 import anyio
 from fastapi import Depends, Request
 
+from perfduck import PerfduckError
 from perfduck.held_store import HeldStore
 from perfduck.profile_store import ProfileStore
 from perfduck_server.jobs import Jobs
@@ -37,7 +40,9 @@ class Service:
             shutil.rmtree(left, ignore_errors=True)
         self.store = ProfileStore(self.held)
         self.tokens = TokenFile(settings.state_folder)
-        self.sessions = StoreSessions(self.held)
+        self._requires_tokens = self.held.shared.requires_tokens()
+        self._marking = Lock()
+        self.sessions = StoreSessions(self.held, settings.session_idle_s, settings.most_sessions)
         self.snapshots = SqlSnapshots(self.held, settings.state_folder / "snapshot")
         self.answering = anyio.Semaphore(AT_ONCE)
         self.turns = SqlTurns()
@@ -50,6 +55,18 @@ class Service:
         )
         self.retention = Retention(settings.retention, self.store, self.raw, self.spool)
         self.retention.start()
+
+    def is_open(self) -> bool:
+        """Whether there is no token, and never was one of this store."""
+        if self.tokens.is_there and not self._requires_tokens and self._marking.acquire(False):
+            # Whoever writes just now may take long, and this is asked at every request.
+            Thread(target=self._require_tokens, daemon=True).start()
+        return not (self.tokens.is_there or self._requires_tokens)
+
+    def _require_tokens(self) -> None:
+        with suppress(PerfduckError):  # a full disk: the next start tries again
+            self.held.shared.require_tokens()
+            self._requires_tokens = True
 
     def close(self) -> None:
         """Let other processes have the store."""

@@ -4,17 +4,22 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from threading import Event
 
+import msgspec
 import uvicorn
 
 import perfduck
 from perfduck_server.access_log import AccessLog, Observed
 from perfduck_server.app import create_app
 from perfduck_server.service import Service
-from perfduck_server.settings import Settings
+from perfduck_server.settings import Settings, is_unspecified
+from perfduck_server.spool import write_whole
 from perfduck_server.tokens import TokenFile
+from perfduck_store.serving import ServerAddress, address_file
 
 _GRACE_S = 20  # for requests that run when the server is stopped
 _PENDING = 128  # connections that wait to be accepted
@@ -25,15 +30,18 @@ def serve(settings: Settings, say: Callable[[str], object]) -> None:
     soon as requests are accepted. PerfduckError where the address or the store cannot be had, and
     when DuckDB takes nothing more: a new process opens the store again."""
     logging.basicConfig(level=logging.INFO, format="perfduck: %(message)s")
-    with _listening(settings.host, settings.port) as listener:
+    with listening(settings.host, settings.port) as listener:
         _check_access(settings)
         log = AccessLog(settings.access_log)
         service = Service(settings)
         try:
+            _check_tokens(service)
             server = _server(settings, service, log)
-            for line in _welcome(settings, service, listener.getsockname()[1]):
+            url = f"{settings.scheme}://{_reachable(settings.host, listener.getsockname()[1])}"
+            for line in _welcome(settings, service, url):
                 say(line)
-            server.run(sockets=[listener])
+            with _announced(settings.store, url):
+                server.run(sockets=[listener])
             _check_store(service)
         finally:
             service.close()
@@ -73,6 +81,16 @@ def _check_access(settings: Settings) -> None:
     )
 
 
+def _check_tokens(service: Service) -> None:
+    """PerfduckError where the store was served with tokens, and they are gone."""
+    if service.is_open() or service.tokens.is_there:
+        return
+    store = service.settings.store
+    add = f"perfduck token add NAME --scope push,read --store {store}"
+    expected = f"tokens, as it was served with them before ({add})"
+    raise perfduck.PerfduckError.at(store, expected=expected, got="none")
+
+
 def _server(settings: Settings, service: Service, log: AccessLog) -> uvicorn.Server:
     """The HTTP server, which ends when it is asked to. PerfduckError for what is no certificate."""
     app = create_app(service)
@@ -100,12 +118,15 @@ def _server(settings: Settings, service: Service, log: AccessLog) -> uvicorn.Ser
     return server
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def listening(host: str, port: int) -> socket.socket:
     """A socket that accepts connections. PerfduckError where the address is not to be had."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         family, *_, address = found[0]
         listener = socket.create_server(address[:2], family=family, backlog=_PENDING)
+        # asyncio sets it on sockets whose protocol is TCP by number, which create_server leaves 0.
+        # Without it the body of an answer waits for the client's delayed ACK of its head: 40 ms.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except OSError as error:
         number = error.errno or 0  # below 0: of a name that has no address
         reason = os.strerror(number) if number > 0 else error.strerror or str(error)
@@ -122,20 +143,52 @@ def shown_address(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def _welcome(settings: Settings, service: Service, port: int) -> list[str]:
+def _reachable(host: str, port: int) -> str:
+    """HOST:PORT that others can ask; of all addresses of this machine the one that it has in the
+    network, by which packets to other networks leave."""
+    if not is_unspecified(host):
+        return shown_address(host, port)
+    family, far = (socket.AF_INET6, "2001:db8::1") if ":" in host else (socket.AF_INET, "192.0.2.1")
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((far, 9))  # of UDP: nothing is sent
+            return shown_address(str(probe.getsockname()[0]), port)
+    except OSError:  # no network
+        return shown_address("::1" if ":" in host else "127.0.0.1", port)
+
+
+@contextmanager
+def _announced(store: Path, url: str) -> Iterator[None]:
+    """The address is in a file for as long as the block runs."""
+    file = address_file(store)
+    write_whole(file, msgspec.json.encode(ServerAddress(os.getpid(), url)))
+    try:
+        yield
+    finally:
+        file.unlink(missing_ok=True)
+
+
+def _welcome(settings: Settings, service: Service, url: str) -> list[str]:
     """The address, what is served, how to push, and who may."""
-    url = f"{settings.scheme}://{shown_address(settings.host, port)}"
     count = len(service.store.names())
     header = " -H 'Authorization: Bearer TOKEN'" if service.tokens.is_there else ""
     return [
         f"{url} serves {settings.store} ({count} profile{'' if count == 1 else 's'})",
         f"push: curl -T run.txt.xz{header} '{url}/api/v1/recordings?label.scenario=native'",
+        *_other_addresses(settings.host),
         _who(settings, service),
     ]
 
 
+def _other_addresses(host: str) -> list[str]:
+    """That other addresses lead to the server, too."""
+    if not is_unspecified(host):
+        return []
+    return [f"listens on all addresses of {socket.gethostname()} ({host})"]
+
+
 def _who(settings: Settings, service: Service) -> str:
-    if not service.tokens.is_there:
+    if service.is_open():
         return "open to all programs of this machine: there are no tokens (perfduck token add)"
     usable = [each.name for each in service.tokens.all() if not each.is_expired]
     read = "; whoever asks may read" if settings.anonymous_read else ""

@@ -23,6 +23,8 @@ class Settings:
     retention: "tuple[RetentionRule, ...]" = ()
     access_log: Path | None = None  # None: standard error
     anonymous_read: bool = False
+    session_idle_s: float = 20.0  # a client that is not heard of for so long has lost its session
+    most_sessions: int = 64
     tls_cert: Path | None = None
     tls_key: Path | None = None
 
@@ -50,6 +52,14 @@ class Settings:
     def scheme(self) -> str:
         """Of the addresses that the server answers at."""
         return "https" if self.tls_cert else "http"
+
+
+def is_unspecified(host: str) -> bool:
+    """Whether a host means all addresses of this machine: 0.0.0.0, ::."""
+    try:
+        return ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        return False
 
 
 def is_loopback(host: str) -> bool:

@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 
 from perfduck_server.access import Principal, Reader, principal_of, require
 from perfduck_server.service import Service, ServiceOf
-from perfduck_server.store_sessions import TooManySessions
+from perfduck_server.store_sessions import MOST_OF_ONE, TooManySessions
 from perfduck_store.remote.server_session import SessionEnded, StoreIsBusy
 from perfduck_store.remote.services import (
     BUSY,
@@ -55,9 +55,15 @@ def end(service: ServiceOf, principal: Client, key: SessionKey) -> Response:
     return _done() if service.sessions.end(key, principal.name) else _no_session()
 
 
+def _begin(service: Service, principal: Principal, *, write: bool) -> str:
+    most = None if service.is_open() else MOST_OF_ONE
+    return service.sessions.begin(principal.name, write=write, most=most)
+
+
 def _begun(service: Service, principal: Principal, *, write: bool) -> Response:
     try:
-        return JSONResponse({"session": service.sessions.begin(principal.name, write=write)})
+        session = _begin(service, principal, write=write)
+        return JSONResponse({"session": session, "idle_s": service.sessions.idle_s})
     except (StoreIsBusy, TooManySessions) as error:
         return JSONResponse({"error": str(error)}, BUSY, {"Retry-After": "0"})
 

@@ -9,14 +9,13 @@ from perfduck import PerfduckError
 from perfduck.held_store import HeldStore
 from perfduck_store.remote.server_session import ServerSession
 
-IDLE_S = 20.0  # clients say every 5 s that they are there
-MOST_SESSIONS = 64
+MOST_OF_ONE = 16  # of a token, where there are tokens: the others are for others
 _WRITER_WAITS_S = 1.0  # in one request: whoever waits longer asks again
 _SWEEP_S = 1.0
 
 
 class TooManySessions(PerfduckError):
-    """As many clients as the server serves have a session."""
+    """As many clients as the server serves have a session, or as many of a token as it may have."""
 
 
 @dataclass(slots=True)
@@ -30,19 +29,28 @@ class StoreSessions:
     """The sessions of a server by their ids, which are secrets. One whose client is not heard of is
     ended: what it had not committed is undone, and others write."""
 
-    def __init__(self, held: HeldStore) -> None:
+    def __init__(self, held: HeldStore, idle_s: float, most: int) -> None:
+        """At most so many at a time; after `idle_s` a client counts as gone."""
         self._held = held
+        self.idle_s = idle_s
+        self._most = most
         self._entries: dict[str, _Entry] = {}
         self._lock = Lock()
         self._closed = Event()
         Thread(target=self._sweep, name="store sessions", daemon=True).start()
 
-    def begin(self, owner: str, *, write: bool) -> str:
-        """The id of a new session. StoreIsBusy where another one writes; TooManySessions."""
+    def begin(self, owner: str, *, write: bool, most: int | None = None) -> str:
+        """The id of a new session. `most`: of this owner; None: all. StoreIsBusy where another one
+        writes; TooManySessions."""
         with self._lock:
-            if len(self._entries) >= MOST_SESSIONS:
-                message = f"store: expected at most {MOST_SESSIONS} sessions, got one more"
-                raise TooManySessions(message)
+            own = sum(entry.owner == owner for entry in self._entries.values())
+            for there_are, limit, whose in (
+                (len(self._entries), self._most, ""),
+                (own, self._most if most is None else most, f" of {owner}"),
+            ):
+                if there_are >= limit:
+                    message = f"store: expected at most {limit} sessions{whose}, got one more"
+                    raise TooManySessions(message)
         store = self._held.write(wait_s=_WRITER_WAITS_S) if write else self._held.read()
         key = secrets.token_urlsafe(16)
         with self._lock:
@@ -75,7 +83,7 @@ class StoreSessions:
 
     def _sweep(self) -> None:
         while not self._closed.wait(_SWEEP_S):
-            oldest = time.monotonic() - IDLE_S
+            oldest = time.monotonic() - self.idle_s
             with self._lock:
                 gone = [key for key, entry in self._entries.items() if entry.heard_at < oldest]
             for key in gone:

@@ -4,7 +4,8 @@
     [{"name": "ci", "hash": "9f86...", "scopes": ["push"], "labels": {"host": "node7"}, ...}]
 
 A secret has 256 random bits, so that its SHA-256 needs neither salt nor rounds. The file stays when
-the last token is revoked: a server that once had tokens never becomes open.
+the last token is revoked, and the store itself keeps that it is served with tokens alone: a server
+that once had tokens never becomes open, also where somebody removes STORE.server.
 """
 
 import fcntl
@@ -49,6 +50,7 @@ class TokenFile:
         self._path = state_folder / "tokens.json"
         self._seen: tuple[int, int, int] | None = None
         self._tokens: list[AccessToken] = []
+        self._was_there = False
 
     def all(self) -> list[AccessToken]:
         """All tokens, expired ones too. PerfduckError where the file is not what it should be."""
@@ -60,8 +62,9 @@ class TokenFile:
 
     @property
     def is_there(self) -> bool:
-        """Whether there is, or was, a token."""
-        return self._path.exists()
+        """Whether there is, or was, a token: a file that is removed opens no server that runs."""
+        self._was_there = self._was_there or self._path.exists()
+        return self._was_there
 
     def of(self, secret: str) -> AccessToken | None:
         """The token with this secret, if it may be used."""

@@ -9,7 +9,7 @@ and skipped input beyond some megabytes; symbols, stacks, arcs and leaf offsets 
 distinct one once.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -19,9 +19,9 @@ from typing import IO, Self
 import numpy as np
 import polars as pl
 
-from perfduck_model.batch import EDGE, LEAF_OFFSET, SKIPPED, STACK, SYMBOL, Batch, Facts
+from perfduck_model.batch import EDGE, LEAF_OFFSET, SKIPPED, STACK, SYMBOL, Batch, Facts, merged
 from perfduck_model.errors import room_on_disk
-from perfduck_model.limitation import merged
+from perfduck_model.limits import limits
 
 _MOST_OF_A_LINE = 1000  # characters; a line that is skipped may have megabytes
 _OFFSETS_AT_ONCE = 250_000  # 10 MB; 635,000 samples have 43,000 that differ
@@ -151,18 +151,22 @@ def _merged(old: Facts, new: Facts) -> Facts:
     )
 
 
-# 30 MB, and whole row groups of DuckDB: where runs end within one, the commit writes all samples
-# again, and leaves a file of twice the size. Twice as many take 60 MB more at the end of 2.7 GB of
-# text, and 4 % off the file.
-_ROWS = 4 * 122_880
+def _temporary(folder: Path) -> IO[bytes]:
+    return TemporaryFile(dir=folder)
 
 
 class SampleSpill:
     """Holds one run in memory. What is put on disk goes with the process, however that ends."""
 
-    def __init__(self, folder: Path, rows: int | None = None) -> None:
-        """`folder`: where the runs go; `rows` of a run, else _ROWS."""
-        self._most_rows = rows or _ROWS
+    def __init__(
+        self,
+        folder: Path,
+        rows: int | None = None,
+        new_file: Callable[[Path], IO[bytes]] = _temporary,
+    ) -> None:
+        """`folder`: where the runs go; `rows` of a run, else limits.rows_of_a_run."""
+        self._new_file = new_file
+        self._most_rows = rows or limits.rows_of_a_run
         self._folder = folder
         self._files: list[IO[bytes]] = []
         self._waiting: list[pl.DataFrame] = []
@@ -197,7 +201,7 @@ class SampleSpill:
             file.close()
 
     def _put_away(self) -> None:
-        file = TemporaryFile(dir=self._folder)  # noqa: SIM115 - take() closes it
+        file = self._new_file(self._folder)
         with room_on_disk(self._folder):
             self._run().write_ipc(file, compression="lz4")
         self._files.append(file)

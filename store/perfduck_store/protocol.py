@@ -16,16 +16,18 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from perfduck_store.choice import By, Choice, Key
 from perfduck_store.edit import Edit
 from perfduck_store.recording import Identity, NewNames, Receipt
 from perfduck_store.records import (
     AttachedFile,
     AttachedTable,
+    By,
+    Choice,
     ClassNoise,
     Content,
     FoldedStack,
     FunctionWeight,
+    Key,
     KeyValue,
     LikeRun,
     Merged,
@@ -50,7 +52,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from perfduck_store.draft import Draft
-    from perfduck_store.sql_limits import SqlLimits
+    from perfduck_store.records import SqlLimits
 
 
 class Profiles(Protocol):

@@ -25,6 +25,7 @@ class Identity:
     may_change_work: bool = False  # of a stored profile that has another
     just_stored: frozenset[str] = frozenset()  # names of profiles that may not change
     has_names: bool = False  # whether files to name addresses by were given
+    may_rename: bool = True  # functions of a stored profile, where the names are better
 
     @property
     def said(self) -> Edit:

@@ -1,9 +1,9 @@
-"""Rows that a store answers with. Plain ones: for a few of them, loading polars takes longer than
-the query.
+"""What a store is asked and what it answers with, as plain values: which samples, how much a
+statement may take, rows. For a few rows, loading polars takes longer than the query.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Self
 
@@ -81,7 +81,7 @@ class RecordedEvent:
 
 @dataclass(frozen=True, slots=True)
 class SharedLimitation:
-    """What several profiles hold that could not be read: see perfduck_model.limitation. `samples`,
+    """What several profiles hold that could not be read: see perfduck_model.batch. `samples`,
     None where they cannot be counted, of the `total` of these profiles."""
 
     text: str
@@ -269,3 +269,48 @@ class ResultRows:
         places = [self.columns.index(name) for name in names]
         chosen = [tuple(row[place] for place in places) for row in self.values]
         return type(self)(list(names), chosen)
+
+
+Key = Literal["comm", "pid", "cpu", "dso", "subsystem", "cgroup"]
+OF_SAMPLES: tuple[Key, ...] = ("pid", "cpu", "cgroup")  # the rollup does not know them
+OF_STACKS: tuple[Key, ...] = ("dso", "subsystem")
+# What `rank` ranks by: each has a query.
+By = Literal["function", "path", "subsystem", "class", "source", "dso", "comm", "cgroup"]
+KEYS: tuple[Key, ...] = ("comm", *OF_SAMPLES, *OF_STACKS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """Samples of `events[i]` of profile `profiles[i]`, with these values, at these times.
+
+    `spans`: from and to in ns of each profile's clock, None where open. `keep`: a column that only
+    samples have and that the answer is about. `is_exact`: weights beyond 2^53 are not rounded.
+    """
+
+    profiles: Sequence[int]
+    events: Sequence[tuple[str, ...]]
+    values: Mapping[Key, Sequence[str]] = field(default_factory=dict)
+    spans: Sequence[tuple[int | None, int | None]] | None = None
+    keep: Literal["", "comm", "cgroup"] = ""
+    is_exact: bool = False
+
+    def __post_init__(self) -> None:
+        if not len(self.profiles) == len(self.events) == len(self.spans or self.profiles):
+            message = "expected events and a span of each profile"
+            raise ValueError(message)
+
+    @property
+    def of_samples(self) -> bool:
+        """Whether the rollup cannot answer."""
+        asked = any(key in self.values for key in OF_SAMPLES)
+        return asked or self.spans is not None or self.keep == "cgroup" or self.is_exact
+
+
+@dataclass(frozen=True, slots=True)
+class SqlLimits:
+    """What a statement may take."""
+
+    seconds: float = 20.0  # less than writers wait for the store
+    rows: int = 1_000_000
+    memory_mb: int = 1024
+    spilled_mb: int = 4096  # beside the store, in STORE.tmp

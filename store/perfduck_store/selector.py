@@ -18,7 +18,7 @@ from fnmatch import fnmatchcase
 from glob import escape
 
 from perfduck_model.errors import NoProfileError, PerfduckError
-from perfduck_model.suggestion import did_you_mean, listed
+from perfduck_model.words import did_you_mean, listed
 from perfduck_store.protocol import Store
 from perfduck_store.records import Profile
 

@@ -1,8 +1,16 @@
-"""How long a process waits for a store that another one has open, and what it says meanwhile."""
+"""What a process does with stores: how long it waits for one that another process has open, what it
+says meanwhile, and which of its statements can be stopped from another thread.
+
+duckdb looks for signals while its own thread waits for others; a sort, a commit or a task of its
+own keeps it from that for as long as they take. An interrupt is heard by all of its threads.
+"""
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Protocol
+from weakref import WeakSet
 
 _QUIET_S = 1.0
 _POLL_S = 0.05
@@ -39,3 +47,25 @@ class Wait:
             waiting.say(f"waiting for the store: {reason}")
         time.sleep(_POLL_S)
         return True
+
+
+class Interruptible(Protocol):
+    """What runs statements."""
+
+    def interrupt(self) -> None:
+        """Stop the statement that runs now, from any thread."""
+
+
+_open: WeakSet[Interruptible] = WeakSet()
+
+
+def opened(store: Interruptible) -> None:
+    """Statements of this one are to be stopped too."""
+    _open.add(store)
+
+
+def interrupt_all() -> None:
+    """Stop every statement that runs now. Whoever runs it gets a KeyboardInterrupt."""
+    for store in list(_open):
+        with suppress(Exception):  # closed meanwhile
+            store.interrupt()

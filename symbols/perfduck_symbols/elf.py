@@ -24,9 +24,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from perfduck_model import limits
 from perfduck_model.arrays import Bool, UInt8, UInt32, UInt64
 from perfduck_model.errors import SymbolError
+from perfduck_model.limits import limits
 from perfduck_model.zstandard import zstd
 from perfduck_symbols import elf_header
 from perfduck_symbols.addresses import FileOffsets, Svmas
@@ -233,13 +233,13 @@ class Elf:
 
 def _inflated(name: str, method: int, body: memoryview) -> bytes:
     """The bytes of a compressed section; raises ElfError where they are too many."""
-    most = limits.MOST_ELF_SECTION + 1
+    most = limits.most_elf_section + 1
     if method == _ZSTD:
         content = open_zstd(BytesIO(body)).read(most)
     else:
         content = zlib.decompressobj().decompress(body, most)
     if len(content) == most:
-        message = f"{name} of more than {limits.MOST_ELF_SECTION >> 20} MB"
+        message = f"{name} of more than {limits.most_elf_section >> 20} MB"
         raise ElfError(message)
     return content
 
@@ -258,7 +258,7 @@ def mapped(path: Path) -> mmap.mmap:
         with path.open("rb") as file:
             if not file.peek(6).startswith(tuple(COMPRESSIONS)):
                 return _mapped(file.fileno())
-        with unpack_to_disk(path, elf_header.MAGIC, "an ELF file", limits.MOST_ELF_BYTES) as disk:
+        with unpack_to_disk(path, elf_header.MAGIC, "an ELF file", limits.most_elf_bytes) as disk:
             return _mapped(disk.fileno())
     except (ValueError, *UNPACKING) as error:
         reason = getattr(error, "strerror", None) or str(error)

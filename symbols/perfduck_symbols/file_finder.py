@@ -114,6 +114,7 @@ class FileFinder:
         self.places = tuple(places)
         self.order = order
         self.host = host
+        self.has_recorded = False  # whether there was a file below the places for anything asked
 
     def binary(self, name: str, build_id: str | None = None) -> Iterator[Path]:
         """The files below the places that may be the binary of this path; whether they are of its
@@ -121,8 +122,9 @@ class FileFinder:
         fields = _fields(name, build_id)
         for place in self.places:
             if not is_regular(place):
-                yield from _below(place, self.order.binary, fields)
+                yield from self._below(place, self.order.binary, fields)
             elif place.name in (fields["name"], f"{fields['name']}.debug"):
+                self.has_recorded = True
                 yield place
 
     def on_host(self, name: str, build_id: str | None = None) -> Iterator[Path]:
@@ -137,7 +139,7 @@ class FileFinder:
         root = self._place_of(real)
         fields = _debug_fields(_folder(real, root), build_id, link)
         for one in dict.fromkeys((root, *self._directories)):
-            yield from _below(one, self.order.debug, fields)
+            yield from self._below(one, self.order.debug, fields)
         if self.host is not None:
             for one in dict.fromkeys((path.absolute(), real)):
                 fields = _debug_fields(_folder(one, self.host.root), build_id, link)
@@ -149,7 +151,7 @@ class FileFinder:
         """Likewise below the places, by the path of the binary in the recording."""
         fields = _debug_fields(str(PurePosixPath(name).parent).strip("/"), build_id, link)
         for one in self._directories:
-            yield from _below(one, self.order.debug, fields)
+            yield from self._below(one, self.order.debug, fields)
 
     def _place_of(self, path: Path) -> Path:
         """The directory among the places that a file is below; its own folder where none is."""
@@ -164,24 +166,30 @@ class FileFinder:
         """What perf record kept of a kernel with this build id, or `perf archive` packed."""
         fields = _fields(dso, build_id)
         for place in self.places:
-            yield from _below(place, KALLSYMS, fields)
+            yield from self._below(place, KALLSYMS, fields)
         yield from self._of_host((KALLSYMS_KEPT,), fields)
 
     def jit_maps(self, process: int) -> Iterator[Path]:
         """The maps of JIT code that a process wrote, below the places."""
         for place in self.places:
-            yield from _below(place, JIT_MAPS, {"process": str(process)})
+            yield from self._below(place, JIT_MAPS, {"process": str(process)})
+
+    def _below(self, place: Path, order: Iterable[str], fields: dict[str, str]) -> Iterator[Path]:
+        for path in _below(place, order, fields):
+            self.has_recorded = True
+            yield path
 
     def kernel_file(self, module: str, release: str | None = None) -> Path | None:
         """The file of a kernel module, or of 'vmlinux': of the release if there are several."""
         paths = self._kernel_files.get(module, [])
+        self.has_recorded |= bool(paths)
         of_release = [path for path in paths if release and release in str(path)]
         return next(iter(of_release or paths), None)
 
     def vmlinux(self, build_id: str) -> Iterator[Path]:
         """The files below the places that may be the kernel of this build id."""
         for place in self._directories:
-            yield from _below(place, self.order.binary, _fields(None, build_id))
+            yield from self._below(place, self.order.binary, _fields(None, build_id))
         yield from self._kernel_files.get("vmlinux", [])
 
     @cached_property

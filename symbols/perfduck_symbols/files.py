@@ -61,18 +61,22 @@ def what_is(path: Path) -> str:
         return error.strerror or str(error)
 
 
-def walk(directory: Path, is_wanted: Callable[[str], bool]) -> Iterator[Path]:
+def walk(
+    directory: Path,
+    is_wanted: Callable[[str], bool],
+    is_mount: Callable[[Path], bool] = Path.is_mount,
+) -> Iterator[Path]:
     """The regular files below a directory whose names are wanted, sorted within each folder."""
     for name, folders, names in os.walk(directory):
         folder = Path(name)
-        folders[:] = sorted(one for one in folders if not _is_pseudo(folder / one))
+        folders[:] = sorted(one for one in folders if not _is_pseudo(folder / one, is_mount))
         for path in (folder / one for one in sorted(filter(is_wanted, names))):
             if inside(directory, path.relative_to(directory)):
                 yield path
 
 
-def _is_pseudo(path: Path) -> bool:
-    return path.name in _PSEUDO and (path.absolute().parent == Path("/") or path.is_mount())
+def _is_pseudo(path: Path, is_mount: Callable[[Path], bool]) -> bool:
+    return path.name in _PSEUDO and (path.absolute().parent == Path("/") or is_mount(path))
 
 
 _THIS_MACHINE = Path("/")

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from perfduck_model import limits
 from perfduck_model.arrays import UInt64
 from perfduck_model.errors import SymbolError
+from perfduck_model.limits import limits
 from perfduck_model.small_file import UserFile
 from perfduck_symbols.addresses import Svmas, SymbolTable, page_behind
 from perfduck_symbols.compression import unpacked
@@ -107,7 +107,7 @@ class Kallsyms:
 
 def file_of(path: Path) -> UserFile:
     """The file, not read yet."""
-    return UserFile(path, limits.MOST_KALLSYMS_BYTES)
+    return UserFile(path, limits.most_kallsyms_bytes)
 
 
 def read(file: UserFile) -> Kallsyms:
@@ -117,9 +117,9 @@ def read(file: UserFile) -> Kallsyms:
 
 def raw(file: UserFile) -> bytes:
     """The decompressed bytes of a file, of a bounded number of lines."""
-    lines = unpacked(file, "kallsyms", limits.MOST_KALLSYMS_BYTES)
-    if lines.count(b"\n") > limits.MOST_KALLSYMS_LINES:
-        reason = f"expected kallsyms of at most {limits.MOST_KALLSYMS_LINES:,} lines, got more"
+    lines = unpacked(file, "kallsyms", limits.most_kallsyms_bytes)
+    if lines.count(b"\n") > limits.most_kallsyms_lines:
+        reason = f"expected kallsyms of at most {limits.most_kallsyms_lines:,} lines, got more"
         raise SymbolError.in_file(file.path, None, reason)
     return lines
 

@@ -4,6 +4,7 @@
     tcp_ack.isra.0.cold                a compiler's copy and the unlikely part of tcp_ack
     kmem_cache_alloc_noprof            kmem_cache_alloc since 6.10 (allocation profiling)
     __x64_sys_sendto, __do_sys_sendto  the layers of one system call
+    bpf_prog_6deef7357e7b4530_sd_fw    bpf_prog:sd_fw, also after it was compiled again
     [nf_conntrack], /lib/modules/6.1.0/kernel/net/netfilter/nf_conntrack.ko.xz  one module
 
 The *plain* name is what a catalogue lists (no compiler suffix, no prefix); the *canonical* name is
@@ -22,6 +23,10 @@ _SUFFIXES = (
 )
 _PREFIXES = r"^(?:__pfx_|__cfi_|__pi_)+"
 _NOPROF = r"_noprof$"
+# A program of eBPF in kallsyms: bpf_prog_<hash of its code>_<name>. The hash is another one as soon
+# as the program is; F is what some kernels before 5.19 call every subprogram (commit 9c7c48d6a1e2).
+BPF_PROGRAM = r"^bpf_prog_[0-9a-f]{16}(?:_|$)"
+_BPF_NAME = r"^bpf_prog_[0-9a-f]{16}_((?:[^F]|F.).*)$"
 # __x64_sys_read, __ia32_compat_sys_ioctl, __se_sys_read, __do_sys_read; before 4.17 SyS_read and
 # SYSC_read, compat_SyS_ioctl and C_SYSC_ioctl
 _SYSCALL = r"^(?:__(?:x64|ia32|x32|arm64|s390x?|riscv|powerpc|loongarch|se|do)_sys|SyS|SYSC)_"
@@ -72,7 +77,7 @@ def plain(names: pl.Expr) -> pl.Expr:
 
 def canonical(names: pl.Expr) -> pl.Expr:
     """Kernel function names as a diff across kernels matches them."""
-    merged = plain(names).str.replace(_NOPROF, "")
+    merged = plain(names).str.replace(_NOPROF, "").str.replace(_BPF_NAME, "bpf_prog:${1}")
     return merged.str.replace(_COMPAT, "compat_sys_").str.replace(_SYSCALL, "sys_")
 
 

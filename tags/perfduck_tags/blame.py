@@ -10,6 +10,7 @@
     root  entry_SYSCALL_64_after_hwframe
 
 A context frame stops the walk and is charged itself; where nothing stops it, the leaf is charged.
+A subprogram of eBPF whose name says nothing is charged to the program that calls it.
 A stack whose leaf is in user space is charged to the leaf.
 """
 
@@ -18,15 +19,18 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from perfduck_model.arrays import Bool, Int64, UInt8, UInt32
+from perfduck_model.arrays import Bool, Int64, UInt16, UInt32
 from perfduck_model.batch import STACKS_AT_ONCE
+from perfduck_symbols.names import BPF_PROGRAM
 from perfduck_tags.entries import INTERRUPTS, SOFTIRQ_LOOPS
 
 CONTEXTS = ("task", "softirq-inline", "softirq-irq", "ksoftirqd", "irq", "idle")
 _TASK, _INLINE, _ON_EXIT, _THREAD, _IRQ, _IDLE = range(6)
-# What a symbol is to the walk, in a byte: the context that it tells below the loop, and flags.
+# What a symbol is to the walk: in two bits the context that it tells below the loop, and flags.
 _BELOW = 3
-_USER, _INTERRUPT, _STOPS, _PADDING, _LOOP, _IS_IDLE = (4 << bit for bit in range(6))
+_USER, _INTERRUPT, _STOPS, _PADDING, _LOOP, _IS_IDLE, _PROGRAM, _NOBODYS = (
+    4 << bit for bit in range(8)
+)
 
 _INTERRUPT_ENTRY = rf"^(?:{INTERRUPTS})$"
 # What is above the loop was caused by a packet, what is below only met it. The first of these below
@@ -101,13 +105,15 @@ def _facts(symbols: pl.DataFrame) -> pl.DataFrame:
         _PADDING: pl.col("name").str.starts_with("__pfx_"),
         _LOOP: in_kernel & name.is_in(SOFTIRQ_LOOPS),
         _IS_IDLE: pl.col("subsystem").is_in(["idle", "guest:idle"]),
+        _PROGRAM: in_kernel & pl.col("name").str.contains(BPF_PROGRAM),
+        _NOBODYS: pl.col("subsystem").is_in(["bpf", "guest:bpf"]),
     }
     return symbols.unique("symbol_id", maintain_order=True).select(
         "symbol_id",
         "subsystem",
         pl.sum_horizontal(
             below.otherwise(0), *(has.cast(pl.Int32) * flag for flag, has in flags.items())
-        ).cast(pl.UInt8).alias("flags"),
+        ).cast(pl.UInt16).alias("flags"),
     )  # fmt: skip
 
 
@@ -118,7 +124,7 @@ class _Frames:
     starts: Int64
     ends: Int64
     fact: UInt32  # row of the symbol's facts
-    flags: UInt8
+    flags: UInt16
 
     @classmethod
     def of(cls, stacks: pl.DataFrame, facts: pl.DataFrame) -> "_Frames":
@@ -136,12 +142,21 @@ class _Frames:
 
     def charged(self) -> Int64:
         """The frame that is charged, per stack."""
-        stops = self.have(_STOPS) & ~self.have(_PADDING)
-        stops[self.starts] = self.have(_STOPS)[self.starts]  # a leaf in padding was really hit
+        stops = self.have(_STOPS) & ~self._are_subprograms()
+        is_hit = np.zeros(len(stops), np.bool_)
+        is_hit[self.starts] = True  # a leaf in padding was really hit
+        stops &= is_hit | ~self.have(_PADDING)
         stop = _first(stops, self.starts, self.ends)
         # A leaf without name or binary may lie in the kernel (bpf programs): it passes the charge.
         is_kernel = ~self.have(_USER)[self.starts]
         return np.where((stop >= 0) & is_kernel, stop, self.starts)
+
+    def _are_subprograms(self) -> Bool:
+        """Which frames are programs of nobody known that another program calls."""
+        is_program = self.have(_PROGRAM)
+        is_called: Bool = np.append(is_program[1:], np.False_)
+        is_called[self.ends - 1] = False
+        return is_program & self.have(_NOBODYS) & is_called
 
     def contexts(self) -> Int64:
         """On whose time the leaf runs, per stack."""

@@ -52,10 +52,9 @@ class KernelTagger:
         plain, canonical = names.plain(pl.col("name")), names.canonical(pl.col("name"))
         rows = work.with_columns(plain.alias("symbol"), canonical.alias("canonical"))
         calls = self.catalogue.spelled(rows["canonical"])
-        own = self.catalogue.functions.select(pl.col("name").alias("symbol")).unique()
-        known = own.join(rows.filter(pl.col("canonical").is_in(calls["canonical"].implode())),
-                         on="symbol", how="semi")  # fmt: skip
-        is_own = pl.col("symbol").is_in(known["symbol"].implode()) & (
+        called = rows.filter(pl.col("canonical").is_in(calls["canonical"].implode()))
+        known = self.catalogue.listed(called["symbol"].unique())
+        is_own = pl.col("symbol").is_in(known["name"].implode()) & (
             pl.col("symbol") == pl.col("canonical")
         )
         spelled = rows.join(calls, on="canonical", how="left", maintain_order="left")

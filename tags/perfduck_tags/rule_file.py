@@ -25,7 +25,7 @@ from typing import cast
 import polars as pl
 
 from perfduck_model.errors import SymbolError
-from perfduck_model.limits import MOST_RULES_BYTES, MOST_RULES_LINES
+from perfduck_model.limits import limits
 from perfduck_model.small_file import SchemaError, UserFile, decoded, reason, toml_of
 from perfduck_tags.classes import CLASSES
 from perfduck_tags.entries import TAGS
@@ -46,7 +46,7 @@ Row = tuple[int, dict[str, str]]  # the line it begins at, and its cells
 
 def file_of(path: Path) -> UserFile:
     """The file, not read yet."""
-    return UserFile(path, MOST_RULES_BYTES)
+    return UserFile(path, limits.most_rules_bytes)
 
 
 @cache
@@ -62,11 +62,18 @@ def shipped() -> tuple[Rule, ...]:
 
 def _shipped(path: Path) -> list[Rule]:
     """The rules of a file that comes with perfduck: explanations call it by its name alone."""
-    return read(UserFile(Path(path.name), MOST_RULES_BYTES, path.read_bytes()))
+    return _rules(UserFile(Path(path.name), limits.most_rules_bytes, path.read_bytes()))
 
 
 def read(file: UserFile) -> list[Rule]:
-    """The rules of a file."""
+    """The rules of a file of the user's."""
+    rules = _rules(file)
+    for rule in rules:
+        _check_regex(rule)
+    return rules
+
+
+def _rules(file: UserFile) -> list[Rule]:
     path, text = file.path, _text(file)
     rows = _toml(path, text) if _is_toml(path, text) else _csv(path, text)
     return [_rule(path, line, cells, f"{path}:{line}") for line, cells in rows]
@@ -75,7 +82,7 @@ def read(file: UserFile) -> list[Rule]:
 def _text(file: UserFile) -> str:
     try:
         # Spreadsheets and editors of Windows write a byte order mark.
-        return decoded(file.content, MOST_RULES_LINES, encoding="utf-8-sig")
+        return decoded(file.content, limits.most_rules_lines, encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         words = f"expected a file of rules, got: {reason(error)}"
         raise SymbolError.in_file(file.path, None, words) from error
@@ -161,15 +168,15 @@ def _rule(path: Path, line: int, cells: dict[str, str], where: str) -> Rule:
     if not any(name in given for name in CONDITIONS):
         words = f"expected at least one of {', '.join(CONDITIONS)}, got none"
         raise SymbolError.in_file(path, line, words)
-    _check_regex(path, line, given.get("symbol"))
     return Rule(where=where, of_class=of_class, **given)
 
 
-def _check_regex(path: Path, line: int, pattern: str | None) -> None:
-    if pattern is None:
+def _check_regex(rule: Rule) -> None:
+    if rule.symbol is None:
         return
     try:
-        pl.select(pl.lit("").str.contains(pattern))
+        pl.select(pl.lit("").str.contains(rule.symbol))
     except pl.exceptions.ComputeError as error:
-        words = f"expected a regular expression, got {pattern!r}: {str(error).splitlines()[-1]}"
-        raise SymbolError.in_file(path, line, words) from error
+        got = f"{rule.symbol!r}: {str(error).splitlines()[-1]}"
+        message = f"{rule.where}: expected a regular expression, got {got}"
+        raise SymbolError(message) from error

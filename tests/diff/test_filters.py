@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from recordings import FIXTURES
+from rows import mostly_slow
 from typer.testing import CliRunner, Result
 
 from perfduck_cli.main import app
@@ -137,7 +138,7 @@ def test_a_pid_that_is_held_against_tids_is_said(store: Path, tmp_path: Path) ->
 
 @pytest.mark.parametrize(
     ("words", "message"),
-    [
+    mostly_slow([
         (["--comm", "iperf"],
          "no sample with --comm iperf: did you mean iperf3? there are iperf3 (9"),
         (["--comm", "iperf3", "--comm", "nginx"], "no sample with --comm nginx: there are iperf3"),
@@ -161,7 +162,7 @@ def test_a_pid_that_is_held_against_tids_is_said(store: Path, tmp_path: Path) ->
          "name: did you mean cpu-clock?"),
         (["--where", "run=1", "--where", "run=2"],
          "expected a profile that is also run=2, got none (they have run 1)"),
-    ],
+    ], 6),
     ids=lambda words: " ".join(words)[:40] if isinstance(words, list) else "",
 )  # fmt: skip
 @pytest.mark.parametrize(

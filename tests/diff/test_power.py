@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from made_runs import answer, runs_of
+from rows import mostly_slow
 
 from perfduck_diff.engine.moderated_t import Design, NodeRates, given
 from perfduck_diff.engine.noise import assumed, whole
@@ -42,7 +43,7 @@ def test_growth_is_found_nearly_as_often_as_if_the_spread_were_known(
     assert found > 0.9 * known > least
 
 
-@pytest.mark.parametrize("growth", [0.0, 0.1])
+@pytest.mark.parametrize("growth", mostly_slow([0.0, 0.1], 2))
 def test_growth_that_is_there_is_excluded_in_one_of_twenty(growth: float) -> None:
     model, rows = _tested(3, 0.06, growth)
     some = [excluded(model, rows[np.array([row])]) for row in range(150)]

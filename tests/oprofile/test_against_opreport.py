@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from oprofile_files import KALLSYMS, RECORDINGS, batch_of, functions, load_oracle
+from rows import mostly_slow
 
 from perfduck_ingest.oprofile import session_importer, text_importer, xml_importer
 
@@ -16,7 +17,7 @@ def report(folder: Path, shape: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+@pytest.mark.parametrize("folder", mostly_slow(FOLDERS, 3), ids=lambda folder: folder.name)
 def test_sample_files_hold_what_opreport_prints_of_them(folder: Path) -> None:
     results = ORACLE.compared(ORACLE.Recording(folder, KALLSYMS, ()))
     assert {name: one.differing for name, one in results.items() if one.differing} == {}

@@ -22,9 +22,10 @@ from oprofile_files import (
     lay_out,
     sample_file,
 )
+from set_limits import SetLimits
 
 from perfduck_ingest.importer import ImportOptions
-from perfduck_ingest.oprofile import files, session_importer
+from perfduck_ingest.oprofile import session_importer
 from perfduck_ingest.oprofile.sample_file import parse
 from perfduck_ingest.oprofile.session import parse_log
 from perfduck_ingest.oprofile.symbol_table import functions as elf_functions
@@ -272,13 +273,12 @@ def test_links_in_a_directory_are_not_followed(tmp_path: Path) -> None:
     assert batch.skipped["reason"].to_list() == ["a link"]
 
 
-def test_too_many_members_and_too_many_bytes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_members_and_too_many_bytes_are_refused(set_limits: SetLimits) -> None:
     entries = [(KERNEL_FILE, sample_file()), (USER_FILE, sample_file())]
-    monkeypatch.setattr(files, "MOST_FILES", 1)
+    set_limits(most_files=1)
     with pytest.raises(PerfduckError, match="expected at most 1 files, got more"):
         read_files(entries)
-    monkeypatch.setattr(files, "MOST_FILES", 10)
-    monkeypatch.setattr(files, "MOST_ARCHIVE_BYTES", 4000)
+    set_limits(most_files=10, most_archive_bytes=4000)
     with pytest.raises(PerfduckError, match="expected an archive of at most 4000 bytes"):
         read_files(entries)
 

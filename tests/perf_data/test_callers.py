@@ -6,6 +6,7 @@ from pathlib import Path
 import oracle
 import pytest
 from made import CHAIN, FIELDS, KERNEL, PID, USER, Recording, words
+from set_limits import SetLimits
 
 from perfduck_ingest.perf_data import records
 from perfduck_model.batch import Batch
@@ -68,12 +69,10 @@ def test_a_call_stack_of_branches_gives_the_callers(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("limit", [24, 0])
 def test_deferred_callers_are_those_of_all_samples_with_their_cookie(
-    limit: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    limit: int, tmp_path: Path, set_limits: SetLimits
 ) -> None:
     """With a limit of 0 samples are due before their callers are read."""
-    monkeypatch.setattr("perfduck_ingest.perf_data.session._MOST_WAITING", limit)
-    monkeypatch.setattr("perfduck_ingest.source.HEAD_BYTES", 512)
-    monkeypatch.setattr("perfduck_ingest.perf_data.ready_samples.BLOCK_BYTES", 512)
+    set_limits(most_blocks_waiting=limit, head_bytes=512, block_bytes=512)
     made = recording(CHAIN, flags=DEFER)
     for time in range(10, 20):
         made.sample(time, HOOK, [KERNEL, HOOK, SENDTO, DEFERRED, 77], mode=1)

@@ -11,16 +11,14 @@ import numpy as np
 import polars as pl
 import pytest
 from recordings import FIXTURES
+from rows import mostly_slow
+from set_limits import SetLimits
 
-from perfduck_ingest import source
 from perfduck_ingest.formats import opened
 from perfduck_ingest.importer import ImportOptions
-from perfduck_ingest.perf_data import callers, mappings, ready_samples, session
-from perfduck_ingest.perf_data.process_maps import ProcessMaps
-from perfduck_ingest.perf_data.process_state import ProcessState
+from perfduck_ingest.perf_data.process_state import ProcessMaps, ProcessState
 from perfduck_ingest.perf_data.task_events import Comm, Exit, Fork, Mapping
 from perfduck_ingest.source import Source
-from perfduck_model import limits
 from perfduck_model.errors import PerfduckError
 
 RECORDINGS = sorted((FIXTURES / "perf_data").glob("*/recording.data.xz"))
@@ -43,26 +41,27 @@ def samples_of(content: bytes) -> pl.DataFrame:
     return samples.sort(samples.columns)  # several events have each its own order
 
 
-@pytest.mark.parametrize("path", RECORDINGS, ids=lambda path: path.parent.name)
+@pytest.mark.parametrize("path", mostly_slow(RECORDINGS, 6), ids=lambda path: path.parent.name)
 def test_samples_are_the_same_where_few_task_events_may_wait(
-    path: Path, monkeypatch: pytest.MonkeyPatch
+    path: Path, set_limits: SetLimits
 ) -> None:
     """What perf says of the processes that it found has time 0."""
     content = lzma.decompress(path.read_bytes())
     expected = samples_of(content)
-    monkeypatch.setattr(session, "MOST_TASK_EVENTS", 5)
+    set_limits(most_task_events=5)
     assert samples_of(content).equals(expected)
 
 
-@pytest.mark.parametrize("path", RECORDINGS, ids=lambda path: path.parent.name)
-def test_samples_are_the_same_in_many_steps(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("path", mostly_slow(RECORDINGS, 6), ids=lambda path: path.parent.name)
+def test_samples_are_the_same_in_many_steps(path: Path, set_limits: SetLimits) -> None:
     content = lzma.decompress(path.read_bytes())
     expected = samples_of(content)
-    monkeypatch.setattr(session, "MOST_MAPS_AT_ONCE", 20)
+    set_limits(most_maps_at_once=20)
     assert samples_of(content).equals(expected)
 
 
-def test_each_sample_sees_the_maps_of_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.slow
+def test_each_sample_sees_the_maps_of_its_time(set_limits: SetLimits) -> None:
     """A file is mapped, sampled, and another mapped beside it or over it, without end."""
     content = PIPE.replace(struct.pack("<QQ", 7, 0), struct.pack("<QQ", 3, 0))
     for n in range(500):
@@ -71,9 +70,7 @@ def test_each_sample_sees_the_maps_of_its_time(monkeypatch: pytest.MonkeyPatch) 
         content += struct.pack("<IHHQII", 9, USER, 24, start + 16, 1, 1)
     chains = []
     for most, rows in ((1 << 20, 512), (50, 512), (1 << 20, 8), (50, 8)):
-        monkeypatch.setattr(session, "MOST_MAPS_AT_ONCE", most)
-        for module in (mappings, session):  # the maps that a version needs are looked up
-            monkeypatch.setattr(module, "BLOCK_ROWS", rows)
+        set_limits(most_maps_at_once=most, block_rows=rows)  # what a version needs is looked up
         with Source("x", io.BytesIO(content)) as source:
             batches = list(opened(source).batches(ImportOptions()))
         symbols = pl.concat([batch.symbols for batch in batches])
@@ -93,18 +90,15 @@ def test_each_sample_sees_the_maps_of_its_time(monkeypatch: pytest.MonkeyPatch) 
         (lambda n: record(BUILD_ID, 1, 2, 3, 0x61616161 << 32, name=n), "events and files"),
     ],
 )  # fmt: skip
-def test_names_are_bounded(
-    made: Callable[[int], bytes], what: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(limits, "MOST_NAMES", 1000)
-    monkeypatch.setattr(session, "MOST_TASK_EVENTS", 100)
+def test_names_are_bounded(made: Callable[[int], bytes], what: str, set_limits: SetLimits) -> None:
+    set_limits(most_names=1000, most_task_events=100)
     content = PIPE + b"".join(made(n) for n in range(2000))
     with pytest.raises(PerfduckError, match=rf"more than 1,000 names of {what}.*, or 128 MB"):
         samples_of(content)
 
 
-def test_names_that_no_thread_has_any_more_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "MOST_NAMES", 1000)
+def test_names_that_no_thread_has_any_more_are_forgotten(set_limits: SetLimits) -> None:
+    set_limits(most_names=1000)
     state = ProcessState()
     none = np.zeros(0, np.int64)
     state.advance([(0, 0, Comm(7, 7, "kept")), (0, 1, Comm(8, 8, "old"))], none, none, none)
@@ -121,8 +115,8 @@ def a_map(pid: int, start: int) -> Mapping:
     return Mapping(pid, start, start + 100, 0, "/x", mode=USER, build_id=None)
 
 
-def test_processes_that_ended_are_forgotten_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "MOST_PROCESSES", 100)
+def test_processes_that_ended_are_forgotten_first(set_limits: SetLimits) -> None:
+    set_limits(most_processes=100)
     state = ProcessState()
     none = np.zeros(0, np.int64)
     state.advance([(0, 0, a_map(1, 1000)), (0, 1, Exit(1)), (0, 2, a_map(2, 1000))], *3 * [none])
@@ -135,8 +129,8 @@ def test_processes_that_ended_are_forgotten_first(monkeypatch: pytest.MonkeyPatc
     assert found == [0, 1, 1, 1]
 
 
-def test_a_number_that_is_given_again_is_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "MOST_PROCESSES", 4)
+def test_a_number_that_is_given_again_is_a_process(set_limits: SetLimits) -> None:
+    set_limits(most_processes=4)
     maps = ProcessMaps()
     maps.to_change(1).insert(0, 10, 0, 0)
     maps.end(1)
@@ -150,10 +144,10 @@ def test_a_number_that_is_given_again_is_a_process(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize(
     ("name", "most", "made", "expected"),
     [
-        ("MOST_PROCESSES", 100, lambda n: a_map(n, 1000), "more than 50 processes, or"),
-        ("MOST_MAPS", 100, lambda n: a_map(n, 1000), "or 50 mappings, at a time"),
-        ("MOST_MAPS", 100, lambda n: a_map(1, 200 * n), "or 50 mappings, at a time"),
-        ("MOST_MAPS_OF_PROCESS", 100, lambda n: a_map(1, 200 * n), "100 mappings of a process"),
+        ("most_processes", 100, lambda n: a_map(n, 1000), "more than 50 processes, or"),
+        ("most_maps", 100, lambda n: a_map(n, 1000), "or 50 mappings, at a time"),
+        ("most_maps", 100, lambda n: a_map(1, 200 * n), "or 50 mappings, at a time"),
+        ("most_maps_of_process", 100, lambda n: a_map(1, 200 * n), "100 mappings of a process"),
     ],
 )  # fmt: skip
 def test_mappings_are_bounded(
@@ -161,9 +155,9 @@ def test_mappings_are_bounded(
     most: int,
     made: Callable[[int], Mapping],
     expected: str,
-    monkeypatch: pytest.MonkeyPatch,
+    set_limits: SetLimits,
 ) -> None:
-    monkeypatch.setattr(limits, name, most)
+    set_limits(**{name: most})
     none = np.zeros(0, np.int64)
     events = [(0, n, made(n)) for n in range(1000)]
     with pytest.raises(struct.error, match=expected):
@@ -182,23 +176,20 @@ def some_callers(cookie: int) -> bytes:
 @pytest.mark.parametrize(
     ("name", "most", "has_missing"),
     [
-        ("MOST_WAITING_SAMPLES", 9000, False),
-        ("MOST_WAITING_SAMPLES", 500, True),
-        ("MOST_MAPS_AT_ONCE", 10_000, True),
-        ("MOST_CALLERS", 4000, False),
-        ("MOST_CALLERS", 100, True),
-        ("MOST_CALLER_ENTRIES", 100, True),
+        ("most_waiting_samples", 9000, False),
+        ("most_waiting_samples", 500, True),
+        ("most_maps_at_once", 10_000, True),
+        ("most_callers", 4000, False),
+        ("most_callers", 100, True),
+        ("most_caller_entries", 100, True),
     ],
 )
 def test_deferred_callers_are_bounded(
-    name: str, most: int, has_missing: bool, monkeypatch: pytest.MonkeyPatch
+    name: str, most: int, has_missing: bool, set_limits: SetLimits
 ) -> None:
     """The oldest samples, or callers, give way; all samples are kept, and those counted that miss
     their callers."""
-    monkeypatch.setattr(callers, name, most)
-    monkeypatch.setattr(session, "_MOST_WAITING", 0)
-    monkeypatch.setattr(source, "HEAD_BYTES", 1 << 12)
-    monkeypatch.setattr(ready_samples, "BLOCK_BYTES", 1 << 14)
+    set_limits(**{name: most}, most_blocks_waiting=0, head_bytes=1 << 12, block_bytes=1 << 14)
     fields = struct.pack("<QQQ", 1 | 2 | 32, 0, 1 << 38)
     content = PIPE.replace(struct.pack("<QQQ", 7, 0, 0), fields)
     a_map = record(MMAP, 1 | 1 << 32, 1 << 20, 1 << 12, 0, name=1)

@@ -1,15 +1,14 @@
 """Maps over maps: what lies at an address is what was put there last."""
 
-from unittest.mock import patch
-
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perfduck_ingest.perf_data import mappings, records
+from perfduck_ingest.perf_data import records
 from perfduck_ingest.perf_data.mappings import Mappings, MapsAt, address_space_of, laid_out
 from perfduck_ingest.perf_data.process_state import ProcessState
 from perfduck_ingest.perf_data.task_events import Comm, Fork, Mapping
+from perfduck_model.limits import limited, limits
 
 RANGES = st.lists(st.tuples(st.integers(0, 60), st.integers(1, 20)), max_size=25)
 
@@ -36,7 +35,7 @@ def test_a_copy_stays_as_it_is(changes: list[tuple[int, int, bool]]) -> None:
     """Blocks of up to 6 maps: they are split, joined and shared."""
     maps, wanted = Mappings(), [-1] * 120
     kept = []
-    with patch.multiple(mappings, BLOCK_ROWS=6, _FEW_ROWS=2):
+    with limited(block_rows=6, few_rows=2):
         for number, (start, size, is_copied) in enumerate(changes):
             if is_copied:
                 kept.append((maps, [*wanted]))
@@ -63,7 +62,7 @@ def test_versions_share_what_they_have_in_common() -> None:
         maps.insert(10 * n, 10 * n + 5, 0, n)
     blocks = {id(block): len(block.starts) for one in versions for block in one.blocks}
     assert sum(len(one) for one in versions) > 4_000_000
-    assert sum(blocks.values()) < 3000 * mappings.BLOCK_ROWS
+    assert sum(blocks.values()) < 3000 * limits.block_rows
 
 
 def a_map(pid: int, start: int, dso: str) -> Mapping:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from made import CHAIN, Recording
+from rows import mostly_slow
 from test_broken import BROKEN, EDGES
 from test_callers import DEFER, DEFERRED, HOOK, KERNEL, LBR, LEAF, MIDDLE, TOP, USER, recording
 from test_recordings import FIXTURES, OPTIONS
@@ -166,7 +167,7 @@ def test_taken_apart_and_joined_it_says_the_same(kind: str) -> None:
 
 
 @settings(BROKEN, max_examples=12)
-@pytest.mark.parametrize("kind", [*RECORDED, *MADE])
+@pytest.mark.parametrize("kind", mostly_slow([*RECORDED, *MADE], 4))
 @given(data=st.data())
 def test_samples_are_stored_or_said_to_be_left_out(kind: str, data: st.DataObject) -> None:
     whole = taken_apart(kind)

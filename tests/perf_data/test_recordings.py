@@ -11,6 +11,8 @@ import oracle
 import polars as pl
 import pytest
 import xxhash
+from rows import mostly_slow
+from set_limits import SetLimits
 
 from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.perf_data import importer as perf_data
@@ -57,36 +59,30 @@ def rows_of(path: Path) -> list[str]:
 
 @pytest.mark.parametrize("folder", ["chains", "events", "packed", "pipe"])
 def test_small_blocks_make_no_difference(
-    folder: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    folder: str, set_limits: SetLimits, tmp_path: Path
 ) -> None:
     packed = FIXTURES / folder / "recording.data.xz"
     whole = rows_of(packed)
-    monkeypatch.setattr("perfduck_ingest.source.HEAD_BYTES", 4096)
-    monkeypatch.setattr("perfduck_ingest.perf_data.ready_samples.BLOCK_BYTES", 4096)
-    monkeypatch.setattr("perfduck_ingest.perf_data.stream.BLOCK_BYTES", 4096)
+    set_limits(head_bytes=4096, block_bytes=4096)
     assert rows_of(packed) == whole
     assert rows_of(plain(folder, tmp_path)) == whole
 
 
 @pytest.mark.parametrize("folder", ["chains", "events", "deleted"])
 def test_pieces_that_are_numbered_anew_make_no_difference(
-    folder: str, monkeypatch: pytest.MonkeyPatch
+    folder: str, set_limits: SetLimits
 ) -> None:
     path = FIXTURES / folder / "recording.data.xz"
     whole = rows_of(path)
-    monkeypatch.setattr("perfduck_ingest.perf_data.ready_samples.BLOCK_BYTES", 4096)
-    monkeypatch.setattr("perfduck_ingest.perf_data.chain_chunks.MAX_CHUNKS", 50)
-    monkeypatch.setattr("perfduck_ingest.perf_data.resolver.MAX_CHUNKS", 1)
+    set_limits(block_bytes=4096, most_chunks=50, first_chunks=1)
     assert rows_of(path) == whole
 
 
-@pytest.mark.parametrize("folder", ["chains", "events", "packed"])
-def test_another_process_reads_the_same(
-    folder: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+@pytest.mark.parametrize("folder", mostly_slow(["chains", "events", "packed"], 3))
+def test_another_process_reads_the_same(folder: str, set_limits: SetLimits, tmp_path: Path) -> None:
     path = plain(folder, tmp_path)
     rows, facts = rows_of(path), oracle.batches_of(path, **OPTIONS)[-1].facts
-    monkeypatch.setattr("perfduck_ingest.perf_data.importer.SUBPROCESS_THRESHOLD", 0)
+    set_limits(subprocess_bytes=0)
     assert rows_of(path) == rows
     with Source(str(path)) as source:
         assert list(perf_data.open(source).batches(ImportOptions(**OPTIONS)))[-1].facts == facts  # type: ignore[arg-type]
@@ -94,15 +90,13 @@ def test_another_process_reads_the_same(
         assert source.reading.content_hash == xxhash.xxh3_128(path.read_bytes()).hexdigest()
 
 
-def test_what_another_process_cannot_read_is_said(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_what_another_process_cannot_read_is_said(set_limits: SetLimits, tmp_path: Path) -> None:
     path = plain("chains", tmp_path)
     raw = bytearray(path.read_bytes())
     (start,) = struct.unpack_from("<Q", raw, 40)  # of the data
     raw[start : start + 8] = bytes(8)
     path.write_bytes(raw)
-    monkeypatch.setattr("perfduck_ingest.perf_data.importer.SUBPROCESS_THRESHOLD", 0)
+    set_limits(subprocess_bytes=0)
     with pytest.raises(
         PerfduckError, match=r"chains\.data: .*expected a record of 8 bytes or more"
     ):

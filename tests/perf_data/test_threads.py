@@ -7,6 +7,7 @@ from pathlib import Path
 import oracle
 import pytest
 from recordings import FIXTURES
+from set_limits import SetLimits
 
 from perfduck_cli.main import app
 from perfduck_ingest.perf_data import importer
@@ -45,18 +46,14 @@ def test_every_sample_is_what_perf_script_prints(directory: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [256, 4096])
-def test_files_are_read_side_by_side(
-    directory: Path, size: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("perfduck_ingest.perf_data.threads.BLOCK_BYTES", size)
-    monkeypatch.setattr("perfduck_ingest.perf_data.threads._LEAST_BLOCK", size)
+def test_files_are_read_side_by_side(directory: Path, size: int, set_limits: SetLimits) -> None:
+    set_limits(block_bytes=size, least_block_bytes=size)
     assert oracle.differences(said_by_perf(), rows(directory)) == ({}, {})
 
 
-def test_samples_do_not_wait_for_the_end(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_samples_do_not_wait_for_the_end(directory: Path, set_limits: SetLimits) -> None:
     """So that memory is bounded by the blocks that are open, not by the recording."""
-    monkeypatch.setattr("perfduck_ingest.perf_data.threads.BLOCK_BYTES", 4096)
-    monkeypatch.setattr("perfduck_ingest.perf_data.threads._LEAST_BLOCK", 4096)
+    set_limits(block_bytes=4096, least_block_bytes=4096)
     read = []
     with Source(str(directory)) as source:
         reader = importer.ThreadsReader(source)

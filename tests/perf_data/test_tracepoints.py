@@ -6,6 +6,7 @@ import struct
 
 import oracle
 import pytest
+from set_limits import SetLimits
 from test_recordings import FIXTURES, OPTIONS, perf_rows
 
 from perfduck_ingest.importer import ImportOptions
@@ -52,9 +53,8 @@ def without_description() -> bytes:
 
 
 @pytest.mark.parametrize("block", [8 << 20, 4096, 520])
-def test_a_pipe_names_them(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("perfduck_ingest.source.HEAD_BYTES", min(block, 1 << 16))
-    monkeypatch.setattr("perfduck_ingest.perf_data.ready_samples.BLOCK_BYTES", block)
+def test_a_pipe_names_them(block: int, set_limits: SetLimits) -> None:
+    set_limits(head_bytes=min(block, 1 << 16), block_bytes=block)
     wanted = perf_rows("pipe-packed")
     assert NAME in {row[6] for row in wanted}
     got = oracle.said_by_us(read(undescribed(PIPE)))

@@ -7,6 +7,7 @@ from pathlib import Path, PurePath
 import perf_oracle
 import pytest
 from recordings import FIXTURES, named_chains, parsed, text_of
+from rows import mostly_slow
 
 CASES = sorted(folder.parent for folder in (FIXTURES / "perf_script").glob("*/oracle.txt"))
 # Recordings of which text and report cannot be compared, and why.
@@ -43,7 +44,7 @@ def short(dso: str) -> str:
     return dso if dso.startswith("[") else PurePath(dso).name
 
 
-@pytest.mark.parametrize("folder", CASES, ids=lambda folder: folder.name)
+@pytest.mark.parametrize("folder", mostly_slow(CASES, 10), ids=lambda folder: folder.name)
 def test_samples_periods_and_self_counts_are_those_of_perf_report(folder: Path) -> None:
     if folder.name in NOT_COMPARED:
         pytest.skip(NOT_COMPARED[folder.name])
@@ -83,7 +84,7 @@ def by_name(counts: Counter[tuple[str, str]]) -> Counter[str]:
     return names
 
 
-@pytest.mark.parametrize("folder", CASES, ids=lambda folder: folder.name)
+@pytest.mark.parametrize("folder", mostly_slow(CASES, 10), ids=lambda folder: folder.name)
 def test_every_line_of_a_real_recording_is_understood(folder: Path) -> None:
     if folder.name == "header-only":
         pytest.skip("no samples")

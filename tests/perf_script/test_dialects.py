@@ -9,12 +9,15 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 from recordings import FIXTURES, named_chains, parsed, text_of
+from rows import mostly_slow
+from set_limits import SetLimits
 
 from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.perf_script import importer
-from perfduck_ingest.source import HEAD_BYTES, Source
+from perfduck_ingest.source import Source
 from perfduck_model.batch import Batch
 from perfduck_model.errors import PerfduckError
+from perfduck_model.limits import limits
 
 CHAIN = FIXTURES / "perf_script" / "comms"
 FLAT = FIXTURES / "perf_script" / "comms-flat"
@@ -39,7 +42,7 @@ REWRITTEN: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
-@pytest.mark.parametrize("rewrite", REWRITTEN.values(), ids=REWRITTEN.keys())
+@pytest.mark.parametrize("rewrite", mostly_slow(REWRITTEN.values(), 3), ids=REWRITTEN.keys())
 def test_rewritten_text_gives_the_same_samples(rewrite: Callable[[bytes], bytes]) -> None:
     text = text_of(CHAIN)
     assert_frame_equal(ordered(parsed(rewrite(text))), ordered(parsed(text)))
@@ -65,20 +68,20 @@ def test_bytes_that_are_not_utf8_stay_visible() -> None:
 
 
 @pytest.mark.parametrize("size", [50_000, 300_000])
-def test_the_size_of_parts_does_not_matter(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_size_of_parts_does_not_matter(size: int, set_limits: SetLimits) -> None:
     text = lzma.decompress(DEMO.read_bytes())[:2_000_000]
-    assert_parts_do_not_matter(text[: text.rindex(b"\n\n") + 2], size, monkeypatch)
+    assert_parts_do_not_matter(text[: text.rindex(b"\n\n") + 2], size, set_limits)
 
 
-def test_a_part_may_begin_with_an_inlined_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_part_may_begin_with_an_inlined_frame(set_limits: SetLimits) -> None:
     text = text_of(FIXTURES / "perf_script" / "v7-inline")
-    assert_parts_do_not_matter(text * 30, 2000, monkeypatch)
+    assert_parts_do_not_matter(text * 30, 2000, set_limits)
 
 
-def assert_parts_do_not_matter(text: bytes, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert len(text) > HEAD_BYTES + size  # the head is one part
+def assert_parts_do_not_matter(text: bytes, size: int, set_limits: SetLimits) -> None:
+    assert len(text) > limits.head_bytes + size  # the head is one part
     whole = parsed(text)
-    monkeypatch.setattr(importer, "_PART_BYTES", size)
+    set_limits(text_part_bytes=size)
     parts = parsed(text)
     assert_frame_equal(parts.samples, whole.samples)
     for name, key in (("symbols", "symbol_id"), ("stacks", "stack_id")):

@@ -3,11 +3,13 @@
 from pathlib import Path
 
 import pytest
+from rows import mostly_slow
+from set_limits import SetLimits
 
 from perfduck.ingestion import IngestRequest, ingest
 from perfduck_ingest.importer import ImportOptions
-from perfduck_model import limits
 from perfduck_model.errors import PerfduckError
+from perfduck_model.limits import limits
 from perfduck_store.duckdb.store import DuckDbStore
 
 SAMPLE = (
@@ -15,10 +17,10 @@ SAMPLE = (
     "\tffffffff821f2fa7 f+0xd7 ([kernel.kallsyms])\n"
     "\tffffffff821f2fb7 g+0xd7 ([kernel.kallsyms])\n\n"
 )
-LONG = "a" * (limits.LONGEST_LINE + 1)
+LONG = "a" * (limits.longest_line + 1)
 
 
-@pytest.mark.parametrize("lenient", [False, True])
+@pytest.mark.parametrize("lenient", mostly_slow([False, True], 8))
 @pytest.mark.parametrize("behind", ["\n" + SAMPLE, "\n" + SAMPLE * 20_000, "", "a" * (30 << 20)])
 @pytest.mark.parametrize("before", ["", "\t", "x 1 [000] 1.500000: 1 "])
 def test_a_line_too_long_is_refused_by_its_number(
@@ -34,14 +36,14 @@ def test_a_line_too_long_is_refused_by_its_number(
         ingest(store, request)
 
 
-@pytest.mark.parametrize("filling", ["", "\n", "\t\n"])
+@pytest.mark.parametrize("filling", mostly_slow(["", "\n", "\t\n"], 3))
 def test_more_lines_than_are_parsed_at_once_are_the_same_samples(
-    filling: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    filling: str, tmp_path: Path, set_limits: SetLimits
 ) -> None:
     (tmp_path / "x.txt").write_text((SAMPLE * 3 + filling * 2000 + "odd\n\n") * 50)
     answers = []
     for most in (1 << 20, 1000):
-        monkeypatch.setattr(limits, "MOST_LINES_AT_ONCE", most)
+        set_limits(most_lines_at_once=most)
         with DuckDbStore(tmp_path / f"{most}.duckdb", write=True) as store:
             options = ImportOptions(lenient=True)
             ingest(store, IngestRequest(str(tmp_path / "x.txt"), options=options))

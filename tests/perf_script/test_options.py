@@ -7,12 +7,13 @@ import lzma
 import pytest
 from option_texts import Text, difference
 from recordings import FIXTURES
+from rows import mostly_slow
 
 KEPT = lzma.decompress((FIXTURES / "perf_script_options.json.xz").read_bytes())
 TEXTS = [Text(**row) for row in json.loads(KEPT)]
 
 
-@pytest.mark.parametrize("text", TEXTS, ids=lambda text: text.name)
+@pytest.mark.parametrize("text", mostly_slow(TEXTS, 8), ids=lambda text: text.name)
 def test_the_importer_reads_what_the_slow_reader_reads(text: Text) -> None:
     assert difference(text) is None
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 from recordings import FIXTURES
+from rows import mostly_slow
+from set_limits import SetLimits
 
 from perfduck.ingestion import IngestRequest, ingest
-from perfduck_ingest import chains
-from perfduck_ingest.perf_script import importer, line_cache
 from perfduck_store.duckdb.store import DuckDbStore
 
 RECORDING = FIXTURES / "demo" / "flannel-vxlan.crr.1.txt.xz"
@@ -44,33 +44,35 @@ def _columns(table: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("size", "threads"), [(64 << 10, 2), (64 << 10, 4), (500_003, 1), (500_003, 2), (32 << 20, 1)]
+    ("size", "threads"),
+    mostly_slow([(64 << 10, 2), (64 << 10, 4), (500_003, 1), (500_003, 2), (32 << 20, 1)], 3),
 )
 def test_the_store_is_the_same_whatever_the_parts_and_threads(
     size: int,
     threads: int,
     recording: Path,
     expected: dict[str, list[tuple[object, ...]]],
-    monkeypatch: pytest.MonkeyPatch,
+    set_limits: SetLimits,
     store_path: Path,
 ) -> None:
-    monkeypatch.setattr(importer, "_PART_BYTES", size)
-    monkeypatch.setattr(importer, "_THREADS", threads)
+    set_limits(text_part_bytes=size, text_threads=threads)
     assert stored(recording, store_path) == expected
 
 
 def test_the_store_is_the_same_however_little_is_remembered(
     recording: Path,
     expected: dict[str, list[tuple[object, ...]]],
-    monkeypatch: pytest.MonkeyPatch,
+    set_limits: SetLimits,
     store_path: Path,
 ) -> None:
-    monkeypatch.setattr(importer, "_PART_BYTES", 64 << 10)
-    monkeypatch.setattr(line_cache, "LINE_SLOTS_LOG2", 4)
-    monkeypatch.setattr(line_cache, "_MOST_FRAMES", 1000)
-    monkeypatch.setattr(line_cache, "FRAME_SLOTS_LOG2", 4)
-    monkeypatch.setattr(chains, "STACK_SLOTS_LOG2", 4)
-    monkeypatch.setattr(chains, "SYMBOL_SLOTS_LOG2", 4)
+    set_limits(
+        text_part_bytes=64 << 10,
+        line_slots_log2=4,
+        most_frames=1000,
+        frame_slots_log2=4,
+        stack_slots_log2=4,
+        symbol_slots_log2=4,
+    )
     assert stored(recording, store_path) == expected
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from recordings import FIXTURES, text_of
+from rows import mostly_slow
 
 from perfduck_ingest.perf_script import grammar
 from perfduck_ingest.perf_script.layout import LineLayout, layout_of
@@ -41,7 +42,7 @@ def plain(line: str) -> tuple[str | None, ...] | None:
             *found.group("cpu", "s", "fraction", "period"), found["event"][:-1])  # fmt: skip
 
 
-@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+@pytest.mark.parametrize("folder", mostly_slow(FOLDERS, 10), ids=lambda folder: folder.name)
 def test_a_plain_event_line_has_the_fields_of_the_general_expression(folder: Path) -> None:
     lines = text_of(folder).decode("utf-8", "backslashreplace").splitlines()
     layout = layout_of(lines[:3000])

@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 from hostile import NAMES, build
+from rows import mostly_slow
 from typer.testing import CliRunner
 
 from perfduck_cli.main import app
@@ -59,7 +60,7 @@ def names_of(store: Path) -> list[str]:
     return re.findall(r'"name": (".*")', shown)
 
 
-@pytest.mark.parametrize("command", [
+@pytest.mark.parametrize("command", mostly_slow([(each,) for each in [
     ("edit", "side=base", "--label", "more=1"),
     ("edit", "side=base", "--work", "5", "--unit", "packet"),
     ("edit", "side=base", "--unlabel", "side"),
@@ -73,7 +74,7 @@ def names_of(store: Path) -> list[str]:
     ("symbols", "list"),
     *(("symbols", "list", "--format", form) for form in ("csv", "json", "markdown")),
     ("profiles",),
-], ids=" ".join)  # fmt: skip
+]], 5), ids=" ".join)  # fmt: skip
 def test_what_is_done_to_profiles_is_printable(command: tuple[str, ...], store: Path) -> None:
     shown, done = said(*command, store=store)
     assert done, shown
@@ -109,7 +110,7 @@ def test_a_merge_says_names_of_both_stores(store: Path, tmp_path: Path) -> None:
     assert len(names_of(into)) == 4
 
 
-@pytest.mark.parametrize("part", range(4))
+@pytest.mark.parametrize("part", mostly_slow(range(4), 4))
 def test_what_a_user_types_is_data(part: int, store: Path) -> None:
     for name in TYPED[part::4]:
         for words in (
@@ -147,7 +148,7 @@ def test_profiles_have_the_names_that_they_are_given(store: Path) -> None:
     assert len(names_of(store)) == 4
 
 
-@pytest.mark.parametrize("name", IN_PATHS)
+@pytest.mark.parametrize("name", mostly_slow(IN_PATHS, 18))
 def test_files_are_called_as_they_are(name: str, store: Path, tmp_path: Path) -> None:
     folder = tmp_path / "files"
     folder.mkdir()

@@ -19,6 +19,7 @@ from hostile import NAMES, build
 from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
+from rows import mostly_slow
 from typer.testing import CliRunner
 
 from perfduck_cli.main import app
@@ -73,13 +74,18 @@ def is_harmless(text: str, besides: str = "\n") -> bool:
     return all(character.isprintable() or character in besides for character in text)
 
 
-@pytest.mark.parametrize("words", [*TABLES, *OTHERS[:5]], ids=lambda words: " ".join(words)[:40])
+@pytest.mark.parametrize(
+    "words",
+    mostly_slow([(each,) for each in [*TABLES, *OTHERS[:5]]], 4),
+    ids=lambda words: " ".join(words)[:40],
+)
 def test_text_is_printable(words: tuple[str, ...], store: Path) -> None:
     shown = answer(store, *words)
     assert shown
     assert is_harmless(shown)
 
 
+@pytest.mark.slow
 def test_names_that_a_user_types_are_names(store: Path) -> None:
     for words in OTHERS[5:]:
         assert is_harmless(answer(store, *words)), words
@@ -95,7 +101,9 @@ def test_text_shows_markup_and_emoji_codes_as_they_are(store: Path) -> None:
         assert name not in shown
 
 
-@pytest.mark.parametrize("words", TABLES, ids=lambda words: " ".join(words)[:40])
+@pytest.mark.parametrize(
+    "words", mostly_slow([(each,) for each in TABLES], 4), ids=lambda words: " ".join(words)[:40]
+)
 def test_csv_has_no_formula_and_a_record_a_row(words: tuple[str, ...], store: Path) -> None:
     shown = answer(store, *words, "--format", "csv")
     rows = json.loads(answer(store, *words, "--format", "json"))
@@ -109,7 +117,9 @@ def test_csv_has_no_formula_and_a_record_a_row(words: tuple[str, ...], store: Pa
 
 
 @pytest.mark.parametrize(
-    "words", [*TABLES, DIFF, OTHERS[2]], ids=lambda words: " ".join(words)[:40]
+    "words",
+    mostly_slow([(each,) for each in [*TABLES, DIFF, OTHERS[2]]], 4),
+    ids=lambda words: " ".join(words)[:40],
 )
 def test_json_is_valid_and_has_names_as_they_are(words: tuple[str, ...], store: Path) -> None:
     shown = answer(store, *words, "--format", "json")
@@ -120,7 +130,9 @@ def test_json_is_valid_and_has_names_as_they_are(words: tuple[str, ...], store: 
 
 
 @pytest.mark.parametrize(
-    "words", [*TABLES, DIFF, OTHERS[2]], ids=lambda words: " ".join(words)[:40]
+    "words",
+    mostly_slow([(each,) for each in [*TABLES, DIFF, OTHERS[2]]], 4),
+    ids=lambda words: " ".join(words)[:40],
 )
 def test_markdown_has_no_markup_but_ours(words: tuple[str, ...], store: Path) -> None:
     shown = answer(store, *words, "--format", "markdown")

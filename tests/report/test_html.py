@@ -14,8 +14,8 @@ import pytest
 from made_runs import answer, noisy, runs_of
 
 from perfduck_diff.engine.flame import Flame, flame, hottest
+from perfduck_diff.engine.rates import subsystem_runs
 from perfduck_diff.engine.result import Diff, Reason
-from perfduck_diff.engine.run_costs import subsystem_runs
 from perfduck_diff.engine.run_matrix import RunMatrix
 from perfduck_report.html import render, render_side
 from perfduck_report.html_view import claim_bars, sentence, sides

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import uvicorn
 
@@ -14,10 +15,10 @@ from perfduck_server.settings import Settings
 
 
 @contextmanager
-def served(store: Path) -> Iterator[str]:
-    """The URL of a server of the store for as long as the block runs."""
+def served(store: Path, **settings: Any) -> Iterator[str]:
+    """The URL of a server of the store, with these Settings, for as long as the block runs."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        service = Service(Settings(store=store))
+        service = Service(Settings(store=store, **settings))
         config = uvicorn.Config(create_app(service), log_level="warning", lifespan="on")
         server = uvicorn.Server(config)
         thread = Thread(target=server.run, kwargs={"sockets": [listener]})

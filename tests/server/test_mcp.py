@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from mcp import Client, StdioServerParameters
+from rows import mostly_slow
 from servers import Server
 
 import perfduck
@@ -26,6 +27,7 @@ def asked(store: str | Path, *calls: tuple[str, dict[str, Any]]) -> list[tuple[b
     return asyncio.run(run())
 
 
+@pytest.mark.slow
 def test_tools_answer_what_the_commands_print(demo_store: Path) -> None:
     store = perfduck.open(demo_store)
     found = asked(
@@ -50,6 +52,7 @@ def test_tools_answer_what_the_commands_print(demo_store: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_it_asks_a_server_too(server: Server) -> None:
     [(failed, text)] = asked(server.url, ("recordings", {"selector": "native.crr.1"}))
     assert (failed, text) == (False, perfduck.open(server.url).profiles("native.crr.1").to_text())
@@ -93,9 +96,9 @@ def test_what_is_cut_is_said() -> None:
 
 def test_every_filter_is_a_parameter(demo_store: Path) -> None:
     tools = {tool.name: tool for tool in asyncio.run(listed(demo_store))}
-    assert set(tools) == {"recordings", "top", "diff", "compare", "sql"}
+    assert set(tools) == {"recordings", "top", "diff", "compare", "trend", "sql"}
     filters = set(perfduck.FilterOptions.__annotations__)
-    for name in ("top", "diff", "compare"):
+    for name in ("top", "diff", "compare", "trend"):
         assert filters <= set(tools[name].input_schema["properties"])
     assert all(tool.description for tool in tools.values())
 
@@ -105,7 +108,7 @@ async def listed(store: Path) -> list[Any]:
         return list((await client.list_tools()).tools)
 
 
-@pytest.mark.parametrize("store", ["nowhere.duckdb", "http://127.0.0.1:9"])
+@pytest.mark.parametrize("store", mostly_slow(["nowhere.duckdb", "http://127.0.0.1:9"], 2))
 def test_a_store_that_is_not_there_is_a_line(store: str, tmp_path: Path) -> None:
     place = store if "http" in store else tmp_path / store
     [(failed, text)] = asked(place, ("recordings", {}))

@@ -42,6 +42,7 @@ def ask_all(server: Server, examples: int) -> None:
         limits(given(case=operation.as_strategy())(ask))()
 
 
+@pytest.mark.slow
 def test_no_request_finds_a_bug(asked: Server) -> None:
     ask_all(asked, 3)
 

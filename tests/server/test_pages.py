@@ -58,6 +58,7 @@ def test_every_part_of_a_page_is_of_this_server(server: Server) -> None:
     assert found == {"data:,"}
 
 
+@pytest.mark.slow
 def test_a_reader_sees_nothing_that_changes(demo_store: Path, tmp_path: Path) -> None:
     path = tmp_path / "store.duckdb"
     path.write_bytes(demo_store.read_bytes())
@@ -74,6 +75,7 @@ def test_a_reader_sees_nothing_that_changes(demo_store: Path, tmp_path: Path) ->
             assert get(server, path).status in (303, 401)
 
 
+@pytest.mark.slow
 def test_the_first_page_is_newest_first_and_in_parts(tmp_path: Path) -> None:
     with DuckDbStore(tmp_path / "many.duckdb", write=True) as store:
         store.execute(PROFILES)
@@ -210,6 +212,7 @@ def test_saved_queries_are_kept_over_http(own_server: Server) -> None:
     assert urllib3.request("DELETE", f"{address}/busiest").status == 404
 
 
+@pytest.mark.slow
 def test_the_examples_are_those_of_the_page_and_run(server: Server) -> None:
     assert len(examples()) == 10
     for title, query in examples():

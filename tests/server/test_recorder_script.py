@@ -6,6 +6,7 @@ import subprocess
 import textwrap
 from pathlib import Path
 
+import pytest
 from servers import Server
 
 import perfduck
@@ -29,6 +30,7 @@ def program(folder: Path, name: str, text: str) -> None:
     path.chmod(0o755)
 
 
+@pytest.mark.slow
 def test_a_node_records_itself_and_pushes(empty_server: Server, tmp_path: Path) -> None:
     program(tmp_path, "perf", f'xz -dc {PERF_DATA}/chains/recording.data.xz > "$9"')
     program(

@@ -10,26 +10,27 @@ from collections.abc import Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import msgspec
 import polars as pl
 import pytest
 import urllib3
+from command import run_text
 from hypothesis import given
 from hypothesis import strategies as st
+from rows import mostly_slow
 from served import served
 from servers import Server, running
 
 import perfduck
 from perfduck import PerfduckError
 from perfduck.opening import place_of
-from perfduck_server import store_sessions
 from perfduck_store import protocol
-from perfduck_store.choice import Choice
 from perfduck_store.edit import Edit
-from perfduck_store.remote import pulse, wire
+from perfduck_store.records import Choice
+from perfduck_store.remote import wire
 from perfduck_store.remote.services import PROTOCOL, PROTOCOL_HEADER, SERVICES, all_methods, methods
 
 RECORDING = Path(__file__).parents[2] / "fixtures" / "perf_script" / "net-chain" / "input.txt.xz"
@@ -38,10 +39,13 @@ IDS = st.lists(st.integers(-(1 << 63), (1 << 63) - 1), max_size=5)
 
 
 @pytest.fixture
-def own(demo_store: Path, tmp_path: Path) -> Iterator[str]:
-    path = tmp_path / "own.duckdb"
-    shutil.copy(demo_store, path)
-    with served(path) as url:
+def copy(demo_store: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copy(demo_store, tmp_path / "own.duckdb"))
+
+
+@pytest.fixture
+def own(copy: Path) -> Iterator[str]:
+    with served(copy) as url:
         yield url
 
 
@@ -210,48 +214,51 @@ def test_one_writes_at_a_time(own: str) -> None:
     perfduck.open(own, wait_s=1.5).edit("native.crr.1", labels=["a=b"])
 
 
-def test_what_a_client_that_vanishes_had_begun_is_undone(
-    own: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(store_sessions, "IDLE_S", 1.0)
-    monkeypatch.setattr(pulse, "PERIOD_S", 60.0)
-    store = place_of(own).write()
-    [first, *_] = store.profiles.all()
-    gone = store.transaction()
-    gone.__enter__()
-    store.profiles.edit(first.profile_id, Edit(labels={"a": "b"}))
-    perfduck.open(own).edit("native.crr.1", labels=["c=d"])
-    assert len(perfduck.open(own).profiles("c=d")) == 1
-    with pytest.raises(PerfduckError, match="expected a session, got one that has ended"):
-        gone.__exit__(None, None, None)
-    store.close()
-    with pytest.raises(PerfduckError, match="expected a profile"):
-        perfduck.open(own).profiles("a=b")
+def test_what_a_client_that_vanishes_had_begun_is_undone(copy: Path) -> None:
+    """One that says nothing between two requests."""
+    with served(copy, session_idle_s=1.0) as own:
+        session = urllib3.request("POST", f"{own}{SESSIONS}/write").json()["session"]
+        headers = {"Perfduck-Session": session}
+
+        def ask(service: str, name: str, *arguments: object) -> urllib3.BaseHTTPResponse:
+            body = wire.encoded_parameters(methods(service)[name], arguments, {})
+            path = f"{own}/api/v1/store/{service}/{name}"
+            return urllib3.request("POST", path, body=body, headers=headers)
+
+        with place_of(own).read() as store:
+            [first, *_] = store.profiles.all()
+        assert ask("transaction", "begin").status == 200
+        assert ask("profiles", "edit", first.profile_id, Edit(labels={"a": "b"})).status == 200
+        perfduck.open(own).edit("native.crr.1", labels=["c=d"])
+        assert len(perfduck.open(own).profiles("c=d")) == 1
+        assert (
+            "expected a session, got one that has ended"
+            in ask("transaction", "commit").json()["error"]
+        )
+        with pytest.raises(PerfduckError, match="expected a profile"):
+            perfduck.open(own).profiles("a=b")
 
 
-def test_a_client_that_thinks_for_long_keeps_its_session(
-    own: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(store_sessions, "IDLE_S", 1.0)
-    monkeypatch.setattr(pulse, "PERIOD_S", 0.2)
-    with place_of(own).write() as store, store.transaction():
-        [first, *_] = store.profiles.all()
-        time.sleep(3)
-        store.profiles.edit(first.profile_id, Edit(labels={"a": "b"}))
-    assert len(perfduck.open(own).profiles("a=b")) == 1
+def test_a_client_that_thinks_for_long_keeps_its_session(copy: Path) -> None:
+    with served(copy, session_idle_s=1.0) as own:
+        with place_of(own).write() as store, store.transaction():
+            [first, *_] = store.profiles.all()
+            time.sleep(2.5)  # a session that is not heard of is ended within 2 s
+            store.profiles.edit(first.profile_id, Edit(labels={"a": "b"}))
+        assert len(perfduck.open(own).profiles("a=b")) == 1
 
 
-def test_sessions_are_bounded(own: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store_sessions, "MOST_SESSIONS", 3)
-    opened = [place_of(own).read() for _ in range(3)]
-    for each in opened:
-        each.profiles.all()
-    with pytest.raises(PerfduckError, match="at most 3 sessions"):
-        perfduck.open(own, wait_s=0.1).names()
-    opened[0].close()
-    assert len(perfduck.open(own).names()) == 18
-    for each in opened:
-        each.close()
+def test_sessions_are_bounded(copy: Path) -> None:
+    with served(copy, most_sessions=3) as own:
+        opened = [place_of(own).read() for _ in range(3)]
+        for each in opened:
+            each.profiles.all()
+        with pytest.raises(PerfduckError, match="at most 3 sessions"):
+            perfduck.open(own, wait_s=0.1).names()
+        opened[0].close()
+        assert len(perfduck.open(own).names()) == 18
+        for each in opened:
+            each.close()
 
 
 # What may go wrong on the way
@@ -295,10 +302,12 @@ ODD_BODIES = {"empty": b"", "list": b"[]", "number": b'{"session":1}', "junk": b
 class Other(BaseHTTPRequestHandler):
     """Another server: answers by the path that the URL begins with."""
 
+    server: "Quiet"
+
     def do_POST(self) -> None:
         kind = self.path.split("/")[1]
         if kind == "slow":
-            time.sleep(5)
+            self.server.is_over.wait(30)
         if kind == "broken":
             self.connection.close()
             return
@@ -318,15 +327,20 @@ class Other(BaseHTTPRequestHandler):
 
 
 class Quiet(HTTPServer):
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Other)
+        self.is_over = Event()
+
     def handle_error(self, *_: object) -> None:
         pass
 
 
 @pytest.fixture
 def other() -> Iterator[str]:
-    with Quiet(("127.0.0.1", 0), Other) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
+    with Quiet() as server:
+        Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
+        server.is_over.set()
         server.shutdown()
 
 
@@ -348,7 +362,7 @@ def test_a_server_that_answers_otherwise_is_a_line(other: str, path: str, line: 
     assert failure(f"{other}/{path}", wait_s=1).startswith(f"{other}/{path}: {line}")
 
 
-@pytest.mark.parametrize("kind", ODD_BODIES)
+@pytest.mark.parametrize("kind", mostly_slow(ODD_BODIES, 2))
 def test_a_body_that_is_no_answer_is_a_line(other: str, kind: str) -> None:
     expected = f"{other}/{kind}: expected an answer of perfduck, got a body that is none ("
     assert failure(f"{other}/{kind}", wait_s=1).startswith(expected)
@@ -391,9 +405,7 @@ def test_a_command_has_what_its_token_allows(
 def token(store: Path, scopes: str) -> str:
     """The secret of a new token."""
     words = ["token", "add", scopes.replace(",", "-"), "--scope", scopes, "--store", str(store)]
-    done = subprocess.run(
-        [sys.executable, "-m", "perfduck", *words], capture_output=True, text=True, check=True
-    )
+    done = run_text(words)
     return next(word for word in done.stdout.split() if word.startswith("pdk_"))
 
 
@@ -404,7 +416,7 @@ def test_certificates_are_those_that_the_system_trusts(tmp_path: Path) -> None:
     subprocess.run(
         [*words.split(), "-keyout", key, "-out", certificate], check=True, capture_output=True
     )
-    server = Quiet(("127.0.0.1", 0), Other)
+    server = Quiet()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     server.socket = context.wrap_socket(server.socket, server_side=True)
@@ -419,6 +431,7 @@ def test_certificates_are_those_that_the_system_trusts(tmp_path: Path) -> None:
     server.server_close()
 
 
+@pytest.mark.slow
 def test_a_server_that_dies_is_a_line(demo_store: Path, tmp_path: Path) -> None:
     shutil.copy(demo_store, tmp_path / "s.duckdb")
     with running(tmp_path / "s.duckdb") as server, place_of(server.url).read() as store:
@@ -429,6 +442,7 @@ def test_a_server_that_dies_is_a_line(demo_store: Path, tmp_path: Path) -> None:
             store.symbols.all()
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_a_command_at_once(other: str) -> None:
     command = [sys.executable, "-m", "perfduck", "profiles", "--store", f"{other}/slow"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:

@@ -9,6 +9,7 @@ import urllib3
 from servers import Server, command, running
 
 import perfduck
+from perfduck_server.serving import listening
 
 pytestmark = pytest.mark.slow  # servers of their own, and processes that ask them
 
@@ -45,6 +46,13 @@ def test_it_listens_on_ipv6(tmp_path) -> None:
     with running(tmp_path / "s.duckdb", "--listen", "[::1]:0") as started:
         assert started.url.startswith("http://[::1]:")
         assert urllib3.request("GET", f"{started.url}/healthz").status == 200
+
+
+def test_an_answer_does_not_wait_for_the_acknowledgement_of_its_head() -> None:
+    with listening("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_a_busy_port_is_a_line(tmp_path) -> None:
@@ -110,3 +118,45 @@ def test_a_wrong_option_is_a_line(tmp_path, certificate, words, says) -> None:
 def test_a_server_serves_no_server(tmp_path) -> None:
     words = ["serve", "--store", "http://127.0.0.1:8480"]
     assert "expected the path of a store to serve" in refused([*command(tmp_path)[:3], *words])
+
+
+def test_all_addresses_are_shown_as_one_that_can_be_asked(tmp_path) -> None:
+    store = tmp_path / "s.duckdb"
+    words = [*command(store), "token"]
+    subprocess.run(
+        [*words[:3], "token", "add", "ci", "--scope", "read", "--store", store], check=True
+    )
+    with running(store, "--listen", "0.0.0.0:0") as started:
+        assert "//0.0.0.0" not in started.url
+        assert urllib3.request("GET", f"{started.url}/healthz").status == 200
+        assert started.process.stdout
+        push, addresses = (started.process.stdout.readline() for _ in range(2))
+        assert f"{started.url}/api/v1/recordings" in push
+        assert addresses == f"listens on all addresses of {socket.gethostname()} (0.0.0.0)\n"
+
+
+def test_a_store_that_a_server_holds_says_where_it_answers(tmp_path) -> None:
+    with running(tmp_path / "s.duckdb") as started:
+        with pytest.raises(
+            perfduck.PerfduckError, match="holds it, a server: --store http"
+        ) as busy:
+            perfduck.open(started.store, wait_s=0).names()
+        assert f"--store {started.url} asks it" in str(busy.value)
+        file = started.store.with_name("s.duckdb.server") / "address.json"
+        file.write_text(file.read_text().replace(str(started.process.pid), "1"))
+        with pytest.raises(perfduck.PerfduckError, match=r"holds it \(--wait SECONDS\)"):
+            perfduck.open(started.store, wait_s=0).names()
+
+
+@pytest.mark.parametrize(
+    ("url", "line"),
+    [
+        ("127.0.0.1:8480", "127.0.0.1:8480: expected http://127.0.0.1:8480 for a server, or the"),
+        ("node7.lab:80", "expected http://node7.lab:80 for a server"),
+        ("[::1]:8480", r"expected http://\[::1\]:8480 for a server"),
+        ("http://127.0.0.1", r"perfduck serve has port 8480: http://127.0.0.1:8480\)"),
+    ],
+)
+def test_what_is_no_url_of_a_server_gets_a_hint(url, line) -> None:
+    with pytest.raises(perfduck.PerfduckError, match=line):
+        perfduck.open(url, wait_s=0).names()

@@ -11,6 +11,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 import urllib3
+from rows import mostly_slow
 from served import served
 from servers import Server
 
@@ -57,28 +58,31 @@ def test_parameters_are_values(server: Server) -> None:
 
 @pytest.mark.parametrize(
     "query",
-    [
-        "insert into meta values (1)",
-        "delete from profile",
-        "create table x (a int)",
-        "create temp table x (a int)",
-        "attach '/tmp/x.duckdb'",
-        "copy profile to '/tmp/x.csv'",
-        "select * from '/etc/passwd'",
-        "select * from read_csv('/etc/passwd')",
-        "select * from glob('/*')",
-        "select * from read_text('/proc/self/environ')",
-        "load httpfs",
-        "install httpfs",
-        "set memory_limit = '1GB'",
-        "pragma database_list",
-        "call enable_logging()",
-        "export database '/tmp/x'",
-        "select 1; select 2",
-        "",
-        "select nothing from profile",
-        "select $x",
-    ],
+    mostly_slow(
+        [
+            "insert into meta values (1)",
+            "delete from profile",
+            "create table x (a int)",
+            "create temp table x (a int)",
+            "attach '/tmp/x.duckdb'",
+            "copy profile to '/tmp/x.csv'",
+            "select * from '/etc/passwd'",
+            "select * from read_csv('/etc/passwd')",
+            "select * from glob('/*')",
+            "select * from read_text('/proc/self/environ')",
+            "load httpfs",
+            "install httpfs",
+            "set memory_limit = '1GB'",
+            "pragma database_list",
+            "call enable_logging()",
+            "export database '/tmp/x'",
+            "select 1; select 2",
+            "",
+            "select nothing from profile",
+            "select $x",
+        ],
+        5,
+    ),
 )
 def test_what_does_not_read_or_is_no_query_is_a_line(server: Server, query: str) -> None:
     answer = ask(server.url, query)

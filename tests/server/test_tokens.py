@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -263,3 +264,49 @@ def test_a_browser_logs_in_with_a_token(guarded: Guarded) -> None:
     assert guarded.ask("GET", "/api/v1/profiles", headers=held).status == 200
     evil = held | {"Sec-Fetch-Site": "cross-site"}
     assert guarded.ask("POST", "/api/v1/sql", headers=evil).status == 403
+
+
+def test_a_store_that_had_tokens_never_becomes_open(tmp_path: Path) -> None:
+    store = tmp_path / "s.duckdb"
+    perfduck("token", "add", "ci", "--scope", "read", "--store", store)
+    with running(store) as started:
+        url = f"{started.url}/api/v1/profiles"
+        assert urllib3.request("GET", url).status == 401
+        shutil.rmtree(tmp_path / "s.duckdb.server")
+        assert urllib3.request("GET", url).status == 401
+    line = perfduck("serve", "--store", store, "--listen", "127.0.0.1:0", code=2)
+    assert line.startswith(f"perfduck: {store}: expected tokens, as it was served with them before")
+    secret = perfduck("token", "add", "new", "--scope", "read", "--store", store).strip()
+    with running(store) as started:
+        url, headers = f"{started.url}/api/v1/profiles", {"Authorization": f"Bearer {secret}"}
+        assert urllib3.request("GET", url, headers=headers).status == 200
+    copy = shutil.copy(store, tmp_path / "copy.duckdb")
+    line = perfduck("serve", "--store", copy, "--listen", "127.0.0.1:0", code=2)
+    assert "expected tokens" in line
+
+
+def test_a_token_that_a_running_server_learns_of_is_remembered(tmp_path: Path) -> None:
+    store = tmp_path / "s.duckdb"
+    with running(store) as started:
+        url = f"{started.url}/api/v1/profiles"
+        assert urllib3.request("GET", url).status == 200
+        perfduck("token", "add", "ci", "--scope", "read", "--store", store)
+        assert urllib3.request("GET", url).status == 401
+        time.sleep(0.3)  # the store is marked beside the answer
+    shutil.rmtree(tmp_path / "s.duckdb.server")
+    line = perfduck("serve", "--store", store, "--listen", "127.0.0.1:0", code=2)
+    assert "expected tokens, as it was served with them before" in line
+
+
+def test_a_token_has_a_part_of_the_sessions(guarded: Guarded) -> None:
+    begin = "/api/v1/store/sessions/read"
+    answers = [guarded.ask("POST", begin, guarded.secrets["read"]) for _ in range(17)]
+    assert [answer.status for answer in answers] == [200] * 16 + [503]
+    assert (
+        answers[-1].json()["error"] == "store: expected at most 16 sessions of read, got one more"
+    )
+    for answer in answers[:-1]:
+        session = {"Perfduck-Session": answer.json()["session"]}
+        path = "/api/v1/store/sessions"
+        assert guarded.ask("DELETE", path, guarded.secrets["read"], headers=session).status < 300
+    assert guarded.ask("POST", begin, guarded.secrets["read"]).status == 200

@@ -10,6 +10,7 @@ from threading import Thread
 
 import pytest
 from recordings import FIXTURES
+from rows import mostly_slow
 
 from perfduck_cli.main import app
 from perfduck_model.errors import PerfduckError
@@ -62,6 +63,7 @@ def test_rules_stay_until_they_are_forgotten(run: Run, rules: Path, store_path: 
     assert "our_bridge" not in run("explain", "br_handle_frame", "--dso", "[bridge]")
 
 
+@pytest.mark.slow
 def test_rules_of_one_recording_apply_to_the_next(run: Run, rules: Path, store_path: Path) -> None:
     said = run("ingest", SMALL, "--name", "a", "--rules", rules)
     assert "250 symbols; rules kept (perfduck tag applies them to what is stored)\n" in said
@@ -139,7 +141,7 @@ subsystem = "our_bridge"
 """
 
 
-@pytest.mark.parametrize("as_toml", [False, True])
+@pytest.mark.parametrize("as_toml", mostly_slow([False, True], 2))
 @pytest.mark.parametrize("command", [("ingest", NAT), ("tag",)])
 def test_rules_from_a_pipe_are_kept_whole(
     run: Run, rules: Path, store_path: Path, command: tuple[str, ...], *, as_toml: bool

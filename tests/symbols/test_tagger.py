@@ -35,7 +35,7 @@ def tag(*rows: tuple[str, str], **known: object) -> pl.DataFrame:
         ("its_return_thunk", KERNEL, "retpoline", "helper", "rule"),
         ("process_backlog", KERNEL, "napi_backlog", "domain", "catalogue"),
         ("handle_softirqs", KERNEL, "softirq", "context", "catalogue"),
-        ("bpf_prog_6deef7357e7b4530_sd_devices", "[bpf]", "bpf", "domain", "rule"),
+        ("bpf_prog_6deef7357e7b4530_sd_devices", "[bpf]", "bpf:systemd", "domain", "rule"),
         ("bpf_prog_6deef7357e7b4530", "bpf_prog_6deef7357e7b4530", "bpf", "domain", "rule"),
         ("no_such_function", KERNEL, "unknown", "helper", "unknown"),
         ("vxlan_xmit", "[guest.kernel.kallsyms]", "guest:vxlan", "domain", "catalogue"),

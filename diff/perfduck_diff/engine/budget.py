@@ -12,18 +12,35 @@ spread = 0.1                   # or another bound
 """
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NoReturn
 
 from perfduck_diff.engine.checks import CHECKS, DOUBTS, CheckAction
-from perfduck_diff.engine.toml_places import Places, places
 from perfduck_model.errors import PerfduckError
-from perfduck_model.limits import MOST_BUDGET_BYTES
+from perfduck_model.limits import limits
 from perfduck_model.small_file import reason, text_of, toml_of
-from perfduck_model.suggestion import did_you_mean, listed
-from perfduck_model.typed_numbers import number
+from perfduck_model.words import did_you_mean, listed, number
+
+Keys = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The lines of the keys of the file `name`; none where only its content is known."""
+
+    name: str
+    lines: Mapping[Keys, int] = field(default_factory=dict)
+
+    def of(self, *keys: str) -> str:
+        """perfduck.toml:2, of the key or of the innermost table around it whose line is known."""
+        for size in range(len(keys), 0, -1):
+            if line := self.lines.get(keys[:size]):
+                return f"{self.name}:{line}"
+        return self.name
+
 
 Kind = Literal["total", "subsystem", "path"]
 
@@ -106,7 +123,7 @@ def read(path: Path) -> Budgets:
     """Read a budget file."""
     try:
         # Editors of Windows write a byte order mark.
-        text = text_of(path, MOST_BUDGET_BYTES, encoding="utf-8-sig")
+        text = text_of(path, limits.most_budget_bytes, encoding="utf-8-sig")
         content = toml_of(text, dict[str, object])
     except (OSError, ValueError) as error:
         message = f"{path}: expected a budget file in TOML, got: {reason(error)}"
@@ -205,3 +222,29 @@ def _bound(key: str) -> str:
         return ""
     least, most = _BOUNDS[key]
     return f" or a bound {f'of {least:g} or more' if most > 1 else f'from {least:g} to {most:g}'}"
+
+
+def places(name: str, text: str) -> Places:
+    """The places of a file that is TOML, line by line: of a value of several lines the first."""
+    lines: dict[Keys, int] = {}
+    table: Keys = ()
+    for line_number, line in enumerate(text.splitlines(), 1):
+        try:
+            paths = list(_paths(tomllib.loads(line)))
+        except (ValueError, RecursionError):  # a part of such a value
+            continue
+        is_header = line.lstrip().startswith("[")
+        table = () if is_header else table
+        for path in paths:
+            for size in range(1, len(path) + 1):
+                lines.setdefault((*table, *path[:size]), line_number)
+            table = path if is_header else table
+    return Places(name, lines)
+
+
+def _paths(table: Mapping[str, object]) -> Iterator[Keys]:
+    for key, value in table.items():
+        if isinstance(value, dict) and value:
+            yield from ((key, *rest) for rest in _paths(value))
+        else:
+            yield (key,)

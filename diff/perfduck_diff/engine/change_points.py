@@ -38,10 +38,9 @@ CONFIRMED = 4  # points from the change on
 STEP_WEIGHT, EXCURSION_WEIGHT = 0.95, 0.05  # of the level
 LONGEST_EXCURSION = 20
 LEAST_SERIES = 5  # to learn a common variance from
-# Degrees of freedom that a family's variance may count for. Some ten series say little about how
-# much they have in common: half of what is estimated, rounded down to a table that there is.
-PRIORS = (0.0, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 100.0)
-SIMULATED, MOST_SIMULATED_CELLS = 40_000, 2_000_000
+# Degrees of freedom that a family's variance may count for, rounded down: each has a table.
+PRIORS = (0, 1, 2, 3, 4, 6, 8, 11, 15, 20, 30, 45, 60, 100, 200)
+SIMULATED, LEAST_SIMULATED, MOST_SIMULATED_CELLS = 40_000, 8_000, 2_000_000
 PERMUTED = 199
 PLACE_LIMIT = 7.35  # 95 % of the likelihood ratio of a place, Hansen 2000, table 1
 ROUNDING = 1e-18  # of a variance over its square mean: what rounding leaves of equal numbers
@@ -228,7 +227,7 @@ def _shared_variance(values: Float64) -> tuple[float, float]:
         return 1.0, 0.0
     # von Neumann 1941: differences of neighbours are worth two thirds of the points
     freedom, variance = fit_prior(squares, 2 / 3 * (values.shape[1] - 1))
-    return variance, max(known for known in PRIORS if known <= max(freedom / 2, 0.0))
+    return variance, float(max(known for known in PRIORS if known <= max(freedom, 0.0)))
 
 
 def _between(values: Float64, least: int = LEAST_SEGMENT) -> Float64:
@@ -282,7 +281,7 @@ def _statistics(
 def _null(size: int, prior_freedom: float) -> tuple[Float64, Float64]:
     """Both statistics of series of so many points that do not change, sorted."""
     random = np.random.default_rng([size, round(prior_freedom)])
-    number = max(min(SIMULATED, MOST_SIMULATED_CELLS // size), 2_000)
+    number = max(min(SIMULATED, MOST_SIMULATED_CELLS // size), LEAST_SIMULATED)
     values = random.standard_normal((number, size))
     if prior_freedom:
         values *= np.sqrt(prior_freedom / random.chisquare(prior_freedom, number))[:, None]

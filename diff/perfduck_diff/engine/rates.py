@@ -172,3 +172,23 @@ class NoiseClasses:
     def mix(self, keys: Int64, size: int, rate: Float64) -> Float64:
         """What each key of stacks consists of: key x class, the mean rate of the runs."""
         return mixed(keys, size, self.of, len(self.names), rate)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubsystemRuns:
+    """The cost of a subsystem, by blame, in each run of base and of new; in the diff's unit."""
+
+    subsystem: str
+    base: tuple[float, ...]
+    new: tuple[float, ...]
+
+
+def subsystem_runs(
+    runs: RunMatrix, base: Int64, new: Int64, per: Per | None = None
+) -> tuple[SubsystemRuns, ...]:
+    """A row for each subsystem that is blamed, by name."""
+    costs = gathered(runs.blame, len(runs.subsystems), StackRates.of(runs, per).rate)
+    return tuple(
+        SubsystemRuns(subsystem=name, base=tuple(row[base].tolist()), new=tuple(row[new].tolist()))
+        for name, row in zip(runs.subsystems, costs, strict=True)
+    )

@@ -154,8 +154,8 @@ class Moved(Change):
 class Reason:
     """Why a comparison is worth less than it looks. `blocks`: no verdict is on it."""
 
-    # unit, event, kernel, kernel-unknown, duplicate, lost, work, unknown, spread, duration, load,
-    # replicates
+    # base, unit, event, kernel, kernel-unknown, duplicate, lost, work, unknown, spread, duration,
+    # load, replicates
     code: str
     text: str
     blocks: bool

@@ -22,14 +22,7 @@ from typing import IO
 
 from perfduck_ingest.source import Source
 from perfduck_model.errors import PerfduckError
-from perfduck_model.limits import (
-    MOST_ARCHIVE_BYTES,
-    MOST_FILE_BYTES,
-    MOST_FILES,
-    MOST_MEMBER_IN_MEMORY,
-    MOST_MEMORY_OF_MEMBERS,
-    MOST_TAR_HEADER_BYTES,
-)
+from perfduck_model.limits import limits
 
 _CHUNK = 1 << 20
 
@@ -61,8 +54,8 @@ class Files:
             return content
         try:
             size = content.size if isinstance(content, _OnDisk) else content.stat().st_size
-            if size > MOST_FILE_BYTES:
-                most = f"{MOST_FILE_BYTES >> 20} MB"
+            if size > limits.most_file_bytes:
+                most = f"{limits.most_file_bytes >> 20} MB"
                 raise PerfduckError.at(
                     path, expected=f"a file of at most {most}", got="a larger one"
                 )
@@ -117,12 +110,12 @@ def _utf8(path: str) -> str:
 
 
 def _check_number(name: str, number: int) -> None:
-    if number > MOST_FILES:
-        raise PerfduckError.at(name, expected=f"at most {MOST_FILES} files", got="more")
+    if number > limits.most_files:
+        raise PerfduckError.at(name, expected=f"at most {limits.most_files} files", got="more")
 
 
 class _Stream(io.RawIOBase):
-    """The chunks of a source as the file that tarfile reads, no more than MOST_ARCHIVE_BYTES."""
+    """The chunks of a source as the file that tarfile reads, no larger than an archive may be."""
 
     def __init__(self, source: Source) -> None:
         self._name = source.name
@@ -142,8 +135,8 @@ class _Stream(io.RawIOBase):
 
 
 def _check_size(name: str, size: int) -> None:
-    if size > MOST_ARCHIVE_BYTES:
-        most = f"{MOST_ARCHIVE_BYTES} bytes"
+    if size > limits.most_archive_bytes:
+        most = f"{limits.most_archive_bytes} bytes"
         raise PerfduckError.at(name, expected=f"an archive of at most {most} unpacked", got="more")
 
 
@@ -155,8 +148,9 @@ class _Member(tarfile.TarInfo):
         """The header of 512 bytes; raises tarfile.ReadError where more belongs to it than may."""
         header = super().frombuf(buf, encoding, errors)
         is_file = header.type in (tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.CONTTYPE)
-        if not is_file and header.size > MOST_TAR_HEADER_BYTES:
-            message = f"a header of {header.size} bytes, more than {MOST_TAR_HEADER_BYTES >> 20} MB"
+        if not is_file and header.size > limits.most_tar_header_bytes:
+            most = f"{limits.most_tar_header_bytes >> 20} MB"
+            message = f"a header of {header.size} bytes, more than {most}"
             raise tarfile.ReadError(message)
         return header
 
@@ -186,7 +180,8 @@ class _Archive:
             self.files.contents[str(path)] = self._kept(content, member.size) if content else b""
 
     def _kept(self, content: IO[bytes], size: int) -> bytes | _OnDisk:
-        if size <= MOST_MEMBER_IN_MEMORY and self.in_memory + size <= MOST_MEMORY_OF_MEMBERS:
+        most = min(limits.most_member_in_memory, limits.most_memory_of_members - self.in_memory)
+        if size <= most:
             self.in_memory += size
             return content.read()
         if self.disk is None:

@@ -29,9 +29,8 @@ from perfduck_ingest.oprofile.sample_path import Image, SamplePath
 from perfduck_ingest.oprofile.session import OprofileSession, open_session
 from perfduck_ingest.source import Source
 from perfduck_model.arrays import UInt64
-from perfduck_model.batch import Batch, Facts
+from perfduck_model.batch import Batch, Facts, Limitation
 from perfduck_model.errors import PerfduckError
-from perfduck_model.limitation import Limitation
 from perfduck_symbols.names import UNKNOWN
 
 NAME = "oprofile"

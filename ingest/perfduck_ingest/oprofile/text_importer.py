@@ -38,7 +38,7 @@ from perfduck_ingest.oprofile.report_summary import HEADING, Summary, is_merged
 from perfduck_ingest.source import Source
 from perfduck_model.batch import Batch
 from perfduck_model.errors import PerfduckError
-from perfduck_model.limits import LONGEST_LINE, MOST_ROWS
+from perfduck_model.limits import limits
 
 NAME = "opreport-text"
 
@@ -105,15 +105,15 @@ def _lines(source: Source) -> Iterator[tuple[int, str]]:
             number += 1
             yield number, _text(line)
         rows += len(whole)
-        if rows > MOST_ROWS:
+        if rows > limits.most_rows:
             raise PerfduckError.at(
-                source.name, expected=f"a report of at most {MOST_ROWS:,} lines", got="more"
+                source.name, expected=f"a report of at most {limits.most_rows:,} lines", got="more"
             )
-        if len(rest) > LONGEST_LINE:
+        if len(rest) > limits.longest_line:
             raise PerfduckError.at(
                 where=f"{source.name}:{number + 1}",
                 expected="opreport's text",
-                got=f"a line of over {LONGEST_LINE >> 20} MB",
+                got=f"a line of over {limits.longest_line >> 20} MB",
             )
     if rest:
         yield number + 1, _text(rest)

@@ -23,7 +23,7 @@ from perfduck_ingest.oprofile.xml_report import XmlReport
 from perfduck_ingest.source import Source
 from perfduck_model.batch import Batch
 from perfduck_model.errors import PerfduckError
-from perfduck_model.limits import MOST_XML_TOKEN
+from perfduck_model.limits import limits
 
 NAME = "opreport-xml"
 
@@ -63,8 +63,9 @@ def read(source: Source, options: ImportOptions) -> Iterator[Batch]:
             part = _document(chunk) if number == 0 else chunk
             parser.Parse(part, False)
             fed += len(part)
-            if fed - parser.CurrentByteIndex > MOST_XML_TOKEN + _CHUNK:
-                report.refuse(f"tags and comments of at most {MOST_XML_TOKEN >> 20} MB", "more")
+            if fed - parser.CurrentByteIndex > limits.most_xml_token + _CHUNK:
+                most_mb = limits.most_xml_token >> 20
+                report.refuse(f"tags and comments of at most {most_mb} MB", "more")
         parser.Parse(b"", True)
     except expat.ExpatError as error:
         raise PerfduckError.at(

@@ -24,7 +24,7 @@ from perfduck_ingest.oprofile.events import Counter, clock_of
 from perfduck_ingest.oprofile.report_counts import Columns, ReportCounts, facts_of
 from perfduck_model.batch import Batch
 from perfduck_model.errors import PerfduckError
-from perfduck_model.limits import MOST_ROWS, MOST_XML_DEPTH
+from perfduck_model.limits import limits
 
 _MOST_DIGITS = 18  # of a number of 63 bits
 _LARGEST = 1 << 62
@@ -83,10 +83,10 @@ class XmlReport:
             self.refuse("<profile>", f"<{tag}>")
         self._text = []
         self._elements += 1
-        if self._elements > MOST_ROWS:
-            self.refuse(f"at most {MOST_ROWS:,} elements", "more")
-        if len(self._open) >= MOST_XML_DEPTH:
-            self.refuse(f"elements nested at most {MOST_XML_DEPTH} deep", f"<{tag}> in more")
+        if self._elements > limits.most_rows:
+            self.refuse(f"at most {limits.most_rows:,} elements", "more")
+        if len(self._open) >= limits.most_xml_depth:
+            self.refuse(f"elements nested at most {limits.most_xml_depth} deep", f"<{tag}> in more")
         self._open.append(_Element(tag, attributes))
         opening = _OPENING.get(tag)
         if opening is not None:

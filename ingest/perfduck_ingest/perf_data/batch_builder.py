@@ -13,14 +13,14 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from perfduck_ingest import limitations
 from perfduck_ingest.events import unit_of
-from perfduck_ingest.perf_data import features, limits, records
+from perfduck_ingest.perf_data import features, records
 from perfduck_ingest.perf_data.dsos import NO_OFFSET, DsoSymbols, unpack
 from perfduck_ingest.perf_data.session import RecordingMetadata, ResolvableSamples
 from perfduck_kernels import kernels
 from perfduck_model.arrays import Bool, Float64, Int32, Int64
-from perfduck_model.batch import LEAF_OFFSET, SAMPLE, SKIPPED, Batch, Event, Facts
-from perfduck_model.limitation import Limitation
+from perfduck_model.batch import LEAF_OFFSET, SAMPLE, SKIPPED, Batch, Event, Facts, Limitation
 from perfduck_symbols import names
 
 _MOST = (1 << 63) - 1
@@ -39,6 +39,16 @@ class Resolved:
     leaf: Int64  # symbol number and offset, packed
     new_symbols: pl.DataFrame
     new_stacks: pl.DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class FilesOfNames:
+    """What became of the files that have the names: why those of some dsos are not used, what is
+    not known of the kernel's, and whether --symbols had any of them."""
+
+    missing: Mapping[str, str]
+    doubt: str | None
+    has_given: bool
 
 
 class BatchBuilder:
@@ -116,21 +126,20 @@ class BatchBuilder:
         names = [one.name for one in self.said.recording.attributes] or ["unknown"]
         return pl.Series(names, dtype=pl.String).gather(events)
 
-    def finish(self, missing: Mapping[str, str], doubt: str | None) -> Batch:
-        """The facts, and what was not understood; `missing` says why files were not used, `doubt`
-        what is not known of the kernel's names."""
+    def finish(self, files: FilesOfNames) -> Batch:
+        """The facts, and what was not understood."""
         rows = [
             (0, f"{self.said.skipped[kind]} records of type {kind}", _why_passed_over(kind))
             for kind in np.flatnonzero(self.said.skipped).tolist()
         ]
-        if count := self.said.limits[limits.NO_EVENT]:
+        if count := self.said.limitations[limitations.NO_EVENT]:
             rows.append((0, f"{count} records of type {records.SAMPLE}", _NO_EVENT))
         return Batch(
             skipped=pl.DataFrame(rows, schema=SKIPPED, orient="row"),
-            facts=self._facts(missing, doubt),
+            facts=self._facts(files),
         )
 
-    def _facts(self, missing: Mapping[str, str], doubt: str | None) -> Facts:
+    def _facts(self, files: FilesOfNames) -> Facts:
         recording, said = self.said.recording, self.said.recording.strings
         first = min(self._times, default=None)
         version = said.get(features.VERSION)
@@ -145,13 +154,15 @@ class BatchBuilder:
             duration_s=None if first is None else (max(self._times) - first) / 1e9,
             lost=min(max(self.said.lost_by_buffer, self.said.lost_by_event), _MOST),
             events=self._described_events(),
-            limitations=self._limitations(missing, doubt),
+            limitations=self._limitations(files),
+            has_given_files=files.has_given,
         )
 
-    def _limitations(self, missing: Mapping[str, str], doubt: str | None) -> dict[str, Limitation]:
-        counts = limits.limitations(self.said.limits)
+    def _limitations(self, files: FilesOfNames) -> dict[str, Limitation]:
+        counts = limitations.texts(self.said.limitations)
         said = {code: Limitation(*counted) for code, counted in counts.items()}
-        by_code = {"no-names": self._unnamed.said(missing), "unproven-kallsyms": doubt}
+        unnamed = self._unnamed.said(files.missing)
+        by_code = {"no-names": unnamed, "unproven-kallsyms": files.doubt}
         return said | {code: Limitation(text) for code, text in by_code.items() if text}
 
     def _described_events(self) -> dict[str, Event]:

@@ -30,8 +30,8 @@ from perfduck_ingest.perf_data.dsos import Dso
 from perfduck_ingest.perf_data.features import PerfRecording
 from perfduck_ingest.perf_data.recorded_host import RecordedHost
 from perfduck_ingest.perf_data.simpleperf import RecordedFile
-from perfduck_model import limits
 from perfduck_model.errors import SymbolError
+from perfduck_model.limits import limits
 from perfduck_model.small_file import UserFile
 from perfduck_symbols.addresses import EMPTY, FileOffsets, SymbolTable
 from perfduck_symbols.compression import unpacked
@@ -57,6 +57,11 @@ class Binaries:
     def open(self, name: str) -> Dso[FileOffsets]:
         """A binary by the name that perf prints."""
         return Dso(name, self._table(name))
+
+    @property
+    def has_given_files(self) -> bool:
+        """Whether a binary that was asked for, or a map, is below the places that the user gave."""
+        return self._finder.has_recorded
 
     @property
     def _host(self) -> RecordedHost | None:
@@ -211,7 +216,7 @@ def _map_table(path: Path) -> SymbolTable[FileOffsets]:
     """Lines of start, size (hexadecimal) and name."""
     try:
         lines = unpacked(
-            UserFile(path, limits.MOST_MAP_BYTES), "a map", limits.MOST_MAP_BYTES
+            UserFile(path, limits.most_map_bytes), "a map", limits.most_map_bytes
         ).split(b"\n")
     except SymbolError:
         return EMPTY

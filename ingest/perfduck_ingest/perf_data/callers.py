@@ -14,18 +14,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from perfduck_ingest.perf_data import limits, records
+from perfduck_ingest import limitations
+from perfduck_ingest.perf_data import records
 from perfduck_ingest.perf_data.mappings import Mappings, rows_of_version
 from perfduck_ingest.perf_data.sample_columns import Samples
 from perfduck_ingest.perf_data.stream import Block
 from perfduck_kernels import kernels
 from perfduck_model.arrays import Bool, Int64, UInt64
-from perfduck_model.limits import (
-    MOST_CALLER_ENTRIES,
-    MOST_CALLERS,
-    MOST_MAPS_AT_ONCE,
-    MOST_WAITING_SAMPLES,
-)
+from perfduck_model.limits import limits
 
 _USER = np.uint64(records.CONTEXT_USER)
 _DEFERRED = np.uint64(records.CONTEXT_USER_DEFERRED)
@@ -93,7 +89,7 @@ class DeferredCallers:
         self._chains[cookie] = (time, np.append(_USER, entries))
         self._entries += len(entries)
         self._has_learned = True
-        if len(self._chains) > MOST_CALLERS or self._entries > MOST_CALLER_ENTRIES:
+        if len(self._chains) > limits.most_callers or self._entries > limits.most_caller_entries:
             # Half at once: to find the first of a dict takes long where many were taken out.
             for one in list(islice(self._chains, (len(self._chains) + 1) // 2)):
                 self._forget(one)
@@ -126,14 +122,14 @@ class DeferredCallers:
             versions = set(np.unique(part.maps_version).tolist()) - self._maps.keys()
             samples += len(part.samples)
             rows += sum(rows_of_version(len(maps[one])) for one in versions)
-            if samples > MOST_WAITING_SAMPLES or rows > 2 * MOST_MAPS_AT_ONCE:
+            if samples > limits.most_waiting_samples or rows > 2 * limits.most_maps_at_once:
                 oldest, self._waiting = self._waiting[: index + 1], self._waiting[index + 1 :]
                 return self._without_callers(oldest)
             self._maps |= {one: maps[one] for one in versions}
         return []
 
     def _without_callers(self, parts: list[Placed]) -> list[Placed]:
-        self._counted[limits.DEFERRED] += sum(len(part.samples) for part in parts)
+        self._counted[limitations.DEFERRED] += sum(len(part.samples) for part in parts)
         return parts
 
     def rest(self, maps: dict[int, Mappings]) -> list[Placed]:

@@ -20,11 +20,11 @@ from perfduck_ingest.perf_data.mappings import (
 )
 from perfduck_ingest.perf_data.sample_columns import Samples
 from perfduck_kernels import kernels
-from perfduck_kernels.constants import CHUNK_SLOTS_LOG2, CHUNK_WIDTH, NO_FRAME
+from perfduck_kernels.constants import CHUNK_WIDTH, NO_FRAME
 from perfduck_kernels.hash_cache import HashCache
 from perfduck_model.arrays import Bool, Int32, Int64, UInt64
+from perfduck_model.limits import limits
 
-MAX_CHUNKS = 1 << 20  # 32 MB of what they mean; 635,470 chains have 521,000
 _NO_FRAMES = np.zeros((CHUNK_WIDTH, 0), np.uint64)
 _NO_SPACES = np.zeros(0, np.int64)
 _DEFERRED = np.uint64(records.CONTEXT_USER_DEFERRED)  # what is behind is a cookie, no address
@@ -75,12 +75,12 @@ class ChunkIds:
 
     def forget(self) -> None:
         """From here on all chunks are new."""
-        self._numbers = HashCache[np.int32](np.int32, CHUNK_SLOTS_LOG2)
+        self._numbers = HashCache[np.int32](np.int32, limits.chunk_slots_log2)
         self._next = 0
 
     def of(self, parts: list[ChainChunks]) -> Chains:
         """The chains of several blocks, one behind the other."""
-        if self._next > MAX_CHUNKS:
+        if self._next > limits.most_chunks:
             self.forget()
         first = self._next
         frames, address_spaces = [_NO_FRAMES], [_NO_SPACES]

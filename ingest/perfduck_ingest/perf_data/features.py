@@ -28,7 +28,7 @@ from perfduck_ingest.perf_data.attributes import Attribute, attribute
 from perfduck_ingest.perf_data.name_numbers import NameTally
 from perfduck_ingest.perf_data.records import ByteOrder, text
 from perfduck_ingest.perf_data.simpleperf import RecordedFile
-from perfduck_model.limits import MOST_EVENT_IDS, MOST_EVENTS
+from perfduck_model.limits import limits
 
 TRACING_DATA = 1
 BUILD_ID = 2
@@ -77,8 +77,9 @@ class PerfRecording:
         """Take in one event more; raises struct.error for more events or ids than may be."""
         self.attributes.append(added)
         self.ids += len(added.ids)
-        if len(self.attributes) > MOST_EVENTS or self.ids > MOST_EVENT_IDS:
-            message = f"more than {MOST_EVENTS:,} events or {MOST_EVENT_IDS:,} ids of events"
+        if len(self.attributes) > limits.most_events or self.ids > limits.most_event_ids:
+            events, ids = limits.most_events, limits.most_event_ids
+            message = f"more than {events:,} events or {ids:,} ids of events"
             raise struct.error(message)
 
     def add_build_id(self, dso: str, build_id: str) -> None:

@@ -13,12 +13,7 @@ from typing import BinaryIO
 from perfduck_ingest.perf_data.attributes import Attribute, attribute
 from perfduck_ingest.perf_data.features import TRACING_DATA, PerfRecording, learn
 from perfduck_ingest.perf_data.records import ByteOrder
-from perfduck_model.limits import (
-    MOST_EVENT_IDS,
-    MOST_EVENTS,
-    MOST_FEATURE_BYTES,
-    MOST_TRACING_BYTES,
-)
+from perfduck_model.limits import limits
 
 # perf writes the number 0x32454c4946524550 in its own byte order.
 _ORDERS = {b"PERFILE2": ByteOrder(big=False), b"2ELIFREP": ByteOrder(big=True)}
@@ -48,8 +43,8 @@ def read_header(file: BinaryIO, order: ByteOrder) -> tuple[PerfRecording, int, i
     if attribute_size < 80:
         message = f"attributes of {attribute_size} bytes"
         raise struct.error(message)
-    if attributes_size // attribute_size > MOST_EVENTS:
-        message = f"more than {MOST_EVENTS:,} events"
+    if attributes_size // attribute_size > limits.most_events:
+        message = f"more than {limits.most_events:,} events"
         raise struct.error(message)
     raw = _pread(file, attributes_at, attributes_size)
     for offset in range(0, len(raw) - attribute_size + 1, attribute_size):
@@ -64,7 +59,7 @@ def read_header(file: BinaryIO, order: ByteOrder) -> tuple[PerfRecording, int, i
 def _attribute(file: BinaryIO, entry: bytes, order: ByteOrder) -> Attribute:
     """An attribute, and where its ids lie."""
     ids_at, ids_size = order.unpack("QQ", entry, len(entry) - 16)
-    raw = _pread(file, ids_at, ids_size, 8 * MOST_EVENT_IDS)
+    raw = _pread(file, ids_at, ids_size, 8 * limits.most_event_ids)
     ids = order.unpack(f"{len(raw) // 8}Q", raw)
     return attribute(entry[:-16], order).with_ids(ids)
 
@@ -76,14 +71,14 @@ def _read_features(file: BinaryIO, recording: PerfRecording, table_at: int, feat
     for place, feature in enumerate(present):
         offset, size = recording.order.unpack("QQ", table, 16 * place)
         if feature == TRACING_DATA:
-            tracing = _pread(file, offset, min(size, MOST_TRACING_BYTES))
+            tracing = _pread(file, offset, min(size, limits.most_tracing_bytes))
         else:
             learn(recording, feature, _pread(file, offset, size))
     recording.name_attributes()
     recording.name_tracepoints(tracing)
 
 
-def _pread(file: BinaryIO, offset: int, size: int, most: int = MOST_FEATURE_BYTES) -> bytes:
+def _pread(file: BinaryIO, offset: int, size: int, most: int = limits.most_feature_bytes) -> bytes:
     """A section; raises struct.error where the file ends before it does, or it is too large."""
     if size > most:
         message = f"section of {size:,} bytes at {offset}, more than {most:,}"

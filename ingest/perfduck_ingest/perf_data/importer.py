@@ -2,14 +2,14 @@
 
     PERFILE2 | header | attributes | records ... | features      perf record -o perf.data
     PERFILE2 | records ...                                       perf record -o - | ...
-    DIR/data, DIR/data.0, ...                                    perf record --threads (threads.py)
+    DIR/data, DIR/data.0, ...                                    perf record --threads
 
 Samples are never objects: the records are walked once for where they begin, their fields are
 gathered as columns (samples.py), addresses, parts of chains and chains are worked out once each
 (resolver.py, chain_chunks.py).
 
 Not done: the copied user stacks of `--call-graph dwarf` are not unwound (chains are the kernel's
-part, or the one function that was hit, and limits.py counts them); processor traces are skipped.
+part, or the one function that was hit: limitations.py); processor traces are skipped.
 """
 
 import struct
@@ -23,16 +23,22 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from perfduck_ingest.importer import ImportOptions, Recording
 from perfduck_ingest.perf_data import header
 from perfduck_ingest.perf_data.features import PerfRecording
-from perfduck_ingest.perf_data.ready_samples import ready_of_copy, ready_of_file, ready_of_source
+from perfduck_ingest.perf_data.ready_samples import (
+    MAIN,
+    ThreadsReader,
+    parts_of,
+    ready_of_copy,
+    ready_of_file,
+    ready_of_source,
+)
 from perfduck_ingest.perf_data.records import ByteOrder
 from perfduck_ingest.perf_data.samples import SampleTooShort
 from perfduck_ingest.perf_data.session import Item
-from perfduck_ingest.perf_data.stream import BLOCK_BYTES
-from perfduck_ingest.perf_data.threads import MAIN, ThreadsReader, parts_of
 from perfduck_ingest.runtime.prefetch import prefetch
-from perfduck_ingest.runtime.subprocess_iter import SUBPROCESS_THRESHOLD, subprocess_iter
+from perfduck_ingest.runtime.subprocess_iter import subprocess_iter
 from perfduck_ingest.source import Source
 from perfduck_model.errors import PerfduckError, room_on_disk
+from perfduck_model.limits import limits
 
 if TYPE_CHECKING:  # the process that reads needs neither, nor polars
     from perfduck_model.batch import Batch
@@ -96,12 +102,12 @@ def _read_file(source: Source, order: ByteOrder, options: ImportOptions) -> Iter
         with source.path.open("rb") as file:
             recording, start, size = header.read_header(file, order)
             recording.written_at = _written_at(source)
-        read = _read_elsewhere if size >= SUBPROCESS_THRESHOLD else ready_of_source
+        read = _read_elsewhere if size >= limits.subprocess_bytes else ready_of_source
         yield from _batches(read(source, recording, start, size), recording, options)
         return
     with tempfile.TemporaryFile() as file:
         with room_on_disk(Path(tempfile.gettempdir())):
-            for chunk in source.chunks(BLOCK_BYTES):
+            for chunk in source.chunks(limits.block_bytes):
                 file.write(chunk)
             file.flush()
         recording, start, size = header.read_header(file, order)

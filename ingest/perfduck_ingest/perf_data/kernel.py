@@ -191,6 +191,11 @@ class RecordedKernel:
         opened = map(opened_or_none, self._finder.vmlinux(wanted))
         return next((elf for elf in opened if elf and elf.build_id == wanted), None)
 
+    @property
+    def has_given_files(self) -> bool:
+        """Whether symbols of this kernel are below the places that the user gave."""
+        return self._finder.has_recorded
+
     @cached_property
     def _own(self) -> SymbolTable[Svmas]:
         """The symbols of the kernel itself."""

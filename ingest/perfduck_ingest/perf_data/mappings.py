@@ -15,6 +15,7 @@ from itertools import count
 import numpy as np
 
 from perfduck_model.arrays import Int64, UInt64
+from perfduck_model.limits import limits
 from perfduck_symbols.intervals import GroupedIntervals
 
 # An address has one meaning in an address space: that of the kernel, or that of a process with one
@@ -27,9 +28,6 @@ GUEST_USER_SPACE = -3
 COLUMNS = ("starts", "ends", "pgoff_biases", "dsos")
 Row = tuple[int, int, int, int]  # start, end, what to add to an address to get that in the dso, dso
 
-# A change of 262,144 maps copies a block and references to 512 to 1,024 others: about as much.
-BLOCK_ROWS = 512
-_FEW_ROWS = BLOCK_ROWS // 8  # of a block that is joined to the next one
 _OBJECTS_IN_ROWS = 20  # 600 bytes
 _GENERATIONS = count()
 
@@ -143,13 +141,13 @@ class Mappings:
         """Add a mapping; it replaces what it overlaps."""
         first = bisect_right(self._firsts, start) - 1
         last = bisect_left(self._firsts, end) - 1
-        if first == last and len(self.blocks[first].starts) < _FEW_ROWS:
+        if first == last and len(self.blocks[first].starts) < limits.few_rows:
             last = min(first + 1, len(self.blocks) - 1)
         self._size -= sum(len(block.starts) for block in self.blocks[first : last + 1])
         block = self._to_change(first, last)
         block.insert((start, end, pgoff_bias % (1 << 64), dso))
         self._size += len(block.starts)
-        if len(block.starts) > BLOCK_ROWS:
+        if len(block.starts) > limits.block_rows:
             self._split(first)
 
     def _to_change(self, first: int, last: int) -> MappingBlock:
@@ -166,7 +164,7 @@ class Mappings:
         return self.blocks[first]
 
     def _split(self, index: int) -> None:
-        columns, half = self.blocks[index].columns, BLOCK_ROWS // 2
+        columns, half = self.blocks[index].columns, limits.block_rows // 2
         self.blocks[index : index + 1] = [
             MappingBlock(self._generation, [column[:half] for column in columns]),
             MappingBlock(self._generation, [column[half:] for column in columns]),
@@ -177,7 +175,7 @@ class Mappings:
 def rows_of_version(maps: int) -> int:
     """How many rows the memory of a version is worth that differs by one of so many `maps` from the
     version before: a block, what refers to the others, and the objects."""
-    return min(maps, BLOCK_ROWS) + maps // BLOCK_ROWS + _OBJECTS_IN_ROWS
+    return min(maps, limits.block_rows) + maps // limits.block_rows + _OBJECTS_IN_ROWS
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ import struct
 
 import numpy as np
 
-from perfduck_model import limits
 from perfduck_model.arrays import Int64
+from perfduck_model.limits import limits
 
 
 class NameTally:
@@ -22,15 +22,15 @@ class NameTally:
     @property
     def is_half_full(self) -> bool:
         """Whether half of what the limits allow is there."""
-        return self._count > limits.MOST_NAMES // 2 or self._bytes > limits.MOST_NAME_BYTES // 2
+        return self._count > limits.most_names // 2 or self._bytes > limits.most_name_bytes // 2
 
     def add(self, name: str) -> None:
         """One more. Raises struct.error where that is too many."""
         self._count += 1
         self._bytes += len(name)
-        if self._count > limits.MOST_NAMES or self._bytes > limits.MOST_NAME_BYTES:
-            most_mb = limits.MOST_NAME_BYTES >> 20
-            message = f"more than {limits.MOST_NAMES:,} names of {self._what}, or {most_mb} MB"
+        if self._count > limits.most_names or self._bytes > limits.most_name_bytes:
+            most_mb = limits.most_name_bytes >> 20
+            message = f"more than {limits.most_names:,} names of {self._what}, or {most_mb} MB"
             raise struct.error(message)
 
     def restart(self, names: list[str]) -> None:

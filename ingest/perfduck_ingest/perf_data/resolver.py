@@ -17,9 +17,9 @@ import polars as pl
 
 from perfduck_ingest.chains import stack_rows
 from perfduck_ingest.importer import ImportOptions
-from perfduck_ingest.perf_data.batch_builder import BatchBuilder, Resolved
+from perfduck_ingest.perf_data.batch_builder import BatchBuilder, FilesOfNames, Resolved
 from perfduck_ingest.perf_data.binaries import Binaries
-from perfduck_ingest.perf_data.chain_chunks import MAX_CHUNKS, Chains
+from perfduck_ingest.perf_data.chain_chunks import Chains
 from perfduck_ingest.perf_data.dsos import NO_OFFSET, Dso, DsoSymbols, pack
 from perfduck_ingest.perf_data.features import PerfRecording
 from perfduck_ingest.perf_data.kernel import RecordedKernel
@@ -35,10 +35,11 @@ from perfduck_ingest.perf_data.mappings import (
 from perfduck_ingest.perf_data.session import Item, RecordingMetadata, ResolvableSamples
 from perfduck_ingest.runtime.prefetch import background
 from perfduck_kernels import kernels
-from perfduck_kernels.constants import ADDRESS_SLOTS_LOG2, CHUNK_WIDTH, NO_FRAME, STACK_SLOTS_LOG2
+from perfduck_kernels.constants import CHUNK_WIDTH, NO_FRAME
 from perfduck_kernels.hash_cache import HashCache
 from perfduck_model.arrays import Int32, Int64, UInt64
 from perfduck_model.batch import STACK, Batch
+from perfduck_model.limits import limits
 from perfduck_symbols.addresses import EMPTY, FileOffsets, Svmas
 from perfduck_symbols.names import GUEST, GUEST_USER, HYPERVISOR, KERNEL, UNKNOWN
 
@@ -67,8 +68,8 @@ class Frames:
     def forget_kernel(self) -> None:
         """The kernel has changed: what was found in it may no longer be there."""
         self._dsos = {number: dso for number, dso in self._dsos.items() if number & 1 == 0}
-        self._by_space = HashCache[np.int64](np.int64, ADDRESS_SLOTS_LOG2)
-        self._by_dso = HashCache[np.int64](np.int64, ADDRESS_SLOTS_LOG2)
+        self._by_space = HashCache[np.int64](np.int64, limits.address_slots_log2)
+        self._by_dso = HashCache[np.int64](np.int64, limits.address_slots_log2)
 
     def resolve(self, addresses: UInt64, address_spaces: Int64, maps: MapsAt) -> Int64:
         """Symbol numbers and offsets, packed; `maps` says what is where in each address space."""
@@ -112,13 +113,13 @@ class ChainInterner:
     def __init__(self, frames: Frames, symbols: DsoSymbols) -> None:
         self._frames = frames
         self._symbols = symbols
-        self._ids = HashCache[np.int64](np.int64, STACK_SLOTS_LOG2)
+        self._ids = HashCache[np.int64](np.int64, limits.stack_slots_log2)
         self._unreported: list[pl.DataFrame] = []
         # What the chunks are, by their numbers. Symbols are numbers, and -1 where there is no
         # frame; the leaf is packed; terms are what the symbols add to the key of a stack.
-        self._chunk_symbols = np.empty((MAX_CHUNKS, CHUNK_WIDTH), np.int32)
-        self._leaves = np.empty(MAX_CHUNKS, np.int64)
-        self._terms = np.empty(MAX_CHUNKS, np.uint64)
+        self._chunk_symbols = np.empty((limits.first_chunks, CHUNK_WIDTH), np.int32)
+        self._leaves = np.empty(limits.first_chunks, np.int64)
+        self._terms = np.empty(limits.first_chunks, np.uint64)
 
     def take_new(self) -> pl.DataFrame:
         """batch.STACK of the stacks that are new since the last call."""
@@ -218,9 +219,13 @@ class SampleResolver:
         self._kernel.recording = said.recording
         self._binaries.recording = said.recording
         if ready is None:
-            missing = self._binaries.missing | self._kernel.missing
-            return self._builder.finish(missing, self._kernel.doubt)
+            return self._builder.finish(self._files())
         return self._builder.batch(self._resolved(ready))
+
+    def _files(self) -> FilesOfNames:
+        binaries, kernel = self._binaries, self._kernel
+        has_given = binaries.has_given_files or kernel.has_given_files
+        return FilesOfNames(binaries.missing | kernel.missing, kernel.doubt, has_given)
 
     def _user(self, number: int) -> Dso[FileOffsets]:
         return self._binaries.open(self._binary_names[number])

@@ -18,7 +18,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from perfduck_ingest.perf_data import limits, records
+from perfduck_ingest import limitations
+from perfduck_ingest.perf_data import records
 from perfduck_ingest.perf_data.attributes import Attribute, SampleLayout
 from perfduck_ingest.perf_data.callers import with_branch_callers
 from perfduck_ingest.perf_data.records import ByteOrder, signed
@@ -44,7 +45,7 @@ class SampleReader:
             self._layouts.setdefault(one.layout, []).append(index)
         self._id_word = _id_word(attributes[0].layout) if attributes else None
         self._read_counts = ReadCounts(self._ids)
-        self.limits = Counter[str]()  # samples by what is not kept of them: see limits.py
+        self.limitations = Counter[str]()  # samples by what is not kept of them: see limitations.py
 
     def read(self, block: Block, ordinal: int) -> list[Samples]:
         """The samples of a block whose first record is the recording's number `ordinal`: together
@@ -52,14 +53,14 @@ class SampleReader:
         indices = block.of(records.SAMPLE)
         events = self._events_of(block, block.starts[indices])
         if (unknown := events < 0).any():
-            self.limits[limits.NO_EVENT] += int(unknown.sum())
+            self.limitations[limitations.NO_EVENT] += int(unknown.sum())
             indices, events = indices[~unknown], events[~unknown]
         parts = []
         for layout, members in self._layouts.items():
             chosen = np.isin(events, members) if len(self._layouts) > 1 else slice(None)
             gather = _Gather(block, self._order, block.starts[indices[chosen]], layout)
             part = self._samples(gather, events[chosen], indices[chosen], ordinal)
-            self.limits[limits.DWARF] += gather.stack_copies
+            self.limitations[limitations.DWARF] += gather.stack_copies
             if layout.has_branch_callers:
                 part = with_branch_callers(part, gather.branches, gather.branch_counts)
             if len(self._ids) and gather.has_ids_of_counts:
@@ -110,7 +111,7 @@ class SampleReader:
         timed = times >= 0
         if timed.all():
             return times, timed
-        self.limits[limits.TIME] += int((~timed).sum())
+        self.limitations[limitations.TIME] += int((~timed).sum())
         last = np.maximum.accumulate(np.where(timed, np.arange(len(times)), -1))
         first = times[timed][:1].sum()  # 0 where no time is one
         return np.where(last < 0, first, times[last]), timed
@@ -122,7 +123,7 @@ class SampleReader:
         beyond = int((periods < 0).sum())
         if not beyond:
             return periods
-        self.limits[limits.PERIOD] += beyond
+        self.limitations[limitations.PERIOD] += beyond
         return np.maximum(periods, -1)
 
     def _spread(self, samples: Samples, gather: "_Gather") -> Samples:

@@ -16,13 +16,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from perfduck_ingest.perf_data import features, limits, records
+from perfduck_ingest import limitations
+from perfduck_ingest.perf_data import features, records
 from perfduck_ingest.perf_data.attributes import attribute
 from perfduck_ingest.perf_data.callers import DeferredCallers, Placed
 from perfduck_ingest.perf_data.chain_chunks import Chains, ChunkIds, chunks_of
 from perfduck_ingest.perf_data.features import PerfRecording
 from perfduck_ingest.perf_data.mappings import (
-    BLOCK_ROWS,
     KERNEL_SPACE,
     Tables,
     laid_out,
@@ -46,10 +46,9 @@ from perfduck_ingest.perf_data.task_events import (
 )
 from perfduck_kernels.constants import NO_FRAME
 from perfduck_model.arrays import Bool, Int32, Int64
-from perfduck_model.limits import MOST_MAPS_AT_ONCE, MOST_TASK_EVENTS, MOST_TASK_NAME_BYTES
+from perfduck_model.limits import limits
 
 _FOREVER = (1 << 63) - 1
-_MOST_WAITING = 24  # blocks, in a recording without rounds
 _EVENT_UPDATE_NAME = 2
 _MANY_MAPS = 16  # for each chunk of a chain: looking its addresses up is less than laying them out
 _NONE = np.zeros(0, np.int64)
@@ -93,7 +92,7 @@ class RecordingMetadata:
     lost_by_event: int = 0
     # How many records of each type were skipped, or not understood.
     skipped: Int64 = field(default_factory=lambda: np.zeros(records.TYPES, np.int64))
-    limits: Counter[str] = field(default_factory=Counter)  # see limits.py
+    limitations: Counter[str] = field(default_factory=Counter)  # see limitations.py
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +147,7 @@ class PerfSession:
         self._cgroup_names = NameTally("control groups")
         self._kernel_names = NameTally("kernel symbols")
         self._waiting: list[Samples] = []
-        self._deferred = DeferredCallers(self._said.limits)
+        self._deferred = DeferredCallers(self._said.limitations)
         self._records = 0
         self._newest = self._round = self._limit = -1
         self._is_stale, self._is_unnamed = True, False
@@ -163,7 +162,7 @@ class PerfSession:
         samples at the end."""
         for block in blocks:
             self._add(block)
-            if len(self._waiting) > _MOST_WAITING:
+            if len(self._waiting) > limits.most_blocks_waiting:
                 self._limit = max(self._limit, int(self._waiting[0].time.max()))
             yield from self._ready()
         yield from self._rest()
@@ -203,8 +202,8 @@ class PerfSession:
         for task_event in self._task_events_of.read(block, self._records):
             self._take_task_event(*task_event)
         samples = self._samples_of.read(block, self._records)
-        self._said.limits += self._samples_of.limits
-        self._samples_of.limits.clear()
+        self._said.limitations += self._samples_of.limitations
+        self._samples_of.limitations.clear()
         self._finish_rounds(block, samples)
         self._records += len(block.starts)
         self._waiting += samples
@@ -216,8 +215,8 @@ class PerfSession:
     @property
     def _has_many_task_events(self) -> bool:
         return (
-            len(self._task_events) > MOST_TASK_EVENTS
-            or self._task_name_bytes > MOST_TASK_NAME_BYTES
+            len(self._task_events) > limits.most_task_events
+            or self._task_name_bytes > limits.most_task_name_bytes
         )
 
     def _renew_readers(self) -> None:
@@ -306,7 +305,7 @@ class PerfSession:
                 break
             if maps := counts.after(task_event):
                 rows += rows_of_version(maps)
-            if rows > MOST_MAPS_AT_ONCE:
+            if rows > limits.most_maps_at_once:
                 steps.append(time)
                 rows = 0
         return [*steps, self._limit]
@@ -345,7 +344,7 @@ class PerfSession:
         if kernel:  # addresses may mean something else from here on
             self._chunk_ids.forget()
         chunks = [chunks_of(part.samples, part.maps_version) for part in placed]
-        self._said.limits[limits.BROKEN] += sum(part.broken for part in chunks)
+        self._said.limitations[limitations.BROKEN] += sum(part.broken for part in chunks)
         chains = self._chunk_ids.of(chunks)
         comms, dsos = self._process_state.take_new()
         return ResolvableSamples(
@@ -366,7 +365,7 @@ class PerfSession:
         few = [
             one
             for one, count in zip(maps, chunks.tolist(), strict=True)
-            if len(maps[one]) > max(BLOCK_ROWS, _MANY_MAPS * count)
+            if len(maps[one]) > max(limits.block_rows, _MANY_MAPS * count)
         ]
         if few:
             maps |= {one: maps[one].at(hit) for one, hit in _addresses_in(chains, few).items()}

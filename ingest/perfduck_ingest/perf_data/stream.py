@@ -16,11 +16,10 @@ from perfduck_ingest.perf_data.records import ByteOrder
 from perfduck_kernels import kernels
 from perfduck_model.arrays import Int64, UInt64
 from perfduck_model.errors import PerfduckError
-from perfduck_model.limits import MOST_PACK_BYTES, MOST_TRACING_BYTES
+from perfduck_model.limits import limits
 from perfduck_model.zstandard import zstd
 
 # Threads hand the interpreter over at every call of numpy: with 4 MB reading takes 2.0 s, not 1.6.
-BLOCK_BYTES = 8 << 20
 _PACKED = (records.COMPRESSED, records.COMPRESSED2)
 # Their size does not count what is behind them, in a pipe and in the file.
 _WITH_TAIL = (records.HEADER_TRACING_DATA, records.AUXTRACE)
@@ -106,7 +105,7 @@ class Stream:
         passed = min(self._skip, len(data))
         self._skip -= passed
         if self._tracing is not None:
-            self._tracing += data[: min(passed, MOST_TRACING_BYTES - len(self._tracing))]
+            self._tracing += data[: min(passed, limits.most_tracing_bytes - len(self._tracing))]
             if not self._skip:
                 self._learn(bytes(self._tracing))
                 self._tracing = None
@@ -138,7 +137,7 @@ class Stream:
         words: those that perf writes, and those behind packed ones, may begin anywhere."""
         parts: list[bytes] = []
         unpacked = done = 0
-        while done + 8 <= len(data) and not self._skip and unpacked < BLOCK_BYTES:
+        while done + 8 <= len(data) and not self._skip and unpacked < limits.block_bytes:
             kind, _, size = self._order.unpack("IHH", data, done)
             if size < 8:
                 raise self._error(at + done, f"a record of 8 bytes or more, got {size}")
@@ -194,11 +193,12 @@ class Stream:
                 16 + self._order.unpack("Q", record, 8)[0] if kind == records.COMPRESSED2 else None
             )
             packed = record[16:end] if end else record[8:]
-            fresh = self._unpacker.decompress(packed, MOST_PACK_BYTES)
+            fresh = self._unpacker.decompress(packed, limits.most_pack_bytes)
         except (zstd.ZstdError, struct.error) as error:
             raise self._error(at, f"zstd data, got {error}") from error
         if not (self._unpacker.needs_input or self._unpacker.eof):
-            raise self._error(at, f"packs of at most {MOST_PACK_BYTES >> 20} MB unpacked, got more")
+            most_mb = limits.most_pack_bytes >> 20
+            raise self._error(at, f"packs of at most {most_mb} MB unpacked, got more")
         data = self._cut_off + fresh
         end = self._walk(self._order.words(data))[1]
         self._cut_off = data[8 * end :]

@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
-from perfduck_ingest import out_of_range
+from perfduck_ingest.arrow import series
 from perfduck_ingest.chains import SymbolInterner, SymbolRow, stacks
 from perfduck_ingest.events import unit_of
+from perfduck_ingest.limitations import PERIOD, TEXTS, TIME
 from perfduck_ingest.perf_script import grammar
 from perfduck_ingest.perf_script.end import OPEN_CHAIN, end_of
 from perfduck_ingest.perf_script.event_lines import BEYOND
@@ -30,10 +31,9 @@ from perfduck_ingest.perf_script.line_cache import (
     Lines,
 )
 from perfduck_ingest.perf_script.text import Text
-from perfduck_model import limits
 from perfduck_model.arrays import Bool, Int64, UInt8, UInt32
-from perfduck_model.batch import SAMPLE, SKIPPED, Batch, Event, Facts
-from perfduck_model.limitation import Limitation
+from perfduck_model.batch import SAMPLE, SKIPPED, Batch, Event, Facts, Limitation
+from perfduck_model.limits import limits
 from perfduck_symbols.names import UNKNOWN as UNKNOWN_NAME
 
 LastStart = Callable[[memoryview], int]  # where the last sample of a text starts; 0: nowhere
@@ -79,7 +79,7 @@ class _Frames:
 def parsed(part: Chunk, known: LineCache, last_start: LastStart) -> Iterator[Parsed]:
     """The samples, stacks and symbols of a part; in pieces, cut where a sample starts, where it has
     more lines than are parsed at once."""
-    text = Text(part.text, limits.MOST_LINES_AT_ONCE)
+    text = Text(part.text, limits.most_lines_at_once)
     while text.size < len(part.text):
         start = last_start(part.text[: text.size]) or text.size
         piece = replace(part, text=part.text[:start], is_last=False)
@@ -87,7 +87,7 @@ def parsed(part: Chunk, known: LineCache, last_start: LastStart) -> Iterator[Par
         if blank := _line_ends(part.text[start:]):
             yield Parsed(Batch(), blank)
         part = replace(part, text=part.text[start + blank :])
-        text = Text(part.text, limits.MOST_LINES_AT_ONCE)
+        text = Text(part.text, limits.most_lines_at_once)
     yield _whole(part, known) if part.is_last else _parsed(part, text, known)
 
 
@@ -256,10 +256,10 @@ def _samples(
 def _without_large(samples: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, Limitation]]:
     """The samples without times and periods that the store has no room for, and how many are so."""
     limitations = {}
-    for name, code in (("time_ns", out_of_range.TIME), ("period", out_of_range.PERIOD)):
+    for name, code in (("time_ns", TIME), ("period", PERIOD)):
         if count := int((samples[name] == BEYOND).sum()):
             samples = samples.with_columns(pl.col(name).replace(BEYOND, None))
-            limitations[code] = Limitation(out_of_range.TEXTS[code], count)
+            limitations[code] = Limitation(TEXTS[code], count)
     return samples, limitations
 
 
@@ -314,7 +314,7 @@ def _skipped(text: Text, is_unread: Bool, is_orphan: Bool) -> pl.DataFrame:
 
 def _copied(texts: pl.Series) -> pl.Series:
     """The texts without the longer ones that they are the beginnings of: polars shares those."""
-    return pl.Series(texts.to_arrow(compat_level=pl.CompatLevel.oldest()), dtype=pl.String)
+    return series(texts.to_arrow(compat_level=pl.CompatLevel.oldest()))
 
 
 def _facts(text: Text, lines: Lines, samples: pl.DataFrame) -> Facts:

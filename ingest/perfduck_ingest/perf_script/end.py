@@ -31,8 +31,7 @@ from perfduck_ingest.perf_script.line_cache import (
     LineCache,
 )
 from perfduck_ingest.perf_script.text import Text
-from perfduck_model.batch import SKIPPED
-from perfduck_model.limitation import Limitation
+from perfduck_model.batch import SKIPPED, Limitation
 
 CUT_LINE = "the text ends in the middle of this line"
 CUT_CHAIN = "the text ends before the call chain of this line"

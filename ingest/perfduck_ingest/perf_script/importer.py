@@ -29,13 +29,11 @@ from perfduck_ingest.runtime.prefetch import prefetch, prefetch_map
 from perfduck_ingest.source import Source
 from perfduck_model.batch import Batch
 from perfduck_model.errors import PerfduckError
-from perfduck_model.limits import LONGEST_LINE, LONGEST_MATCHED
+from perfduck_model.limits import limits
 
 NAME = "perf-script"
-_PART_BYTES = 24 << 20  # 16 MB take 6 % more time, 32 MB 40 MB more memory
 _LINES_TO_MEASURE = 3000
 _LINES_OF_A_SAMPLE = 300  # a chain has 127 frames, inlined functions come on top
-_THREADS = 2
 # Of all lines, and of samples. A file of another kind that happens to look like samples here and
 # there is refused; a short one with a strange line is not.
 _MOST_SKIPPED = 0.01
@@ -65,7 +63,7 @@ def _read(source: Source, layout: LineLayout, options: ImportOptions) -> Iterato
             samples += len(part.batch.samples)
             skipped += part.batch.skipped.filter(~pl.col("reason").is_in(_NOT_FOREIGN)).height
     except LineTooLong as error:
-        what = f"lines of at most {LONGEST_LINE >> 20} MB"
+        what = f"lines of at most {limits.longest_line >> 20} MB"
         raise PerfduckError.at(
             where=f"{source.name}:{lines + error.line + 1}", expected=what, got="a longer one"
         ) from error
@@ -93,10 +91,10 @@ def _parsed_parts(source: Source, layout: LineLayout, event: str) -> Iterator[Pa
 
     parts = (
         Chunk(text, layout, event, is_last=source.is_at_end)
-        for text in source.parts(_PART_BYTES, last_start)
+        for text in source.parts(limits.text_part_bytes, last_start)
     )
     # Reading has a thread of its own: what fills a pipe does not wait for what is done with it.
-    for pieces in prefetch_map(work, prefetch(parts), _THREADS, _THREADS):
+    for pieces in prefetch_map(work, prefetch(parts), limits.text_threads, limits.text_threads):
         yield from pieces
 
 
@@ -112,21 +110,21 @@ def _head_lines(source: Source) -> list[str]:
 
 
 def _layout(source: Source) -> LineLayout | None:
-    short = (line for line in _head_lines(source) if len(line) <= LONGEST_MATCHED)
+    short = (line for line in _head_lines(source) if len(line) <= limits.longest_matched)
     lines = (line for line in short if not grammar.is_record(line))
     return layout_of(list(islice(lines, _LINES_TO_MEASURE)))
 
 
 def _described(source: Source, layout: LineLayout) -> str:
     is_event = re.compile(layout.loose.pattern).search
-    short = (line for line in _head_lines(source) if len(line) <= LONGEST_MATCHED)
+    short = (line for line in _head_lines(source) if len(line) <= limits.longest_matched)
     return layout.described(next(filter(None, map(is_event, short)), None))
 
 
 def _last_start(part: memoryview, layout: LineLayout, is_event: Callable[[str], object]) -> int:
     """Where the last sample of the text starts, which may go on in the next part; 0 where none
     does. The text may end within a line; raises LineTooLong."""
-    text = bytes(part[-LONGEST_LINE:])
+    text = bytes(part[-limits.longest_line :])
     before = len(part) - len(text)
     end = last = text.rfind(b"\n")
     if last < 0:
@@ -142,7 +140,7 @@ def _last_start(part: memoryview, layout: LineLayout, is_event: Callable[[str], 
         if start == 0 and before:  # a part of a line
             return before + last + 1
         line = text[start:end].decode("utf-8", "backslashreplace")
-        is_short = len(line) <= LONGEST_MATCHED
+        is_short = len(line) <= limits.longest_matched
         if is_short and not line.startswith("\t") and is_event(line):
             return before + start
         if start == 0:

@@ -21,10 +21,10 @@ from perfduck_ingest.perf_script.frame_lines import DsoRanges
 from perfduck_ingest.perf_script.layout import LineLayout
 from perfduck_ingest.perf_script.text import Text
 from perfduck_kernels import kernels
-from perfduck_kernels.constants import FRAME_SLOTS_LOG2, LINE_SLOTS_LOG2
 from perfduck_kernels.hash_cache import HashCache
 from perfduck_model.arrays import Bool, Int64, UInt8, UInt32
 from perfduck_model.batch import SAMPLE
+from perfduck_model.limits import limits
 
 BLANK, EVENT, FRAME, CGROUP, LOST, ASIDE, UNKNOWN = KINDS = range(7)
 
@@ -45,7 +45,7 @@ class FrameTable:
 
     def __init__(self, symbols: SymbolInterner) -> None:
         self._symbols = symbols
-        self._codes = HashCache[np.uint32](np.uint32, FRAME_SLOTS_LOG2)
+        self._codes = HashCache[np.uint32](np.uint32, limits.frame_slots_log2)
         self._lock = Lock()
         self._columns: Columns = {n: np.zeros(1 << 12, kind) for n, kind in _COLUMNS.items()}
         self._columns["kind"][: len(KINDS)] = KINDS
@@ -151,7 +151,6 @@ def _entries(lines: pl.DataFrame) -> pl.DataFrame:
     return lines.select("code", text.str.extract_groups(grammar.FRAME).struct.unnest())
 
 
-_MOST_FRAMES = 1 << 20  # 22 MB; a recording that has more is learnt again from there
 # Event lines do not come again. Lines of the other kinds are few, and their texts are needed.
 _IS_KEPT = np.isin(np.arange(1 << 8), [BLANK, FRAME, ASIDE])
 _NO_EVENTS = pl.DataFrame(schema={**SAMPLE, "rest": pl.String})  # where all lines are known
@@ -190,14 +189,14 @@ class _LineCodes:
     def __init__(self, symbols: SymbolInterner, ranges: DsoRanges) -> None:
         self._frames = FrameTable(symbols)
         self._ranges = ranges
-        self._codes = HashCache[np.uint32](np.uint32, LINE_SLOTS_LOG2, self._are_kept)
+        self._codes = HashCache[np.uint32](np.uint32, limits.line_slots_log2, self._are_kept)
 
     def _are_kept(self, codes: UInt32) -> Bool:
         return _IS_KEPT.take(self._frames.columns["kind"].take(codes))
 
     @property
     def is_full(self) -> bool:
-        return len(self._frames) > _MOST_FRAMES
+        return len(self._frames) > limits.most_frames
 
     def of(self, text: Text, layout: LineLayout) -> Lines:
         events = _NO_EVENTS

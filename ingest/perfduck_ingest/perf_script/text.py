@@ -6,15 +6,16 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from perfduck_ingest.arrow import series
 from perfduck_kernels import kernels
 from perfduck_model.arrays import Int64, UInt64
-from perfduck_model.limits import LONGEST_LINE
+from perfduck_model.limits import limits
 
 _LINE_END = ord("\n")
 
 
 class LineTooLong(Exception):
-    """A line of more than LONGEST_LINE bytes, by its number from 0."""
+    """A line of more than limits.longest_line bytes, by its number from 0."""
 
     def __init__(self, line: int) -> None:
         super().__init__(line)
@@ -31,12 +32,12 @@ class Text:
             letters = np.append(letters, np.uint8(_LINE_END))
         starts = kernels.line_starts(letters, most_lines or len(letters))
         self.size = min(int(starts[-1]), len(content))  # bytes
-        too_long = np.flatnonzero(np.diff(starts) > LONGEST_LINE)
+        too_long = np.flatnonzero(np.diff(starts) > limits.longest_line)
         if len(too_long):
             raise LineTooLong(int(too_long[0]))
         buffers = [None, pa.py_buffer(starts), pa.py_buffer(letters)]
         self._starts = starts
-        self._lines = pl.Series(pa.Array.from_buffers(pa.binary(), len(starts) - 1, buffers))
+        self._lines = series(pa.Array.from_buffers(pa.binary(), len(starts) - 1, buffers))
 
     def __len__(self) -> int:
         return len(self._lines)

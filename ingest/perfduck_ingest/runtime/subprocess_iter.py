@@ -19,10 +19,8 @@ from typing import BinaryIO, ParamSpec, TypeVar, cast
 from perfduck_ingest.runtime.malloc import retain
 from perfduck_ingest.runtime.pipe import PIPE_BYTES
 from perfduck_model.errors import PerfduckError
+from perfduck_model.limits import limits
 
-# Records of larger files are read by another process. To read and resolve 153 MB takes 1.4 s so, in
-# place of 1.8 s, 64 MB as long, and 0.2 s more of CPU time.
-SUBPROCESS_THRESHOLD = 96 << 20
 PERF_DATA = (b"PERFILE2", b"2ELIFREP")  # what it begins with
 
 
@@ -36,7 +34,11 @@ def warm_up(name: str) -> None:
     """Start the process that reads this file, if one will."""
     with suppress(OSError):  # for whoever reads the file to report
         path = Path(name)
-        if path.is_file() and path.stat().st_size >= SUBPROCESS_THRESHOLD and _is_perf_data(path):
+        if (
+            path.is_file()
+            and path.stat().st_size >= limits.subprocess_bytes
+            and _is_perf_data(path)
+        ):
             spawn_worker("perfduck_ingest.perf_data.session")
 
 

@@ -21,7 +21,7 @@ from typing import IO
 
 from perfduck.record.perf import Perf, first_line
 from perfduck_model.errors import PerfduckError
-from perfduck_model.limits import MOST_SMALL_BYTES
+from perfduck_model.limits import limits
 
 _GRACE_S = 2.0  # between SIGINT, SIGTERM and SIGKILL
 _POLL_S = 0.01
@@ -77,7 +77,7 @@ def run(
             printed = output.content()
         took = time.monotonic() - start
         held.seek(0)
-        said = held.read(MOST_SMALL_BYTES)
+        said = held.read(limits.most_small_bytes)
     number = status.read_text().strip() if status.exists() else ""
     if not number or process.returncode != int(number):
         message = f"perf record: {first_line(errors.read_text(errors='replace'))}"
@@ -127,7 +127,7 @@ class _Output:
             if self._show is not None:
                 self._show(block)
             self._size += len(block)
-            if self._size <= MOST_SMALL_BYTES:
+            if self._size <= limits.most_small_bytes:
                 self._parts.append(block)
 
     def content(self) -> bytes | None:
@@ -135,7 +135,7 @@ class _Output:
         self._thread.join(_DRAIN_S)
         if not self._thread.is_alive():
             self._pipe.close()
-        return b"".join(self._parts) if self._size <= MOST_SMALL_BYTES else None
+        return b"".join(self._parts) if self._size <= limits.most_small_bytes else None
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

@@ -7,15 +7,10 @@ ethtool:eth0:rx_queue_0_packets      ethtool -S eth0
 from dataclasses import dataclass
 
 from perfduck.record.network_namespace import printed
-from perfduck_ingest.counters import KINDS, CounterName, value
+from perfduck_ingest.counters import CounterName, value
 from perfduck_model.errors import PerfduckError
 
 _COMMANDS = {"netdev": ("cat", "/proc/net/dev"), "ethtool": ("ethtool", "-S")}
-
-
-def is_counter(text: str) -> bool:
-    """Whether --work-from names a counter, and no file."""
-    return text.partition(":")[0] in KINDS and ":" in text
 
 
 @dataclass(frozen=True, slots=True)

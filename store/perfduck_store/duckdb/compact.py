@@ -11,14 +11,12 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from perfduck_model.limits import limits
 from perfduck_store.duckdb.schema import named
 from perfduck_store.records import Saved
 
 if TYPE_CHECKING:
     from perfduck_store.duckdb.store import DuckDbStore
-
-# Copying costs what is left; at a quarter, all copies of a shrinking store cost four times that.
-_FREE = 0.25
 
 
 def close_and_compact(store: "DuckDbStore") -> Saved | None:
@@ -38,8 +36,10 @@ def close_and_compact(store: "DuckDbStore") -> Saved | None:
 
 def _is_worth_it(store: "DuckDbStore", path: Path) -> bool:
     [(free, used)] = store.rows(named("blocks"))
-    needed = 2 * path.stat().st_size  # the copy is smaller, its temporary files are not known
-    return free >= _FREE * (free + used) and shutil.disk_usage(path.parent).free > needed
+    # The copy is smaller, its temporary files are not known.
+    needed = 2 * path.stat().st_size + limits.disk_reserve_bytes
+    is_much = 100 * free >= limits.compact_percent * (free + used)
+    return is_much and shutil.disk_usage(path.parent).free > needed
 
 
 def _replace(store: "DuckDbStore", path: Path) -> None:

@@ -10,11 +10,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from perfduck_store.choice import KEYS, OF_SAMPLES, OF_STACKS, By, Choice, Key
 from perfduck_store.duckdb.schema import named
 from perfduck_store.records import (
+    KEYS,
+    OF_SAMPLES,
+    OF_STACKS,
+    By,
+    Choice,
     FoldedStack,
     FunctionWeight,
+    Key,
     KeyValue,
     LikeRun,
     PickedRun,

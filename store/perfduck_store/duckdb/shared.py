@@ -15,6 +15,7 @@ import duckdb
 
 from perfduck_model.durable import sync_file
 from perfduck_model.errors import PerfduckError, room_on_disk
+from perfduck_store.duckdb.schema import named
 from perfduck_store.duckdb.store import DuckDbStore, Engine, StoreIsBusy
 from perfduck_store.records import Saved
 
@@ -88,6 +89,16 @@ class SharedDuckDb:
             to.unlink(missing_ok=True)
             log.unlink(missing_ok=True)
             raise
+
+    def requires_tokens(self) -> bool:
+        """Whether the store has been served with tokens."""
+        with self.read() as store:
+            return bool(store.rows(named("requires_tokens"))[0][0])
+
+    def require_tokens(self) -> None:
+        """Keep in the store that it is served with tokens alone."""
+        with self.write() as store:
+            store.execute(named("require_tokens"))
 
     def close(self) -> None:
         """Let other processes have the store."""

@@ -23,10 +23,10 @@ from perfduck_model.batch import (
     Batch,
     Event,
     Facts,
+    Limitation,
     Schema,
 )
 from perfduck_model.errors import PerfduckError
-from perfduck_model.limitation import Limitation
 from perfduck_model.zstandard import zstd
 from perfduck_store.duckdb.schema import named
 from perfduck_store.duckdb.store import DuckDbStore

@@ -26,7 +26,7 @@ from threading import Event, Thread
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from perfduck_model.errors import PerfduckError
-from perfduck_store.sql_limits import SqlLimits
+from perfduck_store.records import SqlLimits
 from perfduck_store.waiting import waiting
 
 if TYPE_CHECKING:

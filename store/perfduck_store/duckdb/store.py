@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Self
 import duckdb
 
 from perfduck_model.errors import PerfduckError, room_on_disk
-from perfduck_store import parts, running
-from perfduck_store.choice import Choice
+from perfduck_model.limits import limits
+from perfduck_store import parts, serving, waiting
 from perfduck_store.duckdb import compact, merge, schema, store_file
 from perfduck_store.duckdb.kept_files import DuckDbAttachments, DuckDbTagInputs
 from perfduck_store.duckdb.noise import DuckDbNoise
@@ -21,7 +21,7 @@ from perfduck_store.duckdb.profiles import DuckDbProfiles
 from perfduck_store.duckdb.samples import DuckDbSamples
 from perfduck_store.duckdb.symbols import DuckDbSymbols
 from perfduck_store.recording import Identity
-from perfduck_store.records import Merged, ResultRows, Saved
+from perfduck_store.records import Choice, Merged, ResultRows, Saved
 from perfduck_store.waiting import Wait
 
 if TYPE_CHECKING:  # commands that print a few rows do without
@@ -29,7 +29,7 @@ if TYPE_CHECKING:  # commands that print a few rows do without
 
     from perfduck_store.draft import Draft
     from perfduck_store.duckdb.writer import DuckDbWriter
-    from perfduck_store.sql_limits import SqlLimits
+    from perfduck_store.records import SqlLimits
 
 # duckdb 1.5 reads a store that 2.0 made with this setting; size and speed are the same.
 _STORAGE_VERSION = "v1.5.0"
@@ -106,7 +106,7 @@ class DuckDbStore:
         self.tag_inputs = DuckDbTagInputs(self)
         self.picked: Choice | None = None  # that the view `picked` has the samples of
         self._open(write=write, wait_s=wait_s)
-        running.opened(self)
+        waiting.opened(self)
         if not write and self._version < schema.SCHEMA_VERSION:
             self.close()
             self._upgrade(wait_s)
@@ -119,6 +119,7 @@ class DuckDbStore:
         """Close the store. What made it and failed leaves no empty one behind."""
         if any(error) and self._is_new and self.rows(schema.named("is_empty")) == [(True,)]:
             self.path.unlink(missing_ok=True)
+            self.path.with_name(f"{self.path.name}.wal").unlink(missing_ok=True)
         self.close()
 
     def interrupt(self) -> None:
@@ -325,11 +326,10 @@ class DuckDbStore:
 
 
 def _memory_to_write_mb(path: Path) -> int:
-    """Beyond this duckdb forgets what it wrote, so that memory does not grow with the recording.
-    With 160 MB samples are inserted by one thread, with 192 MB by two. A store may have indexes of
-    stacks and symbols, which must fit: some 50 bytes a row, a tenth of a store."""
+    """A store may have indexes of stacks and symbols, which must fit: some 50 bytes a row, a tenth
+    of a store."""
     store_mb = path.stat().st_size >> 20 if path.exists() else 0
-    return 192 + store_mb // 4
+    return limits.write_memory_mb + store_mb // 4
 
 
 def _connect(path: Path, engine: Engine | None, wait_s: float | None) -> duckdb.DuckDBPyConnection:
@@ -351,10 +351,13 @@ def _connect(path: Path, engine: Engine | None, wait_s: float | None) -> duckdb.
                 raise PerfduckError(message) from error
             # Readers let other readers in: only a writer stops them.
             uses = "has it open" if engine else "writes it"
-            if not wait.goes_on(f"process {holder['pid']} ({holder['program']}) {uses}"):
+            process = f"process {holder['pid']} ({holder['program']})"
+            url = serving.url_of(path, int(holder["pid"]))
+            server = f", a server: --store {url} asks it" if url else ""
+            if not wait.goes_on(f"{process} {uses}{server}"):
                 message = (
                     f"{path}: expected a free store within {wait.limit_s:g} s, "
-                    f"but process {holder['pid']} ({holder['program']}) holds it (--wait SECONDS)"
+                    f"but {process} holds it{server or ' (--wait SECONDS)'}"
                 )
                 raise StoreIsBusy(message) from error
 

@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from perfduck_model.errors import PerfduckError
 from perfduck_store.duckdb import sql_process
-from perfduck_store.sql_limits import SqlLimits
+from perfduck_store.records import SqlLimits
 
 _LINE = re.compile(r"^LINE (?P<line>\d+):", re.MULTILINE)
 _READING = {"SELECT", "EXPLAIN", "MULTI"}  # MULTI: what PIVOT is cut into

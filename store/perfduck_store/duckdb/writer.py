@@ -28,9 +28,8 @@ if TYPE_CHECKING:
     from perfduck_store.duckdb.store import DuckDbStore
 
 # Columns of table profile that the recording says, and that the user does.
-FACTS = tuple(
-    fact.name for fact in fields(Facts) if fact.name not in ("has_inlined", "events", "limitations")
-)
+_OTHER = ("has_inlined", "has_given_files", "events", "limitations")
+FACTS = tuple(fact.name for fact in fields(Facts) if fact.name not in _OTHER)
 _GIVEN = ("name", "format", "source", "content_hash", "work")
 
 
@@ -117,6 +116,9 @@ class DuckDbWriter:
             names = (draft.symbols, draft.stacks)
             given = identity.has_names
             self._renamed = naming.better(store, self.profile_id, *names, given=given)
+            if self._renamed and not identity.may_rename:
+                expected = "scope admin to replace the names of what is stored"
+                raise PerfduckError.at(identity.source, expected=expected, got=self._renamed)
 
     @property
     def is_renamed(self) -> bool:

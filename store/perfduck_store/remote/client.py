@@ -11,9 +11,8 @@ import msgspec
 
 from perfduck_model.errors import PerfduckError
 from perfduck_store import parts, protocol
-from perfduck_store.choice import Choice
 from perfduck_store.recording import Identity
-from perfduck_store.records import Merged, Saved
+from perfduck_store.records import Choice, Merged, Saved
 from perfduck_store.remote import wire
 from perfduck_store.remote.address import Address
 from perfduck_store.remote.connection import Connection, answered
@@ -31,7 +30,7 @@ from perfduck_store.waiting import Wait
 if TYPE_CHECKING:
     import polars as pl
 
-    from perfduck_store.sql_limits import SqlLimits
+    from perfduck_store.records import SqlLimits
 
 _OK = 200
 _REMEMBERED_BYTES = 1 << 16  # of an answer: `top` asks 16 questions, 13 that differ
@@ -159,13 +158,15 @@ class RemoteStore:
                 "another client of the server writes it",
             )
             accepted = self.connection.accepted(answer)
-            self._session = self.connection.decoded(accepted, _Opened).session
-            self._pulse.start(self._session)
+            opened = self.connection.decoded(accepted, _Opened)
+            self._session = opened.session
+            self._pulse.start(opened.session, opened.idle_s / 4)
         return self._session
 
 
 class _Opened(msgspec.Struct):
     session: str
+    idle_s: float = 20.0  # after which the server ends it
 
 
 class _Service:

@@ -1,5 +1,6 @@
 """A connection to a perfduck server that is kept between requests."""
 
+import os
 import select
 import socket
 import ssl
@@ -20,6 +21,7 @@ from perfduck_store.waiting import Wait
 
 _T = TypeVar("_T")
 _CONNECT_S = 10.0
+_PROXIES = ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
 _READ_BYTES = 1 << 20
 # A host that is gone says nothing: the kernel notices after 10 + 4 * 5 s.
 _KEEP_ALIVE = ((socket.TCP_KEEPIDLE, 10), (socket.TCP_KEEPINTVL, 5), (socket.TCP_KEEPCNT, 4))
@@ -266,4 +268,15 @@ def _unreachable(address: Address, error: Exception) -> ConnectionFailed:
     if isinstance(error, ssl.SSLError):
         got = f"no TLS ({error.reason or error})"
         return ConnectionFailed.at(address, expected="a perfduck server", got=got)
-    return ConnectionFailed.at(address, expected="a perfduck server", got=_reason(error))
+    return ConnectionFailed.at(
+        address, expected="a perfduck server", got=f"{_reason(error)}{_hint(address)}"
+    )
+
+
+def _hint(address: Address) -> str:
+    """What may be meant where nothing answers."""
+    if address.port is None and not address.is_secure:
+        return f" at port 80 (perfduck serve has port 8480: {address}:8480)"
+    if any(os.environ.get(name) for name in _PROXIES):
+        return " (it is asked directly: the proxy of the environment is not used)"
+    return ""

@@ -8,7 +8,7 @@ from perfduck_store.remote.address import Address
 from perfduck_store.remote.connection import Connection
 from perfduck_store.remote.services import SESSION_HEADER, SESSIONS
 
-PERIOD_S = 5.0
+_LEAST_LIMIT_S = 5.0
 
 
 class Pulse:
@@ -21,19 +21,19 @@ class Pulse:
         """`asking`: the connection of the session; `limit_s`: how long an answer may take."""
         self._connection = Connection(address, token)
         self._asking = asking
-        self._limit_s = max(limit_s, PERIOD_S)
+        self._limit_s = max(limit_s, _LEAST_LIMIT_S)
         self._ended = Event()
 
-    def start(self, session: str) -> None:
+    def start(self, session: str, period_s: float) -> None:
         """Begin, for a session."""
-        Thread(target=self._run, args=(session,), daemon=True).start()
+        Thread(target=self._run, args=(session, period_s), daemon=True).start()
 
     def stop(self) -> None:
         """End, without waiting for the thread."""
         self._ended.set()
 
-    def _run(self, session: str) -> None:
-        while not self._ended.wait(PERIOD_S):
+    def _run(self, session: str, period_s: float) -> None:
+        while not self._ended.wait(period_s):
             try:
                 headers = {SESSION_HEADER: session}
                 self._connection.ask("PUT", SESSIONS, headers=headers, timeout_s=self._limit_s)

@@ -8,8 +8,8 @@ import msgspec
 import polars as pl
 
 from perfduck_model.errors import PerfduckError
+from perfduck_store.records import SqlLimits
 from perfduck_store.remote.connection import Connection, answered
-from perfduck_store.sql_limits import SqlLimits
 from perfduck_store.waiting import Wait
 
 PATH = "/api/v1/sql"

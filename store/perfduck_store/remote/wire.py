@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin, get_type
 import msgspec
 
 from perfduck_model.errors import PerfduckError
-from perfduck_store.choice import Choice
-from perfduck_store.records import ResultRows
+from perfduck_store.records import Choice, ResultRows
 from perfduck_store.remote.services import StoreMethod
 
 if TYPE_CHECKING:

@@ -1,0 +1,91 @@
+"""The rows of a trend: the total, and a cost per subsystem or per path, of every run."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from perfduck_diff.engine.rates import NoiseClasses, StackRates
+from perfduck_diff.engine.run_matrix import RunMatrix, gathered, mixed
+from perfduck_diff.engine.tree import ROOT, Tree, grow
+from perfduck_diff.keys import SeriesKey
+from perfduck_model.arrays import Float64, Int64
+
+LEAST_SHARE = 0.01  # of the cost of all runs, for a path to be a row
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesRows:
+    """Row 0 is the total. `rates`, `hits`: row x run; `mix`: row x noise class; `parent`: of paths
+    the row above, -1 where there is none."""
+
+    names: tuple[str, ...]
+    areas: tuple[str, ...]
+    rates: Float64
+    hits: Float64
+    mix: Float64
+    parent: Int64
+
+    @classmethod
+    def of(cls, runs: RunMatrix, raw: StackRates, by: SeriesKey, least: float) -> Self:
+        """The rows by a key. `least`: hits of all runs for a path to be a row."""
+        classes = NoiseClasses.of_stacks(runs)
+        if by == "path":
+            return cls._of_paths(runs, raw, classes, least)
+        names, keys = _KEYS[by](runs)
+        size, mix = len(names), classes.mix(runs.blame * 0, 1, raw.rate)
+        parts = [mix] if not size else [mix, classes.mix(keys, size, raw.rate)]
+        return cls(
+            ("total", *names),
+            ("", *(runs.area.get(name, "") if by == "subsystem" else "" for name in names)),
+            _with_total(keys, size, raw.rate),
+            _with_total(keys, size, runs.hits),
+            np.vstack(parts),
+            np.full(size + 1, -1),
+        )
+
+    @classmethod
+    def _of_paths(
+        cls, runs: RunMatrix, raw: StackRates, classes: NoiseClasses, least: float
+    ) -> Self:
+        rerooted = runs.stacks.rerooted(runs.entry()).collapsed()
+        tree = grow(rerooted, runs.hits.sum(axis=1), least)
+        rate = tree.inclusive(raw.rate)
+        kept = np.flatnonzero(rate.sum(axis=1) >= LEAST_SHARE * rate[ROOT].sum())
+        mix = tree.upward(mixed(tree.leaf, tree.size, classes.of, len(classes.names), raw.rate))
+        number = np.full(tree.size, -1)
+        number[kept] = np.arange(len(kept))
+        parent = number[tree.parent[kept]]
+        parent[0] = -1
+        names = [_path(runs, tree, node) for node in kept.tolist()]
+        return cls(
+            ("total", *(" > ".join(name) for name in names[1:])),
+            ("", *(runs.frames[tree.chain[node][-1]].area for node in kept[1:].tolist())),
+            rate[kept],
+            tree.inclusive(runs.hits)[kept],
+            mix[kept],
+            parent,
+        )
+
+    def is_within(self, row: int, other: int) -> bool:
+        """Whether a path is below another one, or is it."""
+        while row != other and row > 0:
+            row = int(self.parent[row])
+        return row == other
+
+
+_KEYS: dict[SeriesKey, Callable[[RunMatrix], tuple[tuple[str, ...], Int64]]] = {
+    "total": lambda runs: ((), runs.blame),
+    "subsystem": lambda runs: (runs.subsystems, runs.blame),
+    "class": RunMatrix.leaf_classes,
+}
+
+
+def _path(runs: RunMatrix, tree: Tree, node: int) -> list[str]:
+    return [runs.frames[code].name for code in tree.path(node)]
+
+
+def _with_total(keys: Int64, size: int, values: Float64) -> Float64:
+    whole = values.sum(axis=0, keepdims=True)
+    return np.vstack([whole, gathered(keys, size, values)]) if size else whole

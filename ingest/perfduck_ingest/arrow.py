@@ -1,0 +1,23 @@
+"""Arrow arrays as columns of polars."""
+
+from dataclasses import dataclass
+
+import polars as pl
+import pyarrow as pa
+
+
+@dataclass(frozen=True, slots=True)
+class _Exported:
+    """An array by nothing but the Arrow C interface."""
+
+    array: pa.Array
+
+    def __arrow_c_array__(self, requested_schema: object = None) -> tuple[object, object]:
+        capsules: tuple[object, object] = self.array.__arrow_c_array__(requested_schema)
+        return capsules
+
+
+def series(array: pa.Array) -> pl.Series:
+    """The array as a series. pl.Series(array) loads pyarrow.compute, for dictionaries alone: 0.06 s
+    of the 0.7 s that a short recording takes."""
+    return pl.Series(_Exported(array))

@@ -1,0 +1,1 @@
+"""What load generators print: a reader each, from the text to the work in it."""

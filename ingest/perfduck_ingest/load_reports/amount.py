@@ -1,0 +1,48 @@
+"""An amount of work, and amounts in lines of text."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from perfduck_model.words import counted
+
+MOST = 10**18  # bytes; 100 Gbit/s carry that in two years
+_LONGEST_LINE = 512  # characters; the expressions take time by its square
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """An amount, and what it is an amount of; None: of what the stored work is, else `unit`."""
+
+    amount: float
+    unit: str | None
+
+    def __str__(self) -> str:
+        return counted(self.amount, self.unit or "unit")
+
+
+def of(amount: float | None, unit: str) -> Work | None:
+    """The work; None for no amount, and for none that can be."""
+    return None if amount is None or not 0 < amount < MOST else Work(float(amount), unit)
+
+
+def amounts(match: Callable[[str], re.Match[str] | None], mark: str, text: str) -> Iterator[float]:
+    """The amounts in the lines that match, which hold the mark."""
+    return (
+        float(hit["amount"]) for line in lines_with(mark, text) if (hit := match(line.rstrip()))
+    )
+
+
+def lines_with(mark: str, text: str) -> Iterator[str]:
+    """The lines that hold the mark, but for long ones. The others, which may be millions, are
+    skipped at once."""
+    at = text.find(mark)
+    while at >= 0:
+        start = text.rfind("\n", max(at - _LONGEST_LINE, 0), at) + 1
+        end = text.find("\n", at, start + _LONGEST_LINE + 1)
+        end = len(text) if end < 0 else end
+        if end - start <= _LONGEST_LINE:
+            yield text[start:end]
+            at = text.find(mark, end)
+        else:
+            at = text.find(mark, at + 1)

@@ -1,0 +1,207 @@
+"""Programs of eBPF: whose they are by their name, and what they call is theirs."""
+
+import lzma
+import re
+from collections import Counter
+from itertools import takewhile
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from perfduck_ingest.formats import opened
+from perfduck_ingest.importer import ImportOptions
+from perfduck_ingest.source import Source
+from perfduck_symbols.names import BPF_PROGRAM, KERNEL
+from perfduck_tags.blame import blame
+from perfduck_tags.tagger import Tagger
+
+RECORDED = Path(__file__).parents[2] / "fixtures" / "bpf"
+HASH = "6deef7357e7b4530"
+
+
+def tagged(symbols: pl.DataFrame) -> pl.DataFrame:
+    return Tagger(kernel_release="6.18.44").tag(symbols)
+
+
+def of_names(*names: str, dso: str = "[bpf]") -> pl.DataFrame:
+    rows = [(number, name, dso, None) for number, name in enumerate(names)]
+    schema = {"symbol_id": pl.Int64, "name": pl.String, "dso": pl.String, "address": pl.Int64}
+    return tagged(pl.DataFrame(rows, schema=schema, orient="row"))
+
+
+OWNERS = {
+    "cil_from_container": "bpf:cilium",
+    "cil_to_netdev": "bpf:cilium",
+    "tail_handle_ipv4": "bpf:cilium",
+    "tail_handle_ipv4_from_netdev": "bpf:cilium",
+    "tail_drop_notify": "bpf:cilium",
+    "tail_ipv4_ct_egress": "bpf:cilium/conntrack",
+    "tail_ipv6_ct_ingress_policy_only": "bpf:cilium/conntrack",
+    "tail_ipv4_ct_in": "bpf:cilium/conntrack",  # cut at 15 characters
+    "tail_nodeport_nat_egress_ipv4": "bpf:cilium/nat",
+    "tail_nodeport_n": "bpf:cilium/nat",
+    "tail_nodeport_rev_dnat_ingress_ipv6": "bpf:cilium/nat",
+    "tail_nodeport_ipv4_dsr": "bpf:cilium/nat",
+    "tail_handle_snat_fwd_ipv4": "bpf:cilium/nat",
+    "tail_handle_nat_fwd_ipv4": "bpf:cilium/nat",
+    "tail_nat_ipv46": "bpf:cilium/nat",
+    "cil_sock4_connect": "bpf:cilium/lb",
+    "cil_sock6_recvmsg": "bpf:cilium/lb",
+    "cil_xdp_entry": "bpf:cilium/lb",
+    "tail_lb_ipv4": "bpf:cilium/lb",
+    "cil_lxc_policy": "bpf:cilium/policy",
+    "cil_host_policy": "bpf:cilium/policy",
+    "tail_ipv4_policy": "bpf:cilium/policy",
+    "tail_ipv6_host_policy_ingress": "bpf:cilium/policy",
+    "tail_policy_denied_ipv4": "bpf:cilium/policy",
+    "cil_from_overlay": "bpf:cilium/encap",
+    "cil_to_wireguard": "bpf:cilium/encap",
+    "tail_srv6_encap": "bpf:cilium/encap",
+    "calico_tc_main": "bpf:calico",
+    "calico_connect_v4": "bpf:calico",
+    "cali_tc_preamble": "bpf:calico",
+    "balancer_ingress": "bpf:katran",
+    "healthcheck_encap": "bpf:katran",
+    "tc_packet_func_fast": "bpf:loxilb",
+    "xdp_packet_func": "bpf:loxilb",
+    "sd_devices": "bpf:systemd",
+    "sd_fw_egress": "bpf:systemd",
+    "kprobe__tcp_connect": "bpf:bcc",
+    "tracepoint__sched__sched_switch": "bpf:bcc",
+    "syscall__execve": "bpf:bcc",
+    "kprobe_vfs_read_1": "bpf:bpftrace",
+    "profile_hz_99_1": "bpf:bpftrace",
+    "99": "bpf:bpftrace",
+    "BEGIN": "bpf:bpftrace",
+    "count_egress": "bpf",
+    "detail_handler": "bpf",
+    "kprobe_vfs_read": "bpf",
+    "F": "bpf",
+}
+
+
+@pytest.mark.parametrize("name", OWNERS)
+@pytest.mark.parametrize("dso", ["[bpf]", "own", KERNEL])
+def test_a_program_has_the_owner_that_its_name_tells(name: str, dso: str) -> None:
+    symbol = f"bpf_prog_{HASH}_{name}"
+    row = of_names(symbol, dso=symbol if dso == "own" else dso).row(0, named=True)
+    assert (row["subsystem"], row["role"], row["tagged_by"]) == (OWNERS[name], "domain", "rule")
+
+
+@pytest.mark.parametrize(
+    ("name", "canonical"),
+    [
+        (f"bpf_prog_{HASH}_sd_devices", "bpf_prog:sd_devices"),
+        (f"bpf_prog_{HASH}_Filter", "bpf_prog:Filter"),
+        (f"bpf_prog_{HASH}", f"bpf_prog_{HASH}"),
+        (f"bpf_prog_{HASH}_F", f"bpf_prog_{HASH}_F"),  # subprograms without a name of their own
+        ("bpf_prog_run", "bpf_prog_run"),
+    ],
+)
+def test_a_program_is_the_same_after_it_was_compiled_again(name: str, canonical: str) -> None:
+    assert of_names(name)["canonical"].item() == canonical
+
+
+@pytest.mark.parametrize(
+    ("name", "subsystem"),
+    [
+        ("__htab_map_lookup_elem", "bpf_maps"), ("htab_lru_map_update_elem", "bpf_maps"),
+        ("htab_percpu_map_lookup_elem", "bpf_maps"), ("array_map_lookup_elem", "bpf_maps"),
+        ("trie_lookup_elem", "bpf_maps"), ("bpf_lru_pop_free", "bpf_maps"),
+        ("bpf_ringbuf_reserve", "bpf_maps"), ("bpf_get_stackid", "bpf_maps"),
+        ("__dev_map_lookup_elem", "bpf_maps"), ("bpf_sk_storage_get", "bpf_helpers"),
+        ("bpf_skb_store_bytes", "bpf_helpers"), ("bpf_skb_load_bytes", "bpf_helpers"),
+        ("bpf_l4_csum_replace", "bpf_helpers"), ("bpf_redirect_peer", "bpf_helpers"),
+        ("bpf_ktime_get_ns", "bpf_helpers"), ("bpf_probe_read_kernel", "bpf_helpers"),
+        ("bpf_perf_event_output", "bpf_helpers"), ("bpf_map_lookup_elem", "bpf_helpers"),
+    ],
+)  # fmt: skip
+def test_what_programs_call_passes_the_blame_on(name: str, subsystem: str) -> None:
+    row = of_names(name, dso=KERNEL).row(0, named=True)
+    assert (row["subsystem"], row["role"]) == (subsystem, "helper")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["xdp_do_redirect", "bpf_prog_run_generic_xdp", "cls_bpf_classify", "dev_map_enqueue",
+     "__cgroup_bpf_run_filter_skb", "map_update_elem", "bpf_mem_refill",
+     "bpf_prog_load", "bpf_check", "sk_psock_verdict_recv"],
+)  # fmt: skip
+def test_what_runs_programs_or_makes_them_is_blamed_itself(name: str) -> None:
+    assert of_names(name, dso=KERNEL)["role"].item() == "domain"
+
+
+@pytest.mark.parametrize(
+    ("stack", "blamed"),
+    [
+        (["packet_tuple", "tail_ipv4_ct_egress"], "tail_ipv4_ct_egress"),
+        (["memcpy", "packet_tuple", "tail_ipv4_ct_egress"], "tail_ipv4_ct_egress"),
+        (["inner", "outer"], "outer"),
+        (["packet_tuple", "bpf_for_each_array_elem", "outer"], "packet_tuple"),
+        (["tail_ipv4_ct_egress", "outer"], "tail_ipv4_ct_egress"),
+    ],
+)
+def test_a_subprogram_of_no_known_owner_is_the_program_that_calls_it(
+    stack: list[str], blamed: str
+) -> None:
+    kernel = ("memcpy", "bpf_for_each_array_elem", "cls_bpf_classify")
+    frames = [*stack, "cls_bpf_classify"]
+    names = [name if name in kernel else f"bpf_prog_{HASH}_{name}" for name in frames]
+    symbols = of_names(*names, dso=KERNEL)
+    stacks = pl.DataFrame({"stack_id": [7], "symbol_ids": [list(range(len(names)))]})
+    found = blame(stacks, symbols).join(symbols, on="symbol_id")
+    assert found["name"].item() == f"bpf_prog_{HASH}_{blamed}"
+
+
+def chains() -> list[list[str]]:
+    """The functions of each sample that perf script printed, leaf first."""
+    text = lzma.decompress((RECORDED / "input.txt.xz").read_bytes()).decode()
+    samples = [sample.splitlines()[1:] for sample in text.split("\n\n")]
+    return [[re.sub(r"\+0x\w+$", "", line.split()[1]) for line in each if line] for each in samples]
+
+
+def program(chain: list[str]) -> str | None:
+    """The innermost program of a chain, which may have called a subprogram; None where an
+    interrupt runs on top of it."""
+    inner = next((at for at, name in enumerate(chain) if re.match(BPF_PROGRAM, name)), None)
+    if inner is None or any(name.startswith("asm_sysvec_") for name in chain[:inner]):
+        return None
+    return list(takewhile(lambda name: re.match(BPF_PROGRAM, name), chain[inner:]))[-1]
+
+
+def read(name: str) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """Samples, stacks and tagged symbols of a recording."""
+    with Source(str(RECORDED / name)) as source:
+        batches = list(opened(source).batches(ImportOptions()))
+    samples, stacks, symbols = (
+        pl.concat([getattr(batch, part) for batch in batches])
+        for part in ("samples", "stacks", "symbols")
+    )
+    return samples, stacks.unique("stack_id"), tagged(symbols.unique("symbol_id"))
+
+
+def test_all_that_a_recorded_program_called_is_blamed_on_it() -> None:
+    samples, stacks, symbols = read("input.txt.xz")
+    blamed = samples.join(blame(stacks, symbols), on="stack_id").join(symbols, on="symbol_id")
+    is_program = pl.col("name").str.contains(BPF_PROGRAM)
+    got = Counter(dict(blamed.filter(is_program)["name"].value_counts().iter_rows()))
+    assert got == Counter(name for chain in chains() if (name := program(chain)))
+    assert sum(got.values()) > 100
+    owners = dict(blamed.filter(is_program).select("canonical", "subsystem").unique().iter_rows())
+    assert owners == {
+        "bpf_prog:cil_from_container": "bpf:cilium",
+        "bpf_prog:tail_ipv4_ct_egress": "bpf:cilium/conntrack",
+        "bpf_prog:tail_nodeport_nat_egress_ipv4": "bpf:cilium/nat",
+        "bpf_prog:xdp_count_sources": "bpf",
+        "bpf_prog:count_egress": "bpf",
+    }
+
+
+def test_side_band_events_name_the_programs_of_perf_data() -> None:
+    samples, stacks, symbols = read("recording.data.xz")
+    frames = samples.join(stacks, on="stack_id").explode("symbol_ids")
+    named = frames.join(symbols, left_on="symbol_ids", right_on="symbol_id")
+    programs = named.filter(pl.col("name").str.contains(BPF_PROGRAM))["name"]
+    printed = Counter(name for chain in chains() for name in chain if re.match(BPF_PROGRAM, name))
+    assert Counter(dict(programs.value_counts().iter_rows())) == printed
