@@ -123,6 +123,7 @@ def _run(words: list[str], store: Path) -> tuple[int, str, str]:
 def _perf(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`perf` is one that needs no permission; what is kept of this system takes seconds."""
     monkeypatch.setenv("PATH", f"{folder / 'bin'}:{os.environ['PATH']}")
+    monkeypatch.chdir(folder)  # where a recording is kept that could not be stored
     monkeypatch.setattr(recorder, "system_state", lambda netns: ([], []))
     monkeypatch.setattr(recorder, "_KALLSYMS", folder / "symbols")
 

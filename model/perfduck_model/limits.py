@@ -63,6 +63,9 @@ class Limits:
     most_maps_of_process: int = MB // 4  # of code; vm.max_map_count is 65,530
     most_task_events: int = MB // 4  # held until a sample shows how far time is: 85 MB
     most_task_name_bytes: int = 32 * MB  # of them together
+    most_callers: int = MB // 2  # chains of --call-graph fp,defer that wait for their samples
+    most_caller_entries: int = 16 * MB  # of them together; a chain has 127 at most
+    most_waiting_samples: int = MB // 4  # for callers: until the thread is back in user space
     most_pack_bytes: int = 64 * MB  # unpacked, of perf record -z: 64 kB are a tenth of it
 
     # Symbols.

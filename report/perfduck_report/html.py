@@ -2,7 +2,7 @@
 
 <header>  verdict, reasons, total         templates/diff.html (one side: side.html)
 <main>    claims, flame graph, tables     templates/macros.html, flame.html
-<script>  d3-flame-graph and ours         templates/vendor, flame.js, tables.js
+<script>  d3-flame-graph and ours         templates/vendor, common.js, flame.js, tables.js
 
 Everything that is not ours to write (names of functions, labels, texts) goes through jinja's
 escaping or, in JSON, through `payload`. The page's own policy then lets no script run whose hash
@@ -44,7 +44,7 @@ _LIBRARIES = (
     "d3-interpolate", "d3-time", "d3-time-format", "d3-timer", "d3-scale", "d3-selection",
     "d3-transition", "d3-flame-graph",
 )  # fmt: skip
-_OURS = ("state.js", "tables.js", "flame.js")
+_OURS = ("common.js", "state.js", "tables.js", "flame.js")
 _FILTERS = {
     "amount": amount,
     "signed": diff_words.signed,

@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 import urllib3
 from hostile import build
+from recordings import FIXTURES
 from servers import Server, copied, running
 from terminal import PROGRAM
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 DIFF = "/diff?base=scenario%3Dnative&new=scenario%3Ddocker0-nat&where=workload%3Dudp64"
 COMPARE = "/compare?selector=workload%3Dudp64&over=scenario"
+DEMO = FIXTURES / "demo"
 DESKTOP = {"width": 1366, "height": 900}
 PHONE = {"width": 390, "height": 844}
 SETTLES_MS = 200
@@ -131,6 +133,23 @@ def test_a_function_of_a_diff_is_seen_in_both_sides_and_back_closes_it(page: Any
     page.click("#details button[data-function]")
     page.wait_for_selector("#sandwich-callees g.frame")
     assert page.locator("#sandwich-name").inner_text() == "br_handle_frame"
+
+
+def test_callers_and_callees_are_reached_by_keys(page: Any) -> None:
+    page.goto(f"{DIFF}#function=ip_forward")
+    page.wait_for_selector("#sandwich-callees g.frame")
+    for part, deeper in (("callers", "ArrowUp"), ("callees", "ArrowDown")):
+        page.focus(f"#sandwich-{part}")
+        page.keyboard.press(deeper)
+        said = page.locator("#sandwich-said").inner_text()
+        assert "ns/packet" in said
+        assert not said.startswith("ip_forward:")
+        assert page.locator(f"#sandwich-{part} g.frame.cursor").count() == 1
+    page.keyboard.press("Enter")
+    page.wait_for_function(
+        "name => document.getElementById('sandwich-name').textContent === name",
+        arg=said.partition(": ")[0],
+    )
 
 
 def test_a_span_of_the_heat_map_becomes_filters(page: Any, server: Server) -> None:
@@ -270,10 +289,16 @@ def test_names_of_recordings_are_text_and_nothing_else(chromium: Any, tmp_path: 
             assert page.locator("#sandwich-said").inner_text() == ""
 
 
-@pytest.fixture(scope="module")
-def changing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server whose store begins empty, and is changed from test to test."""
-    with running(tmp_path_factory.mktemp("changing") / "store.duckdb") as started:
+@pytest.fixture
+def changing(tmp_path: Path) -> Iterator[Server]:
+    """A server that a test may change: two recordings of each of two sides."""
+    with running(tmp_path / "store.duckdb") as started:
+        for side, leaf, samples in (("a", "udp_sendmsg", 800), ("b", "nf_nat_inet_fn", 1600)):
+            for run in (1, 2):
+                asked = f"label.side={side}&label.run={run}&work=1000&unit=packet&wait=60"
+                body = recording(leaf, samples + run)
+                url = f"{started.url}/api/v1/recordings/{side}{run}.txt?{asked}"
+                assert urllib3.request("PUT", url, body=body, timeout=60).status == 201
         yield started
 
 
@@ -307,12 +332,12 @@ def push(page: Any, name: str, text: str, labels: str) -> str:
 
 
 def test_the_empty_page_has_the_line_of_curl_and_takes_dropped_files(
-    chromium: Any, changing: Server
+    chromium: Any, tmp_path: Path
 ) -> None:
-    with opened(chromium, changing) as page:
+    with running(tmp_path / "s.duckdb") as empty, opened(chromium, empty) as page:
         page.goto("/")
         assert page.locator("#drop-title").inner_text() == "No recordings yet"
-        line = f"curl -T run.txt.xz '{changing.url}/api/v1/recordings?label.scenario=native'"
+        line = f"curl -T run.txt.xz '{empty.url}/api/v1/recordings?label.scenario=native'"
         assert page.locator(".line").inner_text() == line
         for run in (1, 2):
             said = push(
@@ -333,6 +358,26 @@ def test_the_empty_page_has_the_line_of_curl_and_takes_dropped_files(
         page.click("text=look at it")
         page.wait_for_url("**/profiles/*")
         assert "a1" in page.locator("h1").inner_text()
+
+
+def test_files_beside_a_recording_are_pushed_with_it(chromium: Any, tmp_path: Path) -> None:
+    kallsyms, run = tmp_path / "kallsyms", tmp_path / "run.txt"
+    kallsyms.write_text(
+        "ffffffff81000000 T _text\n"
+        "ffffffff81000000 T udp_sendmsg\n"
+        "ffffffff81000100 T do_syscall_64\n"
+    )
+    run.write_text(recording("udp_sendmsg", 900))
+    with running(tmp_path / "s.duckdb") as empty, opened(chromium, empty) as page:
+        page.goto("/")
+        page.click("text=Files beside it")
+        page.set_input_files("#push-work-file", DEMO / "native.udp64.1.iperf3.json")
+        page.set_input_files("#push-kallsyms-file", kallsyms)
+        page.set_input_files("#files", run)
+        page.wait_for_selector("#pushed .good", timeout=60_000)
+        assert "kallsyms kept" in page.locator("#pushed .good").inner_text()
+        [row] = urllib3.request("GET", f"{empty.url}/api/v1/profiles").json()
+        assert (row["name"], row["work_unit"]) == ("run", "packet")
 
 
 def test_a_permalink_says_tomorrow_what_it_said_today(chromium: Any, changing: Server) -> None:

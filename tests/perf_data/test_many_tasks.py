@@ -162,3 +162,42 @@ def test_mappings_are_bounded(
     events = [(0, n, made(n)) for n in range(1000)]
     with pytest.raises(struct.error, match=expected):
         ProcessState().advance(events, none, none, none)
+
+
+def a_deferred_sample(cookie: int) -> bytes:
+    chain = (2, (1 << 64) - 640, cookie)
+    return struct.pack("<IHHQIIQQQ", 9, USER, 48, 4096, 1, 1, *chain)
+
+
+def some_callers(cookie: int) -> bytes:
+    return struct.pack("<IHHQQQ", 22, USER, 32, cookie, 1, 8192)
+
+
+@pytest.mark.parametrize(
+    ("name", "most", "has_missing"),
+    [
+        ("most_waiting_samples", 9000, False),
+        ("most_waiting_samples", 500, True),
+        ("most_maps_at_once", 10_000, True),
+        ("most_callers", 4000, False),
+        ("most_callers", 100, True),
+        ("most_caller_entries", 100, True),
+    ],
+)
+def test_deferred_callers_are_bounded(
+    name: str, most: int, has_missing: bool, set_limits: SetLimits
+) -> None:
+    """The oldest samples, or callers, give way; all samples are kept, and those counted that miss
+    their callers."""
+    set_limits(**{name: most}, most_blocks_waiting=0, head_bytes=1 << 12, block_bytes=1 << 14)
+    fields = struct.pack("<QQQ", 1 | 2 | 32, 0, 1 << 38)
+    content = PIPE.replace(struct.pack("<QQQ", 7, 0, 0), fields)
+    a_map = record(MMAP, 1 | 1 << 32, 1 << 20, 1 << 12, 0, name=1)
+    samples = b"".join(a_map + a_deferred_sample(cookie) for cookie in range(1, 3001))
+    answers = b"".join(map(some_callers, range(1, 3001)))
+    content += samples + answers
+    with Source("x", io.BytesIO(content)) as recording:
+        batches = list(opened(recording).batches(ImportOptions()))
+    missing = batches[-1].facts.limitations.get("deferred-callers")
+    assert sum(batch.samples["count"].sum() for batch in batches) == 3000
+    assert (missing is not None and 0 < missing.samples < 3000) == has_missing

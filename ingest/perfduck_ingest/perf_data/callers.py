@@ -9,17 +9,19 @@ Both are put into the chain in place of what it says of user space, as perf does
 
 from collections import Counter
 from dataclasses import replace
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
 
 from perfduck_ingest import limitations
 from perfduck_ingest.perf_data import records
-from perfduck_ingest.perf_data.mappings import Mappings
+from perfduck_ingest.perf_data.mappings import Mappings, rows_of_version
 from perfduck_ingest.perf_data.sample_columns import Samples
 from perfduck_ingest.perf_data.stream import Block
 from perfduck_kernels import kernels
 from perfduck_model.arrays import Bool, Int64, UInt64
+from perfduck_model.limits import limits
 
 _USER = np.uint64(records.CONTEXT_USER)
 _DEFERRED = np.uint64(records.CONTEXT_USER_DEFERRED)
@@ -69,7 +71,8 @@ class Placed(NamedTuple):
 
 
 class DeferredCallers:
-    """Keeps samples until their callers are known."""
+    """Keeps samples until their callers are known; of too many the oldest count as those whose
+    callers never came."""
 
     def __init__(self, counted: Counter[str]) -> None:
         """`counted` counts samples whose callers never came."""
@@ -77,37 +80,72 @@ class DeferredCallers:
         self._chains: dict[int, tuple[int, UInt64]] = {}  # by cookie: time and entries
         self._waiting: list[Placed] = []
         self._maps: dict[int, Mappings] = {}  # of the versions of those that wait
+        self._entries = 0  # of all chains
+        self._has_learned = False  # since those that wait were looked at
 
     def learn(self, time: int, cookie: int, entries: UInt64) -> None:
         """The callers of all samples with this cookie: all of them are older."""
+        self._forget(cookie)
         self._chains[cookie] = (time, np.append(_USER, entries))
+        self._entries += len(entries)
+        self._has_learned = True
+        if len(self._chains) > limits.most_callers or self._entries > limits.most_caller_entries:
+            # Half at once: to find the first of a dict takes long where many were taken out.
+            for one in list(islice(self._chains, (len(self._chains) + 1) // 2)):
+                self._forget(one)
+
+    def _forget(self, cookie: int) -> None:
+        if cookie in self._chains:
+            self._entries -= len(self._chains.pop(cookie)[1]) - 1
 
     def merged(self, parts: list[Placed], maps: dict[int, Mappings], limit: int) -> list[Placed]:
         """Samples, of earlier calls too, with their callers; all those up to the time `limit` are
         in the recording. Adds the maps of earlier samples to those of the versions."""
         maps |= self._maps
-        waiting, self._waiting = self._waiting, []
-        done = [self._merged(part) for part in (*waiting, *parts)]
-        self._maps = {
-            maps_version: maps[maps_version]
-            for part in self._waiting
-            for maps_version in np.unique(part.maps_version).tolist()
-        }
-        self._chains = {key: one for key, one in self._chains.items() if not 0 <= one[0] <= limit}
+        done: list[Placed] = []
+        if self._has_learned:
+            waiting, self._waiting = self._waiting, []
+            done += map(self._merged, waiting)
+        done += map(self._merged, parts)
+        done += self._given_up(maps)
+        if self._has_learned:
+            for cookie in [key for key, one in self._chains.items() if 0 <= one[0] <= limit]:
+                self._forget(cookie)
+        self._has_learned = False
         return [part for part in done if len(part.samples)]
 
+    def _given_up(self, maps: dict[int, Mappings]) -> list[Placed]:
+        """The oldest, where more wait than may; notes the maps of the others."""
+        self._maps, samples, rows = {}, 0, 0
+        for index in reversed(range(len(self._waiting))):
+            part = self._waiting[index]
+            versions = set(np.unique(part.maps_version).tolist()) - self._maps.keys()
+            samples += len(part.samples)
+            rows += sum(rows_of_version(len(maps[one])) for one in versions)
+            if samples > limits.most_waiting_samples or rows > 2 * limits.most_maps_at_once:
+                oldest, self._waiting = self._waiting[: index + 1], self._waiting[index + 1 :]
+                return self._without_callers(oldest)
+            self._maps |= {one: maps[one] for one in versions}
+        return []
+
+    def _without_callers(self, parts: list[Placed]) -> list[Placed]:
+        self._counted[limitations.DEFERRED] += sum(len(part.samples) for part in parts)
+        return parts
+
     def rest(self, maps: dict[int, Mappings]) -> list[Placed]:
-        """The samples whose callers never came."""
+        """The samples that still wait, when all callers have come that were recorded."""
         maps |= self._maps
-        rest, self._waiting = self._waiting, []
-        self._counted[limitations.DEFERRED] += sum(len(part.samples) for part in rest)
-        return rest
+        waiting, self._waiting = self._waiting, []
+        done = [part for part in map(self._merged, waiting) if len(part.samples)]
+        return done + self._without_callers(self._waiting)
 
     def _merged(self, part: Placed) -> Placed:
         samples = part.samples
         cookies = _cookies(samples)
         wanted = {one for one in np.unique(cookies).tolist() if one}
-        known = np.isin(cookies, np.array(sorted(wanted & set(self._chains)), np.uint64))
+        known = np.isin(
+            cookies, np.array([one for one in wanted if one in self._chains], np.uint64)
+        )
         unknown = (cookies > 0) & ~known
         if unknown.any():
             self._waiting.append(_compact(part.where(unknown)))

@@ -241,7 +241,10 @@ class PerfSession:
         self, time: int, ordinal: int, task_event: TaskEvent | UserCallers
     ) -> None:
         if isinstance(task_event, UserCallers):
-            self._deferred.learn(time, *task_event)
+            if self._is_deferred:
+                self._deferred.learn(time, *task_event)
+            else:  # no sample asks for them
+                self._said.skipped[records.CALLCHAIN_DEFERRED] += 1
             return
         if isinstance(task_event, Mapping):
             if task_event.mode in (records.GUEST_KERNEL, records.GUEST_USER):

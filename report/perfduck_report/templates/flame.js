@@ -3,7 +3,7 @@
 "use strict";
 (function () {
   const data = JSON.parse(document.getElementById("flame-data").textContent);
-  const byId = (id) => document.getElementById(id);
+  const { byId, element, amount, nodesOf } = perfduckCommon;
   const compared = data.base.some((value) => value > 0);
   const COLOURS = 16, ROW = 18;
   const BASE = 0, NEW = 1, LARGER = 2;
@@ -29,18 +29,7 @@
   };
   let panels = [];
 
-  // ---- nodes: own weights summed up; parents stand before their children
-  const nodes = data.parent.map((parent, index) => {
-    const frame = data.frames[data.frame[index]] || ["all", "", -1];
-    const own = [data.base[index], data.new[index]];
-    const weights = [...own, Math.max(...own)];
-    return { index, parent, name: frame[0], dso: frame[1], subsystem: frame[2], weights, below: [] };
-  });
-  for (let index = nodes.length - 1; index > 0; index--) {
-    const node = nodes[index], above = nodes[node.parent];
-    above.below.unshift(node);
-    node.weights.forEach((weight, side) => { above.weights[side] += weight; });
-  }
+  const nodes = nodesOf(data);
   const root = nodes[0];
 
   function tree(node, side) {
@@ -49,22 +38,9 @@
   }
 
   // ---- words
-  function amount(value) {
-    const size = Math.abs(value);
-    if (value === 0) return "0";
-    const digits = size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3;
-    return value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
-  }
   const signed = (value) => (value > 0 ? "+" : "") + amount(value);
   const percent = (part, whole) => `${(whole ? (100 * part) / whole : 0).toFixed(1)} %`;
   const subsystemOf = (node) => (node.subsystem < 0 ? "" : data.subsystems[node.subsystem]);
-
-  function element(tag, text, name) {
-    const made = document.createElement(tag);
-    if (text !== undefined) made.textContent = text;
-    if (name) made.className = name;
-    return made;
-  }
 
   function facts(node) {
     const [base, fresh] = node.weights;
@@ -130,16 +106,9 @@
     if (target !== state.zoom) zoom(target, false);
   }
 
-  // ---- colours: names of CSS variables, so that dark, light and print each have their own
-  function growth(node) {
-    const [base, fresh] = node.weights;
-    const larger = Math.max(base, fresh);
-    const part = larger ? (fresh - base) / larger : 0;
-    const strength = Math.round(100 * Math.abs(part));
-    return `color-mix(in oklab, var(--${part > 0 ? "grow" : "shrink"}) ${strength}%, var(--same))`;
-  }
+  // ---- colours
   const number = (subsystem) => (subsystem >= 0 && subsystem < COLOURS ? subsystem + 1 : 0);
-  const fill = (node) => (state.colour === "growth" ? growth(node) : `var(--s${number(node.subsystem)})`);
+  const fill = (node) => (state.colour === "growth" ? perfduckCommon.growth(node.weights) : `var(--s${number(node.subsystem)})`);
 
   // ---- search
   function matcher(query) {

@@ -4,7 +4,7 @@
 (function () {
   const canvas = document.getElementById("heat");
   if (!canvas) return;
-  const byId = (id) => document.getElementById(id);
+  const { byId } = perfduckCommon;
   const { bucket_s: bucket, rows, cells, skip, until } = JSON.parse(byId("heat-data").textContent);
   const counts = new Map(cells);
   const most = Math.max(...counts.values()), least = Math.min(...counts.values());

@@ -1,21 +1,7 @@
 // Push files, choose the sides of a diff, edit and delete.
 "use strict";
 (function () {
-  const byId = (id) => document.getElementById(id);
-  function element(tag, text, name) {
-    const made = document.createElement(tag);
-    if (text !== undefined) made.textContent = text;
-    if (name) made.className = name;
-    return made;
-  }
-  async function lineOf(response) {
-    try {
-      const answer = await response.json();
-      return answer.error || `${response.status} ${response.statusText}`;
-    } catch {
-      return `${response.status} ${response.statusText}`;
-    }
-  }
+  const { byId, element, lineOf } = perfduckCommon;
 
   // Texts of the form key=value, as [key, value].
   const pairs = (texts) => texts.filter((text) => text.trim()).map((text) => {
@@ -26,18 +12,27 @@
 
   // ---- push
   const drop = byId("drop");
-  function address(file) {
+  function typed() {
     const query = new URLSearchParams();
     for (const [key, value] of pairs(byId("push-labels").value.split(/\s+/))) query.append(`label.${key}`, value);
     for (const name of ["work", "unit"]) if (byId(`push-${name}`).value) query.set(name, byId(`push-${name}`).value);
-    return `/api/v1/recordings/${encodeURIComponent(file.name)}?${query}`;
+    return query;
+  }
+  // Files beside the recording make the body one of several parts.
+  function sent(file) {
+    const beside = ["kallsyms", "work"].map((part) => [part, byId(`push-${part}-file`).files[0]]).filter(([, each]) => each);
+    if (!beside.length) return fetch(`/api/v1/recordings/${encodeURIComponent(file.name)}?${typed()}`, { method: "PUT", body: file });
+    const body = new FormData();
+    body.append("recording", file);
+    for (const [part, each] of beside) body.append(part, each);
+    return fetch(`/api/v1/recordings?${typed()}`, { method: "POST", body });
   }
   const wait = (ms) => new Promise((done) => setTimeout(done, ms));
   async function push(file) {
     const line = element("li", `${file.name}: sending ${(file.size / 1e6).toFixed(1)} MB …`);
     byId("pushed").append(line);
     try {
-      let response = await fetch(address(file), { method: "PUT", body: file });
+      let response = await sent(file);
       while (response.status === 202) {
         const job = (await response.json()).job;
         line.textContent = `${file.name}: received, being read …`;

@@ -4,35 +4,15 @@
 (function () {
   const section = document.getElementById("sandwich");
   if (!section) return;
-  const byId = (id) => document.getElementById(id);
-  const NEW = 1, ROW = 18;
+  const { byId, amount, nodesOf, growth } = perfduckCommon;
+  const ROW = 18;
   let shown = "", asked = 0;
 
-  function amount(value) {
-    const size = Math.abs(value);
-    if (value === 0) return "0";
-    const digits = size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3;
-    return value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
-  }
-
-  // The nodes of a tree with the weights of all below them, base and new.
-  function nodesOf(data) {
-    const nodes = data.parent.map((parent, index) => {
-      const frame = data.frames[data.frame[index]] || ["all", "", -1];
-      return { parent, name: frame[0], dso: frame[1], subsystem: frame[2], weights: [data.base[index], data.new[index]], below: [] };
-    });
-    for (let index = nodes.length - 1; index > 0; index--) {
-      const node = nodes[index], above = nodes[node.parent];
-      above.below.unshift(node);
-      node.weights.forEach((weight, side) => { above.weights[side] += weight; });
-    }
-    return nodes;
-  }
-  const size = (node) => Math.max(...node.weights);
+  const size = ({ weights: [base, fresh] }) => Math.max(base, fresh);
   const tree = (node) => ({ n: node.name, v: size(node), node, c: node.below.map(tree) });
 
   function words(node, answer, compared) {
-    const [base, fresh] = node.weights.map(amount);
+    const [base, fresh] = node.weights.map((weight) => amount(weight));
     const of = `${(100 * size(node) / (Math.max(...answer.whole) || 1)).toFixed(1)} %`;
     return compared ? `${node.name}: ${base} → ${fresh} ${answer.unit} (${of})` : `${node.name}: ${fresh} ${answer.unit} (${of})`;
   }
@@ -40,19 +20,14 @@
   // Colours by growth where there are two sides, else by subsystem, as in the flame graph.
   const subsystems = JSON.parse(byId("flame-data").textContent).subsystems;
   function fill(node, data, compared) {
-    const [base, fresh] = node.weights;
-    const larger = Math.max(base, fresh);
-    if (compared) {
-      const part = larger ? (fresh - base) / larger : 0;
-      return `color-mix(in oklab, var(--${part > 0 ? "grow" : "shrink"}) ${Math.round(100 * Math.abs(part))}%, var(--same))`;
-    }
+    if (compared) return growth(node.weights);
     const place = subsystems.indexOf(data.subsystems[node.subsystem]);
     return `var(--s${place >= 0 && place < 16 ? place + 1 : 0})`;
   }
 
   function draw(host, data, answer, compared, isDown) {
     host.replaceChildren();
-    const root = nodesOf(data)[0].below[0];
+    const nodes = nodesOf(data), root = nodes[0].below[0];
     if (!root) return null;
     const said = (node) => words(node, answer, compared);
     const chart = flamegraph.default()
@@ -66,7 +41,30 @@
       .setDetailsHandler(() => {})
       .onClick((d) => { if (d.data.n !== shown) open(d.data.n, true); else chart.resetZoom(); });
     d3.select(host).datum(tree(root)).call(chart);
+    steer(host, nodes, root, isDown, said);
     return root;
+  }
+
+  // Arrow keys move between frames as they are drawn, Enter puts a function into the middle.
+  function steer(host, nodes, root, isDown, said) {
+    const [deeper, back] = isDown ? ["ArrowDown", "ArrowUp"] : ["ArrowUp", "ArrowDown"];
+    let cursor = root;
+    host.tabIndex = 0;
+    host.setAttribute("role", "group");
+    host.setAttribute("aria-label", `${isDown ? "Callees" : "Callers"}. Arrow keys move between frames, Enter chooses.`);
+    host.onkeydown = (event) => {
+      const row = cursor === root ? [root] : nodes[cursor.parent].below;
+      const beside = (step) => row[row.indexOf(cursor) + step] || cursor;
+      if (event.key === deeper) cursor = cursor.below[0] || cursor;
+      else if (event.key === back) cursor = cursor === root ? root : nodes[cursor.parent];
+      else if (event.key === "ArrowRight") cursor = beside(1);
+      else if (event.key === "ArrowLeft") cursor = beside(-1);
+      else if (event.key === "Enter") { if (cursor.name !== shown) open(cursor.name, true); }
+      else return;
+      event.preventDefault();
+      byId("sandwich-said").textContent = said(cursor);
+      d3.select(host).selectAll("g.frame").classed("cursor", (d) => d.data.node === cursor);
+    };
   }
 
   async function open(name, isStep) {

@@ -1,17 +1,11 @@
 // The SQL page: what is typed is asked of POST /api/v1/sql, and shown as rows and a simple chart.
 "use strict";
 (function () {
-  const byId = (id) => document.getElementById(id);
+  const { byId, element, lineOf } = perfduckCommon;
   const MOST_SHOWN = 1000, MOST_BARS = 30, NUMBER = /^(U?Int\d+|Float\d+|Decimal.*)$/;
   const editor = byId("query");
   let running = null, answer = null;
 
-  function element(tag, text, name) {
-    const made = document.createElement(tag);
-    if (text !== undefined) made.textContent = text;
-    if (name) made.className = name;
-    return made;
-  }
   function fail(text) {
     byId("sql-error").textContent = text;
     byId("sql-error").hidden = !text;
@@ -135,7 +129,7 @@
   // ---- csv, with all rows
   byId("as-csv").addEventListener("click", async () => {
     const response = await ask(editor.value.trim(), "csv");
-    if (!response.ok) { fail((await response.json()).error); return; }
+    if (!response.ok) { fail(await lineOf(response)); return; }
     const link = element("a");
     link.href = URL.createObjectURL(await response.blob());
     link.download = "perfduck.csv";
@@ -149,7 +143,7 @@
       method: query === null ? "DELETE" : "PUT", headers: { "Content-Type": "application/json" },
       body: query === null ? undefined : JSON.stringify({ query }),
     });
-    if (!response.ok) { fail((await response.json()).error); return false; }
+    if (!response.ok) { fail(await lineOf(response)); return false; }
     return true;
   }
   function listed(name, query) {
