@@ -171,7 +171,8 @@ def compare(
         str | None, typer.Option(help="Its values in order: a,b,c; default: by total cost.")
     ] = None,
     by: Annotated[
-        MatrixKey, typer.Option(help="The rows: what is blamed, or self weight by class.")
+        MatrixKey,
+        typer.Option(help="The rows: what is blamed, self weight by class, or programs of eBPF."),
     ] = "subsystem",
     format: Annotated[CompareFormat, typer.Option(help="How to print.")] = "text",
     store: StorePath = DEFAULT_STORE,

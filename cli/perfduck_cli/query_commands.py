@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import typer
 
@@ -45,7 +45,10 @@ def top(
     function: Annotated[
         str | None, typer.Argument(help="The function whose callers or callees are ranked.")
     ] = None,
-    by: Annotated[perfduck.Key, typer.Option(help="What to rank.")] = "function",
+    by: Annotated[
+        perfduck.Key,
+        typer.Option(metavar="KEY", help=f"What to rank: {', '.join(get_args(perfduck.Key))}."),
+    ] = "function",
     limit: Annotated[
         int | None, typer.Option(parser=whole(1, _MOST_ROWS), help="Rows; default: 30.")
     ] = None,

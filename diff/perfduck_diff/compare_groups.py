@@ -1,4 +1,5 @@
-"""More than two groups side by side: rows subsystems or classes, columns the values of a label.
+"""More than two groups side by side: rows subsystems, classes or programs of eBPF, columns the
+values of a label.
 
                native   native-ct   docker0-plain   docker0-nat
     conntrack       0        118              0             148     ns/packet, each with +-
@@ -41,16 +42,16 @@ class Cell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatrixRow:
-    """A subsystem or a class over all groups."""
+    """A subsystem, a class or a program over all groups."""
 
     name: str
-    area: str  # of a subsystem; of a class empty
+    area: str  # of a subsystem; of others empty
     cells: tuple[Cell, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepRow(Change):
-    """What a step adds to a subsystem or a class."""
+    """What a step adds to a subsystem, a class or a program."""
 
     name: str
     area: str
@@ -188,13 +189,20 @@ def _measured(store: Store, question: Question, by: MatrixKey) -> _Measured:
     known = recall(store, question, None)
     prior = known.over(classes.names) if known else assumed(classes.names)
     noise = learn(prior, classes.groups(raw, question.groups))
-    names, keys = (runs.subsystems, runs.blame) if by == "subsystem" else runs.leaf_classes()
+    names, keys = _keys(runs, by)
     mix = classes.mix(keys, len(names), raw.rate)
     rows = NodeRates(
         np.vstack([raw.totals, gathered(keys, len(names), raw.rate)]),
         np.vstack([mix.sum(axis=0), mix]),
     )
     return _Measured(question, raw, noise, rows, by, names)
+
+
+def _keys(runs: RunMatrix, by: MatrixKey) -> tuple[tuple[str, ...], Int64]:
+    """The names of the rows, and which of them each stack counts for."""
+    if by == "subsystem":
+        return runs.subsystems, runs.blame
+    return runs.leaf_classes() if by == "class" else runs.programs()
 
 
 def _matrix(

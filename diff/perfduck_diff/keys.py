@@ -8,9 +8,10 @@ from perfduck_store.records import By as By
 # Of one function: who called it, and what it called.
 Side = Literal["callers", "callees"]
 Key = Literal[By, Side]
-# What a diff is shown by: claims, charge, self weight by class and by function.
-View = Literal["path", "subsystem", "class", "function"]
-# The rows of a comparison: what is blamed, or self weight by class.
-MatrixKey = Literal["subsystem", "class"]
+# What a diff is shown by: claims, charge, self weight by class, charge by program of eBPF, self
+# weight by function.
+View = Literal["path", "subsystem", "class", "program", "function"]
+# The rows of a comparison: what is blamed, self weight by class, or the program that is blamed.
+MatrixKey = Literal["subsystem", "class", "program"]
 # The series of a trend: what is blamed on a subsystem, self weight by class, weight below a path.
 SeriesKey = Literal["total", "subsystem", "class", "path"]

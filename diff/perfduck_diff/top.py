@@ -52,7 +52,7 @@ def top(
     rows, row_count = counted(selection.samples.rank(by, limit))
     amount = work_of(store, selection, filters)
     lacks = lacking_notes(store, selection)
-    main = "blamed" if by == "subsystem" else "self"
+    main = "blamed" if by in ("subsystem", "program") else "self"
     return Top(
         event=selection.event,
         unit=amount.unit,

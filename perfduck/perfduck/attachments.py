@@ -6,19 +6,24 @@
     entries  clashres found new invalid ...                 /proc/net/stat/nf_conntrack
     00003721  00000000 00000000 00000000 00000000           hexadecimal, a line for each CPU
 
+    [{"id":140,"type":"sched_cls","name":"cil_from_container","tag":"11a47337d70a5500",...},...]
+                                                            bpftool prog -j
+
 Anything else is kept as text. A file that is not what its kind says is refused.
 """
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
+import msgspec
 import polars as pl
 
 from perfduck_model.errors import PerfduckError
 from perfduck_model.limits import limits
-from perfduck_model.small_file import reason, text_of
+from perfduck_model.small_file import json_of, reason, text_of
 from perfduck_store.protocol import Store
 from perfduck_store.records import AttachedTable
 
@@ -172,7 +177,48 @@ def conntrack(text: str, source: str) -> dict[AttachedTable, pl.DataFrame]:
     return {"conntrack_stat": pl.DataFrame(rows, schema=schema, orient="row")}
 
 
+_Count = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Holder:
+    comm: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Program:
+    """What is used of an object of `bpftool prog -j`; one of an old bpftool has no pids."""
+
+    id: _Count
+    type: str
+    tag: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{16}$")]
+    name: str = ""
+    pids: list[_Holder] = field(default_factory=list)
+    run_cnt: _Count | None = None
+    run_time_ns: _Count | None = None
+
+
+def bpf(text: str, source: str) -> dict[AttachedTable, pl.DataFrame]:
+    """The programs of eBPF that were loaded."""
+    try:
+        programs = json_of(text, list[_Program])
+    except ValueError as error:
+        what = "JSON of bpftool prog -j"
+        raise PerfduckError.at(where=source, expected=what, got=str(error)) from error
+    rows = [
+        (each.id, each.tag, each.name, each.type, sorted({pid.comm for pid in each.pids}),
+         each.run_cnt, each.run_time_ns)
+        for each in programs
+    ]  # fmt: skip
+    schema = {
+        "program_id": pl.Int64(), "tag": pl.String(), "name": pl.String(), "type": pl.String(),
+        "loaders": pl.List(pl.String), "runs": pl.Int64(), "run_time_ns": pl.Int64(),
+    }  # fmt: skip
+    return {"bpf_program": pl.DataFrame(rows, schema=schema, orient="row")}
+
+
 PARSERS: dict[str, Callable[[str, str], dict[AttachedTable, pl.DataFrame]]] = {
     "iptables": iptables,
     "conntrack": conntrack,
+    "bpf": bpf,
 }

@@ -90,6 +90,12 @@ class DiffResult:
         return diff_frames.of_rows(self.data.classes, columns).rename({"of_class": "class"})
 
     @property
+    def programs(self) -> pl.DataFrame:
+        """A row for each program of eBPF that is blamed for anything, and for what no program is:
+        program, base, new, delta, low, high, p, q, detectable."""
+        return diff_frames.of_rows(self.data.programs, ["program", *_CHANGE, "q", "detectable"])
+
+    @property
     def functions(self) -> pl.DataFrame:
         """A row for each, self weight: function, dso, subsystem, base, new, delta."""
         columns = ["function", "dso", "subsystem", *_CHANGE[:3]]

@@ -36,7 +36,11 @@ def text(matrix: Matrix, screen: Screen = PIPE) -> str:
 
 def heading(matrix: Matrix) -> str:
     """What the numbers are."""
-    said = {"subsystem": "by subsystem that is blamed", "class": "by class, self weight"}
+    said: dict[MatrixKey, str] = {
+        "subsystem": "by subsystem that is blamed",
+        "class": "by class, self weight",
+        "program": "by program of eBPF that is blamed",
+    }
     return f"{matrix.event}, {matrix.unit}, {said[matrix.by]}"
 
 
@@ -126,10 +130,10 @@ def markdown(matrix: Matrix, _: Screen = PIPE) -> str:
 
 
 def as_json(matrix: Matrix, _: Screen = PIPE) -> str:
-    """One object; a row has the key that it is by: subsystem, or class."""
+    """One object; a row has the key that it is by: subsystem, class or program."""
     answer = asdict(matrix)
     answer["rows"] = [_keyed(row, matrix.by) for row in answer["rows"]]
-    several = {"subsystem": "subsystems", "class": "classes"}[matrix.by]
+    several = {"class": "classes"}.get(matrix.by, f"{matrix.by}s")
     for step in answer["steps"]:
         step[several] = [_keyed(row, matrix.by) for row in step.pop("rows")]
     return names.as_json(answer)

@@ -106,6 +106,18 @@ def _classes(diff: Diff) -> str:
     )  # fmt: skip
 
 
+def _programs(diff: Diff) -> str:
+    rows = sorted(diff.programs, key=lambda row: (-abs(row.delta), row.program))[:ROWS]
+    return _table(
+        ["program (blamed)", "base", "new", "delta", "95 %", "q"],
+        [
+            [_code(row.program), amount(row.base), amount(row.new), words.signed(row.delta),
+             words.interval(row), words.chance(row.q)]
+            for row in rows
+        ],
+    ) + _left_out(len(rows), len(diff.programs))  # fmt: skip
+
+
 def _functions(diff: Diff) -> str:
     rows = sorted(diff.functions, key=lambda row: (-abs(row.delta), row.function, row.dso))[:ROWS]
     return _table(
@@ -148,5 +160,6 @@ def _budgets(diff: Diff) -> str:
 _TABLES: dict[View, Callable[[Diff], str]] = {
     "subsystem": _subsystems,
     "class": _classes,
+    "program": _programs,
     "function": _functions,
 }

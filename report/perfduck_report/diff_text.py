@@ -37,9 +37,9 @@ def report(diff: Diff, by: View | None = None, screen: Screen = PIPE) -> str:
 
 
 def _is_shown(by: View | None, name: View) -> bool:
-    """Classes are shown where they are asked for: a third table of the same total says no more of
-    what grew."""
-    return by is None and name != "class"
+    """Classes and programs are shown where they are asked for: a third table of the same total says
+    no more of what grew."""
+    return by is None and name not in ("class", "program")
 
 
 def _coloured(text: str, kind: str, *, colour: bool) -> str:
@@ -188,6 +188,18 @@ def _classes(diff: Diff, screen: Screen) -> str:
     )
 
 
+def _programs(diff: Diff, screen: Screen) -> str:
+    rows = sorted(diff.programs, key=lambda row: (-abs(row.delta), row.program))[:ROWS]
+    return _table(
+        ["program (blamed)", "base", "new", "delta", "", "95 % interval", "q"],
+        [
+            [*_row(row.program, row)[:-1], words.chance(row.q)]
+            for row in sorted(rows, key=lambda row: (-row.delta, row.program))
+        ],
+        screen,
+    ) + left_out(len(rows), len(diff.programs), _ALL)
+
+
 def _functions(diff: Diff, screen: Screen) -> str:
     rows = sorted(diff.functions, key=lambda row: (-abs(row.delta), row.function))[:ROWS]
     cells = [
@@ -219,5 +231,6 @@ _VIEWS: dict[View, Callable[[Diff, Screen], str]] = {
     "path": _paths,
     "subsystem": _subsystems,
     "class": _classes,
+    "program": _programs,
     "function": _functions,
 }

@@ -236,11 +236,13 @@ class Merged:
     kept: tuple[str, ...]
 
 
-AttachedTable = Literal["iptables_rule", "conntrack_stat"]  # rows read off attachments
+# Rows read off attachments.
+AttachedTable = Literal["iptables_rule", "conntrack_stat", "bpf_program"]
 # The kind of attachment that each is read off.
 KIND_OF_TABLE: dict[AttachedTable, str] = {
     "iptables_rule": "iptables",
     "conntrack_stat": "conntrack",
+    "bpf_program": "bpf",
 }
 TagInputKind = Literal["rules", "kallsyms"]
 
@@ -275,7 +277,7 @@ Key = Literal["comm", "pid", "cpu", "dso", "subsystem", "cgroup"]
 OF_SAMPLES: tuple[Key, ...] = ("pid", "cpu", "cgroup")  # the rollup does not know them
 OF_STACKS: tuple[Key, ...] = ("dso", "subsystem")
 # What `rank` ranks by: each has a query.
-By = Literal["function", "path", "subsystem", "class", "source", "dso", "comm", "cgroup"]
+By = Literal["function", "path", "subsystem", "class", "program", "source", "dso", "comm", "cgroup"]
 KEYS: tuple[Key, ...] = ("comm", *OF_SAMPLES, *OF_STACKS)
 
 

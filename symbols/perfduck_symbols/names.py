@@ -26,6 +26,7 @@ _NOPROF = r"_noprof$"
 # A program of eBPF in kallsyms: bpf_prog_<hash of its code>_<name>. The hash is another one as soon
 # as the program is; F is what some kernels before 5.19 call every subprogram (commit 9c7c48d6a1e2).
 BPF_PROGRAM = r"^bpf_prog_[0-9a-f]{16}(?:_|$)"
+_BPF_CANONICAL = re.compile(r"bpf_prog(?::|(?=_[0-9a-f]{16}(?:_|$)))")
 _BPF_NAME = r"^bpf_prog_[0-9a-f]{16}_((?:[^F]|F.).*)$"
 # __x64_sys_read, __ia32_compat_sys_ioctl, __se_sys_read, __do_sys_read; before 4.17 SyS_read and
 # SYSC_read, compat_SyS_ioctl and C_SYSC_ioctl
@@ -79,6 +80,15 @@ def canonical(names: pl.Expr) -> pl.Expr:
     """Kernel function names as a diff across kernels matches them."""
     merged = plain(names).str.replace(_NOPROF, "").str.replace(_BPF_NAME, "bpf_prog:${1}")
     return merged.str.replace(_COMPAT, "compat_sys_").str.replace(_SYSCALL, "sys_")
+
+
+def bpf_program(canonical: str) -> str | None:
+    """The name of a program of eBPF; None for any other function. One without a name is called by
+    its hash."""
+    start = _BPF_CANONICAL.match(canonical)
+    if start is None:
+        return None
+    return canonical if start[0] == "bpf_prog" else canonical.removeprefix(start[0])
 
 
 def spellings(canonical: str) -> tuple[str, ...]:

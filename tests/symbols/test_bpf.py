@@ -3,12 +3,19 @@
 import lzma
 import re
 from collections import Counter
-from itertools import takewhile
+from collections.abc import Iterator
+from itertools import groupby, takewhile
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+import perfduck
+from perfduck_diff.engine.run_matrix import NO_PROGRAM
+from perfduck_diff.engine.stacks import Stacks
 from perfduck_ingest.formats import opened
 from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.source import Source
@@ -205,3 +212,112 @@ def test_side_band_events_name_the_programs_of_perf_data() -> None:
     programs = named.filter(pl.col("name").str.contains(BPF_PROGRAM))["name"]
     printed = Counter(name for chain in chains() for name in chain if re.match(BPF_PROGRAM, name))
     assert Counter(dict(programs.value_counts().iter_rows())) == printed
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[perfduck.ProfileStore]:
+    """The recording as text and as perf.data; only the first has bpftool's list beside it."""
+    with perfduck.open(tmp_path_factory.mktemp("bpf") / "store.duckdb") as store:
+        attached = [f"bpf={RECORDED / 'bpf.json'}"]
+        text, data = RECORDED / "input.txt.xz", RECORDED / "recording.data.xz"
+        store.ingest(text, name="text", labels={"format": "text"}, attach=attached)
+        store.ingest(data, name="data", labels={"format": "data"})
+        yield store
+
+
+def counted_programs() -> Counter[str]:
+    """Samples by the program that they are blamed on, by what perf script printed."""
+    names = (program(chain) or NO_PROGRAM for chain in chains() if chain)
+    return Counter(re.sub(BPF_PROGRAM, "", name) for name in names)
+
+
+def test_top_by_program_has_what_perf_script_prints(recorded: perfduck.ProfileStore) -> None:
+    rows = recorded.top("text", by="program", event="cpu-clock").frame
+    period = rows["blamed"].sum() / sum(counted_programs().values())
+    blamed = {name: round(weight / period) for name, weight in rows[["program", "blamed"]].rows()}
+    assert blamed == counted_programs()
+    shown = dict(rows.select("program", "type").iter_rows())
+    assert shown == {
+        NO_PROGRAM: None, "cil_from_container": "sched_cls", "tail_ipv4_ct_egress": "sched_cls",
+        "tail_nodeport_nat_egress_ipv4": "sched_cls", "xdp_count_sources": "xdp",
+        "count_egress": "cgroup_skb",
+    }  # fmt: skip
+    leaves = Counter(
+        program(chain) for chain in chains() if chain and re.match(BPF_PROGRAM, chain[0])
+    )
+    own = {name: round(weight / period) for name, weight in rows[["program", "self"]].rows()}
+    assert {name: own[re.sub(BPF_PROGRAM, "", name or "")] for name in leaves} == leaves
+
+
+def test_without_bpftool_a_program_has_no_type(recorded: perfduck.ProfileStore) -> None:
+    with_types, without = (recorded.top(name, by="program").frame for name in ("text", "data"))
+    assert without["type"].null_count() == len(without)
+    assert without.drop("type").rows() == with_types.drop("type").rows()
+
+
+def test_diff_and_compare_by_program_agree_with_top(recorded: perfduck.ProfileStore) -> None:
+    top = recorded.top("text", by="program").frame
+    share = dict(top.select("program", 100 * top["blamed"] / top["blamed"].sum()).iter_rows())
+    diff = recorded.diff("format=text", "format=data", per="share")
+    for column in ("base", "new"):
+        assert dict(diff.programs[["program", column]].rows()) == pytest.approx(share)
+    assert "tail_ipv4_ct_egress" in diff.render("text", by="program")
+    assert "packet_tuple" not in diff.render("markdown", by="program").split("Recordings")[0]
+    compared = recorded.compare("text+data", "format", by="program").frame
+    total = compared.filter(program="total", group="text")["value"].item()
+    values = compared.filter(pl.col("program") != "total", group="text")
+    assert dict(
+        values.select("program", 100 * pl.col("value") / total).iter_rows()
+    ) == pytest.approx(share)
+
+
+NAMELESS = """iperf3 100 [000] 1.000000: 1000000 cpu-clock:
+	ffffffffc0000010 bpf_prog_11a47337d70a5500+0x10 (bpf_prog_11a47337d70a5500)
+	ffffffff81000010 cls_bpf_classify+0x10 ([kernel.kallsyms])
+
+iperf3 100 [000] 1.001000: 1000000 cpu-clock:
+	ffffffffc0000110 bpf_prog_e43a321f8c676ebc_tail_nodeport_n+0x10 (bpf_prog_e43a321f8c676ebc)
+	ffffffff81000010 cls_bpf_classify+0x10 ([kernel.kallsyms])
+
+iperf3 100 [000] 1.002000: 1000000 cpu-clock:
+	ffffffffc0000210 bpf_prog_0123456789abcdef+0x10 (bpf_prog_0123456789abcdef)
+	ffffffff81000010 cls_bpf_classify+0x10 ([kernel.kallsyms])
+"""
+
+
+def test_bpftool_names_programs_by_their_hash(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(NAMELESS)
+    with perfduck.open(tmp_path / "store.duckdb") as store:
+        attached = [f"bpf={RECORDED / 'bpf.json'}"]
+        store.ingest(tmp_path / "a.txt", name="a", attach=attached)
+        rows = store.top("a", by="program").frame
+    assert dict(rows.select("program", "type").iter_rows()) == {
+        "cil_from_container": "sched_cls",
+        "tail_nodeport_nat_egress_ipv4": "sched_cls",
+        "bpf_prog_0123456789abcdef": None,
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['{"error": "no"}', "[1]", '[{"id": 1, "type": "xdp", "tag": "short"}]', "[",
+     '[{"id": -1, "type": "xdp", "tag": "11a47337d70a5500"}]', '[{"id": 1, "type": "xdp"}]'],
+)  # fmt: skip
+def test_what_bpftool_does_not_print_is_refused(
+    text: str, tmp_path: Path, recorded: perfduck.ProfileStore
+) -> None:
+    (tmp_path / "bpf.json").write_text(text)
+    with pytest.raises(perfduck.PerfduckError, match=r"bpf\.json: expected JSON of bpftool prog"):
+        recorded.attach("data", [f"bpf={tmp_path / 'bpf.json'}"])
+
+
+@given(st.lists(st.lists(st.integers(0, 3), max_size=6), max_size=5), st.sets(st.integers(0, 3)))
+def test_the_innermost_run_of_frames_begins_with_its_caller(
+    lists: list[list[int]], chosen: set[int]
+) -> None:
+    flag = np.array([code in chosen for code in range(4)])
+    wanted = []
+    for chain in lists:
+        runs = [list(group) for is_one, group in groupby(chain, chosen.__contains__) if is_one]
+        wanted.append(runs[-1][0] if runs else -1)
+    assert Stacks.of(lists).last_entry(flag).tolist() == wanted

@@ -72,6 +72,15 @@ class ClassRow(Change):
     detectable: float | None = None  # as of a subsystem
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgramRow(Change):
+    """A program of eBPF, by the charge of each stack."""
+
+    program: str
+    q: float | None = None
+    detectable: float | None = None  # as of a subsystem
+
+
 UNBOUNDED = 1e6  # from this part of base on, no growth is excluded
 
 
@@ -198,6 +207,7 @@ class Diff:
     tested: int = 0  # nodes that had enough samples to be tested
     context: tuple[str, ...] = ()  # from attached files: rules and counters that explain the change
     classes: tuple[ClassRow, ...] = ()  # those that cost anything
+    programs: tuple[ProgramRow, ...] = ()  # likewise, and what is charged to none
 
 
 def shape(diff: Diff) -> dict[str, Json]:

@@ -16,6 +16,7 @@ from perfduck_diff.engine.result import (
     ClassRow,
     Diff,
     FunctionRow,
+    ProgramRow,
     Sensitivity,
     Side,
     SubsystemRow,
@@ -51,6 +52,7 @@ def run_diff(runs: RunMatrix, base: Int64, new: Int64, options: DiffOptions | No
         total=changes(work, work.whole, work.total())[0],
         subsystems=_subsystems(work),
         classes=_classes(work),
+        programs=_programs(work),
         claims=claims.claims,
         shrunk=claims.shrunk,
         below=claims.below,
@@ -167,6 +169,17 @@ def _classes(work: Comparison) -> tuple[ClassRow, ...]:
         if fields["base"] or fields["new"]
     ]
     return tuple(sorted(made, key=lambda row: (-row.delta, row.of_class)))
+
+
+def _programs(work: Comparison) -> tuple[ProgramRow, ...]:
+    """Those that cost anything on either side."""
+    names, keys = work.runs.programs()
+    made = [
+        ProgramRow(program=name, **fields)
+        for name, fields in zip(names, _tested(work, keys, len(names)), strict=True)
+        if fields["base"] or fields["new"]
+    ]
+    return tuple(sorted(made, key=lambda row: (-row.delta, row.program)))
 
 
 def _tested(work: Comparison, keys: Int64, size: int) -> list[dict[str, Any]]:

@@ -14,6 +14,9 @@ import numpy as np
 
 from perfduck_diff.engine.stacks import Stacks, is_background, is_entry, is_wakeup
 from perfduck_model.arrays import Bool, Float64, Int64
+from perfduck_symbols.names import bpf_program
+
+NO_PROGRAM = "[no program]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +104,22 @@ class RunMatrix:
         if not len(of_frame):
             return names, np.full(len(leaf), position["unknown"])
         return names, np.where(leaf >= 0, of_frame[np.maximum(leaf, 0)], position["unknown"])
+
+    def programs(self) -> tuple[tuple[str, ...], Int64]:
+        """The program of eBPF that every stack is charged to: names, and one number per stack. It
+        is the one that was run, where a subprogram of it is charged."""
+        of_frame = [bpf_program(f.name) if f.kernel else None for f in self.frames]
+        names = (NO_PROGRAM, *sorted({name for name in of_frame if name}))
+        entry = self.stacks.last_entry(self._flag([name is not None for name in of_frame]))
+        if not len(of_frame):
+            return names, np.zeros(len(entry), np.int64)
+        number = np.array([0 if name is None else names.index(name) for name in of_frame])
+        place = {name: at for at, name in enumerate(self.subsystems)}
+        owner = np.array([place.get(frame.subsystem, -1) for frame in self.frames])
+        code = np.maximum(entry, 0)
+        is_charged = (entry >= 0) & (owner[code] == self.blame)
+        used, keys = np.unique(np.where(is_charged, number[code], 0), return_inverse=True)
+        return tuple(names[each] for each in used), keys
 
     @staticmethod
     def _flag(flags: list[bool]) -> Bool:

@@ -238,6 +238,18 @@ create table iptables_rule (
     rule       varchar not null,  -- from -A on
 );
 
+-- A program of an attached `bpftool prog -j`.
+create table bpf_program (
+    profile_id  bigint not null,
+    program_id  bigint not null,    -- of the kernel that was recorded
+    tag         varchar not null,   -- hash of its code, as in bpf_prog_<tag>_<name>
+    name        varchar not null,   -- '' where it was loaded without one
+    type        varchar not null,   -- sched_cls, xdp, cgroup_skb, ...
+    loaders     varchar[] not null, -- comm of the processes that hold it; empty where bpftool found none
+    runs        bigint,             -- with kernel.bpf_stats_enabled; null without
+    run_time_ns bigint,
+);
+
 -- A counter of an attached /proc/net/stat/nf_conntrack.
 create table conntrack_stat (
     profile_id bigint not null,
