@@ -26,20 +26,32 @@ WHAT = {
     "buildid-list.txt": "a list of build ids",
     "cachegrind.out": "a profile of callgrind or cachegrind",
     "callgrind.out": "a profile of callgrind or cachegrind",
+    "cg_annotate.txt": "a profile of callgrind or cachegrind",
+    "conntrack.txt": "tracked connections",
     "cpu.pprof": "a profile of pprof (protobuf)",
     "dmesg.txt": "the kernel's log (dmesg)",
     "elf": "an ELF file (program, library, module or core)",
     "ftrace-events-only.txt": "text of ftrace",
     "ftrace-nop.txt": "text of ftrace",
+    "gcov.txt": "text of gcov",
+    "gdb-bt.txt": "backtraces of gdb",
     "gmon.out": "gmon.out of gprof",
+    "go-goroutines.txt": "stacks of Go's goroutines",
     "go.trace": "an execution trace of Go",
     "gprof.txt": "text of gprof",
     "heap.pprof": "a profile of pprof (protobuf)",
     "iperf3.json": "a report of iperf3",
+    "java-gc.txt": "a log of Java's garbage collector",
+    "java-heap-histogram.txt": "a histogram of Java's heap",
+    "jfr-print.txt": "text of `jfr print` or `jfr summary`",
+    "jfr-summary.txt": "text of `jfr print` or `jfr summary`",
     "kallsyms.txt": "/proc/kallsyms or a System.map",
+    "ltrace.txt": "text of ltrace",
     "maps.txt": "/proc/PID/maps",
     "massif.out": "a profile of massif",
+    "ms_print.txt": "a profile of massif",
     "node.cpuprofile": "JSON",
+    "objdump.txt": "text of objdump, nm, readelf or ldd",
     "perf-annotate.txt": "text of `perf annotate`",
     "perf-bench.txt": "text of `perf bench`",
     "perf-convert.json": "JSON of `perf data convert`",
@@ -49,6 +61,8 @@ WHAT = {
     "perf-report-header.txt": "text of `perf report`",
     "perf-report-quiet.txt": "text of `perf report`",
     "perf-report-sep.txt": "text of `perf report`",
+    "perf-report-stats.txt": "text of `perf report`",
+    "perf-report-tasks.txt": "text of `perf report`",
     "perf-report.txt": "text of `perf report`",
     "perf-sched-latency.txt": "text of `perf sched`",
     "perf-sched-map.txt": "text of `perf sched map`",
@@ -59,14 +73,27 @@ WHAT = {
     "perf-stat.csv": "text of `perf stat`",
     "perf-stat.json": "text of `perf stat`",
     "perf-stat.txt": "text of `perf stat`",
+    "perf-trace-s.txt": "text of `perf trace`",
     "perf-trace.txt": "text of `perf trace`",
+    "perf-version.txt": "text of `perf version`",
+    "pprof-callgrind.txt": "a profile of callgrind or cachegrind",
+    "pprof-raw.txt": "text of pprof",
+    "pprof-top.txt": "text of pprof",
+    "proc-interrupts.txt": "a table of /proc",
+    "proc-meminfo.txt": "a table of /proc",
+    "proc-softirqs.txt": "a table of /proc",
+    "proc-status.txt": "a table of /proc",
     "pyspy.chrome.json": "a trace of Chrome",
     "pyspy.speedscope.json": "a profile of speedscope",
     "pyspy.svg": "a flame graph (SVG)",
+    "python-importtime.txt": "times of Python's imports",
+    "sar.txt": "text of sar, mpstat, pidstat or iostat",
     "smaps.txt": "/proc/PID/maps",
     "strace-c.txt": "a summary of strace -c",
     "strace-f.txt": "text of strace",
+    "strace-k.txt": "text of strace",
     "strace.txt": "text of strace",
+    "v8-processed.txt": "a profile of V8 (node --prof)",
     "valgrind.txt": "messages of valgrind",
     "wrk.txt": "a report of wrk",
 }
@@ -124,6 +151,26 @@ def test_a_format_is_named_by_its_magic_or_first_lines(what: str, content: bytes
     message = refusal("x", content)
     assert message.startswith(f"x:1: expected a recording, got {what}")
     assert "\n" not in message
+
+
+# Texts that fit a layout without a time: each was read as samples.
+LOOK_ALIKES = {
+    "yaml": "a: 1\n",
+    "uptime": " 06:48:19 up 11:13,  0 user,  load average: 14.67, 14.37, 12.73\n",
+    "timeit": "10000000 loops, best of 5: 24.3 nsec per loop\n",
+    "nstat": "#kernel\nIpInReceives                    1177202            0.0\n" * 2,
+    "free": "               total        used\nMem:        24123456     1234567\nSwap: 0 0\n",
+    "make": "all: a b\n\tgcc -o $@ $^\nclean:\n\trm -f a b\n",
+    "messages": "ERROR: cannot attach: no such file\nWARNING: 3 lost\n",
+    "key and number": "requests 1201\nerrors 3\n",
+}
+
+
+@pytest.mark.parametrize("text", LOOK_ALIKES.values(), ids=LOOK_ALIKES)
+def test_words_numbers_and_colons_are_no_samples(text: str) -> None:
+    message = refusal("x", text.encode())
+    assert message.startswith("x:1: expected a recording")
+    assert "--lenient" not in message
 
 
 RECORDINGS = sorted(

@@ -22,6 +22,7 @@ from perfduck_ingest.importer import ImportOptions, Recording
 from perfduck_ingest.perf_script import grammar, header
 from perfduck_ingest.perf_script.chunk import TRACE_NOT_DECODED, Chunk, Parsed, parsed
 from perfduck_ingest.perf_script.end import CUT_CHAIN, CUT_LINE
+from perfduck_ingest.perf_script.evidence import is_of_perf
 from perfduck_ingest.perf_script.layout import LineLayout, layout_of
 from perfduck_ingest.perf_script.line_cache import LineCache
 from perfduck_ingest.perf_script.text import LineTooLong, Text
@@ -112,7 +113,9 @@ def _head_lines(source: Source) -> list[str]:
 def _layout(source: Source) -> LineLayout | None:
     short = (line for line in _head_lines(source) if len(line) <= limits.longest_matched)
     lines = (line for line in short if not grammar.is_record(line))
-    return layout_of(list(islice(lines, _LINES_TO_MEASURE)))
+    measured = list(islice(lines, _LINES_TO_MEASURE))
+    layout = layout_of(measured)
+    return layout if layout and (layout.time or is_of_perf(layout, measured)) else None
 
 
 def _described(source: Source, layout: LineLayout) -> str:
