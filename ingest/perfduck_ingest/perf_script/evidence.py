@@ -30,7 +30,7 @@ _FRAME = re.compile(
     r"|(?:^|\s)[0-9a-f]{1,16} \S.*(?:\+0x[0-9a-f]+|\(\S+\)\s*$)|\[unknown\]"
     r"|(?:^|\s)(?=\d*[a-f])[0-9a-f]{12,16}(?:\s|$)"
 ).search
-# The columns at whose end a field stands that perf aligns; a longer number goes beyond.
+# The columns in which a field ends that perf aligns; a longer number goes beyond.
 _ENDS = {"comm": (16,), "pid": (5, 7), "tid": (5, 7), "period": (10,)}
 
 
