@@ -68,6 +68,8 @@ class Limits:
     most_waiting_samples: int = MB // 4  # for callers: until the thread is back in user space
     most_pack_bytes: int = 64 * MB  # unpacked, of perf record -z: 64 kB are a tenth of it
 
+    most_answer_bytes: int = 256 * MB  # of a server: stacks and weights of large profiles 30 MB
+
     # Symbols.
     most_kallsyms_bytes: int = 64 * MB  # 6.18 of Debian with 100 modules: 14 MB in 180,000 lines
     most_kallsyms_lines: int = 2 * MB

@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 from rows import mostly_slow
 from served import served
 from servers import Server, running
+from set_limits import SetLimits
 
 import perfduck
 from perfduck import PerfduckError
@@ -296,7 +297,14 @@ def test_a_lake_is_not_built() -> None:
         perfduck.open("lake:x")
 
 
-ODD_BODIES = {"empty": b"", "list": b"[]", "number": b'{"session":1}', "junk": b"\xc1\xff"}
+ODD_BODIES = {
+    "empty": b"",
+    "list": b"[]",
+    "number": b'{"session":1}',
+    "junk": b"\xc1\xff",
+    "header": b'{"session":"a\\r\\nX: y"}',
+    "idle": b'{"session":"s","idle_s":0}',
+}
 
 
 class Other(BaseHTTPRequestHandler):
@@ -368,6 +376,38 @@ def test_a_body_that_is_no_answer_is_a_line(other: str, kind: str) -> None:
     assert failure(f"{other}/{kind}", wait_s=1).startswith(expected)
     with pytest.raises(PerfduckError, match="expected an answer of perfduck, got a body that is"):
         perfduck.open(f"{other}/{kind}").sql("select 1")
+
+
+ENDLESS = {
+    "body": (b"200 OK", b"\0" * 65536, "an answer of at most 2 MB, got more"),
+    "error": (b"422 No", b"\0" * 65536, "an answer of at most 1 MB, got more"),
+    "length": (
+        b"200 OK\r\nContent-Length: 999999999999999",
+        b"\0" * 65536,
+        "at most 2 MB, got more",
+    ),
+    "continue": (b"100 Continue", b"HTTP/1.1 100 Continue\r\n\r\n" * 99, "no end of 100 Continue"),
+}
+
+
+@pytest.mark.parametrize("kind", ENDLESS)
+def test_an_answer_without_end_is_a_line(kind: str, set_limits: SetLimits) -> None:
+    set_limits(most_answer_bytes=2 << 20)
+    head, piece, line = ENDLESS[kind]
+    own = f"\r\n{PROTOCOL_HEADER}: {PROTOCOL}\r\n\r\n".encode()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            client, _ = listener.accept()
+            with client, suppress(OSError):
+                client.recv(1 << 16)
+                client.sendall(b"HTTP/1.1 " + head + own)
+                while True:
+                    client.sendall(piece)
+
+        Thread(target=answer, daemon=True).start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        assert line in failure(url, wait_s=5)
 
 
 def test_a_command_has_what_its_token_allows(

@@ -59,7 +59,8 @@ def _tables(lines: Sequence[str]) -> Iterator[Work]:
 
 
 def _row(units: Sequence[str], values: Sequence[str]) -> Iterator[Work]:
-    at = next(i for i, unit in enumerate(units) if unit.lower().rstrip(".") in ("sec", "secs"))
+    seconds_at = (i for i, unit in enumerate(units) if unit.lower().rstrip(".") in ("sec", "secs"))
+    at = next(seconds_at, len(units))
     if len(values) <= at + 1 or len(units) <= at + 1:
         return
     seconds, value, unit = float(values[at]), float(values[at + 1]), units[at + 1]
@@ -88,7 +89,7 @@ def _comma_separated(lines: Sequence[str]) -> Iterator[Work]:
     for number, line in enumerate(lines[:-1]):
         names = [name.strip().lower() for name in line.split(",")]
         if "throughput" in names and "throughput units" in names:
-            row = dict(zip(names, next(csv.reader([lines[number + 1]])), strict=False))
+            row = dict(zip(names, next(csv.reader([lines[number + 1]]), []), strict=False))
             with suppress(ValueError, KeyError):
                 seconds = float(row["elapsed time (sec)"])
                 yield from _of_rate(float(row["throughput"]), row["throughput units"], seconds)

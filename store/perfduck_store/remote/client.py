@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import gettempdir
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Annotated, Any, Self, cast
 
 import msgspec
 
@@ -165,8 +165,8 @@ class RemoteStore:
 
 
 class _Opened(msgspec.Struct):
-    session: str
-    idle_s: float = 20.0  # after which the server ends it
+    session: Annotated[str, msgspec.Meta(pattern="^[!-~]{1,200}$")]  # it becomes a header
+    idle_s: Annotated[float, msgspec.Meta(ge=0.1, le=86_400)] = 20.0  # then the server ends it
 
 
 class _Service:

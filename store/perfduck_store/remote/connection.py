@@ -8,13 +8,20 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from http import HTTPStatus
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from http.client import (
+    HTTPConnection,
+    HTTPException,
+    HTTPResponse,
+    HTTPSConnection,
+    IncompleteRead,
+)
 from threading import Lock
-from typing import IO, NamedTuple, TypeVar
+from typing import IO, NamedTuple, TypeVar, cast
 
 import msgspec
 
 from perfduck_model.errors import PerfduckError
+from perfduck_model.limits import limits
 from perfduck_store.remote.address import Address
 from perfduck_store.remote.services import BUSY, PROTOCOL, PROTOCOL_HEADER
 from perfduck_store.waiting import Wait
@@ -23,6 +30,9 @@ _T = TypeVar("_T")
 _CONNECT_S = 10.0
 _PROXIES = ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
 _READ_BYTES = 1 << 20
+_MOST_ERROR_BYTES = 1 << 20
+_MOST_RETRY_S = 10.0
+_MOST_HEADS = 10  # "100 Continue" and the like before an answer
 # A host that is gone says nothing: the kernel notices after 10 + 4 * 5 s.
 _KEEP_ALIVE = ((socket.TCP_KEEPIDLE, 10), (socket.TCP_KEEPINTVL, 5), (socket.TCP_KEEPCNT, 4))
 
@@ -41,6 +51,20 @@ class HttpAnswer(NamedTuple):
     status: int
     body: bytes
     retry_after_s: float | None = None
+
+
+class _Response(HTTPResponse):
+    """An answer; http.client reads "100 Continue" without end, and no timeout ends that."""
+
+    heads = 0
+
+    def _read_status(self) -> tuple[str, int, str]:
+        self.heads += 1
+        if self.heads > _MOST_HEADS:
+            message = "no end of 100 Continue"
+            raise HTTPException(message)
+        # Types of it do not have this method.
+        return cast(tuple[str, int, str], super()._read_status())  # type: ignore[misc]
 
 
 class Connection:
@@ -66,7 +90,7 @@ class Connection:
         PerfduckError for one of no perfduck server, or of another version."""
         with self.asked(verb, path, body, headers, timeout_s) as response:
             try:
-                return HttpAnswer(response.status, response.read(), _retry_after(response))
+                return HttpAnswer(response.status, self._body(response), _retry_after(response))
             except (OSError, HTTPException) as error:
                 raise self._failure(error, timeout_s) from error
             except BaseException:  # Ctrl-C: what comes later would be taken for the next answer
@@ -78,12 +102,30 @@ class Connection:
         with self.asked("GET", path, timeout_s=timeout_s) as response:
             try:
                 if response.status != HTTPStatus.OK:
-                    return HttpAnswer(response.status, response.read())
+                    return HttpAnswer(response.status, self._body(response))
                 while part := response.read(_READ_BYTES):
                     to.write(part)
             except (OSError, HTTPException) as error:
                 raise self._failure(error, timeout_s) from error
             return HttpAnswer(response.status, b"")
+
+    def _body(self, response: HTTPResponse) -> bytes:
+        """The body, as long as an answer may be. Raises PerfduckError for a longer one."""
+        is_error = response.status != HTTPStatus.OK
+        most = _MOST_ERROR_BYTES if is_error else limits.most_answer_bytes
+        parts, left = [], most + 1
+        while left and (part := response.read(min(left, _READ_BYTES))):
+            parts.append(part)
+            left -= len(part)
+        if not left:
+            self.close()
+            raise PerfduckError.at(
+                self.address, expected=f"an answer of at most {most >> 20:,} MB", got="more"
+            )
+        body = b"".join(parts)
+        if response.length:  # which read() of a part does not say
+            raise IncompleteRead(body, response.length)
+        return body
 
     def asked(
         self,
@@ -151,9 +193,12 @@ class Connection:
     def _new_connection(self) -> HTTPConnection:
         address = self.address
         if not address.is_secure:
-            return HTTPConnection(address.host, address.port, timeout=_CONNECT_S)
-        trusted = ssl.create_default_context()  # the certificates of the system, $SSL_CERT_FILE
-        return HTTPSConnection(address.host, address.port, timeout=_CONNECT_S, context=trusted)
+            http = HTTPConnection(address.host, address.port, timeout=_CONNECT_S)
+        else:
+            trusted = ssl.create_default_context()  # those of the system, $SSL_CERT_FILE
+            http = HTTPSConnection(address.host, address.port, timeout=_CONNECT_S, context=trusted)
+        http.response_class = _Response
+        return http
 
     def _identification(self) -> dict[str, str]:
         token = {"Authorization": f"Bearer {self._token}"} if self._token else {}
@@ -246,7 +291,7 @@ class _Refusal(msgspec.Struct):
 
 def _retry_after(response: HTTPResponse) -> float | None:
     text = response.headers.get("Retry-After", "")
-    return float(text) if text.isascii() and text.isdigit() else None
+    return min(float(text), _MOST_RETRY_S) if text.isascii() and text.isdigit() else None
 
 
 def _has_ended(sock: socket.socket) -> bool:
@@ -256,7 +301,8 @@ def _has_ended(sock: socket.socket) -> bool:
 
 def _reason(error: Exception) -> str:
     """In words, to go on with a sentence."""
-    words = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    said = getattr(error, "strerror", None) or str(error)  # with a line of the server's in it
+    words = " ".join(said.split()) or type(error).__name__
     return f"{words[:1].lower()}{words[1:]}"
 
 
