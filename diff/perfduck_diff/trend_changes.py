@@ -36,15 +36,18 @@ def _sureness(step: Step) -> float:
 
 
 def _at_one_place(steps: Sequence[Step]) -> list[tuple[Step, list[Step]]]:
-    """The surest step and all whose place may be its place, then the next of the rest."""
-    rest = sorted(steps, key=lambda step: (-_sureness(step), step.series))
-    places = []
-    while rest:
-        lead = rest[0]
-        own = [step for step in rest if step is lead or _may_be_at(step, lead)]
-        places.append((lead, own))
-        rest = [step for step in rest if step not in own]
-    return places
+    """The surest steps, and with each all that may be at its place and are next to it."""
+    in_order = sorted(steps, key=lambda step: (-_sureness(step), step.series))
+    leads: list[Step] = []
+    for step in in_order:
+        if not any(_may_be_at(step, lead) for lead in leads):
+            leads.append(step)
+    members: dict[int, list[Step]] = {number: [] for number in range(len(leads))}
+    for step in in_order:
+        near = [number for number, lead in enumerate(leads) if step is lead]
+        near = near or [n for n, lead in enumerate(leads) if _may_be_at(step, lead)]
+        members[min(near, key=lambda n: abs(leads[n].place - step.place))].append(step)
+    return [(lead, members[number]) for number, lead in enumerate(leads)]
 
 
 def _may_be_at(step: Step, lead: Step) -> bool:

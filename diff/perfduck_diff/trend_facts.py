@@ -13,7 +13,11 @@ from perfduck_diff.trend_result import ChangedFact
 from perfduck_store.protocol import Store
 
 _COUNTERS = ("conntrack", "netdev")  # kinds that are different in any two recordings
-_COUNTED = re.compile(r"\[\d+:\d+\]|\bcounter packets \d+ bytes \d+")  # of iptables-save -c, nft
+# What is different in any two files: counters of iptables-save -c and nft, and of `ip link` the
+# numbers and the addresses of devices.
+_VOLATILE = re.compile(
+    r"\[\d+:\d+\]|\bcounter packets \d+ bytes \d+|^\d+: |@if\d+|\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b"
+)
 _SHOWN = 2  # lines of a file
 
 
@@ -75,8 +79,8 @@ def _changed_files(
 
 
 def _lines(text: str) -> Counter[str]:
-    """Its lines without comments and counters."""
-    lines = (_COUNTED.sub("", line).strip() for line in text.splitlines())
+    """Its lines without comments and what is volatile."""
+    lines = (_VOLATILE.sub("", line).strip() for line in text.splitlines())
     return Counter(line for line in lines if line and not line.startswith("#"))
 
 

@@ -57,9 +57,10 @@ def _change(trend: Trend, group: TrendGroup, change: ChangePoint, screen: Screen
 
 
 def _said(change: ChangePoint) -> list[str]:
-    """What else changed there; that nothing did."""
-    lines = trend_words.facts(change)
-    return [f"changed there: {line}" for line in lines] or [trend_words.nothing_else()]
+    """What the steps share, and what else changed there; that nothing did."""
+    facts = [f"changed there: {line}" for line in trend_words.facts(change)]
+    shared = trend_words.shared(change)
+    return [*([shared] if shared else []), *(facts or [trend_words.nothing_else()])]
 
 
 def _row(one: LevelStep) -> list[str]:

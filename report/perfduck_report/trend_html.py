@@ -57,6 +57,7 @@ class ShownChange:
 
     change: ChangePoint
     title: str
+    shared: str
     facts: tuple[str, ...]
     command: str
     number: int
@@ -97,6 +98,7 @@ def _group(trend: Trend, group: TrendGroup) -> ShownGroup:
             ShownChange(
                 change,
                 trend_words.title(change, trend.over),
+                trend_words.shared(change),
                 tuple(trend_words.facts(change)),
                 trend_words.diff_command(trend, change),
                 number,

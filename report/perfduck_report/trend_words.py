@@ -33,10 +33,9 @@ def heading(trend: Trend, group: TrendGroup) -> str:
 def verdict(trend: Trend) -> str:
     """How many changes there are, and in how many series they were looked for."""
     changes = [change for group in trend.groups for change in group.changes]
-    series = f"{trend.tested:,} series tested"
-    if not changes:
-        return f"no change of level ({series})"
-    return f"{many(len(changes), 'change')} of level ({series}, 5 % false among changes)"
+    number = f"{many(len(changes), 'change')} of level" if changes else "no change of level"
+    sure = "; at most 5 % of changes are false, on average" if changes else ""
+    return f"{number} ({trend.tested:,} series tested{sure})"
 
 
 def title(change: ChangePoint, over: str) -> str:
@@ -78,6 +77,29 @@ def fact(one: ChangedFact, change: ChangePoint) -> str:
     said = f"{one.before} -> {one.after}" if one.before else one.after
     where = "" if one.at == change.at else f" at {one.at}"
     return f"{one.what}{where}: {said}"
+
+
+_MANY = 5  # series
+
+
+def shared(change: ChangePoint) -> str:
+    """Where most series changed in the proportion of the total: that all paths share it."""
+    whole = [one for one in change.steps if one.series == "total" and one.base > 0]
+    parts = [one for one in change.steps if one.series != "total"]
+    like = [one for one in parts if whole and _is_like(one, whole[0])]
+    if len(like) < _MANY or 2 * len(like) <= len(parts):
+        return ""
+    return (
+        f"{len(like)} of {many(len(parts), 'step')} are in the proportion of the total"
+        f" ({percent(whole[0])}): something that all paths share, such as a slower machine"
+    )
+
+
+def _is_like(one: LevelStep, whole: LevelStep) -> bool:
+    """Whether the interval has what the series would be with the growth of the total."""
+    if one.low is None or one.high is None:
+        return False
+    return one.low <= one.base * whole.delta / whole.base <= one.high
 
 
 def facts(change: ChangePoint) -> list[str]:

@@ -257,3 +257,13 @@ def test_by_class_is_self_weight_by_the_class_of_the_leaf(stepped: Path) -> None
     shown = {each.name: sum(each.costs) for each in group.series if sum(each.costs)}
     assert set(shown) - {"total"} == set(ranked.filter(ranked["self"] > 0)["class"])
     assert sum(shown.values()) == pytest.approx(2 * shown["total"])
+
+
+def test_what_all_series_share_is_said(tmp_path: Path) -> None:
+    functions = {name: [60] * 8 + [120] * 8 for name in SUBSYSTEM}
+    with perfduck.open(tmp_path / "store.duckdb") as store:
+        history(store, functions)
+        few = store.trend("*", "commit").to_text()
+        assert "in the proportion of the total" not in few  # of three series nothing is to be said
+        paths = store.trend("*", "commit", by="path").data
+    assert {step.state for step in paths.groups[0].changes[0].steps} == {"confirmed"}

@@ -36,7 +36,8 @@ def get(server: Server, path: str, token: str = "") -> urllib3.BaseHTTPResponse:
 def test_no_page_has_a_style_or_script_of_its_own(server: Server) -> None:
     profile = get(server, "/api/v1/profiles?selector=native.crr.1").json()[0]["id"]
     diff = "/diff?base=native.crr.*&new=docker0-nat.crr.*"
-    for path in ("/", f"/profiles/{profile}", "/diff", diff, "/compare", "/sql"):
+    trend = "/trend?selector=*&over=scenario"
+    for path in ("/", f"/profiles/{profile}", "/diff", diff, "/compare", trend, "/sql"):
         answer = get(server, path)
         page = answer.data.decode()
         assert answer.status == 200, path

@@ -18,12 +18,13 @@ from test_every_option import folder as folder  # a fixture
 
 pytestmark = pytest.mark.slow  # servers of their own, and processes that ask them
 
-READING = ("top", "diff", "compare", "export", "budget suggest", "profiles", "sql", "explain",
-           "noise list", "symbols list")  # fmt: skip
+READING = ("top", "diff", "compare", "trend", "export", "budget suggest", "profiles", "sql",
+           "explain", "noise list", "symbols list")  # fmt: skip
 WRITING = ("edit", "rm", "prune", "attach", "tag", "symbols add", "noise learn", "noise forget")
 MORE = (
     "top * --by path", "top * --by subsystem", "top * --by source", "top * --by dso",
-    "top * --by comm --format json", "top * nf_hook_slow --by callers --format json",
+    "top * --by comm --format json", "trend * --over scenario --format json",
+    "top * nf_hook_slow --by callers --format json",
     "top * nf_hook_slow --by callees --limit 5", "top * --format markdown", "top * --format csv",
     "diff native.* docker0-nat.* --format json", "diff native.* docker0-nat.* --format junit",
     "diff native.* docker0-nat.* --format html", "profiles --format json",
