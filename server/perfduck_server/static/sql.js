@@ -84,8 +84,10 @@
     const picked = rows.map((row) => [named(row), row[columns[value].name]]).filter(([, size]) => typeof size === "number");
     host.hidden = picked.length < 2;
     if (host.hidden) return;
+    wide = Math.max(280, Math.min(host.clientWidth || 760, 900));
     host.append(names.length === 0 ? lines(picked, columns[value].name) : bars(picked.slice(0, MOST_BARS)));
   }
+  let wide = 760; // of the chart, px
   const NS = "http://www.w3.org/2000/svg";
   function drawn(tag, attributes, text) {
     const made = document.createElementNS(NS, tag);
@@ -100,7 +102,7 @@
     return Math.max(...texts.map((text) => pen.measureText(text).width));
   }
   function bars(picked) {
-    const high = 22, wide = 760;
+    const high = 22;
     const left = 12 + widest(picked.map(([name]) => cut(shown(name)))), right = 12 + widest(picked.map(([, size]) => shown(size)));
     const most = Math.max(...picked.map(([, size]) => Math.abs(size))) || 1;
     const svg = drawn("svg", { viewBox: `0 0 ${wide} ${picked.length * high}`, role: "img", "aria-label": "The first numbers as bars" });
@@ -114,7 +116,7 @@
     return svg;
   }
   function lines(picked, title) {
-    const wide = 760, high = 220, left = 70, bottom = 24;
+    const high = 220, left = 70, bottom = 24;
     const sizes = picked.map(([, size]) => size), low = Math.min(0, ...sizes), most = Math.max(...sizes, low + 1e-9);
     const x = (place) => left + ((wide - left - 10) * place) / (picked.length - 1);
     const y = (size) => 10 + (high - bottom - 10) * (1 - (size - low) / (most - low));
