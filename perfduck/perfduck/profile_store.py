@@ -126,7 +126,7 @@ class ProfileStore:
         if recordings and isinstance(recordings[0], str):
             parts.subprocess_iter.warm_up(recordings[0])
         listed = None if manifest is None else Path(manifest)
-        wanted = parts.recordings.requests_of(recordings, listed, options)
+        wanted = parts.recordings.requests_of(recordings, listed, options, on_note)
         kept = None if spool is None else Path(spool)
         return parts.recordings.ingest(
             self._file, wanted, on_start, progress, on_stored, on_note, kept

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from perfduck import parts
+from perfduck import cilium_report, parts
 from perfduck.attachments import Attachment, keep, read_all
 from perfduck.ingestion import IngestRequest
 from perfduck.manifest import checked_work, requests
@@ -216,8 +216,10 @@ def requests_of(
     recordings: Sequence[Recording],
     manifest: Path | None,
     options: IngestOptions,
+    note: Callable[[str], object] = lambda line: None,
 ) -> list[IngestRequest]:
-    """What to store, checked before anything is: what the manifest lists, then the recordings."""
+    """What to store, checked before anything is: what the manifest lists, then the recordings.
+    `note` takes what is missing of them."""
     refuse_others(options, IngestOptions)
     name = options.get("name")
     if not recordings and manifest is None:
@@ -227,7 +229,7 @@ def requests_of(
         raise PerfduckError.at(where=f"--name {name}", expected="one recording", got="several")
     template = _template(options, is_one=manifest is None and len(recordings) == 1)
     listed = [] if manifest is None else requests(manifest, template)
-    wanted = [*listed, *(_request(each, template) for each in recordings)]
+    wanted = [*listed, *(one for each in recordings for one in _requests(each, template, note))]
     if template.force and not any(each.work for each in wanted):
         message = "--force: expected work that may replace that of a stored recording, got none"
         raise PerfduckError(message)
@@ -263,6 +265,15 @@ def _attached(given: Files, *, is_one: bool) -> tuple[Attachment, ...]:
         message = f"--attach {pairs[0]}: expected one recording to attach it to"
         raise PerfduckError(message)
     return tuple(read_all(pairs, "--attach"))
+
+
+def _requests(
+    recording: Recording, template: IngestRequest, note: Callable[[str], object]
+) -> list[IngestRequest]:
+    """Of a recording; of a report directory of Cilium, one for each profile."""
+    if isinstance(recording, str | os.PathLike) and cilium_report.is_report(Path(recording)):
+        return cilium_report.requests(Path(recording), template, note)
+    return [_request(recording, template)]
 
 
 def _request(recording: Recording, template: IngestRequest) -> IngestRequest:

@@ -51,7 +51,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def manifest(folder: Path, scenario: str) -> Path:
-    head, *lines = (DEMO / "recordings.csv").read_text().splitlines()
+    head, *lines = (DEMO / "recordings.csv").read_text().replace("scenario", "build").splitlines()
     wanted = [f"{DEMO}/{line}" for line in lines if f",{scenario}.udp64." in line]
     path = folder / f"{scenario}.csv"
     path.write_text("\n".join([head, *wanted]))
@@ -73,8 +73,8 @@ def compared(folder: Path, **inputs: Any) -> Runner:
     """The step that compares runs on recordings of the demo."""
     base = runner(folder, manifest=manifest(folder, "native"), labels="branch=main", base="")
     assert base.run(skip=("Install perfduck",)) == 0, base.log
-    return runner(folder, manifest=manifest(folder, "docker0-nat"), new="scenario=docker0-nat",
-                  base="scenario=native", **inputs)  # fmt: skip
+    return runner(folder, manifest=manifest(folder, "docker0-nat"), new="build=docker0-nat",
+                  base="build=native", **inputs)  # fmt: skip
 
 
 def comments(folder: Path) -> list[str]:
@@ -97,8 +97,8 @@ def test_a_regression_fails_the_job_and_is_said_once_and_updated(folder: Path) -
     assert made.used == [
         "actions/cache/restore@v4", "actions/upload-artifact@v4", "actions/cache/save@v4"
     ]  # fmt: skip
-    again = runner(folder, manifest=manifest(folder, "docker0-nat"), base="scenario=native",
-                   new="scenario=docker0-nat", diff="--tolerance '80 %'")  # fmt: skip
+    again = runner(folder, manifest=manifest(folder, "docker0-nat"), base="build=native",
+                   new="build=docker0-nat", diff="--tolerance '80 %'")  # fmt: skip
     assert again.run(skip=("Install perfduck",)) == 0, again.log
     assert again.steps["compare"]["verdict"] == "pass"
     assert len(comments(folder)) == 2
