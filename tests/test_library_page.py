@@ -39,7 +39,7 @@ def test_the_examples_say_what_they_print(
 
 
 def test_every_method_and_filter_is_on_the_page() -> None:
-    methods = {name for name in vars(perfduck.ProfileStore) if not name.startswith("_")}
+    methods = {name for name in dir(perfduck.ProfileStore) if not name.startswith("_")}
     methods -= {"close"}
     assert {name for name in methods if not re.search(rf"\b{name}[(`]", PAGE)} == set()
     filters = perfduck.FilterOptions.__annotations__

@@ -1,12 +1,12 @@
-"""A store of profiles, with a method for each command. Light: what a method needs is loaded when it
-is called."""
+"""A store of profiles, with a method for each command: what changes it is here, questions are in
+questions.py. Light: what a method needs is loaded when it is called."""
 
 import os
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Self, Unpack
+from typing import TYPE_CHECKING, BinaryIO, Literal, Self, Unpack
 
 from perfduck import parts, typed
 from perfduck.opening import StorePlace, place_of
@@ -18,24 +18,16 @@ from perfduck.options import (
     RecordingOptions,
     TagSources,
 )
-from perfduck.typed import FilterOptions, filters_of
-from perfduck_diff.keys import By, MatrixKey, SeriesKey, Side
-from perfduck_model.errors import PerfduckError
-from perfduck_report.formats import ExportFormat
+from perfduck.questions import StoreQuestions, judged_by
+from perfduck.typed import filters_of
 
 if TYPE_CHECKING:
     from perfduck.ab import AbResult, AbStep
     from perfduck.details import RecordingDetails
-    from perfduck.diff_result import BudgetSuggestion, CompareResult, DiffResult
-    from perfduck.drawings import SandwichResult
-    from perfduck.exports import Export
     from perfduck.names_and_tags import ExplainResult, TagResult
-    from perfduck.rankings import CallsResult, TopResult
     from perfduck.recordings import IngestResult, Progress
     from perfduck.store_results import EditResult, MergeResult, RemoveResult
     from perfduck.tables import Table
-    from perfduck.trends import TrendResult
-    from perfduck_diff.flame_input import Drawing
 
 
 def open(url: FilePath, *, wait_s: float | None = None) -> "ProfileStore":
@@ -60,7 +52,7 @@ def explain(
     return parts.names_and_tags.explain(None, symbol, dso, release, sources)
 
 
-class ProfileStore:
+class ProfileStore(StoreQuestions):
     """Profiles in a store. A selector means some of them: a name, a glob, label=value, id:HEX, or
     A+B.
 
@@ -71,8 +63,8 @@ class ProfileStore:
 
     def __init__(self, place: StorePlace) -> None:
         """The store at a place: see `perfduck.open`."""
+        super().__init__(place)
         self.url = str(place)
-        self._file = place
 
     def __enter__(self) -> Self:
         return self
@@ -193,7 +185,7 @@ class ProfileStore:
                 base="",
                 new="",
                 filters=filters_of({"comm": _texts(comm)}),
-                **_question(budget, tolerance),
+                **judged_by(budget, tolerance),
             ),
         )
         chosen = parts.recorder.options_of(options)
@@ -278,196 +270,6 @@ class ProfileStore:
         stays."""
         return parts.inventory.merge(self._file, os.fspath(other))
 
-    # Questions
-
-    def top(
-        self,
-        selector: str,
-        *,
-        by: By = "function",
-        limit: int = 30,
-        **filters: Unpack[FilterOptions],
-    ) -> "TopResult":
-        """Rank what is hot: self, total and blamed, per unit of work where the work is known."""
-        return parts.rankings.top(self._file, selector, by, limit, filters_of(filters))
-
-    def calls(
-        self,
-        selector: str,
-        function: str,
-        *,
-        side: Side = "callers",
-        limit: int = 30,
-        **filters: Unpack[FilterOptions],
-    ) -> "CallsResult":
-        """Rank who called a function, or (`side` "callees") what it called."""
-        chosen = filters_of(filters)
-        return parts.rankings.calls(self._file, selector, function, side, limit, chosen)
-
-    def diff(
-        self,
-        base: str,
-        new: str,
-        *,
-        budget: FilePath | None = None,
-        tree: Literal["rerooted", "path", "subsystem"] = "rerooted",
-        per: Literal["work", "cpu-second", "share"] | None = None,
-        paired: bool = False,
-        least_growth: float = 0.0,
-        tolerance: str | float | None = None,
-        allow_kernel_change: bool = False,
-        last: int | None = None,
-        **filters: Unpack[FilterOptions],
-    ) -> "DiffResult":
-        """What grew from the runs of `base` to those of `new`, and whether that is noise.
-
-        `budget`: a TOML file of budgets to judge by. `per`: what to divide by; None: the best that
-        all runs allow. `paired`: run i of base was recorded next to run i of new. `least_growth`:
-        claim none below this, in the answer's unit. `tolerance`: growth of the total that does not
-        matter, as a part of base or as "5%"; None: 5 %. Budgets judge in its place. `last`: of base
-        only the newest so many runs that are like new (scenario, workload, unit, kernel).
-        """
-        if last is not None and last < 1:
-            raise PerfduckError.at(where="--last", expected="1 or more", got=last)
-        request = parts.answer.DiffRequest(
-            base=base,
-            new=new,
-            filters=filters_of(filters),
-            tree=tree,
-            per=per,
-            paired=paired,
-            smallest=least_growth,
-            **_question(budget, tolerance),
-            allow_kernel_change=allow_kernel_change,
-            last=last,
-        )
-        return parts.comparisons.diff(self._file, request)
-
-    def compare(
-        self,
-        selector: str,
-        over: str,
-        *,
-        order: Sequence[str] = (),
-        by: MatrixKey = "subsystem",
-        **filters: Unpack[FilterOptions],
-    ) -> "CompareResult":
-        """Compare the groups that label `over` makes of the profiles; `order`: its values, else by
-        total cost. `by`: the rows, subsystems that are blamed, or classes by self weight."""
-        chosen = filters_of(filters)
-        return parts.comparisons.compare(self._file, selector, over, order, by, chosen)
-
-    def trend(
-        self,
-        selector: str,
-        over: str,
-        *,
-        by: SeriesKey = "subsystem",
-        repo: FilePath | None = None,
-        **filters: Unpack[FilterOptions],
-    ) -> "TrendResult":
-        """Where costs changed their level over `over`: "commit" (label `commit`, in the order of
-        label `commit_time` or of the git repository `repo`), "time" (when recordings began) or a
-        label. Runs of one commit, session or value are one point. `by`: what has a series of its
-        own; paths are those with 1 % of the cost."""
-        place = None if repo is None else Path(repo)
-        return parts.trends.trend(self._file, selector, over, by, place, filters_of(filters))
-
-    def export(
-        self,
-        selector: str,
-        format: ExportFormat = "folded",
-        **filters: Unpack[FilterOptions],
-    ) -> "Export":
-        """The stacks: `folded` for flame graph tools, a line for each (comm;root;...;leaf weight);
-        `html`, a page with a flame graph."""
-        return parts.exports.export(self._file, selector, format, filters_of(filters))
-
-    def flame(
-        self,
-        selector: str,
-        *,
-        tree: Literal["rerooted", "path", "subsystem"] = "rerooted",
-        **filters: Unpack[FilterOptions],
-    ) -> "Drawing":
-        """The call tree of the profiles and their hottest functions, per unit of work."""
-        return parts.drawings.flame(self._file, selector, tree, filters_of(filters))
-
-    def sandwich(
-        self,
-        selector: str,
-        function: str,
-        *,
-        base: str | None = None,
-        per: Literal["work", "cpu-second", "share"] | None = None,
-        **filters: Unpack[FilterOptions],
-    ) -> "SandwichResult":
-        """A function between the trees of its callers and of its callees; with `base` of both
-        sides."""
-        sides = (selector,) if base is None else (base, selector)
-        return parts.drawings.sandwich(self._file, sides, function, per, filters_of(filters))
-
-    def timeline(
-        self, selector: str, *, bucket: str | float = 0.02, **filters: Unpack[FilterOptions]
-    ) -> "Table":
-        """Samples over the time of each recording, regardless of `skip` and `until`: profile,
-        start_s, hits. `bucket`: seconds of a row, or "20ms"; a bucket without samples has none."""
-        width = typed.seconds("--bucket", bucket)
-        if not width or width < 1e-6:
-            raise PerfduckError.at(where="--bucket", expected="1us or more", got=bucket)
-        return parts.drawings.timeline(self._file, selector, width, filters_of(filters))
-
-    def sql(
-        self,
-        query: str | os.PathLike[str],
-        parameters: Mapping[str, Any] | None = None,
-        *,
-        timeout_s: float = 20.0,
-        max_rows: int = 1_000_000,
-    ) -> "Table":
-        """The rows of one statement that reads, or of a file with it: table `hit` has it all.
-        `parameters`: for $name in the query. It opens no file and changes nothing."""
-        limits = parts.records.SqlLimits(seconds=timeout_s, rows=max_rows)
-        return parts.user_sql.sql(self._file, query, parameters or {}, limits)
-
-    def suggest_budget(
-        self,
-        selector: str,
-        *,
-        keep: str | float = 0.95,
-        runs: int = 5,
-        **filters: Unpack[FilterOptions],
-    ) -> "BudgetSuggestion":
-        """Budgets that runs of one thing keep. `keep`: part of comparisons of like runs that keep
-        all of them; `runs`: a side, that they are for."""
-        part = typed.part("--keep", keep)
-        if part >= 1:
-            message = f"--keep {keep}: expected less than 100%"
-            raise PerfduckError(message)
-        return parts.comparisons.suggest_budget(
-            self._file, selector, part, runs, filters_of(filters)
-        )
-
-    # The spread between runs
-
-    def learn_noise(self, selector: str, *, event: str | None = None) -> "Table":
-        """Learn from runs of the same thing (the same labels but `run`) how far they differ. A row
-        for each subsystem: host_class, workload, unit, subsystem, cv, phi, freedom, runs. `notes`
-        has a line for each run that is like no other and is not used."""
-        return parts.comparisons.learn_noise(self._file, selector, event)
-
-    def noise(self) -> "Table":
-        """What was learned of the spread between runs."""
-        return parts.comparisons.noise(self._file)
-
-    def forget_noise(self, selector: str | None = None, *, all: bool = False) -> "Table":
-        """Forget what was learned for the workloads of these profiles, or `all`; the rows that are
-        gone."""
-        if (selector is None) != all:
-            got = "both" if all else "neither"
-            raise PerfduckError.at(where="noise forget", expected="SELECTOR or --all", got=got)
-        return parts.comparisons.forget_noise(self._file, selector)
-
     # Names and tags
 
     def tag(
@@ -500,17 +302,6 @@ class ProfileStore:
     def symbols(self) -> "Table":
         """The binaries whose functions are kept: dso, build_id, functions, with_source."""
         return parts.names_and_tags.symbols(self._file)
-
-
-def _question(budget: FilePath | None, tolerance: str | float | None) -> dict[str, Any]:
-    """What a diff is judged by."""
-    if tolerance is not None and budget is not None:
-        message = f"--tolerance {tolerance}: expected no --budget beside it, which judges alone"
-        raise PerfduckError(message)
-    return {
-        "tolerance": typed.part("--tolerance", 0.05 if tolerance is None else tolerance),
-        "budget": None if budget is None else Path(budget),
-    }
 
 
 def _texts(value: str | Sequence[str]) -> tuple[str, ...]:
