@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from command import run_text
+from recordings import FIXTURES
 
 import perfduck
 from perfduck import PerfduckError
@@ -267,3 +268,18 @@ def test_what_all_series_share_is_said(tmp_path: Path) -> None:
         assert "in the proportion of the total" not in few  # of three series nothing is to be said
         paths = store.trend("*", "commit", by="path").data
     assert {step.state for step in paths.groups[0].changes[0].steps} == {"confirmed"}
+
+
+def test_a_real_history_has_its_rule_change(tmp_path: Path) -> None:
+    with perfduck.open(tmp_path / "store.duckdb") as store:
+        store.ingest(manifest=FIXTURES / "trend" / "recordings.csv")
+        [group] = store.trend("*", "commit", comm="iperf3").data.groups
+    [change] = [
+        change
+        for change in group.changes
+        if any(step.series == "iptables" for step in change.steps)
+    ]
+    assert (change.before, change.at) == ("d19eddca76", "ea33ebc4cb")
+    [fact] = [fact for fact in change.facts if fact.what == "iptables"]
+    assert fact.at == change.at
+    assert fact.after.startswith("300 lines more (-A FORWARD -s 203.0.113.0/24")
