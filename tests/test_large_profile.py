@@ -20,7 +20,13 @@ STACKS, FRAMES = 100_000, 20
 
 
 def tagged(symbols: pl.DataFrame) -> pl.DataFrame:
-    words = {"area": "user", "subsystem": "libc", "role": "domain", "tagged_by": "dso"}
+    words = {
+        "area": "user",
+        "subsystem": "libc",
+        "class": "others",
+        "role": "domain",
+        "tagged_by": "dso",
+    }
     return symbols.with_columns(
         pl.col("name").alias("canonical"),
         pl.lit(None, pl.String).alias("source_file"),
