@@ -89,6 +89,8 @@ def test_a_number_is_typed_in_ascii_digits(words: tuple[str, ...]) -> None:
         (["diff", "a", "b", "--tolerance", "1_0%"], "--tolerance 1_0%: expected a percent"),
         (["diff", "a", "b", "--tolerance", "inf%"], "--tolerance inf%: expected a percent"),
         (["budget", "suggest", "x", "--keep", "nan%"], "--keep nan%: expected a percent"),
+        (["budget", "suggest", "x", "--keep", "95"], "--keep 95: expected a percentage like 95%"),
+        (["budget", "suggest", "x", "--keep", "0.9"], "--keep 0.9: expected a percentage like 90%"),
         (["prune", "x", "--older-than", "\u0669d"], "--older-than \u0669d: expected an age"),
     ],
 )  # fmt: skip

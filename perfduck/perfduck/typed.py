@@ -63,7 +63,7 @@ def part(option: str, value: str | float) -> float:
     """A positive part of a whole: 0.05, "5%"."""
     amount = _part(value) if isinstance(value, str) else float(value)
     if not amount > 0:
-        message = f"{option} {value}: expected a percentage like 5%"
+        message = f"{option} {value}: expected a percentage like {_meant(str(value))}"
         raise PerfduckError(message)
     return amount
 
@@ -77,6 +77,15 @@ def age(option: str, value: str | timedelta) -> timedelta:
         message = f"{option} {value}: expected an age such as 36h, 90d, 8w or 2y"
         raise PerfduckError(message)
     return timedelta(hours=int(match["number"]) * _HOURS[match["unit"]])
+
+
+def _meant(text: str) -> str:
+    """What a number without its sign may have been: 95 and 0.95 are 95%."""
+    try:
+        value = number(text.strip())
+    except ValueError:
+        return "5%"
+    return f"{value if value >= 1 else 100 * value:g}%" if value > 0 else "5%"
 
 
 def _part(text: str) -> float:

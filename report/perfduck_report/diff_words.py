@@ -173,10 +173,18 @@ def everything(diff: Diff) -> str:
     common = diff.common
     if common is None or common.p is None or common.low is None or common.high is None:
         return ""
-    sure = "significant" if common.low > 0 or common.high < 0 else f"cannot tell: {differ(diff)}"
     claims = [f"{one.function} {signed(one.delta)}" for one in (*diff.claims, *diff.shrunk)]
-    beyond = ", ".join(cut(claims, _BEYOND))
-    return f"everything {percent(common)} ({sure}); beyond that {beyond or 'nothing significant'}"
+    beyond = ", ".join(cut(claims, _BEYOND)) or "nothing significant"
+    sure = _how_sure(diff, is_significant=common.low > 0 or common.high < 0)
+    return f"everything {percent(common)} ({sure}); beyond that {beyond}"
+
+
+def _how_sure(diff: Diff, *, is_significant: bool) -> str:
+    """Whether what all paths share is a change. Where the sides do not compare, that it differs
+    says nothing: a side per packet costs another amount than one per request."""
+    if any(reason.blocks for reason in diff.reasons):
+        return "not judged: see what blocks"
+    return "significant" if is_significant else f"cannot tell: {differ(diff)}"
 
 
 def cut(words: Sequence[str], most: int) -> list[str]:

@@ -1,5 +1,7 @@
 """What whole runs share, distinguished from what paths do by themselves."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from made_runs import PERIOD, answer, runs_of
@@ -7,8 +9,10 @@ from scipy import stats
 
 from perfduck_diff.engine.comparison import DiffOptions, measure
 from perfduck_diff.engine.moderated_t import Design
+from perfduck_diff.engine.result import Reason
 from perfduck_diff.engine.run_matrix import RunMatrix
 from perfduck_diff.engine.shared import shared
+from perfduck_report.diff_words import everything
 
 PATHS = 60
 
@@ -63,6 +67,14 @@ def test_growth_of_everything_is_no_claim_of_a_path() -> None:
     assert found.claims == found.shrunk == ()
     assert found.common.delta / found.common.base == pytest.approx(0.5, abs=0.03)
     assert (found.verdict, found.total.p < 0.01) == ("regression", True)
+
+
+def test_growth_of_everything_is_not_judged_where_the_sides_do_not_compare() -> None:
+    """Such as a side per packet and one per request."""
+    found = answer(_runs([1, 1.02, 0.98, 1.5, 1.52, 1.48]), 3)
+    assert " (significant); " in everything(found)
+    unlike = Reason(code="unit", text="work is in packet and request", blocks=True)
+    assert " (not judged: see what blocks); " in everything(replace(found, reasons=(unlike,)))
 
 
 def test_claims_and_the_common_part_add_up() -> None:
