@@ -14,6 +14,7 @@ import numpy as np
 from perfduck_diff.engine import rates
 from perfduck_diff.engine.change_points import LEAST_POINTS, LEVEL, family
 from perfduck_diff.engine.result import Reason
+from perfduck_diff.engine.series_rows import LEAST_SHARE
 from perfduck_diff.filters import Filters
 from perfduck_diff.history import recalled_from
 from perfduck_diff.keys import SeriesKey
@@ -123,5 +124,11 @@ def _notes(store: Store, group: MeasuredGroup) -> Iterator[Reason]:
         series = "1 series" if rest == 1 else f"{rest} series"
         text = f"not tested, with under {LEAST_SAMPLES:g} samples a point: {series}"
         yield Reason(code="samples", text=text, blocks=False)
+    if group.rows.is_of_paths:
+        text = (
+            f"paths with under {100 * LEAST_SHARE:g} % of the cost have no series; of a change the"
+            " surest path is listed, without its callers and callees"
+        )
+        yield Reason(code="paths", text=text, blocks=False)
     for line in recalled_from(store, group.question, None):
         yield Reason(code="noise", text=line, blocks=False)

@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Sequence
 
+from perfduck_diff.engine.change_points import CONFIRMED
 from perfduck_diff.trend_result import (
     ChangedFact,
     ChangePoint,
@@ -15,7 +16,6 @@ from perfduck_diff.trend_result import (
 from perfduck_report.diff_words import interval, percent, signed
 from perfduck_report.numbers import amount, many
 
-CONFIRMED = 4  # points, as the engine has it
 _BARS = "▁▂▃▄▅▆▇█"
 _WIDEST = 60  # bars of a sparkline
 _LEAST_RANGE = 0.2  # of the mean, both ways: noise must not fill a sparkline

@@ -68,6 +68,11 @@ class SeriesRows:
             parent,
         )
 
+    @property
+    def is_of_paths(self) -> bool:
+        """Whether the rows are paths, of which one may be below another."""
+        return bool((self.parent >= 0).any())
+
     def is_within(self, row: int, other: int) -> bool:
         """Whether a path is below another one, or is it."""
         while row != other and row > 0:
