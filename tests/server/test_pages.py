@@ -225,7 +225,8 @@ def test_the_examples_are_those_of_the_page_and_run(server: Server) -> None:
 
 def test_tables_are_described_as_they_are(server: Server) -> None:
     query = "select table_name, list(column_name order by column_index) as columns from duckdb_columns() where not internal group by all"  # noqa: E501
-    answer = urllib3.request("POST", f"{server.url}/api/v1/sql", json={"query": query}).json()
+    url = f"{server.url}/api/v1/sql"
+    answer = urllib3.request("POST", url, json={"query": query}, timeout=60).json()
     real = {row["table_name"]: row["columns"] for row in answer["rows"]}
     described = {table.name: [column.name for column in table.columns] for table in tables()}
     assert described == real
