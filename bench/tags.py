@@ -1,10 +1,12 @@
 """How many functions get the right subsystem, by method, with the tested kernel left out.
 
-    python bench/tags.py KERNELS            functions-5.10.parquet, functions-6.1.parquet, ...
+    python bench/tags.py KERNELS            functions-5.10.parquet, functions-6.1-arm64.parquet, ...
     python bench/tags.py KERNELS --recordings DIR   also by sample weight (perf script texts)
 
 Truth is the source file that the tested kernel's DWARF names; the catalogue holds other kernels.
-"Module known": the frame names its module; "name only": a kernel without modules.
+Kernels of other architectures are tested with the catalogue of those of x86, and with that and the
+other kernels of their own. "Module known": the frame names its module; "name only": a kernel
+without modules.
 """
 
 import argparse
@@ -22,6 +24,7 @@ from perfduck_tags.prefixes import Prefixes
 from perfduck_tags.rules import Rules
 
 RULES = Rules(tuple(rule for rule in rule_file.shipped() if not rule.dso))
+X86 = ("5.10", "6.1", "7.2")
 CASES = ((("5.10", "7.2"), "6.1"), (("5.10", "6.1"), "7.2"))
 
 
@@ -38,11 +41,22 @@ def main() -> None:
           f"{'functions':>10}{'right %':>9}{'wrong %':>9}{'unknown %':>10}")  # fmt: skip
     for versions, target in CASES:
         show_case({version: tables[version] for version in versions}, tables[target], target)
+    of_x86 = {version: tables[version] for version in X86}
+    for target in (each for each in tables if "-" in each):
+        arch = target.partition("-")[2]
+        same = {k: v for k, v in tables.items() if k.endswith(f"-{arch}") and k != target}
+        for others in ({}, same) if same else ({},):
+            show_case(of_x86, tables[target], target, others)
     show_speed()
 
 
-def show_case(kernels: dict[str, pl.DataFrame], table: pl.DataFrame, target: str) -> None:
-    listed = catalogue_files.compress(kernels)
+def show_case(
+    kernels: dict[str, pl.DataFrame],
+    table: pl.DataFrame,
+    target: str,
+    others: dict[str, pl.DataFrame] | None = None,
+) -> None:
+    listed = catalogue_files.compress(kernels, others)
     truth = true_tags(table)
     kernel = KernelTagger(RULES, 0, listed, target, Prefixes(listed, RULES))
     of_vmlinux = truth.filter(pl.col("module").is_null())
@@ -61,12 +75,13 @@ def show_case(kernels: dict[str, pl.DataFrame], table: pl.DataFrame, target: str
             ("vmlinux", decided.join(of_vmlinux, on="row", how="semi")),
             ("pod", decided.filter(in_pod)),
         ):
-            show("+".join(kernels), target, scope, known, part)
+            show("+".join([*kernels, *(others or ())]), target, scope, known, part)
 
 
 def true_tags(table: pl.DataFrame) -> pl.DataFrame:
     """[row, name, symbol, module, dso, area, subsystem] of every function but padding."""
-    rows = table.filter(~pl.col("name").str.contains("^(__pfx_|__SC[TK]__)")).select(
+    is_code = ~pl.col("name").str.contains("^(__pfx_|__SC[TK]__)") & pl.col("src").is_not_null()
+    rows = table.filter(is_code).select(
         "name",
         pl.col("src").alias("source"),
         pl.when(pl.col("module") != "vmlinux").then("module").alias("module"),

@@ -6,7 +6,8 @@
 
 `read` writes [name, src, module, addr, size, section] of every code symbol of vmlinux and the
 modules below a directory: about two minutes and 5.4 GB of disk per kernel. `pack` makes the data
-files of this package from several of those; the file names tell the versions.
+files of this package from several of those; the file names tell the versions, and of kernels that
+are not of x86 the architecture: functions-6.1-arm64.parquet.
 """
 
 import argparse
@@ -51,11 +52,14 @@ def _read(given: argparse.Namespace) -> None:
 
 def _pack(given: argparse.Namespace) -> None:
     kernels = {path.stem.removeprefix("functions-"): pl.read_parquet(path) for path in given.tables}
-    ordered = sorted(kernels, key=lambda version: catalogue.position(version) or 0)
-    made = catalogue_files.compress({version: kernels[version] for version in ordered})
+    others = {version: table for version, table in kernels.items() if "-" in version}
+    ordered = sorted(kernels.keys() - others, key=lambda version: catalogue.position(version) or 0)
+    made = catalogue_files.compress({version: kernels[version] for version in ordered}, others)
     catalogue_files.write(made, given.output)
     size = len(made.functions), len(made.modules)
-    sys.stderr.write(f"{size[0]} functions and {size[1]} modules of {', '.join(ordered)}\n")
+    sys.stderr.write(
+        f"{size[0]} functions and {size[1]} modules of {', '.join([*ordered, *others])}\n"
+    )
 
 
 def tables(directory: Path) -> Iterator[pl.DataFrame]:

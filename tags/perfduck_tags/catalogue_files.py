@@ -2,6 +2,9 @@
 
 Per kernel version a table [name, src, module] of build_catalogue.py: every code symbol, its
 source file and the module it is in ('vmlinux').
+
+Kernels of other architectures add what those of x86 have under no name: entries, interrupt
+controllers, idle loops. They leave the names of x86 as they are, so no tag there changes.
 """
 
 from collections.abc import Mapping
@@ -27,13 +30,39 @@ SHIPPED_SOURCES = (
     r"|drivers/md/dm[-.a-z]*\.c|net/sunrpc/|arch/x86/kvm/|virt/|crypto/|lib/|arch/x86/crypto/"
     r"|net/(core|802|llc|vmw_vsock)/)"
 )
+# Of the drivers of other architectures only what is in the stack of any sample.
+OTHER_SOURCES = (
+    r"^(arch|block|crypto|fs|init|io_uring|ipc|kernel|lib|mm|net|security|virt)/"
+    r"|^drivers/(clocksource|cpuidle|firmware/(psci|smccc)|irqchip|perf)/"
+)
 _TAG = pl.struct("area", "subsystem", "role")
 
 
-def compress(kernels: Mapping[str, pl.DataFrame]) -> catalogue.Catalogue:
-    """The catalogue of these kernel versions ('6.1': its table)."""
-    tagged = pl.concat(_tagged(rows, version) for version, rows in kernels.items())
-    return catalogue.Catalogue(_functions(tagged, list(kernels)), _modules(tagged, list(kernels)))
+def compress(
+    kernels: Mapping[str, pl.DataFrame], others: Mapping[str, pl.DataFrame] | None = None
+) -> catalogue.Catalogue:
+    """The catalogue of these kernel versions ('6.1': its table), with what kernels of other
+    architectures add ('6.1-arm64': its table) as of the nearest of these versions."""
+    made = _of(kernels, list(kernels))
+    if not others:
+        return made
+    more = _of(others, list(kernels))
+    # System calls have the names of x86 (Catalogue.spelled).
+    is_call = names.canonical(pl.col("name")).str.contains("^(compat_)?sys_")
+    kept = more.functions.filter(pl.col("source").str.contains(OTHER_SOURCES) & ~is_call)
+    functions = kept.join(made.functions, on="name", how="anti")
+    modules = more.modules.join(made.modules, on="module", how="anti")
+    return catalogue.Catalogue(
+        pl.concat([made.functions, functions]).sort("source", "name"),
+        pl.concat([made.modules, modules]).sort("module", "source", "functions"),
+    )
+
+
+def _of(kernels: Mapping[str, pl.DataFrame], versions: list[str]) -> catalogue.Catalogue:
+    tagged = pl.concat(
+        _tagged(rows, catalogue.nearest(versions, version)[0]) for version, rows in kernels.items()
+    )
+    return catalogue.Catalogue(_functions(tagged, versions), _modules(tagged, versions))
 
 
 def _tagged(rows: pl.DataFrame, version: str) -> pl.DataFrame:

@@ -22,6 +22,7 @@ INTERRUPTS = _any_of(
     # x86: sysvec_* since 5.8, smp_*_interrupt and do_IRQ before
     r"(?:asm_|__)?(?:sysvec_\w+|common_interrupt|spurious_interrupt|exc_nmi)|asm_call_on_stack",
     r"smp_\w+_interrupt|do_IRQ|do_nmi|__irqentry_text_start|ret_from_intr",
+    r"retint_\w+|restore_(?:c_)?regs_and_iret",
     r"(?:apic_timer|reschedule|call_function(?:_single)?|irq_work)_interrupt",
     # arm64: el1h_64_irq_handler since 5.12, el1_irq before
     r"el[01][ht]?_(?:64_|32_)?(?:irq|fiq)\w*|__?el[01]_(?:irq|fiq)|el[01]_interrupt",
@@ -29,6 +30,7 @@ INTERRUPTS = _any_of(
     # arm, riscv, s390, powerpc
     r"__irq_(?:svc|usr)|asm_do_IRQ|generic_handle_arch_irq",
     r"do_irq|handle_riscv_irq|riscv_intc_irq|riscv_intc_aia_irq|plic_handle_irq",
+    r"imsic_handle_irq|aplic_direct_handle_irq",
     r"do_(?:io|ext)_irq|(?:io|ext|mcck)_int_handler",
     r"__do_irq|call_do_irq|timer_interrupt|(?:hardware_interrupt|decrementer)_common\w*",
 )
@@ -36,6 +38,8 @@ INTERRUPTS = _any_of(
 SYSTEM_CALLS = _any_of(
     r"entry_SYSCALL_(?:64|compat)\w*|entry_SYSENTER\w*|entry_INT80\w*|__entry_text_start",
     r"do_syscall_(?:64|x64)|do_int80_(?:syscall_32|emulation)|do_fast_syscall_32",
+    r"system_call_(?:fastpath|after_swapgs)|sysenter_dispatch|tracesys\w*",  # x86 up to 4.0
+    r"(?:int_)?ret_from_sys_call\w*",
     r"(?:do_)?el0_svc\w*|invoke_syscall|el0t?_(?:64_|32_)?sync\w*",  # arm64
     r"vector_swi|ret_fast_syscall|__sys_trace\w*",  # arm
     r"do_trap_ecall_u|handle_syscall",  # riscv

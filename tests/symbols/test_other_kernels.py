@@ -57,6 +57,21 @@ EXPECTED = {
 }  # fmt: skip
 
 
+LISTED = pl.read_csv(TAGS / "functions.csv", schema_overrides={"kernel": pl.String})
+
+
+@pytest.mark.parametrize("kernel", LISTED["kernel"].unique(maintain_order=True))
+def test_listed_functions_have_the_subsystem_beside_them(kernel: str) -> None:
+    rows = LISTED.filter(kernel=kernel).fill_null("")
+    functions = [
+        (name, f"[{module}]" if module else KERNEL)
+        for name, module in rows.select("function", "module").iter_rows()
+    ]
+    tags = tagged(*functions, release=kernel if kernel[0].isdigit() else "6.1")
+    got = rows.with_columns(got=tags["subsystem"])
+    assert got.filter(pl.col("got") != pl.col("subsystem")).rows() == []
+
+
 def test_the_functions_of_a_case_have_their_subsystem(case: tuple[str, DuckDbStore]) -> None:
     name, store = case
     found = dict(store.rows("select name, subsystem from symbol"))

@@ -13,7 +13,7 @@ import numpy as np
 from perfduck_model.arrays import Bool, Int32, Int64
 from perfduck_tags.entries import INTERRUPTS, SOFTIRQ_LOOPS, SYSTEM_CALLS
 
-_EXCEPTIONS = r"(?:asm_)?exc_\w+|el[01]\w*_sync"
+_EXCEPTIONS = r"(?:asm_)?exc_\w+|(?:async_)?page_fault|el[01]\w*_sync"
 _ENTRY = re.compile(
     "|".join(
         [*SOFTIRQ_LOOPS, INTERRUPTS, _EXCEPTIONS, SYSTEM_CALLS, "kthread", r"ret_from_fork\w*"]
