@@ -12,7 +12,7 @@ import pytest
 import urllib3
 from hostile import build
 from recordings import FIXTURES
-from servers import Server, copied, running
+from servers import HTTP, Server, copied, running
 from terminal import PROGRAM
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -62,7 +62,7 @@ def page(chromium: Any, server: Server) -> Iterator[Any]:
 
 
 def id_of(server: Server, name: str) -> str:
-    rows = urllib3.request("GET", f"{server.url}/api/v1/profiles?selector={name}").json()
+    rows = HTTP.request("GET", f"{server.url}/api/v1/profiles?selector={name}").json()
     return str(rows[0]["id"])
 
 
@@ -261,7 +261,7 @@ def test_names_of_recordings_are_text_and_nothing_else(chromium: Any, tmp_path: 
     build(tmp_path / "store.duckdb", tmp_path, 0)
     with running(tmp_path / "store.duckdb") as server, opened(chromium, server) as page:
         page.on("dialog", lambda dialog: pytest.fail(dialog.message))
-        rows = urllib3.request("GET", f"{server.url}/api/v1/profiles").json()
+        rows = HTTP.request("GET", f"{server.url}/api/v1/profiles").json()
         paths = [f"/profiles/{row['id']}" for row in rows[:2]]
         for path in (
             "/",
@@ -376,7 +376,7 @@ def test_files_beside_a_recording_are_pushed_with_it(chromium: Any, tmp_path: Pa
         page.set_input_files("#files", run)
         page.wait_for_selector("#pushed .good", timeout=60_000)
         assert "kallsyms kept" in page.locator("#pushed .good").inner_text()
-        [row] = urllib3.request("GET", f"{empty.url}/api/v1/profiles").json()
+        [row] = HTTP.request("GET", f"{empty.url}/api/v1/profiles").json()
         assert (row["name"], row["work_unit"]) == ("run", "packet")
 
 
@@ -389,7 +389,7 @@ def test_a_permalink_says_tomorrow_what_it_said_today(chromium: Any, changing: S
         page.wait_for_url("**/d/*")
         address = page.url
         files = {
-            format: urllib3.request("GET", f"{address}?format={format}").data
+            format: HTTP.request("GET", f"{address}?format={format}").data
             for format in ("json", "markdown", "junit", "html")
         }
         page.wait_for_selector("g.frame")
@@ -407,7 +407,7 @@ def test_a_permalink_says_tomorrow_what_it_said_today(chromium: Any, changing: S
         page.wait_for_selector("g.frame")
         assert page.locator("main").inner_text() == shown
         for format, before in files.items():
-            assert urllib3.request("GET", f"{address}?format={format}").data == before
+            assert HTTP.request("GET", f"{address}?format={format}").data == before
         page.locator("#functions tbody button[data-function]").first.click()
         page.wait_for_selector("#sandwich-callers g.frame")
         page.click("text=The same selectors now")

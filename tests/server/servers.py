@@ -11,6 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+import urllib3
+
+HTTP = urllib3.PoolManager(timeout=60)  # its own bound of 3 s is short for a machine at work
 _STOPS_WITHIN_S = 30
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import urllib3
-from servers import Server, running
+from servers import HTTP, Server, running
 
 import perfduck
 from perfduck import PerfduckError
@@ -180,7 +180,7 @@ def test_what_is_no_rule_is_a_line(text: str) -> None:
 def test_a_server_whose_folder_was_removed_is_not_well(own_server: Server) -> None:
     shutil.rmtree(own_server.store.with_name(f"{own_server.store.name}.server"))
     line = "spool: expected a directory (start the server again), got none"
-    health = urllib3.request("GET", f"{own_server.url}/healthz")
+    health = HTTP.request("GET", f"{own_server.url}/healthz")
     assert (health.status, line in health.json()["status"]) == (503, True)
-    push = urllib3.request("POST", f"{own_server.url}/api/v1/recordings", body=b"x")
+    push = HTTP.request("POST", f"{own_server.url}/api/v1/recordings", body=b"x")
     assert (push.status, line in push.json()["error"]) == (503, True)

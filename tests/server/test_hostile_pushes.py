@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import urllib3
-from servers import Server, running
+from servers import HTTP, Server, running
 
 from perfduck_server.spool import PushedJob, Spool
 from perfduck_server.worker_process import (
@@ -106,7 +106,7 @@ def test_the_fuzz_corpus(bounded: Server) -> None:
         assert answer.status in (200, 201, 422), (path, answer.data)
         if answer.status == 422:
             assert "\n" not in answer.json()["error"]
-    assert urllib3.request("GET", f"{bounded.url}/healthz").status == 200
+    assert HTTP.request("GET", f"{bounded.url}/healthz").status == 200
 
 
 def test_a_worker_that_is_killed_costs_its_upload_only(bounded: Server) -> None:

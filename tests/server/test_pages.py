@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 import urllib3
-from servers import Server, running
+from servers import HTTP, Server, running
 from typer.testing import CliRunner
 
 import perfduck
@@ -30,7 +30,7 @@ DIFF = {"base": "native.crr.*", "new": "docker0-nat.crr.*"}
 
 def get(server: Server, path: str, token: str = "") -> urllib3.BaseHTTPResponse:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    return urllib3.request("GET", server.url + path, headers=headers, redirect=False)
+    return HTTP.request("GET", server.url + path, headers=headers, redirect=False)
 
 
 def test_no_page_has_a_style_or_script_of_its_own(server: Server) -> None:
@@ -174,7 +174,7 @@ def test_a_budget_of_a_link_is_a_text_and_never_a_file(
     for budget in (str(secret), "/etc/passwd"):
         with pytest.raises(perfduck.PerfduckError, match="budget: expected a budget file in TOML"):
             links.pin(store, DIFF | {"budget": budget}, ask)
-    answer = urllib3.request(
+    answer = HTTP.request(
         "POST", f"{server.url}/d?base=native.crr.*&new=docker0-nat.crr.*&budget={secret}",
         redirect=False,
     )  # fmt: skip
@@ -202,15 +202,15 @@ def test_saved_queries_are_kept_over_http(own_server: Server) -> None:
     address = f"{own_server.url}/api/v1/queries"
 
     def put(name: str, query: str) -> int:
-        return urllib3.request("PUT", f"{address}/{name}", json={"query": query}).status
+        return HTTP.request("PUT", f"{address}/{name}", json={"query": query}).status
 
     assert put("busiest", "select 1") == put("busiest", "select 2") == 204
     assert get(own_server, "/api/v1/queries").json() == {"busiest": "select 2"}
     assert put("..%2Fx", "select 1") in (404, 422)
     assert put(".hidden", "select 1") == 422
     assert put("long", "x" * 200_000) == 422
-    assert urllib3.request("DELETE", f"{address}/busiest").status == 204
-    assert urllib3.request("DELETE", f"{address}/busiest").status == 404
+    assert HTTP.request("DELETE", f"{address}/busiest").status == 204
+    assert HTTP.request("DELETE", f"{address}/busiest").status == 404
 
 
 @pytest.mark.slow
@@ -218,7 +218,7 @@ def test_the_examples_are_those_of_the_page_and_run(server: Server) -> None:
     assert len(examples()) == 10
     for title, query in examples():
         assert title.endswith((":", "?"))
-        answer = urllib3.request("POST", f"{server.url}/api/v1/sql", json={"query": query})
+        answer = HTTP.request("POST", f"{server.url}/api/v1/sql", json={"query": query})
         assert answer.status == 200, query
         assert answer.json()["rows"]
 

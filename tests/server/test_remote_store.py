@@ -22,7 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rows import mostly_slow
 from served import served
-from servers import Server, running
+from servers import HTTP, Server, running
 from set_limits import SetLimits
 
 import perfduck
@@ -143,13 +143,13 @@ def test_a_body_is_bounded(server: Server, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def call(url: str, path: str, parameters: dict[str, Any]) -> urllib3.BaseHTTPResponse:
-    session = urllib3.request("POST", f"{url}{SESSIONS}/read").json()["session"]
+    session = HTTP.request("POST", f"{url}{SESSIONS}/read").json()["session"]
     headers = {"Perfduck-Session": session}
     body = msgspec.msgpack.encode(parameters)
     try:
-        return urllib3.request("POST", f"{url}/api/v1/store/{path}", body=body, headers=headers)
+        return HTTP.request("POST", f"{url}/api/v1/store/{path}", body=body, headers=headers)
     finally:
-        urllib3.request("DELETE", f"{url}{SESSIONS}", headers=headers)
+        HTTP.request("DELETE", f"{url}{SESSIONS}", headers=headers)
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_details_of_another_id_are_not_there(server: Server) -> None:
 
 def test_a_client_of_another_protocol_is_refused(server: Server) -> None:
     url = f"{server.url}{SESSIONS}/read"
-    answer = urllib3.request("POST", url, headers={PROTOCOL_HEADER: "9"})
+    answer = HTTP.request("POST", url, headers={PROTOCOL_HEADER: "9"})
     line = f"Perfduck-Protocol: expected {PROTOCOL}, which this server speaks, got 9"
     assert (answer.status, answer.json()["error"]) == (400, line)
     assert answer.headers[PROTOCOL_HEADER] == PROTOCOL
@@ -218,13 +218,13 @@ def test_one_writes_at_a_time(own: str) -> None:
 def test_what_a_client_that_vanishes_had_begun_is_undone(copy: Path) -> None:
     """One that says nothing between two requests."""
     with served(copy, session_idle_s=1.0) as own:
-        session = urllib3.request("POST", f"{own}{SESSIONS}/write").json()["session"]
+        session = HTTP.request("POST", f"{own}{SESSIONS}/write").json()["session"]
         headers = {"Perfduck-Session": session}
 
         def ask(service: str, name: str, *arguments: object) -> urllib3.BaseHTTPResponse:
             body = wire.encoded_parameters(methods(service)[name], arguments, {})
             path = f"{own}/api/v1/store/{service}/{name}"
-            return urllib3.request("POST", path, body=body, headers=headers)
+            return HTTP.request("POST", path, body=body, headers=headers)
 
         with place_of(own).read() as store:
             [first, *_] = store.profiles.all()

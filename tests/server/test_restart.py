@@ -12,7 +12,7 @@ from threading import Event
 import msgspec
 import pytest
 import urllib3
-from servers import running
+from servers import HTTP, running
 
 import perfduck
 from perfduck_model.zstandard import zstd
@@ -65,7 +65,7 @@ def test_nothing_that_was_acknowledged_is_lost(tmp_path: Path) -> None:
     assert {201, 202} <= set(acknowledged.values())
     with running(store) as started:
         metrics = f"{started.url}/metrics"
-        while "perfduck_pushes_waiting 0.0" not in urllib3.request("GET", metrics).data.decode():
+        while "perfduck_pushes_waiting 0.0" not in HTTP.request("GET", metrics).data.decode():
             assert started.process.poll() is None
         assert started.stop() == 0
     names = set(perfduck.open(store).names())
@@ -87,7 +87,7 @@ def test_a_push_that_was_committed_and_not_finished_is_done_again(tmp_path: Path
     (unfinished / "run.txt.xz").write_bytes(b"part")
     with running(store) as started:
         url = f"{started.url}/api/v1/jobs/{folder.stem}"
-        while (answer := urllib3.request("GET", url)).status == 202:
+        while (answer := HTTP.request("GET", url)).status == 202:
             assert msgspec.json.decode(answer.data)["state"] in ("queued", "running")
         assert answer.json()["result"] == "run: already in the store; label a=b added"
     assert list((state / "spool").iterdir()) == []
@@ -103,11 +103,11 @@ def test_a_push_whose_body_was_packed_before_the_commit_is_done_again(tmp_path: 
     spool.accept(folder, PushedJob(id=folder.stem, file="recording", name="run"))
     with running(store) as started:
         url = f"{started.url}/api/v1/jobs/{folder.stem}"
-        while (answer := urllib3.request("GET", url)).status == 202:
+        while (answer := HTTP.request("GET", url)).status == 202:
             assert started.process.poll() is None
         assert answer.json()["state"] == "stored", answer.data
         profile = answer.json()["profile"]["id"]
-        raw = urllib3.request("GET", f"{started.url}/api/v1/recordings/{profile}/raw")
+        raw = HTTP.request("GET", f"{started.url}/api/v1/recordings/{profile}/raw")
         assert raw.data == content
     assert list(perfduck.open(store).names()) == ["run"]
 
@@ -134,11 +134,11 @@ def test_a_server_whose_store_is_invalidated_ends_and_its_pushes_wait(tmp_path: 
             started.process.pid, resource.RLIMIT_FSIZE, (largest, resource.RLIM_INFINITY)
         )
         for number, body in enumerate(recordings()[:3]):
-            assert urllib3.request("POST", f"{jobs}{number}", body=body).status == 202
+            assert HTTP.request("POST", f"{jobs}{number}", body=body).status == 202
         with suppress(urllib3.exceptions.HTTPError):  # it may end while it is asked
             while started.process.poll() is None:
-                urllib3.request("GET", f"{started.url}/api/v1/backup", retries=False)
-                answer = urllib3.request("GET", f"{started.url}/healthz", retries=False)
+                HTTP.request("GET", f"{started.url}/api/v1/backup", retries=False)
+                answer = HTTP.request("GET", f"{started.url}/healthz", retries=False)
                 assert answer.status in (200, 503)
         assert started.process.wait(60) == 2
     log = store.with_suffix(".log").read_text()
@@ -146,6 +146,6 @@ def test_a_server_whose_store_is_invalidated_ends_and_its_pushes_wait(tmp_path: 
     assert list((tmp_path / "s.duckdb.server" / "failed").iterdir()) == []
     with running(store) as started:
         metrics = f"{started.url}/metrics"
-        while "perfduck_pushes_waiting 0.0" not in urllib3.request("GET", metrics).data.decode():
+        while "perfduck_pushes_waiting 0.0" not in HTTP.request("GET", metrics).data.decode():
             assert started.process.poll() is None
     assert set(perfduck.open(store).names()) == {"before", "0", "1", "2"}

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 import urllib3
-from servers import Server, command, running
+from servers import HTTP, Server, command, running
 
 import perfduck
 from perfduck_server.serving import listening
@@ -31,13 +31,13 @@ def test_it_says_its_address_its_store_and_how_to_push(server: Server) -> None:
     assert (
         push == f"push: curl -T run.txt.xz '{server.url}/api/v1/recordings?label.scenario=native'\n"
     )
-    assert urllib3.request("GET", f"{server.url}/healthz").status == 200
+    assert HTTP.request("GET", f"{server.url}/healthz").status == 200
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_ends_when_asked_and_lets_others_have_the_store(tmp_path, number) -> None:
     with running(tmp_path / "s.duckdb") as started:
-        assert urllib3.request("GET", f"{started.url}/healthz").status == 200
+        assert HTTP.request("GET", f"{started.url}/healthz").status == 200
         assert started.stop(number) == 0
     assert perfduck.open(started.store, wait_s=0).names() == ()
 
@@ -45,7 +45,7 @@ def test_it_ends_when_asked_and_lets_others_have_the_store(tmp_path, number) -> 
 def test_it_listens_on_ipv6(tmp_path) -> None:
     with running(tmp_path / "s.duckdb", "--listen", "[::1]:0") as started:
         assert started.url.startswith("http://[::1]:")
-        assert urllib3.request("GET", f"{started.url}/healthz").status == 200
+        assert HTTP.request("GET", f"{started.url}/healthz").status == 200
 
 
 def test_an_answer_does_not_wait_for_the_acknowledgement_of_its_head() -> None:
@@ -128,7 +128,7 @@ def test_all_addresses_are_shown_as_one_that_can_be_asked(tmp_path) -> None:
     )
     with running(store, "--listen", "0.0.0.0:0") as started:
         assert "//0.0.0.0" not in started.url
-        assert urllib3.request("GET", f"{started.url}/healthz").status == 200
+        assert HTTP.request("GET", f"{started.url}/healthz").status == 200
         assert started.process.stdout
         push, addresses = (started.process.stdout.readline() for _ in range(2))
         assert f"{started.url}/api/v1/recordings" in push

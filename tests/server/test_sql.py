@@ -13,7 +13,7 @@ import pytest
 import urllib3
 from rows import mostly_slow
 from served import served
-from servers import Server
+from servers import HTTP, Server
 
 import perfduck
 from perfduck.opening import place_of
@@ -105,7 +105,7 @@ def test_what_does_not_read_or_is_no_query_is_a_line(server: Server, query: str)
     ],
 )
 def test_what_is_out_of_bounds_or_unknown_is_refused(server: Server, body: object) -> None:
-    assert urllib3.request("POST", f"{server.url}/api/v1/sql", json=body).status == 422
+    assert HTTP.request("POST", f"{server.url}/api/v1/sql", json=body).status == 422
 
 
 def test_rows_and_time_are_bounded(server: Server) -> None:

@@ -13,7 +13,7 @@ import pytest
 import urllib3
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
-from servers import Server, command, running
+from servers import HTTP, Server, command, running
 
 from perfduck_server.app import create_app
 from perfduck_server.service import Service
@@ -271,15 +271,15 @@ def test_a_store_that_had_tokens_never_becomes_open(tmp_path: Path) -> None:
     perfduck("token", "add", "ci", "--scope", "read", "--store", store)
     with running(store) as started:
         url = f"{started.url}/api/v1/profiles"
-        assert urllib3.request("GET", url).status == 401
+        assert HTTP.request("GET", url).status == 401
         shutil.rmtree(tmp_path / "s.duckdb.server")
-        assert urllib3.request("GET", url).status == 401
+        assert HTTP.request("GET", url).status == 401
     line = perfduck("serve", "--store", store, "--listen", "127.0.0.1:0", code=2)
     assert line.startswith(f"perfduck: {store}: expected tokens, as it was served with them before")
     secret = perfduck("token", "add", "new", "--scope", "read", "--store", store).strip()
     with running(store) as started:
         url, headers = f"{started.url}/api/v1/profiles", {"Authorization": f"Bearer {secret}"}
-        assert urllib3.request("GET", url, headers=headers).status == 200
+        assert HTTP.request("GET", url, headers=headers).status == 200
     copy = shutil.copy(store, tmp_path / "copy.duckdb")
     line = perfduck("serve", "--store", copy, "--listen", "127.0.0.1:0", code=2)
     assert "expected tokens" in line
@@ -289,9 +289,9 @@ def test_a_token_that_a_running_server_learns_of_is_remembered(tmp_path: Path) -
     store = tmp_path / "s.duckdb"
     with running(store) as started:
         url = f"{started.url}/api/v1/profiles"
-        assert urllib3.request("GET", url).status == 200
+        assert HTTP.request("GET", url).status == 200
         perfduck("token", "add", "ci", "--scope", "read", "--store", store)
-        assert urllib3.request("GET", url).status == 401
+        assert HTTP.request("GET", url).status == 401
         time.sleep(0.3)  # the store is marked beside the answer
     shutil.rmtree(tmp_path / "s.duckdb.server")
     line = perfduck("serve", "--store", store, "--listen", "127.0.0.1:0", code=2)

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import urllib3
 from command import run_text
 from served import served
+from servers import HTTP
 from test_trend import AT, commit
 from test_trend import stepped as stepped  # a fixture
 
@@ -22,7 +22,7 @@ def url(stepped: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str
 
 
 def get(url: str) -> str:
-    answer = urllib3.request("GET", url)
+    answer = HTTP.request("GET", url)
     assert answer.status == 200, answer.data
     return answer.data.decode()
 
@@ -39,7 +39,7 @@ def test_a_change_leads_to_its_diff(url: str) -> None:
 
 
 def test_what_cannot_be_is_the_line_of_the_command(url: str, stepped: Path) -> None:
-    answer = urllib3.request("GET", f"{url}/trend?selector=*&over=nothing")
+    answer = HTTP.request("GET", f"{url}/trend?selector=*&over=nothing")
     assert answer.status == 422
     done = run_text(["trend", "*", "--over", "nothing", "--store", stepped])
     [said] = re.findall('role="alert">(.*?)</p>', answer.data.decode())
@@ -48,7 +48,7 @@ def test_what_cannot_be_is_the_line_of_the_command(url: str, stepped: Path) -> N
 
 
 def test_a_repository_of_the_server_is_not_asked(url: str) -> None:
-    answer = urllib3.request("GET", f"{url}/api/v1/trend?selector=*&over=commit&repo=/etc")
+    answer = HTTP.request("GET", f"{url}/api/v1/trend?selector=*&over=commit&repo=/etc")
     assert answer.status == 422
     assert b"unknown parameter repo" in answer.data
 
