@@ -49,6 +49,10 @@ SAME = [
         "&least_growth=10&tolerance=3%25&allow_kernel_change=true&subsystem=nat",
     ),
     (
+        f"diff native.udp64.3 --base-from {NATIVE} --last 2",
+        f"diff?base={NATIVE}&new=native.udp64.3&last=2",
+    ),
+    (
         "compare workload=udp64 --over scenario --order native,docker0-nat,flannel-vxlan",
         "compare?selector=workload=udp64&over=scenario&order=native,docker0-nat,flannel-vxlan",
     ),
