@@ -45,9 +45,7 @@ _NO_NAMES = {
     ),
     False: ("no-names", "code of files has no names: give --symbols DIR"),
 }
-_ODD_CLOCK = (
-    "are counted in cycles, not in ns: a sample file has a clock that is none of a CPU (inf MHz)"
-)
+_ODD_CLOCK = "counted in cycles, not in ns: the clock of a sample file is none of a CPU (inf MHz)"
 _LOW_HALF = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
 
