@@ -11,7 +11,8 @@ recorded one after the other, stored later, and the looks made over them in thei
     python bench/ab_trials.py pairs DIR --limit 280
     perfduck ingest --manifest DIR/runs.csv --kallsyms DIR/kallsyms --store pairs.duckdb
     python bench/ab_trials.py replay pairs.duckdb
-    python bench/ab_trials.py draw pairs.duckdb --trials 2000      the same runs, paired anew
+    python bench/ab_trials.py draw pairs.duckdb --trials 200       the same runs, paired anew
+    python bench/ab_trials.py totals pairs.duckdb --trials 5000    their totals alone, drawn anew
 """
 
 import argparse
@@ -30,11 +31,16 @@ import numpy as np
 from scipy import stats
 
 import perfduck
+from perfduck.ab import LOOK_FROM
 from perfduck.record import command as commands
 from perfduck.record import perf as perf_tool
 from perfduck_diff.comparison_input import load_input
+from perfduck_diff.engine.checks import Bounds
 from perfduck_diff.engine.comparison import DiffOptions
-from perfduck_diff.engine.run_diff import run_diff
+from perfduck_diff.engine.moderated_t import Design, NodeRates, given
+from perfduck_diff.engine.noise import assumed, whole
+from perfduck_diff.engine.power import raised
+from perfduck_diff.engine.run_diff import TOTAL_LEVEL, run_diff
 from perfduck_diff.engine.run_matrix import RunMatrix
 from perfduck_diff.engine.sequential import FIRST, Plan
 from perfduck_diff.filters import Filters
@@ -45,8 +51,9 @@ from perfduck_store.selector import select
 
 A, B = f"ab-{os.getpid()}-a", f"ab-{os.getpid()}-b"
 ADDRESS = "192.168.50"
-LEVEL = 0.05
+LEVEL, TOLERANCE = 0.05, 0.05
 SIDES = ("base", "new")
+STEADY = Bounds(weight={"spread": "block"})
 
 
 def sh(line: str, **options: object) -> None:
@@ -191,6 +198,29 @@ def draw(arguments: argparse.Namespace) -> None:
     )
 
 
+def totals(arguments: argparse.Namespace) -> None:
+    """Trials of totals that are drawn from those of all runs: the rule on the total alone."""
+    runs, _ = pool(arguments.store)
+    works = np.array([each.work for each in runs.runs], dtype=float)
+    known = runs.weight.sum(axis=0) / works
+    grain = float((known / runs.hits.sum(axis=0)).mean())
+    most, count = arguments.most, arguments.trials
+    drawn = np.random.default_rng(5).choice(known, (count, 2, most))
+    plan, ends = Plan(most, LEVEL), [("inconclusive", most)] * count
+    for pairs in range(FIRST, most + 1):
+        columns = np.arange(2 * pairs)
+        design = Design(columns[:pairs], columns[pairs:], np.full(2 * pairs, grain), paired=True)
+        model = given(design, whole(assumed(("a",))))
+        rows = NodeRates(drawn[:, :, :pairs].reshape(count, -1), np.ones((count, 1)))
+        level = plan.level_at(pairs, 0 if pairs == FIRST else pairs - 1)
+        grew = model(rows).growth <= level * TOTAL_LEVEL / LEVEL
+        excluded = raised(model, rows, TOLERANCE).shrinkage <= level
+        for trial in np.flatnonzero(grew | excluded):
+            if ends[trial] == ("inconclusive", most):
+                ends[trial] = ("pass" if excluded[trial] else "regression", pairs)
+    show(ends)
+
+
 def show(ends: list[tuple[str, int]]) -> None:
     print(f"{len(ends)} trials, {np.mean([pairs for _, pairs in ends]):.1f} pairs on average")
     for verdict in ("regression", "pass", "inconclusive"):
@@ -203,8 +233,9 @@ def pool(path: Path) -> tuple[RunMatrix, Int64]:
         profiles = select(store, "*")
         runs = load_input(store, {"runs": profiles}, Filters(comm=("iperf3",))).runs
     columns = {run.name: column for column, run in enumerate(runs.runs)}
-    size = len(columns) // 2
-    sides = [[columns[f"{side}.{number}"] for number in range(1, size + 1)] for side in SIDES]
+    there = [{int(n.partition(".")[2]) for n in columns if n.startswith(side)} for side in SIDES]
+    numbers = sorted(there[0] & there[1])
+    sides = [[columns[f"{side}.{number}"] for number in numbers] for side in SIDES]
     works = np.array([each.work for each in runs.runs], dtype=float)
     totals = runs.weight.sum(axis=0) / works
     spread = totals.std(ddof=1) / totals.mean()
@@ -214,14 +245,14 @@ def pool(path: Path) -> tuple[RunMatrix, Int64]:
 
 def sequence(runs: RunMatrix, columns: Int64, plan: Plan) -> tuple[str, int]:
     """The verdict of a trial, and after how many pairs; `columns`: of both sides."""
-    for pairs in range(FIRST, plan.most + 1):
+    for pairs in range(LOOK_FROM, plan.most + 1):
         sides = columns[:, :pairs].ravel()
-        level = plan.level_at(pairs, 0 if pairs == FIRST else pairs - 1)
+        level = plan.level_at(pairs, 0 if pairs == LOOK_FROM else pairs - 1)
         answer = run_diff(
             some(runs, sides),
             np.arange(pairs),
             np.arange(pairs, 2 * pairs),
-            DiffOptions(paired=True, level=level),
+            DiffOptions(paired=True, level=level, bounds=STEADY),
         )
         if answer.verdict != "inconclusive":
             return answer.verdict, pairs
@@ -240,7 +271,7 @@ def some(runs: RunMatrix, columns: Int64) -> RunMatrix:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     commands = parser.add_subparsers(required=True)
-    for function in (run, report, pairs, replay, draw):
+    for function in (run, report, pairs, replay, draw, totals):
         command = commands.add_parser(function.__name__)
         command.add_argument("store", type=Path)
         command.add_argument("--trials", type=int, default=40)

@@ -147,7 +147,7 @@ def ab(
         typer.Option(
             parser=whole(1, _MOST_RUNS),
             help="Pairs to record; with --until-sure before the first look.",
-            show_default="5; 2",
+            show_default="5; 3",
         ),
     ] = None,
     setup_base: Annotated[

@@ -39,6 +39,7 @@ class DiffRequest:
     allow_kernel_change: bool = False
     last: int | None = None  # of base only the newest so many that are like new
     level: float = scan.LEVEL  # of a look, where several share that of one
+    steady: bool = False  # no verdict on runs that differ more than is assumed of runs
 
 
 def resolve_sides(store: Store, request: DiffRequest) -> Question:
@@ -118,4 +119,6 @@ def _bounds(budgets: budget.Budgets | None, request: DiffRequest) -> Bounds:
     weight = dict(budgets.doubts) if budgets else {}
     if request.allow_kernel_change:
         weight["kernel"] = "note"
+    if request.steady:
+        weight["spread"] = "block"
     return Bounds(weight=weight, **(budgets.bounds if budgets else {}))

@@ -28,6 +28,7 @@ AbSide = Literal["base", "new"]
 LEVEL = 0.05
 PAIRS = 5
 MOST = 20
+LOOK_FROM = 3  # pairs: two say too little of how far runs differ
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +101,7 @@ def pairs(runs: int | None, most: int | None, *, until_sure: bool) -> dict[str, 
                 where=f"--most {most}", expected="--until-sure with it", got="none"
             )
         return {"pairs": runs or PAIRS, "most": runs or PAIRS}
-    first, last = max(runs or FIRST, FIRST), most or MOST
+    first, last = max(runs or LOOK_FROM, FIRST), most or MOST
     if last < first:
         raise PerfduckError.at(where=f"--most {last}", expected=f"{first} pairs or more", got=last)
     return {"pairs": first, "most": last}
@@ -151,7 +152,14 @@ def _look(place: StorePlace, plan: AbPlan, pairs: int, level: float) -> DiffResu
     """The answer of all pairs so far. One pair has no spread, and is compared without."""
     sides = [f"ab={quoted(plan.name)},side={side}" for side in ("base", "new")]
     is_paired = pairs >= FIRST
-    question = replace(plan.question, base=sides[0], new=sides[1], paired=is_paired, level=level)
+    question = replace(
+        plan.question,
+        base=sides[0],
+        new=sides[1],
+        paired=is_paired,
+        level=level,
+        steady=plan.until_sure,
+    )
     answer = diff(place, question)
     if not plan.until_sure:
         return answer

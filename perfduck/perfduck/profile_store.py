@@ -171,7 +171,7 @@ class ProfileStore(StoreQuestions):
         pairs. `setup_base`, `setup_new`: run before each run of a side, unrecorded.
 
         `runs`: pairs (None: 5). `until_sure`: record more pairs until the answer is a regression or
-        a pass, `most` at most (None: 20), from `runs` on (None: 2); all looks together keep 5 %.
+        a pass, `most` at most (None: 20), from `runs` on (None: 3); all looks together keep 5 %.
         `comm`: compare only these programs.
         `on_step` takes how far it is.
         """

@@ -28,7 +28,8 @@ from perfduck.record.counters import LiveCounter
 from perfduck.record.network_namespace import check_namespace, namespace_of
 from perfduck.record.perf import Perf
 from perfduck.record.system_state import system_state
-from perfduck.recordings import IngestResult, labels, work
+from perfduck.recordings import IngestResult, labels
+from perfduck.recordings import work as work_of
 from perfduck_ingest.counters import counter_name, difference, is_counter
 from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.labels import checked_name
@@ -114,10 +115,7 @@ class Recorder:
         if not isinstance(self._place, StoreFile) or self._place.path.exists():
             try:
                 taken = frozenset(names(self._place))
-            except (
-                NotAllowed,
-                ConnectionFailed,
-            ):  # a token that may only push; no server, but a spool
+            except (NotAllowed, ConnectionFailed):  # it may only push; no server, but a spool
                 return
         if there := next((name for name in wanted if name in taken), None):
             raise PerfduckError.at(
@@ -141,22 +139,24 @@ class Recorder:
         self._check(run, done)
         file = folder / commands.RECORDING
         try:
-            counted = (
-                Work(difference(counter.name, before, after), counter.name.unit)
-                if counter
-                else self._work(run, done, start)
-            )
+            if counter:
+                counted = difference(counter.name, before, after)
+                return self._taken(run, file, netns, Work(counted, counter.name.unit))
+            return self._taken(run, file, netns, self._work(run, done, start))
         except PerfduckError as error:
             raise self._kept(run.name, file, error) from error
+
+    def _taken(self, run: PlannedRun, file: Path, netns: str | None, work: Work | None) -> Taken:
+        """The recording, with what is kept of the system as it is now."""
         state, notes = system_state(netns)
-        if counted is None:
+        if work is None:
             notes.append(_NO_WORK)
         kallsyms = self._kernel_symbols(notes)
         attached, refused = _attachments((each.kind, each.source, each.text) for each in state)
         request = IngestRequest(
             source=str(file),
             name=run.name,
-            work=counted,
+            work=work,
             labels={**self._options.labels, **run.labels},
             options=ImportOptions(kallsyms, host_files=HostFiles()),
             attachments=attached,
@@ -279,7 +279,7 @@ def options_of(given: RecordingOptions) -> RecordOptions:
         frequency=given.get("freq") or perf_tool.FREQUENCY,
         perf_args=given.get("perf_args", ""),
         seconds=given.get("seconds"),
-        work=work(given.get("work"), given.get("unit")),
+        work=work_of(given.get("work"), given.get("unit")),
         work_from=given.get("work_from"),
         netns=given.get("netns"),
         labels=labels(given.get("labels") or ()),
