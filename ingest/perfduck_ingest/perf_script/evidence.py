@@ -26,7 +26,7 @@ _EVENT = re.compile(
 ).fullmatch
 _FRAME = re.compile(
     r"^\t *[0-9a-f]{1,16}(?:\s|$)"
-    r"|^[ \da-f]{16,17}\s*$|^(?= {0,15}[0-9a-f]{1,16} \S)[ \da-f]{16} "
+    r"|^[ \da-f]{16,17}\s*$|^(?= {0,16}[0-9a-f]{1,16} \S)[ \da-f]{16,17} "
     r"|(?:^|\s)[0-9a-f]{1,16} \S.*(?:\+0x[0-9a-f]+|\(\S+\)\s*$)|\[unknown\]"
     r"|(?:^|\s)(?=\d*[a-f])[0-9a-f]{12,16}(?:\s|$)"
 ).search
@@ -47,6 +47,7 @@ def is_of_perf(layout: LineLayout, lines: Sequence[str]) -> bool:
     )
 
 
+_begins_with_cpu = re.compile(r"\[\d{3,}\](?:\s|$)").match
 _begins_with_address = re.compile(r"^\s+[0-9a-f]{1,16}(?:\s|$)").search
 
 
@@ -55,8 +56,9 @@ def _most(search: _Search, lines: Sequence[str]) -> bool:
 
 
 def _is_aligned(head: re.Match[str]) -> bool:
-    """Whether the first field of the line ends at its column."""
-    return any(head.end(name) - head.start() in _ENDS[name] for name in _first(head))
+    """Whether the first field of the line ends in its column, or is a CPU."""
+    is_in_column = (head.end(name) - head.start() in _ENDS[name] for name in _first(head))
+    return _begins_with_cpu(head.string) is not None or any(is_in_column)
 
 
 def _first(head: re.Match[str]) -> Iterator[str]:
