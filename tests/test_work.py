@@ -54,6 +54,18 @@ def test_a_failed_run_has_no_work(name: str) -> None:
         work_from(FIXTURES / "work" / name / "input.txt")
 
 
+def test_what_a_report_says_went_wrong_is_said() -> None:
+    error = "unable to connect to server: Connection refused"
+    with pytest.raises(PerfduckError, match=f"got JSON with the error '{error}'"):
+        work_from(FIXTURES / "work" / "iperf3-refused" / "input.txt")
+
+
+def test_an_error_beside_work_is_no_failure() -> None:
+    """What iperf3 -J prints where it is interrupted has the work up to then, and an error."""
+    text = '{"end": {"sum_sent": {"packets": 7}}, "error": "interrupt - the client has terminated"}'
+    assert work_in(text) == Work(7, "packet")
+
+
 def test_the_demo_manifest_says_what_the_programs_reported() -> None:
     demo = FIXTURES / "demo"
     lines = (demo / "recordings.csv").read_text().splitlines()[1:]

@@ -112,7 +112,8 @@ def record(
     """Run a command under perf, and store the recording with its work and the system's state.
 
     The whole system is recorded, with call graphs; without a command for --seconds. The work is
-    taken from what the command prints: a report of iperf3, netperf, wrk, sockperf or fortio.
+    taken from what the command prints: a report of iperf3, wrk, wrk2, sockperf, netperf, neper,
+    fortio, k6 or ghz.
     """
     process.return_freed_memory()
     with perfduck.open(store) as opened:

@@ -106,7 +106,7 @@ def value(name: CounterName, text: str, where: str) -> int:
         raise PerfduckError.at(
             where=f"{name}: {where}",
             expected=f"counter {name.counter}",
-            got=f"none. {hint}".rstrip(". "),
+            got=f"none: {hint}".rstrip(": "),
         )
     return values[name.counter]
 

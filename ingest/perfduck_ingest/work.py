@@ -6,6 +6,7 @@ from pathlib import Path
 
 from perfduck_ingest.load_reports import json_reports, netperf, text_reports
 from perfduck_ingest.load_reports.amount import Work as Work
+from perfduck_ingest.load_reports.json_reports import ReportedFailure as ReportedFailure
 from perfduck_model.errors import PerfduckError
 from perfduck_model.small_file import reason, text_of
 
@@ -26,7 +27,7 @@ KNOWN = "iperf3, wrk, sockperf, netperf, neper, fortio, k6 or ghz"
 
 def work_in(text: str) -> Work | None:
     """The work in what one of the programs above printed; None where there is none of them.
-    ValueError for JSON that is none."""
+    ValueError for JSON that is none, ReportedFailure for a program that failed."""
     reports = (work for read in _REPORTS.values() if (work := read(text)))
     return next(reports, None)
 

@@ -34,7 +34,7 @@ from perfduck_ingest.counters import counter_name, difference, is_counter
 from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.labels import checked_name
 from perfduck_ingest.load_reports.netperf import super_netperf
-from perfduck_ingest.work import Work, work_from, work_in
+from perfduck_ingest.work import ReportedFailure, Work, work_from, work_in
 from perfduck_model.errors import PerfduckError
 from perfduck_store.remote.connection import ConnectionFailed, NotAllowed
 from perfduck_symbols.files import HostFiles
@@ -178,15 +178,17 @@ class Recorder:
         return IngestResult(replace(receipt, limitations=limitations, changes=changes))
 
     def _check(self, run: PlannedRun, done: commands.RecordedRun) -> None:
-        if not done.status or self._options.ignore_failure:
+        if self._options.ignore_failure:
             return
-        last = done.errors.decode(errors="replace").strip().splitlines()[-1:]
-        said = f" ({last[0]})" if last else ""
-        raise PerfduckError.at(
-            where=f"{run.name}: {shlex.join(run.command)}",
-            expected="exit status 0",
-            got=f"{done.status_words}{said}: not stored (--ignore-failure stores it)",
-        )
+        where = f"{run.name}: {shlex.join(run.command)}"
+        hint = "not stored (--ignore-failure stores it)"
+        if done.status:
+            last = done.errors.decode(errors="replace").strip().splitlines()[-1:]
+            said = f" ({last[0]})" if last else ""
+            got = f"{done.status_words}{said}: {hint}"
+            raise PerfduckError.at(where, expected="exit status 0", got=got)
+        if failure := _printed_failure(done):
+            raise PerfduckError.at(where, expected="a report of work", got=f"{failure}: {hint}")
 
     def _work(self, run: PlannedRun, done: commands.RecordedRun, start: float) -> Work | None:
         """What the user says, what the command wrote, or what it printed."""
@@ -320,6 +322,16 @@ def _printed_work(done: commands.RecordedRun, command: Sequence[str]) -> Work | 
     text = done.output.decode(errors="replace")
     with suppress(ValueError):  # JSON of another program
         return work_in(text) or super_netperf(command, text)
+    return None
+
+
+def _printed_failure(done: commands.RecordedRun) -> ReportedFailure | None:
+    try:
+        work_in((done.output or b"").decode(errors="replace"))
+    except ReportedFailure as failure:
+        return failure
+    except ValueError:  # JSON of another program
+        pass
     return None
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from command import run_text
 from fake_perf import FakePerf
+from recordings import FIXTURES
 
 import perfduck
 from perfduck import recorder
@@ -90,6 +91,20 @@ def test_of_a_command_that_fails_nothing_is_stored_unless_asked(
     )
     assert not Path("perfduck.duckdb").exists()
     assert record("--ignore-failure", "--name", "a", "--", "sh", "-c", command).returncode == 0
+    assert len(stored()) == 1
+
+
+def test_a_report_of_a_failure_is_one_whatever_the_exit_status(perf: FakePerf) -> None:
+    """iperf3 -J ends with 0 where it cannot connect."""
+    command = ["cat", str(FIXTURES / "work" / "iperf3-refused" / "input.txt")]
+    done = record("--name", "a", "--", *command)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == (
+        f"perfduck: a: {' '.join(command)}: expected a report of work, got the error 'unable to"
+        " connect to server: Connection refused': not stored (--ignore-failure stores it)"
+    )
+    assert not Path("perfduck.duckdb").exists()
+    assert record("--ignore-failure", "--name", "a", "--", *command).returncode == 0
     assert len(stored()) == 1
 
 

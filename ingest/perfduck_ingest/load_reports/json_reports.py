@@ -18,6 +18,14 @@ from perfduck_model.small_file import json_of
 Number = int | float
 
 
+class ReportedFailure(ValueError):
+    """What a report says went wrong, where it has no work. The exit status does not say it: iperf3
+    -J ends with 0 even if it did not reach its server."""
+
+    def __init__(self, error: str) -> None:
+        super().__init__(f"the error {error!r}")
+
+
 @dataclass(frozen=True, slots=True)
 class Iperf3Sum:
     """What was sent, of all streams."""
@@ -39,6 +47,7 @@ class Iperf3Report:
     """The part of a report of iperf3 -J that is read."""
 
     end: Iperf3End = Iperf3End()  # it is frozen
+    error: str | None = None
 
 
 class FortioHistogram(msgspec.Struct):
@@ -93,10 +102,13 @@ _K6_COUNTERS = {
 
 
 def _iperf3(text: str) -> Work | None:
-    end = json_of(text, Iperf3Report).end
+    report = json_of(text, Iperf3Report)
+    end = report.end
     nothing = Iperf3Sum()
     sent = end.sum_sent if end.sum_sent not in (None, nothing) else end.sum
     packets, sent_bytes = (sent or nothing).packets, (sent or nothing).bytes
+    if packets is sent_bytes is None and report.error:
+        raise ReportedFailure(report.error)
     if packets is None:  # TCP reports bytes alone
         return of(sent_bytes, "byte")
     return of(packets, "packet")
@@ -131,7 +143,7 @@ _READERS: Mapping[str, Callable[[str], Work | None]] = {
 
 def read(text: str) -> Work | None:
     """The work of a report in JSON; None where it is none of these. ValueError for JSON that is
-    broken, or where a report has other types than such reports have."""
+    broken, or where a report has other types than such reports have; ReportedFailure."""
     if not text.lstrip().startswith("{"):
         return None
     keys = json_of(text, dict[str, msgspec.Raw]).keys()
