@@ -109,8 +109,8 @@ def test_a_regression_fails_the_job_and_is_said_once_and_updated(folder: Path) -
 def test_without_a_baseline_nothing_is_judged_and_that_is_said(folder: Path) -> None:
     made = runner(folder, manifest=manifest(folder, "native"))
     assert made.run(skip=("Install perfduck",)) == 0, made.log
-    assert "perfduck: no recordings of branch=main yet" in made.summary
-    assert "no recordings of branch=main yet" in comments(folder)[1]
+    assert 'perfduck: no recordings of branch="main" yet' in made.summary
+    assert 'no recordings of branch="main" yet' in comments(folder)[1]
     assert made.used == ["actions/cache/restore@v4", "actions/cache/save@v4"]
 
 
@@ -167,7 +167,65 @@ def test_a_push_to_main_only_records() -> None:
     made.context["github"] |= {"event_name": "push", "base_ref": "", "head_ref": ""}
     content = yaml.safe_load((ROOT / "action.yml").read_text())
     assert made._text(content["inputs"]["base"]["default"]) == ""
-    assert runner(ROOT)._text(content["inputs"]["base"]["default"]) == "branch=main"
+    assert runner(ROOT)._text(content["inputs"]["base"]["default"]) == 'branch="main"'
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [({"base": "branch=main,"}, "got an empty one"), ({"base": 'branch="'}, 'a closing "')],
+)
+def test_a_baseline_that_cannot_be_read_is_no_missing_baseline(
+    folder: Path, wrong: dict[str, str], said: str
+) -> None:
+    made = runner(folder, manifest=manifest(folder, "native"), **wrong)
+    assert made.run(skip=("Install perfduck",)) == 2, made.log
+    assert said in made.log
+    assert "verdict" not in made.steps["compare"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"inconclusive": "Pass"}, "expected exit, pass or fail, got 'Pass'"),
+        ({"comment": "yes"}, "expected true or false, got 'yes'"),
+        ({"command": "make load"}, "expected no command and no work-from beside it"),
+        ({"work-from": "netdev:eth0:rx_packets"}, "expected no command and no work-from"),
+    ],
+)
+def test_no_input_is_ignored(folder: Path, wrong: dict[str, str], said: str) -> None:
+    made = runner(folder, **{"manifest": "runs.csv", **wrong})
+    assert made.run(skip=("Install perfduck",)) == 2
+    assert said in made.log
+
+
+@pytest.mark.parametrize(
+    ("event", "repository", "branch"),
+    [
+        ("pull_request", "o/r", "main"),
+        ("pull_request", "fork/r", "fork:main"),
+        ("push", "", "main"),
+    ],
+)
+def test_a_branch_of_a_fork_is_not_that_of_the_repository(
+    folder: Path, event: str, repository: str, branch: str
+) -> None:
+    made = runner(folder)
+    github = made.context["github"] | {"event_name": event, "ref_name": "main", "event": {}}
+    github["head_ref"] = "main" if event == "pull_request" else ""
+    if event == "pull_request":
+        head = {"repo": {"full_name": repository}, "label": f"{repository.partition('/')[0]}:main"}
+        github["event"] = {"pull_request": {"head": head}}
+    made.context["github"] = github
+    steps = yaml.safe_load((ROOT / "action.yml").read_text())["runs"]["steps"]
+    [step] = [step for step in steps if step["name"] == "Record or ingest"]
+    assert made._text(step["env"]["BRANCH"]) == branch
+
+
+def test_no_run_line_has_an_expression() -> None:
+    """What a branch, a label or a title says would be shell there."""
+    steps = yaml.safe_load((ROOT / "action.yml").read_text())["runs"]["steps"]
+    assert not [step["name"] for step in steps if "${{" in step.get("run", "")]
 
 
 def test_every_input_is_used_and_every_expression_known() -> None:
@@ -199,7 +257,7 @@ def test_the_job_for_gitlab_runs_as_written(folder: Path) -> None:
     (venv / "perfduck").symlink_to(BIN / "perfduck")
     shown = {
         "CI_PROJECT_DIR": str(folder), "CI_DEFAULT_BRANCH": "main", "CI_JOB_ID": "9",
-        "CI_COMMIT_REF_NAME": "main", "CI_COMMIT_SHA": "c0ffee",
+        "CI_COMMIT_REF_NAME": "main", "CI_COMMIT_SHA": "c0ffee", "CI_PROJECT_PATH": "o/r",
     }  # fmt: skip
     given = {"PERFDUCK_COMMAND": "sleep 0.1; echo '  12 requests in 0.10s, 1MB read'",
              "PERFDUCK_RUNS": "2"}  # fmt: skip
@@ -222,5 +280,8 @@ def test_the_job_for_gitlab_runs_as_written(folder: Path) -> None:
     assert second.returncode in (0, 1, 3), second.stderr
     assert "<testsuite" in (folder / "perfduck.xml").read_text()
     assert (folder / "perfduck.html").read_text().startswith("<!doctype html>")
+    wrong = run(**asked, CI_JOB_ID="12", PERFDUCK_BASE="branch=main,")
+    assert wrong.returncode == 2
+    assert "got an empty one" in wrong.stdout
     shutil.rmtree(folder / ".perfduck")
     assert "no baseline yet" in run(**asked, CI_JOB_ID="11").stdout
