@@ -1,6 +1,6 @@
 """The runs of a group of a trend, and the cost of each of its series at each point."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,9 +16,11 @@ from perfduck_diff.history import recall
 from perfduck_diff.keys import SeriesKey
 from perfduck_diff.trend_points import PointKey
 from perfduck_model.arrays import Float64, Int64
+from perfduck_model.errors import PerfduckError
 from perfduck_store.protocol import Store
 
 LEAST_SAMPLES = 5.0  # a point, for a series to be tested
+_MOST_COST = 1e60  # the square of a variance is still a float64
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +54,14 @@ def measured(
     by: SeriesKey,
     filters: Filters,
 ) -> MeasuredGroup:
-    """The runs of these points. CannotDivideError where they say nothing to divide by."""
+    """The runs of these points. CannotDivideError where they say nothing to divide by,
+    PerfduckError for a cost beyond arithmetic."""
     place = {key: number for number, point in enumerate(points) for key in point.profiles}
     group = {key: name for point in points for key, name in point.profiles.items()}
     question = load_input(store, {_title(labels): group}, filters)
     kept, of_point = np.unique([place[key] for key in question.profiles[0]], return_inverse=True)
     raw = StackRates.of(question.runs)
+    _check_costs(raw, question.runs.runs)
     least = LEAST_SAMPLES * len(kept)
     rows = SeriesRows.of(question.runs, raw, by, least)
     is_tested = (rows.hits.sum(axis=1) >= least) & (len(kept) >= LEAST_POINTS)
@@ -75,6 +79,16 @@ def measured(
         series,
         tested,
     )
+
+
+def _check_costs(raw: StackRates, runs: Sequence[Run]) -> None:
+    for run, cost in zip(runs, raw.totals, strict=True):
+        if not cost < _MOST_COST:
+            raise PerfduckError.at(
+                run.name,
+                expected=f"a cost below {_MOST_COST:.0e} {raw.unit.unit}",
+                got=f"{cost:.3g}" + (f": its work is {run.work:.3g}" if run.work else ""),
+            )
 
 
 def _title(labels: Mapping[str, str]) -> str:

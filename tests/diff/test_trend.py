@@ -283,3 +283,16 @@ def test_a_real_history_has_its_rule_change(tmp_path: Path) -> None:
     [fact] = [fact for fact in change.facts if fact.what == "iptables"]
     assert fact.at == change.at
     assert fact.after.startswith("300 lines more (-A FORWARD -s 203.0.113.0/24")
+
+
+def test_work_that_cannot_be_is_named(tmp_path: Path) -> None:
+    """Its square overflowed: NaN in JSON, a traceback in text."""
+    with perfduck.open(tmp_path / "store.duckdb") as store:
+        for place in range(POINTS):
+            work = 1e-300 if place == 3 else 1000
+            store.ingest(recording({"udp": 90 + place}), name=f"{place:02}",
+                         labels={"version": str(place)}, work=work, unit="packet",
+                         host_files=False)  # fmt: skip
+        with pytest.raises(PerfduckError, match=r"03: expected a cost below 1e\+60 ns/packet, got"):
+            store.trend("*", "version")
+        assert len(store.trend("*,version=[5-9]", "version").data.groups[0].points) == 5
