@@ -108,13 +108,16 @@ def test_a_number_means_something(words: list[str], said: str) -> None:
         (["top", "x", "--limt", "3"], "no such option: --limt (Possible options: --limit"),
         (["top", "x", "--limit"], "option '--limit' requires an argument"),
         (["top", "x", "--by", "functoin"], "--by: expected function, path, subsystem, class,"
-         " source, dso, comm, cgroup, callers or callees, got functoin. Did you mean function?"),
+         " program, source, dso, comm, cgroup, callers or callees, got functoin. Did you mean"
+         " function?"),
         (["top", "x", "--format", ""], "--format: expected text, markdown, csv or json, got"),
         (["completion"], "missing argument 'shell'. Choose from: bash, zsh, fish (usage:"),
         (["profiles", "x", "y"], "unexpected: y (usage: perfduck profiles [OPTIONS] [selector])"),
         (["top", "LICENSE", "f", "README.md", "bench", "cli", "docs"], "unexpected: README.md,"
          " bench, cli, ...: a glob needs quotes, as in 'native.*' (usage: perfduck top"),
         (["--stroe", "x"], "no such option: --stroe"),
+        (["--store", "x", "profiles"], "no such option: --store: options follow their command,"
+         " as in perfduck profiles --store PATH (see perfduck -h)"),
     ],
 )  # fmt: skip
 def test_a_usage_error_is_a_line(words: list[str], said: str) -> None:

@@ -21,6 +21,8 @@ from perfduck.typed import did_you_mean
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 _NO_CHOICE = re.compile(r"'(?P<typed>[^']*)' is not one of (?P<choices>.*)")
 _EXTRA = re.compile(r"Got unexpected extra arguments?(?:\(s\))? \((?P<typed>.*)\)")
+_NO_OPTION = "no such option"
+_AFTER = ": options follow their command, as in perfduck profiles --store PATH"
 _SHOWN = 3  # arguments too many
 
 
@@ -84,7 +86,10 @@ def _words(error: Any) -> str:
         return f"{_too_many(match['typed'].split())} ({_usage(error)})"
     if parameter is not None:
         return f"{said} ({_usage(error)})"
-    return said if error.ctx is None else f"{said} (see {error.ctx.command_path} -h)"
+    if error.ctx is None:
+        return said
+    hint = _AFTER if error.ctx.parent is None and said.startswith(_NO_OPTION) else ""
+    return f"{said}{hint} (see {error.ctx.command_path} -h)"
 
 
 def _name(parameter: Any) -> str:

@@ -1,6 +1,7 @@
 """The application: its routes, and what every answer has."""
 
 import json
+from contextlib import suppress
 from urllib.parse import quote, urlsplit
 
 from fastapi import FastAPI, Request, Response
@@ -31,8 +32,9 @@ from perfduck_server import (
     static_files,
     store_api,
 )
-from perfduck_server.access import AccessRefused
+from perfduck_server.access import AccessRefused, principal_of
 from perfduck_server.metrics import ServerMetrics
+from perfduck_server.pages import page
 from perfduck_server.query_options import in_url
 from perfduck_server.service import Service
 from perfduck_server.spool import SpoolIsGone
@@ -80,8 +82,8 @@ def create_app(service: Service) -> FastAPI:
     app.include_router(read_api.router)
     app.include_router(query_api.router)
     app.include_router(static_files.router)
-    for page in (page_recordings, page_profile, page_diff, page_compare, page_trend, page_sql):
-        app.include_router(page.router)
+    for each in (page_recordings, page_profile, page_diff, page_compare, page_trend, page_sql):
+        app.include_router(each.router)
 
     app.include_router(store_api.router)
     app.include_router(sql_api.router)
@@ -161,8 +163,7 @@ def _gone(request: Request, error: Exception) -> Response:
 async def _no_access(request: Request, error: Exception) -> Response:
     """People are led to the form, programs get a line."""
     assert isinstance(error, AccessRefused)
-    is_page = request.method == "GET" and "text/html" in request.headers.get("accept", "")
-    if error.status == 401 and is_page:
+    if error.status == 401 and _takes_page(request):
         target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         return RedirectResponse(f"/login?next={quote(target, safe='')}", 303)
     await drain(request)  # nobody has read the body
@@ -183,8 +184,21 @@ def _wrong(request: Request, error: Exception) -> Response:
 def _no_route(request: Request, error: Exception) -> Response:
     """Where nothing answers, or not to this method."""
     assert isinstance(error, HTTPException)
-    line = f"{request.method} {request.url.path}: {error.detail.lower()}"
-    return JSONResponse({"error": perfduck.visible(line)}, error.status_code, error.headers)
+    line = perfduck.visible(f"{request.method} {request.url.path}: {error.detail.lower()}")
+    is_api = request.url.path.startswith("/api/")
+    if error.status_code == 404 and not is_api and _takes_page(request) and _may_read(request):
+        return page("no_answer.html", request, status=404, error=line)
+    return JSONResponse({"error": line}, error.status_code, error.headers)
+
+
+def _takes_page(request: Request) -> bool:
+    return request.method == "GET" and "text/html" in request.headers.get("accept", "")
+
+
+def _may_read(request: Request) -> bool:
+    with suppress(AccessRefused):
+        return "read" in principal_of(request).scopes
+    return False
 
 
 def _bug(request: Request, error: Exception) -> Response:

@@ -40,7 +40,7 @@ def diff(request: Request, service: ServiceOf) -> HTMLResponse:
     values: dict[str, Any] = {"fields": fields(_OPTIONS, pairs, *_SIDES), "link": None}
     values |= {"sides": {side: dict(pairs).get(side, "") for side in _SIDES}}
     values |= {"choices": _choices(service.store)}
-    if not any(values["sides"].values()):
+    if not pairs:
         return page("diff_live.html", request, **values)
     try:
         answer = _DIFF.asked(service.store, given(_OPTIONS, pairs))

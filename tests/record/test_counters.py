@@ -93,7 +93,7 @@ def test_ingest_takes_what_was_counted_between_two_files(tmp_path: Path) -> None
         ("netdev:lo:rx_packets:before:none", "none: expected /proc/net/dev or what ethtool -S"),
         ("netdev:eth7:rx_packets:before:after", "before: expected device eth7, got"),
         ("ethtool:lo:x:before:after", "before: expected NIC statistics"),
-        ("netdev:lo:x:before:after", "expected counter x, got none. there are rx_bytes,"),
+        ("netdev:lo:x:before:after", "expected counter x, got none: there are rx_bytes,"),
     ],
 )
 def test_what_cannot_be_counted_is_said_in_a_line(tmp_path: Path, text: str, expected: str) -> None:

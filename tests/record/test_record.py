@@ -155,7 +155,7 @@ def test_work_may_be_a_counter_of_a_device(perf: FakePerf) -> None:
 @pytest.mark.parametrize(
     ("counter", "expected"),
     [
-        ("netdev:lo:rx_packet", "expected counter rx_packet, got none. did you mean rx_packets?"),
+        ("netdev:lo:rx_packet", "expected counter rx_packet, got none: did you mean rx_packets?"),
         ("netdev:nodev:rx_packets", "expected device nodev"),
         ("netdev:lo", "expected netdev:DEVICE:COUNTER"),
         ("ethtool:nodev:rx", "ethtool:nodev:rx: expected what `ethtool -S nodev` prints"),

@@ -59,6 +59,21 @@ def test_every_part_of_a_page_is_of_this_server(server: Server) -> None:
     assert found == {"data:,"}
 
 
+def test_an_address_of_nothing_is_a_page_to_a_browser(server: Server) -> None:
+    accept = {"Accept": "text/html,*/*"}
+    for path, kind in (("/nope", "text/html; charset=utf-8"), ("/api/nope", "application/json")):
+        answer = HTTP.request("GET", server.url + path, headers=accept)
+        assert (answer.status, answer.headers["content-type"]) == (404, kind)
+        assert f"GET {path}: not found" in answer.data.decode()
+
+
+def test_a_diff_does_not_ignore_what_was_typed_without_sides(server: Server) -> None:
+    for asked, line in (("bas=x", "unknown parameter bas; did you mean base?"),
+                        ("where=run=1", "base: expected a value, got none")):  # fmt: skip
+        answer = get(server, f"/diff?{asked}")
+        assert (answer.status, line in answer.data.decode()) == (422, True)
+
+
 @pytest.mark.slow
 def test_a_reader_sees_nothing_that_changes(demo_store: Path, tmp_path: Path) -> None:
     path = tmp_path / "store.duckdb"

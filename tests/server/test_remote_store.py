@@ -280,6 +280,11 @@ def test_a_server_that_is_not_there_is_a_line() -> None:
     assert "expected a perfduck server, got" in failure("http://nowhere.invalid:1")
 
 
+def test_the_address_of_a_page_is_not_that_of_a_server(server: Server) -> None:
+    url = f"{server.url}/diff"
+    assert failure(url) == f"{url}: expected the URL of a perfduck server, got one with path /diff"
+
+
 @pytest.mark.parametrize(
     "url", ["http://", "http://h:port", "http://u:p@h", "http://h/?q", "http://[::1"]
 )

@@ -32,6 +32,7 @@ _PROXIES = ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy
 _READ_BYTES = 1 << 20
 _MOST_ERROR_BYTES = 1 << 20
 _MOST_RETRY_S = 10.0
+_NO_ROUTE = ": not found"  # what a server says that has nothing at the path
 _MOST_HEADS = 10  # "100 Continue" and the like before an answer
 # A host that is gone says nothing: the kernel notices after 10 + 4 * 5 s.
 _KEEP_ALIVE = ((socket.TCP_KEEPIDLE, 10), (socket.TCP_KEEPINTVL, 5), (socket.TCP_KEEPCNT, 4))
@@ -259,6 +260,11 @@ class Connection:
             return NotAllowed(f"{self.address}: {line} ($PERFDUCK_TOKEN)")
         if answer.status == HTTPStatus.FORBIDDEN:
             return NotAllowed(f"{self.address}: {said or 'this token may not do that'}")
+        if self.address.path and said and said.endswith(_NO_ROUTE):
+            expected = "the URL of a perfduck server"
+            return PerfduckError.at(
+                self.address, expected=expected, got=f"one with path {self.address.path}"
+            )
         has_failed = answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR
         if said is None or has_failed:
             got = f"status {answer.status}{f': {said}' if said else ''}"
