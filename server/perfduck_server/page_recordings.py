@@ -77,12 +77,15 @@ def _is_meant(row: Row, labels: list[str], text: str) -> bool:
     return text.casefold() in words.casefold()
 
 
-def _labels(rows: list[Row]) -> dict[str, list[tuple[str, int]]]:
-    """Of each label the values that most recordings have, and how many."""
+def _labels(rows: list[Row]) -> dict[str, tuple[list[tuple[str, int]], int]]:
+    """Of each label the values that most recordings have, and how many recordings that are; then
+    the number of other values."""
     counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for row in rows:
         for key, value in row["labels"].items():
             counts[key][value] += 1
-    return {
-        visible(key): sorted(counts[key].most_common(_MOST_VALUES)) for key in sorted(counts)
-    }  # fmt: skip
+    return {visible(key): _most_common(counts[key]) for key in sorted(counts)}
+
+
+def _most_common(values: Counter[str]) -> tuple[list[tuple[str, int]], int]:
+    return sorted(values.most_common(_MOST_VALUES)), max(len(values) - _MOST_VALUES, 0)

@@ -104,6 +104,15 @@ def test_the_first_page_is_newest_first_and_in_parts(tmp_path: Path) -> None:
         assert get(server, "/?page=0").status == 422
 
 
+def test_the_first_page_counts_the_values_that_it_has_no_room_for(tmp_path: Path) -> None:
+    with DuckDbStore(tmp_path / "many.duckdb", write=True) as store:
+        store.execute(PROFILES)
+    with running(tmp_path / "many.duckdb") as server:
+        page = get(server, "/").data.decode()
+        assert page.count('href="/?label=n%3D') == 12
+        assert "<small>and 191 other values</small>" in page
+
+
 def test_an_unknown_parameter_of_the_first_page_is_said_and_no_list_shown(server: Server) -> None:
     answer = get(server, "/?lable=x")
     page = answer.data.decode()

@@ -27,6 +27,7 @@
     for (const [part, each] of beside) body.append(part, each);
     return fetch(`/api/v1/recordings?${typed()}`, { method: "POST", body });
   }
+  const ofFile = (file, line) => (line.startsWith(`${file.name}:`) ? line : `${file.name}: ${line}`);
   const wait = (ms) => new Promise((done) => setTimeout(done, ms));
   async function push(file) {
     const line = element("li", `${file.name}: sending ${(file.size / 1e6).toFixed(1)} MB …`);
@@ -39,9 +40,9 @@
         await wait(500);
         response = await fetch(`/api/v1/jobs/${job}`);
       }
-      if (!response.ok) return end(line, "bad", `${file.name}: ${await lineOf(response)}`);
+      if (!response.ok) return end(line, "bad", ofFile(file, await lineOf(response)));
       const answer = await response.json();
-      if (answer.error) return end(line, "bad", `${file.name}: ${answer.error}`);
+      if (answer.error) return end(line, "bad", ofFile(file, answer.error));
       end(line, "good", (answer.result || `${file.name}: stored`).trim());
       for (const note of answer.notes || []) line.append(element("div", note, "soft"));
       if (answer.profile) {
