@@ -217,9 +217,8 @@ def test_footers_and_idle_follow_the_filters(store: Path) -> None:
     assert "(idle left out: 0)" in head
     assert "only samples chosen by --comm iperf3" in head
     whole = _done(store, "top", "native.udp64.1").partition("\n\n")[0]
-    tags = [next(line for line in text.splitlines() if "tags by weight" in line)
-            for text in (head, whole)]  # fmt: skip
-    assert tags[0] != tags[1]
+    assert "tags by weight" in whole
+    assert "tags by weight" not in head  # nothing of iperf3 is guessed or unknown
     udp = _done(store, "top", "native.udp64.1", "--subsystem", "udp").partition("\n\n")[0]
     assert "disabled interrupts" in whole
     assert "disabled interrupts" not in udp

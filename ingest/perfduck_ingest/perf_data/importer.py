@@ -90,9 +90,8 @@ def _saying_where(source: Source) -> Iterator[None]:
     try:
         yield
     except (struct.error, SampleTooShort) as error:
-        why = "it ends within a record" if isinstance(error, struct.error) else error
         raise PerfduckError.at(
-            source.name, expected="a whole perf.data file", got=f"a broken one: {why}"
+            source.name, expected="a whole perf.data file", got=f"a broken one: {error}"
         ) from error
 
 

@@ -65,7 +65,11 @@ class ByteOrder:
 
     def unpack(self, layout: str, raw: bytes | memoryview, offset: int = 0) -> tuple[Any, ...]:
         """Numbers at `offset`; raises struct.error where `raw` is too short."""
-        return struct.unpack_from(self.mark + layout, raw, offset)
+        try:
+            return struct.unpack_from(self.mark + layout, raw, offset)
+        except struct.error as error:
+            message = "it ends within a record"
+            raise struct.error(message) from error
 
     def pack(self, layout: str, *numbers: int) -> bytes:
         """Numbers as the recording machine would have written them."""
