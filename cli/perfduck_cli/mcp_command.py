@@ -8,7 +8,7 @@ from perfduck_cli.serve_command import server_part
 def mcp(store: StorePath = DEFAULT_STORE) -> None:
     """Answer agents over any store: Model Context Protocol on standard input and output.
 
-    Tools: recordings, top, diff, compare, sql. They read only. docs/mcp.md has the lines of
+    Tools: recordings, top, diff, compare, trend, sql. They read only. docs/mcp.md has the lines of
     configuration.
     """
     agents = server_part(

@@ -9,8 +9,10 @@ import pytest
 from mcp import Client, StdioServerParameters
 from rows import mostly_slow
 from servers import Server
+from typer.testing import CliRunner
 
 import perfduck
+from perfduck_cli.main import app
 from perfduck_server import agents
 
 
@@ -114,3 +116,8 @@ def test_a_store_that_is_not_there_is_a_line(store: str, tmp_path: Path) -> None
     [(failed, text)] = asked(place, ("recordings", {}))
     assert failed
     assert ": expected a" in text
+
+
+def test_the_help_of_the_command_names_every_tool() -> None:
+    text = " ".join(CliRunner().invoke(app, ["mcp", "--help"]).output.split())
+    assert f"Tools: {', '.join(tool.__name__ for tool in agents.TOOLS)}." in text
