@@ -110,6 +110,14 @@ def test_netperf_has_rates_in_other_units(line: str, amount: float) -> None:
     assert netperf(text) == Work(amount, "byte")
 
 
+def test_numbers_of_two_points_are_no_result(tmp_path: Path) -> None:
+    """They were called broken JSON."""
+    report = tmp_path / "report"
+    report.write_text(" TEST \nbytes bytes secs. per sec\n1 1 10.0.1 5.0\n")
+    with pytest.raises(PerfduckError, match="with work in it, got ' TEST '"):
+        work_from(report)
+
+
 def test_netperfs_one_behind_the_other_are_added_up_unless_their_units_differ() -> None:
     def text(name: str) -> str:
         return (FIXTURES / "work" / name / "input.txt").read_text()

@@ -10,7 +10,8 @@ script printed on each node during each test, and beside it a result of all test
 Each profile is a recording with these labels. Its work is the rate of its test over the time of
 the profile, which is shorter than the test (cilium-cli/connectivity/perf: common/metrics.go,
 benchmarks/profiler/profiler.go). Which test a profile is of is in its file's name; one whose test
-is not in it once, or has several results, is stored without work, and that is said.
+is not in it once, or has several results, is stored without work, and that is said, as are files
+that are no profiles.
 """
 
 import re
@@ -24,6 +25,7 @@ from perfduck.ingestion import IngestRequest
 from perfduck_ingest.load_reports.amount import Work, of
 from perfduck_model.errors import PerfduckError
 from perfduck_model.small_file import json_of, reason, text_of
+from perfduck_model.words import listed
 
 _RESULTS = "NetworkPerformance_benchmark_*.json"
 _RATES = {
@@ -32,6 +34,7 @@ _RATES = {
 }  # of ops/s, Mb/s
 _TIME = re.compile(rb"\[\d+\]\s+(\d+\.\d{6,9}):")  # of an event line of perf script
 _HEAD_BYTES, _TAIL_BYTES = 1 << 16, 1 << 20
+_MOST_SHOWN = 5  # files in a note
 _ROLES = ("client", "server")
 
 
@@ -66,11 +69,14 @@ def requests(
 ) -> list[IngestRequest]:
     """A request for each profile, with the options and labels of the template."""
     items = [item for path in sorted(folder.glob(_RESULTS)) for item in _items(path)]
-    profiles = sorted(path for path in folder.iterdir() if path.is_file() and _is_profile(path))
+    files = sorted(path for path in folder.iterdir() if not path.match(_RESULTS))
+    profiles = [path for path in files if path.is_file() and _is_profile(path)]
     if not profiles:
         raise PerfduckError.at(
             folder, expected="profiles (cilium connectivity perf --kernel-profiles)", got="none"
         )
+    if others := [path.name for path in files if path not in profiles]:
+        note(f"left out: no text of perf script with times in {listed(others, _MOST_SHOWN)}")
     return [_request(path, template, items, note) for path in profiles]
 
 
@@ -83,7 +89,7 @@ def _items(path: Path) -> list[PerfdashItem]:
 
 def _is_profile(path: Path) -> bool:
     with path.open("rb") as file:
-        return not path.match(_RESULTS) and _TIME.search(file.read(_HEAD_BYTES)) is not None
+        return _TIME.search(file.read(_HEAD_BYTES)) is not None
 
 
 def _request(
@@ -96,7 +102,9 @@ def _request(
     work, labels = template.work, dict(template.labels)
     if len(found) == 1:
         labels = {"workload": "-".join(found[0].words[:1]), **_labels(found[0]), **labels}
-        work = work or _work(found[0], path)
+        if work is None and (work := _work(found[0], path)) is None:
+            rate = f"{found[0].data.get('Throughput', 0.0):g}"
+            note(f"{path.name}: expected a rate above 0, got {rate}: stored without work")
     else:
         got = "none" if not found else f"{len(found)}"
         note(f"{path.name}: expected one result of its test, got {got}: stored without work")
@@ -113,7 +121,7 @@ def _labels(item: PerfdashItem) -> dict[str, str]:
 
 def _is_of(path: Path, item: PerfdashItem) -> bool:
     name = f"-{_plain(path.stem)}-"
-    return all(f"-{word}-" in name for word in item.words)
+    return bool(item.words) and all(f"-{word}-" in name for word in item.words)
 
 
 def _plain(text: str) -> str:

@@ -94,3 +94,32 @@ def test_a_report_without_profiles_and_one_that_is_none_are_refused(folder: Path
     code, said, _ = ingest(folder)
     assert code == 2
     assert "NetworkPerformance_benchmark_2.json: expected results for perfdash" in said
+
+
+def test_a_result_of_no_test_is_that_of_no_profile(folder: Path) -> None:
+    [results] = folder.glob("*.json")
+    results.write_text(
+        '{"dataItems": [{"data": {"Throughput": 5}, "labels": {"metric": "Throughput"}}]}'
+    )
+    profile(folder, "netperf_TCP_RR_pod-to-pod_other-node_client.perf")
+    code, said, [row] = ingest(folder)
+    assert (code, row["work"]) == (0, None)
+    assert "expected one result of its test, got none: stored without work" in said
+
+
+def test_a_rate_that_is_none_is_said(folder: Path) -> None:
+    [results] = folder.glob("*.json")
+    results.write_text(results.read_text().replace("23000.0", "0.0"))
+    profile(folder, "netperf_TCP_RR_pod-to-pod_other-node_client.perf")
+    code, said, [row] = ingest(folder)
+    assert (code, row["work"]) == (0, None)
+    assert "expected a rate above 0, got 0: stored without work" in said
+
+
+def test_files_that_are_no_profiles_are_said(folder: Path) -> None:
+    profile(folder, "netperf_TCP_RR_pod-to-pod_other-node_client.perf")
+    (folder / "netperf_TCP_RR_pod-to-pod_same-node_client.perf.xz").write_bytes(lzma.compress(TEXT))
+    (folder / "empty.perf").touch()
+    code, said, rows = ingest(folder)
+    assert (code, len(rows)) == (0, 1)
+    assert "left out: no text of perf script with times in empty.perf, netperf_TCP_RR" in said

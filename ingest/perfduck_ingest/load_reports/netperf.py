@@ -30,7 +30,7 @@ from perfduck_ingest.load_reports.amount import Work, of
 
 _MARKS = (" TEST ", "THROUGHPUT=", "Throughput Units")
 _UNITS = re.compile(r"\s*bytes\s+.*\bsecs?\b.*", re.IGNORECASE)
-_NUMBERS = re.compile(r"\s*\d[\d.]*(?:\s+-?\d[\d.]*)+\s*")
+_NUMBERS = re.compile(r"\s*\d+\.?\d*(?:\s+-?\d+\.?\d*)+\s*")
 _KEY_VALUE = re.compile(r"(?:\d+ )?(?P<key>[A-Za-z_0-9]+)=(?P<value>\S+)")
 _BITS = re.compile(r"(?:10\^(?P<power>[369]))?bits(?:/s(?:ec)?)?", re.IGNORECASE)
 _BYTES = re.compile(r"(?P<scale>[KMG]?)Bytes(?:/s(?:ec)?)?")
