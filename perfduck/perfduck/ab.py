@@ -72,7 +72,9 @@ def ab(
     on_step: Callable[[AbStep], object],
     on_stored: Callable[[IngestResult], object],
 ) -> AbResult:
-    """Record and compare. PerfduckError for a command that fails; earlier pairs are stored."""
+    """Record and compare. PerfduckError for a command that is empty (a variable of the shell that is
+    not set), or fails; earlier pairs are stored."""
+    _check_commands(plan)
     looks = Plan(max(plan.most, FIRST), LEVEL)
     with Recorder(place, options) as recorder:
         recorder.check_names([_run(plan, side, 1).name for side in plan.commands])
@@ -90,6 +92,13 @@ def ab(
     if estimate is None:  # one pair
         estimate = _look(place, plan, 1, LEVEL)
     return AbResult(estimate, plan.name, pair)
+
+
+def _check_commands(plan: AbPlan) -> None:
+    setup = {f"setup-{side}": command for side, command in plan.setup.items()}
+    for option, command in {**plan.commands, **setup}.items():
+        if command is not None and not command.strip():
+            raise PerfduckError.at(where=f"--{option}", expected="a command", got="nothing")
 
 
 def pairs(runs: int | None, most: int | None, *, until_sure: bool) -> dict[str, int]:

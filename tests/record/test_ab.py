@@ -109,3 +109,12 @@ def test_until_sure_has_no_verdict_on_runs_that_differ_too_much(perf: FakePerf) 
     assert done.returncode == 3, done.stderr
     assert "blocks: the runs of base differ by" in done.stdout
     assert "4 of at most 4 pairs" in " ".join(done.stdout.split())
+
+
+@pytest.mark.parametrize("option", ["--base", "--new", "--setup-base", "--setup-new"])
+def test_a_command_of_nothing_is_not_compared(perf: FakePerf, option: str) -> None:
+    """`--new "$CMD"` where CMD is not set."""
+    words = {"--base": perf.load("base"), "--new": perf.load("new"), option: " "}
+    done = run_text(["ab", *[word for pair in words.items() for word in pair]])
+    assert done.returncode == 2
+    assert done.stderr == f"perfduck: {option}: expected a command, got nothing\n"
