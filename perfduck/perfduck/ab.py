@@ -72,8 +72,8 @@ def ab(
     on_step: Callable[[AbStep], object],
     on_stored: Callable[[IngestResult], object],
 ) -> AbResult:
-    """Record and compare. PerfduckError for a command that is empty (a variable of the shell that is
-    not set), or fails; earlier pairs are stored."""
+    """Record and compare. PerfduckError for a command that is empty (a variable of a shell is
+    not set) or fails; earlier pairs are stored."""
     _check_commands(plan)
     looks = Plan(max(plan.most, FIRST), LEVEL)
     with Recorder(place, options) as recorder:
@@ -95,8 +95,8 @@ def ab(
 
 
 def _check_commands(plan: AbPlan) -> None:
-    setup = {f"setup-{side}": command for side, command in plan.setup.items()}
-    for option, command in {**plan.commands, **setup}.items():
+    setup = [(f"setup-{side}", command) for side, command in plan.setup.items()]
+    for option, command in (*plan.commands.items(), *setup):
         if command is not None and not command.strip():
             raise PerfduckError.at(where=f"--{option}", expected="a command", got="nothing")
 
