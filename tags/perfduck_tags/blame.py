@@ -10,7 +10,9 @@
     root  entry_SYSCALL_64_after_hwframe
 
 A context frame stops the walk and is charged itself; where nothing stops it, the leaf is charged.
-A subprogram of eBPF whose name says nothing is charged to the program that calls it.
+A subprogram of eBPF whose name says nothing is charged to the program that calls it. A helper of
+eBPF is charged itself where no program is above it: stacks lack those that a trampoline calls
+(fentry), and the traced function did not ask for it.
 A stack whose leaf is in user space is charged to the leaf.
 """
 
@@ -28,8 +30,8 @@ CONTEXTS = ("task", "softirq-inline", "softirq-irq", "ksoftirqd", "irq", "idle")
 _TASK, _INLINE, _ON_EXIT, _THREAD, _IRQ, _IDLE = range(6)
 # What a symbol is to the walk: in two bits the context that it tells below the loop, and flags.
 _BELOW = 3
-_USER, _INTERRUPT, _STOPS, _PADDING, _LOOP, _IS_IDLE, _PROGRAM, _NOBODYS = (
-    4 << bit for bit in range(8)
+_USER, _INTERRUPT, _STOPS, _PADDING, _LOOP, _IS_IDLE, _PROGRAM, _NOBODYS, _FOR_PROGRAMS = (
+    4 << bit for bit in range(9)
 )
 
 _INTERRUPT_ENTRY = rf"^(?:{INTERRUPTS})$"
@@ -107,6 +109,7 @@ def _facts(symbols: pl.DataFrame) -> pl.DataFrame:
         _IS_IDLE: pl.col("subsystem").is_in(["idle", "guest:idle"]),
         _PROGRAM: in_kernel & pl.col("name").str.contains(BPF_PROGRAM),
         _NOBODYS: pl.col("subsystem").is_in(["bpf", "guest:bpf"]),
+        _FOR_PROGRAMS: pl.col("subsystem").str.contains(r"^(?:guest:)?bpf_(?:maps|helpers)$"),
     }
     return symbols.unique("symbol_id", maintain_order=True).select(
         "symbol_id",
@@ -142,7 +145,7 @@ class _Frames:
 
     def charged(self) -> Int64:
         """The frame that is charged, per stack."""
-        stops = self.have(_STOPS) & ~self._are_subprograms()
+        stops = self.have(_STOPS) & ~self._are_subprograms() | self._lack_their_program()
         is_hit = np.zeros(len(stops), np.bool_)
         is_hit[self.starts] = True  # a leaf in padding was really hit
         stops &= is_hit | ~self.have(_PADDING)
@@ -157,6 +160,13 @@ class _Frames:
         is_called: Bool = np.append(is_program[1:], np.False_)
         is_called[self.ends - 1] = False
         return is_program & self.have(_NOBODYS) & is_called
+
+    def _lack_their_program(self) -> Bool:
+        """Which frames are helpers of eBPF below a function that is charged and is not of eBPF."""
+        is_foreign = self.have(_STOPS) & ~self.have(_PROGRAM | _NOBODYS | _FOR_PROGRAMS)
+        has_foreign_caller: Bool = np.append(is_foreign[1:], np.False_)
+        has_foreign_caller[self.ends - 1] = False
+        return self.have(_FOR_PROGRAMS) & has_foreign_caller
 
     def contexts(self) -> Int64:
         """On whose time the leaf runs, per stack."""

@@ -55,6 +55,22 @@ def test_a_chain_may_begin_on_the_event_line() -> None:
     assert_frame_equal(ordered(parsed(joined)), ordered(parsed(text)))
 
 
+@pytest.mark.parametrize("name", ["f(void (*)(int))", "g::operator() (int)", "main"])
+@pytest.mark.parametrize("gap", ["            401136 ", "\n\t          401136 "])
+def test_a_name_is_whole_where_no_dso_is_printed(name: str, gap: str) -> None:
+    text = f"spin 7 [000] 1.000001: 9 cpu-clock: {gap}{name}\n" + "\n" * gap.startswith("\n")
+    rest = text.replace(name, "main").replace("1.0", "2.0") * 2
+    found = named_chains(parsed((text + rest).encode()))
+    assert found.select("leaf", "dso").row(0) == (name, "[unknown]")
+
+
+@pytest.mark.parametrize("dso", ["app (deleted)", "./app (deleted)", "app"])
+def test_a_relative_dso_may_be_deleted(dso: str) -> None:
+    text = f"spin 7 [000] 1.000001: 9 cpu-clock:             401136 main ({dso})\n"
+    found = named_chains(parsed((text * 3).encode()))
+    assert found.select("leaf", "dso").row(0) == ("main", dso)
+
+
 def test_comms_with_blanks_colons_brackets_slashes_and_parentheses_are_whole() -> None:
     comms = set(parsed(text_of(CHAIN)).samples["comm"])
     assert {"V8 WorkerThread", "a:b [c] 12/3", "(sd-pam)", "/usr/bin/x", "[ext4-rsv]"} <= comms

@@ -161,6 +161,23 @@ def test_a_subprogram_of_no_known_owner_is_the_program_that_calls_it(
     assert found["name"].item() == f"bpf_prog_{HASH}_{blamed}"
 
 
+@pytest.mark.parametrize(
+    ("stack", "blamed"),
+    [
+        (["htab_map_hash", "__htab_map_lookup_elem", "udp_send_skb"], "__htab_map_lookup_elem"),
+        (["memcpy", "bpf_probe_read_kernel", "udp_send_skb"], "bpf_probe_read_kernel"),
+        (["memcpy", "udp_send_skb"], "udp_send_skb"),
+    ],
+)
+def test_a_helper_below_no_program_is_not_of_the_function_that_is_traced(
+    stack: list[str], blamed: str
+) -> None:
+    symbols = of_names(*stack, dso=KERNEL)
+    stacks = pl.DataFrame({"stack_id": [7], "symbol_ids": [list(range(len(stack)))]})
+    found = blame(stacks, symbols).join(symbols, on="symbol_id")
+    assert found["name"].item() == blamed
+
+
 def chains() -> list[list[str]]:
     """The functions of each sample that perf script printed, leaf first."""
     text = lzma.decompress((RECORDED / "input.txt.xz").read_bytes()).decode()

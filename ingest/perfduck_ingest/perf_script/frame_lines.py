@@ -64,7 +64,9 @@ def odd(entries: pl.DataFrame, layout: LineLayout) -> pl.DataFrame:
     )
     sure, long, short = (pl.col(name).struct.field for name in ("sure", "long", "short"))
     sure_dso = pl.coalesce(sure("dso"), sure("odd_dso"))
-    parsed = _with_odd_dsos(parsed.with_columns(is_sure=sure_dso.is_not_null()))
+    parsed = parsed.with_columns(is_sure=sure_dso.is_not_null())
+    if layout.dso:
+        parsed = _with_odd_dsos(parsed)
     parsed = parsed.with_columns(dso=pl.coalesce(sure_dso, long("dso")))
     dso = pl.col("dso")
     has_dso = dso.is_not_null() & (dso != "inlined")

@@ -113,7 +113,9 @@ _is_branch_list = re.compile(BRANCH_LIST).search
 # What FRAME matches, with nothing to remember.
 is_frame = re.compile(r"^\s+[0-9a-f]{1,16}(?:\s|$)").search
 # A relative path is one where nothing is behind it; with blanks, where an offset is before it.
-names_dso = re.compile(r"\s\((?:[/\[]|inlined\)|[^()\s]*\)\s*$)|\+0x[0-9a-f]+ \(").search
+names_dso = re.compile(
+    r"\s\((?:[/\[]|inlined\)|[^()\s]*(?: \(deleted\))?\)\s*$)|\+0x[0-9a-f]+ \("
+).search
 
 
 # A thread may have the name of anything here: 'PERF_RECORD_AUX', 'BPF output:', '#'. Its other
