@@ -16,7 +16,8 @@ _STEPS = 200, 2048, 8192
 _MOST_SECONDS = 1.0  # a square takes ten, in each of its steps 16 times as long
 # Expressions of these files see text of at most so many characters.
 _BOUNDED = {
-    "layout": 2048,  # limits.LONGEST_MATCHED
+    "layout": 2048,  # limits.longest_matched
+    "evidence": 2048,  # likewise
     "report_header": 4096,  # a line of a header
     "text_reports": 512,  # a line of a report
     "netperf": 512,

@@ -183,7 +183,7 @@ TEXT = [
     Foreign("a profile of callgrind or cachegrind",
             _RECORD, line(r"# callgrind format|creator: callgrind.*|desc: I1 cache:.*"
                            r"|positions: (?:instr )?line|Profile data file '.*' .*"
-                           r"|-- (?:Cachegrind profile|Metadata|I1 cache:.*)|I1 cache: +.*B, .*")),
+                           r"|-- (?:Cachegrind profile|Metadata|I1 cache:.*)|I1 cache: .*B, .*")),
     Foreign("a profile of massif", f"it has memory and no samples; {_RECORD}",
             line(r"desc: .*massif.*|snapshot=\d+|Massif arguments: .*")),
     Foreign("messages of valgrind", _RECORD, most(r"==\d+== ?.*")),

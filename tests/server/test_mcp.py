@@ -2,8 +2,10 @@
 
 import asyncio
 import sys
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from mcp import Client, StdioServerParameters
@@ -14,6 +16,14 @@ from typer.testing import CliRunner
 import perfduck
 from perfduck_cli.main import app
 from perfduck_server import agents
+
+_Returned = TypeVar("_Returned")
+
+
+def ended(task: Coroutine[Any, Any, _Returned]) -> _Returned:
+    """What it returns, from a thread of its own: browser tests leave a loop that runs in theirs."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, task).result()
 
 
 def asked(store: str | Path, *calls: tuple[str, dict[str, Any]]) -> list[tuple[bool, str]]:
@@ -26,7 +36,7 @@ def asked(store: str | Path, *calls: tuple[str, dict[str, Any]]) -> list[tuple[b
         return [(bool(each.is_error), "".join(part.text for part in each.content))
                 for each in answers]  # fmt: skip
 
-    return asyncio.run(run())
+    return ended(run())
 
 
 @pytest.mark.slow
@@ -97,7 +107,7 @@ def test_what_is_cut_is_said() -> None:
 
 
 def test_every_filter_is_a_parameter(demo_store: Path) -> None:
-    tools = {tool.name: tool for tool in asyncio.run(listed(demo_store))}
+    tools = {tool.name: tool for tool in ended(listed(demo_store))}
     assert set(tools) == {"recordings", "top", "diff", "compare", "trend", "sql"}
     filters = set(perfduck.FilterOptions.__annotations__)
     for name in ("top", "diff", "compare", "trend"):
