@@ -91,8 +91,9 @@ def test_two_sessions_in_one_archive_are_refused() -> None:
 
 
 def test_an_archive_without_session_is_refused() -> None:
-    with pytest.raises(PerfduckError, match=r"expected one OProfile session .*, got none"):
-        read_files([("readme.txt", b"hello")])
+    expected = r"expected one OProfile session .*, got none, but 1, 2, 3 and 1 more$"
+    with pytest.raises(PerfduckError, match=expected):
+        read_files([(name, b"hello") for name in "4321"])
 
 
 def test_oparchive_brings_kallsyms_and_images(tmp_path: Path) -> None:

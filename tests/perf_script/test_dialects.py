@@ -64,6 +64,15 @@ def test_a_name_is_whole_where_no_dso_is_printed(name: str, gap: str) -> None:
     assert found.select("leaf", "dso").row(0) == (name, "[unknown]")
 
 
+@pytest.mark.parametrize("dso", ["a(b", "x)y", "/opt/a(b", "app"])
+@pytest.mark.parametrize("gap", ["            401136 ", "\n\t          401136 "])
+def test_a_dso_alone_may_have_half_a_parenthesis(dso: str, gap: str) -> None:
+    text = f"spin 7 [000] 1.000001: 9 cpu-clock: {gap}({dso})\n" + "\n" * gap.startswith("\n")
+    rest = text.replace(dso, "app").replace("1.0", "2.0") * 4
+    found = named_chains(parsed((text + rest).encode()))
+    assert found["dso"][0] == dso
+
+
 @pytest.mark.parametrize("dso", ["app (deleted)", "./app (deleted)", "app"])
 def test_a_relative_dso_may_be_deleted(dso: str) -> None:
     text = f"spin 7 [000] 1.000001: 9 cpu-clock:             401136 main ({dso})\n"

@@ -133,6 +133,12 @@ def open_session(source: Source) -> OprofileSession:
     return _find(source.name, open_files(source, directory), wanted)
 
 
+def _no_session(files: Files) -> str:
+    names = sorted(files.contents)
+    rest = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
+    return f"none, but {', '.join(names[:3])}{rest}" if names else "none"
+
+
 def _find(name: str, files: Files, wanted: str) -> OprofileSession:
     matches = (_SAMPLES.match(path) for path in files.contents)
     sessions = {match.group("root", "name") for match in matches if match}
@@ -142,7 +148,7 @@ def _find(name: str, files: Files, wanted: str) -> OprofileSession:
         archive = _ARCHIVE.fullmatch(root)
         return OprofileSession(files, root, session, archive["top"] if archive else None)
     got = ", ".join(f"{root}samples/{session}" for root, session in chosen[:5])
-    got = got or _other_archive(files) or "none"
+    got = got or _other_archive(files) or _no_session(files)
     raise PerfduckError.at(
         name, expected="one OProfile session (samples/current/{root}/...)", got=got
     )

@@ -100,7 +100,7 @@ def _with_odd_dsos(parsed: pl.DataFrame) -> pl.DataFrame:
     body = pl.when(is_odd.fill_null(value=False)).then("body")
     found = parsed.with_columns(body.str.extract_groups(grammar.BODY_WITH_ODD_DSO).alias("found"))
     odd = pl.col("found").struct.field
-    dso = pl.coalesce(odd("dso"), odd("other_dso"))
+    dso = pl.coalesce(odd("dso"), odd("other_dso"), odd("only_dso"))
     return found.with_columns(
         pl.when(dso.is_not_null())
         .then(

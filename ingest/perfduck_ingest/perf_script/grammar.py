@@ -34,10 +34,10 @@ BODY_WITH_OFFSET = (
     rf" \((?:(?P<dso>{_BALANCED})\){_TAIL}|(?P<odd_dso>.*)\))$"
 )
 # A dso with one parenthesis of two, behind a name without an offset: a path begins it, which no
-# name holds, or else the last parenthesis behind a blank.
+# name holds, or else the last parenthesis behind a blank. Without a blank there is no name.
 BODY_WITH_ODD_DSO = (
     r"^(?:(?:(?P<name>.*?)\s)?\((?P<dso>(?:\.?/|\[).*)"
-    r"|(?P<other_name>.*)\s\((?P<other_dso>.*))\)$"
+    r"|(?P<other_name>.*)\s\((?P<other_dso>.*)|\((?P<only_dso>\S+))\)$"
 )
 ODD_NAME = r"(?:^|\s)\((?:\.?/|\[)"  # the beginning of such a dso, where it is taken for the name's
 DSO_OFFSET = r"\+0x[0-9a-f]+$"  # -F dsoff
