@@ -107,6 +107,7 @@ def test_the_budget_file_of_the_readme_is_one() -> None:
         ({"budget": {"total": {}}}, "for total, got {}"),
         ({"budget": {"total": {"a": "5 ns"}}}, "for total, got {'a': '5 ns'}"),
         ({"budget": []}, "expected [budget] and [checks], got neither"),
+        ({"checks": {"spred": 0.1}}, "expected [budget] and [checks], got [checks] alone"),
         ({"budget": {"subsystem": []}}, "[budget.subsystem]: expected a table, got []"),
         ({"budget": {"subsystem": {}}}, "[budget.subsystem]: expected at least one budget, got"),
         ({"budget": {"path": ""}}, "[budget.path]: expected a table, got ''"),

@@ -139,7 +139,7 @@ def parse(content: dict[str, object], where: str) -> Budgets:
 def _budgets(content: dict[str, object], at: Places) -> Budgets:
     unknown = sorted(set(content) - {"budget", "checks"})
     if unknown or not isinstance(content.get("budget"), dict):
-        got = listed(unknown) or "neither"
+        got = listed(unknown) or ("[checks] alone" if "checks" in content else "neither")
         _refuse(at.of(*unknown[:1]), f"expected [budget] and [checks], got {got}")
     budgets = tuple(_amounts(content["budget"], at))
     doubts, bounds = _checks(content.get("checks"), at)
