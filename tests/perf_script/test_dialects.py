@@ -64,6 +64,12 @@ def test_a_name_is_whole_where_no_dso_is_printed(name: str, gap: str) -> None:
     assert found.select("leaf", "dso").row(0) == (name, "[unknown]")
 
 
+@pytest.mark.parametrize("comm", ["p", "S", "GEM"])
+def test_a_comm_may_be_as_short_as_a_mode(comm: str) -> None:
+    text = f"{comm} 1.000001: cpu-clock: \n\t          401136 main (/app)\n\n"
+    assert set(parsed((text * 3).encode()).samples["comm"]) == {comm}
+
+
 @pytest.mark.parametrize("dso", ["a(b", "x)y", "/opt/a(b", "app"])
 @pytest.mark.parametrize("gap", ["            401136 ", "\n\t          401136 "])
 def test_a_dso_alone_may_have_half_a_parenthesis(dso: str, gap: str) -> None:

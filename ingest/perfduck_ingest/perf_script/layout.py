@@ -242,16 +242,22 @@ def _timed(lines: Sequence[str], *, event: bool) -> LineLayout | None:
     end = LineLayout(time=True, decimals=_decimals(lines), event=event, period=period)
     if _share(_LATENCY, lines) > _MOST:
         return replace(end, comm=True, thread=True, cpu=True, latency=True)
+    with_mode = replace(end, comm=True, mode=True)
     layouts = [
         end,
         replace(end, cpu=True),
         replace(end, thread=True),
         replace(end, comm=True, thread=True),
         replace(end, comm=True, cpu=True),
-        replace(end, comm=True, mode=True),
+        *[with_mode] * _has_comms(with_mode, lines),  # else the comm is 'p', or 'S'
         replace(end, comm=True),
     ]
     return _first_that_fits(layouts, lines)
+
+
+def _has_comms(layout: LineLayout, lines: Sequence[str]) -> bool:
+    matches = map(re.compile(layout.pattern).search, lines)
+    return any(match["comm"] for match in matches if match)
 
 
 def _decimals(lines: Sequence[str]) -> str:
