@@ -38,9 +38,9 @@ def serve(settings: Settings, say: Callable[[str], object]) -> None:
             _check_tokens(service)
             server = _server(settings, service, log)
             url = f"{settings.scheme}://{_reachable(settings.host, listener.getsockname()[1])}"
-            for line in _welcome(settings, service, url):
-                say(line)
             with _announced(settings.store, url):
+                for line in _welcome(settings, service, url):
+                    say(line)
                 server.run(sockets=[listener])
             _check_store(service)
         finally:

@@ -178,6 +178,7 @@ def test_what_is_no_rule_is_a_line(text: str) -> None:
 
 
 def test_a_server_whose_folder_was_removed_is_not_well(own_server: Server) -> None:
+    assert HTTP.request("GET", f"{own_server.url}/healthz").status == 200  # it has started
     shutil.rmtree(own_server.store.with_name(f"{own_server.store.name}.server"))
     line = "spool: expected a directory (start the server again), got none"
     health = HTTP.request("GET", f"{own_server.url}/healthz")
