@@ -157,16 +157,18 @@ class _Frames:
     def _are_subprograms(self) -> Bool:
         """Which frames are programs of nobody known that another program calls."""
         is_program = self.have(_PROGRAM)
-        is_called: Bool = np.append(is_program[1:], np.False_)
-        is_called[self.ends - 1] = False
-        return is_program & self.have(_NOBODYS) & is_called
+        return is_program & self.have(_NOBODYS) & self._called_by(is_program)
 
     def _lack_their_program(self) -> Bool:
         """Which frames are helpers of eBPF below a function that is charged and is not of eBPF."""
         is_foreign = self.have(_STOPS) & ~self.have(_PROGRAM | _NOBODYS | _FOR_PROGRAMS)
-        has_foreign_caller: Bool = np.append(is_foreign[1:], np.False_)
-        has_foreign_caller[self.ends - 1] = False
-        return self.have(_FOR_PROGRAMS) & has_foreign_caller
+        return self.have(_FOR_PROGRAMS) & self._called_by(is_foreign)
+
+    def _called_by(self, callers: Bool) -> Bool:
+        """Which frames have one of these as the next frame of their stack."""
+        is_called: Bool = np.append(callers[1:], np.False_)
+        is_called[self.ends - 1] = False
+        return is_called
 
     def contexts(self) -> Int64:
         """On whose time the leaf runs, per stack."""
