@@ -1,6 +1,7 @@
 """Commands that bring recordings into the store."""
 
 import sys
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Self
@@ -14,6 +15,7 @@ from perfduck_cli.options import (
     Kallsyms,
     Rules,
     Selector,
+    SpoolDirectory,
     StorePath,
     Symbols,
     Vmlinux,
@@ -80,12 +82,7 @@ def ingest(
     lenient: Annotated[
         bool, typer.Option("--lenient", help="Keep a file even if much of it cannot be parsed.")
     ] = False,
-    spool: Annotated[
-        Path | None,
-        typer.Option(
-            help="Directory that keeps what cannot be sent to a server; `perfduck push` sends it."
-        ),
-    ] = None,
+    spool: SpoolDirectory = None,
     store: StorePath = DEFAULT_STORE,
 ) -> None:
     """Import recordings: perf.data, perf script text, OProfile; plain or packed, or a pipe.
@@ -118,6 +115,13 @@ def ingest(
             vmlinux=vmlinux,
             symbols=symbols,
         )
+    exit_if_unsent(results, spool, store)
+
+
+def exit_if_unsent(
+    results: Sequence["perfduck.IngestResult"], spool: Path | None, store: str
+) -> None:
+    """Exits with 75 where a server has not got all."""
     if unsent := sum(not each.is_sent for each in results):
         say(f"{unsent} not sent (perfduck push {spool} --store {store})")
         raise typer.Exit(NOT_SENT)

@@ -73,6 +73,14 @@ StorePath = Annotated[
 ]
 DEFAULT_STORE = "perfduck.duckdb"
 
+SpoolDirectory = Annotated[
+    Path | None,
+    typer.Option(
+        "--spool",
+        help="Directory that keeps what cannot be sent to a server; `perfduck push` sends it.",
+    ),
+]
+
 Format = Annotated[TableFormat, typer.Option("--format", help="How to print.")]
 Selector = Annotated[
     str,

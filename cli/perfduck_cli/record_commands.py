@@ -9,8 +9,16 @@ import typer
 import perfduck
 from perfduck import DiffFormat, RecordingOptions
 from perfduck_cli import process
-from perfduck_cli.ingest_commands import NOT_SENT, say_stored
-from perfduck_cli.options import DEFAULT_STORE, LONGEST_S, StorePath, number, sharing, whole
+from perfduck_cli.ingest_commands import exit_if_unsent, say_stored
+from perfduck_cli.options import (
+    DEFAULT_STORE,
+    LONGEST_S,
+    SpoolDirectory,
+    StorePath,
+    number,
+    sharing,
+    whole,
+)
 from perfduck_cli.standard_streams import has_color, width
 from perfduck_cli.waiting import StatusLine, say
 
@@ -101,12 +109,7 @@ def record(
             show_default="program and time",
         ),
     ] = None,
-    spool: Annotated[
-        Path | None,
-        typer.Option(
-            help="Directory that keeps what cannot be sent to a server; `perfduck push` sends it."
-        ),
-    ] = None,
+    spool: SpoolDirectory = None,
     store: StorePath = DEFAULT_STORE,
 ) -> None:
     """Run a command under perf, and store the recording with its work and the system's state.
@@ -127,9 +130,7 @@ def record(
             on_stored=say_stored,
             **options,
         )
-    if unsent := sum(not each.is_sent for each in results):
-        say(f"{unsent} not sent (perfduck push {spool} --store {store})")
-        raise typer.Exit(NOT_SENT)
+    exit_if_unsent(results, spool, store)
 
 
 def _pass_on(output: bytes) -> None:

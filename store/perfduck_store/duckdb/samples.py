@@ -34,8 +34,9 @@ if TYPE_CHECKING:
     from perfduck_store.duckdb.store import DuckDbStore
 
 _EXACT = 1 << 53  # of the doubles that the rollup has
-_QUERIES_OF_TWO_KEYS = {
-    "comm": "top_of_sample", "cgroup": "top_of_sample", "dso": "top_place", "source": "top_place",
+_QUERIES_OF_KEYS = {  # that are asked for several
+    "comm": "top_of_sample", "cgroup": "top_of_sample",
+    "dso": "top_place", "source": "top_place", "class": "top_place",
 }  # fmt: skip
 
 
@@ -72,7 +73,7 @@ class DuckDbSamples:
         """The key's columns, self, total, blamed and row_count, the heaviest first: see
         top_*.sql."""
         keys: dict[str, Any] = {"limit": limit}
-        if query := _QUERIES_OF_TWO_KEYS.get(by):
+        if query := _QUERIES_OF_KEYS.get(by):
             return self._frame(query, keys | {"by": by}).rename({"place": by})
         return self._frame(f"top_{by}", keys)
 

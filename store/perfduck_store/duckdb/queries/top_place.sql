@@ -1,13 +1,16 @@
--- By dso, or with $by = 'source' by source file (the dso of what has none). Counted once per stack,
--- regardless of its number of frames in the same place.
+-- By dso, with $by = 'source' by source file (the dso of what has none), or with 'class' by class.
+-- Counted once per stack, regardless of its number of frames in the same place.
 with chosen as (
     from stack_weights(null::integer[])
 ),
 frames as (
     select
         chosen.stack_id,
-        case when $by = 'source' then coalesce(symbol.source_file, symbol.dso) else symbol.dso end
-            as place,
+        case $by
+            when 'source' then coalesce(symbol.source_file, symbol.dso)
+            when 'class' then symbol.class
+            else symbol.dso
+        end as place,
         bool_or(stack_symbol.is_leaf) as is_leaf,
         bool_or(stack_blame.symbol_id = stack_symbol.symbol_id) as is_blamed,
         any_value(chosen.weight) as weight,
