@@ -116,8 +116,8 @@ class PickedSamples(Protocol):
         """[run, stack_id, weight, hits], idle included; rows may repeat."""
 
     def stacks(self) -> "pl.DataFrame":
-        """[stack_id, symbol_ids, subsystem], by stack_id: symbols from the leaf to the root, and
-        the subsystem that is blamed."""
+        """[stack_id, symbol_ids, subsystem, direction], by stack_id: symbols from the leaf to the
+        root, the subsystem that is blamed, and which way the packet goes."""
 
     def rank(self, by: By, limit: int) -> "pl.DataFrame":
         """A row for each value of a key (choice.By), the heaviest first: the key, what

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 _EXACT = 1 << 53  # of the doubles that the rollup has
 _QUERIES_OF_KEYS = {  # that are asked for several
-    "comm": "top_of_sample", "cgroup": "top_of_sample",
+    "comm": "top_of_sample", "cgroup": "top_of_sample", "direction": "top_of_sample",
     "dso": "top_place", "source": "top_place", "class": "top_place",
 }  # fmt: skip
 
@@ -65,8 +65,8 @@ class DuckDbSamples:
         return self._frame("diff_weights")
 
     def stacks(self) -> "pl.DataFrame":
-        """[stack_id, symbol_ids, subsystem] without idle, by stack_id: leaf first, and who is
-        blamed."""
+        """[stack_id, symbol_ids, subsystem, direction] without idle, by stack_id: leaf first, who
+        is blamed, and which way the packet goes."""
         return self._frame("diff_stacks")
 
     def rank(self, by: By, limit: int) -> "pl.DataFrame":
