@@ -145,7 +145,10 @@ def test_a_manifest_names_reports_and_files_to_attach(tmp_path: Path, store_path
         (["file", "{n}", "gone.txt"], ":3: expected a file in column file, got no such file"),
         (["file,attach.iptables", "{n},gone"], ":2: expected a file in column attach.iptables"),
         (["file,unit", "{n},packet"], ":2: expected work in column work, counted in packet, got"),
-        (["file,work,unit", "{n},0,packet"], "expected a positive number as work and its unit"),
+        (
+            ["file,work,unit", "{n},0,packet"],
+            "expected a positive number, 1e-9 to 1e18, as work and its unit",
+        ),
         (["file,work,work_from", "{n},1,{r}"], ":2: expected work or work_from, got both"),
         (["file,scenario", "{n},x"], ":2: expected scenario=y as --label says, got x"),
         (
@@ -154,13 +157,23 @@ def test_a_manifest_names_reports_and_files_to_attach(tmp_path: Path, store_path
         ),
         (["file,kernel", "{n},6.1.0"], ":2: expected 6.2.0 as --kernel says, got 6.1.0"),
         (["file,attach.", "{n},{r}"], ":1: expected a kind of file as in attach.iptables, got att"),
-        (["file,work,unit", "{n},1_000,packet"], ":2: expected a positive number as work and its"),
+        (
+            ["file,work,unit", "{n},1_000,packet"],
+            ":2: expected a positive number, 1e-9 to 1e18, as",
+        ),
         (
             ["file,work,unit", "{n},\u0661\u0662,packet"],
-            ":2: expected a positive number as work and",
+            ":2: expected a positive number, 1e-9 to 1e18, as",
         ),
-        (["file,work,unit", "{n},nan,packet"], ":2: expected a positive number as work and its"),
-        (["file,work,unit", "{n},1e999,packet"], ":2: expected a positive number as work and its"),
+        (["file,work,unit", "{n},nan,packet"], ":2: expected a positive number, 1e-9 to 1e18, as"),
+        (
+            ["file,work,unit", "{n},1e999,packet"],
+            ":2: expected a positive number, 1e-9 to 1e18, as",
+        ),
+        (
+            ["file,work,unit", "{n},1e300,packet"],
+            ":2: expected a positive number, 1e-9 to 1e18, as",
+        ),
     ],
 )
 def test_a_manifest_with_a_mistake_stores_nothing(
