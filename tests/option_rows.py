@@ -185,6 +185,20 @@ QUESTIONS = [
     *_refused("top", "native.*", "demo", ("--by callers", "--by callers: expected a function")),
     *_refused("top", "native.*", "demo", ("--limit 3 --limit 5", "--limit: expected it once")),
     *_shown("export", "native.*", "demo", ("--format html", "<html")),
+    *_shown(
+        "export",
+        "native.udp64.*",
+        "demo",
+        ("--base docker0-nat.udp64.*", "weights are in ps/packet"),
+        ("--per-work", "weights are in ps/packet"),
+    ),
+    *_refused(
+        "export",
+        "native.*",
+        "demo",
+        ("--base native.udp64.1", "expected different profiles in base and new"),
+        ("--per-work", "--per-work: expected the work of all profiles of native.* in one unit"),
+    ),
     Row("export", "format", "native.*", "--format html --limit 3", "no such option: --limit",
         refused=True),
     *_shown(

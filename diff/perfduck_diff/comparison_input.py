@@ -19,7 +19,7 @@ from perfduck_diff.engine.result import Reason
 from perfduck_diff.engine.run_matrix import Frame, Run, RunMatrix, gathered
 from perfduck_diff.engine.stacks import Stacks
 from perfduck_diff.filters import Filters
-from perfduck_diff.selection import Group, Selection, select_samples
+from perfduck_diff.selection import Group, Selection, check_apart, select_samples
 from perfduck_model.arrays import Float64, Int64
 from perfduck_model.errors import PerfduckError
 from perfduck_store.protocol import Store
@@ -73,7 +73,7 @@ def load_input(
 ) -> Question:
     """Read the runs of all groups (title -> profiles) over the same stacks."""
     filters = filters or Filters()
-    _apart(list(groups.values()))
+    check_apart(groups.values())
     selection = select_samples(store, groups, filters)
     facts = {each.profile_id: each for each in selection.samples.runs()}
     runs = tuple(
@@ -87,16 +87,6 @@ def load_input(
         _reasons(selection, filters),
         selection,
     )
-
-
-def _apart(groups: Sequence[Group]) -> None:
-    seen: dict[int, str] = {}
-    for group in groups:
-        both = sorted(group[key] for key in group if key in seen)
-        if both:
-            message = f"expected different profiles in base and new, got {both[0]} in both"
-            raise PerfduckError(message)
-        seen |= group
 
 
 def _run(facts: PickedRun, idle: float, filters: Filters) -> Run:

@@ -129,11 +129,17 @@ class StoreQuestions:
         self,
         selector: str,
         format: ExportFormat = "folded",
+        *,
+        base: str | None = None,
+        per_work: bool = False,
         **filters: Unpack[FilterOptions],
     ) -> "Export":
-        """The stacks: `folded` for flame graph tools, a line for each (comm;root;...;leaf weight);
-        `html`, a page with a flame graph."""
-        return parts.exports.export(self._file, selector, format, filters_of(filters))
+        """The stacks for other tools: `folded`, a line for each (comm;root;...;leaf weight);
+        `pprof` and `speedscope`, files of these; `html`, a page with a flame graph. With a `base`
+        both sides, per unit of work where it is known. `per_work`: weights per unit of work, an
+        error where it is not known."""
+        request = parts.exports.ExportRequest(selector, base, filters_of(filters), per_work)
+        return parts.exports.export(self._file, format, request)
 
     def flame(
         self,

@@ -112,12 +112,32 @@ class DuckDbSamples:
         keys = {"profiles": list(self._choice.profiles), "most": most}
         return [LikeRun(*row) for row in self._rows("like_runs", keys)]
 
-    def folded(self) -> list[FoldedStack]:
-        """As stackcollapse-perf.pl has it, by path."""
-        found = [FoldedStack(*row) for row in self._rows("folded")]
+    def folded(self, runs: Sequence[int] | None = None) -> list[FoldedStack]:
+        """Of some runs, as stackcollapse-perf.pl has it, by path."""
+        keys = {"runs": None if runs is None else list(runs)}
+        found = [FoldedStack(*row) for row in self._rows("folded", keys)]
         if self._choice.is_exact or all(each.weight < _EXACT for each in found):
             return found
-        return DuckDbSamples(self._store, replace(self._choice, is_exact=True)).folded()
+        return DuckDbSamples(self._store, replace(self._choice, is_exact=True)).folded(runs)
+
+    def chains(self) -> "pl.DataFrame":
+        """[stack_id, symbol_ids, blamed, context], idle included, by stack_id: leaf first."""
+        return self._frame("export_chains")
+
+    def functions(self) -> "pl.DataFrame":
+        """[symbol_id, name, dso, address, source_file, area, subsystem, class, build_id] of the
+        chains, by symbol_id."""
+        return self._frame("export_functions")
+
+    def samples(self, run: int, *, with_times: bool) -> "pl.DataFrame":
+        """[stack_id, comm, pid, tid, cpu, cgroup, time_ns, weight, hits] of a run, idle
+        included."""
+        begin, end = self._choice.spans[run] if self._choice.spans else (None, None)
+        keys = {
+            "profile": self._choice.profiles[run], "events": list(self._choice.events[run]),
+            "from_ns": begin, "to_ns": end, "with_times": with_times,
+        }  # fmt: skip
+        return self._frame("export_samples", keys)
 
     def _rows(self, query: str, keys: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
         self._pick()
