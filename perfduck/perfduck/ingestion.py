@@ -21,7 +21,7 @@ from perfduck.tagging import (
     unused_files,
 )
 from perfduck_ingest.formats import opened
-from perfduck_ingest.importer import ImportOptions
+from perfduck_ingest.importer import ImportOptions, Recording, WeightEvent
 from perfduck_ingest.kernel_release import settled
 from perfduck_ingest.runtime.malloc import trim
 from perfduck_ingest.runtime.prefetch import background
@@ -39,7 +39,20 @@ from perfduck_symbols.kernel_files import KernelFiles
 from perfduck_tags.blame import blame
 
 # Endings that say how a recording is packed, not what it is called.
-_ENDINGS = (".gz", ".xz", ".zst", ".bz2", ".tar", ".tgz", ".txt", ".data", ".xml", ".out")
+_ENDINGS = (
+    ".gz",
+    ".xz",
+    ".zst",
+    ".bz2",
+    ".tar",
+    ".tgz",
+    ".txt",
+    ".data",
+    ".xml",
+    ".out",
+    ".folded",
+    ".collapsed",
+)
 _LARGE_BYTES = 16 << 20  # a second to read, packed ten
 _HASHED_BYTES = 1 << 22
 
@@ -118,7 +131,9 @@ class Ingestion:
             with DuckDbStore(
                 self._path, write=True, wait_s=self._wait_s, engine=self._engine
             ) as store:
-                return commit(store, request.attachments, draft, identity, annotator)
+                return commit(
+                    store, request.attachments, draft, identity, annotator, request.options.event
+                )
 
 
 def ingest(store: LocalStore, request: IngestRequest, progress: Progress | None = None) -> Receipt:
@@ -126,7 +141,7 @@ def ingest(store: LocalStore, request: IngestRequest, progress: Progress | None 
     annotator = Annotator(_tagging_sources(request), request.options.kernel_files)
     with Draft(store.folder) as draft:
         identity = read(request, draft, progress)
-        return commit(store, request.attachments, draft, identity, annotator)
+        return commit(store, request.attachments, draft, identity, annotator, request.options.event)
 
 
 def read(request: IngestRequest, draft: Draft, progress: Progress | None = None) -> Identity:
@@ -134,6 +149,7 @@ def read(request: IngestRequest, draft: Draft, progress: Progress | None = None)
     far, now and then."""
     with Source(request.source, request.stream) as source:
         recording = opened(source)
+        _check_event(request, recording)
         # An error's traceback would keep the importer's threads, processes and files.
         with closing(recording.batches(request.options)) as batches:
             for batch in batches:
@@ -149,17 +165,28 @@ def read(request: IngestRequest, draft: Draft, progress: Progress | None = None)
         return _identity(request, source, recording.format)
 
 
+def _check_event(request: IngestRequest, recording: Recording) -> None:
+    if request.options.event and not recording.takes_event:
+        where = f"{request.source}: --event"
+        expected = "folded stacks, which do not say what they count"
+        raise PerfduckError.at(where, expected=expected, got=recording.format)
+
+
 def commit(
     store: LocalStore,
     attachments: Sequence[Attachment],
     draft: Draft,
     identity: Identity,
     annotator: Annotator,
+    event: WeightEvent | None = None,
 ) -> Receipt:
     """Store what was read, in one transaction: a new profile, better names for one that is stored,
-    or only what is said of it."""
+    or only what is said of it. PerfduckError where it is stored with another event than that which
+    the user says."""
     with store.transaction():
         writer = store.writer(draft, identity)
+        if event and not writer.is_new:
+            _check_stored_event(store, writer.profile_id, event)
         if writer.is_new or writer.is_renamed:
             receipt = _inserted(store, writer, draft, annotator)
             note_artefacts(store, writer.profile_id)
@@ -168,6 +195,15 @@ def commit(
         attached = keep(store, writer.profile_id, attachments)
         inputs = keep_inputs(store, annotator.given, draft.facts.kernel_release)
         return replace(receipt, changes=(*receipt.changes, *attached, *inputs))
+
+
+def _check_stored_event(store: Store, profile: int, event: WeightEvent) -> None:
+    stored = {(each.event, each.unit) for each in store.profiles.events([profile])}
+    if stored != {(event.name, event.unit)}:
+        names = listed([f"{name} in {unit}" for name, unit in sorted(stored)])
+        where = f"--event {event.name}={event.unit}"
+        got = f"it with {names} (perfduck rm, then ingest again)"
+        raise PerfduckError.at(where, expected="the event of the stored recording", got=got)
 
 
 def _inserted(store: Store, writer: ProfileWriter, draft: Draft, annotator: Annotator) -> Receipt:
