@@ -55,6 +55,7 @@ def test_files_that_comments_and_pages_name_are_there() -> None:
 IMPORTS_IN_FUNCTIONS = {
     "scipy.optimize.linprog": "0.1 s, for comparisons with several claims",
     "perfduck_ingest.perf_data.resolver.SampleResolver": "polars: the reading process does without",
+    "perfduck_ingest.perf_data.unwinding.StackUnwinder": "likewise, where there are no stacks",
     "jinja2.ChoiceLoader": "0.02 s, for pages",
     "polars": "0.1 s, for answers of a server that have frames; twice",
     "perfduck_store.duckdb.store.DuckDbStore": "of the process that runs SQL of users",
