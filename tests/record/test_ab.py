@@ -16,6 +16,7 @@ def sides(steps: Sequence[AbStep]) -> list[str]:
     return [step.side for step in steps if step.side]
 
 
+@pytest.mark.slow
 def test_growth_is_reported_from_pairs_that_are_recorded_in_turns(perf: FakePerf) -> None:
     words = ["--base", perf.load("base"), "--new", perf.load("new"), "--name", "x", "--runs", "4"]
     done = run_text(["ab", *words])
@@ -32,6 +33,7 @@ def test_growth_is_reported_from_pairs_that_are_recorded_in_turns(perf: FakePerf
     assert again.verdict == "regression"
 
 
+@pytest.mark.slow
 def test_each_pair_has_both_sides_in_an_order_of_chance(perf: FakePerf) -> None:
     steps: list[AbStep] = []
     load = perf.load("base")

@@ -248,6 +248,7 @@ def counted_programs() -> Counter[str]:
     return Counter(re.sub(BPF_PROGRAM, "", name) for name in names)
 
 
+@pytest.mark.slow
 def test_top_by_program_has_what_perf_script_prints(recorded: perfduck.ProfileStore) -> None:
     rows = recorded.top("text", by="program", event="cpu-clock").frame
     period = rows["blamed"].sum() / sum(counted_programs().values())
