@@ -13,10 +13,14 @@ from perfduck_diff.engine.result import (
     RunFacts,
     Sensitivity,
     Side,
+    SplitRow,
+    SubsystemRow,
 )
+from perfduck_diff.keys import MatrixKey
 from perfduck_report.numbers import amount, many, per_second, seconds
 from perfduck_report.numbers import percent as share
 
+Tested = SubsystemRow | SplitRow  # a change with q
 VERDICTS = ("pass", "regression", "inconclusive")
 
 
@@ -59,6 +63,13 @@ def verdict(diff: Diff) -> str:
         tolerated = f"; growth below that is tolerated: {grown(diff)}" if has_grown(diff) else ""
         return f"{diff.verdict}: no growth above {most}{tolerated}"
     return f"{diff.verdict}: cannot tell: {excluded(diff.sensitivity)}"
+
+
+def dimension(diff: Diff, by: MatrixKey) -> list[tuple[str, Tested]]:
+    """The values of a dimension by name, and what they cost."""
+    if by == "subsystem":
+        return [(row.subsystem, row) for row in diff.subsystems]
+    return [(row.name, row) for row in diff.split(by)]
 
 
 def in_a_line(diff: Diff) -> str:

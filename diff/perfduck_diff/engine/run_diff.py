@@ -8,22 +8,24 @@ import numpy as np
 from perfduck_diff.engine import checks
 from perfduck_diff.engine.attribution import attribute
 from perfduck_diff.engine.comparison import Comparison, DiffOptions, changes, measure
+from perfduck_diff.engine.dimensions import DIMENSIONS, SPLITS
 from perfduck_diff.engine.gate import judge
 from perfduck_diff.engine.moderated_t import benjamini_hochberg
 from perfduck_diff.engine.power import detectable, sensitivity, wider
 from perfduck_diff.engine.result import (
     Change,
-    ClassRow,
     Diff,
     FunctionRow,
-    ProgramRow,
     Sensitivity,
     Side,
+    Split,
+    SplitRow,
     SubsystemRow,
     Verdict,
 )
 from perfduck_diff.engine.run_matrix import Run, RunMatrix
 from perfduck_diff.engine.scan import LEVEL
+from perfduck_diff.keys import MatrixKey
 from perfduck_model.arrays import Float64, Int64
 
 TOTAL_LEVEL = 0.025  # of LEVEL, besides the claims, so the two together stay near 5 %
@@ -51,8 +53,7 @@ def run_diff(runs: RunMatrix, base: Int64, new: Int64, options: DiffOptions | No
         reasons=doubts,
         total=changes(work, work.whole, work.total())[0],
         subsystems=_subsystems(work),
-        classes=_classes(work),
-        programs=_programs(work),
+        splits=tuple(Split(by=by, rows=_split(work, by)) for by in SPLITS),
         claims=claims.claims,
         shrunk=claims.shrunk,
         below=claims.below,
@@ -160,26 +161,15 @@ def _subsystems(work: Comparison) -> tuple[SubsystemRow, ...]:
     return tuple(sorted(made, key=lambda row: (-row.delta, row.subsystem)))
 
 
-def _classes(work: Comparison) -> tuple[ClassRow, ...]:
+def _split(work: Comparison, by: MatrixKey) -> tuple[SplitRow, ...]:
     """Those that cost anything on either side."""
-    names, keys = work.runs.leaf_classes()
+    names, keys = DIMENSIONS[by].values(work.runs)
     made = [
-        ClassRow(of_class=name, **fields)
+        SplitRow(name=name, **fields)
         for name, fields in zip(names, _tested(work, keys, len(names)), strict=True)
         if fields["base"] or fields["new"]
     ]
-    return tuple(sorted(made, key=lambda row: (-row.delta, row.of_class)))
-
-
-def _programs(work: Comparison) -> tuple[ProgramRow, ...]:
-    """Those that cost anything on either side."""
-    names, keys = work.runs.programs()
-    made = [
-        ProgramRow(program=name, **fields)
-        for name, fields in zip(names, _tested(work, keys, len(names)), strict=True)
-        if fields["base"] or fields["new"]
-    ]
-    return tuple(sorted(made, key=lambda row: (-row.delta, row.program)))
+    return tuple(sorted(made, key=lambda row: (-row.delta, row.name)))
 
 
 def _tested(work: Comparison, keys: Int64, size: int) -> list[dict[str, Any]]:
