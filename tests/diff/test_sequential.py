@@ -48,13 +48,20 @@ def test_the_looks_together_spend_the_level(most: int, level: float, data: st.Da
     looks = levels(first, most, level)
     assert next(iter(looks)) == first
     assert [*looks][-1] == most
-    assert all(own * flips(pairs) == int(own * flips(pairs)) > 0 for pairs, own in looks.items())
+    assert all(own * flips(pairs) == int(own * flips(pairs)) for pairs, own in looks.items())
     assert level - 2 / flips(most) < sum(looks.values()) <= level
 
 
 def test_each_look_is_after_a_third_more_pairs() -> None:
     assert [*levels(7, 16, LEVEL)] == [7, 9, 12, 16]
     assert [*levels(8, 30, LEVEL)] == [8, 10, 13, 17, 22, 30]
+
+
+@pytest.mark.parametrize("most", range(5, 80))
+def test_each_look_of_ab_can_show_something(most: int) -> None:
+    least = first_look(most, LEVEL) or 0
+    firsts = range(least, most + 1)
+    assert all(min(levels(first, most, LEVEL).values()) > 0 for first in firsts)
 
 
 @pytest.mark.parametrize(("most", "least"), [(4, None), (5, 5), (10, 6), (16, 7), (100, 10)])
