@@ -61,6 +61,11 @@ class DiffResult:
         return self.data.total
 
     @property
+    def estimate(self) -> str:
+        """The change of the total with its interval, in a line."""
+        return diff_words.estimate(self.data)
+
+    @property
     def summary(self) -> str:
         """The change of the total with its interval, and the verdict, in a line."""
         return diff_words.in_a_line(self.data)

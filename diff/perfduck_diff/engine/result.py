@@ -174,6 +174,29 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExactTest:
+    """The sign-flip test of pairs that were recorded in random order (engine/sign_flip.py): one-
+    sided p, counted over `flips` assignments of the pairs. Nothing is shown above `level`."""
+
+    pairs: int
+    flips: int  # 1 / flips is the smallest p there can be
+    level: float
+    growth: float  # of the total or any path
+    shrinkage: float  # likewise
+    excess: float  # of "the total grew by the tolerance or more"
+
+    @property
+    def is_able(self) -> bool:
+        """Whether so few pairs could show anything at all."""
+        return self.flips * self.level >= 1
+
+    @property
+    def shows(self) -> bool:
+        """Whether growth is shown, or excluded from the tolerance on."""
+        return min(self.growth, self.excess) <= self.level
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetRow(Change):
     """One budget and how it went. `limit` is absolute, in `Diff.unit`."""
 
@@ -199,13 +222,15 @@ class Diff:
     subsystems: tuple[SubsystemRow, ...]
     claims: tuple[Claim, ...]
     shrunk: tuple[Claim, ...]
-    below: tuple[Claim, ...]  # looked like a change, did not survive the screen for many tests
+    # looked like a change, did not survive the screen for many tests, or the exact test
+    below: tuple[Claim, ...]
     functions: tuple[FunctionRow, ...]  # those that changed most
     function_count: int  # that changed
     unattributed: Change
     moves: tuple[Moved, ...] = ()  # what only moved, largest first: no growth
     common: Change | None = None  # of `unattributed`: what all paths share, base at its own speed
     sensitivity: Sensitivity | None = None  # None where nothing is known of the spread
+    exact: ExactTest | None = None  # None where the order of the runs is not known to be random
     budgets: tuple[BudgetRow, ...] = ()
     tested: int = 0  # nodes that had enough samples to be tested
     context: tuple[str, ...] = ()  # from attached files: rules and counters that explain the change

@@ -11,7 +11,7 @@ from perfduck_diff.engine.comparison import Comparison, DiffOptions, changes, me
 from perfduck_diff.engine.dimensions import DIMENSIONS, SPLITS
 from perfduck_diff.engine.gate import judge
 from perfduck_diff.engine.moderated_t import benjamini_hochberg
-from perfduck_diff.engine.power import detectable, sensitivity, wider
+from perfduck_diff.engine.power import detectable, sensitivity
 from perfduck_diff.engine.result import (
     Change,
     Diff,
@@ -25,16 +25,20 @@ from perfduck_diff.engine.result import (
 )
 from perfduck_diff.engine.run_matrix import Run, RunMatrix
 from perfduck_diff.engine.scan import LEVEL
+from perfduck_diff.engine.sign_flip import exact_test
 from perfduck_diff.keys import MatrixKey
 from perfduck_model.arrays import Float64, Int64
 
-TOTAL_LEVEL = 0.025  # of LEVEL, besides the claims, so the two together stay near 5 %
+TOTAL_LEVEL = LEVEL / 2  # besides the claims, so the two together stay near 5 %
 
 
 def run_diff(runs: RunMatrix, base: Int64, new: Int64, options: DiffOptions | None = None) -> Diff:
     """The whole answer."""
     work = measure(runs, base, new, options or DiffOptions())
-    claims = attribute(work)
+    exact = None
+    if (level := work.options.exact_level) is not None:
+        exact = exact_test(work, level)
+    claims = attribute(work, exact)
     sides = checks.Sides(runs, base, new, work.raw.sum(axis=0))
     doubts = (
         *work.unit.reasons,
@@ -63,29 +67,32 @@ def run_diff(runs: RunMatrix, base: Int64, new: Int64, options: DiffOptions | No
         unattributed=claims.unattributed,
         common=_common(work),
         sensitivity=_sensitivity(work),
-        budgets=judge(work, work.options.budgets, work.options.level)
-        if work.options.budgets
-        else (),
+        exact=exact,
+        budgets=judge(work, work.options.budgets) if work.options.budgets else (),
         tested=claims.tested,
     )
-    return replace(answer, verdict=_verdict(answer, work.options.level))
+    return replace(answer, verdict=_verdict(answer))
 
 
-def _verdict(answer: Diff, level: float = LEVEL) -> Verdict:
+def _verdict(answer: Diff) -> Verdict:
     """Growth that is shown is a regression, unless all of it is below the tolerance; a pass has to
-    be shown as well."""
+    be shown as well. Both by the exact test too, where there is one."""
     if any(reason.blocks for reason in answer.reasons):
         return "inconclusive"
     if answer.budgets:
         verdicts = {row.verdict for row in answer.budgets}
         return next(v for v in _WORST_FIRST if v in verdicts)
-    if _is_tolerated(answer, level):
-        return "pass"
-    grew = answer.total.p is not None and answer.total.p <= TOTAL_LEVEL * level / LEVEL
-    return "regression" if grew or any(claim.gates for claim in answer.claims) else "inconclusive"
+    exact = answer.exact
+    if _is_tolerated(answer):
+        return "pass" if exact is None or exact.excess <= exact.level else "inconclusive"
+    grew = answer.total.p is not None and answer.total.p <= TOTAL_LEVEL
+    is_shown = exact is None or exact.growth <= exact.level
+    if is_shown and (grew or any(claim.gates for claim in answer.claims)):
+        return "regression"
+    return "inconclusive"
 
 
-def _is_tolerated(answer: Diff, level: float) -> bool:
+def _is_tolerated(answer: Diff) -> bool:
     """Whether growth of the total above the tolerance is excluded, and that of every path that
     grew: what shrank in other places may hide it in the total."""
     known = answer.sensitivity
@@ -93,9 +100,7 @@ def _is_tolerated(answer: Diff, level: float) -> bool:
         return False
     most = known.tolerance * answer.total.base
     return all(
-        claim.high is not None and claim.delta + wider(level) * (claim.high - claim.delta) < most
-        for claim in answer.claims
-        if claim.gates
+        claim.high is not None and claim.high < most for claim in answer.claims if claim.gates
     )
 
 
@@ -103,8 +108,7 @@ def _sensitivity(work: Comparison) -> Sensitivity | None:
     total = work.total()
     if work.unreplicated or not total.rates[0, work.design.base].any():
         return None
-    tolerance, level = work.options.tolerance, work.options.level
-    return sensitivity(work.whole, total, tolerance, TOTAL_LEVEL * level / LEVEL, level)
+    return sensitivity(work.whole, total, work.options.tolerance, TOTAL_LEVEL)
 
 
 def _common(work: Comparison) -> Change | None:
