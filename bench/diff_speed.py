@@ -53,11 +53,12 @@ def build(path: Path, samples: int, stacks: int) -> None:
             "address": pl.Series([None] * FUNCTIONS, dtype=pl.Int64), "canonical": names,
             "source_file": "net/core/dev.c", "area": "net/core",
             "subsystem": [f"s{i % 40}" for i in range(FUNCTIONS)], "role": "domain",
-            "tagged_by": "made",
+            "tagged_by": "made", "class": "other",
         }))  # fmt: skip
         store.insert("stack_blame", pl.DataFrame({
             "stack_id": range(stacks), "symbol_id": random.integers(0, FUNCTIONS, stacks),
             "subsystem": [f"s{i % 40}" for i in range(stacks)], "context": "task",
+            "direction": "none",
         }))  # fmt: skip
         for run in range(RUNS):
             _add_run(store, run, samples // RUNS, stacks, random)

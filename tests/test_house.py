@@ -89,7 +89,6 @@ PATCHES = {
     "tests/test_subprocess_iter.py: subprocess.Popen": "which processes are started, to kill one",
     "tests/record/conftest.py: recorder._KALLSYMS": "of this machine, which may hide it",
     "tests/record/conftest.py: recorder.system_state": "this machine's network takes a second",
-    "tests/record/test_ab.py: ab._look": "runs that are never conclusive",
     "tests/record/test_record.py: os.geteuid": "who runs the tests is root or not",
     "tests/record/test_record.py: perf_module._PARANOID": "a setting of the machine",
     "tests/record/test_record.py: perf_module._may_record": "a capability of the tests' process",

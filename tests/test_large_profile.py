@@ -36,9 +36,8 @@ def tagged(symbols: pl.DataFrame) -> pl.DataFrame:
 
 def charged(stacks: pl.DataFrame, symbols: pl.DataFrame) -> pl.DataFrame:
     leaf = pl.col("symbol_ids").list.first().alias("symbol_id")
-    return stacks.select(
-        "stack_id", leaf, pl.lit("libc").alias("subsystem"), pl.lit("task").alias("context")
-    )
+    words = {"subsystem": "libc", "context": "task", "direction": "none"}
+    return stacks.select("stack_id", leaf, *(pl.lit(v).alias(k) for k, v in words.items()))
 
 
 def profile() -> Batch:

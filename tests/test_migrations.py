@@ -21,14 +21,17 @@ from perfduck_diff.top import top
 from perfduck_model.errors import PerfduckError
 from perfduck_store.duckdb import schema
 from perfduck_store.duckdb.store import DuckDbStore
+from perfduck_tags.blame import blame
 from perfduck_tags.classes import CLASSES, with_class
+
+pytestmark = pytest.mark.slow
 
 VERSIONS = {
     int(path.name.split("-")[1].split(".")[0]): path
     for path in sorted((FIXTURES / "store").glob("schema-*.duckdb.xz"))
 }
 OLD = [path for number, path in VERSIONS.items() if number < schema.SCHEMA_VERSION]
-FILLED = {("symbol", "class")}
+FILLED = {("symbol", "class"), ("stack_blame", "direction")}
 NATIVE = str(FIXTURES / "demo" / "native.udp64.1.txt.xz")
 
 
@@ -122,7 +125,6 @@ def test_every_version_has_a_fixture() -> None:
     assert set(VERSIONS) == set(range(1, schema.SCHEMA_VERSION + 1))
 
 
-@pytest.mark.slow
 def test_a_store_answers_as_one_made_anew_of_its_rows(any_store: Path, tmp_path: Path) -> None:
     DuckDbStore(any_store).close()  # upgrades it: what a migration fills cannot be null
     fresh = made_anew(tmp_path / "fresh.duckdb", any_store)
@@ -149,6 +151,14 @@ def test_an_upgrade_fills_classes_as_an_import_does(old_store: Path) -> None:
     tagged = with_class(symbols.drop("class").with_columns(rule=pl.lit(None, pl.Int32)), ())
     assert symbols["class"].to_list() == tagged["class"].to_list()
     assert symbols["class"].n_unique() == len(CLASSES)
+
+
+def test_an_upgrade_fills_directions_as_an_import_does(old_store: Path) -> None:
+    with DuckDbStore(old_store, write=True) as store:
+        stored = store.frame("select stack_id, direction from stack_blame order by stack_id")
+        again = blame(store.symbols.stacks(), store.symbols.all())
+    assert stored.rows() == again.sort("stack_id")[["stack_id", "direction"]].rows()
+    assert set(stored["direction"]) == {"none", "egress", "ingress"}
 
 
 def test_an_upgraded_store_answers_and_takes_recordings(old_store: Path) -> None:

@@ -32,6 +32,8 @@ class Limits:
     most_sql_bytes: int = MB
     most_depth: int = 32  # of tables in TOML
     most_attachment_lines: int = 500_000  # iptables-save of a node with 10,000 services: 100,000
+    least_work: float = 1e-9  # a byte counted in GB; costs of a unit have 300 digits without these
+    most_work: int = 10**18  # bytes that 100 Gbit/s carry in two years
     most_counters: int = 64  # columns of /proc/net/stat/nf_conntrack: 17
 
     # Reports of opreport: all rows are held. That of a recording with call graph and details had
@@ -69,7 +71,11 @@ class Limits:
     most_waiting_samples: int = MB // 4  # for callers: until the thread is back in user space
     most_pack_bytes: int = 64 * MB  # unpacked, of perf record -z: 64 kB are a tenth of it
 
+    # Another machine that is asked.
     most_answer_bytes: int = 256 * MB  # of a server: stacks and weights of large profiles 30 MB
+    most_frame_bytes: int = 1024 * MB  # of a frame in it, unpacked: those have 160 MB
+    most_answer_s: int = 900  # without a byte of it; a question about 100 large profiles: a minute
+    most_merge_s: int = 7200  # likewise, where a server takes in the store that was sent
 
     # Symbols.
     most_kallsyms_bytes: int = 64 * MB  # 6.18 of Debian with 100 modules: 14 MB in 180,000 lines

@@ -34,6 +34,8 @@ def verdict(trend: Trend) -> str:
     """How many changes there are, and in how many series they were looked for."""
     changes = [change for group in trend.groups for change in group.changes]
     number = f"{many(len(changes), 'change')} of level" if changes else "no change of level"
+    if not trend.tested:
+        number = "not tested for changes of level"
     sure = "; at most 5 % of changes are false, on average" if changes else ""
     return f"{number} ({trend.tested:,} series tested{sure})"
 

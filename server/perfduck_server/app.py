@@ -4,7 +4,7 @@ import json
 from contextlib import suppress
 from urllib.parse import quote, urlsplit
 
-from fastapi import FastAPI, Request, Response
+from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse
 from starlette.datastructures import Headers, MutableHeaders
@@ -35,7 +35,7 @@ from perfduck_server import (
 from perfduck_server.access import AccessRefused, principal_of
 from perfduck_server.metrics import ServerMetrics
 from perfduck_server.pages import page
-from perfduck_server.query_options import in_url
+from perfduck_server.query_options import in_url, only_declared
 from perfduck_server.service import Service
 from perfduck_server.spool import SpoolIsGone
 from perfduck_server.uploads import drain
@@ -53,6 +53,14 @@ _HEADERS = {
     PROTOCOL_HEADER: PROTOCOL,
 }
 
+# Those of the first check the parameters of a URL themselves (query_options.given).
+_ROUTERS = (
+    read_api, page_recordings, page_profile, page_diff, page_compare, page_trend, page_sql,
+    push_api,
+)  # fmt: skip
+_ROUTERS_WITHOUT_OPTIONS = (
+    query_api, static_files, store_api, sql_api, login, merge_api, care_api, metrics,
+)  # fmt: skip
 _PARAMETERS = read_api.PARAMETERS | set(sql_api.SqlQuery.model_fields)
 _CLIENT_CLOSED_REQUEST = 499  # as in the access log of nginx
 
@@ -79,19 +87,10 @@ def create_app(service: Service) -> FastAPI:
     app.add_exception_handler(HTTPException, _no_route)
     app.add_exception_handler(Exception, _bug)
 
-    app.include_router(read_api.router)
-    app.include_router(query_api.router)
-    app.include_router(static_files.router)
-    for each in (page_recordings, page_profile, page_diff, page_compare, page_trend, page_sql):
+    for each in _ROUTERS:
         app.include_router(each.router)
-
-    app.include_router(store_api.router)
-    app.include_router(sql_api.router)
-    app.include_router(push_api.router)
-    app.include_router(login.router)
-    app.include_router(merge_api.router)
-    app.include_router(care_api.router)
-    app.include_router(metrics.router)
+    for each in _ROUTERS_WITHOUT_OPTIONS:
+        app.include_router(each.router, dependencies=[Depends(only_declared)])
     return app
 
 

@@ -61,7 +61,7 @@ def _rows(store: ProfileStore) -> list[Row]:
     rows = rows_of(store.profiles())
     for row in rows:
         row["selector"] = quoted(row["name"])
-        row["at"] = row["started_at"] or row["ingested_at"]
+        row["at"] = row["ingested_at"] or row["started_at"]
     return sorted(rows, key=_newest, reverse=True)
 
 

@@ -277,7 +277,10 @@ Key = Literal["comm", "pid", "cpu", "dso", "subsystem", "cgroup"]
 OF_SAMPLES: tuple[Key, ...] = ("pid", "cpu", "cgroup")  # the rollup does not know them
 OF_STACKS: tuple[Key, ...] = ("dso", "subsystem")
 # What `rank` ranks by: each has a query.
-By = Literal["function", "path", "subsystem", "class", "program", "source", "dso", "comm", "cgroup"]
+By = Literal[
+    "function", "path", "subsystem", "class", "direction", "program", "source", "dso", "comm",
+    "cgroup",
+]  # fmt: skip
 KEYS: tuple[Key, ...] = ("comm", *OF_SAMPLES, *OF_STACKS)
 
 

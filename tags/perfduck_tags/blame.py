@@ -24,6 +24,7 @@ import polars as pl
 from perfduck_model.arrays import Bool, Int64, UInt16, UInt32
 from perfduck_model.batch import STACKS_AT_ONCE
 from perfduck_symbols.names import BPF_PROGRAM
+from perfduck_tags.direction import DIRECTIONS, ENTRIES, directions, entries, first
 from perfduck_tags.entries import INTERRUPTS, SOFTIRQ_LOOPS
 
 CONTEXTS = ("task", "softirq-inline", "softirq-irq", "ksoftirqd", "irq", "idle")
@@ -33,6 +34,7 @@ _BELOW = 3
 _USER, _INTERRUPT, _STOPS, _PADDING, _LOOP, _IS_IDLE, _PROGRAM, _NOBODYS, _FOR_PROGRAMS = (
     4 << bit for bit in range(9)
 )
+_ENTRIES = {kind: 4 << bit for bit, kind in enumerate(ENTRIES, start=9)}
 
 _INTERRUPT_ENTRY = rf"^(?:{INTERRUPTS})$"
 # What is above the loop was caused by a packet, what is below only met it. The first of these below
@@ -56,8 +58,8 @@ ONE_OFFSET = 0.95  # share of a function's self weight at one instruction that m
 
 
 def blame(stacks: pl.DataFrame, symbols: pl.DataFrame) -> pl.DataFrame:
-    """[stack_id, symbol_id, subsystem, context] of [stack_id, symbol_ids leaf first]; symbols as
-    the tagger returns them."""
+    """[stack_id, symbol_id, subsystem, context, direction] of [stack_id, symbol_ids leaf first];
+    symbols as the tagger returns them."""
     facts = _facts(symbols)
     slices = stacks.iter_slices(STACKS_AT_ONCE) if len(stacks) else [stacks]
     return pl.concat([_charged(some, facts) for some in slices])
@@ -71,7 +73,11 @@ def _charged(stacks: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
     contexts = np.where(frames.have(_IS_IDLE)[charged], _IDLE, frames.contexts())
     rows = facts.select("symbol_id", "subsystem")[frames.fact[charged]]
     return rows.select(
-        filled["stack_id"], "symbol_id", "subsystem", pl.Series("context", CONTEXTS)[contexts]
+        filled["stack_id"],
+        "symbol_id",
+        "subsystem",
+        pl.Series("context", CONTEXTS)[contexts],
+        pl.Series("direction", DIRECTIONS)[frames.directions()],
     )
 
 
@@ -92,26 +98,34 @@ def interrupts_off(leaf_offsets: pl.DataFrame, symbols: pl.DataFrame) -> pl.Data
 
 def _facts(symbols: pl.DataFrame) -> pl.DataFrame:
     """What the walk asks of a symbol, one row each."""
+    symbols = symbols.unique("symbol_id", maintain_order=True)
     name, in_kernel = pl.col("canonical"), pl.col("area") != "user"
     interrupt = in_kernel & name.str.contains(_INTERRUPT_ENTRY)
+    padding = pl.col("name").str.starts_with("__pfx_")
+    is_called = in_kernel & ~padding
     below = (
         pl.when(~in_kernel).then(0).when(name.str.contains(_ON_IRQ_EXIT)).then(_ON_EXIT)
         .when(name.is_in(_IN_THREAD)).then(_THREAD).when(name.is_in(_ON_ENABLE)).then(_INLINE)
     )  # fmt: skip
+    kinds = entries(symbols["canonical"])
     flags = {
         _USER: ~in_kernel & (pl.col("subsystem") != "unknown"),
         _INTERRUPT: interrupt,
         _STOPS: in_kernel & (interrupt | (pl.col("role") != "helper")),
         # Where a call is a function's last instruction, its return address is in the padding of
         # the next function: 'clear_bss' is no caller.
-        _PADDING: pl.col("name").str.starts_with("__pfx_"),
+        _PADDING: padding,
         _LOOP: in_kernel & name.is_in(SOFTIRQ_LOOPS),
         _IS_IDLE: pl.col("subsystem").is_in(["idle", "guest:idle"]),
         _PROGRAM: in_kernel & pl.col("name").str.contains(BPF_PROGRAM),
         _NOBODYS: pl.col("subsystem").is_in(["bpf", "guest:bpf"]),
         _FOR_PROGRAMS: pl.col("subsystem").str.contains(r"^(?:guest:)?bpf_(?:maps|helpers)$"),
+        **{
+            flag: is_called & pl.lit(kinds == each).fill_null(value=False)
+            for each, flag in _ENTRIES.items()
+        },
     }
-    return symbols.unique("symbol_id", maintain_order=True).select(
+    return symbols.select(
         "symbol_id",
         "subsystem",
         pl.sum_horizontal(
@@ -149,7 +163,7 @@ class _Frames:
         is_hit = np.zeros(len(stops), np.bool_)
         is_hit[self.starts] = True  # a leaf in padding was really hit
         stops &= is_hit | ~self.have(_PADDING)
-        stop = _first(stops, self.starts, self.ends)
+        stop = first(stops, self.starts, self.ends)
         # A leaf without name or binary may lie in the kernel (bpf programs): it passes the charge.
         is_kernel = ~self.have(_USER)[self.starts]
         return np.where((stop >= 0) & is_kernel, stop, self.starts)
@@ -172,18 +186,17 @@ class _Frames:
 
     def contexts(self) -> Int64:
         """On whose time the leaf runs, per stack."""
-        loop = _first(self.have(_LOOP), self.starts, self.ends)
-        interrupt = _first(self.have(_INTERRUPT), self.starts, self.ends)
+        loop = first(self.have(_LOOP), self.starts, self.ends)
+        interrupt = first(self.have(_INTERRUPT), self.starts, self.ends)
         below = np.where(loop >= 0, loop + 1, self.ends)
-        owner = _first(self.have(_BELOW), below, self.ends)
+        owner = first(self.have(_BELOW), below, self.ends)
         softirq = np.where(owner >= 0, self.flags[owner] & _BELOW, _INLINE)
         in_loop = np.where(loop >= 0, softirq, _TASK)
         in_interrupt = (interrupt >= 0) & ((loop < 0) | (interrupt < loop))
         return np.where(in_interrupt, _IRQ, in_loop)
 
-
-def _first(flags: Bool, starts: Int64, ends: Int64) -> Int64:
-    """The first flagged frame from each start on and before its end, else -1."""
-    hits = np.append(np.flatnonzero(flags), len(flags))
-    nearest = hits[np.searchsorted(hits, starts)]
-    return np.where(nearest < ends, nearest, -1)
+    def directions(self) -> Int64:
+        """Which way the packet of each stack goes, a place in DIRECTIONS."""
+        entries = {kind: self.have(flag) for kind, flag in _ENTRIES.items()}
+        found = directions(entries, self.have(_LOOP | _INTERRUPT), self.starts, self.ends)
+        return np.where(self.have(_USER)[self.starts], 0, found)

@@ -227,6 +227,25 @@ def test_cells_and_names_of_bars_are_whole(page: Any) -> None:
     assert min(starts) >= 0
 
 
+def test_a_chart_says_what_it_draws_and_what_it_leaves_out(page: Any) -> None:
+    page.goto("/sql")
+    page.fill("#query", "select 'row ' || n as name, n as height from range(1, 41) as r(n)")
+    page.click("#run")
+    page.wait_for_selector("#chart rect")
+    assert page.locator("#chart rect").count() == 30
+    assert page.locator("#chart p").inner_text() == "height, 30 of 40 rows"
+
+
+def test_work_is_a_number_and_never_ignored(page: Any) -> None:
+    page.goto("/")
+    page.locator("[data-edit]").first.click()
+    for typed, line in (("", "work: it can be changed, not removed"),
+                        ("1,000", "work: expected a number above 0, got 1,000")):  # fmt: skip
+        page.fill("#edit-form [name=work]", typed)
+        page.click("#edit-save")
+        assert page.locator("#edit-error").inner_text() == line
+
+
 def test_a_recording_is_edited_on_a_phone(chromium: Any, server: Server) -> None:
     with opened(chromium, server, phone=True) as page:
         page.goto("/")

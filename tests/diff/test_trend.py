@@ -17,6 +17,8 @@ from recordings import FIXTURES
 import perfduck
 from perfduck import PerfduckError
 
+pytestmark = pytest.mark.slow
+
 SUBSYSTEM = {"udp": "udp_sendmsg", "conntrack": "nf_conntrack_in", "iptables": "ipt_do_table"}
 POINTS = 14
 AT = 9

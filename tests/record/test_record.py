@@ -77,6 +77,7 @@ def test_a_name_that_is_taken_is_refused_before_anything_runs(perf: FakePerf) ->
     assert not Path("ran").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "status"), [("exit 3", "3"), ("kill -TERM $$", "SIGTERM (exit status 143)")]
 )
@@ -197,6 +198,7 @@ def test_without_a_command_the_system_is_recorded_for_some_seconds(perf: FakePer
     assert call.endswith(" sleep 0.2")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
@@ -279,6 +281,7 @@ def still_runs(pid: int) -> bool:
     return state != "Z"
 
 
+@pytest.mark.slow
 def test_ctrl_c_stores_nothing_and_leaves_no_process(perf: FakePerf, tmp_path: Path) -> None:
     words = [PROGRAM, "record", "--", "sh", "-c", "echo $$ > pid; sleep 60"]
     environment = os.environ | {"TMPDIR": str(tmp_path)}

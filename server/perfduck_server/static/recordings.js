@@ -127,7 +127,11 @@
     if (gone.length) said.unlabel = gone;
     if (form.elements.name.value !== row.dataset.name) said.name = form.elements.name.value;
     const { work, unit } = form.elements;
+    for (const field of [work, unit]) {
+      if (row.dataset[field.name] && !field.value.trim()) throw new Error(`${field.name}: it can be changed, not removed`);
+    }
     if (work.value !== row.dataset.work || unit.value !== row.dataset.unit) {
+      if (work.value && !(Number(work.value) > 0)) throw new Error(`work: expected a number above 0, got ${work.value}`);
       if (work.value) said.work = Number(work.value);
       if (unit.value) said.unit = unit.value;
     }

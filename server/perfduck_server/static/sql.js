@@ -85,7 +85,10 @@
     host.hidden = picked.length < 2;
     if (host.hidden) return;
     wide = Math.max(280, Math.min(host.clientWidth || 760, 900));
-    host.append(names.length === 0 ? lines(picked, columns[value].name) : bars(picked.slice(0, MOST_BARS)));
+    const title = columns[value].name, isLine = names.length === 0, charted = isLine ? picked : picked.slice(0, MOST_BARS);
+    const part = charted.length < rows.length ? `, ${charted.length.toLocaleString("en-US")} of ${rows.length.toLocaleString("en-US")} rows` : "";
+    host.append(element("p", `${title}${isLine ? ` by ${columns[0].name}` : ""}${part}`, "hint"));
+    host.append(isLine ? lines(charted, title) : bars(charted));
   }
   let wide = 760; // of the chart, px
   const NS = "http://www.w3.org/2000/svg";

@@ -93,6 +93,7 @@ create table stack_blame (
     symbol_id bigint not null,   -- the frame that is charged
     subsystem varchar not null,  -- and its subsystem
     context   varchar not null,  -- task, softirq-inline, softirq-irq, ksoftirqd, irq or idle
+    direction varchar not null,  -- of its packet: egress, ingress, forward (comes in, goes out); none
 );
 
 -- A hit of an event, or n equal hits where the profiler counts (OProfile).
@@ -192,6 +193,7 @@ select
     symbol.class,
     stack_blame.subsystem as blamed,
     stack_blame.context,
+    stack_blame.direction,
     profile.work,
     profile.work_unit,
     sample.profile_id,

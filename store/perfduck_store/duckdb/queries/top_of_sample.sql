@@ -1,6 +1,11 @@
--- By comm, or with $by = 'cgroup' by cgroup. A sample has one: self, total and blamed are the same.
+-- By comm, or with $by = 'cgroup' by cgroup, with 'direction' by that of the stack. A sample has one:
+-- self, total and blamed are the same.
 select
-    case when $by = 'cgroup' then picked.cgroup else picked.comm end as place,
+    case $by
+        when 'cgroup' then picked.cgroup
+        when 'direction' then stack_blame.direction
+        else picked.comm
+    end as place,
     sum(picked.weight) as self,
     self as total,
     self as blamed,
