@@ -193,14 +193,16 @@ def test_a_full_disk_is_said_and_what_was_kept_stays(empty_server: Server) -> No
     process, unlimited = empty_server.process.pid, resource.RLIM_INFINITY
     question, saved = {"query": "select 3 as n"}, "/api/v1/queries/mine"
     assert ask(empty_server, "PUT", saved, json=question).status == 204
-    largest = empty_server.store.stat().st_size - 4096
-    resource.prlimit(process, resource.RLIMIT_FSIZE, (largest, unlimited))
-    for answer in (
+    assert ask(empty_server, "GET", "/api/v1/backup").status == 200  # all is in the file now
+    limits = resource.RLIMIT_FSIZE
+    resource.prlimit(process, limits, (empty_server.store.stat().st_size - 4096, unlimited))
+    copied = (
         ask(empty_server, "GET", "/api/v1/backup"),
         ask(empty_server, "POST", "/api/v1/sql", json=question),
-        ask(empty_server, "PUT", saved, json={"query": "x" * (largest + 1)}),
-    ):
+    )
+    resource.prlimit(process, limits, (1000, unlimited))
+    for answer in (*copied, ask(empty_server, "PUT", saved, json={"query": "x" * 1001})):
         assert (answer.status, "expected room on the" in answer.json()["error"]) == (507, True)
-    resource.prlimit(process, resource.RLIMIT_FSIZE, (unlimited, unlimited))
-    assert ask(empty_server, "POST", "/api/v1/sql", json=question).status == 200
+    resource.prlimit(process, limits, (unlimited, unlimited))
+    assert ask(empty_server, "GET", "/api/v1/backup").status == 200
     assert ask(empty_server, "GET", "/api/v1/queries").json() == {"mine": question["query"]}
