@@ -254,7 +254,7 @@ def test_a_store_is_a_file(command: list[str | Path], name: str, tmp_path: Path)
         ("parquet", "a Parquet file"),
         ("directory", "a directory"),
         ("fifo", "a FIFO"),
-        ("device", "a device"),
+        ("device", "a character device"),
         ("loop", "Too many levels of symbolic links"),
     ],
 )

@@ -299,6 +299,8 @@ def _is_of_threads(folder: Path) -> bool:
 
 
 def _begins_as_perf_data(path: Path) -> bool:
+    if not path.is_file():  # to open a FIFO waits
+        return False
     try:
         with path.open("rb") as file:
             return file.read(8) in PERF_DATA

@@ -21,7 +21,9 @@ from perfduck_ingest.perf_data.session import Item, PerfSession
 from perfduck_ingest.perf_data.stream import Block, Stream
 from perfduck_ingest.perf_data.symbol_places import SymbolPlaces
 from perfduck_ingest.source import ReadProgress, Source
+from perfduck_model.errors import PerfduckError
 from perfduck_model.limits import limits
+from perfduck_model.special_files import what_is
 
 
 def ready_of_file(
@@ -76,8 +78,11 @@ _PART = re.compile(r"data\.\d+")
 
 
 def parts_of(directory: Path) -> list[Path]:
-    """What each thread wrote, by its number; empty where it is no such directory."""
-    parts = [path for path in directory.iterdir() if _PART.fullmatch(path.name) and path.is_file()]
+    """What each thread wrote, by its number; empty where it is no such directory. PerfduckError
+    where one is no file: to open a FIFO waits."""
+    parts = [path for path in directory.iterdir() if _PART.fullmatch(path.name)]
+    if (odd := next((path for path in parts if not path.is_file()), None)) is not None:
+        raise PerfduckError.at(odd, expected="what a thread of perf wrote", got=what_is(odd))
     return sorted(parts, key=lambda path: int(path.name.removeprefix("data.")))
 
 
