@@ -14,6 +14,7 @@ NO_TABLE = "no-unwind-tables"
 BROKEN_STACK = "broken-stacks"
 GUESSED = "frame-pointers"
 DEFERRED = "deferred-callers"
+BRANCHES = "branch-stacks"
 BROKEN = "broken-callchains"
 TIME = "time-out-of-range"
 PERIOD = "period-out-of-range"
@@ -30,6 +31,7 @@ TEXTS = {
     GUESSED: "user callers above code without unwind tables were found by the frame pointer",
     DEFERRED: "user callers were to be recorded later (--call-graph fp,defer) and are not in the"
     " recording",
+    BRANCHES: "branch stacks (perf record -b) are not kept",
     BROKEN: "call chains have an entry that is no address and are cut off there",
     TIME: "times beyond 63 bits are not kept",
     PERIOD: "periods beyond 63 bits are not kept: these samples count as one event each",

@@ -146,7 +146,9 @@ def read(request: IngestRequest, draft: Draft, progress: Progress | None = None)
                     progress(source, draft.samples)
         trim()
         if not draft.samples:
-            raise PerfduckError.at(source.name, expected="samples", got="a recording without any")
+            why = [one.text for one in draft.facts.limitations.values()]
+            got = ": ".join(["a recording without any", *why])
+            raise PerfduckError.at(source.name, expected="samples", got=got)
         draft.ran(settled(source.name, request.kernel, draft.facts.kernel_release))
         if not draft.facts.has_inlined:  # which kallsyms does not list
             check_kallsyms(request.options.kernel_files, draft.symbols)

@@ -28,7 +28,8 @@ from perfduck_ingest.perf_data.stream import Block
 from perfduck_model.arrays import Bool, Int64, UInt64
 
 _ONE = np.uint64(1)
-_WANTED_BEHIND = records.SAMPLE_CGROUP | records.SAMPLE_STACK_USER  # the chain
+# The chain.
+_WANTED_BEHIND = records.SAMPLE_CGROUP | records.SAMPLE_STACK_USER | records.SAMPLE_BRANCH_STACK
 
 
 class SampleReader:
@@ -62,6 +63,8 @@ class SampleReader:
             part = self._samples(gather, events[chosen], indices[chosen], ordinal)
             if layout.has_branch_callers:
                 part = with_branch_callers(part, gather.branches, gather.branch_counts)
+            else:
+                self.limitations[limitations.BRANCHES] += int((gather.branch_counts > 0).sum())
             if len(self._ids) and gather.has_ids_of_counts:
                 part = self._spread(part, gather)
             parts.append(part)
@@ -196,7 +199,7 @@ class _Gather:
             self._pass_read()
         if self.layout.has(records.SAMPLE_CALLCHAIN):
             self._chains()
-        if self.layout.has(_WANTED_BEHIND) or self.layout.has_branch_callers:
+        if self.layout.has(_WANTED_BEHIND):
             self._pass_to_cgroup()
         if self.layout.has(records.SAMPLE_CGROUP):
             values[records.SAMPLE_CGROUP] = self._word()

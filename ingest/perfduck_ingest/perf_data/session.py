@@ -98,6 +98,7 @@ class RecordingMetadata:
     # How many records of each type were skipped, or not understood.
     skipped: Int64 = field(default_factory=lambda: np.zeros(records.TYPES, np.int64))
     limitations: Counter[str] = field(default_factory=Counter)  # see limitations.py
+    trace_bytes: int = 0  # of processors, which are not decoded
 
 
 @dataclass(frozen=True, slots=True)
@@ -426,6 +427,10 @@ class PerfSession:
             self._kernel_names.add(symbol.name)
             self._kernel.append(symbol)
 
+    def _count_trace(self, record: memoryview) -> None:
+        self._said.trace_bytes += self._recording.order.unpack("Q", record, 8)[0]
+        self._said.skipped[records.AUXTRACE] += 1
+
     def _count_lost(self, record: memoryview) -> None:
         self._said.lost_by_buffer += self._recording.order.unpack("QQ", record, 8)[1]
 
@@ -460,6 +465,7 @@ _TAKEN = {
     records.CGROUP: PerfSession._learn_cgroup,
     records.KSYMBOL: PerfSession._learn_symbol,
     records.LOST: PerfSession._count_lost,
+    records.AUXTRACE: PerfSession._count_trace,
     records.LOST_SAMPLES: PerfSession._count_lost_samples,
 }
 _READ = {
