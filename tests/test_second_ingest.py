@@ -45,6 +45,7 @@ def store(stored: bytes, store_path: Path) -> Path:
     return store_path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "answer"),
     mostly_slow([
@@ -68,6 +69,7 @@ def test_a_second_ingest_says_what_it_changed(options: list[str], answer: str, s
         assert again == (0, f"{STORED}, nothing added\n", "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "message"),
     mostly_slow([
@@ -106,6 +108,7 @@ def manifest(folder: Path, *lines: str) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_manifest_names_reports_and_files_to_attach(tmp_path: Path, store_path: Path) -> None:
     runs = manifest(
         tmp_path,

@@ -59,6 +59,7 @@ def test_every_number_is_found() -> None:
     assert found == {*expected, *serve, "--least-growth"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", numbers(), ids=" ".join)
 def test_a_number_is_typed_in_ascii_digits(words: tuple[str, ...]) -> None:
     *command, option = words

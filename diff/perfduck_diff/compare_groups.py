@@ -1,5 +1,4 @@
-"""More than two groups side by side: rows subsystems, classes or programs of eBPF, columns the
-values of a label.
+"""More than two groups side by side: rows the values of a dimension, columns those of a label.
 
                native   native-ct   docker0-plain   docker0-nat
     conntrack       0        118              0             148     ns/packet, each with +-
@@ -15,6 +14,7 @@ from scipy import special
 
 from perfduck_diff.comparison_input import Question, load_input
 from perfduck_diff.engine import rates
+from perfduck_diff.engine.dimensions import DIMENSIONS
 from perfduck_diff.engine.moderated_t import Design, NodeRates, benjamini_hochberg, fit
 from perfduck_diff.engine.noise import Noise, assumed, learn
 from perfduck_diff.engine.rates import NoiseClasses, StackRates
@@ -42,7 +42,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatrixRow:
-    """A subsystem, a class or a program over all groups."""
+    """A value of the dimension over all groups."""
 
     name: str
     area: str  # of a subsystem; of others empty
@@ -51,7 +51,7 @@ class MatrixRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepRow(Change):
-    """What a step adds to a subsystem, a class or a program."""
+    """What a step adds to a value of the dimension."""
 
     name: str
     area: str
@@ -189,20 +189,13 @@ def _measured(store: Store, question: Question, by: MatrixKey) -> _Measured:
     known = recall(store, question, None)
     prior = known.over(classes.names) if known else assumed(classes.names)
     noise = learn(prior, classes.groups(raw, question.groups))
-    names, keys = _keys(runs, by)
+    names, keys = DIMENSIONS[by].values(runs)
     mix = classes.mix(keys, len(names), raw.rate)
     rows = NodeRates(
         np.vstack([raw.totals, gathered(keys, len(names), raw.rate)]),
         np.vstack([mix.sum(axis=0), mix]),
     )
     return _Measured(question, raw, noise, rows, by, names)
-
-
-def _keys(runs: RunMatrix, by: MatrixKey) -> tuple[tuple[str, ...], Int64]:
-    """The names of the rows, and which of them each stack counts for."""
-    if by == "subsystem":
-        return runs.subsystems, runs.blame
-    return runs.leaf_classes() if by == "class" else runs.programs()
 
 
 def _matrix(

@@ -15,8 +15,9 @@ from typing import Self
 import numpy as np
 import polars as pl
 
+from perfduck_diff.engine.dimensions import NO_PROGRAM
 from perfduck_diff.engine.result import Reason
-from perfduck_diff.engine.run_matrix import Frame, Run, RunMatrix, gathered
+from perfduck_diff.engine.run_matrix import Frame, Run, RunMatrix, Values, gathered
 from perfduck_diff.engine.stacks import Stacks
 from perfduck_diff.filters import Filters
 from perfduck_diff.selection import Group, Selection, check_apart, select_samples
@@ -80,7 +81,7 @@ def load_input(
         _run(facts[key], selection.weights[key].idle, filters) for key in selection.profiles
     )
     return Question(
-        _matrix_of(store, selection, runs),
+        matrix_of(store, selection, runs),
         _columns([len(group) for group in selection.groups]),
         tuple(list(group) for group in selection.groups),
         filters,
@@ -125,24 +126,41 @@ def _reasons(selection: Selection, filters: Filters) -> tuple[Reason, ...]:
     return tuple(notes)
 
 
-def _matrix_of(store: Store, selection: Selection, runs: tuple[Run, ...]) -> RunMatrix:
+def matrix_of(store: Store, selection: Selection, runs: tuple[Run, ...]) -> RunMatrix:
     """The samples that are picked; `runs`: what else is known of their profiles, in their order."""
     symbols, frames = _frames(store)
     weights, chains = _met(selection.samples.rollup(), selection.samples.stacks(), selection.event)
     cell = weights["row"].to_numpy() * len(runs) + weights["run"].to_numpy()
-    names = chains["subsystem"].unique().sort()
+    subsystems, blame = _values(chains["subsystem"])
     return RunMatrix(
         event=selection.event,
         unit=selection.unit,
         runs=runs,
         frames=_as_called(frames, symbols, chains["symbol_ids"]),
         stacks=_flat(chains["symbol_ids"], symbols),
-        subsystems=tuple(names),
-        blame=chains["subsystem"].cast(pl.Enum(names)).to_physical().cast(pl.Int64).to_numpy(),
+        subsystems=subsystems,
+        blame=blame,
         area={frame.subsystem: frame.area for frame in frames},
         weight=_matrix(cell, weights["weight"], chains.height, len(runs)),
         hits=_matrix(cell, weights["hits"], chains.height, len(runs)),
+        known={
+            "direction": _values(chains["direction"]),
+            "program": _values(_programs(selection, chains["stack_id"])),
+        },
     )
+
+
+def _programs(selection: Selection, stacks: pl.Series) -> pl.Series:
+    """The program of eBPF that each stack is charged to."""
+    charged = selection.samples.programs()
+    ids, names = charged["stack_id"], charged["program"]
+    return stacks.replace_strict(ids, names, default=NO_PROGRAM, return_dtype=pl.String)
+
+
+def _values(column: pl.Series) -> Values:
+    """The names, and the place of each row's."""
+    names = column.unique().sort()
+    return tuple(names), column.cast(pl.Enum(names)).to_physical().cast(pl.Int64).to_numpy()
 
 
 def _met(

@@ -10,6 +10,7 @@ from perfduck_diff.filters import Filters
 from perfduck_diff.keys import By
 from perfduck_diff.notes import lacking_notes, provenance
 from perfduck_diff.selection import Note, select_samples
+from perfduck_diff.traversal_rows import traversed
 from perfduck_diff.work import facts_of, work_of
 from perfduck_store.protocol import Store
 from perfduck_store.records import PartlyListed
@@ -49,7 +50,11 @@ def top(
     profiles = select(store, selector, filters.where)
     keep: Literal["comm", "cgroup", ""] = by if by == "comm" or by == "cgroup" else ""
     selection = select_samples(store, {"": profiles}, filters, keep)
-    rows, row_count = counted(selection.samples.rank(by, limit))
+    rows, row_count = (
+        traversed(store, selection, limit)
+        if by == "traversal"
+        else counted(selection.samples.rank(by, limit))
+    )
     amount = work_of(store, selection, filters)
     lacks = lacking_notes(store, selection)
     main = "blamed" if by in ("subsystem", "program") else "self"

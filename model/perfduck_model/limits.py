@@ -67,6 +67,7 @@ class Limits:
     most_task_name_bytes: int = 32 * MB  # of them together
     most_callers: int = MB // 2  # chains of --call-graph fp,defer that wait for their samples
     most_caller_entries: int = 16 * MB  # of them together; a chain has 127 at most
+    most_unwound_frames: int = 1024  # of a DWARF stack; perf's own limit is 127
     most_waiting_samples: int = MB // 4  # for callers: until the thread is back in user space
     most_pack_bytes: int = 64 * MB  # unpacked, of perf record -z: 64 kB are a tenth of it
 

@@ -105,7 +105,7 @@ class StoreQuestions:
         **filters: Unpack[FilterOptions],
     ) -> "CompareResult":
         """Compare the groups that label `over` makes of the profiles; `order`: its values, else by
-        total cost. `by`: the rows, subsystems that are blamed, or classes by self weight."""
+        total cost. `by`: the rows, subsystems that are blamed, or what else a cost is split by."""
         chosen = filters_of(filters)
         return parts.comparisons.compare(self._file, selector, over, order, by, chosen)
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
+from perfduck_diff.engine.dimensions import DIMENSIONS
 from perfduck_diff.engine.flame import Flame, Heat
 from perfduck_diff.engine.rates import SubsystemRuns
 from perfduck_diff.engine.result import Diff
@@ -193,5 +194,5 @@ def environment(place: "Callable[[str], Markup]", *more: "BaseLoader") -> "Envir
         lstrip_blocks=True,
     )
     templates.filters.update(_FILTERS)
-    templates.globals["place"] = place
+    templates.globals.update(place=place, dimensions=DIMENSIONS)
     return templates

@@ -13,6 +13,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import perfduck
+from perfduck_model.errors import FULL_DISK, DiskIsFull
 from perfduck_report.html import injected_style_hash
 from perfduck_server import (
     care_api,
@@ -62,6 +63,7 @@ _ROUTERS_WITHOUT_OPTIONS = (
     query_api, static_files, store_api, sql_api, login, merge_api, care_api, metrics,
 )  # fmt: skip
 _PARAMETERS = read_api.PARAMETERS | set(sql_api.SqlQuery.model_fields)
+_FULL = 507
 _CLIENT_CLOSED_REQUEST = 499  # as in the access log of nginx
 
 
@@ -79,6 +81,7 @@ def create_app(service: Service) -> FastAPI:
     app.state.service, app.state.metrics = service, ServerMetrics(service)
     app.add_middleware(_WithHeaders)
     app.add_exception_handler(perfduck.PerfduckError, _refusal)
+    app.add_exception_handler(OSError, _system_error)
     app.add_exception_handler(StoreIsInvalidated, _unavailable)
     app.add_exception_handler(SpoolIsGone, _unavailable)
     app.add_exception_handler(AccessRefused, _no_access)
@@ -132,8 +135,9 @@ def _wrong_header(headers: Headers) -> str | None:
 
 
 def _refusal(request: Request, error: Exception) -> Response:
-    """What the one who asked can fix: the line that the command line prints."""
+    """What the one who asked can fix, or a full disk: the line that the command line prints."""
     status = 404 if isinstance(error, perfduck.NoProfileError) else 422
+    status = _FULL if isinstance(error, DiskIsFull) else status
     line = perfduck.visible(str(error))
     if _is_question(request):
         line = in_url(line, _PARAMETERS)
@@ -147,6 +151,15 @@ def _is_question(request: Request) -> bool:
     if PROTOCOL_HEADER in request.headers:
         return False
     return path == "/api/v1/sql" or path.removeprefix("/api/v1/") in read_api.QUESTIONS
+
+
+def _system_error(request: Request, error: Exception) -> Response:
+    """A full disk is said; any other error of the system is a bug."""
+    assert isinstance(error, OSError)
+    if error.errno not in FULL_DISK:
+        raise error
+    line = "expected room on the server's disk, got a full one: ask again later"
+    return JSONResponse({"error": line}, _FULL)
 
 
 def _unavailable(request: Request, error: Exception) -> Response:

@@ -44,10 +44,15 @@ def healthz(service: ServiceOf) -> Response:
         service.store.names()
         service.spool.check()
     except perfduck.PerfduckError as error:
-        return JSONResponse({"status": str(error), **said}, 503)
+        return _unwell(str(error), said)
     if free < _LEAST_FREE_BYTES:
-        return JSONResponse({"status": "the disk of the store is full", **said}, 503)
+        return _unwell("the disk of the store is full", said)
     return JSONResponse({"status": "ok", **said})
+
+
+def _unwell(line: str, said: dict[str, Any]) -> Response:
+    """`error`: as every answer that is one has it, which the command line prints."""
+    return JSONResponse({"status": line, "error": line, **said}, 503)
 
 
 @router.patch("/api/v1/profiles/{profile}", dependencies=[Admin])

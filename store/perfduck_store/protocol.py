@@ -119,6 +119,9 @@ class PickedSamples(Protocol):
         """[stack_id, symbol_ids, subsystem, direction], by stack_id: symbols from the leaf to the
         root, the subsystem that is blamed, and which way the packet goes."""
 
+    def programs(self) -> "pl.DataFrame":
+        """[stack_id, program] of stacks that a program of eBPF is blamed for, by stack_id."""
+
     def rank(self, by: By, limit: int) -> "pl.DataFrame":
         """A row for each value of a key (choice.By), the heaviest first: the key, what
         goes with it (dso, subsystem or area), self, total, blamed, and how many rows there are

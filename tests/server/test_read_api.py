@@ -112,6 +112,7 @@ def test_every_option_of_the_library_is_asked_for() -> None:
     assert {name for name in names - others if f"{name}=" not in asked} == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", ["text", "markdown", "junit", "html"])
 def test_a_diff_in_other_formats(server: Server, demo_store: Path, format: str) -> None:
     store = perfduck.open(demo_store)

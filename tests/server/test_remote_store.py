@@ -37,6 +37,8 @@ from perfduck_store.records import Choice
 from perfduck_store.remote import wire
 from perfduck_store.remote.services import PROTOCOL, PROTOCOL_HEADER, SERVICES, all_methods, methods
 
+pytestmark = pytest.mark.slow
+
 RECORDING = Path(__file__).parents[2] / "fixtures" / "perf_script" / "net-chain" / "input.txt.xz"
 SESSIONS = "/api/v1/store/sessions"
 IDS = st.lists(st.integers(-(1 << 63), (1 << 63) - 1), max_size=5)
@@ -536,7 +538,6 @@ def test_certificates_are_those_that_the_system_trusts(tmp_path: Path) -> None:
     server.server_close()
 
 
-@pytest.mark.slow
 def test_a_server_that_dies_is_a_line(demo_store: Path, tmp_path: Path) -> None:
     shutil.copy(demo_store, tmp_path / "s.duckdb")
     with running(tmp_path / "s.duckdb") as server, place_of(server.url).read() as store:
@@ -547,7 +548,6 @@ def test_a_server_that_dies_is_a_line(demo_store: Path, tmp_path: Path) -> None:
             store.symbols.all()
 
 
-@pytest.mark.slow
 def test_ctrl_c_ends_a_command_at_once(other: str) -> None:
     command = [sys.executable, "-m", "perfduck", "profiles", "--store", f"{other}/slow"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:

@@ -8,31 +8,37 @@ import numpy as np
 from perfduck_diff.engine import checks
 from perfduck_diff.engine.attribution import attribute
 from perfduck_diff.engine.comparison import Comparison, DiffOptions, changes, measure
+from perfduck_diff.engine.dimensions import DIMENSIONS, SPLITS
 from perfduck_diff.engine.gate import judge
 from perfduck_diff.engine.moderated_t import benjamini_hochberg
-from perfduck_diff.engine.power import detectable, sensitivity, wider
+from perfduck_diff.engine.power import detectable, sensitivity
 from perfduck_diff.engine.result import (
     Change,
-    ClassRow,
     Diff,
     FunctionRow,
-    ProgramRow,
     Sensitivity,
     Side,
+    Split,
+    SplitRow,
     SubsystemRow,
     Verdict,
 )
 from perfduck_diff.engine.run_matrix import Run, RunMatrix
 from perfduck_diff.engine.scan import LEVEL
+from perfduck_diff.engine.sign_flip import exact_test
+from perfduck_diff.keys import MatrixKey
 from perfduck_model.arrays import Float64, Int64
 
-TOTAL_LEVEL = 0.025  # of LEVEL, besides the claims, so the two together stay near 5 %
+TOTAL_LEVEL = LEVEL / 2  # besides the claims, so the two together stay near 5 %
 
 
 def run_diff(runs: RunMatrix, base: Int64, new: Int64, options: DiffOptions | None = None) -> Diff:
     """The whole answer."""
     work = measure(runs, base, new, options or DiffOptions())
-    claims = attribute(work)
+    exact = None
+    if (level := work.options.exact_level) is not None:
+        exact = exact_test(work, level)
+    claims = attribute(work, exact)
     sides = checks.Sides(runs, base, new, work.raw.sum(axis=0))
     doubts = (
         *work.unit.reasons,
@@ -51,8 +57,7 @@ def run_diff(runs: RunMatrix, base: Int64, new: Int64, options: DiffOptions | No
         reasons=doubts,
         total=changes(work, work.whole, work.total())[0],
         subsystems=_subsystems(work),
-        classes=_classes(work),
-        programs=_programs(work),
+        splits=tuple(Split(by=by, rows=_split(work, by)) for by in SPLITS),
         claims=claims.claims,
         shrunk=claims.shrunk,
         below=claims.below,
@@ -62,29 +67,32 @@ def run_diff(runs: RunMatrix, base: Int64, new: Int64, options: DiffOptions | No
         unattributed=claims.unattributed,
         common=_common(work),
         sensitivity=_sensitivity(work),
-        budgets=judge(work, work.options.budgets, work.options.level)
-        if work.options.budgets
-        else (),
+        exact=exact,
+        budgets=judge(work, work.options.budgets) if work.options.budgets else (),
         tested=claims.tested,
     )
-    return replace(answer, verdict=_verdict(answer, work.options.level))
+    return replace(answer, verdict=_verdict(answer))
 
 
-def _verdict(answer: Diff, level: float = LEVEL) -> Verdict:
+def _verdict(answer: Diff) -> Verdict:
     """Growth that is shown is a regression, unless all of it is below the tolerance; a pass has to
-    be shown as well."""
+    be shown as well. Both by the exact test too, where there is one."""
     if any(reason.blocks for reason in answer.reasons):
         return "inconclusive"
     if answer.budgets:
         verdicts = {row.verdict for row in answer.budgets}
         return next(v for v in _WORST_FIRST if v in verdicts)
-    if _is_tolerated(answer, level):
-        return "pass"
-    grew = answer.total.p is not None and answer.total.p <= TOTAL_LEVEL * level / LEVEL
-    return "regression" if grew or any(claim.gates for claim in answer.claims) else "inconclusive"
+    exact = answer.exact
+    if _is_tolerated(answer):
+        return "pass" if exact is None or exact.excess <= exact.level else "inconclusive"
+    grew = answer.total.p is not None and answer.total.p <= TOTAL_LEVEL
+    is_shown = exact is None or exact.growth <= exact.level
+    if is_shown and (grew or any(claim.gates for claim in answer.claims)):
+        return "regression"
+    return "inconclusive"
 
 
-def _is_tolerated(answer: Diff, level: float) -> bool:
+def _is_tolerated(answer: Diff) -> bool:
     """Whether growth of the total above the tolerance is excluded, and that of every path that
     grew: what shrank in other places may hide it in the total."""
     known = answer.sensitivity
@@ -92,9 +100,7 @@ def _is_tolerated(answer: Diff, level: float) -> bool:
         return False
     most = known.tolerance * answer.total.base
     return all(
-        claim.high is not None and claim.delta + wider(level) * (claim.high - claim.delta) < most
-        for claim in answer.claims
-        if claim.gates
+        claim.high is not None and claim.high < most for claim in answer.claims if claim.gates
     )
 
 
@@ -102,8 +108,7 @@ def _sensitivity(work: Comparison) -> Sensitivity | None:
     total = work.total()
     if work.unreplicated or not total.rates[0, work.design.base].any():
         return None
-    tolerance, level = work.options.tolerance, work.options.level
-    return sensitivity(work.whole, total, tolerance, TOTAL_LEVEL * level / LEVEL, level)
+    return sensitivity(work.whole, total, work.options.tolerance, TOTAL_LEVEL)
 
 
 def _common(work: Comparison) -> Change | None:
@@ -160,26 +165,15 @@ def _subsystems(work: Comparison) -> tuple[SubsystemRow, ...]:
     return tuple(sorted(made, key=lambda row: (-row.delta, row.subsystem)))
 
 
-def _classes(work: Comparison) -> tuple[ClassRow, ...]:
+def _split(work: Comparison, by: MatrixKey) -> tuple[SplitRow, ...]:
     """Those that cost anything on either side."""
-    names, keys = work.runs.leaf_classes()
+    names, keys = DIMENSIONS[by].values(work.runs)
     made = [
-        ClassRow(of_class=name, **fields)
+        SplitRow(name=name, **fields)
         for name, fields in zip(names, _tested(work, keys, len(names)), strict=True)
         if fields["base"] or fields["new"]
     ]
-    return tuple(sorted(made, key=lambda row: (-row.delta, row.of_class)))
-
-
-def _programs(work: Comparison) -> tuple[ProgramRow, ...]:
-    """Those that cost anything on either side."""
-    names, keys = work.runs.programs()
-    made = [
-        ProgramRow(program=name, **fields)
-        for name, fields in zip(names, _tested(work, keys, len(names)), strict=True)
-        if fields["base"] or fields["new"]
-    ]
-    return tuple(sorted(made, key=lambda row: (-row.delta, row.program)))
+    return tuple(sorted(made, key=lambda row: (-row.delta, row.name)))
 
 
 def _tested(work: Comparison, keys: Int64, size: int) -> list[dict[str, Any]]:

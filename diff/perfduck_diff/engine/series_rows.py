@@ -1,11 +1,11 @@
 """The rows of a trend: the total, and a cost per subsystem or per path, of every run."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 
+from perfduck_diff.engine.dimensions import DIMENSIONS
 from perfduck_diff.engine.rates import NoiseClasses, StackRates
 from perfduck_diff.engine.run_matrix import RunMatrix, gathered, mixed
 from perfduck_diff.engine.tree import ROOT, Tree, grow
@@ -33,7 +33,7 @@ class SeriesRows:
         classes = NoiseClasses.of_stacks(runs)
         if by == "path":
             return cls._of_paths(runs, raw, classes, least)
-        names, keys = _KEYS[by](runs)
+        names, keys = ((), runs.blame) if by == "total" else DIMENSIONS[by].values(runs)
         size, mix = len(names), classes.mix(runs.blame * 0, 1, raw.rate)
         parts = [mix] if not size else [mix, classes.mix(keys, size, raw.rate)]
         return cls(
@@ -78,13 +78,6 @@ class SeriesRows:
         while row != other and row > 0:
             row = int(self.parent[row])
         return row == other
-
-
-_KEYS: dict[SeriesKey, Callable[[RunMatrix], tuple[tuple[str, ...], Int64]]] = {
-    "total": lambda runs: ((), runs.blame),
-    "subsystem": lambda runs: (runs.subsystems, runs.blame),
-    "class": RunMatrix.leaf_classes,
-}
 
 
 def _path(runs: RunMatrix, tree: Tree, node: int) -> list[str]:

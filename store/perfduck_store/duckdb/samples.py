@@ -69,6 +69,10 @@ class DuckDbSamples:
         is blamed, and which way the packet goes."""
         return self._frame("diff_stacks")
 
+    def programs(self) -> "pl.DataFrame":
+        """[stack_id, program] of stacks that a program of eBPF is blamed for."""
+        return self._frame("blamed_programs")
+
     def rank(self, by: By, limit: int) -> "pl.DataFrame":
         """The key's columns, self, total, blamed and row_count, the heaviest first: see
         top_*.sql."""
@@ -164,6 +168,7 @@ class DuckDbSamples:
         else:
             self._store.execute(named("picked_all"))
         self._store.execute(named("stack_weights"))
+        self._store.execute(named("run_programs"))
         self._store.picked = self._choice
 
     def _set(self) -> None:
