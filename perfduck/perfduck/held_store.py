@@ -50,7 +50,7 @@ class HeldStore:
         return HeldIngestion(self)
 
     def snapshot(self, to: Path) -> None:
-        """Write the store as it is now to a new file; readers and this process go on meanwhile."""
+        """Write the store as it is now to a new file; readers and writers go on meanwhile."""
         self.shared.snapshot(to)
 
     def close(self) -> None:
