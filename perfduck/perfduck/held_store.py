@@ -1,6 +1,6 @@
 """A store that this process holds for as long as it runs, for many threads: what a server has."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -79,3 +79,8 @@ class HeldIngestion:
         """Read the recording, and store it; other writers wait for both."""
         with self._place.write() as store:
             return parts.ingestion.ingest(store, request, progress)
+
+    def ingest_pair(self, requests: "Sequence[IngestRequest]") -> "list[Receipt]":
+        """Read recordings, then store them in one transaction."""
+        ingestion, folder = parts.ingestion, self._place.path.parent
+        return ingestion.ingest_pair(self._place.write, folder, requests, ingestion.Annotators())
