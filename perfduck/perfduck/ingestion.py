@@ -4,7 +4,7 @@ recording -> importer -> batches -> Draft -> open the store -> tags of what it l
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import closing, nullcontext
+from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO, Self
@@ -129,12 +129,34 @@ class Ingestion:
         annotator = self._annotators.of(request)
         with Draft(self._path.parent) as draft:
             identity = read(request, draft, progress)
-            with DuckDbStore(
-                self._path, write=True, wait_s=self._wait_s, engine=self._engine
-            ) as store:
-                return commit(
-                    store, request.attachments, draft, identity, annotator, request.options.event
-                )
+            with self._opened() as store:
+                event = request.options.event
+                return commit(store, request.attachments, draft, identity, annotator, event)
+
+    def ingest_pair(self, requests: Sequence[IngestRequest]) -> list[Receipt]:
+        """Read recordings, then store them in one transaction."""
+        return ingest_pair(self._opened, self._path.parent, requests, self._annotators)
+
+    def _opened(self) -> DuckDbStore:
+        return DuckDbStore(self._path, write=True, wait_s=self._wait_s, engine=self._engine)
+
+
+def ingest_pair(
+    opened: Callable[[], AbstractContextManager[LocalStore]],
+    folder: Path,
+    requests: Sequence[IngestRequest],
+    annotators: Annotators,
+) -> list[Receipt]:
+    """Read recordings, then open a store, and store all of them or none."""
+    with ExitStack() as stack:
+        drafts = [stack.enter_context(Draft(folder)) for _ in requests]
+        identities = [read(*each) for each in zip(requests, drafts, strict=True)]
+        store = stack.enter_context(opened())
+        stack.enter_context(store.transaction())
+        return [
+            _committed(store, request.attachments, draft, identity, annotators.of(request))
+            for request, draft, identity in zip(requests, drafts, identities, strict=True)
+        ]
 
 
 def ingest(store: LocalStore, request: IngestRequest, progress: Progress | None = None) -> Receipt:
@@ -190,17 +212,28 @@ def commit(
     or only what is said of it. PerfduckError where it is stored with another event than that which
     the user says."""
     with store.transaction():
-        writer = store.writer(draft, identity)
-        if event and not writer.is_new:
-            _check_stored_event(store, writer.profile_id, event)
-        if writer.is_new or writer.is_renamed:
-            receipt = _inserted(store, writer, draft, annotator)
-            note_artefacts(store, writer.profile_id)
-        else:
-            receipt = replace(writer.receipt(), unused=unused_of_stored(annotator.given))
-        attached = keep(store, writer.profile_id, attachments)
-        inputs = keep_inputs(store, annotator.given, draft.facts.kernel_release)
-        return replace(receipt, changes=(*receipt.changes, *attached, *inputs))
+        return _committed(store, attachments, draft, identity, annotator, event)
+
+
+def _committed(
+    store: LocalStore,
+    attachments: Sequence[Attachment],
+    draft: Draft,
+    identity: Identity,
+    annotator: Annotator,
+    event: WeightEvent | None = None,
+) -> Receipt:
+    writer = store.writer(draft, identity)
+    if event and not writer.is_new:
+        _check_stored_event(store, writer.profile_id, event)
+    if writer.is_new or writer.is_renamed:
+        receipt = _inserted(store, writer, draft, annotator)
+        note_artefacts(store, writer.profile_id)
+    else:
+        receipt = replace(writer.receipt(), unused=unused_of_stored(annotator.given))
+    attached = keep(store, writer.profile_id, attachments)
+    inputs = keep_inputs(store, annotator.given, draft.facts.kernel_release)
+    return replace(receipt, changes=(*receipt.changes, *attached, *inputs))
 
 
 def _check_stored_event(store: Store, profile: int, event: WeightEvent) -> None:
