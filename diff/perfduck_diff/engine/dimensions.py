@@ -24,11 +24,12 @@ NO_STATION = "[no station]"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dimension:
     """`values`: which one each stack counts for. `weight`: what counts of it, in a table's head.
-    `several`: what the rows are called. `meaning`: what they are, in words."""
+    `several`: what the rows are called in JSON, `title`: on a page. `meaning`: what they are."""
 
     values: Callable[[RunMatrix], Values]
     weight: str
     several: str
+    title: str
     meaning: str
 
 
@@ -66,30 +67,35 @@ DIMENSIONS: dict[MatrixKey, Dimension] = {
         values=_subsystems,
         weight="blamed",
         several="subsystems",
+        title="Subsystems",
         meaning="by subsystem that is blamed",
     ),
     "class": Dimension(
         values=_classes,
         weight="self",
         several="classes",
+        title="Classes",
         meaning="by class, self weight: what kind of work it is (Cai et al., SIGCOMM'21)",
     ),
     "direction": Dimension(
         values=_directions,
-        weight="stacks",
+        weight="weight",
         several="directions",
+        title="Directions",
         meaning="by direction: which way the packet of each kernel stack goes",
     ),
     "traversal": Dimension(
         values=_traversals,
-        weight="stacks",
+        weight="weight",
         several="traversals",
+        title="Traversals",
         meaning="by the innermost station of a packet's way, and which time the stack is there",
     ),
     "program": Dimension(
         values=_programs,
         weight="blamed",
         several="programs",
+        title="Programs of eBPF",
         meaning="by program of eBPF that is blamed, with what it calls",
     ),
 }
