@@ -1,5 +1,5 @@
-"""More than two groups side by side: rows subsystems, classes or programs of eBPF, columns the
-values of a label.
+"""More than two groups side by side: rows subsystems, classes, programs of eBPF or pods, columns
+the values of a label.
 
                native   native-ct   docker0-plain   docker0-nat
     conntrack       0        118              0             148     ns/packet, each with +-
@@ -42,7 +42,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatrixRow:
-    """A subsystem, a class or a program over all groups."""
+    """A subsystem, a class, a program or a pod over all groups."""
 
     name: str
     area: str  # of a subsystem; of others empty
@@ -51,7 +51,7 @@ class MatrixRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepRow(Change):
-    """What a step adds to a subsystem, a class or a program."""
+    """What a step adds to a subsystem, a class, a program or a pod."""
 
     name: str
     area: str
@@ -115,7 +115,8 @@ def compare_groups(
     groups = _groups(store, selected, over)
     names = list(order) if order else list(groups)
     _check_order(order, over, list(groups))
-    question = load_input(store, {name: groups[name] for name in names}, filters)
+    sides = {name: groups[name] for name in names}
+    question = load_input(store, sides, filters, "always" if by == "pod" else "asked")
     try:
         if not order:
             by_cost = _by_cost(question)
@@ -189,13 +190,21 @@ def _measured(store: Store, question: Question, by: MatrixKey) -> _Measured:
     known = recall(store, question, None)
     prior = known.over(classes.names) if known else assumed(classes.names)
     noise = learn(prior, classes.groups(raw, question.groups))
+    names, rows = _named_rows(runs, by, classes, raw)
+    with_total = NodeRates(
+        np.vstack([raw.totals, rows.rates]), np.vstack([rows.mix.sum(axis=0), rows.mix])
+    )
+    return _Measured(question, raw, noise, with_total, by, names)
+
+
+def _named_rows(
+    runs: RunMatrix, by: MatrixKey, classes: NoiseClasses, raw: StackRates
+) -> tuple[tuple[str, ...], NodeRates]:
+    if by == "pod" and runs.pods:
+        return runs.pods.names, classes.by_pod(runs.pods, raw.unit)
     names, keys = _keys(runs, by)
     mix = classes.mix(keys, len(names), raw.rate)
-    rows = NodeRates(
-        np.vstack([raw.totals, gathered(keys, len(names), raw.rate)]),
-        np.vstack([mix.sum(axis=0), mix]),
-    )
-    return _Measured(question, raw, noise, rows, by, names)
+    return names, NodeRates(gathered(keys, len(names), raw.rate), mix)
 
 
 def _keys(runs: RunMatrix, by: MatrixKey) -> tuple[tuple[str, ...], Int64]:

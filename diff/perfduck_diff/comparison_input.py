@@ -16,10 +16,10 @@ import numpy as np
 import polars as pl
 
 from perfduck_diff.engine.result import Reason
-from perfduck_diff.engine.run_matrix import Frame, Run, RunMatrix, gathered
+from perfduck_diff.engine.run_matrix import Frame, PodWeights, Run, RunMatrix, gathered
 from perfduck_diff.engine.stacks import Stacks
 from perfduck_diff.filters import Filters
-from perfduck_diff.selection import Group, Selection, select_samples
+from perfduck_diff.selection import Group, Selection, WithPods, select_samples
 from perfduck_model.arrays import Float64, Int64
 from perfduck_model.errors import PerfduckError
 from perfduck_store.protocol import Store
@@ -70,11 +70,13 @@ def load_input(
     store: Store,
     groups: Mapping[str, Group],
     filters: Filters | None = None,
+    pods: WithPods = "recorded",
 ) -> Question:
-    """Read the runs of all groups (title -> profiles) over the same stacks."""
+    """Read the runs of all groups (title -> profiles) over the same stacks; when by their pods
+    too."""
     filters = filters or Filters()
     _apart(list(groups.values()))
-    selection = select_samples(store, groups, filters)
+    selection = select_samples(store, groups, filters, pods=pods)
     facts = {each.profile_id: each for each in selection.samples.runs()}
     runs = tuple(
         _run(facts[key], selection.weights[key].idle, filters) for key in selection.profiles
@@ -152,7 +154,21 @@ def _matrix_of(store: Store, selection: Selection, runs: tuple[Run, ...]) -> Run
         area={frame.subsystem: frame.area for frame in frames},
         weight=_matrix(cell, weights["weight"], chains.height, len(runs)),
         hits=_matrix(cell, weights["hits"], chains.height, len(runs)),
+        pods=_pods(selection, chains["stack_id"], len(runs)) if selection.has_pods else None,
     )
+
+
+def _pods(selection: Selection, stack_ids: pl.Series, runs: int) -> PodWeights:
+    """The weights by stack and pod: a cell for each two that occur together."""
+    place = pl.DataFrame({"stack_id": stack_ids}).with_row_index("stack")
+    cells = selection.samples.by_pod().join(place, on="stack_id", maintain_order="left")
+    names = cells["pod"].unique().sort()
+    cells = cells.with_columns(pl.col("pod").cast(pl.Enum(names)).to_physical())
+    both = cells.select("stack", "pod").unique().sort("stack", "pod").with_row_index("cell")
+    cell = cells.join(both, on=["stack", "pod"], maintain_order="left")
+    at = cell["cell"].cast(pl.Int64).to_numpy() * runs + cell["run"].to_numpy()
+    stack, pod = (both[name].cast(pl.Int64).to_numpy() for name in ("stack", "pod"))
+    return PodWeights(tuple(names), stack, pod, _matrix(at, cell["weight"], len(both), runs))
 
 
 def _met(

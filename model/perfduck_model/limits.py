@@ -32,6 +32,7 @@ class Limits:
     most_sql_bytes: int = MB
     most_depth: int = 32  # of tables in TOML
     most_attachment_lines: int = 500_000  # iptables-save of a node with 10,000 services: 100,000
+    most_pods_bytes: int = 256 * MB  # kubectl get pods -o json of 10,000 pods: 150 MB
     most_counters: int = 64  # columns of /proc/net/stat/nf_conntrack: 17
 
     # Reports of opreport: all rows are held. That of a recording with call graph and details had

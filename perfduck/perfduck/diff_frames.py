@@ -14,7 +14,7 @@ from perfduck_report.diff_words import interval, place
 def of_rows(rows: Iterable[Any], columns: list[str]) -> pl.DataFrame:
     """These fields of dataclasses as columns; those that hold text are listed first."""
     picked = [{name: each[name] for name in columns} for each in map(asdict, rows)]
-    texts = ("subsystem", "area", "of_class", "program", "function", "dso")
+    texts = ("subsystem", "area", "of_class", "program", "pod", "function", "dso")
     schema = {name: pl.String if name in texts else pl.Float64 for name in columns}
     return pl.DataFrame(picked, schema=schema)
 
@@ -37,7 +37,7 @@ def shown_subsystems(diff: Diff) -> pl.DataFrame:
 
 
 def of_matrix(matrix: Matrix) -> pl.DataFrame:
-    """[subsystem, area, or class, or program; group, value, half_width], the total first."""
+    """[subsystem, area, or class, program or pod; group, value, half_width], the total first."""
     lines = [("total", "", matrix.total), *((r.name, r.area, r.cells) for r in matrix.rows)]
     rows = [
         (name, area, group, cell.value, cell.reach)

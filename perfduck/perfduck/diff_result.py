@@ -96,6 +96,13 @@ class DiffResult:
         return diff_frames.of_rows(self.data.programs, ["program", *_CHANGE, "q", "detectable"])
 
     @property
+    def pods(self) -> pl.DataFrame:
+        """A row for each pod that is blamed for anything, for softirqs, interrupts and slices of
+        the host: pod, base, new, delta, low, high, p, q, detectable. Empty where no control groups
+        were recorded."""
+        return diff_frames.of_rows(self.data.pods, ["pod", *_CHANGE, "q", "detectable"])
+
+    @property
     def functions(self) -> pl.DataFrame:
         """A row for each, self weight: function, dso, subsystem, base, new, delta."""
         columns = ["function", "dso", "subsystem", *_CHANGE[:3]]

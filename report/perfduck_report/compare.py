@@ -40,6 +40,7 @@ def heading(matrix: Matrix) -> str:
         "subsystem": "by subsystem that is blamed",
         "class": "by class, self weight",
         "program": "by program of eBPF that is blamed",
+        "pod": "by pod that is blamed",
     }
     return f"{matrix.event}, {matrix.unit}, {said[matrix.by]}"
 
@@ -130,7 +131,7 @@ def markdown(matrix: Matrix, _: Screen = PIPE) -> str:
 
 
 def as_json(matrix: Matrix, _: Screen = PIPE) -> str:
-    """One object; a row has the key that it is by: subsystem, class or program."""
+    """One object; a row has the key that it is by: subsystem, class, program or pod."""
     answer = asdict(matrix)
     answer["rows"] = [_keyed(row, matrix.by) for row in answer["rows"]]
     several = {"class": "classes"}.get(matrix.by, f"{matrix.by}s")

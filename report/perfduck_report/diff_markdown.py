@@ -118,6 +118,22 @@ def _programs(diff: Diff) -> str:
     ) + _left_out(len(rows), len(diff.programs))  # fmt: skip
 
 
+def _pods(diff: Diff) -> str:
+    rows = sorted(diff.pods, key=lambda row: (-abs(row.delta), row.pod))[:ROWS]
+    if not rows:
+        return f"{words.NO_PODS}\n"
+    return (
+        _table(
+            ["pod (blamed)", "base", "new", "delta", "95 %", "q"],
+            [
+                [_code(row.pod), amount(row.base), amount(row.new), words.signed(row.delta),
+                 words.interval(row), words.chance(row.q)]
+                for row in rows
+            ],
+        ) + _left_out(len(rows), len(diff.pods)) + f"\n{words.POD_ROWS}\n"
+    )  # fmt: skip
+
+
 def _functions(diff: Diff) -> str:
     rows = sorted(diff.functions, key=lambda row: (-abs(row.delta), row.function, row.dso))[:ROWS]
     return _table(
@@ -161,5 +177,6 @@ _TABLES: dict[View, Callable[[Diff], str]] = {
     "subsystem": _subsystems,
     "class": _classes,
     "program": _programs,
+    "pod": _pods,
     "function": _functions,
 }

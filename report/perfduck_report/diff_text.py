@@ -37,9 +37,9 @@ def report(diff: Diff, by: View | None = None, screen: Screen = PIPE) -> str:
 
 
 def _is_shown(by: View | None, name: View) -> bool:
-    """Classes and programs are shown where they are asked for: a third table of the same total says
-    no more of what grew."""
-    return by is None and name not in ("class", "program")
+    """Classes, programs and pods are shown where they are asked for: a third table of the same
+    total says no more of what grew."""
+    return by is None and name not in ("class", "program", "pod")
 
 
 def _coloured(text: str, kind: str, *, colour: bool) -> str:
@@ -200,6 +200,22 @@ def _programs(diff: Diff, screen: Screen) -> str:
     ) + left_out(len(rows), len(diff.programs), _ALL)
 
 
+def _pods(diff: Diff, screen: Screen) -> str:
+    rows = sorted(diff.pods, key=lambda row: (-abs(row.delta), row.pod))[:ROWS]
+    if not rows:
+        return _sentences([words.NO_PODS], screen)
+    table = _table(
+        ["pod (blamed)", "base", "new", "delta", "", "95 % interval", "q"],
+        [
+            [*_row(row.pod, row)[:-1], words.chance(row.q)]
+            for row in sorted(rows, key=lambda row: (-row.delta, row.pod))
+        ],
+        screen,
+    )
+    more = left_out(len(rows), len(diff.pods), _ALL)
+    return table + more + _sentences([words.POD_ROWS], screen)
+
+
 def _functions(diff: Diff, screen: Screen) -> str:
     rows = sorted(diff.functions, key=lambda row: (-abs(row.delta), row.function))[:ROWS]
     cells = [
@@ -232,5 +248,6 @@ _VIEWS: dict[View, Callable[[Diff, Screen], str]] = {
     "subsystem": _subsystems,
     "class": _classes,
     "program": _programs,
+    "pod": _pods,
     "function": _functions,
 }

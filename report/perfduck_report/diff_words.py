@@ -18,6 +18,10 @@ from perfduck_report.numbers import amount, many, per_second, seconds
 from perfduck_report.numbers import percent as share
 
 VERDICTS = ("pass", "regression", "inconclusive")
+POD_ROWS = (
+    "[softirq] and [hardirq] are blamed on no pod: they run on the CPU time of whoever is there."
+)
+NO_PODS = "By pod: no control groups were recorded (perf record --all-cgroups)."
 
 
 def heading(diff: Diff) -> str:

@@ -75,6 +75,7 @@ def diff_values(
     return _drawn(flame) | {
         "diff": diff,
         "by": by,
+        "pod_rows": diff_words.POD_ROWS,
         "names": sides(diff),
         "runs": diff_words.runs(diff),
         "shared": shared_labels(diff),

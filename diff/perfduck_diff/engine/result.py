@@ -81,6 +81,15 @@ class ProgramRow(Change):
     detectable: float | None = None  # as of a subsystem
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodRow(Change):
+    """A pod, by the charge of each sample; or softirqs, interrupts, a slice of the host."""
+
+    pod: str
+    q: float | None = None
+    detectable: float | None = None  # as of a subsystem
+
+
 UNBOUNDED = 1e6  # from this part of base on, no growth is excluded
 
 
@@ -208,6 +217,7 @@ class Diff:
     context: tuple[str, ...] = ()  # from attached files: rules and counters that explain the change
     classes: tuple[ClassRow, ...] = ()  # those that cost anything
     programs: tuple[ProgramRow, ...] = ()  # likewise, and what is charged to none
+    pods: tuple[PodRow, ...] = ()  # likewise; empty where no control groups were recorded
 
 
 def shape(diff: Diff) -> dict[str, Json]:

@@ -9,13 +9,14 @@ from perfduck_diff.engine import checks
 from perfduck_diff.engine.attribution import attribute
 from perfduck_diff.engine.comparison import Comparison, DiffOptions, changes, measure
 from perfduck_diff.engine.gate import judge
-from perfduck_diff.engine.moderated_t import benjamini_hochberg
+from perfduck_diff.engine.moderated_t import NodeRates, benjamini_hochberg
 from perfduck_diff.engine.power import detectable, sensitivity, wider
 from perfduck_diff.engine.result import (
     Change,
     ClassRow,
     Diff,
     FunctionRow,
+    PodRow,
     ProgramRow,
     Sensitivity,
     Side,
@@ -53,6 +54,7 @@ def run_diff(runs: RunMatrix, base: Int64, new: Int64, options: DiffOptions | No
         subsystems=_subsystems(work),
         classes=_classes(work),
         programs=_programs(work),
+        pods=_pods(work),
         claims=claims.claims,
         shrunk=claims.shrunk,
         below=claims.below,
@@ -182,9 +184,26 @@ def _programs(work: Comparison) -> tuple[ProgramRow, ...]:
     return tuple(sorted(made, key=lambda row: (-row.delta, row.program)))
 
 
+def _pods(work: Comparison) -> tuple[PodRow, ...]:
+    """Those that cost anything on either side."""
+    if work.runs.pods is None:
+        return ()
+    rows = work.classes.by_pod(work.runs.pods, work.unit)
+    made = [
+        PodRow(pod=name, **fields)
+        for name, fields in zip(work.runs.pods.names, _tested_rows(work, rows), strict=True)
+        if fields["base"] or fields["new"]
+    ]
+    return tuple(sorted(made, key=lambda row: (-row.delta, row.pod)))
+
+
 def _tested(work: Comparison, keys: Int64, size: int) -> list[dict[str, Any]]:
     """The change of each sum of stacks by key, with q over all of them, and what would be seen."""
-    rows = work.measured(keys, size)
+    return _tested_rows(work, work.measured(keys, size))
+
+
+def _tested_rows(work: Comparison, rows: NodeRates) -> list[dict[str, Any]]:
+    """The same of rows as measured."""
     rows_of_change = changes(work, work.plain, rows)
     least = detectable(work.plain(rows), LEVEL).tolist()
     q = benjamini_hochberg(np.array([1.0 if each.p is None else each.p for each in rows_of_change]))

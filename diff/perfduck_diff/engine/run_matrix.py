@@ -59,6 +59,16 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True)
+class PodWeights:
+    """Weights of stacks by pod, which a stack does not tell: cell x run."""
+
+    names: tuple[str, ...]
+    stack: Int64  # of each cell
+    pod: Int64  # likewise: which of the names
+    weight: Float64
+
+
+@dataclass(frozen=True, slots=True)
 class RunMatrix:
     """All runs over the same stacks. Column i of `weight` and `hits` is `runs[i]`."""
 
@@ -72,12 +82,14 @@ class RunMatrix:
     area: dict[str, str]  # of a subsystem
     weight: Float64
     hits: Float64
+    pods: PodWeights | None = None  # where control groups were recorded
 
     def reordered(self, columns: Int64) -> Self:
         """The same with the run of column `columns[i]` at column i."""
         runs = tuple(self.runs[column] for column in columns)
         weight, hits = (np.ascontiguousarray(each[:, columns]) for each in (self.weight, self.hits))
-        return replace(self, runs=runs, weight=weight, hits=hits)
+        pods = self.pods and replace(self.pods, weight=self.pods.weight[:, columns])
+        return replace(self, runs=runs, weight=weight, hits=hits, pods=pods)
 
     def entry(self) -> Bool:
         """Frames that start work of their own."""

@@ -1,0 +1,4 @@
+-- The weight of what is picked by run, stack and pod, idle included.
+select run, stack_id, pod, sum(weight) as weight
+from picked
+group by all
