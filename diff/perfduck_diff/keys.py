@@ -8,7 +8,7 @@ from perfduck_store.records import By as By
 # Of one function: who called it, and what it called.
 Side = Literal["callers", "callees"]
 Key = Literal[By, Side]
-# What a diff is shown by: claims, charge, self weight by class, charge by program of eBPF or by pod,
+# What a diff is shown by: claims, charge, self weight by class, charge by program of eBPF, by pod,
 # self weight by function.
 View = Literal["path", "subsystem", "class", "program", "pod", "function"]
 # The rows of a comparison: what is blamed, self weight by class, the program or the pod that is

@@ -31,7 +31,7 @@ def pod_notes(selection: Selection) -> Iterator[Note]:
         yield Note("lacking", text)
     if flat := selection.samples.without_callers():
         text = (
-            f"{listed(flat, _SHOWN)}: without call chains a softirq cannot be told from what it"
-            " interrupted (perf record -g)"
+            f"{listed(flat, _SHOWN)}: no callers were recorded, which show what runs in a softirq"
+            " (perf record -g)"
         )
         yield Note("lacking", text)

@@ -15,9 +15,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
-from perfduck_tags.rules import DATA
-
+_RULES = Path(__file__).parent / "data" / "cgroup_rules.csv"
 _PARTS = {
     # Of the API server, or of a static pod the hash of its manifest. systemd has - for levels.
     "UID": "(?:[0-9a-f]{8}(?:[-_][0-9a-f]{4}){3}[-_][0-9a-f]{12}|[0-9a-f]{32})",
@@ -81,7 +81,7 @@ def _matched(of: str, part: str) -> dict[str, str | None] | None:
 @cache
 def _rules() -> dict[str, list[re.Pattern[str]]]:
     rules: dict[str, list[re.Pattern[str]]] = {"pod": [], "container": []}
-    with (DATA / "cgroup_rules.csv").open(newline="") as file:
+    with _RULES.open(newline="") as file:
         for row in csv.DictReader(file):
             pattern = _PART.sub(lambda part: _PARTS[part[0]], row["pattern"])
             rules[row["of"]].append(re.compile(pattern))

@@ -39,7 +39,8 @@ PATHS = [
     (f"/system.slice/containerd.service/kubepods-besteffort-pod{FLAT}.slice:cri-containerd:{CID}",
      (UID, CID, "cri-containerd", "besteffort", "system.slice")),
     (f"/kubepods-burstable-pod{FLAT}.slice:cri-containerd:{CID}",
-     (UID, CID, "cri-containerd", "burstable", f"kubepods-burstable-pod{FLAT}.slice:cri-containerd:{CID}")),
+     (UID, CID, "cri-containerd", "burstable",
+      f"kubepods-burstable-pod{FLAT}.slice:cri-containerd:{CID}")),
     # a root of its own: systemd repeats it in each name. A static pod has a hash as its uid
     (f"{KIND}/kubelet-kubepods-burstable-pod{STATIC}.slice/cri-containerd-{CID}.scope",
      (STATIC, CID, "cri-containerd", "burstable", "kubelet.slice")),
@@ -110,9 +111,7 @@ QOS = st.sampled_from(["guaranteed", "burstable", "besteffort"])
 
 
 @given(UIDS, CIDS, QOS, st.sampled_from(["", "kubelet", "kubelet-sub"]), st.booleans())
-def test_both_drivers_say_the_same(
-    uid: str, cid: str, qos: str, root: str, systemd: bool
-) -> None:
+def test_both_drivers_say_the_same(uid: str, cid: str, qos: str, root: str, systemd: bool) -> None:
     level = "" if qos == "guaranteed" else qos
     if systemd:
         names = [*root.split("-"), "kubepods", level, f"pod{uid.replace('-', '_')}"]
