@@ -2,19 +2,22 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
+NATIVE := .venv/native
+CRATE := kernels/native
+CARGO := $(shell command -v cargo 2>/dev/null)
 
-.PHONY: demo serve check lint types imports browser test slow fuzz wheel pictures bench clean
+.PHONY: demo serve native check lint types imports crate browser test slow fuzz wheel pictures bench clean
 
-demo: $(INSTALLED)  ## the main job: what grew from native networking to docker0 with NAT
+demo: $(INSTALLED) native  ## the main job: what grew from native networking to docker0 with NAT
 	$(BIN)/perfduck demo
 
 # A store of the demo's recordings behind http://127.0.0.1:8480 (LISTEN=HOST:PORT).
 LISTEN ?= 127.0.0.1:8480
-serve: $(INSTALLED)  ## the service, on the demo
+serve: $(INSTALLED) native  ## the service, on the demo
 	$(BIN)/python -c "import perfduck; perfduck.open('perfduck-demo.duckdb').ingest(manifest='fixtures/demo/recordings.csv')"
 	$(BIN)/perfduck serve --store perfduck-demo.duckdb --listen $(LISTEN)
 
-check: lint types imports browser test slow fuzz wheel  ## all that CI checks
+check: lint types imports crate browser test slow fuzz wheel  ## all that CI checks
 
 $(INSTALLED): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -24,6 +27,23 @@ $(INSTALLED): pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $@
+
+# The compiled loops (kernels/native/): everything but stacks of --call-graph dwarf works without.
+native: $(if $(CARGO),$(NATIVE))
+	@$(if $(CARGO),:,echo "perfduck: no cargo here (rustup.rs): without perfduck-native stacks of --call-graph dwarf are not unwound")
+
+$(NATIVE): $(CRATE)/Cargo.toml $(CRATE)/Cargo.lock $(CRATE)/pyproject.toml $(wildcard $(CRATE)/src/*.rs) | $(INSTALLED)
+	@if CARGO_BUILD_JOBS=2 nice $(BIN)/python -m pip install --quiet --disable-pip-version-check ./$(CRATE); \
+	  then touch $@; \
+	  else echo "perfduck: perfduck-native was not built (see above): stacks of --call-graph dwarf are not unwound"; fi
+
+crate: $(if $(CARGO),$(NATIVE))
+ifneq ($(CARGO),)
+	cd $(CRATE) && cargo fmt --check
+	cd $(CRATE) && CARGO_BUILD_JOBS=2 nice cargo clippy --quiet --release --all-targets -- --deny warnings
+	cd $(CRATE) && CARGO_BUILD_JOBS=2 nice cargo test --quiet --release --no-default-features
+	$(BIN)/python -c 'import perfduck_native'
+endif
 
 lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
@@ -40,15 +60,15 @@ browser:
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || \
 	  echo "perfduck: no Chromium here (apt-get install chromium): the html report is not tested in a browser"
 
-test: $(INSTALLED)
+test: $(INSTALLED) native
 	$(BIN)/pytest -n auto --dist loadfile
 
 # Changed files for all readers: make fuzz FUZZ_SECONDS=3600. What breaks one is kept in fixtures/fuzz/.
 FUZZ_SECONDS ?= 10
-fuzz: $(INSTALLED)
+fuzz: $(INSTALLED) native
 	$(BIN)/python tests/fuzz.py --seconds $(FUZZ_SECONDS)
 
-slow: $(INSTALLED)
+slow: $(INSTALLED) native
 	$(BIN)/pytest -m slow -n auto --dist loadfile
 
 # The wheel alone, in an empty environment, away from the checkout.
@@ -62,7 +82,7 @@ pictures: $(INSTALLED)
 # All benchmarks, into bench/RESULTS.md. Without RECORDING=perf.data it makes a recording first, which
 # needs root, four minutes and a machine with nothing else to do.
 RECORDING ?= /tmp/perfduck-bench/perf.data
-bench: $(INSTALLED) $(RECORDING)
+bench: $(INSTALLED) native $(RECORDING)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	$(BIN)/python bench/run.py $(RECORDING)
 
@@ -70,4 +90,4 @@ $(RECORDING):
 	bench/record_big.sh $(@D)
 
 clean:
-	rm -rf .venv build dist
+	rm -rf .venv build dist $(CRATE)/target

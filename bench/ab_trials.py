@@ -11,8 +11,8 @@ recorded one after the other, stored later, and the looks made over them in thei
     python bench/ab_trials.py pairs DIR --limit 280
     perfduck ingest --manifest DIR/runs.csv --kallsyms DIR/kallsyms --store pairs.duckdb
     python bench/ab_trials.py replay pairs.duckdb
-    python bench/ab_trials.py draw pairs.duckdb --trials 200       the same runs, paired anew
-    python bench/ab_trials.py totals pairs.duckdb --trials 5000    their totals alone, drawn anew
+    python bench/ab_trials.py draw pairs.duckdb --trials 200       the same pairs, drawn anew
+    python bench/ab_trials.py simulate - --trials 2000             noises of all kinds, drawn
 """
 
 import argparse
@@ -23,37 +23,32 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from scipy import stats
+from scipy.signal import lfilter
 
 import perfduck
-from perfduck.ab import LOOK_FROM
+from perfduck.ab import MOST, looks
 from perfduck.record import command as commands
 from perfduck.record import perf as perf_tool
 from perfduck_diff.comparison_input import load_input
-from perfduck_diff.engine.checks import Bounds
 from perfduck_diff.engine.comparison import DiffOptions
-from perfduck_diff.engine.moderated_t import Design, NodeRates, given
-from perfduck_diff.engine.noise import assumed, whole
-from perfduck_diff.engine.power import raised
-from perfduck_diff.engine.run_diff import TOTAL_LEVEL, run_diff
+from perfduck_diff.engine.run_diff import run_diff
 from perfduck_diff.engine.run_matrix import RunMatrix
-from perfduck_diff.engine.sequential import FIRST, Plan
+from perfduck_diff.engine.sign_flip import p_of_either, relative, standardised
 from perfduck_diff.filters import Filters
 from perfduck_ingest.work import work_in
-from perfduck_model.arrays import Int64
+from perfduck_model.arrays import Float64, Int64
 from perfduck_store.duckdb.store import DuckDbStore
 from perfduck_store.selector import select
 
 A, B = f"ab-{os.getpid()}-a", f"ab-{os.getpid()}-b"
 ADDRESS = "192.168.50"
-LEVEL, TOLERANCE = 0.05, 0.05
 SIDES = ("base", "new")
-STEADY = Bounds(weight={"spread": "block"})
 
 
 def sh(line: str, **options: object) -> None:
@@ -157,10 +152,13 @@ def pairs(arguments: argparse.Namespace) -> None:
         f"ip netns exec {A} iperf3 -c {ADDRESS}.2 -u -b 0 -l 64 -t {arguments.seconds} -J".split()
     )
     end, random = time.monotonic() + arguments.limit, np.random.default_rng()
+    rules = {"base": rules_file(0, folder), "new": rules_file(arguments.rules, folder)}
     with namespaces():
         while time.monotonic() < end:
-            done += 1
-            rows = [record(perf, words, folder, side, done) for side in random.permutation(SIDES)]
+            done, rows = done + 1, []
+            for side in random.permutation(SIDES):
+                sh(f"ip netns exec {A} iptables-legacy-restore --wait < {rules[side]}")
+                rows.append(record(perf, words, folder, side, done))
             with manifest.open("a") as file:
                 file.writelines(rows)
 
@@ -179,46 +177,70 @@ def replay(arguments: argparse.Namespace) -> None:
     """Trials over the pairs in their order: where one ends, the next begins."""
     runs, sides = pool(arguments.store)
     ends, at = [], 0
-    plan = Plan(arguments.most, LEVEL)
-    while at + plan.most <= len(sides[0]):
-        ends.append(sequence(runs, sides[:, at : at + plan.most], plan))
+    most = arguments.most
+    while at + most <= len(sides[0]):
+        ends.append(sequence(runs, sides[:, at : at + most], most))
         at += ends[-1][1]
     show(ends)
 
 
 def draw(arguments: argparse.Namespace) -> None:
-    """Trials of pairs that are drawn from all runs."""
+    """Trials of pairs drawn from those recorded; where nothing differs, with their sides drawn."""
     runs, sides = pool(arguments.store)
-    random, plan = np.random.default_rng(5), Plan(arguments.most, LEVEL)
-    show(
-        [
-            sequence(runs, random.permutation(sides.ravel())[: 2 * plan.most].reshape(2, -1), plan)
-            for _ in range(arguments.trials)
-        ]
-    )
-
-
-def totals(arguments: argparse.Namespace) -> None:
-    """Trials of totals that are drawn from those of all runs: the rule on the total alone."""
-    runs, _ = pool(arguments.store)
-    works = np.array([each.work for each in runs.runs], dtype=float)
-    known = runs.weight.sum(axis=0) / works
-    grain = float((known / runs.hits.sum(axis=0)).mean())
-    most, count = arguments.most, arguments.trials
-    drawn = np.random.default_rng(5).choice(known, (count, 2, most))
-    plan, ends = Plan(most, LEVEL), [("inconclusive", most)] * count
-    for pairs in range(FIRST, most + 1):
-        columns = np.arange(2 * pairs)
-        design = Design(columns[:pairs], columns[pairs:], np.full(2 * pairs, grain), paired=True)
-        model = given(design, whole(assumed(("a",))))
-        rows = NodeRates(drawn[:, :, :pairs].reshape(count, -1), np.ones((count, 1)))
-        level = plan.level_at(pairs, 0 if pairs == FIRST else pairs - 1)
-        grew = model(rows).growth <= level * TOTAL_LEVEL / LEVEL
-        excluded = raised(model, rows, TOLERANCE).shrinkage <= level
-        for trial in np.flatnonzero(grew | excluded):
-            if ends[trial] == ("inconclusive", most):
-                ends[trial] = ("pass" if excluded[trial] else "regression", pairs)
+    random, most, ends = np.random.default_rng(5), arguments.most, []
+    for _ in range(arguments.trials):
+        drawn = sides[:, random.permutation(sides.shape[1])[:most]]
+        ends.append(
+            sequence(runs, drawn if arguments.rules else random.permuted(drawn, axis=0), most)
+        )
     show(ends)
+
+
+def simulate(arguments: argparse.Namespace) -> None:
+    """Trials of a total and 40 paths in which nothing differs, under noises that a t-test does not
+    know; the exact test alone."""
+    random = np.random.default_rng(5)
+    most, count = arguments.most, arguments.trials
+    for name, noise in NOISES.items():
+        ends = []
+        for _ in range(count):
+            in_time = 1000 * noise(random, 2 * most).reshape(most, 2, 1)
+            in_time = in_time * np.exp(random.standard_t(3, (most, 2, PATHS)) * 0.1) / PATHS
+            swapped = random.integers(0, 2, most)[:, None, None].astype(bool)
+            base, new = np.moveaxis(np.where(swapped, in_time[:, ::-1], in_time), 1, 0)
+            ends.append(exact_end(base.T, new.T, looks(None, most, until_sure=True)))
+        print(name, end=": ")
+        show(ends)
+
+
+PATHS = 40
+NOISES: dict[str, Callable[[np.random.Generator, int], Float64]] = {
+    "spread 6 %": lambda random, size: np.exp(0.06 * random.normal(size=size)),
+    "spread 37 %": lambda random, size: np.exp(0.37 * random.normal(size=size)),
+    "heavy tails (Student, 2 degrees of freedom)": lambda random, size: np.exp(
+        0.2 * random.standard_t(2, size)
+    ),
+    "drift, to twice as slow": lambda random, size: (
+        np.linspace(1, 2, size) * np.exp(0.05 * random.normal(size=size))
+    ),
+    "autocorrelated (0.9 from run to run)": lambda random, size: np.exp(
+        lfilter([0.1], [1, -0.9], random.normal(size=size))
+    ),
+    "bursts (one run of five three times as slow)": lambda random, size: (
+        np.where(random.random(size) < 0.2, 3.0, 1.0) * np.exp(0.03 * random.normal(size=size))
+    ),
+}
+
+
+def exact_end(base: Float64, new: Float64, levels: dict[int, float]) -> tuple[str, int]:
+    """The end by the exact test alone; costs of paths, path x pair."""
+    for pairs, level in levels.items():
+        sides = base[:, :pairs], new[:, :pairs]
+        total = relative(*(side.sum(axis=0) for side in sides))
+        shares = relative(*(side / side.sum(axis=0) for side in sides))
+        if p_of_either(total, standardised(shares, np.full(PATHS, 50.0)))[0] <= level:
+            return "regression", pairs
+    return "inconclusive", max(levels)
 
 
 def show(ends: list[tuple[str, int]]) -> None:
@@ -243,20 +265,19 @@ def pool(path: Path) -> tuple[RunMatrix, Int64]:
     return runs, np.array(sides)
 
 
-def sequence(runs: RunMatrix, columns: Int64, plan: Plan) -> tuple[str, int]:
+def sequence(runs: RunMatrix, columns: Int64, most: int) -> tuple[str, int]:
     """The verdict of a trial, and after how many pairs; `columns`: of both sides."""
-    for pairs in range(LOOK_FROM, plan.most + 1):
+    for pairs, level in looks(None, most, until_sure=True).items():
         sides = columns[:, :pairs].ravel()
-        level = plan.level_at(pairs, 0 if pairs == LOOK_FROM else pairs - 1)
         answer = run_diff(
             some(runs, sides),
             np.arange(pairs),
             np.arange(pairs, 2 * pairs),
-            DiffOptions(paired=True, level=level, bounds=STEADY),
+            DiffOptions(paired=True, exact_level=level),
         )
         if answer.verdict != "inconclusive":
             return answer.verdict, pairs
-    return "inconclusive", plan.most
+    return "inconclusive", most
 
 
 def some(runs: RunMatrix, columns: Int64) -> RunMatrix:
@@ -271,11 +292,11 @@ def some(runs: RunMatrix, columns: Int64) -> RunMatrix:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     commands = parser.add_subparsers(required=True)
-    for function in (run, report, pairs, replay, draw, totals):
+    for function in (run, report, pairs, replay, draw, simulate):
         command = commands.add_parser(function.__name__)
         command.add_argument("store", type=Path)
         command.add_argument("--trials", type=int, default=40)
-        command.add_argument("--most", type=int, default=10)
+        command.add_argument("--most", type=int, default=MOST)
         command.add_argument("--rules", type=int, default=0)
         command.add_argument("--seconds", type=float, default=1)
         command.add_argument("--limit", type=float, default=1e9)

@@ -10,6 +10,7 @@ profiles and paths, in every command and format.
 """
 
 import csv
+import gzip
 import io
 import json
 import random
@@ -17,6 +18,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 from xml.etree import ElementTree
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -24,6 +26,10 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from attacks import SIDES, Attacks, Done, Tried, attack, digest, made_store, perfduck
 from fuzz import KINDS, _changed, _seeds
+
+from perfduck_diff.keys import MatrixKey, SeriesKey, View
+from perfduck_report.formats import CompareFormat, DiffFormat, ExportFormat, TrendFormat
+from perfduck_store.records import By
 
 MOST_S = 20.0
 RECORDING = str(Path(__file__).parents[1] / "fixtures/perf_script/fields-pid/input.txt.xz")
@@ -212,7 +218,8 @@ def names(folder: Path, chance: random.Random, times: int) -> Tried:
     for number, words in enumerate(_questions(folder)):
         copy = Path(shutil.copy(store, folder / f"c{number}.duckdb"))
         done = perfduck(*words, "--store", str(copy), folder=folder)
-        tried.note(" ".join(words), done.trouble(0, 1, 3) or _unseen(done) or _unread(words, done))
+        odd = None if "pprof" in words else _unseen(done)
+        tried.note(" ".join(words), done.trouble(0, 1, 3) or odd or _unread(words, done))
         copy.unlink()
     for name in NAMES:
         for words in _typed(name):
@@ -223,7 +230,7 @@ def names(folder: Path, chance: random.Random, times: int) -> Tried:
 
 def _questions(folder: Path) -> Iterator[Command]:
     tables = [("profiles",), ("symbols", "list")]
-    keys = ("function", "path", "subsystem", "source", "dso", "comm", "cgroup")
+    keys = get_args(By)
     tables += [("top", "side=new", "--by", key, "--limit", "999") for key in keys]
     tables += [("top", "side=new", "net_rx_action", "--by", "callees", "--limit", "999")]
     tables += [("sql", "select distinct function, dso, comm, labels from hit order by all")]
@@ -231,22 +238,36 @@ def _questions(folder: Path) -> Iterator[Command]:
         for form in ("text", "csv", "json", "markdown"):
             yield *words, "--format", "table" if form == "text" and words[0] == "sql" else form
     (folder / "budget.toml").write_text('[budget]\ntotal = "5 %"\n')
-    for form in ("text", "json", "junit", "markdown"):
+    for form in get_args(DiffFormat):
         yield "diff", "side=base", "side=new", "--budget", "budget.toml", "--format", form
-    for form in ("text", "json", "markdown"):
-        yield "compare", "*", "--over", "side", "--format", form
-    yield from (("export", "side=new"), ("tag",), ("noise", "learn", "*"), ("noise", "list"),
+    for view in get_args(View):
+        yield "diff", "side=base", "side=new", "--by", view
+    for form in get_args(CompareFormat):
+        for key in get_args(MatrixKey):
+            yield "compare", "*", "--over", "side", "--by", key, "--format", form
+    for form in get_args(TrendFormat):
+        for series in get_args(SeriesKey):
+            yield "trend", "*", "--over", "side", "--by", series, "--format", form
+    for form in get_args(ExportFormat):
+        yield "export", "side=new", "--format", form
+    yield from (("tag",),
+                ("noise", "learn", "*"), ("noise", "list"), ("noise", "forget", "cpu-clock"),
                 ("budget", "suggest", "side=new"), ("edit", "side=new", "--label", "a=b"),
-                ("rm", "side=new"), ("prune", "*", "--older-than", "1h", "--dry-run"))  # fmt: skip
+                ("rm", "side=new"), ("prune", "*", "--older-than", "1h", "--dry-run"),
+                ("merge", str(folder / "s.duckdb")))  # fmt: skip
 
 
 def _unread(words: Command, done: Done) -> str | None:
     """What is no JSON, XML, CSV or folded stack; a cell that a spreadsheet would work out."""
     form = words[words.index("--format") + 1] if "--format" in words else words[0]
+    if form == "pprof":
+        return None if done.code or gzip.decompress(done.out) else "nothing"
     text = done.out.decode()
     try:
-        if form == "json":
+        if form in ("json", "speedscope"):
             json.loads(text)
+        elif form == "html":
+            return _foreign_markup(text)
         elif form == "junit":
             ElementTree.fromstring(text)
         elif form == "csv":
@@ -255,13 +276,20 @@ def _unread(words: Command, done: Done) -> str | None:
                 return "rows of several lengths"
             cells = [cell for row in rows for cell in row if cell[:1] in ("=", "@", "\t", "\r")]
             return f"a formula: {cells[0]!r}" if cells else None
-        elif form == "export" and not all(
+        elif form == "folded" and not all(
             line.rpartition(" ")[2].isdigit() for line in text.splitlines()
         ):
             return "a line without a weight"
     except (ValueError, ElementTree.ParseError) as error:
         return f"{form}: {error}"
     return None
+
+
+def _foreign_markup(text: str) -> str | None:
+    """A name that has become a tag of the page."""
+    page = text.lower()
+    odd = [tag for tag in ("<script>alert", "<b>", "<x@y>", "</td><", "<a href") if tag in page]
+    return f"markup of a name: {odd}" if odd else None
 
 
 def _typed(name: str) -> Iterator[tuple[str, ...]]:
@@ -271,6 +299,15 @@ def _typed(name: str) -> Iterator[tuple[str, ...]]:
         ("edit", "--unit", name, "--work", "5", "--", "new1"), ("ingest", "--", name),
         ("diff", "--", name, "side=new"), ("export", "--dso", name, "--", "*"),
         ("attach", "--", "*", f"note={name}"), ("rm", "--dry-run", "--", name),
+        ("compare", "--over", name, "--", "*"), ("trend", "--over", name, "--", "*"),
+        ("trend", "--over", "commit", "--repo", name, "--", "*"), ("noise", "forget", "--", name),
+        ("budget", "suggest", "--", name), ("prune", "--older-than", name, "--", "*"),
+        ("diff", "--base-from", name, "--last", "1", "--", "side=new"), ("merge", "--", name),
+        ("edit", "--label", f"k={name}", "--", "base2"), ("edit", "--label", f"{name}=v", "--",
+        "base2"), ("edit", "--unlabel", name, "--", "base2"), ("push", "--", name),
+        ("tag", "--rules", name), ("symbols", "add", "--", name), ("completion", "--", name),
+        ("token", "add", "--scope", "read", "--", name), ("token", "revoke", "--", name),
+        ("profiles", "--where", name), ("sql", "select $a", "--param", f"a={name}"),
     ):  # fmt: skip
         # A path that is read without end is refused by others; NUL ends an argument.
         yield tuple(word.replace("\0", "") for word in words)

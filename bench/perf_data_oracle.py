@@ -87,7 +87,18 @@ def printed(path: Path) -> tuple[Iterator[oracle.Row], set[str]]:
     refused: set[str] = set()
     while True:
         fields = ",".join(one for one in _FIELDS.split(",") if one not in refused)
-        command = ["perf", "script", "--no-inline", "--ns", "-F", fields, "-i", str(path)]
+        command = [
+            "perf",
+            "script",
+            "--no-inline",
+            "--ns",
+            "--max-stack",
+            "1024",
+            "-F",
+            fields,
+            "-i",
+            str(path),
+        ]
         process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace"
         )

@@ -12,6 +12,8 @@ import perfduck
 from perfduck import PerfduckError
 from perfduck_model.identity import stack_ids, symbol_ids
 
+pytestmark = pytest.mark.slow
+
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 DEMO = FIXTURES / "demo"
 TEXT = DEMO / "docker0-nat.crr.1.txt.xz"
@@ -138,7 +140,6 @@ def test_other_work_is_refused_without_force(single, changed, store_path):
     assert "work is 5 requests" in store.adopt(changed, force=True).to_text()
 
 
-@pytest.mark.slow
 def test_what_others_said_is_changed_by_an_administrator_alone(single, changed, store_path):
     store = perfduck.open(store_path)
     store.adopt(single, is_admin=False)

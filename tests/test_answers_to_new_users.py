@@ -13,6 +13,8 @@ from perfduck_cli.main import app
 from perfduck_report.tables import aligned
 from perfduck_store.duckdb.store import DuckDbStore
 
+pytestmark = pytest.mark.slow
+
 NATIVE = str(FIXTURES / "demo" / "native.udp64.1.txt.xz")
 DOCKER = str(FIXTURES / "demo" / "docker0-nat.crr.1.txt.xz")
 

@@ -13,6 +13,7 @@ def test_what_was_found_is_read_or_refused_in_a_line(path: Path) -> None:
     assert "\n" not in fuzz.read_again(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", fuzz.KINDS)
 def test_inputs_of_each_kind_are_read_or_refused(kind: str, tmp_path: Path) -> None:
     fuzzer = fuzz.Fuzzer([kind], tmp_path)

@@ -117,6 +117,7 @@ def completed(line: str) -> set[str]:
     return set(done.stdout.split())
 
 
+@pytest.mark.slow
 def test_bash_completes_commands_options_and_values() -> None:
     assert completed("perfduck di") == {"diff"}
     assert "--where" in completed("perfduck diff a b --w")

@@ -55,6 +55,7 @@ def test_files_that_comments_and_pages_name_are_there() -> None:
 IMPORTS_IN_FUNCTIONS = {
     "scipy.optimize.linprog": "0.1 s, for comparisons with several claims",
     "perfduck_ingest.perf_data.resolver.SampleResolver": "polars: the reading process does without",
+    "perfduck_ingest.perf_data.unwinding.StackUnwinder": "likewise, where there are no stacks",
     "jinja2.ChoiceLoader": "0.02 s, for pages",
     "polars": "0.1 s, for answers of a server that have frames; twice",
     "perfduck_store.duckdb.store.DuckDbStore": "of the process that runs SQL of users",
@@ -88,7 +89,6 @@ PATCHES = {
     "tests/test_subprocess_iter.py: subprocess.Popen": "which processes are started, to kill one",
     "tests/record/conftest.py: recorder._KALLSYMS": "of this machine, which may hide it",
     "tests/record/conftest.py: recorder.system_state": "this machine's network takes a second",
-    "tests/record/test_ab.py: ab._look": "runs that are never conclusive",
     "tests/record/test_record.py: os.geteuid": "who runs the tests is root or not",
     "tests/record/test_record.py: perf_module._PARANOID": "a setting of the machine",
     "tests/record/test_record.py: perf_module._may_record": "a capability of the tests' process",

@@ -18,6 +18,8 @@ from typer.testing import CliRunner
 import perfduck
 from perfduck_cli.main import app
 
+pytestmark = pytest.mark.slow
+
 DEMO = FIXTURES / "demo"
 SIDES = ("scenario=native", "scenario=docker0-nat")
 UDP = "workload=udp64"
@@ -201,7 +203,6 @@ def test_an_error_says_where_what_was_expected_and_what_was_there() -> None:
     assert str(error) == "x.csv:1: expected a number, got none"
 
 
-@pytest.mark.slow
 def test_the_library_leaves_the_process_as_it_is(tmp_path: Path) -> None:
     code = """if True:
         import gc, os, signal, sys
@@ -264,7 +265,6 @@ def test_what_is_wrong_with_a_recording_is_said(
     assert str(raised.value).startswith(said)
 
 
-@pytest.mark.slow
 def test_a_store_is_looked_after(tmp_path: Path) -> None:
     store, other = perfduck.open(tmp_path / "a.duckdb"), perfduck.open(tmp_path / "b.duckdb")
     seen: list[str] = []

@@ -11,6 +11,7 @@ import pytest
 from recordings import FIXTURES
 from set_limits import SetLimits
 
+import perfduck
 from perfduck_ingest import formats
 from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.oprofile import files
@@ -137,6 +138,17 @@ def test_events_and_their_ids_are_bounded(set_limits: SetLimits) -> None:
     assert "more than 10 events or 1,000 ids of events" in refusal(pipe(*[(64, attribute)] * 10))
     set_limits(most_events=8)
     assert "more than 8 events" in refusal(perf_data(9))
+
+
+def test_events_of_text_are_bounded(tmp_path: Path, set_limits: SetLimits) -> None:
+    line = "x 1 [000] {n}.500000: 1 event-{n}: \n\tffffffff821f2fa7 f+0xd7 ([kernel.kallsyms])\n\n"
+    recording = tmp_path / "run.txt"
+    recording.write_text("".join(line.format(n=number) for number in range(8)))
+    set_limits(most_events=7)
+    with pytest.raises(PerfduckError, match=r"run\.txt: expected at most 7 events, got more$"):
+        perfduck.open(tmp_path / "s.duckdb").ingest(recording)
+    set_limits(most_events=8)
+    perfduck.open(tmp_path / "s.duckdb").ingest(recording)
 
 
 def test_packs_are_bounded(set_limits: SetLimits) -> None:

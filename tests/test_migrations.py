@@ -24,6 +24,8 @@ from perfduck_store.duckdb.store import DuckDbStore
 from perfduck_tags.blame import blame
 from perfduck_tags.classes import CLASSES, with_class
 
+pytestmark = pytest.mark.slow
+
 VERSIONS = {
     int(path.name.split("-")[1].split(".")[0]): path
     for path in sorted((FIXTURES / "store").glob("schema-*.duckdb.xz"))
@@ -123,7 +125,6 @@ def test_every_version_has_a_fixture() -> None:
     assert set(VERSIONS) == set(range(1, schema.SCHEMA_VERSION + 1))
 
 
-@pytest.mark.slow
 def test_a_store_answers_as_one_made_anew_of_its_rows(any_store: Path, tmp_path: Path) -> None:
     DuckDbStore(any_store).close()  # upgrades it: what a migration fills cannot be null
     fresh = made_anew(tmp_path / "fresh.duckdb", any_store)

@@ -45,6 +45,7 @@ def store(stored: bytes, store_path: Path) -> Path:
     return store_path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "answer"),
     mostly_slow([
@@ -68,6 +69,7 @@ def test_a_second_ingest_says_what_it_changed(options: list[str], answer: str, s
         assert again == (0, f"{STORED}, nothing added\n", "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "message"),
     mostly_slow([
@@ -106,6 +108,7 @@ def manifest(folder: Path, *lines: str) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_manifest_names_reports_and_files_to_attach(tmp_path: Path, store_path: Path) -> None:
     runs = manifest(
         tmp_path,
@@ -145,7 +148,10 @@ def test_a_manifest_names_reports_and_files_to_attach(tmp_path: Path, store_path
         (["file", "{n}", "gone.txt"], ":3: expected a file in column file, got no such file"),
         (["file,attach.iptables", "{n},gone"], ":2: expected a file in column attach.iptables"),
         (["file,unit", "{n},packet"], ":2: expected work in column work, counted in packet, got"),
-        (["file,work,unit", "{n},0,packet"], "expected a positive number as work and its unit"),
+        (
+            ["file,work,unit", "{n},0,packet"],
+            "expected a positive number, 1e-9 to 1e18, as work and its unit",
+        ),
         (["file,work,work_from", "{n},1,{r}"], ":2: expected work or work_from, got both"),
         (["file,scenario", "{n},x"], ":2: expected scenario=y as --label says, got x"),
         (
@@ -154,13 +160,23 @@ def test_a_manifest_names_reports_and_files_to_attach(tmp_path: Path, store_path
         ),
         (["file,kernel", "{n},6.1.0"], ":2: expected 6.2.0 as --kernel says, got 6.1.0"),
         (["file,attach.", "{n},{r}"], ":1: expected a kind of file as in attach.iptables, got att"),
-        (["file,work,unit", "{n},1_000,packet"], ":2: expected a positive number as work and its"),
+        (
+            ["file,work,unit", "{n},1_000,packet"],
+            ":2: expected a positive number, 1e-9 to 1e18, as",
+        ),
         (
             ["file,work,unit", "{n},\u0661\u0662,packet"],
-            ":2: expected a positive number as work and",
+            ":2: expected a positive number, 1e-9 to 1e18, as",
         ),
-        (["file,work,unit", "{n},nan,packet"], ":2: expected a positive number as work and its"),
-        (["file,work,unit", "{n},1e999,packet"], ":2: expected a positive number as work and its"),
+        (["file,work,unit", "{n},nan,packet"], ":2: expected a positive number, 1e-9 to 1e18, as"),
+        (
+            ["file,work,unit", "{n},1e999,packet"],
+            ":2: expected a positive number, 1e-9 to 1e18, as",
+        ),
+        (
+            ["file,work,unit", "{n},1e300,packet"],
+            ":2: expected a positive number, 1e-9 to 1e18, as",
+        ),
     ],
 )
 def test_a_manifest_with_a_mistake_stores_nothing(

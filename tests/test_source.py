@@ -43,6 +43,7 @@ PACKINGS = {"gz": gzip.compress, "xz": lzma.compress, "bz2": bz2.compress, "zst"
 MEGABYTE = b"".join(b"entry %025d\n" % number for number in range(32_768))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("megabytes", mostly_slow([25, 1, 24, 64, 200], 5))
 @pytest.mark.parametrize("packing", PACKINGS)
 def test_packed_recordings_of_any_size_are_read_whole(packing: str, megabytes: int) -> None:
@@ -67,6 +68,7 @@ def test_one_member_is_read_whole_wherever_the_parts_end(packing: str) -> None:
         assert b"".join(parts) == MEGABYTE * 25
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("packing", PACKINGS)
 def test_a_packed_recording_that_is_cut_off_is_an_error(packing: str) -> None:
     packed = PACKINGS[packing](CONTENT)

@@ -42,6 +42,30 @@ def test_a_special_file_is_refused(
     assert done.returncode == 2
     assert done.stderr.startswith(f"perfduck: {places[kind]}")
     assert done.stderr.count("\n") == 1
+    assert (kind == "socket") == ("a socket" in done.stderr)
+
+
+FIFOS = {
+    "the first file of threads": (["data.0"], "data", "recording:1: expected a recording"),
+    "a file of a thread": (["data", "data.0"], "data.1", "data.1: expected what a thread of perf"),
+    "results of Cilium": ([], "NetworkPerformance_benchmark_1.json", "got a FIFO"),
+}
+
+
+@pytest.mark.parametrize("kind", FIFOS)
+def test_a_pipe_in_a_directory_is_not_waited_for(
+    kind: str, tmp_path: Path, store_path: Path
+) -> None:
+    files, pipe, line = FIFOS[kind]
+    folder = tmp_path / "recording"
+    folder.mkdir()
+    for name in files:
+        (folder / name).write_bytes(b"PERFILE2" + bytes(96))
+    os.mkfifo(folder / pipe)
+    done = ingest(str(folder), store=store_path)
+    assert done.returncode == 2
+    assert line in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 def test_a_pipe_that_the_user_names_is_read(tmp_path: Path, store_path: Path) -> None:

@@ -193,6 +193,7 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("make", "message"), mostly_slow(BAD.values(), 4), ids=BAD.keys())
 def test_bad_input_is_one_line_and_changes_nothing(
     make: Callable[[Path], object], message: str, tmp_path: Path, store_path: Path
@@ -272,6 +273,7 @@ def test_a_second_process_waits_for_the_store(store_path: Path) -> None:
         DuckDbStore(store_path, wait_s=20).close()
 
 
+@pytest.mark.slow
 def test_a_closed_store_is_free(store_path: Path) -> None:
     closed = DuckDbStore(store_path, write=True)
     ingest(closed, IngestRequest(NATIVE))

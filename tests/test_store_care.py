@@ -21,6 +21,8 @@ from perfduck_model.errors import PerfduckError
 from perfduck_store.duckdb import schema
 from perfduck_store.duckdb.store import DuckDbStore, Engine
 
+pytestmark = pytest.mark.slow
+
 DEMO = FIXTURES / "demo"
 NATIVE = str(DEMO / "native.udp64.1.txt.xz")
 # What a store has once, whoever recorded it.
@@ -127,7 +129,6 @@ def test_rm_makes_the_file_smaller(run: Run, store: Path) -> None:
     assert names(store) == ["calls", "v7-default"]
 
 
-@pytest.mark.slow
 def test_a_removed_recording_can_come_back(run: Run, store: Path) -> None:
     run("ingest", NATIVE, store=store)
     before, size = rows(store), store.stat().st_size
@@ -139,7 +140,6 @@ def test_a_removed_recording_can_come_back(run: Run, store: Path) -> None:
     assert store.stat().st_size < 1.5 * size
 
 
-@pytest.mark.slow
 def test_files_that_are_replaced_again_and_again_do_not_fill_the_disk(
     run: Run, store: Path, tmp_path: Path
 ) -> None:

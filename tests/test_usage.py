@@ -59,6 +59,7 @@ def test_every_number_is_found() -> None:
     assert found == {*expected, *serve, "--least-growth"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", numbers(), ids=" ".join)
 def test_a_number_is_typed_in_ascii_digits(words: tuple[str, ...]) -> None:
     *command, option = words
@@ -78,6 +79,8 @@ def test_a_number_is_typed_in_ascii_digits(words: tuple[str, ...]) -> None:
         (["diff", "a", "b", "--least-growth", "-1"], "--least-growth: expected a number of 0"),
         (["budget", "suggest", "x", "--runs", "1"], "--runs: expected a whole number from 2"),
         (["edit", "x", "--work", "-1"], "--work -1.0: expected a positive number"),
+        (["edit", "x", "--work", "9e-10"], "--work 9e-10: expected a positive number, 1e-9"),
+        (["edit", "x", "--work", "1e300"], "--work: expected a number of at most 1e18, got 1e300"),
         (["top", "x", "--pid", "1.5"], "--pid: expected a whole number from -1 to 2,147"),
         (["top", "x", "--cpu", "0-\u0663"], "--cpu 0-\u0663: expected CPUs like 0, 0-3"),
         (["top", "x", "--cpu", "0-99999999999"], "--cpu 0-99999999999: expected CPUs like"),

@@ -167,6 +167,7 @@ def sql_processes() -> list[str]:
     return [line for line in found.stdout.splitlines() if "sql_process" in line]
 
 
+@pytest.mark.slow
 def test_what_is_spilled_is_gone_when_the_process_is_killed(store: DuckDbStore, path: Path) -> None:
     sort = "select max(h) from (select hash(range) h, range from range(300000000) order by h, range"
     limits = SqlLimits(memory_mb=64)
@@ -253,7 +254,7 @@ def test_a_store_is_a_file(command: list[str | Path], name: str, tmp_path: Path)
         ("parquet", "a Parquet file"),
         ("directory", "a directory"),
         ("fifo", "a FIFO"),
-        ("device", "a device"),
+        ("device", "a character device"),
         ("loop", "Too many levels of symbolic links"),
     ],
 )

@@ -172,7 +172,7 @@ def compare(
     ] = None,
     by: Annotated[
         MatrixKey,
-        typer.Option(help="The rows: what is blamed, self weight by class, or programs of eBPF."),
+        typer.Option(help="The rows: what the cost is split by."),
     ] = "subsystem",
     format: Annotated[CompareFormat, typer.Option(help="How to print.")] = "text",
     store: StorePath = DEFAULT_STORE,

@@ -67,7 +67,9 @@ app = typer.Typer(
 
 def _print_version(*, is_wanted: bool) -> None:
     if is_wanted:
-        sys.stdout.write(f"perfduck {perfduck.__version__}\n")
+        native = perfduck.native_version
+        beside = "without perfduck-native" if native is None else f"perfduck-native {native}"
+        sys.stdout.write(f"perfduck {perfduck.__version__} ({beside})\n")
         raise typer.Exit
 
 

@@ -10,6 +10,7 @@ makes of them.
 import functools
 import inspect
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -45,17 +46,19 @@ def _checked(
     typed: str | _N, read: Callable[[str], _N], least: _N, most: _N, kind: str
 ) -> _N:  # fmt: skip
     """The number; a default is one already. ValueError in the words of a usage error."""
-    try:
+    value = None
+    with suppress(ValueError):
         value = read(typed) if isinstance(typed, str) else typed
         if least <= value <= most:
             return value
-    except ValueError:
-        pass
-    message = f"expected a {kind}{_within(least, most)}, got {typed or 'nothing'}"
+    message = f"expected a {kind}{_within(least, most, value)}, got {typed or 'nothing'}"
     raise ValueError(message)
 
 
-def _within(least: float, most: float) -> str:
+def _within(least: float, most: float, value: float | None) -> str:
+    """Which numbers are taken; that there is a most at all, where it is met."""
+    if most == _MOST and value is not None and abs(value) > _MOST:
+        return " of at most 1e18"
     if most != _MOST:
         return f" from {least:,} to {most:,.0f}"
     return "" if least == -_MOST else f" of {least:,} or more"

@@ -138,12 +138,33 @@ def export(
     filters: FilterOptions,
     format: Annotated[
         ExportFormat,
-        typer.Option(help="folded: for flame graph tools; html: a page with a flame graph."),
+        typer.Option(
+            help="folded: for flame graph tools; pprof, speedscope: their files; html: a page with"
+            " a flame graph."
+        ),
     ] = "folded",
+    base: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SELECTOR",
+            help="Export these profiles beside it, for a difference: two columns of folded stacks,"
+            " a difference of pprof, two profiles of speedscope.",
+        ),
+    ] = None,
+    per_work: Annotated[
+        bool, typer.Option("--per-work", help="Weights per unit of work, which must be known.")
+    ] = False,
     store: StorePath = DEFAULT_STORE,
 ) -> None:
-    """Export the stacks: folded (comm;root;...;leaf weight) for other tools, or as a page."""
+    """Export the stacks for other tools: folded (comm;root;...;leaf weight), pprof, ..., or a page.
+
+    With --base, weights are per unit of work where that is known.
+    """
     with perfduck.open(store) as opened:
-        stacks = opened.export(selector, format, **filters)
+        stacks = opened.export(selector, format, base=base, per_work=per_work, **filters)
+    if not stacks.is_text and sys.stdout.isatty():
+        where = f"--format {format}"
+        raise PerfduckError.at(where, expected="a file or a pipe (> FILE)", got="a terminal")
     _say(stacks.notes)
-    sys.stdout.write(stacks.text)
+    sys.stdout.flush()
+    stacks.write_to(sys.stdout.buffer)

@@ -148,8 +148,9 @@ def ab(
         int | None,
         typer.Option(
             parser=whole(1, _MOST_RUNS),
-            help="Pairs to record; with --until-sure before the first look.",
-            show_default="5; 3",
+            help="Pairs to record, 5 or more for a verdict; with --until-sure before the first"
+            " look.",
+            show_default="6; with --until-sure 7",
         ),
     ] = None,
     setup_base: Annotated[
@@ -162,14 +163,14 @@ def ab(
         bool,
         typer.Option(
             "--until-sure",
-            help="Record more pairs while the answer is inconclusive; 5 % for all looks together"
-            " (alpha spending).",
+            help="Record more pairs while the answer is inconclusive; an exact test, 5 % for all"
+            " looks together.",
         ),
     ] = False,
     most: Annotated[
         int | None,
         typer.Option(
-            parser=whole(1, _MOST_RUNS), help="Pairs at most with --until-sure.", show_default="20"
+            parser=whole(1, _MOST_RUNS), help="Pairs at most with --until-sure.", show_default="16"
         ),
     ] = None,
     name: Annotated[
@@ -226,6 +227,12 @@ def ab(
     raise typer.Exit(_INCONCLUSIVE[inconclusive] if is_unsure else result.diff.exit_code)
 
 
+def _said(pair: int, next_look: int, estimate: "perfduck.DiffResult") -> str:
+    if pair < next_look:
+        return f"{estimate.estimate}; verdict after pair {next_look}"
+    return estimate.summary
+
+
 class _Turns:
     """Says how far a comparison is: a line that changes on a terminal, else a line for each
     estimate."""
@@ -246,9 +253,10 @@ class _Turns:
         self._pair = step.pair
         pair = f"pair {step.pair} of {step.most}"
         if step.estimate is not None:
-            self._so_far = f"so far {step.estimate.summary}"
+            said = _said(step.pair, step.next_look, step.estimate)
+            self._so_far = f"so far {said}"
             if not self._line.is_shown:
-                say(f"{pair}: {step.estimate.summary}")
+                say(f"{pair}: {said}")
         elif self._line.is_shown:
             self._line.show(f"{pair}: recording {step.side}; {self._so_far}".rstrip("; "))
 

@@ -5,14 +5,15 @@ from pathlib import Path
 
 from perfduck_diff.budget_suggestion import check_names
 from perfduck_diff.comparison_input import Question, load_input
-from perfduck_diff.engine import budget, rates, scan
+from perfduck_diff.engine import budget, rates
 from perfduck_diff.engine.checks import Bounds
 from perfduck_diff.engine.comparison import DiffOptions, TreeName
 from perfduck_diff.engine.result import Diff, Reason
 from perfduck_diff.engine.run_diff import run_diff
+from perfduck_diff.engine.scan import LEVEL
 from perfduck_diff.filters import Filters
 from perfduck_diff.history import recall, recalled_from
-from perfduck_diff.like_runs import RUN_LABEL, spread_of_like_runs
+from perfduck_diff.like_runs import AB_LABEL, RUN_LABEL, SIDE_LABEL, spread_of_like_runs
 from perfduck_diff.newest_runs import newest_runs
 from perfduck_diff.notes import attachment_notes, lacking, provenance
 from perfduck_model.errors import PerfduckError
@@ -38,8 +39,9 @@ class DiffRequest:
     budget: Path | None = None
     allow_kernel_change: bool = False
     last: int | None = None  # of base only the newest so many that are like new
-    level: float = scan.LEVEL  # of a look, where several share that of one
-    steady: bool = False  # no verdict on runs that differ more than is assumed of runs
+    # Of the exact test, for pairs that were recorded in random order; None: that of one look where
+    # the labels of `ab` say so, else no such test.
+    exact_level: float | None = None
 
 
 def resolve_sides(store: Store, request: DiffRequest) -> Question:
@@ -106,7 +108,7 @@ def _options(store: Store, question: Question, request: DiffRequest) -> DiffOpti
         paired=request.paired,
         smallest=request.smallest,
         tolerance=request.tolerance,
-        level=request.level,
+        exact_level=_exact_level(question, request),
         noise=recall(store, question, request.per),
         like=spread_of_like_runs(question, request.per),
         doubts=question.reasons,
@@ -115,10 +117,23 @@ def _options(store: Store, question: Question, request: DiffRequest) -> DiffOpti
     )
 
 
+def _exact_level(question: Question, request: DiffRequest) -> float | None:
+    if request.exact_level is not None or not request.paired:
+        return request.exact_level
+    return LEVEL if _is_ab(question) else None
+
+
+def _is_ab(question: Question) -> bool:
+    """Whether the sides are those of one `ab`, which recorded them in random order."""
+    labels = [[question.runs.runs[column].labels for column in side] for side in question.groups]
+    names = {each.get(AB_LABEL) for side in labels for each in side}
+    sides = [{each.get(SIDE_LABEL) for each in side} for side in labels]
+    is_one = all(len(values) == 1 and None not in values for values in (names, *sides))
+    return is_one and sides[0] != sides[1]
+
+
 def _bounds(budgets: budget.Budgets | None, request: DiffRequest) -> Bounds:
     weight = dict(budgets.doubts) if budgets else {}
     if request.allow_kernel_change:
         weight["kernel"] = "note"
-    if request.steady:
-        weight["spread"] = "block"
     return Bounds(weight=weight, **(budgets.bounds if budgets else {}))

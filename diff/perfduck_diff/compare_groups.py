@@ -1,5 +1,4 @@
-"""More than two groups side by side: rows subsystems, classes, programs of eBPF or pods, columns
-the values of a label.
+"""More than two groups side by side: rows the values of a dimension, columns those of a label.
 
                native   native-ct   docker0-plain   docker0-nat
     conntrack       0        118              0             148     ns/packet, each with +-
@@ -15,11 +14,12 @@ from scipy import special
 
 from perfduck_diff.comparison_input import Question, load_input
 from perfduck_diff.engine import rates
+from perfduck_diff.engine.dimensions import cells
 from perfduck_diff.engine.moderated_t import Design, NodeRates, benjamini_hochberg, fit
 from perfduck_diff.engine.noise import Noise, assumed, learn
 from perfduck_diff.engine.rates import NoiseClasses, StackRates
 from perfduck_diff.engine.result import Change, Reason, RunFacts
-from perfduck_diff.engine.run_matrix import RunMatrix, gathered
+from perfduck_diff.engine.run_matrix import RunMatrix
 from perfduck_diff.filters import Filters
 from perfduck_diff.history import recall, recalled_from
 from perfduck_diff.keys import MatrixKey
@@ -42,7 +42,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatrixRow:
-    """A subsystem, a class, a program or a pod over all groups."""
+    """A value of the dimension over all groups."""
 
     name: str
     area: str  # of a subsystem; of others empty
@@ -51,7 +51,7 @@ class MatrixRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepRow(Change):
-    """What a step adds to a subsystem, a class, a program or a pod."""
+    """What a step adds to a value of the dimension."""
 
     name: str
     area: str
@@ -115,8 +115,7 @@ def compare_groups(
     groups = _groups(store, selected, over)
     names = list(order) if order else list(groups)
     _check_order(order, over, list(groups))
-    sides = {name: groups[name] for name in names}
-    question = load_input(store, sides, filters, "always" if by == "pod" else "asked")
+    question = load_input(store, {name: groups[name] for name in names}, filters)
     try:
         if not order:
             by_cost = _by_cost(question)
@@ -190,28 +189,12 @@ def _measured(store: Store, question: Question, by: MatrixKey) -> _Measured:
     known = recall(store, question, None)
     prior = known.over(classes.names) if known else assumed(classes.names)
     noise = learn(prior, classes.groups(raw, question.groups))
-    names, rows = _named_rows(runs, by, classes, raw)
-    with_total = NodeRates(
-        np.vstack([raw.totals, rows.rates]), np.vstack([rows.mix.sum(axis=0), rows.mix])
+    split = cells(runs, by)
+    parts = classes.rows(split, raw.unit)
+    rows = NodeRates(
+        np.vstack([raw.totals, parts.rates]), np.vstack([parts.mix.sum(axis=0), parts.mix])
     )
-    return _Measured(question, raw, noise, with_total, by, names)
-
-
-def _named_rows(
-    runs: RunMatrix, by: MatrixKey, classes: NoiseClasses, raw: StackRates
-) -> tuple[tuple[str, ...], NodeRates]:
-    if by == "pod" and runs.pods:
-        return runs.pods.names, classes.by_pod(runs.pods, raw.unit)
-    names, keys = _keys(runs, by)
-    mix = classes.mix(keys, len(names), raw.rate)
-    return names, NodeRates(gathered(keys, len(names), raw.rate), mix)
-
-
-def _keys(runs: RunMatrix, by: MatrixKey) -> tuple[tuple[str, ...], Int64]:
-    """The names of the rows, and which of them each stack counts for."""
-    if by == "subsystem":
-        return runs.subsystems, runs.blame
-    return runs.leaf_classes() if by == "class" else runs.programs()
+    return _Measured(question, raw, noise, rows, by, split.names)
 
 
 def _matrix(

@@ -15,11 +15,12 @@ from typing import Self
 import numpy as np
 import polars as pl
 
+from perfduck_diff.engine.dimensions import NO_PROGRAM
 from perfduck_diff.engine.result import Reason
-from perfduck_diff.engine.run_matrix import Frame, PodWeights, Run, RunMatrix, gathered
+from perfduck_diff.engine.run_matrix import Cells, Frame, Run, RunMatrix, Values, gathered
 from perfduck_diff.engine.stacks import Stacks
 from perfduck_diff.filters import Filters
-from perfduck_diff.selection import Group, Selection, WithPods, select_samples
+from perfduck_diff.selection import Group, Selection, check_apart, select_samples
 from perfduck_model.arrays import Float64, Int64
 from perfduck_model.errors import PerfduckError
 from perfduck_store.protocol import Store
@@ -70,35 +71,23 @@ def load_input(
     store: Store,
     groups: Mapping[str, Group],
     filters: Filters | None = None,
-    pods: WithPods = "recorded",
 ) -> Question:
-    """Read the runs of all groups (title -> profiles) over the same stacks; when by their pods
-    too."""
+    """Read the runs of all groups (title -> profiles) over the same stacks."""
     filters = filters or Filters()
-    _apart(list(groups.values()))
-    selection = select_samples(store, groups, filters, pods=pods)
+    check_apart(groups.values())
+    selection = select_samples(store, groups, filters, pods="recorded")
     facts = {each.profile_id: each for each in selection.samples.runs()}
     runs = tuple(
         _run(facts[key], selection.weights[key].idle, filters) for key in selection.profiles
     )
     return Question(
-        _matrix_of(store, selection, runs),
+        matrix_of(store, selection, runs),
         _columns([len(group) for group in selection.groups]),
         tuple(list(group) for group in selection.groups),
         filters,
         _reasons(selection, filters),
         selection,
     )
-
-
-def _apart(groups: Sequence[Group]) -> None:
-    seen: dict[int, str] = {}
-    for group in groups:
-        both = sorted(group[key] for key in group if key in seen)
-        if both:
-            message = f"expected different profiles in base and new, got {both[0]} in both"
-            raise PerfduckError(message)
-        seen |= group
 
 
 def _run(facts: PickedRun, idle: float, filters: Filters) -> Run:
@@ -137,38 +126,56 @@ def _reasons(selection: Selection, filters: Filters) -> tuple[Reason, ...]:
     return tuple(notes)
 
 
-def _matrix_of(store: Store, selection: Selection, runs: tuple[Run, ...]) -> RunMatrix:
+def matrix_of(store: Store, selection: Selection, runs: tuple[Run, ...]) -> RunMatrix:
     """The samples that are picked; `runs`: what else is known of their profiles, in their order."""
     symbols, frames = _frames(store)
     weights, chains = _met(selection.samples.rollup(), selection.samples.stacks(), selection.event)
     cell = weights["row"].to_numpy() * len(runs) + weights["run"].to_numpy()
-    names = chains["subsystem"].unique().sort()
+    subsystems, blame = _values(chains["subsystem"])
     return RunMatrix(
         event=selection.event,
         unit=selection.unit,
         runs=runs,
         frames=_as_called(frames, symbols, chains["symbol_ids"]),
         stacks=_flat(chains["symbol_ids"], symbols),
-        subsystems=tuple(names),
-        blame=chains["subsystem"].cast(pl.Enum(names)).to_physical().cast(pl.Int64).to_numpy(),
+        subsystems=subsystems,
+        blame=blame,
         area={frame.subsystem: frame.area for frame in frames},
         weight=_matrix(cell, weights["weight"], chains.height, len(runs)),
         hits=_matrix(cell, weights["hits"], chains.height, len(runs)),
+        known={
+            "direction": _values(chains["direction"]),
+            "program": _values(_programs(selection, chains["stack_id"])),
+        },
         pods=_pods(selection, chains["stack_id"], len(runs)) if selection.has_pods else None,
     )
 
 
-def _pods(selection: Selection, stack_ids: pl.Series, runs: int) -> PodWeights:
-    """The weights by stack and pod: a cell for each two that occur together."""
+def _pods(selection: Selection, stack_ids: pl.Series, runs: int) -> Cells:
+    """The weights by pod: a cell for each stack and pod that occur together."""
     place = pl.DataFrame({"stack_id": stack_ids}).with_row_index("stack")
-    cells = selection.samples.by_pod().join(place, on="stack_id", maintain_order="left")
-    names = cells["pod"].unique().sort()
-    cells = cells.with_columns(pl.col("pod").cast(pl.Enum(names)).to_physical())
-    both = cells.select("stack", "pod").unique().sort("stack", "pod").with_row_index("cell")
-    cell = cells.join(both, on=["stack", "pod"], maintain_order="left")
-    at = cell["cell"].cast(pl.Int64).to_numpy() * runs + cell["run"].to_numpy()
+    samples = selection.samples.by_pod().join(place, on="stack_id", maintain_order="left")
+    names = samples["pod"].unique().sort()
+    samples = samples.with_columns(pl.col("pod").cast(pl.Enum(names)).to_physical())
+    both = samples.select("stack", "pod").unique().sort("stack", "pod").with_row_index("cell")
+    samples = samples.join(both, on=["stack", "pod"], maintain_order="left")
+    at = samples["cell"].cast(pl.Int64).to_numpy() * runs + samples["run"].to_numpy()
     stack, pod = (both[name].cast(pl.Int64).to_numpy() for name in ("stack", "pod"))
-    return PodWeights(tuple(names), stack, pod, _matrix(at, cell["weight"], len(both), runs))
+    weight, hits = (_matrix(at, samples[name], len(both), runs) for name in ("weight", "hits"))
+    return Cells(tuple(names), pod, stack, weight, hits)
+
+
+def _programs(selection: Selection, stacks: pl.Series) -> pl.Series:
+    """The program of eBPF that each stack is charged to."""
+    charged = selection.samples.programs()
+    ids, names = charged["stack_id"], charged["program"]
+    return stacks.replace_strict(ids, names, default=NO_PROGRAM, return_dtype=pl.String)
+
+
+def _values(column: pl.Series) -> Values:
+    """The names, and the place of each row's."""
+    names = column.unique().sort()
+    return tuple(names), column.cast(pl.Enum(names)).to_physical().cast(pl.Int64).to_numpy()
 
 
 def _met(

@@ -3,16 +3,16 @@ and must not load polars for that."""
 
 from typing import Literal
 
-from perfduck_store.records import By as By
+from perfduck_store.records import By as StoredBy
 
+# `traversal` needs the frames of stacks in order (engine/traversals.py).
+By = Literal[StoredBy, "traversal"]
 # Of one function: who called it, and what it called.
 Side = Literal["callers", "callees"]
 Key = Literal[By, Side]
-# What a diff is shown by: claims, charge, self weight by class, charge by program of eBPF, by pod,
-# self weight by function.
-View = Literal["path", "subsystem", "class", "program", "pod", "function"]
-# The rows of a comparison: what is blamed, self weight by class, the program or the pod that is
-# blamed.
-MatrixKey = Literal["subsystem", "class", "program", "pod"]
-# The series of a trend: what is blamed on a subsystem, self weight by class, weight below a path.
-SeriesKey = Literal["total", "subsystem", "class", "path"]
+# What a cost is split by: each sample counts for one value (engine/dimensions.py).
+MatrixKey = Literal["subsystem", "class", "direction", "traversal", "program", "pod"]
+# What a diff is shown by: claims, a dimension, self weight by function.
+View = Literal["path", MatrixKey, "function"]
+# The series of a trend: all, a dimension, weight below a path.
+SeriesKey = Literal["total", MatrixKey, "path"]

@@ -19,6 +19,7 @@ from perfduck_model.arrays import Float64
 from perfduck_store.protocol import Store
 
 RUN_LABEL = "run"  # tells runs of the same thing apart
+AB_LABEL, SIDE_LABEL = "ab", "side"  # of runs that `ab` recorded: its name, and base or new
 MOST_PROFILES = 200
 MOST_FREEDOM = 12.0  # other runs never outvote a comparison of ten
 LEAST_SPREAD = 0.01

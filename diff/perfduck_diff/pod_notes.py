@@ -3,9 +3,10 @@ their samples are."""
 
 from collections.abc import Iterator
 
+from perfduck_diff.engine.dimensions import NO_CGROUP
 from perfduck_diff.selection import Note, Selection
 from perfduck_model.words import listed
-from perfduck_store.records import HARDIRQ, NO_CGROUP, SOFTIRQ
+from perfduck_store.records import HARDIRQ, SOFTIRQ
 
 _SHOWN = 3
 

@@ -1,6 +1,6 @@
 """From what was typed to the samples of an answer: profiles, event, filters, in one place."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -21,7 +21,7 @@ class Note:
     """What is merged, left out, narrowed or lacking, in words. `blocks`: a comparison is worth
     less."""
 
-    code: Literal["event", "filter", "lacking", "unnamed", "work"]
+    code: Literal["event", "filter", "format", "lacking", "unnamed", "work"]
     text: str
     blocks: bool = False
 
@@ -121,6 +121,17 @@ def _beside_pods(samples: PickedSamples, filters: Filters, busy: float) -> Itera
         " rows of them)"
     )
     yield Note("filter", text)
+
+
+def check_apart(groups: Iterable[Group]) -> None:
+    """PerfduckError where a profile is in two groups."""
+    seen: dict[int, str] = {}
+    for group in groups:
+        both = sorted(group[key] for key in group if key in seen)
+        if both:
+            message = f"expected different profiles in base and new, got {both[0]} in both"
+            raise PerfduckError(message)
+        seen |= group
 
 
 def _clock(store: Store, profiles: Group, filters: Filters) -> Clock:

@@ -11,6 +11,7 @@ from perfduck_diff.keys import By
 from perfduck_diff.notes import lacking_notes, provenance
 from perfduck_diff.pod_notes import pod_notes
 from perfduck_diff.selection import Note, WithPods, select_samples
+from perfduck_diff.traversal_rows import traversed
 from perfduck_diff.work import facts_of, work_of
 from perfduck_store.protocol import Store
 from perfduck_store.records import PartlyListed
@@ -51,7 +52,11 @@ def top(
     keep: Literal["comm", "cgroup", ""] = by if by == "comm" or by == "cgroup" else ""
     pods: WithPods = "always" if by == "pod" else "asked"
     selection = select_samples(store, {"": profiles}, filters, keep, pods)
-    rows, row_count = counted(selection.samples.rank(by, limit))
+    rows, row_count = (
+        traversed(store, selection, limit)
+        if by == "traversal"
+        else counted(selection.samples.rank(by, limit))
+    )
     amount = work_of(store, selection, filters)
     lacks = lacking_notes(store, selection)
     main = "blamed" if by in ("subsystem", "program", "pod") else "self"

@@ -2,6 +2,7 @@
 kept with them. The environment is the first suspect: a kernel of a CI runner costs 37 % more, and
 no commit says so."""
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -73,13 +74,16 @@ def _changed_files(
             there = ["attached" if kind in files else "not attached" for files in (before, after)]
             yield ChangedFact(what=kind, before=there[0], after=there[1], at=at)
             continue
-        old, new = _lines(before[kind]), _lines(after[kind])
+        old, new = _lines(kind, before[kind]), _lines(kind, after[kind])
         if said := [*_words("more", new - old), *_words("less", old - new)]:
             yield ChangedFact(what=kind, before="", after="; ".join(said), at=at)
 
 
-def _lines(text: str) -> Counter[str]:
-    """Its lines without comments and what is volatile."""
+def _lines(kind: str, text: str) -> Counter[str]:
+    """Its lines without comments and what is volatile; of programs of eBPF types and names, as
+    numbers and times are those of one boot."""
+    if kind == "bpf":
+        return Counter(f"{each['type']} {each.get('name', '')}" for each in json.loads(text))
     lines = (_VOLATILE.sub("", line).strip() for line in text.splitlines())
     return Counter(line for line in lines if line and not line.startswith("#"))
 

@@ -5,6 +5,7 @@ no work, or not of one unit          ms, and a note that says why
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from perfduck_diff.engine.rates import in_units
@@ -19,23 +20,28 @@ _SHOWN = 3  # profiles in a note
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """The divisor of a weight, the unit of the quotient, and notes in words."""
+    """The divisor of a weight, the unit of the quotient, and notes in words. `is_work`: the divisor
+    is work, and not a scale."""
 
     divisor: float
     unit: str
     notes: tuple[Note, ...] = ()
+    is_work: bool = False
 
 
-def work_of(store: Store, selection: Selection, filters: Filters) -> Amount:
-    """The work of all profiles, of the time that is looked at; in ms where it is not known."""
-    profiles = store.profiles.of(selection.profiles)
+def work_of(
+    store: Store, selection: Selection, filters: Filters, chosen: Sequence[int] | None = None
+) -> Amount:
+    """The work of all profiles of the selection, or of the chosen ones, of the time that is looked
+    at; in ms where it is not known."""
+    profiles = store.profiles.of(selection.profiles if chosen is None else chosen)
     units = Counter(each.work_unit for each in profiles if each.work_unit is not None)
     lacking = [each.name for each in profiles if each.work_unit is None]
     if len(units) == 1 and not lacking:
         work = sum((each.work or 0.0) * filters.kept(each.duration_s) for each in profiles)
         spread = Note("work", "work is taken as evenly spread over each run")
         notes = (spread,) if filters.has_times else ()
-        return Amount(work, f"{selection.unit}/{next(iter(units))}", notes)
+        return Amount(work, f"{selection.unit}/{next(iter(units))}", notes, is_work=True)
     divisor, unit = (1e6, "ms") if selection.unit == "ns" else (1.0, selection.unit)
     return Amount(divisor, unit, _undivided(units, lacking))
 

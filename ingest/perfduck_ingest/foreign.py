@@ -55,6 +55,9 @@ BINARY = [
     Foreign("UTF-16 text, as PowerShell's > writes it",
             "convert it with `iconv -f UTF-16 -t UTF-8 FILE | perfduck ingest -`",
             begins(b"\xff\xfe", b"\xfe\xff")),
+    Foreign("perf.data of version 1, as perf wrote it until 2012",
+            "`perf script -i FILE | perfduck ingest -`: perf still reads it",
+            begins(b"PERFFILE", b"ELIFFREP")),
     Foreign("trace.dat of trace-cmd", f"it has trace events; {_RECORD}",
             begins(b"\x17\x08\x44tracing")),
     Foreign("a profile of pprof (protobuf)", _RECORD,
@@ -299,6 +302,8 @@ def _is_of_threads(folder: Path) -> bool:
 
 
 def _begins_as_perf_data(path: Path) -> bool:
+    if not path.is_file():  # to open a FIFO waits
+        return False
     try:
         with path.open("rb") as file:
             return file.read(8) in PERF_DATA

@@ -9,7 +9,12 @@ store in 63 have one rule for both.
 from collections import Counter
 
 DWARF = "dwarf-stacks"
+STACK_END = "cut-stacks"
+NO_TABLE = "no-unwind-tables"
+BROKEN_STACK = "broken-stacks"
+GUESSED = "frame-pointers"
 DEFERRED = "deferred-callers"
+BRANCHES = "branch-stacks"
 BROKEN = "broken-callchains"
 TIME = "time-out-of-range"
 PERIOD = "period-out-of-range"
@@ -17,9 +22,16 @@ NO_EVENT = "no-event"  # left out: shown as skipped records
 
 TEXTS = {
     DWARF: "user callers were recorded as DWARF stacks (--call-graph dwarf) and are not unwound:"
-    " use `perf script | perfduck ingest -`",
+    " install perfduck-native, or use `perf script | perfduck ingest -`",
+    STACK_END: "user callers are missing beyond the recorded part of the stack (--call-graph"
+    " dwarf,BYTES records more)",
+    NO_TABLE: "user callers are missing above code without unwind tables: of a file that was not"
+    " found (--symbols), or of a just-in-time compiler",
+    BROKEN_STACK: "user callers are missing where unwind tables lead to no caller",
+    GUESSED: "user callers above code without unwind tables were found by the frame pointer",
     DEFERRED: "user callers were to be recorded later (--call-graph fp,defer) and are not in the"
     " recording",
+    BRANCHES: "branch stacks (perf record -b) are not kept",
     BROKEN: "call chains have an entry that is no address and are cut off there",
     TIME: "times beyond 63 bits are not kept",
     PERIOD: "periods beyond 63 bits are not kept: these samples count as one event each",

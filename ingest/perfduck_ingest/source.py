@@ -22,6 +22,7 @@ from perfduck_ingest.runtime.pipe import standard_input
 from perfduck_model.arrays import UInt8
 from perfduck_model.errors import PerfduckError
 from perfduck_model.limits import limits
+from perfduck_model.special_files import opened_to_read
 from perfduck_symbols.compression import BROKEN, opened
 
 
@@ -64,7 +65,7 @@ class Source:
 
     def _open(self, file: BinaryIO | None) -> IO[bytes]:
         try:
-            raw = file or (standard_input() if self.name == "-" else self.path.open("rb"))
+            raw = file or (standard_input() if self.name == "-" else opened_to_read(self.path))
         except OSError as error:
             raise PerfduckError.at(self.name, expected="a recording", got=error.strerror) from error
         self._raw = raw

@@ -5,7 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from perfduck_ingest.load_reports import json_reports, netperf, text_reports
+from perfduck_ingest.load_reports.amount import AN_AMOUNT as AN_AMOUNT
 from perfduck_ingest.load_reports.amount import Work as Work
+from perfduck_ingest.load_reports.amount import is_amount as is_amount
 from perfduck_ingest.load_reports.json_reports import ReportedFailure as ReportedFailure
 from perfduck_model.errors import PerfduckError
 from perfduck_model.small_file import reason, text_of

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Self
 
 # A disk without room, or a user without a quota: Python, polars and duckdb all quote it.
-_IS_FULL = tuple(os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
+FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_IS_FULL = tuple(os.strerror(code) for code in FULL_DISK)
 
 
 class PerfduckError(Exception):
@@ -24,6 +25,10 @@ class NoProfileError(PerfduckError):
     """A selector that means no profile of the store."""
 
 
+class DiskIsFull(PerfduckError):
+    """A file that there is no room for."""
+
+
 class SymbolError(PerfduckError):
     """A rules file, a kallsyms file or an ELF file that is not what it should be."""
 
@@ -36,11 +41,11 @@ class SymbolError(PerfduckError):
 
 @contextmanager
 def room_on_disk(path: Path) -> Iterator[None]:
-    """Something is written to this file or folder, and its disk may be full."""
+    """Something is written to this file or folder; DiskIsFull where its disk has no room."""
     try:
         yield
     except Exception as error:
         if not any(words in str(error) for words in _IS_FULL):
             raise
         message = f"{path}: expected room on the disk, got: {str(error).splitlines()[0]}"
-        raise PerfduckError(message) from error
+        raise DiskIsFull(message) from error

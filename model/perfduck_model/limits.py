@@ -32,6 +32,8 @@ class Limits:
     most_sql_bytes: int = MB
     most_depth: int = 32  # of tables in TOML
     most_attachment_lines: int = 500_000  # iptables-save of a node with 10,000 services: 100,000
+    least_work: float = 1e-9  # a byte counted in GB; costs of a unit have 300 digits without these
+    most_work: int = 10**18  # bytes that 100 Gbit/s carry in two years
     most_pods_bytes: int = 256 * MB  # kubectl get pods -o json of 10,000 pods: 150 MB
     most_counters: int = 64  # columns of /proc/net/stat/nf_conntrack: 17
 
@@ -66,10 +68,15 @@ class Limits:
     most_task_name_bytes: int = 32 * MB  # of them together
     most_callers: int = MB // 2  # chains of --call-graph fp,defer that wait for their samples
     most_caller_entries: int = 16 * MB  # of them together; a chain has 127 at most
+    most_unwound_frames: int = 1024  # of a DWARF stack; perf's own limit is 127
     most_waiting_samples: int = MB // 4  # for callers: until the thread is back in user space
     most_pack_bytes: int = 64 * MB  # unpacked, of perf record -z: 64 kB are a tenth of it
 
+    # Another machine that is asked.
     most_answer_bytes: int = 256 * MB  # of a server: stacks and weights of large profiles 30 MB
+    most_frame_bytes: int = 1024 * MB  # of a frame in it, unpacked: those have 160 MB
+    most_answer_s: int = 900  # without a byte of it; a question about 100 large profiles: a minute
+    most_merge_s: int = 7200  # likewise, where a server takes in the store that was sent
 
     # Symbols.
     most_kallsyms_bytes: int = 64 * MB  # 6.18 of Debian with 100 modules: 14 MB in 180,000 lines

@@ -16,6 +16,7 @@ from typing import TypeVar
 import msgspec
 
 from perfduck_model.limits import limits
+from perfduck_model.special_files import opened_to_read
 
 _T = TypeVar("_T")
 _EXPECTED = re.compile(r"Expected `(?P<expected>[^`]*)`, got `(?P<got>[^`]*)`")
@@ -59,7 +60,7 @@ def text_of(
 
 def bytes_of(path: Path, most: int) -> bytes:
     """The bytes of the file; OSError for more than `most`."""
-    with path.open("rb") as file:
+    with opened_to_read(path) as file:
         content = file.read(most + 1)
     if len(content) > most:
         raise OSError(None, f"more than {most >> 20} MB")

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from perfduck_report.names import visible
 
     __version__: str
+    native_version: str | None
 
 __all__ = [
     "AbResult", "AbStep", "BudgetSuggestion", "By", "CallsResult", "Change", "Claim",
@@ -52,7 +53,7 @@ __all__ = [
     "Key", "MatrixKey", "MergeResult", "NoProfileError", "NotSent", "Note", "PerfduckError",
     "ProfileStore", "RecordingOptions", "RemoveResult", "SeriesKey", "Side", "Source", "Table",
     "TableFormat", "TagResult", "TagSources", "TopResult", "TrendFormat", "TrendResult", "View",
-    "__version__", "explain", "open", "visible",
+    "__version__", "explain", "native_version", "open", "visible",
 ]  # fmt: skip
 
 _MODULES = {
@@ -88,6 +89,8 @@ _MODULES = {
 def __getattr__(name: str) -> Any:
     if name == "__version__":  # to look it up takes 20 ms of every start of the command
         return import_module("importlib.metadata").version("perfduck")
+    if name == "native_version":  # of perfduck_native; None where it is not installed
+        return import_module("perfduck_kernels.native").version()
     module = next((module for module, names in _MODULES.items() if name in names), None)
     if module is None:
         message = f"module {__name__!r} has no attribute {name!r}"

@@ -1,9 +1,10 @@
 """Two commands, recorded in turns, and compared.
 
 Each pair is a run of both, in an order drawn by chance: what drifts on the machine meets both sides
-alike, and so does what only the second of a pair meets. With `until_sure` a pair is added until the
-answer is a regression or a pass; each look at the answer has a level of its own, so that all of
-them together keep 5 % (perfduck_diff.engine.sequential).
+alike, and so does what only the second of a pair meets. Since chance alone made a run base or new,
+the verdict is by an exact test (perfduck_diff.engine.sign_flip). With `until_sure` a pair is added
+until the answer is a regression or a pass; each look at the answer has a level of its own, so that
+all of them together keep 5 % (perfduck_diff.engine.sequential).
 """
 
 from collections.abc import Callable, Mapping
@@ -19,39 +20,52 @@ from perfduck.diff_result import DiffResult
 from perfduck.opening import StorePlace
 from perfduck.recorder import PlannedRun, Recorder, RecordOptions, Taken
 from perfduck.recordings import IngestResult
-from perfduck_diff.answer import DiffRequest
-from perfduck_diff.engine.sequential import FIRST, Plan
+from perfduck_diff.answer import LEAST_PAIRS, DiffRequest
+from perfduck_diff.engine.sequential import first_look, levels
+from perfduck_diff.engine.sign_flip import least_pairs
+from perfduck_diff.like_runs import AB_LABEL, RUN_LABEL, SIDE_LABEL
 from perfduck_model.errors import PerfduckError
 from perfduck_store.selector import quoted
 
 AbSide = Literal["base", "new"]
 LEVEL = 0.05
-PAIRS = 5
-MOST = 20
-LOOK_FROM = 3  # pairs: two say too little of how far runs differ
+PAIRS = (
+    6  # of five, only the one order of 32 that both total and paths find most extreme has p < 5 %
+)
+MOST = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AbPlan:
-    """What to compare. `pairs`: to record, with `until_sure` before the first look; `most`: pairs
-    at most then; `setup`: a command for a side, that runs before each of its runs, unrecorded."""
+    """What to compare. `levels`: the level of each look, by the number of pairs; the last look is
+    after `most`. `setup`: a command for a side, that runs before each of its runs, unrecorded."""
 
     commands: Mapping[AbSide, str]
     setup: Mapping[AbSide, str | None]
     name: str
-    pairs: int
-    most: int
+    levels: Mapping[int, float]
     until_sure: bool
     question: DiffRequest  # its sides are set for each look
+
+    @property
+    def most(self) -> int:
+        """Pairs at most."""
+        return max(self.levels)
+
+    def next_look(self, pair: int) -> int:
+        """After which pair, this one or a later one, there is a look."""
+        return min(look for look in self.levels if look >= pair)
 
 
 @dataclass(frozen=True, slots=True)
 class AbStep:
     """How far it is: pair `pair` of `most`, before the run of a side, or after both, where
-    `estimate` is what all pairs so far say (from the second on)."""
+    `estimate` is what all pairs so far say (from the second on). It has a verdict at looks; the
+    next one, if not this, is after pair `next_look`."""
 
     pair: int
     most: int
+    next_look: int
     side: AbSide | None = None
     estimate: DiffResult | None = None
 
@@ -75,23 +89,25 @@ def ab(
     """Record and compare. PerfduckError for a command that is empty (a variable of a shell is
     not set) or fails; earlier pairs are stored."""
     _check_commands(plan)
-    looks = Plan(max(plan.most, FIRST), LEVEL)
+    _check_labels(options)
     with Recorder(place, options) as recorder:
         recorder.check_names([_run(plan, side, 1).name for side in plan.commands])
-        before, estimate = 0, None
         for pair in range(1, plan.most + 1):
             for taken in _pair(recorder, plan, pair, on_step):
                 on_stored(recorder.store(taken))
-            if pair < FIRST or (plan.until_sure and pair < plan.pairs):
+            if pair < LEAST_PAIRS and pair < plan.most:
                 continue
-            level = looks.level_at(pair, before) if plan.until_sure else LEVEL
-            estimate, before = _look(place, plan, pair, level), pair
-            on_step(AbStep(pair, plan.most, estimate=estimate))
-            if plan.until_sure and estimate.verdict != "inconclusive":
+            estimate = _look(place, plan, pair)
+            on_step(_step(plan, pair, estimate=estimate))
+            if pair in plan.levels and estimate.verdict != "inconclusive":
                 break
-    if estimate is None:  # one pair
-        estimate = _look(place, plan, 1, LEVEL)
     return AbResult(estimate, plan.name, pair)
+
+
+def _step(
+    plan: AbPlan, pair: int, side: AbSide | None = None, estimate: DiffResult | None = None
+) -> AbStep:
+    return AbStep(pair, plan.most, plan.next_look(pair), side, estimate)
 
 
 def _check_commands(plan: AbPlan) -> None:
@@ -101,19 +117,36 @@ def _check_commands(plan: AbPlan) -> None:
             raise PerfduckError.at(where=f"--{option}", expected="a command", got="nothing")
 
 
-def pairs(runs: int | None, most: int | None, *, until_sure: bool) -> dict[str, int]:
-    """How many pairs are recorded before the first look, and at most. PerfduckError for a bound of
-    what is not repeated, and one below the first look."""
+def _check_labels(options: RecordOptions) -> None:
+    """PerfduckError for a label that tells sides and pairs apart."""
+    for key in (AB_LABEL, SIDE_LABEL, RUN_LABEL):
+        if key in options.labels:
+            where = f"--label {key}={options.labels[key]}"
+            raise PerfduckError.at(where, expected=f"another label: ab sets {key}", got=key)
+
+
+def looks(runs: int | None, most: int | None, *, until_sure: bool) -> dict[int, float]:
+    """After how many pairs the answer is looked at, and the level of each look. `runs`: pairs in
+    all, with `until_sure` before the first look. PerfduckError for a bound of what is not repeated,
+    and for looks that could not show anything."""
     if not until_sure:
         if most is not None:
             raise PerfduckError.at(
                 where=f"--most {most}", expected="--until-sure with it", got="none"
             )
-        return {"pairs": runs or PAIRS, "most": runs or PAIRS}
-    first, last = max(runs or LOOK_FROM, FIRST), most or MOST
-    if last < first:
-        raise PerfduckError.at(where=f"--most {last}", expected=f"{first} pairs or more", got=last)
-    return {"pairs": first, "most": last}
+        return {runs or PAIRS: LEVEL}
+    last = MOST if most is None else most
+    least = first_look(last, LEVEL)
+    if least is None or (runs is not None and last < runs):
+        expected = f"{max(runs or 0, least_pairs(LEVEL))} pairs or more"
+        raise PerfduckError.at(where=f"--most {last}", expected=expected, got=last)
+    if runs is not None and runs < least:
+        raise PerfduckError.at(
+            where=f"--runs {runs}",
+            expected=f"{least} pairs or more before the first look of at most {last}",
+            got=f"{runs}: so few cannot show anything",
+        )
+    return levels(runs or least, last, LEVEL)
 
 
 def default_name() -> str:
@@ -129,14 +162,14 @@ def _pair(
     SystemRandom().shuffle(order)
     taken = []
     for side in order:
-        on_step(AbStep(pair, plan.most, side))
+        on_step(_step(plan, pair, side))
         _set_up(plan, side)
         taken.append(recorder.record(_run(plan, side, pair), show=None))
     return taken
 
 
 def _run(plan: AbPlan, side: AbSide, pair: int) -> PlannedRun:
-    labels = {"ab": plan.name, "side": side, "run": str(pair)}
+    labels = {AB_LABEL: plan.name, SIDE_LABEL: side, RUN_LABEL: str(pair)}
     return PlannedRun(f"{plan.name}.{side}.{pair}", ("sh", "-c", plan.commands[side]), labels)
 
 
@@ -157,24 +190,23 @@ def _set_up(plan: AbPlan, side: AbSide) -> None:
         )
 
 
-def _look(place: StorePlace, plan: AbPlan, pairs: int, level: float) -> DiffResult:
+def _look(place: StorePlace, plan: AbPlan, pairs: int) -> DiffResult:
     """The answer of all pairs so far. One pair has no spread, and is compared without."""
+    level = plan.levels.get(pairs, 0.0)
     sides = [f"ab={quoted(plan.name)},side={side}" for side in ("base", "new")]
-    is_paired = pairs >= FIRST
     question = replace(
         plan.question,
         base=sides[0],
         new=sides[1],
-        paired=is_paired,
-        level=level,
-        steady=plan.until_sure,
+        paired=pairs >= LEAST_PAIRS,
+        exact_level=level,
     )
     answer = diff(place, question)
     if not plan.until_sure:
         return answer
     said = (
-        f"{pairs} of at most {plan.most} pairs; looked at after each from {plan.pairs}"
-        f" on, {LEVEL:.0%} for all looks together, {level:.2%} for this one (alpha spending, Lan"
-        " and DeMets 1983); intervals are of 95 % for one look"
+        f"{pairs} of at most {plan.most} pairs; looks after {', '.join(map(str, plan.levels))}:"
+        f" {LEVEL:.0%} for all looks together, {level:.2%} for this one (alpha spending, Lan and"
+        " DeMets 1983); intervals are of 95 % for one look"
     )
     return replace(answer, data=replace(answer.data, context=(said, *answer.data.context)))

@@ -15,6 +15,7 @@ import polars as pl
 from perfduck.attachments import is_kind
 from perfduck.manifest import checked_work
 from perfduck_ingest.labels import checked
+from perfduck_ingest.work import AN_AMOUNT
 from perfduck_model.batch import Batch, Facts
 from perfduck_model.errors import PerfduckError
 from perfduck_store.draft import Draft
@@ -120,7 +121,7 @@ def _check_work(amount: Any, unit: Any) -> None:
     try:
         checked_work(amount, unit)
     except ValueError:
-        _expect("work", "a positive number and its unit", f"{amount} {unit}".strip(), False)
+        _expect("work", f"{AN_AMOUNT}, and its unit", f"{amount} {unit}".strip(), False)
 
 
 def _check_labels(labels: Any) -> None:

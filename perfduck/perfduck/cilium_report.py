@@ -25,6 +25,7 @@ from perfduck.ingestion import IngestRequest
 from perfduck_ingest.load_reports.amount import Work, of
 from perfduck_model.errors import PerfduckError
 from perfduck_model.small_file import json_of, reason, text_of
+from perfduck_model.special_files import what_is
 from perfduck_model.words import listed
 
 _RESULTS = "NetworkPerformance_benchmark_*.json"
@@ -81,6 +82,8 @@ def requests(
 
 
 def _items(path: Path) -> list[PerfdashItem]:
+    if not path.is_file():  # to open a FIFO waits
+        raise PerfduckError.at(path, expected="results for perfdash", got=what_is(path))
     try:
         return json_of(text_of(path), PerfdashReport).items
     except (OSError, ValueError) as error:

@@ -8,15 +8,24 @@ import polars as pl
 
 from perfduck_diff.compare_groups import Matrix
 from perfduck_diff.engine.result import Diff
+from perfduck_diff.keys import MatrixKey
 from perfduck_report.diff_words import interval, place
+
+CHANGE = ("base", "new", "delta", "low", "high", "p")
 
 
 def of_rows(rows: Iterable[Any], columns: list[str]) -> pl.DataFrame:
     """These fields of dataclasses as columns; those that hold text are listed first."""
     picked = [{name: each[name] for name in columns} for each in map(asdict, rows)]
-    texts = ("subsystem", "area", "of_class", "program", "pod", "function", "dso")
+    texts = ("subsystem", "area", "name", "function", "dso")
     schema = {name: pl.String if name in texts else pl.Float64 for name in columns}
     return pl.DataFrame(picked, schema=schema)
+
+
+def of_split(diff: Diff, by: MatrixKey) -> pl.DataFrame:
+    """[by, base, new, delta, low, high, p, q, detectable] of a dimension."""
+    columns = ["name", *CHANGE, "q", "detectable"]
+    return of_rows(diff.split(by), columns).rename({"name": by})
 
 
 def claims(diff: Diff) -> pl.DataFrame:
@@ -37,7 +46,7 @@ def shown_subsystems(diff: Diff) -> pl.DataFrame:
 
 
 def of_matrix(matrix: Matrix) -> pl.DataFrame:
-    """[subsystem, area, or class, program or pod; group, value, half_width], the total first."""
+    """[subsystem, area, or another dimension; group, value, half_width], the total first."""
     lines = [("total", "", matrix.total), *((r.name, r.area, r.cells) for r in matrix.rows)]
     rows = [
         (name, area, group, cell.value, cell.reach)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from perfduck import diff_frames
+from perfduck.diff_frames import CHANGE
 from perfduck.tables import screen_of
 from perfduck_diff.budget_suggestion import Suggestion
 from perfduck_diff.compare_groups import Matrix
@@ -27,7 +28,6 @@ from perfduck_report.formats import CompareFormat, DiffFormat
 from perfduck_report.numbers import amount
 
 EXIT_CODES: dict[Verdict, int] = {"pass": 0, "regression": 1, "inconclusive": 3}
-_CHANGE = ["base", "new", "delta", "low", "high", "p"]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -61,6 +61,11 @@ class DiffResult:
         return self.data.total
 
     @property
+    def estimate(self) -> str:
+        """The change of the total with its interval, in a line."""
+        return diff_words.estimate(self.data)
+
+    @property
     def summary(self) -> str:
         """The change of the total with its interval, and the verdict, in a line."""
         return diff_words.in_a_line(self.data)
@@ -79,33 +84,42 @@ class DiffResult:
     def subsystems(self) -> pl.DataFrame:
         """A row for each: subsystem, area, base, new, delta, low, high, p, q, detectable (the
         smallest growth that is found in 80 % of such comparisons)."""
-        columns = ["subsystem", "area", *_CHANGE, "q", "detectable"]
+        columns = ["subsystem", "area", *CHANGE, "q", "detectable"]
         return diff_frames.of_rows(self.data.subsystems, columns)
 
     @property
     def classes(self) -> pl.DataFrame:
         """A row for each class of functions that cost anything, self weight: class, base, new,
         delta, low, high, p, q, detectable."""
-        columns = ["of_class", *_CHANGE, "q", "detectable"]
-        return diff_frames.of_rows(self.data.classes, columns).rename({"of_class": "class"})
+        return diff_frames.of_split(self.data, "class")
+
+    @property
+    def directions(self) -> pl.DataFrame:
+        """The same for each direction of kernel stacks: egress, ingress, forward, none."""
+        return diff_frames.of_split(self.data, "direction")
+
+    @property
+    def traversals(self) -> pl.DataFrame:
+        """The same for the innermost station of a packet's way: `ip_rcv #2` is the second time that
+        it is in the stack."""
+        return diff_frames.of_split(self.data, "traversal")
 
     @property
     def programs(self) -> pl.DataFrame:
-        """A row for each program of eBPF that is blamed for anything, and for what no program is:
-        program, base, new, delta, low, high, p, q, detectable."""
-        return diff_frames.of_rows(self.data.programs, ["program", *_CHANGE, "q", "detectable"])
+        """The same for each program of eBPF that is blamed for anything, and for what no program
+        is."""
+        return diff_frames.of_split(self.data, "program")
 
     @property
     def pods(self) -> pl.DataFrame:
-        """A row for each pod that is blamed for anything, for softirqs, interrupts and slices of
-        the host: pod, base, new, delta, low, high, p, q, detectable. Empty where no control groups
-        were recorded."""
-        return diff_frames.of_rows(self.data.pods, ["pod", *_CHANGE, "q", "detectable"])
+        """The same for each pod that is blamed for anything, for softirqs, interrupts and slices
+        of the host; [no cgroup] alone where no control groups were recorded."""
+        return diff_frames.of_split(self.data, "pod")
 
     @property
     def functions(self) -> pl.DataFrame:
         """A row for each, self weight: function, dso, subsystem, base, new, delta."""
-        columns = ["function", "dso", "subsystem", *_CHANGE[:3]]
+        columns = ["function", "dso", "subsystem", *CHANGE[:3]]
         return diff_frames.of_rows(self.data.functions, columns)
 
     def render(

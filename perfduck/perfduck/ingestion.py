@@ -28,6 +28,7 @@ from perfduck_ingest.runtime.prefetch import background
 from perfduck_ingest.source import Source, printable
 from perfduck_ingest.work import Work
 from perfduck_model.errors import PerfduckError
+from perfduck_model.limits import limits
 from perfduck_model.small_file import UserFile
 from perfduck_model.words import listed
 from perfduck_store.draft import Draft
@@ -138,11 +139,16 @@ def read(request: IngestRequest, draft: Draft, progress: Progress | None = None)
         with closing(recording.batches(request.options)) as batches:
             for batch in batches:
                 draft.add(batch)
+                if draft.event_count > limits.most_events:
+                    expected = f"at most {limits.most_events:,} events"
+                    raise PerfduckError.at(source.name, expected=expected, got="more")
                 if progress:
                     progress(source, draft.samples)
         trim()
         if not draft.samples:
-            raise PerfduckError.at(source.name, expected="samples", got="a recording without any")
+            why = [one.text for one in draft.facts.limitations.values()]
+            got = ": ".join(["a recording without any", *why])
+            raise PerfduckError.at(source.name, expected="samples", got=got)
         draft.ran(settled(source.name, request.kernel, draft.facts.kernel_release))
         if not draft.facts.has_inlined:  # which kallsyms does not list
             check_kallsyms(request.options.kernel_files, draft.symbols)

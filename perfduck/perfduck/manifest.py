@@ -26,7 +26,7 @@ from perfduck.ingestion import IngestRequest
 from perfduck_ingest.counters import is_counter, work_between
 from perfduck_ingest.kernel_release import checked_release
 from perfduck_ingest.labels import ATTACH, LABEL, RESERVED, checked, checked_name
-from perfduck_ingest.work import Work, work_from
+from perfduck_ingest.work import AN_AMOUNT, Work, is_amount, work_from
 from perfduck_model.errors import PerfduckError
 from perfduck_model.limits import limits
 from perfduck_model.small_file import reason, text_of
@@ -211,13 +211,11 @@ def _work(row: _Row) -> Work | None:
     try:
         return checked_work(number(amount), unit or "")
     except ValueError as error:
-        raise row.wrong(
-            expected="a positive number as work and its unit", got=repr(amount)
-        ) from error
+        raise row.wrong(expected=f"{AN_AMOUNT}, as work and its unit", got=repr(amount)) from error
 
 
 def checked_work(amount: float, unit: str | None) -> Work:
-    """Work that is a number of something; ValueError otherwise."""
-    if not 0 < amount < float("inf") or unit == "":
+    """Work that can be, of something; ValueError otherwise."""
+    if not is_amount(amount) or unit == "":
         raise ValueError(amount)
     return Work(amount, unit)

@@ -170,8 +170,10 @@ class ProfileStore(StoreQuestions):
         """Record two shell commands in turns, in an order drawn by chance, and compare them in
         pairs. `setup_base`, `setup_new`: run before each run of a side, unrecorded.
 
-        `runs`: pairs (None: 5). `until_sure`: record more pairs until the answer is a regression or
-        a pass, `most` at most (None: 20), from `runs` on (None: 3); all looks together keep 5 %.
+        The verdict is by an exact test of the pairs, which needs five to show anything. `runs`:
+        pairs (None: 6). `until_sure`: record more pairs until the answer is a regression or a pass,
+        `most` at most (None: 16), looked at from `runs` on (None: from the first look that can show
+        anything); all looks together keep 5 %.
         `comm`: compare only these programs.
         `on_step` takes how far it is.
         """
@@ -180,7 +182,7 @@ class ProfileStore(StoreQuestions):
             setup={"base": setup_base, "new": setup_new},
             name=name or parts.ab.default_name(),
             until_sure=until_sure,
-            **parts.ab.pairs(runs, most, until_sure=until_sure),
+            levels=parts.ab.looks(runs, most, until_sure=until_sure),
             question=parts.answer.DiffRequest(
                 base="",
                 new="",

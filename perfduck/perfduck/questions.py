@@ -105,7 +105,7 @@ class StoreQuestions:
         **filters: Unpack[FilterOptions],
     ) -> "CompareResult":
         """Compare the groups that label `over` makes of the profiles; `order`: its values, else by
-        total cost. `by`: the rows, subsystems that are blamed, or classes by self weight."""
+        total cost. `by`: the rows, subsystems that are blamed, or what else a cost is split by."""
         chosen = filters_of(filters)
         return parts.comparisons.compare(self._file, selector, over, order, by, chosen)
 
@@ -129,11 +129,17 @@ class StoreQuestions:
         self,
         selector: str,
         format: ExportFormat = "folded",
+        *,
+        base: str | None = None,
+        per_work: bool = False,
         **filters: Unpack[FilterOptions],
     ) -> "Export":
-        """The stacks: `folded` for flame graph tools, a line for each (comm;root;...;leaf weight);
-        `html`, a page with a flame graph."""
-        return parts.exports.export(self._file, selector, format, filters_of(filters))
+        """The stacks for other tools: `folded`, a line for each (comm;root;...;leaf weight);
+        `pprof` and `speedscope`, files of these; `html`, a page with a flame graph. With a `base`
+        both sides, per unit of work where it is known. `per_work`: weights per unit of work, an
+        error where it is not known."""
+        request = parts.exports.ExportRequest(selector, base, filters_of(filters), per_work)
+        return parts.exports.export(self._file, format, request)
 
     def flame(
         self,

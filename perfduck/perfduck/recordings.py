@@ -29,7 +29,7 @@ from perfduck_ingest.counters import is_counter, work_between
 from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.kernel_release import checked_release
 from perfduck_ingest.source import Source, printable
-from perfduck_ingest.work import Work, work_from
+from perfduck_ingest.work import AN_AMOUNT, Work, work_from
 from perfduck_model.errors import PerfduckError
 from perfduck_report.names import visible
 from perfduck_report.numbers import plural
@@ -207,7 +207,7 @@ def work(amount: float | None, unit: str | None, report: FilePath | None = None)
     try:
         return checked_work(amount, None if unit is None else printable(unit))
     except ValueError as error:
-        expected = "a positive number" if unit != "" else "a unit"
+        expected = AN_AMOUNT if unit != "" else "a unit"
         message = f"--work {amount}: expected {expected}"
         raise PerfduckError(message) from error
 

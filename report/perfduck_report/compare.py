@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict
 
 from perfduck_diff.compare_groups import Cell, GroupStep, Matrix
+from perfduck_diff.engine.dimensions import DIMENSIONS
 from perfduck_diff.keys import MatrixKey
 from perfduck_report import names, readable
 from perfduck_report.diff_words import cut, interval, percent, reason, signed
@@ -36,13 +37,7 @@ def text(matrix: Matrix, screen: Screen = PIPE) -> str:
 
 def heading(matrix: Matrix) -> str:
     """What the numbers are."""
-    said: dict[MatrixKey, str] = {
-        "subsystem": "by subsystem that is blamed",
-        "class": "by class, self weight",
-        "program": "by program of eBPF that is blamed",
-        "pod": "by pod that is blamed",
-    }
-    return f"{matrix.event}, {matrix.unit}, {said[matrix.by]}"
+    return f"{matrix.event}, {matrix.unit}, {DIMENSIONS[matrix.by].meaning}"
 
 
 def _left_out(matrix: Matrix) -> str:
@@ -131,10 +126,10 @@ def markdown(matrix: Matrix, _: Screen = PIPE) -> str:
 
 
 def as_json(matrix: Matrix, _: Screen = PIPE) -> str:
-    """One object; a row has the key that it is by: subsystem, class, program or pod."""
+    """One object; a row has the key that it is by: subsystem, class, ..."""
     answer = asdict(matrix)
     answer["rows"] = [_keyed(row, matrix.by) for row in answer["rows"]]
-    several = {"class": "classes"}.get(matrix.by, f"{matrix.by}s")
+    several = DIMENSIONS[matrix.by].several
     for step in answer["steps"]:
         step[several] = [_keyed(row, matrix.by) for row in step.pop("rows")]
     return names.as_json(answer)

@@ -19,6 +19,13 @@ TERMS = (
         "exclude the tolerance in 8 of 10 comparisons in which nothing grew.",
     ),
     (
+        "exact sign-flip test",
+        "of pairs that `ab` recorded in random order. Where nothing differs, each run of a pair "
+        "could as well be the other: p is the part of all ways to assign them in which the total "
+        "or any path shows as much. It holds for any noise. Claims, budgets and the verdict need "
+        "it; intervals, p and q of single rows are without it.",
+    ),
+    (
         "total",
         "all weight but idle, per unit of work. Its confidence interval is computed from the "
         "run-to-run variation of both sides and of like runs in the store.",

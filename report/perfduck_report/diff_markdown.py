@@ -1,9 +1,11 @@
 """A diff for a pull request's comment or a step summary: short, with the long part folded."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
+from perfduck_diff.engine.dimensions import DIMENSIONS, SPLITS
 from perfduck_diff.engine.result import Claim, Diff
-from perfduck_diff.keys import View
+from perfduck_diff.keys import MatrixKey, View
 from perfduck_report import diff_words as words
 from perfduck_report import readable
 from perfduck_report.names import markdown_code as _code
@@ -34,11 +36,16 @@ def report(diff: Diff, by: View | None = None, _: Screen = PIPE) -> str:
         *(
             _folded(f"By {view}", table(diff), is_open=by == view)
             for view, table in _TABLES.items()
-            if by in (None, view)
+            if by == view or (by is None and _is_worth_a_table(diff, view))
         ),
         "".join(f"- {_plain(line)}\n" for line in diff.context),
     ]
     return "\n".join(part for part in parts if part)
+
+
+def _is_worth_a_table(diff: Diff, view: View) -> bool:
+    """Whether a dimension has more than one row, as programs of eBPF often have not."""
+    return view not in SPLITS or len(diff.split(view)) > 1
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -83,55 +90,18 @@ def _rest(diff: Diff) -> str:
     return f"{text}\n{_table(['', 'base', 'new'], rows)}"
 
 
-def _subsystems(diff: Diff) -> str:
-    rows = sorted(diff.subsystems, key=lambda row: (-abs(row.delta), row.subsystem))[:ROWS]
+def _dimension(by: MatrixKey, diff: Diff) -> str:
+    rows = words.dimension(diff, by)
+    shown = sorted(rows, key=lambda row: (-abs(row[1].delta), row[0]))[:ROWS]
+    name = _code if by in ("program", "traversal") else _plain
     return _table(
-        ["subsystem", "base", "new", "delta", "95 %", "q"],
+        [f"{by} ({DIMENSIONS[by].weight})", "base", "new", "delta", "95 %", "q"],
         [
-            [_plain(row.subsystem), amount(row.base), amount(row.new), words.signed(row.delta),
+            [name(value), amount(row.base), amount(row.new), words.signed(row.delta),
              words.interval(row), words.chance(row.q)]
-            for row in rows
+            for value, row in shown
         ],
-    ) + _left_out(len(rows), len(diff.subsystems))  # fmt: skip
-
-
-def _classes(diff: Diff) -> str:
-    return _table(
-        ["class (self)", "base", "new", "delta", "95 %", "q"],
-        [
-            [row.of_class, amount(row.base), amount(row.new), words.signed(row.delta),
-             words.interval(row), words.chance(row.q)]
-            for row in diff.classes
-        ],
-    )  # fmt: skip
-
-
-def _programs(diff: Diff) -> str:
-    rows = sorted(diff.programs, key=lambda row: (-abs(row.delta), row.program))[:ROWS]
-    return _table(
-        ["program (blamed)", "base", "new", "delta", "95 %", "q"],
-        [
-            [_code(row.program), amount(row.base), amount(row.new), words.signed(row.delta),
-             words.interval(row), words.chance(row.q)]
-            for row in rows
-        ],
-    ) + _left_out(len(rows), len(diff.programs))  # fmt: skip
-
-
-def _pods(diff: Diff) -> str:
-    rows = sorted(diff.pods, key=lambda row: (-abs(row.delta), row.pod))[:ROWS]
-    if not rows:
-        return f"{words.NO_PODS}\n"
-    return (
-        _table(
-            ["pod (blamed)", "base", "new", "delta", "95 %", "q"],
-            [
-                [_code(row.pod), amount(row.base), amount(row.new), words.signed(row.delta),
-                 words.interval(row), words.chance(row.q)]
-                for row in rows
-            ],
-        ) + _left_out(len(rows), len(diff.pods)) + f"\n{words.POD_ROWS}\n"
-    )  # fmt: skip
+    ) + _left_out(len(shown), len(rows))  # fmt: skip
 
 
 def _functions(diff: Diff) -> str:
@@ -174,9 +144,6 @@ def _budgets(diff: Diff) -> str:
 
 
 _TABLES: dict[View, Callable[[Diff], str]] = {
-    "subsystem": _subsystems,
-    "class": _classes,
-    "program": _programs,
-    "pod": _pods,
+    **{by: partial(_dimension, by) for by in DIMENSIONS},
     "function": _functions,
 }

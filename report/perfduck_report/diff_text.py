@@ -1,9 +1,11 @@
 """A diff as text, for a terminal of any width or a pipe."""
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
+from perfduck_diff.engine.dimensions import DIMENSIONS, SPLITS
 from perfduck_diff.engine.result import Change, Child, Claim, Diff
-from perfduck_diff.keys import View
+from perfduck_diff.keys import MatrixKey, View
 from perfduck_report import diff_words as words
 from perfduck_report import readable
 from perfduck_report.numbers import amount, many, percent
@@ -37,9 +39,9 @@ def report(diff: Diff, by: View | None = None, screen: Screen = PIPE) -> str:
 
 
 def _is_shown(by: View | None, name: View) -> bool:
-    """Classes, programs and pods are shown where they are asked for: a third table of the same
-    total says no more of what grew."""
-    return by is None and name not in ("class", "program", "pod")
+    """Of the dimensions subsystems alone are shown where none is asked for: a third table of the
+    same total says no more of what grew."""
+    return by is None and name not in SPLITS
 
 
 def _coloured(text: str, kind: str, *, colour: bool) -> str:
@@ -168,52 +170,18 @@ def _explained(claim: Claim) -> str:
     return "" if claim.cv is None else f" ({percent(claim.cv)})"
 
 
-def _subsystems(diff: Diff, screen: Screen) -> str:
-    rows = sorted(diff.subsystems, key=lambda row: (-abs(row.delta), row.subsystem))[:ROWS]
+def _dimension(by: MatrixKey, diff: Diff, screen: Screen) -> str:
+    """The rows that changed most, the largest growth first."""
+    rows = words.dimension(diff, by)
+    shown = sorted(rows, key=lambda row: (-abs(row[1].delta), row[0]))[:ROWS]
     return _table(
-        ["subsystem (blamed)", "base", "new", "delta", "", "95 % interval", "q"],
+        [f"{by} ({DIMENSIONS[by].weight})", "base", "new", "delta", "", "95 % interval", "q"],
         [
-            [*_row(row.subsystem, row)[:-1], words.chance(row.q)]
-            for row in sorted(rows, key=lambda row: (-row.delta, row.subsystem))
+            [*_row(name, row)[:-1], words.chance(row.q)]
+            for name, row in sorted(shown, key=lambda row: (-row[1].delta, row[0]))
         ],
         screen,
-    ) + left_out(len(rows), len(diff.subsystems), _ALL)
-
-
-def _classes(diff: Diff, screen: Screen) -> str:
-    return _table(
-        ["class (self)", "base", "new", "delta", "", "95 % interval", "q"],
-        [[*_row(row.of_class, row)[:-1], words.chance(row.q)] for row in diff.classes],
-        screen,
-    )
-
-
-def _programs(diff: Diff, screen: Screen) -> str:
-    rows = sorted(diff.programs, key=lambda row: (-abs(row.delta), row.program))[:ROWS]
-    return _table(
-        ["program (blamed)", "base", "new", "delta", "", "95 % interval", "q"],
-        [
-            [*_row(row.program, row)[:-1], words.chance(row.q)]
-            for row in sorted(rows, key=lambda row: (-row.delta, row.program))
-        ],
-        screen,
-    ) + left_out(len(rows), len(diff.programs), _ALL)
-
-
-def _pods(diff: Diff, screen: Screen) -> str:
-    rows = sorted(diff.pods, key=lambda row: (-abs(row.delta), row.pod))[:ROWS]
-    if not rows:
-        return _sentences([words.NO_PODS], screen)
-    table = _table(
-        ["pod (blamed)", "base", "new", "delta", "", "95 % interval", "q"],
-        [
-            [*_row(row.pod, row)[:-1], words.chance(row.q)]
-            for row in sorted(rows, key=lambda row: (-row.delta, row.pod))
-        ],
-        screen,
-    )
-    more = left_out(len(rows), len(diff.pods), _ALL)
-    return table + more + _sentences([words.POD_ROWS], screen)
+    ) + left_out(len(shown), len(rows), _ALL)
 
 
 def _functions(diff: Diff, screen: Screen) -> str:
@@ -245,9 +213,6 @@ def _budgets(diff: Diff, screen: Screen) -> str:
 
 _VIEWS: dict[View, Callable[[Diff, Screen], str]] = {
     "path": _paths,
-    "subsystem": _subsystems,
-    "class": _classes,
-    "program": _programs,
-    "pod": _pods,
+    **{by: partial(_dimension, by) for by in DIMENSIONS},
     "function": _functions,
 }

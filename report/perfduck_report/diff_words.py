@@ -8,20 +8,21 @@ from perfduck_diff.engine.result import (
     Change,
     Claim,
     Diff,
+    ExactTest,
     Moved,
     Reason,
     RunFacts,
     Sensitivity,
     Side,
+    SplitRow,
+    SubsystemRow,
 )
+from perfduck_diff.keys import MatrixKey
 from perfduck_report.numbers import amount, many, per_second, seconds
 from perfduck_report.numbers import percent as share
 
+Tested = SubsystemRow | SplitRow  # a change with q
 VERDICTS = ("pass", "regression", "inconclusive")
-POD_ROWS = (
-    "[softirq] and [hardirq] are blamed on no pod: they run on the CPU time of whoever is there."
-)
-NO_PODS = "By pod: no control groups were recorded (perf record --all-cgroups)."
 
 
 def heading(diff: Diff) -> str:
@@ -56,6 +57,8 @@ def verdict(diff: Diff) -> str:
         return f"{diff.verdict}: {budgets(diff.budgets)}"
     if diff.verdict == "regression":
         return f"{diff.verdict}: significant growth: {grown(diff)}"
+    if diff.exact is not None and not diff.exact.shows:
+        return f"{diff.verdict}: cannot tell: {not_shown(diff.exact)}"
     if diff.sensitivity is None:
         return f"{diff.verdict}: cannot tell"
     if diff.verdict == "pass":
@@ -65,12 +68,53 @@ def verdict(diff: Diff) -> str:
     return f"{diff.verdict}: cannot tell: {excluded(diff.sensitivity)}"
 
 
-def in_a_line(diff: Diff) -> str:
-    """The change of the total, its interval where there is one, and the verdict."""
+def dimension(diff: Diff, by: MatrixKey) -> list[tuple[str, Tested]]:
+    """The values of a dimension by name, and what they cost."""
+    if by == "subsystem":
+        return [(row.subsystem, row) for row in diff.subsystems]
+    return [(row.name, row) for row in diff.split(by)]
+
+
+def not_shown(exact: ExactTest) -> str:
+    """Why pairs in random order show nothing."""
+    if not exact.is_able:
+        return f"{many(exact.pairs, 'pair')} can have no p below {_p(1 / exact.flips)}"
+    return (
+        f"p {_p(exact.growth)} for growth, {_p(exact.excess)} for growth below the tolerance:"
+        f" one of them has to be {_p(exact.level)} or less"
+    )
+
+
+def exact_test(diff: Diff) -> str:
+    """The exact test in a line; '' where there is none."""
+    exact = diff.exact
+    if exact is None:
+        return ""
+    p = [("growth", exact.growth), ("shrinkage", exact.shrinkage)]
+    if diff.sensitivity is not None:
+        p.append((f"growth of the total below {part(diff.sensitivity.tolerance)}", exact.excess))
+    said = ", ".join(f"{name} p {_p(value)}" for name, value in p)
+    return (
+        f"exact sign-flip test of {many(exact.pairs, 'pair')} in random order: {said}"
+        f" (of {exact.flips:,} ways to assign their runs; level {_p(exact.level)})"
+    )
+
+
+def _p(value: float) -> str:
+    return f"{value:.2g}"
+
+
+def estimate(diff: Diff) -> str:
+    """The change of the total, its interval where there is one."""
     total = diff.total
     extent = f" ({interval(total)})" if total.low is not None else ""
     change = f"{signed(total.delta)}{extent} {diff.unit}, {percent(total)}"
-    return f"total {amount(total.base)} {change}: {diff.verdict}"
+    return f"total {amount(total.base)} {change}"
+
+
+def in_a_line(diff: Diff) -> str:
+    """The same, and the verdict."""
+    return f"{estimate(diff)}: {diff.verdict}"
 
 
 def verdict_above_reasons(diff: Diff) -> str:
@@ -102,7 +146,7 @@ def grown(diff: Diff) -> str:
 
 def summary(diff: Diff) -> list[str]:
     """What all paths share, and what such runs can tell."""
-    lines = [everything(diff), extents(diff)]
+    lines = [everything(diff), extents(diff), exact_test(diff)]
     known = diff.sensitivity
     if known is not None:
         smallest = ", ".join([f"total {part(known.findable)}", *_smallest(diff)])

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
+from perfduck_diff.engine.dimensions import DIMENSIONS
 from perfduck_diff.engine.flame import Flame, Heat
 from perfduck_diff.engine.rates import SubsystemRuns
 from perfduck_diff.engine.result import Diff
@@ -75,7 +76,6 @@ def diff_values(
     return _drawn(flame) | {
         "diff": diff,
         "by": by,
-        "pod_rows": diff_words.POD_ROWS,
         "names": sides(diff),
         "runs": diff_words.runs(diff),
         "shared": shared_labels(diff),
@@ -194,5 +194,5 @@ def environment(place: "Callable[[str], Markup]", *more: "BaseLoader") -> "Envir
         lstrip_blocks=True,
     )
     templates.filters.update(_FILTERS)
-    templates.globals["place"] = place
+    templates.globals.update(place=place, dimensions=DIMENSIONS)
     return templates

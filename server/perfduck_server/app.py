@@ -4,7 +4,7 @@ import json
 from contextlib import suppress
 from urllib.parse import quote, urlsplit
 
-from fastapi import FastAPI, Request, Response
+from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse
 from starlette.datastructures import Headers, MutableHeaders
@@ -13,6 +13,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import perfduck
+from perfduck_model.errors import FULL_DISK, DiskIsFull
 from perfduck_report.html import injected_style_hash
 from perfduck_server import (
     care_api,
@@ -35,7 +36,7 @@ from perfduck_server import (
 from perfduck_server.access import AccessRefused, principal_of
 from perfduck_server.metrics import ServerMetrics
 from perfduck_server.pages import page
-from perfduck_server.query_options import in_url
+from perfduck_server.query_options import in_url, only_declared
 from perfduck_server.service import Service
 from perfduck_server.spool import SpoolIsGone
 from perfduck_server.uploads import drain
@@ -53,7 +54,16 @@ _HEADERS = {
     PROTOCOL_HEADER: PROTOCOL,
 }
 
+# Those of the first check the parameters of a URL themselves (query_options.given).
+_ROUTERS = (
+    read_api, page_recordings, page_profile, page_diff, page_compare, page_trend, page_sql,
+    push_api,
+)  # fmt: skip
+_ROUTERS_WITHOUT_OPTIONS = (
+    query_api, static_files, store_api, sql_api, login, merge_api, care_api, metrics,
+)  # fmt: skip
 _PARAMETERS = read_api.PARAMETERS | set(sql_api.SqlQuery.model_fields)
+_FULL = 507
 _CLIENT_CLOSED_REQUEST = 499  # as in the access log of nginx
 
 
@@ -71,6 +81,7 @@ def create_app(service: Service) -> FastAPI:
     app.state.service, app.state.metrics = service, ServerMetrics(service)
     app.add_middleware(_WithHeaders)
     app.add_exception_handler(perfduck.PerfduckError, _refusal)
+    app.add_exception_handler(OSError, _system_error)
     app.add_exception_handler(StoreIsInvalidated, _unavailable)
     app.add_exception_handler(SpoolIsGone, _unavailable)
     app.add_exception_handler(AccessRefused, _no_access)
@@ -79,19 +90,10 @@ def create_app(service: Service) -> FastAPI:
     app.add_exception_handler(HTTPException, _no_route)
     app.add_exception_handler(Exception, _bug)
 
-    app.include_router(read_api.router)
-    app.include_router(query_api.router)
-    app.include_router(static_files.router)
-    for each in (page_recordings, page_profile, page_diff, page_compare, page_trend, page_sql):
+    for each in _ROUTERS:
         app.include_router(each.router)
-
-    app.include_router(store_api.router)
-    app.include_router(sql_api.router)
-    app.include_router(push_api.router)
-    app.include_router(login.router)
-    app.include_router(merge_api.router)
-    app.include_router(care_api.router)
-    app.include_router(metrics.router)
+    for each in _ROUTERS_WITHOUT_OPTIONS:
+        app.include_router(each.router, dependencies=[Depends(only_declared)])
     return app
 
 
@@ -133,8 +135,9 @@ def _wrong_header(headers: Headers) -> str | None:
 
 
 def _refusal(request: Request, error: Exception) -> Response:
-    """What the one who asked can fix: the line that the command line prints."""
+    """What the one who asked can fix, or a full disk: the line that the command line prints."""
     status = 404 if isinstance(error, perfduck.NoProfileError) else 422
+    status = _FULL if isinstance(error, DiskIsFull) else status
     line = perfduck.visible(str(error))
     if _is_question(request):
         line = in_url(line, _PARAMETERS)
@@ -148,6 +151,15 @@ def _is_question(request: Request) -> bool:
     if PROTOCOL_HEADER in request.headers:
         return False
     return path == "/api/v1/sql" or path.removeprefix("/api/v1/") in read_api.QUESTIONS
+
+
+def _system_error(request: Request, error: Exception) -> Response:
+    """A full disk is said; any other error of the system is a bug."""
+    assert isinstance(error, OSError)
+    if error.errno not in FULL_DISK:
+        raise error
+    line = "expected room on the server's disk, got a full one: ask again later"
+    return JSONResponse({"error": line}, _FULL)
 
 
 def _unavailable(request: Request, error: Exception) -> Response:

@@ -11,12 +11,12 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 import perfduck
+from perfduck_model.limits import limits
 from perfduck_server.access import require
 from perfduck_server.push_api import ProfileId
 from perfduck_server.service import Service, ServiceOf
 
 _LEAST_FREE_BYTES = 64 << 20
-_MOST = 10**18
 _PART_BYTES = 1 << 20
 
 router = APIRouter()
@@ -29,7 +29,7 @@ class ProfileEdit(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     name: str | None = None
-    work: Annotated[float, Field(gt=0, le=_MOST)] | None = None
+    work: Annotated[float, Field(ge=limits.least_work, le=limits.most_work)] | None = None
     unit: str | None = None
     labels: dict[str, str] = Field(default_factory=dict, description="Labels to add or change.")
     unlabel: list[str] = Field(default_factory=list, description="Keys of labels to remove.")
@@ -44,10 +44,15 @@ def healthz(service: ServiceOf) -> Response:
         service.store.names()
         service.spool.check()
     except perfduck.PerfduckError as error:
-        return JSONResponse({"status": str(error), **said}, 503)
+        return _unwell(str(error), said)
     if free < _LEAST_FREE_BYTES:
-        return JSONResponse({"status": "the disk of the store is full", **said}, 503)
+        return _unwell("the disk of the store is full", said)
     return JSONResponse({"status": "ok", **said})
+
+
+def _unwell(line: str, said: dict[str, Any]) -> Response:
+    """`error`: as every answer that is one has it, which the command line prints."""
+    return JSONResponse({"status": line, "error": line, **said}, 503)
 
 
 @router.patch("/api/v1/profiles/{profile}", dependencies=[Admin])

@@ -7,6 +7,7 @@ from fastapi.responses import HTMLResponse
 
 import perfduck
 from perfduck import PerfduckError, ProfileStore
+from perfduck_diff.engine.dimensions import DIMENSIONS
 from perfduck_report import readable
 from perfduck_report.compare import matrix_rows, run_rows
 from perfduck_server.access import require
@@ -80,6 +81,7 @@ def _shown(comparison: perfduck.CompareResult) -> dict[str, Any]:
     matrix = readable.matrix(comparison.data)
     return {
         "matrix": matrix,
+        "meaning": DIMENSIONS[matrix.by].meaning,
         "rows": matrix_rows(matrix),
         "runs": run_rows(matrix),
     }

@@ -20,7 +20,7 @@ from perfduck_server.pages import (
 )
 from perfduck_server.query_options import QueryOption, given, options_of
 from perfduck_server.question_route import QuestionRoute
-from perfduck_server.read_api import QUESTIONS, answered
+from perfduck_server.read_api import QUESTIONS, answered, downloads
 from perfduck_server.service import ServiceOf
 
 _DIFF = QUESTIONS["diff"]
@@ -46,9 +46,8 @@ def diff(request: Request, service: ServiceOf) -> HTMLResponse:
         answer = _DIFF.asked(service.store, given(_OPTIONS, pairs))
     except PerfduckError as error:
         return page("diff_live.html", request, **values, **failure(error))
-    values |= _shown(
-        answer, [(each, f"/api/v1/diff?{query(pairs)}&format={each}") for each in _FORMATS]
-    )
+    formats = [(each, f"/api/v1/diff?{query(pairs)}&format={each}") for each in _FORMATS]
+    values |= _shown(answer, [*formats, *downloads(_renamed(pairs))])
     return page("diff.html", request, **values, sandwich=_sandwich(pairs))
 
 
@@ -98,9 +97,13 @@ def _shown(answer: DiffResult, downloads: list[tuple[str, str]]) -> dict[str, An
 def _sandwich(pairs: Typed) -> str:
     """Where a function of both sides is asked for, up to its name."""
     known = options_of(ProfileStore.sandwich)
-    renamed = [("selector" if name == "new" else name, text) for name, text in pairs]
-    kept = [(name, text) for name, text in renamed if name in known]
+    kept = [(name, text) for name, text in _renamed(pairs) if name in known]
     return f"/api/v1/sandwich?{query(kept)}"
+
+
+def _renamed(pairs: Typed) -> Typed:
+    """As questions about one side and its base have them."""
+    return [("selector" if name == "new" else name, text) for name, text in pairs]
 
 
 def _choices(store: ProfileStore) -> list[str]:

@@ -18,6 +18,7 @@ from perfduck_server.access import require
 from perfduck_server.pages import failure, fields, page, pairs_of, query, typed, without
 from perfduck_server.query_options import given, options_of
 from perfduck_server.question_route import QuestionRoute
+from perfduck_server.read_api import downloads
 from perfduck_server.service import Service, ServiceOf
 from perfduck_store.selector import quoted
 
@@ -47,6 +48,7 @@ def profile(id: str, request: Request, service: ServiceOf) -> Response:
     except PerfduckError as error:
         return page("no_answer.html", request, **values, **failure(error))
     values |= {"details": details, "times": without(pairs, "skip", "until")}
+    values |= {"downloads": downloads([("selector", selector), *without(pairs, "tree")])}
     try:
         asked = given(_OPTIONS, pairs)
         answer = _drawn(store, details, asked) | {"layout": "profile_live.html"}

@@ -7,9 +7,11 @@ from pathlib import Path
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
+from perfduck import PerfduckError
 from perfduck.user_sql import table_descriptions
 from perfduck_server.access import Reader
-from perfduck_server.pages import page
+from perfduck_server.pages import failure, page, typed
+from perfduck_server.query_options import given
 from perfduck_server.service import ServiceOf
 
 # In the wheel, and in a checkout.
@@ -24,6 +26,10 @@ router = APIRouter(include_in_schema=False)
 @router.get("/sql")
 def sql(request: Request, service: ServiceOf, reader: Reader) -> HTMLResponse:
     """The page; POST /api/v1/sql answers."""
+    try:
+        given({}, typed(request))
+    except PerfduckError as error:
+        return page("no_answer.html", request, **failure(error))
     return page(
         "sql.html",
         request,

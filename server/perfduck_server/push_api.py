@@ -18,8 +18,9 @@ from fastapi.responses import StreamingResponse
 from perfduck import PerfduckError
 from perfduck.recordings import labels as checked_labels
 from perfduck.recordings import work as checked_work
+from perfduck_model.limits import limits
 from perfduck_server.access import Principal, require
-from perfduck_server.query_options import QueryOption, given
+from perfduck_server.query_options import QueryOption, given, only_declared
 from perfduck_server.service import Service, ServiceOf
 from perfduck_server.spool import WORK, JobStatus, PushedJob
 from perfduck_server.uploads import Sink, UploadRefused, drain, receive, sink_of
@@ -34,7 +35,7 @@ OPTIONS = {
     option.name: option
     for option in (
         QueryOption("name", "text", default=None),
-        QueryOption("work", "number", default=None),
+        QueryOption("work", "number", default=None, most=limits.most_work),
         QueryOption("unit", "text", default=None),
         QueryOption("kernel", "text", default=None),
         QueryOption("force", "flag", default=False),
@@ -98,7 +99,7 @@ async def put_file(request: Request, service: ServiceOf, pusher: Pusher, file: s
 
 @router.get(
     "/api/v1/jobs/{job}",
-    dependencies=[Depends(require("push"))],
+    dependencies=[Depends(require("push")), Depends(only_declared)],
     responses={202: {"description": "Not done yet."}, 404: {"description": "No such job."}},
 )
 def job(service: ServiceOf, job: Annotated[str, Path(pattern="^[0-9a-f]{28}$")]) -> Response:
@@ -112,7 +113,7 @@ def job(service: ServiceOf, job: Annotated[str, Path(pattern="^[0-9a-f]{28}$")])
 
 @router.get(
     f"{RECORDINGS}/{{profile}}/raw",
-    dependencies=[Depends(require("read"))],
+    dependencies=[Depends(require("read")), Depends(only_declared)],
     response_class=StreamingResponse,
     responses={404: {"description": "No recording is kept of this profile."}},
 )

@@ -16,6 +16,8 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
+from fastapi import Request
+
 from perfduck import PerfduckError
 from perfduck.typed import did_you_mean, listed, number, whole_number
 
@@ -128,6 +130,18 @@ def given(options: Mapping[str, QueryOption], typed: Iterable[tuple[str, str]]) 
     return {name: options[name].value(values) for name, values in texts.items()}
 
 
+def only_declared(request: Request) -> None:
+    """A dependency of routes whose parameters FastAPI reads: PerfduckError for one that the route
+    does not have, or that comes twice, of which FastAPI takes the last."""
+    declared = [field.alias for field in request.scope["route"].dependant.query_params]
+    names = [name for name, _ in request.query_params.multi_items()]
+    for name in names:
+        if name not in declared:
+            raise _unknown(name, declared)
+        if names.count(name) > 1:
+            raise PerfduckError.at(name, expected="it once", got=f"it {names.count(name)} times")
+
+
 def in_url(line: str, names: Iterable[str]) -> str:
     """A line of the command line as one about a URL: options have the names of its parameters."""
     known = set(names)
@@ -142,9 +156,10 @@ def in_url(line: str, names: Iterable[str]) -> str:
 _OPTION = re.compile(r"(?<![\w-])--(?P<name>[a-z]+(?:-[a-z]+)*)\b")
 
 
-def _unknown(name: str, options: Mapping[str, QueryOption]) -> PerfduckError:
-    hint = did_you_mean(name, list(options))
-    return PerfduckError(f"unknown parameter {name}; {hint}there are {listed(list(options), 99)}")
+def _unknown(name: str, known: Iterable[str]) -> PerfduckError:
+    names = list(known)
+    there_are = f"there are {listed(names, 99)}" if names else "there are none"
+    return PerfduckError(f"unknown parameter {name}; {did_you_mean(name, names)}{there_are}")
 
 
 def _either(choices: Sequence[str]) -> str:

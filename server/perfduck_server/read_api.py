@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal, Unpack
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import StreamingResponse
 
 import perfduck
 from perfduck import FilterOptions, PerfduckError, ProfileStore
@@ -31,17 +33,26 @@ MEDIA_TYPES = {
     "csv": "text/csv; charset=utf-8",
     "html": "text/html; charset=utf-8",
     "junit": "application/xml; charset=utf-8",
+    "pprof": "application/octet-stream",
+    "speedscope": "application/json",
 }
-_WITHOUT_NOTES = ("json", "csv", "folded")  # formats that have no place for them
+_FILES = {  # formats that are files to keep
+    "html": "perfduck.html",
+    "pprof": "perfduck.pb.gz",
+    "speedscope": "perfduck.speedscope.json",
+}
+_OF_ONE = ("html",)  # formats of an export that take no base
+_WITHOUT_NOTES = ("json", "csv", "folded", "pprof", "speedscope")  # that have no place for them
 _ROWS = 30  # of a ranking, unless `limit` says
 
 
 @dataclass(frozen=True)
 class ApiQuestion:
-    """`ask` takes the store and options, `text` its answer and options."""
+    """`ask` takes the store and options, `text` its answer and options: text, or parts of a
+    file."""
 
     ask: Callable[..., Any]
-    text: Callable[..., str]
+    text: Callable[..., str | Iterator[bytes]]
 
     @property
     def options(self) -> Mapping[str, QueryOption]:
@@ -54,8 +65,8 @@ class ApiQuestion:
         with _as_file({name: options[name] for name in known if name in options}) as keywords:
             return self.ask(store, **keywords)
 
-    def written(self, answer: Any, options: Mapping[str, Any]) -> str:
-        """The answer as text."""
+    def written(self, answer: Any, options: Mapping[str, Any]) -> str | Iterator[bytes]:
+        """The answer as text, or as parts of a file."""
         known = options_of(self.text)
         return self.text(answer, **{name: options[name] for name in known if name in options})
 
@@ -136,8 +147,8 @@ def _diff(
     return answer.render(format, by)
 
 
-def _exported(answer: "perfduck.Export") -> str:
-    return answer.text
+def _exported(answer: "perfduck.Export") -> Iterator[bytes]:
+    return answer.parts()
 
 
 def _trees(answer: "SandwichResult", *, format: Literal["json"] = "json") -> str:
@@ -164,16 +175,25 @@ def answered(question: ApiQuestion, answer: Any, options: Mapping[str, Any]) -> 
     """An answer in the format of the request. A page is a file to keep: it has its own scripts,
     which the policy of this server would not let run."""
     format = options.get("format", question.options["format"].default)
-    headers = {"Content-Disposition": "attachment; filename=perfduck.html"}
-    response = Response(
-        question.written(answer, options),
-        media_type=MEDIA_TYPES[format],
-        headers=headers if format == "html" else None,
-    )
+    content = question.written(answer, options)
+    kind = Response if isinstance(content, str) else StreamingResponse
+    response = kind(content, media_type=MEDIA_TYPES[format])
+    if format in _FILES:
+        response.headers["Content-Disposition"] = f"attachment; filename={_FILES[format]}"
     if format in _WITHOUT_NOTES:
         for note in _notes(answer, has_limit="limit" in options):
             response.headers.append("Perfduck-Note", note)
     return response
+
+
+def downloads(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Where the samples of a page are had for other tools: formats and addresses. Parameters that
+    an export has not are left out."""
+    options = QUESTIONS["export"].options
+    kept = [(name, text) for name, text in pairs if name in options]
+    has_base = any(name == "base" for name, _ in kept)
+    formats = [each for each in options["format"].choices if not (has_base and each in _OF_ONE)]
+    return [(each, f"/api/v1/export?{urlencode(kept)}&format={each}") for each in formats]
 
 
 def _notes(answer: Any, *, has_limit: bool) -> Iterable[str]:

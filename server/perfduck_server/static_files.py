@@ -46,8 +46,8 @@ def address(name: str) -> str:
 
 
 @router.get("/static/{name}")
-def static(name: str, request: Request) -> Response:
-    """A file; nobody needs to be known for it."""
+def static(name: str, request: Request, v: str = "") -> Response:
+    """A file; nobody needs to be known for it. `v`: see `address`."""
     file = static_files().get(name)
     if file is None:
         return Response(status_code=404)

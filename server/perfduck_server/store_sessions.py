@@ -35,6 +35,7 @@ class StoreSessions:
         self.idle_s = idle_s
         self._most = most
         self._entries: dict[str, _Entry] = {}
+        self._beginning: list[str] = []  # owners of sessions whose store is being opened
         self._lock = Lock()
         self._closed = Event()
         Thread(target=self._sweep, name="store sessions", daemon=True).start()
@@ -42,21 +43,32 @@ class StoreSessions:
     def begin(self, owner: str, *, write: bool, most: int | None = None) -> str:
         """The id of a new session. `most`: of this owner; None: all. StoreIsBusy where another one
         writes; TooManySessions."""
+        key = secrets.token_urlsafe(16)
+        self._take_place(owner, self._most if most is None else most)
+        try:
+            store = self._held.write(wait_s=_WRITER_WAITS_S) if write else self._held.read()
+        except BaseException:
+            with self._lock:
+                self._beginning.remove(owner)
+            raise
         with self._lock:
-            own = sum(entry.owner == owner for entry in self._entries.values())
+            self._beginning.remove(owner)
+            session = ServerSession(store, write=write)
+            self._entries[key] = _Entry(session, owner, time.monotonic())
+        return key
+
+    def _take_place(self, owner: str, most: int) -> None:
+        """Count a session that begins: to open its store may take a second."""
+        with self._lock:
+            owners = [*self._beginning, *(entry.owner for entry in self._entries.values())]
             for there_are, limit, whose in (
-                (len(self._entries), self._most, ""),
-                (own, self._most if most is None else most, f" of {owner}"),
+                (len(owners), self._most, ""),
+                (owners.count(owner), most, f" of {owner}"),
             ):
                 if there_are >= limit:
                     message = f"store: expected at most {limit} sessions{whose}, got one more"
                     raise TooManySessions(message)
-        store = self._held.write(wait_s=_WRITER_WAITS_S) if write else self._held.read()
-        key = secrets.token_urlsafe(16)
-        with self._lock:
-            session = ServerSession(store, write=write)
-            self._entries[key] = _Entry(session, owner, time.monotonic())
-        return key
+            self._beginning.append(owner)
 
     def of(self, key: str, owner: str) -> ServerSession | None:
         """The session of this owner, who was just heard of; None where there is none."""

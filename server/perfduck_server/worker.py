@@ -44,13 +44,14 @@ _PACKED_BYTES = 1 << 20
 
 
 def main() -> None:
-    """Do jobs until standard input ends."""
+    """Do jobs until standard input ends, or nobody reads the answers."""
     _limit(int(sys.argv[1]) << 20, int(sys.argv[2]))
-    answers = os.fdopen(os.dup(1), "w")
+    answers = os.fdopen(os.dup(1), "wb", buffering=0)  # of which nothing is left to write at exit
     os.dup2(2, 1)  # what a library prints
-    for line in sys.stdin:
-        answers.write(json.dumps(_done(Path(json.loads(line)["folder"]))) + "\n")
-        answers.flush()
+    with contextlib.suppress(BrokenPipeError):  # the server was killed
+        for line in sys.stdin:
+            answer = _done(Path(json.loads(line)["folder"]))
+            answers.write(json.dumps(answer).encode() + b"\n")
 
 
 def _limit(memory: int, file_bytes: int) -> None:

@@ -74,6 +74,11 @@ class Draft:
         """Which kernel the recording is of."""
         self.facts = replace(self.facts, kernel_release=kernel_release)
 
+    @property
+    def event_count(self) -> int:
+        """How many events the samples so far have."""
+        return len(self._spill.events)
+
     @cached_property
     def symbols(self) -> pl.DataFrame:
         """SYMBOL, each once, by id; to be asked for when all batches are there."""
@@ -169,6 +174,7 @@ class SampleSpill:
         self._most_rows = rows or limits.rows_of_a_run
         self._folder = folder
         self._files: list[IO[bytes]] = []
+        self.events: set[int] = set()  # codes of their names
         self._waiting: list[pl.DataFrame] = []
         self._rows = 0
 
@@ -176,6 +182,7 @@ class SampleSpill:
         """Keep the rows of a batch."""
         # 4 bytes a word in place of 16, and no text that the words were cut from.
         rows = samples.with_columns(pl.col("event", "comm", "cgroup").cast(pl.Categorical))
+        self.events.update(rows["event"].to_physical().unique())
         while len(rows):
             some = rows[: self._most_rows - self._rows]
             self._waiting.append(some)

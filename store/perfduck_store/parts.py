@@ -10,14 +10,15 @@ from perfduck_model.lazy import lazy_modules
 
 if TYPE_CHECKING:
     from perfduck_store.duckdb import sql_process, user_sql, writer
-    from perfduck_store.remote import merging
+    from perfduck_store.remote import frames, merging
     from perfduck_store.remote import user_sql as remote_user_sql
 
-    __all__ = ["merging", "remote_user_sql", "sql_process", "user_sql", "writer"]
+    __all__ = ["frames", "merging", "remote_user_sql", "sql_process", "user_sql", "writer"]
 
 __getattr__ = lazy_modules(
     __name__,
     {
+        "frames": "perfduck_store.remote.frames",
         "merging": "perfduck_store.remote.merging",
         "remote_user_sql": "perfduck_store.remote.user_sql",
         "sql_process": "perfduck_store.duckdb.sql_process",

@@ -117,8 +117,8 @@ class PickedSamples(Protocol):
         """[run, stack_id, weight, hits], idle included; rows may repeat."""
 
     def by_pod(self) -> "pl.DataFrame":
-        """[run, stack_id, pod, weight], idle included; for a choice with `pods`. What runs in a
-        softirq or an interrupt is of the pods SOFTIRQ and HARDIRQ."""
+        """[run, stack_id, pod, weight, hits], idle included; for a choice with `pods`. What runs in
+        a softirq or an interrupt is of the pods SOFTIRQ and HARDIRQ."""
 
     def beside_pods(self) -> float:
         """The weight of softirqs and interrupts that took CPU time of the pods that are chosen,
@@ -127,6 +127,9 @@ class PickedSamples(Protocol):
     def stacks(self) -> "pl.DataFrame":
         """[stack_id, symbol_ids, subsystem, direction], by stack_id: symbols from the leaf to the
         root, the subsystem that is blamed, and which way the packet goes."""
+
+    def programs(self) -> "pl.DataFrame":
+        """[stack_id, program] of stacks that a program of eBPF is blamed for, by stack_id."""
 
     def rank(self, by: By, limit: int) -> "pl.DataFrame":
         """A row for each value of a key (choice.By), the heaviest first: the key, what
@@ -164,8 +167,22 @@ class PickedSamples(Protocol):
         """Up to so many other profiles with the same event, unit of work, CPUs and architecture,
         of the same commands."""
 
-    def folded(self) -> list[FoldedStack]:
-        """As stackcollapse-perf.pl has it, by path; idle included."""
+    def folded(self, runs: Sequence[int] | None = None) -> list[FoldedStack]:
+        """Of some runs or of all, as stackcollapse-perf.pl has it, by path; idle included."""
+
+    def chains(self) -> "pl.DataFrame":
+        """[stack_id, symbol_ids, blamed, context] of the call chains, by stack_id, idle included:
+        symbols from the leaf to the root, and the subsystem that is blamed."""
+
+    def functions(self) -> "pl.DataFrame":
+        """[symbol_id, name, dso, address, source_file, area, subsystem, class, build_id] of the
+        functions in these chains, by symbol_id; build_id in hexadecimal, null where no ELF file of
+        the dso was read."""
+
+    def samples(self, run: int, *, with_times: bool) -> "pl.DataFrame":
+        """[stack_id, comm, pid, tid, cpu, cgroup, time_ns, weight, hits] of a run, idle included:
+        each sample, or without times (null then) the sums of those that only differ in it. A
+        weight of 2^63-1 may have been more."""
 
 
 class Symbols(Protocol):

@@ -287,7 +287,6 @@ KEYS: tuple[Key, ...] = ("comm", "cgroup", *OF_SAMPLES, *OF_STACKS, "pod")
 # Rows of a ranking by pod that are none: what runs in a softirq or an interrupt is there because of
 # packets and timers, regardless of whose time it takes.
 SOFTIRQ, HARDIRQ = "[softirq]", "[hardirq]"
-NO_CGROUP = "[no cgroup]"
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ import polars as pl
 from perfduck_model.arrays import Bool, UInt8, UInt32, UInt64
 from perfduck_model.errors import SymbolError
 from perfduck_model.limits import limits
+from perfduck_model.special_files import what_is
 from perfduck_model.zstandard import zstd
 from perfduck_symbols import elf_header
 from perfduck_symbols.addresses import FileOffsets, Svmas
@@ -44,7 +45,7 @@ from perfduck_symbols.elf_header import (
     Section,
     build_id_of_notes,
 )
-from perfduck_symbols.files import is_regular, what_is
+from perfduck_symbols.files import is_regular
 
 SECTION_SHIFT = 40
 # What numpy, struct and the decompressors say of tables that point outside of the file.

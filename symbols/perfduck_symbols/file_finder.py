@@ -20,9 +20,10 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from perfduck_model.errors import SymbolError
+from perfduck_model.special_files import what_is
 from perfduck_symbols import names
 from perfduck_symbols.elf import open_elf
-from perfduck_symbols.files import HostFiles, inside, is_regular, walk, what_is
+from perfduck_symbols.files import HostFiles, inside, is_regular, walk
 
 _OF_A_SYSTEM = ("usr", "etc")  # folders that make a directory a root file system
 _BY_ID = (".build-id/{id}.debug", ".build-id/{id}", "usr/lib/debug/.build-id/{id}.debug")

@@ -18,13 +18,6 @@ from pathlib import Path
 
 from perfduck_symbols.elf_header import build_id_of_notes
 
-_KINDS = {
-    stat.S_IFDIR: "a directory",
-    stat.S_IFIFO: "a FIFO",
-    stat.S_IFSOCK: "a socket",
-    stat.S_IFCHR: "a character device",
-    stat.S_IFBLK: "a block device",
-}
 # Mounted below the root of a system, or of a container, these are no files of anyone's.
 _PSEUDO = ("proc", "sys", "dev", "run")
 
@@ -51,14 +44,6 @@ def is_regular(path: Path) -> bool:
         return stat.S_ISREG(path.stat().st_mode)
     except (OSError, ValueError):
         return False
-
-
-def what_is(path: Path) -> str:
-    """What lies at a path that is no regular file, for a message."""
-    try:
-        return _KINDS.get(stat.S_IFMT(path.stat().st_mode), "a special file")
-    except OSError as error:
-        return error.strerror or str(error)
 
 
 def walk(

@@ -16,6 +16,7 @@ worker: the queue before them does not tell where a packet is from). A stack who
 space has no direction. The entries are in data/direction_rules.csv.
 """
 
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -31,7 +32,7 @@ ENTRIES = ("receive", "send", "transmit", "apart")
 
 @cache
 def _rules() -> pl.DataFrame:
-    """[entry, station, symbol], in order."""
+    """[entry, station, continues, symbol], in order."""
     return pl.read_csv(DATA / "direction_rules.csv", comment_prefix="#", infer_schema=False)
 
 
@@ -41,10 +42,12 @@ def entries(names: pl.Series) -> pl.Series:
     return _of_rules(names, "entry")
 
 
-def stations(names: pl.Series) -> pl.Series:
-    """The station of a packet's way that kernel functions belong to, by their canonical names; null
-    for most."""
-    return _of_rules(names, "station")
+def stations(names: Sequence[str]) -> list[tuple[str | None, bool]]:
+    """The station of a packet's way that kernel functions belong to, by their canonical names; None
+    for most. And whether the function goes on with a pass through it that began before."""
+    asked = pl.Series(names, dtype=pl.String)
+    stations, goes_on = (_of_rules(asked, name).to_list() for name in ("station", "continues"))
+    return [(name, said == "yes") for name, said in zip(stations, goes_on, strict=True)]
 
 
 def _of_rules(names: pl.Series, column: str) -> pl.Series:

@@ -137,6 +137,7 @@ def test_learned_noise_judges_one_run_against_one(store: Path, tmp_path: Path) -
     _run(copy, "diff", "native.1", "native.2", "--tolerance", "20%", code=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "total"),
     [
@@ -270,6 +271,7 @@ def test_explain_says_what_the_words_of_the_answer_mean(store: Path) -> None:
 VIEWS = ("path", "subsystem", "function")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("format", "heads"),
     [
@@ -352,6 +354,7 @@ def test_a_file_attached_to_several_runs_is_counted_once(store: Path, tmp_path: 
     assert "MASQUERADE needs nat: 8 to 20 packets in 2 files" in _diff(copy, *SIDES)["context"][1]
 
 
+@pytest.mark.slow
 def test_learned_noise_is_named_listed_and_forgotten(store: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy.duckdb"
     copy.write_bytes(store.read_bytes())

@@ -49,6 +49,7 @@ def test_the_same_runs_twice_are_silent(hits: dict[str, list[int]]) -> None:
     assert (found.claims, found.shrunk, found.total.delta) == ((), (), 0)
 
 
+@pytest.mark.slow
 @given(HITS, st.permutations([0, 1]), st.permutations([2, 3]))
 @settings(max_examples=25, deadline=None)
 def test_the_order_of_runs_does_not_matter(
@@ -61,6 +62,7 @@ def test_the_order_of_runs_does_not_matter(
     assert found.verdict == other.verdict
 
 
+@pytest.mark.slow
 @given(HITS)
 @settings(max_examples=30, deadline=None)
 def test_swapping_the_sides_turns_growth_into_shrinkage(hits: dict[str, list[int]]) -> None:

@@ -123,6 +123,7 @@ def test_compare_takes_the_same_filters(store: Path) -> None:
     assert "only samples chosen by --cpu 1" in page
 
 
+@pytest.mark.slow
 def test_a_pid_that_is_held_against_tids_is_said(store: Path, tmp_path: Path) -> None:
     said = "of a thread in 1 of 1 profile: its tid, so that other threads of a process are left out"
     name = "native.udp64.1"
@@ -179,6 +180,7 @@ def test_a_filter_that_leaves_nothing_says_so_and_what_there_is(
     assert message in _refused(store, *command, *words)
 
 
+@pytest.mark.slow
 def test_by_cgroup_and_a_filter_by_cgroup_are_of_the_same_samples(tmp_path: Path) -> None:
     path = tmp_path / "s.duckdb"
     recording = str(FIXTURES / "perf_data" / "cgroups" / "recording.data.xz")
@@ -224,6 +226,7 @@ def test_footers_and_idle_follow_the_filters(store: Path) -> None:
     assert "disabled interrupts" not in udp
 
 
+@pytest.mark.slow
 def test_units_of_work_that_differ_are_named(store: Path) -> None:
     head = " ".join(line.strip() for line in _done(store, "top", "native.*").splitlines()[2:4])
     assert head == (
@@ -240,6 +243,7 @@ def test_work_that_some_profiles_lack_is_said(store: Path) -> None:
     assert "not per unit of work: not known for modifiers" in head
 
 
+@pytest.mark.slow
 def test_unlike_events_are_said_by_all_four(store: Path) -> None:
     both = "native.udp64.1+modifiers"
     said = ("taken as one event: cpu-clock (1 profile, ",)
@@ -298,6 +302,7 @@ def test_arcs_of_oprofile_cannot_be_filtered(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_programs_other_than_the_load_are_said(store: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy.duckdb"
     copy.write_bytes(store.read_bytes())

@@ -349,16 +349,3 @@ def test_work_that_is_far_apart_is_noted() -> None:
     assert "work" not in {reason.code for reason in calm.reasons}
     off = parse({"budget": {"total": "5 %"}, "checks": {"work": 2e4}}, "p")
     assert off.bounds == {"work": 2e4}
-
-
-@pytest.mark.parametrize("level", [0.05, 0.01, 0.001])
-def test_at_a_lower_level_less_is_shown_and_less_excluded(level: float) -> None:
-    """What `ab --until-sure` asks at each look."""
-    means = {f"do_syscall_64;s{at}/f{at}": (20000, 20600) for at in range(12)}
-    found, usual = (answer(noisy(means, 5), 5, **more) for more in ({"level": level}, {}))
-    assert found.sensitivity is not None
-    assert usual.sensitivity is not None
-    assert found.sensitivity.excluded >= usual.sensitivity.excluded
-    assert found.sensitivity.findable >= usual.sensitivity.findable
-    assert {claim.path for claim in found.claims} <= {claim.path for claim in usual.claims}
-    assert found.total == usual.total

@@ -43,6 +43,7 @@ def test_growth_is_found_nearly_as_often_as_if_the_spread_were_known(
     assert found > 0.9 * known > least
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("growth", mostly_slow([0.0, 0.1], 2))
 def test_growth_that_is_there_is_excluded_in_one_of_twenty(growth: float) -> None:
     model, rows = _tested(3, 0.06, growth)
@@ -57,6 +58,7 @@ def test_the_smallest_growth_is_found_in_eight_of_ten() -> None:
     assert (model(rows).growth <= 0.025).mean() == pytest.approx(0.75, abs=0.07)
 
 
+@pytest.mark.slow
 def test_as_many_runs_as_it_names_exclude_the_tolerance() -> None:
     model, rows = _tested(3, 0.06, 0.0)
     named = [sensitivity(model, rows[np.array([row])], 0.1, 0.025).runs for row in range(60)]

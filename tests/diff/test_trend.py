@@ -17,6 +17,8 @@ from recordings import FIXTURES
 import perfduck
 from perfduck import PerfduckError
 
+pytestmark = pytest.mark.slow
+
 SUBSYSTEM = {"udp": "udp_sendmsg", "conntrack": "nf_conntrack_in", "iptables": "ipt_do_table"}
 POINTS = 14
 AT = 9
@@ -56,6 +58,15 @@ def commit(place: int) -> str:
     return f"c0ffee{(7 * place) % 100:02}"  # not in the order of the history
 
 
+def programs(place: int) -> list[dict[str, object]]:
+    """As bpftool prints them: numbers of their boot; one more from commit AT on."""
+    names = ["count", "drop"] if place >= AT else ["count"]
+    return [
+        {"id": place + number, "type": "xdp", "name": name, "tag": f"{number:016x}"}
+        for number, name in enumerate(names)
+    ]
+
+
 @pytest.fixture(scope="module")
 def stepped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """iptables costs twice as much from commit AT on; rules were added there."""
@@ -68,7 +79,8 @@ def stepped(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / "new").write_text(RULES.replace("12:34", "9:9") + "[0:0] -A FORWARD -j DROP\n")
         for place in range(POINTS):
             file = folder / ("new" if place >= AT else "old")
-            store.attach(f"commit={commit(place)}", {"iptables": file})
+            (folder / "bpf.json").write_text(json.dumps(programs(place)))
+            store.attach(f"commit={commit(place)}", {"iptables": file, "bpf": folder / "bpf.json"})
     return folder / "store.duckdb"
 
 
@@ -80,8 +92,9 @@ def test_a_step_is_dated_named_and_explained(stepped: Path) -> None:
         assert (change.before, change.at) == (commit(AT - 1), commit(AT))
         assert {step.series for step in change.steps} == {"total", "iptables"}
         assert all(step.state == "confirmed" for step in change.steps)
-        [fact] = change.facts
-        assert fact.after == "1 line more (-A FORWARD -j DROP)"
+        assert {fact.what: fact.after for fact in change.facts} == {
+            "iptables": "1 line more (-A FORWARD -j DROP)", "bpf": "1 line more (xdp drop)"
+        }  # fmt: skip
         assert group.unit == "ns/packet"
         own = next(step for step in change.steps if step.series == "iptables")
         diff = store.diff(change.base, change.new, where=list(change.where))

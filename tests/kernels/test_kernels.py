@@ -148,6 +148,7 @@ def test_distinct(kernels: Kernels, hashes: list[int]) -> None:
     assert which.tolist() == [rank[one] for one in hashes]
 
 
+@pytest.mark.slow
 @each_implementation
 @pytest.mark.parametrize("value", [np.int32, np.int64, np.uint32, np.bool_])
 @given(st.lists(st.lists(WORDS, max_size=30), max_size=4), st.lists(WORDS, max_size=30))

@@ -193,6 +193,7 @@ def changed_xml(text: str, data: st.DataObject) -> bytes:
     return etree.tostring(root)
 
 
+@pytest.mark.slow
 @QUIET
 @given(st.data())
 def test_every_sample_of_an_xml_report_is_stored_or_the_report_refused(
@@ -248,6 +249,7 @@ def changed_files(files: list[tuple[str, bytes]], data: st.DataObject) -> list[t
     return files
 
 
+@pytest.mark.slow
 @QUIET
 @example(None)
 @given(st.data())

@@ -184,6 +184,7 @@ def content_of(recording: str, shape: str) -> bytes:
 CONTENTS = [content_of(*report) for report in REPORTS]
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=100)
 @given(st.data())
 def test_changed_text_is_refused_or_read_but_never_a_traceback(data: st.DataObject) -> None:

@@ -67,6 +67,15 @@ def test_a_call_stack_of_branches_gives_the_callers(tmp_path: Path) -> None:
     ]
 
 
+def test_branches_that_are_no_callers_are_counted(tmp_path: Path) -> None:
+    made = recording(CHAIN | records.SAMPLE_BRANCH_STACK, branch_type=1)
+    made.sample(10, LEAF, [USER, LEAF, TOP], [(MIDDLE, LEAF)])
+    made.sample(11, LEAF, [USER, LEAF], [])
+    batches = batches_of(made, tmp_path)
+    assert chains_of(batches) == [in_file(LEAF, TOP), in_file(LEAF)]
+    assert batches[-1].facts.limitations["branch-stacks"].samples == 1
+
+
 @pytest.mark.parametrize("limit", [24, 0])
 def test_deferred_callers_are_those_of_all_samples_with_their_cookie(
     limit: int, tmp_path: Path, set_limits: SetLimits
@@ -124,6 +133,20 @@ def test_dwarf_stacks_are_counted(tmp_path: Path) -> None:
     batches = batches_of(made, tmp_path)
     assert chains_of(batches) == [in_file(LEAF), [HOOK, SENDTO], [HOOK]]
     assert batches[-1].facts.limitations["dwarf-stacks"].samples == 2
+
+
+@pytest.mark.parametrize("samples", [0, 1])
+def test_bytes_of_processor_traces_are_said(samples: int, tmp_path: Path) -> None:
+    made = recording(FIELDS)
+    for _ in range(3):
+        made.record(records.AUXTRACE, 0, words(4096, 0, 1, 0, 0))
+        made.parts.append(bytes(4096))
+    for time in range(samples):
+        made.sample(10 + time, LEAF)
+    batches = batches_of(made, tmp_path)
+    said = batches[-1].facts.limitations["processor-traces"]
+    assert said.text.startswith("12,288 bytes of processor traces (AUX) are not decoded")
+    assert "3 records of type 71" in batches[-1].skipped["text"].to_list()
 
 
 def test_numbers_beyond_63_bits_are_left_out_and_counted(tmp_path: Path) -> None:

@@ -173,6 +173,7 @@ def some_callers(cookie: int) -> bytes:
     return struct.pack("<IHHQQQ", 22, USER, 32, cookie, 1, 8192)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "most", "has_missing"),
     [

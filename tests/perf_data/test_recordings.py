@@ -78,6 +78,7 @@ def test_pieces_that_are_numbered_anew_make_no_difference(
     assert rows_of(path) == whole
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", mostly_slow(["chains", "events", "packed"], 3))
 def test_another_process_reads_the_same(folder: str, set_limits: SetLimits, tmp_path: Path) -> None:
     path = plain(folder, tmp_path)

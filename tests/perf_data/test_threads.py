@@ -11,6 +11,7 @@ from set_limits import SetLimits
 
 from perfduck_cli.main import app
 from perfduck_ingest.perf_data import importer
+from perfduck_ingest.perf_data.symbol_places import SymbolPlaces
 from perfduck_ingest.source import Source
 from perfduck_model.errors import PerfduckError
 from perfduck_store.duckdb.store import DuckDbStore
@@ -60,7 +61,7 @@ def test_samples_do_not_wait_for_the_end(directory: Path, set_limits: SetLimits)
         with (directory / "data").open("rb") as file:
             order = importer.header.byte_order(file.read(8))
             recording, start, size = importer.header.read_header(file, order)
-        for samples, _ in reader.ready(recording, start, size):
+        for samples, _ in reader.ready(recording, SymbolPlaces(), start, size):
             read.append((source.bytes_read, samples is not None))
     sizes = sum(path.stat().st_size for path in directory.iterdir())
     assert sum(has_samples for at, has_samples in read if at < sizes) > 3

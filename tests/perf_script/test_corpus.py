@@ -44,6 +44,7 @@ def short(dso: str) -> str:
     return dso if dso.startswith("[") else PurePath(dso).name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", mostly_slow(CASES, 10), ids=lambda folder: folder.name)
 def test_samples_periods_and_self_counts_are_those_of_perf_report(folder: Path) -> None:
     if folder.name in NOT_COMPARED:
@@ -84,6 +85,7 @@ def by_name(counts: Counter[tuple[str, str]]) -> Counter[str]:
     return names
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", mostly_slow(CASES, 10), ids=lambda folder: folder.name)
 def test_every_line_of_a_real_recording_is_understood(folder: Path) -> None:
     if folder.name == "header-only":

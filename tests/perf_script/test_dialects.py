@@ -104,6 +104,7 @@ def test_the_size_of_parts_does_not_matter(size: int, set_limits: SetLimits) -> 
     assert_parts_do_not_matter(text[: text.rindex(b"\n\n") + 2], size, set_limits)
 
 
+@pytest.mark.slow
 def test_a_part_may_begin_with_an_inlined_frame(set_limits: SetLimits) -> None:
     text = text_of(FIXTURES / "perf_script" / "v7-inline")
     assert_parts_do_not_matter(text * 30, 2000, set_limits)

@@ -20,6 +20,7 @@ SAMPLE = (
 LONG = "a" * (limits.longest_line + 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lenient", mostly_slow([False, True], 8))
 @pytest.mark.parametrize("behind", ["\n" + SAMPLE, "\n" + SAMPLE * 20_000, "", "a" * (30 << 20)])
 @pytest.mark.parametrize("before", ["", "\t", "x 1 [000] 1.500000: 1 "])

@@ -8,30 +8,36 @@ from command import run_text
 from fake_perf import FakePerf
 
 import perfduck
-from perfduck import AbStep, ab
-from perfduck_diff.engine.sequential import Plan
+from perfduck import AbStep
+from perfduck_diff.engine.sequential import levels
 
 
 def sides(steps: Sequence[AbStep]) -> list[str]:
     return [step.side for step in steps if step.side]
 
 
+@pytest.mark.slow
 def test_growth_is_reported_from_pairs_that_are_recorded_in_turns(perf: FakePerf) -> None:
-    words = ["--base", perf.load("base"), "--new", perf.load("new"), "--name", "x", "--runs", "4"]
+    words = ["--base", perf.load("base"), "--new", perf.load("new"), "--name", "x", "--runs", "6"]
     done = run_text(["ab", *words])
     assert done.returncode == 1, done.stdout + done.stderr
     assert "deep" in done.stdout
-    assert "x base (4 runs) -> x new (4 runs)" in done.stdout
-    assert re.search(r"^perfduck: pair 2 of 4: total [\d,]+ \+", done.stderr, re.M)
-    assert "perfduck: 4 pairs are stored as ab=x\n" in done.stderr
+    assert "x base (6 runs) -> x new (6 runs)" in done.stdout
+    assert re.search(
+        r"^perfduck: pair 2 of 6: total [\d,]+ \+.* %; verdict after pair 6$", done.stderr, re.M
+    )
+    assert "exact sign-flip test of 6 pairs in random order: growth p 0.016" in done.stdout
+    assert "perfduck: 6 pairs are stored as ab=x\n" in done.stderr
     with perfduck.open("perfduck.duckdb") as store:
-        assert {f"x.{side}.{run}" for side in ("base", "new") for run in range(1, 5)} == {
+        assert {f"x.{side}.{run}" for side in ("base", "new") for run in range(1, 7)} == {
             *store.names()
         }
         again = store.diff("ab=x,side=base", "ab=x,side=new", paired=True)
     assert again.verdict == "regression"
+    assert again.data.exact is not None  # its labels say that chance drew the order
 
 
+@pytest.mark.slow
 def test_each_pair_has_both_sides_in_an_order_of_chance(perf: FakePerf) -> None:
     steps: list[AbStep] = []
     load = perf.load("base")
@@ -52,30 +58,44 @@ def test_until_sure_ends_when_growth_is_shown_and_says_by_which_test(perf: FakeP
     done = run_text(["ab", "--base", perf.load("base"), "--new", perf.load("new"), "--until-sure"])
     assert done.returncode == 1
     text = " ".join(done.stdout.split())
-    match = re.search(r"(\d+) of at most 20 pairs; looked at after each from 3 on, 5% for", text)
-    assert match
-    assert int(match[1]) < 20
-    assert "alpha spending, Lan and DeMets 1983" in text
+    assert "7 of at most 16 pairs; looks after 7, 9, 12, 16: 5% for all looks together" in text
+    assert "0.78% for this one (alpha spending, Lan and DeMets 1983)" in text
+    assert "exact sign-flip test of 7 pairs in random order: growth p 0.0078," in text
+    assert "verdict after pair 7" in done.stderr
 
 
-def test_the_looks_of_until_sure_share_one_level(
-    perf: FakePerf, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    levels = []
-    look = ab._look
+def test_the_looks_of_until_sure_share_one_level(perf: FakePerf) -> None:
+    """With a check that blocks every verdict, all of them are made."""
+    budget = perf.folder / "budget.toml"
+    budget.write_text('[budget]\ntotal = "5 %"\n[checks]\nspread = "block"\n')
+    turn = "n=$(cat n 2>/dev/null || echo 0); echo $((n + 1)) > n"
+    load = f"{turn}; echo $((1000 + n / 2 % 2 * 3000)) requests in 1s"
+    steps: list[AbStep] = []
+    store = perfduck.open("s.duckdb")
+    result = store.ab(load, load, until_sure=True, most=8, budget=budget, on_step=steps.append)
+    assert result.pairs == 8
+    assert result.diff.exit_code == 3
+    looked = {step.pair: step.estimate.data.exact for step in steps if step.estimate}
+    assert all(looked.values())
+    shared = {pair: exact.level for pair, exact in looked.items() if exact and exact.level}
+    assert shared == levels(6, 8, 0.05)
+    assert [step.next_look for step in steps if step.estimate] == [6, 6, 6, 6, 6, 8, 8]
 
-    def inconclusive(place, plan, pairs, level):  # type: ignore[no-untyped-def]
-        levels.append(level)
-        answer = look(place, plan, pairs, level)
-        object.__setattr__(answer.data, "verdict", "inconclusive")
-        return answer
 
-    monkeypatch.setattr(ab, "_look", inconclusive)
+def test_few_pairs_say_that_they_can_show_nothing(perf: FakePerf) -> None:
+    words = ["--base", perf.load("base"), "--new", perf.load("new"), "--runs", "4"]
+    done = run_text(["ab", *words])
+    assert done.returncode == 3
+    assert "inconclusive: cannot tell: 4 pairs can have no p below 0.062" in done.stdout
+
+
+def test_a_label_that_tells_sides_apart_is_not_set_twice(perf: FakePerf) -> None:
     load = perf.load("base")
-    result = perfduck.open("s.duckdb").ab(load, load, runs=3, until_sure=True, most=6)
-    assert result.pairs == 6
-    assert sum(levels) == pytest.approx(0.05)
-    assert levels[0] == Plan(6, 0.05).level_at(3)
+    for label in ("ab=z", "side=left", "run=3"):
+        done = run_text(["ab", "--base", load, "--new", load, "--label", label])
+        assert done.returncode == 2
+        assert f"--label {label}: expected another label: ab sets" in done.stderr
+    assert not (perf.folder / "calls").exists()
 
 
 def test_of_a_pair_whose_second_run_fails_nothing_is_stored(perf: FakePerf) -> None:
@@ -98,17 +118,6 @@ def test_a_format_is_alone_on_standard_output(perf: FakePerf) -> None:
     done = run_text(["ab", "--base", load, "--new", load, "--runs", "2", "--format", "json"])
     assert done.stdout.startswith("{")
     assert done.stdout.endswith("}\n")
-
-
-def test_until_sure_has_no_verdict_on_runs_that_differ_too_much(perf: FakePerf) -> None:
-    """On a machine where totals differed by 37 % eight of 34 answers were false without it."""
-    turn = "n=$(cat n 2>/dev/null || echo 0); echo $((n + 1)) > n"
-    load = f"{turn}; echo $((1000 + n / 2 % 2 * 3000)) requests in 1s"
-    words = ["--base", load, "--new", f"{load}; echo new > bin/side", "--until-sure", "--most", "4"]
-    done = run_text(["ab", *words])
-    assert done.returncode == 3, done.stderr
-    assert "blocks: the runs of base differ by" in done.stdout
-    assert "4 of at most 4 pairs" in " ".join(done.stdout.split())
 
 
 @pytest.mark.parametrize("option", ["--base", "--new", "--setup-base", "--setup-new"])

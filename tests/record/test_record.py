@@ -77,6 +77,7 @@ def test_a_name_that_is_taken_is_refused_before_anything_runs(perf: FakePerf) ->
     assert not Path("ran").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "status"), [("exit 3", "3"), ("kill -TERM $$", "SIGTERM (exit status 143)")]
 )
@@ -197,6 +198,7 @@ def test_without_a_command_the_system_is_recorded_for_some_seconds(perf: FakePer
     assert call.endswith(" sleep 0.2")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
@@ -270,6 +272,30 @@ def test_the_state_of_the_system_is_kept(perf: FakePerf, monkeypatch: pytest.Mon
     assert kept["sysctl"] == "/proc/sys"
 
 
+@pytest.mark.parametrize(("printed", "note"), [
+    ((FIXTURES / "bpf" / "bpf.json").read_text(), ""),
+    ('{"error":"Operation not permitted"}', "bpf not kept: bpftool prog show -j: expected JSON of"),
+])  # fmt: skip
+def test_programs_of_ebpf_are_kept_where_bpftool_is(
+    printed: str, note: str, perf: FakePerf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "programs.json").write_text(printed)
+    bpftool = tmp_path / "tools" / "bpftool"
+    bpftool.write_text(f'#!/bin/sh\n[ "$*" = "prog show -j" ] && cat {tmp_path}/programs.json\n')
+    bpftool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{bpftool.parent}:{os.environ['PATH']}")
+    monkeypatch.setattr(recorder, "system_state", system_state.system_state)
+    done = record("--name", "a", "--", "sh", "-c", WRK)
+    assert (done.returncode, note in done.stderr) == (0, True)
+    with perfduck.open("perfduck.duckdb") as store:
+        kinds = {each.kind for each in store.details("a").attachments}
+        programs = store.sql("select name from bpf_program where type = 'xdp'").frame
+    assert ("bpf" in kinds, programs["name"].to_list()) == (
+        (False, []) if note else (True, ["xdp_count_sources"])
+    )
+
+
 def still_runs(pid: int) -> bool:
     """Whether `pid` runs; a zombie does not: process 1 of a container may never reap it."""
     try:
@@ -279,6 +305,7 @@ def still_runs(pid: int) -> bool:
     return state != "Z"
 
 
+@pytest.mark.slow
 def test_ctrl_c_stores_nothing_and_leaves_no_process(perf: FakePerf, tmp_path: Path) -> None:
     words = [PROGRAM, "record", "--", "sh", "-c", "echo $$ > pid; sleep 60"]
     environment = os.environ | {"TMPDIR": str(tmp_path)}

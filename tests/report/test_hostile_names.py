@@ -74,6 +74,7 @@ def is_harmless(text: str, besides: str = "\n") -> bool:
     return all(character.isprintable() or character in besides for character in text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     mostly_slow([(each,) for each in [*TABLES, *OTHERS[:5]]], 4),
@@ -101,6 +102,7 @@ def test_text_shows_markup_and_emoji_codes_as_they_are(store: Path) -> None:
         assert name not in shown
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words", mostly_slow([(each,) for each in TABLES], 4), ids=lambda words: " ".join(words)[:40]
 )

@@ -166,6 +166,7 @@ def test_one_side_has_a_page_without_a_comparison() -> None:
     Page(page)
 
 
+@pytest.mark.slow
 def test_a_large_store_makes_a_page_of_less_than_3_mb_that_says_what_is_folded() -> None:
     random = np.random.default_rng(7)
     names = [f"net{n % 40}/a_function_with_a_rather_long_name_{n}" for n in range(4000)]
@@ -181,6 +182,7 @@ def test_a_large_store_makes_a_page_of_less_than_3_mb_that_says_what_is_folded()
     assert "are folded into their callers" in page
 
 
+@pytest.mark.slow
 def test_jinja_is_loaded_only_when_a_page_is_made() -> None:
     code = "import sys, perfduck_report.html; sys.exit('jinja2' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,6 +1,7 @@
 """Looking after a server: health, metrics, log, backup, retention, edits."""
 
 import json
+import resource
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -185,3 +186,23 @@ def test_a_server_whose_folder_was_removed_is_not_well(own_server: Server) -> No
     assert (health.status, line in health.json()["status"]) == (503, True)
     push = HTTP.request("POST", f"{own_server.url}/api/v1/recordings", body=b"x")
     assert (push.status, line in push.json()["error"]) == (503, True)
+
+
+def test_a_full_disk_is_said_and_what_was_kept_stays(empty_server: Server) -> None:
+    """A file that must not grow is the full disk of this test."""
+    process, unlimited = empty_server.process.pid, resource.RLIM_INFINITY
+    question, saved = {"query": "select 3 as n"}, "/api/v1/queries/mine"
+    assert ask(empty_server, "PUT", saved, json=question).status == 204
+    assert ask(empty_server, "GET", "/api/v1/backup").status == 200  # all is in the file now
+    limits = resource.RLIMIT_FSIZE
+    resource.prlimit(process, limits, (empty_server.store.stat().st_size - 4096, unlimited))
+    copied = (
+        ask(empty_server, "GET", "/api/v1/backup"),
+        ask(empty_server, "POST", "/api/v1/sql", json=question),
+    )
+    resource.prlimit(process, limits, (1000, unlimited))
+    for answer in (*copied, ask(empty_server, "PUT", saved, json={"query": "x" * 1001})):
+        assert (answer.status, "expected room on the" in answer.json()["error"]) == (507, True)
+    resource.prlimit(process, limits, (unlimited, unlimited))
+    assert ask(empty_server, "GET", "/api/v1/backup").status == 200
+    assert ask(empty_server, "GET", "/api/v1/queries").json() == {"mine": question["query"]}

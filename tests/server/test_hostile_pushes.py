@@ -5,6 +5,8 @@ import itertools
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -162,6 +164,16 @@ def test_a_worker_stops_with_its_server(tmp_path: Path) -> None:
     with pytest.raises(WorkerWasStopped):
         worker.do(accepted(tmp_path), stopping)
     worker.close()
+
+
+def test_a_worker_whose_server_was_killed_says_nothing() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "perfduck_server.worker", "1024", str(MB)]
+    job = b'{"folder": "/nowhere"}\n'
+    done = subprocess.run(command, input=job, stdout=writing, stderr=subprocess.PIPE, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,8 @@ from perfduck_server.read_api import QUESTIONS
 from perfduck_store.duckdb.documentation import tables
 from perfduck_store.duckdb.store import DuckDbStore
 
+pytestmark = pytest.mark.slow
+
 PROFILES = """
 insert into profile by name
 select n as profile_id, printf('run%03d', n) as name, 'x' as format, '-' as source,
@@ -74,7 +76,6 @@ def test_a_diff_does_not_ignore_what_was_typed_without_sides(server: Server) -> 
         assert (answer.status, line in answer.data.decode()) == (422, True)
 
 
-@pytest.mark.slow
 def test_a_reader_sees_nothing_that_changes(demo_store: Path, tmp_path: Path) -> None:
     path = tmp_path / "store.duckdb"
     path.write_bytes(demo_store.read_bytes())
@@ -91,7 +92,6 @@ def test_a_reader_sees_nothing_that_changes(demo_store: Path, tmp_path: Path) ->
             assert get(server, path).status in (303, 401)
 
 
-@pytest.mark.slow
 def test_the_first_page_is_newest_first_and_in_parts(tmp_path: Path) -> None:
     with DuckDbStore(tmp_path / "many.duckdb", write=True) as store:
         store.execute(PROFILES)
@@ -237,7 +237,6 @@ def test_saved_queries_are_kept_over_http(own_server: Server) -> None:
     assert HTTP.request("DELETE", f"{address}/busiest").status == 404
 
 
-@pytest.mark.slow
 def test_the_examples_are_those_of_the_page_and_run(server: Server) -> None:
     assert len(examples()) == 10
     for title, query in examples():

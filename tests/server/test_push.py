@@ -95,6 +95,8 @@ REFUSED = [
     ("?label.file=x", TEXT, "--label file=x: expected a label, got file"),
     ("?label.scenario", TEXT, "label.scenario: expected a value, got none"),
     ("?work=0", TEXT, "--work 0.0: expected a positive number"),
+    ("?work=1e-10", TEXT, "--work 1e-10: expected a positive number, 1e-9 to 1e18"),
+    ("?work=1e19", TEXT, "work: expected a number from 0 to 1,000,000,000,000,000,000, got 1e19"),
     ("?unit=packet", TEXT, "--unit packet: expected --work N with it"),
     ("?wrok=3", TEXT, "unknown parameter wrok"),
     ("?name=%0a", TEXT, "expected a name of printable characters"),
@@ -121,13 +123,13 @@ def test_a_name_that_another_recording_has_is_refused(server: Server) -> None:
 
 
 def test_other_work_needs_force(own_server: Server) -> None:
-    path = "/api/v1/recordings/?work=5&unit=packet"
+    path = "/api/v1/recordings/?work=12500000000&unit=byte"  # 10 Gbit/s for 10 s
     code, answer = curl(own_server, path, "-T", TEXT)
     assert code == 422
     assert "expected the work that 'native.udp64.1' is stored with" in answer["error"]
     code, answer = curl(own_server, f"{path}&force=true", "-T", TEXT)
     assert code == 200
-    assert "work is 5 packets" in answer["result"]
+    assert "work is 12,500,000,000 bytes" in answer["result"]
 
 
 def test_a_job_that_is_not_waited_for(empty_server: Server) -> None:

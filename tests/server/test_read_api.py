@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 import perfduck
 from perfduck_cli.main import app
-from perfduck_server.read_api import QUESTIONS
+from perfduck_server.read_api import MEDIA_TYPES, QUESTIONS
 
 NATIVE, NAT = "scenario=native", "scenario=docker0-nat"
 # The words of the command, and the URL that asks the same.
@@ -78,7 +78,8 @@ REFUSED = [
     ("diff?base=native.*&new=docker0-nat.*&explain=1", 422, "explain: expected format=text"),
     ("diff?base=native.*&new=docker0-nat.*&budget=total", 422, "budget: expected a budget file"),
     ("compare?selector=*&over=scenari", 422, "did you mean scenario"),
-    ("export?selector=native.crr.1&format=pprof", 422, "format: expected folded or html"),
+    ("export?selector=native.crr.1&format=gprof", 422, "format: expected folded, pprof, "),
+    ("export?selector=native.crr.1&format=html&base=docker0-nat.*", 422, "base: expected "),
 ]
 
 
@@ -111,6 +112,7 @@ def test_every_option_of_the_library_is_asked_for() -> None:
     assert {name for name in names - others if f"{name}=" not in asked} == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", ["text", "markdown", "junit", "html"])
 def test_a_diff_in_other_formats(server: Server, demo_store: Path, format: str) -> None:
     store = perfduck.open(demo_store)
@@ -137,6 +139,21 @@ def test_folded_stacks_and_a_page_are_those_of_the_command(
     for format in ("folded", "html"):
         answer = ask(server, f"export?selector=native.crr.1&format={format}&comm=nginx")
         assert answer.data.decode() == store.export("native.crr.1", format, comm="nginx").text
+
+
+def test_every_format_has_a_media_type() -> None:
+    formats = {each for asked in QUESTIONS.values() for each in asked.options["format"].choices}
+    assert formats <= set(MEDIA_TYPES)
+
+
+def test_files_for_other_tools_are_those_of_the_command(server: Server, demo_store: Path) -> None:
+    store = perfduck.open(demo_store)
+    for format, name in (("pprof", "perfduck.pb.gz"), ("speedscope", "perfduck.speedscope.json")):
+        answer = ask(server, f"export?selector=native.crr.1&format={format}&base=docker0-nat.crr.1")
+        export = store.export("native.crr.1", format, base="docker0-nat.crr.1")
+        assert answer.data == b"".join(export.parts())
+        assert answer.headers["content-disposition"] == f"attachment; filename={name}"
+        assert answer.headers["perfduck-note"] == export.notes[-1].text
 
 
 def test_what_json_has_no_place_for_is_in_a_header(server: Server) -> None:

@@ -6,12 +6,14 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from threading import Event, Thread
-from typing import Any
+from threading import Barrier, Event, Thread
+from typing import Any, cast
+from unittest.mock import MagicMock
 
 import msgspec
 import polars as pl
@@ -28,11 +30,14 @@ from set_limits import SetLimits
 import perfduck
 from perfduck import PerfduckError
 from perfduck.opening import place_of
+from perfduck_server.store_sessions import StoreSessions, TooManySessions
 from perfduck_store import protocol
 from perfduck_store.edit import Edit
 from perfduck_store.records import Choice
 from perfduck_store.remote import wire
 from perfduck_store.remote.services import PROTOCOL, PROTOCOL_HEADER, SERVICES, all_methods, methods
+
+pytestmark = pytest.mark.slow
 
 RECORDING = Path(__file__).parents[2] / "fixtures" / "perf_script" / "net-chain" / "input.txt.xz"
 SESSIONS = "/api/v1/store/sessions"
@@ -262,6 +267,30 @@ def test_sessions_are_bounded(copy: Path) -> None:
             each.close()
 
 
+def test_sessions_that_begin_at_once_are_bounded() -> None:
+    """To open the store of one takes a moment, in which others are counted."""
+    everybody, opened = Barrier(8), []
+
+    class Slow:
+        def read(self) -> MagicMock:
+            opened.append(1)
+            time.sleep(0.2)
+            return MagicMock()
+
+    sessions = StoreSessions(cast(Any, Slow()), idle_s=20, most=3)
+
+    def begin(number: int) -> bool:
+        everybody.wait()
+        with suppress(TooManySessions):
+            return bool(sessions.begin(f"client {number}", write=False))
+        return False
+
+    with ThreadPoolExecutor(8) as threads:
+        assert sum(threads.map(begin, range(8))) == len(opened) == 3
+    sessions.close()
+    assert sessions.begin("another", write=False)
+
+
 # What may go wrong on the way
 
 
@@ -399,20 +428,53 @@ ENDLESS = {
 def test_an_answer_without_end_is_a_line(kind: str, set_limits: SetLimits) -> None:
     set_limits(most_answer_bytes=2 << 20)
     head, piece, line = ENDLESS[kind]
-    own = f"\r\n{PROTOCOL_HEADER}: {PROTOCOL}\r\n\r\n".encode()
-    with socket.create_server(("127.0.0.1", 0)) as listener:
 
-        def answer() -> None:
-            client, _ = listener.accept()
-            with client, suppress(OSError):
-                client.recv(1 << 16)
-                client.sendall(b"HTTP/1.1 " + head + own)
-                while True:
-                    client.sendall(piece)
+    def answer(client: socket.socket) -> None:
+        client.recv(1 << 16)
+        client.sendall(b"HTTP/1.1 " + head + OWN)
+        while True:
+            client.sendall(piece)
 
-        Thread(target=answer, daemon=True).start()
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    with answering(answer) as url:
         assert line in failure(url, wait_s=5)
+
+
+def test_a_server_that_says_nothing_more_is_a_line(set_limits: SetLimits) -> None:
+    """It keeps its session alive, and never answers what it is asked."""
+    set_limits(most_answer_s=1)
+    is_over = Event()
+
+    def answer(client: socket.socket) -> None:
+        while request := client.recv(1 << 16):
+            if b"/sessions" not in request:
+                is_over.wait(30)
+            body = b'{"session":"s","idle_s":0.4}'
+            client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d" % len(body) + OWN + body)
+
+    with answering(answer) as url:
+        assert failure(url) == f"{url}: expected an answer, got nothing for 1 s"
+        is_over.set()
+
+
+OWN = f"\r\n{PROTOCOL_HEADER}: {PROTOCOL}\r\n\r\n".encode()
+
+
+@contextmanager
+def answering(answer: Callable[[socket.socket], None]) -> Iterator[str]:
+    """The URL of a server that has a thread for each connection."""
+
+    def serve(client: socket.socket) -> None:
+        with client, suppress(OSError):
+            answer(client)
+
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        Thread(target=accept, daemon=True).start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
 def test_a_command_has_what_its_token_allows(
@@ -476,7 +538,6 @@ def test_certificates_are_those_that_the_system_trusts(tmp_path: Path) -> None:
     server.server_close()
 
 
-@pytest.mark.slow
 def test_a_server_that_dies_is_a_line(demo_store: Path, tmp_path: Path) -> None:
     shutil.copy(demo_store, tmp_path / "s.duckdb")
     with running(tmp_path / "s.duckdb") as server, place_of(server.url).read() as store:
@@ -487,7 +548,6 @@ def test_a_server_that_dies_is_a_line(demo_store: Path, tmp_path: Path) -> None:
             store.symbols.all()
 
 
-@pytest.mark.slow
 def test_ctrl_c_ends_a_command_at_once(other: str) -> None:
     command = [sys.executable, "-m", "perfduck", "profiles", "--store", f"{other}/slow"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:

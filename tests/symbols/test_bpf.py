@@ -4,18 +4,14 @@ import lzma
 import re
 from collections import Counter
 from collections.abc import Iterator
-from itertools import groupby, takewhile
+from itertools import takewhile
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 import perfduck
-from perfduck_diff.engine.run_matrix import NO_PROGRAM
-from perfduck_diff.engine.stacks import Stacks
+from perfduck_diff.engine.dimensions import NO_PROGRAM
 from perfduck_ingest.formats import opened
 from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.source import Source
@@ -248,6 +244,7 @@ def counted_programs() -> Counter[str]:
     return Counter(re.sub(BPF_PROGRAM, "", name) for name in names)
 
 
+@pytest.mark.slow
 def test_top_by_program_has_what_perf_script_prints(recorded: perfduck.ProfileStore) -> None:
     rows = recorded.top("text", by="program", event="cpu-clock").frame
     period = rows["blamed"].sum() / sum(counted_programs().values())
@@ -326,15 +323,3 @@ def test_what_bpftool_does_not_print_is_refused(
     (tmp_path / "bpf.json").write_text(text)
     with pytest.raises(perfduck.PerfduckError, match=r"bpf\.json: expected JSON of bpftool prog"):
         recorded.attach("data", [f"bpf={tmp_path / 'bpf.json'}"])
-
-
-@given(st.lists(st.lists(st.integers(0, 3), max_size=6), max_size=5), st.sets(st.integers(0, 3)))
-def test_the_innermost_run_of_frames_begins_with_its_caller(
-    lists: list[list[int]], chosen: set[int]
-) -> None:
-    flag = np.array([code in chosen for code in range(4)])
-    wanted = []
-    for chain in lists:
-        runs = [list(group) for is_one, group in groupby(chain, chosen.__contains__) if is_one]
-        wanted.append(runs[-1][0] if runs else -1)
-    assert Stacks.of(lists).last_entry(flag).tolist() == wanted

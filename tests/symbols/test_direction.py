@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from recordings import FIXTURES
 
 from perfduck_tags.blame import blame
 from perfduck_tags.direction import DIRECTIONS, ENTRIES, directions, entries, stations
@@ -78,10 +79,12 @@ def test_a_return_address_in_padding_is_no_entry() -> None:
 
 
 def test_frames_of_a_station() -> None:
-    names = pl.Series(["__netif_receive_skb_one_core", "ip_rcv", "ip_finish_output2", "veth_xmit"])
+    names = ["__netif_receive_skb_one_core", "ip_rcv", "ip_finish_output2", "veth_xmit"]
     expected = ["__netif_receive_skb_core", "ip_rcv", "ip_output", None]
-    assert stations(names).to_list() == expected
-    assert entries(names).to_list() == ["receive", "receive", "transmit", "transmit"]
+    assert stations([*names, "ip_rcv_finish"]) == [
+        *((name, False) for name in expected), ("ip_rcv", True)
+    ]  # fmt: skip
+    assert entries(pl.Series(names)).to_list() == ["receive", "receive", "transmit", "transmit"]
 
 
 def walked(chain: list[str]) -> str:
@@ -113,9 +116,16 @@ def test_columns_decide_as_frame_by_frame(chains: list[list[str]]) -> None:
 def test_entries_are_those_of_the_first_rule() -> None:
     names = pl.Series([name for _, stack in STACKS for name in stack.split()])
     rows = [
-        re.split(",", line.strip(), maxsplit=2)
+        re.split(",", line.strip(), maxsplit=3)
         for line in (RULES.read_text().splitlines())
         if not line.startswith(("#", "entry,"))
     ]
-    expected = [next((kind for kind, _, p in rows if re.search(p, n)), None) for n in names]
+    expected = [next((kind for kind, _, _, p in rows if re.search(p, n)), None) for n in names]
     assert entries(names).to_list() == expected
+
+
+def test_stacks_of_real_recordings_have_the_direction_that_was_read_off_them_by_hand() -> None:
+    rows = pl.read_csv(FIXTURES / "direction" / "hand_checked.csv")
+    assert [direction(stack.replace(";", " ")) for stack in rows["stack"]] == rows[
+        "direction"
+    ].to_list()

@@ -11,9 +11,9 @@ from perfduck_diff.engine.alignment import Move
 from perfduck_diff.engine.comparison import Comparison
 from perfduck_diff.engine.moderated_t import NodeRates
 from perfduck_diff.engine.pairing import Netted, netted
-from perfduck_diff.engine.result import Change, Child, Claim, Moved
+from perfduck_diff.engine.result import Change, Child, Claim, ExactTest, Moved
 from perfduck_diff.engine.run_matrix import gathered
-from perfduck_diff.engine.scan import NodeChange, Scan, judged, scan
+from perfduck_diff.engine.scan import LEVEL, NodeChange, Scan, judged, scan
 from perfduck_diff.engine.tree import ROOT
 from perfduck_model.arrays import Bool, Float64
 
@@ -32,14 +32,15 @@ class Attribution:
     moves: tuple[Moved, ...]
     unattributed: Change
     tested: int
-    level: float
 
 
-def attribute(work: Comparison) -> Attribution:
+def attribute(work: Comparison, exact: ExactTest | None = None) -> Attribution:
     """Scan, net and describe."""
     scanned = _scanned(work)
-    scan, groups = netted(work.tree, work.screen, scanned, work.options.level)
+    scan, groups = netted(work.tree, work.screen, scanned, LEVEL)
     scan = _screened(work, scan)
+    if exact is not None:
+        scan = _shown(scan, exact)
     grown = _ordered([f for f in scan.grown if f.is_significant])
     shrunk = _ordered([f for f in scan.shrunk if f.is_significant])
     nets = {group.change.node: group for group in groups}
@@ -54,7 +55,6 @@ def attribute(work: Comparison) -> Attribution:
         moves=moves.listed(work, context.moves, list(_standing(groups, scan))),
         unattributed=_unattributed(work, [*grown, *shrunk]),
         tested=scan.tested,
-        level=work.options.level,
     )
 
 
@@ -77,7 +77,7 @@ def _standing(groups: list[Netted], scan: Scan) -> Iterator[Netted]:
 def _scanned(work: Comparison) -> Scan:
     """The scan over the nodes that a claim can name: not the whole, nor code without a name."""
     can_claim = np.array([any(_is_named(work, code) for code in part) for part in work.tree.chain])
-    return scan(work.tree, work.rows, work.screen, work.least, work.options.level, can_claim)
+    return scan(work.tree, work.rows, work.screen, work.least, LEVEL, can_claim)
 
 
 def _is_named(work: Comparison, code: int) -> bool:
@@ -97,10 +97,20 @@ def _screened(work: Comparison, scan: Scan) -> Scan:
     return Scan(_large(work, scan.grown), _large(work, scan.shrunk), scan.tested)
 
 
+def _shown(scan: Scan, exact: ExactTest) -> Scan:
+    """Nothing is claimed where the exact test does not show that anything changed that way."""
+    sides = ((scan.grown, exact.growth), (scan.shrunk, exact.shrinkage))
+    grown, shrunk = (
+        tuple(replace(f, is_significant=f.is_significant and p <= exact.level) for f in changes)
+        for changes, p in sides
+    )
+    return Scan(grown, shrunk, scan.tested)
+
+
 def _unreplicated(work: Comparison, scan: Scan) -> Scan:
     """Only a path that base never had is significant, by exact test."""
     exact = [_exact(work, f) for f in scan.grown if not _seen(work, f)]
-    new = judged(exact, scan.tested, work.options.level)
+    new = judged(exact, scan.tested, LEVEL)
     rest = [_sampled(work, f) for f in (*scan.grown, *scan.shrunk) if _seen(work, f)]
     grown = tuple(f for f in rest if f.delta > 0)
     return Scan((*new, *grown), tuple(f for f in rest if f.delta <= 0), scan.tested)

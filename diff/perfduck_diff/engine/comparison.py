@@ -31,7 +31,6 @@ from perfduck_diff.engine.rates import NoiseClasses, StackRates
 from perfduck_diff.engine.renaming import StackWeights, renamed
 from perfduck_diff.engine.result import Change, Reason
 from perfduck_diff.engine.run_matrix import RunMatrix, gathered
-from perfduck_diff.engine.scan import LEVEL
 from perfduck_diff.engine.shared import Shared, shared
 from perfduck_diff.engine.stacks import Stacks
 from perfduck_diff.engine.tree import Tree, grow
@@ -52,7 +51,9 @@ class DiffOptions:
     tree: TreeName = "rerooted"
     per: rates.Per | None = None
     paired: bool = False
-    level: float = LEVEL
+    # At which a change has to be shown by the exact test of pairs in random order; None: they are
+    # not known to be.
+    exact_level: float | None = None
     tolerance: float = 0.05  # growth of the total, as a part of base, that does not matter
     least: float = 5.0  # samples a run that a node needs to be tested,
     smallest_share: float = 1e-4  # and of all samples: to test more nodes only raises the bar
@@ -156,6 +157,12 @@ def _sides(runs: RunMatrix, rate: Float64, design: Design, least: float) -> Stac
         np.stack([runs.hits[:, side].sum(axis=1) for side in (base, new)], axis=1),
         (least * len(base), least * len(new)),
     )
+
+
+def unaligned(runs: RunMatrix, tree: TreeName) -> Stacks:
+    """What a tree is grown from, by the names that frames have: blind to which side is which."""
+    names = np.arange(len(runs.frames), dtype=np.int32)
+    return _shape(runs, _rerooted(runs, names), names, tree)
 
 
 def _rerooted(runs: RunMatrix, called: Int32) -> Stacks:

@@ -11,15 +11,17 @@ every frame. What is too light to be seen is folded into its caller, and how muc
 """
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from perfduck_diff.engine.comparison import TreeName, subsystem_codes
+from perfduck_diff.engine.dimensions import DIMENSIONS, SPLITS, cells
 from perfduck_diff.engine.rates import Per, StackRates, rates
 from perfduck_diff.engine.run_matrix import Frame, RunMatrix, gathered
 from perfduck_diff.engine.stacks import Stacks
 from perfduck_diff.engine.tree import Trie, grown
+from perfduck_diff.keys import MatrixKey
 from perfduck_model.arrays import Float64, Int64
 
 ROOT = 0
@@ -38,11 +40,19 @@ class SubsystemWeight:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClassWeight:
-    """The weight of a class of functions on both sides, at the leaf."""
+class SplitWeight:
+    """The weight of a value of a dimension on both sides."""
 
-    of_class: str
-    self: tuple[float, float]
+    name: str
+    total: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplitWeights:
+    """What a dimension (dimensions.py) splits both sides into, heaviest first."""
+
+    by: MatrixKey
+    rows: tuple[SplitWeight, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +73,7 @@ class Flame:
     least: float  # nodes below this on both sides are folded into their caller
     folded: tuple[float, float]  # what was folded, as a part of each side's total
     parts: tuple[SubsystemWeight, ...]
-    classes: tuple[ClassWeight, ...] = ()  # heaviest first
+    splits: tuple[SplitWeights, ...] = ()  # of every dimension but subsystems
 
     @property
     def size(self) -> int:
@@ -107,7 +117,8 @@ def flame(
 ) -> Flame:
     """Mean cost of every call path on both sides; `base` may be empty."""
     stacks, frames = _shaped(runs, tree)
-    return drawn(runs, stacks, frames, mean_sides(runs, base, new, per), tree, per, most)
+    made = drawn(runs, stacks, frames, mean_sides(runs, base, new, per), tree, per, most)
+    return replace(made, splits=(*made.splits, _pods(runs, base, new, per)))
 
 
 def mean_sides(runs: RunMatrix, base: Int64, new: Int64, per: Per | None) -> Float64:
@@ -141,7 +152,11 @@ def drawn(
         least=least,
         folded=_folded(trie, stacks, sides),
         parts=_parts(runs, sides),
-        classes=_classes(runs, sides),
+        splits=tuple(
+            SplitWeights(by=by, rows=_split(*DIMENSIONS[by].values(runs), sides))
+            for by in SPLITS
+            if by != "pod"  # which stacks do not tell
+        ),
     )
 
 
@@ -226,15 +241,21 @@ def _parts(runs: RunMatrix, sides: Float64) -> tuple[SubsystemWeight, ...]:
     return tuple(sorted(made, key=_weight))
 
 
-def _classes(runs: RunMatrix, sides: Float64) -> tuple[ClassWeight, ...]:
-    names, keys = runs.leaf_classes()
+def _pods(runs: RunMatrix, base: Int64, new: Int64, per: Per | None) -> SplitWeights:
+    split = cells(runs, "pod")
+    rate = split.weight / rates(runs, per).divisor
+    sides = np.stack([_mean(rate, base), _mean(rate, new)], axis=1)
+    return SplitWeights(by="pod", rows=_split(split.names, split.value, sides))
+
+
+def _split(names: tuple[str, ...], keys: Int64, sides: Float64) -> tuple[SplitWeight, ...]:
     weights = gathered(keys, len(names), sides).tolist()
     made = [
-        ClassWeight(of_class=name, self=(base, new))
+        SplitWeight(name=name, total=(base, new))
         for name, (base, new) in zip(names, weights, strict=True)
         if base or new
     ]
-    return tuple(sorted(made, key=lambda row: (-max(row.self), row.of_class)))
+    return tuple(sorted(made, key=lambda row: (-max(row.total), row.name)))
 
 
 def _subsystems(runs: RunMatrix) -> list[str]:

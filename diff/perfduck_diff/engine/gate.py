@@ -1,8 +1,9 @@
 """Budgets: a few questions fixed beforehand, and three answers.
 
 A budget passes only if the upper limit of the growth is under it, fails only if the lower limit is
-above it, and is inconclusive between. The failures hold for all budgets together (Holm). To take
-from the runs how budgets depend on each other (maxT) finds no more at the same rate of false alarms
+above it, and is inconclusive between; of pairs in random order the exact test (sign_flip.py) has to
+show it as well. The failures hold for all budgets together (Holm). To take from the runs how
+budgets depend on each other (maxT) finds no more at the same rate of false alarms
 (docs/diff-evaluation.md).
 """
 
@@ -18,18 +19,20 @@ from perfduck_diff.engine.moderated_t import NodeRates, Test
 from perfduck_diff.engine.power import raised
 from perfduck_diff.engine.result import BudgetRow, Verdict
 from perfduck_diff.engine.run_matrix import RunMatrix
+from perfduck_diff.engine.sign_flip import p_of
 from perfduck_model.arrays import Bool
 
 LEVEL = 0.05
 
 
-def judge(work: Comparison, budgets: Budgets, level: float = LEVEL) -> tuple[BudgetRow, ...]:
+def judge(work: Comparison, budgets: Budgets) -> tuple[BudgetRow, ...]:
     """Every budget with its verdict.
 
     Raises PerfduckError for an amount in another unit, and for per cent of what base has not.
     """
     unit = work.unit.unit
     asked = [replace(each, amount=each.amount_in(unit)) for each in budgets.budgets]
+    level = LEVEL if work.options.exact_level is None else work.options.exact_level
     rows = [_measured(work, budget, level) for budget in asked]
     p = np.array([row.p if row.p is not None else 1.0 for row, _ in rows])
     order = np.argsort(p, kind="stable")
@@ -39,21 +42,21 @@ def judge(work: Comparison, budgets: Budgets, level: float = LEVEL) -> tuple[Bud
             break
         rejected[which] = True
     return tuple(
-        _worded(row, _outcome(row, bool(over), upper), work)
-        for (row, upper), over in zip(rows, rejected, strict=True)
+        _worded(row, _outcome(row, over=bool(over), kept=kept), work)
+        for (row, kept), over in zip(rows, rejected, strict=True)
     )
 
 
-def _outcome(row: BudgetRow, over: bool, upper: float) -> Verdict:
+def _outcome(row: BudgetRow, *, over: bool, kept: bool) -> Verdict:
     if not row.base and not row.new:
         return "pass"
     if over:
         return "regression"
-    return "pass" if upper <= row.limit else "inconclusive"
+    return "pass" if kept else "inconclusive"
 
 
-def _measured(work: Comparison, budget: Budget, level: float) -> tuple[BudgetRow, float]:
-    """The row, and the one-sided upper limit of its growth."""
+def _measured(work: Comparison, budget: Budget, level: float) -> tuple[BudgetRow, bool]:
+    """The row, and whether growth above its limit is excluded."""
     mask = _mask(work.runs, budget)
     one = np.array([1])
     rows = work.total() if budget.kind == "total" else work.measured(mask.astype(np.int64), 2)[one]
@@ -62,14 +65,24 @@ def _measured(work: Comparison, budget: Budget, level: float) -> tuple[BudgetRow
     limit = budget.amount * base if budget.relative else budget.amount
     test = _against(work, rows, budget)
     delta, error, freedom = new - base, float(test.error[0]), float(test.freedom[0])
-    reach = float(special.stdtrit(freedom, 1 - level)) * error
+    reach = float(special.stdtrit(freedom, 1 - LEVEL)) * error
     p = float(special.stdtr(freedom, (limit - delta) / error)) if error else 0.5
+    above, under = _exact(work, rows, budget)
     name = budget.name if budget.kind == "total" else f"{budget.kind} {budget.name}"
     row = BudgetRow(
         name=name, limit=limit, verdict="pass", text="", base=base, new=new, delta=delta,
-        low=delta - reach, high=delta + reach, p=p,
+        low=delta - reach, high=delta + reach, p=max(p, above),
     )  # fmt: skip
-    return row, delta + reach
+    return row, delta + reach <= limit and under <= level
+
+
+def _exact(work: Comparison, rows: NodeRates, budget: Budget) -> tuple[float, float]:
+    """The exact p of growth above the limit, and of growth below it; 0 where there is no test."""
+    if work.options.exact_level is None:
+        return 0.0, 0.0
+    base, new = (rows.rates[0, side] for side in work.design.sides)
+    limit = (1 + budget.amount) * base if budget.relative else base + budget.amount
+    return p_of(limit, new)
 
 
 def _has_base(work: Comparison, budget: Budget, base: float, new: float) -> None:

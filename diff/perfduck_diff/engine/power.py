@@ -16,7 +16,6 @@ from perfduck_model.arrays import Float64
 
 CHANCE = 0.8  # of finding it
 LIMIT = 0.05  # one-sided, of what is excluded
-FEWEST = 4.0  # degrees of freedom of a claim: what is assumed of the spread counts for so much
 MOST_RUNS = 100  # a side: what takes more is not to be had by more runs
 
 
@@ -25,24 +24,19 @@ def detectable(test: Test, level: float) -> Float64:
     return np.asarray(_reach(test.freedom, level) * test.error)
 
 
-def upper(test: Test, limit: float = LIMIT) -> Float64:
+def upper(test: Test) -> Float64:
     """The one-sided upper limit: growth above it is excluded."""
-    return np.asarray(test.delta + special.stdtrit(test.freedom, 1 - limit) * test.error)
+    return np.asarray(test.delta + special.stdtrit(test.freedom, 1 - LIMIT) * test.error)
 
 
-def wider(level: float) -> float:
-    """How much wider than its 95 % interval that of a claim is at a level, at most."""
-    return float(special.stdtrit(FEWEST, 1 - level / 2) / special.stdtrit(FEWEST, 1 - LIMIT / 2))
-
-
-def excluded(model: ModeratedTTest, total: NodeRates, limit: float = LIMIT) -> float:
+def excluded(model: ModeratedTTest, total: NodeRates) -> float:
     """The same as a part of base: the least x for which new > (1 + x) base is refuted."""
     low, high = -1.0, 1.0
-    while float(upper(raised(model, total, high), limit)[0]) > 0 and high < UNBOUNDED:
+    while float(upper(raised(model, total, high))[0]) > 0 and high < UNBOUNDED:
         low, high = high, 4 * high
     for _ in range(20):
         middle = (low + high) / 2
-        refuted = float(upper(raised(model, total, middle), limit)[0]) <= 0
+        refuted = float(upper(raised(model, total, middle))[0]) <= 0
         low, high = (low, middle) if refuted else (middle, high)
     return high
 
@@ -56,10 +50,10 @@ def raised(model: ModeratedTTest, rows: NodeRates, part: float) -> Test:
 
 
 def sensitivity(
-    model: ModeratedTTest, total: NodeRates, tolerance: float, level: float, limit: float = LIMIT
+    model: ModeratedTTest, total: NodeRates, tolerance: float, level: float
 ) -> Sensitivity:
     """Of the total: what is excluded, what would be found, what excluding `tolerance` takes.
-    `level`: at which growth is found, `limit`: at which it is excluded."""
+    `level`: at which growth is found."""
     test, design = model(total), model.design
     base = float(total.rates[0, design.base].mean())
     runs = 1 / len(design.base) + 1 / len(design.new)
@@ -68,7 +62,7 @@ def sensitivity(
     prior = float(test.freedom[0]) - design.freedom
     return Sensitivity(
         tolerance=tolerance,
-        excluded=excluded(model, total, limit),
+        excluded=excluded(model, total),
         findable=float(detectable(test, level)[0]) / base,
         runs=_needed(square, prior, tolerance, paired=design.paired),
         runs_twice_as_long=_needed(square - sampling / 2, prior, tolerance, paired=design.paired),

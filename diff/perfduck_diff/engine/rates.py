@@ -17,7 +17,7 @@ import numpy as np
 
 from perfduck_diff.engine.moderated_t import NodeRates
 from perfduck_diff.engine.result import Reason
-from perfduck_diff.engine.run_matrix import PodWeights, Run, RunMatrix, gathered, mixed
+from perfduck_diff.engine.run_matrix import Cells, Run, RunMatrix, gathered, mixed
 from perfduck_diff.engine.stacks import Stacks
 from perfduck_model.arrays import Float64, Int64
 
@@ -174,11 +174,11 @@ class NoiseClasses:
         """What each key of stacks consists of: key x class, the mean rate of the runs."""
         return mixed(keys, size, self.of, len(self.names), rate)
 
-    def by_pod(self, pods: PodWeights, unit: Rates) -> NodeRates:
-        """What each pod costs, and what it consists of: as `mix`."""
-        size, rate = len(pods.names), pods.weight / unit.divisor
-        mix = mixed(pods.pod, size, self.of[pods.stack], len(self.names), rate)
-        return NodeRates(gathered(pods.pod, size, rate), mix)
+    def rows(self, cells: Cells, unit: Rates) -> NodeRates:
+        """What each value of a dimension costs, as measured, and what it consists of: as `mix`."""
+        size, rate = len(cells.names), cells.weight / unit.divisor
+        mix = mixed(cells.value, size, self.of[cells.stack], len(self.names), rate)
+        return NodeRates(gathered(cells.value, size, rate), mix)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

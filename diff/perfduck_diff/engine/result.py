@@ -10,6 +10,9 @@ number that cannot be had (no replicates, no prior) is None.
 from dataclasses import asdict, dataclass
 from typing import Literal
 
+from perfduck_diff.engine.dimensions import DIMENSIONS
+from perfduck_diff.keys import MatrixKey
+
 Verdict = Literal["pass", "regression", "inconclusive"]
 Json = dict[str, "Json"] | list["Json"] | str | float | int | bool | None
 
@@ -64,30 +67,21 @@ class SubsystemRow(Change):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClassRow(Change):
-    """A class of functions (perfduck_tags.classes), by the self weight of its functions."""
+class SplitRow(Change):
+    """A value of a dimension: a class, a direction, a program."""
 
-    of_class: str
+    name: str
     q: float | None = None
     detectable: float | None = None  # as of a subsystem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProgramRow(Change):
-    """A program of eBPF, by the charge of each stack."""
+class Split:
+    """The rows of a dimension (dimensions.py) that cost anything on either side, largest growth
+    first."""
 
-    program: str
-    q: float | None = None
-    detectable: float | None = None  # as of a subsystem
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PodRow(Change):
-    """A pod, by the charge of each sample; or softirqs, interrupts, a slice of the host."""
-
-    pod: str
-    q: float | None = None
-    detectable: float | None = None  # as of a subsystem
+    by: MatrixKey
+    rows: tuple[SplitRow, ...]
 
 
 UNBOUNDED = 1e6  # from this part of base on, no growth is excluded
@@ -180,6 +174,29 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExactTest:
+    """The sign-flip test of pairs that were recorded in random order (engine/sign_flip.py): one-
+    sided p, counted over `flips` assignments of the pairs. Nothing is shown above `level`."""
+
+    pairs: int
+    flips: int  # 1 / flips is the smallest p there can be
+    level: float
+    growth: float  # of the total or any path
+    shrinkage: float  # likewise
+    excess: float  # of "the total grew by the tolerance or more"
+
+    @property
+    def is_able(self) -> bool:
+        """Whether so few pairs could show anything at all."""
+        return self.flips * self.level >= 1
+
+    @property
+    def shows(self) -> bool:
+        """Whether growth is shown, or excluded from the tolerance on."""
+        return min(self.growth, self.excess) <= self.level
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetRow(Change):
     """One budget and how it went. `limit` is absolute, in `Diff.unit`."""
 
@@ -205,33 +222,38 @@ class Diff:
     subsystems: tuple[SubsystemRow, ...]
     claims: tuple[Claim, ...]
     shrunk: tuple[Claim, ...]
-    below: tuple[Claim, ...]  # looked like a change, did not survive the screen for many tests
+    # looked like a change, did not survive the screen for many tests, or the exact test
+    below: tuple[Claim, ...]
     functions: tuple[FunctionRow, ...]  # those that changed most
     function_count: int  # that changed
     unattributed: Change
     moves: tuple[Moved, ...] = ()  # what only moved, largest first: no growth
     common: Change | None = None  # of `unattributed`: what all paths share, base at its own speed
     sensitivity: Sensitivity | None = None  # None where nothing is known of the spread
+    exact: ExactTest | None = None  # None where the order of the runs is not known to be random
     budgets: tuple[BudgetRow, ...] = ()
     tested: int = 0  # nodes that had enough samples to be tested
     context: tuple[str, ...] = ()  # from attached files: rules and counters that explain the change
-    classes: tuple[ClassRow, ...] = ()  # those that cost anything
-    programs: tuple[ProgramRow, ...] = ()  # likewise, and what is charged to none
-    pods: tuple[PodRow, ...] = ()  # likewise; empty where no control groups were recorded
+    splits: tuple[Split, ...] = ()  # of every dimension but subsystems
+
+    def split(self, by: MatrixKey) -> tuple[SplitRow, ...]:
+        """The rows of a dimension."""
+        return next((split.rows for split in self.splits if split.by == by), ())
 
 
 def shape(diff: Diff) -> dict[str, Json]:
-    """The JSON form of a diff."""
-    plain: dict[str, Json] = _plain(asdict(diff))  # type: ignore[assignment]
-    return plain
-
-
-_KEYS = {"of_class": "class"}  # no name of a field to Python
+    """The JSON form of a diff. A dimension is a key of its own: classes, [{class, base, ...}]."""
+    plain = asdict(diff)
+    for split in plain.pop("splits"):
+        named = [{split["by"]: row.pop("name"), **row} for row in split["rows"]]
+        plain[DIMENSIONS[split["by"]].several] = named
+    shaped: dict[str, Json] = _plain(plain)  # type: ignore[assignment]
+    return shaped
 
 
 def _plain(value: object) -> Json:
     if isinstance(value, dict):
-        return {_KEYS.get(key, str(key)): _plain(entry) for key, entry in value.items()}
+        return {str(key): _plain(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(entry) for entry in value]
     if isinstance(value, float) and value - value != 0:  # JSON knows neither infinity nor nan

@@ -8,32 +8,37 @@ import numpy as np
 from perfduck_diff.engine import checks
 from perfduck_diff.engine.attribution import attribute
 from perfduck_diff.engine.comparison import Comparison, DiffOptions, changes, measure
+from perfduck_diff.engine.dimensions import SPLITS, cells
 from perfduck_diff.engine.gate import judge
 from perfduck_diff.engine.moderated_t import NodeRates, benjamini_hochberg
-from perfduck_diff.engine.power import detectable, sensitivity, wider
+from perfduck_diff.engine.power import detectable, sensitivity
 from perfduck_diff.engine.result import (
     Change,
-    ClassRow,
     Diff,
     FunctionRow,
-    PodRow,
-    ProgramRow,
     Sensitivity,
     Side,
+    Split,
+    SplitRow,
     SubsystemRow,
     Verdict,
 )
 from perfduck_diff.engine.run_matrix import Run, RunMatrix
 from perfduck_diff.engine.scan import LEVEL
+from perfduck_diff.engine.sign_flip import exact_test
+from perfduck_diff.keys import MatrixKey
 from perfduck_model.arrays import Float64, Int64
 
-TOTAL_LEVEL = 0.025  # of LEVEL, besides the claims, so the two together stay near 5 %
+TOTAL_LEVEL = LEVEL / 2  # besides the claims, so the two together stay near 5 %
 
 
 def run_diff(runs: RunMatrix, base: Int64, new: Int64, options: DiffOptions | None = None) -> Diff:
     """The whole answer."""
     work = measure(runs, base, new, options or DiffOptions())
-    claims = attribute(work)
+    exact = None
+    if (level := work.options.exact_level) is not None:
+        exact = exact_test(work, level)
+    claims = attribute(work, exact)
     sides = checks.Sides(runs, base, new, work.raw.sum(axis=0))
     doubts = (
         *work.unit.reasons,
@@ -52,9 +57,7 @@ def run_diff(runs: RunMatrix, base: Int64, new: Int64, options: DiffOptions | No
         reasons=doubts,
         total=changes(work, work.whole, work.total())[0],
         subsystems=_subsystems(work),
-        classes=_classes(work),
-        programs=_programs(work),
-        pods=_pods(work),
+        splits=tuple(Split(by=by, rows=_split(work, by)) for by in SPLITS),
         claims=claims.claims,
         shrunk=claims.shrunk,
         below=claims.below,
@@ -64,29 +67,32 @@ def run_diff(runs: RunMatrix, base: Int64, new: Int64, options: DiffOptions | No
         unattributed=claims.unattributed,
         common=_common(work),
         sensitivity=_sensitivity(work),
-        budgets=judge(work, work.options.budgets, work.options.level)
-        if work.options.budgets
-        else (),
+        exact=exact,
+        budgets=judge(work, work.options.budgets) if work.options.budgets else (),
         tested=claims.tested,
     )
-    return replace(answer, verdict=_verdict(answer, work.options.level))
+    return replace(answer, verdict=_verdict(answer))
 
 
-def _verdict(answer: Diff, level: float = LEVEL) -> Verdict:
+def _verdict(answer: Diff) -> Verdict:
     """Growth that is shown is a regression, unless all of it is below the tolerance; a pass has to
-    be shown as well."""
+    be shown as well. Both by the exact test too, where there is one."""
     if any(reason.blocks for reason in answer.reasons):
         return "inconclusive"
     if answer.budgets:
         verdicts = {row.verdict for row in answer.budgets}
         return next(v for v in _WORST_FIRST if v in verdicts)
-    if _is_tolerated(answer, level):
-        return "pass"
-    grew = answer.total.p is not None and answer.total.p <= TOTAL_LEVEL * level / LEVEL
-    return "regression" if grew or any(claim.gates for claim in answer.claims) else "inconclusive"
+    exact = answer.exact
+    if _is_tolerated(answer):
+        return "pass" if exact is None or exact.excess <= exact.level else "inconclusive"
+    grew = answer.total.p is not None and answer.total.p <= TOTAL_LEVEL
+    is_shown = exact is None or exact.growth <= exact.level
+    if is_shown and (grew or any(claim.gates for claim in answer.claims)):
+        return "regression"
+    return "inconclusive"
 
 
-def _is_tolerated(answer: Diff, level: float) -> bool:
+def _is_tolerated(answer: Diff) -> bool:
     """Whether growth of the total above the tolerance is excluded, and that of every path that
     grew: what shrank in other places may hide it in the total."""
     known = answer.sensitivity
@@ -94,9 +100,7 @@ def _is_tolerated(answer: Diff, level: float) -> bool:
         return False
     most = known.tolerance * answer.total.base
     return all(
-        claim.high is not None and claim.delta + wider(level) * (claim.high - claim.delta) < most
-        for claim in answer.claims
-        if claim.gates
+        claim.high is not None and claim.high < most for claim in answer.claims if claim.gates
     )
 
 
@@ -104,8 +108,7 @@ def _sensitivity(work: Comparison) -> Sensitivity | None:
     total = work.total()
     if work.unreplicated or not total.rates[0, work.design.base].any():
         return None
-    tolerance, level = work.options.tolerance, work.options.level
-    return sensitivity(work.whole, total, tolerance, TOTAL_LEVEL * level / LEVEL, level)
+    return sensitivity(work.whole, total, work.options.tolerance, TOTAL_LEVEL)
 
 
 def _common(work: Comparison) -> Change | None:
@@ -155,55 +158,28 @@ def _shared(runs: list[Run]) -> dict[str, str]:
 
 def _subsystems(work: Comparison) -> tuple[SubsystemRow, ...]:
     names = work.runs.subsystems
+    tested = _tested(work, work.measured(work.runs.blame, len(names)))
     made = [
         SubsystemRow(subsystem=name, area=work.runs.area.get(name, "unknown"), **fields)
-        for name, fields in zip(names, _tested(work, work.runs.blame, len(names)), strict=True)
+        for name, fields in zip(names, tested, strict=True)
     ]
     return tuple(sorted(made, key=lambda row: (-row.delta, row.subsystem)))
 
 
-def _classes(work: Comparison) -> tuple[ClassRow, ...]:
+def _split(work: Comparison, by: MatrixKey) -> tuple[SplitRow, ...]:
     """Those that cost anything on either side."""
-    names, keys = work.runs.leaf_classes()
+    split = cells(work.runs, by)
+    tested = _tested(work, work.classes.rows(split, work.unit))
     made = [
-        ClassRow(of_class=name, **fields)
-        for name, fields in zip(names, _tested(work, keys, len(names)), strict=True)
+        SplitRow(name=name, **fields)
+        for name, fields in zip(split.names, tested, strict=True)
         if fields["base"] or fields["new"]
     ]
-    return tuple(sorted(made, key=lambda row: (-row.delta, row.of_class)))
+    return tuple(sorted(made, key=lambda row: (-row.delta, row.name)))
 
 
-def _programs(work: Comparison) -> tuple[ProgramRow, ...]:
-    """Those that cost anything on either side."""
-    names, keys = work.runs.programs()
-    made = [
-        ProgramRow(program=name, **fields)
-        for name, fields in zip(names, _tested(work, keys, len(names)), strict=True)
-        if fields["base"] or fields["new"]
-    ]
-    return tuple(sorted(made, key=lambda row: (-row.delta, row.program)))
-
-
-def _pods(work: Comparison) -> tuple[PodRow, ...]:
-    """Those that cost anything on either side."""
-    if work.runs.pods is None:
-        return ()
-    rows = work.classes.by_pod(work.runs.pods, work.unit)
-    made = [
-        PodRow(pod=name, **fields)
-        for name, fields in zip(work.runs.pods.names, _tested_rows(work, rows), strict=True)
-        if fields["base"] or fields["new"]
-    ]
-    return tuple(sorted(made, key=lambda row: (-row.delta, row.pod)))
-
-
-def _tested(work: Comparison, keys: Int64, size: int) -> list[dict[str, Any]]:
-    """The change of each sum of stacks by key, with q over all of them, and what would be seen."""
-    return _tested_rows(work, work.measured(keys, size))
-
-
-def _tested_rows(work: Comparison, rows: NodeRates) -> list[dict[str, Any]]:
-    """The same of rows as measured."""
+def _tested(work: Comparison, rows: NodeRates) -> list[dict[str, Any]]:
+    """The change of each row as measured, with q over all of them, and what would be seen."""
     rows_of_change = changes(work, work.plain, rows)
     least = detectable(work.plain(rows), LEVEL).tolist()
     q = benjamini_hochberg(np.array([1.0 if each.p is None else each.p for each in rows_of_change]))

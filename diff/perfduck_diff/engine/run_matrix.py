@@ -7,6 +7,7 @@
 No database here: comparison_input.py fills it from the store, tests from anything.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Self
 
@@ -14,9 +15,8 @@ import numpy as np
 
 from perfduck_diff.engine.stacks import Stacks, is_background, is_entry, is_wakeup
 from perfduck_model.arrays import Bool, Float64, Int64
-from perfduck_symbols.names import bpf_program
 
-NO_PROGRAM = "[no program]"
+Values = tuple[tuple[str, ...], Int64]  # names, and the place of that of each stack
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,13 +59,15 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True)
-class PodWeights:
-    """Weights of stacks by pod, which a stack does not tell: cell x run."""
+class Cells:
+    """Weights by a dimension: cell x run. A cell is a stack, or of what a stack does not say, its
+    pod, a stack with a value."""
 
     names: tuple[str, ...]
-    stack: Int64  # of each cell
-    pod: Int64  # likewise: which of the names
+    value: Int64  # of each cell: which of the names
+    stack: Int64  # likewise
     weight: Float64
+    hits: Float64
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +84,16 @@ class RunMatrix:
     area: dict[str, str]  # of a subsystem
     weight: Float64
     hits: Float64
-    pods: PodWeights | None = None  # where control groups were recorded
+    known: Mapping[str, Values] = field(default_factory=dict)  # direction, program: of each stack
+    pods: Cells | None = None  # where control groups were recorded
 
     def reordered(self, columns: Int64) -> Self:
         """The same with the run of column `columns[i]` at column i."""
         runs = tuple(self.runs[column] for column in columns)
         weight, hits = (np.ascontiguousarray(each[:, columns]) for each in (self.weight, self.hits))
-        pods = self.pods and replace(self.pods, weight=self.pods.weight[:, columns])
+        pods = self.pods and replace(
+            self.pods, weight=self.pods.weight[:, columns], hits=self.pods.hits[:, columns]
+        )
         return replace(self, runs=runs, weight=weight, hits=hits, pods=pods)
 
     def entry(self) -> Bool:
@@ -107,31 +112,9 @@ class RunMatrix:
         class_of[(root >= 0) & idle[np.maximum(root, 0)]] = position["background"]
         return names, class_of
 
-    def leaf_classes(self) -> tuple[tuple[str, ...], Int64]:
-        """The class of the leaf of every stack: names, and one number per stack."""
-        names = tuple(sorted({frame.of_class for frame in self.frames} | {"unknown"}))
-        position = {name: number for number, name in enumerate(names)}
-        of_frame = np.array([position[frame.of_class] for frame in self.frames], dtype=np.int64)
-        leaf = self.stacks.ends(leaf=True)
-        if not len(of_frame):
-            return names, np.full(len(leaf), position["unknown"])
-        return names, np.where(leaf >= 0, of_frame[np.maximum(leaf, 0)], position["unknown"])
-
-    def programs(self) -> tuple[tuple[str, ...], Int64]:
-        """The program of eBPF that every stack is charged to: names, and one number per stack. It
-        is the one that was run, where a subprogram of it is charged."""
-        of_frame = [bpf_program(f.name) if f.kernel else None for f in self.frames]
-        names = (NO_PROGRAM, *sorted({name for name in of_frame if name}))
-        entry = self.stacks.last_entry(self._flag([name is not None for name in of_frame]))
-        if not len(of_frame):
-            return names, np.zeros(len(entry), np.int64)
-        number = np.array([0 if name is None else names.index(name) for name in of_frame])
-        place = {name: at for at, name in enumerate(self.subsystems)}
-        owner = np.array([place.get(frame.subsystem, -1) for frame in self.frames])
-        code = np.maximum(entry, 0)
-        is_charged = (entry >= 0) & (owner[code] == self.blame)
-        used, keys = np.unique(np.where(is_charged, number[code], 0), return_inverse=True)
-        return tuple(names[each] for each in used), keys
+    def stored(self, key: str, rest: str) -> Values:
+        """What the store knows of every stack; `rest` where it was not asked."""
+        return self.known.get(key, ((rest,), np.zeros(self.stacks.size, np.int64)))
 
     @staticmethod
     def _flag(flags: list[bool]) -> Bool:

@@ -90,20 +90,6 @@ class Stacks:
         own = (last >= self.start) & (last < self.stop)
         return replace(self, start=np.where(own, last, self.start))
 
-    def last_entry(self, flag: Bool) -> Int64:
-        """The code with which the innermost run of frames for which `flag[code]` holds begins, per
-        chain; -1 where there is none."""
-        if not len(self.codes):
-            return np.full(self.size, -1)
-        is_one = flag[self.codes]
-        begins = is_one.copy()
-        begins[1:] &= ~is_one[:-1]
-        first = self.start[self.length > 0]
-        begins[first] = is_one[first]
-        places = np.append(np.flatnonzero(begins), -1)
-        last = places[np.searchsorted(places[:-1], self.stop) - 1]
-        return np.where(last >= self.start, self.codes[last].astype(np.int64), -1)
-
     def mapped(self, table: Int32) -> "Stacks":
         """Codes replaced by `table[code]`; those below zero are dropped, runs of equals are one."""
         codes = table[self.codes]

@@ -4,9 +4,10 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from perfduck_model.limits import limits
 from perfduck_model.words import counted
 
-MOST = 10**18  # bytes; 100 Gbit/s carry that in two years
+AN_AMOUNT = "a positive number, 1e-9 to 1e18"
 _LONGEST_LINE = 512  # characters; the expressions take time by its square
 
 
@@ -23,7 +24,12 @@ class Work:
 
 def of(amount: float | None, unit: str) -> Work | None:
     """The work; None for no amount, and for none that can be."""
-    return None if amount is None or not 0 < amount < MOST else Work(float(amount), unit)
+    return None if amount is None or not is_amount(amount) else Work(float(amount), unit)
+
+
+def is_amount(number: float) -> bool:
+    """Whether so much work can be done."""
+    return limits.least_work <= number <= limits.most_work
 
 
 def amounts(match: Callable[[str], re.Match[str] | None], mark: str, text: str) -> Iterator[float]:

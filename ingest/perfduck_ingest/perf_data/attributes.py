@@ -43,8 +43,8 @@ class SampleLayout:
     sample_type: int
     read_format: int
     branch_sample_type: int
-    user_registers: int  # how many
-    interrupt_registers: int  # how many
+    user_registers: int  # a bit each
+    interrupt_registers: int  # likewise
 
     def has(self, field: int) -> bool:
         """Whether samples have this field, or one of several."""
@@ -55,6 +55,12 @@ class SampleLayout:
         """Whether branch stacks are the callers in user space: --call-graph lbr."""
         call_stack = bool(self.branch_sample_type & records.BRANCH_CALL_STACK)
         return call_stack and self.has(records.SAMPLE_CALLCHAIN)
+
+    @property
+    def has_user_stacks(self) -> bool:
+        """Whether samples have copies of their user's stack, to be unwound: --call-graph dwarf."""
+        needed = records.SAMPLE_CALLCHAIN | records.SAMPLE_REGS_USER | records.SAMPLE_STACK_USER
+        return self.sample_type & needed == needed
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +113,7 @@ def attribute(raw: bytes | memoryview, order: ByteOrder) -> Attribute:
         name=_name(kind, config),
         asked=(kind, config),
         only=_only(_flag(flags, _EXCLUDE_USER, order), _flag(flags, _EXCLUDE_KERNEL, order)),
-        layout=SampleLayout(
-            sample_type, read_format, branches, user.bit_count(), interrupt.bit_count()
-        ),
+        layout=SampleLayout(sample_type, read_format, branches, user, interrupt),
         period=None
         if is_frequency or sample_type & records.SAMPLE_PERIOD or period >> 63
         else period,

@@ -163,7 +163,11 @@ class BatchBuilder:
         counts = limitations.texts(self.said.limitations)
         said = {code: Limitation(*counted) for code, counted in counts.items()}
         unnamed = self._unnamed.said(files.missing)
-        by_code = {"no-names": unnamed, "unproven-kallsyms": files.doubt}
+        by_code = {
+            "no-names": unnamed,
+            "unproven-kallsyms": files.doubt,
+            "processor-traces": _traces(self.said.trace_bytes),
+        }
         return said | {code: Limitation(text) for code, text in by_code.items() if text}
 
     def _described_events(self) -> dict[str, Event]:
@@ -179,6 +183,11 @@ def _known(values: Int64 | Int32, known: Bool) -> pl.Series:
     """Values where they are known, null for others."""
     series = pl.Series(values)
     return series if known.all() else series.set(pl.Series(~known), None)
+
+
+def _traces(size: int) -> str | None:
+    decode = "use `perf script --itrace=i100us | perfduck ingest -`"
+    return f"{size:,} bytes of processor traces (AUX) are not decoded: {decode}" if size else None
 
 
 def _why_passed_over(kind: int) -> str:

@@ -25,11 +25,11 @@ from pathlib import Path
 
 import numpy as np
 
-from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.perf_data.dsos import Dso
 from perfduck_ingest.perf_data.features import PerfRecording
 from perfduck_ingest.perf_data.recorded_host import RecordedHost
 from perfduck_ingest.perf_data.simpleperf import RecordedFile
+from perfduck_ingest.perf_data.symbol_places import SymbolPlaces
 from perfduck_model.errors import SymbolError
 from perfduck_model.limits import limits
 from perfduck_model.small_file import UserFile
@@ -48,15 +48,23 @@ _JIT_MAP = re.compile(r"/tmp/perf-(\d+)\.map")
 class Binaries:
     """Opens the user binaries of a recording."""
 
-    def __init__(self, recording: PerfRecording, options: ImportOptions) -> None:
+    def __init__(self, recording: PerfRecording, places: SymbolPlaces) -> None:
         self.recording = recording  # says which file a name meant
-        self._finder = FileFinder(options.symbol_dirs, PERF, options.host_files)
+        self._finder = FileFinder(places.directories, PERF, places.host_files)
         self._tables: dict[str, SymbolTable[FileOffsets]] = {}  # by build id
         self.missing: dict[str, str] = {}  # why the files of these names are not used
 
     def open(self, name: str) -> Dso[FileOffsets]:
         """A binary by the name that perf prints."""
         return Dso(name, self._table(name))
+
+    def files(self, name: str) -> Iterator[Elf]:
+        """The files of a binary, each followed by what its debug link leads to; none of memory
+        without a file, or of code of a just-in-time compiler."""
+        if name == _VDSO:
+            yield from filter(None, [self._vdso()])
+        elif name.startswith("/") and not _process_of_map(name):
+            yield from self._files(name)
 
     @property
     def has_given_files(self) -> bool:
@@ -91,10 +99,21 @@ class Binaries:
         if symbols is not None and runtime is not None:
             self.missing.pop(name, None)
             return _table_or_nothing(symbols, runtime)
-        host = self._host
-        if name == _VDSO and host is not None:
-            return _vdso_table(self.recording.build_ids.get(name), host)
-        return EMPTY
+        vdso = self._vdso() if name == _VDSO else None
+        return EMPTY if vdso is None else _table_or_nothing(vdso, vdso)
+
+    def _vdso(self) -> Elf | None:
+        """That of the running kernel, if it is the recorded one."""
+        build_id, host = self.recording.build_ids.get(_VDSO), self._host
+        if host is None or (build_id is None and not host.runs_the_kernel):
+            return None
+        image = host.files.vdso
+        if image is None:
+            return None
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(image)
+            file.flush()
+            return _opened(Path(file.name), build_id)
 
     def _chosen(self, name: str) -> tuple[Elf | None, Elf | None]:
         """The file with the symbols, and the one that ran: the first with .symtab and the first
@@ -167,18 +186,9 @@ def _table_or_nothing(symbols: Elf, runtime: Elf) -> SymbolTable[FileOffsets]:
         return EMPTY
 
 
-def _vdso_table(build_id: str | None, host: RecordedHost) -> SymbolTable[FileOffsets]:
-    """That of the running kernel, if it is the recorded one."""
-    if build_id is None and not host.runs_the_kernel:
-        return EMPTY
-    image = host.files.vdso
-    if image is None:
-        return EMPTY
-    with tempfile.NamedTemporaryFile() as file:
-        file.write(image)
-        file.flush()
-        elf = _opened(Path(file.name), build_id)
-        return EMPTY if elf is None else _table_or_nothing(elf, elf)
+def is_compiled(dso: str) -> bool:
+    """Whether this is memory without a file, where a just-in-time compiler has its code."""
+    return _process_of_map(dso) is not None
 
 
 def _process_of_map(dso: str) -> int | None:

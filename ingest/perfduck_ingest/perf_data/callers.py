@@ -36,7 +36,7 @@ def with_branch_callers(samples: Samples, branches: Int64, counts: Int64) -> Sam
     user = _user_markers(samples)
     has_callers = (user >= 0) & (counts > 0)
     kept = np.where(has_callers, user + 1, np.maximum(samples.depth, 0))
-    return _rebuilt(
+    return rebuilt(
         samples,
         samples.block.words,
         [
@@ -160,7 +160,7 @@ class DeferredCallers:
         starts = len(words) + np.cumsum(lengths) - lengths
         # The marker and the cookie at the end of the chain give way.
         kept = np.maximum(samples.depth, 0) - 2 * (cookies > 0)
-        return _rebuilt(
+        return rebuilt(
             samples,
             np.concatenate([words, *chains]),
             [(samples.chain, kept, 1), (starts[which], lengths[which], 1)],
@@ -181,12 +181,13 @@ def _compact(part: Placed) -> Placed:
     """The same without the rest of their block."""
     samples = part.samples
     chain = (samples.chain, np.maximum(samples.depth, 0), 1)
-    return part._replace(samples=_rebuilt(samples, samples.block.words, [chain]))
+    return part._replace(samples=rebuilt(samples, samples.block.words, [chain]))
 
 
-def _rebuilt(samples: Samples, words: UInt64, segments: list[tuple[Int64, Int64, int]]) -> Samples:
+def rebuilt(samples: Samples, words: UInt64, segments: list[tuple[Int64, Int64, int]]) -> Samples:
     """The samples with chains put together of `words`: of each segment that many of every stride-th
-    from a start on. As in a block, the word in front of a chain is none of a chain."""
+    from a start on. As in a block, the word in front of a chain is none of a chain. Stacks
+    are left behind."""
     starts = np.stack([samples.chain - 1, *(start for start, _, _ in segments)], axis=1)
     lengths = np.stack([np.ones_like(samples.chain), *(size for _, size, _ in segments)], axis=1)
     strides = np.tile([1, *(stride for _, _, stride in segments)], len(samples))
@@ -197,4 +198,5 @@ def _rebuilt(samples: Samples, words: UInt64, segments: list[tuple[Int64, Int64,
         block=Block(memoryview(b""), made, _NO_PLACES, made[:0], _NO_PLACES),
         chain=np.cumsum(depth + 1) - depth,
         depth=np.where(samples.depth < 0, -1, depth),
+        user_stacks=None,
     )

@@ -6,10 +6,9 @@
 
 Samples are never objects: the records are walked once for where they begin, their fields are
 gathered as columns (samples.py), addresses, parts of chains and chains are worked out once each
-(resolver.py, chain_chunks.py).
+(resolver.py, chain_chunks.py). Copied user stacks become chains before that (unwinding.py).
 
-Not done: the copied user stacks of `--call-graph dwarf` are not unwound (chains are the kernel's
-part, or the one function that was hit: limitations.py); processor traces are skipped.
+Not done: processor traces are skipped, and counted.
 """
 
 import struct
@@ -34,6 +33,7 @@ from perfduck_ingest.perf_data.ready_samples import (
 from perfduck_ingest.perf_data.records import ByteOrder
 from perfduck_ingest.perf_data.samples import SampleTooShort
 from perfduck_ingest.perf_data.session import Item
+from perfduck_ingest.perf_data.symbol_places import SymbolPlaces
 from perfduck_ingest.runtime.prefetch import prefetch
 from perfduck_ingest.runtime.subprocess_iter import subprocess_iter
 from perfduck_ingest.source import Source
@@ -70,7 +70,7 @@ def _read_threads(source: Source, order: ByteOrder, options: ImportOptions) -> I
     with _saying_where(source), main.open("rb") as file:
         recording, start, size = header.read_header(file, order)
         recording.written_at = main.stat().st_mtime
-        items = ThreadsReader(source).ready(recording, start, size)
+        items = ThreadsReader(source).ready(recording, _places(options), start, size)
         yield from _batches(items, recording, options)
 
 
@@ -79,7 +79,7 @@ def _read(source: Source, order: ByteOrder, options: ImportOptions) -> Iterator[
     with _saying_where(source):
         if header.is_pipe(source.head, order):
             recording = PerfRecording(order, written_at=_written_at(source))
-            items = ready_of_source(source, recording, header.PIPE_HEADER_SIZE, 0)
+            items = ready_of_source(source, recording, _places(options), header.PIPE_HEADER_SIZE, 0)
             yield from _batches(items, recording, options)
         else:
             yield from _read_file(source, order, options)
@@ -103,7 +103,8 @@ def _read_file(source: Source, order: ByteOrder, options: ImportOptions) -> Iter
             recording, start, size = header.read_header(file, order)
             recording.written_at = _written_at(source)
         read = _read_elsewhere if size >= limits.subprocess_bytes else ready_of_source
-        yield from _batches(read(source, recording, start, size), recording, options)
+        items = read(source, recording, _places(options), start, size)
+        yield from _batches(items, recording, options)
         return
     with tempfile.TemporaryFile() as file:
         with room_on_disk(Path(tempfile.gettempdir())):
@@ -112,8 +113,13 @@ def _read_file(source: Source, order: ByteOrder, options: ImportOptions) -> Iter
             file.flush()
         recording, start, size = header.read_header(file, order)
         recording.written_at = _written_at(source)
-        items = ready_of_copy(source.name, cast(BinaryIO, file), recording, start, size)
+        copy = cast(BinaryIO, file)
+        items = ready_of_copy(source.name, copy, recording, _places(options), start, size)
         yield from _batches(items, recording, options)
+
+
+def _places(options: ImportOptions) -> SymbolPlaces:
+    return SymbolPlaces(options.symbol_dirs, options.host_files)
 
 
 def _written_at(source: Source) -> float | None:
@@ -130,9 +136,10 @@ def _is_plain(source: Source) -> bool:
 
 
 def _read_elsewhere(
-    source: Source, recording: PerfRecording, start: int, size: int
+    source: Source, recording: PerfRecording, places: SymbolPlaces, start: int, size: int
 ) -> Iterator[Item]:
-    for item, reading in subprocess_iter(ready_of_file, str(source.path), recording, start, size):
+    name = str(source.path)
+    for item, reading in subprocess_iter(ready_of_file, name, recording, places, start, size):
         source.follow(reading)
         yield item
 

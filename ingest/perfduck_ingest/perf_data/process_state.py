@@ -69,6 +69,11 @@ class ProcessState:
         maps_version = np.where(last_mapped < 0, maps_version, version_after[last_mapped])
         return self._comms_of(comm, tid), maps_version
 
+    @property
+    def dso_names(self) -> list[str]:
+        """The mapped files, by the numbers that mappings have for them."""
+        return self._dsos.names
+
     def mappings_of(self, place: int) -> int:
         """How many mappings the process at a place has now."""
         return len(self._maps.of(place))

@@ -19,37 +19,45 @@ import xxhash
 from perfduck_ingest.perf_data.features import PerfRecording
 from perfduck_ingest.perf_data.session import Item, PerfSession
 from perfduck_ingest.perf_data.stream import Block, Stream
+from perfduck_ingest.perf_data.symbol_places import SymbolPlaces
 from perfduck_ingest.source import ReadProgress, Source
+from perfduck_model.errors import PerfduckError
 from perfduck_model.limits import limits
+from perfduck_model.special_files import what_is
 
 
 def ready_of_file(
-    name: str, recording: PerfRecording, start: int, size: int
+    name: str, recording: PerfRecording, places: SymbolPlaces, start: int, size: int
 ) -> Iterator[tuple[Item, ReadProgress]]:
     """The samples of a file whose records begin at `start`, and how far it had been read."""
     with Source(name) as source:
-        for item in ready_of_source(source, recording, start, size):
+        for item in ready_of_source(source, recording, places, start, size):
             yield item, source.reading
 
 
 def ready_of_source(
-    source: Source, recording: PerfRecording, start: int, size: int
+    source: Source, recording: PerfRecording, places: SymbolPlaces, start: int, size: int
 ) -> Iterator[Item]:
     """The samples of the records that begin at `start` and end `size` bytes behind (0: at the end
     of the source)."""
-    session = PerfSession(recording)
+    session = PerfSession(recording, places)
     stream = Stream(source.name, recording.order, session.learn_tracing_data)
     parts = source.parts(limits.block_bytes, stream.ends(start))
     return session.ready(stream.blocks(cut(parts, start, size)))
 
 
 def ready_of_copy(
-    name: str, copy: BinaryIO, recording: PerfRecording, start: int, size: int
+    name: str,
+    copy: BinaryIO,
+    recording: PerfRecording,
+    places: SymbolPlaces,
+    start: int,
+    size: int,
 ) -> Iterator[Item]:
     """The same of a file that the source has been copied to."""
     copy.seek(0)
     parts = (memoryview(part) for part in iter(lambda: copy.read(limits.block_bytes), b""))
-    session = PerfSession(recording)
+    session = PerfSession(recording, places)
     stream = Stream(name, recording.order, session.learn_tracing_data)
     return session.ready(stream.blocks(cut(parts, start, size)))
 
@@ -70,8 +78,11 @@ _PART = re.compile(r"data\.\d+")
 
 
 def parts_of(directory: Path) -> list[Path]:
-    """What each thread wrote, by its number; empty where it is no such directory."""
-    parts = [path for path in directory.iterdir() if _PART.fullmatch(path.name) and path.is_file()]
+    """What each thread wrote, by its number; empty where it is no such directory. PerfduckError
+    where one is no file: to open a FIFO waits."""
+    parts = [path for path in directory.iterdir() if _PART.fullmatch(path.name)]
+    if (odd := next((path for path in parts if not path.is_file()), None)) is not None:
+        raise PerfduckError.at(odd, expected="what a thread of perf wrote", got=what_is(odd))
     return sorted(parts, key=lambda path: int(path.name.removeprefix("data.")))
 
 
@@ -84,10 +95,12 @@ class ThreadsReader:
         self._digests = [xxhash.xxh3_128() for _ in self._files]
         self._block_bytes = max(limits.block_bytes // len(self._files), limits.least_block_bytes)
 
-    def ready(self, recording: PerfRecording, start: int, size: int) -> Iterator[Item]:
+    def ready(
+        self, recording: PerfRecording, places: SymbolPlaces, start: int, size: int
+    ) -> Iterator[Item]:
         """All samples; the records of `data` begin at `start` and are `size` bytes (0: to its
         end)."""
-        session = PerfSession(recording)
+        session = PerfSession(recording, places)
         with ExitStack() as opened:
             files = [opened.enter_context(path.open("rb")) for path in self._files]
             ranges = [(start, size), *((0, 0) for _ in files[1:])]

@@ -170,6 +170,8 @@ HYPERVISOR = 3
 GUEST_KERNEL = 4
 GUEST_USER = 5
 
+REGS_ABI_64 = 2
+
 MISC_MMAP_DATA = 1 << 13
 MISC_FORK_EXEC = 1 << 13  # made up by perf for a process that ran already: inherits no maps
 MISC_BUILD_ID = 1 << 14  # of MMAP2: a build id replaces device and inode

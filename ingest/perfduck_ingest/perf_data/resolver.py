@@ -33,6 +33,7 @@ from perfduck_ingest.perf_data.mappings import (
     unmapped,
 )
 from perfduck_ingest.perf_data.session import Item, RecordingMetadata, ResolvableSamples
+from perfduck_ingest.perf_data.symbol_places import SymbolPlaces
 from perfduck_ingest.runtime.prefetch import background
 from perfduck_kernels import kernels
 from perfduck_kernels.constants import CHUNK_WIDTH, NO_FRAME
@@ -183,7 +184,8 @@ class SampleResolver:
     def __init__(self, recording: PerfRecording, options: ImportOptions) -> None:
         """`recording` says what is known before the first record."""
         self._kernel = RecordedKernel(recording, options)
-        self._binaries = Binaries(recording, options)
+        places = SymbolPlaces(options.symbol_dirs, options.host_files)
+        self._binaries = Binaries(recording, places)
         self._binary_names: list[str] = []
         self._is_due = False
         self._symbols = DsoSymbols()

@@ -7,6 +7,27 @@ from perfduck_model.arrays import Bool, Int64, UInt64
 
 
 @dataclass(frozen=True, slots=True)
+class UserStacks:
+    """Copies of registers and stacks in user space, as columns: places in the block's words."""
+
+    mask: int  # which registers there are: PERF_REG_*
+    registers: Int64  # the first one
+    abi: UInt64  # records.REGS_ABI_64; 0 where there are none
+    stack: Int64
+    used: Int64  # bytes of the stack that could be copied
+
+    def where(self, chosen: Bool | Int64) -> "UserStacks":
+        """Those of the samples that are chosen."""
+        return UserStacks(
+            self.mask,
+            self.registers[chosen],
+            self.abi[chosen],
+            self.stack[chosen],
+            self.used[chosen],
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Samples:
     """Columns, in the order of the file. A field that the event did not record is -1 (period: the
     fixed one, or -1); chains are places in the block's words."""
@@ -25,6 +46,7 @@ class Samples:
     cgroup: Int64
     chain: Int64  # first entry
     depth: Int64  # entries; -1 where the event records no chains
+    user_stacks: UserStacks | None
 
     def __len__(self) -> int:
         """How many samples."""
@@ -32,5 +54,6 @@ class Samples:
 
     def where(self, chosen: Bool | Int64) -> "Samples":
         """Those that are chosen, by flags or by their places."""
-        columns = (getattr(self, name)[chosen] for name in list(self.__slots__)[1:])
-        return Samples(self.block, *columns)
+        columns = {name: getattr(self, name)[chosen] for name in self.__slots__[1:-1]}
+        stacks = None if self.user_stacks is None else self.user_stacks.where(chosen)
+        return Samples(block=self.block, user_stacks=stacks, **columns)

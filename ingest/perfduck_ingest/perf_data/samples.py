@@ -23,12 +23,13 @@ from perfduck_ingest.perf_data import records
 from perfduck_ingest.perf_data.attributes import Attribute, SampleLayout
 from perfduck_ingest.perf_data.callers import with_branch_callers
 from perfduck_ingest.perf_data.records import ByteOrder, signed
-from perfduck_ingest.perf_data.sample_columns import Samples
+from perfduck_ingest.perf_data.sample_columns import Samples, UserStacks
 from perfduck_ingest.perf_data.stream import Block
 from perfduck_model.arrays import Bool, Int64, UInt64
 
 _ONE = np.uint64(1)
-_WANTED_BEHIND = records.SAMPLE_CGROUP | records.SAMPLE_STACK_USER  # the chain
+# The chain.
+_WANTED_BEHIND = records.SAMPLE_CGROUP | records.SAMPLE_STACK_USER | records.SAMPLE_BRANCH_STACK
 
 
 class SampleReader:
@@ -60,9 +61,10 @@ class SampleReader:
             chosen = np.isin(events, members) if len(self._layouts) > 1 else slice(None)
             gather = _Gather(block, self._order, block.starts[indices[chosen]], layout)
             part = self._samples(gather, events[chosen], indices[chosen], ordinal)
-            self.limitations[limitations.DWARF] += gather.stack_copies
             if layout.has_branch_callers:
                 part = with_branch_callers(part, gather.branches, gather.branch_counts)
+            else:
+                self.limitations[limitations.BRANCHES] += int((gather.branch_counts > 0).sum())
             if len(self._ids) and gather.has_ids_of_counts:
                 part = self._spread(part, gather)
             parts.append(part)
@@ -100,6 +102,7 @@ class SampleReader:
             cgroup=_or(fields.get(records.SAMPLE_CGROUP), missing),
             chain=gather.chain,
             depth=gather.depth,
+            user_stacks=gather.user_stacks if gather.layout.has_user_stacks else None,
         )
 
     def _times(self, field: UInt64 | None, indices: Int64) -> tuple[Int64, Bool]:
@@ -170,13 +173,21 @@ class _Gather:
         self.members = np.ones(len(starts), np.int64)
         self.branches = self._at  # where branches begin, and how many there are
         self.branch_counts = np.zeros(len(starts), np.int64)
-        self.stack_copies = 0  # samples with the stack of their user
+        self._registers = self._stack = self._at
+        self._abi = np.zeros(len(starts), np.uint64)
+        self._used = np.zeros(len(starts), np.int64)
 
     @property
     def has_ids_of_counts(self) -> bool:
         """Whether samples say what events had counted, and which."""
         form = self.layout.read_format
         return self.layout.has(records.SAMPLE_READ) and bool(form & records.READ_ID)
+
+    @property
+    def user_stacks(self) -> UserStacks:
+        """Copies of registers and stacks, behind fields()."""
+        mask = self.layout.user_registers
+        return UserStacks(mask, self._registers, self._abi, self._stack, self._used)
 
     def fields(self) -> dict[int, UInt64]:
         """The one-word fields that are wanted; sets chain and depth."""
@@ -188,7 +199,7 @@ class _Gather:
             self._pass_read()
         if self.layout.has(records.SAMPLE_CALLCHAIN):
             self._chains()
-        if self.layout.has(_WANTED_BEHIND) or self.layout.has_branch_callers:
+        if self.layout.has(_WANTED_BEHIND):
             self._pass_to_cgroup()
         if self.layout.has(records.SAMPLE_CGROUP):
             values[records.SAMPLE_CGROUP] = self._word()
@@ -237,7 +248,7 @@ class _Gather:
         if self.layout.has(records.SAMPLE_BRANCH_STACK):
             self._pass_branches()
         if self.layout.has(records.SAMPLE_REGS_USER):
-            self._pass_registers(self.layout.user_registers)
+            self._abi, self._registers = self._pass_registers(self.layout.user_registers)
         if self.layout.has(records.SAMPLE_STACK_USER):
             self._pass_stack()
         for field in (records.SAMPLE_WEIGHT | records.SAMPLE_WEIGHT_STRUCT, *_WORDS_BETWEEN):
@@ -261,17 +272,19 @@ class _Gather:
         self._check_end()
         self.branch_counts = count.view(np.int64)
 
-    def _pass_registers(self, count: int) -> None:
-        """The ABI, and the registers unless it is 0: none."""
-        self._skip(np.where(self._word() == 0, np.uint64(0), np.uint64(count)))
+    def _pass_registers(self, mask: int) -> tuple[UInt64, Int64]:
+        """The ABI, and the registers unless it is 0: none. Returns it, and where they begin."""
+        abi, begins = self._word(), self._at
+        self._skip(np.where(abi == 0, np.uint64(0), np.uint64(mask.bit_count())))
+        return abi, begins
 
     def _pass_stack(self) -> None:
         """The size, the bytes, and how many of them are used, unless the size is 0."""
-        size = self._word()
+        size, self._stack = self._word(), self._at
         self._skip(np.where(size == 0, np.uint64(0), size // np.uint64(8) + _ONE))
         self._check_end()
         used = self.block.words[self._at - 1]  # the size itself where it is 0
-        self.stack_copies = int(np.count_nonzero(used))
+        self._used = np.minimum(used, size).view(np.int64)
 
 
 class SampleTooShort(Exception):

@@ -13,6 +13,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -35,6 +36,7 @@ from perfduck_ingest.perf_data.records import text
 from perfduck_ingest.perf_data.sample_columns import Samples
 from perfduck_ingest.perf_data.samples import SampleReader
 from perfduck_ingest.perf_data.stream import Block
+from perfduck_ingest.perf_data.symbol_places import SymbolPlaces
 from perfduck_ingest.perf_data.task_events import (
     Comm,
     Fork,
@@ -47,6 +49,9 @@ from perfduck_ingest.perf_data.task_events import (
 from perfduck_kernels.constants import NO_FRAME
 from perfduck_model.arrays import Bool, Int32, Int64
 from perfduck_model.limits import limits
+
+if TYPE_CHECKING:
+    from perfduck_ingest.perf_data.unwinding import StackUnwinder
 
 _FOREVER = (1 << 63) - 1
 _EVENT_UPDATE_NAME = 2
@@ -93,6 +98,7 @@ class RecordingMetadata:
     # How many records of each type were skipped, or not understood.
     skipped: Int64 = field(default_factory=lambda: np.zeros(records.TYPES, np.int64))
     limitations: Counter[str] = field(default_factory=Counter)  # see limitations.py
+    trace_bytes: int = 0  # of processors, which are not decoded
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +141,11 @@ class _MapCounts(dict[int, int]):
 class PerfSession:
     """The state of reading one recording."""
 
-    def __init__(self, recording: PerfRecording) -> None:
-        """`recording` says what is known before the first record."""
+    def __init__(self, recording: PerfRecording, places: SymbolPlaces) -> None:
+        """`recording` says what is known before the first record, `places` where binaries may
+        lie whose tables unwind stacks."""
         self._recording = recording
+        self._places = places
         self._said = RecordingMetadata(recording)
         self._process_state = ProcessState()
         self._chunk_ids = ChunkIds()
@@ -151,6 +159,7 @@ class PerfSession:
         self._records = 0
         self._newest = self._round = self._limit = -1
         self._is_stale, self._is_unnamed = True, False
+        self._unwinder: StackUnwinder | None = None
         self._renew_readers()
 
     def learn_tracing_data(self, raw: bytes) -> None:
@@ -230,6 +239,15 @@ class PerfSession:
         self._task_events_of = TaskEventReader(self._recording.attributes, self._recording.order)
         self._samples_of = SampleReader(self._recording.attributes, self._recording.order)
         self._is_deferred = any(one.has_deferred_callers for one in self._recording.attributes)
+        if self._unwinder is None and any(
+            one.layout.has_user_stacks for one in self._recording.attributes
+        ):
+            self._unwinder = self._new_unwinder()
+
+    def _new_unwinder(self) -> "StackUnwinder":
+        from perfduck_ingest.perf_data.unwinding import StackUnwinder
+
+        return StackUnwinder(self._recording, self._places, self._said.limitations)
 
     def _take(self, block: Block, index: int) -> None:
         """A record that is neither a sample nor a task event."""
@@ -340,6 +358,9 @@ class PerfSession:
         return list(map(Placed, chosen, np.split(comm, ends), np.split(maps_version, ends)))
 
     def _made_ready(self, placed: list[Placed]) -> ResolvableSamples:
+        if self._unwinder is not None:
+            maps, names = self._process_state.tables, self._process_state.dso_names
+            placed = [self._unwinder.with_callers(part, maps, names) for part in placed]
         kernel, self._kernel = self._kernel, []
         if kernel:  # addresses may mean something else from here on
             self._chunk_ids.forget()
@@ -406,6 +427,10 @@ class PerfSession:
             self._kernel_names.add(symbol.name)
             self._kernel.append(symbol)
 
+    def _count_trace(self, record: memoryview) -> None:
+        self._said.trace_bytes += self._recording.order.unpack("Q", record, 8)[0]
+        self._said.skipped[records.AUXTRACE] += 1
+
     def _count_lost(self, record: memoryview) -> None:
         self._said.lost_by_buffer += self._recording.order.unpack("QQ", record, 8)[1]
 
@@ -440,6 +465,7 @@ _TAKEN = {
     records.CGROUP: PerfSession._learn_cgroup,
     records.KSYMBOL: PerfSession._learn_symbol,
     records.LOST: PerfSession._count_lost,
+    records.AUXTRACE: PerfSession._count_trace,
     records.LOST_SAMPLES: PerfSession._count_lost_samples,
 }
 _READ = {

@@ -4,6 +4,7 @@ speed. Each entry is a kind of attachment; what is not there is left out.
     iptables, ip6tables, nft    rules with their counters
     conntrack                   /proc/net/stat/nf_conntrack
     links                       ip -d link
+    bpf                         programs of eBPF: bpftool prog show -j
     sysctl                      those of the network, perf and the scheduler
     cpu                         governor, mitigations, model, clock source
     kube                        CNI plugins, mode of kube-proxy
@@ -25,7 +26,11 @@ _RULES = (
     ("ip6tables", ("ip6tables-legacy-save", "-c")),
     ("nft", ("nft", "list", "ruleset")),
 )
-_NETWORK = (("conntrack", ("cat", "/proc/net/stat/nf_conntrack")), ("links", ("ip", "-d", "link")))
+_NETWORK = (
+    ("conntrack", ("cat", "/proc/net/stat/nf_conntrack")),
+    ("links", ("ip", "-d", "link")),
+    ("bpf", ("bpftool", "prog", "show", "-j")),  # of the whole system
+)
 _SYSCTLS = """
 net.ipv4.ip_forward net.ipv4.conf.all.rp_filter net.ipv4.ip_early_demux net.ipv4.tcp_early_demux
 net.ipv4.udp_early_demux net.ipv4.tcp_congestion_control net.ipv4.tcp_rmem net.ipv4.tcp_wmem

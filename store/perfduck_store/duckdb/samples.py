@@ -71,7 +71,7 @@ class DuckDbSamples:
         return self._frame("diff_weights")
 
     def by_pod(self) -> "pl.DataFrame":
-        """[run, stack_id, pod, weight], idle included."""
+        """[run, stack_id, pod, weight, hits], idle included."""
         return self._frame("picked_pods")
 
     def beside_pods(self) -> float:
@@ -82,6 +82,10 @@ class DuckDbSamples:
         """[stack_id, symbol_ids, subsystem, direction] without idle, by stack_id: leaf first, who
         is blamed, and which way the packet goes."""
         return self._frame("diff_stacks")
+
+    def programs(self) -> "pl.DataFrame":
+        """[stack_id, program] of stacks that a program of eBPF is blamed for."""
+        return self._frame("blamed_programs")
 
     def rank(self, by: By, limit: int) -> "pl.DataFrame":
         """The key's columns, self, total, blamed and row_count, the heaviest first: see
@@ -130,12 +134,32 @@ class DuckDbSamples:
         keys = {"profiles": list(self._choice.profiles), "most": most}
         return [LikeRun(*row) for row in self._rows("like_runs", keys)]
 
-    def folded(self) -> list[FoldedStack]:
-        """As stackcollapse-perf.pl has it, by path."""
-        found = [FoldedStack(*row) for row in self._rows("folded")]
+    def folded(self, runs: Sequence[int] | None = None) -> list[FoldedStack]:
+        """Of some runs, as stackcollapse-perf.pl has it, by path."""
+        keys = {"runs": None if runs is None else list(runs)}
+        found = [FoldedStack(*row) for row in self._rows("folded", keys)]
         if self._choice.is_exact or all(each.weight < _EXACT for each in found):
             return found
-        return DuckDbSamples(self._store, replace(self._choice, is_exact=True)).folded()
+        return DuckDbSamples(self._store, replace(self._choice, is_exact=True)).folded(runs)
+
+    def chains(self) -> "pl.DataFrame":
+        """[stack_id, symbol_ids, blamed, context], idle included, by stack_id: leaf first."""
+        return self._frame("export_chains")
+
+    def functions(self) -> "pl.DataFrame":
+        """[symbol_id, name, dso, address, source_file, area, subsystem, class, build_id] of the
+        chains, by symbol_id."""
+        return self._frame("export_functions")
+
+    def samples(self, run: int, *, with_times: bool) -> "pl.DataFrame":
+        """[stack_id, comm, pid, tid, cpu, cgroup, time_ns, weight, hits] of a run, idle
+        included."""
+        begin, end = self._choice.spans[run] if self._choice.spans else (None, None)
+        keys = {
+            "profile": self._choice.profiles[run], "events": list(self._choice.events[run]),
+            "from_ns": begin, "to_ns": end, "with_times": with_times,
+        }  # fmt: skip
+        return self._frame("export_samples", keys)
 
     def _rows(self, query: str, keys: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
         self._pick()
@@ -164,6 +188,7 @@ class DuckDbSamples:
         if self._choice.pods is not None:
             self._pick_pods(self._choice.pods)
         self._store.execute(named("stack_weights"))
+        self._store.execute(named("run_programs"))
         self._store.picked = self._choice
 
     def _set(self) -> None:

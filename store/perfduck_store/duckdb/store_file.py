@@ -14,6 +14,7 @@ from pathlib import Path
 import duckdb
 
 from perfduck_model.errors import PerfduckError
+from perfduck_model.special_files import what_is
 
 # No extension is fetched or loaded; user_sql.py turns off all other files while a query runs.
 FENCED: dict[str, str | bool | int | float | list[str]] = {
@@ -25,13 +26,6 @@ _PREFIX = re.compile(r"[a-z][\w+.-]*:|:memory:", re.IGNORECASE)
 _LONGEST_NAME = 255 - len(".compact")  # other files beside the store have endings
 _MAGIC_AT, _MAGIC = 8, b"DUCK"  # behind the checksum of the first header
 _OTHERS = {b"SQLite format 3\x00": "a SQLite database", b"PAR1": "a Parquet file"}
-_KINDS = {
-    stat.S_IFDIR: "a directory",
-    stat.S_IFIFO: "a FIFO",
-    stat.S_IFSOCK: "a socket",
-    stat.S_IFCHR: "a device",
-    stat.S_IFBLK: "a device",
-}
 # What DuckDB raises of bytes that are not what it wrote; what a query of ours gets wrong is another
 # class (binder, catalog, conversion) and a bug.
 _DAMAGE = (
@@ -82,9 +76,8 @@ def identity(path: Path) -> tuple[int, int] | None:
 
 def _other_kind(path: Path) -> str | None:
     try:
-        mode = path.stat().st_mode
-        if not stat.S_ISREG(mode):
-            return _KINDS.get(stat.S_IFMT(mode), "a special file")
+        if not stat.S_ISREG(path.stat().st_mode):
+            return what_is(path)
         with path.open("rb") as file:
             head = file.read(16)
     except FileNotFoundError:

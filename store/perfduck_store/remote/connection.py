@@ -87,9 +87,11 @@ class Connection:
         headers: dict[str, str] | None = None,
         timeout_s: float | None = None,
     ) -> HttpAnswer:
-        """The answer. ConnectionFailed where none comes, within `timeout_s` for each part of it;
-        PerfduckError for one of no perfduck server, or of another version."""
-        with self.asked(verb, path, body, headers, timeout_s) as response:
+        """The answer. ConnectionFailed where for `timeout_s` no byte of it comes
+        (`limits.most_answer_s` unless said); PerfduckError for one of no perfduck server, or of
+        another version."""
+        timeout_s = limits.most_answer_s if timeout_s is None else timeout_s
+        with self.asked(verb, path, body, headers, timeout_s=timeout_s) as response:
             try:
                 return HttpAnswer(response.status, self._body(response), _retry_after(response))
             except (OSError, HTTPException) as error:
@@ -98,8 +100,9 @@ class Connection:
                 self.close()
                 raise
 
-    def download(self, path: str, to: IO[bytes], timeout_s: float | None = None) -> HttpAnswer:
+    def download(self, path: str, to: IO[bytes]) -> HttpAnswer:
         """Write the body of an answer to a file; that of an error is in the answer."""
+        timeout_s = limits.most_answer_s
         with self.asked("GET", path, timeout_s=timeout_s) as response:
             try:
                 if response.status != HTTPStatus.OK:
@@ -134,7 +137,8 @@ class Connection:
         path: str,
         body: bytes | IO[bytes] = b"",
         headers: dict[str, str] | None = None,
-        timeout_s: float | None = None,
+        *,
+        timeout_s: float,
     ) -> HTTPResponse:
         """The head of the answer, whose body is to be read. Errors as `ask`."""
         http = self._connected()
@@ -205,12 +209,13 @@ class Connection:
         token = {"Authorization": f"Bearer {self._token}"} if self._token else {}
         return {PROTOCOL_HEADER: PROTOCOL, **token}
 
-    def _failure(self, error: Exception, timeout_s: float | None) -> ConnectionFailed:
+    def _failure(self, error: Exception, timeout_s: float) -> ConnectionFailed:
         self.close()
         if self._aborted is not None:
             reason = self._aborted
         elif isinstance(error, TimeoutError):
-            reason = f"nothing for {timeout_s:g} s (--wait SECONDS)"
+            option = "" if timeout_s == limits.most_answer_s else " (--wait SECONDS)"
+            reason = f"nothing for {timeout_s:g} s{option}"
         else:
             reason = f"a broken connection: {_reason(error)}"
         return ConnectionFailed(f"{self.address}: expected an answer, got {reason}")

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from perfduck_model.errors import room_on_disk
+from perfduck_model.limits import limits
 from perfduck_store.duckdb.store import DuckDbStore
 from perfduck_store.records import Merged
 from perfduck_store.remote.address import Address
@@ -20,7 +21,7 @@ def push(connection: Connection, other: Path, wait_s: float | None) -> Merged:
         DuckDbStore(other, write=True, wait_s=wait_s, create=False).close()
     with DuckDbStore(other, wait_s=wait_s), other.open("rb") as body:
         headers = {"Content-Type": STORE_TYPE, "Content-Length": str(other.stat().st_size)}
-        answer = connection.ask("POST", PATH, body, headers)
+        answer = connection.ask("POST", PATH, body, headers, limits.most_merge_s)
     return connection.decoded(connection.accepted(answer), Merged)
 
 

@@ -1,6 +1,5 @@
 """SQL of the user on the store of a server, which runs it on a copy, in a process of its own."""
 
-import io
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +9,7 @@ import polars as pl
 from perfduck_model.errors import PerfduckError
 from perfduck_store.records import SqlLimits
 from perfduck_store.remote.connection import Connection, answered
+from perfduck_store.remote.frames import read_frame
 from perfduck_store.waiting import Wait
 
 PATH = "/api/v1/sql"
@@ -36,8 +36,8 @@ def asked(
     )
     body = connection.accepted(answer).body
     try:
-        return pl.read_ipc(io.BytesIO(body))
-    except (pl.exceptions.PolarsError, OSError, ValueError) as error:
+        return read_frame(body)
+    except ValueError as error:
         raise connection.unreadable(error) from error
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin, get_type
 import msgspec
 
 from perfduck_model.errors import PerfduckError
+from perfduck_store import parts
 from perfduck_store.records import Choice, ResultRows
 from perfduck_store.remote.services import StoreMethod
 
@@ -127,16 +128,10 @@ def _encoded(value: Any) -> Any:
 
 
 def _decoded(type_: type, value: Any) -> "pl.DataFrame":
-    import polars as pl
-
     if not isinstance(value, bytes):
-        message = "Expected a frame"
+        message = "expected a frame"
         raise ValueError(message)
-    try:
-        return pl.read_ipc(io.BytesIO(value))
-    except (pl.exceptions.PolarsError, OSError) as error:
-        message = "Expected a frame as an Arrow IPC file"
-        raise ValueError(message) from error
+    return parts.frames.read_frame(value)
 
 
 @cache

@@ -1,8 +1,9 @@
 -- As stackcollapse-perf.pl has it: the command, then the frames from root to leaf; a function
--- without a name is [basename of its dso].
+-- without a name is [basename of its dso]. $runs: of which runs, null for all.
 with chosen as (
     select stack_id, comm, sum(exact_weight) as weight
     from picked
+    where $runs is null or list_contains($runs::integer[], run)
     group by stack_id, comm
 ),
 frames as (

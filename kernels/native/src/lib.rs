@@ -1,0 +1,10 @@
+//! perfduck's loops that are too slow in Python.
+
+pub mod frame;
+pub mod registers;
+pub mod stack;
+pub mod tables;
+pub mod unwind;
+
+#[cfg(feature = "python")]
+mod python;

@@ -1,0 +1,136 @@
+//! The Python module `perfduck_native`. Loops run without the GIL; a panic is a RuntimeError.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+
+use crate::registers::Architecture;
+use crate::tables::{Bases, Segment, Tables};
+use crate::unwind::{self, File, Mappings, Samples};
+
+#[pymodule]
+mod perfduck_native {
+    #[pymodule_export]
+    use super::Unwinder;
+
+    #[pymodule_export]
+    #[allow(non_upper_case_globals)]
+    const __version__: &str = env!("CARGO_PKG_VERSION");
+}
+
+/// Unwinds stacks of one recording; see perfduck_kernels/unwinding.py.
+#[pyclass]
+struct Unwinder(unwind::Unwinder);
+
+type Unwound<'py> = (
+    Bound<'py, PyArray1<u64>>,
+    Bound<'py, PyArray1<i64>>,
+    Bound<'py, PyArray1<u8>>,
+    Vec<u64>,
+);
+
+#[pymethods]
+impl Unwinder {
+    #[new]
+    fn new(architecture: &str, most_frames: usize) -> PyResult<Self> {
+        let known = Architecture::of(architecture)
+            .ok_or_else(|| PyValueError::new_err(format!("no registers of {architecture}")))?;
+        Ok(Self(unwind::Unwinder::new(known, most_frames)))
+    }
+
+    fn add_file(
+        &mut self,
+        py: Python<'_>,
+        file: u64,
+        segments: Vec<(u64, u64, u64)>,
+        bases: (u64, u64, u64),
+        eh_frame: PyReadonlyArray1<'_, u8>,
+        debug_frame: PyReadonlyArray1<'_, u8>,
+    ) -> PyResult<()> {
+        let segments = segments
+            .into_iter()
+            .map(|(offset, size, address)| Segment {
+                offset,
+                size,
+                address,
+            })
+            .collect();
+        let bases = Bases {
+            eh_frame: bases.0,
+            text: bases.1,
+            got: bases.2,
+        };
+        let (eh_frame, debug_frame) = (
+            eh_frame.as_slice()?.to_vec(),
+            debug_frame.as_slice()?.to_vec(),
+        );
+        let unwinder = &mut self.0;
+        guarded(py, || {
+            let tables = Tables::new(
+                unwinder.architecture(),
+                segments,
+                bases,
+                eh_frame,
+                debug_frame,
+            );
+            unwinder.add(file, File::Tables(Box::new(tables)));
+        })
+    }
+
+    fn add_compiled(&mut self, file: u64) {
+        self.0.add(file, File::Compiled);
+    }
+
+    fn add_unreadable(&mut self, file: u64) {
+        self.0.add(file, File::Unreadable);
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn unwind<'py>(
+        &mut self,
+        py: Python<'py>,
+        words: PyReadonlyArray1<'py, u64>,
+        registers: PyReadonlyArray1<'py, i64>,
+        mask: u64,
+        stacks: PyReadonlyArray1<'py, i64>,
+        used: PyReadonlyArray1<'py, i64>,
+        spaces: PyReadonlyArray1<'py, i64>,
+        bounds: PyReadonlyArray1<'py, i64>,
+        starts: PyReadonlyArray1<'py, u64>,
+        ends: PyReadonlyArray1<'py, u64>,
+        biases: PyReadonlyArray1<'py, u64>,
+        files: PyReadonlyArray1<'py, u64>,
+    ) -> PyResult<Unwound<'py>> {
+        let samples = Samples {
+            words: words.as_slice()?,
+            registers: registers.as_slice()?,
+            mask,
+            stacks: stacks.as_slice()?,
+            used: used.as_slice()?,
+            spaces: spaces.as_slice()?,
+        };
+        let mappings = Mappings {
+            bounds: bounds.as_slice()?,
+            starts: starts.as_slice()?,
+            ends: ends.as_slice()?,
+            biases: biases.as_slice()?,
+            files: files.as_slice()?,
+        };
+        let unwinder = &mut self.0;
+        let made = guarded(py, || unwinder.unwind(&samples, &mappings))?;
+        Ok((
+            made.addresses.into_pyarray(py),
+            made.lengths.into_pyarray(py),
+            made.states.into_pyarray(py),
+            made.wanted,
+        ))
+    }
+}
+
+/// Run without the GIL; a panic becomes a RuntimeError.
+fn guarded<T: Send>(py: Python<'_>, work: impl FnOnce() -> T + Send) -> PyResult<T> {
+    py.detach(|| catch_unwind(AssertUnwindSafe(work)))
+        .map_err(|_| PyRuntimeError::new_err("the native code panicked: see above"))
+}

@@ -1,0 +1,49 @@
+"""Call chains as numbers of frames, for formats that have a table of functions."""
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from perfduck_diff.export_input import ExportInput
+from perfduck_model.arrays import Int64
+from perfduck_report.names import visible
+
+_UNNAMED = "[unknown]"
+
+
+def basename(dso: str) -> str:
+    """The name of code without one: the last part of its dso, in brackets."""
+    return f"[{dso.rsplit('/', 1)[-1].strip('[]')}]"
+
+
+class ChainTable:
+    """The functions of an export, and its chains as rows of them."""
+
+    def __init__(self, data: ExportInput) -> None:
+        self.functions = data.functions()
+        chains = data.chains()
+        ids = chains["symbol_ids"].explode().to_numpy()
+        self.blamed = chains["blamed"]
+        self.context = chains["context"]
+        self._rows: Int64 = np.searchsorted(self.functions["symbol_id"].to_numpy(), ids)
+        self._ends: Int64 = np.cumsum(chains["symbol_ids"].list.len().to_numpy(), dtype=np.int64)
+        self._ids = chains["stack_id"].to_numpy()
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def names(self) -> list[str]:
+        """The name of each function, as folded stacks have it: [libc.so.6] without one."""
+        pairs = self.functions.select("name", "dso").iter_rows()
+        return [visible(name if name != _UNNAMED else basename(dso)) for name, dso in pairs]
+
+    def places(self, stack_ids: pl.Series) -> Int64:
+        """The place of each stack in this table."""
+        return np.searchsorted(self._ids, stack_ids.to_numpy())
+
+    def leaf_first(self, place: int) -> list[int]:
+        """The rows of a chain's functions."""
+        start = int(self._ends[place - 1]) if place else 0
+        rows: Any = self._rows[start : self._ends[place]].tolist()
+        return rows  # type: ignore[no-any-return]
