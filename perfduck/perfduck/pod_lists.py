@@ -261,7 +261,9 @@ def _of_cri(listed: _CriContainers) -> Iterator[Row]:
 
 
 def _of_kept(listed: _KeptPods) -> Iterator[Row]:
-    return (tuple(getattr(each, name) for name in POD) for each in listed.pods)
+    for each in listed.pods:
+        if each.pod_uid or each.container_id:
+            yield tuple(getattr(each, name) for name in POD)
 
 
 def _of_lines(text: str, source: str) -> list[Row]:
