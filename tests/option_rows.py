@@ -131,6 +131,8 @@ SECOND = [
         ("--manifest {tmp}/runs.csv", "; renamed from a"),
     ),
     *_refused("ingest", "{text}", "text", ("--force", "--force: expected work")),
+    *_shown("ingest", "{folded}", "none", ("--event cpu-clock", "109 samples")),
+    *_refused("ingest", "{text}", "none", ("--event x=us", "--event: expected folded stacks")),
     *_shown("ingest", "{native} --work 5", "demo", ("--force", "; work is 5 packets (was")),
     *_shown(
         "ingest",

@@ -33,6 +33,7 @@ REFUSED = 2
 PLACES = {
     "demo": DEMO,
     "text": FIXTURES / "perf_script" / "net-chain" / "input.txt.xz",
+    "folded": FIXTURES / "folded" / "net-chain.inferno.folded",
     "data": FIXTURES / "perf_data" / "chains" / "recording.data.xz",
     "symfs": FIXTURES / "perf_data" / "symfs",
     "kallsyms": FIXTURES / "perf_data" / "kallsyms.gz",

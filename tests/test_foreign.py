@@ -99,8 +99,8 @@ WHAT = {
 }
 # What is not made here: the magic numbers and first lines that each format's documents give.
 WRITTEN = {
+    "folded stacks of two sides (": b"iperf3;main;write 12 3\niperf3;main 3 0\n",
     "perf.data of version 1": b"PERFFILE" + bytes(100),  # __perf_magic1 in tools/perf/util/header.c
-    "folded stacks (": b"iperf3;main;write;[k] sys_write 12\niperf3;main 3\n",
     "a map of a just-in-time compiler": b"7f0000001000 40 LHello;main\n7f0000001040 8 LBusy;run\n",
     "trace.dat of trace-cmd": b"\x17\x08\x44tracing6\0\0\x08",
     "text of `trace-cmd report`": b"cpus=2\n    sh-12 [001]   12.345678: sched_switch:   sh:12\n",

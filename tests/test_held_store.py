@@ -4,6 +4,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -70,6 +71,49 @@ def test_a_snapshot_is_the_store_as_it_is_though_somebody_reads_an_older_state(
     assert copy.profiles().to_json() == store.profiles().to_json()
     assert copy.top("*").to_json() == store.top("*").to_json()
     assert sorted(each.name for each in tmp_path.glob("copy*")) == ["copy.duckdb"]
+
+
+def test_a_copy_and_the_log_of_later_are_the_store(held, demo_store, tmp_path):
+    store, copy = ProfileStore(held), tmp_path / "copy.duckdb"
+    store.merge(demo_store)
+    state = held.shared.copy(copy)
+    store.edit("docker0-nat.crr.1", name="edited")
+    store.remove("native.crr.1")
+    assert held.shared.copy_log(copy, state)
+    assert perfduck.open(copy).profiles().to_json() == store.profiles().to_json()
+    assert perfduck.open(copy).top("*").to_json() == store.top("*").to_json()
+    held.shared.checkpoint()
+    assert not held.shared.copy_log(copy, state)
+
+
+MISSING = """
+select profile_id
+from event
+left join (select profile_id, event, sum(count) as n from sample group by all) as stored
+    using (profile_id, event)
+where samples is distinct from n"""
+
+
+@pytest.mark.slow
+def test_snapshots_are_whole_while_another_thread_writes(held, demo_store, tmp_path):
+    store, stopping = ProfileStore(held), Event()
+
+    def write():
+        while not stopping.is_set():
+            store.merge(demo_store)
+            store.remove("native.*")
+
+    store.merge(demo_store)
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(write)
+        for number in range(8):
+            held.snapshot(tmp_path / f"{number}.duckdb")
+        stopping.set()
+        writing.result()
+    for number in range(8):
+        copy = perfduck.open(tmp_path / f"{number}.duckdb")
+        assert len(copy.names()) in (12, 18)
+        assert len(copy.sql(MISSING).rows) == 0
 
 
 def test_it_ingests_as_a_file_does(held, tmp_path):

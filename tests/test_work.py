@@ -126,6 +126,29 @@ def test_netperfs_one_behind_the_other_are_added_up_unless_their_units_differ() 
     assert netperf(text("netperf-tcp-rr") + text("netperf-tcp-stream")) is None
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["wrk2", "sockperf-ping-pong", "fortio-text", "iperf3-udp-text", "netperf-tcp-rr", "ghz-text"],
+)
+def test_two_reports_of_a_program_are_added_up(name: str) -> None:
+    """Two loads in one recording: the second was left out."""
+    text = (FIXTURES / "work" / name / "input.txt").read_text()
+    work = work_in(f"{text}\n{text}")
+    assert work is not None
+    assert work.amount == pytest.approx(2 * EXPECTED[name].amount)
+
+
+def test_reports_that_cannot_be_added_up_are_refused(tmp_path: Path) -> None:
+    report = tmp_path / "report"
+    wrk, neper = (
+        (FIXTURES / "work" / name / "input.txt").read_text() for name in ("wrk2", "neper-tcp-rr")
+    )
+    for text, got in ((wrk + neper, "reports of wrk, neper"), (neper * 2, "2 reports of neper")):
+        report.write_text(text)
+        with pytest.raises(PerfduckError, match=f"one program that can be added up, got {got}"):
+            work_from(report)
+
+
 @given(st.text("0123456789. \n=#/^bytesecTHROUGHPUT_EST:,-MIGRATED TEST from", max_size=300))
 def test_any_text_is_read_or_is_none(text: str) -> None:
     for made in (text, f"X TEST from y\n{text}", f"{text}\nbytes secs. per sec\n{text}"):

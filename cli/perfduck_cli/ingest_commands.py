@@ -82,10 +82,17 @@ def ingest(
     lenient: Annotated[
         bool, typer.Option("--lenient", help="Keep a file even if much of it cannot be parsed.")
     ] = False,
+    event: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME[=UNIT]",
+            help="What folded stacks count: off-cpu=us, cpu-clock. [default: samples]",
+        ),
+    ] = None,
     spool: SpoolDirectory = None,
     store: StorePath = DEFAULT_STORE,
 ) -> None:
-    """Import recordings: perf.data, perf script text, OProfile; plain or packed, or a pipe.
+    """Import recordings: perf.data, perf script text, OProfile, folded stacks; packed, or a pipe.
 
     The same content twice is stored once; a name, work or labels given later are applied, and the
     changes are listed.
@@ -110,6 +117,7 @@ def ingest(
             attach=attach,
             force=force,
             lenient=lenient,
+            event=event,
             rules=rules,
             kallsyms=kallsyms,
             vmlinux=vmlinux,

@@ -7,7 +7,8 @@ The event that most profiles have, then the one with the most samples. Names of 
     cpu-clock  task-clock  CPU_CLK_UNHALTED   CPU time in ns, where no event is in all profiles; of
                                               each profile one
 
-cpu-clock:u is not cpu-clock: what it leaves out is no matter of precision.
+cpu-clock:u is not cpu-clock: what it leaves out is no matter of precision. Other
+time in ns (off-cpu, delay, wall) is no CPU time, and never taken for it.
 """
 
 import re
@@ -22,6 +23,11 @@ from perfduck_store.records import RecordedEvent
 
 _PMU = re.compile(r"(?P<pmu>cpu|cpu_core|cpu_atom)/(?P<event>[^/=]+)/(?P<modifiers>\w*)")
 _MODIFIERS = re.compile(r"(?P<event>.+):(?P<modifiers>[ukhGHIpPSDWeb]+)")
+# Of perf, of pprof, and cycles of OProfile, whose importer knows the clock.
+_CPU_TIME = re.compile(
+    r"(?:cpu|task)-clock|cpu|cycles|cpu_cycles|cpu_clk\w*|pm_(?:run_)?cyc\w*|global_power_events",
+    re.IGNORECASE,
+)
 _RESTRICTING = "ukhGHI"  # user, kernel, hypervisor, guest, host, no idle: what they count differs
 _SHOWN = 3  # profiles or events in a note
 
@@ -145,7 +151,7 @@ def _reach(rows: Sequence[RecordedEvent]) -> int:
 def _time(rows: Sequence[RecordedEvent], first: str) -> list[RecordedEvent]:
     """CPU time in ns, under any name: of each profile the `first`, else its largest."""
     events: dict[int, RecordedEvent] = {}
-    in_ns = [row for row in rows if row.unit == "ns" and ":" not in plain(row.event)]
+    in_ns = [row for row in rows if row.unit == "ns" and _CPU_TIME.fullmatch(plain(row.event))]
     for row in sorted(in_ns, key=lambda row: (plain(row.event) != first, -row.samples)):
         events.setdefault(row.profile, row)
     return list(events.values())

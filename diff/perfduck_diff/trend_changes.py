@@ -79,8 +79,8 @@ def _change_point(
             for source, target in shifts
         ),
         facts=tuple(changed_facts(store, group.points[first:last], group.runs[first:last], over)),
-        base=_selector(base, over),
-        new=_selector(new, over),
+        base=_selector(base, over, group.labels),
+        new=_selector(new, over, group.labels),
         where=(*where, *_where(group.labels)),
     )
 
@@ -156,8 +156,10 @@ def _sides(
     return before, points[lead.place : min(end, lead.place + MOST_OF_A_SIDE)]
 
 
-def _selector(points: Sequence[PointKey], over: str) -> str:
-    if over == TIME:
+def _selector(points: Sequence[PointKey], over: str, labels: dict[str, str]) -> str:
+    """Points by their value; by the names of their profiles where a label that the group has not
+    divides it from others, which no selector can say."""
+    if over == TIME or "" in labels.values():
         return "+".join(quoted(name) for point in points for name in point.profiles.values())
     return "+".join(f"{quoted(over)}={quoted(point.value)}" for point in points)
 

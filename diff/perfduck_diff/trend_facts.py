@@ -42,7 +42,8 @@ def _said(runs: Sequence[Run], over: str) -> dict[str, str]:
     for run in runs:
         facts = {
             "kernel_release": run.kernel_release,
-            "cpus": run.cpus,
+            # of a recording without a header, those that samples were seen on
+            "cpus": run.cpus if run.arch else None,
             "arch": run.arch,
             "host": run.host,
             "frequency": run.frequency,

@@ -23,6 +23,7 @@ FORMATS = {
     "oprofile.session_importer": (b"ustar",),
     "oprofile.xml_importer": (b"<profile",),
     "oprofile.text_importer": (b"",),
+    "folded": (b"",),
     "perf_script.importer": (b"",),
 }
 

@@ -8,13 +8,33 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 
+from perfduck_ingest.events import unit_of
 from perfduck_ingest.source import Source
 from perfduck_model.batch import Batch
+from perfduck_model.errors import PerfduckError
 from perfduck_symbols import kallsyms
 from perfduck_symbols.files import HostFiles
 from perfduck_symbols.kernel_files import KernelFiles
+
+
+@dataclass(frozen=True, slots=True)
+class WeightEvent:
+    """What a weight counts: off-cpu in us, cpu-clock in ns."""
+
+    name: str
+    unit: str
+
+    @classmethod
+    def of(cls, text: str) -> Self:
+        """NAME=UNIT, or NAME of an event whose unit is known. PerfduckError for nothing, and for
+        what cannot be shown in a line."""
+        name, equals, unit = text.partition("=")
+        if not name or (equals and not unit) or not text.isprintable():
+            where = f"--event {text}"
+            raise PerfduckError.at(where, expected="NAME=UNIT or NAME", got=f"{text!r}")
+        return cls(name, unit or unit_of(name))
 
 
 @dataclass(frozen=True)
@@ -26,6 +46,7 @@ class ImportOptions:
     symbol_dirs: tuple[Path, ...] = ()  # where ELF files with symbols lie
     host_files: HostFiles | None = None  # of this machine, if they may name addresses
     lenient: bool = False  # keep a file of which more than 1 % was not understood
+    event: WeightEvent | None = None  # of a format that does not say what its weights count
 
     @cached_property
     def kernel_files(self) -> KernelFiles:
@@ -36,10 +57,12 @@ class ImportOptions:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A recording of a known format, of which no more than the head was read."""
+    """A recording of a known format, of which no more than the head was read. `takes_event`: the
+    format does not say what its weights count, so that the user may."""
 
     format: str  # the importer's NAME
     read: Callable[[ImportOptions], Iterator[Batch]]
+    takes_event: bool = False
 
     def batches(self, options: ImportOptions) -> Generator[Batch]:
         """The recording, part by part, once. Raises PerfduckError for what the user can fix."""

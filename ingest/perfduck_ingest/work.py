@@ -6,13 +6,15 @@ from pathlib import Path
 
 from perfduck_ingest.load_reports import json_reports, netperf, text_reports
 from perfduck_ingest.load_reports.amount import AN_AMOUNT as AN_AMOUNT
+from perfduck_ingest.load_reports.amount import SeveralReports
+from perfduck_ingest.load_reports.amount import UnusableReport as UnusableReport
 from perfduck_ingest.load_reports.amount import Work as Work
 from perfduck_ingest.load_reports.amount import is_amount as is_amount
-from perfduck_ingest.load_reports.json_reports import ReportedFailure as ReportedFailure
 from perfduck_model.errors import PerfduckError
 from perfduck_model.small_file import reason, text_of
+from perfduck_model.words import listed
 
-# To read another program's report, add a function.
+# To read another program's report, add a function; of one in JSON in json_reports.py.
 _REPORTS: dict[str, Callable[[str], Work | None]] = {
     "iperf3 -u": text_reports.iperf3,
     "wrk": text_reports.wrk,
@@ -22,16 +24,20 @@ _REPORTS: dict[str, Callable[[str], Work | None]] = {
     "fortio": text_reports.fortio,
     "k6": text_reports.k6,
     "ghz": text_reports.ghz,
-    "iperf3, fortio, k6 or ghz in JSON": json_reports.read,  # logs in JSON are before some of those
 }
 KNOWN = "iperf3, wrk, sockperf, netperf, neper, fortio, k6 or ghz"
 
 
 def work_in(text: str) -> Work | None:
     """The work in what one of the programs above printed; None where there is none of them.
-    ValueError for JSON that is none, ReportedFailure for a program that failed."""
-    reports = (work for read in _REPORTS.values() if (work := read(text)))
-    return next(reports, None)
+    ValueError for JSON that is none, UnusableReport for a program that failed, and for several
+    programs."""
+    works = {name: work for name, read in _REPORTS.items() if (work := read(text))}
+    if len(works) > 1:
+        several = f"reports of {listed(list(works))}"
+        raise SeveralReports(several)
+    # last: logs in JSON are before some reports in text
+    return next(iter(works.values()), None) or json_reports.read(text)
 
 
 def work_from(path: Path) -> Work:
@@ -44,6 +50,9 @@ def work_from(path: Path) -> Work:
     try:
         if work := work_in(text):
             return work
+    except SeveralReports as error:
+        message = f"{path}: expected reports of one program that can be added up, got {error}"
+        raise PerfduckError(message) from error
     except ValueError as error:
         message = f"{expected}, got JSON with {error}"
         raise PerfduckError(message) from error

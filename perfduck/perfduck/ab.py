@@ -91,10 +91,11 @@ def ab(
     _check_commands(plan)
     _check_labels(options)
     with Recorder(place, options) as recorder:
-        recorder.check_names([_run(plan, side, 1).name for side in plan.commands])
-        for pair in range(1, plan.most + 1):
-            for taken in _pair(recorder, plan, pair, on_step):
-                on_stored(recorder.store(taken))
+        pairs = range(1, plan.most + 1)
+        recorder.check_names([_run(plan, side, n).name for n in pairs for side in plan.commands])
+        for pair in pairs:
+            for result in recorder.store_pair(_pair(recorder, plan, pair, on_step)):
+                on_stored(result)
             if pair < LEAST_PAIRS and pair < plan.most:
                 continue
             estimate = _look(place, plan, pair)

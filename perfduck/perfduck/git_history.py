@@ -39,10 +39,21 @@ def commit_places(repo: Path, commits: Sequence[str]) -> Mapping[str, tuple[int,
         *wanted, *since,
     ).splitlines()  # fmt: skip
     places = {
-        full: (place, datetime.fromtimestamp(int(time), UTC).replace(tzinfo=None))
-        for place, (full, time) in enumerate(line.split() for line in lines)
+        full: (place, _time(repo, full, int(seconds)))
+        for place, (full, seconds) in enumerate(line.split() for line in lines)
     }
     return {name: places[full] for name, full in hashes.items()}
+
+
+def _time(repo: Path, commit: str, seconds: int) -> datetime:
+    try:
+        return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)
+    except (ValueError, OverflowError, OSError) as error:
+        raise PerfduckError.at(
+            where=f"--repo {repo}",
+            expected="committer dates of the years 1 to 9999",
+            got=f"{seconds} s since 1970 of commit {commit[:12]}",
+        ) from error
 
 
 def _resolved(repo: Path, name: str) -> str | None:

@@ -1,6 +1,6 @@
 """A store that this process holds for as long as it runs, for many threads: what a server has."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -50,7 +50,7 @@ class HeldStore:
         return HeldIngestion(self)
 
     def snapshot(self, to: Path) -> None:
-        """Write the store as it is now to a new file; readers and this process go on meanwhile."""
+        """Write the store as it is now to a new file; readers and writers go on meanwhile."""
         self.shared.snapshot(to)
 
     def close(self) -> None:
@@ -79,3 +79,8 @@ class HeldIngestion:
         """Read the recording, and store it; other writers wait for both."""
         with self._place.write() as store:
             return parts.ingestion.ingest(store, request, progress)
+
+    def ingest_pair(self, requests: "Sequence[IngestRequest]") -> "list[Receipt]":
+        """Read recordings, then store them in one transaction."""
+        ingestion, folder = parts.ingestion, self._place.path.parent
+        return ingestion.ingest_pair(self._place.write, folder, requests, ingestion.Annotators())

@@ -4,7 +4,7 @@ recording -> importer -> batches -> Draft -> open the store -> tags of what it l
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import closing, nullcontext
+from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO, Self
@@ -21,7 +21,7 @@ from perfduck.tagging import (
     unused_files,
 )
 from perfduck_ingest.formats import opened
-from perfduck_ingest.importer import ImportOptions
+from perfduck_ingest.importer import ImportOptions, Recording, WeightEvent
 from perfduck_ingest.kernel_release import settled
 from perfduck_ingest.runtime.malloc import trim
 from perfduck_ingest.runtime.prefetch import background
@@ -40,7 +40,20 @@ from perfduck_symbols.kernel_files import KernelFiles
 from perfduck_tags.blame import blame
 
 # Endings that say how a recording is packed, not what it is called.
-_ENDINGS = (".gz", ".xz", ".zst", ".bz2", ".tar", ".tgz", ".txt", ".data", ".xml", ".out")
+_ENDINGS = (
+    ".gz",
+    ".xz",
+    ".zst",
+    ".bz2",
+    ".tar",
+    ".tgz",
+    ".txt",
+    ".data",
+    ".xml",
+    ".out",
+    ".folded",
+    ".collapsed",
+)
 _LARGE_BYTES = 16 << 20  # a second to read, packed ten
 _HASHED_BYTES = 1 << 22
 
@@ -116,10 +129,34 @@ class Ingestion:
         annotator = self._annotators.of(request)
         with Draft(self._path.parent) as draft:
             identity = read(request, draft, progress)
-            with DuckDbStore(
-                self._path, write=True, wait_s=self._wait_s, engine=self._engine
-            ) as store:
-                return commit(store, request.attachments, draft, identity, annotator)
+            with self._opened() as store:
+                event = request.options.event
+                return commit(store, request.attachments, draft, identity, annotator, event)
+
+    def ingest_pair(self, requests: Sequence[IngestRequest]) -> list[Receipt]:
+        """Read recordings, then store them in one transaction."""
+        return ingest_pair(self._opened, self._path.parent, requests, self._annotators)
+
+    def _opened(self) -> DuckDbStore:
+        return DuckDbStore(self._path, write=True, wait_s=self._wait_s, engine=self._engine)
+
+
+def ingest_pair(
+    opened: Callable[[], AbstractContextManager[LocalStore]],
+    folder: Path,
+    requests: Sequence[IngestRequest],
+    annotators: Annotators,
+) -> list[Receipt]:
+    """Read recordings, then open a store, and store all of them or none."""
+    with ExitStack() as stack:
+        drafts = [stack.enter_context(Draft(folder)) for _ in requests]
+        identities = [read(*each) for each in zip(requests, drafts, strict=True)]
+        store = stack.enter_context(opened())
+        stack.enter_context(store.transaction())
+        return [
+            _committed(store, request.attachments, draft, identity, annotators.of(request))
+            for request, draft, identity in zip(requests, drafts, identities, strict=True)
+        ]
 
 
 def ingest(store: LocalStore, request: IngestRequest, progress: Progress | None = None) -> Receipt:
@@ -127,7 +164,7 @@ def ingest(store: LocalStore, request: IngestRequest, progress: Progress | None 
     annotator = Annotator(_tagging_sources(request), request.options.kernel_files)
     with Draft(store.folder) as draft:
         identity = read(request, draft, progress)
-        return commit(store, request.attachments, draft, identity, annotator)
+        return commit(store, request.attachments, draft, identity, annotator, request.options.event)
 
 
 def read(request: IngestRequest, draft: Draft, progress: Progress | None = None) -> Identity:
@@ -135,6 +172,7 @@ def read(request: IngestRequest, draft: Draft, progress: Progress | None = None)
     far, now and then."""
     with Source(request.source, request.stream) as source:
         recording = opened(source)
+        _check_event(request, recording)
         # An error's traceback would keep the importer's threads, processes and files.
         with closing(recording.batches(request.options)) as batches:
             for batch in batches:
@@ -155,25 +193,56 @@ def read(request: IngestRequest, draft: Draft, progress: Progress | None = None)
         return _identity(request, source, recording.format)
 
 
+def _check_event(request: IngestRequest, recording: Recording) -> None:
+    if request.options.event and not recording.takes_event:
+        where = f"{request.source}: --event"
+        expected = "folded stacks, which do not say what they count"
+        raise PerfduckError.at(where, expected=expected, got=recording.format)
+
+
 def commit(
     store: LocalStore,
     attachments: Sequence[Attachment],
     draft: Draft,
     identity: Identity,
     annotator: Annotator,
+    event: WeightEvent | None = None,
 ) -> Receipt:
     """Store what was read, in one transaction: a new profile, better names for one that is stored,
-    or only what is said of it."""
+    or only what is said of it. PerfduckError where it is stored with another event than that which
+    the user says."""
     with store.transaction():
-        writer = store.writer(draft, identity)
-        if writer.is_new or writer.is_renamed:
-            receipt = _inserted(store, writer, draft, annotator)
-            note_artefacts(store, writer.profile_id)
-        else:
-            receipt = replace(writer.receipt(), unused=unused_of_stored(annotator.given))
-        attached = keep(store, writer.profile_id, attachments)
-        inputs = keep_inputs(store, annotator.given, draft.facts.kernel_release)
-        return replace(receipt, changes=(*receipt.changes, *attached, *inputs))
+        return _committed(store, attachments, draft, identity, annotator, event)
+
+
+def _committed(
+    store: LocalStore,
+    attachments: Sequence[Attachment],
+    draft: Draft,
+    identity: Identity,
+    annotator: Annotator,
+    event: WeightEvent | None = None,
+) -> Receipt:
+    writer = store.writer(draft, identity)
+    if event and not writer.is_new:
+        _check_stored_event(store, writer.profile_id, event)
+    if writer.is_new or writer.is_renamed:
+        receipt = _inserted(store, writer, draft, annotator)
+        note_artefacts(store, writer.profile_id)
+    else:
+        receipt = replace(writer.receipt(), unused=unused_of_stored(annotator.given))
+    attached = keep(store, writer.profile_id, attachments)
+    inputs = keep_inputs(store, annotator.given, draft.facts.kernel_release)
+    return replace(receipt, changes=(*receipt.changes, *attached, *inputs))
+
+
+def _check_stored_event(store: Store, profile: int, event: WeightEvent) -> None:
+    stored = {(each.event, each.unit) for each in store.profiles.events([profile])}
+    if stored != {(event.name, event.unit)}:
+        names = listed([f"{name} in {unit}" for name, unit in sorted(stored)])
+        where = f"--event {event.name}={event.unit}"
+        got = f"it with {names} (perfduck rm, then ingest again)"
+        raise PerfduckError.at(where, expected="the event of the stored recording", got=got)
 
 
 def _inserted(store: Store, writer: ProfileWriter, draft: Draft, annotator: Annotator) -> Receipt:

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self
@@ -38,6 +38,9 @@ class Ingesting(Protocol):
 
     def ingest(self, request: "IngestRequest", progress: "Progress | None" = None) -> "Receipt":
         """Read the recording, then store it."""
+
+    def ingest_pair(self, requests: "Sequence[IngestRequest]") -> "list[Receipt]":
+        """Read recordings, then store them: all or none in a file."""
 
 
 class StorePlace(Protocol):

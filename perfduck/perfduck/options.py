@@ -35,6 +35,7 @@ class IngestOptions(TagSources, total=False):
     attach: Files | None  # to keep with one recording: {"iptables": path}
     force: bool  # let other work replace that of a stored recording; False
     lenient: bool  # keep a file even if much of it cannot be parsed; False
+    event: str | None  # NAME=UNIT that the weights of folded stacks count; None: samples
 
 
 class RecordingOptions(TypedDict, total=False):

@@ -10,7 +10,7 @@ import shutil
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -34,8 +34,9 @@ from perfduck_ingest.counters import counter_name, difference, is_counter
 from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.labels import checked_name
 from perfduck_ingest.load_reports.netperf import super_netperf
-from perfduck_ingest.work import ReportedFailure, Work, work_from, work_in
+from perfduck_ingest.work import UnusableReport, Work, work_from, work_in
 from perfduck_model.errors import PerfduckError
+from perfduck_store.recording import Receipt
 from perfduck_store.remote.connection import ConnectionFailed, NotAllowed
 from perfduck_symbols.files import HostFiles
 
@@ -165,17 +166,27 @@ class Recorder:
 
     def store(self, taken: Taken) -> IngestResult:
         """Store a recording. Where that fails its file is kept, and the error says so."""
-        file = Path(taken.request.source)
+        with self._keeping(taken):
+            return _result(taken, self._ingestion.ingest(taken.request))
+
+    def store_pair(self, pair: Sequence[Taken]) -> list[IngestResult]:
+        """Store recordings; in a file all of them or none, Ctrl-C included."""
+        with self._keeping(*pair):
+            receipts = self._ingestion.ingest_pair([taken.request for taken in pair])
+            return [_result(*each) for each in zip(pair, receipts, strict=True)]
+
+    @contextmanager
+    def _keeping(self, *some: Taken) -> Iterator[None]:
+        """Files are kept where storing them fails, and gone where it does not."""
         try:
-            receipt = self._ingestion.ingest(taken.request)
+            yield
         except PerfduckError as error:
-            raise self._kept(taken.request.name or "", file, error) from error
+            for taken in some:
+                error = self._kept(taken.request.name or "", Path(taken.request.source), error)
+            raise error from None
         finally:
-            shutil.rmtree(file.parent, ignore_errors=True)
-        limitations = (*receipt.limitations, *taken.notes)
-        said = () if taken.request.work is None else (f"work is {taken.request.work}",)
-        changes = (*said, *receipt.changes)
-        return IngestResult(replace(receipt, limitations=limitations, changes=changes))
+            for taken in some:
+                shutil.rmtree(Path(taken.request.source).parent, ignore_errors=True)
 
     def _check(self, run: PlannedRun, done: commands.RecordedRun) -> None:
         if self._options.ignore_failure:
@@ -227,6 +238,15 @@ class Recorder:
         except OSError:
             return error
         return type(error)(f"{error} (the recording is kept as {kept})")
+
+
+def _result(taken: Taken, receipt: Receipt) -> IngestResult:
+    """What was stored, with what is missing of it."""
+    limitations = (*receipt.limitations, *taken.notes)
+    said = () if taken.request.work is None else (f"work is {taken.request.work}",)
+    return IngestResult(
+        replace(receipt, limitations=limitations, changes=(*said, *receipt.changes))
+    )
 
 
 def default_name(program: str, place: StorePlace) -> str:
@@ -325,10 +345,10 @@ def _printed_work(done: commands.RecordedRun, command: Sequence[str]) -> Work | 
     return None
 
 
-def _printed_failure(done: commands.RecordedRun) -> ReportedFailure | None:
+def _printed_failure(done: commands.RecordedRun) -> UnusableReport | None:
     try:
         work_in((done.output or b"").decode(errors="replace"))
-    except ReportedFailure as failure:
+    except UnusableReport as failure:
         return failure
     except ValueError:  # JSON of another program
         pass

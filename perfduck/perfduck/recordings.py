@@ -26,7 +26,7 @@ from perfduck.options import (
 from perfduck.store_results import EditResult
 from perfduck_ingest import labels as label_words
 from perfduck_ingest.counters import is_counter, work_between
-from perfduck_ingest.importer import ImportOptions
+from perfduck_ingest.importer import ImportOptions, WeightEvent
 from perfduck_ingest.kernel_release import checked_release
 from perfduck_ingest.source import Source, printable
 from perfduck_ingest.work import AN_AMOUNT, Work, work_from
@@ -251,6 +251,7 @@ def _template(options: IngestOptions, *, is_one: bool) -> IngestRequest:
             places,
             host_files=HostFiles() if options.get("host_files", True) else None,
             lenient=options.get("lenient", False),
+            event=None if (event := options.get("event")) is None else WeightEvent.of(event),
         ),
         rules=file_of(options.get("rules"), rule_file.file_of),
         kernel=None if kernel is None else checked_release(kernel, "--kernel"),

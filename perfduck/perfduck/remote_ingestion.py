@@ -1,7 +1,7 @@
 """Recordings into the store of a server: read here, with the binaries of this machine, into a store
 of their own, which is pushed."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -86,6 +86,10 @@ class RemoteIngestion:
         is_named_here = receipt.is_new or receipt.is_renamed
         unused = read_here.unused if is_named_here else unused_of_stored(annotator.given)
         return replace(receipt, unused=unused)
+
+    def ingest_pair(self, requests: Sequence[IngestRequest]) -> list[Receipt]:
+        """One after the other: a server stores each recording for itself."""
+        return [self.ingest(request) for request in requests]
 
     def _kept(
         self, request: IngestRequest, pushed: Pushed, read_here: Receipt, error: PerfduckError

@@ -1,9 +1,10 @@
-"""Answers that are rows: of `sql`, `profiles`, `noise`, `symbols`."""
+"""Answers in text, markdown, csv and json; those that are rows: of `sql`, `profiles`, `noise`,
+`symbols`."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from perfduck import parts
 from perfduck_report import tables
@@ -18,8 +19,39 @@ def screen_of(width: int | None, *, color: bool) -> Screen:
     return Screen(colour=color) if width is None else terminal(width, colour=color)
 
 
-class TableAnswer(ABC):
-    """An answer whose rows are a polars frame, printed as the command line prints it."""
+class PrintedAnswer(ABC):
+    """An answer that is printed as the command line prints it."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def render(self, format: Any, *, width: int | None = None, color: bool = False) -> str:
+        """The answer as text, markdown, csv or json; `width`: columns of a terminal, None for a
+        pipe or a file, where nothing is shortened."""
+
+    def to_text(self, *, width: int | None = None, color: bool = False) -> str:
+        """Aligned columns, as the command prints them."""
+        return self.render("text", width=width, color=color)
+
+    def to_markdown(self) -> str:
+        """The same as GitHub's markdown."""
+        return self.render("markdown")
+
+    def to_csv(self) -> str:
+        """Comma-separated values with a heading; of a trend a row for each point and a column for
+        each series, as Apache Otava reads it."""
+        return self.render("csv")
+
+    def to_json(self) -> str:
+        """A list of objects; of a trend one object with every number."""
+        return self.render("json")
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+
+class TableAnswer(PrintedAnswer):
+    """An answer whose rows are a polars frame."""
 
     __slots__ = ()
 
@@ -27,30 +59,6 @@ class TableAnswer(ABC):
     @abstractmethod
     def frame(self) -> "pl.DataFrame":
         """The rows."""
-
-    @abstractmethod
-    def render(self, format: str, *, width: int | None = None, color: bool = False) -> str:
-        """The rows as text, markdown, csv or json; `width`: columns of a terminal, None for a pipe
-        or a file, where nothing is shortened."""
-
-    def to_text(self, *, width: int | None = None, color: bool = False) -> str:
-        """Aligned columns, as the command prints them."""
-        return self.render("text", width=width, color=color)
-
-    def to_markdown(self) -> str:
-        """A table of GitHub's markdown."""
-        return self.render("markdown")
-
-    def to_csv(self) -> str:
-        """Comma-separated values with a heading."""
-        return self.render("csv")
-
-    def to_json(self) -> str:
-        """A list of objects."""
-        return self.render("json")
-
-    def __str__(self) -> str:
-        return self.to_text()
 
     def __len__(self) -> int:
         return len(self.frame)

@@ -8,7 +8,7 @@ import polars as pl
 
 from perfduck.git_history import commit_places
 from perfduck.opening import StorePlace
-from perfduck.tables import screen_of
+from perfduck.tables import PrintedAnswer, screen_of
 from perfduck_diff.filters import Filters
 from perfduck_diff.keys import SeriesKey
 from perfduck_diff.trend import trend as ask
@@ -23,7 +23,7 @@ _STEP = ("series", "base", "new", "delta", "low", "high", "p", "q", "points", "s
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class TrendResult:
+class TrendResult(PrintedAnswer):
     """Series of costs, and where their level changed; `data` is the whole answer, typed."""
 
     data: Trend
@@ -71,28 +71,9 @@ class TrendResult:
         """The trend as text, markdown, csv, json or html."""
         return report.FORMATS[format](self.data, screen_of(width, color=color))
 
-    def to_text(self, *, width: int | None = None, color: bool = False) -> str:
-        """The changes, and the series as sparklines."""
-        return self.render("text", width=width, color=color)
-
-    def to_markdown(self) -> str:
-        """The same as GitHub's markdown."""
-        return self.render("markdown")
-
-    def to_csv(self) -> str:
-        """A row for each point, a column for each series: what Apache Otava reads."""
-        return self.render("csv")
-
-    def to_json(self) -> str:
-        """One object with every number."""
-        return self.render("json")
-
     def to_html(self) -> str:
         """A page with a chart of each series: one file that asks no network for anything."""
         return self.render("html")
-
-    def __str__(self) -> str:
-        return self.to_text()
 
     def __repr__(self) -> str:
         return f"TrendResult({trend_words.verdict(self.data)})"

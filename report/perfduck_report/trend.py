@@ -78,8 +78,8 @@ def _series(group: TrendGroup, screen: Screen) -> str:
          trend_words.sparkline(each.costs)]
         for each in shown
     ]  # fmt: skip
-    ends = group.points[0].value, group.points[-1].value
-    heads = ["series", "first", "last", "level", "", f"{ends[0]} to {ends[1]}"]
+    ends = " to ".join(trend_words.value(group.points[place].value) for place in (0, -1))
+    heads = ["series", "first", "last", "level", "", ends]
     kinds = [False, True, True, True, False, False]
     return aligned(heads, rows, kinds, screen) + left_out(len(shown), len(group.series), _ALL)
 

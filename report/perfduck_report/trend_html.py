@@ -127,8 +127,8 @@ def _chart(group: TrendGroup, series: TrendSeries) -> TrendChart:
             for one in steps
         ),
         tuple(trend_words.step(one) for one in steps),
-        group.points[0].value,
-        group.points[-1].value,
+        trend_words.value(group.points[0].value),
+        trend_words.value(group.points[-1].value),
     )
 
 
@@ -145,7 +145,7 @@ def _point(number: int, group: TrendGroup, series: TrendSeries, top: float) -> C
     runs = f", {len(point.runs)} runs ± {amount(spread)}" if spread is not None else ""
     low, high = (None if spread is None else _y(cost + way * spread, top) for way in (-1, 1))
     at = f" ({point.at})" if point.at and point.at != point.value else ""
-    words = f"{point.value}{at}: {amount(cost)} {group.unit}{runs}"
+    words = f"{trend_words.value(point.value)}{at}: {amount(cost)} {group.unit}{runs}"
     return ChartPoint(_x(number, len(group.points)), _y(cost, top), low, high, words)
 
 

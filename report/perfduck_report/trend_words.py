@@ -24,7 +24,7 @@ _LEAST_RANGE = 0.2  # of the mean, both ways: noise must not fill a sparkline
 def heading(trend: Trend, group: TrendGroup) -> str:
     """What the series are of."""
     runs = sum(len(point.runs) for point in group.points)
-    labels = " ".join(f"{key}={value}" for key, value in group.labels.items())
+    labels = " ".join(f"{key}={value(label)}" for key, label in group.labels.items())
     what = f"{labels}: " if labels else ""
     points = f"{many(len(group.points), 'point')} of {many(runs, 'run')}"
     return f"{what}{group.event}, {group.unit}, {points} by {trend.over} ({trend.order})"
@@ -42,16 +42,21 @@ def verdict(trend: Trend) -> str:
 
 def title(change: ChangePoint, over: str) -> str:
     """Where a change is."""
-    where = f"{over} {change.at}, after {change.before}"
+    where = f"{over} {value(change.at)}, after {value(change.before)}"
     if change.earliest == change.latest:
         return where
-    return f"{where} (95 %: {change.earliest} to {change.latest})"
+    return f"{where} (95 %: {value(change.earliest)} to {value(change.latest)})"
+
+
+def value(of_point: str) -> str:
+    """The value of a point; an empty one as in a selector."""
+    return of_point or '""'
 
 
 def state(step: LevelStep) -> str:
     """How far a step is confirmed."""
     if step.state == "went away":
-        return f"went away at {step.until}"
+        return f"went away at {value(step.until or '')}"
     if step.state == "suspected":
         return f"suspected, {step.points} of {CONFIRMED} points"
     return f"confirmed by {many(step.points, 'point')}"
@@ -77,7 +82,7 @@ def shift(one: CostShift) -> str:
 def fact(one: ChangedFact, change: ChangePoint) -> str:
     """What changed, and where unless it is at the place itself."""
     said = f"{one.before} -> {one.after}" if one.before else one.after
-    where = "" if one.at == change.at else f" at {one.at}"
+    where = "" if one.at == change.at else f" at {value(one.at)}"
     return f"{one.what}{where}: {said}"
 
 

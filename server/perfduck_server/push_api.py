@@ -28,7 +28,12 @@ from perfduck_store.remote.merging import STORE_TYPE
 
 RECORDINGS = "/api/v1/recordings"
 _LABEL = "label."
-_OF_FILES = ("work", "unit", "lenient")  # options that a body that is a store has applied already
+_OF_FILES = (
+    "work",
+    "unit",
+    "lenient",
+    "event",
+)  # options that a body that is a store has applied already
 _WAITS_S, _MOST_WAIT_S = 5.0, 60.0
 _STATUS = {"stored": 201, "unchanged": 200, "refused": 422, "failed": 500}
 OPTIONS = {
@@ -40,6 +45,7 @@ OPTIONS = {
         QueryOption("kernel", "text", default=None),
         QueryOption("force", "flag", default=False),
         QueryOption("lenient", "flag", default=False),
+        QueryOption("event", "text", default=None),
         QueryOption("wait", "number", default=_WAITS_S, most=int(_MOST_WAIT_S)),
     )
 }

@@ -44,6 +44,7 @@ class PushedJob(msgspec.Struct, frozen=True, kw_only=True):
     kernel: str | None = None
     force: bool = False
     lenient: bool = False
+    event: str | None = None
     parts: list[str] = []  # names of the other files in the folder
     is_admin: bool = False
 

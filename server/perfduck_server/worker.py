@@ -107,6 +107,7 @@ def _options(job: PushedJob) -> dict[str, Any]:
         "kernel": job.kernel,
         "host_files": False,  # those of the server are not those of the recorded machine
         "lenient": job.lenient,
+        "event": job.event,
     }
 
 

@@ -181,7 +181,7 @@ def test_cost_that_shifted_is_one_note(tmp_path: Path) -> None:
     assert "cost shift: iptables -" in result.to_text()
 
 
-def test_a_repository_orders_commits(tmp_path: Path) -> None:
+def test_a_repository_orders_commits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     repo, store_path = tmp_path / "repo", tmp_path / "store.duckdb"
     repo.mkdir()
 
@@ -208,6 +208,13 @@ def test_a_repository_orders_commits(tmp_path: Path) -> None:
             store.trend("*", "commit", repo=tmp_path)
         with pytest.raises(PerfduckError, match=r"--repo .*: expected --over commit, got time"):
             store.trend("*", "time", repo=repo)
+        monkeypatch.setenv("GIT_COMMITTER_DATE", "@253402300800 +0000")
+        git("commit", "--amend", "--allow-empty", "-q", "-m", "of the year 10000")
+        late = git("rev-parse", "HEAD")[:10]
+        store.ingest(recording({"udp": 9}), name="late", labels={"commit": late},
+                     work=10, unit="packet", host_files=False)  # fmt: skip
+        with pytest.raises(PerfduckError, match="committer dates of the years 1 to 9999, got 2534"):
+            store.trend("*", "commit", repo=repo)
     assert [point.value for point in result.data.groups[0].points] == commits
     assert "whose commit the repository does not have: feedfacefeedface" in result.data.notes[0]
     assert "8 points or more are tested, there are 3" in result.notes[-1]
@@ -262,6 +269,36 @@ def test_what_cannot_be_is_a_line(labelled: Path, words: str, says: str) -> None
     assert says in done.stderr
     assert done.stderr.count("\n") == 1
     assert done.stdout == ""
+
+
+def test_an_empty_value_and_a_label_that_some_lack(tmp_path: Path) -> None:
+    """The command that is printed is of the group alone."""
+    with perfduck.open(tmp_path / "store.duckdb") as store:
+        for place in range(12):
+            cost = 80 + 2 * place + (120 if place >= 6 else 0)
+            for scenario in ({}, {"scenario": "other"}):
+                labels = {"v": str(place) if place else "", **scenario}
+                name = f"{place}{scenario.get('scenario', '')}"
+                store.ingest(recording({"udp": cost + len(scenario)}), name=name, labels=labels,
+                             work=10, unit="packet", host_files=False)  # fmt: skip
+        trend = store.trend("*", "v")
+        [change] = [each for group in trend.data.groups[:1] for each in group.changes]
+        assert 'scenario="": cpu-clock' in trend.to_text()
+        assert '"" to 11' in trend.to_text()
+        diff = store.diff(change.base, change.new, where=change.where)
+    assert {*diff.data.base.profiles} == {"1", "2", "3", "4", "5"}
+
+
+def test_cpus_of_recordings_without_a_header_are_no_fact(tmp_path: Path) -> None:
+    """They are those that samples were seen on."""
+    with perfduck.open(tmp_path / "store.duckdb") as store:
+        for place in range(12):
+            text = recording({"udp": 80 + place + (120 if place >= 6 else 0)})
+            seen = text.replace(b"[000]", b"[001]", 9) if place >= 6 else text
+            store.ingest(seen, name=f"{place}", labels={"v": str(place)},
+                         work=10, unit="packet", host_files=False)  # fmt: skip
+        [change] = store.trend("*", "v").data.groups[0].changes
+    assert change.facts == ()
 
 
 def test_by_class_is_self_weight_by_the_class_of_the_leaf(stepped: Path) -> None:

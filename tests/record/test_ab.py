@@ -2,13 +2,16 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from command import run_text
 from fake_perf import FakePerf
 
 import perfduck
-from perfduck import AbStep
+from perfduck import AbStep, PerfduckError
+from perfduck.ingestion import Ingestion, IngestRequest
 from perfduck_diff.engine.sequential import levels
 
 
@@ -105,6 +108,32 @@ def test_of_a_pair_whose_second_run_fails_nothing_is_stored(perf: FakePerf) -> N
         "expected exit status 0, got 7 (sorry): not stored (--ignore-failure stores it)"
     )
     assert run_text(["profiles"]).returncode == 2
+
+
+def test_of_a_pair_of_which_one_cannot_be_stored_nothing_is_stored(perf: FakePerf) -> None:
+    """The second has a name that is taken, which only its commit sees."""
+    paths = [str(perf.folder / f"{name}.data") for name in ("base.0", "base.1", "new.0")]
+    taken, *pair = [
+        IngestRequest(path, name=name) for path, name in zip(paths, ("n", "b", "n"), strict=True)
+    ]
+    store = Path("s.duckdb")
+    with Ingestion(store) as ingestion:
+        ingestion.ingest(taken)
+        with pytest.raises(PerfduckError, match="'n'"):
+            ingestion.ingest_pair(pair)
+        assert perfduck.open(store).names() == ("n",)
+        ingestion.ingest_pair([pair[0], replace(pair[1], name="m")])
+    assert {*perfduck.open(store).names()} == {"n", "b", "m"}
+
+
+def test_a_name_that_a_later_pair_would_have_is_refused_before_anything_runs(
+    perf: FakePerf,
+) -> None:
+    load = perf.load("base")
+    run_text(["record", "--name", "x.new.5", "--", load])
+    done = run_text(["ab", "--base", load, "--new", load, "--name", "x"])
+    assert "--name x.new.5: expected a name that the store does not have" in done.stderr
+    assert len(perf.calls) == 1
 
 
 def test_one_pair_is_inconclusive(perf: FakePerf) -> None:

@@ -22,6 +22,14 @@ class Work:
         return counted(self.amount, self.unit or "unit")
 
 
+class UnusableReport(ValueError):
+    """A report, or several, from which no work can be taken: what it is, in words."""
+
+
+class SeveralReports(UnusableReport):
+    """Reports that cannot be added up."""
+
+
 def of(amount: float | None, unit: str) -> Work | None:
     """The work; None for no amount, and for none that can be."""
     return None if amount is None or not is_amount(amount) else Work(float(amount), unit)

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from perfduck_ingest.load_reports.amount import Work, of
+from perfduck_ingest.load_reports.amount import UnusableReport, Work, of
 from perfduck_model.small_file import json_of
 
 Number = int | float
 
 
-class ReportedFailure(ValueError):
+class ReportedFailure(UnusableReport):
     """What a report says went wrong, where it has no work. The exit status does not say it: iperf3
     -J ends with 0 even if it did not reach its server."""
 

@@ -26,7 +26,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 
-from perfduck_ingest.load_reports.amount import Work, of
+from perfduck_ingest.load_reports.amount import SeveralReports, Work, of
 
 _MARKS = (" TEST ", "THROUGHPUT=", "Throughput Units")
 _UNITS = re.compile(r"\s*bytes\s+.*\bsecs?\b.*", re.IGNORECASE)
@@ -111,9 +111,12 @@ def _works(amount: float, unit: str) -> Iterator[Work]:
 
 
 def neper(text: str) -> Work | None:
-    """Transactions, or bytes of a stream."""
+    """Transactions, or bytes of a stream. SeveralReports for more than one report."""
     if "num_transactions=" not in text:
         return None
+    if (count := text.count("num_transactions=")) > 1:
+        several = f"{count} reports of neper"
+        raise SeveralReports(several)
     values = {
         match["key"]: match["value"]
         for line in text.splitlines()

@@ -9,6 +9,7 @@
     ghz            Count:        200
 
 What was sent counts: a packet that the receiver dropped has cost the kernel its path all the same.
+Several reports of one program, of runs one after the other or at once, are added up.
 """
 
 import re
@@ -18,6 +19,7 @@ from perfduck_ingest.load_reports.amount import Work, amounts, of
 
 # One line each. Numbers of more digits count nothing.
 _IPERF3 = re.compile(r"\[(?:SUM|\s*\d+)\].*\b\d+/(?P<amount>\d{1,18}) \(.*\)\s+sender")
+_DONE = "iperf Done."  # the end of a report
 _WRK = re.compile(r"\s*(?P<amount>\d{1,18}) requests in ")
 _SOCKPERF = re.compile(
     r"sockperf: (?:\[Total Run\].*?\bSentMessages=|Total of )(?P<amount>\d{1,18})\b"
@@ -32,31 +34,32 @@ _GHZ = re.compile(r"  Count:\s+(?P<amount>\d{1,18})")
 
 
 def iperf3(text: str) -> Work | None:
-    """Packets that iperf3 -u has sent; of several streams [SUM], the last such line."""
-    found = list(amounts(_IPERF3.fullmatch, "sender", text))
-    return of(found[-1], "packet") if found else None
+    """Packets that iperf3 -u has sent; of several streams [SUM], the last such line of a report."""
+    reports = [list(amounts(_IPERF3.fullmatch, "sender", part)) for part in text.split(_DONE)]
+    sent = [found[-1] for found in reports if found]
+    return of(sum(sent), "packet") if sent else None
 
 
 def wrk(text: str) -> Work | None:
     """Requests of wrk, and of wrk2, whose last lines are the same."""
-    return _first(_WRK.match, " requests in ", text, "request")
+    return _sum(_WRK.match, " requests in ", text, "request")
 
 
 def sockperf(text: str) -> Work | None:
     """Messages that sockperf has sent."""
-    return _first(_SOCKPERF.search, "sockperf: ", text, "message")
+    return _sum(_SOCKPERF.search, "sockperf: ", text, "message")
 
 
 def fortio(text: str) -> Work | None:
     """Calls of fortio load, without those of the warm-up."""
-    return _first(_FORTIO.match, "All done ", text, "request")
+    return _sum(_FORTIO.match, "All done ", text, "request")
 
 
 def k6(text: str) -> Work | None:
     """Requests, messages or iterations in the summary at the end of a run of k6."""
     for name, unit in _K6_COUNTERS.items():
         line = re.compile(_K6.format(name=name))
-        if work := _first(line.match, f"{name}.", text, unit):
+        if work := _sum(line.match, f"{name}.", text, unit):
             return work
     return None
 
@@ -65,10 +68,10 @@ def ghz(text: str) -> Work | None:
     """Calls in the summary of ghz."""
     if not text.lstrip().startswith("Summary:"):
         return None
-    return _first(_GHZ.fullmatch, "  Count:", text, "request")
+    return _sum(_GHZ.fullmatch, "  Count:", text, "request")
 
 
-def _first(
+def _sum(
     match: Callable[[str], re.Match[str] | None], mark: str, text: str, unit: str
 ) -> Work | None:
-    return of(next(amounts(match, mark, text), None), unit)
+    return of(sum(amounts(match, mark, text)), unit)

@@ -6,15 +6,17 @@ state of the store while another thread commits. Writers take turns.
 
 import os
 import shutil
-from contextlib import suppress
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event, Lock
 from typing import TYPE_CHECKING
 
 import duckdb
 
-from perfduck_model.durable import sync_file
-from perfduck_model.errors import PerfduckError, room_on_disk
+from perfduck_model.errors import PerfduckError
+from perfduck_store.duckdb.file_copy import FileState, copy_file, log_of, written_whole
 from perfduck_store.duckdb.schema import named
 from perfduck_store.duckdb.store import DuckDbStore, Engine, StoreIsBusy
 from perfduck_store.records import Saved
@@ -22,7 +24,8 @@ from perfduck_store.records import Saved
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_COPIED_BYTES = 1 << 26
+_LOG_SIZE = "16MB"  # from which on DuckDB moves what was committed into the file, as it does itself
+_TICK_NS = 20_000_000  # times of files are 4 to 10 ms apart
 _INVALIDATED = "has been invalidated"  # in what DuckDB says of every statement from then on
 
 
@@ -44,6 +47,7 @@ class SharedDuckDb:
         self._engine = Engine(path)
         self._keeper = DuckDbStore(path, write=True, engine=self._engine)
         self._keeper.execute(f"set memory_limit = '{memory_mb}MB'")
+        self._copies = 0  # that are being made
         # Open as long as the store is: a process that closes any descriptor of a file loses the
         # lock (POSIX) that keeps other processes from it.
         self._file = path.open("rb")
@@ -75,20 +79,61 @@ class SharedDuckDb:
             self.writing.release()
 
     def snapshot(self, to: Path) -> None:
-        """Write the store as it is now to a new file, while others read; who writes waits."""
-        log = to.with_name(f"{to.name}.wal")
-        try:
-            with self.writing, room_on_disk(to):
-                self._checkpoint()
-                self._copy(self._file.fileno(), to)
-                if (committed := self.path.with_name(f"{self.path.name}.wal")).exists():
-                    shutil.copyfile(committed, log)
-            if log.exists():  # what is committed and not yet in the file
+        """Write the store as it is now to a new file, while others read and write. DiskIsFull."""
+        with written_whole(to):
+            self.copy(to)
+            if log_of(to).exists():  # what is committed and not yet in the file
                 DuckDbStore(to, write=True).close()
-        except BaseException:
-            to.unlink(missing_ok=True)
-            log.unlink(missing_ok=True)
-            raise
+
+    def copy(self, to: Path) -> FileState:
+        """Write the file and its log as they are now: `to`, and `to`.wal where something is not in
+        the file yet. Who writes waits, where that changes the file meanwhile, for all of it."""
+        with self.writing:
+            self.checkpoint()
+            state = self.file_state()
+        with self._without_checkpoints():
+            copy_file(self._file.fileno(), to)
+            if self.copy_log(to, state):
+                return state
+        with self.writing:
+            self.checkpoint()
+            copy_file(self._file.fileno(), to)
+            self._copy_log(to)
+            return self.file_state()
+
+    def copy_log(self, to: Path, state: FileState) -> bool:
+        """Write what was committed since the file had this state beside `to`, a copy of it then.
+        False where the file has changed: by a checkpoint, or a commit too large for the log."""
+        with self.writing:
+            self._copy_log(to)
+            return self.file_state() == state
+
+    def _copy_log(self, to: Path) -> None:
+        log_of(to).unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            shutil.copyfile(log_of(self.path), log_of(to))
+
+    def file_state(self) -> FileState:
+        """What changes when DuckDB writes to the file; nobody writes just now."""
+        while abs(time.time_ns() - os.fstat(self._file.fileno()).st_mtime_ns) < _TICK_NS:
+            time.sleep(_TICK_NS / 1e9)  # of what is written next, the time is another
+        state = os.fstat(self._file.fileno())
+        return FileState(state.st_mtime_ns, state.st_size)
+
+    @contextmanager
+    def _without_checkpoints(self) -> Iterator[None]:
+        """What is committed within is in the log alone."""
+        self._hold_checkpoints(1)
+        try:
+            yield
+        finally:
+            self._hold_checkpoints(-1)
+
+    def _hold_checkpoints(self, more: int) -> None:
+        with self.writing:
+            self._copies += more
+            size = "1TB" if self._copies else _LOG_SIZE
+            self._keeper.execute(f"set checkpoint_threshold = '{size}'")
 
     def requires_tokens(self) -> bool:
         """Whether the store has been served with tokens."""
@@ -106,17 +151,10 @@ class SharedDuckDb:
         self._engine.close()
         self._file.close()
 
-    def _checkpoint(self) -> None:
+    def checkpoint(self) -> None:
         """Move what was committed into the file, unless somebody reads an older state."""
         with suppress(duckdb.TransactionException):
             self._keeper.execute("checkpoint store")
-
-    def _copy(self, source: int, to: Path) -> None:
-        with to.open("xb") as copy:
-            at = 0
-            while done := os.sendfile(copy.fileno(), source, at, _COPIED_BYTES):
-                at += done
-            sync_file(copy)
 
     def _cursor(self) -> duckdb.DuckDBPyConnection:
         cursor = self._engine.connection().cursor()

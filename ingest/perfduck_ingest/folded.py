@@ -1,0 +1,246 @@
+r"""Folded stacks: what stackcollapse-*.pl, `profile -f` and `offcputime -f` of bcc, async-profiler,
+py-spy and `perfduck export` write, a stack from the root to the leaf and its weight in a line.
+
+    iperf3;[libc.so.6];entry_SYSCALL_64_after_hwframe;udp_sendmsg 1001001
+    iperf3-10400/10401;main;tcp_sendmsg_[k] 12     _[k] kernel, _[j] JIT-compiled, _[i] inlined
+    nginx;main;-;tcp_sendmsg 12                    - or -- before the kernel's part
+
+Such a line says neither when, nor on which CPU, nor in which binary, nor what the weight counts:
+samples, unless the user says another event. The first frame is a command where it may be one in all
+lines. Without _[k] the kernel's part begins with a function at which the kernel is entered.
+"""
+
+import re
+from collections.abc import Iterator
+from functools import partial
+
+import numpy as np
+import polars as pl
+
+from perfduck_ingest.function_chains import UNKNOWN, FunctionChains
+from perfduck_ingest.importer import ImportOptions, Recording, WeightEvent
+from perfduck_ingest.source import Source
+from perfduck_model.arrays import Int64
+from perfduck_model.batch import SAMPLE, SKIPPED, Batch, Event, Facts, Limitation
+from perfduck_model.errors import PerfduckError
+from perfduck_model.limits import limits
+from perfduck_tags.entries import INTERRUPTS, SYSTEM_CALLS
+
+NAME = "folded"
+
+_KERNEL, _JIT = "[kernel.kallsyms]", "[jit]"
+_NO_COMM = "[none]"  # perfduck export, of a sample without one
+_LINES = 2000  # of the head, to see what it is
+_MOST_SKIPPED = 0.01  # of all lines
+_STACK = r"^(.*\S)[ \t]+([0-9]{1,18}|[0-9]{1,18}\.[0-9]{1,9})\r?$"
+_IS_STACK = re.compile(r"[^\s;][^;\t]*(?:;[^\s;][^;\t]*)* \d+(?:\.\d+)?").fullmatch
+_TWO_WEIGHTS = re.compile(r".*;.* \d+(?:\.\d+)? \d+(?:\.\d+)?").fullmatch
+_LONGEST_COMM = 15  # TASK_COMM_LEN is 16 with the 0 at its end
+_WITH_PID = r"^(.+)-([0-9]{1,9}|\?)(?:/([0-9]{1,9}))?$"  # stackcollapse-perf.pl --pid and --tid
+_HAS_PID = re.compile(_WITH_PID).match
+_IS_FUNCTION = re.compile(  # that is the root of stacks, or has what no command has
+    r"_?main|_start|_*clone3?|start_thread|thread_start|all|root|\[.*\]|runtime\.\w+|<module>"
+    r"|_*libc_start.*|.*[()].*|.*::.*|.*_\[[kji]\]"
+).fullmatch
+_ENTRY = rf"^(?:{SYSTEM_CALLS}|{INTERRUPTS}|ret_from_fork\w*|kthread|secondary_startup_64\w*" + (
+    r"|common_startup_64|start_secondary|(?:asm_)?exc_page_fault|page_fault|el0t?_64_\w+)$"
+)
+_SAID = "folded stacks say no times, CPUs and binaries"
+_COMMS = "the first frame of each is taken as the command"
+_NO_COMMS = "their first frame is no command"
+_ENTRIES = "functions below an entry of the kernel are taken as its own"
+
+
+def open(source: Source) -> Recording | None:
+    """The text, if the lines of its head are stacks and weights."""
+    lines = _head_lines(source)
+    if source.is_directory or not lines or b"\0" in source.head:
+        return None
+    several = sum(";" in line for line in lines)
+    if not all(map(_IS_STACK, lines)) or 2 * several < len(lines):
+        return None
+    if 2 * sum(map(bool, map(_TWO_WEIGHTS, lines))) > len(lines):
+        return None
+    return Recording(NAME, partial(_read, source, lines), takes_event=True)
+
+
+def _head_lines(source: Source) -> list[str]:
+    lines = source.head.decode("utf-8", "backslashreplace").split("\n")
+    whole = lines if len(source.head) < limits.head_bytes else lines[:-1]
+    kept = (line.rstrip("\r") for line in whole[:_LINES] if len(line) <= limits.longest_matched)
+    return [line for line in kept if line.strip() and not line.startswith("#")]
+
+
+def _read(source: Source, head: list[str], options: ImportOptions) -> Iterator[Batch]:
+    """The stacks, part by part."""
+    reader = _Reader(head, options.event)
+    lines = skipped = 0
+    for part in source.parts(limits.text_part_bytes, partial(_last_start, source)):
+        batch, count = reader.batch(bytes(part), lines)
+        lines += count
+        skipped += batch.skipped.height
+        yield batch
+    yield Batch(facts=reader.facts())
+    if skipped > _MOST_SKIPPED * lines and not options.lenient:
+        message = (
+            f"{source.name}:{lines}: expected folded stacks, but {skipped} of {lines} lines were"
+            " not understood (--lenient keeps the rest)"
+        )
+        raise PerfduckError(message)
+
+
+def _last_start(source: Source, part: memoryview) -> int:
+    """Where the last line starts, which may go on in the next part."""
+    end = bytes(part[-limits.longest_line :]).rfind(b"\n")
+    if end < 0 and len(part) > limits.longest_line:
+        most = f"lines of at most {limits.longest_line >> 20} MB"
+        raise PerfduckError.at(source.name, expected=most, got="a longer one")
+    return max(len(part) - limits.longest_line, 0) + end + 1
+
+
+class _Reader:
+    def __init__(self, head: list[str], event: WeightEvent | None) -> None:
+        firsts = {line.rpartition(" ")[0].partition(";")[0] for line in head}
+        self._has_pid = all(map(_HAS_PID, firsts))
+        comms = [each.rpartition("-")[0] for each in firsts] if self._has_pid else firsts
+        self._has_comm = not any(len(each) > _LONGEST_COMM or _IS_FUNCTION(each) for each in comms)
+        self._is_annotated = any("_[k]" in line or ";-;" in line or ";--;" in line for line in head)
+        self._event = event
+        self._chains = FunctionChains()
+        self._rounded = 0
+
+    def facts(self) -> Facts:
+        """What is known of the recording, and what is not."""
+        said = [_SAID, _COMMS if self._has_comm else _NO_COMMS]
+        said += [] if self._is_annotated else [_ENTRIES]
+        if self._event:
+            said.append("each line counts as one sample")
+        limitations = {"folded": Limitation("; ".join(said))}
+        if self._rounded:
+            text = "weights with decimals are rounded"
+            limitations["folded-decimals"] = Limitation(text, self._rounded)
+        event = self._event or WeightEvent("samples", "sample")
+        return Facts(events={event.name: Event(event.unit)}, limitations=limitations)
+
+    def batch(self, text: bytes, before: int) -> tuple[Batch, int]:
+        """The lines of a text, which ends where a line ends, and their number; `before`: lines
+        before it."""
+        lines = pl.Series(text.decode("utf-8", "backslashreplace").split("\n"), dtype=pl.String)
+        count = len(lines) - (lines[-1] == "")
+        numbered = pl.DataFrame({"text": lines}).with_row_index("line", before + 1)
+        is_blank = pl.col("text").str.strip_chars().str.len_bytes() == 0
+        numbered = numbered.filter(~is_blank & ~pl.col("text").str.starts_with("#"))
+        groups = pl.col("text").str.extract_groups(_STACK).struct.rename_fields(["stack", "weight"])
+        rows = numbered.with_columns(groups.alias("parts")).unnest("parts")
+        is_stack = pl.col("stack").is_not_null()
+        skipped = rows.filter(~is_stack).select(
+            pl.col("line").cast(pl.Int64),
+            pl.col("text").str.slice(0, 200),
+            pl.lit("no stack with a weight").alias("reason"),
+        )
+        return self._batch(rows.filter(is_stack), skipped.cast(pl.Schema(SKIPPED))), count
+
+    def _batch(self, rows: pl.DataFrame, skipped: pl.DataFrame) -> Batch:
+        self._rounded += int(rows["weight"].str.contains(".", literal=True).sum())
+        weight = rows["weight"].cast(pl.Float64).round()
+        exact = rows["weight"].cast(pl.Int64, strict=False).fill_null(weight.cast(pl.Int64))
+        rows = rows.select("stack", weight=exact).filter(pl.col("weight") > 0)
+        if rows.is_empty():
+            return Batch(skipped=skipped)
+        rows, frames = self._commands(rows)
+        functions, codes, lengths = _root_first(frames, is_annotated=self._is_annotated)
+        found = self._chains.chains(functions, codes[::-1], lengths[::-1])
+        event = self._event or WeightEvent("samples", "sample")
+        has_period = self._event is not None
+        one = pl.lit(1, pl.Int64)
+        samples = rows.select(
+            pl.Series("stack_id", found.stack_ids[::-1]),
+            pl.lit(event.name).alias("event"),
+            "comm",
+            "pid",
+            "tid",
+            pl.lit(None, pl.Int32).alias("cpu"),
+            pl.lit(None, pl.String).alias("cgroup"),
+            pl.lit(None, pl.Int64).alias("time_ns"),
+            (one if has_period else pl.col("weight")).alias("count"),
+            (pl.col("weight") if has_period else pl.lit(None, pl.Int64)).alias("period"),
+        ).cast(pl.Schema(SAMPLE))
+        return Batch(samples=samples, stacks=found.stacks, symbols=found.symbols, skipped=skipped)
+
+    def _commands(self, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
+        """The rows with comm, pid and tid, and the frames of each from the root to the leaf."""
+        frames = rows["stack"].str.split(";")
+        none = pl.lit(None, pl.String)
+        if not self._has_comm:
+            return rows.with_columns(comm=none, pid=none, tid=none), _never_empty(frames)
+        first = frames.list.first()
+        rows = rows.with_columns(first.replace(_NO_COMM, None).alias("comm"), pid=none, tid=none)
+        if self._has_pid:
+            parts = first.str.extract_groups(_WITH_PID).struct
+            rows = rows.with_columns(
+                parts.field("1").fill_null(first).alias("comm"),
+                parts.field("2").cast(pl.Int32, strict=False).alias("pid"),
+                parts.field("3").cast(pl.Int32, strict=False).alias("tid"),
+            )
+        return rows, _never_empty(frames.list.slice(1))
+
+
+def _never_empty(frames: pl.Series) -> pl.Series:
+    """The frames, with one that is not known where there is none."""
+    unknown = pl.lit([UNKNOWN])
+    return frames.to_frame("f").select(
+        pl.when(pl.col("f").list.len() == 0).then(unknown).otherwise("f")
+    ).to_series()  # fmt: skip
+
+
+def _root_first(frames: pl.Series, *, is_annotated: bool) -> tuple[pl.DataFrame, Int64, Int64]:
+    """The distinct functions [name, dso, address], which of them each frame is, and how many
+    frames each stack has."""
+    row = np.repeat(np.arange(len(frames)), frames.list.len().to_numpy())
+    flat = frames.explode().to_frame("frame")
+    kinds = _kinds(flat.unique(), is_annotated=is_annotated)
+    flat = flat.join(kinds, on="frame", how="left", maintain_order="left")
+    starts = flat["starts"].to_numpy()
+    before = np.cumsum(starts)
+    first = np.searchsorted(row, np.arange(len(frames)))
+    begun = before - (before[first] - starts[first])[row] > 0
+    kept = ~flat["is_delimiter"].to_numpy()
+    kept |= np.bincount(row[kept], minlength=len(frames))[row] == 0
+    flat = flat.select("code", kernel=pl.col("is_kernel") | pl.Series(begun)).filter(kept)
+    distinct = flat.unique(maintain_order=True).with_row_index("number")
+    numbers = flat.join(distinct, on=["code", "kernel"], how="left", maintain_order="left")
+    functions = distinct.join(kinds, on="code", how="left", maintain_order="left").select(
+        "name",
+        pl.when(pl.col("kernel") & pl.col("dso").is_null())
+        .then(pl.lit(_KERNEL))
+        .otherwise(pl.col("dso").fill_null(UNKNOWN))
+        .alias("dso"),
+        pl.lit(None, pl.Int64).alias("address"),
+    )
+    lengths = np.bincount(row[kept], minlength=len(frames))
+    return functions, numbers["number"].to_numpy().astype(np.int64), lengths.astype(np.int64)
+
+
+def _kinds(frames: pl.DataFrame, *, is_annotated: bool) -> pl.DataFrame:
+    """What each distinct frame is: [frame, code, name, dso, is_kernel, is_delimiter, starts];
+    `starts`: those behind it are the kernel's, itself too if it is a function."""
+    suffix = pl.col("frame").str.extract(r"_\[([kji])\]$")
+    plain = pl.col("frame").str.replace(r"_\[[kji]\]$", "")
+    name = (
+        plain.str.replace_all(r"\x3b", ";", literal=True)
+        .str.replace_all(r"\x5c", "\\", literal=True)
+        .replace("", UNKNOWN)
+    )
+    bare = name.str.extract(r"^\[(.+)\]$")
+    keeps = bare.is_in(["unknown", "kernel.kallsyms", "vdso", "vsyscall"])
+    is_delimiter = pl.col("frame").is_in(["-", "--"])
+    return frames.with_row_index("code").select(
+        "frame",
+        "code",
+        pl.when(bare.is_null()).then(name).otherwise(pl.lit(UNKNOWN)).alias("name"),
+        pl.when(suffix == "j").then(pl.lit(_JIT)).when(keeps).then(name).otherwise(bare)
+        .alias("dso"),
+        (suffix == "k").fill_null(False).alias("is_kernel"),
+        is_delimiter.alias("is_delimiter"),
+        (is_delimiter if is_annotated else plain.str.contains(_ENTRY)).alias("starts"),
+    )  # fmt: skip

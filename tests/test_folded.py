@@ -1,0 +1,212 @@
+"""Folded stacks of several tools, in and out."""
+
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from command import run
+from hypothesis import given
+from hypothesis import strategies as st
+
+import perfduck
+from perfduck_ingest.formats import opened
+from perfduck_ingest.importer import ImportOptions
+from perfduck_ingest.source import Source
+from perfduck_model.batch import Batch
+from perfduck_model.errors import PerfduckError
+
+KERNEL, UNKNOWN = "[kernel.kallsyms]", "[unknown]"
+FOLDED = Path(__file__).parents[1] / "fixtures" / "folded"
+
+
+def read(path: Path, text: str | None = None, **options: Any) -> list[Batch]:
+    if text is not None:
+        path.write_text(text)
+    with Source(str(path)) as source:
+        recording = opened(source)
+        assert recording.format == "folded"
+        return list(recording.batches(ImportOptions(**options)))
+
+
+def stacks(batches: list[Batch]) -> list[tuple[str | None, list[tuple[str, str]], int]]:
+    """Comm, functions with their dso from root to leaf, and count."""
+    symbols = {row[0]: (row[1], row[2]) for batch in batches for row in batch.symbols.iter_rows()}
+    chains = {
+        key: [symbols[each] for each in reversed(ids)]
+        for batch in batches
+        for key, ids in batch.stacks.iter_rows()
+    }
+    return [
+        (comm, chains[stack], count)
+        for batch in batches
+        for stack, comm, count in batch.samples.select("stack_id", "comm", "count").iter_rows()
+    ]
+
+
+READ = {
+    "stackcollapse-perf.pl": (
+        "iperf3;main;entry_SYSCALL_64_after_hwframe;udp_sendmsg 10\nnginx;[libc.so.6] 5\n",
+        [
+            ("iperf3", [("main", UNKNOWN), ("entry_SYSCALL_64_after_hwframe", KERNEL),
+                        ("udp_sendmsg", KERNEL)], 10),
+            ("nginx", [(UNKNOWN, "libc.so.6")], 5),
+        ],
+    ),
+    "stackcollapse-perf.pl --kernel --jit": (
+        "java;Run_[j];tcp_sendmsg_[k] 3\njava;f_[i];g 4\n",
+        [
+            ("java", [("Run", "[jit]"), ("tcp_sendmsg", KERNEL)], 3),
+            ("java", [("f", UNKNOWN), ("g", UNKNOWN)], 4),
+        ],
+    ),
+    "profile -fd of bcc": (
+        "a b;main;-;tcp_sendmsg 12\na b;--;schedule 1\n",
+        [
+            ("a b", [("main", UNKNOWN), ("tcp_sendmsg", KERNEL)], 12),
+            ("a b", [("schedule", KERNEL)], 1),
+        ],
+    ),
+    "async-profiler": (
+        "java/lang/Thread.run;App$1.call(int, java.lang.String) 7\nstart_thread;f;[libc.so.6] 1\n",
+        [
+            (None, [("java/lang/Thread.run", UNKNOWN),
+                    ("App$1.call(int, java.lang.String)", UNKNOWN)], 7),
+            (None, [("start_thread", UNKNOWN), ("f", UNKNOWN), (UNKNOWN, "libc.so.6")], 1),
+        ],
+    ),
+    "py-spy record -f raw": (
+        "<module> (app.py:10);work (app.py:4) 99\n<module> (app.py:11);sleep (app.py:5) 1\n",
+        [
+            (None, [("<module> (app.py:10)", UNKNOWN), ("work (app.py:4)", UNKNOWN)], 99),
+            (None, [("<module> (app.py:11)", UNKNOWN), ("sleep (app.py:5)", UNKNOWN)], 1),
+        ],
+    ),
+    "names that were escaped": (
+        r"c;a\x3bb;d\x5ce 2" "\n",
+        [("c", [("a;b", UNKNOWN), (r"d\e", UNKNOWN)], 2)],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("tool", READ)
+def test_stacks_are_those_of_the_tool(tool: str, tmp_path: Path) -> None:
+    text, expected = READ[tool]
+    assert stacks(read(tmp_path / "a.folded", text)) == expected
+
+
+def test_pids_of_stackcollapse_are_pids(tmp_path: Path) -> None:
+    [batch, _] = read(tmp_path / "a", "a-b-12/34;f;g 1\nc-?/5;f 2\nc-7;f 2\n")
+    rows = batch.samples.select("comm", "pid", "tid").rows()
+    assert rows == [("a-b", 12, 34), ("c", None, 5), ("c", 7, None)]
+
+
+def test_what_is_not_known_is_null_and_said(tmp_path: Path) -> None:
+    [batch, last] = read(tmp_path / "a", "a;f;g 1\n")
+    unknown = batch.samples.select("cpu", "cgroup", "time_ns", "period", "pid")
+    assert unknown.rows() == [(None, None, None, None, None)]
+    text = last.facts.limitations["folded"].text
+    assert "no times, CPUs and binaries" in text
+    assert "first frame of each is taken as the command" in text
+    assert last.facts.events["samples"].unit == "sample"
+
+
+FOREIGN = {
+    "two sides": "a;b 1 2\na;c 3 0\n",
+    "a log": "Jan 1 a; done 5\nJan 2 b; done 7\n",
+    "code": "for (i=0; i<n; i++) x = 5\nint a; int b = 7\n",
+    "few": "total 5\nsize 3\na;b 1\n",
+    "tabs": "a;b\t12 7\na;c\t9 1\n",
+}
+
+
+@pytest.mark.parametrize("what", FOREIGN)
+def test_other_text_is_not_taken_for_stacks(what: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text(FOREIGN[what])
+    with Source(str(path)) as source, pytest.raises(PerfduckError, match=r"a\.txt:1: expected"):
+        opened(source)
+
+
+TEXT = st.characters(codec="utf-8", exclude_categories=("Cc", "Zs", "Zl", "Zp"))
+NAME = st.text(TEXT, min_size=1)
+LINE = st.one_of(
+    st.builds("{} {}".format, st.lists(NAME, min_size=1).map(";".join), st.integers(1, 10**15)),
+    st.text(TEXT | st.sampled_from(" 0123456789;#.\t"), max_size=30),
+)
+IS_STACK = re.compile(r"(.*\S)[ \t]+([0-9]{1,18}|[0-9]{1,18}\.[0-9]{1,9})")
+
+
+@given(st.lists(LINE, max_size=30))
+def test_every_line_is_stored_or_skipped(
+    tmp_path_factory: pytest.TempPathFactory, lines: list[str]
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "lines.folded"
+    head = [f"a;f{number % 7};g 1" for number in range(2001)]
+    path.write_bytes("\n".join([*head, *lines]).encode())
+    batches = read(path, lenient=True)
+    stored = pl.concat([each.samples for each in batches])
+    meant = [line for line in lines if line.strip() and not line.startswith("#")]
+    weights = [round(float(match[2])) for line in meant if (match := IS_STACK.fullmatch(line))]
+    assert stored.height == len(head) + sum(weight > 0 for weight in weights)
+    assert sum(each.skipped.height for each in batches) == len(meant) - len(weights)
+    assert stored["count"].sum() == pytest.approx(len(head) + sum(weights), rel=1e-12)
+
+
+def test_export_and_ingest_keep_stacks_and_sums(demo_store: Path, tmp_path: Path) -> None:
+    text = perfduck.open(demo_store).export("native.udp64.1").text
+    (tmp_path / "back.folded").write_text(text)
+    with perfduck.open(tmp_path / "back.duckdb") as store:
+        [result] = store.ingest(tmp_path / "back.folded", event="cpu-clock")
+        assert result.name == "back"
+        assert store.export("back").text == text
+    assert sum(int(line.rpartition(" ")[2]) for line in text.splitlines()) == 7951951944
+
+
+def test_stacks_of_inferno_are_those_of_the_recording(tmp_path: Path) -> None:
+    recorded = FOLDED.parent / "perf_script" / "net-chain" / "input.txt.xz"
+    with perfduck.open(tmp_path / "s.duckdb") as store:
+        store.ingest(recorded, name="perf")
+        store.ingest(FOLDED / "net-chain.inferno.folded", name="folded", event="cpu-clock")
+        perf, folded = (
+            {
+                row["function"]: (row["self"], row["total"])
+                for row in store.top(name, limit=9999).frame.iter_rows(named=True)
+                if "[" not in row["function"]
+            }
+            for name in ("perf", "folded")
+        )
+    assert folded == perf
+    assert len(folded) > 100
+
+
+def test_an_event_keeps_its_unit_and_is_no_cpu_time(demo_store: Path, tmp_path: Path) -> None:
+    path, store = tmp_path / "off.folded", tmp_path / "s.duckdb"
+    path.write_text("iperf3;main;schedule 700\n")
+    recorded = FOLDED.parent / "perf_script" / "net-chain" / "input.txt.xz"
+    for words in ((path, "--event", "off-cpu=ns"), (recorded,)):
+        assert run(["ingest", *words, "--store", store]).returncode == 0
+    top = run(["top", "*", "--store", store])
+    assert b"left out: 1 profile without cpu-clock: off (off-cpu, 1 samples)" in top.stdout
+    again = run(["ingest", path, "--store", store])
+    assert b"unchanged" in again.stdout or again.returncode == 0
+    other = run(["ingest", path, "--event", "wall=us", "--store", store])
+    assert other.returncode == 2
+    assert b"--event wall=us: expected the event of the stored recording" in other.stderr
+    refused = run(["ingest", recorded, "--event", "x=us", "--store", store])
+    assert b"--event: expected folded stacks, which do not say what they count" in refused.stderr
+
+
+def test_weights_with_decimals_are_rounded_and_said(tmp_path: Path) -> None:
+    [batch, last] = read(tmp_path / "a", "a;f 1.5\na;g 2.25\na;h 3\n")
+    assert Counter(batch.samples["count"].to_list()) == Counter([2, 2, 3])
+    assert last.facts.limitations["folded-decimals"].samples == 2
+
+
+def test_a_line_without_an_end_is_refused(tmp_path: Path, set_limits: Any) -> None:
+    set_limits(longest_line=10_000, text_part_bytes=20_000, head_bytes=5000)
+    text = "a;f 1\n" * 1000 + "x" * 100_000
+    with pytest.raises(PerfduckError, match="expected lines of at most"):
+        read(tmp_path / "a", text)
