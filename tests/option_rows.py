@@ -40,12 +40,14 @@ FILTERS = (
     ("--cpu 0", ""),
     ("--dso *libc*", ""),
     ("--subsystem udp", ""),
+    ("--not-pod [softirq]", ""),
     ("--skip 500ms", ""),
     ("--until 500ms", ""),
 )
 NO_FILTERS = (
     ("--event cycles", "cycles: expected an event"),
     ("--cgroup x", "expected samples with a cgroup for --cgroup x"),
+    ("--pod default/web-0", "no sample with --pod default/web-0: there are [no cgroup]"),
     ("--where run=1 --where run=2", "expected"),
     ("--skip 2s --until 1s", "--until 1s: expected a time after --skip 2s"),
 )

@@ -111,8 +111,8 @@ def test_a_number_means_something(words: list[str], said: str) -> None:
         (["top", "x", "--limt", "3"], "no such option: --limt (Possible options: --limit"),
         (["top", "x", "--limit"], "option '--limit' requires an argument"),
         (["top", "x", "--by", "functoin"], "--by: expected function, path, subsystem, class,"
-         " program, source, dso, comm, cgroup, callers or callees, got functoin. Did you mean"
-         " function?"),
+         " direction, program, source, dso, comm, cgroup, pod, traversal, callers or callees, got"
+         " functoin. Did you mean function?"),
         (["top", "x", "--format", ""], "--format: expected text, markdown, csv or json, got"),
         (["completion"], "missing argument 'shell'. Choose from: bash, zsh, fish (usage:"),
         (["profiles", "x", "y"], "unexpected: y (usage: perfduck profiles [OPTIONS] [selector])"),

@@ -46,7 +46,7 @@ OPTIONS = {
                          "repo", "least_growth", "allow_kernel_change", "tolerance", "inconclusive",
                          "exit"),
     "Which profiles and samples": ("where", "event", "skip", "until", "comm", "not_comm", "pid",
-                                   "cpu", "dso", "subsystem", "cgroup", "pod"),
+                                   "cpu", "dso", "subsystem", "cgroup", "pod", "not_pod"),
     "What the recording is": ("manifest", "name", "label", "work", "unit", "work_from", "attach",
                               "unlabel", "force"),
     "Names and tags": ("kallsyms", "vmlinux", "symbols", "host_files", "rules", "release"),

@@ -161,6 +161,13 @@ def _typed(
         list[str] | None, typer.Option(help="Only what is blamed on these; a glob.")
     ] = None,
     cgroup: Annotated[list[str] | None, typer.Option(help="Only these cgroups; a glob.")] = None,
+    pod: Annotated[
+        list[str] | None,
+        typer.Option(help="Only what is blamed on these pods: [NAMESPACE/]POD; a glob."),
+    ] = None,
+    not_pod: Annotated[
+        list[str] | None, typer.Option("--not-pod", help="Leave out these pods; a glob.")
+    ] = None,
     skip: Annotated[
         str | None, typer.Option(help="Leave out the start of every run: 1s, 500ms.")
     ] = None,
@@ -179,6 +186,8 @@ def _typed(
         dso=dso,
         subsystem=subsystem,
         cgroup=cgroup,
+        pod=pod,
+        not_pod=not_pod,
         skip=skip,
         until=until,
     )

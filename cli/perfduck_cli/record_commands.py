@@ -227,12 +227,6 @@ def ab(
     raise typer.Exit(_INCONCLUSIVE[inconclusive] if is_unsure else result.diff.exit_code)
 
 
-def _said(pair: int, next_look: int, estimate: "perfduck.DiffResult") -> str:
-    if pair < next_look:
-        return f"{estimate.estimate}; verdict after pair {next_look}"
-    return estimate.summary
-
-
 class _Turns:
     """Says how far a comparison is: a line that changes on a terminal, else a line for each
     estimate."""
@@ -252,12 +246,15 @@ class _Turns:
         """Before a run, and after a pair."""
         self._pair = step.pair
         pair = f"pair {step.pair} of {step.most}"
+        if step.note:
+            say(step.note)
         if step.estimate is not None:
-            said = _said(step.pair, step.next_look, step.estimate)
+            is_look = step.pair == step.next_look
+            said = step.estimate.summary if is_look else step.estimate.estimate
             self._so_far = f"so far {said}"
             if not self._line.is_shown:
                 say(f"{pair}: {said}")
-        elif self._line.is_shown:
+        elif self._line.is_shown and step.side:
             self._line.show(f"{pair}: recording {step.side}; {self._so_far}".rstrip("; "))
 
     def stored(self, result: "perfduck.IngestResult") -> None:

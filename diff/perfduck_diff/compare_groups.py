@@ -14,12 +14,12 @@ from scipy import special
 
 from perfduck_diff.comparison_input import Question, load_input
 from perfduck_diff.engine import rates
-from perfduck_diff.engine.dimensions import DIMENSIONS
+from perfduck_diff.engine.dimensions import cells
 from perfduck_diff.engine.moderated_t import Design, NodeRates, benjamini_hochberg, fit
 from perfduck_diff.engine.noise import Noise, assumed, learn
 from perfduck_diff.engine.rates import NoiseClasses, StackRates
 from perfduck_diff.engine.result import Change, Reason, RunFacts
-from perfduck_diff.engine.run_matrix import RunMatrix, gathered
+from perfduck_diff.engine.run_matrix import RunMatrix
 from perfduck_diff.filters import Filters
 from perfduck_diff.history import recall, recalled_from
 from perfduck_diff.keys import MatrixKey
@@ -189,13 +189,12 @@ def _measured(store: Store, question: Question, by: MatrixKey) -> _Measured:
     known = recall(store, question, None)
     prior = known.over(classes.names) if known else assumed(classes.names)
     noise = learn(prior, classes.groups(raw, question.groups))
-    names, keys = DIMENSIONS[by].values(runs)
-    mix = classes.mix(keys, len(names), raw.rate)
+    split = cells(runs, by)
+    parts = classes.rows(split, raw.unit)
     rows = NodeRates(
-        np.vstack([raw.totals, gathered(keys, len(names), raw.rate)]),
-        np.vstack([mix.sum(axis=0), mix]),
+        np.vstack([raw.totals, parts.rates]), np.vstack([parts.mix.sum(axis=0), parts.mix])
     )
-    return _Measured(question, raw, noise, rows, by, names)
+    return _Measured(question, raw, noise, rows, by, split.names)
 
 
 def _matrix(

@@ -17,7 +17,7 @@ import polars as pl
 
 from perfduck_diff.engine.dimensions import NO_PROGRAM
 from perfduck_diff.engine.result import Reason
-from perfduck_diff.engine.run_matrix import Frame, Run, RunMatrix, Values, gathered
+from perfduck_diff.engine.run_matrix import Cells, Frame, Run, RunMatrix, Values, gathered
 from perfduck_diff.engine.stacks import Stacks
 from perfduck_diff.filters import Filters
 from perfduck_diff.selection import Group, Selection, check_apart, select_samples
@@ -75,7 +75,7 @@ def load_input(
     """Read the runs of all groups (title -> profiles) over the same stacks."""
     filters = filters or Filters()
     check_apart(groups.values())
-    selection = select_samples(store, groups, filters)
+    selection = select_samples(store, groups, filters, pods="recorded")
     facts = {each.profile_id: each for each in selection.samples.runs()}
     runs = tuple(
         _run(facts[key], selection.weights[key].idle, filters) for key in selection.profiles
@@ -147,7 +147,22 @@ def matrix_of(store: Store, selection: Selection, runs: tuple[Run, ...]) -> RunM
             "direction": _values(chains["direction"]),
             "program": _values(_programs(selection, chains["stack_id"])),
         },
+        pods=_pods(selection, chains["stack_id"], len(runs)) if selection.has_pods else None,
     )
+
+
+def _pods(selection: Selection, stack_ids: pl.Series, runs: int) -> Cells:
+    """The weights by pod: a cell for each stack and pod that occur together."""
+    place = pl.DataFrame({"stack_id": stack_ids}).with_row_index("stack")
+    samples = selection.samples.by_pod().join(place, on="stack_id", maintain_order="left")
+    names = samples["pod"].unique().sort()
+    samples = samples.with_columns(pl.col("pod").cast(pl.Enum(names)).to_physical())
+    both = samples.select("stack", "pod").unique().sort("stack", "pod").with_row_index("cell")
+    samples = samples.join(both, on=["stack", "pod"], maintain_order="left")
+    at = samples["cell"].cast(pl.Int64).to_numpy() * runs + samples["run"].to_numpy()
+    stack, pod = (both[name].cast(pl.Int64).to_numpy() for name in ("stack", "pod"))
+    weight, hits = (_matrix(at, samples[name], len(both), runs) for name in ("weight", "hits"))
+    return Cells(tuple(names), pod, stack, weight, hits)
 
 
 def _programs(selection: Selection, stacks: pl.Series) -> pl.Series:

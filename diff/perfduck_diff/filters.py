@@ -1,6 +1,6 @@
 """Which profiles and samples an answer is about, as typed: --where --event --comm --not-comm --pid
---cpu --dso --subsystem --cgroup --skip --until. One set for all questions. Light: the help needs
-it.
+--cpu --dso --subsystem --cgroup --pod --not-pod --skip --until. One set for all questions. Light:
+the help needs it.
 
 Which values a filter means is looked up among those that there are. What cannot apply is an error
 that names the option and what there is:
@@ -15,12 +15,13 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import PurePath
 
+from perfduck_diff import pods
 from perfduck_model.errors import PerfduckError
 from perfduck_model.words import did_you_mean, listed, number_ranges
 from perfduck_store.protocol import PickedSamples
 from perfduck_store.records import KEYS, Key
 
-OF_SAMPLES = ("comm", "not_comm", "pid", "cpu", "dso", "subsystem", "cgroup")
+OF_SAMPLES = ("comm", "not_comm", "pid", "cpu", "dso", "subsystem", "cgroup", "pod", "not_pod")
 _SHOWN = 4  # values that an error names
 
 
@@ -41,6 +42,8 @@ class Filters:
     dso: tuple[str, ...] = ()
     subsystem: tuple[str, ...] = ()
     cgroup: tuple[str, ...] = ()
+    pod: tuple[str, ...] = ()
+    not_pod: tuple[str, ...] = ()
     from_s: float | None = None
     to_s: float | None = None
 
@@ -116,7 +119,7 @@ class FilterValues:
 
     def _meant(self, key: Key) -> list[str]:
         wanted = self._typed(key)
-        unwanted = self._typed("not_comm") if key == "comm" else []
+        unwanted = [text for option in _OPTIONS[key][1:] for text in self._typed(option)]
         return [
             value
             for value in dict.fromkeys(each.value for each in self._known[key])
@@ -161,7 +164,8 @@ class FilterValues:
                 weight[each.value] = weight.get(each.value, 0.0) + each.weight
         whole = sum(weight.values()) or 1.0
         heaviest = sorted(weight, key=lambda value: (-weight[value], value))
-        hint = "" if key == "pid" else did_you_mean(typed, heaviest)
+        known = [pods.short(value) for value in heaviest] if "/" not in typed else heaviest
+        hint = "" if key == "pid" else did_you_mean(typed, known if key == "pod" else heaviest)
         said = [f"{value} ({100 * weight[value] / whole:.1f} %)" for value in heaviest]
         there = listed(said, _SHOWN) or "none but those of idle"
         return f"no sample with {asked}: {hint}there are {there}"
@@ -175,18 +179,24 @@ def _is_like(value: str, pattern: str) -> bool:
     return value == pattern or fnmatchcase(value, pattern)
 
 
+def _is_pod(value: str, pattern: str) -> bool:
+    return any(_is_like(name, pattern) for name in (value, pods.short(value), value.strip("[]")))
+
+
 def _is_binary(value: str, pattern: str) -> bool:
     return value == pattern or value.strip("[]") == pattern or PurePath(value).match(pattern)
 
 
 _OPTIONS: Mapping[Key, tuple[str, ...]] = {key: (key,) for key in KEYS} | {
-    "comm": ("comm", "not_comm")
+    "comm": ("comm", "not_comm"),
+    "pod": ("pod", "not_pod"),
 }
 _MEANS: Mapping[Key, Callable[[str, str], bool]] = {
     "comm": _is_like,
     "pid": str.__eq__,
     "cpu": str.__eq__,
     "cgroup": _is_like,
+    "pod": _is_pod,
     "dso": _is_binary,
     "subsystem": _is_like,
 }

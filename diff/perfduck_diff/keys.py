@@ -10,8 +10,8 @@ By = Literal[StoredBy, "traversal"]
 # Of one function: who called it, and what it called.
 Side = Literal["callers", "callees"]
 Key = Literal[By, Side]
-# What a cost is split by: each stack counts for one value (engine/dimensions.py).
-MatrixKey = Literal["subsystem", "class", "direction", "traversal", "program"]
+# What a cost is split by: each sample counts for one value (engine/dimensions.py).
+MatrixKey = Literal["subsystem", "class", "direction", "traversal", "program", "pod"]
 # What a diff is shown by: claims, a dimension, self weight by function.
 View = Literal["path", MatrixKey, "function"]
 # The series of a trend: all, a dimension, weight below a path.

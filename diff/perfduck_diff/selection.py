@@ -6,11 +6,14 @@ from typing import Literal
 
 from perfduck_diff.events import Clock, choose
 from perfduck_diff.filters import Filters, FilterValues
+from perfduck_diff.pods import pods_of
 from perfduck_model.errors import PerfduckError
 from perfduck_store.protocol import PickedSamples, Store
-from perfduck_store.records import OF_STACKS, Choice, Weight
+from perfduck_store.records import OF_STACKS, Choice, PodOfCgroup, Weight
 
 Group = Mapping[int, str]  # profile id -> name
+# When samples know their pods: where a filter asks, where control groups were recorded, or always.
+WithPods = Literal["asked", "recorded", "always"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,7 @@ class Note:
 class Selection:
     """Of the profiles of each group the samples that pass the filters. The weights, per profile,
     are in `unit`. `is_part`: samples of these profiles are left out, by filters or as other
-    events."""
+    events. `has_pods`: the samples know their pods."""
 
     groups: tuple[Group, ...]
     event: str
@@ -36,6 +39,7 @@ class Selection:
     weights: Mapping[int, Weight]
     samples: PickedSamples
     is_part: bool = False
+    has_pods: bool = False
 
     @property
     def profiles(self) -> dict[int, str]:
@@ -58,32 +62,65 @@ def select_samples(
     groups: Mapping[str, Group],
     filters: Filters,
     keep: Literal["", "comm", "cgroup"] = "",
+    pods: WithPods = "asked",
 ) -> Selection:
-    """The samples of these groups (title -> profiles) that pass the filters."""
+    """The samples of these groups (title -> profiles) that pass the filters; `keep` as in
+    Choice."""
     profiles = {key: name for group in groups.values() for key, name in group.items()}
     clock = _clock(store, profiles, filters)
     kept = {title: _with_event(title, group, clock) for title, group in groups.items()}
     ids = [key for group in kept.values() for key in group]
     spans = _spans(store, ids, profiles, filters)
     events = [clock.of[key] for key in ids]
-    samples = store.samples(Choice(profiles=ids, events=events))
+    whole = Choice(profiles=ids, events=events)
+    whole = replace(whole, pods=_pods(store, whole, filters, pods))
+    samples = store.samples(whole)
     there = FilterValues(samples, filters, list(kept.values()))
     asked = there.meant()
     if asked or spans or keep:
-        samples = store.samples(
-            Choice(profiles=ids, events=events, values=asked, spans=spans, keep=keep)
-        )
+        samples = store.samples(replace(whole, values=asked, spans=spans, keep=keep))
     weights = samples.weights()
     selection = Selection(
         tuple(kept.values()),
         clock.name,
         clock.unit,
-        (*_notes(clock, filters), *_of_tids(store, ids, filters)),
+        (
+            *_notes(clock, filters),
+            *_of_tids(store, ids, filters),
+            *_beside_pods(samples, filters, sum(each.busy for each in weights.values())),
+        ),
         {key: weights.get(run, Weight()) for run, key in enumerate(ids)},
         samples,
         is_part=bool(filters.words() or clock.others),
+        has_pods=whole.pods is not None,
     )
     return _checked(selection, list(groups), there)
+
+
+def _pods(
+    store: Store, choice: Choice, filters: Filters, pods: WithPods
+) -> list[PodOfCgroup] | None:
+    """Whose the recorded control groups are; None where nobody asks."""
+    is_asked = pods == "always" or bool(filters.pod or filters.not_pod)
+    if not is_asked and pods == "asked":
+        return None
+    groups = store.samples(choice).values("cgroup")
+    if not is_asked and all(each.value is None for each in groups):
+        return None
+    return pods_of(groups, store.attachments.pods(choice.profiles))
+
+
+def _beside_pods(samples: PickedSamples, filters: Filters, busy: float) -> Iterator[Note]:
+    """What an answer about pods leaves out though it took their CPU time."""
+    if not filters.pod or not (left_out := samples.beside_pods()):
+        return
+    share = 100 * left_out / (busy + left_out)
+    text = (
+        f"{share:.1f} % of what ran on the CPU time of {filters.words('pod')} is left out:"
+        " softirqs and interrupts, which are not blamed on whom they interrupt (--by pod has"
+        " rows of them)"
+    )
+    yield Note("filter", text)
 
 
 def check_apart(groups: Iterable[Group]) -> None:

@@ -9,7 +9,8 @@ from perfduck_diff.engine.result import RunFacts
 from perfduck_diff.filters import Filters
 from perfduck_diff.keys import By
 from perfduck_diff.notes import lacking_notes, provenance
-from perfduck_diff.selection import Note, select_samples
+from perfduck_diff.pod_notes import pod_notes
+from perfduck_diff.selection import Note, WithPods, select_samples
 from perfduck_diff.traversal_rows import traversed
 from perfduck_diff.work import facts_of, work_of
 from perfduck_store.protocol import Store
@@ -49,7 +50,8 @@ def top(
     filters = filters or Filters()
     profiles = select(store, selector, filters.where)
     keep: Literal["comm", "cgroup", ""] = by if by == "comm" or by == "cgroup" else ""
-    selection = select_samples(store, {"": profiles}, filters, keep)
+    pods: WithPods = "always" if by == "pod" else "asked"
+    selection = select_samples(store, {"": profiles}, filters, keep, pods)
     rows, row_count = (
         traversed(store, selection, limit)
         if by == "traversal"
@@ -57,7 +59,7 @@ def top(
     )
     amount = work_of(store, selection, filters)
     lacks = lacking_notes(store, selection)
-    main = "blamed" if by in ("subsystem", "program") else "self"
+    main = "blamed" if by in ("subsystem", "program", "pod") else "self"
     return Top(
         event=selection.event,
         unit=amount.unit,
@@ -67,7 +69,7 @@ def top(
         idle=selection.idle / amount.divisor,
         facts=facts_of(store, selection, filters),
         partial=tuple(store.profiles.partly_listed(selection.profiles)),
-        notes=(*selection.notes, *amount.notes),
+        notes=(*selection.notes, *amount.notes, *(pod_notes(selection) if by == "pod" else ())),
         lacking=lacks,
         provenance=(*(note.text for note in lacks), *provenance(store, selection)),
         rows=rows.with_columns(

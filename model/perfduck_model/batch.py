@@ -42,6 +42,7 @@ SAMPLE: Schema = {
     "tid": pl.Int32,
     "cpu": pl.Int32,
     "cgroup": pl.String,
+    "netns": pl.Int64,
     "time_ns": pl.Int64,
     "count": pl.Int64,  # hits that this row counts
     "period": pl.Int64,  # events they stand for; null where not recorded

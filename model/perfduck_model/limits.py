@@ -34,6 +34,7 @@ class Limits:
     most_attachment_lines: int = 500_000  # iptables-save of a node with 10,000 services: 100,000
     least_work: float = 1e-9  # a byte counted in GB; costs of a unit have 300 digits without these
     most_work: int = 10**18  # bytes that 100 Gbit/s carry in two years
+    most_pods_bytes: int = 256 * MB  # kubectl get pods -o json of 10,000 pods: 150 MB
     most_counters: int = 64  # columns of /proc/net/stat/nf_conntrack: 17
 
     # Reports of opreport: all rows are held. That of a recording with call graph and details had

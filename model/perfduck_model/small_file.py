@@ -126,5 +126,6 @@ def _children(value: object) -> Iterable[object]:
 def _words(error: Exception) -> str:
     """As messages are worded here: `$.rule[1].area` is `rule[1].area`."""
     words = _EXPECTED.sub(r"expected \g<expected>, got \g<got>", str(error).splitlines()[0])
+    words = words.replace("Expected `str`", "expected text")  # of a length, or matching a pattern
     place = _PLACE.search(words)
     return f"{place['place']}: {words[: place.start()]}" if place else words

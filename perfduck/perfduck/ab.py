@@ -61,13 +61,15 @@ class AbPlan:
 class AbStep:
     """How far it is: pair `pair` of `most`, before the run of a side, or after both, where
     `estimate` is what all pairs so far say (from the second on). It has a verdict at looks; the
-    next one, if not this, is after pair `next_look`."""
+    next one, if not this, is after pair `next_look`. `note`: what so many pairs can show, said with
+    the first step."""
 
     pair: int
     most: int
     next_look: int
     side: AbSide | None = None
     estimate: DiffResult | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -90,6 +92,7 @@ def ab(
     not set) or fails; earlier pairs are stored."""
     _check_commands(plan)
     _check_labels(options)
+    on_step(replace(_step(plan, 1), note=_can_show(plan)))
     with Recorder(place, options) as recorder:
         pairs = range(1, plan.most + 1)
         recorder.check_names([_run(plan, side, n).name for n in pairs for side in plan.commands])
@@ -109,6 +112,17 @@ def _step(
     plan: AbPlan, pair: int, side: AbSide | None = None, estimate: DiffResult | None = None
 ) -> AbStep:
     return AbStep(pair, plan.most, plan.next_look(pair), side, estimate)
+
+
+def _can_show(plan: AbPlan) -> str:
+    """What so many pairs can show."""
+    least = least_pairs(LEVEL)
+    if plan.most < least:
+        return f"{plan.most} of {least} pairs that a verdict takes: there will be an estimate alone"
+    if not plan.until_sure:
+        return ""
+    looks = ", ".join(map(str, plan.levels))
+    return f"a verdict is looked for after {looks} pairs: fewer cannot show anything at {LEVEL:.0%}"
 
 
 def _check_commands(plan: AbPlan) -> None:

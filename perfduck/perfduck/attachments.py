@@ -9,7 +9,10 @@
     [{"id":140,"type":"sched_cls","name":"cil_from_container","tag":"11a47337d70a5500",...},...]
                                                             bpftool prog -j
 
-Anything else is kept as text. A file that is not what its kind says is refused.
+    {"kind": "List", "items": [{"metadata": {"uid": ...     kubectl get pods: pod_lists.py
+
+Of lists of pods names are kept, of all others the text; kinds that are not known are not parsed. A
+file that is not what its kind says is refused.
 """
 
 import re
@@ -21,6 +24,7 @@ from typing import Annotated
 import msgspec
 import polars as pl
 
+from perfduck import pod_lists
 from perfduck_model.errors import PerfduckError
 from perfduck_model.limits import limits
 from perfduck_model.small_file import json_of, reason, text_of
@@ -48,6 +52,7 @@ _NAT_TARGETS = frozenset({"MASQUERADE", "SNAT", "DNAT", "REDIRECT", "NETMAP", "F
 _NEEDS_CONNTRACK = re.compile(
     r"-m (?:conntrack|state|connmark|connbytes|connlimit|connlabel|helper|cluster)\b|-j CONNMARK\b"
 )
+PODS = "pods"
 _KIND = re.compile(r"[a-z][a-z0-9_-]*")
 
 
@@ -73,8 +78,11 @@ def read(pair: str, option: str = "") -> Attachment:
         message = f"{option} {pair}".lstrip() + ": expected KIND=FILE, as in iptables=rules.txt"
         raise PerfduckError(message)
     try:
-        most_lines = limits.most_attachment_lines if kind in PARSERS else None
-        text = text_of(Path(name), most_lines=most_lines)
+        if kind == PODS:
+            text = text_of(Path(name), limits.most_pods_bytes)
+        else:
+            most_lines = limits.most_attachment_lines if kind in PARSERS else None
+            text = text_of(Path(name), most_lines=most_lines)
     except (OSError, UnicodeDecodeError) as error:
         raise PerfduckError.at(name, expected="a text file to attach", got=reason(error)) from error
     return parsed(kind, name, text)
@@ -83,7 +91,8 @@ def read(pair: str, option: str = "") -> Attachment:
 def parsed(kind: str, source: str, text: str) -> Attachment:
     """The text of a file of a kind, understood."""
     parser = PARSERS.get(kind)
-    return Attachment(kind, source, text, parser(text, source) if parser else {})
+    rows = parser(text, source) if parser else {}
+    return Attachment(kind, source, pod_lists.as_text(rows["pod"]) if kind == PODS else text, rows)
 
 
 def read_all(pairs: Sequence[str], option: str = "") -> list[Attachment]:
@@ -217,8 +226,14 @@ def bpf(text: str, source: str) -> dict[AttachedTable, pl.DataFrame]:
     return {"bpf_program": pl.DataFrame(rows, schema=schema, orient="row")}
 
 
+def pods(text: str, source: str) -> dict[AttachedTable, pl.DataFrame]:
+    """Pods and containers by name."""
+    return {"pod": pod_lists.rows_of(text, source)}
+
+
 PARSERS: dict[str, Callable[[str, str], dict[AttachedTable, pl.DataFrame]]] = {
     "iptables": iptables,
     "conntrack": conntrack,
     "bpf": bpf,
+    PODS: pods,
 }

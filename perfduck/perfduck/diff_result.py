@@ -111,6 +111,12 @@ class DiffResult:
         return diff_frames.of_split(self.data, "program")
 
     @property
+    def pods(self) -> pl.DataFrame:
+        """The same for each pod that is blamed for anything, for softirqs, interrupts and slices
+        of the host; [no cgroup] alone where no control groups were recorded."""
+        return diff_frames.of_split(self.data, "pod")
+
+    @property
     def functions(self) -> pl.DataFrame:
         """A row for each, self weight: function, dso, subsystem, base, new, delta."""
         columns = ["function", "dso", "subsystem", *CHANGE[:3]]

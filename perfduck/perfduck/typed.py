@@ -109,11 +109,13 @@ class FilterOptions(TypedDict, total=False):
     dso: str | Sequence[str] | None  # of the leaf
     subsystem: str | Sequence[str] | None  # that is blamed
     cgroup: str | Sequence[str] | None
+    pod: str | Sequence[str] | None  # namespace/pod, or the pod alone
+    not_pod: str | Sequence[str] | None
     skip: str | float | None  # the start of every run, in seconds or as "500ms"
     until: str | float | None
 
 
-_TEXTS = ("where", "event", "comm", "not_comm", "dso", "subsystem", "cgroup")
+_TEXTS = ("where", "event", "comm", "not_comm", "dso", "subsystem", "cgroup", "pod", "not_pod")
 
 
 def filters_of(options: FilterOptions) -> Filters:

@@ -19,7 +19,7 @@ def report(top: Top, format: str, screen: Screen = PIPE) -> str:
     if format not in ("text", "markdown"):
         return tables.FORMATS[format](top.rows, screen)
     by = scale(top.unit, top.total)
-    rows = in_unit(top.rows, by)
+    rows = _known(in_unit(top.rows, by))
     lines = heading(top, by)
     more = tables.left_out(len(rows), top.row_count, LIMIT)
     if format == "markdown":
@@ -31,6 +31,12 @@ def report(top: Top, format: str, screen: Screen = PIPE) -> str:
     body = _paths(rows, by.unit, screen) if is_paths else tables.text(rows, screen)
     gap = "\n" if more and is_paths else ""
     return f"{shown}\n{body}{gap}{more}"
+
+
+def _known(rows: pl.DataFrame) -> pl.DataFrame:
+    """Without containers where none has a name."""
+    is_empty = "containers" in rows.columns and rows["containers"].is_null().all()
+    return rows.drop("containers") if is_empty else rows
 
 
 def in_unit(rows: pl.DataFrame, by: UnitScale) -> pl.DataFrame:

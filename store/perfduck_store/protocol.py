@@ -34,6 +34,7 @@ from perfduck_store.records import (
     MetRule,
     PartlyListed,
     PickedRun,
+    PodName,
     Profile,
     ProfileDetails,
     RecordedEvent,
@@ -115,6 +116,14 @@ class PickedSamples(Protocol):
     def rollup(self) -> "pl.DataFrame":
         """[run, stack_id, weight, hits], idle included; rows may repeat."""
 
+    def by_pod(self) -> "pl.DataFrame":
+        """[run, stack_id, pod, weight, hits], idle included; for a choice with `pods`. What runs in
+        a softirq or an interrupt is of the pods SOFTIRQ and HARDIRQ."""
+
+    def beside_pods(self) -> float:
+        """The weight of softirqs and interrupts that took CPU time of the pods that are chosen,
+        and are not blamed on them; for a choice with values of "pod"."""
+
     def stacks(self) -> "pl.DataFrame":
         """[stack_id, symbol_ids, subsystem, direction], by stack_id: symbols from the leaf to the
         root, the subsystem that is blamed, and which way the packet goes."""
@@ -137,6 +146,9 @@ class PickedSamples(Protocol):
 
     def with_arcs(self) -> list[str]:
         """Names of the profiles that have arcs of OProfile in place of stacks."""
+
+    def without_callers(self) -> list[str]:
+        """Names of the profiles none of whose samples has a caller."""
 
     def comms(self, runs: Sequence[int]) -> dict[str, float]:
         """The weight of each command in some runs, heaviest first."""
@@ -267,6 +279,9 @@ class Attachments(Protocol):
 
     def conntrack_entries(self, profiles: Iterable[int]) -> int | None:
         """The most entries that an attached conntrack file counted; None without one."""
+
+    def pods(self, profiles: Iterable[int]) -> list[PodName]:
+        """What attached lists of pods name, those of the newest recording last."""
 
 
 class LearnedNoise(Protocol):

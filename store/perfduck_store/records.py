@@ -237,12 +237,13 @@ class Merged:
 
 
 # Rows read off attachments.
-AttachedTable = Literal["iptables_rule", "conntrack_stat", "bpf_program"]
+AttachedTable = Literal["iptables_rule", "conntrack_stat", "bpf_program", "pod"]
 # The kind of attachment that each is read off.
 KIND_OF_TABLE: dict[AttachedTable, str] = {
     "iptables_rule": "iptables",
     "conntrack_stat": "conntrack",
     "bpf_program": "bpf",
+    "pod": "pods",
 }
 TagInputKind = Literal["rules", "kallsyms"]
 
@@ -273,23 +274,49 @@ class ResultRows:
         return type(self)(list(names), chosen)
 
 
-Key = Literal["comm", "pid", "cpu", "dso", "subsystem", "cgroup"]
-OF_SAMPLES: tuple[Key, ...] = ("pid", "cpu", "cgroup")  # the rollup does not know them
+Key = Literal["comm", "pid", "cpu", "dso", "subsystem", "cgroup", "pod"]
+OF_SAMPLES: tuple[Key, ...] = ("pid", "cpu")  # the rollup does not know them
 OF_STACKS: tuple[Key, ...] = ("dso", "subsystem")
 # What `rank` ranks by: each has a query.
 By = Literal[
     "function", "path", "subsystem", "class", "direction", "program", "source", "dso", "comm",
-    "cgroup",
+    "cgroup", "pod",
 ]  # fmt: skip
-KEYS: tuple[Key, ...] = ("comm", *OF_SAMPLES, *OF_STACKS)
+KEYS: tuple[Key, ...] = ("comm", "cgroup", *OF_SAMPLES, *OF_STACKS, "pod")
+
+# Rows of a ranking by pod that are none: what runs in a softirq or an interrupt is there because of
+# packets and timers, regardless of whose time it takes.
+SOFTIRQ, HARDIRQ = "[softirq]", "[hardirq]"
+
+
+@dataclass(frozen=True, slots=True)
+class PodOfCgroup:
+    """Whose a control group is: a pod, a container without pod or a slice of the host; `container`
+    of the pod, where its name is known."""
+
+    cgroup: str
+    pod: str
+    container: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PodName:
+    """A container of an attached list, or a pod of which it has none; see table pod."""
+
+    pod_uid: str | None
+    namespace: str | None
+    pod: str | None
+    container_id: str | None
+    container: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
     """Samples of `events[i]` of profile `profiles[i]`, with these values, at these times.
 
-    `spans`: from and to in ns of each profile's clock, None where open. `keep`: a column that only
-    samples have and that the answer is about. `is_exact`: weights beyond 2^53 are not rounded.
+    `spans`: from and to in ns of each profile's clock, None where open. `keep`: a column that the
+    answer is about. `pods`: whose each control group is, where the answer or a filter is about
+    pods; None otherwise. `is_exact`: weights beyond 2^53 are not rounded.
     """
 
     profiles: Sequence[int]
@@ -297,6 +324,7 @@ class Choice:
     values: Mapping[Key, Sequence[str]] = field(default_factory=dict)
     spans: Sequence[tuple[int | None, int | None]] | None = None
     keep: Literal["", "comm", "cgroup"] = ""
+    pods: Sequence[PodOfCgroup] | None = None
     is_exact: bool = False
 
     def __post_init__(self) -> None:
@@ -308,7 +336,7 @@ class Choice:
     def of_samples(self) -> bool:
         """Whether the rollup cannot answer."""
         asked = any(key in self.values for key in OF_SAMPLES)
-        return asked or self.spans is not None or self.keep == "cgroup" or self.is_exact
+        return asked or self.spans is not None or self.is_exact
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ while [ $# -gt 0 ]; do case $1 in
     -X) method=$2; shift ;; -F) body=${2#body=@}; shift ;; --jq) jq=$2; shift ;; repos/*) url=$1 ;;
 esac; shift; done
 case $method in
-    GET) cd "$here/comments"; grep -l '^<!-- perfduck -->' * || true ;;
+    GET) mark=${jq#*startswith(\\"}; cd "$here/comments"; grep -lF -- "${mark%%\\"*}" * || true ;;
     POST) cp "$body" "$here/comments/$(ls "$here/comments" | wc -l)" ;;
     PATCH) cp "$body" "$here/comments/${url##*/}" ;;
 esac
@@ -63,9 +63,10 @@ def runner(folder: Path, **inputs: Any) -> Runner:
         "event_name": "pull_request", "base_ref": "main", "head_ref": "topic", "sha": "c0ffee",
         "run_id": "7", "run_attempt": "1", "repository": "o/r", "server_url": "https://example",
         "event": {"pull_request": {"number": 5}}, "action_path": str(ROOT), "token": "t",
-        "ref_name": "5/merge",
+        "ref_name": "5/merge", "job": "load",
     }  # fmt: skip
-    context = {"github": github, "runner": {"os": "Linux"}, "inputs": inputs}
+    context = {"github": github, "runner": {"os": "Linux"}, "strategy": {"job-index": 0},
+               "inputs": inputs}  # fmt: skip
     return Runner(ROOT / "action.yml", folder, context, [str(folder / "gh"), str(BIN)])
 
 
@@ -89,7 +90,7 @@ def test_a_regression_fails_the_job_and_is_said_once_and_updated(folder: Path) -
     assert "br_handle_frame" in made.summary
     [other, comment] = comments(folder)
     assert other == "Nice.\n"
-    assert comment.startswith("<!-- perfduck -->\n")
+    assert comment.startswith("<!-- perfduck load.0 -->\n")
     assert "br_handle_frame" in comment
     assert "https://example/o/r/actions/runs/7" in comment
     page = (folder / "perfduck-report" / "report.html").read_text()
@@ -103,6 +104,9 @@ def test_a_regression_fails_the_job_and_is_said_once_and_updated(folder: Path) -
     assert again.steps["compare"]["verdict"] == "pass"
     assert len(comments(folder)) == 2
     assert comments(folder)[1] != comment
+    matrix = compared(folder, job="load.1")
+    matrix.run(skip=("Install perfduck",))
+    assert len(comments(folder)) == 3  # another job of the matrix has one of its own
 
 
 @pytest.mark.slow
@@ -189,6 +193,7 @@ def test_a_baseline_that_cannot_be_read_is_no_missing_baseline(
     [
         ({"inconclusive": "Pass"}, "expected exit, pass or fail, got 'Pass'"),
         ({"comment": "yes"}, "expected true or false, got 'yes'"),
+        ({"job": "linux, 6.1"}, "job: expected letters, digits"),
         ({"command": "make load"}, "expected no command and no work-from beside it"),
         ({"work-from": "netdev:eth0:rx_packets"}, "expected no command and no work-from"),
     ],

@@ -1,7 +1,8 @@
-"""By what a cost is split: each stack counts for one value of a dimension.
+"""By what a cost is split: each sample counts for one value of a dimension, mostly by its stack.
 
     class       ip_rcv < ... : tcp_ip       of the function that was sampled
     direction   ip_rcv < ... : ingress      of the stack
+    pod         default/web-0               of the control group, and what the stack runs in
 
 To add one: a function from the runs to names and a number per stack, its line in DIMENSIONS, its
 name in MatrixKey (keys.py), and what `top` ranks it by. `diff`, `compare`, `trend`, the pages and
@@ -13,12 +14,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from perfduck_diff.engine.run_matrix import RunMatrix, Values
+from perfduck_diff.engine.run_matrix import Cells, RunMatrix, Values
 from perfduck_diff.engine.traversals import station_passes
 from perfduck_diff.keys import MatrixKey
 
 NO_PROGRAM = "[no program]"
 NO_STATION = "[no station]"
+NO_CGROUP = "[no cgroup]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +64,11 @@ def _programs(runs: RunMatrix) -> Values:
     return runs.stored("program", NO_PROGRAM)
 
 
+def _pods(runs: RunMatrix) -> Values:
+    """Without control groups; see `cells` for those that have some."""
+    return runs.stored("pod", NO_CGROUP)
+
+
 DIMENSIONS: dict[MatrixKey, Dimension] = {
     "subsystem": Dimension(
         values=_subsystems,
@@ -98,5 +105,23 @@ DIMENSIONS: dict[MatrixKey, Dimension] = {
         title="Programs of eBPF",
         meaning="by program of eBPF that is blamed, with what it calls",
     ),
+    "pod": Dimension(
+        values=_pods,
+        weight="blamed",
+        several="pods",
+        title="Pods",
+        meaning=(
+            "by pod that is blamed; softirqs and interrupts, which run on anybody's CPU time, are"
+            " rows of their own"
+        ),
+    ),
 }
 SPLITS = tuple(key for key in DIMENSIONS if key != "subsystem")  # whose rows are names alone
+
+
+def cells(runs: RunMatrix, by: MatrixKey) -> Cells:
+    """The weights by a dimension."""
+    if by == "pod" and runs.pods:
+        return runs.pods
+    names, values = DIMENSIONS[by].values(runs)
+    return Cells(names, values, np.arange(runs.stacks.size), runs.weight, runs.hits)

@@ -11,12 +11,12 @@ every frame. What is too light to be seen is folded into its caller, and how muc
 """
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from perfduck_diff.engine.comparison import TreeName, subsystem_codes
-from perfduck_diff.engine.dimensions import DIMENSIONS, SPLITS
+from perfduck_diff.engine.dimensions import DIMENSIONS, SPLITS, cells
 from perfduck_diff.engine.rates import Per, StackRates, rates
 from perfduck_diff.engine.run_matrix import Frame, RunMatrix, gathered
 from perfduck_diff.engine.stacks import Stacks
@@ -117,7 +117,8 @@ def flame(
 ) -> Flame:
     """Mean cost of every call path on both sides; `base` may be empty."""
     stacks, frames = _shaped(runs, tree)
-    return drawn(runs, stacks, frames, mean_sides(runs, base, new, per), tree, per, most)
+    made = drawn(runs, stacks, frames, mean_sides(runs, base, new, per), tree, per, most)
+    return replace(made, splits=(*made.splits, _pods(runs, base, new, per)))
 
 
 def mean_sides(runs: RunMatrix, base: Int64, new: Int64, per: Per | None) -> Float64:
@@ -151,7 +152,11 @@ def drawn(
         least=least,
         folded=_folded(trie, stacks, sides),
         parts=_parts(runs, sides),
-        splits=tuple(SplitWeights(by=by, rows=_split(runs, by, sides)) for by in SPLITS),
+        splits=tuple(
+            SplitWeights(by=by, rows=_split(*DIMENSIONS[by].values(runs), sides))
+            for by in SPLITS
+            if by != "pod"  # which stacks do not tell
+        ),
     )
 
 
@@ -236,8 +241,14 @@ def _parts(runs: RunMatrix, sides: Float64) -> tuple[SubsystemWeight, ...]:
     return tuple(sorted(made, key=_weight))
 
 
-def _split(runs: RunMatrix, by: MatrixKey, sides: Float64) -> tuple[SplitWeight, ...]:
-    names, keys = DIMENSIONS[by].values(runs)
+def _pods(runs: RunMatrix, base: Int64, new: Int64, per: Per | None) -> SplitWeights:
+    split = cells(runs, "pod")
+    rate = split.weight / rates(runs, per).divisor
+    sides = np.stack([_mean(rate, base), _mean(rate, new)], axis=1)
+    return SplitWeights(by="pod", rows=_split(split.names, split.value, sides))
+
+
+def _split(names: tuple[str, ...], keys: Int64, sides: Float64) -> tuple[SplitWeight, ...]:
     weights = gathered(keys, len(names), sides).tolist()
     made = [
         SplitWeight(name=name, total=(base, new))

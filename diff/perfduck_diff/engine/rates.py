@@ -15,8 +15,9 @@ from typing import Literal, Self
 
 import numpy as np
 
+from perfduck_diff.engine.moderated_t import NodeRates
 from perfduck_diff.engine.result import Reason
-from perfduck_diff.engine.run_matrix import Run, RunMatrix, gathered, mixed
+from perfduck_diff.engine.run_matrix import Cells, Run, RunMatrix, gathered, mixed
 from perfduck_diff.engine.stacks import Stacks
 from perfduck_model.arrays import Float64, Int64
 
@@ -172,6 +173,12 @@ class NoiseClasses:
     def mix(self, keys: Int64, size: int, rate: Float64) -> Float64:
         """What each key of stacks consists of: key x class, the mean rate of the runs."""
         return mixed(keys, size, self.of, len(self.names), rate)
+
+    def rows(self, cells: Cells, unit: Rates) -> NodeRates:
+        """What each value of a dimension costs, as measured, and what it consists of: as `mix`."""
+        size, rate = len(cells.names), cells.weight / unit.divisor
+        mix = mixed(cells.value, size, self.of[cells.stack], len(self.names), rate)
+        return NodeRates(gathered(cells.value, size, rate), mix)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

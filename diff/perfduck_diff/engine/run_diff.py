@@ -8,9 +8,9 @@ import numpy as np
 from perfduck_diff.engine import checks
 from perfduck_diff.engine.attribution import attribute
 from perfduck_diff.engine.comparison import Comparison, DiffOptions, changes, measure
-from perfduck_diff.engine.dimensions import DIMENSIONS, SPLITS
+from perfduck_diff.engine.dimensions import SPLITS, cells
 from perfduck_diff.engine.gate import judge
-from perfduck_diff.engine.moderated_t import benjamini_hochberg
+from perfduck_diff.engine.moderated_t import NodeRates, benjamini_hochberg
 from perfduck_diff.engine.power import detectable, sensitivity
 from perfduck_diff.engine.result import (
     Change,
@@ -158,27 +158,28 @@ def _shared(runs: list[Run]) -> dict[str, str]:
 
 def _subsystems(work: Comparison) -> tuple[SubsystemRow, ...]:
     names = work.runs.subsystems
+    tested = _tested(work, work.measured(work.runs.blame, len(names)))
     made = [
         SubsystemRow(subsystem=name, area=work.runs.area.get(name, "unknown"), **fields)
-        for name, fields in zip(names, _tested(work, work.runs.blame, len(names)), strict=True)
+        for name, fields in zip(names, tested, strict=True)
     ]
     return tuple(sorted(made, key=lambda row: (-row.delta, row.subsystem)))
 
 
 def _split(work: Comparison, by: MatrixKey) -> tuple[SplitRow, ...]:
     """Those that cost anything on either side."""
-    names, keys = DIMENSIONS[by].values(work.runs)
+    split = cells(work.runs, by)
+    tested = _tested(work, work.classes.rows(split, work.unit))
     made = [
         SplitRow(name=name, **fields)
-        for name, fields in zip(names, _tested(work, keys, len(names)), strict=True)
+        for name, fields in zip(split.names, tested, strict=True)
         if fields["base"] or fields["new"]
     ]
     return tuple(sorted(made, key=lambda row: (-row.delta, row.name)))
 
 
-def _tested(work: Comparison, keys: Int64, size: int) -> list[dict[str, Any]]:
-    """The change of each sum of stacks by key, with q over all of them, and what would be seen."""
-    rows = work.measured(keys, size)
+def _tested(work: Comparison, rows: NodeRates) -> list[dict[str, Any]]:
+    """The change of each row as measured, with q over all of them, and what would be seen."""
     rows_of_change = changes(work, work.plain, rows)
     least = detectable(work.plain(rows), LEVEL).tolist()
     q = benjamini_hochberg(np.array([1.0 if each.p is None else each.p for each in rows_of_change]))

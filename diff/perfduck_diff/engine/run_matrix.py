@@ -59,6 +59,18 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True)
+class Cells:
+    """Weights by a dimension: cell x run. A cell is a stack, or of what a stack does not say, its
+    pod, a stack with a value."""
+
+    names: tuple[str, ...]
+    value: Int64  # of each cell: which of the names
+    stack: Int64  # likewise
+    weight: Float64
+    hits: Float64
+
+
+@dataclass(frozen=True, slots=True)
 class RunMatrix:
     """All runs over the same stacks. Column i of `weight` and `hits` is `runs[i]`."""
 
@@ -73,12 +85,16 @@ class RunMatrix:
     weight: Float64
     hits: Float64
     known: Mapping[str, Values] = field(default_factory=dict)  # direction, program: of each stack
+    pods: Cells | None = None  # where control groups were recorded
 
     def reordered(self, columns: Int64) -> Self:
         """The same with the run of column `columns[i]` at column i."""
         runs = tuple(self.runs[column] for column in columns)
         weight, hits = (np.ascontiguousarray(each[:, columns]) for each in (self.weight, self.hits))
-        return replace(self, runs=runs, weight=weight, hits=hits)
+        pods = self.pods and replace(
+            self.pods, weight=self.pods.weight[:, columns], hits=self.pods.hits[:, columns]
+        )
+        return replace(self, runs=runs, weight=weight, hits=hits, pods=pods)
 
     def entry(self) -> Bool:
         """Frames that start work of their own."""

@@ -5,9 +5,9 @@ from typing import Self
 
 import numpy as np
 
-from perfduck_diff.engine.dimensions import DIMENSIONS
+from perfduck_diff.engine.dimensions import cells
 from perfduck_diff.engine.rates import NoiseClasses, StackRates
-from perfduck_diff.engine.run_matrix import RunMatrix, gathered, mixed
+from perfduck_diff.engine.run_matrix import Cells, RunMatrix, gathered, mixed
 from perfduck_diff.engine.tree import ROOT, Tree, grow
 from perfduck_diff.keys import SeriesKey
 from perfduck_model.arrays import Float64, Int64
@@ -33,16 +33,19 @@ class SeriesRows:
         classes = NoiseClasses.of_stacks(runs)
         if by == "path":
             return cls._of_paths(runs, raw, classes, least)
-        names, keys = ((), runs.blame) if by == "total" else DIMENSIONS[by].values(runs)
-        size, mix = len(names), classes.mix(runs.blame * 0, 1, raw.rate)
-        parts = [mix] if not size else [mix, classes.mix(keys, size, raw.rate)]
+        whole = Cells(
+            ("total",), runs.blame * 0, np.arange(len(runs.blame)), runs.weight, runs.hits
+        )
+        parts = [whole] if by == "total" else [whole, cells(runs, by)]
+        rows = [classes.rows(part, raw.unit) for part in parts]
+        names = [name for part in parts for name in part.names]
         return cls(
-            ("total", *names),
-            ("", *(runs.area.get(name, "") if by == "subsystem" else "" for name in names)),
-            _with_total(keys, size, raw.rate),
-            _with_total(keys, size, runs.hits),
-            np.vstack(parts),
-            np.full(size + 1, -1),
+            tuple(names),
+            ("", *(runs.area.get(name, "") if by == "subsystem" else "" for name in names[1:])),
+            np.vstack([part.rates for part in rows]),
+            np.vstack([gathered(part.value, len(part.names), part.hits) for part in parts]),
+            np.vstack([part.mix for part in rows]),
+            np.full(len(names), -1),
         )
 
     @classmethod
@@ -82,8 +85,3 @@ class SeriesRows:
 
 def _path(runs: RunMatrix, tree: Tree, node: int) -> list[str]:
     return [runs.frames[code].name for code in tree.path(node)]
-
-
-def _with_total(keys: Int64, size: int, values: Float64) -> Float64:
-    whole = values.sum(axis=0, keepdims=True)
-    return np.vstack([whole, gathered(keys, size, values)]) if size else whole

@@ -118,6 +118,7 @@ def _samples(numbered: pl.DataFrame) -> pl.DataFrame:
         summed.sort(keys)
         .with_columns(
             cgroup=pl.lit(None, pl.String),
+            netns=pl.lit(None, pl.Int64),
             time_ns=pl.lit(None, pl.Int64),
             period=pl.col("period").round().cast(pl.Int64),
         )

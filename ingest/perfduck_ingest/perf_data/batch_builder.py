@@ -92,6 +92,7 @@ class BatchBuilder:
                 "tid": columns.tid,
                 "cpu": _known(cpu, cpu >= 0),
                 "cgroup": self._cgroup_names(columns.cgroup),
+                "netns": pl.repeat(None, len(event), dtype=pl.Int64, eager=True),
                 "time_ns": _known(time, timed),
                 "count": np.ones(len(event), np.int64),
                 "period": _known(period, period >= 0),

@@ -32,6 +32,7 @@ _FIELDS = (
     pl.col("event"),
     pl.col("rest").str.strip_chars_end(),
     pl.lit(None, pl.String).alias("cgroup"),
+    pl.lit(None, pl.Int64).alias("netns"),
 )
 _COMM_BYTES = 15  # TASK_COMM_LEN of the kernel, without the NUL
 # A record, or the metrics of a sample, behind the fields that samples have; or read as their comm.

@@ -9,7 +9,14 @@ import xxhash
 
 from perfduck_model.zstandard import zstd
 from perfduck_store.duckdb.schema import named
-from perfduck_store.records import AttachedFile, AttachedTable, MetRule, TagInput, TagInputKind
+from perfduck_store.records import (
+    AttachedFile,
+    AttachedTable,
+    MetRule,
+    PodName,
+    TagInput,
+    TagInputKind,
+)
 
 if TYPE_CHECKING:
     import polars as pl
@@ -65,6 +72,11 @@ class DuckDbAttachments:
         """The most entries that an attached conntrack file counted; None without one."""
         [(entries,)] = self._store.rows(named("conntrack_entries"), {"profiles": list(profiles)})
         return None if entries is None else int(entries)
+
+    def pods(self, profiles: Iterable[int]) -> list[PodName]:
+        """What attached lists of pods name, those of the newest recording last."""
+        rows = self._store.rows(named("pod_names"), {"profiles": list(profiles)})
+        return [PodName(*row) for row in rows]
 
 
 class DuckDbTagInputs:

@@ -2,8 +2,8 @@
 
 Every query of an answer reads `picked`, so that its rows, totals and footers are about the same
 samples. Columns: run (the place of the profile), event, stack_id, comm, cgroup, weight,
-exact_weight, hits; rows may repeat. A connection has one such view: where two choices take turns,
-each is picked again.
+exact_weight, hits, and of a choice with pods those of pod_sample.sql; rows may repeat. A connection
+has one such view: where two choices take turns, each is picked again.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,6 +23,7 @@ from perfduck_store.records import (
     KeyValue,
     LikeRun,
     PickedRun,
+    PodOfCgroup,
     TagShare,
     UnnamedCode,
     Weight,
@@ -40,6 +41,9 @@ _QUERIES_OF_KEYS = {  # that are asked for several
 }  # fmt: skip
 
 
+_QUERIES_OF_VALUES = {"cgroup": "picked_cgroups", "pod": "picked_pod_values"}
+
+
 class DuckDbSamples:
     """See protocol.PickedSamples."""
 
@@ -53,6 +57,8 @@ class DuckDbSamples:
 
     def values(self, key: Key) -> list[KeyValue]:
         """What there is of a key, heaviest first."""
+        if query := _QUERIES_OF_VALUES.get(key):
+            return [KeyValue(*row) for row in self._rows(query)]
         query = "picked_sample_values" if key in OF_SAMPLES else "picked_values"
         return [KeyValue(*row) for row in self._rows(query, {"key": key})]
 
@@ -63,6 +69,14 @@ class DuckDbSamples:
     def rollup(self) -> "pl.DataFrame":
         """[run, stack_id, weight, hits], idle included; rows may repeat."""
         return self._frame("diff_weights")
+
+    def by_pod(self) -> "pl.DataFrame":
+        """[run, stack_id, pod, weight, hits], idle included."""
+        return self._frame("picked_pods")
+
+    def beside_pods(self) -> float:
+        """What took CPU time of the chosen pods and is not blamed on them."""
+        return float(self._rows("beside_pods")[0][0])
 
     def stacks(self) -> "pl.DataFrame":
         """[stack_id, symbol_ids, subsystem, direction] without idle, by stack_id: leaf first, who
@@ -94,6 +108,10 @@ class DuckDbSamples:
     def with_arcs(self) -> list[str]:
         """Names of the profiles that have arcs of OProfile in place of stacks."""
         return [name for (name,) in self._rows("with_arcs")]
+
+    def without_callers(self) -> list[str]:
+        """Names of the profiles none of whose samples has a caller."""
+        return [name for (name,) in self._rows("without_callers")]
 
     def comms(self, runs: Sequence[int]) -> dict[str, float]:
         """The weight without idle of each command in some runs, heaviest first."""
@@ -167,6 +185,8 @@ class DuckDbSamples:
             self._store.execute(named("picked_of_stacks"))
         else:
             self._store.execute(named("picked_all"))
+        if self._choice.pods is not None:
+            self._pick_pods(self._choice.pods)
         self._store.execute(named("stack_weights"))
         self._store.execute(named("run_programs"))
         self._store.picked = self._choice
@@ -188,11 +208,21 @@ class DuckDbSamples:
             wanted = list(choice.values[key]) if key in choice.values else None
             self._store.execute(f"set variable {key} = $v::varchar[]", {"v": wanted})
 
+    def _pick_pods(self, pods: Sequence[PodOfCgroup]) -> None:
+        import polars as pl
+
+        rows = [(each.cgroup, each.pod, each.container) for each in pods]
+        schema = {"cgroup": pl.String, "pod": pl.String, "container": pl.String}
+        self._store.execute_on(pl.DataFrame(rows, schema, orient="row"), named("pods_of"))
+        self._store.execute(named("pod_sample"))
+        self._store.execute(named("picked_of_pods"))
+
     def _pick_samples(self) -> None:
         choice = self._choice
+        keep = choice.keep if choice.pods is None else "cgroup"
         self._store.execute(named("picked_sample"))
         for run, (profile, events) in enumerate(zip(choice.profiles, choice.events, strict=True)):
             begin, end = choice.spans[run] if choice.spans else (None, None)
-            keys = {"run": run, "profile": profile, "events": list(events), "keep": choice.keep}
+            keys = {"run": run, "profile": profile, "events": list(events), "keep": keep}
             self._store.execute(named("pick_samples"), keys | {"from_ns": begin, "to_ns": end})
         self._store.execute(named("sampled_of_samples"))

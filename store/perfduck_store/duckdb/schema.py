@@ -5,7 +5,7 @@ the tables: an older store is upgraded, a newer one refused.
 from importlib import resources
 from importlib.resources.abc import Traversable
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 
 def creation() -> str:

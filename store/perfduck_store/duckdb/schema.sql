@@ -107,18 +107,20 @@ create table sample (
     pid        integer,
     tid        integer,
     cpu        integer,
-    cgroup     varchar,
+    cgroup     varchar,          -- path from the root of the hierarchy; null where it was not recorded
+    netns      bigint,           -- inode of the thread's network namespace; null likewise
     time_ns    bigint,           -- the recording's clock; null where none was printed
     count      bigint not null,  -- hits that this row counts
     period     bigint,           -- events they stand for, in event.unit; null where not recorded
 );
 
--- What `top` and `diff` read: the samples of a profile per event, stack and comm.
+-- What `top` and `diff` read: the samples of a profile per event, stack, comm and cgroup.
 create table rollup (
     profile_id bigint not null,
     event      varchar not null,
     stack_id   bigint not null,
     comm       varchar,
+    cgroup     varchar,
     weight     double not null,
     count      bigint not null,
 );
@@ -182,6 +184,7 @@ select
     sample.tid,
     sample.cpu,
     sample.cgroup,
+    sample.netns,
     sample.time_ns,
     sample.count,
     sample.period,
@@ -250,6 +253,18 @@ create table bpf_program (
     loaders     varchar[] not null, -- comm of the processes that hold it; empty where bpftool found none
     runs        bigint,             -- with kernel.bpf_stats_enabled; null without
     run_time_ns bigint,
+);
+
+-- A container of an attached list of pods (kubectl, crictl, docker, podman), or a pod of which the list
+-- has no container. What a cgroup's path says is its pod_uid or container_id (perfduck_tags.pods).
+create table pod (
+    profile_id   bigint not null,
+    pod_uid      varchar,  -- of a static pod the hash of its manifest; null of a container without pod
+    namespace    varchar,  -- of Kubernetes
+    pod          varchar,
+    container_id varchar,  -- 64 hexadecimal digits, 12 of them where docker ps shortened it
+    container    varchar,  -- its name; null for the sandbox of a pod
+    node         varchar,
 );
 
 -- A counter of an attached /proc/net/stat/nf_conntrack.

@@ -4,9 +4,10 @@ select
     event,
     stack_id,
     comm,
+    cgroup,
     sum(coalesce(period, count))::double as weight,
     sum(count)::bigint as count,
 from sample
 where profile_id = $profile_id
 group by all
-order by event, stack_id, comm
+order by event, stack_id, comm, cgroup

@@ -7,7 +7,7 @@ select
     rollup.event,
     rollup.stack_id,
     coalesce(rollup.comm, '[none]') as comm,
-    null::varchar as cgroup,
+    rollup.cgroup,
     rollup.weight,
     rollup.weight::hugeint as exact_weight,  -- up to 2^53
     rollup.count::double as hits,
@@ -21,4 +21,8 @@ where list_contains(getvariable('profiles')::bigint[], rollup.profile_id)
     and (
         getvariable('comm') is null
         or list_contains(getvariable('comm')::varchar[], coalesce(rollup.comm, '[none]'))
+    )
+    and (
+        getvariable('cgroup') is null
+        or list_contains(getvariable('cgroup')::varchar[], coalesce(rollup.cgroup, '[none]'))
     )

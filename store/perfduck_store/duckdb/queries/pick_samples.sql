@@ -6,7 +6,7 @@ select
     event,
     stack_id,
     case when $keep <> '' then coalesce(comm, '[none]') end as comm,
-    case when $keep = 'cgroup' then coalesce(cgroup, '[none]') end as cgroup,
+    case when $keep = 'cgroup' then cgroup end as cgroup,
     sum(coalesce(period, count))::double as weight,
     sum(coalesce(period, count))::hugeint as exact_weight,
     sum(count)::double as hits,

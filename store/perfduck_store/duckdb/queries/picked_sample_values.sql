@@ -3,7 +3,6 @@ with counted as (
     select
         case $key when 'pid' then coalesce(sample.pid, sample.tid) when 'cpu' then sample.cpu end
             as number,
-        case when $key = 'cgroup' then sample.cgroup end as cgroup,
         sample.profile_id,
         sum(coalesce(sample.period, sample.count))::double as weight,
     from sample
@@ -14,7 +13,7 @@ with counted as (
     group by all
 )
 select
-    coalesce(number::varchar, cgroup) as value,
+    number::varchar as value,
     list_position(getvariable('profiles')::bigint[], profile_id) - 1 as run,
     weight,
 from counted

@@ -2,7 +2,7 @@
 -- self, total and blamed are the same.
 select
     case $by
-        when 'cgroup' then picked.cgroup
+        when 'cgroup' then coalesce(picked.cgroup, '[none]')
         when 'direction' then stack_blame.direction
         else picked.comm
     end as place,

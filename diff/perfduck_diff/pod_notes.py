@@ -1,0 +1,38 @@
+"""Lines beside an answer by pod: what no pod is blamed for, and which recordings do not say whose
+their samples are."""
+
+from collections.abc import Iterator
+
+from perfduck_diff.engine.dimensions import NO_CGROUP
+from perfduck_diff.selection import Note, Selection
+from perfduck_model.words import listed
+from perfduck_store.records import HARDIRQ, SOFTIRQ
+
+_SHOWN = 3
+
+
+def pod_notes(selection: Selection) -> Iterator[Note]:
+    """Of a selection with pods that is picked."""
+    values = selection.samples.values("pod")
+    if any(each.value in (SOFTIRQ, HARDIRQ) for each in values):
+        text = (
+            f"{SOFTIRQ} and {HARDIRQ} are blamed on no pod: they run on the CPU time of whoever"
+            " is there; of softirqs only those that take in what a task has just sent itself are"
+            " blamed on its pod"
+        )
+        yield Note("filter", text)
+    names = list(selection.profiles.values())
+    said = {each.run for each in values if each.value not in (SOFTIRQ, HARDIRQ, NO_CGROUP)}
+    silent = {each.run for each in values if each.value == NO_CGROUP} - said
+    if silent:
+        text = (
+            f"{listed([names[run] for run in sorted(silent)], _SHOWN)}: no control groups were"
+            " recorded (perf record --all-cgroups; for text also perf script -F +cgroup)"
+        )
+        yield Note("lacking", text)
+    if flat := selection.samples.without_callers():
+        text = (
+            f"{listed(flat, _SHOWN)}: no callers were recorded, which show what runs in a softirq"
+            " (perf record -g)"
+        )
+        yield Note("lacking", text)
