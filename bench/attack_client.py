@@ -12,6 +12,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
+import polars as pl
+
+from perfduck_store.remote.wire import encoded_answer
+
 _MOST_MB, _MOST_SECONDS = 1500, 60
 _ESCAPE = b"\x1b]0;owned\x07"
 COMMANDS = (
@@ -56,6 +60,11 @@ def _always(answer: Callable[[], Iterator[bytes]]) -> Callable[[bool], Iterator[
     return lambda _: answer()
 
 
+def _frame(frame: pl.DataFrame) -> bytes:
+    return encoded_answer(frame)
+
+
+_ZEROS = _frame(pl.DataFrame({"n": pl.zeros(200_000_000, eager=True)}))  # 1.6 GB in 7 MB
 _CHUNK = b"100000\r\n" + b"\0" * 0x100000 + b"\r\n"
 _CHUNKED = b"Transfer-Encoding: chunked"
 ANSWERS: dict[str, Callable[[bool], Iterator[bytes]]] = {
@@ -87,6 +96,10 @@ ANSWERS: dict[str, Callable[[bool], Iterator[bytes]]] = {
     "100 MB of nil": _after(lambda: _body(b"\xdd\x06\x00\x00\x00" + b"\xc0" * (6 << 24))),
     "unknown extension": _after(lambda: _body(b"\xd4\x63\x00")),
     "text that is no UTF-8": _after(lambda: _body(b"\xa2\xff\xfe")),
+    "frame of other columns": _after(lambda: _body(_frame(pl.DataFrame({"x": [1]})))),
+    "frame of no column": _after(lambda: _body(_frame(pl.DataFrame()))),
+    "frame of 1.6 GB in 7 MB": _after(lambda: _body(_ZEROS)),
+    "frame that is cut": _after(lambda: _body(_ZEROS[:1_000_000])),
     "status 999": _after(lambda: _body(b"", b"999 Odd")),
     "status 500 with a page": _after(lambda: _body(b"<html>" + _ESCAPE, b"500 Error")),
     "redirect": _always(lambda: _body(b"", b"301 Moved", b"Location: file:///etc/passwd")),

@@ -2,9 +2,9 @@
 
     python bench/bombs.py [NAME...]      a row for each bomb, or for these
 
-Prints packed and unpacked size, the most memory that its processes had, seconds, exit code and the
-last line of its messages. Bombs are streamed into their compressor: none takes more disk than its
-packed size.
+Prints packed and unpacked size, the most memory that its processes had, seconds of CPU time and on
+the clock, exit code and the last line of its messages. Bombs are streamed into their compressor:
+none takes more disk than its packed size.
 """
 
 import gzip
@@ -28,7 +28,7 @@ from perfduck_model.zstandard import zstd
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 _MOST_MEMORY = 10 * GB  # of address space, so that the machine lives on
-_MOST_SECONDS = 400
+_MOST_SECONDS = 1200  # on a machine that has other work
 _OPREPORT = (
     b"CPU: Intel Architectural Perfmon, speed 2300 MHz (estimated)\n"
     b"Counted CPU_CLK_UNHALTED events (Clock cycles when not halted) with a unit mask of 0x00"
@@ -247,8 +247,8 @@ def _memory_of(session: int) -> float:
     return total / 1024
 
 
-def _run(command: list[str], messages: Path) -> tuple[float, float, str]:
-    """Most memory in MB, seconds, and the exit code."""
+def _run(command: list[str], messages: Path) -> tuple[float, float, float, str]:
+    """Most memory in MB, seconds of CPU time and on the clock, and the exit code."""
     began, most = time.monotonic(), 0.0
     with messages.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output, preexec_fn=_limited)
@@ -261,7 +261,8 @@ def _run(command: list[str], messages: Path) -> tuple[float, float, str]:
             most = max(most, _memory_of(process.pid))
             time.sleep(0.1)
     process.returncode = os.waitstatus_to_exitcode(status)
-    return max(most, usage.ru_maxrss / 1024), time.monotonic() - began, str(process.returncode)
+    cpu, took = usage.ru_utime + usage.ru_stime, time.monotonic() - began
+    return max(most, usage.ru_maxrss / 1024), cpu, took, str(process.returncode)
 
 
 def _row(bomb: Bomb, folder: Path) -> str:
@@ -275,7 +276,7 @@ def _row(bomb: Bomb, folder: Path) -> str:
     words = [word.replace("BOMB", places["BOMB"]) for word in bomb.command]
     words = [places.get(word, word) for word in words]
     command = [sys.executable, "-m", "perfduck", *words, "--store", str(folder / "bombs.duckdb")]
-    memory, seconds, code = _run(command, folder / "messages")
+    memory, cpu, seconds, code = _run(command, folder / "messages")
     text = (folder / "messages").read_text(errors="replace").replace(str(folder), "").strip()
     last = (text.splitlines() or [""])[-1][:110].replace("|", "/")
     packed = path.stat().st_size
@@ -283,14 +284,14 @@ def _row(bomb: Bomb, folder: Path) -> str:
         one.unlink()
     return (
         f"| {bomb.name} | {packed / 1e6:,.2f} | {unpacked / 1e6:,.0f} | {memory:,.0f} |"
-        f" {seconds:.1f} | {code} | {last} |"
+        f" {cpu:.1f} | {seconds:.1f} | {code} | {last} |"
     )
 
 
 def main() -> None:
     wanted = sys.argv[1:]
-    print("| bomb | packed MB | unpacked MB | peak MB | seconds | exit | last line |")
-    print("|---|---:|---:|---:|---:|---:|---|", flush=True)
+    print("| bomb | packed MB | unpacked MB | peak MB | CPU s | seconds | exit | last line |")
+    print("|---|---:|---:|---:|---:|---:|---:|---|", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         for bomb in BOMBS:
             if not wanted or any(word in bomb.name for word in wanted):

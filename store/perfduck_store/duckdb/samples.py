@@ -49,7 +49,6 @@ class DuckDbSamples:
 
     def __init__(self, store: "DuckDbStore", choice: Choice) -> None:
         self._store, self._choice = store, choice
-        self._pick()
 
     def weights(self) -> dict[int, Weight]:
         """Of each run that has any picked sample."""
