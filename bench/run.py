@@ -25,6 +25,7 @@ from perfduck_store.duckdb.store import DuckDbStore
 from perfduck_store.selector import select
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
+OTHERS = "\n## By bench/tags.py"  # what is measured apart from this, and kept
 DEMO = Path(__file__).parent.parent / "fixtures" / "demo"
 # Beside the python that runs this.
 PERFDUCK, GPROF2DOT = (
@@ -207,11 +208,14 @@ def main() -> None:
     )
     given = parser.parse_args()
     given.work.mkdir(parents=True, exist_ok=True)
+    _, heading, others = RESULTS.read_text().partition(OTHERS)
     RESULTS.write_text("")
     for section in _sections(given.recording, given.work, given.samples, given.repeat):
         print(section, flush=True)
         with RESULTS.open("a") as file:
             file.write(f"{section}\n")
+    with RESULTS.open("a") as file:
+        file.write(heading + others)
 
 
 def _sections(recording: Path, work: Path, samples: list[int], repeat: int) -> Iterator[str]:
