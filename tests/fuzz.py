@@ -34,6 +34,7 @@ from perfduck_ingest.source import Source
 from perfduck_ingest.work import work_from
 from perfduck_model.errors import PerfduckError, SymbolError
 from perfduck_store.duckdb.store import DuckDbStore
+from perfduck_store.remote.frames import read_frame
 from perfduck_symbols import elf, kallsyms
 from perfduck_tags import rule_file
 
@@ -94,6 +95,13 @@ def _read_kallsyms(path: Path) -> None:
     kallsyms.read(kallsyms.file_of(path))
 
 
+def _read_frame(path: Path) -> None:
+    try:
+        read_frame(path.read_bytes())
+    except ValueError as error:  # as whoever asks a server does
+        raise PerfduckError(str(error)) from error
+
+
 # kind -> where its seeds are, and what reads it.
 KINDS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "perf-script": ("perf_script*/*/input.txt.xz", _read_recording),
@@ -112,6 +120,7 @@ KINDS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "budget": ("fuzz/seeds/*budget.toml", budget.read),
     "kallsyms": ("perf_data/kallsyms.gz", _read_kallsyms),
     "elf": ("elf/*", _read_elf),
+    "frame": ("fuzz/seeds/*.arrow", _read_frame),
 }
 # How often: a recording takes as long as 30 small files.
 _WEIGHTS = {kind: 10 for kind, (_, read) in KINDS.items() if read is not _read_recording}
