@@ -70,6 +70,7 @@ def _samples(count: int, line: str, frame: str = "ffffffff821f2fa7 f+0xd7 ([k])"
         ).encode()
 
 
+_FOLDED = b"nginx;main;read;vfs_read 12\n"
 _LINE = "x 1 [000] 1.500000: 1001001 cpu-clock: "
 _ENTITIES = (
     b'<?xml version="1.0"?><!DOCTYPE profile [<!ENTITY a "'
@@ -119,6 +120,14 @@ PACKED_BOMBS = [
     Bomb("2 M symbols", lambda: _samples(2 << 20, _LINE, "ffffffff821f2fa7 f%d+0xd7 ([k])")),
     Bomb("2 M dsos", lambda: _samples(2 << 20, _LINE, "ffffffff821f2fa7 f+0xd7 (/l/%d.so)")),
     Bomb("2 M offsets", lambda: _samples(2 << 20, _LINE, "ffffffff821f2fa7 f+0x%x ([k])")),
+    Bomb("folded, 1 GB of newlines", within(_FOLDED * 100, b"\n", GB, _FOLDED)),
+    Bomb("folded, 1 GB of one line", within(_FOLDED, _FOLDED, GB, b"")),
+    Bomb("folded, line of 1 GB", within(_FOLDED * 100, b"a", GB, b" 1\n")),
+    Bomb("folded, stack of 500 M frames", within(_FOLDED * 100, b"a;", GB, b"a 1\n")),
+    Bomb(
+        "folded, lines of 4 M frames",
+        within(_FOLDED * 100, b"a;" * (4 * MB - 9) + b"a 1\n", GB, b""),
+    ),
     Bomb(
         "work, 60 MB of a number in JSON",
         within(b'{"end":', b"9", 60 * MB, b"}"),

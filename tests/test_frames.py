@@ -82,6 +82,13 @@ def test_a_damaged_frame_is_a_line(compression: str) -> None:
     assert not any("\n" in line for line in lines)
 
 
+def test_what_describes_a_frame_is_bounded() -> None:
+    footer = 17 * MB
+    data = b"ARROW1\0\0" + bytes(footer) + footer.to_bytes(4, "little") + b"ARROW1"
+    with pytest.raises(ValueError, match="16 MB describe"):
+        read_frame(data)
+
+
 @pytest.mark.parametrize("data", [b"", b"x", b"ARROW1", b"ARROW1\0\0" + b"\xff" * 200 + b"ARROW1"])
 def test_what_is_no_file_is_a_line(data: bytes) -> None:
     with pytest.raises(ValueError, match=r"^[^\n]+$"):

@@ -21,6 +21,7 @@ from perfduck_model.limits import limits
 
 _TAIL = struct.Struct("<i6s")  # length of the footer, ARROW1
 _CONTINUED = b"\xff\xff\xff\xff"  # before the length of a message, since format version 0.15
+_MOST_DESCRIBED = 16 << 20  # bytes of a footer or of what describes a batch; 10,000 columns: 2 MB
 _CELL_BYTES = 8  # at least, of what is allocated for a row of a column, packed or not
 
 # Fields by their number in Schema.fbs, Message.fbs and File.fbs.
@@ -113,6 +114,7 @@ def _sizes(data: bytes) -> Iterator[int]:
     """Bytes of each batch, unpacked."""
     end = len(data) - _TAIL.size
     length, _ = _TAIL.unpack_from(data, end)
+    _check_described(length)
     footer = _root(data, end - length)
     for field in (_DICTIONARIES, _BATCHES):
         for block in footer.rows(field, _BLOCK):
@@ -127,13 +129,21 @@ def _sizes(data: bytes) -> Iterator[int]:
 def _size(data: bytes, batch: _Table, body: int) -> int:
     """With what describes it: a file may name a batch again and again."""
     nodes, buffers = batch.rows(_NODES, _NODE), batch.rows(_BUFFERS, _BUFFER)
+    described = nodes.nbytes + buffers.nbytes
+    _check_described(described)
     cells: int = sum(map(abs, nodes["rows"].tolist()))
     unpacked: int = sum(
         _unpacked_size(data, body + at, length) if batch.has(_COMPRESSION) else abs(length)
         for at, length in buffers.tolist()
     )
-    described = int(nodes.nbytes + buffers.nbytes + _BLOCK.itemsize)
-    return described + max(cells * _CELL_BYTES, unpacked)
+    return described + _BLOCK.itemsize + max(cells * _CELL_BYTES, unpacked)
+
+
+def _check_described(size: int) -> None:
+    """Each column is an object before its batches are read."""
+    if size > _MOST_DESCRIBED:
+        message = f"expected a frame that {_MOST_DESCRIBED >> 20} MB describe, got more"
+        raise ValueError(message)
 
 
 def _unpacked_size(data: bytes, at: int, length: int) -> int:
