@@ -6,8 +6,8 @@
 Compared are all samples, as a multiset: comm, pid, tid, cpu, time, period, event and the names and
 dsos of the whole chain. A field that perf refuses to print of a recording is left out.
 
-Expected to differ: all chains of --call-graph dwarf, which perf unwinds (their leaves do not); and
-addresses in a label within a function (node's construct_stub_create_deopt_addr within
+Expected to differ: some chains of --call-graph dwarf (unwinding.py says why); and addresses in a
+label within a function (node's construct_stub_create_deopt_addr within
 Builtins_JSConstructStubGeneric): perf takes whichever its search tree comes to first, we take the
 label, in 2 of 635,470 samples.
 """

@@ -40,6 +40,7 @@ from perfduck_tags import rule_file
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 FOUND = FIXTURES / "fuzz"
+_TABLES = FIXTURES / "perf_data" / "dwarf" / "symbols"  # stacks are unwound by these
 _MOST_SEED = 6000  # bytes: small files find more in a second
 _MOST_SECONDS, _MOST_MEMORY = 5.0, 256 << 10
 _STORED_EACH = 10
@@ -71,7 +72,9 @@ def _seeds(pattern: str) -> list[bytes]:
 
 def _read_recording(path: Path) -> None:
     with Source("fuzzed", io.BytesIO(path.read_bytes())) as source:
-        for _ in opened(source).batches(ImportOptions(lenient=path.stat().st_size % 2 == 0)):
+        lenient = path.stat().st_size % 2 == 0
+        options = ImportOptions(symbol_dirs=(_TABLES,), lenient=lenient)
+        for _ in opened(source).batches(options):
             pass
 
 
@@ -105,7 +108,7 @@ def _read_frame(path: Path) -> None:
 # kind -> where its seeds are, and what reads it.
 KINDS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "perf-script": ("perf_script*/*/input.txt.xz", _read_recording),
-    "perf-data": ("perf_data/*/recording.data.xz", _read_recording),
+    "perf-data": ("perf_data/*/*.data.xz", _read_recording),
     "oprofile": ("oprofile/*/session.tar.gz", _read_recording),
     "opreport-text": ("oprofile/*/reports/[lcdo]*.out*", _read_recording),
     "opreport-xml": ("oprofile/*/reports/X*.out*", _read_recording),

@@ -15,8 +15,8 @@ use crate::registers::{Architecture, Registers};
 use crate::stack::Stack;
 use crate::tables::{Row, Tables};
 
-/// Rows of tables that are kept: some 200 bytes each.
-const MOST_ROWS: usize = 1 << 17;
+/// Rows of tables that are kept: some 400 bytes each.
+const MOST_ROWS: usize = 1 << 16;
 
 /// What became of a sample's stack.
 pub const OUTERMOST: u8 = 0;
