@@ -60,8 +60,6 @@ BINARY = [
             begins(b"PERFFILE", b"ELIFFREP")),
     Foreign("trace.dat of trace-cmd", f"it has trace events; {_RECORD}",
             begins(b"\x17\x08\x44tracing")),
-    Foreign("a profile of pprof (protobuf)", _RECORD,
-            finds(rb"\A.{0,40}\x0a[\x02-\x08]\x08[\x01-\x20]\x10[\x01-\x20]")),
     Foreign("gmon.out of gprof", _RECORD, begins(b"gmon")),
     Foreign("an ELF file (program, library, module or core)",
             "give it with --symbols DIR or --vmlinux beside a recording", begins(b"\x7fELF")),

@@ -20,6 +20,7 @@ from perfduck_model.words import listed
 # perf script last: its text has the most shapes, a call graph of opreport's among them.
 FORMATS = {
     "perf_data.importer": PERF_DATA,
+    "pprof": (b"\x10",),
     "oprofile.session_importer": (b"ustar",),
     "oprofile.xml_importer": (b"<profile",),
     "oprofile.text_importer": (b"",),

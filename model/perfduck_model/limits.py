@@ -73,6 +73,10 @@ class Limits:
     most_pack_bytes: int = 64 * MB  # unpacked, of perf record -z: 64 kB are a tenth of it
 
     # Another machine that is asked.
+    # Profiles in protobuf. A field is in memory as a whole, and all samples as columns.
+    most_message_bytes: int = 64 * MB  # of a field: OTLP has all samples of a process in one
+    most_messages: int = 4 * MB  # samples, locations, texts
+
     most_answer_bytes: int = 256 * MB  # of a server: stacks and weights of large profiles 30 MB
     most_frame_bytes: int = 1024 * MB  # of a frame in it, unpacked: those have 160 MB
     most_answer_s: int = 900  # without a byte of it; a question about 100 large profiles: a minute

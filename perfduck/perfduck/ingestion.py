@@ -53,6 +53,8 @@ _ENDINGS = (
     ".out",
     ".folded",
     ".collapsed",
+    ".pb",
+    ".pprof",
 )
 _LARGE_BYTES = 16 << 20  # a second to read, packed ten
 _HASHED_BYTES = 1 << 22

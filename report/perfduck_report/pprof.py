@@ -143,13 +143,13 @@ class _Writer:
             self._table.functions.select(columns).iter_rows(), 1
         ):
             part = Profile()
-            if dso not in mappings:
+            if dso not in mappings and dso != "[unknown]":
                 mappings[dso] = len(mappings) + 1
                 part.mapping.add(
                     id=mappings[dso], filename=texts.of(dso), build_id=texts.of(build_id or ""),
                     has_functions=True,
                 )  # fmt: skip
-            place = part.location.add(id=row, mapping_id=mappings[dso])
+            place = part.location.add(id=row, mapping_id=mappings.get(dso, 0))
             if address is not None:
                 place.address = address % (1 << 64)
             if name != "[unknown]":

@@ -40,7 +40,7 @@ class Pprof:
         name = {each.id: text[each.name] for each in self.message.function}
         self.frame = {
             each.id: (name.get(each.line[0].function_id) if each.line else None,
-                      self.mapping[each.mapping_id])
+                      self.mapping.get(each.mapping_id, "[unknown]"))
             for each in self.message.location
         }  # fmt: skip
 

@@ -1,0 +1,91 @@
+"""A protobuf message that is larger than memory should hold: cut between its fields into parts,
+each of which is a message with some of the fields, as parts in a row are one message.
+
+Nothing is allocated for a length that the file only claims.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from perfduck_model.limits import limits
+
+_FIELDS_AT_ONCE = 50_000  # of a few bytes each; a parsed one takes some hundred
+_BYTES_AT_ONCE = 4 << 20
+_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+_FIXED = {_FIXED64: 8, _FIXED32: 4}
+
+
+class MessageError(ValueError):
+    """Bytes that are no protobuf message, or one beyond a bound."""
+
+
+def message_parts(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Whole fields of the message that the chunks are together. MessageError for what is none."""
+    buffer = b""
+    for chunk in chunks:
+        buffer += chunk
+        start = 0
+        while end := _end(buffer, start):
+            yield buffer[start:end]
+            start = end
+        buffer = buffer[start:]
+        if len(buffer) > limits.most_message_bytes:
+            message = f"expected fields of at most {limits.most_message_bytes >> 20} MB, got more"
+            raise MessageError(message)
+    start = 0
+    while end := _end(buffer, start, is_last=True):
+        yield buffer[start:end]
+        start = end
+    if start < len(buffer):
+        message = "expected a whole protobuf message, got a part of one"
+        raise MessageError(message)
+
+
+def _end(buffer: bytes, start: int, *, is_last: bool = False) -> int:
+    """Where the fields end that are whole, from `start` on: some megabytes of them; 0 for less."""
+    place = start
+    for _ in range(_FIELDS_AT_ONCE):
+        after = _field_end(buffer, place)
+        if after is None:
+            return place if is_last and place > start else 0
+        place = after
+        if place - start >= _BYTES_AT_ONCE:
+            break
+    return place
+
+
+def _field_end(buffer: bytes, place: int) -> int | None:
+    """Where the field ends that begins here; None where the buffer ends before."""
+    tag, place = _varint(buffer, place)
+    if place == 0:
+        return None
+    if not tag >> 3:
+        message = "expected a protobuf message, got a field without a number"
+        raise MessageError(message)
+    kind = tag & 7
+    if kind == _VARINT:
+        _, end = _varint(buffer, place)
+        return end or None
+    if kind == _BYTES:
+        length, place = _varint(buffer, place)
+        end = place + length
+    elif kind in _FIXED:
+        end = place + _FIXED[kind]
+    else:
+        message = f"expected a protobuf message, got a field of type {kind}"
+        raise MessageError(message)
+    return end if place and end <= len(buffer) else None
+
+
+def _varint(buffer: bytes, place: int) -> tuple[int, int]:
+    """A number and where it ends; 0 where the buffer ends before."""
+    value = shift = 0
+    for end in range(place, min(place + 10, len(buffer))):
+        byte = buffer[end]
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, end + 1
+        shift += 7
+    if place + 10 <= len(buffer):
+        message = "expected a protobuf message, got a number of more than 10 bytes"
+        raise MessageError(message)
+    return 0, 0

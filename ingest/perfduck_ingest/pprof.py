@@ -1,0 +1,287 @@
+"""pprof's profile.proto, plain or packed: of Go, Parca, Pyroscope, `perfduck export`.
+
+    samples/count cpu/nanoseconds      an event `cpu` in ns, whose hits are the samples
+    alloc_objects/count alloc_space/bytes inuse_objects/count inuse_space/bytes    an event each
+
+Labels comm, pid, tid, cpu and cgroup are those of a sample; other labels are left out, and said.
+A location without a function is an address in its mapping; of inlined functions each is a frame.
+Rates (ns/packet) do not add up: their types are left out, and said.
+"""
+
+import re
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from perfduck_ingest.function_chains import UNKNOWN, FunctionChains
+from perfduck_ingest.importer import ImportOptions, Recording
+from perfduck_ingest.message_parts import MessageError, message_parts
+from perfduck_ingest.source import Source
+from perfduck_kernels import kernels
+from perfduck_model.arrays import Int64
+from perfduck_model.batch import SAMPLE, Batch, Event, Facts, Limitation
+from perfduck_model.errors import PerfduckError
+from perfduck_model.limits import limits
+from perfduck_model.words import listed
+
+NAME = "pprof"
+
+# sample_type, which comes first or nearly so: two numbers of texts.
+_BEGINS = re.compile(rb".{0,40}\x0a[\x02-\x0c]\x08[\x01-\xff]{1,3}?\x10[\x01-\xff]", re.DOTALL)
+_HEAD_BYTES = 1 << 16
+_CHUNK = 1 << 20
+_UNITS = {
+    "nanoseconds": "ns", "microseconds": "us", "milliseconds": "ms", "seconds": "s",
+    "bytes": "byte",
+}  # fmt: skip
+_HITS = ("samples", "sample")
+_LABELS = ("comm", "pid", "tid", "cpu", "cgroup")
+_NUMBERS = ("pid", "tid", "cpu")
+_MOST = 1 << 62
+_SHOWN = 4
+
+
+def open(source: Source) -> Recording | None:
+    """The profile, if the head is fields of one."""
+    if source.is_directory or not _BEGINS.match(source.head[: limits.head_bytes]):
+        return None
+    try:
+        next(message_parts([source.head]), None)
+    except MessageError:
+        if len(source.head) < limits.head_bytes:
+            return None
+    return Recording(NAME, partial(_read, source))
+
+
+def _read(source: Source, options: ImportOptions) -> Iterator[Batch]:
+    """All events, one after the other: names follow the samples, at the end of the message."""
+    from google.protobuf.message import DecodeError
+
+    from perfduck_model.pprof_schema import Profile
+
+    profile = _Columns()
+    try:
+        for part in message_parts(source.chunks(_CHUNK)):
+            profile.add(Profile.FromString(part))
+            _check_size(source, profile)
+    except (MessageError, DecodeError, OverflowError) as error:
+        raise PerfduckError.at(
+            source.name, expected="a whole profile of pprof", got=error
+        ) from error
+    try:
+        yield from _Reader(profile).batches()
+    except (_DamagedProfile, IndexError, KeyError) as error:
+        got = f"a number that leads nowhere ({error})"
+        raise PerfduckError.at(source.name, expected="a whole profile of pprof", got=got) from error
+
+
+def _check_size(source: Source, profile: "_Columns") -> None:
+    if max(len(profile.lengths), len(profile.locations), len(profile.texts)) > limits.most_messages:
+        expected = f"at most {limits.most_messages:,} samples, locations and texts"
+        raise PerfduckError.at(source.name, expected=expected, got="more")
+
+
+class _DamagedProfile(ValueError):
+    """A profile whose parts do not fit."""
+
+
+@dataclass(slots=True)
+class _Columns:
+    """The messages of a profile as columns, leaf first; texts are numbers in `texts`."""
+
+    types: list[tuple[int, int]] = field(default_factory=list)
+    places: "array[int]" = field(default_factory=lambda: array("Q"))  # locations of all samples
+    lengths: "array[int]" = field(default_factory=lambda: array("q"))  # how many each has
+    values: "array[int]" = field(default_factory=lambda: array("q"))
+    value_counts: set[int] = field(default_factory=set)
+    labels: "array[int]" = field(default_factory=lambda: array("q"))  # sample, key, text, number
+    mappings: dict[int, tuple[int, int]] = field(default_factory=dict)  # file, what addresses lack
+    locations: dict[int, tuple[int, int, tuple[int, ...]]] = field(default_factory=dict)
+    functions: dict[int, int] = field(default_factory=dict)
+    texts: list[str] = field(default_factory=list)
+    began_ns: int = 0
+    lasted_ns: int = 0
+
+    def add(self, part: Any) -> None:
+        """The fields of a part of the message."""
+        self.types += [(each.type, each.unit) for each in part.sample_type]
+        for sample in part.sample:
+            self.value_counts.add(len(sample.value))
+            for label in sample.label:
+                self.labels.extend((len(self.lengths), label.key, label.str, label.num))
+            self.places.extend(sample.location_id)
+            self.lengths.append(len(sample.location_id))
+            self.values.extend(sample.value)
+        for each in part.mapping:
+            self.mappings[each.id] = (each.filename, each.file_offset - each.memory_start)
+        for each in part.location:
+            lines = tuple(line.function_id for line in each.line)
+            self.locations[each.id] = (each.mapping_id, each.address, lines)
+        for each in part.function:
+            self.functions[each.id] = each.name or each.system_name
+        self.texts += part.string_table
+        self.began_ns = part.time_nanos or self.began_ns
+        self.lasted_ns = part.duration_nanos or self.lasted_ns
+
+
+class _Reader:
+    """Batches of a profile that is read."""
+
+    def __init__(self, profile: _Columns) -> None:
+        self._profile = profile
+        self._texts = profile.texts
+        self._types = [(self._texts[name], self._texts[unit]) for name, unit in profile.types]
+        if profile.lengths and profile.value_counts != {len(self._types)}:
+            message = f"{sorted(profile.value_counts)} values of {len(self._types)} types"
+            raise _DamagedProfile(message)
+        self._values: Int64 = np.frombuffer(profile.values, np.int64).reshape(-1, len(self._types))
+
+    def batches(self) -> Iterator[Batch]:
+        """A batch for each event, then the facts."""
+        if (self._values < 0).any():
+            message = "expected a profile, got a difference of two (pprof -diff_base): ingest both"
+            raise PerfduckError(message)
+        stack_ids, names = self._stacks()
+        yield names
+        labels, others = self._labels()
+        hits, chosen = self._hits()
+        for number, event, unit in chosen:
+            yield self._samples(stack_ids, labels, event, unit, self._values[:, number], hits)
+        yield Batch(facts=self._facts(chosen, others))
+
+    def _stacks(self) -> tuple[Int64, Batch]:
+        """The stack of each sample, and all stacks and symbols."""
+        functions, starts, counts, number_of = self._functions()
+        ids = np.frombuffer(self._profile.places, np.uint64)
+        distinct, inverse = np.unique(ids, return_inverse=True)
+        number = np.array([number_of[each] for each in distinct.tolist()], np.int64)
+        places = number[inverse] if len(ids) else np.empty(0, np.int64)
+        lengths = np.frombuffer(self._profile.lengths, np.int64)
+        owner = np.repeat(np.arange(len(lengths)), lengths)
+        frames = np.bincount(owner, counts[places], len(lengths)).astype(np.int64)
+        rows = kernels.ranges(starts[places], counts[places])
+        nameless = np.flatnonzero(frames == 0)  # a stack that is not known
+        before = (np.cumsum(frames) - frames)[nameless]
+        rows = np.insert(rows, before, len(functions) - 1)
+        frames[nameless] = 1
+        found = FunctionChains().chains(functions, rows, frames)
+        return found.stack_ids, Batch(stacks=found.stacks, symbols=found.symbols)
+
+    def _functions(self) -> tuple[pl.DataFrame, Int64, Int64, dict[int, int]]:
+        """All functions [name, dso, address], the last one not known; of each location where its
+        functions start, how many there are, and which location has which id."""
+        rows: list[tuple[str, str, int | None]] = []
+        starts, counts = [], []
+        for mapping, address, lines in self._profile.locations.values():
+            file, shift = self._profile.mappings.get(mapping, (0, 0))
+            dso = self._texts[file] or UNKNOWN
+            names = [self._texts[self._profile.functions[each]] for each in lines]
+            starts.append(len(rows))
+            counts.append(max(len(names), 1))
+            rows += [(name or UNKNOWN, dso, None) for name in names]
+            if not names:
+                rows.append((UNKNOWN, dso, None if dso == UNKNOWN else _signed(address + shift)))
+        rows.append((UNKNOWN, UNKNOWN, None))
+        schema = {"name": pl.String, "dso": pl.String, "address": pl.Int64}
+        number_of = {key: number for number, key in enumerate(self._profile.locations)}
+        frame = pl.DataFrame(rows, schema=schema, orient="row")
+        return frame, np.array(starts, np.int64), np.array(counts, np.int64), number_of
+
+    def _labels(self) -> tuple[pl.DataFrame, list[str]]:
+        """[comm, pid, tid, cpu, cgroup] of each sample, and the keys of labels that are left
+        out."""
+        columns: dict[str, list[Any]] = {
+            key: [None] * len(self._profile.lengths) for key in _LABELS
+        }
+        others: dict[str, None] = {}
+        flat = iter(self._profile.labels)
+        while row := tuple(islice(flat, 4)):
+            sample, key, text, number = row
+            name = self._texts[key]
+            if name not in columns:
+                others[name] = None
+            elif name in _NUMBERS:
+                columns[name][sample] = _number(self._texts[text]) if text else number
+            else:
+                columns[name][sample] = self._texts[text] or None
+        return pl.DataFrame(columns, schema={key: SAMPLE[key] for key in _LABELS}), list(others)
+
+    def _hits(self) -> tuple[Int64 | None, list[tuple[int, str, str]]]:
+        """The samples that each row counts, where there is such a type beside others; and of the
+        types that are events their number, name and unit."""
+        hits = None
+        chosen: dict[str, tuple[int, str, str]] = {}
+        for number, (name, unit) in enumerate(self._types):
+            if name in _HITS and unit == "count" and len(self._types) > 1:
+                hits = self._values[:, number]
+            elif "/" not in unit:
+                event = name if name not in chosen else f"{name} in {unit}"
+                chosen[event] = (number, event, _UNITS.get(unit, _counted(name, unit)))
+        return hits, list(chosen.values())
+
+    def _samples(
+        self,
+        stack_ids: Int64,
+        labels: pl.DataFrame,
+        event: str,
+        unit: str,
+        values: Int64,
+        hits: Int64 | None,
+    ) -> Batch:
+        if values.sum(dtype=np.float64) >= _MOST:
+            raise PerfduckError.at(event, expected="values of at most 62 bits", got="larger ones")
+        one = np.ones(len(values), np.int64)
+        counts_itself = unit == "sample"
+        columns = {
+            "stack_id": stack_ids,
+            "count": values if counts_itself else one if hits is None else hits,
+            "period": values,
+        }
+        rows = pl.concat([pl.DataFrame(columns), labels], how="horizontal").with_columns(
+            event=pl.lit(event),
+            time_ns=pl.lit(None, pl.Int64),
+            period=pl.lit(None, pl.Int64) if counts_itself else pl.col("period"),
+        )
+        return Batch(samples=rows.filter(pl.Series(values > 0)).select(*SAMPLE))
+
+    def _facts(self, chosen: list[tuple[int, str, str]], others: list[str]) -> Facts:
+        rates = [f"{name} in {unit}" for name, unit in self._types if "/" in unit]
+        left_out = [f"labels {listed(others, _SHOWN)}"] * bool(others) + rates
+        said = ["pprof says no times of samples"]
+        said += [f"left out: {listed(left_out, _SHOWN)}"] * bool(left_out)
+        began, lasted = self._profile.began_ns, self._profile.lasted_ns
+        return Facts(
+            started_at=_time(began),
+            duration_s=lasted / 1e9 if lasted > 0 else None,
+            events={event: Event(unit) for _, event, unit in chosen},
+            limitations={"pprof": Limitation("; ".join(said))},
+        )
+
+
+def _counted(name: str, unit: str) -> str:
+    """The unit of what is counted: samples, or what the type is called."""
+    if unit != "count":
+        return unit or name
+    return "sample" if name in _HITS else name
+
+
+def _time(nanoseconds: int) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(nanoseconds / 1e9, UTC) if nanoseconds > 0 else None
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _number(text: str) -> int | None:
+    return int(text) if re.fullmatch(r"[0-9]{1,9}", text) else None
+
+
+def _signed(number: int) -> int:
+    return (number + (1 << 63)) % (1 << 64) - (1 << 63)

@@ -1,0 +1,179 @@
+"""pprof's profiles: every value is an event of its own, with its unit."""
+
+import gzip
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from command import run
+from hypothesis import given
+from hypothesis import strategies as st
+from set_limits import SetLimits
+
+import perfduck
+from perfduck_ingest.formats import opened
+from perfduck_ingest.importer import ImportOptions
+from perfduck_ingest.message_parts import MessageError, message_parts
+from perfduck_ingest.source import Source
+from perfduck_model.batch import Batch, Facts
+from perfduck_model.errors import PerfduckError
+from perfduck_model.pprof_schema import Profile
+
+PPROF = Path(__file__).parents[1] / "fixtures" / "pprof"
+
+
+def read(path: Path, message: Any = None) -> tuple[pl.DataFrame, list[Batch], Facts]:
+    if message is not None:
+        path.write_bytes(message if isinstance(message, bytes) else message.SerializeToString())
+    with Source(str(path)) as source:
+        recording = opened(source)
+        assert recording.format == "pprof"
+        batches = list(recording.batches(ImportOptions()))
+    return pl.concat([each.samples for each in batches]), batches, batches[-1].facts
+
+
+def made(values: list[list[int]], types: list[tuple[str, str]], **more: Any) -> Any:
+    """A profile with a sample for each row of values, all with one stack."""
+    texts = list(dict.fromkeys(["", *(word for each in types for word in each), "f", "/bin/a"]))
+    return Profile(
+        sample_type=[{"type": texts.index(a), "unit": texts.index(b)} for a, b in types],
+        sample=[{"location_id": [1], "value": row} for row in values],
+        mapping=[{"id": 1, "filename": texts.index("/bin/a"), "memory_start": 4096}],
+        location=[{"id": 1, "mapping_id": 1, "line": [{"function_id": 1}]}],
+        function=[{"id": 1, "name": texts.index("f")}],
+        string_table=texts,
+        **more,
+    )
+
+
+def test_a_cpu_profile_of_go_is_time_with_its_samples() -> None:
+    samples, batches, facts = read(PPROF / "cpu.pb")
+    assert samples.select("event", "count", "period").rows() == [
+        ("cpu", 4, 40_000_000), ("cpu", 4, 40_000_000), ("cpu", 1, 10_000_000)
+    ]  # fmt: skip
+    assert facts.events["cpu"].unit == "ns"
+    assert facts.duration_s is not None
+    assert {"main.main", "runtime.main"} <= {
+        name for batch in batches for name in batch.symbols["name"]
+    }
+
+
+def test_each_type_of_a_heap_profile_is_an_event() -> None:
+    samples, _, facts = read(PPROF / "heap.pb")
+    units = {name: event.unit for name, event in facts.events.items()}
+    assert units == {
+        "alloc_objects": "alloc_objects", "alloc_space": "byte",
+        "inuse_objects": "inuse_objects", "inuse_space": "byte",
+    }  # fmt: skip
+    assert set(samples["event"]) == set(units)
+    assert "labels bytes" in facts.limitations["pprof"].text
+
+
+def test_go_and_the_kernel_are_never_added_up(demo_store: Path, tmp_path: Path) -> None:
+    store = tmp_path / "s.duckdb"
+    recorded = PPROF.parent / "perf_script" / "net-chain" / "input.txt.xz"
+    for path in (PPROF / "heap.pb", PPROF / "cpu.pb", recorded):
+        assert run(["ingest", path, "--store", store]).returncode == 0
+    top = run(["top", "*", "--store", store]).stdout.decode()
+    assert "taken as one event: cpu-clock" in top  # CPU time of both
+    assert "cpu (1 profile" in top
+    assert "left out: 1 profile without" in top
+    both = run(["top", "*", "--event", "*", "--store", store])
+    assert both.returncode == 2
+    assert b"expected events of one unit" in both.stderr
+
+
+def test_export_and_ingest_keep_stacks_sums_and_labels(demo_store: Path, tmp_path: Path) -> None:
+    demo = perfduck.open(demo_store)
+    demo.export("native.udp64.1", "pprof").write(tmp_path / "back.pb.gz")
+    with perfduck.open(tmp_path / "back.duckdb") as store:
+        [result] = store.ingest(tmp_path / "back.pb.gz")
+        assert result.name == "back"
+        assert store.export("back").text == demo.export("native.udp64.1").text
+        for filters in ({}, {"cpu": "1"}, {"subsystem": "udp"}, {"comm": "iperf3"}):
+            tables = [
+                each.top(name, limit=9999, **filters).frame  # type: ignore[arg-type]
+                for each, name in ((store, "back"), (demo, "native.udp64.1"))
+            ]
+            names = [table.select("function", "dso", "subsystem").sort("*") for table in tables]
+            assert names[0].equals(names[1])
+            weights = [table["self"].sum() for table in tables]
+            assert weights[0] * 1e6 / 2168120 == pytest.approx(weights[1], rel=1e-9)
+
+
+def test_rates_and_labels_that_are_left_out_are_said(tmp_path: Path) -> None:
+    types = [("samples", "count"), ("cpu", "nanoseconds"), ("cpu/packet", "ps/packet")]
+    samples, _, facts = read(tmp_path / "a.pb", made([[1, 10, 3]], types))
+    assert samples["event"].to_list() == ["cpu"]
+    assert facts.limitations["pprof"].text.endswith("left out: cpu/packet in ps/packet")
+
+
+def test_a_difference_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(PerfduckError, match="got a difference of two"):
+        read(tmp_path / "a.pb", made([[5], [-3]], [("cpu", "nanoseconds")]))
+
+
+def test_code_without_a_name_has_its_address_and_a_stack_may_be_empty(tmp_path: Path) -> None:
+    message = made([[5]], [("cpu", "nanoseconds")])
+    message.location[0].ClearField("line")
+    message.location[0].address = 4096 + 77
+    message.sample.add(value=[2])
+    samples, batches, _ = read(tmp_path / "a.pb", message)
+    symbols = pl.concat([each.symbols for each in batches]).select("name", "dso", "address")
+    assert set(symbols.rows()) == {("[unknown]", "/bin/a", 77), ("[unknown]", "[unknown]", None)}
+    assert samples["period"].to_list() == [5, 2]
+
+
+ROWS = st.lists(st.lists(st.integers(0, 10**12), min_size=2, max_size=2), min_size=1, max_size=20)
+
+
+@given(ROWS, st.booleans())
+def test_sums_of_each_type_are_those_of_the_file(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[list[int]], packed: bool
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "sums.pb"
+    message = made(rows, [("delay", "nanoseconds"), ("space", "bytes")]).SerializeToString()
+    samples, _, _ = read(path, gzip.compress(message) if packed else message)
+    for place, event in enumerate(("delay", "space")):
+        of_event = samples.filter(event=event)
+        assert of_event["period"].sum() == sum(row[place] for row in rows)
+        assert of_event.height == sum(row[place] > 0 for row in rows)
+
+
+@given(st.data())
+def test_what_is_cut_or_changed_is_read_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    content = bytearray(made([[5, 1]] * 3, [("a", "count"), ("b", "bytes")]).SerializeToString())
+    place = data.draw(st.integers(0, len(content) - 1))
+    if data.draw(st.booleans()):
+        del content[place:]
+    else:
+        content[place] = data.draw(st.integers(0, 255))
+    path = tmp_path_factory.getbasetemp() / "changed.pb"
+    path.write_bytes(content)
+    with Source(str(path)) as source, suppress(PerfduckError):
+        list(opened(source).batches(ImportOptions()))
+
+
+@given(st.lists(st.binary(max_size=40), max_size=30), st.integers(1, 50))
+def test_parts_of_a_message_are_the_message(values: list[bytes], size: int) -> None:
+    message = b"".join(b"\x32" + bytes([len(value)]) + value for value in values)
+    chunks = [message[start : start + size] for start in range(0, len(message), size)]
+    assert b"".join(message_parts(chunks)) == message
+
+
+def test_a_length_that_is_only_claimed_is_refused(set_limits: SetLimits) -> None:
+    set_limits(most_message_bytes=1000)
+    with pytest.raises(MessageError, match="at most 0 MB"):
+        list(message_parts([b"\x0a\xff\xff\xff\xff\x0f" + bytes(2000)]))
+    with pytest.raises(MessageError, match="got a part of one"):
+        list(message_parts([b"\x0a\x05ab"]))
+
+
+def test_more_samples_than_the_bound_are_refused(tmp_path: Path, set_limits: SetLimits) -> None:
+    set_limits(most_messages=10)
+    with pytest.raises(PerfduckError, match="expected at most 10 samples"):
+        read(tmp_path / "a.pb", made([[1]] * 11, [("cpu", "nanoseconds")]))
