@@ -17,11 +17,11 @@ from functools import partial
 import numpy as np
 import polars as pl
 
-from perfduck_ingest.function_chains import UNKNOWN, FunctionChains
+from perfduck_ingest.function_chains import UNKNOWN, FunctionChains, sample_rows
 from perfduck_ingest.importer import ImportOptions, Recording, WeightEvent
 from perfduck_ingest.source import Source
 from perfduck_model.arrays import Int64
-from perfduck_model.batch import SAMPLE, SKIPPED, Batch, Event, Facts, Limitation
+from perfduck_model.batch import SKIPPED, Batch, Event, Facts, Limitation
 from perfduck_model.errors import PerfduckError
 from perfduck_model.limits import limits
 from perfduck_tags.entries import INTERRUPTS, SYSTEM_CALLS
@@ -152,19 +152,16 @@ class _Reader:
         found = self._chains.chains(functions, codes[::-1], lengths[::-1])
         event = self._event or WeightEvent("samples", "sample")
         has_period = self._event is not None
-        one = pl.lit(1, pl.Int64)
-        samples = rows.select(
-            pl.Series("stack_id", found.stack_ids[::-1]),
-            pl.lit(event.name).alias("event"),
+        known = rows.select(
             "comm",
             "pid",
             "tid",
-            pl.lit(None, pl.Int32).alias("cpu"),
-            pl.lit(None, pl.String).alias("cgroup"),
-            pl.lit(None, pl.Int64).alias("time_ns"),
-            (one if has_period else pl.col("weight")).alias("count"),
-            (pl.col("weight") if has_period else pl.lit(None, pl.Int64)).alias("period"),
-        ).cast(pl.Schema(SAMPLE))
+            pl.Series("stack_id", found.stack_ids[::-1]),
+            pl.lit(event.name).alias("event"),
+            (pl.lit(1) if has_period else pl.col("weight")).alias("count"),
+            (pl.col("weight") if has_period else pl.lit(None)).alias("period"),
+        )
+        samples = sample_rows(known)
         return Batch(samples=samples, stacks=found.stacks, symbols=found.symbols, skipped=skipped)
 
     def _commands(self, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:

@@ -6,6 +6,7 @@ import polars as pl
 
 from perfduck_ingest.chains import StackCache, SymbolInterner, stacks
 from perfduck_model.arrays import Int64
+from perfduck_model.batch import SAMPLE
 
 UNKNOWN = "[unknown]"  # a name, or a dso
 
@@ -31,3 +32,9 @@ class FunctionChains:
         ids = self._interner.ids(functions)
         stack_ids, new = stacks(ids[rows], lengths, self._cache)
         return InternedChains(stack_ids, new, self._interner.unreported(new))
+
+
+def sample_rows(known: pl.DataFrame) -> pl.DataFrame:
+    """The columns of batch.SAMPLE: those that are known, and null in place of the others."""
+    others = {name: pl.lit(None, kind) for name, kind in SAMPLE.items() if name not in known}
+    return known.with_columns(**others).select(*SAMPLE).cast(pl.Schema(SAMPLE))

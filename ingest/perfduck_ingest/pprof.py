@@ -19,8 +19,9 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from google.protobuf.message import DecodeError
 
-from perfduck_ingest.function_chains import UNKNOWN, FunctionChains
+from perfduck_ingest.function_chains import UNKNOWN, FunctionChains, sample_rows
 from perfduck_ingest.importer import ImportOptions, Recording
 from perfduck_ingest.message_parts import MessageError, message_parts
 from perfduck_ingest.source import Source
@@ -29,6 +30,7 @@ from perfduck_model.arrays import Int64
 from perfduck_model.batch import SAMPLE, Batch, Event, Facts, Limitation
 from perfduck_model.errors import PerfduckError
 from perfduck_model.limits import limits
+from perfduck_model.pprof_schema import Profile
 from perfduck_model.words import listed
 
 NAME = "pprof"
@@ -62,10 +64,6 @@ def open(source: Source) -> Recording | None:
 
 def _read(source: Source, options: ImportOptions) -> Iterator[Batch]:
     """All events, one after the other: names follow the samples, at the end of the message."""
-    from google.protobuf.message import DecodeError
-
-    from perfduck_model.pprof_schema import Profile
-
     profile = _Columns()
     try:
         for part in message_parts(source.chunks(_CHUNK)):
@@ -246,10 +244,9 @@ class _Reader:
         }
         rows = pl.concat([pl.DataFrame(columns), labels], how="horizontal").with_columns(
             event=pl.lit(event),
-            time_ns=pl.lit(None, pl.Int64),
             period=pl.lit(None, pl.Int64) if counts_itself else pl.col("period"),
         )
-        return Batch(samples=rows.filter(pl.Series(values > 0)).select(*SAMPLE))
+        return Batch(samples=sample_rows(rows.filter(pl.Series(values > 0))))
 
     def _facts(self, chosen: list[tuple[int, str, str]], others: list[str]) -> Facts:
         rates = [f"{name} in {unit}" for name, unit in self._types if "/" in unit]
