@@ -381,7 +381,7 @@ RECORDED = [
               ("--setup-base {tmp}/fails", "expected exit status 0, got 3"),
               ("--setup-new {tmp}/fails", "expected exit status 0, got 3"),
               ("--most 3", "--most 3: expected --until-sure"),
-              ("--until-sure --runs 6 --most 5", "--most 5: expected 6 pairs or more"),
+              ("--until-sure --runs 6 --most 5", "--runs 6: expected 5 pairs or fewer before the"),
               ("--until-sure --most 4", "--most 4: expected 5 pairs or more"),
               ("--until-sure --runs 3", "--runs 3: expected 7 pairs or more"),
               ("--label side=left", "--label side=left: expected another label")),

@@ -21,9 +21,11 @@ from perfduck.opening import StorePlace
 from perfduck.recorder import PlannedRun, Recorder, RecordOptions, Taken
 from perfduck.recordings import IngestResult
 from perfduck_diff.answer import LEAST_PAIRS, DiffRequest
+from perfduck_diff.engine.budget import read as read_budgets
 from perfduck_diff.engine.sequential import first_look, levels
 from perfduck_diff.engine.sign_flip import least_pairs
 from perfduck_diff.like_runs import AB_LABEL, RUN_LABEL, SIDE_LABEL
+from perfduck_ingest.labels import checked_name
 from perfduck_model.errors import PerfduckError
 from perfduck_store.selector import quoted
 
@@ -92,6 +94,8 @@ def ab(
     not set) or fails; earlier pairs are stored."""
     _check_commands(plan)
     _check_labels(options)
+    if plan.question.budget is not None:
+        read_budgets(plan.question.budget)
     on_step(replace(_step(plan, 1), note=_can_show(plan)))
     with Recorder(place, options) as recorder:
         pairs = range(1, plan.most + 1)
@@ -152,9 +156,15 @@ def looks(runs: int | None, most: int | None, *, until_sure: bool) -> dict[int, 
         return {runs or PAIRS: LEVEL}
     last = MOST if most is None else most
     least = first_look(last, LEVEL)
-    if least is None or (runs is not None and last < runs):
-        expected = f"{max(runs or 0, least_pairs(LEVEL))} pairs or more"
+    if least is None:
+        expected = f"{least_pairs(LEVEL)} pairs or more"
         raise PerfduckError.at(where=f"--most {last}", expected=expected, got=last)
+    if runs is not None and last < runs:
+        raise PerfduckError.at(
+            where=f"--runs {runs}",
+            expected=f"{last} pairs or fewer before the first look (--most {last})",
+            got=runs,
+        )
     if runs is not None and runs < least:
         raise PerfduckError.at(
             where=f"--runs {runs}",
@@ -164,9 +174,11 @@ def looks(runs: int | None, most: int | None, *, until_sure: bool) -> dict[int, 
     return levels(runs or least, last, LEVEL)
 
 
-def default_name() -> str:
-    """What a comparison is called from now on."""
-    return f"ab-{datetime.now():%Y%m%d-%H%M%S}"
+def name_of(given: str | None) -> str:
+    """What a comparison is called: as is given, or by the time. PerfduckError for no name."""
+    if given is None:
+        return f"ab-{datetime.now():%Y%m%d-%H%M%S}"
+    return checked_name(given, "--name")
 
 
 def _pair(

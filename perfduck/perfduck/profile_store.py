@@ -180,7 +180,7 @@ class ProfileStore(StoreQuestions):
         plan = parts.ab.AbPlan(
             commands={"base": base, "new": new},
             setup={"base": setup_base, "new": setup_new},
-            name=name or parts.ab.default_name(),
+            name=parts.ab.name_of(name),
             until_sure=until_sure,
             levels=parts.ab.looks(runs, most, until_sure=until_sure),
             question=parts.answer.DiffRequest(

@@ -324,7 +324,8 @@ def record(
     words = command_of(command, options.seconds)
     if not command:
         options = replace(options, seconds=None)
-    called = checked_name(name or default_name(words[0], place), "--name")
+    called = default_name(words[0], place) if name is None else name
+    called = checked_name(called, "--name")
     wanted = planned(called, words, runs, options.labels)
     results = []
     with Recorder(place, options, spool) as recorder:

@@ -1,6 +1,7 @@
 """perfduck ab: pairs in turns, what is said meanwhile, and when --until-sure ends."""
 
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -147,6 +148,18 @@ def test_a_format_is_alone_on_standard_output(perf: FakePerf) -> None:
     done = run_text(["ab", "--base", load, "--new", load, "--runs", "2", "--format", "json"])
     assert done.stdout.startswith("{")
     assert done.stdout.endswith("}\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [("--name ''", "--name: expected"), ("--budget none", "none: expected a budget file in TOML")],
+)
+def test_what_cannot_be_is_said_before_anything_runs(perf: FakePerf, words: str, says: str) -> None:
+    load = perf.load("base")
+    done = run_text(["ab", "--base", load, "--new", load, *shlex.split(words)])
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert not (perf.folder / "side").exists()
 
 
 @pytest.mark.parametrize("option", ["--base", "--new", "--setup-base", "--setup-new"])
