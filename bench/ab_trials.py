@@ -24,7 +24,6 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -270,7 +269,7 @@ def sequence(runs: RunMatrix, columns: Int64, most: int) -> tuple[str, int]:
     for pairs, level in looks(None, most, until_sure=True).items():
         sides = columns[:, :pairs].ravel()
         answer = run_diff(
-            some(runs, sides),
+            runs.reordered(sides),
             np.arange(pairs),
             np.arange(pairs, 2 * pairs),
             DiffOptions(paired=True, exact_level=level),
@@ -278,15 +277,6 @@ def sequence(runs: RunMatrix, columns: Int64, most: int) -> tuple[str, int]:
         if answer.verdict != "inconclusive":
             return answer.verdict, pairs
     return "inconclusive", most
-
-
-def some(runs: RunMatrix, columns: Int64) -> RunMatrix:
-    return replace(
-        runs,
-        runs=tuple(runs.runs[column] for column in columns),
-        weight=runs.weight[:, columns],
-        hits=runs.hits[:, columns],
-    )
 
 
 def main() -> None:

@@ -53,6 +53,8 @@ def ordered_points(
 ) -> Ordered:
     """The points of the selected profiles. PerfduckError where none has what `over` asks for, or
     commits have no order."""
+    if not over:
+        raise PerfduckError.at(where="--over", expected="commit, time or a label", got="nothing")
     profiles = store.profiles.of(selected)
     began = _began(store, selected)
     if over == TIME:

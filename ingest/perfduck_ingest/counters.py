@@ -97,7 +97,8 @@ def value(name: CounterName, text: str, where: str) -> int:
     values = _netdev(name.device, text) if name.kind == "netdev" else _ethtool(text)
     if not values:
         what = f"device {name.device}" if name.kind == "netdev" else "NIC statistics"
-        raise PerfduckError.at(where=f"{name}: {where}", expected=what, got=_first_line(text))
+        got = _devices(text) if name.kind == "netdev" else _first_line(text)
+        raise PerfduckError.at(where=f"{name}: {where}", expected=what, got=got)
     if name.counter not in values:
         hint = (
             did_you_mean(name.counter, list(values))
@@ -130,6 +131,13 @@ def _netdev(device: str, text: str) -> dict[str, int]:
 def _ethtool(text: str) -> dict[str, int]:
     matches = map(_STATISTIC.fullmatch, text.splitlines())
     return {match["name"]: int(match["value"]) for match in matches if match}
+
+
+def _devices(text: str) -> str:
+    """The devices of /proc/net/dev; of another text its first line."""
+    matches = (_DEVICE.fullmatch(line) for line in text.splitlines())
+    devices = [match["device"] for match in matches if match]
+    return listed(devices, _MOST_SHOWN) if devices else _first_line(text)
 
 
 def _first_line(text: str) -> str:

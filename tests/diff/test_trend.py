@@ -16,6 +16,9 @@ from recordings import FIXTURES
 
 import perfduck
 from perfduck import PerfduckError
+from perfduck_store.duckdb.store import DuckDbStore
+from perfduck_store.edit import Edit
+from perfduck_store.selector import select
 
 pytestmark = pytest.mark.slow
 
@@ -254,6 +257,7 @@ def test_values_of_a_label_are_in_the_order_of_their_numbers_a_group_a_scenario(
     [
         ("* --over cnii", "--over cnii: expected recordings with label cnii, got none: did you"
          " mean cni?"),
+        ("* --over ''", "--over: expected commit, time or a label, got nothing"),
         ("* --over time", "--over time: expected recordings that say when they began, got none:"
          " --over LABEL"),
         ("other --over commit", "other: label commit_time: expected 2026-11-27T08:00:00Z or"
@@ -264,7 +268,7 @@ def test_values_of_a_label_are_in_the_order_of_their_numbers_a_group_a_scenario(
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_a_line(labelled: Path, words: str, says: str) -> None:
-    done = run_text(["trend", *words.split(), "--store", labelled])
+    done = run_text(["trend", *shlex.split(words), "--store", labelled])
     assert done.returncode == 2
     assert says in done.stderr
     assert done.stderr.count("\n") == 1
@@ -339,10 +343,12 @@ def test_work_that_cannot_be_is_named(tmp_path: Path) -> None:
     """Its square overflowed: NaN in JSON, a traceback in text."""
     with perfduck.open(tmp_path / "store.duckdb") as store:
         for place in range(POINTS):
-            work = 1e-300 if place == 3 else 1000
             store.ingest(recording({"udp": 90 + place}), name=f"{place:02}",
-                         labels={"version": str(place)}, work=work, unit="packet",
+                         labels={"version": str(place)}, work=1000, unit="packet",
                          host_files=False)  # fmt: skip
+        with DuckDbStore(tmp_path / "store.duckdb", write=True) as older:  # before work had a bound
+            [key] = select(older, "03")
+            older.profiles.edit(key, Edit(work=1e-300))
         with pytest.raises(PerfduckError, match=r"03: expected a cost below 1e\+60 ns/packet, got"):
             store.trend("*", "version")
         assert len(store.trend("*,version=[5-9]", "version").data.groups[0].points) == 5

@@ -91,7 +91,7 @@ def test_ingest_takes_what_was_counted_between_two_files(tmp_path: Path) -> None
         ("netdev:lo:rx_packets:before:before", "expected a counter that grew, got no change"),
         ("netdev:lo:rx_packets:before", "expected netdev:DEVICE:COUNTER or ethtool:DEVICE:COUNTER"),
         ("netdev:lo:rx_packets:before:none", "none: expected /proc/net/dev or what ethtool -S"),
-        ("netdev:eth7:rx_packets:before:after", "before: expected device eth7, got"),
+        ("netdev:eth7:rx_packets:before:after", "before: expected device eth7, got lo"),
         ("ethtool:lo:x:before:after", "before: expected NIC statistics"),
         ("netdev:lo:x:before:after", "expected counter x, got none: there are rx_bytes,"),
     ],
