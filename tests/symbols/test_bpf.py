@@ -305,6 +305,10 @@ def test_bpftool_names_programs_by_their_hash(tmp_path: Path) -> None:
         attached = [f"bpf={RECORDED / 'bpf.json'}"]
         store.ingest(tmp_path / "a.txt", name="a", attach=attached)
         rows = store.top("a", by="program").frame
+        (tmp_path / "b.txt").write_text(NAMELESS.replace("1.00", "2.00"))
+        store.ingest(tmp_path / "b.txt", name="b")
+        diff = store.diff("a", "b", per="share").programs
+    assert set(diff["program"]) == set(rows["program"])
     assert dict(rows.select("program", "type").iter_rows()) == {
         "cil_from_container": "sched_cls",
         "tail_nodeport_nat_egress_ipv4": "sched_cls",
