@@ -36,7 +36,9 @@ def check_namespace(name: str) -> None:
         raise PerfduckError.at(where=f"--netns {name}", expected="a network namespace", got=error)
 
 
-def printed(command: Sequence[str], netns: str | None = None) -> tuple[str, str]:
+def printed(
+    command: Sequence[str], netns: str | None = None, limit_s: float = _LIMIT_S
+) -> tuple[str, str]:
     """What it prints, and why it printed nothing: no such program, no permission."""
     program = _path_of(command[0])
     if program is None:
@@ -47,10 +49,10 @@ def printed(command: Sequence[str], netns: str | None = None) -> tuple[str, str]
         words[0] = _path_of("ip") or "ip"
     try:
         done = subprocess.run(
-            words, stdin=subprocess.DEVNULL, capture_output=True, timeout=_LIMIT_S, check=False
+            words, stdin=subprocess.DEVNULL, capture_output=True, timeout=limit_s, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        return "", getattr(error, "strerror", None) or f"no answer within {_LIMIT_S} s"
+        return "", getattr(error, "strerror", None) or f"no answer within {limit_s:g} s"
     text = done.stdout.decode(errors="replace")
     if done.returncode and not text.strip():
         lines = done.stderr.decode(errors="replace").splitlines()

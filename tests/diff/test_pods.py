@@ -1,0 +1,201 @@
+"""By pod: what a pod is blamed for, on real recordings and on texts made for a case.
+
+fixtures/pods is of bench/pods.py: packets of shop/sender are taken in on the CPU time of
+shop/busy."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from recordings import FIXTURES
+
+import perfduck
+from perfduck_diff.pods import pods_of
+from perfduck_store.records import KeyValue, PodName
+
+RECORDED = FIXTURES / "pods"
+BUSY, SENDER = "74c13223-5a00-11e9-b385-42010a80018d", "214f3ba8-4b69-4bdb-a7d5-5ecc73f04ae9"
+CID, OTHER = "34dc0b5e626f2c5c" * 4, "9ec39b91f3d70e1b" * 4
+IN_TASK = ["clear_page", "do_syscall_64"]
+INLINE = [
+    "handle_softirqs",
+    "do_softirq",
+    "__local_bh_enable_ip",
+    "__dev_queue_xmit",
+    "udp_sendmsg",
+]
+KINDS = {
+    "task": IN_TASK,
+    "sent": ["udp_rcv", "process_backlog", "net_rx_action", *INLINE],
+    "polled": ["ip_rcv", "virtnet_poll", "net_rx_action", *INLINE],
+    "on exit": ["udp_rcv", "process_backlog", "handle_softirqs", "irq_exit_rcu",
+                "asm_sysvec_call_function_single", *IN_TASK],
+    "thread": ["udp_rcv", "process_backlog", "handle_softirqs", "run_ksoftirqd"],
+    "hardirq": ["virtnet_interrupt", "asm_common_interrupt", *IN_TASK],
+}  # fmt: skip
+BESIDE = {"polled": "[softirq]", "on exit": "[softirq]", "thread": "[softirq]",
+          "hardirq": "[hardirq]"}  # fmt: skip
+PATHS = {
+    f"/kubepods/burstable/pod{BUSY}/{CID}": BUSY,
+    f"/kubepods.slice/kubepods-pod{SENDER.replace('-', '_')}.slice/crio-{OTHER}.scope": SENDER,
+    f"/docker/{CID}": CID[:12],
+    "/system.slice/ssh.service": "[host] system.slice",
+    "/": "[host] /",
+}
+
+
+def text_of(samples: list[tuple[str, str]]) -> str:
+    """What perf script -F +cgroup prints of samples: kind and path."""
+    parts = []
+    for number, (kind, path) in enumerate(samples):
+        frames = "".join(
+            f"\t{0xFFFFFFFF81000000 + 4096 * at:x} {name}+0x10 ([kernel.kallsyms])\n"
+            for at, name in enumerate(KINDS[kind])
+        )
+        parts.append(f"app 7 [000] {number + 1}.000000: 1000000 cpu-clock: {path}\n{frames}\n")
+    return "".join(parts)
+
+
+def test_a_sample_is_blamed_on_its_pod_unless_it_interrupts(tmp_path: Path) -> None:
+    samples = [(kind, path) for kind in KINDS for path in PATHS]
+    rows = top_by_pod(tmp_path, samples)
+    expected = Counter(BESIDE.get(kind, PATHS[path]) for kind, path in samples)
+    assert {pod: row["blamed"] for pod, row in rows.items()} == expected
+    own = {pod: row["self"] for pod, row in rows.items()}
+    assert {own[pod] for pod in PATHS.values()} == {1}  # of kind task
+    assert (own["[softirq]"], own["[hardirq]"]) == (4 * len(PATHS), len(PATHS))
+    assert {rows[pod]["total"] for pod in PATHS.values()} == {len(KINDS)}
+    for column in ("self", "blamed"):
+        assert sum(row[column] for row in rows.values()) == len(samples)
+
+
+def top_by_pod(folder: Path, samples: list[tuple[str, str]]) -> dict[str, dict[str, float]]:
+    """The rows of `top --by pod`, in samples."""
+    (folder / "a.txt").write_text(text_of(samples))
+    place = folder / f"{len(list(folder.iterdir()))}.duckdb"
+    with perfduck.open(place) as store:
+        store.ingest(folder / "a.txt", name="a")
+        rows = store.top("a", by="pod").frame.iter_rows(named=True)
+        return {
+            row["pod"]: {name: row[name] / 1e6 for name in ("self", "total", "blamed")}
+            for row in rows
+        }
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[perfduck.ProfileStore]:
+    with perfduck.open(tmp_path_factory.mktemp("pods") / "store.duckdb") as store:
+        _ingest(store, labels={"side": "pods"}, attach=[f"pods={RECORDED / 'pods.json'}"])
+        other = FIXTURES / "perf_script" / "v7-cgroup" / "input.txt.xz"
+        store.ingest(other, name="other", labels={"side": "other"})
+        yield store
+
+
+def _ingest(store: perfduck.ProfileStore, **options: Any) -> None:
+    """The recording as profile `pods`."""
+    kallsyms = RECORDED / "kallsyms.gz"
+    store.ingest(
+        RECORDED / "recording.data.xz", name="pods", kallsyms=kallsyms, host_files=False,
+        on_note=lambda _: None, **options,
+    )  # fmt: skip
+
+
+def test_control_groups_are_those_of_perf_report(recorded: perfduck.ProfileStore) -> None:
+    query = "select cgroup, count(*) from sample where profile_id = $id group by cgroup"
+    [profile] = recorded.profiles("pods").frame["id"]
+    found = dict(recorded.sql(query, {"id": profile}).frame.iter_rows())
+    rows = [line.split() for line in (RECORDED / "oracle.txt").read_text().splitlines()]
+    assert found == {path: int(count) for *_, count, path in rows}
+
+
+def test_diff_and_compare_agree_with_top(recorded: perfduck.ProfileStore) -> None:
+    top = recorded.top("pods", by="pod").frame
+    share = dict(top.select("pod", 100 * top["blamed"] / top["blamed"].sum()).iter_rows())
+    assert set(share) >= {"shop/busy", "shop/sender", "[softirq]", "[host] /"}
+    diff = recorded.diff("other", "pods", per="share")
+    assert {k: v for k, v in diff.pods[["pod", "new"]].rows() if v > 0} == pytest.approx(share)
+    assert "shop/busy" in diff.render("text", by="pod")
+    assert "shop/busy" in diff.render("markdown", by="pod")
+    assert "shop/busy" in diff.to_html()
+    compared = recorded.compare("pods+other", "side", by="pod").frame
+    total = compared.filter(pod="total", group="pods")["value"].item()
+    values = compared.filter(pl.col("pod") != "total", pl.col("value") > 0, group="pods")
+    assert dict(values.select("pod", 100 * pl.col("value") / total).iter_rows()) == pytest.approx(
+        share
+    )
+
+
+def test_without_a_list_pods_have_their_uids(tmp_path: Path) -> None:
+    with perfduck.open(tmp_path / "store.duckdb") as store:
+        _ingest(store)
+        assert set(store.top("pods", by="pod").frame["pod"]) >= {BUSY, SENDER}
+
+
+@pytest.mark.parametrize("typed", ["shop/busy", "busy", "shop/b*", "bus?"])
+def test_a_filter_means_a_pod_with_or_without_its_namespace(
+    typed: str, recorded: perfduck.ProfileStore
+) -> None:
+    rows = recorded.top("pods", by="pod")
+    [blamed] = rows.frame.filter(pod="shop/busy")["blamed"]
+    chosen = recorded.top("pods", by="comm", pod=typed)
+    assert chosen.frame["self"].sum() == pytest.approx(blamed)
+    assert "of what ran on the CPU time of" in chosen.to_text()
+    rest = recorded.top("pods", by="pod", not_pod=typed).frame
+    assert "shop/busy" not in rest["pod"].to_list()
+
+
+def test_an_unknown_pod_is_refused_with_those_that_are_there(
+    recorded: perfduck.ProfileStore,
+) -> None:
+    said = r"no sample with --pod bussy: did you mean busy\? there are .*shop/sender"
+    with pytest.raises(perfduck.PerfduckError, match=re.compile(said, re.I)):
+        recorded.top("pods", by="comm", pod="bussy")
+
+
+def test_attached_again_pods_are_renamed(tmp_path: Path) -> None:
+    given_ = json.loads((RECORDED / "pods.json").read_text())
+    with perfduck.open(tmp_path / "store.duckdb") as store:
+        _ingest(store)
+        for name in ("first", "second"):
+            given_["items"][0]["metadata"]["name"] = name
+            (tmp_path / "pods.json").write_text(json.dumps(given_))
+            store.attach("pods", [f"pods={tmp_path / 'pods.json'}"])
+            assert f"shop/{name}" in store.top("pods", by="pod").frame["pod"].to_list()
+
+
+def test_a_recording_without_control_groups_says_so(demo_store: Path) -> None:
+    with perfduck.open(demo_store) as store:
+        top = store.top("native.udp64.1", by="pod")
+    assert set(top.frame["pod"]) == {"[no cgroup]", "[softirq]", "[hardirq]"}
+    assert "no control groups were recorded" in top.to_text()
+
+
+def named(paths: dict[str, set[int]], names: list[PodName]) -> dict[str, str]:
+    groups = [KeyValue(path, run, 1.0) for path, runs in paths.items() for run in runs]
+    return {each.cgroup: each.pod for each in pods_of(groups, names)}
+
+
+def test_pods_of_one_name_are_apart_where_they_ran_together() -> None:
+    one, two = (f"/kubepods/pod{uid}/{CID}" for uid in (BUSY, SENDER))
+    names = [PodName(uid, "shop", "web-0", None, None) for uid in (BUSY, SENDER)]
+    assert named({one: {0}, two: {1}}, names) == {one: "shop/web-0", two: "shop/web-0"}
+    assert named({one: {0}, two: {0, 1}}, names) == {
+        one: f"shop/web-0 ({BUSY})", two: f"shop/web-0 ({SENDER})",
+    }  # fmt: skip
+
+
+def test_a_restarted_container_is_of_its_pod() -> None:
+    old, new = (f"/kubepods/pod{BUSY}/{cid}" for cid in (CID, OTHER))
+    names = [PodName(BUSY, "shop", "web-0", OTHER, "nginx")]
+    assert named({old: {0}, new: {0}}, names) == {old: "shop/web-0", new: "shop/web-0"}
+
+
+def test_docker_shortens_ids() -> None:
+    path = f"/docker/{CID}"
+    assert named({path: {0}}, [PodName(None, None, None, CID[:12], "web")]) == {path: "web"}
+    assert named({path: {0}}, [PodName(None, None, None, OTHER[:12], "web")]) == {path: CID[:12]}
