@@ -48,7 +48,7 @@ WHAT = {
     "maps.txt": "/proc/PID/maps",
     "massif.out": "a profile of massif",
     "ms_print.txt": "a profile of massif",
-    "node.cpuprofile": "JSON",
+    "node.cpuprofile": "a CPU profile of V8 (.cpuprofile)",
     "objdump.txt": "text of objdump, nm, readelf or ldd",
     "perf-annotate.txt": "text of `perf annotate`",
     "perf-bench.txt": "text of `perf bench`",
@@ -120,7 +120,9 @@ WRITTEN = {
     "a dump of xperf": b"BeginHeader\r\n  P-Start, TimeStamp, Process Name ( PID)\r\n",
     "JSON": b'{"a": 1}\n{"a": 2}\n',
     "a table of values": b"time,cpu\n1,2\n3,4\n",
-    "XML that is no report": b"<?xml version='1.0'?>\n<trace-query-result/>\n",
+    "XML that is no report": b"<?xml version='1.0'?>\n<report/>\n",
+    "a trace of Instruments (": b"<?xml version='1.0'?>\n<trace-query-result/>\n",
+    "a report of `sample` of macOS": b"Analysis of sampling app (pid 12) every 1 millisecond\n",
     "an empty file": b" \n\n",
 }
 

@@ -29,6 +29,7 @@ from perfduck_ingest.source import Source
 # What to do instead.
 _RECORD = "record with `perf record -g` and ingest perf.data"
 _INGEST_PERF_DATA = "ingest perf.data itself, or the output of `perf script`"
+_COLLAPSE = "ingest what `{} FILE` of inferno writes of it"
 _NO_SAMPLES = f"it has no samples; {_RECORD}"
 
 
@@ -83,7 +84,9 @@ BINARY = [
             begins(b"\x1f\x9d")),
     Foreign("an rpm or deb package", _UNPACK, begins(b"\xed\xab\xee\xdb", b"!<arch>\ndebian")),
     Foreign("a static library", "give its program with --symbols DIR", begins(b"!<arch>\n")),
-    Foreign("a Java Flight Recorder file", _RECORD, begins(b"FLR\0")),
+    Foreign("a Java Flight Recorder file",
+            "ingest what `jfrconv -o collapsed FILE OUT` of async-profiler writes of it",
+            begins(b"FLR\0")),
     Foreign("a heap dump of Java (hprof)", _NO_SAMPLES, begins(b"JAVA PROFILE 1.0")),
     Foreign("an execution trace of Go", f"it has no samples of the kernel; {_RECORD}",
             finds(rb"\Ago 1\.\d+ trace\0")),
@@ -188,11 +191,17 @@ TEXT = [
     Foreign("a profile of massif", f"it has memory and no samples; {_RECORD}",
             line(r"desc: .*massif.*|snapshot=\d+|Massif arguments: .*")),
     Foreign("messages of valgrind", _RECORD, most(r"==\d+== ?.*")),
-    Foreign("output of bpftrace", _RECORD,
+    Foreign("output of bpftrace",
+            "ingest what `stackcollapse-bpftrace.pl FILE` of FlameGraph writes of it",
             line(r"Attach(?:ing|ed) \d+ probes?\b.*|@\w*\[$|@\w*\[.*\]: \d+")),
-    Foreign("output of a tool of bcc", _RECORD,
+    Foreign("output of a tool of bcc", "run it with -f and ingest the folded stacks",
             line(r"(?:Sampling at \d+ Hertz of|Tracing (?:off-CPU time|\d+ functions)) .*")),
-    Foreign("output of dtrace", _RECORD, line(r"CPU +ID +FUNCTION:NAME|dtrace: description .*")),
+    Foreign("a report of `sample` of macOS", _COLLAPSE.format("inferno-collapse-sample"),
+            line(r"Analysis of sampling .* every \d+ milliseconds?|Sampling process \d+ .*")),
+    Foreign("a trace of Instruments (xctrace export)",
+            _COLLAPSE.format("inferno-collapse-xctrace"), holds(b"<trace-query-result")),
+    Foreign("output of dtrace", _COLLAPSE.format("inferno-collapse-dtrace"),
+            line(r"CPU +ID +FUNCTION:NAME|dtrace: description .*")),
     Foreign("text of tcpdump", f"it has packets and no samples; {_RECORD}",
             most(rf"(?:\d{{4}}-\d\d-\d\d )?{_TIME_OF_DAY} (?:\S+ +(?:In|Out) +)?"
                   r"(?:IP6?|ARP|STP|LLDP|MPLS|[0-9a-f:]{17} >) .*|\t0x[0-9a-f]{4}: .*")),
@@ -209,6 +218,9 @@ TEXT = [
     Foreign("a profile of the Firefox Profiler or samply", _RECORD,
             both(holds(b'"meta"'), finds(rb'"(?:preprocessedProfileVersion|frameTable)"'))),
     Foreign("a profile of speedscope", _RECORD, holds(b"speedscope.app/file-format-schema")),
+    Foreign("a CPU profile of V8 (.cpuprofile)",
+            "run node with --perf-basic-prof and record it with `perf record -g`",
+            holds(b'"nodes"', b'"callFrame"')),
     Foreign("a trace of Chrome", _RECORD, finds(rb'"traceEvents"|"ph" *: *"\w"')),
     Foreign("JSON of `perf data convert`", _INGEST_PERF_DATA, holds(b'"linux-perf-json-version"')),
     Foreign("a report of iperf3", "give it with --work-from FILE beside a recording",

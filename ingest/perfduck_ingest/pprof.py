@@ -3,7 +3,7 @@
     samples/count cpu/nanoseconds      an event `cpu` in ns, whose hits are the samples
     alloc_objects/count alloc_space/bytes inuse_objects/count inuse_space/bytes    an event each
 
-Labels comm, pid, tid, cpu and cgroup are those of a sample; other labels are left out, and said.
+Labels comm, pid, tid, cpu, cgroup and netns are those of a sample; other labels are left out, and said.
 A location without a function is an address in its mapping; of inlined functions each is a frame.
 Rates (ns/packet) do not add up: their types are left out, and said.
 """
@@ -44,8 +44,8 @@ _UNITS = {
     "bytes": "byte",
 }  # fmt: skip
 _HITS = ("samples", "sample")
-_LABELS = ("comm", "pid", "tid", "cpu", "cgroup")
-_NUMBERS = ("pid", "tid", "cpu")
+_LABELS = ("comm", "pid", "tid", "cpu", "cgroup", "netns")
+_NUMBERS = ("pid", "tid", "cpu", "netns")
 _MOST = 1 << 62
 _SHOWN = 4
 
@@ -193,7 +193,7 @@ class _Reader:
         return frame, np.array(starts, np.int64), np.array(counts, np.int64), number_of
 
     def _labels(self) -> tuple[pl.DataFrame, list[str]]:
-        """[comm, pid, tid, cpu, cgroup] of each sample, and the keys of labels that are left
+        """[comm, pid, tid, cpu, cgroup, netns] of each sample, and the keys of labels that are left
         out."""
         columns: dict[str, list[Any]] = {
             key: [None] * len(self._profile.lengths) for key in _LABELS

@@ -103,7 +103,7 @@ def _folded(store: Store, request: ExportRequest) -> Export:
 
 def _pprof(store: Store, request: ExportRequest) -> Export:
     data = _load(store, request)
-    lost = Note("format", "pprof holds no time of a sample: --format firefox does")
+    lost = Note("format", "pprof holds no times of samples")
     return Export(pprof(data), (*data.notes, lost), is_text=False)
 
 

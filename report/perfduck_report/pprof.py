@@ -1,7 +1,7 @@
 """pprof's profile.proto, packed: for `go tool pprof`, Parca, Pyroscope.
 
     samples/count  cpu-clock/nanoseconds  cpu-clock/packet in ps/packet
-    labels of a sample: profile comm pid tid cpu cgroup subsystem class blamed context
+    labels of a sample: profile comm pid tid cpu cgroup netns subsystem class blamed context
 
 Every function has its name, those of the kernel too, and is in the mapping of its binary, with the
 build id where its ELF file was read. Samples of a base are negative and labelled pprof::base=true,
@@ -21,7 +21,7 @@ from perfduck_report.fine_units import Rounder, fine_unit
 from perfduck_report.names import visible
 
 _SAMPLES_AT_ONCE = 5000
-_OF_ROW = ("comm", "pid", "tid", "cpu", "cgroup")
+_OF_ROW = ("comm", "pid", "tid", "cpu", "cgroup", "netns")
 _UNITS = {"ns": "nanoseconds", "sample": "count", "event": "count"}
 
 

@@ -151,7 +151,7 @@ class DuckDbSamples:
         return self._frame("export_functions")
 
     def samples(self, run: int, *, with_times: bool) -> "pl.DataFrame":
-        """[stack_id, comm, pid, tid, cpu, cgroup, time_ns, weight, hits] of a run, idle
+        """[stack_id, comm, pid, tid, cpu, cgroup, netns, time_ns, weight, hits] of a run, idle
         included."""
         begin, end = self._choice.spans[run] if self._choice.spans else (None, None)
         keys = {

@@ -8,6 +8,7 @@ select
     tid,
     cpu,
     cgroup,
+    netns,
     case when $with_times then time_ns end as time_ns,
     least(sum(coalesce(period, count)), 9223372036854775807)::bigint as weight,
     sum(count)::bigint as hits,
