@@ -3,7 +3,7 @@
     samples/count cpu/nanoseconds      an event `cpu` in ns, whose hits are the samples
     alloc_objects/count alloc_space/bytes inuse_objects/count inuse_space/bytes    an event each
 
-Labels comm, pid, tid, cpu, cgroup and netns are those of a sample; other labels are left out, and said.
+Labels comm, pid, tid, cpu, cgroup and netns are those of a sample; others are left out, and said.
 A location without a function is an address in its mapping; of inlined functions each is a frame.
 Rates (ns/packet) do not add up: their types are left out, and said.
 """
