@@ -180,9 +180,9 @@ class PickedSamples(Protocol):
         the dso was read."""
 
     def samples(self, run: int, *, with_times: bool) -> "pl.DataFrame":
-        """[stack_id, comm, pid, tid, cpu, cgroup, netns, time_ns, weight, hits] of a run, idle included:
-        each sample, or without times (null then) the sums of those that only differ in it. A
-        weight of 2^63-1 may have been more."""
+        """[stack_id, comm, pid, tid, cpu, cgroup, netns, time_ns, weight, hits] of a run, idle
+        included: each sample, or without times (null then) the sums of those that only differ in
+        it. A weight of 2^63-1 may have been more."""
 
 
 class Symbols(Protocol):
