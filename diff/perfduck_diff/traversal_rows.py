@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 
 from perfduck_diff.comparison_input import matrix_of
-from perfduck_diff.engine.dimensions import NO_STATION
+from perfduck_diff.engine.dimensions import DIMENSIONS
 from perfduck_diff.engine.run_matrix import Run
 from perfduck_diff.engine.traversals import station_passes
 from perfduck_diff.selection import Selection
@@ -18,15 +18,13 @@ def traversed(store: Store, selection: Selection, limit: int) -> tuple[pl.DataFr
         store, selection, tuple(Run(name=name) for name in selection.profiles.values())
     )
     weight = runs.weight.sum(axis=1)
+    names, innermost = DIMENSIONS["traversal"].values(runs)
     passes = station_passes(runs)
-    size = len(passes.names)
-    innermost = np.zeros(len(weight), np.int64)
-    innermost[passes.stack] = passes.number + 1
-    own = np.bincount(innermost, weight, size + 1)
-    total = np.bincount(passes.number, weight[passes.stack], size)
+    own = np.bincount(innermost, weight, len(names))
+    total = np.bincount(passes.number, weight[passes.stack], len(passes.names))
     rows = pl.DataFrame(
         {
-            "traversal": [NO_STATION, *passes.names],
+            "traversal": names,
             "self": own,
             "total": np.concatenate([own[:1], total]),
             "blamed": own,
