@@ -85,7 +85,7 @@ def kind(perf: tuple[oracle.Frame, ...], ours: tuple[oracle.Frame, ...]) -> str:
     if ours[: len(ended)] == ended:
         return "perf ends"
     if ours[-1][0] == "[unknown]" and perf[: len(ours) - 1] == ours[:-1]:
-        return "file" if perf[len(ours) - 1] != ours[-1] else "we end"
+        return "file"
     return "we end" if perf[: len(ours)] == ours else "other"
 
 
