@@ -30,6 +30,7 @@ SAME = [
         "top docker0-nat.crr.1 --not-comm wrk --dso libc.so* --event cpu-clock --by dso",
         "top?selector=docker0-nat.crr.1&not_comm=wrk&dso=libc.so*&event=cpu-clock&by=dso",
     ),
+    ("top native.crr.1 --not-pod softirq", "top?selector=native.crr.1&not_pod=softirq"),
     (
         "top docker0-nat.udp64.* nf_hook_slow --by callers",
         "top?selector=docker0-nat.udp64.*&function=nf_hook_slow&by=callers",
@@ -108,7 +109,7 @@ def test_every_option_of_the_library_is_asked_for() -> None:
         if question not in ("export", "sandwich", "timeline")  # the command has none of them
         for name in known.options
     }
-    others = {"budget", "explain", "format", "pid", "cgroup"}  # below, or not recorded in the demo
+    others = {"budget", "explain", "format", "pid", "cgroup", "pod"}  # below, or not in the demo
     assert {name for name in names - others if f"{name}=" not in asked} == set()
 
 
