@@ -32,7 +32,7 @@ class CommandEntry:
 
 ENTRIES = {
     "ingest": CommandEntry(
-        "Import recordings: perf.data, perf script text, OProfile; plain or packed, or a pipe.",
+        "Import recordings: perf.data, perf script text, OProfile, pprof, folded stacks.",
         "ingest_commands:ingest",
     ),
     "record": CommandEntry(
@@ -62,7 +62,7 @@ ENTRIES = {
         "query_commands:sql",
     ),
     "export": CommandEntry(
-        "Export the stacks: folded (comm;root;...;leaf weight) for other tools, or as a page.",
+        "Export the stacks for other tools: folded, pprof, speedscope, ..., or a page.",
         "query_commands:export",
     ),
     "diff": CommandEntry(

@@ -92,10 +92,10 @@ def ingest(
     spool: SpoolDirectory = None,
     store: StorePath = DEFAULT_STORE,
 ) -> None:
-    """Import recordings: perf.data, perf script text, OProfile, folded stacks; packed, or a pipe.
+    """Import recordings: perf.data, perf script text, OProfile, pprof, folded stacks.
 
-    The same content twice is stored once; a name, work or labels given later are applied, and the
-    changes are listed.
+    They may be packed, or come from a pipe. The same content twice is stored once; a name, work or
+    labels given later are applied, and the changes are listed.
     """
     process.return_freed_memory()
     with perfduck.open(store) as opened, Watch() as watch:

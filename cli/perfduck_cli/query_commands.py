@@ -156,7 +156,7 @@ def export(
     ] = False,
     store: StorePath = DEFAULT_STORE,
 ) -> None:
-    """Export the stacks for other tools: folded (comm;root;...;leaf weight), pprof, ..., or a page.
+    """Export the stacks for other tools: folded, pprof, speedscope, ..., or a page.
 
     With --base, weights are per unit of work where that is known.
     """

@@ -148,8 +148,8 @@ def ab(
         int | None,
         typer.Option(
             parser=whole(1, _MOST_RUNS),
-            help="Pairs to record, 5 or more for a verdict; with --until-sure before the first"
-            " look.",
+            help="Pairs to record, 5 or more for a verdict; before the first look, where there"
+            " are several.",
             show_default="6; with --until-sure 7",
         ),
     ] = None,
