@@ -89,7 +89,7 @@ def test_what_is_wrong_with_a_request_is_a_line(server: Server) -> None:
     answer = ask(server, "PATCH", f"/api/v1/profiles/{'0' * 16}", json={"work": -1})
     assert (answer.status, answer.json()) == (
         422,
-        {"error": "work: input should be greater than 0, got -1"},
+        {"error": "work: input should be greater than or equal to 0.000000001, got -1"},
     )
     answer = ask(server, "DELETE", "/api/v1/profiles/x")
     assert answer.json()["error"].startswith("profile: string should match pattern")
