@@ -6,7 +6,7 @@ NATIVE := .venv/native
 CRATE := kernels/native
 CARGO := $(shell command -v cargo 2>/dev/null)
 
-.PHONY: demo serve native check lint types imports crate browser test slow fuzz wheel pictures bench clean
+.PHONY: demo serve native check lint types imports crate crate-checks browser test slow fuzz wheel pictures bench clean
 
 demo: $(INSTALLED) native  ## the main job: what grew from native networking to docker0 with NAT
 	$(BIN)/perfduck demo
@@ -37,13 +37,15 @@ $(NATIVE): $(CRATE)/Cargo.toml $(CRATE)/Cargo.lock $(CRATE)/pyproject.toml $(wil
 	  then touch $@; \
 	  else echo "perfduck: perfduck-native was not built (see above): stacks of --call-graph dwarf are not unwound"; fi
 
-crate: $(if $(CARGO),$(NATIVE))
-ifneq ($(CARGO),)
+# Without the crates that it needs (no network) there is nothing to check: `native` has said so.
+crate: native
+	@if [ -n "$(CARGO)" ] && [ -e $(NATIVE) ]; then $(MAKE) --no-print-directory crate-checks; fi
+
+crate-checks:
 	cd $(CRATE) && cargo fmt --check
 	cd $(CRATE) && CARGO_BUILD_JOBS=2 nice cargo clippy --quiet --release --all-targets -- --deny warnings
 	cd $(CRATE) && CARGO_BUILD_JOBS=2 nice cargo test --quiet --release --no-default-features
 	$(BIN)/python -c 'import perfduck_native'
-endif
 
 lint: $(INSTALLED)
 	$(BIN)/ruff format --check .

@@ -26,8 +26,8 @@ def log_of(path: Path) -> Path:
 
 
 def copy_file(source: int, to: Path) -> None:
-    """Write all of an open file to another; on btrfs and XFS both share their blocks. The disk need
-    not have the copy: it is made again after a crash."""
+    """Write all of an open file to another; a file system may let both share their blocks
+    (copy_file_range(2)). The disk need not have the copy: it is made again after a crash."""
     with to.open("wb") as copy:
         at = 0
         while done := _copied(source, copy.fileno(), at):
