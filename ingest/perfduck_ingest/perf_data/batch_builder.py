@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from perfduck_ingest import limitations
+from perfduck_ingest import limitations, network_namespaces
 from perfduck_ingest.events import unit_of
 from perfduck_ingest.perf_data import features, records
 from perfduck_ingest.perf_data.dsos import NO_OFFSET, DsoSymbols, unpack
@@ -92,7 +92,7 @@ class BatchBuilder:
                 "tid": columns.tid,
                 "cpu": _known(cpu, cpu >= 0),
                 "cgroup": self._cgroup_names(columns.cgroup),
-                "netns": pl.repeat(None, len(event), dtype=pl.Int64, eager=True),
+                "netns": _known(columns.netns, columns.netns != network_namespaces.UNKNOWN),
                 "time_ns": _known(time, timed),
                 "count": np.ones(len(event), np.int64),
                 "period": _known(period, period >= 0),

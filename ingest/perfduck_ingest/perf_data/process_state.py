@@ -13,12 +13,12 @@ import struct
 
 import numpy as np
 
+from perfduck_ingest.last_changes import last_change
 from perfduck_ingest.perf_data.mappings import Mappings, rows_of_version
 from perfduck_ingest.perf_data.name_numbers import NameNumbers
-from perfduck_ingest.perf_data.task_events import Comm, Fork, Mapping, TaskEvent
+from perfduck_ingest.perf_data.task_events import Comm, Exit, Fork, Mapping, TaskEvent
 from perfduck_model.arrays import Int64
 from perfduck_model.limits import limits
-from perfduck_symbols.intervals import Intervals
 
 _NAMING = (Comm, Fork)
 # /proc/sys/kernel/pid_max is at most this. Numbers beyond it, and -1, share a place.
@@ -60,8 +60,8 @@ class ProcessState:
         )
         named = [place_of(it.tid) if isinstance(it, _NAMING) else -1 for _, _, it in task_events]
         mapped = [place_of(it.pid) if _remaps(it) else -1 for _, _, it in task_events]
-        last_named = _last_event(named, tid, rank)
-        last_mapped = _last_event(mapped, pid, rank)
+        last_named = last_change(np.array(named, np.int64), tid, rank)
+        last_mapped = last_change(np.array(mapped, np.int64), pid, rank)
         self._keep_tables(maps_version[last_mapped < 0], pid[last_mapped < 0])
         hit = np.flatnonzero(np.bincount(last_mapped + 1, minlength=1)[1:])
         comm_after, version_after = self._apply(task_events, set(hit.tolist()))
@@ -115,7 +115,7 @@ class ProcessState:
                 self._comm_of[place_of(task_event.tid)] = comms[n]
             elif isinstance(task_event, Fork):
                 comms[n] = self._fork(task_event)
-            else:
+            elif isinstance(task_event, Exit):
                 self._maps.end(place_of(task_event.pid))
             maps_versions[n] = self._version_of[place_of(task_event.pid)]
             if n in hit:
@@ -185,19 +185,6 @@ def place_of(number: int) -> int:
 
 def _place(numbers: Int64) -> Int64:
     return np.where((numbers >= 0) & (numbers < _LAST_ID), numbers, _LAST_ID)
-
-
-def _last_event(changed: list[int], number: Int64, rank: Int64) -> Int64:
-    """For each (number, rank) the last of the first `rank` events that are of this number;
-    -1 where none did."""
-    keys = np.array(changed, np.int64)
-    which = np.flatnonzero(keys >= 0)
-    starts = np.sort(keys[which] << 32 | which + 1)
-    ends = (starts >> 32) + 1 << 32  # behind the last rank of the number
-    index = Intervals(starts.view(np.uint64), ends.view(np.uint64)).find(
-        (number << 32 | rank).view(np.uint64)
-    )
-    return np.append((starts & 0xFFFFFFFF) - 1, -1)[index]
 
 
 class ProcessMaps:

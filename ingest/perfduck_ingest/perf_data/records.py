@@ -154,7 +154,6 @@ PASSED_OVER = {
     ITRACE_START: ("ITRACE_START", _TRACE),
     SWITCH: ("SWITCH", _SWITCHES),
     SWITCH_CPU_WIDE: ("SWITCH_CPU_WIDE", _SWITCHES),
-    NAMESPACES: ("NAMESPACES", "namespaces of processes are not kept"),
     TEXT_POKE: ("TEXT_POKE", "changed kernel code is not looked into"),
     AUX_OUTPUT_HW_ID: ("AUX_OUTPUT_HW_ID", _TRACE),
     AUXTRACE_INFO: ("AUXTRACE_INFO", _TRACE),

@@ -44,6 +44,7 @@ class Samples:
     period: Int64
     event: Int64  # place in the recording's attributes
     cgroup: Int64
+    netns: Int64  # inode; 0 where unknown
     chain: Int64  # first entry
     depth: Int64  # entries; -1 where the event records no chains
     user_stacks: UserStacks | None

@@ -18,7 +18,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from perfduck_ingest import limitations
+from perfduck_ingest import limitations, network_namespaces
 from perfduck_ingest.perf_data import records
 from perfduck_ingest.perf_data.attributes import Attribute, SampleLayout
 from perfduck_ingest.perf_data.callers import with_branch_callers
@@ -100,6 +100,7 @@ class SampleReader:
             period=self._periods(fields.get(records.SAMPLE_PERIOD), fixed[events]),
             event=events,
             cgroup=_or(fields.get(records.SAMPLE_CGROUP), missing),
+            netns=np.full(len(events), network_namespaces.UNKNOWN),
             chain=gather.chain,
             depth=gather.depth,
             user_stacks=gather.user_stacks if gather.layout.has_user_stacks else None,

@@ -12,12 +12,13 @@ here, and in what it needs, knows polars: a process that only reads starts in ha
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from perfduck_ingest import limitations
+from perfduck_ingest.network_namespaces import NamespaceChanges, NetworkNamespaces
 from perfduck_ingest.perf_data import features, records
 from perfduck_ingest.perf_data.attributes import attribute
 from perfduck_ingest.perf_data.callers import DeferredCallers, Placed
@@ -42,6 +43,7 @@ from perfduck_ingest.perf_data.task_events import (
     Fork,
     KernelSymbol,
     Mapping,
+    Namespaces,
     TaskEvent,
     TaskEventReader,
     UserCallers,
@@ -68,6 +70,7 @@ class SampleFields:
     tid: Int32
     cpu: Int32
     cgroup: Int64
+    netns: Int64
     time: Int64
     timed: Bool
     period: Int64
@@ -148,6 +151,7 @@ class PerfSession:
         self._places = places
         self._said = RecordingMetadata(recording)
         self._process_state = ProcessState()
+        self._namespaces = NetworkNamespaces()
         self._chunk_ids = ChunkIds()
         self._kernel: list[Mapping | KernelSymbol] = []
         self._task_events: list[tuple[int, int, TaskEvent]] = []
@@ -338,7 +342,9 @@ class PerfSession:
             if placed:
                 yield self._made_ready(placed), self._said
         elif self._has_many_task_events:
-            self._process_state.advance(self._due(until), _NONE, _NONE, _NONE)
+            due = self._due(until)
+            self._process_state.advance(due, _NONE, _NONE, _NONE)
+            self._netns(due, _NONE, _NONE)
 
     def _due(self, until: int) -> list[tuple[int, int, TaskEvent]]:
         """The task events up to a time, in the order of time; they wait no more."""
@@ -353,9 +359,17 @@ class PerfSession:
             np.concatenate([getattr(samples, name) for samples in chosen])
             for name in ("pid", "tid", "time")
         )
-        comm, maps_version = self._process_state.advance(self._due(until), pid, tid, time)
+        due = self._due(until)
+        comm, maps_version = self._process_state.advance(due, pid, tid, time)
         ends = np.cumsum([len(samples) for samples in chosen])[:-1]
+        netns = np.split(self._netns(due, tid, time), ends)
+        chosen = [replace(samples, netns=own) for samples, own in zip(chosen, netns, strict=True)]
         return list(map(Placed, chosen, np.split(comm, ends), np.split(maps_version, ends)))
+
+    def _netns(self, due: list[tuple[int, int, TaskEvent]], tid: Int64, time: Int64) -> Int64:
+        """The network namespace of samples of these threads and times."""
+        rows = [(at, it.tid, it.netns) for at, _, it in due if isinstance(it, Namespaces)]
+        return self._namespaces.advance(NamespaceChanges.of(rows), tid, time)
 
     def _made_ready(self, placed: list[Placed]) -> ResolvableSamples:
         if self._unwinder is not None:
@@ -470,6 +484,6 @@ _TAKEN = {
 }
 _READ = {
     records.SAMPLE, records.COMM, records.FORK, records.EXIT, records.MMAP, records.MMAP2,
-    records.CALLCHAIN_DEFERRED,
+    records.NAMESPACES,    records.CALLCHAIN_DEFERRED,
 }  # fmt: skip
 _SKIPPED = set(range(records.TYPES)) - _READ - records.SILENT - set(_TAKEN)

@@ -3,6 +3,7 @@
     COMM   pid 10400 tid 10400 "ip"
     FORK   pid 10400 ppid 10378 tid 10400 ptid 10378
     EXIT   pid 10400 ppid 10378 tid 10400 ptid 10378
+    NAMESPACES pid 10400 tid 10400 nr 7 net 4/0xf0000051 uts 4/0xeffffffe ...
     MMAP2  pid 10400 0x7f17a4237000 + 0x26000 @ 0x1000 r-xp /usr/lib/.../ld-linux-x86-64.so.2
 
 Each ends in id fields as samples have them (TID TIME ID STREAM_ID CPU IDENTIFIER), if the event
@@ -14,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from perfduck_ingest import network_namespaces
 from perfduck_ingest.perf_data import records
 from perfduck_ingest.perf_data.attributes import Attribute
 from perfduck_ingest.perf_data.records import ByteOrder, signed, text
@@ -54,6 +56,14 @@ class Exit(NamedTuple):
     pid: int
 
 
+class Namespaces(NamedTuple):
+    """A thread is in this network namespace from now on."""
+
+    pid: int
+    tid: int
+    netns: int  # inode
+
+
 class Mapping(NamedTuple):
     """A file, or memory without one, at addresses of a process."""
 
@@ -81,7 +91,7 @@ class UserCallers(NamedTuple):
     entries: UInt64
 
 
-TaskEvent = Comm | Fork | Exit | Mapping
+TaskEvent = Comm | Fork | Exit | Namespaces | Mapping
 
 
 def is_anonymous(dso: str) -> bool:
@@ -106,6 +116,7 @@ class TaskEventReader:
         events: list[tuple[int, int, TaskEvent | UserCallers]] = []
         for kinds, maker in ((_MAPS, self._maps), ((records.COMM,), self._comms),
                              ((records.FORK,), self._forks), ((records.EXIT,), self._exits),
+                             ((records.NAMESPACES,), self._namespaces),
                              ((records.CALLCHAIN_DEFERRED,), self._user_callers)):  # fmt: skip
             indices = block.of(*kinds)
             if kinds == (records.EXIT,):
@@ -207,6 +218,14 @@ class TaskEventReader:
         pid, parent_pid, tid, parent_tid = columns
         inherits = (misc & records.MISC_FORK_EXEC == 0).tolist()
         return list(map(Fork, pid, tid, parent_pid, parent_tid, inherits))
+
+    def _namespaces(self, block: Block, indices: Int64) -> list[TaskEvent]:
+        """pid, tid, how many, then device and inode of each kind."""
+        count = 3 + 2 * network_namespaces.NET
+        columns = self._columns(block, indices, count + 1)
+        threads, inodes = columns[0], columns[count].view(np.int64)
+        pids, tids = signed(self._order.first(threads)), signed(self._order.second(threads))
+        return list(map(Namespaces, pids.tolist(), tids.tolist(), inodes.tolist()))
 
     def _of_processes(self, block: Block, indices: Int64) -> Int64:
         """Those EXITs that are of the first thread of a process."""

@@ -13,6 +13,7 @@ from perfduck_ingest.arrow import series
 from perfduck_ingest.chains import SymbolInterner, SymbolRow, stacks
 from perfduck_ingest.events import unit_of
 from perfduck_ingest.limitations import PERIOD, TEXTS, TIME
+from perfduck_ingest.network_namespaces import NamespaceChanges
 from perfduck_ingest.perf_script import grammar
 from perfduck_ingest.perf_script.end import OPEN_CHAIN, end_of
 from perfduck_ingest.perf_script.event_lines import BEYOND
@@ -25,6 +26,7 @@ from perfduck_ingest.perf_script.line_cache import (
     EVENT,
     FRAME,
     LOST,
+    NETNS,
     UNKNOWN,
     Columns,
     LineCache,
@@ -39,8 +41,9 @@ from perfduck_symbols.names import UNKNOWN as UNKNOWN_NAME
 LastStart = Callable[[memoryview], int]  # where the last sample of a text starts; 0: nowhere
 _CHAIN = r"^ *\t"
 _MOST_SKIPPED_LETTERS = 1000  # of a line that was not understood
-_WITHIN_SAMPLE = (FRAME, ASIDE, CGROUP, UNKNOWN)
+_WITHIN_SAMPLE = (FRAME, ASIDE, CGROUP, NETNS, UNKNOWN)
 TRACE_NOT_DECODED = "a part of the trace that perf could not decode"
+_NO_CHANGES = NamespaceChanges.of([])
 _NO_CHAIN: SymbolRow = (UNKNOWN_NAME, UNKNOWN_NAME, None)
 
 
@@ -56,10 +59,12 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """A part's batch, its number of lines, and its last line if that was cut off."""
+    """A part's batch, its number of lines, where threads changed their network namespaces, and its
+    last line if that was cut off."""
 
     batch: Batch
     lines: int
+    namespaces: NamespaceChanges = _NO_CHANGES
     cut: str | None = None
 
 
@@ -108,7 +113,7 @@ def _whole(part: Chunk, known: LineCache) -> Parsed:
         limitations = {**batch.facts.limitations, "open-chain": OPEN_CHAIN}
         facts = replace(batch.facts, limitations=limitations)
         batch = replace(batch, facts=facts)
-    return Parsed(batch, sample.lines + len(end.skipped), end.cut)
+    return Parsed(batch, sample.lines + len(end.skipped), sample.namespaces, end.cut)
 
 
 def _parsed(part: Chunk, text: Text, known: LineCache) -> Parsed:
@@ -134,6 +139,7 @@ def _parsed(part: Chunk, text: Text, known: LineCache) -> Parsed:
             facts=replace(_facts(text, lines, samples), limitations=out),
         ),
         len(text),
+        _namespaces(text, lines.kinds, starts),
     )
 
 
@@ -273,6 +279,25 @@ def _cgroups(text: Text, kinds: UInt8, starts: Int64) -> pl.Expr:
     cgroups = pl.repeat(None, len(starts), dtype=pl.String, eager=True)
     behind = cgroups.scatter(samples, text.of(lines).str.strip_chars())
     return pl.coalesce(behind, "cgroup").alias("cgroup")
+
+
+def _namespaces(text: Text, kinds: UInt8, starts: Int64) -> NamespaceChanges:
+    """Of the lines with namespaces, each behind the line that says whose they are; behind how many
+    samples."""
+    lines = np.flatnonzero(kinds == NETNS)
+    lines = lines[lines > 0]
+    if not len(lines):
+        return _NO_CHANGES
+    inode = pl.col("inode").str.to_integer(base=16, dtype=pl.UInt64).reinterpret(dtype=pl.Int64)
+    changes = pl.DataFrame(
+        {
+            "at": np.searchsorted(starts, lines),
+            "tid": text.of(lines - 1).str.extract(grammar.NAMESPACES),
+            "inode": text.of(lines).str.extract(grammar.NETNS),
+        }
+    )
+    rows = changes.select("at", pl.col("tid").cast(pl.Int64, strict=False), inode).drop_nulls()
+    return NamespaceChanges(*(column.to_numpy() for column in rows))
 
 
 def _leaf_offsets(

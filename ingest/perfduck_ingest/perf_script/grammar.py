@@ -84,6 +84,9 @@ RECORD = r"\bPERF_RECORD_[A-Z0-9_]+"
 OTHER_REST = r"^\s*metric: |^\s*PERF_RECORD_[A-Z]|[\d\]]:?\s+PERF_RECORD_[A-Z]"
 OTHER_COMM = r"PERF_RECORD_|: +metric:"
 LOST = r"^(?:[^\t].*)?\bPERF_RECORD_LOST"
+# --show-namespace-events: whose they are; on the next line the inode of each, the network first.
+NAMESPACES = r"PERF_RECORD_NAMESPACES -?\d+/(?P<tid>-?\d+) - nr_namespaces: \d+$"
+NETNS = r"^\t\t\[0/net: \d+/(?:0x)?(?P<inode>[0-9a-f]{1,16})(?:[,\]]|$)"
 FIRST_CGROUP = r"^\s*(/.*?)(?:\s+[0-9a-f]{5,16}\s\S.*)?$"  # may hold blanks: "/pod.slice/a b:c"
 CGROUP = r"^\s+(?P<cgroup>/.*)$"  # -F cgroup, behind the chain
 # Intel PT, CoreSight, ARM SPE: a part of the trace that could not be decoded, with its samples.

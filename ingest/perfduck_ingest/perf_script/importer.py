@@ -16,9 +16,11 @@ from dataclasses import replace
 from functools import partial
 from itertools import islice
 
+import numpy as np
 import polars as pl
 
 from perfduck_ingest.importer import ImportOptions, Recording
+from perfduck_ingest.network_namespaces import UNKNOWN, NetworkNamespaces
 from perfduck_ingest.perf_script import grammar, header
 from perfduck_ingest.perf_script.chunk import TRACE_NOT_DECODED, Chunk, Parsed, parsed
 from perfduck_ingest.perf_script.end import CUT_CHAIN, CUT_LINE
@@ -54,12 +56,13 @@ def _read(source: Source, layout: LineLayout, options: ImportOptions) -> Iterato
     said = header.facts(line for line in _head_lines(source) if line.startswith("# "))
     # With one event recorded, the samples that print none are of that event.
     event = next(iter(said.events)) if len(said.events) == 1 else "unknown"
+    namespaces = NetworkNamespaces()
     lines = skipped = samples = 0
     try:
         for part in _parsed_parts(source, layout, event):
             if part.cut is not None and not options.lenient:
                 raise _cut_off(source, part.cut, lines + part.lines)
-            yield _placed(part.batch, lines)
+            yield _placed(_with_netns(part, namespaces), lines)
             lines += part.lines
             samples += len(part.batch.samples)
             skipped += part.batch.skipped.filter(~pl.col("reason").is_in(_NOT_FOREIGN)).height
@@ -97,6 +100,17 @@ def _parsed_parts(source: Source, layout: LineLayout, event: str) -> Iterator[Pa
     # Reading has a thread of its own: what fills a pipe does not wait for what is done with it.
     for pieces in prefetch_map(work, prefetch(parts), limits.text_threads, limits.text_threads):
         yield from pieces
+
+
+def _with_netns(part: Parsed, namespaces: NetworkNamespaces) -> Batch:
+    """The part's batch; its samples have the network namespaces that were known by then."""
+    samples = part.batch.samples
+    if not (len(part.namespaces) or namespaces.are_known):
+        return part.batch
+    tid = samples["tid"].cast(pl.Int64).fill_null(-1).to_numpy()
+    inodes = pl.Series(namespaces.advance(part.namespaces, tid, np.arange(len(tid))))
+    netns = inodes.set(inodes == UNKNOWN, None).alias("netns")
+    return replace(part.batch, samples=samples.with_columns(netns))
 
 
 def _placed(batch: Batch, lines: int) -> Batch:

@@ -26,7 +26,7 @@ from perfduck_model.arrays import Bool, Int64, UInt8, UInt32
 from perfduck_model.batch import SAMPLE
 from perfduck_model.limits import limits
 
-BLANK, EVENT, FRAME, CGROUP, LOST, ASIDE, UNKNOWN = KINDS = range(7)
+BLANK, EVENT, FRAME, CGROUP, LOST, NETNS, ASIDE, UNKNOWN = KINDS = range(8)
 
 Columns = dict[str, npt.NDArray[Any]]
 
@@ -101,6 +101,8 @@ def _kind_of_other(layout: LineLayout) -> pl.Expr:
         .then(BLANK)
         .when(_TEXT.str.contains(grammar.LOST))
         .then(LOST)
+        .when(_TEXT.str.contains(grammar.NETNS))
+        .then(NETNS)
         .when(is_aside)
         .then(ASIDE)
         .when(is_frame)
@@ -152,7 +154,7 @@ def _entries(lines: pl.DataFrame) -> pl.DataFrame:
 
 
 # Event lines do not come again. Lines of the other kinds are few, and their texts are needed.
-_IS_KEPT = np.isin(np.arange(1 << 8), [BLANK, FRAME, ASIDE])
+_IS_KEPT = np.isin(np.arange(1 << 8), [BLANK, FRAME, NETNS, ASIDE])
 _NO_EVENTS = pl.DataFrame(schema={**SAMPLE, "rest": pl.String})  # where all lines are known
 
 

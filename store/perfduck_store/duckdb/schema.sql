@@ -108,7 +108,7 @@ create table sample (
     tid        integer,
     cpu        integer,
     cgroup     varchar,          -- path from the root of the hierarchy; null where it was not recorded
-    netns      bigint,           -- inode of the thread's network namespace; null: no importer reads it yet
+    netns      bigint,           -- inode of the thread's network namespace; null where it was not recorded
     time_ns    bigint,           -- the recording's clock; null where none was printed
     count      bigint not null,  -- hits that this row counts
     period     bigint,           -- events they stand for, in event.unit; null where not recorded
