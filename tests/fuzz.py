@@ -115,6 +115,7 @@ KINDS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "simpleperf": ("fuzz/seeds/simpleperf*.data", _read_recording),
     "folded": ("folded/*.folded", _read_recording),
     "pprof": ("pprof/*.pb", _read_recording),
+    "otlp": ("otlp/*", _read_recording),
     "work": ("work/*/input.txt", work_from),
     "iptables": ("demo/*.iptables.txt", lambda path: attachments.read(f"iptables={path}")),
     "conntrack": ("demo/*.conntrack.txt", lambda path: attachments.read(f"conntrack={path}")),

@@ -20,6 +20,8 @@ from perfduck_model.words import listed
 # perf script last: its text has the most shapes, a call graph of opreport's among them.
 FORMATS = {
     "perf_data.importer": PERF_DATA,
+    # Before pprof: a message of one may begin with what looks like a sample type of the other.
+    "otlp.importer": (b"\x12", b'"resourceProfiles"', b'"dictionary"'),
     "pprof": (b"\x10",),
     "oprofile.session_importer": (b"ustar",),
     "oprofile.xml_importer": (b"<profile",),

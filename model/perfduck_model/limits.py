@@ -76,6 +76,8 @@ class Limits:
     # Profiles in protobuf. A field is in memory as a whole, and all samples as columns.
     most_message_bytes: int = 64 * MB  # of a field: OTLP has all samples of a process in one
     most_messages: int = 4 * MB  # samples, locations, texts
+    most_message_frames: int = 32 * MB  # of all stacks, with inlined functions
+    most_json_bytes: int = 32 * MB  # of one message of OTLP: ten times that when it is decoded
 
     most_answer_bytes: int = 256 * MB  # of a server: stacks and weights of large profiles 30 MB
     most_frame_bytes: int = 1024 * MB  # of a frame in it, unpacked: those have 160 MB

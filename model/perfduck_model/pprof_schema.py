@@ -1,25 +1,15 @@
 """The messages of pprof's profile.proto (perftools.profiles), for the protobuf package: what the
 importer reads and the exporter writes.
 
-https://github.com/google/pprof/blob/main/proto/profile.proto. The fields are described here and
-not generated: generated code is bound to versions of the protobuf package. All `repeated` numbers
-are packed, as proto3 does; texts are indices into string_table, whose first is "".
+https://github.com/google/pprof/blob/main/proto/profile.proto. Texts are indices into string_table,
+whose first is "".
 """
 
 from typing import Any
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from perfduck_model.protobuf_schema import Messages, message_classes
 
-_FIELD = descriptor_pb2.FieldDescriptorProto
-_PACKAGE = "perftools.profiles"
-_TYPES = {
-    "int64": _FIELD.TYPE_INT64,
-    "uint64": _FIELD.TYPE_UINT64,
-    "bool": _FIELD.TYPE_BOOL,
-    "string": _FIELD.TYPE_STRING,
-}
-# Message -> field -> its number and type; `*`: repeated; a capital: a message.
-_MESSAGES: dict[str, dict[str, tuple[int, str]]] = {
+_MESSAGES: Messages = {
     "Profile": {
         "sample_type": (1, "*ValueType"),
         "sample": (2, "*Sample"),
@@ -77,32 +67,6 @@ _MESSAGES: dict[str, dict[str, tuple[int, str]]] = {
     },
 }
 
-
-def _described() -> descriptor_pb2.FileDescriptorProto:
-    file = descriptor_pb2.FileDescriptorProto(
-        name="perfduck/profile.proto", package=_PACKAGE, syntax="proto3"
-    )
-    for name, fields in _MESSAGES.items():
-        message = file.message_type.add(name=name)
-        for field, (number, type_) in fields.items():
-            plain = type_.removeprefix("*")
-            label = _FIELD.LABEL_OPTIONAL if plain == type_ else _FIELD.LABEL_REPEATED
-            described = message.field.add(name=field, number=number, label=label)
-            if plain in _TYPES:
-                described.type = _TYPES[plain]
-            else:
-                described.type = _FIELD.TYPE_MESSAGE
-                described.type_name = f".{_PACKAGE}.{plain}"
-    return file
-
-
-_pool = descriptor_pool.DescriptorPool()
-_pool.Add(_described())
-
-
-def _class(name: str) -> Any:
-    return message_factory.GetMessageClass(_pool.FindMessageTypeByName(f"{_PACKAGE}.{name}"))
-
-
-Profile: Any = _class("Profile")
-Sample: Any = _class("Sample")
+_classes = message_classes("perftools.profiles", _MESSAGES)
+Profile: Any = _classes["Profile"]
+Sample: Any = _classes["Sample"]

@@ -54,6 +54,8 @@ _ENDINGS = (
     ".folded",
     ".collapsed",
     ".pb",
+    ".json",
+    ".jsonl",
     ".pprof",
 )
 _LARGE_BYTES = 16 << 20  # a second to read, packed ten

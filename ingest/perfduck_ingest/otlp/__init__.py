@@ -1,0 +1,1 @@
+"""The parts of the importer of OpenTelemetry's profiles."""

@@ -1,0 +1,132 @@
+"""A file of OpenTelemetry's profiles: messages, each with a dictionary of its own.
+
+protobuf     ProfilesData or ExportProfilesServiceRequest, which are the same on the wire
+JSON         one message, or one a line, as the Collector's file exporter writes them
+"""
+
+import re
+from collections.abc import Iterator
+
+from perfduck_ingest.message_parts import MessageError, message_parts
+from perfduck_ingest.otlp.columns import DamagedProfiles, DictionaryColumns, ProfileColumns
+from perfduck_ingest.source import Source
+from perfduck_model.limits import limits
+from perfduck_model.otlp_schema import (
+    OneProfile,
+    ProfilesData,
+    ProfilesDictionary,
+    ResourceProfiles,
+    ScopeProfiles,
+    decoded,
+)
+
+Message = tuple[ProfileColumns, DictionaryColumns]
+
+_CHUNK = 1 << 20
+_JSON = re.compile(rb'\s*\{\s*"(?:resourceProfiles|dictionary)"\s*:')
+# The fields that lead to the first profile, and how it begins: its type, or without one samples or
+# a time. Spans, logs and metrics have the same resources and scopes, and begin otherwise.
+_VARINT = rb"[\x80-\xff]{0,9}[\x00-\x7f]"
+_PROFILE = re.compile(rb"\x0a[\x00-\x0c](?:[\x08\x10\x12\x19\x20]|$)|[\x12\x19]", re.DOTALL)
+_DICTIONARY = re.compile(rb"\x12" + _VARINT + rb"\x0a\x00[\x0a\x12]")
+_FIELD = re.compile(rb"([\x0a\x12\x1a])(" + _VARINT + rb")", re.DOTALL)
+
+
+def is_json(head: bytes) -> bool:
+    """Whether a file begins as OTLP's JSON of profiles."""
+    return _JSON.match(head) is not None
+
+
+def is_protobuf(head: bytes) -> bool:
+    """Whether a file begins as a message with profiles: a resource with one, or the dictionary."""
+    if _DICTIONARY.match(head):
+        return True
+    place = 0
+    for wanted in (b"\x0a", b"\x12", b"\x12"):  # resource_profiles, scope_profiles, profiles
+        while (found := _FIELD.match(head, place)) and found[1] != wanted:
+            place = found.end() + _number(found[2])
+        if not found:
+            return False
+        place = found.end()
+    return _PROFILE.match(head, place) is not None
+
+
+def messages(source: Source) -> Iterator[Message]:
+    """The messages, one after the other. DamagedProfiles, MessageError, msgspec.DecodeError, and
+    DecodeError of protobuf."""
+    if is_json(source.head):
+        for text in _texts(source):
+            yield _of_json(text)
+    else:
+        yield _of_protobuf(source)
+
+
+def _number(varint: bytes) -> int:
+    return sum((byte & 0x7F) << 7 * place for place, byte in enumerate(varint))
+
+
+def _of_protobuf(source: Source) -> Message:
+    profiles, dictionary = ProfileColumns(), DictionaryColumns()
+    dictionaries = 0
+    for part in message_parts(source.chunks(_CHUNK)):
+        message = ProfilesData.FromString(part)
+        for resource in message.resource_profiles:
+            _add_resource(profiles, resource)
+        for content in message.dictionary:
+            dictionaries += 1
+            for tables in message_parts([content]):
+                dictionary.add(ProfilesDictionary.FromString(tables))
+    if dictionaries > 1:
+        # protobuf adds their tables up, so that the places of the second one lead astray.
+        text = f"{dictionaries} messages in a row: ingest them one by one"
+        raise DamagedProfiles(text)
+    return profiles, dictionary
+
+
+def _add_resource(profiles: ProfileColumns, content: bytes) -> None:
+    resource = ResourceProfiles()
+    for part in message_parts([content]):
+        resource.MergeFrom(ResourceProfiles.FromString(part))
+    said = resource.resource
+    for scope in resource.scope_profiles:
+        for part in message_parts([scope]):
+            for profile in ScopeProfiles.FromString(part).profiles:
+                profiles.begin(said)
+                for fields in message_parts([profile]):
+                    profiles.add(OneProfile.FromString(fields))
+
+
+def _texts(source: Source) -> Iterator[bytes]:
+    """A text for each message: lines, where the first of them is one."""
+    buffer = b""
+    for chunk in source.chunks(_CHUNK):
+        buffer += chunk
+        *lines, buffer = buffer.split(b"\n")
+        for number, line in enumerate(lines):
+            if not line.strip():
+                continue
+            if not line.rstrip().endswith(b"}"):  # JSON over several lines
+                buffer = b"\n".join((*lines[number:], buffer))
+                break
+            yield line
+        _check(buffer)
+    if buffer.strip():
+        yield buffer
+
+
+def _check(buffer: bytes) -> None:
+    if len(buffer) > limits.most_json_bytes:
+        message = f"expected JSON of at most {limits.most_json_bytes >> 20} MB a message, got more"
+        raise MessageError(message)
+
+
+def _of_json(text: bytes) -> Message:
+    message = decoded(text)
+    profiles, dictionary = ProfileColumns(), DictionaryColumns()
+    for resource in message.resource_profiles:
+        for scope in resource.scope_profiles:
+            for profile in scope.profiles:
+                profiles.begin(resource.resource)
+                profiles.add(profile)
+    dictionary.add(message.dictionary)
+    return profiles, dictionary
