@@ -27,6 +27,8 @@ here=$(dirname "$0")
 echo "$*" >> "$here/calls"
 case " $* " in *" --all-cgroups "*)
     [ ! -e "$here/no-cgroups" ] || { echo "--all-cgroups: not supported" >&2; exit 129; };; esac
+case " $* " in *" --namespaces "*)
+    [ ! -e "$here/no-namespaces" ] || { echo "Permission denied" >&2; exit 255; };; esac
 case " $* " in *" refused "*) echo "event syntax error: 'refused'" >&2; exit 255;; esac
 [ ! -e "$here/refusal" ] || { cat "$here/refusal" >&2; exit 255; }
 while [ "$1" != -o ]; do shift; done
@@ -64,7 +66,8 @@ class FakePerf:
         return [line for line in lines if not line.endswith(" true")]
 
     def says(self, name: str, text: str = "") -> None:
-        """Have it refuse (`refusal`), run out of disk (`full`), or lack `no-cgroups`."""
+        """Have it refuse (`refusal`), run out of disk (`full`), or lack `no-cgroups` or
+        `no-namespaces`."""
         (self.folder / name).write_text(text)
 
 

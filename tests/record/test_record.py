@@ -43,22 +43,25 @@ def test_a_run_is_stored_with_the_work_that_its_command_prints(perf: FakePerf) -
 def test_perf_records_all_cpus_with_call_graphs_and_cgroups(perf: FakePerf) -> None:
     record("--", "sh", "-c", WRK)
     [call] = perf.calls
-    assert call.startswith("record -q -a -g -e cpu-clock -F 999 --all-cgroups -o ")
+    assert call.startswith("record -q -a -g -e cpu-clock -F 999 --all-cgroups --namespaces -o ")
 
 
 def test_what_is_typed_for_perf_is_what_perf_gets(perf: FakePerf) -> None:
     options = ["--event", "cycles", "--event", "cache-misses", "--freq", "99"]
     record(*options, "--perf-args", "--call-graph dwarf", "--", "sh", "-c", WRK)
     [call] = perf.calls
-    expected = "-a -g -e cycles -e cache-misses -F 99 --all-cgroups --call-graph dwarf -o "
-    assert expected in call
+    assert "-a -g -e cycles -e cache-misses -F 99 --all-cgroups " in call
+    assert " --namespaces --call-graph dwarf -o " in call
 
 
-def test_a_kernel_without_cgroups_is_recorded_without_them(perf: FakePerf) -> None:
-    perf.says("no-cgroups")
+@pytest.mark.parametrize("lacks", [{"cgroups"}, {"namespaces"}, {"cgroups", "namespaces"}])
+def test_what_the_kernel_does_not_say_is_not_recorded(perf: FakePerf, lacks: set[str]) -> None:
+    for one in lacks:
+        perf.says(f"no-{one}")
     assert record("--", "sh", "-c", WRK).returncode == 0
     [call] = perf.calls
-    assert "--all-cgroups" not in call
+    assert ("--all-cgroups" in call) == ("cgroups" not in lacks)
+    assert ("--namespaces" in call) == ("namespaces" not in lacks)
 
 
 def test_several_runs_are_numbered_and_labelled(perf: FakePerf) -> None:

@@ -1,7 +1,8 @@
 """What perf is asked to record, and why it cannot.
 
 perf runs the command `true` before the first run: a kernel without CONFIG_CGROUP_PERF refuses
-`--all-cgroups`, and one that refuses all else is reported before the user's command was started.
+`--all-cgroups`, one without CAP_PERFMON for the user `--namespaces` (kernel/events/core.c), and one
+that refuses all else is reported before the user's command was started.
 """
 
 import os
@@ -24,25 +25,26 @@ _INSTALL = (
     "Debian: apt-get install linux-perf, Ubuntu: linux-tools-$(uname -r), Fedora: dnf install perf"
 )
 _OUTPUT = ("-o", "--output")
+_CGROUPS, _NAMESPACES = "--all-cgroups", "--namespaces"
 
 
 @dataclass(frozen=True, slots=True)
 class Perf:
-    """perf with its options; `cgroups`: whether the kernel can say which cgroup a sample is of."""
+    """perf with its options; `places`: those for the cgroup and the namespaces of threads, as far
+    as the kernel has them."""
 
     program: str
     events: tuple[str, ...] = (EVENT,)
     frequency: int = FREQUENCY
     more: tuple[str, ...] = ()  # options of the user
-    cgroups: bool = True
+    places: tuple[str, ...] = (_CGROUPS, _NAMESPACES)
 
     def command(self, file: Path) -> list[str]:
         """`perf record` into the file; the command to be recorded is to follow."""
         events = [word for event in self.events for word in ("-e", event)]
-        cgroups = ["--all-cgroups"] if self.cgroups else []
         return [
-            self.program, "record", "-q", "-a", "-g", *events, "-F", str(self.frequency), *cgroups,
-            *self.more, "-o", str(file), "--",
+            self.program, "record", "-q", "-a", "-g", *events, "-F", str(self.frequency),
+            *self.places, *self.more, "-o", str(file), "--",
         ]  # fmt: skip
 
 
@@ -55,12 +57,13 @@ def ready(events: Sequence[str], frequency: int, more: str) -> Perf:
         raise PerfduckError.at(where="perf", expected=expected, got="none on the PATH")
     perf = Perf(program, tuple(events) or (EVENT,), frequency, _words(more))
     failure = _failure(perf)
-    if failure:
-        without = replace(perf, cgroups=False)
-        if _failure(without):
-            raise PerfduckError(_reason(failure))
-        return without
-    return perf
+    if not failure:
+        return perf
+    for places in ((_CGROUPS,), (_NAMESPACES,), ()):
+        less = replace(perf, places=places)
+        if not _failure(less):
+            return less
+    raise PerfduckError(_reason(failure))
 
 
 def _words(more: str) -> tuple[str, ...]:
