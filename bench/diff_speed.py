@@ -84,8 +84,8 @@ def _add_run(
         "cpu": which % 4, "cgroup": None, "time_ns": time_ns, "count": 1, "period": 1000,
     }))  # fmt: skip
     store.execute(
-        "insert into rollup select profile_id, event, stack_id, comm, sum(period), count(*)"
-        " from sample where profile_id = $r group by all order by stack_id",
+        "insert into rollup by name select profile_id, event, stack_id, comm, cgroup,"
+        " sum(period) as weight, count(*) as count from sample where profile_id = $r group by all order by stack_id",
         {"r": run},
     )
 

@@ -44,12 +44,19 @@ from sample
 where event = (select event from event group by event order by sum(samples) desc limit 1)
 """
 _ROLLUP = """
-insert into rollup
-select profile_id, event, stack_id, comm, sum(period)::double, sum(count)::bigint
+insert into rollup by name
+select
+    profile_id,
+    event,
+    stack_id,
+    comm,
+    cgroup,
+    sum(period)::double as weight,
+    sum(count)::bigint as count,
 from sample
 where profile_id = $profile
 group by all
-order by profile_id, event, stack_id, comm
+order by profile_id, event, stack_id, comm, cgroup
 """
 _PROFILE = """
 insert into profile by name

@@ -161,6 +161,27 @@ def test_an_upgrade_fills_directions_as_an_import_does(old_store: Path) -> None:
     assert set(stored["direction"]) == {"none", "egress", "ingress"}
 
 
+def test_an_upgrade_fills_the_cgroups_of_rollup_as_an_import_does(
+    store_path: Path, tmp_path: Path
+) -> None:
+    unpacked(FIXTURES / "store" / "cgroups-5.duckdb.xz", store_path)
+    DuckDbStore(store_path, write=True).close()
+    with DuckDbStore(tmp_path / "new.duckdb", write=True) as store:
+        for name in ("v7-cgroup", "v7-default"):
+            [text] = (FIXTURES / "perf_script" / name).glob("input.txt*")
+            ingest(store, IngestRequest(str(text), name=name))
+    rollup = """
+        select name, event, stack_id, comm, cgroup, weight, count
+        from rollup
+        join profile using (profile_id)
+        order by all"""
+    upgraded, new = (
+        DuckDbStore(path).frame(rollup).rows() for path in (store_path, tmp_path / "new.duckdb")
+    )
+    assert upgraded == new
+    assert len({row[4] for row in upgraded}) == 4  # three cgroups, and none
+
+
 def test_an_upgraded_store_answers_and_takes_recordings(old_store: Path) -> None:
     with DuckDbStore(old_store) as store:
         old = top(store, "scenario=pods", "subsystem")
