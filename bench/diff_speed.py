@@ -85,7 +85,8 @@ def _add_run(
     }))  # fmt: skip
     store.execute(
         "insert into rollup by name select profile_id, event, stack_id, comm, cgroup,"
-        " sum(period) as weight, count(*) as count from sample where profile_id = $r group by all order by stack_id",
+        " sum(period) as weight, count(*) as count from sample where profile_id = $r"
+        " group by all order by stack_id",
         {"r": run},
     )
 

@@ -15,17 +15,18 @@ from perfduck_store.duckdb.store import DuckDbStore
 
 # Times spread over 100 s; as in a recording, CPUs take turns.
 _SAMPLES = """
-insert into sample
+insert into sample by name
 select
-    $profile,
+    $profile as profile_id,
     pool.stack_id,
     pool.event,
     pool.comm,
     pool.pid,
     pool.tid,
-    (draw.n % 8)::integer,
+    (draw.n % 8)::integer as cpu,
     pool.cgroup,
-    draw.n * 40000 + pool.jitter,
+    pool.netns,
+    draw.n * 40000 + pool.jitter as time_ns,
     pool.count,
     pool.period,
 from (
@@ -39,7 +40,7 @@ create temp table pool as
 select
     row_number() over (order by stack_id, time_ns, cpu, tid) - 1 as number,
     (hash(time_ns) % 40000)::bigint as jitter,
-    stack_id, event, comm, pid, tid, cgroup, count, period,
+    stack_id, event, comm, pid, tid, cgroup, netns, count, period,
 from sample
 where event = (select event from event group by event order by sum(samples) desc limit 1)
 """
