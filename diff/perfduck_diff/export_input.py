@@ -14,7 +14,7 @@ from perfduck_diff.selection import Note, Selection, check_apart, select_samples
 from perfduck_diff.work import Amount, work_of
 from perfduck_model.errors import PerfduckError
 from perfduck_store.protocol import Store
-from perfduck_store.records import FoldedStack, ProfileDetails
+from perfduck_store.records import ProfileDetails, StackWeight
 from perfduck_store.selector import select
 
 if TYPE_CHECKING:
@@ -41,11 +41,6 @@ class ExportSide:
     selector: str
     runs: tuple[ExportRun, ...]
     amount: Amount
-
-    @property
-    def numbers(self) -> list[int]:
-        """The places of its runs in the selection."""
-        return [run.number for run in self.runs]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +85,9 @@ class ExportInput:
         """See PickedSamples.functions."""
         return self.selection.samples.functions()
 
-    def folded(self, side: ExportSide) -> list[FoldedStack]:
-        """The folded stacks of a side."""
-        every = len(self.sides) == 1
-        return self.selection.samples.folded(None if every else side.numbers)
+    def weights(self, *runs: ExportRun) -> list[StackWeight]:
+        """The exact weights of runs, by stack and command."""
+        return self.selection.samples.stack_weights([run.number for run in runs])
 
     def samples(
         self, side: ExportSide, *, with_times: bool = False

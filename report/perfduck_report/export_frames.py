@@ -3,11 +3,10 @@
 from typing import Any
 
 import numpy as np
-import polars as pl
+from numpy.typing import ArrayLike
 
 from perfduck_diff.export_input import ExportInput
 from perfduck_model.arrays import Int64
-from perfduck_report.names import visible
 
 _UNNAMED = "[unknown]"
 
@@ -36,11 +35,11 @@ class ChainTable:
     def names(self) -> list[str]:
         """The name of each function, as folded stacks have it: [libc.so.6] without one."""
         pairs = self.functions.select("name", "dso").iter_rows()
-        return [visible(name if name != _UNNAMED else basename(dso)) for name, dso in pairs]
+        return [name if name != _UNNAMED else basename(dso) for name, dso in pairs]
 
-    def places(self, stack_ids: pl.Series) -> Int64:
+    def places(self, stack_ids: ArrayLike) -> Int64:
         """The place of each stack in this table."""
-        return np.searchsorted(self._ids, stack_ids.to_numpy())
+        return np.searchsorted(self._ids, np.asarray(stack_ids))
 
     def leaf_first(self, place: int) -> list[int]:
         """The rows of a chain's functions."""

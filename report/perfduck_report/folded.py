@@ -3,15 +3,19 @@
 iperf3;[libc.so.6];entry_SYSCALL_64_after_hwframe;udp_sendmsg 1001001
 iperf3;...;udp_sendmsg 412                   per unit of work, in ps/packet
 iperf3;...;udp_sendmsg 1001001 2002002       base and new: what difffolded.pl writes
+
+Call chains are text once, and not for each command.
 """
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator
 
 from perfduck_diff.export_input import ExportInput, ExportSide
+from perfduck_report.export_frames import ChainTable
 from perfduck_report.fine_units import FineUnit, Rounder, fine_unit
 from perfduck_report.names import folded as folded_name
 
-Weights = dict[str, int]
+Line = tuple[str, int]  # the command and its `;`, and the rank of the chain among the sorted ones
 _LINES_AT_ONCE = 10_000
 
 
@@ -25,23 +29,42 @@ def fine_unit_of(data: ExportInput) -> FineUnit | None:
 def folded(data: ExportInput) -> Iterator[bytes]:
     """The lines, by stack; a column for each side."""
     fine = fine_unit_of(data)
-    sides = [_weights(data, side, fine) for side in data.sides]
-    paths = sorted(set().union(*sides)) if len(sides) > 1 else list(sides[0])
-    for start in range(0, len(paths), _LINES_AT_ONCE):
-        lines = (_line(path, sides) for path in paths[start : start + _LINES_AT_ONCE])
-        yield "".join(lines).encode()
+    chains = _Chains(data)
+    sides = [_weights(data, side, chains, fine) for side in data.sides]
+    lines = sorted(set().union(*sides))  # a `;` is in no command: the order of the text
+    for start in range(0, len(lines), _LINES_AT_ONCE):
+        part = []
+        for comm, rank in lines[start : start + _LINES_AT_ONCE]:
+            weights = " ".join(str(side.get((comm, rank), 0)) for side in sides)
+            part.append(f"{comm}{chains.texts[rank]} {weights}\n")
+        yield "".join(part).encode()
 
 
-def _line(path: str, sides: Sequence[Weights]) -> str:
-    return f"{path} {' '.join(str(side.get(path, 0)) for side in sides)}\n"
+class _Chains:
+    """The texts of call chains, sorted; those of the same names are one."""
+
+    def __init__(self, data: ExportInput) -> None:
+        self.table = ChainTable(data)
+        names = [folded_name(name) for name in self.table.names()]
+        texts = [
+            ";".join([names[row] for row in reversed(self.table.leaf_first(place))])
+            for place in range(len(self.table))
+        ]
+        self.texts = sorted(set(texts))
+        ranks = {text: rank for rank, text in enumerate(self.texts)}
+        self.ranks = [ranks[text] for text in texts]
 
 
-def _weights(data: ExportInput, side: ExportSide, fine: FineUnit | None) -> Weights:
+def _weights(
+    data: ExportInput, side: ExportSide, chains: _Chains, fine: FineUnit | None
+) -> dict[Line, int]:
+    weights: dict[Line, int] = defaultdict(int)
+    rows = data.weights(*side.runs)
+    places = chains.table.places([row.stack_id for row in rows]).tolist()
+    for place, row in zip(places, rows, strict=True):
+        weights[f"{folded_name(row.comm)};", chains.ranks[place]] += row.weight
+    if fine is None:
+        return weights
     rounder = Rounder()
-    scale = fine.factor / side.amount.divisor if fine else 1.0
-    weights: Weights = {}
-    for each in data.folded(side):
-        path = ";".join(map(folded_name, each.path))
-        weight = rounder.whole(each.weight * scale) if fine else each.weight
-        weights[path] = weights.get(path, 0) + weight
-    return weights
+    scale = fine.factor / side.amount.divisor
+    return {line: rounder.whole(weights[line] * scale) for line in sorted(weights)}

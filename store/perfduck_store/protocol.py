@@ -25,7 +25,6 @@ from perfduck_store.records import (
     Choice,
     ClassNoise,
     Content,
-    FoldedStack,
     FunctionWeight,
     Key,
     KeyValue,
@@ -42,6 +41,7 @@ from perfduck_store.records import (
     Saved,
     SharedLimitation,
     SkippedLine,
+    StackWeight,
     TagInput,
     TagInputKind,
     TagShare,
@@ -167,8 +167,8 @@ class PickedSamples(Protocol):
         """Up to so many other profiles with the same event, unit of work, CPUs and architecture,
         of the same commands."""
 
-    def folded(self, runs: Sequence[int] | None = None) -> list[FoldedStack]:
-        """Of some runs or of all, as stackcollapse-perf.pl has it, by path; idle included."""
+    def stack_weights(self, runs: Sequence[int]) -> list[StackWeight]:
+        """The exact weights in some runs, by stack and command; idle included."""
 
     def chains(self) -> "pl.DataFrame":
         """[stack_id, symbol_ids, blamed, context] of the call chains, by stack_id, idle included:

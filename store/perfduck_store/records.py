@@ -151,10 +151,11 @@ class LikeRun:
 
 
 @dataclass(frozen=True, slots=True)
-class FoldedStack:
-    """Frames from the root to the leaf behind the command, and their weight."""
+class StackWeight:
+    """The weight of a stack of a command."""
 
-    path: list[str]
+    stack_id: int
+    comm: str
     weight: int
 
 

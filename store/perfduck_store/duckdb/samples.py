@@ -17,13 +17,13 @@ from perfduck_store.records import (
     OF_STACKS,
     By,
     Choice,
-    FoldedStack,
     FunctionWeight,
     Key,
     KeyValue,
     LikeRun,
     PickedRun,
     PodOfCgroup,
+    StackWeight,
     TagShare,
     UnnamedCode,
     Weight,
@@ -133,13 +133,13 @@ class DuckDbSamples:
         keys = {"profiles": list(self._choice.profiles), "most": most}
         return [LikeRun(*row) for row in self._rows("like_runs", keys)]
 
-    def folded(self, runs: Sequence[int] | None = None) -> list[FoldedStack]:
-        """Of some runs, as stackcollapse-perf.pl has it, by path."""
-        keys = {"runs": None if runs is None else list(runs)}
-        found = [FoldedStack(*row) for row in self._rows("folded", keys)]
-        if self._choice.is_exact or all(each.weight < _EXACT for each in found):
-            return found
-        return DuckDbSamples(self._store, replace(self._choice, is_exact=True)).folded(runs)
+    def stack_weights(self, runs: Sequence[int]) -> list[StackWeight]:
+        """The exact weights in some runs, by stack and command; idle included."""
+        rows = self._rows("export_weights", {"runs": list(runs)})
+        weights = [StackWeight(*row) for row in rows]
+        if self._choice.is_exact or all(each.weight < _EXACT for each in weights):
+            return weights
+        return DuckDbSamples(self._store, replace(self._choice, is_exact=True)).stack_weights(runs)
 
     def chains(self) -> "pl.DataFrame":
         """[stack_id, symbol_ids, blamed, context], idle included, by stack_id: leaf first."""
