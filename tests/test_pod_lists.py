@@ -129,6 +129,7 @@ def with_(path: str, value: object) -> str:
         ("no JSON", "JSON is malformed"),
         ("7", "expected object, got int"),
         ('{"a": 1}', "Object missing required field `items`"),
+        ('{"kind": "NodeList", "items": []}', "kind: expected text"),
         ("[1]", "0]: expected object, got int"),
         ('[{"Id": "x"}]', "0].Id: expected text"),
         ("[" * 100_000, "0]: expected object, got array"),

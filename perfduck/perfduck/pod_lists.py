@@ -92,6 +92,7 @@ class _Pod:
 @dataclass(frozen=True, slots=True)
 class _Pods:
     items: list[_Pod]
+    kind: Annotated[str, msgspec.Meta(pattern="^(Pod)?List$")] = "List"
 
 
 @dataclass(frozen=True, slots=True)
