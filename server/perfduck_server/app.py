@@ -20,6 +20,7 @@ from perfduck_server import (
     login,
     merge_api,
     metrics,
+    otlp_api,
     page_compare,
     page_diff,
     page_profile,
@@ -57,7 +58,7 @@ _HEADERS = {
 # Those of the first check the parameters of a URL themselves (query_options.given).
 _ROUTERS = (
     read_api, page_recordings, page_profile, page_diff, page_compare, page_trend, page_sql,
-    push_api,
+    push_api, otlp_api,
 )  # fmt: skip
 _ROUTERS_WITHOUT_OPTIONS = (
     query_api, static_files, store_api, sql_api, login, merge_api, care_api, metrics,

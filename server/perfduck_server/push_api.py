@@ -8,7 +8,8 @@ rows are committed as those of `perfduck ingest` (jobs.py).
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from pathlib import Path as FilePath
 from typing import Annotated, Any
 
 import msgspec
@@ -139,34 +140,59 @@ def raw(service: ServiceOf, profile: ProfileId) -> Response:
 async def _pushed(
     request: Request, service: Service, pusher: Principal, file: str | None
 ) -> Response:
-    folder = service.spool.new()
+    content_type = request.headers.get("content-type", "")
     try:
         typed, labels = _typed(request.query_params.multi_items(), pusher)
-        content_type = request.headers.get("content-type", "")
-        sink = sink_of(content_type, folder, file)
-        length = request.headers.get("content-length", "")
-        most = service.settings.max_upload_bytes
-        await receive(
-            request.stream(), int(length) if length.isdecimal() else None, sink, folder, most
-        )
-        job = _job(folder.stem, sink, typed, labels, content_type == STORE_TYPE)
-        job = msgspec.structs.replace(job, is_admin="admin" in pusher.scopes)
-        await asyncio.to_thread(service.spool.accept, folder, job)
-    except UploadRefused as error:
-        service.spool.drop(folder)
-        await drain(request)
-        return refusal(error.status, str(error), {"Connection": "close"})
     except PerfduckError:
+        await drain(request)
+        raise
+
+    def described(folder: FilePath, sink: Sink) -> PushedJob:
+        job = _job(folder.stem, sink, typed, labels, content_type == STORE_TYPE)
+        return msgspec.structs.replace(job, is_admin="admin" in pusher.scopes)
+
+    try:
+        job = await spooled(
+            request, service, lambda folder: sink_of(content_type, folder, file), described
+        )
+    except UploadRefused as error:
+        return refusal(error.status, str(error), {"Connection": "close"})
+    status = await waited(service, job, typed.get("wait", _WAITS_S))
+    return _answer(_STATUS.get(status.state, 202), status)
+
+
+async def spooled(
+    request: Request,
+    service: Service,
+    sink_in: Callable[[FilePath], Sink],
+    described: Callable[[FilePath, Sink], PushedJob],
+) -> PushedJob:
+    """Take the body of a request: it goes to `sink_in` its folder, and `described` says what is
+    done with it then. UploadRefused and PerfduckError, with nothing left of it."""
+    folder = service.spool.new()
+    length = request.headers.get("content-length", "")
+    most = service.settings.max_upload_bytes
+    try:
+        sink = sink_in(folder)
+        size = int(length) if length.isdecimal() else None
+        await receive(request.stream(), size, sink, folder, most)
+        job = described(folder, sink)
+        await asyncio.to_thread(service.spool.accept, folder, job)
+    except (UploadRefused, PerfduckError):
         service.spool.drop(folder)
         await drain(request)
         raise
     except BaseException:
         service.spool.drop(folder)
         raise
+    return job
+
+
+async def waited(service: Service, job: PushedJob, seconds: float) -> JobStatus:
+    """How far an accepted push is after some seconds at most."""
     done = asyncio.wrap_future(service.jobs.submit(job))
-    await asyncio.wait([done], timeout=typed.get("wait", _WAITS_S))
-    status = done.result() if done.done() else JobStatus(job=job.id, state="queued")
-    return _answer(_STATUS.get(status.state, 202), status)
+    await asyncio.wait([done], timeout=seconds)
+    return done.result() if done.done() else JobStatus(job=job.id, state="queued")
 
 
 def _typed(
@@ -175,15 +201,25 @@ def _typed(
     """The options and labels of a request. PerfduckError for what is unknown or wrong, and for a
     label that the token has otherwise."""
     pairs = list(parameters)
-    said = [_label(key, text) for key, text in pairs if key.startswith(_LABEL)]
     typed = given(OPTIONS, [pair for pair in pairs if not pair[0].startswith(_LABEL)])
     checked_work(typed.get("work"), typed.get("unit"))
-    labels = checked_labels(said)
+    return typed, _labels(pairs, pusher)
+
+
+def typed_labels(parameters: Iterable[tuple[str, str]], pusher: Principal) -> dict[str, str]:
+    """The labels of a request that takes no options. PerfduckError as for one that does."""
+    pairs = list(parameters)
+    given({}, [pair for pair in pairs if not pair[0].startswith(_LABEL)])
+    return _labels(pairs, pusher)
+
+
+def _labels(pairs: list[tuple[str, str]], pusher: Principal) -> dict[str, str]:
+    labels = checked_labels([_label(key, text) for key, text in pairs if key.startswith(_LABEL)])
     for key, value in pusher.labels.items():
         if labels.get(key, value) != value:
             where = f"label.{key}={labels[key]}"
             raise PerfduckError.at(where, expected=f"{value}, as the token says", got=labels[key])
-    return typed, labels | pusher.labels
+    return labels | pusher.labels
 
 
 def _label(key: str, text: str) -> str:

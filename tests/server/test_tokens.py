@@ -62,6 +62,7 @@ def guarded(demo_store: Path, tmp_path_factory) -> Iterator[Guarded]:
 ROUTES = [
     ("POST", "/api/v1/recordings", "push"),
     ("PUT", "/api/v1/recordings", "push"),
+    ("POST", "/v1development/profiles", "push"),
     ("GET", f"/api/v1/jobs/{'0' * 28}", "push"),
     ("GET", "/api/v1/profiles", "read"),
     ("GET", "/api/v1/top?selector=*", "read"),
