@@ -48,7 +48,8 @@ def profile() -> Batch:
     ids = random.permutation(STACKS)
     frames = pl.Series(random.integers(0, 1000, (STACKS, FRAMES))).arr.to_list()
     samples = pl.DataFrame({"stack_id": ids}).with_columns(
-        *(pl.lit(None, kind).alias(name) for name, kind in list(SAMPLE.items())[2:8]),
+        *(pl.lit(None, kind).alias(name) for name, kind in SAMPLE.items() if name != "stack_id"),
+    ).with_columns(
         pl.lit("cpu-clock").alias("event"),
         pl.lit(1, pl.Int64).alias("count"),
         pl.lit(1, pl.Int64).alias("period"),
