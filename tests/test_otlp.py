@@ -208,7 +208,7 @@ def test_frames_that_multiply_and_long_json_are_refused(
     many = made.location([f"f{number}" for number in range(100)], "/bin/a")
     profile.samples.add(stack_index=made.stack(*[many] * 100), values=[1])
     content = message(made, profile)
-    set_limits(most_message_frames=5000, most_json_bytes=1000)
+    set_limits(most_message_numbers=5000, most_json_bytes=1000)
     with pytest.raises(PerfduckError, match="more than 5,000 frames"):
         read(tmp_path / "a.pb", content)
     with pytest.raises(PerfduckError, match="a message, got more"):

@@ -75,7 +75,7 @@ def _read(source: Source, head: list[str], options: ImportOptions) -> Iterator[B
     """The stacks, part by part."""
     reader = _Reader(head, options.event)
     lines = skipped = 0
-    for part in source.parts(limits.text_part_bytes, partial(_last_start, source)):
+    for part in source.parts(limits.folded_part_bytes, partial(_last_start, source)):
         batch, count = reader.batch(bytes(part), lines)
         lines += count
         skipped += batch.skipped.height

@@ -81,8 +81,13 @@ def _read(source: Source, options: ImportOptions) -> Iterator[Batch]:
 
 
 def _check_size(source: Source, profile: "_Columns") -> None:
-    if max(len(profile.lengths), len(profile.locations), len(profile.texts)) > limits.most_messages:
-        expected = f"at most {limits.most_messages:,} samples, locations and texts"
+    messages = (profile.lengths, profile.locations, profile.functions, profile.mappings)
+    numbers = (profile.places, profile.values, profile.labels)
+    if max(map(len, (*messages, profile.texts))) > limits.most_messages:
+        expected = f"at most {limits.most_messages:,} samples, locations, functions and texts"
+        raise PerfduckError.at(source.name, expected=expected, got="more")
+    if max(map(len, numbers)) > limits.most_message_numbers:
+        expected = f"at most {limits.most_message_numbers:,} frames and values of samples"
         raise PerfduckError.at(source.name, expected=expected, got="more")
 
 

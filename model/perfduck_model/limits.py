@@ -72,13 +72,13 @@ class Limits:
     most_waiting_samples: int = MB // 4  # for callers: until the thread is back in user space
     most_pack_bytes: int = 64 * MB  # unpacked, of perf record -z: 64 kB are a tenth of it
 
-    # Another machine that is asked.
     # Profiles in protobuf. A field is in memory as a whole, and all samples as columns.
     most_message_bytes: int = 64 * MB  # of a field: OTLP has all samples of a process in one
-    most_messages: int = 4 * MB  # samples, locations, texts
-    most_message_frames: int = 32 * MB  # of all stacks, with inlined functions
+    most_messages: int = 4 * MB  # samples, locations, functions, mappings, texts
+    most_message_numbers: int = 32 * MB  # frames of all samples; their values; their labels
     most_json_bytes: int = 32 * MB  # of one message of OTLP: ten times that when it is decoded
 
+    # Another machine that is asked.
     most_answer_bytes: int = 256 * MB  # of a server: stacks and weights of large profiles 30 MB
     most_frame_bytes: int = 1024 * MB  # of a frame in it, unpacked: those have 160 MB
     most_answer_s: int = 900  # without a byte of it; a question about 100 large profiles: a minute
@@ -94,6 +94,7 @@ class Limits:
     # How much is read, parsed and remembered at once: what it costs, not what is refused.
     head_bytes: int = MB  # enough to see past a long header
     text_part_bytes: int = 24 * MB  # 16 MB take 6 % more time, 32 MB 40 MB more memory
+    folded_part_bytes: int = 4 * MB  # a frame of folded stacks may have two bytes, and takes 150
     text_threads: int = 2
     most_frames: int = MB  # 22 MB; a text that has more is learnt again from there
     block_bytes: int = 8 * MB  # of perf.data

@@ -29,8 +29,8 @@ def stack_ids(
     chosen = places[kernels.ranges((np.cumsum(lengths) - lengths)[used], in_stack)]
     owner = np.repeat(np.arange(len(used)), in_stack)
     frames = np.bincount(owner, counts[chosen], len(used)).astype(np.int64)
-    if frames.sum() > limits.most_message_frames:
-        message = f"more than {limits.most_message_frames:,} frames of stacks"
+    if frames.sum() > limits.most_message_numbers:
+        message = f"more than {limits.most_message_numbers:,} frames of stacks"
         raise DamagedProfiles(message)
     rows = kernels.ranges(starts[chosen], counts[chosen])
     nameless = np.flatnonzero(frames == 0)  # a stack that is not known
@@ -58,8 +58,8 @@ def _functions(dictionary: DictionaryColumns) -> tuple[pl.DataFrame, Int64, Int6
         if not lines:
             has_address = dso != UNKNOWN and address
             rows.append((UNKNOWN, dso, _signed(address + shift) if has_address else None))
-        if len(rows) > limits.most_message_frames:
-            message = f"more than {limits.most_message_frames:,} functions of locations"
+        if len(rows) > limits.most_message_numbers:
+            message = f"more than {limits.most_message_numbers:,} functions of locations"
             raise DamagedProfiles(message)
     rows.append((UNKNOWN, UNKNOWN, None))
     schema = {"name": pl.String, "dso": pl.String, "address": pl.Int64}
