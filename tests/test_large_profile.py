@@ -47,12 +47,20 @@ def profile() -> Batch:
     )
     ids = random.permutation(STACKS)
     frames = pl.Series(random.integers(0, 1000, (STACKS, FRAMES))).arr.to_list()
-    samples = pl.DataFrame({"stack_id": ids}).with_columns(
-        *(pl.lit(None, kind).alias(name) for name, kind in SAMPLE.items() if name != "stack_id"),
-    ).with_columns(
-        pl.lit("cpu-clock").alias("event"),
-        pl.lit(1, pl.Int64).alias("count"),
-        pl.lit(1, pl.Int64).alias("period"),
+    samples = (
+        pl.DataFrame({"stack_id": ids})
+        .with_columns(
+            *(
+                pl.lit(None, kind).alias(name)
+                for name, kind in SAMPLE.items()
+                if name != "stack_id"
+            ),
+        )
+        .with_columns(
+            pl.lit("cpu-clock").alias("event"),
+            pl.lit(1, pl.Int64).alias("count"),
+            pl.lit(1, pl.Int64).alias("period"),
+        )
     )
     return Batch(
         samples.select(list(SAMPLE)),
