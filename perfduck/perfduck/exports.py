@@ -98,7 +98,8 @@ def _folded(store: Store, request: ExportRequest) -> Export:
     data = _load(store, request)
     fine = fine_unit_of(data)
     unit = (Note("format", f"weights are in {fine.name}"),) if fine else ()
-    return Export(folded(data), (*data.notes, *unit))
+    lost = Note("format", "folded stacks hold commands, and no binaries, pids, CPUs and subsystems")
+    return Export(folded(data), (*data.notes, *unit, lost))
 
 
 def _pprof(store: Store, request: ExportRequest) -> Export:

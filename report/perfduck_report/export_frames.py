@@ -25,6 +25,7 @@ class ChainTable:
         ids = chains["symbol_ids"].explode().to_numpy()
         self.blamed = chains["blamed"]
         self.context = chains["context"]
+        self.direction = chains["direction"]
         self._rows: Int64 = np.searchsorted(self.functions["symbol_id"].to_numpy(), ids)
         self._ends: Int64 = np.cumsum(chains["symbol_ids"].list.len().to_numpy(), dtype=np.int64)
         self._ids = chains["stack_id"].to_numpy()

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 _LEAST = 1e6  # of all weight: what is a thousandth of it is right to a thousandth
 _TIMES = ("ns", "ps", "fs", "as")
 _MOST = 1e15
+_COMMON_STEP = 2  # fs: 200,000 for 0.2 ns/byte
+_LARGEST = 2.0**56  # 72 s in fs; idle, which is not in the total, may be 100 times as much
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +23,22 @@ class FineUnit:
 
 def fine_unit(unit: str, total: float) -> FineUnit:
     """The unit for weights in `unit` (ns/packet) that add up to `total`."""
-    weight, _, work = unit.partition("/")
     step = 0
     while 0 < total * 1000**step < _LEAST and 1000.0 ** (step + 1) <= _MOST:
         step += 1
+    return _finer(unit, step)
+
+
+def common_unit(unit: str, total: float) -> FineUnit:
+    """The same unit for nearly every `total`, so that files can be subtracted from each other."""
+    step = _COMMON_STEP
+    while step and total * 1000**step > _LARGEST:
+        step -= 1
+    return _finer(unit, step)
+
+
+def _finer(unit: str, step: int) -> FineUnit:
+    weight, _, work = unit.partition("/")
     if weight == "ns" and step < len(_TIMES):
         return FineUnit(1000.0**step, f"{_TIMES[step]}/{work}")
     return FineUnit(1000.0**step, f"{weight}/{1000**step:,} {work}" if step else unit)

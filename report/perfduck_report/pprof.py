@@ -1,7 +1,8 @@
 """pprof's profile.proto, packed: for `go tool pprof`, Parca, Pyroscope.
 
-    samples/count  cpu-clock/nanoseconds  cpu-clock/packet in ps/packet
+    samples/count  cpu-clock/nanoseconds  cpu-clock/packet in fs/packet
     labels of a sample: profile comm pid tid cpu cgroup netns subsystem class blamed context
+        direction
 
 Every function has its name, those of the kernel too, and is in the mapping of its binary, with the
 build id where its ELF file was read. Samples of a base are negative and labelled pprof::base=true,
@@ -17,7 +18,7 @@ from typing import Any
 from perfduck_diff.export_input import ExportInput, ExportRun, ExportSide
 from perfduck_model.pprof_schema import Profile, Sample
 from perfduck_report.export_frames import ChainTable
-from perfduck_report.fine_units import Rounder, fine_unit
+from perfduck_report.fine_units import Rounder, common_unit
 from perfduck_report.names import visible
 
 _SAMPLES_AT_ONCE = 5000
@@ -51,7 +52,7 @@ class _Writer:
         self._labels: dict[tuple[Any, ...], Any] = {}
         self._subsystems = self._table.functions["subsystem"].to_list()
         self._classes = self._table.functions["class"].to_list()
-        self._fine = fine_unit(data.work_unit, data.largest()) if data.work_unit else None
+        self._fine = common_unit(data.work_unit, data.largest()) if data.work_unit else None
 
     def parts(self) -> Iterator[bytes]:
         """The messages, without compression."""
@@ -110,6 +111,7 @@ class _Writer:
             "class": self._classes[rows[0]],
             "blamed": self._table.blamed[place],
             "context": self._table.context[place],
+            "direction": self._table.direction[place],
         }
         return Sample(location_id=[row + 1 for row in rows], label=self._label_rows(said))
 

@@ -171,8 +171,9 @@ class PickedSamples(Protocol):
         """The exact weights in some runs, by stack and command; idle included."""
 
     def chains(self) -> "pl.DataFrame":
-        """[stack_id, symbol_ids, blamed, context] of the call chains, by stack_id, idle included:
-        symbols from the leaf to the root, and the subsystem that is blamed."""
+        """[stack_id, symbol_ids, blamed, context, direction] of the call chains, by stack_id,
+        idle included: symbols from the leaf to the root, the subsystem that is blamed, and which
+        way the packet goes (null: none)."""
 
     def functions(self) -> "pl.DataFrame":
         """[symbol_id, name, dso, address, source_file, area, subsystem, class, build_id] of the

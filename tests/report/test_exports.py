@@ -13,7 +13,7 @@ from command import run
 
 import perfduck
 from perfduck_model.pprof_schema import Profile
-from perfduck_report.fine_units import Rounder, fine_unit
+from perfduck_report.fine_units import Rounder, common_unit, fine_unit
 
 NATIVE, NAT = "scenario=native,workload=udp64", "scenario=docker0-nat,workload=udp64"
 
@@ -79,9 +79,9 @@ def test_functions_of_pprof_have_the_totals_of_top(demo_store: Path, filters: An
     assert by_function.keys() == expected.keys()
     for frame, (own, total) in by_function.items():
         assert (own / work, total / work) == pytest.approx(expected[frame], rel=2e-3)
-    scale = {"ps/packet": 1e3, "fs/packet": 1e6}[found.types[2][1]]
+    assert found.types[2][1] == "fs/packet"
     for frame, (_, total) in found.by_function(2).items():
-        assert total / scale == pytest.approx(expected[frame][1], rel=1e-2, abs=0.05)
+        assert total / 1e6 == pytest.approx(expected[frame][1], rel=1e-2, abs=0.05)
 
 
 def test_a_sample_of_pprof_says_whose_it_is(demo_store: Path) -> None:
@@ -93,9 +93,11 @@ def test_a_sample_of_pprof_says_whose_it_is(demo_store: Path) -> None:
     )
     labels = found.labels(sample)
     assert labels.keys() == {
-        "profile", "comm", "tid", "cpu", "subsystem", "class", "blamed", "context"
+        "profile", "comm", "tid", "cpu", "subsystem", "class", "blamed", "context",
+        "direction",
     }  # fmt: skip  # the demo's text has tids alone
     assert labels["profile"] == "native.udp64.1"
+    assert labels["direction"] in ("egress", "ingress", "forward")
     assert "[kernel.kallsyms]" in found.mapping.values()
     assert found.message.duration_nanos == pytest.approx(4e9, rel=0.01)
 
@@ -133,8 +135,8 @@ def test_a_base_of_pprof_is_negative(demo_store: Path) -> None:
     assert found.message.string_table[found.message.default_sample_type] == "cpu-clock/packet"
     whole = sum(total for total, _ in found.by_function(2).values())
     diff = perfduck.open(demo_store).diff(NATIVE, NAT)
-    assert unit == "ps/packet"
-    assert whole / 1000 == pytest.approx(diff.total.delta, rel=0.05)
+    assert unit == "fs/packet"
+    assert whole / 1e6 == pytest.approx(diff.total.delta, rel=0.05)
 
 
 def test_speedscope_has_the_stacks_of_folded(demo_store: Path) -> None:
@@ -205,6 +207,34 @@ def test_a_page_has_no_base(demo_store: Path, options: tuple[str, ...]) -> None:
 def test_units_are_fine_enough(unit: str, total: float, expected: tuple[float, str]) -> None:
     fine = fine_unit(unit, total)
     assert (fine.factor, fine.name) == expected
+
+
+@pytest.mark.parametrize(
+    ("unit", "total", "expected"),
+    [
+        ("ns/packet", 4127.3, (1e6, "fs/packet")),
+        ("ns/byte", 0.2, (1e6, "fs/byte")),
+        ("ns/run", 1e12, (1e3, "ps/run")),
+        ("cycles/packet", 9000.0, (1e6, "cycles/1,000,000 packet")),
+    ],
+)
+def test_totals_of_any_size_have_one_unit(
+    unit: str, total: float, expected: tuple[float, str]
+) -> None:
+    fine = common_unit(unit, total)
+    assert (fine.factor, fine.name) == expected
+
+
+@pytest.mark.skipif(shutil.which("go") is None, reason="no go tool pprof")
+@pytest.mark.slow
+def test_go_tool_pprof_subtracts_exports(demo_store: Path, tmp_path: Path) -> None:
+    (tmp_path / "base").write_bytes(exported(demo_store, "native.udp64.1", "pprof"))
+    udp = exported(demo_store, "docker0-nat.udp64.1", "pprof", subsystem="udp")
+    (tmp_path / "new").write_bytes(udp)
+    words = ["go", "tool", "pprof", "-top", "-sample_index=cpu-clock/packet"]
+    words += ["-diff_base", "base", "new"]
+    done = subprocess.run(words, capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert "Type: cpu-clock/packet" in done.stdout
 
 
 def test_rounded_parts_add_up_to_the_rounded_sum() -> None:

@@ -142,7 +142,7 @@ class DuckDbSamples:
         return DuckDbSamples(self._store, replace(self._choice, is_exact=True)).stack_weights(runs)
 
     def chains(self) -> "pl.DataFrame":
-        """[stack_id, symbol_ids, blamed, context], idle included, by stack_id: leaf first."""
+        """[stack_id, symbol_ids, blamed, context, direction], idle included, by stack_id."""
         return self._frame("export_chains")
 
     def functions(self) -> "pl.DataFrame":
