@@ -201,8 +201,8 @@ QUESTIONS = [
         "native.*",
         "demo",
         ("--base native.udp64.1", "expected different profiles in base and new"),
-        ("--per-work", "--per-work: expected the work of all profiles of native.* in one unit"),
     ),
+    *_refused("export", "a", "text", ("--per-work", "expected the work of all profiles of a")),
     Row("export", "format", "native.*", "--format html --limit 3", "no such option: --limit",
         refused=True),
     *_shown(

@@ -64,6 +64,12 @@ def test_both_kinds_of_cpu_of_a_hybrid_are_one_event() -> None:
     clock = choose(rows, names(1))
     assert (clock.name, clock.unit) == ("cycles", "cycles")
     assert clock.of == {1: ("cpu_core/cycles/P", "cpu_atom/cycles/P")}
+    assert clock.notes == (
+        "taken as one event: cpu_core/cycles/P (1 profile, 75.0 % of the weight),"
+        " cpu_atom/cycles/P (1 profile, 25.0 % of the weight)",
+    )
+    atom = choose(rows, names(1), ["cpu_atom/cycles/P"])
+    assert atom.of == {1: ("cpu_atom/cycles/P",)}
 
 
 def test_a_clock_that_a_profile_has_twice_counts_once() -> None:
