@@ -118,6 +118,7 @@ WRITTEN = {
     "a file compressed with lz4": b"\x04\x22\x4d\x18\x64\x40",
     "an HTML page": b"<!DOCTYPE html>\n<html><body>systrace</body></html>\n",
     "a dump of xperf": b"BeginHeader\r\n  P-Start, TimeStamp, Process Name ( PID)\r\n",
+    "traces, logs or metrics of OpenTelemetry": b'{"resourceSpans":[{"resource":{}}]}\n',
     "JSON": b'{"a": 1}\n{"a": 2}\n',
     "a table of values": b"time,cpu\n1,2\n3,4\n",
     "XML that is no report": b"<?xml version='1.0'?>\n<report/>\n",

@@ -213,7 +213,10 @@ def test_frames_that_multiply_and_long_json_are_refused(
         read(tmp_path / "a.pb", content)
     with pytest.raises(PerfduckError, match="a message, got more"):
         read(tmp_path / "a.json", json_format.MessageToJson(content).encode())
-    set_limits(most_messages=50)
+    set_limits(most_message_numbers=99)
+    with pytest.raises(PerfduckError, match="more than 99 locations of stacks"):
+        read(tmp_path / "a.pb", content)
+    set_limits(most_message_numbers=5000, most_messages=50)
     with pytest.raises(PerfduckError, match="more than 50 rows of a table"):
         read(tmp_path / "a.pb", content)
 

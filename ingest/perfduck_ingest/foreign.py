@@ -225,7 +225,9 @@ TEXT = [
     Foreign("JSON of `perf data convert`", _INGEST_PERF_DATA, holds(b'"linux-perf-json-version"')),
     Foreign("a report of iperf3", "give it with --work-from FILE beside a recording",
             holds(b'"start"', b'"iperf')),
-    Foreign("JSON", f"perfduck reads none; {_RECORD}", finds(_JSON)),
+    Foreign("traces, logs or metrics of OpenTelemetry", f"it has no samples; {_RECORD}",
+            finds(rb'"resource(?:Spans|Logs|Metrics)"')),
+    Foreign("JSON", f"perfduck reads that of OTLP profiles alone; {_RECORD}", finds(_JSON)),
     Foreign("a dump of xperf", f"ingest a recording of Linux perf; {_RECORD}",
             lambda head: head.content.startswith(b"BeginHeader")),
 ]  # fmt: skip

@@ -113,6 +113,8 @@ class DictionaryColumns:
         ]
         self.attributes += [(each.key_strindex, each.value) for each in part.attribute_table]
         for stack in part.stack_table:
+            frames = len(self.places) + len(stack.location_indices)
+            _check_number(frames, "locations of stacks", limits.most_message_numbers)
             self.places.extend(stack.location_indices)
             self.lengths.append(len(stack.location_indices))
         for table in (
@@ -134,7 +136,8 @@ class DictionaryColumns:
         return text_of(index, self.texts)
 
 
-def _check_number(number: int, what: str) -> None:
-    if number > limits.most_messages:
-        message = f"more than {limits.most_messages:,} {what}"
+def _check_number(number: int, what: str, most: int | None = None) -> None:
+    most = limits.most_messages if most is None else most
+    if number > most:
+        message = f"more than {most:,} {what}"
         raise DamagedProfiles(message)
