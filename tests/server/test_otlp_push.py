@@ -10,7 +10,8 @@ import pytest
 import urllib3
 from command import run
 from google.protobuf import json_format
-from google.rpc.status_pb2 import Status
+from google.protobuf.empty_pb2 import Empty
+from google.protobuf.unknown_fields import UnknownFieldSet
 from opentelemetry.proto.collector.profiles.v1development import profiles_service_pb2 as service
 from servers import HTTP, Server, running
 
@@ -36,10 +37,13 @@ def status_of(answer: urllib3.BaseHTTPResponse) -> tuple[int, int, str]:
     """The HTTP status, the code and the message of an error."""
     assert answer.headers["Content-Type"] in (PROTOBUF, JSON)
     if answer.headers["Content-Type"] == JSON:
-        said = json_format.Parse(answer.data, Status())
-    else:
-        said = Status.FromString(answer.data)
-    return answer.status, said.code, said.message
+        said = json.loads(answer.data)
+        return answer.status, said["code"], said["message"]
+    # google.rpc.Status: code is field 1, message field 2.
+    fields = {
+        each.field_number: each.data for each in UnknownFieldSet(Empty.FromString(answer.data))
+    }
+    return answer.status, fields[1], fields[2].decode()
 
 
 def test_each_form_is_stored_as_the_file_is(empty_server: Server, tmp_path: Path) -> None:
