@@ -216,3 +216,21 @@ def test_words_have_their_number() -> None:
     assert [counted(n, t) for n, t in ((1, "line"), (2, "line"), (1e6, "kB"), (2, "ops"))] == [
         "1 line", "2 lines", "1,000,000 kB", "2 ops",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "meant"), [("pod", "pods"), ("iptable", "iptables"), ("conntracks", "conntrack")]
+)
+def test_a_mistyped_kind_of_attachment_is_refused(
+    store: Path, tmp_path: Path, kind: str, meant: str
+) -> None:
+    file = tmp_path / "file"
+    file.write_text("x\n")
+    code, out, error = perfduck("attach", "a", f"{kind}={file}", store=store)
+    assert (code, out) == (2, "")
+    assert error == f"perfduck: {kind}={file}: expected a kind, got {kind}: did you mean {meant}?\n"
+
+
+def test_work_of_a_report_is_said(store_path: Path) -> None:
+    _, _, error = perfduck("ingest", NATIVE, "--work-from", REPORT, store=store_path)
+    assert error == f"perfduck: {REPORT}: work is 2,168,120 packets\n"

@@ -28,6 +28,7 @@ from perfduck import pod_lists
 from perfduck_model.errors import PerfduckError
 from perfduck_model.limits import limits
 from perfduck_model.small_file import json_of, reason, text_of
+from perfduck_model.words import did_you_mean
 from perfduck_store.protocol import Store
 from perfduck_store.records import AttachedTable
 
@@ -54,6 +55,7 @@ _NEEDS_CONNTRACK = re.compile(
 )
 PODS = "pods"
 _KIND = re.compile(r"[a-z][a-z0-9_-]*")
+_MISTYPED = 0.85  # pod, iptable; not route or ip6tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,9 @@ def read(pair: str, option: str = "") -> Attachment:
 
 def parsed(kind: str, source: str, text: str) -> Attachment:
     """The text of a file of a kind, understood."""
+    if kind not in KINDS and (meant := did_you_mean(kind, list(PARSERS), _MISTYPED)):
+        where, got = f"{kind}={source}", f"{kind}: {meant}".rstrip()
+        raise PerfduckError.at(where, expected="a kind", got=got)
     parser = PARSERS.get(kind)
     rows = parser(text, source) if parser else {}
     return Attachment(kind, source, pod_lists.as_text(rows["pod"]) if kind == PODS else text, rows)
@@ -237,3 +242,4 @@ PARSERS: dict[str, Callable[[str, str], dict[AttachedTable, pl.DataFrame]]] = {
     "bpf": bpf,
     PODS: pods,
 }
+KINDS = {*PARSERS, "ip6tables", "nft", "links", "sysctl", "cpu", "kube"}  # that `record` keeps

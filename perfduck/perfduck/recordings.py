@@ -228,6 +228,8 @@ def requests_of(
     if name is not None and (manifest is not None or len(recordings) > 1):
         raise PerfduckError.at(where=f"--name {name}", expected="one recording", got="several")
     template = _template(options, is_one=manifest is None and len(recordings) == 1)
+    if (report := options.get("work_from")) is not None:
+        note(f"{report}: work is {template.work}")
     listed = [] if manifest is None else requests(manifest, template)
     wanted = [*listed, *(one for each in recordings for one in _requests(each, template, note))]
     if template.force and not any(each.work for each in wanted):
