@@ -59,9 +59,9 @@ def test_every_command_of_the_readme_does_what_it_says(
     assert len(COMMANDS) >= 10
     for command, done in zip(COMMANDS, answers, strict=True):
         # `diff` from native to docker0 is a regression, as the README says; ingest notes limits and
-        # the work that it took of a report.
+        # the work that it took of a report, folded stacks what they cannot hold.
         lines = done.stderr.splitlines()
-        notes = [line for line in lines if "has no name" not in line and "work is" not in line]
+        notes = [line for line in lines if not re.search("has no name|work is|stacks hold", line)]
         assert (done.returncode, notes) == (int("diff" in command), []), command
 
 
