@@ -177,3 +177,90 @@ def test_more_samples_than_the_bound_are_refused(tmp_path: Path, set_limits: Set
     set_limits(most_messages=10)
     with pytest.raises(PerfduckError, match="expected at most 10 samples"):
         read(tmp_path / "a.pb", made([[1]] * 11, [("cpu", "nanoseconds")]))
+
+
+def test_samples_of_folded_stacks_are_one_type_of_an_export(tmp_path: Path) -> None:
+    with perfduck.open(tmp_path / "s.duckdb") as store:
+        store.ingest(PPROF.parent / "folded" / "net-chain.inferno.folded", name="folded")
+        store.export("folded", "pprof").write(tmp_path / "back.pb.gz")
+        store.ingest(tmp_path / "back.pb.gz")
+        assert store.export("back").text == store.export("folded").text
+    message = Profile.FromString(gzip.decompress((tmp_path / "back.pb.gz").read_bytes()))
+    texts = message.string_table
+    types = [(texts[each.type], texts[each.unit]) for each in message.sample_type]
+    assert types == [("samples", "count")]
+
+
+@pytest.mark.parametrize(
+    ("types", "events"),
+    [
+        ([("samples", "count"), ("x", "a/b")], {"samples": 7}),
+        ([("samples", "count"), ("sample", "count")], {"samples": 7, "sample": 9}),
+        ([("sample", "count"), ("samples", "nanoseconds")], {"samples": 9}),
+    ],
+)
+def test_samples_are_an_event_where_no_other_type_is_one(
+    tmp_path: Path, types: list[tuple[str, str]], events: dict[str, int]
+) -> None:
+    samples, _, facts = read(tmp_path / "a.pb", made([[7, 9]], types))
+    weight = pl.coalesce("period", "count")
+    assert dict(samples.select("event", weight).iter_rows()) == events
+    assert set(facts.events) == set(events)
+
+
+def test_types_of_the_same_name_and_unit_are_refused(tmp_path: Path) -> None:
+    types = [("cpu", "nanoseconds"), ("cpu", "bytes"), ("cpu", "nanoseconds")]
+    with pytest.raises(PerfduckError, match="got more than one type cpu/nanoseconds"):
+        read(tmp_path / "a.pb", made([[1, 2, 3]], types))
+    types = [("cpu in bytes", "count"), ("cpu", "nanoseconds"), ("cpu", "bytes")]
+    with pytest.raises(PerfduckError, match="more than one type cpu in bytes"):
+        read(tmp_path / "a.pb", made([[1, 2, 3]], types))
+
+
+@pytest.mark.parametrize("number", [1 << 40, (1 << 63) - 1, -5])
+def test_numbers_that_no_label_can_have_are_null_and_counted(tmp_path: Path, number: int) -> None:
+    message = made([[5], [6]], [("cpu", "nanoseconds")])
+    message.string_table.extend(["pid", "cpu", "netns"])
+    for place in (-3, -2, -1):
+        key = len(message.string_table) + place
+        message.sample[0].label.add(key=key, num=number)
+        message.sample[1].label.add(key=key, num=3)
+    samples, _, facts = read(tmp_path / "a.pb", message)
+    assert samples.select("pid", "cpu", "netns").rows() == [(None, None, None), (3, 3, 3)]
+    said = "3 invalid values of labels pid, cpu, netns"
+    assert facts.limitations["pprof"].text.endswith(f"left out: {said}")
+
+
+@pytest.mark.parametrize("place", ["type", "function", "mapping", "label"])
+def test_a_text_of_a_number_below_0_is_refused(tmp_path: Path, place: str) -> None:
+    message = made([[5, 5]], [("cpu", "nanoseconds"), ("space", "bytes")])
+    message.sample[0].label.add(key=1, num=1)
+    rows, field = {
+        "type": (message.sample_type, "unit"),
+        "function": (message.function, "name"),
+        "mapping": (message.mapping, "filename"),
+        "label": (message.sample[0].label, "str"),
+    }[place]
+    setattr(rows[-1], field, -2)
+    with pytest.raises(PerfduckError, match="a number that leads nowhere \\(-2\\)"):
+        read(tmp_path / "a.pb", message)
+
+
+def test_samples_beyond_62_bits_are_refused(tmp_path: Path) -> None:
+    types = [("samples", "count"), ("cpu", "nanoseconds")]
+    with pytest.raises(PerfduckError, match="at most 62 bits"):
+        read(tmp_path / "a.pb", made([[1 << 62, 1]] * 3, types))
+
+
+def test_samples_without_a_value_are_counted(tmp_path: Path) -> None:
+    types = [("samples", "count"), ("cpu", "nanoseconds")]
+    samples, _, facts = read(tmp_path / "a.pb", made([[7, 0], [2, 5]], types))
+    assert samples["count"].to_list() == [2]
+    assert facts.limitations["pprof"].text.endswith("left out: 7 samples of value 0")
+
+
+def test_an_event_in_a_rate_is_refused(tmp_path: Path) -> None:
+    with perfduck.open(tmp_path / "s.duckdb") as store:
+        folded = PPROF.parent / "folded" / "net-chain.inferno.folded"
+        with pytest.raises(PerfduckError, match="expected a unit that adds up, got 'B/s'"):
+            store.ingest(folded, event="x=B/s")

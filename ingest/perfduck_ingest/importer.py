@@ -28,12 +28,15 @@ class WeightEvent:
 
     @classmethod
     def of(cls, text: str) -> Self:
-        """NAME=UNIT, or NAME of an event whose unit is known. PerfduckError for nothing, and for
-        what cannot be shown in a line."""
+        """NAME=UNIT, or NAME of an event whose unit is known. PerfduckError for nothing, for what
+        cannot be shown in a line, and for a rate: rates do not add up."""
         name, equals, unit = text.partition("=")
         if not name or (equals and not unit) or not text.isprintable():
             where = f"--event {text}"
             raise PerfduckError.at(where, expected="NAME=UNIT or NAME", got=f"{text!r}")
+        if "/" in unit:
+            where = f"--event {text}"
+            raise PerfduckError.at(where, expected="a unit that adds up", got=f"{unit!r}")
         return cls(name, unit or unit_of(name))
 
 

@@ -3,18 +3,20 @@
     samples/count cpu/nanoseconds      an event `cpu` in ns, whose hits are the samples
     alloc_objects/count alloc_space/bytes inuse_objects/count inuse_space/bytes    an event each
 
-Labels comm, pid, tid, cpu, cgroup and netns are those of a sample; others are left out, and said.
+Labels comm, pid, tid, cpu, cgroup and netns are those of a sample; others are left out, and said,
+as are invalid numbers of these. Samples alone are an event.
 A location without a function is an address in its mapping; of inlined functions each is a frame.
 Rates (ns/packet) do not add up: their types are left out, and said.
 """
 
 import re
 from array import array
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
@@ -44,8 +46,10 @@ _UNITS = {
     "bytes": "byte",
 }  # fmt: skip
 _HITS = ("samples", "sample")
+_SAMPLES = tuple((name, "count") for name in _HITS)
 _LABELS = ("comm", "pid", "tid", "cpu", "cgroup", "netns")
-_NUMBERS = ("pid", "tid", "cpu", "netns")
+_MOST_NUMBER = (1 << 31) - 1
+_NUMBERS = {"pid": _MOST_NUMBER, "tid": _MOST_NUMBER, "cpu": _MOST_NUMBER, "netns": (1 << 32) - 1}
 _MOST = 1 << 62
 _SHOWN = 4
 
@@ -76,7 +80,8 @@ def _read(source: Source, options: ImportOptions) -> Iterator[Batch]:
     try:
         yield from _Reader(profile).batches()
     except (_DamagedProfile, IndexError, KeyError) as error:
-        got = f"a number that leads nowhere ({error})"
+        is_said = isinstance(error, _DamagedProfile)
+        got = error if is_said else f"a number that leads nowhere ({error})"
         raise PerfduckError.at(source.name, expected="a whole profile of pprof", got=got) from error
 
 
@@ -139,10 +144,14 @@ class _Reader:
 
     def __init__(self, profile: _Columns) -> None:
         self._profile = profile
+        _check_indices(profile)
         self._texts = profile.texts
         self._types = [(self._texts[name], self._texts[unit]) for name, unit in profile.types]
         if profile.lengths and profile.value_counts != {len(self._types)}:
             message = f"{sorted(profile.value_counts)} values of {len(self._types)} types"
+            raise _DamagedProfile(message)
+        if twice := [each for each in self._types if self._types.count(each) > 1]:
+            message = f"more than one type {'/'.join(twice[0])}"
             raise _DamagedProfile(message)
         self._values: Int64 = np.frombuffer(profile.values, np.int64).reshape(-1, len(self._types))
 
@@ -153,11 +162,13 @@ class _Reader:
             raise PerfduckError(message)
         stack_ids, names = self._stacks()
         yield names
-        labels, others = self._labels()
+        labels, left_out = self._labels()
         hits, chosen = self._hits()
+        if lost := self._without_value(hits, chosen):
+            left_out.append(f"{lost:,} samples of value 0")
         for number, event, unit in chosen:
             yield self._samples(stack_ids, labels, event, unit, self._values[:, number], hits)
-        yield Batch(facts=self._facts(chosen, others))
+        yield Batch(facts=self._facts(chosen, left_out))
 
     def _stacks(self) -> tuple[Int64, Batch]:
         """The stack of each sample, and all stacks and symbols."""
@@ -198,12 +209,13 @@ class _Reader:
         return frame, np.array(starts, np.int64), np.array(counts, np.int64), number_of
 
     def _labels(self) -> tuple[pl.DataFrame, list[str]]:
-        """[comm, pid, tid, cpu, cgroup, netns] of each sample, and the keys of labels that are left
-        out."""
+        """[comm, pid, tid, cpu, cgroup, netns] of each sample, and the labels that are left out in
+        words."""
         columns: dict[str, list[Any]] = {
             key: [None] * len(self._profile.lengths) for key in _LABELS
         }
         others: dict[str, None] = {}
+        wrong: Counter[str] = Counter()
         flat = iter(self._profile.labels)
         while row := tuple(islice(flat, 4)):
             sample, key, text, number = row
@@ -211,23 +223,42 @@ class _Reader:
             if name not in columns:
                 others[name] = None
             elif name in _NUMBERS:
-                columns[name][sample] = _number(self._texts[text]) if text else number
+                said = _number(self._texts[text]) if text else number
+                if said is not None and 0 <= said <= _NUMBERS[name]:
+                    columns[name][sample] = said
+                else:
+                    wrong[name] += 1
             else:
                 columns[name][sample] = self._texts[text] or None
-        return pl.DataFrame(columns, schema={key: SAMPLE[key] for key in _LABELS}), list(others)
+        left_out = [f"labels {listed(list(others), _SHOWN)}"] * bool(others)
+        if wrong:
+            keys = ", ".join(wrong)
+            left_out.append(f"{wrong.total():,} invalid values of labels {keys}")
+        return pl.DataFrame(columns, schema={key: SAMPLE[key] for key in _LABELS}), left_out
 
     def _hits(self) -> tuple[Int64 | None, list[tuple[int, str, str]]]:
         """The samples that each row counts, where there is such a type beside others; and of the
         types that are events their number, name and unit."""
-        hits = None
+        events = [n for n, (_, unit) in enumerate(self._types) if "/" not in unit]
+        samples = [n for n in events if self._types[n] in _SAMPLES]
+        hits = samples[0] if samples and len(events) > len(samples) else None
         chosen: dict[str, tuple[int, str, str]] = {}
-        for number, (name, unit) in enumerate(self._types):
-            if name in _HITS and unit == "count" and len(self._types) > 1:
-                hits = self._values[:, number]
-            elif "/" not in unit:
-                event = name if name not in chosen else f"{name} in {unit}"
+        for number in events:
+            name, unit = self._types[number]
+            event = name if name not in chosen else f"{name} in {unit}"
+            if event in chosen:
+                message = f"more than one type {event}"
+                raise _DamagedProfile(message)
+            if number != hits:
                 chosen[event] = (number, event, _UNITS.get(unit, _counted(name, unit)))
-        return hits, list(chosen.values())
+        return None if hits is None else self._values[:, hits], list(chosen.values())
+
+    def _without_value(self, hits: Int64 | None, chosen: list[tuple[int, str, str]]) -> int:
+        """How many samples are of no event, as all their values are 0."""
+        if hits is None:
+            return 0
+        values = self._values[:, [number for number, _, _ in chosen]]
+        return int(hits[~values.any(axis=1)].sum())
 
     def _samples(
         self,
@@ -238,7 +269,7 @@ class _Reader:
         values: Int64,
         hits: Int64 | None,
     ) -> Batch:
-        if values.sum(dtype=np.float64) >= _MOST:
+        if any(each.sum(dtype=np.float64) >= _MOST for each in (values, hits) if each is not None):
             raise PerfduckError.at(event, expected="values of at most 62 bits", got="larger ones")
         one = np.ones(len(values), np.int64)
         counts_itself = unit == "sample"
@@ -253,11 +284,10 @@ class _Reader:
         )
         return Batch(samples=sample_rows(rows.filter(pl.Series(values > 0))))
 
-    def _facts(self, chosen: list[tuple[int, str, str]], others: list[str]) -> Facts:
+    def _facts(self, chosen: list[tuple[int, str, str]], left_out: list[str]) -> Facts:
         rates = [f"{name} in {unit}" for name, unit in self._types if "/" in unit]
-        left_out = [f"labels {listed(others, _SHOWN)}"] * bool(others) + rates
         said = ["pprof says no times of samples"]
-        said += [f"left out: {listed(left_out, _SHOWN)}"] * bool(left_out)
+        said += [f"left out: {listed(left_out + rates, _SHOWN)}"] * bool(left_out + rates)
         began, lasted = self._profile.began_ns, self._profile.lasted_ns
         return Facts(
             started_at=_time(began),
@@ -265,6 +295,15 @@ class _Reader:
             events={event: Event(unit) for _, event, unit in chosen},
             limitations={"pprof": Limitation("; ".join(said))},
         )
+
+
+def _check_indices(profile: _Columns) -> None:
+    """IndexError for texts of numbers below 0, which Python counts from the end."""
+    labels = np.frombuffer(profile.labels, np.int64).reshape(-1, 4)[:, 1:3]
+    files = (file for file, _ in profile.mappings.values())
+    numbers = (*chain.from_iterable(profile.types), *profile.functions.values(), *files)
+    if (lowest := min(labels.min(initial=0), *numbers, 0)) < 0:
+        raise IndexError(lowest)
 
 
 def _counted(name: str, unit: str) -> str:

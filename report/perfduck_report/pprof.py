@@ -23,6 +23,7 @@ from perfduck_report.names import visible
 
 _SAMPLES_AT_ONCE = 5000
 _OF_ROW = ("comm", "pid", "tid", "cpu", "cgroup", "netns")
+_SAMPLES = ("samples", "count")
 _UNITS = {"ns": "nanoseconds", "sample": "count", "event": "count"}
 
 
@@ -52,6 +53,8 @@ class _Writer:
         self._labels: dict[tuple[Any, ...], Any] = {}
         self._subsystems = self._table.functions["subsystem"].to_list()
         self._classes = self._table.functions["class"].to_list()
+        # Samples that are the event are no second type of the same name and unit.
+        self._first_value = int((data.event, _UNITS.get(data.unit, data.unit)) == _SAMPLES)
         self._fine = common_unit(data.work_unit, data.largest()) if data.work_unit else None
 
     def parts(self) -> Iterator[bytes]:
@@ -67,14 +70,14 @@ class _Writer:
 
     def _head(self) -> Any:
         texts, event, unit = self._texts, self._data.event, self._data.unit
-        types = [("samples", "count"), (event, _UNITS.get(unit, unit))]
+        types = [_SAMPLES, (event, _UNITS.get(unit, unit))][self._first_value :]
         if self._fine:
             types.append((f"{event}/{self._fine.name.partition('/')[2]}", self._fine.name))
         runs = [run.facts for side in self._data.sides for run in side.runs]
         head = Profile(
             sample_type=[{"type": texts.of(name), "unit": texts.of(of)} for name, of in types],
-            period_type={"type": texts.of(event), "unit": texts.of(types[1][1])},
-            default_sample_type=texts.of(types[-1 if self._data.per_work else 1][0]),
+            period_type={"type": texts.of(event), "unit": texts.of(_UNITS.get(unit, unit))},
+            default_sample_type=texts.of(types[-1][0] if self._data.per_work else event),
             comment=[texts.of(line) for line in _comments(self._data)],
         )
         if begun := [each.started_at for each in runs if each.started_at is not None]:
@@ -98,7 +101,7 @@ class _Writer:
                 sample = part.sample.add()
                 sample.MergeFrom(chain)
                 sample.MergeFrom(self._labelled(run, tuple(labels), is_base=is_base))
-                sample.value.extend((sign * hits, sign * weight))
+                sample.value.extend((sign * hits, sign * weight)[self._first_value :])
                 if scale is not None:
                     sample.value.append(sign * rounder.whole(weight * scale))
             yield part.SerializeToString()
