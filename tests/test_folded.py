@@ -1,7 +1,8 @@
 """Folded stacks of several tools, in and out."""
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,11 @@ from hypothesis import strategies as st
 
 import perfduck
 from perfduck_ingest.formats import opened
-from perfduck_ingest.importer import ImportOptions
+from perfduck_ingest.importer import ImportOptions, WeightEvent
 from perfduck_ingest.source import Source
 from perfduck_model.batch import Batch
 from perfduck_model.errors import PerfduckError
+from perfduck_model.limits import limited
 
 KERNEL, UNKNOWN = "[kernel.kallsyms]", "[unknown]"
 FOLDED = Path(__file__).parents[1] / "fixtures" / "folded"
@@ -149,10 +151,56 @@ def test_every_line_is_stored_or_skipped(
     batches = read(path, lenient=True)
     stored = pl.concat([each.samples for each in batches])
     meant = [line for line in lines if line.strip() and not line.startswith("#")]
-    weights = [round(float(match[2])) for line in meant if (match := IS_STACK.fullmatch(line))]
+    parts = [match.groups() for line in meant if (match := IS_STACK.fullmatch(line))]
+    whole = [int(weight) for _, weight in parts if "." not in weight]
+    decimals: dict[str, Decimal] = defaultdict(Decimal)
+    for stack, weight in parts:
+        if "." in weight:
+            decimals[stack] += Decimal(weight)
+    weights = [*whole, *(int(sum_ + Decimal("0.5")) for sum_ in decimals.values())]
     assert stored.height == len(head) + sum(weight > 0 for weight in weights)
-    assert sum(each.skipped.height for each in batches) == len(meant) - len(weights)
-    assert stored["count"].sum() == pytest.approx(len(head) + sum(weights), rel=1e-12)
+    assert sum(each.skipped.height for each in batches) == len(meant) - len(parts)
+    assert stored["count"].sum() == len(head) + sum(weights)
+
+
+LINES = st.sampled_from([
+    "sh;main;x 5", "sh;main;-;tcp_sendmsg 7", "sh;--;schedule 2", "sh;main;do_syscall_64;f 1",
+    "sh;main;f_[k] 3", "[none];f 4", "sh-12;f 1", "nginx-1/2;g 6", "a_long_name_of_a_function;f 1",
+    "sh;main;x 0.4", "sh;main;y 0", "all;x 9",
+])  # fmt: skip
+
+
+@given(
+    st.lists(LINES, min_size=1, max_size=12).flatmap(
+        lambda x: st.tuples(st.just(x), st.permutations(x))
+    )
+)
+def test_the_order_of_lines_does_not_matter(
+    tmp_path_factory: pytest.TempPathFactory, both: tuple[list[str], list[str]]
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "order.folded"
+    with limited(head_bytes=40, folded_part_bytes=40):
+        one, other = (read(path, "".join(f"{line}\n" for line in lines)) for lines in both)
+    assert Counter(map(str, stacks(one))) == Counter(map(str, stacks(other)))
+    assert one[-1].facts == other[-1].facts
+
+
+LATE = {
+    "-": ("sh;main;-;tcp_sendmsg 7", ("sh", [("main", UNKNOWN), ("tcp_sendmsg", KERNEL)], 7)),
+    "--": ("sh;main;--;tcp_sendmsg 7", ("sh", [("main", UNKNOWN), ("tcp_sendmsg", KERNEL)], 7)),
+    "_[k]": ("sh;f_[k];vfs_read 7", ("sh", [("f", KERNEL), ("vfs_read", UNKNOWN)], 7)),
+    "no command": ("all;f 7", (None, [("all", UNKNOWN), ("f", UNKNOWN)], 7)),
+}
+
+
+@pytest.mark.parametrize("what", LATE)
+def test_what_the_last_line_shows_holds_for_all(what: str, tmp_path: Path) -> None:
+    line, expected = LATE[what]
+    head = [f"sh;main;x{number} 5" for number in range(2500)]
+    late = stacks(read(tmp_path / "late", "\n".join([*head, line])))
+    early = stacks(read(tmp_path / "early", "\n".join([line, *head])))
+    assert expected in late
+    assert sorted(map(str, late)) == sorted(map(str, early))
 
 
 def test_export_and_ingest_keep_stacks_and_sums(demo_store: Path, tmp_path: Path) -> None:
@@ -199,10 +247,35 @@ def test_an_event_keeps_its_unit_and_is_no_cpu_time(demo_store: Path, tmp_path: 
     assert b"--event: expected folded stacks, which do not say what they count" in refused.stderr
 
 
-def test_weights_with_decimals_are_rounded_and_said(tmp_path: Path) -> None:
-    [batch, last] = read(tmp_path / "a", "a;f 1.5\na;g 2.25\na;h 3\n")
-    assert Counter(batch.samples["count"].to_list()) == Counter([2, 2, 3])
-    assert last.facts.limitations["folded-decimals"].samples == 2
+def test_weights_with_decimals_are_summed_before_they_are_rounded(tmp_path: Path) -> None:
+    text = "a;f 0.4\n" * 1000 + "a;g 0.6\n" * 100 + "a;h 3\na;i 0.3\n"
+    batches = read(tmp_path / "a", text)
+    assert {frames[0][0]: count for _, frames, count in stacks(batches)} == {
+        "f": 400, "g": 60, "h": 3
+    }  # fmt: skip
+    assert (
+        batches[-1]
+        .facts.limitations["folded-decimals"]
+        .text.endswith("those of 1,101 lines, 460.3 in all, are stored as 460")
+    )
+    timed = pl.concat([each.samples for each in read(tmp_path / "a", event=WeightEvent("x", "us"))])
+    assert sorted(timed.select("count", "period").rows()) == [(1, 3), (100, 60), (1000, 400)]
+
+
+def test_lines_without_weight_are_counted(tmp_path: Path) -> None:
+    batches = read(tmp_path / "a", "a;f 0\na;g 0.0\na;h 3\n")
+    assert batches[-1].facts.limitations["folded-zeros"].text == "lines of weight 0 are left out: 2"
+
+
+def test_weights_that_cannot_be_added_up_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.folded"
+    path.write_text(f"sh;a {10**18 - 1}\n" * 4)
+    assert run(["ingest", path, "--store", tmp_path / "s.duckdb"]).returncode == 0
+    assert run(["top", "*", "--store", tmp_path / "s.duckdb"]).returncode == 0
+    path.write_text(f"sh;a {10**18 - 1}\n" * 20)
+    done = run(["ingest", path, "--store", tmp_path / "t.duckdb"])
+    assert done.returncode == 2
+    assert b"a.folded:20: expected weights that add up to at most 4,611," in done.stderr
 
 
 def test_a_line_without_an_end_is_refused(tmp_path: Path, set_limits: Any) -> None:

@@ -17,11 +17,12 @@ from functools import partial
 import numpy as np
 import polars as pl
 
+from perfduck_ingest.folded_lines import NO_COMM, WITH_PID, Evidence, FoldedLines
 from perfduck_ingest.function_chains import UNKNOWN, FunctionChains, sample_rows
 from perfduck_ingest.importer import ImportOptions, Recording, WeightEvent
 from perfduck_ingest.source import Source
 from perfduck_model.arrays import Int64
-from perfduck_model.batch import SKIPPED, Batch, Event, Facts, Limitation
+from perfduck_model.batch import Batch, Event, Facts, Limitation
 from perfduck_model.errors import PerfduckError
 from perfduck_model.limits import limits
 from perfduck_tags.entries import INTERRUPTS, SYSTEM_CALLS
@@ -29,19 +30,10 @@ from perfduck_tags.entries import INTERRUPTS, SYSTEM_CALLS
 NAME = "folded"
 
 _KERNEL, _JIT = "[kernel.kallsyms]", "[jit]"
-_NO_COMM = "[none]"  # perfduck export, of a sample without one
 _LINES = 2000  # of the head, to see what it is
 _MOST_SKIPPED = 0.01  # of all lines
-_STACK = r"^(.*\S)[ \t]+([0-9]{1,18}|[0-9]{1,18}\.[0-9]{1,9})\r?$"
 _IS_STACK = re.compile(r"[^\s;][^;\t]*(?:;[^\s;][^;\t]*)* \d+(?:\.\d+)?").fullmatch
 _TWO_WEIGHTS = re.compile(r".*;.* \d+(?:\.\d+)? \d+(?:\.\d+)?").fullmatch
-_LONGEST_COMM = 15  # TASK_COMM_LEN is 16 with the 0 at its end
-_WITH_PID = r"^(.+)-([0-9]{1,9}|\?)(?:/([0-9]{1,9}))?$"  # stackcollapse-perf.pl --pid and --tid
-_HAS_PID = re.compile(_WITH_PID).match
-_IS_FUNCTION = re.compile(  # that is the root of stacks, or has what no command has
-    r"_?main|_start|_*clone3?|start_thread|thread_start|all|root|\[.*\]|runtime\.\w+|<module>"
-    r"|_*libc_start.*|.*[()].*|.*::.*|.*_\[[kji]\]"
-).fullmatch
 _ENTRY = rf"^(?:{SYSTEM_CALLS}|{INTERRUPTS}|ret_from_fork\w*|kthread|secondary_startup_64\w*" + (
     r"|common_startup_64|start_secondary|(?:asm_)?exc_page_fault|page_fault|el0t?_64_\w+)$"
 )
@@ -61,7 +53,7 @@ def open(source: Source) -> Recording | None:
         return None
     if 2 * sum(map(bool, map(_TWO_WEIGHTS, lines))) > len(lines):
         return None
-    return Recording(NAME, partial(_read, source, lines), takes_event=True)
+    return Recording(NAME, partial(_read, source), takes_event=True)
 
 
 def _head_lines(source: Source) -> list[str]:
@@ -71,22 +63,23 @@ def _head_lines(source: Source) -> list[str]:
     return [line for line in kept if line.strip() and not line.startswith("#")]
 
 
-def _read(source: Source, head: list[str], options: ImportOptions) -> Iterator[Batch]:
-    """The stacks, part by part."""
-    reader = _Reader(head, options.event)
-    lines = skipped = 0
-    for part in source.parts(limits.folded_part_bytes, partial(_last_start, source)):
-        batch, count = reader.batch(bytes(part), lines)
-        lines += count
-        skipped += batch.skipped.height
-        yield batch
-    yield Batch(facts=reader.facts())
-    if skipped > _MOST_SKIPPED * lines and not options.lenient:
-        message = (
-            f"{source.name}:{lines}: expected folded stacks, but {skipped} of {lines} lines were"
-            " not understood (--lenient keeps the rest)"
-        )
-        raise PerfduckError(message)
+def _read(source: Source, options: ImportOptions) -> Iterator[Batch]:
+    """The stacks, part by part, when all lines have been seen."""
+    with FoldedLines(source.name) as lines:
+        skipped = 0
+        for part in source.parts(limits.folded_part_bytes, partial(_last_start, source)):
+            if (rows := lines.add(bytes(part))).height:
+                skipped += rows.height
+                yield Batch(skipped=rows)
+        if skipped > _MOST_SKIPPED * lines.lines and not options.lenient:
+            message = (
+                f"{source.name}:{lines.lines}: expected folded stacks, but {skipped} of"
+                f" {lines.lines} lines were not understood (--lenient keeps the rest)"
+            )
+            raise PerfduckError(message)
+        reader = _Reader(lines.evidence, options.event)
+        yield from (reader.batch(rows) for rows in lines.rows() if rows.height)
+        yield Batch(facts=reader.facts(lines.limitations()))
 
 
 def _last_start(source: Source, part: memoryview) -> int:
@@ -99,56 +92,25 @@ def _last_start(source: Source, part: memoryview) -> int:
 
 
 class _Reader:
-    def __init__(self, head: list[str], event: WeightEvent | None) -> None:
-        firsts = {line.rpartition(" ")[0].partition(";")[0] for line in head}
-        self._has_pid = all(map(_HAS_PID, firsts))
-        comms = [each.rpartition("-")[0] for each in firsts] if self._has_pid else firsts
-        self._has_comm = not any(len(each) > _LONGEST_COMM or _IS_FUNCTION(each) for each in comms)
-        self._is_annotated = any("_[k]" in line or ";-;" in line or ";--;" in line for line in head)
+    def __init__(self, evidence: Evidence, event: WeightEvent | None) -> None:
+        self._evidence = evidence
         self._event = event
         self._chains = FunctionChains()
-        self._rounded = 0
 
-    def facts(self) -> Facts:
+    def facts(self, limitations: dict[str, Limitation]) -> Facts:
         """What is known of the recording, and what is not."""
-        said = [_SAID, _COMMS if self._has_comm else _NO_COMMS]
-        said += [] if self._is_annotated else [_ENTRIES]
+        said = [_SAID, _COMMS if self._evidence.has_comm else _NO_COMMS]
+        said += [] if self._evidence.is_marked else [_ENTRIES]
         if self._event:
             said.append("each line counts as one sample")
-        limitations = {"folded": Limitation("; ".join(said))}
-        if self._rounded:
-            text = "weights with decimals are rounded"
-            limitations["folded-decimals"] = Limitation(text, self._rounded)
+        limitations = {"folded": Limitation("; ".join(said)), **limitations}
         event = self._event or WeightEvent("samples", "sample")
         return Facts(events={event.name: Event(event.unit)}, limitations=limitations)
 
-    def batch(self, text: bytes, before: int) -> tuple[Batch, int]:
-        """The lines of a text, which ends where a line ends, and their number; `before`: lines
-        before it."""
-        lines = pl.Series(text.decode("utf-8", "backslashreplace").split("\n"), dtype=pl.String)
-        count = len(lines) - (lines[-1] == "")
-        numbered = pl.DataFrame({"text": lines}).with_row_index("line", before + 1)
-        is_blank = pl.col("text").str.strip_chars().str.len_bytes() == 0
-        numbered = numbered.filter(~is_blank & ~pl.col("text").str.starts_with("#"))
-        groups = pl.col("text").str.extract_groups(_STACK).struct.rename_fields(["stack", "weight"])
-        rows = numbered.with_columns(groups.alias("parts")).unnest("parts")
-        is_stack = pl.col("stack").is_not_null()
-        skipped = rows.filter(~is_stack).select(
-            pl.col("line").cast(pl.Int64),
-            pl.col("text").str.slice(0, 200),
-            pl.lit("no stack with a weight").alias("reason"),
-        )
-        return self._batch(rows.filter(is_stack), skipped.cast(pl.Schema(SKIPPED))), count
-
-    def _batch(self, rows: pl.DataFrame, skipped: pl.DataFrame) -> Batch:
-        self._rounded += int(rows["weight"].str.contains(".", literal=True).sum())
-        weight = rows["weight"].cast(pl.Float64).round()
-        exact = rows["weight"].cast(pl.Int64, strict=False).fill_null(weight.cast(pl.Int64))
-        rows = rows.select("stack", weight=exact).filter(pl.col("weight") > 0)
-        if rows.is_empty():
-            return Batch(skipped=skipped)
+    def batch(self, rows: pl.DataFrame) -> Batch:
+        """Rows of stack, weight and number of lines."""
         rows, frames = self._commands(rows)
-        functions, codes, lengths = _root_first(frames, is_annotated=self._is_annotated)
+        functions, codes, lengths = _root_first(frames, is_annotated=self._evidence.is_marked)
         found = self._chains.chains(functions, codes[::-1], lengths[::-1])
         event = self._event or WeightEvent("samples", "sample")
         has_period = self._event is not None
@@ -158,24 +120,24 @@ class _Reader:
             "tid",
             pl.Series("stack_id", found.stack_ids[::-1]),
             pl.lit(event.name).alias("event"),
-            (pl.lit(1) if has_period else pl.col("weight")).alias("count"),
+            pl.col("lines" if has_period else "weight").alias("count"),
             (pl.col("weight") if has_period else pl.lit(None)).alias("period"),
         )
         samples = sample_rows(known)
-        return Batch(samples=samples, stacks=found.stacks, symbols=found.symbols, skipped=skipped)
+        return Batch(samples=samples, stacks=found.stacks, symbols=found.symbols)
 
     def _commands(self, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
         """The rows with comm, pid and tid, and the frames of each from the root to the leaf."""
         frames = rows["stack"].str.split(";")
         none = pl.lit(None, pl.String)
-        if not self._has_comm:
+        if not self._evidence.has_comm:
             return rows.with_columns(comm=none, pid=none, tid=none), _never_empty(frames)
         first = frames.list.first()
-        rows = rows.with_columns(first.replace(_NO_COMM, None).alias("comm"), pid=none, tid=none)
-        if self._has_pid:
-            parts = first.str.extract_groups(_WITH_PID).struct
+        rows = rows.with_columns(first.replace(NO_COMM, None).alias("comm"), pid=none, tid=none)
+        if self._evidence.has_pid:
+            parts = first.str.extract_groups(WITH_PID).struct
             rows = rows.with_columns(
-                parts.field("1").fill_null(first).alias("comm"),
+                parts.field("1").fill_null(rows["comm"]).alias("comm"),
                 parts.field("2").cast(pl.Int32, strict=False).alias("pid"),
                 parts.field("3").cast(pl.Int32, strict=False).alias("tid"),
             )
@@ -239,5 +201,5 @@ def _kinds(frames: pl.DataFrame, *, is_annotated: bool) -> pl.DataFrame:
         .alias("dso"),
         (suffix == "k").fill_null(False).alias("is_kernel"),
         is_delimiter.alias("is_delimiter"),
-        (is_delimiter if is_annotated else plain.str.contains(_ENTRY)).alias("starts"),
+        (is_delimiter | (pl.lit(not is_annotated) & plain.str.contains(_ENTRY))).alias("starts"),
     )  # fmt: skip
