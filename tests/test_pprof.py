@@ -179,6 +179,30 @@ def test_more_samples_than_the_bound_are_refused(tmp_path: Path, set_limits: Set
         read(tmp_path / "a.pb", made([[1]] * 11, [("cpu", "nanoseconds")]))
 
 
+@pytest.mark.parametrize(
+    ("bounds", "said"),
+    [
+        ({"most_sample_types": 1}, "expected at most 1 types of values"),
+        ({"most_text_bytes": 20}, "expected at most 0 MB of texts"),
+        ({"most_messages": 19}, "expected at most 19 samples, locations, lines"),
+        ({"most_stack_frames": 199}, "more than 199 frames of a stack"),
+        ({"most_message_numbers": 399}, "more than 399 frames of stacks"),
+    ],
+)
+def test_what_a_few_bytes_multiply_is_bounded(
+    tmp_path: Path, set_limits: SetLimits, bounds: dict[str, int], said: str
+) -> None:
+    message = made([[5, 5]] * 2, [("cpu", "nanoseconds"), ("space", "bytes")])
+    for sample in message.sample:
+        sample.location_id.extend([1] * 9)
+    for _ in range(19):
+        message.location[0].line.add(function_id=1)
+    read(tmp_path / "a.pb", message)
+    set_limits(**bounds)
+    with pytest.raises(PerfduckError, match=said):
+        read(tmp_path / "a.pb", message)
+
+
 def test_samples_of_folded_stacks_are_one_type_of_an_export(tmp_path: Path) -> None:
     with perfduck.open(tmp_path / "s.duckdb") as store:
         store.ingest(PPROF.parent / "folded" / "net-chain.inferno.folded", name="folded")

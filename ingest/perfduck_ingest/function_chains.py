@@ -1,12 +1,16 @@
 """Chains of functions that a format lists in a table of its own: from rows of it to stacks."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
 from perfduck_ingest.chains import StackCache, SymbolInterner, stacks
+from perfduck_ingest.message_parts import MessageError
 from perfduck_model.arrays import Int64
 from perfduck_model.batch import SAMPLE
+from perfduck_model.limits import limits
 
 UNKNOWN = "[unknown]"  # a name, or a dso
 
@@ -32,6 +36,25 @@ class FunctionChains:
         ids = self._interner.ids(functions)
         stack_ids, new = stacks(ids[rows], lengths, self._cache)
         return InternedChains(stack_ids, new, self._interner.unreported(new))
+
+
+def frame_counts(owner: Int64, counts: Int64, stacks: int) -> Int64:
+    """The frames of each of some stacks: of each location the stack it is of, and how many it has.
+    MessageError for more than may be held: 20,000 times a location of 20,000 functions fit in
+    100 kB."""
+    frames = np.bincount(owner, counts, stacks).astype(np.int64)
+    if frames.max(initial=0) > limits.most_stack_frames:
+        message = f"more than {limits.most_stack_frames:,} frames of a stack"
+        raise MessageError(message)
+    if frames.sum() > limits.most_message_numbers:
+        message = f"more than {limits.most_message_numbers:,} frames of stacks"
+        raise MessageError(message)
+    return frames
+
+
+def bytes_of(texts: Iterable[str]) -> int:
+    """The length of texts in UTF-8."""
+    return sum(len(text.encode()) for text in texts)
 
 
 def sample_rows(known: pl.DataFrame) -> pl.DataFrame:

@@ -23,7 +23,13 @@ import numpy as np
 import polars as pl
 from google.protobuf.message import DecodeError
 
-from perfduck_ingest.function_chains import UNKNOWN, FunctionChains, sample_rows
+from perfduck_ingest.function_chains import (
+    UNKNOWN,
+    FunctionChains,
+    bytes_of,
+    frame_counts,
+    sample_rows,
+)
 from perfduck_ingest.importer import ImportOptions, Recording
 from perfduck_ingest.message_parts import MessageError, message_parts
 from perfduck_ingest.source import Source
@@ -79,20 +85,29 @@ def _read(source: Source, options: ImportOptions) -> Iterator[Batch]:
         ) from error
     try:
         yield from _Reader(profile).batches()
-    except (_DamagedProfile, IndexError, KeyError) as error:
-        is_said = isinstance(error, _DamagedProfile)
-        got = error if is_said else f"a number that leads nowhere ({error})"
+    except (_DamagedProfile, MessageError, IndexError, KeyError) as error:
+        leads_nowhere = isinstance(error, LookupError)
+        got = f"a number that leads nowhere ({error})" if leads_nowhere else error
         raise PerfduckError.at(source.name, expected="a whole profile of pprof", got=got) from error
 
 
 def _check_size(source: Source, profile: "_Columns") -> None:
     messages = (profile.lengths, profile.locations, profile.functions, profile.mappings)
     numbers = (profile.places, profile.values, profile.labels)
-    if max(map(len, (*messages, profile.texts))) > limits.most_messages:
-        expected = f"at most {limits.most_messages:,} samples, locations, functions and texts"
+    if max(*map(len, (*messages, profile.texts)), profile.lines) > limits.most_messages:
+        expected = (
+            f"at most {limits.most_messages:,} samples, locations, lines, functions and texts"
+        )
         raise PerfduckError.at(source.name, expected=expected, got="more")
     if max(map(len, numbers)) > limits.most_message_numbers:
         expected = f"at most {limits.most_message_numbers:,} frames and values of samples"
+        raise PerfduckError.at(source.name, expected=expected, got="more")
+
+    if len(profile.types) > limits.most_sample_types:
+        expected = f"at most {limits.most_sample_types:,} types of values"
+        raise PerfduckError.at(source.name, expected=expected, got="more")
+    if profile.text_bytes > limits.most_text_bytes:
+        expected = f"at most {limits.most_text_bytes >> 20:,} MB of texts"
         raise PerfduckError.at(source.name, expected=expected, got="more")
 
 
@@ -114,6 +129,8 @@ class _Columns:
     locations: dict[int, tuple[int, int, tuple[int, ...]]] = field(default_factory=dict)
     functions: dict[int, int] = field(default_factory=dict)
     texts: list[str] = field(default_factory=list)
+    text_bytes: int = 0
+    lines: int = 0  # of all locations
     began_ns: int = 0
     lasted_ns: int = 0
 
@@ -131,10 +148,12 @@ class _Columns:
             self.mappings[each.id] = (each.filename, each.file_offset - each.memory_start)
         for each in part.location:
             lines = tuple(line.function_id for line in each.line)
+            self.lines += len(lines)
             self.locations[each.id] = (each.mapping_id, each.address, lines)
         for each in part.function:
             self.functions[each.id] = each.name or each.system_name
         self.texts += part.string_table
+        self.text_bytes += bytes_of(part.string_table)
         self.began_ns = part.time_nanos or self.began_ns
         self.lasted_ns = part.duration_nanos or self.lasted_ns
 
@@ -179,7 +198,7 @@ class _Reader:
         places = number[inverse] if len(ids) else np.empty(0, np.int64)
         lengths = np.frombuffer(self._profile.lengths, np.int64)
         owner = np.repeat(np.arange(len(lengths)), lengths)
-        frames = np.bincount(owner, counts[places], len(lengths)).astype(np.int64)
+        frames = frame_counts(owner, counts[places], len(lengths))
         rows = kernels.ranges(starts[places], counts[places])
         nameless = np.flatnonzero(frames == 0)  # a stack that is not known
         before = (np.cumsum(frames) - frames)[nameless]

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from perfduck_ingest.function_chains import bytes_of
 from perfduck_model.limits import limits
 from perfduck_model.otlp_schema import text_of, value_of
 
@@ -49,7 +50,14 @@ class ProfileColumns:
     values: "array[int]" = field(default_factory=lambda: array("q"))
     times: "array[int]" = field(default_factory=lambda: array("Q"))  # 0: not known
     numbers: dict[tuple[int, ...], int] = field(default_factory=dict)
+    indices: int = 0  # of attributes, in all sets
+    resource_bytes: int = 0
     links: int = 0  # samples that belong to a span of a trace
+
+    def note_resource(self, size: int) -> None:
+        """The bytes of a resource that will be held."""
+        self.resource_bytes += size
+        _check_number(self.resource_bytes, "bytes of resources", limits.most_text_bytes)
 
     def begin(self, resource: Any) -> None:
         """A profile of a resource; its parts follow."""
@@ -76,6 +84,9 @@ class ProfileColumns:
         self.profiles.append(len(self.heads) - 1)
         self.stacks.append(sample.stack_index)
         key = tuple(sample.attribute_indices)
+        if key not in self.numbers:
+            self.indices += len(key)
+            _check_number(self.indices, "attributes of samples", limits.most_message_numbers)
         self.sets.append(self.numbers.setdefault(key, len(self.numbers)))
         self.links += sample.link_index != 0
         self.lengths.append(len(values) or len(times))
@@ -88,6 +99,8 @@ class DictionaryColumns:
     """The tables of a message."""
 
     texts: list[str] = field(default_factory=list)
+    text_bytes: int = 0
+    lines: int = 0  # of all locations
     files: list[tuple[int, int]] = field(default_factory=list)  # name, what addresses lack
     locations: list[tuple[int, int, tuple[int, ...], tuple[int, ...]]] = field(
         default_factory=list
@@ -100,12 +113,15 @@ class DictionaryColumns:
     def add(self, part: Any) -> None:
         """A part of the dictionary."""
         self.texts += part.string_table
+        self.text_bytes += bytes_of(part.string_table)
+        _check_number(self.text_bytes, "bytes of texts", limits.most_text_bytes)
         self.files += [
             (each.filename_strindex, each.file_offset - each.memory_start)
             for each in part.mapping_table
         ]
         for each in part.location_table:
             lines = tuple(line.function_index for line in each.lines)
+            self.lines += len(lines)
             attributes = tuple(each.attribute_indices)
             self.locations.append((each.mapping_index, each.address, lines, attributes))
         self.functions += [
@@ -121,6 +137,7 @@ class DictionaryColumns:
             self.texts, self.files, self.locations, self.functions, self.attributes, self.lengths
         ):  # fmt: skip
             _check_number(len(table), "rows of a table")
+        _check_number(self.lines, "functions of locations")
 
     def said(self, indices: tuple[int, ...]) -> Iterator[tuple[str, str | int | None]]:
         """Keys and values of attributes. IndexError."""

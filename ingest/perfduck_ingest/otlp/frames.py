@@ -3,12 +3,11 @@
 import numpy as np
 import polars as pl
 
-from perfduck_ingest.function_chains import UNKNOWN, FunctionChains
+from perfduck_ingest.function_chains import UNKNOWN, FunctionChains, frame_counts
 from perfduck_ingest.otlp.columns import DamagedProfiles, DictionaryColumns
 from perfduck_kernels import kernels
 from perfduck_model.arrays import Int64
 from perfduck_model.batch import Batch
-from perfduck_model.limits import limits
 
 _FRAME_TYPE = "profile.frame.type"
 _KERNEL = "[kernel.kallsyms]"
@@ -19,7 +18,7 @@ def stack_ids(
     dictionary: DictionaryColumns, used: Int64, chains: FunctionChains
 ) -> tuple[Int64, Batch]:
     """The id of each stack of stack_table that is used, in that order; and stacks and symbols that
-    no earlier message had. DamagedProfiles, IndexError."""
+    no earlier message had. DamagedProfiles, MessageError, IndexError."""
     functions, starts, counts = _functions(dictionary)
     lengths = np.frombuffer(dictionary.lengths, np.int64)
     places = np.frombuffer(dictionary.places, np.int64)
@@ -28,10 +27,7 @@ def stack_ids(
     in_stack = lengths[used]
     chosen = places[kernels.ranges((np.cumsum(lengths) - lengths)[used], in_stack)]
     owner = np.repeat(np.arange(len(used)), in_stack)
-    frames = np.bincount(owner, counts[chosen], len(used)).astype(np.int64)
-    if frames.sum() > limits.most_message_numbers:
-        message = f"more than {limits.most_message_numbers:,} frames of stacks"
-        raise DamagedProfiles(message)
+    frames = frame_counts(owner, counts[chosen], len(used))
     rows = kernels.ranges(starts[chosen], counts[chosen])
     nameless = np.flatnonzero(frames == 0)  # a stack that is not known
     rows = np.insert(rows, (np.cumsum(frames) - frames)[nameless], len(functions) - 1)
@@ -58,9 +54,6 @@ def _functions(dictionary: DictionaryColumns) -> tuple[pl.DataFrame, Int64, Int6
         if not lines:
             has_address = dso != UNKNOWN and address
             rows.append((UNKNOWN, dso, _signed(address + shift) if has_address else None))
-        if len(rows) > limits.most_message_numbers:
-            message = f"more than {limits.most_message_numbers:,} functions of locations"
-            raise DamagedProfiles(message)
     rows.append((UNKNOWN, UNKNOWN, None))
     schema = {"name": pl.String, "dso": pl.String, "address": pl.Int64}
     frame = pl.DataFrame(rows, schema=schema, orient="row")

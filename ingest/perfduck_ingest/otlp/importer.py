@@ -36,6 +36,7 @@ from perfduck_ingest.source import Source
 from perfduck_model.arrays import Int64
 from perfduck_model.batch import SAMPLE, Batch, Event, Facts, Limitation
 from perfduck_model.errors import PerfduckError
+from perfduck_model.limits import limits
 from perfduck_model.otlp_schema import value_of
 from perfduck_model.words import listed
 
@@ -144,6 +145,9 @@ class _Reader:
         if known != unit:
             name = f"{name} in {unit}"
             self._totals.units[name] = unit
+        if len(self._totals.units) > limits.most_sample_types:
+            message = f"more than {limits.most_sample_types} types of values"
+            raise DamagedProfiles(message)
         return name
 
     def _note_time(self, head: ProfileHead) -> None:

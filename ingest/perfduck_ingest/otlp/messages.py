@@ -74,8 +74,9 @@ def _of_protobuf(source: Source) -> Message:
             _add_resource(profiles, resource)
         for content in message.dictionary:
             dictionaries += 1
-            for tables in message_parts([content]):
-                dictionary.add(ProfilesDictionary.FromString(tables))
+            if dictionaries == 1:
+                for tables in message_parts([content]):
+                    dictionary.add(ProfilesDictionary.FromString(tables))
     if dictionaries > 1:
         # protobuf adds their tables up, so that the places of the second one lead astray.
         text = f"{dictionaries} messages in a row: ingest them one by one"
@@ -88,6 +89,7 @@ def _add_resource(profiles: ProfileColumns, content: bytes) -> None:
     for part in message_parts([content]):
         resource.MergeFrom(ResourceProfiles.FromString(part))
     said = resource.resource
+    profiles.note_resource(said.ByteSize())
     for scope in resource.scope_profiles:
         for part in message_parts([scope]):
             for profile in ScopeProfiles.FromString(part).profiles:
