@@ -19,6 +19,7 @@ from perfduck_ingest.source import Source
 from perfduck_model.batch import Batch
 from perfduck_model.errors import PerfduckError
 from perfduck_model.limits import limited
+from perfduck_report import names
 
 KERNEL, UNKNOWN = "[kernel.kallsyms]", "[unknown]"
 FOLDED = Path(__file__).parents[1] / "fixtures" / "folded"
@@ -120,6 +121,9 @@ FOREIGN = {
     "a log": "Jan 1 a; done 5\nJan 2 b; done 7\n",
     "code": "for (i=0; i<n; i++) x = 5\nint a; int b = 7\n",
     "few": "total 5\nsize 3\na;b 1\n",
+    "a log with times": "2026-01-01T10:00:00 host a;b took 5\n2026-01-01T10:00:01 host c;d 7\n",
+    "a script": "cd /tmp;ls 5\nfor i in 1;do sleep 1\necho a;sleep 2\n",
+    "a script with its program": "#!/bin/sh\ndate a;ls 5\n",
     "tabs": "a;b\t12 7\na;c\t9 1\n",
 }
 
@@ -130,6 +134,43 @@ def test_other_text_is_not_taken_for_stacks(what: str, tmp_path: Path) -> None:
     path.write_text(FOREIGN[what])
     with Source(str(path)) as source, pytest.raises(PerfduckError, match=r"a\.txt:1: expected"):
         opened(source)
+
+
+def test_a_table_is_not_taken_for_stacks(tmp_path: Path) -> None:
+    path = tmp_path / "a.CSV"
+    path.write_text("name;qty 2020\nfoo;bar 3\n")
+    with Source(str(path)) as source, pytest.raises(PerfduckError, match=r"a\.CSV:1: expected"):
+        opened(source)
+
+
+ANY_NAME = st.text(
+    st.characters(exclude_categories=("Cs",)) | st.sampled_from("\n\t\x1b;\\ -#"), min_size=1
+) | st.sampled_from(["k_[k]", "-", "--", "#a", " a ", r"\n", r"\x3b", "\u202e"])
+
+
+@given(st.lists(ANY_NAME.filter(lambda name: name[0] != "["), min_size=1))
+def test_names_of_an_export_come_back(
+    tmp_path_factory: pytest.TempPathFactory, meant: list[str]
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "names.folded"
+    line = ";".join(map(names.folded, ["sh", *meant]))
+    [(comm, frames, _)] = stacks(read(path, f"{line} 1\n"))
+    assert comm == "sh"
+    assert [name for name, _ in frames] == meant
+
+
+def test_commands_of_an_export_come_back(tmp_path: Path) -> None:
+    comms = ["\x1b]0;a\x07", "a\nb", "a\tb", "a;b", "#a", " b ", "\u202ea", r"C:\n", "[none]"]
+    text = "".join(f"{names.folded(comm)};f 1\n" for comm in comms)
+    read_back = [comm for comm, _, _ in stacks(read(tmp_path / "a", text))]
+    assert read_back == [*comms[:-1], None]
+    assert stacks(read(tmp_path / "a", "[none];f 1\nsh-1/2;f 2\n"))[1][0] == "sh"
+
+
+def test_backslashes_of_other_tools_stay(tmp_path: Path) -> None:
+    text = "php;App\\Http\\new;App\\new\\table 1\n"
+    [(_, frames, _)] = stacks(read(tmp_path / "a", text))
+    assert [name for name, _ in frames] == [r"App\Http\new", r"App\new\table"]
 
 
 TEXT = st.characters(codec="utf-8", exclude_categories=("Cc", "Zs", "Zl", "Zp"))

@@ -17,7 +17,7 @@ from functools import partial
 import numpy as np
 import polars as pl
 
-from perfduck_ingest.folded_lines import NO_COMM, WITH_PID, Evidence, FoldedLines
+from perfduck_ingest.folded_lines import NO_COMM, WITH_PID, Evidence, FoldedLines, unescaped
 from perfduck_ingest.function_chains import UNKNOWN, FunctionChains, sample_rows
 from perfduck_ingest.importer import ImportOptions, Recording, WeightEvent
 from perfduck_ingest.source import Source
@@ -33,6 +33,11 @@ _KERNEL, _JIT = "[kernel.kallsyms]", "[jit]"
 _LINES = 2000  # of the head, to see what it is
 _MOST_SKIPPED = 0.01  # of all lines
 _IS_STACK = re.compile(r"[^\s;][^;\t]*(?:;[^\s;][^;\t]*)* \d+(?:\.\d+)?").fullmatch
+_IS_OTHER = re.compile(  # a line of a log, of a script
+    r"\[?(?:\d{4}-\d\d-\d\d[T ]|\d\d:\d\d:\d\d|[A-Z][a-z]{2} +\d+ \d\d:)"
+    r"|(?:cd|echo|export|for|if|printf|set|source|until|while) "
+).match
+_TABLES = {".csv", ".tsv"}  # `;` is between columns where a comma is in decimals
 _TWO_WEIGHTS = re.compile(r".*;.* \d+(?:\.\d+)? \d+(?:\.\d+)?").fullmatch
 _ENTRY = rf"^(?:{SYSTEM_CALLS}|{INTERRUPTS}|ret_from_fork\w*|kthread|secondary_startup_64\w*" + (
     r"|common_startup_64|start_secondary|(?:asm_)?exc_page_fault|page_fault|el0t?_64_\w+)$"
@@ -47,6 +52,10 @@ def open(source: Source) -> Recording | None:
     """The text, if the lines of its head are stacks and weights."""
     lines = _head_lines(source)
     if source.is_directory or not lines or b"\0" in source.head:
+        return None
+    if source.head.startswith(b"#!") or source.path.suffix.lower() in _TABLES:
+        return None
+    if 2 * sum(map(bool, map(_IS_OTHER, lines))) > len(lines):
         return None
     several = sum(";" in line for line in lines)
     if not all(map(_IS_STACK, lines)) or 2 * several < len(lines):
@@ -110,7 +119,7 @@ class _Reader:
     def batch(self, rows: pl.DataFrame) -> Batch:
         """Rows of stack, weight and number of lines."""
         rows, frames = self._commands(rows)
-        functions, codes, lengths = _root_first(frames, is_annotated=self._evidence.is_marked)
+        functions, codes, lengths = _root_first(frames, self._evidence)
         found = self._chains.chains(functions, codes[::-1], lengths[::-1])
         event = self._event or WeightEvent("samples", "sample")
         has_period = self._event is not None
@@ -133,15 +142,19 @@ class _Reader:
         if not self._evidence.has_comm:
             return rows.with_columns(comm=none, pid=none, tid=none), _never_empty(frames)
         first = frames.list.first()
-        rows = rows.with_columns(first.replace(NO_COMM, None).alias("comm"), pid=none, tid=none)
+        comm = self._comm(first).alias("comm")
+        rows = rows.with_columns(comm, pid=none, tid=none)
         if self._evidence.has_pid:
             parts = first.str.extract_groups(WITH_PID).struct
             rows = rows.with_columns(
-                parts.field("1").fill_null(rows["comm"]).alias("comm"),
+                self._comm(parts.field("1").fill_null(first)).alias("comm"),
                 parts.field("2").cast(pl.Int32, strict=False).alias("pid"),
                 parts.field("3").cast(pl.Int32, strict=False).alias("tid"),
             )
         return rows, _never_empty(frames.list.slice(1))
+
+    def _comm(self, first: pl.Series) -> pl.Series:
+        return unescaped(first.replace(NO_COMM, None), is_escaped=self._evidence.is_escaped)
 
 
 def _never_empty(frames: pl.Series) -> pl.Series:
@@ -152,12 +165,12 @@ def _never_empty(frames: pl.Series) -> pl.Series:
     ).to_series()  # fmt: skip
 
 
-def _root_first(frames: pl.Series, *, is_annotated: bool) -> tuple[pl.DataFrame, Int64, Int64]:
+def _root_first(frames: pl.Series, evidence: Evidence) -> tuple[pl.DataFrame, Int64, Int64]:
     """The distinct functions [name, dso, address], which of them each frame is, and how many
     frames each stack has."""
     row = np.repeat(np.arange(len(frames)), frames.list.len().to_numpy())
     flat = frames.explode().to_frame("frame")
-    kinds = _kinds(flat.unique(), is_annotated=is_annotated)
+    kinds = _kinds(flat.unique(), evidence)
     flat = flat.join(kinds, on="frame", how="left", maintain_order="left")
     starts = flat["starts"].to_numpy()
     before = np.cumsum(starts)
@@ -180,16 +193,13 @@ def _root_first(frames: pl.Series, *, is_annotated: bool) -> tuple[pl.DataFrame,
     return functions, numbers["number"].to_numpy().astype(np.int64), lengths.astype(np.int64)
 
 
-def _kinds(frames: pl.DataFrame, *, is_annotated: bool) -> pl.DataFrame:
+def _kinds(frames: pl.DataFrame, evidence: Evidence) -> pl.DataFrame:
     """What each distinct frame is: [frame, code, name, dso, is_kernel, is_delimiter, starts];
     `starts`: those behind it are the kernel's, itself too if it is a function."""
     suffix = pl.col("frame").str.extract(r"_\[([kji])\]$")
-    plain = pl.col("frame").str.replace(r"_\[[kji]\]$", "")
-    name = (
-        plain.str.replace_all(r"\x3b", ";", literal=True)
-        .str.replace_all(r"\x5c", "\\", literal=True)
-        .replace("", UNKNOWN)
-    )
+    plain = frames["frame"].str.replace(r"_\[[kji]\]$", "")
+    shown = unescaped(plain, is_escaped=evidence.is_escaped).replace("", UNKNOWN)
+    name, is_entry = pl.lit(shown), pl.lit(plain.str.contains(_ENTRY))
     bare = name.str.extract(r"^\[(.+)\]$")
     keeps = bare.is_in(["unknown", "kernel.kallsyms", "vdso", "vsyscall"])
     is_delimiter = pl.col("frame").is_in(["-", "--"])
@@ -201,5 +211,5 @@ def _kinds(frames: pl.DataFrame, *, is_annotated: bool) -> pl.DataFrame:
         .alias("dso"),
         (suffix == "k").fill_null(False).alias("is_kernel"),
         is_delimiter.alias("is_delimiter"),
-        (is_delimiter | (pl.lit(not is_annotated) & plain.str.contains(_ENTRY))).alias("starts"),
+        (is_delimiter | (pl.lit(not evidence.is_marked) & is_entry)).alias("starts"),
     )  # fmt: skip

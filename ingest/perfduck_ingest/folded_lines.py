@@ -5,6 +5,7 @@ Weights with decimals are summed by stack before they are rounded: 0.4 of a thou
 """
 
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -27,6 +28,11 @@ _IS_FUNCTION = re.compile(  # that is the root of stacks, or has what no command
     r"_?main|_start|_*clone3?|start_thread|thread_start|all|root|\[.*\]|runtime\.\w+|<module>"
     r"|_*libc_start.*|.*[()].*|.*::.*|.*_\[[kji]\]"
 ).fullmatch
+_ESCAPE = r"\\(?:[nrt]|x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})"
+_ESCAPES = re.compile(_ESCAPE)
+_SEPARATORS = re.compile(r"\\x(?:3b|5c)")
+_SHORT = {r"\n": "\n", r"\r": "\r", r"\t": "\t"}
+_ESCAPED = ";\\]-# "  # that are printable, and mean something else in a folded stack
 _EXACT = pl.Decimal(38, 9)
 
 
@@ -36,6 +42,7 @@ class Evidence:
 
     has_pid: bool = True
     is_marked: bool = False  # _[k], - or -- says which frames are the kernel's
+    is_escaped: bool = True  # each backslash is one that perfduck export writes
     _are_comms: bool = True  # the first frames
     _are_comms_with_pids: bool = True
 
@@ -52,11 +59,32 @@ class Evidence:
         self.has_pid &= len(with_pid) == len(firsts)
         self._are_comms &= all(map(_may_be_comm, firsts))
         self._are_comms_with_pids &= all(_may_be_comm(each.rpartition("-")[0]) for each in with_pid)
+        rest = stacks.str.replace_all(_ESCAPE, "")
+        self.is_escaped &= not rest.str.contains("\\", literal=True).any()
         self.is_marked |= bool(stacks.str.contains(_IS_MARKED).any())
 
 
 def _may_be_comm(name: str) -> bool:
-    return len(name) <= _LONGEST_COMM and not _IS_FUNCTION(name)
+    comm = _ESCAPES.sub(_character, name)
+    return len(comm) <= _LONGEST_COMM and not _IS_FUNCTION(comm)
+
+
+def unescaped(names: pl.Series, *, is_escaped: bool) -> pl.Series:
+    r"""Names without the escapes of perfduck export. PHP has functions such as `App\new`: unless
+    `is_escaped`, only `;` and backslashes are restored."""
+    escapes = _ESCAPES if is_escaped else _SEPARATORS
+    distinct = names.filter(names.str.contains("\\", literal=True)).unique().to_list()
+    return names.replace({each: escapes.sub(_character, each) for each in distinct})
+
+
+def _character(escape: re.Match[str]) -> str:
+    if short := _SHORT.get(escape[0]):
+        return short
+    code = int(escape[0][2:], 16)
+    is_text = code <= sys.maxunicode and not 0xD800 <= code <= 0xDFFF
+    character = chr(code) if is_text else escape[0]
+    is_ours = escape[0][1] != "x" or character in _ESCAPED or not character.isprintable()
+    return character if is_ours else escape[0]
 
 
 @dataclass(slots=True)

@@ -111,10 +111,16 @@ def markdown_text(text: str) -> str:
 @lru_cache(maxsize=65_536)
 def folded(text: str) -> str:
     r"""A frame of a folded stack: one line, `;` as `\x3b` and `\` as `\x5c`, which can be read back
-    as in a string of Python."""
-    if text.isascii() and text.isprintable() and ";" not in text and "\\" not in text:
-        return text
-    return visible(text.replace("\\", r"\x5c").replace(";", r"\x3b"))
+    as in a string of Python. So are the characters that mean something else in such a line: of the
+    end of `f_[k]`, of `-` alone, of `#` and blanks at an end."""
+    return visible(_NO_FRAME.sub(lambda match: "".join(map(_hexadecimal, match[0])), text))
+
+
+_NO_FRAME = re.compile(r"[;\\]|\A[ #]| \Z|\A--?\Z|(?<=_\[[kji])\]\Z")
+
+
+def _hexadecimal(character: str) -> str:
+    return f"\\x{ord(character):02x}"
 
 
 def toml_key(text: str) -> str:
