@@ -174,10 +174,10 @@ def _grouped(
     groups: dict[str, tuple[str, ...]], names: Iterable[str], rest: str
 ) -> list[tuple[str, list[str]]]:
     there = list(names)
-    known = [name for members in groups.values() for name in members]
+    listed_names = [name for members in groups.values() for name in members]
     listed = [(title, [name for name in members if name in there])
              for title, members in groups.items()]  # fmt: skip
-    return [*listed, (rest, [name for name in there if name not in known])]
+    return [*listed, (rest, [name for name in there if name not in listed_names])]
 
 
 def _section(formatter: Any, title: str, rows: list[tuple[str, str]]) -> None:

@@ -80,16 +80,16 @@ def _words(error: Any) -> str:
     parameter = getattr(error, "param", None)
     if parameter is not None and message:
         return f"{_name(parameter)}: {_choice(message)}"
-    said = " ".join(error.format_message().split()).rstrip(".")
-    said = said[:1].lower() + said[1:]
+    text = " ".join(error.format_message().split()).rstrip(".")
+    text = text[:1].lower() + text[1:]
     if match := _EXTRA.match(error.message):
         return f"{_too_many(match['typed'].split())} ({_usage(error)})"
     if parameter is not None:
-        return f"{said} ({_usage(error)})"
+        return f"{text} ({_usage(error)})"
     if error.ctx is None:
-        return said
-    hint = _AFTER if error.ctx.parent is None and said.startswith(_NO_OPTION) else ""
-    return f"{said}{hint} (see {error.ctx.command_path} -h)"
+        return text
+    hint = _AFTER if error.ctx.parent is None and text.startswith(_NO_OPTION) else ""
+    return f"{text}{hint} (see {error.ctx.command_path} -h)"
 
 
 def _name(parameter: Any) -> str:

@@ -49,15 +49,15 @@ def resolve_sides(store: Store, request: DiffRequest) -> Question:
     in the store until another question is asked."""
     where = request.filters.where
     base, new = (select(store, side, where) for side in (request.base, request.new))
-    chosen: tuple[Reason, ...] = ()
+    reasons: tuple[Reason, ...] = ()
     if request.last is not None:
         any_kernel = request.allow_kernel_change
         base, reason = newest_runs(store, base, new, request.last, any_kernel=any_kernel)
-        chosen = (reason,)
+        reasons = (reason,)
     if request.paired:
         base, new = paired(store, base, new)
     question = load_input(store, dict(zip(SIDES, (base, new), strict=True)), request.filters)
-    return replace(question, reasons=(*chosen, *question.reasons))
+    return replace(question, reasons=(*reasons, *question.reasons))
 
 
 def compare_profiles(store: Store, request: DiffRequest, question: Question) -> Diff:
@@ -89,8 +89,8 @@ def paired(store: Store, base: dict[int, str], new: dict[int, str]) -> list[dict
         for side in (base, new)
     ]
     if set(runs[0]) != set(runs[1]) or not len(runs[0]) == len(base) == len(new):
-        said = " and ".join(", ".join(sorted(own)) for own in runs)
-        raise PerfduckError.at(where="--paired", expected="the same runs of base and new", got=said)
+        text = " and ".join(", ".join(sorted(own)) for own in runs)
+        raise PerfduckError.at(where="--paired", expected="the same runs of base and new", got=text)
     if len(base) < LEAST_PAIRS:
         expected = f"{LEAST_PAIRS} runs a side or more"
         raise PerfduckError.at(where="--paired", expected=expected, got=len(base))

@@ -190,8 +190,8 @@ class _Comparisons:
             raise PerfduckError(message)
         for _ in range(STEPS):
             middle = (low + high) / 2
-            kept = self._keeps(row, middle).mean() >= part
-            low, high = (low, middle) if kept else (middle, high)
+            is_enough = self._keeps(row, middle).mean() >= part
+            low, high = (low, middle) if is_enough else (middle, high)
         return high
 
     def finds(self, row: int, limit: float) -> float:
@@ -241,9 +241,9 @@ def check_names(budgets: Budgets, runs: RunMatrix) -> None:
     """Raise PerfduckError for a subsystem or a function of a budget that there is not."""
     for budget in budgets.budgets:
         if budget.kind == "subsystem":
-            known = {*runs.area, *(rule.subsystem for rule in rule_file.shipped())}
-            if budget.name not in known:
-                raise _unknown(budget, budget.name, known)
+            subsystems = {*runs.area, *(rule.subsystem for rule in rule_file.shipped())}
+            if budget.name not in subsystems:
+                raise _unknown(budget, budget.name, subsystems)
         if budget.kind == "path":
             names = {frame.name for frame in runs.frames}
             for part in budget.name.split(";"):
@@ -254,8 +254,8 @@ def check_names(budgets: Budgets, runs: RunMatrix) -> None:
 def _is_function(pattern: str, names: set[str]) -> bool:
     if any(fnmatchcase(name, pattern) for name in names):
         return True
-    known = catalogue.shipped().functions["name"]
-    return bool(known.str.contains(f"^(?:{_regex(pattern)})$").any())
+    functions = catalogue.shipped().functions["name"]
+    return bool(functions.str.contains(f"^(?:{_regex(pattern)})$").any())
 
 
 def _regex(pattern: str) -> str:

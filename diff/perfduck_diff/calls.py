@@ -49,12 +49,14 @@ def calls(
     filters = filters or Filters()
     profiles = select(store, selector, filters.where)
     selection = select_samples(store, {"": profiles}, filters)
-    asked = _known(store, function, side)
+    function_name = _known(store, function, side)
     _check_arcs(selection.samples, filters)
-    rows, row_count = counted(selection.samples.calls(asked, limit, callees=side == "callees"))
+    rows, row_count = counted(
+        selection.samples.calls(function_name, limit, callees=side == "callees")
+    )
     amount = work_of(store, selection, filters)
     return Calls(
-        function=asked,
+        function=function_name,
         side=side,
         event=selection.event,
         unit=amount.unit,

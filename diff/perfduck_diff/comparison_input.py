@@ -91,7 +91,7 @@ def load_input(
 
 
 def _run(facts: PickedRun, idle: float, filters: Filters) -> Run:
-    kept = filters.kept(facts.duration_s)
+    fraction = filters.kept(facts.duration_s)
     run = Run(
         name=facts.name,
         work=facts.work,
@@ -109,12 +109,12 @@ def _run(facts: PickedRun, idle: float, filters: Filters) -> Run:
         grain=facts.grain,
         labels=facts.labels,
     )
-    if kept == 1.0:
+    if fraction == 1.0:
         return run
     return replace(
         run,
-        work=run.work * kept if run.work else None,
-        duration_s=run.duration_s * kept if run.duration_s else None,
+        work=run.work * fraction if run.work else None,
+        duration_s=run.duration_s * fraction if run.duration_s else None,
     )
 
 
@@ -182,16 +182,16 @@ def _met(
     weights: pl.DataFrame, chains: pl.DataFrame, event: str
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Weights with the row of their stack, and the stacks: those of each that have the other."""
-    known, wanted = chains["stack_id"].to_numpy(), weights["stack_id"].to_numpy()
+    chain_ids, weight_ids = chains["stack_id"].to_numpy(), weights["stack_id"].to_numpy()
     # both come nearly in order, and are found three times as fast as by a join
-    row = np.searchsorted(known, wanted)
-    row[row == len(known)] = 0
-    is_known = known[row] == wanted if len(known) else np.zeros(len(row), np.bool_)
+    row = np.searchsorted(chain_ids, weight_ids)
+    row[row == len(chain_ids)] = 0
+    is_known = chain_ids[row] == weight_ids if len(chain_ids) else np.zeros(len(row), np.bool_)
     if not is_known.any():
         message = f"expected samples of {event}, got none but those of idle"
         raise PerfduckError(message)
     row = row[is_known]
-    used = np.bincount(row, minlength=len(known)) > 0
+    used = np.bincount(row, minlength=len(chain_ids)) > 0
     number = np.cumsum(used) - 1
     return weights.filter(is_known).with_columns(row=number[row]), chains.filter(used)
 

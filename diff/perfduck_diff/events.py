@@ -56,8 +56,8 @@ def plain(event: str) -> str:
     match = _MODIFIERS.fullmatch(event)
     if match is None:
         return event
-    kept = "".join(letter for letter in match["modifiers"] if letter in _RESTRICTING)
-    return f"{match['event']}:{kept}" if kept else match["event"]
+    modifiers = "".join(letter for letter in match["modifiers"] if letter in _RESTRICTING)
+    return f"{match['event']}:{modifiers}" if modifiers else match["event"]
 
 
 def choose(
@@ -89,8 +89,8 @@ def _wanted(rows: Sequence[RecordedEvent], wanted: Sequence[str]) -> list[Record
     for pattern in patterns:
         if not any(_means(pattern, row.event) for row in rows):
             raise PerfduckError(_unknown(pattern, rows))
-    asked = {row for pattern in patterns for row in _of(pattern, rows)}
-    used = [row for row in rows if row in asked]
+    matching = {row for pattern in patterns for row in _of(pattern, rows)}
+    used = [row for row in rows if row in matching]
     units = {_plain_unit(row) for row in used}
     if len(units) > 1:
         raise PerfduckError.at(
@@ -116,10 +116,10 @@ def _means(pattern: str, event: str) -> bool:
 
 
 def _unknown(pattern: str, rows: Sequence[RecordedEvent]) -> str:
-    known = list(dict.fromkeys(row.event for row in rows))
-    hint = did_you_mean(pattern, known)
+    names = list(dict.fromkeys(row.event for row in rows))
+    hint = did_you_mean(pattern, names)
     expected = f"{pattern}: expected an event of the profiles, got none of that name"
-    return f"{expected}: {hint}there are {listed(known)}"
+    return f"{expected}: {hint}there are {listed(names)}"
 
 
 def _usual(rows: Sequence[RecordedEvent], profiles: int) -> list[RecordedEvent]:
@@ -191,8 +191,8 @@ def _others(rest: Sequence[RecordedEvent]) -> tuple[str, ...]:
         samples[row.event] += row.samples
     if not samples:
         return ()
-    said = listed([f"{event} ({count:,} samples)" for event, count in samples.items()], _SHOWN)
-    return (f"left out, as other events: {said}; --event chooses",)
+    text = listed([f"{event} ({count:,} samples)" for event, count in samples.items()], _SHOWN)
+    return (f"left out, as other events: {text}; --event chooses",)
 
 
 def _missing(
@@ -201,11 +201,11 @@ def _missing(
     if not names:
         return ()
     own = {key: next((row for row in rest if row.profile == key), None) for key in names}
-    said = [
+    parts = [
         f"{name} ({row.event}, {row.samples:,} samples)" if (row := own[key]) else name
         for key, name in names.items()
     ]
-    return (f"left out: {_profiles(len(names))} without {event}: {listed(said, _SHOWN)}",)
+    return (f"left out: {_profiles(len(names))} without {event}: {listed(parts, _SHOWN)}",)
 
 
 def _profiles(number: int) -> str:

@@ -90,8 +90,8 @@ class FilterValues:
     ) -> None:
         self.filters, self._groups = filters, groups
         self._names = [name for group in groups for name in group.values()]
-        asked = [key for key in KEYS if filters.words(*_OPTIONS[key])]
-        self._known = {key: samples.values(key) for key in asked}
+        keys = [key for key in KEYS if filters.words(*_OPTIONS[key])]
+        self._known = {key: samples.values(key) for key in keys}
 
     def meant(self) -> dict[Key, list[str]]:
         """Per key the values to look for. Raises where a filter means none, or cannot apply."""
@@ -118,20 +118,20 @@ class FilterValues:
         return [str(value) for value in getattr(self.filters, option)]
 
     def _meant(self, key: Key) -> list[str]:
-        wanted = self._typed(key)
+        typed = self._typed(key)
         unwanted = [text for option in _OPTIONS[key][1:] for text in self._typed(option)]
         return [
             value
             for value in dict.fromkeys(each.value for each in self._known[key])
             if value is not None
-            and (not wanted or _means_any(key, wanted, value))
+            and (not typed or _means_any(key, typed, value))
             and not _means_any(key, unwanted, value)
         ]
 
     def _check_recorded(self, key: Key) -> None:
         """A recording that does not say what is asked for cannot be filtered by it."""
-        said = {each.run for each in self._known[key] if each.value is not None}
-        silent = {each.run for each in self._known[key] if each.value is None} - said
+        runs_with_value = {each.run for each in self._known[key] if each.value is not None}
+        silent = {each.run for each in self._known[key] if each.value is None} - runs_with_value
         if silent:
             message = (
                 f"{self._names[min(silent)]}: expected samples with a {key} for"
@@ -140,16 +140,16 @@ class FilterValues:
             raise PerfduckError(message)
 
     def _check_known(self, key: Key, option: str, pattern: str) -> None:
-        known = [each.value for each in self._known[key] if each.value is not None]
-        if not any(_MEANS[key](value, pattern) for value in known):
-            asked = f"--{option.replace('_', '-')} {pattern}"
-            raise PerfduckError(self._nothing(asked, key, range(len(self._names)), pattern))
+        values = [each.value for each in self._known[key] if each.value is not None]
+        if not any(_MEANS[key](value, pattern) for value in values):
+            filter_text = f"--{option.replace('_', '-')} {pattern}"
+            raise PerfduckError(self._nothing(filter_text, key, range(len(self._names)), pattern))
 
     def _check_cpus(self) -> None:
         """Of a range that goes beyond the CPUs there are, the error names all that are not."""
-        known = {int(each.value) for each in self._known["cpu"] if each.value is not None}
-        if missing := set(self.filters.cpu) - known:
-            there = number_ranges(known) or "none but those of idle"
+        cpus = {int(each.value) for each in self._known["cpu"] if each.value is not None}
+        if missing := set(self.filters.cpu) - cpus:
+            there = number_ranges(cpus) or "none but those of idle"
             message = f"no sample with --cpu {number_ranges(missing)}: there are {there}"
             raise PerfduckError(message)
 
@@ -166,8 +166,8 @@ class FilterValues:
         heaviest = sorted(weight, key=lambda value: (-weight[value], value))
         known = [pods.short(value) for value in heaviest] if "/" not in typed else heaviest
         hint = "" if key == "pid" else did_you_mean(typed, known if key == "pod" else heaviest)
-        said = [f"{value} ({100 * weight[value] / whole:.1f} %)" for value in heaviest]
-        there = listed(said, _SHOWN) or "none but those of idle"
+        parts = [f"{value} ({100 * weight[value] / whole:.1f} %)" for value in heaviest]
+        there = listed(parts, _SHOWN) or "none but those of idle"
         return f"no sample with {asked}: {hint}there are {there}"
 
 

@@ -82,11 +82,11 @@ def forget(store: Store, selector: str | None) -> pl.DataFrame:
     gone = before.join(learned(store), on=before.columns[:4], how="anti")
     if gone.is_empty():
         there = before.select("workload", "unit").unique(maintain_order=True).rows()
-        said = "; ".join(f"workload {workload!r}, {unit}" for workload, unit in there)
+        text = "; ".join(f"workload {workload!r}, {unit}" for workload, unit in there)
         raise PerfduckError.at(
             selector or "--all",
             expected="a workload with learned noise",
-            got=f"none: there is {said or 'nothing learned'}",
+            got=f"none: there is {text or 'nothing learned'}",
         )
     return gone
 
@@ -133,23 +133,23 @@ def _groups(
 
 
 def _unlike(name: str, labels: list[str], unit: str) -> str:
-    said = f"labels ({', '.join(labels) or 'none'}) and unit of work ({unit or 'none'})"
-    return f"{name} is not used: no other run has its {said}"
+    text = f"labels ({', '.join(labels) or 'none'}) and unit of work ({unit or 'none'})"
+    return f"{name} is not used: no other run has its {text}"
 
 
 def _learned(store: Store, groups: list[dict[int, str]], event: str | None) -> pl.DataFrame:
     titled = {f"group {number}": group for number, group in enumerate(groups, 1)}
     question = load_input(store, titled, Filters(event=(event,) if event else ()))
-    known = noise_of(question)
+    prior = noise_of(question)
     return pl.DataFrame(
         {
             "host_class": question.host_class,
             "workload": question.workload,
             "unit": rates.rates(question.runs).unit,
-            "subsystem": [*known.subsystems, RUN],
-            "cv": [*known.spread.tolist(), known.run],
-            "phi": known.phi,
-            "freedom": [*known.freedom.tolist(), known.run_freedom],
+            "subsystem": [*prior.subsystems, RUN],
+            "cv": [*prior.spread.tolist(), prior.run],
+            "phi": prior.phi,
+            "freedom": [*prior.freedom.tolist(), prior.run_freedom],
             "runs": len(question.runs.runs),
         }
     ).filter((pl.col("freedom") > ASSUMED_FREEDOM + 0.5) | (pl.col("subsystem") == RUN))
@@ -164,8 +164,8 @@ def noise_of(question: Question) -> Noise:
     parts = classes.groups(raw.without(factors(runs, raw, groups)), groups)
     noise = learn(assumed(classes.names), parts)
     whole = np.vstack([raw.totals, runs.hits.sum(axis=0)]).T
-    known = noise.informed(*pooled([(whole[group], SAME) for group in groups]))
-    return replace(known, phi=_dispersion(noise, parts))
+    informed = noise.informed(*pooled([(whole[group], SAME) for group in groups]))
+    return replace(informed, phi=_dispersion(noise, parts))
 
 
 def factors(runs: RunMatrix, raw: StackRates, groups: tuple[Int64, ...]) -> Float64:

@@ -76,20 +76,20 @@ def pooled(groups: list[tuple[Float64, float]]) -> tuple[float, float]:
     On the scale of logarithms, so that one group of wild runs does not stand for all: a set with
     spreads of 14, 15 and 63 % says 28 %, not 45.
     """
-    known = []
+    spreads = []
     for runs, differs in groups:
         if len(runs) < 2:
             continue
         total, hits = runs.T
         square_of_runs = float(total.var(ddof=1) / total.mean() ** 2 - 1 / hits.mean())
         freedom = float(len(runs) - 1)
-        known.append(
+        spreads.append(
             (
                 log_mean(max(square_of_runs, LEAST_SPREAD**2), freedom),
                 log_variance(freedom) + differs,
             )
         )
-    if not known:
+    if not spreads:
         return 0.0, 0.0
-    square, freedom = from_logs(known)
+    square, freedom = from_logs(spreads)
     return square, min(freedom, MOST_FREEDOM)

@@ -30,9 +30,9 @@ def newest_runs(
             expected=f"a run like those of new ({_words(kinds)})",
             got=_words({_kind(each, any_kernel=any_kernel) for each in others}) or "none but new",
         )
-    chosen = _newest(store, like, last, any_kernel=any_kernel)
-    by_name = sorted(chosen, key=lambda each: each.name)
-    reason = Reason(code="base", text=_said(chosen, like, others), blocks=False)
+    newest = _newest(store, like, last, any_kernel=any_kernel)
+    by_name = sorted(newest, key=lambda each: each.name)
+    reason = Reason(code="base", text=_said(newest, like, others), blocks=False)
     return {each.profile_id: each.name for each in by_name}, reason
 
 
@@ -43,11 +43,11 @@ def _kind(profile: Profile, *, any_kernel: bool) -> Kind:
 
 def _words(kinds: set[Kind]) -> str:
     names = (*DIVIDING, "unit", "kernel")
-    said = [
+    parts = [
         " ".join(f"{name} {value}" for name, value in zip(names, kind, strict=True) if value)
         for kind in kinds
     ]
-    return listed(sorted(each or "no labels" for each in said), _SHOWN)
+    return listed(sorted(each or "no labels" for each in parts), _SHOWN)
 
 
 def _newest(store: Store, like: list[Profile], last: int, *, any_kernel: bool) -> list[Profile]:
@@ -56,14 +56,14 @@ def _newest(store: Store, like: list[Profile], last: int, *, any_kernel: bool) -
         each.profile_id: f"{each.age_from or ''}"
         for each in store.profiles.contents([each.profile_id for each in like])
     }
-    taken: Counter[Kind] = Counter()
-    chosen = []
+    counts: Counter[Kind] = Counter()
+    newest = []
     for each in sorted(like, key=lambda one: (since[one.profile_id], one.name), reverse=True):
         kind = _kind(each, any_kernel=any_kernel)
-        if taken[kind] < last:
-            taken[kind] += 1
-            chosen.append(each)
-    return chosen
+        if counts[kind] < last:
+            counts[kind] += 1
+            newest.append(each)
+    return newest
 
 
 def _said(chosen: list[Profile], like: list[Profile], others: list[Profile]) -> str:

@@ -54,11 +54,11 @@ def lacking_notes(
     store: Store, selection: Selection, profiles: Iterable[int] | None = None
 ) -> tuple[Note, ...]:
     """Of the selection that is picked, or of some of its profiles."""
-    chosen = list(selection.profiles if profiles is None else profiles)
-    counted = limitations(store, chosen, of_whole=selection.is_part)
+    runs = list(selection.profiles if profiles is None else profiles)
+    counted = limitations(store, runs, of_whole=selection.is_part)
     return (
         *(Note("lacking", text) for text in counted),
-        *(Note("unnamed", text) for text in _unnamed(selection, chosen)),
+        *(Note("unnamed", text) for text in _unnamed(selection, runs)),
     )
 
 
@@ -139,10 +139,10 @@ def other_programs(store: Store, selection: Selection, profiles: Sequence[int]) 
         return ()
     share = 100 * sum(others.values()) / whole
     named_others = listed([f"{c} {100 * w / whole:.1f} %" for c, w in others.items()], _SHOWN)
-    chosen = " ".join(f"--comm {comm}" for comm in load)
+    options = " ".join(f"--comm {comm}" for comm in load)
     return (
         f"{share:.1f} % of the weight is of other programs than the load ({', '.join(load)}):"
-        f" {named_others}; {chosen} looks at the load alone",
+        f" {named_others}; {options} looks at the load alone",
     )
 
 
@@ -159,11 +159,11 @@ def provenance(
     """Of the selection that is picked, or of some of its profiles: a line on programs other than
     the load, one on the tags where they are not all exact, and one on what only looks hot."""
     places = {key: run for run, key in enumerate(selection.profiles)}
-    chosen = list(places if profiles is None else profiles)
-    runs = [places[key] for key in chosen]
-    busy = sum(selection.weights[key].busy for key in chosen)
+    profile_ids = list(places if profiles is None else profiles)
+    runs = [places[key] for key in profile_ids]
+    busy = sum(selection.weights[key].busy for key in profile_ids)
     return (
-        *other_programs(store, selection, chosen),
+        *other_programs(store, selection, profile_ids),
         *_tags(selection.samples.tag_methods(runs)),
         *_artefacts(selection.samples.artefacts(runs), busy),
     )

@@ -68,20 +68,20 @@ def select_samples(
     Choice."""
     profiles = {key: name for group in groups.values() for key, name in group.items()}
     clock = _clock(store, profiles, filters)
-    kept = {title: _with_event(title, group, clock) for title, group in groups.items()}
-    ids = [key for group in kept.values() for key in group]
+    groups_with_event = {title: _with_event(title, group, clock) for title, group in groups.items()}
+    ids = [key for group in groups_with_event.values() for key in group]
     spans = _spans(store, ids, profiles, filters)
     events = [clock.of[key] for key in ids]
     whole = Choice(profiles=ids, events=events)
     whole = replace(whole, pods=_pods(store, whole, filters, pods))
     samples = store.samples(whole)
-    there = FilterValues(samples, filters, list(kept.values()))
-    asked = there.meant()
-    if asked or spans or keep:
-        samples = store.samples(replace(whole, values=asked, spans=spans, keep=keep))
+    there = FilterValues(samples, filters, list(groups_with_event.values()))
+    condition = there.meant()
+    if condition or spans or keep:
+        samples = store.samples(replace(whole, values=condition, spans=spans, keep=keep))
     weights = samples.weights()
     selection = Selection(
-        tuple(kept.values()),
+        tuple(groups_with_event.values()),
         clock.name,
         clock.unit,
         (
@@ -139,11 +139,11 @@ def _clock(store: Store, profiles: Group, filters: Filters) -> Clock:
 
 
 def _with_event(title: str, group: Group, clock: Clock) -> Group:
-    kept = {key: name for key, name in group.items() if key in clock.of}
-    if not kept:
+    runs = {key: name for key, name in group.items() if key in clock.of}
+    if not runs:
         message = f"{_of(title)}expected a profile with event {clock.name}: {clock.missing[0]}"
         raise PerfduckError(message)
-    return kept
+    return runs
 
 
 def _notes(clock: Clock, filters: Filters) -> tuple[Note, ...]:
@@ -213,8 +213,10 @@ def _checked(selection: Selection, titles: Sequence[str], there: FilterValues) -
         key, why = there.why_empty(number)
         if key not in OF_STACKS or len(empty) == len(busy):
             raise PerfduckError(_of(titles[number]) + why)
-        asked = there.filters.words()
-        notes.append(Note("filter", f"{_of(titles[number])}no sample with {asked}: its cost is 0"))
+        filter_texts = there.filters.words()
+        notes.append(
+            Note("filter", f"{_of(titles[number])}no sample with {filter_texts}: its cost is 0")
+        )
     return replace(selection, notes=(*selection.notes, *notes))
 
 

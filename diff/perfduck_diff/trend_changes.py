@@ -87,13 +87,13 @@ def _change_point(
 
 def _distinct(group: MeasuredGroup, steps: Sequence[Step]) -> list[Step]:
     """Of paths the surest: a growth shows in all callers and in callees, and is one."""
-    kept: list[Step] = []
+    distinct: list[Step] = []
     for step in steps:  # the surest first
         row = _row(group, step)
-        others = [other for each in kept if (other := _row(group, each))]
+        others = [other for each in distinct if (other := _row(group, each))]
         if not row or not any(_are_one(group, row, other) for other in others):
-            kept.append(step)
-    return kept
+            distinct.append(step)
+    return distinct
 
 
 def _are_one(group: MeasuredGroup, row: int, other: int) -> bool:

@@ -27,9 +27,9 @@ def changed_facts(
 ) -> Iterator[ChangedFact]:
     """What neighbours of these points, with the runs of each, say differently."""
     files = [_files(store, point) for point in points]
-    said = [_said(each, over) for each in runs]
+    facts = [_said(each, over) for each in runs]
     for number in range(1, len(points)):
-        at, before, after = points[number].value, said[number - 1], said[number]
+        at, before, after = points[number].value, facts[number - 1], facts[number]
         for what in sorted(before.keys() | after.keys()):
             old, new = before.get(what, "none"), after.get(what, "none")
             if old != new:
@@ -76,8 +76,8 @@ def _changed_files(
             yield ChangedFact(what=kind, before=there[0], after=there[1], at=at)
             continue
         old, new = _lines(kind, before[kind]), _lines(kind, after[kind])
-        if said := [*_words("more", new - old), *_words("less", old - new)]:
-            yield ChangedFact(what=kind, before="", after="; ".join(said), at=at)
+        if words := [*_words("more", new - old), *_words("less", old - new)]:
+            yield ChangedFact(what=kind, before="", after="; ".join(words), at=at)
 
 
 def _lines(kind: str, text: str) -> Counter[str]:

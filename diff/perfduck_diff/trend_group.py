@@ -59,18 +59,20 @@ def measured(
     place = {key: number for number, point in enumerate(points) for key in point.profiles}
     group = {key: name for point in points for key, name in point.profiles.items()}
     question = load_input(store, {_title(labels): group}, filters)
-    kept, of_point = np.unique([place[key] for key in question.profiles[0]], return_inverse=True)
+    points_of_runs, of_point = np.unique(
+        [place[key] for key in question.profiles[0]], return_inverse=True
+    )
     raw = StackRates.of(question.runs)
     _check_costs(raw, question.runs.runs)
-    least = LEAST_SAMPLES * len(kept)
+    least = LEAST_SAMPLES * len(points_of_runs)
     rows = SeriesRows.of(question.runs, raw, by, least)
-    is_tested = (rows.hits.sum(axis=1) >= least) & (len(kept) >= LEAST_POINTS)
+    is_tested = (rows.hits.sum(axis=1) >= least) & (len(points_of_runs) >= LEAST_POINTS)
     tested = np.flatnonzero(is_tested)
     costs = _means(rows.rates, of_point)
     series = SeriesSet.of(costs[tested], *_expected(store, question, raw, rows, of_point, tested))
     return MeasuredGroup(
         labels,
-        tuple(points[number] for number in kept),
+        tuple(points[number] for number in points_of_runs),
         question,
         raw,
         of_point,
@@ -112,8 +114,8 @@ def _expected(
 ) -> tuple[Float64, Float64]:
     """Variance of a point, per tested row: of runs and samples together, and of samples alone."""
     classes = NoiseClasses.of_stacks(question.runs)
-    known = recall(store, question, None)
-    noise = known.over(classes.names) if known else assumed(classes.names)
+    prior = recall(store, question, None)
+    noise = prior.over(classes.names) if prior else assumed(classes.names)
     mean = rows.rates[tested].mean(axis=1, keepdims=True)
     within, between = noise.variance(mean, raw.weight_per_sample[None, :], rows.mix[tested])
     a_point = 1 / np.bincount(of_point)[of_point]

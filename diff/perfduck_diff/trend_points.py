@@ -69,13 +69,13 @@ def ordered_points(
     notes = _left_out(profiles, there, f"no label {over}")
     if over == COMMIT:
         places, order, more = _commits(there, commits)
-        known = [each for each in there if each.labels[COMMIT] in places]
+        in_history = [each for each in there if each.labels[COMMIT] in places]
         notes += more
     else:
         values = sorted({each.labels[over] for each in there}, key=_natural)
         places = {value: (number, None) for number, value in enumerate(values)}
-        known, order = there, f"label {over}"
-    groups = _divided(known, over)
+        in_history, order = there, f"label {over}"
+    groups = _divided(in_history, over)
     return Ordered(
         tuple((labels, _points(group, over, places, began)) for labels, group in groups),
         order,
@@ -106,13 +106,13 @@ def _began(store: Store, selected: Mapping[int, str]) -> dict[int, datetime | No
 
 
 def _labels(over: str, profiles: Sequence[Profile]) -> str:
-    known = sorted({key for each in profiles for key in each.labels})
-    return f"none: {did_you_mean(over, known)}the labels are {listed(known) or 'none'}"
+    keys = sorted({key for each in profiles for key in each.labels})
+    return f"none: {did_you_mean(over, keys)}the labels are {listed(keys) or 'none'}"
 
 
 def _left_out(profiles: Sequence[Profile], there: Sequence[Profile], why: str) -> list[str]:
-    kept = {each.profile_id for each in there}
-    names = [each.name for each in profiles if each.profile_id not in kept]
+    in_points = {each.profile_id for each in there}
+    names = [each.name for each in profiles if each.profile_id not in in_points]
     profile = "profile" if len(names) == 1 else "profiles"
     return [f"left out: {len(names)} {profile}, {why}: {listed(names, _SHOWN)}"] if names else []
 
@@ -167,8 +167,8 @@ def _commits(
     names = sorted({each.labels[COMMIT] for each in profiles})
     if commits is not None:
         places = dict(commits(names))
-        known = [each for each in profiles if each.labels[COMMIT] in places]
-        notes = _left_out(profiles, known, "whose commit the repository does not have")
+        in_history = [each for each in profiles if each.labels[COMMIT] in places]
+        notes = _left_out(profiles, in_history, "whose commit the repository does not have")
         return {name: (place, time) for name, (place, time) in places.items()}, "history", notes
     times = _commit_times(profiles)
     if lacking := [name for name in names if name not in times]:

@@ -85,8 +85,8 @@ def stacks(symbol_ids: Int64, lengths: Int64, cache: StackCache) -> tuple[Int64,
 
     def look_up(indices: Int64) -> Int64:
         nonlocal new
-        chosen = symbol_ids[kernels.ranges(starts[indices], lengths[indices])]
-        new = stack_rows(chosen, lengths[indices])
+        symbols_of_chains = symbol_ids[kernels.ranges(starts[indices], lengths[indices])]
+        new = stack_rows(symbols_of_chains, lengths[indices])
         return new["stack_id"].to_numpy()
 
     keys = kernels.chain_keys(symbol_ids.view(np.uint64), starts, lengths)

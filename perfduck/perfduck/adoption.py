@@ -46,8 +46,8 @@ def adopt(place: StorePlace, other: Path, wanted: Adoption) -> Receipt:
     with SingleRecording(other) as single, Draft(other.parent) as draft:
         check_said(other, single.said)
         identity = _identity(single, wanted)
-        given = _sources(single, wanted)
-        annotator = Annotator(given, KernelFiles(given.kallsyms), single.functions())
+        sources = _sources(single, wanted)
+        annotator = Annotator(sources, KernelFiles(sources.kallsyms), single.functions())
         attachments = _attachments(single)
         for batch in single.batches():
             check_facts(other, batch.facts)
@@ -134,11 +134,11 @@ def _labels(said: dict[str, str], wanted: dict[str, str]) -> dict[str, str]:
 
 
 def _sources(single: SingleRecording, wanted: Adoption) -> TaggingSources:
-    kept = single.tag_inputs
-    if "rules" in kept and not wanted.is_admin:
+    inputs = single.tag_inputs
+    if "rules" in inputs and not wanted.is_admin:
         expected = "scope admin to give rules, which apply to all later recordings"
         raise PerfduckError.at(where="--rules", expected=expected, got="none")
-    return TaggingSources(file_of_kept(kept.get("rules")), file_of_kept(kept.get("kallsyms")))
+    return TaggingSources(file_of_kept(inputs.get("rules")), file_of_kept(inputs.get("kallsyms")))
 
 
 def _check_ids(path: Path, draft: Draft) -> None:

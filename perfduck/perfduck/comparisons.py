@@ -77,8 +77,8 @@ def forget_noise(file: StorePlace, selector: str | None) -> Table:
 def _with_terms(rows: tables.Answer, screen: Screen = PIPE, *, notes: tuple[str, ...] = ()) -> str:
     if not rows.rows():
         return "nothing learned yet: perfduck noise learn SELECTOR learns from runs\n"
-    said = "".join(f"{visible(note)}\n" for note in notes)
-    return f"{_NOISE_TERMS}\n{tables.text(rows, screen)}{said}"
+    text = "".join(f"{visible(note)}\n" for note in notes)
+    return f"{_NOISE_TERMS}\n{tables.text(rows, screen)}{text}"
 
 
 def _forgotten(rows: tables.Answer, _: Screen = PIPE) -> str:

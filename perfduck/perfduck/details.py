@@ -34,12 +34,12 @@ class RecordingDetails:
 def details(file: StorePlace, selector: str) -> RecordingDetails:
     """Of the one profile that the selector means. PerfduckError where it means several."""
     with file.read() as store:
-        chosen = select(store, selector)
-        if len(chosen) > 1:
+        profiles = select(store, selector)
+        if len(profiles) > 1:
             raise PerfduckError.at(
-                selector, expected="one profile", got=listed(list(chosen.values()))
+                selector, expected="one profile", got=listed(list(profiles.values()))
             )
-        [profile] = chosen
+        [profile] = profiles
         return RecordingDetails(
             profile_id=profile,
             selector=by_id(profile),

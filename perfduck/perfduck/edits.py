@@ -31,11 +31,12 @@ def edit(
         unlabel=unlabel,
     )
     with file.write() as store:
-        chosen = select(store, selector)
-        _check(store, wanted, chosen)
+        profiles = select(store, selector)
+        _check(store, wanted, profiles)
         with store.transaction():
             changes = {
-                wanted.name or old: store.profiles.edit(key, wanted) for key, old in chosen.items()
+                wanted.name or old: store.profiles.edit(key, wanted)
+                for key, old in profiles.items()
             }
     return EditResult(changes)
 
@@ -55,9 +56,9 @@ def _check(store: Store, edit: Edit, chosen: Mapping[int, str]) -> None:
             message = f"--unlabel {key}: expected a label that --label does not give"
             raise PerfduckError(message)
         if key not in keys:
-            known = f"{did_you_mean(key, keys)}labels: {listed(keys) or 'none'}"
+            hint = f"{did_you_mean(key, keys)}labels: {listed(keys) or 'none'}"
             raise PerfduckError.at(
                 where=f"--unlabel {key}",
                 expected="a label of these profiles",
-                got=f"none ({known})",
+                got=f"none ({hint})",
             )

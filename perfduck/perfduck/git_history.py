@@ -31,12 +31,12 @@ def commit_places(repo: Path, commits: Sequence[str]) -> Mapping[str, tuple[int,
             expected="one name of each commit as label commit",
             got=f"several of one: {listed(twice)}",
         )
-    wanted = sorted(set(hashes.values()))
-    base = _git(repo, "merge-base", "--octopus", *wanted).split()
+    revisions = sorted(set(hashes.values()))
+    base = _git(repo, "merge-base", "--octopus", *revisions).split()
     since = [f"^{base[0]}^@"] if base else []
     lines = _git(
         repo, "rev-list", "--topo-order", "--reverse", "--no-commit-header", "--format=%H %ct",
-        *wanted, *since,
+        *revisions, *since,
     ).splitlines()  # fmt: skip
     places = {
         full: (place, _time(repo, full, int(seconds)))
@@ -91,5 +91,5 @@ def _run(repo: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def _refused(repo: Path, done: subprocess.CompletedProcess[str]) -> PerfduckError:
-    said = done.stderr.strip().splitlines() or ["no answer"]
-    return PerfduckError.at(where=f"--repo {repo}", expected="a git repository", got=said[0])
+    lines = done.stderr.strip().splitlines() or ["no answer"]
+    return PerfduckError.at(where=f"--repo {repo}", expected="a git repository", got=lines[0])

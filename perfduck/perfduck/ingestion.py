@@ -280,13 +280,13 @@ def check_names(
 ) -> None:
     """Raise PerfduckError where another recording has a name that is to be given: a taken one is
     right for the same recording only, which its content tells."""
-    taken = {profile.name for profile in store.profiles.all()}
+    names = {profile.name for profile in store.profiles.all()}
     for request in requests:
         if request.stream is not None:
             continue  # it is there as a whole: the commit tells soon
         if Path(request.source).is_file():
-            _check_name(store, request, taken)
-        elif request.name in taken:
+            _check_name(store, request, names)
+        elif request.name in names:
             note(f"'{request.name}' is stored already: expected the same recording again")
 
 

@@ -42,11 +42,11 @@ def prune(
     """Remove those of the profiles that are older."""
     oldest = datetime.now(UTC).replace(tzinfo=None) - age
     with _to_remove(file, dry_run=dry_run) as store:
-        chosen = store.profiles.contents(select(store, selector))
-        ageless = tuple(each.name for each in chosen if each.age_from is None)
-        old = [each for each in chosen if each.age_from is not None and each.age_from < oldest]
+        contents = store.profiles.contents(select(store, selector))
+        ageless = tuple(each.name for each in contents if each.age_from is None)
+        old = [each for each in contents if each.age_from is not None and each.age_from < oldest]
         if not old:
-            return RemoveResult((), ageless=ageless, kept=len(chosen), older_than=in_words)
+            return RemoveResult((), ageless=ageless, kept=len(contents), older_than=in_words)
         return _removed(store, old, dry_run=dry_run, ageless=ageless)
 
 

@@ -104,8 +104,8 @@ def _refuse_mistyped(manifest: Path, column: str) -> None:
     if column.startswith(LABEL):
         return
     first, dot, rest = column.lower().partition(".")
-    known = [ATTACH, LABEL] if dot else RESERVED
-    if meant := did_you_mean(first + dot, known, cutoff=_MISTYPED):
+    columns = [ATTACH, LABEL] if dot else RESERVED
+    if meant := did_you_mean(first + dot, columns, cutoff=_MISTYPED):
         meant = meant.replace("? ", f"{rest}? ")
         got = f"{column} ({meant}a label of that name is {LABEL}{column})"
         raise PerfduckError.at(where=f"{manifest}:1", expected=_COLUMNS, got=got)

@@ -87,16 +87,16 @@ def explain(
         _refuse_empty(what, value)
     if release is not None:
         _check_kernel(f"--release {checked_release(release, '--release')}", dso)
-    known = _given(sources)
+    inputs = _given(sources)
     for name in ("kallsyms", "vmlinux"):
         if sources.get(name) is not None:
             _check_kernel(f"--{name} {sources.get(name)}", dso)
     with nullcontext() if file is None else file.read() as store:
         if store is not None:
-            known = with_kept(store, known, release)
-        tagger = tagger_of(known, release, KernelFiles(known.kallsyms))
-        if known.binaries and tagger.functions([dso]).is_empty():
-            places = listed([str(each) for each in known.binaries], 3)
+            inputs = with_kept(store, inputs, release)
+        tagger = tagger_of(inputs, release, KernelFiles(inputs.kallsyms))
+        if inputs.binaries and tagger.functions([dso]).is_empty():
+            places = listed([str(each) for each in inputs.binaries], 3)
             raise PerfduckError.at(places, expected=f"the binary {dso}", got="others or none")
         explanation = explanations.explain(tagger, symbol, dso)
         if store is not None and not tagger.has_function(symbol, dso):

@@ -53,8 +53,8 @@ class StoreQuestions:
         **filters: Unpack[FilterOptions],
     ) -> "CallsResult":
         """Rank who called a function, or (`side` "callees") what it called."""
-        chosen = filters_of(filters)
-        return parts.rankings.calls(self._file, selector, function, side, limit, chosen)
+        sample_filters = filters_of(filters)
+        return parts.rankings.calls(self._file, selector, function, side, limit, sample_filters)
 
     def diff(
         self,
@@ -106,8 +106,8 @@ class StoreQuestions:
     ) -> "CompareResult":
         """Compare the groups that label `over` makes of the profiles; `order`: its values, else by
         total cost. `by`: the rows, subsystems that are blamed, or what else a cost is split by."""
-        chosen = filters_of(filters)
-        return parts.comparisons.compare(self._file, selector, over, order, by, chosen)
+        sample_filters = filters_of(filters)
+        return parts.comparisons.compare(self._file, selector, over, order, by, sample_filters)
 
     def trend(
         self,

@@ -50,8 +50,8 @@ class RemoveResult:
     def to_text(self) -> str:
         """A line for each profile."""
         if not self.profiles and self.older_than:
-            kept = f"{self.kept} {plural(self.kept, 'profile')} kept"
-            return f"nothing is older than {self.older_than}: {kept}\n"
+            rest = f"{self.kept} {plural(self.kept, 'profile')} kept"
+            return f"nothing is older than {self.older_than}: {rest}\n"
         done = "would be removed" if self.is_dry_run else "removed"
         lines = [
             f"{visible(each.name)}: {done} ({each.samples} {plural(each.samples, 'sample')})\n"

@@ -143,8 +143,8 @@ def _carried(title: str, parts: tuple[Child, ...], screen: Screen) -> list[str]:
 def _moves(diff: Diff, screen: Screen) -> str:
     if not diff.moves:
         return ""
-    said = [_INDENT + words.moved(move) for move in diff.moves[:MOVES]]
-    lines = [line for text in said for line in sentence(text, screen.prose, "  ")]
+    texts = [_INDENT + words.moved(move) for move in diff.moves[:MOVES]]
+    lines = [line for text in texts for line in sentence(text, screen.prose, "  ")]
     more = len(diff.moves) - MOVES
     lines += [f"{_INDENT}and {more} smaller"] if more > 0 else []
     return _lines(["Moved, which is no growth", *lines])

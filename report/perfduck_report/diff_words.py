@@ -128,8 +128,8 @@ def verdict_above_reasons(diff: Diff) -> str:
 
 def other_reasons(diff: Diff) -> list[Reason]:
     """The doubts that the verdict does not say: it says the first of those that block."""
-    said = next((reason for reason in diff.reasons if reason.blocks), None)
-    return [reason for reason in diff.reasons if reason is not said]
+    blocking = next((reason for reason in diff.reasons if reason.blocks), None)
+    return [reason for reason in diff.reasons if reason is not blocking]
 
 
 def has_grown(diff: Diff) -> bool:
@@ -147,12 +147,12 @@ def grown(diff: Diff) -> str:
 def summary(diff: Diff) -> list[str]:
     """What all paths share, and what such runs can tell."""
     lines = [everything(diff), extents(diff), exact_test(diff)]
-    known = diff.sensitivity
-    if known is not None:
-        smallest = ", ".join([f"total {part(known.findable)}", *_smallest(diff)])
+    sensitivity = diff.sensitivity
+    if sensitivity is not None:
+        smallest = ", ".join([f"total {part(sensitivity.findable)}", *_smallest(diff)])
         lines.append(f"found in 8 of 10 comparisons like this: growth of {smallest}")
         if diff.verdict == "pass" or diff.budgets:
-            lines.append(_limit(known, "growth of the total"))
+            lines.append(_limit(sensitivity, "growth of the total"))
     return [line for line in lines if line]
 
 
@@ -162,8 +162,8 @@ MAIN = 3  # subsystems in the summary: those that cost most
 
 
 def _smallest(diff: Diff) -> list[str]:
-    known = [row for row in diff.subsystems if row.detectable is not None and row.base]
-    main = sorted(known, key=lambda row: (-row.base, row.subsystem))[:MAIN]
+    rows = [row for row in diff.subsystems if row.detectable is not None and row.base]
+    main = sorted(rows, key=lambda row: (-row.base, row.subsystem))[:MAIN]
     return [f"{row.subsystem} {part((row.detectable or 0) / row.base)}" for row in main]
 
 
@@ -180,12 +180,12 @@ def _limit(known: Sensitivity, growth: str) -> str:
 
 def needed(known: Sensitivity) -> str:
     """How many runs exclude the tolerance."""
-    wanted = f"to exclude {part(known.tolerance)}"
+    aim = f"to exclude {part(known.tolerance)}"
     if known.runs is None:
-        return f"{wanted} takes over 100 runs a side: the runs differ too much"
+        return f"{aim} takes over 100 runs a side: the runs differ too much"
     longer = known.runs_twice_as_long
     other = f" (or {longer} of twice the length)" if longer and longer < known.runs else ""
-    return f"{wanted}, record about {known.runs} runs a side{other}"
+    return f"{aim}, record about {known.runs} runs a side{other}"
 
 
 def extents(diff: Diff) -> str:
@@ -195,13 +195,13 @@ def extents(diff: Diff) -> str:
         for name, side in (("base", diff.base), ("new", diff.new))
         if len(side.totals) > 1
     ]
-    said = ", ".join(
+    text = ", ".join(
         f"{name} {amount(min(side.totals))}..{amount(max(side.totals))}" for name, side in several
     )
     shared = [side.shared for _, side in several if side.shared is not None]
     if not shared:
-        return f"runs: {said}" if said else ""
-    return f"runs: {said}; {share(min(shared))} or more of their spread is common to all paths"
+        return f"runs: {text}" if text else ""
+    return f"runs: {text}; {share(min(shared))} or more of their spread is common to all paths"
 
 
 def signed_part(value: float) -> str:
@@ -257,8 +257,8 @@ def differ(diff: Diff) -> str:
 def budgets(rows: tuple[BudgetRow, ...]) -> str:
     """How many budgets went which way."""
     counts = {kind: sum(row.verdict == kind for row in rows) for kind in VERDICTS}
-    said = {"pass": "kept", "regression": "exceeded", "inconclusive": "undecided"}
-    return ", ".join(f"{many(n, 'budget')} {said[k]}" for k, n in counts.items() if n)
+    words = {"pass": "kept", "regression": "exceeded", "inconclusive": "undecided"}
+    return ", ".join(f"{many(n, 'budget')} {words[k]}" for k, n in counts.items() if n)
 
 
 def budget(row: BudgetRow, unit: str) -> str:
@@ -375,9 +375,9 @@ def moved(move: Moved) -> str:
     """Cost that only moved, in a line. Tables of functions have self cost, so callees are named."""
     source, path = place(move.source), place(move.path)
     size = amount(move.moved) + (" (with callees)" if move.label in ("renamed", "unnamed") else "")
-    said = f"{size} {move.label} from {source} to {path}"
+    text = f"{size} {move.label} from {source} to {path}"
     if move.label == "unnamed":
         ends = (source, "base", path, "new")
         name, side, nameless, other = ends if _is_named(move.source) else (*ends[2:], *ends[:2])
-        said = f"{size} of {name} has that name in {side} only ({nameless} in {other})"
-    return f"{said}; net there {signed(move.delta)} ({interval(move)})"
+        text = f"{size} of {name} has that name in {side} only ({nameless} in {other})"
+    return f"{text}; net there {signed(move.delta)} ({interval(move)})"

@@ -64,8 +64,8 @@ def aligned(
 ) -> str:
     """The same of cells that are text already, and visible. Numbers are right-aligned."""
     heads = [names.visible(head) for head in heads]
-    wanted = [max(map(cell_len, column)) for column in zip(heads, *rows, strict=True)]
-    widths = _widths(heads, wanted, are_numbers, screen.width)
+    full_widths = [max(map(cell_len, column)) for column in zip(heads, *rows, strict=True)]
+    widths = _widths(heads, full_widths, are_numbers, screen.width)
     if screen.width is None:
         return _piped(heads, rows, list(zip(widths, are_numbers, strict=True)))
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
@@ -128,8 +128,8 @@ def _shortened(text: str, width: int) -> str:
     if cell_len(text) <= width or not text.startswith("/"):
         return text
     head, _, last = text.rpartition("/")
-    kept = head[: max(0, width - len(last) - 2)]
-    return f"{kept}…/{last}"
+    beginning = head[: max(0, width - len(last) - 2)]
+    return f"{beginning}…/{last}"
 
 
 def rendered(table: Table, width: int) -> str:

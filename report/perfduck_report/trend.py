@@ -47,13 +47,13 @@ def _change(trend: Trend, group: TrendGroup, change: ChangePoint, screen: Screen
     heads = ["", "before", "after", "delta", "", "95 % interval", ""]
     table = aligned(heads, rows, [False, *[True] * 5, False], screen) if rows else ""
     more = left_out(len(rows), len(change.steps), _ALL)
-    said = [
+    lines = [
         *(f"  {trend_words.shift(one)}" for one in change.shifts),
         *(f"  {line}" for line in _said(change)),
     ]
     command = f"  {names.visible(trend_words.diff_command(trend, change))}\n"
     head = f"Changed at {trend_words.title(change, trend.over)}"
-    return _lines([head], screen) + table + more + _lines(said, screen, "    ") + command
+    return _lines([head], screen) + table + more + _lines(lines, screen, "    ") + command
 
 
 def _said(change: ChangePoint) -> list[str]:
@@ -100,13 +100,13 @@ def markdown(trend: Trend, _: Screen = PIPE) -> str:
 
 def _markdown_change(trend: Trend, change: ChangePoint) -> list[str]:
     command = names.visible(trend_words.diff_command(trend, change))
-    said = [
+    lines = [
         *(trend_words.step(one) for one in change.steps),
         *(trend_words.shift(one) for one in change.shifts),
         *_said(change),
     ]
     title = names.markdown_text(trend_words.title(change, trend.over))
-    items = [f"- {names.markdown_text(line)}" for line in said]
+    items = [f"- {names.markdown_text(line)}" for line in lines]
     return ["", f"Changed at {title}", "", *items, f"- {names.markdown_code(command)}"]
 
 

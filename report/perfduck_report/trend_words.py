@@ -81,9 +81,9 @@ def shift(one: CostShift) -> str:
 
 def fact(one: ChangedFact, change: ChangePoint) -> str:
     """What changed, and where unless it is at the place itself."""
-    said = f"{one.before} -> {one.after}" if one.before else one.after
+    text = f"{one.before} -> {one.after}" if one.before else one.after
     where = "" if one.at == change.at else f" at {value(one.at)}"
-    return f"{one.what}{where}: {said}"
+    return f"{one.what}{where}: {text}"
 
 
 _MANY = 5  # series
@@ -171,5 +171,5 @@ def shown_series(group: TrendGroup, most: int) -> list[TrendSeries]:
     changed = {one.series for change in group.changes for one in all_steps(change)}
     first = [each for each in group.series if each.name == "total" or each.name in changed]
     rest = [each for each in group.series if each not in first]
-    chosen = {each.name for each in (*first, *rest[: max(most - len(first), 0)])}
-    return [each for each in group.series if each.name in chosen]
+    names = {each.name for each in (*first, *rest[: max(most - len(first), 0)])}
+    return [each for each in group.series if each.name in names]

@@ -134,9 +134,9 @@ class QuestionServer(MCPServer[Any]):
     ) -> Any:
         """The answer of a tool."""
         tools = {tool.name: tool for tool in await self.list_tools()}
-        known = tools[name].input_schema["properties"] if name in tools else arguments
-        if unknown := sorted(arguments.keys() - known.keys()):
-            message = f"{name}: expected {', '.join(known)}, got {unknown[0]}"
+        parameters = tools[name].input_schema["properties"] if name in tools else arguments
+        if unknown := sorted(arguments.keys() - parameters.keys()):
+            message = f"{name}: expected {', '.join(parameters)}, got {unknown[0]}"
             raise ToolError(message)
         return await super().call_tool(name, arguments, context)
 
@@ -165,9 +165,9 @@ def _bound(tool: Callable[..., str], store: ProfileStore) -> Callable[..., str]:
 
     @functools.wraps(tool)
     def bound(**given: Any) -> str:
-        known = {name: value for name, value in given.items() if value is not None}
+        values = {name: value for name, value in given.items() if value is not None}
         try:
-            return bounded(tool(store, **known))
+            return bounded(tool(store, **values))
         except perfduck.PerfduckError as error:
             raise ToolError(perfduck.visible(str(error))) from error
 

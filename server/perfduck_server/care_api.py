@@ -39,15 +39,15 @@ class ProfileEdit(BaseModel):
 def healthz(service: ServiceOf) -> Response:
     """Whether the store can be read, pushes can be taken, and the disk has room."""
     free = shutil.disk_usage(service.settings.store.parent).free
-    said: dict[str, Any] = {"version": perfduck.__version__, "disk_free_bytes": free}
+    state: dict[str, Any] = {"version": perfduck.__version__, "disk_free_bytes": free}
     try:
         service.store.names()
         service.spool.check()
     except perfduck.PerfduckError as error:
-        return _unwell(str(error), said)
+        return _unwell(str(error), state)
     if free < _LEAST_FREE_BYTES:
-        return _unwell("the disk of the store is full", said)
-    return JSONResponse({"status": "ok", **said})
+        return _unwell("the disk of the store is full", state)
+    return JSONResponse({"status": "ok", **state})
 
 
 def _unwell(line: str, said: dict[str, Any]) -> Response:

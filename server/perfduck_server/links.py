@@ -128,11 +128,11 @@ def _same(value: Any) -> Any:
 
 def _ids(store: ProfileStore, selector: str, where: list[str]) -> dict[str, str]:
     """id -> name of the profiles that the selector and all of `where` mean."""
-    chosen: dict[str, str] | None = None
+    ids: dict[str, str] | None = None
     for each in (selector, *where):
         rows = store.profiles(each).frame.select("id", "name").rows()
-        chosen = {key: name for key, name in rows if chosen is None or key in chosen}
-    return chosen or {}
+        ids = {key: name for key, name in rows if ids is None or key in ids}
+    return ids or {}
 
 
 def _plain(value: Any) -> Any:

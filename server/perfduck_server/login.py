@@ -29,11 +29,11 @@ def login(
 ) -> Response:
     """Set the cookie where the token is known and may read: every page needs that."""
     _of_own_site(request)
-    known = service.tokens.of(token.strip())
-    if known is None:
+    token_row = service.tokens.of(token.strip())
+    if token_row is None:
         return _page(local(next), "This token is not known, was revoked, or has expired.", 401)
-    if "read" not in known.scopes:
-        return _page(local(next), missing_scope(known.name, "read", known.scopes), 403)
+    if "read" not in token_row.scopes:
+        return _page(local(next), missing_scope(token_row.name, "read", token_row.scopes), 403)
     answer = RedirectResponse(local(next), 303)
     answer.set_cookie(
         COOKIE,

@@ -71,9 +71,9 @@ def _copy_checked(other: Path, ours: Path) -> None:
         raise perfduck.PerfduckError.at(where="store", expected=expected, got="more") from error
     if done.returncode == 0:
         return
-    said = done.stderr.removeprefix("perfduck: ").replace(f"{other.parent}/", "").strip()
-    if done.returncode == _USER_ERROR and said.count("\n") == 0:
-        raise perfduck.PerfduckError(said.replace(other.name, "store"))
+    reason = done.stderr.removeprefix("perfduck: ").replace(f"{other.parent}/", "").strip()
+    if done.returncode == _USER_ERROR and reason.count("\n") == 0:
+        raise perfduck.PerfduckError(reason.replace(other.name, "store"))
     raise perfduck.PerfduckError.at(
         where="store", expected="a whole store", got="one that is damaged"
     )

@@ -44,8 +44,8 @@ class ServerMetrics:
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request; `route` as it is described, with its parameters in braces."""
-        known = method if method in _METHODS else "other"
-        self._requests.labels(known, route, str(status)).inc()
+        verb = method if method in _METHODS else "other"
+        self._requests.labels(verb, route, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
 
 

@@ -65,14 +65,14 @@ def compare(request: Request, service: ServiceOf) -> HTMLResponse:
 
 def _diff(pairs: Typed, base: str, new: str) -> Typed:
     """What a diff of two of the groups is asked with."""
-    asked = dict(pairs)
+    values = dict(pairs)
     sides = [
-        (side, f"{quoted(asked['over'])}={quoted(group)}")
+        (side, f"{quoted(values['over'])}={quoted(group)}")
         for side, group in (("base", base), ("new", new))
     ]
     return [
         *sides,
-        ("where", asked["selector"]),
+        ("where", values["selector"]),
         *without(pairs, "selector", "over", "order", "by"),
     ]
 

@@ -70,10 +70,12 @@ def _newest(row: Row) -> tuple[datetime, str]:
 
 
 def _is_meant(row: Row, labels: list[str], text: str) -> bool:
-    said = {f"{key}={value}" for key, value in row["labels"].items()}
-    if not said.issuperset(labels):
+    terms = {f"{key}={value}" for key, value in row["labels"].items()}
+    if not terms.issuperset(labels):
         return False
-    words = " ".join([row["name"], *sorted(said), row["kernel_release"] or "", row["events"] or ""])
+    words = " ".join(
+        [row["name"], *sorted(terms), row["kernel_release"] or "", row["events"] or ""]
+    )
     return text.casefold() in words.casefold()
 
 

@@ -37,9 +37,9 @@ class RawFiles:
         if self.name(profile) is not None:
             return
         for ending in ("", PACKED):
-            kept = self._folder / f"{profile}.raw{ending}"
+            path = self._folder / f"{profile}.raw{ending}"
             with suppress(FileNotFoundError, FileExistsError):  # a push that is done again
-                kept.hardlink_to(folder / f"{name}{ending}")
+                path.hardlink_to(folder / f"{name}{ending}")
         write_whole(self._folder / f"{profile}.json", msgspec.json.encode(RawName(name)))
 
     def name(self, profile: str) -> str | None:

@@ -68,8 +68,8 @@ class TokenFile:
 
     def of(self, secret: str) -> AccessToken | None:
         """The token with this secret, if it may be used."""
-        wanted = hash_of(secret)
-        found = [each for each in self.all() if secrets.compare_digest(each.hash, wanted)]
+        digest = hash_of(secret)
+        found = [each for each in self.all() if secrets.compare_digest(each.hash, digest)]
         return next((each for each in found if not each.is_expired), None)
 
     def add(
@@ -95,11 +95,11 @@ class TokenFile:
     def revoke(self, name: str) -> None:
         """Remove a token. PerfduckError where there is none of this name."""
         with self._changing() as tokens:
-            left = [each for each in tokens if each.name != name]
-            if len(left) == len(tokens):
-                known = ", ".join(each.name for each in tokens) or "none"
-                raise PerfduckError.at(name, expected="a token", got=f"none; there are: {known}")
-            tokens[:] = left
+            others = [each for each in tokens if each.name != name]
+            if len(others) == len(tokens):
+                names = ", ".join(each.name for each in tokens) or "none"
+                raise PerfduckError.at(name, expected="a token", got=f"none; there are: {names}")
+            tokens[:] = others
 
     @contextmanager
     def _changing(self) -> Iterator[list[AccessToken]]:

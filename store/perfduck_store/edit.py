@@ -32,12 +32,12 @@ class ProfileFacts:
 
     def edited(self, edit: Edit) -> "ProfileFacts":
         """What it says after the edit."""
-        kept = {key: value for key, value in self.labels.items() if key not in edit.unlabel}
+        labels = {key: value for key, value in self.labels.items() if key not in edit.unlabel}
         after = replace(
             self,
             name=edit.name or self.name,
             kernel_release=edit.kernel_release or self.kernel_release,
-            labels=kept | edit.labels,
+            labels=labels | edit.labels,
         )
         if edit.work is None:
             return after

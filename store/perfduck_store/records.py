@@ -271,8 +271,8 @@ class ResultRows:
     def select(self, names: Sequence[str]) -> Self:
         """Some of the columns."""
         places = [self.columns.index(name) for name in names]
-        chosen = [tuple(row[place] for place in places) for row in self.values]
-        return type(self)(list(names), chosen)
+        rows = [tuple(row[place] for place in places) for row in self.values]
+        return type(self)(list(names), rows)
 
 
 Key = Literal["comm", "pid", "cpu", "dso", "subsystem", "cgroup", "pod"]
@@ -336,8 +336,8 @@ class Choice:
     @property
     def of_samples(self) -> bool:
         """Whether the rollup cannot answer."""
-        asked = any(key in self.values for key in OF_SAMPLES)
-        return asked or self.spans is not None or self.is_exact
+        has_sample_keys = any(key in self.values for key in OF_SAMPLES)
+        return has_sample_keys or self.spans is not None or self.is_exact
 
 
 @dataclass(frozen=True, slots=True)

@@ -201,8 +201,8 @@ def _no_label(term: Term, profiles: Sequence[Profile]) -> str:
     key = str(term.key)
     keys = sorted({each for profile in profiles for each in profile.labels})
     if key not in keys:
-        known = f"labels: {listed(keys)}" if keys else "no profile has labels"
-        return f"no profile has label {key}; {did_you_mean(key, keys)}{known}"
+        hint = f"labels: {listed(keys)}" if keys else "no profile has labels"
+        return f"no profile has label {key}; {did_you_mean(key, keys)}{hint}"
     values = sorted({each.labels[key] for each in profiles if key in each.labels})
     value = term.text.partition("=")[2]
     return f"{did_you_mean(value, values)}{key} is one of: {listed(values)}"

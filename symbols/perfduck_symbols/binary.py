@@ -71,8 +71,8 @@ def _functions(elf: Elf, module: str | None, roots: frozenset[str]) -> pl.DataFr
     # entry_SYSCALL_64_after_hwframe is a label; _etext, which no unit owns, and a program's _end
     # are no functions.
     owned = pl.col("source_file").is_not_null() & pl.lit(module is not None)
-    kept = rows.filter(~pl.col("label") | owned)
-    return kept.sort("key", maintain_order=True)
+    owned_rows = rows.filter(~pl.col("label") | owned)
+    return owned_rows.sort("key", maintain_order=True)
 
 
 def _empty() -> pl.DataFrame:

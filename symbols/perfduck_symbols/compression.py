@@ -47,14 +47,14 @@ def unpacked(file: UserFile, expected: str, most: int) -> bytes:
     try:
         packed = file.content
         content = opened(BytesIO(packed), packed[:6])
-        parts, left = [], most + 1
-        while left and (part := content.read(min(left, _PART_BYTES))):
+        parts, rest = [], most + 1
+        while rest and (part := content.read(min(rest, _PART_BYTES))):
             parts.append(part)
-            left -= len(part)
+            rest -= len(part)
     except BROKEN as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise SymbolError.in_file(file.path, None, f"expected {expected}, got: {reason}") from error
-    if not left:
+    if not rest:
         raise SymbolError.in_file(
             file.path, None, f"expected {expected} of at most {size(most)}, got more"
         )

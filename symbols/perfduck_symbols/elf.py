@@ -176,16 +176,16 @@ class Elf:
         label = (kind == _LABEL) & (binding >= _GLOBAL)
         code = np.isin(kind, (_FUNCTION, _INDIRECT)) | label
         sections = np.append(self._executable, np.zeros(1 << 16, bool))  # SHN_ABS and the like
-        kept = table[code & (table["section"] > 0) & sections[table["section"]]]
-        named = [self.sections[number].name for number in kept["section"]]
+        functions = table[code & (table["section"] > 0) & sections[table["section"]]]
+        named = [self.sections[number].name for number in functions["section"]]
         return pl.DataFrame(
             {
-                "name": names(strings, kept["name"]),
-                "key": self._keys(kept),
-                "address": kept["value"].astype(np.uint64),
-                "size": kept["size"].astype(np.uint64),
+                "name": names(strings, functions["name"]),
+                "key": self._keys(functions),
+                "address": functions["value"].astype(np.uint64),
+                "size": functions["size"].astype(np.uint64),
                 "section": pl.Series(named, dtype=pl.String),
-                "label": (kept["info"] & 15) == _LABEL,
+                "label": (functions["info"] & 15) == _LABEL,
             }
         )
 

@@ -172,8 +172,8 @@ def _offsets(runtime: Elf, values: Svmas, sections: npt.NDArray[np.uint16]) -> F
     for index in np.unique(sections[~is_placed]).tolist():
         if index < len(runtime.sections):
             section = runtime.sections[index]
-            chosen = ~is_placed & (sections == index)
-            result[chosen] += np.uint64((section.offset - section.address) % (1 << 64))
+            in_section = ~is_placed & (sections == index)
+            result[in_section] += np.uint64((section.offset - section.address) % (1 << 64))
     return FileOffsets(result)
 
 

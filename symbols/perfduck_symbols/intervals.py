@@ -59,7 +59,7 @@ class GroupedIntervals:
         # (owner, start) as one number: starts become their places among all starts.
         ordered, place = np.unique(self.starts, return_inverse=True)
         width = len(ordered) + 1
-        wanted = rank * width + np.searchsorted(ordered, values, "right")
-        last = np.searchsorted(owner * width + place + 1, wanted, "right") - 1
+        places = rank * width + np.searchsorted(ordered, values, "right")
+        last = np.searchsorted(owner * width + place + 1, places, "right") - 1
         inside = (last >= 0) & (owner[last] == rank) & (values < self.ends[last])
         return np.where(inside & (self.groups[rank] == groups), last, -1)

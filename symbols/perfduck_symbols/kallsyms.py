@@ -51,24 +51,24 @@ class Kallsyms:
         """The function each address is in; null outside the code."""
         best = last_of_each(self.symbols)
         starts = best["address"].to_numpy()
-        asked = addresses.to_numpy().astype(np.int64).view(np.uint64)
+        queries = addresses.to_numpy().astype(np.int64).view(np.uint64)
         ends = np.append(starts[1:], np.array([min(self.end, _LAST)], np.uint64))
-        index = pl.Series("name", Intervals(starts, ends).find(asked))
+        index = pl.Series("name", Intervals(starts, ends).find(queries))
         return best["name"].gather(index.replace(-1, None).cast(pl.UInt32))
 
     def part(self, module: str) -> SymbolTable[Svmas]:
         """The symbols that perf has of the kernel itself (''), or of a module: `[nf_conntrack]`."""
         own = pl.col("module").is_null() if not module else pl.col("module") == module.strip("[]")
-        chosen = self._perf_symbols.filter(own)
-        names = chosen["name"]
-        starts, ends = Svmas(chosen["address"].to_numpy()), chosen["end"].to_numpy()
+        symbols = self._perf_symbols.filter(own)
+        names = symbols["name"]
+        starts, ends = Svmas(symbols["address"].to_numpy()), symbols["end"].to_numpy()
         return SymbolTable(starts, ends, lambda index: str(names[index]))
 
     @cached_property
     def _perf_symbols(self) -> pl.DataFrame:
         # Mapping symbols of ARM begin with a dollar.
-        kept = pl.col("kind").is_in(_KINDS) & ~pl.col("name").str.starts_with("$")
-        ordered = self.rows.filter(kept).sort("address", maintain_order=True)
+        is_symbol = pl.col("kind").is_in(_KINDS) & ~pl.col("name").str.starts_with("$")
+        ordered = self.rows.filter(is_symbol).sort("address", maintain_order=True)
         # Between the kernel and its modules there are gigabytes of nothing.
         of_module = pl.col("module").is_not_null()
         border = (of_module != of_module.shift(-1)).fill_null(value=True)
@@ -89,9 +89,9 @@ class Kallsyms:
         """Whether nearly all of these addresses of the kernel itself are in its code: the kernel of
         another boot is at another address (KASLR), within a gigabyte."""
         own = self.symbols.filter(pl.col("module").is_null())["address"]
-        asked = addresses.cast(pl.Int64).reinterpret(signed=False)
-        inside = asked.is_between(own.min(), own.max())
-        return inside.sum() >= _LEAST_SHARE * len(asked)
+        queries = addresses.cast(pl.Int64).reinterpret(signed=False)
+        inside = queries.is_between(own.min(), own.max())
+        return inside.sum() >= _LEAST_SHARE * len(queries)
 
     @property
     def end(self) -> int:

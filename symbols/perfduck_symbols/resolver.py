@@ -83,8 +83,8 @@ def resolve(asked: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     for (dso,), rows in listed.group_by("dso", maintain_order=True):
         own = known.filter(pl.col("dso") == dso)
         by_offset = _lookup(rows, own, "offset")
-        left = rows.join(by_offset, on="row", how="anti")
-        parts += [by_offset, _lookup(left, own, "address")]
+        unresolved = rows.join(by_offset, on="row", how="anti")
+        parts += [by_offset, _lookup(unresolved, own, "address")]
     empty = {"row": pl.UInt32, "name": pl.String, "source_file": pl.String}
     return pl.concat([pl.DataFrame(schema=empty), *parts])
 

@@ -68,9 +68,9 @@ def tables(directory: Path) -> Iterator[pl.DataFrame]:
     if kernel is None:
         raise SymbolError.in_file(directory, None, "expected a vmlinux somewhere below, got none")
     dwarf = Dwarf(open_elf(kernel))
-    known = roots(dwarf.source(unit.offset) for unit in dwarf.units())
+    source_roots = roots(dwarf.source(unit.offset) for unit in dwarf.units())
     for path in [kernel, *sorted(directory.rglob("*.ko"))]:
-        yield _table(binary.read(path, roots=known))
+        yield _table(binary.read(path, roots=source_roots))
 
 
 def _table(read: binary.Binary) -> pl.DataFrame:

@@ -93,11 +93,11 @@ def _candidates(tables: list[Path]) -> int:
     older, newer = (_names(path) for path in tables)
     gone = older.join(newer, on="name", how="anti")
     come = newer.join(older, on="name", how="anti")
-    known = {row.old for row in read()}
+    old_names = {row.old for row in read()}
     for (source,), some in gone.group_by("src", maintain_order=True):
         others = come.filter(pl.col("src") == source)
         for old, new, likeness in _alike(some, others):
-            if old not in known:
+            if old not in old_names:
                 sys.stdout.write(f"{source} {old} {new} {likeness:.2f}\n")
     return 0
 

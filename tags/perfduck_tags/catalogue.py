@@ -64,32 +64,32 @@ class Catalogue:
             for rank, spelling in enumerate(names.spellings(name))
         ]
         schema = {"canonical": pl.String, "spelling": pl.String, "rank": pl.Int64}
-        asked = pl.DataFrame(pairs, schema=schema, orient="row")
-        is_known = pl.col("spelling").is_in(self.listed(asked["spelling"])["name"].implode())
-        known = asked.filter(is_known)
-        return known.sort("rank").unique("canonical", keep="first").drop("rank")
+        queries = pl.DataFrame(pairs, schema=schema, orient="row")
+        is_known = pl.col("spelling").is_in(self.listed(queries["spelling"])["name"].implode())
+        listed_names = queries.filter(is_known)
+        return listed_names.sort("rank").unique("canonical", keep="first").drop("rank")
 
     def module_sources(self, names: pl.Series, release: str | None) -> pl.DataFrame:
         """[module, source, functions]: a source file per tag, as in the nearest version."""
-        wanted = pl.DataFrame({"module": names.unique()}, schema={"module": pl.String})
-        rows = self.modules.join(wanted, on="module", how="semi")
+        modules = pl.DataFrame({"module": names.unique()}, schema={"module": pl.String})
+        rows = self.modules.join(modules, on="module", how="semi")
         dated = _by_age(rows, ["module", "source", "functions"], release)
         nearest = dated.filter(pl.col("age") == pl.col("age").min().over("module"))
-        others = pl.concat([_GENERATED_SOURCES, _merged()]).join(wanted, on="module", how="semi")
+        others = pl.concat([_GENERATED_SOURCES, _merged()]).join(modules, on="module", how="semi")
         listed = pl.concat([nearest.select(list(_MODULE)), others])
-        unknown = wanted.join(listed, on="module", how="anti")
+        unknown = modules.join(listed, on="module", how="anti")
         return pl.concat([listed, self._by_file(unknown["module"])])
 
     def _by_file(self, modules: pl.Series) -> pl.DataFrame:
         """Modules that all catalogued kernels have built in, by the file they are named after:
         af_packet is net/packet/af_packet.c."""
-        asked = modules.drop_nulls()
-        if asked.is_empty():
+        files = modules.drop_nulls()
+        if files.is_empty():
             return pl.DataFrame(schema=_MODULE)
         file = pl.col("source").str.extract(r"([^/]+)\.[cS]$").str.replace_all("-", "_")
         sources = self.functions.group_by("source").agg(pl.len().cast(pl.UInt32).alias("functions"))
         rows = sources.with_columns(file.alias("module")).filter(
-            pl.col("module").is_in(asked.implode()) & (pl.len().over("module") == 1)
+            pl.col("module").is_in(files.implode()) & (pl.len().over("module") == 1)
         )
         return rows.select(list(_MODULE))
 

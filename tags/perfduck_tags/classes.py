@@ -27,10 +27,10 @@ def with_class(decided: pl.DataFrame, rules: Sequence[Rule]) -> pl.DataFrame:
     """Rows of [canonical, source_file, area, subsystem, rule] plus class: what the rule says that
     decided, else what class_rules.csv says."""
     own = {number: rule.of_class for number, rule in enumerate(rules) if rule.of_class}
-    said = pl.col("rule").replace_strict(
+    rule_class = pl.col("rule").replace_strict(
         list(own), list(own.values()), default=None, return_dtype=pl.String
     )
-    return decided.with_columns(pl.coalesce(said, _shipped()).alias("class"))
+    return decided.with_columns(pl.coalesce(rule_class, _shipped()).alias("class"))
 
 
 @cache

@@ -59,8 +59,8 @@ def _of_rules(names: pl.Series, column: str) -> pl.Series:
         pl.when(pl.lit(matched).str.contains(pattern)).then(row)
         for row, pattern in enumerate(rules["symbol"])
     ]
-    said = rules[column][pl.select(pl.coalesce(rows)).to_series()]
-    return names.replace_strict(matched, said, default=None, return_dtype=pl.String)
+    values = rules[column][pl.select(pl.coalesce(rows)).to_series()]
+    return names.replace_strict(matched, values, default=None, return_dtype=pl.String)
 
 
 def directions(frames: dict[str, Bool], ends_walk: Bool, starts: Int64, ends: Int64) -> Int64:

@@ -91,11 +91,13 @@ def explain(
 def _unknown(name: str) -> tuple[str | None, str | None]:
     """That no catalogued kernel has such a function, and the nearest name of those that begin
     like it and are about as long: to compare all 100,000 names takes seconds."""
-    known = catalogue.shipped().functions["name"].unique()
-    if (known == name).any():
+    functions = catalogue.shipped().functions["name"].unique()
+    if (functions == name).any():
         return None, None
-    length = known.str.len_chars().cast(pl.Int64) - len(name)
-    near = known.filter(known.str.starts_with(name[:2]) & (length.abs() <= 3)).sort().to_list()
+    length = functions.str.len_chars().cast(pl.Int64) - len(name)
+    near = (
+        functions.filter(functions.str.starts_with(name[:2]) & (length.abs() <= 3)).sort().to_list()
+    )
     nearest = next(iter(get_close_matches(name, near, n=1, cutoff=0.8)), None)
     return f"no such function is known{f'; did you mean {nearest}?' if nearest else ''}", nearest
 
@@ -139,11 +141,11 @@ def _release(tag: Explanation) -> list[str]:
     """Which catalogued kernel is used in place of the one that was asked for."""
     if tag.release is None or tag.catalogued_as is None:
         return []
-    known = catalogue.versions()
+    releases = catalogue.versions()
     exact = re.match(rf"{re.escape(tag.catalogued_as)}(?![0-9])", tag.release)
-    said = "" if exact else f", the nearest of {', '.join(known[:-1])} and {known[-1]}"
+    hint = "" if exact else f", the nearest of {', '.join(releases[:-1])} and {releases[-1]}"
     is_known = "is" if exact else "is not"
-    return [f"  release    {tag.release} {is_known} catalogued: as in {tag.catalogued_as}{said}"]
+    return [f"  release    {tag.release} {is_known} catalogued: as in {tag.catalogued_as}{hint}"]
 
 
 _ROLES = {

@@ -53,8 +53,8 @@ class KernelTagger:
         rows = work.with_columns(plain.alias("symbol"), canonical.alias("canonical"))
         calls = self.catalogue.spelled(rows["canonical"])
         called = rows.filter(pl.col("canonical").is_in(calls["canonical"].implode()))
-        known = self.catalogue.listed(called["symbol"].unique())
-        is_own = pl.col("symbol").is_in(known["name"].implode()) & (
+        listed_names = self.catalogue.listed(called["symbol"].unique())
+        is_own = pl.col("symbol").is_in(listed_names["name"].implode()) & (
             pl.col("symbol") == pl.col("canonical")
         )
         spelled = rows.join(calls, on="canonical", how="left", maintain_order="left")
@@ -64,11 +64,11 @@ class KernelTagger:
     def decide(self, work: pl.DataFrame) -> pl.DataFrame:
         """Decisions for rows of [row, name, symbol, module, dso], one each."""
         decided = _agreed(self._ranked(self.possible(work))).with_columns(self._tagged_by())
-        left = work.join(decided, on="row", how="anti")
-        guessed = self.prefixes.guess(left.filter(pl.col("module").is_null()))
-        left = left.join(guessed, on="row", how="anti")
+        undecided = work.join(decided, on="row", how="anti")
+        guessed = self.prefixes.guess(undecided.filter(pl.col("module").is_null()))
+        undecided = undecided.join(guessed, on="row", how="anti")
         return pl.concat(
-            [decided.select(DECISION), guessed.select(DECISION), self._undecided(left)]
+            [decided.select(DECISION), guessed.select(DECISION), self._undecided(undecided)]
         )
 
     def possible(self, work: pl.DataFrame) -> pl.DataFrame:

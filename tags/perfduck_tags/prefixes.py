@@ -35,9 +35,11 @@ class Prefixes:
 
     def guess(self, work: pl.DataFrame) -> pl.DataFrame:
         """Decisions for those rows of [row, symbol] whose prefix tells."""
-        asked = {symbol: _prefixes(symbol) for symbol in work["symbol"].unique().to_list()}
-        self._learn({prefix for each in asked.values() for prefix in each} - self._telling.keys())
-        tags = {symbol: self._told(prefixes) for symbol, prefixes in asked.items()}
+        prefixes_of = {symbol: _prefixes(symbol) for symbol in work["symbol"].unique().to_list()}
+        self._learn(
+            {prefix for each in prefixes_of.values() for prefix in each} - self._telling.keys()
+        )
+        tags = {symbol: self._told(prefixes) for symbol, prefixes in prefixes_of.items()}
         pairs = work.select("row", "symbol").iter_rows()
         rows = [(row, None, *tag, "guess") for row, symbol in pairs if (tag := tags[symbol])]
         return pl.DataFrame(rows, schema=_GUESS, orient="row")

@@ -48,8 +48,8 @@ class Rule:
 
     def describe(self) -> str:
         """The rule as a line for people."""
-        said = (f"{name} {getattr(self, name)}" for name in CONDITIONS if getattr(self, name))
-        return f"{', '.join(said)} ({self.where})"
+        conditions = (f"{name} {getattr(self, name)}" for name in CONDITIONS if getattr(self, name))
+        return f"{', '.join(conditions)} ({self.where})"
 
 
 def glob_regex(glob: str) -> str:

@@ -87,11 +87,13 @@ class Tagger:
         """[row, name, dso, address, kind, module, source_file] of every symbol; addresses without
         a name have got one where kallsyms or an ELF file tells."""
         rows = symbols.select("name", "dso", "address").with_row_index("row")
-        known = rows.join(names.binaries(rows["dso"]), on="dso", how="left", maintain_order="left")
+        with_names = rows.join(
+            names.binaries(rows["dso"]), on="dso", how="left", maintain_order="left"
+        )
         nameless = (pl.col("name") == names.UNKNOWN) & pl.col("address").is_not_null()
-        asked = known.filter(nameless)
-        sources = pl.concat([self._by_kallsyms(asked), self._by_file(asked)])
-        joined = known.join(sources.rename({"name": "_name"}), on="row", how="left")
+        nameless_rows = with_names.filter(nameless)
+        sources = pl.concat([self._by_kallsyms(nameless_rows), self._by_file(nameless_rows)])
+        joined = with_names.join(sources.rename({"name": "_name"}), on="row", how="left")
         return joined.with_columns(pl.coalesce("_name", "name").alias("name")).drop("_name")
 
     def rules_of(self, kind: str) -> Rules:
@@ -100,14 +102,14 @@ class Tagger:
 
     def functions(self, dsos: Iterable[str]) -> pl.DataFrame:
         """resolver.FUNCTIONS of these dsos: what was given, and what the binaries hold."""
-        wanted = set(dsos)
-        missing = wanted - self._asked
+        paths = set(dsos)
+        missing = paths - self._asked
         if missing:
             self._asked |= missing
             read = self._resolver.functions(missing)
             self.fresh = pl.concat([self.fresh, read])
             self._functions = pl.concat([self._functions, read])
-        return self._functions.filter(pl.col("dso").is_in(list(wanted)))
+        return self._functions.filter(pl.col("dso").is_in(list(paths)))
 
     def has_function(self, name: str, dso: str) -> bool:
         """Whether the files that are given have such a function of this binary."""
@@ -149,8 +151,8 @@ class Tagger:
 
     def _by_dwarf(self, dsos: pl.Series) -> pl.DataFrame:
         """kernel.LOCATED of the kernel and the modules that debug information is at hand for."""
-        known = self.functions(dsos.unique())
-        rows = known.join(names.binaries(known["dso"]), on="dso").drop_nulls("source_file")
+        functions = self.functions(dsos.unique())
+        rows = functions.join(names.binaries(functions["dso"]), on="dso").drop_nulls("source_file")
         return rows.select(
             "module", "name", pl.col("source_file").alias("source"),
             pl.lit(value=True).alias("certain"), pl.lit("dwarf").alias("method"),

@@ -160,17 +160,17 @@ class _Part:
 
 def _parts(forest: _Forest, side: int) -> list[_Part]:
     """What of the subtrees of one side has an image that lacks it."""
-    chosen: list[_Part] = []
+    selection: list[_Part] = []
     for root in forest.roots(side):
         parts = [part for part in _images(forest, root, side) if part.weight > 0]
         for part in parts:
             part.absorbed = _absorbed(forest, part)
-        whole, taken = (sum(getattr(p, name) for p in parts) for name in ("weight", "absorbed"))
-        if parts and taken >= ABSORBED * whole:
-            chosen += [part for part in parts if part.fits or part.hits < FEW]
+        whole, absorbed = (sum(getattr(p, name) for p in parts) for name in ("weight", "absorbed"))
+        if parts and absorbed >= ABSORBED * whole:
+            selection += [part for part in parts if part.fits or part.hits < FEW]
         else:
-            chosen += [part for part in parts if part.fits and part.hits >= FEW]
-    return chosen
+            selection += [part for part in parts if part.fits and part.hits >= FEW]
+    return selection
 
 
 def _images(forest: _Forest, root: int, side: int) -> list[_Part]:
@@ -231,11 +231,11 @@ def _label(forest: _Forest, node: int, image: Image, side: int) -> str:
 
 def _elsewhere(forest: _Forest, node: int, side: int, inside: set[int]) -> int | None:
     """Where the other side has more of this function, at least half as much; on the likest path."""
-    wanted = float(forest.rate[node, side])
+    rate = float(forest.rate[node, side])
     places = [
         place
         for place in forest.places[forest.code[node]]
-        if place not in inside and forest.surplus(place, side) >= wanted / 2
+        if place not in inside and forest.surplus(place, side) >= rate / 2
     ]
     if not places:
         return None

@@ -257,10 +257,10 @@ def _children(
 
 
 def _listed(named: list[tuple[str, float]], whole: float) -> tuple[Child, ...]:
-    kept = sorted(named, key=lambda part: (-part[1] / whole, part[0]))
+    by_weight = sorted(named, key=lambda part: (-part[1] / whole, part[0]))
     return tuple(
         Child(function=name, delta=delta, share=delta / whole)
-        for name, delta in kept
+        for name, delta in by_weight
         if abs(delta / whole) >= SHOWN
     )
 
@@ -297,13 +297,13 @@ def _parts(work: Comparison, stacks: Bool, claimed: float) -> tuple[Child, ...]:
 def _unattributed(work: Comparison, claimed: list[NodeChange]) -> Change:
     """The total as measured without every claim, with its interval: also what all paths share."""
     total = work.total()
-    left = total.rates[0] - sum(claim.rates for claim in claimed)
-    test = work.whole(NodeRates(np.maximum(left, 0.0)[None, :], total.mix))
+    rest = total.rates[0] - sum(claim.rates for claim in claimed)
+    test = work.whole(NodeRates(np.maximum(rest, 0.0)[None, :], total.mix))
     low, high = test.limits()
     return Change(
-        base=float(left[work.design.base].mean()),
-        new=float(left[work.design.new].mean()),
-        delta=_delta(work, left),
+        base=float(rest[work.design.base].mean()),
+        new=float(rest[work.design.new].mean()),
+        delta=_delta(work, rest),
         low=float(low[0]),
         high=float(high[0]),
     )

@@ -227,7 +227,7 @@ def _shared_variance(values: Float64) -> tuple[float, float]:
         return 1.0, 0.0
     # von Neumann 1941: differences of neighbours are worth two thirds of the points
     freedom, variance = fit_prior(squares, 2 / 3 * (values.shape[1] - 1))
-    return variance, float(max(known for known in PRIORS if known <= max(freedom, 0.0)))
+    return variance, float(max(prior for prior in PRIORS if prior <= max(freedom, 0.0)))
 
 
 def _between(values: Float64, least: int = LEAST_SEGMENT) -> Float64:
@@ -327,14 +327,14 @@ def _place_limits(values: Float64, variance: float) -> tuple[int, int]:
 
 def _returned(steps: list[Step], levels: _Levels, unit: float) -> tuple[Step, ...]:
     """A step that the next one takes back is one that went away."""
-    kept: list[Step] = []
+    steps_left: list[Step] = []
     rest = list(enumerate(steps))
     while rest:
         number, step = rest.pop(0)
         if rest and _takes_back(rest[0][1], step, levels, number, unit):
             step = replace(step, state="went away", until=rest.pop(0)[1].place)
-        kept.append(step)
-    return tuple(kept)
+        steps_left.append(step)
+    return tuple(steps_left)
 
 
 def _takes_back(back: Step, step: Step, levels: _Levels, number: int, unit: float) -> bool:

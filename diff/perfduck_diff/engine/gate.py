@@ -31,9 +31,9 @@ def judge(work: Comparison, budgets: Budgets) -> tuple[BudgetRow, ...]:
     Raises PerfduckError for an amount in another unit, and for per cent of what base has not.
     """
     unit = work.unit.unit
-    asked = [replace(each, amount=each.amount_in(unit)) for each in budgets.budgets]
+    in_unit = [replace(each, amount=each.amount_in(unit)) for each in budgets.budgets]
     level = LEVEL if work.options.exact_level is None else work.options.exact_level
-    rows = [_measured(work, budget, level) for budget in asked]
+    rows = [_measured(work, budget, level) for budget in in_unit]
     p = np.array([row.p if row.p is not None else 1.0 for row, _ in rows])
     order = np.argsort(p, kind="stable")
     rejected = np.zeros(len(p), dtype=np.bool_)

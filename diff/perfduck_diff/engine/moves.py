@@ -92,8 +92,8 @@ def listed(work: Comparison, moves: list[Move], netted: list[Netted]) -> tuple[M
     described = [_of_stacks(work, move) for move in moves]
     described += [_of_group(work, net) for net in netted if not net.change.is_significant]
     least = TOP * float(work.rows.rates[0].mean())
-    kept = [move for move in described if move.moved >= least]
-    return tuple(sorted(kept, key=lambda move: (-move.moved, move.path)))
+    large = [move for move in described if move.moved >= least]
+    return tuple(sorted(large, key=lambda move: (-move.moved, move.path)))
 
 
 def _of_stacks(work: Comparison, move: Move) -> Moved:

@@ -76,12 +76,12 @@ class Noise:
 
     def over(self, subsystems: tuple[str, ...]) -> "Noise":
         """The same for other subsystems: those not learned keep what is assumed."""
-        known = dict(zip(self.subsystems, range(len(self.subsystems)), strict=True))
+        place = dict(zip(self.subsystems, range(len(self.subsystems)), strict=True))
         rest = assumed(subsystems)
         spread, freedom = rest.spread.copy(), rest.freedom.copy()
         for row, name in enumerate(subsystems):
-            if name in known:
-                spread[row], freedom[row] = self.spread[known[name]], self.freedom[known[name]]
+            if name in place:
+                spread[row], freedom[row] = self.spread[place[name]], self.freedom[place[name]]
         return replace(self, subsystems=subsystems, spread=spread, freedom=freedom)
 
     def informed(self, square: float, freedom: float) -> "Noise":
@@ -89,8 +89,8 @@ class Noise:
         if not freedom:
             return self
         both = [(self.run**2, self.run_freedom), (square, freedom)]
-        known = [(log_mean(spread, df), log_variance(df)) for spread, df in both]
-        return self.with_runs(*from_logs(known))
+        logarithms = [(log_mean(spread, df), log_variance(df)) for spread, df in both]
+        return self.with_runs(*from_logs(logarithms))
 
     def with_runs(self, square: float, freedom: float = CERTAIN) -> "Noise":
         """The same for rates that still have in them what a whole run shares."""

@@ -49,9 +49,9 @@ def netted(
     gone = {half.node for group in groups for half in group}
     lists = []
     for halves, is_growth in ((scan.grown, True), (scan.shrunk, False)):
-        kept = [half for half in halves if half.node not in gone]
-        kept += [net.change for net in nets if (net.change.delta > 0) is is_growth]
-        lists.append(judged(kept, scan.tested, level))
+        remaining = [half for half in halves if half.node not in gone]
+        remaining += [net.change for net in nets if (net.change.delta > 0) is is_growth]
+        lists.append(judged(remaining, scan.tested, level))
     netted_scan = Scan(lists[0], lists[1], scan.tested)
     by_node = {half.node: half for half in (*netted_scan.grown, *netted_scan.shrunk)}
     return netted_scan, [replace(net, change=by_node[net.change.node]) for net in nets]

@@ -111,9 +111,9 @@ def _reasons(kind: Per, runs: RunMatrix) -> tuple[Reason, ...]:
     if kind == "work":
         return ()
     why = _no_work(runs.runs)
-    said = any(run.work for run in runs.runs)
+    has_work = any(run.work for run in runs.runs)
     text = ": ".join([*filter(None, [why]), _SHARE if kind == "share" else _CPU])
-    return (Reason(code="work", text=text, blocks=kind == "share" or bool(said and why)),)
+    return (Reason(code="work", text=text, blocks=kind == "share" or bool(has_work and why)),)
 
 
 _CPU = "compared per CPU-second, which a saturated machine fills regardless of what a packet costs"

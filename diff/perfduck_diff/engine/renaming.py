@@ -97,9 +97,9 @@ def _shares(codes: Int64, beside: Int64, few: Int64, width: int, weight: Float64
     place = np.full(width, -1)
     place[few] = np.arange(len(few))
     mine = place[codes]
-    kept = mine >= 0
-    cells = mine[kept] * width + beside[kept]
-    weights = np.bincount(cells, weight[kept], len(few) * width).reshape(len(few), width)
+    is_own = mine >= 0
+    cells = mine[is_own] * width + beside[is_own]
+    weights = np.bincount(cells, weight[is_own], len(few) * width).reshape(len(few), width)
     return np.asarray(weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-300))
 
 

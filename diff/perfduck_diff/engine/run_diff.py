@@ -95,10 +95,10 @@ def _verdict(answer: Diff) -> Verdict:
 def _is_tolerated(answer: Diff) -> bool:
     """Whether growth of the total above the tolerance is excluded, and that of every path that
     grew: what shrank in other places may hide it in the total."""
-    known = answer.sensitivity
-    if known is None or known.excluded >= known.tolerance:
+    limits_seen = answer.sensitivity
+    if limits_seen is None or limits_seen.excluded >= limits_seen.tolerance:
         return False
-    most = known.tolerance * answer.total.base
+    most = limits_seen.tolerance * answer.total.base
     return all(
         claim.high is not None and claim.high < most for claim in answer.claims if claim.gates
     )
@@ -126,13 +126,13 @@ _WORST_FIRST: tuple[Verdict, ...] = ("regression", "inconclusive", "pass")
 def _side(work: Comparison, sides: checks.Sides, columns: Int64) -> Side:
     some = sides.some(columns)
     idle = [run.idle / work.unit.divisor[column] for run, column in zip(some, columns, strict=True)]
-    known = [run.work for run in some if run.work]
+    works = [run.work for run in some if run.work]
     durations = [run.duration_s for run in some if run.duration_s]
     return Side(
         profiles=tuple(run.name for run in some),
         total=float(sides.totals[columns].mean()),
         idle=float(np.mean(idle)),
-        work=float(np.mean(known)) if known else None,
+        work=float(np.mean(works)) if works else None,
         duration_s=float(np.mean(durations)) if durations else None,
         samples=int(work.runs.hits[:, columns].sum()),
         spread=checks.spread(sides.totals[columns]),
@@ -146,8 +146,8 @@ def _shared_part(work: Comparison, totals: Float64, columns: Int64) -> float | N
     """How much of the totals' variance goes when each run is divided by its factor."""
     if not work.shared.units or len(columns) < 2 or not totals.any():
         return None
-    left = totals / work.shared.factor[columns]
-    relative = [float(part.var() / part.mean() ** 2) for part in (totals, left)]
+    without_shared = totals / work.shared.factor[columns]
+    relative = [float(part.var() / part.mean() ** 2) for part in (totals, without_shared)]
     return max(1 - relative[1] / relative[0], 0.0) if relative[0] else None
 
 

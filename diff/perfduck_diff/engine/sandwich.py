@@ -36,8 +36,8 @@ def sandwich(
     """The callers and callees of the functions of this name; `base` may be empty. Both trees are
     empty where no stack of the runs has it."""
     stacks = runs.stacks.collapsed()
-    asked = np.array([frame.name == function for frame in runs.frames], dtype=np.bool_)
-    met = _outermost(stacks, asked[stacks.codes])
+    is_function = np.array([frame.name == function for frame in runs.frames], dtype=np.bool_)
+    met = _outermost(stacks, is_function[stacks.codes])
     sides = mean_sides(runs, base, new, per)
     base_all, new_all = sides.sum(axis=0).tolist()
     is_met = met >= 0

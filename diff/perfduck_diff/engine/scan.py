@@ -185,9 +185,9 @@ class _State:
         p = float(min(self.growth[surest], self.shrinkage[surest])) * weight
         test = self.model(self.rows[np.array([node])])
         delta, error, freedom = (float(x[0]) for x in (test.delta, test.error, test.freedom))
-        left = self.rows.rates[node].copy(), self.rows.mix[node].copy()
+        rest = self.rows.rates[node].copy(), self.rows.mix[node].copy()
         self._take(node)
-        return NodeChange(node, *left, delta, error, freedom, p, weight)
+        return NodeChange(node, *rest, delta, error, freedom, p, weight)
 
     def _take(self, node: int) -> None:
         self.alive &= ~self.tree.below(node)

@@ -55,19 +55,19 @@ class SeriesRows:
         rerooted = runs.stacks.rerooted(runs.entry()).collapsed()
         tree = grow(rerooted, runs.hits.sum(axis=1), least)
         rate = tree.inclusive(raw.rate)
-        kept = np.flatnonzero(rate.sum(axis=1) >= LEAST_SHARE * rate[ROOT].sum())
+        nodes = np.flatnonzero(rate.sum(axis=1) >= LEAST_SHARE * rate[ROOT].sum())
         mix = tree.upward(mixed(tree.leaf, tree.size, classes.of, len(classes.names), raw.rate))
         number = np.full(tree.size, -1)
-        number[kept] = np.arange(len(kept))
-        parent = number[tree.parent[kept]]
+        number[nodes] = np.arange(len(nodes))
+        parent = number[tree.parent[nodes]]
         parent[0] = -1
-        names = [_path(runs, tree, node) for node in kept.tolist()]
+        names = [_path(runs, tree, node) for node in nodes.tolist()]
         return cls(
             ("total", *(" > ".join(name) for name in names[1:])),
-            ("", *(runs.frames[tree.chain[node][-1]].area for node in kept[1:].tolist())),
-            rate[kept],
-            tree.inclusive(runs.hits)[kept],
-            mix[kept],
+            ("", *(runs.frames[tree.chain[node][-1]].area for node in nodes[1:].tolist())),
+            rate[nodes],
+            tree.inclusive(runs.hits)[nodes],
+            mix[nodes],
             parent,
         )
 

@@ -54,14 +54,14 @@ def grown(stacks: Stacks, weights: Float64, least: float) -> Trie:
     while len(active := active[length[active] > depth]):
         active, above, frame, first = _divided(active, leaf, stacks, depth)
         which = np.cumsum(first) - 1
-        kept = gathered(which, int(which[-1]) + 1, weights[active]).max(axis=1) >= least
-        parent.append(above[first][kept])
-        code.append(frame[first][kept])
-        members.append(np.bincount(which)[kept])
-        number = np.cumsum(kept) - 1 + size
-        active, which = active[kept[which]], which[kept[which]]
+        is_large = gathered(which, int(which[-1]) + 1, weights[active]).max(axis=1) >= least
+        parent.append(above[first][is_large])
+        code.append(frame[first][is_large])
+        members.append(np.bincount(which)[is_large])
+        number = np.cumsum(is_large) - 1 + size
+        active, which = active[is_large[which]], which[is_large[which]]
         leaf[active] = number[which]
-        size, depth = size + int(kept.sum()), depth + 1
+        size, depth = size + int(is_large.sum()), depth + 1
     ends = np.cumsum([len(some) for some in parent])
     levels = tuple(slice(int(start), int(stop)) for start, stop in pairwise(ends))
     return Trie(np.concatenate(parent), np.concatenate(code), np.concatenate(members), leaf, levels)
@@ -176,5 +176,7 @@ def _merged(trie: Trie) -> Tree:
             chain[node] = chain[above[node]] + chain[node]
             above[node] = above[above[node]]
     chain[ROOT] = ()
-    kept = np.flatnonzero(~gone)
-    return Tree(number[above[kept]], tuple(chain[node] for node in kept), number[trie.leaf])
+    remaining = np.flatnonzero(~gone)
+    return Tree(
+        number[above[remaining]], tuple(chain[node] for node in remaining), number[trie.leaf]
+    )

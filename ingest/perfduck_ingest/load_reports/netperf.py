@@ -73,8 +73,8 @@ def _row(units: Sequence[str], values: Sequence[str]) -> Iterator[Work]:
 def _key_values(lines: Iterable[str]) -> Iterator[Work]:
     """A result for each THROUGHPUT. Lines of several netperfs that ran at once are mixed, and their
     lines may be numbered: the n-th of each key belongs to the n-th of the others."""
-    wanted = ("THROUGHPUT", "THROUGHPUT_UNITS", "ELAPSED_TIME")
-    found: dict[str, list[str]] = {key: [] for key in wanted}
+    keys = ("THROUGHPUT", "THROUGHPUT_UNITS", "ELAPSED_TIME")
+    found: dict[str, list[str]] = {key: [] for key in keys}
     for line in lines:
         match = _KEY_VALUE.fullmatch(line.strip())
         if match and match["key"] in found:

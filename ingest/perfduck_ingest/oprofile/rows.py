@@ -134,8 +134,8 @@ def _sum_or_null(column: str) -> pl.Expr:
 def _leaf_offsets(numbered: pl.DataFrame) -> pl.DataFrame:
     keys = ["event", "symbol_id", "offset"]
     weight = pl.coalesce("period", pl.col("count").cast(pl.Float64))
-    known = numbered.filter(pl.col("offset").is_not_null()).with_columns(weight=weight)
-    summed = known.group_by(keys).agg(pl.col("count").sum(), pl.col("weight").sum())
+    with_offset = numbered.filter(pl.col("offset").is_not_null()).with_columns(weight=weight)
+    summed = with_offset.group_by(keys).agg(pl.col("count").sum(), pl.col("weight").sum())
     return summed.sort(keys).select(*LEAF_OFFSET)
 
 

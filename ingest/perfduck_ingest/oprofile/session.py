@@ -126,11 +126,11 @@ class OprofileSession:
 def open_session(source: Source) -> OprofileSession:
     """The one recording that `source` holds: `current`, or the only one there is. A directory may
     be the session itself: oprofile_data/samples/previous."""
-    directory, wanted = source.path, "current"
+    directory, session_name = source.path, "current"
     if source.is_directory and directory.resolve().parent.name == "samples":
         directory = directory.resolve()
-        directory, wanted = directory.parent.parent, directory.name
-    return _find(source.name, open_files(source, directory), wanted)
+        directory, session_name = directory.parent.parent, directory.name
+    return _find(source.name, open_files(source, directory), session_name)
 
 
 def _no_session(files: Files) -> str:
@@ -142,12 +142,12 @@ def _no_session(files: Files) -> str:
 def _find(name: str, files: Files, wanted: str) -> OprofileSession:
     matches = (_SAMPLES.match(path) for path in files.contents)
     sessions = {match.group("root", "name") for match in matches if match}
-    chosen = sorted(one for one in sessions if one[1] == wanted) or sorted(sessions)
-    if len(chosen) == 1:
-        root, session = chosen[0]
+    candidates = sorted(one for one in sessions if one[1] == wanted) or sorted(sessions)
+    if len(candidates) == 1:
+        root, session = candidates[0]
         archive = _ARCHIVE.fullmatch(root)
         return OprofileSession(files, root, session, archive["top"] if archive else None)
-    got = ", ".join(f"{root}samples/{session}" for root, session in chosen[:5])
+    got = ", ".join(f"{root}samples/{session}" for root, session in candidates[:5])
     got = got or _other_archive(files) or _no_session(files)
     raise PerfduckError.at(
         name, expected="one OProfile session (samples/current/{root}/...)", got=got

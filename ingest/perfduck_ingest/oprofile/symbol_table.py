@@ -48,16 +48,16 @@ class ImageSymbols(Intervals[UInt64]):
         """[name, dso, address, offset] of each key: address where there is no name, else offset;
         the dso is null where it is the image's."""
         index = self.find(keys)
-        known = index >= 0
+        has_symbol = index >= 0
         offsets = keys - self.starts[index] if len(self.starts) else np.zeros_like(keys)
         with np.errstate(over="ignore"):
             addresses = (keys + np.uint64(self.base)).view(np.int64)
-        picked = pl.Series(np.where(known, index, 0)) if len(self.starts) else None
+        picked = pl.Series(np.where(has_symbol, index, 0)) if len(self.starts) else None
         names = self.names.gather(picked) if picked is not None else pl.Series([UNKNOWN])
         has_dsos = self.dsos is not None and picked is not None
         dsos = self.dsos.gather(picked) if has_dsos else None  # type: ignore[union-attr,arg-type]
         return pl.select(
-            pl.lit(pl.Series(known)).alias("known"),
+            pl.lit(pl.Series(has_symbol)).alias("known"),
             pl.lit(pl.Series(addresses)).alias("address"),
             pl.lit(pl.Series(offsets.view(np.int64))).alias("offset"),
         ).select(
@@ -195,10 +195,10 @@ def _symbols(elf: Elf, table: str) -> pl.DataFrame:
     if section is None or not section.is_stored:
         return _frame([], [], [], [], [])
     rows, strings = elf.symbol_table(section), elf.strings(section)
-    kept = (rows["section"] > 0) & (rows["section"] < len(elf.sections))
-    kept &= ~np.isin(rows["info"] & 15, (_SECTION, _FILE)) & (rows["name"] < len(strings))
+    in_section = (rows["section"] > 0) & (rows["section"] < len(elf.sections))
+    in_section &= ~np.isin(rows["info"] & 15, (_SECTION, _FILE)) & (rows["name"] < len(strings))
     executable = np.array([one.is_executable for one in elf.sections])
-    rows = rows[kept]
+    rows = rows[in_section]
     rows = rows[executable[rows["section"]]]
     names = names_at(strings, rows["name"])
     return _frame(

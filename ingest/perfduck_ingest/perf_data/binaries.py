@@ -129,18 +129,18 @@ class Binaries:
 
     def _files(self, name: str) -> Iterator[Elf]:
         """The files of a binary, each followed by what its debug link leads to."""
-        wanted, host = self.recording.build_ids.get(name), self._host
+        build_id, host = self.recording.build_ids.get(name), self._host
         # Of a file that was deleted only the build id tells that another one is the same.
-        given = name.removesuffix(" (deleted)") if wanted else name
-        for path in self._finder.binary(given, wanted):
-            yield from self._used(name, path, wanted)
-        if host is None or (wanted is None and not host.allows(name)):
+        recorded_path = name.removesuffix(" (deleted)") if build_id else name
+        for path in self._finder.binary(recorded_path, build_id):
+            yield from self._used(name, path, build_id)
+        if host is None or (build_id is None and not host.allows(name)):
             self.missing.setdefault(name, host.refusal if host else "no such file was given")
             return
-        if wanted is None and (itself := _opened(host.files.path(name))):
-            wanted = itself.build_id
-        for path in self._finder.on_host(name, wanted):
-            yield from self._used(name, path, wanted)
+        if build_id is None and (itself := _opened(host.files.path(name))):
+            build_id = itself.build_id
+        for path in self._finder.on_host(name, build_id):
+            yield from self._used(name, path, build_id)
         self.missing.setdefault(name, "no such file")
 
     def _used(self, name: str, path: Path, build_id: str | None) -> Iterator[Elf]:

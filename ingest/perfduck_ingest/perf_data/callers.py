@@ -35,12 +35,12 @@ def with_branch_callers(samples: Samples, branches: Int64, counts: Int64) -> Sam
     `branches`. The function that was hit is that where the last branch led to."""
     user = _user_markers(samples)
     has_callers = (user >= 0) & (counts > 0)
-    kept = np.where(has_callers, user + 1, np.maximum(samples.depth, 0))
+    depth = np.where(has_callers, user + 1, np.maximum(samples.depth, 0))
     return rebuilt(
         samples,
         samples.block.words,
         [
-            (samples.chain, kept, 1),
+            (samples.chain, depth, 1),
             (branches + 1, has_callers.astype(np.int64), 1),
             (branches, np.where(has_callers, counts, 0), _BRANCH),
         ],

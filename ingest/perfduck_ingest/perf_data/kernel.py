@@ -96,11 +96,11 @@ class RecordedKernel:
     def _check(self) -> None:
         """Raise PerfduckError where what was given is of another kernel."""
         self._is_checked = True
-        elf, wanted = self._options.kernel_files.elf, self.recording.build_ids.get(KERNEL)
-        if elf is not None and wanted and (got := elf.build_id) != wanted:
+        elf, build_id = self._options.kernel_files.elf, self.recording.build_ids.get(KERNEL)
+        if elf is not None and build_id and (got := elf.build_id) != build_id:
             path = self._options.vmlinux
             raise PerfduckError.at(
-                path, expected=f"the recorded kernel (build id {wanted})", got=got
+                path, expected=f"the recorded kernel (build id {build_id})", got=got
             )
         if self._options.kallsyms is not None and self._tells_its_size and (sizes := self._sizes()):
             if self._recorded_size in sizes:
@@ -173,8 +173,8 @@ class RecordedKernel:
 
     @cached_property
     def _kallsyms(self) -> Kallsyms:
-        given = self._options.kernel_files.symbols
-        return kallsyms.of_running_kernel(self._text()) if given is None else given
+        symbols = self._options.kernel_files.symbols
+        return kallsyms.of_running_kernel(self._text()) if symbols is None else symbols
 
     @cached_property
     def _vmlinux(self) -> Elf | None:
@@ -185,11 +185,11 @@ class RecordedKernel:
         return self._options.kernel_files.elf or self._found_vmlinux()
 
     def _found_vmlinux(self) -> Elf | None:
-        wanted = self.recording.build_ids.get(KERNEL)
-        if wanted is None or len(self._kallsyms.rows):
+        build_id = self.recording.build_ids.get(KERNEL)
+        if build_id is None or len(self._kallsyms.rows):
             return None
-        opened = map(opened_or_none, self._finder.vmlinux(wanted))
-        return next((elf for elf in opened if elf and elf.build_id == wanted), None)
+        opened = map(opened_or_none, self._finder.vmlinux(build_id))
+        return next((elf for elf in opened if elf and elf.build_id == build_id), None)
 
     @property
     def has_given_files(self) -> bool:

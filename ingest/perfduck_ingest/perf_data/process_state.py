@@ -94,11 +94,11 @@ class ProcessState:
     def _keep_tables(self, maps_versions: Int64, pids: Int64) -> None:
         """Tables for the versions that began before this call; older ones are done with."""
         seen, first = np.unique(maps_versions, return_index=True)
-        kept = {}
+        tables = {}
         for maps_version, pid in zip(seen.tolist(), pids[first].tolist(), strict=True):
-            kept[maps_version] = self._maps.of(pid)
-            kept[maps_version].shared = True
-        self.tables = kept
+            tables[maps_version] = self._maps.of(pid)
+            tables[maps_version].shared = True
+        self.tables = tables
 
     def _apply(
         self, task_events: list[tuple[int, int, TaskEvent]], hit: set[int]

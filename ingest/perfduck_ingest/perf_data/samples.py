@@ -322,11 +322,11 @@ class ReadCounts:
         indices, owners = _counts_of_reads(form, starts, members)
         ids = words[indices + _id_behind(form)]
         which = np.minimum(np.searchsorted(self._ids, ids), len(self._ids) - 1)
-        known = np.flatnonzero(self._ids[which] == ids)
-        which = which[known]
-        since = self._since(which, words[indices[known]]).view(np.int64)
+        places = np.flatnonzero(self._ids[which] == ids)
+        which = which[places]
+        since = self._since(which, words[indices[places]]).view(np.int64)
         counted = np.flatnonzero(since)
-        return owners[known[counted]], which[counted], since[counted]
+        return owners[places[counted]], which[counted], since[counted]
 
     def _since(self, which: Int64, counts: UInt64) -> UInt64:
         """What was counted since the reading before of the same id."""

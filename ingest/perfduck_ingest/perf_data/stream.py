@@ -37,9 +37,9 @@ class Block:
 
     def of(self, *types: int) -> Int64:
         """Which records are of these types."""
-        wanted = np.zeros(records.TYPES, np.bool_)
-        wanted[list(types)] = True
-        return np.flatnonzero(wanted[self.types])
+        is_type = np.zeros(records.TYPES, np.bool_)
+        is_type[list(types)] = True
+        return np.flatnonzero(is_type[self.types])
 
 
 class Stream:

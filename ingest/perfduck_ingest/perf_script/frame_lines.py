@@ -154,7 +154,7 @@ class DsoRanges:
 
     def _owners(self, ips: UInt64) -> pl.Series:
         """The dso of each address; null where none or several could be it."""
-        distances = np.stack([_distances(known, ips) for known in self._addresses.values()])
+        distances = np.stack([_distances(addresses, ips) for addresses in self._addresses.values()])
         nearest, *others = np.sort(np.vstack([distances, np.full(len(ips), _NOWHERE)]), axis=0)
         is_sure = (nearest < _NOWHERE) & (nearest <= others[0] // np.uint64(_MUCH_FARTHER))
         dsos = pl.Series(list(self._addresses), dtype=pl.String)
@@ -174,8 +174,8 @@ class DsoRanges:
         frames = odd(entries, self._layout).filter(
             ~pl.col("lacks_dso") & (pl.col("dso") != UNKNOWN)
         )
-        known = frames.group_by("dso").agg(_IP.unique().sort()).sort("dso")
-        return {dso: np.asarray(ips, np.uint64) for dso, ips in known.rows()}
+        by_dso = frames.group_by("dso").agg(_IP.unique().sort()).sort("dso")
+        return {dso: np.asarray(ips, np.uint64) for dso, ips in by_dso.rows()}
 
 
 def _distances(known: UInt64, ips: UInt64) -> UInt64:

@@ -84,14 +84,14 @@ def _read(source: Source, layout: LineLayout, options: ImportOptions) -> Iterato
 
 def _parsed_parts(source: Source, layout: LineLayout, event: str) -> Iterator[Parsed]:
     """The text, parsed in parts that end where a sample ends; raises LineTooLong."""
-    known = LineCache(_head_lines(source), layout)
+    cache = LineCache(_head_lines(source), layout)
     is_event = re.compile(layout.loose.pattern).search
 
     def last_start(text: memoryview) -> int:
         return _last_start(text, layout, is_event)
 
     def work(part: Chunk) -> list[Parsed]:
-        return list(parsed(part, known, last_start))
+        return list(parsed(part, cache, last_start))
 
     parts = (
         Chunk(text, layout, event, is_last=source.is_at_end)

@@ -63,10 +63,10 @@ def run(
     fails."""
     errors, status = folder / "perf.errors", folder / "status"
     words = _wrapped(perf.command(folder / RECORDING), command, errors, status)
-    with tempfile.TemporaryFile() as held:
+    with tempfile.TemporaryFile() as output_file:
         start = time.monotonic()
         process = subprocess.Popen(
-            words, stdout=subprocess.PIPE, stderr=held if show is None else None
+            words, stdout=subprocess.PIPE, stderr=output_file if show is None else None
         )
         output = _Output(process.stdout, show)
         try:
@@ -76,13 +76,13 @@ def run(
             _end(process)
             printed = output.content()
         took = time.monotonic() - start
-        held.seek(0)
-        said = held.read(limits.most_small_bytes)
+        output_file.seek(0)
+        text = output_file.read(limits.most_small_bytes)
     number = status.read_text().strip() if status.exists() else ""
     if not number or process.returncode != int(number):
         message = f"perf record: {first_line(errors.read_text(errors='replace'))}"
         raise PerfduckError(message)
-    return RecordedRun(0 if is_over else int(number), printed, said, took)
+    return RecordedRun(0 if is_over else int(number), printed, text, took)
 
 
 def _wrapped(perf: Sequence[str], command: Sequence[str], errors: Path, status: Path) -> list[str]:

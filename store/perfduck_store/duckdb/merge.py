@@ -83,13 +83,13 @@ def _completed(
     """Take over what is said there alone."""
     labels = {name: value for name, value in theirs.labels.items() if name not in ours.labels}
     takes_work = ours.work is None
-    said = Edit(
+    edit = Edit(
         work=theirs.work if takes_work else None,
         work_unit=theirs.work_unit if takes_work else None,
         kernel_release=theirs.kernel_release if ours.kernel_release is None else None,
         labels=labels,
     )
-    return [f"{ours.name}: {change}" for change in store.profiles.edit(key, said)]
+    return [f"{ours.name}: {change}" for change in store.profiles.edit(key, edit)]
 
 
 def _conflicts(ours: ProfileFacts, theirs: ProfileFacts) -> list[str]:

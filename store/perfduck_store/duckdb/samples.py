@@ -204,8 +204,8 @@ class DuckDbSamples:
         for name, values in {"events": named_events, "pairs": pairs}.items():
             self._store.execute(f"set variable {name} = $v::varchar[]", {"v": values})
         for key in KEYS:
-            wanted = list(choice.values[key]) if key in choice.values else None
-            self._store.execute(f"set variable {key} = $v::varchar[]", {"v": wanted})
+            filter_values = list(choice.values[key]) if key in choice.values else None
+            self._store.execute(f"set variable {key} = $v::varchar[]", {"v": filter_values})
 
     def _pick_pods(self, pods: Sequence[PodOfCgroup]) -> None:
         import polars as pl

@@ -91,7 +91,7 @@ class SingleRecording:
         with self._expected():
             keys = self._rows("single_tag_inputs")
             found = {kind: self._store.tag_inputs.kept(kind, release) for kind, release in keys}
-        return {kind: kept for kind, kept in found.items() if kept}
+        return {kind: content for kind, content in found.items() if content}
 
     def has_names(self) -> bool:
         """Whether files to name addresses by were given."""
@@ -105,8 +105,8 @@ class SingleRecording:
 
     def _check_tables(self) -> None:
         there = {row[0] for row in self._store.rows("select table_name from duckdb_tables()")}
-        wanted = {table for table, _ in _BATCHES.values()} | set(_OTHERS)
-        if missing := sorted(wanted - there):
+        tables = {table for table, _ in _BATCHES.values()} | set(_OTHERS)
+        if missing := sorted(tables - there):
             raise PerfduckError.at(self.path, expected=f"a table {missing[0]}", got="none")
 
     def _profile(self) -> dict[str, Any]:
@@ -123,8 +123,8 @@ class SingleRecording:
             limitations = {
                 code: Limitation(*rest) for code, *rest in self._rows("single_limitations")
             }
-            said = {name: self.said[name] for name in FACTS}
-            return Facts(**said, events=events, limitations=limitations)
+            facts = {name: self.said[name] for name in FACTS}
+            return Facts(**facts, events=events, limitations=limitations)
 
     def _frames(self, table: str, schema: Schema) -> Iterator[pl.DataFrame]:
         columns = ", ".join(f'"{name}"' for name in schema)

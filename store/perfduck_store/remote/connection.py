@@ -117,11 +117,11 @@ class Connection:
         """The body, as long as an answer may be. Raises PerfduckError for a longer one."""
         is_error = response.status != HTTPStatus.OK
         most = _MOST_ERROR_BYTES if is_error else limits.most_answer_bytes
-        parts, left = [], most + 1
-        while left and (part := response.read(min(left, _READ_BYTES))):
+        parts, rest = [], most + 1
+        while rest and (part := response.read(min(rest, _READ_BYTES))):
             parts.append(part)
-            left -= len(part)
-        if not left:
+            rest -= len(part)
+        if not rest:
             self.close()
             raise PerfduckError.at(
                 self.address, expected=f"an answer of at most {most >> 20:,} MB", got="more"
@@ -142,11 +142,11 @@ class Connection:
     ) -> HTTPResponse:
         """The head of the answer, whose body is to be read. Errors as `ask`."""
         http = self._connected()
-        given = {**self._identification(), "User-Agent": "perfduck", **(headers or {})}
+        sent_headers = {**self._identification(), "User-Agent": "perfduck", **(headers or {})}
         try:
             http.sock.settimeout(timeout_s)
             with suppress(BrokenPipeError, ConnectionResetError):  # it may answer before the end
-                http.request(verb, self.address.path + path, body, given)
+                http.request(verb, self.address.path + path, body, sent_headers)
             response = http.getresponse()
         except (OSError, HTTPException) as error:
             raise self._failure(error, timeout_s) from error
@@ -259,23 +259,23 @@ class Connection:
 
     def refusal(self, answer: HttpAnswer) -> PerfduckError:
         """What a server that does not answer the question says in its place."""
-        said = error_of(answer)
+        text = error_of(answer)
         if answer.status == HTTPStatus.UNAUTHORIZED:
-            line = said or "expected a token, got another one or none"
+            line = text or "expected a token, got another one or none"
             return NotAllowed(f"{self.address}: {line} ($PERFDUCK_TOKEN)")
         if answer.status == HTTPStatus.FORBIDDEN:
-            return NotAllowed(f"{self.address}: {said or 'this token may not do that'}")
-        if self.address.path and said and said.endswith(_NO_ROUTE):
+            return NotAllowed(f"{self.address}: {text or 'this token may not do that'}")
+        if self.address.path and text and text.endswith(_NO_ROUTE):
             expected = "the URL of a perfduck server"
             return PerfduckError.at(
                 self.address, expected=expected, got=f"one with path {self.address.path}"
             )
         has_failed = answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR
-        if said is None or has_failed:
-            got = f"status {answer.status}{f': {said}' if said else ''}"
+        if text is None or has_failed:
+            got = f"status {answer.status}{f': {text}' if text else ''}"
             kind = ConnectionFailed if has_failed else PerfduckError
             return kind.at(self.address, expected="an answer", got=got)
-        return PerfduckError(said)
+        return PerfduckError(text)
 
 
 def answered(ask: Callable[[], HttpAnswer], wait: Wait, reason: str) -> HttpAnswer:
@@ -312,8 +312,8 @@ def _has_ended(sock: socket.socket) -> bool:
 
 def _reason(error: Exception) -> str:
     """In words, to go on with a sentence."""
-    said = getattr(error, "strerror", None) or str(error)  # with a line of the server's in it
-    words = " ".join(said.split()) or type(error).__name__
+    text = getattr(error, "strerror", None) or str(error)  # with a line of the server's in it
+    words = " ".join(text.split()) or type(error).__name__
     return f"{words[:1].lower()}{words[1:]}"
 
 

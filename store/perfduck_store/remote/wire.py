@@ -35,8 +35,8 @@ def encoded_parameters(method: StoreMethod, arguments: tuple[Any, ...], named: A
     """What a caller gives the method, as a request has it. PerfduckError for text that is no
     Unicode."""
     bound = signature(method.function).bind(None, *arguments, **named).arguments
-    given = {name: _plain(method, name, value) for name, value in list(bound.items())[1:]}
-    return _packed(given)
+    parameters = {name: _plain(method, name, value) for name, value in list(bound.items())[1:]}
+    return _packed(parameters)
 
 
 def with_choice(choice: Choice, parameters: bytes) -> bytes:
