@@ -43,7 +43,7 @@ def test_periods_of_63_bits_add_up(store_path: Path) -> None:
     head = b"a 1 [000] 1.500000: 9223372036854775807 cycles: \n"
     text = (head + b"\tffffffff821f2fa7 f+0xd7 ([kernel.kallsyms])\n\n") * 3
     perfduck("ingest", "-", "--name", "a", store=store_path, stdin=text)
-    name, weight = answer("export", "a", store=store_path).split()
+    name, weight = folded("a", store=store_path).split()
     assert (name, float(weight)) == ("a;f", pytest.approx(3 * 2.0**63))
 
 
