@@ -84,7 +84,10 @@ def test_compressed_files_have_the_content_of_plain_ones(
         (["ingest"], "perfduck: expected a recording to ingest: FILE... or --manifest\n"),
         (["ingest", "/gone"], "perfduck: /gone: expected a recording, got No such file"),
         (["ingest", "x", "--label", "k"], "perfduck: --label k: expected key=value\n"),
-        (["ingest", "x", "--work", "-1"], "perfduck: --work -1.0: expected a positive number\n"),
+        (
+            ["ingest", "x", "--work", "-1"],
+            "perfduck: --work -1.0: expected a positive number, 1e-9 to 1e18\n",
+        ),
         (["ingest", "x", "y", "--name", "n"], "perfduck: --name n: expected one recording"),
         (["ingest", "--manifest", "/gone"], "perfduck: /gone: expected a manifest"),
         (["top", "nobody"], "perfduck: nobody: expected a profile name, glob or label"),
