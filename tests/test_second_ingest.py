@@ -232,5 +232,5 @@ def test_a_mistyped_kind_of_attachment_is_refused(
 
 
 def test_work_of_a_report_is_said(store_path: Path) -> None:
-    _, _, error = perfduck("ingest", NATIVE, "--work-from", REPORT, store=store_path)
-    assert error == f"perfduck: {REPORT}: work is 2,168,120 packets\n"
+    _, out, _ = perfduck("ingest", NATIVE, "--work-from", REPORT, store=store_path)
+    assert "329 symbols; work is 2,168,120 packets\n" in out

@@ -71,6 +71,7 @@ class IngestRequest:
     source: str  # a path, or '-'
     name: str | None = None  # None: from the file's name, or as it is stored
     work: Work | None = None
+    is_work_read: bool = False  # from a report, by --work-from
     labels: dict[str, str] = field(default_factory=dict)
     options: ImportOptions = field(default_factory=ImportOptions)
     rules: UserFile | None = None

@@ -132,10 +132,17 @@ def ingest(
                 on_start(request.source)
             with _saying_how_many_are_left(len(wanted) - number):
                 receipt = ingestion.ingest(replace(request, just_stored=stored), progress)
-            results.append(IngestResult(receipt))
+            results.append(IngestResult(_with_work(receipt, request)))
             if on_stored:
                 on_stored(results[-1])
     return tuple(results)
+
+
+def _with_work(receipt: Receipt, request: IngestRequest) -> Receipt:
+    """What was stored, with the work that a report gave: its reader chose it, not the user."""
+    if not (request.is_work_read and receipt.is_new):
+        return receipt
+    return replace(receipt, changes=(f"work is {request.work}", *receipt.changes))
 
 
 def push(
@@ -228,8 +235,6 @@ def requests_of(
     if name is not None and (manifest is not None or len(recordings) > 1):
         raise PerfduckError.at(where=f"--name {name}", expected="one recording", got="several")
     template = _template(options, is_one=manifest is None and len(recordings) == 1)
-    if (report := options.get("work_from")) is not None:
-        note(f"{report}: work is {template.work}")
     listed = [] if manifest is None else requests(manifest, template)
     wanted = [*listed, *(one for each in recordings for one in _requests(each, template, note))]
     if template.force and not any(each.work for each in wanted):
@@ -246,6 +251,7 @@ def _template(options: IngestOptions, *, is_one: bool) -> IngestRequest:
         source="",
         name=None if name is None else label_words.checked_name(name, "--name"),
         work=work(options.get("work"), options.get("unit"), options.get("work_from")),
+        is_work_read=options.get("work_from") is not None,
         labels=labels(options.get("labels") or ()),
         options=ImportOptions(
             path_of(options.get("kallsyms")),
