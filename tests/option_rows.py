@@ -267,7 +267,7 @@ QUESTIONS = [
         "* --over scenario",
         "demo",
         ("--repo {tmp}", "expected --over commit, got scenario"),
-        ("--by area", "--by: expected total, subsystem, class or path"),
+        ("--by area", "--by: expected total, subsystem, class, direction"),
         ("--repo=", "--repo: expected a path, got nothing"),
     ),
     *_refused("compare", "* --over scenario", "demo", ("--order=", "--order : expected values")),
@@ -385,6 +385,6 @@ RECORDED = [
               ("--until-sure --most 4", "--most 4: expected 5 pairs or more"),
               ("--until-sure --runs 3", "--runs 3: expected 7 pairs or more"),
               ("--label side=left", "--label side=left: expected another label")),
-    *_refused("ab", f"{_AB} --runs 2", "none", ("--comm none", "no sample with --comm none")),
+    *_refused("ab", f"{_AB} --runs 5", "none", ("--comm none", "no sample with --comm none")),
 ]  # fmt: skip
 ROWS = [*RECORDED, *FILTERED, *FIRST, *SECOND, *QUESTIONS, *CARE]

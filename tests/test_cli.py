@@ -165,8 +165,7 @@ def test_top_shares_the_whole(by: str, demo_store: Path) -> None:
 
 def folded(*arguments: str | Path, store: Path) -> str:
     done = perfduck("export", *arguments, store=store)
-    lost = b"folded stacks hold commands, and no binaries, pids, CPUs and subsystems"
-    assert (done.returncode, done.stderr) == (0, b"perfduck: " + lost + b"\n")
+    assert (done.returncode, done.stderr) == (0, b"")
     return done.stdout.decode()
 
 

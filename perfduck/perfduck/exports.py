@@ -98,8 +98,7 @@ def _folded(store: Store, request: ExportRequest) -> Export:
     data = _load(store, request)
     fine = fine_unit_of(data)
     unit = (Note("format", f"weights are in {fine.name}"),) if fine else ()
-    lost = Note("format", "folded stacks hold commands, and no binaries, pids, CPUs and subsystems")
-    return Export(folded(data), (*data.notes, *unit, lost))
+    return Export(folded(data), (*data.notes, *unit))
 
 
 def _pprof(store: Store, request: ExportRequest) -> Export:

@@ -38,6 +38,7 @@ from perfduck_server.spool import (
     PushedJob,
 )
 
+_NO_THREAD = "can't start new thread"  # of Python, where its stack cannot be had
 _PR_SET_PDEATHSIG = 1
 _NICE = 5  # questions go first
 _PACKED_BYTES = 1 << 20
@@ -77,7 +78,9 @@ def _done(folder: Path) -> dict[str, str | None]:
         return {"error": TOO_LARGE.format(sys.argv[1])}
     except OSError as error:
         return {"error": f"{error.filename or 'the system'}: {error.strerror or error}"}
-    except Exception:
+    except Exception as error:
+        if str(error) == _NO_THREAD:
+            return {"error": TOO_LARGE.format(sys.argv[1])}
         return {"bug": traceback.format_exc()}
     return {"error": None}
 

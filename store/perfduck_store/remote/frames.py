@@ -62,6 +62,8 @@ def _plain_type(kind: pa.DataType) -> pa.DataType:
     """ValueError for a type that polars does not write."""
     if pa.types.is_struct(kind):
         return pa.struct([_plain_field(field) for field in kind])
+    if pa.types.is_map(kind):
+        return pa.map_(_plain_field(kind.key_field), _plain_field(kind.item_field))
     if pa.types.is_large_list(kind):
         return pa.large_list(_plain_field(kind.value_field))
     if pa.types.is_fixed_size_list(kind):
