@@ -83,7 +83,8 @@ def make(folder: Path) -> FakePerf:
         for number in range(RECORDINGS):
             counts = random.normal((turns, deeps), np.sqrt((turns, deeps)) / 2).astype(int)
             path = folder / f"{side}.{number}.data"
-            _recording(program, dict(zip((turn, deep), counts.tolist(), strict=True))).write(path)
+            samples = dict(zip((turn, deep), counts.tolist(), strict=True))
+            _recording(program, samples, start=number).write(path)
             os.utime(path, (_YEAR_2096, _YEAR_2096))
     script = folder / "perf"
     script.write_text(_SCRIPT.replace("RECORDINGS", str(RECORDINGS)))
@@ -91,11 +92,12 @@ def make(folder: Path) -> FakePerf:
     return FakePerf(folder)
 
 
-def _recording(program: Path, samples: dict[int, int]) -> Recording:
+def _recording(program: Path, samples: dict[int, int], start: int) -> Recording:
+    """No two start alike: equal ones would be stored once."""
     made = Recording(CHAIN, hostname=platform.node())
     made.comm("spin")
     made.map(0x400000, 0x100000, 0, str(program))
-    time = 10
+    time = 10 + start
     for address, count in samples.items():
         for _ in range(count):
             made.sample(time, address + 4, [address + 4], period=_PERIOD)
