@@ -2,7 +2,7 @@
 
     leaf  nf_nat_ipv4_out
           nf_hook_slow
-          ip_output              transmit  goes out, wherever the packet is from
+          ip_output              transmit  goes out: forwarded or sent from here
           ip_forward             transmit
           ip_rcv                 receive   so it is a packet that came in: forward
           process_backlog        receive

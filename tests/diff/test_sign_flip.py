@@ -74,7 +74,7 @@ def test_the_flips_are_a_group(pairs: int) -> None:
 
 @pytest.mark.parametrize("pairs", [4, 5])
 def test_of_all_ways_to_assign_the_runs_no_more_have_a_small_p_than_it_says(pairs: int) -> None:
-    """Runs of very different noise, the same in every assignment: whatever the sides are, the tree
+    """Runs of very different noise, the same in every assignment: regardless of the sides, the tree
     and the factors do not see them."""
     random = np.random.default_rng(2)
     names = [f"do_syscall_64;s{at % 4}/f{at};s{at % 3}/g{at}" for at in range(30)]
