@@ -5,8 +5,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from perfduck_diff.engine.stacks import Stacks
+from perfduck_diff.engine.tree import Trie, grown
 from perfduck_diff.export_input import ExportInput
-from perfduck_model.arrays import Int64
+from perfduck_model.arrays import Bool, Int64
 
 _UNNAMED = "[unknown]"
 
@@ -47,3 +49,13 @@ class ChainTable:
         start = int(self._ends[place - 1]) if place else 0
         rows: Any = self._rows[start : self._ends[place]].tolist()
         return rows  # type: ignore[no-any-return]
+
+    def trie(self, marked: Bool) -> Trie:
+        """Every distinct beginning of a chain, root first. A code is a row of `functions`; in
+        chains that are `marked`, that and the number of functions."""
+        size = len(self._rows)
+        starts = np.concatenate([[0], self._ends[:-1]])
+        marks = np.repeat(marked, self._ends - starts) * self.functions.height
+        codes = (self._rows + marks)[::-1].astype(np.int32)
+        stacks = Stacks(codes, size - self._ends, size - starts)
+        return grown(stacks, np.zeros((stacks.size, 1)), 0.0)
