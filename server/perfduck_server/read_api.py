@@ -44,7 +44,8 @@ _FILES = {  # formats that are files to keep
     "firefox": "perfduck.firefox.json",
 }
 _OF_ONE = ("firefox", "html")  # formats of an export that take no base
-_WITHOUT_NOTES = ("json", "csv", "folded", "pprof", "speedscope", "firefox")  # that have no place for them
+# Those that have no place for them.
+_WITHOUT_NOTES = ("json", "csv", "folded", "pprof", "speedscope", "firefox")
 _ROWS = 30  # of a ranking, unless `limit` says
 
 
