@@ -76,7 +76,7 @@ class SharedTables:
         return self._texts.setdefault(visible(text), len(self._texts))
 
     def categories(self) -> list[dict[str, Any]]:
-        """The areas; the first subcategory of each stands for the area itself."""
+        """The areas; the first subcategory of each is for the area itself."""
         return _FIRST + [
             {
                 "name": visible(area),
