@@ -23,7 +23,7 @@ class Limits:
     longest_matched: int = 2048  # characters of a line that Python's re measures: it backtracks
     most_lines_at_once: int = MB  # some 200 bytes are held for each line that is being parsed
 
-    most_weight: int = 1 << 62  # of folded stacks together: sums of the store have 63 bits
+    most_weight: int = 1 << 62  # of a recording's counts together: sums of the store have 63 bits
 
     # Files that users write and load generators print.
     most_small_bytes: int = 64 * MB  # iperf3 -J of an hour with 100 streams: 60 MB

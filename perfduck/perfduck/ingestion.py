@@ -182,9 +182,7 @@ def read(request: IngestRequest, draft: Draft, progress: Progress | None = None)
         with closing(recording.batches(request.options)) as batches:
             for batch in batches:
                 draft.add(batch)
-                if draft.event_count > limits.most_events:
-                    expected = f"at most {limits.most_events:,} events"
-                    raise PerfduckError.at(source.name, expected=expected, got="more")
+                check_bounds(source.name, draft)
                 if progress:
                     progress(source, draft.samples)
         trim()
@@ -196,6 +194,16 @@ def read(request: IngestRequest, draft: Draft, progress: Progress | None = None)
         if not draft.facts.has_inlined:  # which kallsyms does not list
             check_kallsyms(request.options.kernel_files, draft.symbols)
         return _identity(request, source, recording.format)
+
+
+def check_bounds(name: str, draft: Draft) -> None:
+    """Raise PerfduckError where the recording called `name` has more than a store keeps."""
+    if draft.event_count > limits.most_events:
+        expected = f"at most {limits.most_events:,} events"
+        raise PerfduckError.at(name, expected=expected, got="more")
+    if draft.samples > limits.most_weight:
+        expected = f"at most {limits.most_weight:,} samples"
+        raise PerfduckError.at(name, expected=expected, got=f"{draft.samples:,}")
 
 
 def _check_event(request: IngestRequest, recording: Recording) -> None:

@@ -1,5 +1,6 @@
 """Call chains as numbers of frames, for formats that have a table of functions."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,13 +10,9 @@ from perfduck_diff.engine.stacks import Stacks
 from perfduck_diff.engine.tree import Trie, grown
 from perfduck_diff.export_input import ExportInput
 from perfduck_model.arrays import Bool, Int64
+from perfduck_report.names import binary
 
 _UNNAMED = "[unknown]"
-
-
-def basename(dso: str) -> str:
-    """The name of code without one: the last part of its dso, in brackets."""
-    return f"[{dso.rsplit('/', 1)[-1].strip('[]')}]"
 
 
 class ChainTable:
@@ -35,10 +32,13 @@ class ChainTable:
     def __len__(self) -> int:
         return len(self._ids)
 
-    def names(self) -> list[str]:
-        """The name of each function, as folded stacks have it: [libc.so.6] without one."""
+    def names(
+        self, named: Callable[[str], str] = str, unnamed: Callable[[str], str] = binary
+    ) -> list[str]:
+        """The name of each function, made of it by `named`; without one, of its dso by
+        `unnamed`: [libc.so.6]."""
         pairs = self.functions.select("name", "dso").iter_rows()
-        return [name if name != _UNNAMED else basename(dso) for name, dso in pairs]
+        return [named(name) if name != _UNNAMED else unnamed(dso) for name, dso in pairs]
 
     def places(self, stack_ids: ArrayLike) -> Int64:
         """The place of each stack in this table."""

@@ -67,7 +67,7 @@ class Draft:
         self._edges.append(batch.edges)
         self._add_leaf_offsets(batch.leaf_offsets)
         self._add_skipped(batch.skipped)
-        self.samples += int(batch.samples["count"].sum())
+        self.samples += int(batch.samples["count"].cast(pl.Int128).sum())
         self.facts = _merged(self.facts, batch.facts)
 
     def ran(self, kernel_release: str | None) -> None:
