@@ -216,10 +216,10 @@ def test_frames_that_multiply_and_long_json_are_refused(
     set_limits(most_message_numbers=99)
     with pytest.raises(PerfduckError, match="more than 99 locations of stacks"):
         read(tmp_path / "a.pb", content)
-    set_limits(most_message_numbers=5000, most_messages=50)
+    set_limits(most_message_numbers=5000, most_table_rows=50)
     with pytest.raises(PerfduckError, match="more than 50 rows of a table"):
         read(tmp_path / "a.pb", content)
-    set_limits(most_messages=110, most_stack_frames=1000, most_message_numbers=50_000)
+    set_limits(most_table_rows=110, most_stack_frames=1000, most_message_numbers=50_000)
     with pytest.raises(PerfduckError, match="more than 1,000 frames of a stack"):
         read(tmp_path / "a.pb", content)
 
@@ -229,8 +229,8 @@ def test_frames_that_multiply_and_long_json_are_refused(
     [
         ({"most_sample_types": 2}, "more than 2 types of values"),
         ({"most_text_bytes": 2100}, "more than 2,100 bytes of texts"),
-        ({"most_text_bytes": 2000}, "more than 2,000 bytes of resources"),
-        ({"most_messages": 19}, "more than 19 functions of locations"),
+        ({"most_field_bytes": 2230}, "more than 2,230 bytes of resources"),
+        ({"most_table_rows": 19}, "more than 19 functions of locations"),
         ({"most_message_numbers": 9}, "more than 9 attributes of samples"),
     ],
 )
@@ -243,7 +243,7 @@ def test_what_a_few_bytes_multiply_is_bounded(
     others = [otlp.Profile(sample_type=made.type(name, "bytes")) for name in ("a", "b", "c")]
     content = message(made, profile, *others)
     attribute = content.resource_profiles[0].resource.attributes.add(key="k")
-    attribute.value.string_value = "x" * 2000
+    attribute.value.string_value = "x" * 2300
     read(tmp_path / "a.pb", content)
     set_limits(**bounds)
     with pytest.raises(PerfduckError, match=said):

@@ -175,16 +175,17 @@ def test_a_length_that_is_only_claimed_is_refused(set_limits: SetLimits) -> None
 
 def test_more_samples_than_the_bound_are_refused(tmp_path: Path, set_limits: SetLimits) -> None:
     set_limits(most_messages=10)
-    with pytest.raises(PerfduckError, match="expected at most 10 samples"):
+    with pytest.raises(PerfduckError, match="more than 10 samples"):
         read(tmp_path / "a.pb", made([[1]] * 11, [("cpu", "nanoseconds")]))
 
 
 @pytest.mark.parametrize(
     ("bounds", "said"),
     [
-        ({"most_sample_types": 1}, "expected at most 1 types of values"),
-        ({"most_text_bytes": 20}, "expected at most 0 MB of texts"),
-        ({"most_messages": 19}, "expected at most 19 samples, locations, lines"),
+        ({"most_sample_types": 1}, "more than 1 types of values"),
+        ({"most_text_bytes": 20}, "more than 20 bytes of texts"),
+        ({"most_table_rows": 19}, "more than 19 functions of locations"),
+        ({"most_field_bytes": 19}, "fields of at most 0 MB, got one of"),
         ({"most_stack_frames": 199}, "more than 199 frames of a stack"),
         ({"most_message_numbers": 399}, "more than 399 frames of stacks"),
     ],

@@ -18,21 +18,27 @@ class MessageError(ValueError):
     """Bytes that are no protobuf message, or one beyond a bound."""
 
 
-def message_parts(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Whole fields of the message that the chunks are together. MessageError for what is none."""
+def check_number(number: int, what: str, most: int) -> None:
+    """Raise MessageError for more than that."""
+    if number > most:
+        message = f"more than {most:,} {what}"
+        raise MessageError(message)
+
+
+def message_parts(chunks: Iterable[bytes], most: int | None = None) -> Iterator[bytes]:
+    """Whole fields of the message that the chunks are together. MessageError for what is none, and
+    for a field of more than `most` bytes, `limits.most_message_bytes` unless said."""
+    most = most or limits.most_message_bytes
     buffer = b""
     for chunk in chunks:
         buffer += chunk
         start = 0
-        while end := _end(buffer, start):
+        while end := _end(buffer, start, most):
             yield buffer[start:end]
             start = end
         buffer = buffer[start:]
-        if len(buffer) > limits.most_message_bytes:
-            message = f"expected fields of at most {limits.most_message_bytes >> 20} MB, got more"
-            raise MessageError(message)
     start = 0
-    while end := _end(buffer, start, is_last=True):
+    while end := _end(buffer, start, most, is_last=True):
         yield buffer[start:end]
         start = end
     if start < len(buffer):
@@ -40,11 +46,11 @@ def message_parts(chunks: Iterable[bytes]) -> Iterator[bytes]:
         raise MessageError(message)
 
 
-def _end(buffer: bytes, start: int, *, is_last: bool = False) -> int:
+def _end(buffer: bytes, start: int, most: int, *, is_last: bool = False) -> int:
     """Where the fields end that are whole, from `start` on: some megabytes of them; 0 for less."""
     place = start
     for _ in range(_FIELDS_AT_ONCE):
-        after = _field_end(buffer, place)
+        after = _field_end(buffer, place, most)
         if after is None:
             return place if is_last and place > start else 0
         place = after
@@ -53,7 +59,7 @@ def _end(buffer: bytes, start: int, *, is_last: bool = False) -> int:
     return place
 
 
-def _field_end(buffer: bytes, place: int) -> int | None:
+def _field_end(buffer: bytes, place: int, most: int) -> int | None:
     """Where the field ends that begins here; None where the buffer ends before."""
     tag, place = _varint(buffer, place)
     if place == 0:
@@ -67,6 +73,9 @@ def _field_end(buffer: bytes, place: int) -> int | None:
         return end or None
     if kind == _BYTES:
         length, place = _varint(buffer, place)
+        if length > most:
+            message = f"expected fields of at most {most >> 20} MB, got one of {length:,} bytes"
+            raise MessageError(message)
         end = place + length
     elif kind in _FIXED:
         end = place + _FIXED[kind]

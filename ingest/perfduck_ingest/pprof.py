@@ -27,13 +27,12 @@ from perfduck_ingest.function_chains import (
     UNKNOWN,
     FunctionChains,
     bytes_of,
-    frame_counts,
+    location_table,
     sample_rows,
 )
 from perfduck_ingest.importer import ImportOptions, Recording
-from perfduck_ingest.message_parts import MessageError, message_parts
+from perfduck_ingest.message_parts import MessageError, check_number, message_parts
 from perfduck_ingest.source import Source
-from perfduck_kernels import kernels
 from perfduck_model.arrays import Int64
 from perfduck_model.batch import SAMPLE, Batch, Event, Facts, Limitation
 from perfduck_model.errors import PerfduckError
@@ -75,9 +74,8 @@ def _read(source: Source, options: ImportOptions) -> Iterator[Batch]:
     """All events, one after the other: names follow the samples, at the end of the message."""
     profile = _Columns()
     try:
-        for part in message_parts(source.chunks(_CHUNK)):
+        for part in message_parts(source.chunks(_CHUNK), limits.most_field_bytes):
             profile.add(Profile.FromString(part))
-            _check_size(source, profile)
     except (MessageError, DecodeError, OverflowError) as error:
         raise PerfduckError.at(
             source.name, expected="a whole profile of pprof", got=error
@@ -88,26 +86,6 @@ def _read(source: Source, options: ImportOptions) -> Iterator[Batch]:
         leads_nowhere = isinstance(error, LookupError)
         got = f"a number that leads nowhere ({error})" if leads_nowhere else error
         raise PerfduckError.at(source.name, expected="a whole profile of pprof", got=got) from error
-
-
-def _check_size(source: Source, profile: "_Columns") -> None:
-    messages = (profile.lengths, profile.locations, profile.functions, profile.mappings)
-    numbers = (profile.places, profile.values, profile.labels)
-    if max(*map(len, (*messages, profile.texts)), profile.lines) > limits.most_messages:
-        expected = (
-            f"at most {limits.most_messages:,} samples, locations, lines, functions and texts"
-        )
-        raise PerfduckError.at(source.name, expected=expected, got="more")
-    if max(map(len, numbers)) > limits.most_message_numbers:
-        expected = f"at most {limits.most_message_numbers:,} frames and values of samples"
-        raise PerfduckError.at(source.name, expected=expected, got="more")
-
-    if len(profile.types) > limits.most_sample_types:
-        expected = f"at most {limits.most_sample_types:,} types of values"
-        raise PerfduckError.at(source.name, expected=expected, got="more")
-    if profile.text_bytes > limits.most_text_bytes:
-        expected = f"at most {limits.most_text_bytes >> 20:,} MB of texts"
-        raise PerfduckError.at(source.name, expected=expected, got="more")
 
 
 class _DamagedProfile(ValueError):
@@ -155,6 +133,24 @@ class _Columns:
         self.text_bytes += bytes_of(part.string_table)
         self.began_ns = part.time_nanos or self.began_ns
         self.lasted_ns = part.duration_nanos or self.lasted_ns
+        self._check()
+
+    def _check(self) -> None:
+        """MessageError for more than may be held."""
+        for what, number in {
+            "locations": len(self.locations), "functions": len(self.functions),
+            "mappings": len(self.mappings), "texts": len(self.texts),
+            "functions of locations": self.lines,
+        }.items():  # fmt: skip
+            check_number(number, what, limits.most_table_rows)
+        check_number(len(self.lengths), "samples", limits.most_messages)
+        for what, numbers in {
+            "frames of samples": self.places, "values of samples": self.values,
+        }.items():  # fmt: skip
+            check_number(len(numbers), what, limits.most_message_numbers)
+        check_number(len(self.labels) // 4, "labels of samples", limits.most_message_numbers // 4)
+        check_number(len(self.types), "types of values", limits.most_sample_types)
+        check_number(self.text_bytes, "bytes of texts", limits.most_text_bytes)
 
 
 class _Reader:
@@ -178,8 +174,8 @@ class _Reader:
         if (self._values < 0).any():
             message = "a difference of two (pprof -diff_base): ingest both"
             raise _DamagedProfile(message)
-        stack_ids, names = self._stacks()
-        yield names
+        stack_ids = np.empty(len(self._profile.lengths), np.int64)
+        yield from self._stacks(stack_ids)
         labels, left_out = self._labels()
         hits, chosen = self._hits()
         if lost := self._without_value(hits, chosen):
@@ -188,43 +184,23 @@ class _Reader:
             yield self._samples(stack_ids, labels, event, unit, self._values[:, number], hits)
         yield Batch(facts=self._facts(chosen, left_out))
 
-    def _stacks(self) -> tuple[Int64, Batch]:
-        """The stack of each sample, and all stacks and symbols."""
-        functions, starts, counts, number_of = self._functions()
+    def _stacks(self, stack_ids: Int64) -> Iterator[Batch]:
+        """All stacks and symbols; the stack of each sample is put into `stack_ids`."""
+        number_of = {key: number for number, key in enumerate(self._profile.locations)}
         ids = np.frombuffer(self._profile.places, np.uint64)
-        distinct, inverse = np.unique(ids, return_inverse=True)
+        distinct = np.unique(ids)
         number = np.array([number_of[each] for each in distinct.tolist()], np.int64)
-        places = number[inverse] if len(ids) else np.empty(0, np.int64)
+        places = number[np.searchsorted(distinct, ids)] if len(ids) else np.empty(0, np.int64)
         lengths = np.frombuffer(self._profile.lengths, np.int64)
-        owner = np.repeat(np.arange(len(lengths)), lengths)
-        frames = frame_counts(owner, counts[places], len(lengths))
-        rows = kernels.ranges(starts[places], counts[places])
-        nameless = np.flatnonzero(frames == 0)  # a stack that is not known
-        before = (np.cumsum(frames) - frames)[nameless]
-        rows = np.insert(rows, before, len(functions) - 1)
-        frames[nameless] = 1
-        found = FunctionChains().chains(functions, rows, frames)
-        return found.stack_ids, Batch(stacks=found.stacks, symbols=found.symbols)
+        table = location_table(self._locations())
+        yield from FunctionChains().of_locations(table, places, lengths, stack_ids)
 
-    def _functions(self) -> tuple[pl.DataFrame, Int64, Int64, dict[int, int]]:
-        """All functions [name, dso, address], the last one not known; of each location where its
-        functions start, how many there are, and which location has which id."""
-        rows: list[tuple[str, str, int | None]] = []
-        starts, counts = [], []
+    def _locations(self) -> Iterator[tuple[list[str], str, int]]:
+        """Names of functions, dso and address of each."""
         for mapping, address, lines in self._profile.locations.values():
             file, shift = self._profile.mappings.get(mapping, (0, 0))
-            dso = self._texts[file] or UNKNOWN
             names = [self._texts[self._profile.functions[each]] for each in lines]
-            starts.append(len(rows))
-            counts.append(max(len(names), 1))
-            rows += [(name or UNKNOWN, dso, None) for name in names]
-            if not names:
-                rows.append((UNKNOWN, dso, None if dso == UNKNOWN else _signed(address + shift)))
-        rows.append((UNKNOWN, UNKNOWN, None))
-        schema = {"name": pl.String, "dso": pl.String, "address": pl.Int64}
-        number_of = {key: number for number, key in enumerate(self._profile.locations)}
-        frame = pl.DataFrame(rows, schema=schema, orient="row")
-        return frame, np.array(starts, np.int64), np.array(counts, np.int64), number_of
+            yield names, self._texts[file] or UNKNOWN, address + shift
 
     def _labels(self) -> tuple[pl.DataFrame, list[str]]:
         """[comm, pid, tid, cpu, cgroup, netns] of each sample, and the labels that are left out in
@@ -342,7 +318,3 @@ def _time(nanoseconds: int) -> datetime | None:
 
 def _number(text: str) -> int | None:
     return int(text) if re.fullmatch(r"[0-9]{1,9}", text) else None
-
-
-def _signed(number: int) -> int:
-    return (number + (1 << 63)) % (1 << 64) - (1 << 63)

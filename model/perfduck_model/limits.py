@@ -76,9 +76,11 @@ class Limits:
 
     # Profiles in protobuf. A field is in memory as a whole, and all samples as columns.
     most_message_bytes: int = 64 * MB  # of a field: OTLP has all samples of a process in one
-    most_messages: int = 4 * MB  # samples, locations, their lines, functions, mappings, texts
+    most_field_bytes: int = 8 * MB  # of one whose messages are objects: 70 bytes for 2 of them
+    most_messages: int = 4 * MB  # samples; values of them
+    most_table_rows: int = MB  # locations, their lines, functions, mappings, texts: 300 bytes each
     most_sample_types: int = 64  # a heap profile of Go has 4
-    most_message_numbers: int = 32 * MB  # frames of all samples; their values; their labels
+    most_message_numbers: int = 16 * MB  # frames of all samples; their values; their labels
     most_stack_frames: int = MB  # a JVM has 2,048, recursion some thousands
     most_text_bytes: int = 256 * MB  # of all texts: those of 100,000 functions of C++ have 10 MB
     most_json_bytes: int = 32 * MB  # of one message of OTLP: ten times that when it is decoded

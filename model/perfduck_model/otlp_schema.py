@@ -67,7 +67,7 @@ _LEAVES: Messages = {
 _IN_PARTS: Messages = {
     **_LEAVES,
     "ScopeProfiles": {"profiles": (2, "*bytes")},
-    "ResourceProfiles": {"resource": (1, "Resource"), "scope_profiles": (2, "*bytes")},
+    "ResourceProfiles": {"resource": (1, "*bytes"), "scope_profiles": (2, "*bytes")},
     "ProfilesData": {"resource_profiles": (1, "*bytes"), "dictionary": (2, "*bytes")},
 }
 _WHOLE: Messages = {
@@ -102,6 +102,7 @@ def _described(type_: str, made: dict[str, Any]) -> tuple[Any, Any]:
 
 _classes = message_classes("perfduck.otlp", _IN_PARTS)
 ProfilesData: Any = _classes["ProfilesData"]
+Resource: Any = _classes["Resource"]
 ResourceProfiles: Any = _classes["ResourceProfiles"]
 ScopeProfiles: Any = _classes["ScopeProfiles"]
 OneProfile: Any = _classes["Profile"]

@@ -10,14 +10,23 @@ from perfduck_model.lazy import lazy_modules
 
 if TYPE_CHECKING:
     from perfduck_store.duckdb import sql_process, user_sql, writer
-    from perfduck_store.remote import frames, merging
+    from perfduck_store.remote import frame_columns, frames, merging
     from perfduck_store.remote import user_sql as remote_user_sql
 
-    __all__ = ["frames", "merging", "remote_user_sql", "sql_process", "user_sql", "writer"]
+    __all__ = [
+        "frame_columns",
+        "frames",
+        "merging",
+        "remote_user_sql",
+        "sql_process",
+        "user_sql",
+        "writer",
+    ]
 
 __getattr__ = lazy_modules(
     __name__,
     {
+        "frame_columns": "perfduck_store.remote.frame_columns",
         "frames": "perfduck_store.remote.frames",
         "merging": "perfduck_store.remote.merging",
         "remote_user_sql": "perfduck_store.remote.user_sql",

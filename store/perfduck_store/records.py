@@ -2,10 +2,20 @@
 statement may take, rows. For a few rows, loading polars takes longer than the query.
 """
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
+
+from msgspec import Meta
+
+# What a server that answers with a row is held to (remote/wire.py). Work is further apart than
+# `limits` has it: older stores kept any.
+Amount = Annotated[float, Meta(ge=0, le=sys.float_info.max)]
+WorkDone = Annotated[float, Meta(ge=1e-12, le=1e24)]
+Count = Annotated[int, Meta(ge=0)]
+UtcTime = Annotated[datetime, Meta(tz=False)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,9 +25,9 @@ class Profile:
     profile_id: int
     name: str
     labels: dict[str, str]
-    work: float | None = None
+    work: WorkDone | None = None
     work_unit: str | None = None
-    duration_s: float | None = None
+    duration_s: Amount | None = None
     command: str | None = None  # that recorded it
     kernel_release: str | None = None
     layout: str | None = None  # fields that were read of each sample, of perf script text
@@ -32,18 +42,18 @@ class ProfileDetails:
     format: str
     source: str
     content_hash: str
-    started_at: datetime | None
-    ingested_at: datetime | None
-    duration_s: float | None
+    started_at: UtcTime | None
+    ingested_at: UtcTime | None
+    duration_s: Amount | None
     host: str | None
     kernel_release: str | None
     arch: str | None
     cpus: int | None
     command: str | None
     tool: str | None
-    lost: int
-    raw_samples: int | None
-    work: float | None
+    lost: Count
+    raw_samples: Count | None
+    work: WorkDone | None
     work_unit: str | None
     labels: dict[str, str]
     layout: str | None
@@ -53,10 +63,10 @@ class ProfileDetails:
 class SkippedLine:
     """Input that was not understood, one of `row_count`; `line` is 0 where there are no lines."""
 
-    line: int
+    line: Count
     text: str
     reason: str
-    row_count: int
+    row_count: Count
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +85,8 @@ class RecordedEvent:
     profile: int
     event: str
     unit: str
-    samples: int
-    weight: float
+    samples: Count
+    weight: Amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +95,9 @@ class SharedLimitation:
     None where they cannot be counted, of the `total` of these profiles."""
 
     text: str
-    samples: int | None
-    total: int
-    profiles: int
+    samples: Count | None
+    total: Count
+    profiles: Count
     first_profile: str
 
 
@@ -96,17 +106,17 @@ class PartlyListed:
     """A profile that lists `listed` of the `raw` samples that were taken."""
 
     name: str
-    listed: int
-    raw: int
+    listed: Count
+    raw: Count
 
 
 @dataclass(frozen=True, slots=True)
 class Weight:
     """Of a run: the weight without idle, that of idle, and the samples without idle."""
 
-    busy: float = 0.0
-    idle: float = 0.0
-    samples: int = 0
+    busy: Amount = 0.0
+    idle: Amount = 0.0
+    samples: Count = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +125,7 @@ class KeyValue:
 
     value: str | None
     run: int
-    weight: float
+    weight: Amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,19 +135,19 @@ class PickedRun:
 
     profile_id: int
     name: str
-    work: float | None
+    work: WorkDone | None
     work_unit: str | None
-    duration_s: float | None
+    duration_s: Amount | None
     cpus: int | None
     arch: str | None
     kernel_release: str | None
     host: str | None
-    lost: float
-    listed: float
+    lost: Amount
+    listed: Amount
     labels: dict[str, str]
-    frequency: float | None
+    frequency: Amount | None
     has_period: bool
-    grain: float
+    grain: Amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +155,9 @@ class LikeRun:
     """A stored run like those that are picked: its weight without idle, the hits, and its work."""
 
     labels: dict[str, str]
-    work: float
-    weight: float
-    hits: float
+    work: WorkDone
+    weight: Amount
+    hits: Amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +174,7 @@ class TagShare:
     """A method of tagging (symbol.tagged_by), and its part of the self weight."""
 
     method: str
-    share: float
+    share: Amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +183,7 @@ class UnnamedCode:
 
     run: int
     dso: str
-    weight: float
+    weight: Amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +191,7 @@ class FunctionWeight:
     """A function and a weight of its own."""
 
     function: str
-    weight: float
+    weight: Amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +203,7 @@ class MetRule:
     rule: str
     least: int | None
     most: int | None
-    files: int
+    files: Count
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,9 +212,9 @@ class ClassNoise:
 
     host_class: str
     subsystem: str
-    phi: float
-    cv: float
-    freedom: float
+    phi: Amount
+    cv: Amount
+    freedom: Amount
     runs: int
 
 
@@ -214,16 +224,16 @@ class Content:
 
     profile_id: int
     name: str
-    samples: int
-    age_from: datetime | None
+    samples: Count
+    age_from: UtcTime | None
 
 
 @dataclass(frozen=True, slots=True)
 class Saved:
     """Bytes of the store before and after."""
 
-    before: int
-    after: int
+    before: Count
+    after: Count
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,8 +241,8 @@ class Merged:
     """Recordings that were added and that both have; what changed here, and what was kept though
     the other store says otherwise, in words."""
 
-    added: int
-    here: int
+    added: Count
+    here: Count
     changes: tuple[str, ...]
     kept: tuple[str, ...]
 

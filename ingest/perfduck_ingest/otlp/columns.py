@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from perfduck_ingest.function_chains import bytes_of
+from perfduck_ingest.message_parts import check_number
 from perfduck_model.limits import limits
 from perfduck_model.otlp_schema import text_of, value_of
 
@@ -57,21 +58,21 @@ class ProfileColumns:
     def note_resource(self, size: int) -> None:
         """The bytes of a resource that will be held."""
         self.resource_bytes += size
-        _check_number(self.resource_bytes, "bytes of resources", limits.most_text_bytes)
+        check_number(self.resource_bytes, "bytes of resources", limits.most_field_bytes)
 
     def begin(self, resource: Any) -> None:
         """A profile of a resource; its parts follow."""
         if not self.resources or self.resources[-1] is not resource:
             self.resources.append(resource)
         self.heads.append(ProfileHead(len(self.resources) - 1))
-        _check_number(len(self.heads), "profiles")
+        check_number(len(self.heads), "profiles", limits.most_table_rows)
 
     def add(self, part: Any) -> None:
         """A part of the profile."""
         self.heads[-1].add(part)
         for sample in part.samples:
             self._add(sample)
-        _check_number(len(self.values), "values of samples")
+        check_number(len(self.values), "values of samples", limits.most_messages)
 
     def _add(self, sample: Any) -> None:
         values, times = sample.values, sample.timestamps_unix_nano
@@ -86,7 +87,7 @@ class ProfileColumns:
         key = tuple(sample.attribute_indices)
         if key not in self.numbers:
             self.indices += len(key)
-            _check_number(self.indices, "attributes of samples", limits.most_message_numbers)
+            check_number(self.indices, "attributes of samples", limits.most_message_numbers)
         self.sets.append(self.numbers.setdefault(key, len(self.numbers)))
         self.links += sample.link_index != 0
         self.lengths.append(len(values) or len(times))
@@ -114,7 +115,7 @@ class DictionaryColumns:
         """A part of the dictionary."""
         self.texts += part.string_table
         self.text_bytes += bytes_of(part.string_table)
-        _check_number(self.text_bytes, "bytes of texts", limits.most_text_bytes)
+        check_number(self.text_bytes, "bytes of texts", limits.most_text_bytes)
         self.files += [
             (each.filename_strindex, each.file_offset - each.memory_start)
             for each in part.mapping_table
@@ -130,14 +131,14 @@ class DictionaryColumns:
         self.attributes += [(each.key_strindex, each.value) for each in part.attribute_table]
         for stack in part.stack_table:
             frames = len(self.places) + len(stack.location_indices)
-            _check_number(frames, "locations of stacks", limits.most_message_numbers)
+            check_number(frames, "locations of stacks", limits.most_message_numbers)
             self.places.extend(stack.location_indices)
             self.lengths.append(len(stack.location_indices))
         for table in (
             self.texts, self.files, self.locations, self.functions, self.attributes, self.lengths
         ):  # fmt: skip
-            _check_number(len(table), "rows of a table")
-        _check_number(self.lines, "functions of locations")
+            check_number(len(table), "rows of a table", limits.most_table_rows)
+        check_number(self.lines, "functions of locations", limits.most_table_rows)
 
     def said(self, indices: tuple[int, ...]) -> Iterator[tuple[str, str | int | None]]:
         """Keys and values of attributes. IndexError."""
@@ -151,10 +152,3 @@ class DictionaryColumns:
     def text(self, index: int) -> str:
         """IndexError for a place that the table does not have."""
         return text_of(index, self.texts)
-
-
-def _check_number(number: int, what: str, most: int | None = None) -> None:
-    most = limits.most_messages if most is None else most
-    if number > most:
-        message = f"more than {most:,} {what}"
-        raise DamagedProfiles(message)

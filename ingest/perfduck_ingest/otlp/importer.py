@@ -30,7 +30,7 @@ from perfduck_ingest.otlp.columns import (
     ProfileColumns,
     ProfileHead,
 )
-from perfduck_ingest.otlp.frames import stack_ids
+from perfduck_ingest.otlp.frames import stacks
 from perfduck_ingest.otlp.messages import is_json, is_protobuf, messages
 from perfduck_ingest.source import Source
 from perfduck_model.arrays import Int64
@@ -110,8 +110,8 @@ class _Reader:
         self._totals.links += profiles.links
         events = self._events(profiles.heads, dictionary)
         used, place = np.unique(np.frombuffer(profiles.stacks, np.int64), return_inverse=True)
-        ids, names = stack_ids(dictionary, used, self._chains)
-        yield names
+        ids = np.empty(len(used), np.int64)
+        yield from stacks(dictionary, used, self._chains, ids)
         rows = self._rows(profiles, ids[place], events, self._labels(profiles, dictionary))
         yield Batch(samples=rows)
 

@@ -15,6 +15,7 @@ from perfduck_model.otlp_schema import (
     OneProfile,
     ProfilesData,
     ProfilesDictionary,
+    Resource,
     ResourceProfiles,
     ScopeProfiles,
     decoded,
@@ -75,7 +76,7 @@ def _of_protobuf(source: Source) -> Message:
         for content in message.dictionary:
             dictionaries += 1
             if dictionaries == 1:
-                for tables in message_parts([content]):
+                for tables in message_parts([content], limits.most_field_bytes):
                     dictionary.add(ProfilesDictionary.FromString(tables))
     if dictionaries > 1:
         # protobuf adds their tables up, so that the places of the second one lead astray.
@@ -88,8 +89,8 @@ def _add_resource(profiles: ProfileColumns, content: bytes) -> None:
     resource = ResourceProfiles()
     for part in message_parts([content]):
         resource.MergeFrom(ResourceProfiles.FromString(part))
-    said = resource.resource
-    profiles.note_resource(said.ByteSize())
+    profiles.note_resource(sum(map(len, resource.resource)))
+    said = Resource.FromString(b"".join(resource.resource))
     for scope in resource.scope_profiles:
         for part in message_parts([scope]):
             for profile in ScopeProfiles.FromString(part).profiles:

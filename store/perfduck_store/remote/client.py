@@ -13,10 +13,11 @@ from perfduck_model.errors import PerfduckError
 from perfduck_store import parts, protocol
 from perfduck_store.recording import Identity
 from perfduck_store.records import Choice, Merged, Saved
-from perfduck_store.remote import wire
+from perfduck_store.remote import answers, wire
 from perfduck_store.remote.address import Address
 from perfduck_store.remote.connection import Connection, answered
 from perfduck_store.remote.pulse import Pulse
+from perfduck_store.remote.references import References
 from perfduck_store.remote.services import (
     MEDIA_TYPE,
     SESSION_HEADER,
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
     from perfduck_store.records import SqlLimits
 
-_OK = 200
 _REMEMBERED_BYTES = 1 << 16  # of an answer: `top` asks 16 questions, 13 that differ
 
 
@@ -49,6 +49,7 @@ class RemoteStore:
         self._write = write
         self._wait_s = wait_s
         self._session: str | None = None
+        self._references = References()
         self._known: dict[tuple[str, bytes], bytes] = {}  # who reads sees one state
         self._pulse = Pulse(address, token, self.connection, Wait(wait_s).limit_s)
         self.profiles = cast(protocol.Profiles, self._service("profiles"))
@@ -67,8 +68,7 @@ class RemoteStore:
 
     def samples(self, choice: Choice) -> protocol.PickedSamples:
         """The samples of the choice, to ask about."""
-        pack = lambda parameters: wire.with_choice(choice, parameters)  # noqa: E731
-        return cast(protocol.PickedSamples, self._service("samples", pack))
+        return cast(protocol.PickedSamples, self._service("samples", choice))
 
     def user_sql(
         self, text: str, parameters: Mapping[str, Any], limits: "SqlLimits"
@@ -126,21 +126,25 @@ class RemoteStore:
     def _limit_s(self) -> float:
         return Wait(self._wait_s).limit_s or 1.0
 
-    def _service(
-        self, service: str, pack: Callable[[bytes], bytes] = lambda parameters: parameters
-    ) -> "_Service":
-        return _Service(service, pack, self._ask)
+    def _service(self, service: str, choice: Choice | None = None) -> "_Service":
+        return _Service(service, choice, self._ask)
 
-    def _ask(self, method: StoreMethod, body: bytes) -> Any:
+    def _ask(self, method: StoreMethod, parameters: dict[str, Any], choice: Choice | None) -> Any:
+        body = wire.packed(parameters)
+        if choice is not None:
+            body = wire.with_choice(choice, body)
         known = self._known.get((method.path, body))
         if known is None:
             known = self._answer(method, body)
             if not self._write and len(known) < _REMEMBERED_BYTES:
                 self._known[method.path, body] = known
         try:
-            return wire.decoded_answer(method, known)
-        except PerfduckError as error:
+            answer = wire.decoded_answer(method, known)
+            answers.check(method, answer, parameters, choice)
+            self._references.check(method, answer, choice)
+        except (PerfduckError, ValueError) as error:
             raise self.connection.unreadable(error) from error
+        return answer
 
     def _answer(self, method: StoreMethod, body: bytes) -> bytes:
         headers = {SESSION_HEADER: self._opened(), "Content-Type": MEDIA_TYPE}
@@ -175,10 +179,10 @@ class _Service:
     def __init__(
         self,
         service: str,
-        pack: Callable[[bytes], bytes],
-        ask: Callable[[StoreMethod, bytes], Any],
+        choice: Choice | None,
+        ask: Callable[[StoreMethod, dict[str, Any], Choice | None], Any],
     ) -> None:
-        self._methods, self._pack, self._ask = methods(service), pack, ask
+        self._methods, self._choice, self._ask = methods(service), choice, ask
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name not in self._methods:
@@ -186,7 +190,7 @@ class _Service:
         method = self._methods[name]
 
         def asked(*arguments: Any, **named: Any) -> Any:
-            parameters = wire.encoded_parameters(method, arguments, named)
-            return self._ask(method, self._pack(parameters))
+            parameters = wire.parameters_of(method, arguments, named)
+            return self._ask(method, parameters, self._choice)
 
         return asked

@@ -34,8 +34,17 @@ _DATETIME = 1  # code of an extension type: rows without types, whose texts are 
 def encoded_parameters(method: StoreMethod, arguments: tuple[Any, ...], named: Any) -> bytes:
     """What a caller gives the method, as a request has it. PerfduckError for text that is no
     Unicode."""
+    return _packed(parameters_of(method, arguments, named))
+
+
+def parameters_of(method: StoreMethod, arguments: tuple[Any, ...], named: Any) -> dict[str, Any]:
+    """What a caller gives the method, by name."""
     bound = signature(method.function).bind(None, *arguments, **named).arguments
-    parameters = {name: _plain(method, name, value) for name, value in list(bound.items())[1:]}
+    return {name: _plain(method, name, value) for name, value in list(bound.items())[1:]}
+
+
+def packed(parameters: dict[str, Any]) -> bytes:
+    """Those of `parameters_of` as a request has them. PerfduckError for text that is no Unicode."""
     return _packed(parameters)
 
 
@@ -114,9 +123,16 @@ def _cell(value: Any) -> Any:
 
 def _extension(code: int, data: memoryview) -> Any:
     if code == _DATETIME:
-        return datetime.fromisoformat(bytes(data).decode())
+        return _naive(datetime.fromisoformat(bytes(data).decode()))
     message = f"expected no extension type {code}"
     raise ValueError(message)
+
+
+def _naive(time: datetime) -> datetime:
+    if time.tzinfo is not None:
+        message = "expected a time in UTC without a zone"
+        raise ValueError(message)
+    return time
 
 
 def _encoded(value: Any) -> Any:
