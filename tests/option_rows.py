@@ -164,6 +164,7 @@ ARGUMENTS = (
     ("symbols add", "places", "{spin} --dso /usr/sbin/x"),
 )
 OF_THE_SERVER = {"serve", "token", "push", "mcp"}  # tests/server tries their options
+OF_LAKES = {"pull", "compact"}  # tests/lake tries theirs
 ENOUGH = {
     **{command: words for command, _, words in ARGUMENTS if command != "completion"},
     "ingest": "{text}",
