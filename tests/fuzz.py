@@ -137,6 +137,7 @@ KINDS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "folded": ("folded/*.folded", _read_recording),
     "pprof": ("pprof/*.pb", _read_recording),
     "otlp": ("otlp/*", _read_recording),
+    "firefox": ("fuzz/seeds/*.firefox.json", _read_recording),
     "work": ("work/*/input.txt", work_from),
     "iptables": ("demo/*.iptables.txt", lambda path: attachments.read(f"iptables={path}")),
     "conntrack": ("demo/*.conntrack.txt", lambda path: attachments.read(f"conntrack={path}")),
