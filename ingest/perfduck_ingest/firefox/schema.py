@@ -47,7 +47,7 @@ class MappedBinary(msgspec.Struct):
     path: str = ""
 
 
-class StackTable(msgspec.Struct, rename="camel"):
+class RawStackTable(msgspec.Struct, rename="camel"):
     """Stacks: a frame, and the stack of its caller; up to version 65 its row, then how far it is
     before."""
 
@@ -56,7 +56,7 @@ class StackTable(msgspec.Struct, rename="camel"):
     prefix_offset: list[int] | None = None
 
 
-class FrameTable(msgspec.Struct):
+class RawFrameTable(msgspec.Struct):
     """Frames. From version 70 on the binary is here, from 71 on flags say what is known."""
 
     func: list[int] = []
@@ -65,7 +65,7 @@ class FrameTable(msgspec.Struct):
     flags: list[int] | None = None
 
 
-class FuncTable(msgspec.Struct):
+class RawFuncTable(msgspec.Struct):
     """Functions; from version 75 on flags say what is known."""
 
     name: list[int] = []
@@ -73,7 +73,7 @@ class FuncTable(msgspec.Struct):
     flags: list[int] | None = None
 
 
-class ResourceTable(msgspec.Struct):
+class RawResourceTable(msgspec.Struct):
     """Where functions come from; up to version 69 with the binary."""
 
     name: list[int | None] = []
@@ -84,10 +84,10 @@ class ProfileTables(msgspec.Struct, rename="camel"):
     """Tables: of a thread up to version 59, of all threads then; texts are from version 56 on."""
 
     string_array: list[str] = []
-    stack_table: StackTable = msgspec.field(default_factory=StackTable)
-    frame_table: FrameTable = msgspec.field(default_factory=FrameTable)
-    func_table: FuncTable = msgspec.field(default_factory=FuncTable)
-    resource_table: ResourceTable = msgspec.field(default_factory=ResourceTable)
+    stack_table: RawStackTable = msgspec.field(default_factory=RawStackTable)
+    frame_table: RawFrameTable = msgspec.field(default_factory=RawFrameTable)
+    func_table: RawFuncTable = msgspec.field(default_factory=RawFuncTable)
+    resource_table: RawResourceTable = msgspec.field(default_factory=RawResourceTable)
 
 
 class ThreadSamples(msgspec.Struct, rename="camel"):
