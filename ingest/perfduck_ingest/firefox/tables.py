@@ -1,4 +1,4 @@
-"""Stacks of a Firefox profile: rows of its stack table to stack ids, whatever its version is."""
+"""Stacks of a Firefox profile: rows of the stack table of any version to stack ids."""
 
 import re
 from collections.abc import Sequence
