@@ -1,5 +1,6 @@
 """Commands that ask the store."""
 
+import io
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -127,7 +128,9 @@ def sql(
             text_of(query, file), parameters(param or []), timeout_s=timeout, max_rows=max_rows
         )
     if format == "parquet":
-        answer.frame.write_parquet(sys.stdout.buffer)
+        parquet = io.BytesIO()  # polars would turn a full disk into an error of its own
+        answer.frame.write_parquet(parquet)
+        sys.stdout.buffer.write(parquet.getbuffer())
     else:
         write(answer, "text" if format == "table" else format)
 
@@ -139,8 +142,8 @@ def export(
     format: Annotated[
         ExportFormat,
         typer.Option(
-            help="folded: for flame graph tools; pprof, speedscope: their files; html: a page with"
-            " a flame graph."
+            help="folded: for flame graph tools; pprof, speedscope, firefox: their files; html: a"
+            " page with a flame graph."
         ),
     ] = "folded",
     base: Annotated[
@@ -156,7 +159,7 @@ def export(
     ] = False,
     store: StorePath = DEFAULT_STORE,
 ) -> None:
-    """Export the stacks for other tools: folded, pprof, speedscope, ..., or a page.
+    """Export the stacks for other tools: folded, pprof, firefox, ..., or a page.
 
     With --base, weights are per unit of work where that is known.
     """

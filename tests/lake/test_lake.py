@@ -22,11 +22,14 @@ from test_remote_commands import rows_of
 
 import perfduck
 from perfduck_model.errors import PerfduckError
+from perfduck_store.duckdb.schema import SCHEMA_VERSION
 from perfduck_store.edit import Edit
 from perfduck_store.lake.compaction import compact
+from perfduck_store.lake.kinds import KIND_OF
 from perfduck_store.lake.log import Entry, Group, LakeState, LogFile
 from perfduck_store.lake.store import LakeStore
 
+VERSION = f"v{SCHEMA_VERSION}"
 TOTALS = (
     "select function, sum(weight) as w, count(*) as n, count(distinct profile) as runs"
     " from hit group by all order by all"
@@ -55,7 +58,7 @@ def in_a_file(recordings: list[Path], tmp: Path) -> Path:
 
 
 def parts(lake: Path, table: str) -> list[Path]:
-    return sorted((lake / "v6" / table).glob("*.parquet"))
+    return sorted((lake / VERSION / table).glob("*.parquet"))
 
 
 def ingesting(paths: list[Path], lake: Path) -> subprocess.Popen[bytes]:
@@ -63,6 +66,12 @@ def ingesting(paths: list[Path], lake: Path) -> subprocess.Popen[bytes]:
     code = "import sys; from perfduck_cli.start import main; main()"
     command = [sys.executable, "-c", code, *words]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def test_every_table_belongs_to_slots(lake: Path) -> None:
+    with LakeStore(lake) as store:
+        tables = {row[0] for row in store.rows("select table_name from duckdb_tables()")}
+    assert {*KIND_OF} == tables - {"meta"}
 
 
 @pytest.mark.slow
@@ -88,7 +97,7 @@ def test_functions_and_stacks_that_come_twenty_times_count_once(tmp_path: Path) 
     recordings, lake = written(tmp_path / "recordings", 20, 6), tmp_path / "lake"
     say("ingest", *recordings, "--store", f"lake:{lake}")
     say("ingest", *recordings, "--store", tmp_path / "file.duckdb")
-    commits = [json.loads(path.read_bytes()) for path in (lake / "v6" / "commits").iterdir()]
+    commits = [json.loads(path.read_bytes()) for path in (lake / VERSION / "commits").iterdir()]
     assert sum("stack_symbol" in each["groups"][0]["parts"] for each in commits) == len(recordings)
     for words in (["top", "*"], ["top", "*", "--by", "path"], ["diff", "run-1", "run-2"]):
         answers = [
@@ -99,13 +108,13 @@ def test_functions_and_stacks_that_come_twenty_times_count_once(tmp_path: Path) 
 
 
 def test_what_is_delivered_again_changes_nothing(lake: Path, tmp_path: Path) -> None:
-    before, files = asked(f"lake:{lake}"), sorted((lake / "v6").rglob("*.*"))
+    before, files = asked(f"lake:{lake}"), sorted((lake / VERSION).rglob("*.*"))
     assert "already in the store" in say(
         "ingest", tmp_path / "recordings" / "run-1.txt", "--store", f"lake:{lake}"
     )
     copy = shutil.copytree(lake, tmp_path / "copy")
     shutil.copytree(copy, lake, dirs_exist_ok=True)
-    assert (asked(f"lake:{lake}"), sorted((lake / "v6").rglob("*.*"))) == (before, files)
+    assert (asked(f"lake:{lake}"), sorted((lake / VERSION).rglob("*.*"))) == (before, files)
 
 
 @pytest.mark.parametrize("moments", [4, pytest.param(20, marks=pytest.mark.slow)])
@@ -223,7 +232,7 @@ def test_a_part_that_is_damaged_missing_or_foreign_is_a_line(lake: Path, table: 
 )  # fmt: skip
 def test_a_commit_that_is_damaged_or_foreign_is_a_line(lake: Path, content: bytes) -> None:
     name = xxhash.xxh3_128_hexdigest(content)
-    path = lake / "v6" / "commits" / f"{name}.json"
+    path = lake / VERSION / "commits" / f"{name}.json"
     path.write_bytes(content)
     assert f"{path}: expected" in line("profiles", "--store", f"lake:{lake}")
     path.write_bytes(content + b" ")
@@ -232,7 +241,7 @@ def test_a_commit_that_is_damaged_or_foreign_is_a_line(lake: Path, content: byte
 
 def test_a_generation_that_is_damaged_is_a_line(lake: Path) -> None:
     say("compact", "--store", f"lake:{lake}")
-    pointer = lake / "v6" / "generations" / "00000001"
+    pointer = lake / VERSION / "generations" / "00000001"
     pointer.write_text("nothing")
     assert f"{pointer}: expected" in line("profiles", "--store", f"lake:{lake}")
     pointer.write_text("0" * 32)
@@ -251,8 +260,8 @@ def test_a_path_that_is_no_lake_is_a_line(tmp_path: Path) -> None:
         "fifo": "expected the directory of a lake, got a FIFO",
         "file": "expected the directory of a lake, got a file",
         "other": "expected a lake or an empty directory, got a directory with song.mp3",
-        "newer": "expected schema version 6 or older, got 9999: a newer perfduck",
-        "older": "expected a lake of schema version 6, got 1",
+        "newer": f"expected schema version {SCHEMA_VERSION} or older, got 9999: a newer perfduck",
+        "older": f"expected a lake of schema version {SCHEMA_VERSION}, got 1",
         "file/x": "expected a lake, got Not a directory",
     }
     recording = tmp_path / "recording.txt"
