@@ -25,9 +25,10 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from perfduck import attachments, manifest
+from perfduck import attachments, cilium_report, manifest
 from perfduck.ingestion import IngestRequest, ingest
 from perfduck_diff.engine import budget
+from perfduck_ingest import counters
 from perfduck_ingest.formats import opened
 from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.source import Source
@@ -41,6 +42,9 @@ from perfduck_tags import rule_file
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 FOUND = FIXTURES / "fuzz"
 _TABLES = FIXTURES / "perf_data" / "dwarf" / "symbols"  # stacks are unwound by these
+_PROFILE = (
+    b"x 1 [000] 1.500000: 1001001 cpu-clock: \n\tffffffff821f2fa7 f+0xd7 ([kernel.kallsyms])\n\n"
+)
 _MOST_SEED = 6000  # bytes: small files find more in a second
 _MOST_SECONDS, _MOST_MEMORY = 5.0, 256 << 10
 _STORED_EACH = 10
@@ -82,6 +86,24 @@ def _read_manifest(path: Path) -> None:
     manifest.requests(path, IngestRequest(source=""))
 
 
+def _read_counters(path: Path) -> None:
+    """What a device counted since there was nothing."""
+    kind = "ethtool" if b"NIC" in path.read_bytes() else "netdev"
+    with tempfile.NamedTemporaryFile("w") as before:
+        before.write("NIC statistics:\n rx_packets: 0\neth0: 0 0\n")
+        before.flush()
+        counters.work_between(f"{kind}:eth0:rx_packets:{before.name}:{path}")
+
+
+def _read_perfdash(path: Path) -> None:
+    """The results of a report of Cilium, beside a profile of it."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "netperf_TCP_RR_pod-to-pod_other-node_client.perf").write_bytes(_PROFILE)
+        (folder / "NetworkPerformance_benchmark_x.json").write_bytes(path.read_bytes())
+        cilium_report.requests(folder, IngestRequest(source=""), len)
+
+
 def _read_elf(path: Path) -> None:
     opened_elf = elf.open_elf(path)
     try:
@@ -116,9 +138,14 @@ KINDS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "folded": ("folded/*.folded", _read_recording),
     "pprof": ("pprof/*.pb", _read_recording),
     "otlp": ("otlp/*", _read_recording),
+    "firefox": ("fuzz/seeds/*.firefox.json", _read_recording),
     "work": ("work/*/input.txt", work_from),
     "iptables": ("demo/*.iptables.txt", lambda path: attachments.read(f"iptables={path}")),
     "conntrack": ("demo/*.conntrack.txt", lambda path: attachments.read(f"conntrack={path}")),
+    "bpf": ("bpf/bpf.json", lambda path: attachments.read(f"bpf={path}")),
+    "pods": ("fuzz/seeds/*.pods.json", lambda path: attachments.read(f"pods={path}")),
+    "counters": ("fuzz/seeds/*.counters.txt", _read_counters),
+    "perfdash": ("fuzz/seeds/perfdash.json", _read_perfdash),
     "manifest": ("demo/recordings.csv", _read_manifest),
     "rules.csv": ("../tags/perfduck_tags/data/*.csv", _read_rules),
     "rules.toml": ("fuzz/seeds/*rules.toml", _read_rules),

@@ -272,7 +272,7 @@ def test_a_text_of_a_number_below_0_is_refused(tmp_path: Path, place: str) -> No
 
 def test_samples_beyond_62_bits_are_refused(tmp_path: Path) -> None:
     types = [("samples", "count"), ("cpu", "nanoseconds")]
-    with pytest.raises(PerfduckError, match="at most 62 bits"):
+    with pytest.raises(PerfduckError, match=r"a\.pb: .* cpu that add up to more than 62"):
         read(tmp_path / "a.pb", made([[1 << 62, 1]] * 3, types))
 
 
@@ -288,3 +288,28 @@ def test_an_event_in_a_rate_is_refused(tmp_path: Path) -> None:
         folded = PPROF.parent / "folded" / "net-chain.inferno.folded"
         with pytest.raises(PerfduckError, match="expected a unit that adds up, got 'B/s'"):
             store.ingest(folded, event="x=B/s")
+
+
+NAMES = ["f", "[x]", "[libc.so.6]", "[unknown]", "[none]", "[]", "[a;b]", "f_[k]", "-", "a b", ""]
+FILES = ["", "/usr/lib/libc.so.6", "/bin/a;b", "/bin/[c]", "[vdso]", "memfd:x (deleted)"]
+
+
+def test_names_and_code_without_one_go_through_exports(tmp_path: Path) -> None:
+    """What is in brackets is a name here, and the binary of code without one there."""
+    frames = [(name, file) for name in NAMES for file in FILES]
+    texts = list(dict.fromkeys(["", "cpu", "count", *NAMES, *FILES]))
+    message = Profile(sample_type=[{"type": 1, "unit": 2}], string_table=texts)
+    for number, (name, file) in enumerate(frames, 1):
+        message.sample.add(location_id=[number, 1], value=[5])
+        message.mapping.add(id=number, filename=texts.index(file))
+        message.function.add(id=number, name=texts.index(name))
+        message.location.add(id=number, mapping_id=number, line=[{"function_id": number}])
+    (tmp_path / "a.pb").write_bytes(message.SerializeToString())
+    with perfduck.open(tmp_path / "s.duckdb") as store:
+        first = store.ingest(tmp_path / "a.pb") and store.export("a").text
+        store.export("a", format="pprof").write(tmp_path / "b.pb")
+        assert (store.ingest(tmp_path / "b.pb") and store.export("b").text) == first
+        (tmp_path / "c.folded").write_text(first)
+        assert (store.ingest(tmp_path / "c.folded") and store.export("c").text) == first
+        kept = store.sql("select distinct name from symbol").frame["name"]
+    assert set(kept) == {name or "[unknown]" for name in NAMES}

@@ -69,6 +69,33 @@ def test_one_member_is_read_whole_wherever_the_parts_end(packing: str) -> None:
 
 
 @pytest.mark.slow
+def unpacked(packed: bytes) -> bytes:
+    return b"".join(map(bytes, Source("x", io.BytesIO(packed)).parts(1000, last_start)))
+
+
+@pytest.mark.parametrize("packing", ["gz", "xz", "bz2"])
+@pytest.mark.parametrize("zeros", [4, 512, 100_000])
+def test_zeros_between_streams_and_behind_them_are_padding(packing: str, zeros: int) -> None:
+    pack, padding = PACKINGS[packing], bytes(zeros)
+    assert unpacked(pack(CONTENT) + padding + pack(CONTENT) + padding) == 2 * CONTENT
+
+
+@pytest.mark.parametrize("packing", PACKINGS)
+@pytest.mark.parametrize("between", [b"x", b"garbage!" * 5000])
+def test_what_is_no_stream_behind_one_is_an_error(packing: str, between: bytes) -> None:
+    pack = PACKINGS[packing]
+    for more in (between, between + pack(CONTENT), pack(CONTENT) + between):
+        with pytest.raises(PerfduckError, match="expected a whole compressed file, got"):
+            unpacked(pack(CONTENT) + more)
+
+
+@pytest.mark.parametrize("kind", range(16))
+def test_skippable_frames_of_all_kinds_are_skipped(kind: int) -> None:
+    frame = bytes([0x50 + kind]) + b"\x2a\x4d\x18\5\0\0\0abcde"
+    packed = zstd.compress(CONTENT)
+    assert unpacked(frame + packed + frame + packed + frame) == 2 * CONTENT
+
+
 @pytest.mark.parametrize("packing", PACKINGS)
 def test_a_packed_recording_that_is_cut_off_is_an_error(packing: str) -> None:
     packed = PACKINGS[packing](CONTENT)

@@ -62,7 +62,7 @@ ENTRIES = {
         "query_commands:sql",
     ),
     "export": CommandEntry(
-        "Export the stacks for other tools: folded, pprof, speedscope, ..., or a page.",
+        "Export the stacks for other tools: folded, pprof, firefox, ..., or a page.",
         "query_commands:export",
     ),
     "diff": CommandEntry(

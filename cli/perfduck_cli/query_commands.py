@@ -139,8 +139,8 @@ def export(
     format: Annotated[
         ExportFormat,
         typer.Option(
-            help="folded: for flame graph tools; pprof, speedscope: their files; html: a page with"
-            " a flame graph."
+            help="folded: for flame graph tools; pprof, speedscope, firefox: their files; html: a"
+            " page with a flame graph."
         ),
     ] = "folded",
     base: Annotated[
@@ -156,7 +156,7 @@ def export(
     ] = False,
     store: StorePath = DEFAULT_STORE,
 ) -> None:
-    """Export the stacks for other tools: folded, pprof, speedscope, ..., or a page.
+    """Export the stacks for other tools: folded, pprof, firefox, ..., or a page.
 
     With --base, weights are per unit of work where that is known.
     """

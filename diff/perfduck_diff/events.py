@@ -60,6 +60,11 @@ def plain(event: str) -> str:
     return f"{match['event']}:{modifiers}" if modifiers else match["event"]
 
 
+def is_cpu_time(event: str, unit: str) -> bool:
+    """Whether what it weighs is CPU time in ns."""
+    return unit == "ns" and _CPU_TIME.fullmatch(plain(event)) is not None
+
+
 def choose(
     rows: Sequence[RecordedEvent], profiles: Mapping[int, str], wanted: Sequence[str] = ()
 ) -> Clock:
@@ -151,7 +156,7 @@ def _reach(rows: Sequence[RecordedEvent]) -> int:
 def _time(rows: Sequence[RecordedEvent], first: str) -> list[RecordedEvent]:
     """CPU time in ns, under any name: of each profile the `first`, else its largest."""
     events: dict[int, RecordedEvent] = {}
-    in_ns = [row for row in rows if row.unit == "ns" and _CPU_TIME.fullmatch(plain(row.event))]
+    in_ns = [row for row in rows if is_cpu_time(row.event, row.unit)]
     for row in sorted(in_ns, key=lambda row: (plain(row.event) != first, -row.samples)):
         events.setdefault(row.profile, row)
     return list(events.values())

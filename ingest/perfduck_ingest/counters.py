@@ -16,7 +16,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from perfduck_ingest.load_reports.amount import Work
+from perfduck_ingest.load_reports.amount import AN_AMOUNT, Work, is_amount
 from perfduck_model.errors import PerfduckError
 from perfduck_model.small_file import reason, text_of
 from perfduck_model.words import did_you_mean, listed
@@ -31,7 +31,7 @@ _COLUMNS = tuple(
     )
     for name in names.split()
 )
-_DEVICE = re.compile(r"\s*(?P<device>[^\s:]+(?::\d+)?):\s*(?P<values>\d[\d\s]*)")
+_DEVICE = re.compile(r"\s*(?P<device>[^\s:]+(?::\d+)?):\s*(?P<values>\d{1,20}(?:\s+\d{1,20})*)\s*")
 _STATISTIC = re.compile(r"\s+(?P<name>\S.*?): (?P<value>\d{1,20})\s*")
 _UNITS = ("packet", "byte")
 _MOST_SHOWN = 8
@@ -113,10 +113,13 @@ def value(name: CounterName, text: str, where: str) -> int:
 
 
 def difference(name: CounterName, before: int, after: int) -> int:
-    """What was counted between; PerfduckError for nothing, and for one that was set back."""
+    """What was counted between; PerfduckError for nothing, for one that was set back, and for more
+    than a store keeps as work."""
     if after <= before:
         got = "no change" if after == before else f"{before:,} before and {after:,} after"
         raise PerfduckError.at(str(name), expected="a counter that grew", got=got)
+    if not is_amount(after - before):
+        raise PerfduckError.at(str(name), expected=AN_AMOUNT, got=f"{after - before:,}")
     return after - before
 
 

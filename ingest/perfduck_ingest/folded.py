@@ -4,6 +4,8 @@ py-spy and `perfduck export` write, a stack from the root to the leaf and its we
     iperf3;[libc.so.6];entry_SYSCALL_64_after_hwframe;udp_sendmsg 1001001
     iperf3-10400/10401;main;tcp_sendmsg_[k] 12     _[k] kernel, _[j] JIT-compiled, _[i] inlined
     nginx;main;-;tcp_sendmsg 12                    - or -- before the kernel's part
+    nginx;[libc.so.6] 5                            code of a binary, without a name; of a name that
+                                                   is in brackets, perfduck export escapes the first
 
 Such a line says neither when, nor on which CPU, nor in which binary, nor what the weight counts:
 samples, unless the user says another event. The first frame is a command where it may be one in all
@@ -42,6 +44,7 @@ _TWO_WEIGHTS = re.compile(r".*;.* \d+(?:\.\d+)? \d+(?:\.\d+)?").fullmatch
 _ENTRY = rf"^(?:{SYSTEM_CALLS}|{INTERRUPTS}|ret_from_fork\w*|kthread|secondary_startup_64\w*" + (
     r"|common_startup_64|start_secondary|(?:asm_)?exc_page_fault|page_fault|el0t?_64_\w+)$"
 )
+_BINARY = r"^\[.+\]$"
 _SAID = "folded stacks say no times, CPUs and binaries"
 _COMMS = "the first frame of each is taken as the command"
 _NO_COMMS = "their first frame is no command"
@@ -114,7 +117,13 @@ class _Reader:
             said.append("each line counts as one sample")
         limitations = {"folded": Limitation("; ".join(said)), **limitations}
         event = self._event or WeightEvent("samples", "sample")
-        return Facts(events={event.name: Event(event.unit)}, limitations=limitations)
+        events = {event.name: Event(event.unit)}
+        return Facts(events=events, limitations=limitations, layout=self._layout())
+
+    def _layout(self) -> str:
+        """What each line was read as: any text may end in a number."""
+        first = "comm-pid/tid;" if self._evidence.has_pid else "comm;"
+        return f"folded stacks, {first * self._evidence.has_comm}root;...;leaf weight"
 
     def batch(self, rows: pl.DataFrame) -> Batch:
         """Rows of stack, weight and number of lines."""
@@ -200,7 +209,8 @@ def _kinds(frames: pl.DataFrame, evidence: Evidence) -> pl.DataFrame:
     plain = frames["frame"].str.replace(r"_\[[kji]\]$", "")
     shown = unescaped(plain, is_escaped=evidence.is_escaped).replace("", UNKNOWN)
     name, is_entry = pl.lit(shown), pl.lit(plain.str.contains(_ENTRY))
-    bare = name.str.extract(r"^\[(.+)\]$")
+    is_binary = plain.str.contains(_BINARY)
+    bare = pl.when(pl.lit(is_binary)).then(name.str.slice(1, name.str.len_chars() - 2))
     keeps = bare.is_in(["unknown", "kernel.kallsyms", "vdso", "vsyscall"])
     is_delimiter = pl.col("frame").is_in(["-", "--"])
     return frames.with_row_index("code").select(

@@ -32,7 +32,7 @@ _ESCAPE = r"\\(?:[nrt]|x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})"
 _ESCAPES = re.compile(_ESCAPE)
 _SEPARATORS = re.compile(r"\\x(?:3b|5c)")
 _SHORT = {r"\n": "\n", r"\r": "\r", r"\t": "\t"}
-_ESCAPED = ";\\]-# "  # that are printable, and mean something else in a folded stack
+_ESCAPED = ";\\[]-# "  # that are printable, and mean something else in a folded stack
 _EXACT = pl.Decimal(38, 9)
 
 
@@ -66,7 +66,7 @@ class Evidence:
 
 def _may_be_comm(name: str) -> bool:
     comm = _ESCAPES.sub(_character, name)
-    return len(comm) <= _LONGEST_COMM and not _IS_FUNCTION(comm)
+    return len(comm) <= _LONGEST_COMM and not _IS_FUNCTION(name)
 
 
 def unescaped(names: pl.Series, *, is_escaped: bool) -> pl.Series:

@@ -56,7 +56,6 @@ _SAMPLES = tuple((name, "count") for name in _HITS)
 _LABELS = ("comm", "pid", "tid", "cpu", "cgroup", "netns")
 _MOST_NUMBER = (1 << 31) - 1
 _NUMBERS = {"pid": _MOST_NUMBER, "tid": _MOST_NUMBER, "cpu": _MOST_NUMBER, "netns": (1 << 32) - 1}
-_MOST = 1 << 62
 _SHOWN = 4
 
 
@@ -177,8 +176,8 @@ class _Reader:
     def batches(self) -> Iterator[Batch]:
         """A batch for each event, then the facts."""
         if (self._values < 0).any():
-            message = "expected a profile, got a difference of two (pprof -diff_base): ingest both"
-            raise PerfduckError(message)
+            message = "a difference of two (pprof -diff_base): ingest both"
+            raise _DamagedProfile(message)
         stack_ids, names = self._stacks()
         yield names
         labels, left_out = self._labels()
@@ -288,8 +287,10 @@ class _Reader:
         values: Int64,
         hits: Int64 | None,
     ) -> Batch:
-        if any(each.sum(dtype=np.float64) >= _MOST for each in (values, hits) if each is not None):
-            raise PerfduckError.at(event, expected="values of at most 62 bits", got="larger ones")
+        numbers = [values] if hits is None else [values, hits]
+        if any(each.sum(dtype=np.float64) >= limits.most_weight for each in numbers):
+            message = f"values of {event} that add up to more than 62 bits"
+            raise _DamagedProfile(message)
         one = np.ones(len(values), np.int64)
         counts_itself = unit == "sample"
         columns = {

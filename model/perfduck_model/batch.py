@@ -18,6 +18,9 @@ from datetime import datetime
 
 import polars as pl
 
+# Codes of limitations that are of the work which a user gives, not of the recording.
+WORK_TIME, WORK_LOST = "work-time", "work-lost"
+
 
 @dataclass(frozen=True, slots=True)
 class Limitation:

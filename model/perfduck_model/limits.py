@@ -23,7 +23,7 @@ class Limits:
     longest_matched: int = 2048  # characters of a line that Python's re measures: it backtracks
     most_lines_at_once: int = MB  # some 200 bytes are held for each line that is being parsed
 
-    most_weight: int = 1 << 62  # of folded stacks together: sums of the store have 63 bits
+    most_weight: int = 1 << 62  # of a recording's counts together: sums of the store have 63 bits
 
     # Files that users write and load generators print.
     most_small_bytes: int = 64 * MB  # iperf3 -J of an hour with 100 streams: 60 MB
@@ -81,6 +81,7 @@ class Limits:
     most_message_numbers: int = 32 * MB  # frames of all samples; their values; their labels
     most_stack_frames: int = MB  # a JVM has 2,048, recursion some thousands
     most_text_bytes: int = 256 * MB  # of all texts: those of 100,000 functions of C++ have 10 MB
+    most_firefox_bytes: int = 256 * MB  # unpacked; a minute of a browser with all threads: 60 MB
     most_json_bytes: int = 32 * MB  # of one message of OTLP: ten times that when it is decoded
 
     # Another machine that is asked.

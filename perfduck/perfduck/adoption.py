@@ -12,7 +12,7 @@ import polars as pl
 
 from perfduck.adoption_checks import check_facts, check_kind, check_rows, check_said
 from perfduck.attachments import Attachment, parsed
-from perfduck.ingestion import commit
+from perfduck.ingestion import check_bounds, commit
 from perfduck.opening import StorePlace
 from perfduck.tagging import Annotator, TaggingSources, file_of_kept
 from perfduck_ingest.labels import checked_name
@@ -53,6 +53,7 @@ def adopt(place: StorePlace, other: Path, wanted: Adoption) -> Receipt:
             check_facts(other, batch.facts)
             check_rows(other, batch, draft)
             draft.add(batch)
+            check_bounds(other.name, draft)
         _check_ids(other, draft)
         with place.write(create=True) as store:
             if not isinstance(store, DuckDbStore):

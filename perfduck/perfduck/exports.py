@@ -18,6 +18,9 @@ from perfduck_diff.filters import Filters
 from perfduck_diff.flame_input import alone
 from perfduck_diff.selection import Note
 from perfduck_model.errors import PerfduckError
+from perfduck_model.firefox_format import weight_type
+from perfduck_model.words import listed
+from perfduck_report.firefox import firefox
 from perfduck_report.folded import fine_unit_of, folded
 from perfduck_report.formats import ExportFormat
 from perfduck_report.html import render_side
@@ -27,6 +30,7 @@ from perfduck_store.protocol import Store
 
 _IN_MEMORY = 16 << 20  # bytes; what is larger is on disk until it is written
 _PART = 1 << 20
+_SHOWN = 4  # names in a note
 _WITH_BASE = "--format folded, pprof or speedscope"
 
 
@@ -113,6 +117,30 @@ def _speedscope(store: Store, request: ExportRequest) -> Export:
     return Export(speedscope(data), (*data.notes, lost))
 
 
+def _firefox(store: Store, request: ExportRequest) -> Export:
+    if request.base is not None:
+        got = "firefox: the Firefox Profiler has no differences: export each side"
+        raise PerfduckError.at(where="--base", expected=_WITH_BASE, got=got)
+    if request.per_work:
+        got = "firefox: the Firefox Profiler shows samples over time"
+        raise PerfduckError.at(where="--per-work", expected=_WITH_BASE, got=got)
+    data = _load(store, request)
+    runs = [run for side in data.sides for run in side.runs]
+    first = store.profiles.first_ns(run.profile_id for run in runs)
+    untimed = [run.facts.name for run in runs if first[run.profile_id] is None]
+    return Export(firefox(data, untimed), (*data.notes, *_lacking_firefox(data, untimed)))
+
+
+def _lacking_firefox(data: ExportInput, untimed: list[str]) -> Iterator[Note]:
+    lacks = "CPUs, control groups, network namespaces and directions"
+    yield Note("format", f"the Firefox Profiler holds no {lacks} of samples")
+    if weight_type(data.unit) == "samples" and data.unit != "sample":
+        yield Note("format", f"what the Firefox Profiler calls samples is {data.unit}")
+    if untimed:
+        text = f"{listed(untimed, _SHOWN)} without times: samples are one interval apart"
+        yield Note("format", text)
+
+
 def _html(store: Store, request: ExportRequest) -> Export:
     if request.base is not None:
         got = "html: perfduck diff --format html compares"
@@ -129,5 +157,6 @@ EXPORTS: dict[ExportFormat, Callable[[Store, ExportRequest], Export]] = {
     "folded": _folded,
     "pprof": _pprof,
     "speedscope": _speedscope,
+    "firefox": _firefox,
     "html": _html,
 }

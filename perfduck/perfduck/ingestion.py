@@ -27,6 +27,8 @@ from perfduck_ingest.runtime.malloc import trim
 from perfduck_ingest.runtime.prefetch import background
 from perfduck_ingest.source import Source, printable
 from perfduck_ingest.work import Work
+from perfduck_ingest.work_limitations import of_work
+from perfduck_model.batch import Batch, Facts
 from perfduck_model.errors import PerfduckError
 from perfduck_model.limits import limits
 from perfduck_model.small_file import UserFile
@@ -183,9 +185,7 @@ def read(request: IngestRequest, draft: Draft, progress: Progress | None = None)
         with closing(recording.batches(request.options)) as batches:
             for batch in batches:
                 draft.add(batch)
-                if draft.event_count > limits.most_events:
-                    expected = f"at most {limits.most_events:,} events"
-                    raise PerfduckError.at(source.name, expected=expected, got="more")
+                check_bounds(source.name, draft)
                 if progress:
                     progress(source, draft.samples)
         trim()
@@ -194,9 +194,22 @@ def read(request: IngestRequest, draft: Draft, progress: Progress | None = None)
             got = ": ".join(["a recording without any", *why])
             raise PerfduckError.at(source.name, expected="samples", got=got)
         draft.ran(settled(source.name, request.kernel, draft.facts.kernel_release))
+        if request.work:
+            doubts = of_work(request.work, draft.duration_s)
+            draft.add(Batch(facts=Facts(limitations=doubts)))
         if not draft.facts.inlined_samples:  # which kallsyms does not list
             check_kallsyms(request.options.kernel_files, draft.symbols)
         return _identity(request, source, recording.format)
+
+
+def check_bounds(name: str, draft: Draft) -> None:
+    """Raise PerfduckError where the recording called `name` has more than a store keeps."""
+    if draft.event_count > limits.most_events:
+        expected = f"at most {limits.most_events:,} events"
+        raise PerfduckError.at(name, expected=expected, got="more")
+    if draft.samples > limits.most_weight:
+        expected = f"at most {limits.most_weight:,} samples"
+        raise PerfduckError.at(name, expected=expected, got=f"{draft.samples:,}")
 
 
 def _check_event(request: IngestRequest, recording: Recording) -> None:

@@ -135,9 +135,9 @@ class StoreQuestions:
         **filters: Unpack[FilterOptions],
     ) -> "Export":
         """The stacks for other tools: `folded`, a line for each (comm;root;...;leaf weight);
-        `pprof` and `speedscope`, files of these; `html`, a page with a flame graph. With a `base`
-        both sides, per unit of work where it is known. `per_work`: weights per unit of work, an
-        error where it is not known."""
+        `pprof`, `speedscope` and `firefox` (its Profiler), files of these; `html`, a page with a
+        flame graph. With a `base` both sides, per unit of work where it is known. `per_work`:
+        weights per unit of work, an error where it is not known."""
         request = parts.exports.ExportRequest(selector, base, filters_of(filters), per_work)
         return parts.exports.export(self._file, format, request)
 

@@ -1,19 +1,18 @@
 """Call chains as numbers of frames, for formats that have a table of functions."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from perfduck_diff.engine.stacks import Stacks
+from perfduck_diff.engine.tree import Trie, grown
 from perfduck_diff.export_input import ExportInput
-from perfduck_model.arrays import Int64
+from perfduck_model.arrays import Bool, Int64
+from perfduck_report.names import binary
 
 _UNNAMED = "[unknown]"
-
-
-def basename(dso: str) -> str:
-    """The name of code without one: the last part of its dso, in brackets."""
-    return f"[{dso.rsplit('/', 1)[-1].strip('[]')}]"
 
 
 class ChainTable:
@@ -33,10 +32,13 @@ class ChainTable:
     def __len__(self) -> int:
         return len(self._ids)
 
-    def names(self) -> list[str]:
-        """The name of each function, as folded stacks have it: [libc.so.6] without one."""
+    def names(
+        self, named: Callable[[str], str] = str, unnamed: Callable[[str], str] = binary
+    ) -> list[str]:
+        """The name of each function, made of it by `named`; without one, of its dso by
+        `unnamed`: [libc.so.6]."""
         pairs = self.functions.select("name", "dso").iter_rows()
-        return [name if name != _UNNAMED else basename(dso) for name, dso in pairs]
+        return [named(name) if name != _UNNAMED else unnamed(dso) for name, dso in pairs]
 
     def places(self, stack_ids: ArrayLike) -> Int64:
         """The place of each stack in this table."""
@@ -47,3 +49,13 @@ class ChainTable:
         start = int(self._ends[place - 1]) if place else 0
         rows: Any = self._rows[start : self._ends[place]].tolist()
         return rows  # type: ignore[no-any-return]
+
+    def trie(self, marked: Bool) -> Trie:
+        """Every distinct beginning of a chain, root first. A code is a row of `functions`; in
+        chains that are `marked`, that and the number of functions."""
+        size = len(self._rows)
+        starts = np.concatenate([[0], self._ends[:-1]])
+        marks = np.repeat(marked, self._ends - starts) * self.functions.height
+        codes = (self._rows + marks)[::-1].astype(np.int32)
+        stacks = Stacks(codes, size - self._ends, size - starts)
+        return grown(stacks, np.zeros((stacks.size, 1)), 0.0)

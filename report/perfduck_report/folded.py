@@ -14,9 +14,11 @@ from perfduck_diff.export_input import ExportInput, ExportSide
 from perfduck_report.export_frames import ChainTable
 from perfduck_report.fine_units import FineUnit, Rounder, fine_unit
 from perfduck_report.names import folded as folded_name
+from perfduck_report.names import folded_binary
 
 Line = tuple[str, int]  # the command and its `;`, and the rank of the chain among the sorted ones
 _LINES_AT_ONCE = 10_000
+_NO_COMM = "[none]"
 
 
 def fine_unit_of(data: ExportInput) -> FineUnit | None:
@@ -45,7 +47,7 @@ class _Chains:
 
     def __init__(self, data: ExportInput) -> None:
         self.table = ChainTable(data)
-        names = [folded_name(name) for name in self.table.names()]
+        names = self.table.names(folded_name, folded_binary)
         texts = [
             ";".join([names[row] for row in reversed(self.table.leaf_first(place))])
             for place in range(len(self.table))
@@ -62,7 +64,8 @@ def _weights(
     rows = data.weights(*side.runs)
     places = chains.table.places([row.stack_id for row in rows]).tolist()
     for place, row in zip(places, rows, strict=True):
-        weights[f"{folded_name(row.comm)};", chains.ranks[place]] += row.weight
+        comm = row.comm if row.comm == _NO_COMM else folded_name(row.comm)
+        weights[f"{comm};", chains.ranks[place]] += row.weight
     if fine is None:
         return weights
     rounder = Rounder()

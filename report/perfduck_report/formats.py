@@ -8,4 +8,6 @@ DiffFormat = Literal["text", "json", "markdown", "junit", "html"]  # diff.FORMAT
 CompareFormat = Literal["text", "markdown", "json"]  # compare.FORMATS
 TrendFormat = Literal["text", "markdown", "csv", "json", "html"]  # trend.FORMATS
 TableFormat = Literal["text", "markdown", "csv", "json"]  # tables.FORMATS
-ExportFormat = Literal["folded", "pprof", "speedscope", "html"]  # perfduck/exports.py EXPORTS
+ExportFormat = Literal[
+    "folded", "pprof", "speedscope", "firefox", "html"
+]  # perfduck/exports.py EXPORTS

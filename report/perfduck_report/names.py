@@ -112,11 +112,21 @@ def markdown_text(text: str) -> str:
 def folded(text: str) -> str:
     r"""A frame of a folded stack: one line, `;` as `\x3b` and `\` as `\x5c`, which can be read back
     as in a string of Python. So are the characters that mean something else in such a line: of the
-    end of `f_[k]`, of `-` alone, of `#` and blanks at an end."""
+    end of `f_[k]`, of `-` alone, of `[f]`, of `#` and blanks at an end."""
     return visible(_NO_FRAME.sub(lambda match: "".join(map(_hexadecimal, match[0])), text))
 
 
-_NO_FRAME = re.compile(r"[;\\]|\A[ #]| \Z|\A--?\Z|(?<=_\[[kji])\]\Z")
+def folded_binary(dso: str) -> str:
+    """A frame of code without a name: the last part of its dso, in brackets."""
+    return f"[{folded(binary(dso)[1:-1])}]"
+
+
+def binary(dso: str) -> str:
+    """What code without a name is called: the last part of its dso, in brackets."""
+    return f"[{dso.rsplit('/', 1)[-1].strip('[]')}]"
+
+
+_NO_FRAME = re.compile(r"[;\\]|\A[ #]| \Z|\A--?\Z|(?<=_\[[kji])\]\Z|\A\[(?=.+\]\Z)", re.DOTALL)
 
 
 def _hexadecimal(character: str) -> str:

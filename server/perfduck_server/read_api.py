@@ -35,14 +35,17 @@ MEDIA_TYPES = {
     "junit": "application/xml; charset=utf-8",
     "pprof": "application/octet-stream",
     "speedscope": "application/json",
+    "firefox": "application/json",
 }
 _FILES = {  # formats that are files to keep
     "html": "perfduck.html",
     "pprof": "perfduck.pb.gz",
     "speedscope": "perfduck.speedscope.json",
+    "firefox": "perfduck.firefox.json",
 }
-_OF_ONE = ("html",)  # formats of an export that take no base
-_WITHOUT_NOTES = ("json", "csv", "folded", "pprof", "speedscope")  # that have no place for them
+_OF_ONE = ("firefox", "html")  # formats of an export that take no base
+# Those that have no place for them.
+_WITHOUT_NOTES = ("json", "csv", "folded", "pprof", "speedscope", "firefox")
 _ROWS = 30  # of a ranking, unless `limit` says
 
 

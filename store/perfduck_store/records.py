@@ -111,11 +111,13 @@ class Weight:
 
 @dataclass(frozen=True, slots=True)
 class KeyValue:
-    """A value of a key in a run, and its weight without idle. None: the recording does not say."""
+    """A value of a key in a run, and its weight: of idle, or of all else. None: the recording does
+    not say."""
 
     value: str | None
     run: int
     weight: float
+    is_idle: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import bz2
 import gzip
+import io
 import lzma
 import tempfile
 import zlib
@@ -21,15 +22,65 @@ def open_zstd(file: BinaryIO) -> IO[bytes]:
     return cast(IO[bytes], zstd.open(file))
 
 
+_PART_BYTES = 1 << 20
+_PACKED_BYTES = 1 << 14  # of which each stream that ends copies the rest: there may be a million
+_Decoder = lzma.LZMADecompressor | bz2.BZ2Decompressor
+
+
+class _Streams(io.RawIOBase):
+    """The decompressed bytes of xz or bzip2 streams, one behind the other, with zeros between them
+    as padding. lzma.open and bz2.open end at padding, and at a stream whose beginning is damaged,
+    as if nothing were behind it. Reading raises what BROKEN lists."""
+
+    def __init__(self, file: BinaryIO, decoder: Callable[[], _Decoder]) -> None:
+        self._file, self._new_decoder = file, decoder
+        self._decoder = decoder()
+        self._rest = b""  # read, and not yet given to the decoder
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # io calls it so
+        while not self._decoder.eof or self._goes_on():
+            if self._decoder.needs_input and not self._rest:
+                self._rest = self._file.read(_PACKED_BYTES)
+                if not self._rest:
+                    message = "one that ends before its last stream does"
+                    raise EOFError(message)
+            part = self._decoder.decompress(self._rest, len(buffer))
+            self._rest = b""
+            if part:
+                buffer[: len(part)] = part
+                return len(part)
+        return 0
+
+    def _goes_on(self) -> bool:
+        """Whether there is a stream behind the one that ended: then it is the next to read."""
+        rest = self._decoder.unused_data.lstrip(b"\0")
+        while not rest and (part := self._file.read(_PACKED_BYTES)):
+            rest = part.lstrip(b"\0")
+        if rest:
+            self._decoder, self._rest = self._new_decoder(), rest
+        return bool(rest)
+
+
+def _open_xz(file: BinaryIO) -> IO[bytes]:
+    return io.BufferedReader(_Streams(file, lzma.LZMADecompressor))
+
+
+def _open_bz2(file: BinaryIO) -> IO[bytes]:
+    return io.BufferedReader(_Streams(file, bz2.BZ2Decompressor))
+
+
 # Magic bytes -> opener. To read another compression, add a line.
 COMPRESSIONS: dict[bytes, Callable[[BinaryIO], IO[bytes]]] = {
     b"\x1f\x8b": gzip.open,  # type: ignore[dict-item]  # its overloads hide the binary one
-    b"\xfd7zXZ\x00": lzma.open,
-    b"BZh": bz2.open,
+    b"\xfd7zXZ\x00": _open_xz,
+    b"BZh": _open_bz2,
     b"\x28\xb5\x2f\xfd": open_zstd,
-    b"\x50\x2a\x4d\x18": open_zstd,  # pzstd begins with a skippable frame
+    # Skippable frames, of which there are 16 kinds: pzstd begins with the first.
+    **{bytes([kind, 0x2A, 0x4D, 0x18]): open_zstd for kind in range(0x50, 0x60)},
 }
-_PART_BYTES = 1 << 20
 BROKEN = (EOFError, OSError, lzma.LZMAError, zlib.error, zstd.ZstdError)
 
 

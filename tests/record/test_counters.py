@@ -106,6 +106,24 @@ def test_what_cannot_be_counted_is_said_in_a_line(tmp_path: Path, text: str, exp
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("after", "expected"),
+    [
+        ("1 18446744073709551615", "expected a positive number, 1e-9 to 1e18, got 18,446,744,073,"),
+        ("1 " + "9" * 5000, "expected device lo, got 'lo: 1 999"),
+    ],
+)
+def test_a_counter_that_no_device_has_is_refused(tmp_path: Path, after: str, expected: str) -> None:
+    (tmp_path / "before").write_text("lo: 1 1\n")
+    (tmp_path / "after").write_text(f"lo: {after}\n")
+    recording = FIXTURES / "perf_script" / "net-chain" / "input.txt.xz"
+    work = f"netdev:lo:rx_packets:{tmp_path}/before:{tmp_path}/after"
+    done = run_text(["ingest", recording, "--work-from", work, "--store", tmp_path / "s.duckdb"])
+    assert done.returncode == 2
+    assert expected in done.stderr
+    assert not (tmp_path / "s.duckdb").exists()
+
+
 @given(st.text(max_size=400))
 def test_any_text_has_the_counter_or_is_refused(text: str) -> None:
     for name in ("netdev:lo:rx_packets", "ethtool:lo:a"):

@@ -178,6 +178,12 @@ def test_a_folded_stack_is_a_line_that_can_be_read_back(store: Path) -> None:
     assert frames >= set(NAMES)
 
 
+def test_a_firefox_profile_has_harmless_names(store: Path) -> None:
+    text = answer(store, "export", "side=new", "--format", "firefox")
+    assert is_harmless(text)
+    assert set(map(names.visible, NAMES)) <= set(json.loads(text)["shared"]["stringArray"])
+
+
 @pytest.mark.parametrize("words", [DIFF, ("export", "side=new")], ids=["diff", "export"])
 def test_html_has_no_script_but_ours(words: tuple[str, ...], store: Path) -> None:
     shown = answer(store, *words, "--format", "html")

@@ -149,9 +149,15 @@ def test_every_format_has_a_media_type() -> None:
 
 def test_files_for_other_tools_are_those_of_the_command(server: Server, demo_store: Path) -> None:
     store = perfduck.open(demo_store)
-    for format, name in (("pprof", "perfduck.pb.gz"), ("speedscope", "perfduck.speedscope.json")):
-        answer = ask(server, f"export?selector=native.crr.1&format={format}&base=docker0-nat.crr.1")
-        export = store.export("native.crr.1", format, base="docker0-nat.crr.1")
+    of_two = {"base": "docker0-nat.crr.1"}
+    for format, name, options in (
+        ("pprof", "perfduck.pb.gz", of_two),
+        ("speedscope", "perfduck.speedscope.json", of_two),
+        ("firefox", "perfduck.firefox.json", {}),
+    ):
+        asked = urlencode({"selector": "native.crr.1", "format": format, **options})
+        answer = ask(server, f"export?{asked}")
+        export = store.export("native.crr.1", format, **options)
         assert answer.data == b"".join(export.parts())
         assert answer.headers["content-disposition"] == f"attachment; filename={name}"
         assert answer.headers["perfduck-note"] == export.notes[-1].text

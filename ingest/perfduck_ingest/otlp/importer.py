@@ -56,7 +56,7 @@ _UNITS = {
     "bytes": "byte", "By": "byte",
 }  # fmt: skip
 _SAMPLES = ("samples", "sample")
-_MOST = 1 << 62
+_MOST_NS = 1 << 62
 _MOST_NUMBER = (1 << 31) - 1
 _SHOWN = 4
 
@@ -204,11 +204,11 @@ class _Reader:
         profile = np.frombuffer(profiles.profiles, np.int64)[owner]
         of_event = events[profile]
         factor = of_event["factor"].to_numpy()
-        if (values.astype(np.float64) * factor).sum() >= _MOST:
-            message = "values of more than 62 bits"
+        if (values.astype(np.float64) * factor).sum() >= limits.most_weight:
+            message = "values that add up to more than 62 bits"
             raise DamagedProfiles(message)
         times = np.frombuffer(profiles.times, np.uint64)
-        if len(times) and times.max() >= _MOST:
+        if len(times) and times.max() >= _MOST_NS:
             message = f"a time of {times.max():,} ns"
             raise DamagedProfiles(message)
         self._totals.rows += len(values)

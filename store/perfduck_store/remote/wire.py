@@ -86,6 +86,9 @@ def _packed(value: Any) -> bytes:
     except UnicodeEncodeError as error:
         message = f"expected text in UTF-8, got {error.object!r}"
         raise PerfduckError(message) from error
+    except OverflowError as error:
+        message = "expected sums of at most 64 bits, got a larger one: ask a copy of the store"
+        raise PerfduckError(message) from error
 
 
 def _unpacked(body: bytes, type_: Any) -> Any:

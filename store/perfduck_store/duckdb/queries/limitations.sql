@@ -2,8 +2,8 @@
 -- unnamed.sql looks up.
 select
     limitation.text,
-    sum(limitation.samples)::bigint as samples,
-    coalesce(sum(total.samples), 0)::bigint as total,
+    sum(limitation.samples)::hugeint as samples,
+    coalesce(sum(total.samples), 0)::hugeint as total,  -- of many profiles: each may have 62 bits
     count(*) as profiles,
     min(profile.name) as first_profile,
 from limitation
