@@ -61,8 +61,9 @@ class ImportOptions:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A recording of a known format, of which no more than the head was read. The user may say, with
-    `takes_event`, what its weights count; with `takes_inline`, whether inlined functions are frames."""
+    """A recording of a known format, of which no more than the head was read. What the user may
+    say of it: with `takes_event`, what its weights count; with `takes_inline`, whether inlined
+    functions are frames."""
 
     format: str  # the importer's NAME
     read: Callable[[ImportOptions], Iterator[Batch]]
