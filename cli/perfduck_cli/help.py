@@ -51,7 +51,9 @@ OPTIONS = {
                                    "cpu", "dso", "subsystem", "cgroup", "pod", "not_pod"),
     "What the recording is": ("manifest", "name", "label", "work", "unit", "work_from", "attach",
                               "unlabel", "force"),
-    "Names and tags": ("kallsyms", "vmlinux", "symbols", "host_files", "rules", "release"),
+    "Names and tags": (
+        "kallsyms", "vmlinux", "symbols", "host_files", "inline", "rules", "release",
+    ),
     "Output": ("by", "limit", "format"),
     "Store": ("store", "spool", "wait"),
     "Access": ("listen", "anonymous", "tls_cert", "tls_key"),
