@@ -116,15 +116,17 @@ def perfduck(
     folder: Path | None = None,
     tmpdir: Path | None = None,
     has_network: bool = True,
+    by: int = signal.SIGKILL,
 ) -> Done:
-    """Run a command to its end, or kill it after some time, in a process that is forked off this
-    one: all is loaded already. `out` is what it writes to: a file, or -1: nothing that is open."""
+    """Run a command to its end, or kill it `by` a signal after some time, in a process that is
+    forked off this one: all is loaded already. `out` is what it writes to: a file, or -1: nothing
+    that is open."""
     start = time.monotonic()
     with tempfile.TemporaryFile() as answer, tempfile.TemporaryFile() as errors:
         child = os.fork()
         if child == 0:
             _become(words, answer.fileno(), errors.fileno(), out, folder, tmpdir, has_network)
-        code = _ended(child, TIMEOUT_S if after_s is None else after_s)
+        code = _ended(child, TIMEOUT_S if after_s is None else after_s, by)
         answer.seek(0)
         errors.seek(0)
         said = errors.read().decode("utf-8", "replace")
@@ -169,14 +171,17 @@ def _stream(number: int) -> TextIO | None:
         return None
 
 
-def _ended(child: int, limit_s: float) -> int:
+def _ended(child: int, limit_s: float, by: int) -> int:
+    """Its exit code. What goes on for a minute after the signal is killed."""
     end = time.monotonic() + limit_s
     while time.monotonic() < end:
         pid, status = os.waitpid(child, os.WNOHANG)
         if pid:
             return os.waitstatus_to_exitcode(status)
         time.sleep(0.002)
-    os.killpg(child, signal.SIGKILL)
+    os.killpg(child, by)
+    if by != signal.SIGKILL:
+        return _ended(child, TIMEOUT_S, signal.SIGKILL)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 

@@ -88,19 +88,20 @@ def _read_manifest(path: Path) -> None:
 
 def _read_counters(path: Path) -> None:
     """What a device counted since there was nothing."""
-    before = path.with_name("before")
-    before.write_text("NIC statistics:\n rx_packets: 0\neth0: 0 0\n")
     kind = "ethtool" if b"NIC" in path.read_bytes() else "netdev"
-    counters.work_between(f"{kind}:eth0:rx_packets:{before}:{path}")
+    with tempfile.NamedTemporaryFile("w") as before:
+        before.write("NIC statistics:\n rx_packets: 0\neth0: 0 0\n")
+        before.flush()
+        counters.work_between(f"{kind}:eth0:rx_packets:{before.name}:{path}")
 
 
 def _read_perfdash(path: Path) -> None:
     """The results of a report of Cilium, beside a profile of it."""
-    folder = path.parent / "cilium"
-    folder.mkdir(exist_ok=True)
-    (folder / "netperf_TCP_RR_pod-to-pod_other-node_client.perf").write_bytes(_PROFILE)
-    (folder / "NetworkPerformance_benchmark_x.json").write_bytes(path.read_bytes())
-    cilium_report.requests(folder, IngestRequest(source=""), len)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "netperf_TCP_RR_pod-to-pod_other-node_client.perf").write_bytes(_PROFILE)
+        (folder / "NetworkPerformance_benchmark_x.json").write_bytes(path.read_bytes())
+        cilium_report.requests(folder, IngestRequest(source=""), len)
 
 
 def _read_elf(path: Path) -> None:
@@ -137,6 +138,7 @@ KINDS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "folded": ("folded/*.folded", _read_recording),
     "pprof": ("pprof/*.pb", _read_recording),
     "otlp": ("otlp/*", _read_recording),
+    "firefox": ("fuzz/seeds/*.firefox.json", _read_recording),
     "work": ("work/*/input.txt", work_from),
     "iptables": ("demo/*.iptables.txt", lambda path: attachments.read(f"iptables={path}")),
     "conntrack": ("demo/*.conntrack.txt", lambda path: attachments.read(f"conntrack={path}")),

@@ -111,7 +111,10 @@ WRITTEN = {
     "text of tcpdump": b"12:00:01.123456 IP 10.0.0.1.5201 > 10.0.0.2.41000: UDP, length 64\n",
     "a packet capture (pcap)": b"\xd4\xc3\xb2\xa1\x02\0\x04\0\0\0\0\0",
     "a report of simpleperf (protobuf)": b"SIMPLEPERF\x01\0",
-    "a profile of the Firefox Profiler": b'{"meta":{"interval":1,"preprocessedProfileVersion":58}}',
+    "a profile of Gecko, not processed yet: open it in the Firefox Profiler": b'{"meta":{"version":'
+    b'24},"threads":[{"frameTable":{"schema":{"location":0}}}]}',
+    "a profile of the Firefox Profiler without a version": b'{"meta":{},"frameTable":{"func":[]}}',
+    "a profile of the Firefox Profiler in a JSLB container": b"\xdc\xdfJSLB\1\0" + bytes(12),
     "a heap dump of Java": b"JAVA PROFILE 1.0.2\0",
     "a trace of LTTng": b"\xc1\x1f\xfc\xc1",
     "a 7z archive": b"7z\xbc\xaf\x27\x1c\0\4",

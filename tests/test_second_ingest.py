@@ -1,5 +1,6 @@
 """What is said of a recording: by options, a manifest, and once more when it is stored already."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -234,3 +235,43 @@ def test_a_mistyped_kind_of_attachment_is_refused(
 def test_work_of_a_report_is_said(store_path: Path) -> None:
     _, out, _ = perfduck("ingest", NATIVE, "--work-from", REPORT, store=store_path)
     assert "329 symbols; work is 2,168,120 packets\n" in out
+
+
+UDP = FIXTURES / "work" / "iperf3-udp" / "input.txt"  # of 1 s, 44 % lost
+OF_UDP = (
+    "the work is of a report of 1 s, the recording lasted 4 s: is it of the same run?",
+    "more than 20 % of the packets that were sent were lost on their way: work counts all that were"
+    " sent",
+)
+
+
+def doubts(store: Path) -> set[str]:
+    """What every answer says of the work."""
+    answer = json.loads(perfduck("diff", "a", "b", "--format", "json", store=store)[1])
+    texts = {text.removeprefix("base: ").removesuffix(" (a)") for text in answer["context"]}
+    with DuckDbStore(store) as opened:
+        rows = opened.rows("select text from limitation where code like 'work-%'")
+    assert {text for (text,) in rows} == texts & set(OF_UDP)
+    return texts & set(OF_UDP)
+
+
+def test_a_report_of_another_run_is_said_until_the_work_changes(store_path: Path) -> None:
+    store = store_path
+    assert perfduck("ingest", OTHER, "--name", "b", store=store)[0] == 0
+    code, out, error = perfduck("ingest", NATIVE, "--name", "a", "--work-from", UDP, store=store)
+    line = f"{FIRST}; work is 170,600 packets, {', '.join(OF_UDP)}"
+    assert (code, out.splitlines()[0], error) == (0, line, "")
+    assert doubts(store) == set(OF_UDP)
+    again = perfduck("ingest", NATIVE, "--work-from", UDP, store=store)
+    assert again == (0, f"{STORED}, nothing added\n", "")
+    assert doubts(store) == set(OF_UDP)
+    other = perfduck("ingest", NATIVE, "--work-from", REPORT, "--force", store=store)
+    assert other[1].startswith(f"{STORED}; work ")
+    assert doubts(store) == set()
+    back = perfduck("ingest", NATIVE, "--work-from", UDP, "--force", store=store)[1]
+    assert back.endswith(f", {', '.join(OF_UDP)}\n")
+    assert doubts(store) == set(OF_UDP)
+    assert perfduck("edit", "a", "--label", "run=1", store=store)[0] == 0
+    assert doubts(store) == set(OF_UDP)
+    assert perfduck("edit", "a", "--work", "7", "--unit", "packet", store=store)[0] == 0
+    assert doubts(store) == set()

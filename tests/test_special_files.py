@@ -74,3 +74,11 @@ def test_a_pipe_that_the_user_names_is_read(tmp_path: Path, store_path: Path) ->
         done = ingest(str(tmp_path / "fifo"), store=store_path)
     assert done.returncode == 0, done.stderr
     assert "172 samples" in done.stdout
+
+
+def test_a_link_to_no_directory_is_no_place_for_a_store(tmp_path: Path) -> None:
+    """Refused before the recording is read: what `record` would have recorded is not lost."""
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere" / "s.duckdb")
+    done = ingest(str(tmp_path / "no recording"), store=tmp_path / "link")
+    assert done.returncode == 2
+    assert f"got a path in {tmp_path}/nowhere, which is no directory" in done.stderr

@@ -51,7 +51,11 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "top p",
         *(
             pytest.param(each, marks=pytest.mark.slow)
-            for each in ("export p", "export p --format html")
+            for each in (
+                "export p",
+                "export p --format html",
+                "sql table/**/sample --format parquet",
+            )
         ),
     ],
 )

@@ -7,6 +7,7 @@ from recordings import FIXTURES
 
 from perfduck_ingest.load_reports.netperf import netperf, super_netperf
 from perfduck_ingest.work import Work, work_from, work_in
+from perfduck_ingest.work_limitations import of_work
 from perfduck_model.errors import PerfduckError
 
 EXPECTED = {
@@ -41,6 +42,51 @@ EXPECTED = {
 def test_work_is_what_the_load_generator_sent(name: str) -> None:
     work = work_from(FIXTURES / "work" / name / "input.txt")
     assert (work.amount, work.unit) == (pytest.approx(EXPECTED[name].amount), EXPECTED[name].unit)
+
+
+# What the reports say of the time that they cover, and of packets that did not arrive.
+SECONDS = {
+    "iperf3-udp": 1.000619, "iperf3-udp-text": 1.0, "iperf3-tcp": 1.000657, "wrk2": 30.01,
+    "sockperf-ping-pong": 2.0, "fortio-json": 1.001465014, "ghz-json": 0.244975818,
+    "netperf-tcp-stream": 60.01,
+}  # fmt: skip
+LOST = {"iperf3-udp": 75429 / 170600, "iperf3-udp-text": 54726 / 125990}
+
+
+@pytest.mark.parametrize("name", SECONDS)
+def test_the_time_and_the_loss_of_a_report_are_read(name: str) -> None:
+    work = work_from(FIXTURES / "work" / name / "input.txt")
+    assert work.seconds == SECONDS[name]
+    assert work.lost == (pytest.approx(LOST[name]) if name in LOST else None)
+
+
+def test_reports_that_are_added_up_have_no_time() -> None:
+    lines = ["6 requests in 1.00m, 1MB read", "5 requests in 500.00ms, 1MB read"]
+    assert [work.seconds for line in lines if (work := work_in(line))] == [60, 0.5]
+    both = work_in("\n".join(lines))
+    assert (both, both and both.seconds) == (Work(11, "request"), None)
+
+
+@pytest.mark.parametrize(
+    ("work", "duration_s", "words"),
+    [
+        (Work(9, "packet", 4.0), 4.1, {}),
+        (Work(9, "packet", 4.0), 4.7, {}),
+        (Work(9, "packet"), 4.7, {}),
+        (Work(9, "packet", 4.0), None, {}),
+        (Work(9, "packet", 10.0), 4.0, {"work-time": "the work is of a report of 10 s, the"
+         " recording lasted 4 s: is it of the same run?"}),
+        (Work(9, "packet", 1.0), 4.0, {"work-time": "the work is of a report of 1 s, the"
+         " recording lasted 4 s: is it of the same run?"}),
+        (Work(9, "packet", 4.0, 0.009), 4.0, {}),
+        (Work(9, "packet", 4.0, 0.44), 4.0, {"work-lost": "more than 20 % of the packets that were"
+         " sent were lost on their way: work counts all that were sent"}),
+    ],
+)  # fmt: skip
+def test_work_of_another_run_and_loss_are_limitations(
+    work: Work, duration_s: float | None, words: dict[str, str]
+) -> None:
+    assert {code: each.text for code, each in of_work(work, duration_s).items()} == words
 
 
 def test_every_recorded_report_is_tested() -> None:

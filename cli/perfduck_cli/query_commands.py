@@ -1,5 +1,6 @@
 """Commands that ask the store."""
 
+import io
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -127,7 +128,9 @@ def sql(
             text_of(query, file), parameters(param or []), timeout_s=timeout, max_rows=max_rows
         )
     if format == "parquet":
-        answer.frame.write_parquet(sys.stdout.buffer)
+        parquet = io.BytesIO()  # polars would turn a full disk into an error of its own
+        answer.frame.write_parquet(parquet)
+        sys.stdout.buffer.write(parquet.getbuffer())
     else:
         write(answer, "text" if format == "table" else format)
 

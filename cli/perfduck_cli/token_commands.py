@@ -75,10 +75,7 @@ def revoke(name: Name, store: StorePath = DEFAULT_STORE) -> None:
 def _tokens(store: str) -> Any:
     if store.startswith(("http:", "https:")):
         raise PerfduckError.at(store, expected="the path of the store that is served", got="a URL")
-    if not Path(store).absolute().parent.is_dir():
-        raise PerfduckError.at(store, expected="a path in a directory", got="one in none")
-    settings = server_part("settings").Settings(store=Path(store))
-    return server_part("tokens").TokenFile(settings.state_folder)
+    return server_part("tokens").tokens_of(Path(store))
 
 
 def _checked(name: str) -> str:

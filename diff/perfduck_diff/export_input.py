@@ -70,12 +70,14 @@ class ExportInput:
         return units.pop() if len(units) == 1 else None
 
     def largest(self) -> float:
-        """The weight per unit of work without idle, of the side that has more of it."""
-        weights = self.selection.weights
-        return max(
-            sum(weights[run.profile_id].busy for run in side.runs) / side.amount.divisor
+        """The weight per unit of work without idle, of the side that has more of it; of idle where
+        there is no other."""
+        sides = [
+            ([self.selection.weights[run.profile_id] for run in side.runs], side.amount.divisor)
             for side in self.sides
-        )
+        ]
+        busy = max(sum(each.busy for each in runs) / divisor for runs, divisor in sides)
+        return busy or max(sum(each.idle for each in runs) / divisor for runs, divisor in sides)
 
     def chains(self) -> "pl.DataFrame":
         """See PickedSamples.chains."""
@@ -112,7 +114,7 @@ def load_export(
     titles = {"": selector} if base is None else {"base": base, "new": selector}
     groups = {title: select(store, typed, filters.where) for title, typed in titles.items()}
     check_apart(groups.values())
-    selection = select_samples(store, groups, filters, "comm")
+    selection = select_samples(store, groups, filters, "comm", with_idle=True)
     sides = _sides(store, selection, list(titles.values()), filters)
     if per_work:
         _check_work(sides)

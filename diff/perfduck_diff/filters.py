@@ -7,10 +7,11 @@ that names the option and what there is:
 
     no sample with --comm iperf: there are iperf3 (62 %), swapper (21 %), ksoftirqd/0 (9 %)
     no sample with --cpu 2-3: there are 0-1
+    no sample with --comm swapper: swapper has only idle time, which is left out: there are iperf3
     native.2: expected samples with a cpu for --cpu 0, its recording has none
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import PurePath
@@ -19,7 +20,7 @@ from perfduck_diff import pods
 from perfduck_model.errors import PerfduckError
 from perfduck_model.words import did_you_mean, listed, number_ranges
 from perfduck_store.protocol import PickedSamples
-from perfduck_store.records import KEYS, Key
+from perfduck_store.records import KEYS, Key, KeyValue, Weight
 
 OF_SAMPLES = ("comm", "not_comm", "pid", "cpu", "dso", "subsystem", "cgroup", "pod", "not_pod")
 _SHOWN = 4  # values that an error names
@@ -83,12 +84,18 @@ class Filters:
 
 
 class FilterValues:
-    """The values of what is picked, of the keys that the filters choose by."""
+    """The values of what is picked, of the keys that the filters choose by. `with_idle`: whether
+    the answer has idle in it; where not, what has only idle is known, and no sample of it is."""
 
     def __init__(
-        self, samples: PickedSamples, filters: Filters, groups: Sequence[Mapping[int, str]]
+        self,
+        samples: PickedSamples,
+        filters: Filters,
+        groups: Sequence[Mapping[int, str]],
+        *,
+        with_idle: bool,
     ) -> None:
-        self.filters, self._groups = filters, groups
+        self.filters, self._groups, self._with_idle = filters, groups, with_idle
         self._names = [name for group in groups for name in group.values()]
         keys = [key for key in KEYS if filters.words(*_OPTIONS[key])]
         self._known = {key: samples.values(key) for key in keys}
@@ -110,9 +117,41 @@ class FilterValues:
         runs = self._runs(group)
         for key, values in self._known.items():
             meant = set(self._meant(key))
-            if not any(each.run in runs and each.value in meant for each in values):
+            if not any(each.run in runs and each.value in meant for each in self._counted(values)):
                 return key, self._nothing(self.filters.words(*_OPTIONS[key]), key, runs)
-        return None, f"no sample with {self.filters.words()} together, idle left out"
+        left_out = "" if self._with_idle else ", idle left out"
+        return None, f"no sample with {self.filters.words()} together{left_out}"
+
+    def is_empty(self, weights: Iterable[Weight]) -> bool:
+        """Whether an answer has nothing of these runs."""
+        return not sum(each.busy + each.idle * self._with_idle for each in weights)
+
+    def left_out(self) -> Iterator[str]:
+        """What the filters name and the answer cannot have, as it has only idle time."""
+        for key in self._known:
+            typed = [text for option in _OPTIONS[key] for text in self._typed(option)]
+            if text := self._only_idle(key, typed, range(len(self._names))):
+                yield text
+
+    def _only_idle(self, key: Key, typed: Sequence[str], runs: range) -> str:
+        """Of what is typed, in words, that which means values of idle alone."""
+        is_idle: dict[str, bool] = {}
+        for each in self._known[key]:
+            if each.value is not None and each.run in runs:
+                is_idle[each.value] = is_idle.get(each.value, True) and each.is_idle
+        idle: dict[str, None] = {}
+        for pattern in typed:
+            meant = [value for value in is_idle if _MEANS[key](value, pattern)]
+            if all(is_idle[value] for value in meant):
+                idle |= dict.fromkeys(meant)
+        if not idle or self._with_idle:
+            return ""
+        has = "has" if len(idle) == 1 else "have"
+        return f"{_shown(key, list(idle))} {has} only idle time, which is left out"
+
+    def _counted(self, values: Iterable[KeyValue]) -> list[KeyValue]:
+        """Those that the answer may have."""
+        return [each for each in values if self._with_idle or not each.is_idle]
 
     def _typed(self, option: str) -> list[str]:
         return [str(value) for value in getattr(self.filters, option)]
@@ -130,8 +169,9 @@ class FilterValues:
 
     def _check_recorded(self, key: Key) -> None:
         """A recording that does not say what is asked for cannot be filtered by it."""
-        runs_with_value = {each.run for each in self._known[key] if each.value is not None}
-        silent = {each.run for each in self._known[key] if each.value is None} - runs_with_value
+        values = self._counted(self._known[key])
+        runs_with_value = {each.run for each in values if each.value is not None}
+        silent = {each.run for each in values if each.value is None} - runs_with_value
         if silent:
             message = (
                 f"{self._names[min(silent)]}: expected samples with a {key} for"
@@ -143,13 +183,14 @@ class FilterValues:
         values = [each.value for each in self._known[key] if each.value is not None]
         if not any(_MEANS[key](value, pattern) for value in values):
             filter_text = f"--{option.replace('_', '-')} {pattern}"
-            raise PerfduckError(self._nothing(filter_text, key, range(len(self._names)), pattern))
+            runs = range(len(self._names))
+            raise PerfduckError(self._nothing(filter_text, key, runs, pattern))
 
     def _check_cpus(self) -> None:
         """Of a range that goes beyond the CPUs there are, the error names all that are not."""
         cpus = {int(each.value) for each in self._known["cpu"] if each.value is not None}
         if missing := set(self.filters.cpu) - cpus:
-            there = number_ranges(cpus) or "none but those of idle"
+            there = number_ranges(cpus) or "none"
             message = f"no sample with --cpu {number_ranges(missing)}: there are {there}"
             raise PerfduckError(message)
 
@@ -159,7 +200,7 @@ class FilterValues:
 
     def _nothing(self, asked: str, key: Key, runs: range, typed: str = "") -> str:
         weight: dict[str, float] = {}
-        for each in self._known[key]:
+        for each in self._counted(self._known[key]):
             if each.value is not None and each.run in runs:
                 weight[each.value] = weight.get(each.value, 0.0) + each.weight
         whole = sum(weight.values()) or 1.0
@@ -167,8 +208,15 @@ class FilterValues:
         known = [pods.short(value) for value in heaviest] if "/" not in typed else heaviest
         hint = "" if key == "pid" else did_you_mean(typed, known if key == "pod" else heaviest)
         parts = [f"{value} ({100 * weight[value] / whole:.1f} %)" for value in heaviest]
-        there = listed(parts, _SHOWN) or "none but those of idle"
-        return f"no sample with {asked}: {hint}there are {there}"
+        there = listed(parts, _SHOWN) or ("none" if self._with_idle else "none but those of idle")
+        idle = self._only_idle(key, [typed] if typed else self._typed(key), runs)
+        return f"no sample with {asked}: {idle and f'{idle}: '}{hint}there are {there}"
+
+
+def _shown(key: Key, values: Sequence[str]) -> str:
+    if key in ("pid", "cpu"):
+        return f"{key} {number_ranges(int(value) for value in values)}"
+    return listed(values, _SHOWN)
 
 
 def _means_any(key: Key, patterns: Iterable[str], value: str) -> bool:

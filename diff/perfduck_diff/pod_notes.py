@@ -13,7 +13,7 @@ _SHOWN = 3
 
 def pod_notes(selection: Selection) -> Iterator[Note]:
     """Of a selection with pods that is picked."""
-    values = selection.samples.values("pod")
+    values = [each for each in selection.samples.values("pod") if not each.is_idle]
     if any(each.value in (SOFTIRQ, HARDIRQ) for each in values):
         text = (
             f"{SOFTIRQ} and {HARDIRQ} are blamed on no pod: they run on the CPU time of whoever"

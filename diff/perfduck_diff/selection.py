@@ -63,9 +63,11 @@ def select_samples(
     filters: Filters,
     keep: Literal["", "comm", "cgroup"] = "",
     pods: WithPods = "asked",
+    *,
+    with_idle: bool = False,
 ) -> Selection:
-    """The samples of these groups (title -> profiles) that pass the filters; `keep` as in
-    Choice."""
+    """The samples of these groups (title -> profiles) that pass the filters; `keep` as in Choice,
+    `with_idle`: whether the answer has idle in it."""
     profiles = {key: name for group in groups.values() for key, name in group.items()}
     clock = _clock(store, profiles, filters)
     groups_with_event = {title: _with_event(title, group, clock) for title, group in groups.items()}
@@ -75,7 +77,7 @@ def select_samples(
     whole = Choice(profiles=ids, events=events)
     whole = replace(whole, pods=_pods(store, whole, filters, pods))
     samples = store.samples(whole)
-    there = FilterValues(samples, filters, list(groups_with_event.values()))
+    there = FilterValues(samples, filters, list(groups_with_event.values()), with_idle=with_idle)
     condition = there.meant()
     if condition or spans or keep:
         samples = store.samples(replace(whole, values=condition, spans=spans, keep=keep))
@@ -86,6 +88,7 @@ def select_samples(
         clock.unit,
         (
             *_notes(clock, filters),
+            *(Note("filter", text) for text in there.left_out()),
             *_of_tids(store, ids, filters),
             *_beside_pods(samples, filters, sum(each.busy for each in weights.values())),
         ),
@@ -204,14 +207,17 @@ def _checked(selection: Selection, titles: Sequence[str], there: FilterValues) -
     What code was not run costs nothing: where only --subsystem or --dso leave a group without
     samples, and another has some, that is the answer.
     """
-    busy = [sum(selection.weights[key].busy for key in group) for group in selection.groups]
-    empty = [number for number, weight in enumerate(busy) if not weight]
     if not there.filters.words():
         return selection
+    empty = [
+        number
+        for number, group in enumerate(selection.groups)
+        if there.is_empty(selection.weights[key] for key in group)
+    ]
     notes = []
     for number in empty:
         key, why = there.why_empty(number)
-        if key not in OF_STACKS or len(empty) == len(busy):
+        if key not in OF_STACKS or len(empty) == len(titles):
             raise PerfduckError(_of(titles[number]) + why)
         filter_texts = there.filters.words()
         notes.append(

@@ -23,6 +23,7 @@ FORMATS = {
     # Before pprof: a message of one may begin with what looks like a sample type of the other.
     "otlp.importer": (b"\x12", b'"resourceProfiles"', b'"dictionary"'),
     "pprof": (b"\x10",),
+    "firefox.importer": (b'"preprocessedProfileVersion"',),
     "oprofile.session_importer": (b"ustar",),
     "oprofile.xml_importer": (b"<profile",),
     "oprofile.text_importer": (b"",),

@@ -83,6 +83,7 @@ class Limits:
     most_message_numbers: int = 16 * MB  # frames of all samples; their values; their labels
     most_stack_frames: int = MB  # a JVM has 2,048, recursion some thousands
     most_text_bytes: int = 256 * MB  # of all texts: those of 100,000 functions of C++ have 10 MB
+    most_firefox_bytes: int = 256 * MB  # unpacked; a minute of a browser with all threads: 60 MB
     most_json_bytes: int = 32 * MB  # of one message of OTLP: ten times that when it is decoded
 
     # Another machine that is asked.

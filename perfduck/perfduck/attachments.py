@@ -35,8 +35,7 @@ from perfduck_store.records import AttachedTable
 _RULE = re.compile(
     r"""
     (?: \[ (?P<packets>\d+) : (?P<bytes>\d+) \] \s+ )?   # only with -c
-    -A \s+ (?P<chain>\S+)
-    (?: \s .* )?
+    (?P<rule> -A \s+ (?P<chain>\S+) (?: \s .* )? )
     """,
     re.VERBOSE,
 )
@@ -155,7 +154,7 @@ def _counter(digits: str | None, source: str, line: int, base: int = 10) -> int 
 def _rule(
     match: re.Match[str], table: str, number: int, counters: Sequence[int | None]
 ) -> tuple[object, ...]:
-    rule = match.string[match.string.index("-A ") :]
+    rule = match["rule"]
     jump = _TARGET.search(rule)
     target = jump["target"] if jump else None
     return table, match["chain"], number, *counters, target, _needs(rule, target), rule

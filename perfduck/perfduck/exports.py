@@ -18,8 +18,9 @@ from perfduck_diff.filters import Filters
 from perfduck_diff.flame_input import alone
 from perfduck_diff.selection import Note
 from perfduck_model.errors import PerfduckError
+from perfduck_model.firefox_format import weight_type
 from perfduck_model.words import listed
-from perfduck_report.firefox import firefox, weight_type
+from perfduck_report.firefox import firefox
 from perfduck_report.folded import fine_unit_of, folded
 from perfduck_report.formats import ExportFormat
 from perfduck_report.html import render_side
@@ -124,16 +125,18 @@ def _firefox(store: Store, request: ExportRequest) -> Export:
         got = "firefox: the Firefox Profiler shows samples over time"
         raise PerfduckError.at(where="--per-work", expected=_WITH_BASE, got=got)
     data = _load(store, request)
-    return Export(firefox(data), (*data.notes, *_lacking_firefox(store, data)))
+    runs = [run for side in data.sides for run in side.runs]
+    first = store.profiles.first_ns(run.profile_id for run in runs)
+    untimed = [run.facts.name for run in runs if first[run.profile_id] is None]
+    return Export(firefox(data, untimed), (*data.notes, *_lacking_firefox(data, untimed)))
 
 
-def _lacking_firefox(store: Store, data: ExportInput) -> Iterator[Note]:
+def _lacking_firefox(data: ExportInput, untimed: list[str]) -> Iterator[Note]:
     lacks = "CPUs, control groups, network namespaces and directions"
     yield Note("format", f"the Firefox Profiler holds no {lacks} of samples")
     if weight_type(data.unit) == "samples" and data.unit != "sample":
         yield Note("format", f"what the Firefox Profiler calls samples is {data.unit}")
-    first = store.profiles.first_ns(run.profile_id for run in data.sides[0].runs)
-    if untimed := [run.facts.name for run in data.sides[0].runs if first[run.profile_id] is None]:
+    if untimed:
         text = f"{listed(untimed, _SHOWN)} without times: samples are one interval apart"
         yield Note("format", text)
 

@@ -12,7 +12,7 @@ copies of it read this too. Tables and samples are written column by column.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 from typing import Any
 
@@ -21,12 +21,20 @@ import polars as pl
 from perfduck_diff.events import is_cpu_time
 from perfduck_diff.export_input import ExportInput, ExportRun
 from perfduck_model.arrays import Int64
+from perfduck_model.firefox_format import (
+    EVENT,
+    NS_OF,
+    NS_OF_MS,
+    SECTION,
+    UNIT,
+    UNTIMED,
+    weight_type,
+)
 from perfduck_report.export_frames import ChainTable
 from perfduck_report.firefox_tables import SharedTables, column
 from perfduck_report.names import visible
 
 PROCESSED_VERSION, GECKO_VERSION = 60, 32
-_MILLISECONDS = {"ns": 1e-6, "us": 1e-3, "ms": 1.0, "s": 1e3}
 _THREAD = ("pid", "tid", "comm")
 _LOST = "Lost samples"
 _MARKERS = {
@@ -37,20 +45,14 @@ _MARKERS = {
 }
 
 
-def weight_type(unit: str) -> str:
-    """What the Profiler takes weights of a unit for: tracing-ms, bytes, or samples."""
-    if unit in _MILLISECONDS:
-        return "tracing-ms"
-    return "bytes" if unit in ("byte", "bytes") else "samples"
-
-
-def firefox(data: ExportInput) -> Iterator[bytes]:
-    """The file, part by part; `data` has one side."""
+def firefox(data: ExportInput, untimed: Sequence[str]) -> Iterator[bytes]:
+    """The file, part by part; `data` has one side. `untimed`: recordings whose samples have no
+    times."""
     table = ChainTable(data)
     trie = table.trie(table.context.eq("idle").fill_null(value=False).to_numpy())
     tables = SharedTables(table, trie, _LOST)
     writer = _Threads(data, table, trie.leaf - 1, tables)
-    yield b'{"meta":' + _json(_meta(data, tables.categories()))
+    yield b'{"meta":' + _json(_meta(data, untimed, tables.categories()))
     yield b',"libs":' + _json(tables.libs(_first(data, "arch") or ""))
     yield b',"shared":{'
     yield from tables.parts()
@@ -69,7 +71,9 @@ def _first(data: ExportInput, fact: str) -> Any:
     return next((each for each in said if each is not None), None)
 
 
-def _meta(data: ExportInput, categories: list[dict[str, Any]]) -> dict[str, Any]:
+def _meta(
+    data: ExportInput, untimed: Sequence[str], categories: list[dict[str, Any]]
+) -> dict[str, Any]:
     began = _first(data, "started_at")
     return {
         "interval": _interval(data),
@@ -92,7 +96,7 @@ def _meta(data: ExportInput, categories: list[dict[str, Any]]) -> dict[str, Any]
         "categories": categories,
         "markerSchema": [_MARKERS],
         "sampleUnits": {"time": "ms", "eventDelay": "ms", "threadCPUDelta": "ns"},
-        "extra": _extra(data),
+        "extra": _extra(data, untimed),
     }
 
 
@@ -102,11 +106,12 @@ def _interval(data: ExportInput) -> float:
     return 1000 / asked[0] if asked else 1.0
 
 
-def _extra(data: ExportInput) -> list[dict[str, Any]]:
-    """What "More info" of the Profiler shows; `event` and `unit` of the first section are read
-    back."""
+def _extra(data: ExportInput, untimed: Sequence[str]) -> list[dict[str, Any]]:
+    """What "More info" of the Profiler shows; the first section is read back."""
     notes = {f"note {number}": note.text for number, note in enumerate(data.notes, 1)}
-    sections = [_section("perfduck", {"event": data.event, "unit": data.unit, **notes})]
+    names = ", ".join(untimed) or None
+    said = {EVENT: data.event, UNIT: data.unit, UNTIMED: names, **notes}
+    sections = [_section(SECTION, said)]
     for run in data.sides[0].runs:
         facts = run.facts
         work = None if facts.work is None else f"{facts.work:.15g} {facts.work_unit}"
@@ -134,7 +139,7 @@ class _Threads:
     ) -> None:
         self._data, self._table, self._nodes, self._lost = data, table, nodes, tables.lost
         self._interval = _interval(data)
-        self._scale = _MILLISECONDS.get(data.unit)
+        self._unit_ns = NS_OF.get(data.unit)
         self._has_cpu_time = is_cpu_time(data.event, data.unit)
         self._numbers: dict[str, count[int]] = {}
 
@@ -188,7 +193,9 @@ class _Threads:
 
     def _samples(self, rows: pl.DataFrame) -> Iterator[bytes]:
         """The samples of a thread, and its end."""
-        weight = rows["weight"] if self._scale is None else rows["weight"] * self._scale
+        weight = rows["weight"]
+        if self._unit_ns is not None:
+            weight = weight / (NS_OF_MS / self._unit_ns)
         kind = weight_type(self._data.unit)
         yield f',"samples":{{"length":{rows.height},"weightType":"{kind}"'.encode()
         yield from column("stack", rows["stack"])

@@ -33,8 +33,8 @@ class Service:
         """Open the store, make it where there is none. PerfduckError where another process has
         it."""
         self.settings = settings
-        settings.state_folder.mkdir(mode=0o700, exist_ok=True)
         self.held = HeldStore(settings.store, memory_mb=settings.memory_mb)
+        settings.state_folder.mkdir(mode=0o700, exist_ok=True)  # none beside a path that is refused
         # What a server that was killed has left; only now is it sure that none runs.
         for left in (settings.merging_folder, settings.backup_folder):
             shutil.rmtree(left, ignore_errors=True)

@@ -20,7 +20,9 @@ from typing import Literal, get_args
 import msgspec
 
 from perfduck import PerfduckError
+from perfduck_server.settings import Settings
 from perfduck_server.spool import write_whole
+from perfduck_store.duckdb import store_file
 
 Scope = Literal["push", "read", "sql", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
@@ -94,12 +96,9 @@ class TokenFile:
 
     def revoke(self, name: str) -> None:
         """Remove a token. PerfduckError where there is none of this name."""
+        _others(self.all(), name)  # before a file is made
         with self._changing() as tokens:
-            others = [each for each in tokens if each.name != name]
-            if len(others) == len(tokens):
-                names = ", ".join(each.name for each in tokens) or "none"
-                raise PerfduckError.at(name, expected="a token", got=f"none; there are: {names}")
-            tokens[:] = others
+            tokens[:] = _others(tokens, name)
 
     @contextmanager
     def _changing(self) -> Iterator[list[AccessToken]]:
@@ -125,6 +124,21 @@ class TokenFile:
         except (msgspec.DecodeError, OSError) as error:
             got = str(error).splitlines()[0]
             raise PerfduckError.at(self._path, expected="tokens", got=got) from error
+
+
+def tokens_of(store: Path) -> TokenFile:
+    """The tokens of the store at a path, which may be made later. PerfduckError where none can
+    be."""
+    (store_file.check if store.exists() else store_file.check_new)(store)
+    return TokenFile(Settings(store=store).state_folder)
+
+
+def _others(tokens: Sequence[AccessToken], name: str) -> list[AccessToken]:
+    others = [each for each in tokens if each.name != name]
+    if len(others) == len(tokens):
+        names = ", ".join(each.name for each in tokens) or "none"
+        raise PerfduckError.at(name, expected="a token", got=f"none; there are: {names}")
+    return others
 
 
 def hash_of(secret: str) -> str:

@@ -38,6 +38,7 @@ class Draft:
         self.skipped = 0  # lines
         self._folder = folder
         self._spill = SampleSpill(folder)
+        self._times: list[int] = []  # ns; of the first and the last sample of batches
         self._symbols = [pl.DataFrame(schema=SYMBOL)]
         self._stacks = [pl.DataFrame(schema=STACK)]
         self._edges = [pl.DataFrame(schema=EDGE)]
@@ -68,11 +69,21 @@ class Draft:
         self._add_leaf_offsets(batch.leaf_offsets)
         self._add_skipped(batch.skipped)
         self.samples += int(batch.samples["count"].cast(pl.Int128).sum())
+        times = batch.samples.select(first=pl.min("time_ns"), last=pl.max("time_ns"))
+        self._times += [time for time in times.row(0) if time is not None]
         self.facts = _merged(self.facts, batch.facts)
 
     def ran(self, kernel_release: str | None) -> None:
         """Which kernel the recording is of."""
         self.facts = replace(self.facts, kernel_release=kernel_release)
+
+    @property
+    def duration_s(self) -> float | None:
+        """What the recording says it lasted, else the time of its samples so far; None where it has
+        no times."""
+        if self.facts.duration_s is None and self._times:
+            return (max(self._times) - min(self._times)) / 1e9
+        return self.facts.duration_s
 
     @property
     def event_count(self) -> int:
@@ -144,16 +155,21 @@ def _merged(old: Facts, new: Facts) -> Facts:
     said = {
         f.name: value
         for f in fields(new)
-        if f.name not in ("lost", "events", "limitations")
+        if f.name not in ("lost", "inlined_samples", "events", "limitations")
         and (value := getattr(new, f.name)) is not None
     }
     return replace(
         old,
         **said,
         lost=old.lost + new.lost,
+        inlined_samples=_sum(old.inlined_samples, new.inlined_samples),
         events=old.events | new.events,
         limitations=merged(old.limitations, new.limitations),
     )
+
+
+def _sum(old: int | None, new: int | None) -> int | None:
+    return new if old is None else old + (new or 0)
 
 
 def _temporary(folder: Path) -> IO[bytes]:

@@ -121,11 +121,13 @@ class Weight:
 
 @dataclass(frozen=True, slots=True)
 class KeyValue:
-    """A value of a key in a run, and its weight without idle. None: the recording does not say."""
+    """A value of a key in a run, and its weight: of idle, or of all else. None: the recording does
+    not say."""
 
     value: str | None
     run: int
     weight: Amount
+    is_idle: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +247,19 @@ class Merged:
     here: Count
     changes: tuple[str, ...]
     kept: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Compacted:
+    """What a compaction made of a lake: groups of parts before and after, and the files that were
+    deleted; `conflicts`: ids that have several contents, in words."""
+
+    generation: int
+    groups_before: int
+    groups: int
+    deleted: int
+    deleted_bytes: int
+    conflicts: tuple[str, ...]
 
 
 # Rows read off attachments.

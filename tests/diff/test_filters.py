@@ -177,6 +177,8 @@ def test_a_filter_that_leaves_nothing_says_so_and_what_there_is(
 ) -> None:
     if command[0] == "diff" and "run=2" in words:
         command = ("diff", "native.udp64.1", "docker0-nat.udp64.1")
+    if command[0] == "export":  # it has idle
+        message = message.removesuffix(", idle left out")
     assert message in _refused(store, *command, *words)
 
 

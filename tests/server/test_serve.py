@@ -69,6 +69,12 @@ def test_what_is_no_address_is_a_line(tmp_path, place) -> None:
     )
 
 
+def test_nothing_is_made_beside_what_is_no_store(tmp_path) -> None:
+    (tmp_path / "s.duckdb").write_text("hello\n")
+    assert "s.duckdb: expected a" in refused(command(tmp_path / "s.duckdb"))
+    assert [path.name for path in tmp_path.iterdir()] == ["s.duckdb"]
+
+
 def test_a_store_that_another_process_holds_is_a_line(server: Server) -> None:
     line = refused(command(server.store, "--wait", "0"))
     assert f"expected a free store within 0 s, but process {server.process.pid}" in line

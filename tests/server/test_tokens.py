@@ -158,6 +158,9 @@ def test_the_file_has_no_secret_and_no_other_user_can_read_it(guarded: Guarded) 
 
 def test_the_command_shows_tokens_once_and_lists_the_rest(tmp_path: Path) -> None:
     store = tmp_path / "s.duckdb"
+    none = perfduck("token", "revoke", "ci", "--store", store, code=2)
+    assert none == "perfduck: ci: expected a token, got none; there are: none\n"
+    assert list(tmp_path.iterdir()) == []
     ci = ("token", "add", "ci", "--scope", "read,push", "--label", "a=b", "--expires", "90d")
     assert perfduck(*ci, "--store", store).startswith("pdk_")
     listed = perfduck("token", "list", "--store", store)
@@ -171,6 +174,19 @@ def test_the_command_shows_tokens_once_and_lists_the_rest(tmp_path: Path) -> Non
     gone = perfduck("token", "revoke", "x", "--store", store, code=2)
     assert gone == "perfduck: x: expected a token, got none; there are: ci\n"
     assert "got a URL" in perfduck("token", "list", "--store", "http://h:1", code=2)
+
+
+@pytest.mark.parametrize("place", ["/", ".", "..", "", "no/s.duckdb", "md:x", "text"])
+@pytest.mark.parametrize("words", [["list"], ["revoke", "x"], ["add", "x", "--scope", "read"]])
+def test_where_no_store_can_be_there_are_no_tokens(
+    place: str, words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text").write_text("hello\n")
+    line = perfduck("token", *words, "--store", place, code=2)
+    assert ": expected " in line
+    assert line.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["text"]
 
 
 def test_an_expired_token_is_refused(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from perfduck_model.limits import limits
 from perfduck_model.words import counted
@@ -13,10 +13,16 @@ _LONGEST_LINE = 512  # characters; the expressions take time by its square
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """An amount, and what it is an amount of; None: of what the stored work is, else `unit`."""
+    """An amount, and what it is an amount of; None: of what the stored work is, else `unit`.
+
+    `seconds` that a report covers, and the part of it that was sent and `lost` on the way; None
+    where the report does not say.
+    """
 
     amount: float
     unit: str | None
+    seconds: float | None = field(default=None, compare=False)
+    lost: float | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         return counted(self.amount, self.unit or "unit")
@@ -30,9 +36,13 @@ class SeveralReports(UnusableReport):
     """Reports that cannot be added up."""
 
 
-def of(amount: float | None, unit: str) -> Work | None:
-    """The work; None for no amount, and for none that can be."""
-    return None if amount is None or not is_amount(amount) else Work(float(amount), unit)
+def of(
+    amount: float | None, unit: str, seconds: float | None = None, lost: float | None = None
+) -> Work | None:
+    """The work; None for no amount, and for none that can be. `lost` is an amount as well."""
+    if amount is None or not is_amount(amount):
+        return None
+    return Work(float(amount), unit, seconds, None if lost is None else lost / amount)
 
 
 def is_amount(number: float) -> bool:
@@ -42,9 +52,14 @@ def is_amount(number: float) -> bool:
 
 def amounts(match: Callable[[str], re.Match[str] | None], mark: str, text: str) -> Iterator[float]:
     """The amounts in the lines that match, which hold the mark."""
-    return (
-        float(hit["amount"]) for line in lines_with(mark, text) if (hit := match(line.rstrip()))
-    )
+    return (float(hit["amount"]) for hit in matches(match, mark, text))
+
+
+def matches(
+    match: Callable[[str], re.Match[str] | None], mark: str, text: str
+) -> Iterator[re.Match[str]]:
+    """The lines that match, which hold the mark."""
+    return (hit for line in lines_with(mark, text) if (hit := match(line.rstrip())))
 
 
 def lines_with(mark: str, text: str) -> Iterator[str]:

@@ -32,6 +32,8 @@ class Iperf3Sum:
 
     packets: Number | None = None
     bytes: Number | None = None
+    seconds: Number | None = None
+    lost_packets: Number | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class Iperf3End:
     """How a run ended."""
 
     sum_sent: Iperf3Sum | None = None
-    sum: Iperf3Sum | None = None  # of iperf3 before 3.13 over UDP
+    sum: Iperf3Sum | None = None  # over UDP, as the receiver saw it; before 3.13 alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ class FortioReport(msgspec.Struct):
     """The part of a report of fortio that is read."""
 
     kind: str = msgspec.field(name="RunType", default="")
+    duration_ns: int | None = msgspec.field(name="ActualDuration", default=None)
     times: FortioHistogram = msgspec.field(
         name="DurationHistogram", default_factory=FortioHistogram
     )
@@ -92,6 +95,7 @@ class GhzReport:
     """The part of a report of ghz that is read."""
 
     count: int | None = None
+    total: int | None = None  # ns
 
 
 # What k6 counts, the first that a script makes; an iteration is a run of the script.
@@ -106,16 +110,18 @@ def _iperf3(text: str) -> Work | None:
     end = report.end
     nothing = Iperf3Sum()
     sent = end.sum_sent if end.sum_sent not in (None, nothing) else end.sum
-    packets, sent_bytes = (sent or nothing).packets, (sent or nothing).bytes
+    sent = sent or nothing
+    packets, sent_bytes = sent.packets, sent.bytes
     if packets is sent_bytes is None and report.error:
         raise ReportedFailure(report.error)
     if packets is None:  # TCP reports bytes alone
-        return of(sent_bytes, "byte")
-    return of(packets, "packet")
+        return of(sent_bytes, "byte", sent.seconds)
+    return of(packets, "packet", sent.seconds, (end.sum or nothing).lost_packets)
 
 
 def _fortio(text: str) -> Work | None:
-    return of(json_of(text, FortioReport).times.count, "request")
+    report = json_of(text, FortioReport)
+    return of(report.times.count, "request", report.duration_ns and report.duration_ns / 1e9)
 
 
 def _k6(text: str) -> Work | None:
@@ -129,7 +135,8 @@ def _k6(text: str) -> Work | None:
 
 
 def _ghz(text: str) -> Work | None:
-    return of(json_of(text, GhzReport).count, "request")
+    report = json_of(text, GhzReport)
+    return of(report.count, "request", report.total and report.total / 1e9)
 
 
 # By a key that reports of the others have not.

@@ -47,7 +47,10 @@ def netperf(text: str) -> Work | None:
     lines = [line for line in text.splitlines() if len(line) <= _LONGEST_LINE]
     results = [*_tables(lines), *_key_values(lines), *_comma_separated(lines)]
     units = {result.unit for result in results}
-    return of(sum(each.amount for each in results), units.pop() or "") if len(units) == 1 else None
+    if len(units) != 1:
+        return None
+    seconds = results[0].seconds if len(results) == 1 else None
+    return of(sum(each.amount for each in results), units.pop() or "", seconds)
 
 
 def _tables(lines: Sequence[str]) -> Iterator[Work]:
@@ -65,7 +68,7 @@ def _row(units: Sequence[str], values: Sequence[str]) -> Iterator[Work]:
         return
     seconds, value, unit = float(values[at]), float(values[at + 1]), units[at + 1]
     if unit == "#":
-        yield from _works(value, "message")
+        yield from _works(value, "message", seconds)
     else:
         yield from _of_rate(value, "Trans/s" if unit == "per" else unit, seconds)
 
@@ -97,15 +100,15 @@ def _comma_separated(lines: Sequence[str]) -> Iterator[Work]:
 
 def _of_rate(rate: float, unit: str, seconds: float) -> Iterator[Work]:
     if unit in ("Trans/s", "Tran/s"):
-        yield from _works(rate * seconds, "transaction")
+        yield from _works(rate * seconds, "transaction", seconds)
     elif match := _BITS.fullmatch(unit):
-        yield from _works(rate * 10 ** int(match["power"] or 0) / 8 * seconds, "byte")
+        yield from _works(rate * 10 ** int(match["power"] or 0) / 8 * seconds, "byte", seconds)
     elif match := _BYTES.fullmatch(unit):
-        yield from _works(rate * _PREFIX[match["scale"]] * seconds, "byte")
+        yield from _works(rate * _PREFIX[match["scale"]] * seconds, "byte", seconds)
 
 
-def _works(amount: float, unit: str) -> Iterator[Work]:
-    work = of(amount, unit)
+def _works(amount: float, unit: str, seconds: float) -> Iterator[Work]:
+    work = of(amount, unit, seconds)
     if work is not None:
         yield work
 

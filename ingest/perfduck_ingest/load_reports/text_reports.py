@@ -15,14 +15,20 @@ Several reports of one program, of runs one after the other or at once, are adde
 import re
 from collections.abc import Callable
 
-from perfduck_ingest.load_reports.amount import Work, amounts, of
+from perfduck_ingest.load_reports.amount import Work, amounts, matches, of
 
 # One line each. Numbers of more digits count nothing.
-_IPERF3 = re.compile(r"\[(?:SUM|\s*\d+)\].*\b\d+/(?P<amount>\d{1,18}) \(.*\)\s+sender")
+_IPERF3_LINE = (
+    r"\[(?:SUM|\s*\d+)\]\s+(?P<start>[\d.]+)-(?P<end>[\d.]+)\s+sec.*"
+    r"\b(?P<lost>\d{{1,18}})/(?P<amount>\d{{1,18}}) \(.*\)\s+{side}"
+)
+_SENDER, _RECEIVER = (re.compile(_IPERF3_LINE.format(side=side)) for side in ("sender", "receiver"))
 _DONE = "iperf Done."  # the end of a report
-_WRK = re.compile(r"\s*(?P<amount>\d{1,18}) requests in ")
+_WRK = re.compile(r"\s*(?P<amount>\d{1,18}) requests in (?P<time>[\d.]+)(?P<unit>us|ms|s|m|h)?")
+_UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _SOCKPERF = re.compile(
-    r"sockperf: (?:\[Total Run\].*?\bSentMessages=|Total of )(?P<amount>\d{1,18})\b"
+    r"sockperf: (?:\[Total Run\] RunTime=(?P<time>[\d.]+) sec;.*?\bSentMessages=|Total of )"
+    r"(?P<amount>\d{1,18})\b"
 )
 _FORTIO = re.compile(r"All done (?P<amount>\d{1,18}) calls ")
 _K6 = r"\s*{name}\.*: (?P<amount>\d{{1,18}})\s+[\d.]+/s"
@@ -35,19 +41,32 @@ _GHZ = re.compile(r"  Count:\s+(?P<amount>\d{1,18})")
 
 def iperf3(text: str) -> Work | None:
     """Packets that iperf3 -u has sent; of several streams [SUM], the last such line of a report."""
-    reports = [list(amounts(_IPERF3.fullmatch, "sender", part)) for part in text.split(_DONE)]
-    sent = [found[-1] for found in reports if found]
-    return of(sum(sent), "packet") if sent else None
+    reports = text.split(_DONE)
+    sent, received = (
+        [lines[-1] for part in reports if (lines := list(matches(line.fullmatch, side, part)))]
+        for line, side in ((_SENDER, "sender"), (_RECEIVER, "receiver"))
+    )
+    if not sent:
+        return None
+    seconds = float(sent[0]["end"]) - float(sent[0]["start"]) if len(sent) == 1 else None
+    lost = sum(int(each["lost"]) for each in received) if received else None
+    return of(sum(int(each["amount"]) for each in sent), "packet", seconds, lost)
 
 
 def wrk(text: str) -> Work | None:
     """Requests of wrk, and of wrk2, whose last lines are the same."""
-    return _sum(_WRK.match, " requests in ", text, "request")
+    lines = list(matches(_WRK.match, " requests in ", text))
+    seconds = [float(each["time"]) * _UNITS[each["unit"] or "s"] for each in lines]
+    one = seconds[0] if len(seconds) == 1 else None
+    return of(sum(float(each["amount"]) for each in lines), "request", one)
 
 
 def sockperf(text: str) -> Work | None:
     """Messages that sockperf has sent."""
-    return _sum(_SOCKPERF.search, "sockperf: ", text, "message")
+    lines = list(matches(_SOCKPERF.search, "sockperf: ", text))
+    times = [each["time"] for each in lines if each["time"]]
+    one = float(times[0]) if len(lines) == len(times) == 1 else None
+    return of(sum(float(each["amount"]) for each in lines), "message", one)
 
 
 def fortio(text: str) -> Work | None:

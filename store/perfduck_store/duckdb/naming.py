@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 UNKNOWN = "[unknown]"
 # What is made of stacks and symbols. Events, skipped input and the profile itself stay as they are.
-_OF_NAMES = ("sample", "rollup", "leaf_offset", "artefact", "edge", "limitation")
+_OF_NAMES = ("sample", "rollup", "leaf_offset", "artefact", "edge")
 
 
 def better(
@@ -40,3 +40,4 @@ def forget(store: "DuckDbStore", profile_id: int) -> None:
     """Delete what is made of the names of a profile, in a transaction of the caller."""
     for table in _OF_NAMES:
         store.execute(f"delete from {table} where profile_id = $key", {"key": profile_id})
+    store.execute(named("forget_limitations"), {"profile_id": profile_id})

@@ -95,6 +95,8 @@ class DuckDbProfiles:
             facts = {name: getattr(after, name) for name in _EDITABLE}
             keys = {"profile_id": profile_id, **facts, **labels}
             self._store.execute(named("edit_profile"), keys)
+        if (before.work, before.work_unit) != (after.work, after.work_unit):
+            self._store.execute(named("forget_work"), {"profile_id": profile_id})
         return changes
 
     def said(self, profile_id: int) -> ProfileFacts:

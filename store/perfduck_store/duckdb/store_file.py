@@ -56,7 +56,7 @@ def check_new(path: Path) -> None:
     """Raise PerfduckError where no store can be made at the path: with its reason, before anything
     is read for it."""
     check(path)
-    folder = path.parent
+    folder = Path(os.path.realpath(path)).parent if path.is_symlink() else path.parent
     if not folder.is_dir():
         raise PerfduckError.at(
             path, expected="a store", got=f"a path in {folder}, which is no directory"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from perfduck_model.batch import STACKS_AT_ONCE, Facts
+from perfduck_model.batch import STACKS_AT_ONCE, WORK_LOST, WORK_TIME, Facts
 from perfduck_model.errors import PerfduckError
 from perfduck_model.identity import profile_id
 from perfduck_store.draft import Draft
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from perfduck_store.duckdb.store import DuckDbStore
 
 # Columns of table profile that the recording says, and that the user does.
-_OTHER = ("has_inlined", "has_given_files", "events", "limitations")
+_OTHER = ("inlined_samples", "has_given_files", "events", "limitations")
 FACTS = tuple(fact.name for fact in fields(Facts) if fact.name not in _OTHER)
 _GIVEN = ("name", "format", "source", "content_hash", "work")
 
@@ -119,6 +119,8 @@ class DuckDbWriter:
             if self._renamed and not identity.may_rename:
                 expected = "scope admin to replace the names of what is stored"
                 raise PerfduckError.at(identity.source, expected=expected, got=self._renamed)
+            if identity.work is not None:
+                self._insert_limitations(WORK_TIME, WORK_LOST)
 
     @property
     def is_renamed(self) -> bool:
@@ -156,6 +158,10 @@ class DuckDbWriter:
     def receipt(self) -> Receipt:
         """What has been stored."""
         draft = self._draft
+        texts = {code: each.words(draft.samples) for code, each in draft.facts.limitations.items()}
+        of_work = [texts.pop(code) for code in (WORK_TIME, WORK_LOST) if code in texts]
+        if not (self.is_new or self._changes):  # it was said before
+            of_work = []
         return Receipt(
             self.profile_id,
             self._store.profiles.said(self.profile_id).name,
@@ -164,10 +170,9 @@ class DuckDbWriter:
             is_new=self.is_new,
             is_renamed=self.is_renamed,
             layout=draft.facts.layout,
-            limitations=tuple(
-                each.words(draft.samples) for each in draft.facts.limitations.values()
-            ),
-            changes=(*self._changes, *([self._renamed] if self._renamed else [])),
+            inlined=draft.facts.inlined_samples or 0,
+            limitations=tuple(texts.values()),
+            changes=(*self._changes, *([self._renamed] if self._renamed else []), *of_work),
         )
 
     def _insert_named(self) -> None:
@@ -177,14 +182,20 @@ class DuckDbWriter:
             self._store.insert("sample", run, f"{key}::bigint as profile_id, *")
             del run  # before the next one is read
         self._store.execute(named("insert_rollup"), {"profile_id": key})
-        for code, limitation in sorted(self._draft.facts.limitations.items()):
-            row = {"code": code, "samples": limitation.samples, "text": limitation.text}
-            self._store.execute(named("insert_limitation"), {"profile_id": key, **row})
+        self._insert_limitations(*sorted(self._draft.facts.limitations))
         for query, frame in (
             ("insert_leaf_offsets", self._draft.leaf_offsets),
             ("insert_edges", self._draft.edges),
         ):
             self._store.execute_on(frame, named(query), {"profile_id": key})
+
+    def _insert_limitations(self, *codes: str) -> None:
+        """Those of the draft with these codes."""
+        for code in codes:
+            if limitation := self._draft.facts.limitations.get(code):
+                row = {"code": code, "samples": limitation.samples, "text": limitation.text}
+                keys = {"profile_id": self.profile_id, **row}
+                self._store.execute(named("insert_limitation"), keys)
 
     def _insert_skipped(self) -> None:
         for part in self._draft.take_skipped():

@@ -1,4 +1,4 @@
-insert into limitation by name
+insert or replace into limitation by name
 select
     $profile_id::bigint as profile_id,
     $code as code,

@@ -1,7 +1,10 @@
 -- As picked_values, of control groups, which need no symbols. A null value: none was recorded.
-select sampled.cgroup as value, sampled.run, sum(sampled.weight) as weight
+select
+    sampled.cgroup as value,
+    sampled.run,
+    sum(sampled.weight) as weight,
+    stack_blame.context = 'idle' as is_idle,
 from sampled
 join stack_blame on stack_blame.stack_id = sampled.stack_id
-where stack_blame.context <> 'idle'
 group by all
-order by weight desc, value
+order by weight desc, value, sampled.run, is_idle

@@ -1,7 +1,10 @@
 -- As picked_values, of pods.
-select picked.pod as value, picked.run, sum(picked.weight) as weight
+select
+    picked.pod as value,
+    picked.run,
+    sum(picked.weight) as weight,
+    stack_blame.context = 'idle' as is_idle,
 from picked
 join stack_blame on stack_blame.stack_id = picked.stack_id
-where stack_blame.context <> 'idle'
 group by all
-order by weight desc, value
+order by weight desc, value, picked.run, is_idle

@@ -1,0 +1,1 @@
+"""The parts of the importer of the Firefox Profiler's profiles."""
