@@ -17,9 +17,8 @@ from perfduck_report.top import in_unit
 from perfduck_server.access import require
 from perfduck_server.pages import failure, fields, page, pairs_of, query, typed, without
 from perfduck_server.query_options import given, options_of
-from perfduck_server.question_route import QuestionRoute
+from perfduck_server.question_route import QuestionRoute, StoreOf
 from perfduck_server.read_api import downloads
-from perfduck_server.service import Service, ServiceOf
 from perfduck_store.selector import quoted
 
 _OPTIONS = {
@@ -36,12 +35,12 @@ router = APIRouter(
 
 
 @router.get("/profiles/{id}")
-def profile(id: str, request: Request, service: ServiceOf) -> Response:
+def profile(id: str, request: Request, store: StoreOf) -> Response:
     """The recording with this id, 16 hex digits; a name leads to the page of its id."""
     pairs = typed(request)
     if not _ID.fullmatch(id):
-        return _named(id, request, service)
-    store, selector = service.store, f"id:{id}"
+        return _named(id, request, store)
+    selector = f"id:{id}"
     values: dict[str, Any] = {"fields": fields(_OPTIONS, pairs), "selector": selector}
     try:
         details = store.details(selector)
@@ -57,9 +56,9 @@ def profile(id: str, request: Request, service: ServiceOf) -> Response:
         return page("profile_live.html", request, **values, **failure(error))
 
 
-def _named(name: str, request: Request, service: Service) -> Response:
+def _named(name: str, request: Request, store: ProfileStore) -> Response:
     try:
-        selector = service.store.details(quoted(name)).selector
+        selector = store.details(quoted(name)).selector
     except PerfduckError as error:
         return page("no_answer.html", request, **failure(error))
     target = f"/profiles/{selector.removeprefix('id:')}"
