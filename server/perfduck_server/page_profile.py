@@ -50,7 +50,8 @@ def profile(id: str, request: Request, store: StoreOf) -> Response:
     values |= {"downloads": downloads([("selector", selector), *without(pairs, "tree")])}
     try:
         asked = given(_OPTIONS, pairs)
-        answer = _drawn(store, details, asked) | {"layout": "profile_live.html"}
+        narrowed = f"{request.url.path}?" + "".join(f"{query([pair])}&" for pair in pairs)
+        answer = _drawn(store, details, asked, narrowed) | {"layout": "profile_live.html"}
         return page("side.html", request, **values, **answer)
     except PerfduckError as error:
         return page("profile_live.html", request, **values, **failure(error))
@@ -66,7 +67,7 @@ def _named(name: str, request: Request, store: ProfileStore) -> Response:
 
 
 def _drawn(
-    store: ProfileStore, details: RecordingDetails, asked: Mapping[str, Any]
+    store: ProfileStore, details: RecordingDetails, asked: Mapping[str, Any], narrowed: str
 ) -> dict[str, Any]:
     selector = details.selector
     drawing = store.flame(selector, **asked)
@@ -76,7 +77,9 @@ def _drawn(
         for key, words in _KEYS.items()
     }
     notes = [note.text for note in drawing.notes]
-    shown = side_values(details.facts.name, drawing.profiles, drawing.flame, drawing.heat, notes)
+    shown = side_values(
+        details.facts.name, drawing.profiles, drawing.flame, drawing.heat, notes, narrowed
+    )
     return {
         **shown,
         "tables": {words: table for words, table in tables.items() if table},

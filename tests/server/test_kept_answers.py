@@ -22,13 +22,7 @@ TEXT = Path(__file__).parents[2] / "fixtures" / "demo" / "native.udp64.1.txt.xz"
 OTHER_TEXT = (
     "nginx 7 [001] 1.000: 1000 cycles:\n\tffffffff81000000 nf_hook_slow ([kernel.kallsyms])\n\n"
 )
-RULES = """
-[[subsystem]]
-id = "routing"
-[[rule]]
-match = "fib_*"
-subsystem = "routing"
-"""
+RULES = "symbol,area,subsystem,role\n^udp_,ours,our_udp,domain\n"
 
 
 def kept(state: int, size: int) -> KeptAnswer:
@@ -120,7 +114,7 @@ PAGES = ["/", "/diff?base=native.udp64.*&new=docker0-nat.udp64.*", "/profiles/{i
 def test_after_each_change_answers_are_those_of_a_fresh_process(
     own_server: Server, tmp_path: Path
 ) -> None:
-    (tmp_path / "rules.toml").write_text(RULES)
+    (tmp_path / "rules.csv").write_text(RULES)
     (tmp_path / "rules.txt").write_text("-A INPUT -j ACCEPT")
     url = f"{own_server.url}/api/v1/recordings?name=native.udp64.9&label.scenario=native"
     url += "&label.workload=udp64&work=2168120&unit=packet&wait=60"
@@ -134,7 +128,7 @@ def test_after_each_change_answers_are_those_of_a_fresh_process(
         ["edit", "native.udp64.9", "--label", "run=9", "--work", "99999", "--unit", "packet"],
         ["edit", "native.udp64.2", "--name", "native.udp64.two"],
         ["attach", "native.udp64.9", f"iptables={tmp_path / 'rules.txt'}"],
-        ["tag", "--rules", str(tmp_path / "rules.toml")],
+        ["tag", "--rules", str(tmp_path / "rules.csv")],
         ["rm", "native.udp64.1"],
     ):
         command = [sys.executable, "-m", "perfduck", *words, "--store", own_server.url]
