@@ -9,8 +9,9 @@ from typing import Any
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import RedirectResponse
 
-from perfduck import By, PerfduckError, ProfileStore, TopResult
+from perfduck import By, PerfduckError, ProfileStore
 from perfduck.details import RecordingDetails
+from perfduck_diff.top import RankedRows
 from perfduck_report.html import side_values
 from perfduck_report.numbers import scale
 from perfduck_report.top import in_unit
@@ -73,7 +74,7 @@ def _drawn(
     drawing = store.flame(selector, **asked)
     filters = {name: value for name, value in asked.items() if name != "tree"}
     tables = {
-        words: _table(key, store.top(selector, by=key, limit=_MOST, **filters))
+        words: _table(key, store.ranking(selector, by=key, limit=_MOST, **filters))
         for key, words in _KEYS.items()
     }
     notes = [note.text for note in drawing.notes]
@@ -88,14 +89,14 @@ def _drawn(
     }
 
 
-def _table(key: By, ranking: TopResult) -> dict[str, Any] | None:
+def _table(key: By, ranking: RankedRows) -> dict[str, Any] | None:
     """The rows in the unit of the flame graph; None where the recording does not say the key."""
-    if ranking.frame[ranking.frame.columns[0]].to_list() in ([], ["[none]"]):
+    if ranking.rows[ranking.rows.columns[0]].to_list() in ([], ["[none]"]):
         return None
-    by = scale(ranking.unit, ranking.data.total)
+    by = scale(ranking.unit, ranking.total)
     return {
         "key": key,
-        "rows": in_unit(ranking.frame, by),
+        "rows": in_unit(ranking.rows, by),
         "unit": by.unit,
         "row_count": ranking.row_count,
     }
