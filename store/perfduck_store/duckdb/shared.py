@@ -253,8 +253,8 @@ class SharedReader(SharedStore):
     def _once(
         self, ask: "Callable[[str, Parameters], Answer]", sql: str, parameters: Parameters
     ) -> "Answer":
-        """The answer, which depends on what is picked as well, and on nothing else that this
-        connection was told."""
+        """The answer, from memory where it was asked before. Of the state of the connection, it
+        depends on the picked samples alone."""
         key = (ask.__name__, sql, repr(parameters), repr(self.picked))
         answer: Answer | None = self._answers.get(key)
         if answer is None:
@@ -274,7 +274,7 @@ class SharedWriter(SharedStore):
         change: "Callable[[], AbstractContextManager[None]]",
         on_close: "Callable[[], object]",
     ) -> None:
-        """`change` is entered for whatever others may see from then on. `on_close` is called once,
+        """`change` is entered for what others may see from then on. `on_close` is called once,
         when the connection has been closed."""
         self._change, self._on_close = change, on_close
         self._is_closed = self._has_begun = False
