@@ -4,13 +4,10 @@ Both are asked for one by one, in any order; whoever joins them takes for grante
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from perfduck_store.records import Choice
 from perfduck_store.remote.services import StoreMethod
-
-if TYPE_CHECKING:
-    import polars as pl
 
 # Method -> its column, and the method whose first column has all of these.
 _REFERENCES: Mapping[str, tuple[str, str]] = {
@@ -28,8 +25,8 @@ class References:
 
     def __init__(self) -> None:
         self._choice: Choice | None = None
-        self._ids: dict[str, pl.Series] = {}  # that a method has
-        self._referring: dict[str, list[pl.Series]] = {}  # ids that its answers refer to
+        self._ids: dict[str, set[int]] = {}  # that a method has
+        self._referring: dict[str, list[set[int]]] = {}  # ids that its answers refer to
 
     def check(self, method: StoreMethod, answer: Any, choice: Choice | None) -> None:
         """Raise ValueError for an answer that refers to what another lacks, or lacks it itself."""
@@ -37,7 +34,7 @@ class References:
             self._choice, self._ids, self._referring = choice, {}, {}
         name = f"{method.service}.{method.name}"
         if name in _REFERRED:
-            self._ids[name] = answer.to_series(0)
+            self._ids[name] = set(answer.to_series(0))
             for ids in self._referring.get(name, ()):
                 self._expect(name, ids)
         if name in _REFERENCES:
@@ -46,16 +43,14 @@ class References:
             self._referring.setdefault(parent, []).append(ids)
             self._expect(parent, ids)
 
-    def _expect(self, parent: str, ids: "pl.Series") -> None:
-        if parent in self._ids and not ids.is_in(self._ids[parent].implode()).all():
+    def _expect(self, parent: str, ids: set[int]) -> None:
+        if parent in self._ids and not ids <= self._ids[parent]:
             message = f"expected ids that {parent} has, got others"
             raise ValueError(message)
 
 
-def _distinct(answer: Any, column: str) -> "pl.Series":
-    import polars as pl
-
+def _distinct(answer: Any, column: str) -> set[int]:
     if isinstance(answer, list):  # rows
-        return pl.Series([getattr(row, column) for row in answer], dtype=pl.Int64).unique()
-    ids: pl.Series = answer[column]
-    return (ids.explode() if ids.dtype == pl.List else ids).unique()
+        return {getattr(row, column) for row in answer}
+    ids = answer[column]
+    return set((ids.explode() if column == "symbol_ids" else ids).unique())
