@@ -155,13 +155,14 @@ def _merged(old: Facts, new: Facts) -> Facts:
     said = {
         f.name: value
         for f in fields(new)
-        if f.name not in ("lost", "events", "limitations")
+        if f.name not in ("lost", "labels", "events", "limitations")
         and (value := getattr(new, f.name)) is not None
     }
     return replace(
         old,
         **said,
         lost=old.lost + new.lost,
+        labels=old.labels | new.labels,
         events=old.events | new.events,
         limitations=merged(old.limitations, new.limitations),
     )
