@@ -82,15 +82,16 @@ def recorded(directory: Path) -> Iterator[Path]:
         yield path
 
 
-def printed(path: Path) -> tuple[Iterator[oracle.Row], set[str]]:
-    """The samples as perf script prints them, and the fields that it refuses to print."""
+def printed(path: Path, *options: str) -> tuple[Iterator[oracle.Row], set[str]]:
+    """The samples as perf script prints them with these options, and the fields that it refuses to
+    print."""
     refused: set[str] = set()
     while True:
         fields = ",".join(one for one in _FIELDS.split(",") if one not in refused)
         command = [
             "perf",
             "script",
-            "--no-inline",
+            *options,
             "--ns",
             "--max-stack",
             "1024",
@@ -113,12 +114,11 @@ def printed(path: Path) -> tuple[Iterator[oracle.Row], set[str]]:
         refused.add(found[1])
 
 
-def read(path: Path, refused: set[str]) -> Iterator[oracle.Row]:
+def read(path: Path, refused: set[str], *, inline: bool = False) -> Iterator[oracle.Row]:
     """The samples as we read them."""
+    options = ImportOptions(host_files=HostFiles(), inline=inline)
     with Source(str(path)) as source:
-        for row in oracle.said_by_us(
-            perf_data.open(source).batches(ImportOptions(host_files=HostFiles()))
-        ):
+        for row in oracle.said_by_us(perf_data.open(source).batches(options)):
             fields = list(row)
             for field in refused:
                 fields[_PLACES[field]] = None
@@ -137,14 +137,14 @@ def counted(rows: Iterable[oracle.Row]) -> tuple[Counter[int], Counter[int]]:
 
 def compare(path: Path, *, verbose: bool) -> int:
     """Print one line of a table; returns how many samples differ."""
-    rows, refused = printed(path)
+    rows, refused = printed(path, "--no-inline")
     (theirs, their_leaves), (ours, our_leaves) = counted(rows), counted(read(path, refused))
     differing = (theirs - ours), (ours - theirs)
     leaves = (their_leaves - our_leaves).total() + (our_leaves - their_leaves).total()
     counts = [one.total() for one in differing]
     print(f"| {path.name} | {theirs.total()} | {counts[0]} | {counts[1]} | {leaves} |", flush=True)
     if verbose:
-        sides = (("perf", printed(path)[0]), ("ours", read(path, refused)))
+        sides = (("perf", printed(path, "--no-inline")[0]), ("ours", read(path, refused)))
         for (name, again), odd in zip(sides, differing, strict=True):
             for row in islice((one for one in again if hash(one) in odd), 3):
                 print(name, row)

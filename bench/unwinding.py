@@ -97,7 +97,7 @@ def is_whole(chain: tuple[oracle.Frame, ...]) -> bool:
 
 def compare(path: Path, *, shown: int) -> None:
     """Print one row of the table."""
-    rows, refused = printed(path)
+    rows, refused = printed(path, "--no-inline")
     theirs = defaultdict(list)
     for row in rows:
         theirs[row[2], row[4]].append(row[-1])

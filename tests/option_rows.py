@@ -96,6 +96,7 @@ FIRST = [
         ("--spool {tmp}/spool", "expected the URL of a server as --store"),
         ("--name b --name c", "--name: expected it once"),
         ("--host-files --no-host-files", "--host-files: expected it once"),
+        ("--inline", "--inline: expected perf.data"),
         ("--rules=", "--rules: expected a path, got nothing"),
         ("--manifest {tmp}/runs.csv --name b", "--name b: expected one recording"),
         ("--manifest {tmp}/runs.csv --attach note={tmp}/note", "expected one recording to attach"),
@@ -164,6 +165,7 @@ ARGUMENTS = (
     ("symbols add", "places", "{spin} --dso /usr/sbin/x"),
 )
 OF_THE_SERVER = {"serve", "token", "push", "mcp"}  # tests/server tries their options
+OF_LAKES = {"pull", "compact"}  # tests/lake tries theirs
 ENOUGH = {
     **{command: words for command, _, words in ARGUMENTS if command != "completion"},
     "ingest": "{text}",

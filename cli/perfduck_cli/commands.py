@@ -99,6 +99,14 @@ ENTRIES = {
         "Add what other stores have and this one lacks; nothing here changes.",
         "store_commands:merge",
     ),
+    "pull": CommandEntry(
+        "Take recordings of a lake into a store, where questions are answered faster.",
+        "store_commands:pull",
+    ),
+    "compact": CommandEntry(
+        "Make few large parts of the many small ones of a lake; delete what nobody needs.",
+        "store_commands:compact",
+    ),
     "serve": CommandEntry(
         "Serve the store over HTTP: to hosts that push, to browsers, to the command line.",
         "serve_command:serve",

@@ -72,6 +72,14 @@ def ingest(
             " recorded ones, and look for debug files in its /usr/lib/debug.",
         ),
     ] = True,
+    inline: Annotated[
+        bool | None,
+        typer.Option(
+            "--inline/--no-inline",
+            help="Functions of perf.data that were inlined as frames of their own, as perf script"
+            " shows them. [default: where there is debug information]",
+        ),
+    ] = None,
     attach: Annotated[
         list[str] | None,
         typer.Option(help="KIND=FILE to keep with it: iptables=F (iptables-save -c), conntrack=F."),
@@ -114,6 +122,7 @@ def ingest(
             work_from=work_from,
             kernel=kernel,
             host_files=host_files,
+            inline=inline,
             attach=attach,
             force=force,
             lenient=lenient,

@@ -70,7 +70,7 @@ StorePath = Annotated[
         "--store",
         envvar="PERFDUCK_STORE",
         metavar="PATH|URL",
-        help="The store: a DuckDB file, or http://HOST:PORT of a perfduck server.",
+        help="The store: a DuckDB file, http://HOST:PORT of a perfduck server, or lake:DIRECTORY.",
         show_default=True,
     ),
 ]

@@ -63,7 +63,10 @@ def prune(
 
 def merge(
     stores: Annotated[
-        list[str], typer.Argument(help="Stores to take recordings from: files, or URLs of servers.")
+        list[str],
+        typer.Argument(
+            help="Stores to take recordings from: files, URLs of servers, or lake:DIRECTORY."
+        ),
     ],
     store: StorePath = DEFAULT_STORE,
 ) -> None:
@@ -80,3 +83,43 @@ def merge(
             for note in done.notes:
                 say(visible(note))
             sys.stdout.write(done.to_text())
+
+
+def pull(
+    selector: Selector,
+    lake: Annotated[
+        str, typer.Option("--from", metavar="LAKE", help="lake:DIRECTORY that has them.")
+    ],
+    store: StorePath = DEFAULT_STORE,
+) -> None:
+    """Take recordings of a lake into a store, where questions are answered faster.
+
+    As `merge`, of some recordings: nothing in the store changes.
+    """
+    with perfduck.open(store) as opened:
+        done = opened.pull(selector, lake)
+    for note in done.notes:
+        say(visible(note))
+    sys.stdout.write(done.to_text())
+
+
+def compact(
+    keep: Annotated[
+        str,
+        typer.Option(
+            help="How long a command or a writer of any machine may take; what it may need is kept:"
+            " 1h, 2d."
+        ),
+    ] = "1h",
+    store: StorePath = DEFAULT_STORE,
+) -> None:
+    """Make few large parts of the many small ones of a lake; delete what nobody needs.
+
+    Others read and write meanwhile. Ids of stacks and functions are audited: one with two contents
+    is reported.
+    """
+    with perfduck.open(store) as opened:
+        done = opened.compact(keep)
+    for note in done.notes:
+        say(visible(note))
+    sys.stdout.write(done.to_text())

@@ -10,9 +10,9 @@ from perfduck_diff.filters import Filters
 from perfduck_diff.keys import By
 from perfduck_diff.notes import lacking_notes, provenance
 from perfduck_diff.pod_notes import pod_notes
-from perfduck_diff.selection import Note, WithPods, select_samples
+from perfduck_diff.selection import Note, Selection, WithPods, select_samples
 from perfduck_diff.traversal_rows import traversed
-from perfduck_diff.work import facts_of, work_of
+from perfduck_diff.work import Amount, facts_of, work_of
 from perfduck_store.protocol import Store
 from perfduck_store.records import PartlyListed
 from perfduck_store.selector import select
@@ -43,11 +43,52 @@ class Top:
     provenance: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class RankedRows:
+    """The rows of a Top, `selection`: of which samples, and `amount`: by which work."""
+
+    rows: pl.DataFrame
+    row_count: int
+    selection: Selection
+    amount: Amount
+
+    @property
+    def unit(self) -> str:
+        """Of the rows and of `total`."""
+        return self.amount.unit
+
+    @property
+    def total(self) -> float:
+        """Without idle."""
+        return self.selection.busy / self.amount.divisor
+
+
 def top(
     store: Store, selector: str, by: By, *, filters: Filters | None = None, limit: int = 30
 ) -> Top:
     """The heaviest rows of the selected profiles, taken together."""
     filters = filters or Filters()
+    ranking = ranked(store, selector, by, filters, limit)
+    selection, amount = ranking.selection, ranking.amount
+    lacks = lacking_notes(store, selection)
+    return Top(
+        event=selection.event,
+        unit=amount.unit,
+        profiles=tuple(selection.profiles.values()),
+        row_count=ranking.row_count,
+        total=ranking.total,
+        idle=selection.idle / amount.divisor,
+        facts=facts_of(store, selection, filters),
+        partial=tuple(store.profiles.partly_listed(selection.profiles)),
+        notes=(*selection.notes, *amount.notes, *(pod_notes(selection) if by == "pod" else ())),
+        lacking=lacks,
+        provenance=(*(note.text for note in lacks), *provenance(store, selection)),
+        rows=ranking.rows,
+    )
+
+
+def ranked(store: Store, selector: str, by: By, filters: Filters, limit: int) -> RankedRows:
+    """The same rows, without what is said beside them."""
     profiles = select(store, selector, filters.where)
     keep: Literal["comm", "cgroup", ""] = by if by == "comm" or by == "cgroup" else ""
     pods: WithPods = "always" if by == "pod" else "asked"
@@ -58,25 +99,12 @@ def top(
         else counted(selection.samples.rank(by, limit))
     )
     amount = work_of(store, selection, filters)
-    lacks = lacking_notes(store, selection)
     main = "blamed" if by in ("subsystem", "program", "pod") else "self"
-    return Top(
-        event=selection.event,
-        unit=amount.unit,
-        profiles=tuple(selection.profiles.values()),
-        row_count=row_count,
-        total=selection.busy / amount.divisor,
-        idle=selection.idle / amount.divisor,
-        facts=facts_of(store, selection, filters),
-        partial=tuple(store.profiles.partly_listed(selection.profiles)),
-        notes=(*selection.notes, *amount.notes, *(pod_notes(selection) if by == "pod" else ())),
-        lacking=lacks,
-        provenance=(*(note.text for note in lacks), *provenance(store, selection)),
-        rows=rows.with_columns(
-            (100 * pl.col(main) / selection.busy).alias("share"),
-            *(pl.col(name) / amount.divisor for name in ("self", "total", "blamed")),
-        ),
+    rows = rows.with_columns(
+        (100 * pl.col(main) / selection.busy).alias("share"),
+        *(pl.col(name) / amount.divisor for name in ("self", "total", "blamed")),
     )
+    return RankedRows(rows, row_count, selection, amount)
 
 
 def counted(rows: pl.DataFrame) -> tuple[pl.DataFrame, int]:

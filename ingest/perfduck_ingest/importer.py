@@ -48,6 +48,7 @@ class ImportOptions:
     vmlinux: Path | None = None
     symbol_dirs: tuple[Path, ...] = ()  # where ELF files with symbols lie
     host_files: HostFiles | None = None  # of this machine, if they may name addresses
+    inline: bool | None = None  # inlined functions as frames; None: the user does not say
     lenient: bool = False  # keep a file of which more than 1 % was not understood
     event: WeightEvent | None = None  # of a format that does not say what its weights count
 
@@ -60,12 +61,14 @@ class ImportOptions:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A recording of a known format, of which no more than the head was read. `takes_event`: the
-    format does not say what its weights count, so that the user may."""
+    """A recording of a known format, of which no more than the head was read. What the user may
+    say of it: with `takes_event`, what its weights count; with `takes_inline`, whether inlined
+    functions are frames."""
 
     format: str  # the importer's NAME
     read: Callable[[ImportOptions], Iterator[Batch]]
     takes_event: bool = False
+    takes_inline: bool = False
 
     def batches(self, options: ImportOptions) -> Generator[Batch]:
         """The recording, part by part, once. Raises PerfduckError for what the user can fix."""

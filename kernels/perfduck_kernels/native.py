@@ -9,6 +9,7 @@ from perfduck_model.arrays import Int64, UInt8, UInt64
 # What became of a sample's stack: unwind.rs.
 OUTERMOST, STACK_END, NO_TABLE, BROKEN, WANTS_FILE = range(5)
 GUESSED = 8  # added to one of these: frames were found by the frame pointer, without a table
+UNREADABLE = -1  # in the place of how many functions were inlined: inlines.rs
 
 
 class Unwinder(Protocol):
@@ -54,6 +55,15 @@ class Unwinder(Protocol):
         addresses to offsets in `files`."""
 
 
+class Inlines(Protocol):
+    """Which functions were inlined at addresses, by the debug information of a file."""
+
+    def at(self, addresses: UInt64) -> tuple[Int64, Int64, list[str]]:
+        """How many at each address, UNREADABLE where that cannot be known; the numbers of their
+        names, address by address and innermost first; and the names that were not met before,
+        which have the next numbers."""
+
+
 def version() -> str | None:
     """The version of perfduck_native; None where it is not installed."""
     module = _module()
@@ -69,6 +79,20 @@ def unwinder(architecture: str, most_frames: int) -> Unwinder | None:
     except ValueError:
         return None
     return cast(Unwinder | None, made)
+
+
+def has_inlines() -> bool:
+    """Whether perfduck_native is installed, and knows inlined functions."""
+    return hasattr(_module(), "Inlines")
+
+
+def inlines(
+    sections: dict[str, UInt8], supplementary: dict[str, UInt8] | None, *, is_big: bool
+) -> Inlines:
+    """Of the DWARF sections of a file, and of the one that it shares with others (dwz). Raises
+    ValueError where they are damaged; has_inlines() is to be asked first."""
+    module = import_module("perfduck_native")
+    return cast(Inlines, module.Inlines(sections, supplementary, is_big))
 
 
 def _module() -> ModuleType | None:

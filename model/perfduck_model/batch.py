@@ -97,7 +97,9 @@ class Facts:
     duration_s: float | None = None
     lost: int = 0
     raw_samples: int | None = None  # more than there are here: a report under a threshold
-    has_inlined: bool | None = None  # whether inlined functions are named like others
+    inlined_samples: int | None = (
+        None  # with functions that were inlined as frames; None: not known
+    )
     has_given_files: bool | None = None  # whether --symbols has a file of one of its binaries
     layout: str | None = None  # what was read of each sample, where the format leaves it open
     labels: dict[str, str] = field(default_factory=dict)  # those that the user gives come first
@@ -112,7 +114,7 @@ def _empty(schema: Schema) -> pl.DataFrame:
 @dataclass(frozen=True, slots=True)
 class Batch:
     """A part of a profile. Facts of several batches add up: the last value that is not None wins,
-    `lost` and the samples of limitations are summed."""
+    `lost`, `inlined_samples` and the samples of limitations are summed."""
 
     samples: pl.DataFrame = field(default_factory=lambda: _empty(SAMPLE))
     symbols: pl.DataFrame = field(default_factory=lambda: _empty(SYMBOL))

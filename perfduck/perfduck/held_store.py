@@ -1,6 +1,7 @@
 """A store that this process holds for as long as it runs, for many threads: what a server has."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -12,7 +13,7 @@ from perfduck_store.duckdb.shared import SharedDuckDb
 if TYPE_CHECKING:
     from perfduck.ingestion import IngestRequest, Progress
     from perfduck.opening import Ingesting
-    from perfduck_store.duckdb.shared import SharedStore
+    from perfduck_store.duckdb.shared import SharedReader, SharedStore
     from perfduck_store.recording import Receipt
 
 _SQL_NICENESS = 10  # a tenth of the CPU time of a thread that answers requests
@@ -34,9 +35,15 @@ class HeldStore:
     def __str__(self) -> str:
         return str(self.path)
 
-    def read(self) -> "SharedStore":
+    def read(self) -> "SharedReader":
         """The store as it is now."""
         return self.shared.read()
+
+    @contextmanager
+    def one_state(self) -> "Iterator[OneState]":
+        """The same place, all readers of which see the store as it is now."""
+        with self.read() as store:
+            yield OneState(self, store)
 
     def write(self, *, create: bool = False, wait_s: float | None = None) -> "SharedStore":
         """The store, for one thread at a time; it is there, so `create` asks for nothing.
@@ -56,6 +63,35 @@ class HeldStore:
     def close(self) -> None:
         """Let other processes have the store."""
         self.shared.close()
+
+
+class OneState:
+    """A place whose readers all see one state of a store, until HeldStore.one_state ends."""
+
+    wait_s: float | None = None
+
+    def __init__(self, place: HeldStore, store: "SharedReader") -> None:
+        self._place, self._store = place, store
+
+    def __str__(self) -> str:
+        return str(self._place)
+
+    @property
+    def state(self) -> int | None:
+        """As of SharedReader."""
+        return self._store.state
+
+    def read(self) -> "SharedReader":
+        """The one state, for one thread at a time, who uses it by `with`."""
+        return self._store
+
+    def write(self, *, create: bool = False) -> "SharedStore":
+        """As of the held store; readers do not see what is written."""
+        return self._place.write(create=create)
+
+    def ingestion(self, spool: Path | None = None) -> "Ingesting":
+        """As of the held store."""
+        return self._place.ingestion(spool)
 
 
 class HeldIngestion:

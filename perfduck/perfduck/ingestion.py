@@ -180,6 +180,7 @@ def read(request: IngestRequest, draft: Draft, progress: Progress | None = None)
     with Source(request.source, request.stream) as source:
         recording = opened(source)
         _check_event(request, recording)
+        _check_inline(request, recording)
         # An error's traceback would keep the importer's threads, processes and files.
         with closing(recording.batches(request.options)) as batches:
             for batch in batches:
@@ -196,7 +197,7 @@ def read(request: IngestRequest, draft: Draft, progress: Progress | None = None)
         if request.work:
             doubts = of_work(request.work, draft.duration_s)
             draft.add(Batch(facts=Facts(limitations=doubts)))
-        if not draft.facts.has_inlined:  # which kallsyms does not list
+        if not draft.facts.inlined_samples:  # which kallsyms does not list
             check_kallsyms(request.options.kernel_files, draft.symbols)
         return _identity(request, source, recording.format)
 
@@ -215,6 +216,14 @@ def _check_event(request: IngestRequest, recording: Recording) -> None:
     if request.options.event and not recording.takes_event:
         where = f"{request.source}: --event"
         expected = "folded stacks, which do not say what they count"
+        raise PerfduckError.at(where, expected=expected, got=recording.format)
+
+
+def _check_inline(request: IngestRequest, recording: Recording) -> None:
+    if request.options.inline is not None and not recording.takes_inline:
+        option = "--inline" if request.options.inline else "--no-inline"
+        where = f"{request.source}: {option}"
+        expected = "perf.data (perf script has both options for its text)"
         raise PerfduckError.at(where, expected=expected, got=recording.format)
 
 
@@ -334,7 +343,8 @@ def _identity(request: IngestRequest, source: Source, format: str) -> Identity:
 
 
 def _has_names(options: ImportOptions) -> bool:
-    return any((options.kallsyms, options.vmlinux, options.symbol_dirs))
+    has_files = any((options.kallsyms, options.vmlinux, options.symbol_dirs))
+    return has_files or options.inline is not None
 
 
 def _tagging_sources(request: IngestRequest) -> TaggingSources:

@@ -7,12 +7,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from perfduck.opening import StoreFile, StorePlace, StoreServer, place_of
-from perfduck.store_results import MergeResult, RemoveResult
+from perfduck import parts
+from perfduck.opening import StoreFile, StoreLake, StorePlace, StoreServer, place_of
+from perfduck.store_results import CompactResult, MergeResult, RemoveResult
 from perfduck.tables import Table
+from perfduck_model.errors import PerfduckError
 from perfduck_report.profiles import as_text
 from perfduck_store.protocol import Store
-from perfduck_store.records import Content
+from perfduck_store.records import Content, Merged
 from perfduck_store.selector import select
 
 
@@ -65,18 +67,66 @@ def _removed(
 
 
 def merge(file: StorePlace, other: str) -> MergeResult:
-    """Take over what another store has: a file, or that of a server."""
-    with file.write(create=True) as store, _as_file(place_of(other), store.folder) as path:
-        return MergeResult(other, store.merge(path, file.wait_s))
+    """Take over what another store has: a file, a lake, or that of a server."""
+    source = place_of(other)
+    if str(source) == str(file):
+        expected = "another store to merge"
+        raise PerfduckError.at(other, expected=expected, got="the one to merge into")
+    with file.write(create=True) as store:
+        with _as_files(source, store.folder, "*") as paths:
+            done = [store.merge(path, file.wait_s) for path in paths]
+        return MergeResult(other, _together(done))
+
+
+def pull(file: StorePlace, selector: str, lake: str) -> MergeResult:
+    """Take over some recordings of a lake."""
+    source = place_of(lake)
+    if not isinstance(source, StoreLake):
+        raise PerfduckError.at(lake, expected="lake:DIRECTORY to pull from", got="another store")
+    with file.write(create=True) as store:
+        with _as_files(source, store.folder, selector) as paths:
+            done = [store.merge(path, file.wait_s) for path in paths]
+        return MergeResult(lake, _together(done))
+
+
+def compact(file: StorePlace, keep: timedelta) -> CompactResult:
+    """Make few large parts of the many small ones of a lake."""
+    if not isinstance(file, StoreLake):
+        got = "another store, which needs none"
+        raise PerfduckError.at(file, expected="lake:DIRECTORY to compact", got=got)
+    with file.read() as lake:
+        return CompactResult(parts.compaction.compact(lake, keep.total_seconds()))
 
 
 @contextmanager
-def _as_file(place: StoreFile | StoreServer, folder: Path) -> Iterator[Path]:
-    """The file of a store; of a server's a copy of it, in the folder."""
+def _as_files(
+    place: StoreFile | StoreServer | StoreLake, folder: Path, selector: str
+) -> Iterator[Iterator[Path]]:
+    """The file of a store; of a server's a copy of it, and of a lake copies of some recordings
+    each, in the folder."""
     if isinstance(place, StoreFile):
-        yield place.path
+        yield iter([place.path])
         return
     with TemporaryDirectory(prefix=".perfduck-merge-", dir=folder) as copies:
         path = Path(copies) / "copy.duckdb"
-        place.copy_to(path)
-        yield path
+        if isinstance(place, StoreLake):
+            with place.read() as lake:
+                yield lake.copies(path, list(_selected(lake, selector)))
+        else:
+            place.copy_to(path)
+            yield iter([path])
+
+
+def _selected(lake: Store, selector: str) -> Iterable[int]:
+    """Of an empty lake there is nothing to take over."""
+    return select(lake, selector) if selector != "*" or lake.profiles.all() else ()
+
+
+def _together(done: list[Merged]) -> Merged:
+    """What was said of each part of a store, as of the whole."""
+    return Merged(
+        sum(each.added for each in done),
+        sum(each.here for each in done),
+        tuple(line for each in done for line in each.changes),
+        tuple(dict.fromkeys(line for each in done for line in each.kept)),
+    )

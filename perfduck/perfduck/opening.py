@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from perfduck import parts
 from perfduck_model.errors import PerfduckError
+from perfduck_store.lake.address import SCHEME, directory_of, is_lake
 from perfduck_store.remote.address import SCHEMES, address_of
 from perfduck_store.waiting import interrupt_all as interrupt_all
 from perfduck_store.waiting import waiting
 
 if TYPE_CHECKING:  # DuckDB is loaded when a store is opened
     from perfduck.ingestion import Ingestion, IngestRequest, Progress
+    from perfduck.lake_ingestion import LakeIngestion
     from perfduck.remote_ingestion import RemoteIngestion
+    from perfduck_store.lake.store import LakeStore
     from perfduck_store.protocol import Store
     from perfduck_store.recording import Receipt
     from perfduck_store.remote.address import Address
@@ -121,15 +124,39 @@ class StoreServer:
         return parts.remote_ingestion.RemoteIngestion(self, spool)
 
 
-def place_of(url: str, wait_s: float | None = None) -> "StoreFile | StoreServer":
-    """Where the store is that somebody means: the path of a DuckDB file, or the URL of a server,
-    which gets the token of $PERFDUCK_TOKEN. PerfduckError for another URL."""
+@dataclass(frozen=True, slots=True)
+class StoreLake:
+    """Parquet parts in a directory, which many processes and machines write at once: nobody waits
+    for another."""
+
+    root: Path
+    wait_s: float | None = None
+
+    def __str__(self) -> str:
+        return f"{SCHEME}{self.root}"
+
+    def read(self) -> "LakeStore":
+        """The lake as it is now. PerfduckError where there is none that can be read."""
+        return parts.lake_store.LakeStore(self.root)
+
+    def write(self, *, create: bool = False) -> "LakeStore":
+        """The lake as it is now, to add a commit; `create` it where there is none."""
+        return parts.lake_store.LakeStore(self.root, write=True, create=create)
+
+    def ingestion(self, spool: Path | None = None) -> "LakeIngestion":
+        """What stores recordings there; the lake is read when one is committed."""
+        refuse_spool(spool, self.root)
+        return parts.lake_ingestion.LakeIngestion(self)
+
+
+def place_of(url: str, wait_s: float | None = None) -> "StoreFile | StoreServer | StoreLake":
+    """Where the store is that somebody means: the path of a DuckDB file, the URL of a server, which
+    gets the token of $PERFDUCK_TOKEN, or lake:DIRECTORY. PerfduckError for another URL."""
     if not url:
-        expected = "a path, or http://HOST:PORT of a server"
+        expected = "a path, http://HOST:PORT of a server, or lake:DIRECTORY"
         raise PerfduckError.at(where="--store", expected=expected, got="nothing")
-    if url.startswith("lake:"):
-        got = "a store of a kind that is not built yet"
-        raise PerfduckError.at(url, expected="the path of a store, or http://HOST:PORT", got=got)
+    if is_lake(url):
+        return StoreLake(directory_of(url), wait_s)
     if url.startswith(SCHEMES):
         return StoreServer(address_of(url), _token(), wait_s)
     if (host := _HOST.fullmatch(url)) and not Path(url).exists():

@@ -32,6 +32,7 @@ class IngestOptions(TagSources, total=False):
     work_from: FilePath | None  # report of a load generator, or a counter between two files
     kernel: str | None  # release that ran, where the recording does not say it
     host_files: bool  # whether files of this machine may name addresses of perf.data; True
+    inline: bool | None  # whether inlined functions of perf.data are frames; None: where known
     attach: Files | None  # to keep with one recording: {"iptables": path}
     force: bool  # let other work replace that of a stored recording; False
     lenient: bool  # keep a file even if much of it cannot be parsed; False

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         frames,
         ingestion,
         inventory,
+        lake_ingestion,
         names_and_tags,
         push_spool,
         rankings,
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from perfduck_ingest.runtime import subprocess_iter
     from perfduck_store import records
     from perfduck_store.duckdb import store
+    from perfduck_store.lake import compaction
+    from perfduck_store.lake import store as lake_store
     from perfduck_store.remote import client as remote
     from perfduck_store.remote import merging
 
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
         "ab",
         "adoption",
         "answer",
+        "compaction",
         "comparisons",
         "details",
         "drawings",
@@ -48,6 +52,8 @@ if TYPE_CHECKING:
         "frames",
         "ingestion",
         "inventory",
+        "lake_ingestion",
+        "lake_store",
         "merging",
         "names_and_tags",
         "push_spool",
@@ -69,6 +75,7 @@ __getattr__ = lazy_modules(
         "ab": "perfduck.ab",
         "adoption": "perfduck.adoption",
         "answer": "perfduck_diff.answer",
+        "compaction": "perfduck_store.lake.compaction",
         "comparisons": "perfduck.comparisons",
         "details": "perfduck.details",
         "drawings": "perfduck.drawings",
@@ -77,6 +84,8 @@ __getattr__ = lazy_modules(
         "frames": "perfduck.frames",
         "ingestion": "perfduck.ingestion",
         "inventory": "perfduck.inventory",
+        "lake_ingestion": "perfduck.lake_ingestion",
+        "lake_store": "perfduck_store.lake.store",
         "records": "perfduck_store.records",
         "merging": "perfduck_store.remote.merging",
         "names_and_tags": "perfduck.names_and_tags",

@@ -26,13 +26,14 @@ if TYPE_CHECKING:
     from perfduck.details import RecordingDetails
     from perfduck.names_and_tags import ExplainResult, TagResult
     from perfduck.recordings import IngestResult, Progress
-    from perfduck.store_results import EditResult, MergeResult, RemoveResult
+    from perfduck.store_results import CompactResult, EditResult, MergeResult, RemoveResult
     from perfduck.tables import Table
 
 
 def open(url: FilePath, *, wait_s: float | None = None) -> "ProfileStore":
-    """The store at a path, a DuckDB file, which `ingest` makes where there is none; or that of a
-    perfduck server at a URL, http://host:8480, with the token of $PERFDUCK_TOKEN.
+    """The store at a path, a DuckDB file, which `ingest` makes where there is none; that of a
+    perfduck server at a URL, http://host:8480, with the token of $PERFDUCK_TOKEN; or a lake,
+    Parquet parts that many machines write, at lake:DIRECTORY.
 
     Nothing is opened yet: each method opens the store for as long as it runs, so that others may
     write it between two calls. `wait_s`: how many seconds to wait for one who has it open; None:
@@ -268,9 +269,18 @@ class ProfileStore(StoreQuestions):
         return parts.inventory.prune(self._file, selector, age, words, dry_run=dry_run)
 
     def merge(self, other: FilePath) -> "MergeResult":
-        """Take over what another store, or that of a server, has and this one has not; what is here
-        stays."""
+        """Take over what another store, a file, a lake or that of a server, has and this one has
+        not; what is here stays."""
         return parts.inventory.merge(self._file, os.fspath(other))
+
+    def pull(self, selector: str, lake: FilePath) -> "MergeResult":
+        """Take over some recordings of a lake, as `merge`."""
+        return parts.inventory.pull(self._file, selector, os.fspath(lake))
+
+    def compact(self, keep: str | timedelta = "1h") -> "CompactResult":
+        """Make few large parts of the many small ones of a lake, and delete what nobody can need
+        who began less than `keep` ago: "1h", "2d" or a time span."""
+        return parts.inventory.compact(self._file, typed.age("--keep", keep))
 
     # Names and tags
 

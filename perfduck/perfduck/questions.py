@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from perfduck.tables import Table
     from perfduck.trends import TrendResult
     from perfduck_diff.flame_input import Drawing
+    from perfduck_diff.top import RankedRows
 
 
 class StoreQuestions:
@@ -150,6 +151,18 @@ class StoreQuestions:
     ) -> "Drawing":
         """The call tree of the profiles and their hottest functions, per unit of work."""
         return parts.drawings.flame(self._file, selector, tree, filters_of(filters))
+
+    def ranking(
+        self,
+        selector: str,
+        *,
+        by: By = "function",
+        limit: int = 30,
+        **filters: Unpack[FilterOptions],
+    ) -> "RankedRows":
+        """The rows of `top` alone: for who asks about the same samples by several keys, and has
+        what is said beside them already."""
+        return parts.rankings.ranking(self._file, selector, by, limit, filters_of(filters))
 
     def sandwich(
         self,

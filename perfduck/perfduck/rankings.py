@@ -8,12 +8,12 @@ import polars as pl
 from perfduck.opening import StorePlace
 from perfduck.tables import TableAnswer, screen_of
 from perfduck_diff import calls as call_ranking
-from perfduck_diff import top as ranking
+from perfduck_diff import top as rankings
 from perfduck_diff.calls import Calls
 from perfduck_diff.filters import Filters
 from perfduck_diff.keys import By, Side
 from perfduck_diff.selection import Note
-from perfduck_diff.top import Top
+from perfduck_diff.top import RankedRows, Top
 from perfduck_report import html_table
 from perfduck_report import top as top_report
 from perfduck_report.numbers import scale
@@ -94,7 +94,13 @@ class CallsResult(Ranking[Calls]):
 def top(file: StorePlace, selector: str, by: By, limit: int, filters: Filters) -> TopResult:
     """The heaviest rows of the selected profiles, taken together."""
     with file.read() as store:
-        return TopResult(ranking.top(store, selector, by, filters=filters, limit=limit))
+        return TopResult(rankings.top(store, selector, by, filters=filters, limit=limit))
+
+
+def ranking(file: StorePlace, selector: str, by: By, limit: int, filters: Filters) -> RankedRows:
+    """The same rows, without what is said beside them."""
+    with file.read() as store:
+        return rankings.ranked(store, selector, by, filters, limit)
 
 
 def calls(

@@ -91,10 +91,19 @@ class IngestResult:
             changes = f"{changes}; " if changes else ""
             return f"{name}: {_contents(self.data)}; {changes}{visible(self.data.unsent)}\n"
         layout = f"  read as: {visible(self.data.layout)}\n" if self.data.layout else ""
-        return f"{name}: {_contents(self.data)}{f'; {changes}' if changes else ''}\n{layout}"
+        inlined = _inlined(self.data)
+        return (
+            f"{name}: {_contents(self.data)}{f'; {changes}' if changes else ''}\n{layout}{inlined}"
+        )
 
     def __str__(self) -> str:
         return self.to_text()
+
+
+def _inlined(receipt: Receipt) -> str:
+    if not receipt.inlined:
+        return ""
+    return f"  inlined functions in {receipt.inlined:,} of {receipt.samples:,} samples\n"
 
 
 def _notes(receipt: Receipt) -> Iterator[str]:
@@ -258,6 +267,7 @@ def _template(options: IngestOptions, *, is_one: bool) -> IngestRequest:
             path_of(options.get("vmlinux")),
             places,
             host_files=HostFiles() if options.get("host_files", True) else None,
+            inline=options.get("inline"),
             lenient=options.get("lenient", False),
             event=None if (event := options.get("event")) is None else WeightEvent.of(event),
         ),

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from perfduck_report.names import visible
-from perfduck_report.numbers import plural
-from perfduck_store.records import Content, Merged, Saved
+from perfduck_report.numbers import many, plural
+from perfduck_store.records import Compacted, Content, Merged, Saved
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +90,28 @@ class MergeResult:
         added = f"{done.added} {plural(done.added, 'recording')} added"
         there = f"{visible(self.other)}: {added}, {done.here} already in the store\n"
         return "".join([*lines, there])
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+
+@dataclass(frozen=True, slots=True)
+class CompactResult:
+    """What a compaction made of a lake."""
+
+    data: Compacted
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Ids that have two contents: the lake answers with one of them."""
+        return tuple(f"id of two contents: {line}" for line in self.data.conflicts)
+
+    def to_text(self) -> str:
+        """A line."""
+        done = self.data
+        groups = f"{done.groups_before:,} -> {many(done.groups, 'group')} of parts"
+        deleted = f"{many(done.deleted, 'file')} deleted ({_megabytes(done.deleted_bytes)})"
+        return f"generation {done.generation}: {groups}, {deleted}\n"
 
     def __str__(self) -> str:
         return self.to_text()

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from perfduck.opening import StoreFile, StorePlace
+from perfduck.opening import StoreFile, StoreLake, StorePlace
 from perfduck.tables import Table
 from perfduck_model.errors import PerfduckError
 from perfduck_model.limits import limits
@@ -25,7 +25,7 @@ def sql(
     text = query if isinstance(query, str) else _content(Path(query))
     if any("\ud800" <= each <= "\udfff" for each in text):  # as Python has other bytes
         raise PerfduckError.at(where="sql", expected="text in UTF-8", got="other bytes")
-    if isinstance(file, StoreFile):
+    if isinstance(file, StoreFile | StoreLake):
         sql_process.prepare()
     with file.read() as store:
         return Table(store.user_sql(text, parameters, limits))

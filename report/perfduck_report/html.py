@@ -57,6 +57,7 @@ _FILTERS = {
     "moved": diff_words.moved,
     "state": trend_words.state,
     "shift": trend_words.shift,
+    "option_words": str,  # options of notes as the command line has them; a server has forms
 }
 
 
@@ -108,13 +109,15 @@ def side_values(
     flame: Flame,
     heat: Sequence[Heat],
     notes: Sequence[str] = (),
+    narrowed: str | None = None,
 ) -> dict[str, object]:
-    """What side.html shows."""
+    """What side.html shows. `narrowed`: the address of a page that takes filters, up to them."""
     return _drawn(readable.flame(flame)) | {
         "name": visible(name),
         "profiles": [visible(profile) for profile in profiles],
         "heat": readable.heat(tuple(heat), readable.flame_scale(flame)),
         "notes": [visible(note) for note in notes],
+        "narrowed": narrowed,
     }
 
 

@@ -22,8 +22,7 @@ from perfduck_server.pages import (
     without,
 )
 from perfduck_server.query_options import given, options_of
-from perfduck_server.question_route import QuestionRoute
-from perfduck_server.service import ServiceOf
+from perfduck_server.question_route import QuestionRoute, StoreOf
 from perfduck_store.selector import quoted
 
 _OPTIONS = options_of(ProfileStore.compare)
@@ -35,21 +34,19 @@ router = APIRouter(
 
 
 @router.get("/compare")
-def compare(request: Request, service: ServiceOf) -> HTMLResponse:
+def compare(request: Request, store: StoreOf) -> HTMLResponse:
     """The groups that a label makes of the recordings."""
     pairs = typed(request)
     values: dict[str, Any] = {
         "fields": fields(_OPTIONS, pairs, "selector", "over", "order", "by"),
         "keys": _OPTIONS["by"].choices,
         "asked": {name: dict(pairs).get(name, "") for name in ("selector", "over", "order", "by")},
-        "labels": sorted(
-            {key for row in rows_of(service.store.profiles()) for key in row["labels"]}
-        ),
+        "labels": sorted({key for row in rows_of(store.profiles()) for key in row["labels"]}),
     }
     if not pairs:
         return page("compare.html", request, **values)
     try:
-        comparison = service.store.compare(**given(_OPTIONS, pairs))
+        comparison = store.compare(**given(_OPTIONS, pairs))
     except PerfduckError as error:
         return page("compare.html", request, **values, **failure(error))
     downloads = [(each, f"/api/v1/compare?{query(pairs)}&format={each}") for each in _FORMATS]

@@ -19,7 +19,7 @@ from perfduck_server.pages import (
     typed,
 )
 from perfduck_server.query_options import QueryOption, given, options_of
-from perfduck_server.question_route import QuestionRoute
+from perfduck_server.question_route import QuestionRoute, StoreOf
 from perfduck_server.read_api import QUESTIONS, answered, downloads
 from perfduck_server.service import ServiceOf
 
@@ -34,16 +34,16 @@ router = APIRouter(
 
 
 @router.get("/diff")
-def diff(request: Request, service: ServiceOf) -> HTMLResponse:
+def diff(request: Request, store: StoreOf) -> HTMLResponse:
     """Base against new, as of now."""
     pairs = typed(request)
     values: dict[str, Any] = {"fields": fields(_OPTIONS, pairs, *_SIDES), "link": None}
     values |= {"sides": {side: dict(pairs).get(side, "") for side in _SIDES}}
-    values |= {"choices": _choices(service.store)}
+    values |= {"choices": _choices(store)}
     if not pairs:
         return page("diff_live.html", request, **values)
     try:
-        answer = _DIFF.asked(service.store, given(_OPTIONS, pairs))
+        answer = _DIFF.asked(store, given(_OPTIONS, pairs))
     except PerfduckError as error:
         return page("diff_live.html", request, **values, **failure(error))
     formats = [(each, f"/api/v1/diff?{query(pairs)}&format={each}") for each in _FORMATS]
@@ -52,9 +52,9 @@ def diff(request: Request, service: ServiceOf) -> HTMLResponse:
 
 
 @router.post("/d")
-def pin(request: Request, service: ServiceOf) -> Response:
+def pin(request: Request, service: ServiceOf, store: StoreOf) -> Response:
     """Make a link of a diff, and go there."""
-    pinned = service.links.pin(service.store, given(_OPTIONS, typed(request)), _DIFF.asked)
+    pinned = service.links.pin(store, given(_OPTIONS, typed(request)), _DIFF.asked)
     return RedirectResponse(f"/d/{pinned.key}", 303)
 
 

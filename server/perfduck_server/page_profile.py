@@ -9,17 +9,17 @@ from typing import Any
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import RedirectResponse
 
-from perfduck import By, PerfduckError, ProfileStore, TopResult
+from perfduck import By, PerfduckError, ProfileStore
 from perfduck.details import RecordingDetails
+from perfduck_diff.top import RankedRows
 from perfduck_report.html import side_values
 from perfduck_report.numbers import scale
 from perfduck_report.top import in_unit
 from perfduck_server.access import require
 from perfduck_server.pages import failure, fields, page, pairs_of, query, typed, without
 from perfduck_server.query_options import given, options_of
-from perfduck_server.question_route import QuestionRoute
+from perfduck_server.question_route import QuestionRoute, StoreOf
 from perfduck_server.read_api import downloads
-from perfduck_server.service import Service, ServiceOf
 from perfduck_store.selector import quoted
 
 _OPTIONS = {
@@ -36,12 +36,12 @@ router = APIRouter(
 
 
 @router.get("/profiles/{id}")
-def profile(id: str, request: Request, service: ServiceOf) -> Response:
+def profile(id: str, request: Request, store: StoreOf) -> Response:
     """The recording with this id, 16 hex digits; a name leads to the page of its id."""
     pairs = typed(request)
     if not _ID.fullmatch(id):
-        return _named(id, request, service)
-    store, selector = service.store, f"id:{id}"
+        return _named(id, request, store)
+    selector = f"id:{id}"
     values: dict[str, Any] = {"fields": fields(_OPTIONS, pairs), "selector": selector}
     try:
         details = store.details(selector)
@@ -51,15 +51,16 @@ def profile(id: str, request: Request, service: ServiceOf) -> Response:
     values |= {"downloads": downloads([("selector", selector), *without(pairs, "tree")])}
     try:
         asked = given(_OPTIONS, pairs)
-        answer = _drawn(store, details, asked) | {"layout": "profile_live.html"}
+        narrowed = f"{request.url.path}?" + "".join(f"{query([pair])}&" for pair in pairs)
+        answer = _drawn(store, details, asked, narrowed) | {"layout": "profile_live.html"}
         return page("side.html", request, **values, **answer)
     except PerfduckError as error:
         return page("profile_live.html", request, **values, **failure(error))
 
 
-def _named(name: str, request: Request, service: Service) -> Response:
+def _named(name: str, request: Request, store: ProfileStore) -> Response:
     try:
-        selector = service.store.details(quoted(name)).selector
+        selector = store.details(quoted(name)).selector
     except PerfduckError as error:
         return page("no_answer.html", request, **failure(error))
     target = f"/profiles/{selector.removeprefix('id:')}"
@@ -67,17 +68,19 @@ def _named(name: str, request: Request, service: Service) -> Response:
 
 
 def _drawn(
-    store: ProfileStore, details: RecordingDetails, asked: Mapping[str, Any]
+    store: ProfileStore, details: RecordingDetails, asked: Mapping[str, Any], narrowed: str
 ) -> dict[str, Any]:
     selector = details.selector
     drawing = store.flame(selector, **asked)
     filters = {name: value for name, value in asked.items() if name != "tree"}
     tables = {
-        words: _table(key, store.top(selector, by=key, limit=_MOST, **filters))
+        words: _table(key, store.ranking(selector, by=key, limit=_MOST, **filters))
         for key, words in _KEYS.items()
     }
     notes = [note.text for note in drawing.notes]
-    shown = side_values(details.facts.name, drawing.profiles, drawing.flame, drawing.heat, notes)
+    shown = side_values(
+        details.facts.name, drawing.profiles, drawing.flame, drawing.heat, notes, narrowed
+    )
     return {
         **shown,
         "tables": {words: table for words, table in tables.items() if table},
@@ -86,14 +89,14 @@ def _drawn(
     }
 
 
-def _table(key: By, ranking: TopResult) -> dict[str, Any] | None:
+def _table(key: By, ranking: RankedRows) -> dict[str, Any] | None:
     """The rows in the unit of the flame graph; None where the recording does not say the key."""
-    if ranking.frame[ranking.frame.columns[0]].to_list() in ([], ["[none]"]):
+    if ranking.rows[ranking.rows.columns[0]].to_list() in ([], ["[none]"]):
         return None
-    by = scale(ranking.unit, ranking.data.total)
+    by = scale(ranking.unit, ranking.total)
     return {
         "key": key,
-        "rows": in_unit(ranking.frame, by),
+        "rows": in_unit(ranking.rows, by),
         "unit": by.unit,
         "row_count": ranking.row_count,
     }

@@ -12,8 +12,7 @@ from perfduck_report.names import visible
 from perfduck_server.access import require
 from perfduck_server.pages import failure, page, rows_of, typed
 from perfduck_server.query_options import QueryOption, given
-from perfduck_server.question_route import QuestionRoute
-from perfduck_server.service import ServiceOf
+from perfduck_server.question_route import QuestionRoute, StoreOf
 from perfduck_store.selector import quoted
 
 _A_PAGE = 200  # recordings
@@ -31,9 +30,9 @@ router = APIRouter(
 
 
 @router.get("/")
-def recordings(request: Request, service: ServiceOf) -> HTMLResponse:
+def recordings(request: Request, store: StoreOf) -> HTMLResponse:
     """The recordings that have all of these labels, and the text in their name or labels."""
-    everything = _rows(service.store)
+    everything = _rows(store)
     values: dict[str, Any] = {"labels": {}, "chosen": [], "text": "", "number": 1}
     try:
         asked = given(_OPTIONS, typed(request))

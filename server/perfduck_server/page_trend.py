@@ -10,9 +10,8 @@ from perfduck_report.trend_html import trend_values
 from perfduck_server.access import require
 from perfduck_server.pages import Typed, failure, fields, page, query, rows_of, typed, without
 from perfduck_server.query_options import given
-from perfduck_server.question_route import QuestionRoute
+from perfduck_server.question_route import QuestionRoute, StoreOf
 from perfduck_server.read_api import QUESTIONS
-from perfduck_server.service import ServiceOf
 
 _TREND = QUESTIONS["trend"]
 _OPTIONS = {name: option for name, option in _TREND.options.items() if name != "format"}
@@ -25,10 +24,10 @@ router = APIRouter(
 
 
 @router.get("/trend")
-def trend(request: Request, service: ServiceOf) -> HTMLResponse:
+def trend(request: Request, store: StoreOf) -> HTMLResponse:
     """The history of some recordings."""
     pairs = typed(request)
-    labels = {key for row in rows_of(service.store.profiles()) for key in row["labels"]}
+    labels = {key for row in rows_of(store.profiles()) for key in row["labels"]}
     values: dict[str, Any] = {
         "fields": fields(_OPTIONS, pairs, *_OWN),
         "asked": {name: dict(pairs).get(name, "") for name in _OWN},
@@ -39,7 +38,7 @@ def trend(request: Request, service: ServiceOf) -> HTMLResponse:
     if not pairs:
         return page("trend_live.html", request, **values)
     try:
-        answer: TrendResult = _TREND.asked(service.store, given(_OPTIONS, pairs))
+        answer: TrendResult = _TREND.asked(store, given(_OPTIONS, pairs))
     except PerfduckError as error:
         return page("trend_live.html", request, **values, **failure(error))
     values |= trend_values(answer.data)

@@ -35,9 +35,19 @@ def _environment() -> "Environment":
     templates = html.environment(_place, PackageLoader("perfduck_server"))
     templates.globals.update(static=address, version=perfduck.__version__)
     templates.filters.update(
-        visible=visible, seconds=numbers.seconds, cell=numbers.cell, many=numbers.many, query=query
+        option_words=_option_words,
+        visible=visible,
+        seconds=numbers.seconds,
+        cell=numbers.cell,
+        many=numbers.many,
+        query=query,
     )
     return templates
+
+
+def _option_words(line: str) -> str:
+    """A note of an answer, with options as the forms name them."""
+    return in_url(line, PARAMETERS, gap=" ")
 
 
 def _place(declarations: str) -> Markup:

@@ -142,13 +142,14 @@ def only_declared(request: Request) -> None:
             raise PerfduckError.at(name, expected="it once", got=f"it {names.count(name)} times")
 
 
-def in_url(line: str, names: Iterable[str]) -> str:
-    """A line of the command line as one about a URL: options have the names of its parameters."""
+def in_url(line: str, names: Iterable[str], gap: str = "_") -> str:
+    """A line of the command line as one about a URL: options have the names of its parameters,
+    with `gap` between the words of a name: forms have a space there."""
     known = set(names)
 
     def parameter(match: re.Match[str]) -> str:
         name = match["name"].replace("-", "_")
-        return name if name in known else match[0]
+        return name.replace("_", gap) if name in known else match[0]
 
     return _OPTION.sub(parameter, line)
 

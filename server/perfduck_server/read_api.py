@@ -22,8 +22,7 @@ from perfduck import FilterOptions, PerfduckError, ProfileStore
 from perfduck.drawings import SandwichResult
 from perfduck_server.access import require
 from perfduck_server.query_options import QueryOption, given, options_of
-from perfduck_server.question_route import QuestionRoute
-from perfduck_server.service import Service, ServiceOf
+from perfduck_server.question_route import QuestionRoute, StoreOf
 
 MEDIA_TYPES = {
     "json": "application/json",
@@ -221,10 +220,10 @@ router = APIRouter(
 )
 
 
-def _endpoint(question: ApiQuestion) -> Callable[[Request, Service], Response]:
-    def endpoint(request: Request, service: ServiceOf) -> Response:
+def _endpoint(question: ApiQuestion) -> Callable[[Request, ProfileStore], Response]:
+    def endpoint(request: Request, store: StoreOf) -> Response:
         options = given(question.options, request.query_params.multi_items())
-        return answered(question, question.asked(service.store, options), options)
+        return answered(question, question.asked(store, options), options)
 
     return endpoint
 

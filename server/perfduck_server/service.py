@@ -1,5 +1,6 @@
 """What all requests of a server share."""
 
+import os
 import shutil
 from contextlib import suppress
 from threading import Lock, Thread
@@ -12,8 +13,8 @@ from perfduck import PerfduckError
 from perfduck.held_store import HeldStore
 from perfduck.profile_store import ProfileStore
 from perfduck_server.jobs import Jobs
+from perfduck_server.kept_answers import KeptAnswers
 from perfduck_server.links import Links
-from perfduck_server.question_route import AT_ONCE
 from perfduck_server.raw_files import RawFiles
 from perfduck_server.retention import Retention
 from perfduck_server.saved_queries import SavedQueries
@@ -24,6 +25,10 @@ from perfduck_server.sql_turns import SqlTurns
 from perfduck_server.store_sessions import StoreSessions
 from perfduck_server.tokens import TokenFile
 from perfduck_server.worker_process import WorkerLimits
+
+# An answer is 0.1 to 0.3 s of Python, and threads of Python take turns every 5 ms: 40 at a time are
+# no sooner done, and a request that takes 1 ms waits behind all of them.
+AT_ONCE = max(2, os.cpu_count() or 2)
 
 
 class Service:
@@ -44,6 +49,7 @@ class Service:
         self._marking = Lock()
         self.sessions = StoreSessions(self.held, settings.session_idle_s, settings.most_sessions)
         self.snapshots = SqlSnapshots(self.held, settings.state_folder / "snapshot")
+        self.answers = KeptAnswers()
         self.answering = anyio.Semaphore(AT_ONCE)
         self.turns = SqlTurns()
         self.links = Links(settings.state_folder / "links")

@@ -155,17 +155,22 @@ def _merged(old: Facts, new: Facts) -> Facts:
     said = {
         f.name: value
         for f in fields(new)
-        if f.name not in ("lost", "labels", "events", "limitations")
+        if f.name not in ("lost", "inlined_samples", "labels", "events", "limitations")
         and (value := getattr(new, f.name)) is not None
     }
     return replace(
         old,
         **said,
         lost=old.lost + new.lost,
+        inlined_samples=_sum(old.inlined_samples, new.inlined_samples),
         labels=old.labels | new.labels,
         events=old.events | new.events,
         limitations=merged(old.limitations, new.limitations),
     )
+
+
+def _sum(old: int | None, new: int | None) -> int | None:
+    return new if old is None else old + (new or 0)
 
 
 def _temporary(folder: Path) -> IO[bytes]:

@@ -47,6 +47,7 @@ class Receipt:
     is_new: bool = True
     is_renamed: bool = False  # resolved again, with better names than were stored
     layout: str | None = None
+    inlined: int = 0  # samples with functions that were inlined as frames
     limitations: tuple[str, ...] = ()  # in words
     changes: tuple[str, ...] = ()  # of what the store had, in words
     unused: tuple[str, ...] = ()  # files that were given and had nothing of use, in words

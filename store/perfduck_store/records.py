@@ -239,6 +239,19 @@ class Merged:
     kept: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Compacted:
+    """What a compaction made of a lake: groups of parts before and after, and the files that were
+    deleted; `conflicts`: ids that have several contents, in words."""
+
+    generation: int
+    groups_before: int
+    groups: int
+    deleted: int
+    deleted_bytes: int
+    conflicts: tuple[str, ...]
+
+
 # Rows read off attachments.
 AttachedTable = Literal["iptables_rule", "conntrack_stat", "bpf_program", "pod"]
 # The kind of attachment that each is read off.

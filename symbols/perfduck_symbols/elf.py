@@ -101,6 +101,12 @@ class Elf:
         name = self.section(".gnu_debuglink").tobytes().split(b"\0")[0].decode("utf-8", "replace")
         return name if name and "/" not in name else None
 
+    @cached_property
+    def shared_debug(self) -> tuple[str, str] | None:
+        """Path and build-id of the file with what debug files of several binaries share (dwz)."""
+        name, _, identity = self.section(".gnu_debugaltlink").tobytes().partition(b"\0")
+        return (name.decode("utf-8", "replace"), identity.hex()) if identity else None
+
     def find(self, name: str) -> Section | None:
         """A section by its name."""
         return next((one for one in self.sections if one.name == name), None)

@@ -154,6 +154,16 @@ class FileFinder:
         for one in self._directories:
             yield from self._below(one, self.order.debug, fields)
 
+    def shared(self, path: Path, name: str, build_id: str) -> Iterator[Path]:
+        """The files that may have what the debug file at `path` shares with others: below the
+        places, and among the files of the host. `name` may count from its folder."""
+        named = os.path.normpath(path.parent / name)
+        for place in self._directories:
+            root = os.path.realpath(place)
+            fields = _fields(named.removeprefix(root), build_id)
+            yield from self._below(place, ("{path}", *_BY_ID), fields)
+        yield from self._of_host(("{path}", *_BY_ID), _fields(named, build_id))
+
     def _place_of(self, path: Path) -> Path:
         """The directory among the places that a file is below; its own folder where none is."""
         around = (one for one in self._directories if path.is_relative_to(os.path.realpath(one)))

@@ -44,11 +44,13 @@ class Resolved:
 @dataclass(frozen=True, slots=True)
 class FilesOfNames:
     """What became of the files that have the names: why those of some dsos are not used, what is
-    not known of the kernel's, and whether --symbols had any of them."""
+    not known of the kernel's, whether --symbols had any of them, and how many samples have inlined
+    functions."""
 
     missing: Mapping[str, str]
     doubt: str | None
     has_given: bool
+    inlined: int
 
 
 class BatchBuilder:
@@ -157,6 +159,7 @@ class BatchBuilder:
             events=self._described_events(),
             limitations=self._limitations(files),
             has_given_files=files.has_given,
+            inlined_samples=files.inlined,
         )
 
     def _limitations(self, files: FilesOfNames) -> dict[str, Limitation]:

@@ -5,6 +5,8 @@
     ~/.debug/.build-id/8d/0c9a.../elf         what perf record kept
     the path itself, and what its .gnu_debuglink names: /usr/bin/.debug/python3.debug
 
+Of the same files the first with debug information says which functions were inlined.
+
 A file whose build id is not the recorded one is not used, and one of this machine without a
 recorded build id only as recorded_host.py says.
 
@@ -27,6 +29,12 @@ import numpy as np
 
 from perfduck_ingest.perf_data.dsos import Dso
 from perfduck_ingest.perf_data.features import PerfRecording
+from perfduck_ingest.perf_data.inlined import (
+    DebugInformation,
+    Inlined,
+    has_debug_information,
+    of_binary,
+)
 from perfduck_ingest.perf_data.recorded_host import RecordedHost
 from perfduck_ingest.perf_data.simpleperf import RecordedFile
 from perfduck_ingest.perf_data.symbol_places import SymbolPlaces
@@ -43,20 +51,26 @@ from perfduck_symbols.files import HostFiles
 
 _VDSO = "[vdso]"
 _JIT_MAP = re.compile(r"/tmp/perf-(\d+)\.map")
+_Read = tuple[SymbolTable[FileOffsets], Inlined | None]
 
 
 class Binaries:
     """Opens the user binaries of a recording."""
 
-    def __init__(self, recording: PerfRecording, places: SymbolPlaces) -> None:
+    def __init__(
+        self, recording: PerfRecording, places: SymbolPlaces, *, inline: bool = False
+    ) -> None:
+        """`inline`: look for debug information, which says which functions were inlined."""
         self.recording = recording  # says which file a name meant
+        self._inline = inline
         self._finder = FileFinder(places.directories, PERF, places.host_files)
-        self._tables: dict[str, SymbolTable[FileOffsets]] = {}  # by build id
+        self._read_files: dict[str, _Read] = {}  # by build id
         self.missing: dict[str, str] = {}  # why the files of these names are not used
 
     def open(self, name: str) -> Dso[FileOffsets]:
         """A binary by the name that perf prints."""
-        return Dso(name, self._table(name))
+        table, inlined = self._read(name)
+        return Dso(name, table, inlined=inlined)
 
     def files(self, name: str) -> Iterator[Elf]:
         """The files of a binary, each followed by what its debug link leads to; none of memory
@@ -76,31 +90,45 @@ class Binaries:
         files = self._finder.host
         return RecordedHost(files, self.recording) if files is not None else None
 
-    def _table(self, name: str) -> SymbolTable[FileOffsets]:
+    def _read(self, name: str) -> _Read:
         if process := _process_of_map(name):
             table = _jit_functions(process, self._finder, self._host)
             if table is EMPTY:
                 self.missing[name] = "no such map"
-            return table
+            return table, None
         if not name.startswith("/") and name != _VDSO:
-            return EMPTY
+            return EMPTY, None
         if recorded := self.recording.files.get(name):
-            return _recorded_table(recorded)
+            return _recorded_table(recorded), None
         build_id = self.recording.build_ids.get(name)
-        if build_id is None or build_id not in self._tables:
-            table = self._read(name)
-            if build_id is None:
-                return table
-            self._tables[build_id] = table
-        return self._tables[build_id]
+        if build_id is None:
+            return self._read_file(name)
+        if build_id not in self._read_files:
+            self._read_files[build_id] = self._read_file(name)
+        return self._read_files[build_id]
 
-    def _read(self, name: str) -> SymbolTable[FileOffsets]:
-        symbols, runtime = self._chosen(name)
-        if symbols is not None and runtime is not None:
-            self.missing.pop(name, None)
-            return _table_or_nothing(symbols, runtime)
-        vdso = self._vdso() if name == _VDSO else None
-        return EMPTY if vdso is None else _table_or_nothing(vdso, vdso)
+    def _read_file(self, name: str) -> _Read:
+        if name == _VDSO:
+            vdso = self._vdso()
+            return (EMPTY if vdso is None else _table_or_nothing(vdso, vdso)), None
+        symbols, runtime, debug = self._chosen(name)
+        if symbols is None or runtime is None:
+            return EMPTY, None
+        self.missing.pop(name, None)
+        table = _table_or_nothing(symbols, runtime)
+        if debug is None:
+            return table, None
+        return table, of_binary(DebugInformation(debug, self._shared(debug)), runtime)
+
+    def _shared(self, debug: Elf) -> Elf | None:
+        """What the debug information of several binaries shares (dwz), if it is there."""
+        if debug.shared_debug is None:
+            return None
+        name, build_id = debug.shared_debug
+        opened = (
+            _opened(path, build_id) for path in self._finder.shared(debug.path, name, build_id)
+        )
+        return next(filter(None, opened), None)
 
     def _vdso(self) -> Elf | None:
         """That of the running kernel, if it is the recorded one."""
@@ -115,17 +143,21 @@ class Binaries:
             file.flush()
             return _opened(Path(file.name), build_id)
 
-    def _chosen(self, name: str) -> tuple[Elf | None, Elf | None]:
-        """The file with the symbols, and the one that ran: the first with .symtab and the first
-        with .dynsym."""
+    def _chosen(self, name: str) -> tuple[Elf | None, Elf | None, Elf | None]:
+        """The file with the symbols, the one that ran, and the one with debug information: the
+        first with .symtab, the first with .dynsym, and the first with .debug_info, if that is
+        wanted."""
         symbols: Elf | None = None
         runtime: Elf | None = None
+        debug: Elf | None = None
         for elf in self._files(name):
             symbols = symbols or (elf if _has(elf, ".symtab", SHT_SYMTAB) else None)
             runtime = runtime or (elf if _has(elf, ".dynsym", SHT_DYNSYM) else None)
-            if symbols and runtime:
+            if self._inline and debug is None and has_debug_information(elf):
+                debug = elf
+            if symbols and runtime and (debug or not self._inline):
                 break
-        return symbols or runtime, runtime or symbols
+        return symbols or runtime, runtime or symbols, debug
 
     def _files(self, name: str) -> Iterator[Elf]:
         """The files of a binary, each followed by what its debug link leads to."""

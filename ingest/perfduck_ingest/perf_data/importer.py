@@ -13,7 +13,7 @@ Not done: processor traces are skipped, and counted.
 
 import struct
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -50,9 +50,13 @@ def open(source: Source) -> Recording | None:
     """The recording, if its head is that of perf.data."""
     if source.is_directory:
         order = _order_of_threads(source.path)
-        return None if order is None else Recording(NAME, partial(_read_threads, source, order))
+        return None if order is None else _recording(partial(_read_threads, source, order))
     order = header.byte_order(source.head)
-    return None if order is None else Recording(NAME, partial(_read, source, order))
+    return None if order is None else _recording(partial(_read, source, order))
+
+
+def _recording(read: Callable[[ImportOptions], Iterator["Batch"]]) -> Recording:
+    return Recording(NAME, read, takes_inline=True)
 
 
 def _order_of_threads(directory: Path) -> ByteOrder | None:

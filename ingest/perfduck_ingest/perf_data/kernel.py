@@ -20,6 +20,7 @@ import numpy as np
 from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.perf_data.dsos import Dso
 from perfduck_ingest.perf_data.features import PerfRecording
+from perfduck_ingest.perf_data.inlined import DebugInformation, Inlined, has_debug_information
 from perfduck_ingest.perf_data.mappings import Mappings
 from perfduck_ingest.perf_data.recorded_host import RecordedHost
 from perfduck_ingest.perf_data.task_events import KernelSymbol, Mapping
@@ -182,14 +183,37 @@ class RecordedKernel:
         below --symbols of the recorded build id."""
         if self._options.kallsyms is not None:
             return None
-        return self._options.kernel_files.elf or self._found_vmlinux()
+        given = self._options.kernel_files.elf
+        return given or (None if len(self._kallsyms.rows) else self._recorded_vmlinux)
 
-    def _found_vmlinux(self) -> Elf | None:
+    @cached_property
+    def _recorded_vmlinux(self) -> Elf | None:
+        """One below --symbols of the recorded build id."""
         build_id = self.recording.build_ids.get(KERNEL)
-        if build_id is None or len(self._kallsyms.rows):
+        if build_id is None:
             return None
         opened = map(opened_or_none, self._finder.vmlinux(build_id))
         return next((elf for elf in opened if elf and elf.build_id == build_id), None)
+
+    @cached_property
+    def _debug(self) -> tuple[DebugInformation, Elf] | None:
+        """The vmlinux with debug information, wherever names are from, if that is wanted."""
+        if self._options.inline is False:
+            return None
+        elf = self._options.kernel_files.elf or self._recorded_vmlinux
+        if elf is None or not has_debug_information(elf):
+            return None
+        return DebugInformation(elf), elf
+
+    def _inlined(self) -> Inlined | None:
+        """Functions inlined into those of the kernel itself."""
+        if self._debug is None:
+            return None
+        information, vmlinux = self._debug
+        function, recorded = self._recorded or ("", 0)
+        linked = address_of(vmlinux, function) if function else None
+        moved = np.uint64((0 if linked is None else linked - recorded) % (1 << 64))
+        return Inlined(information, lambda addresses: addresses + moved)
 
     @property
     def has_given_files(self) -> bool:
@@ -214,7 +238,7 @@ class RecordedKernel:
             return Dso(name, self._tables[number])
         if name == KERNEL:
             self._is_asked = True
-            return Dso(name, self._own, self._moved())
+            return Dso(name, self._own, self._moved(), self._inlined())
         return Dso(name, self._module(name, number))
 
     def _module(self, name: str, number: int) -> SymbolTable[Svmas]:

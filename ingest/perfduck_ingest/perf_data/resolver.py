@@ -6,7 +6,8 @@
 An address is resolved once for each version of the maps of its process, and once for each binary:
 most are found in many processes. A chunk of a chain is resolved once, too. Chains of other
 addresses lead to the same stack: a function is hit in many places, and every process maps its
-libraries at other addresses. So a stack is known by the symbols of its chunks.
+libraries at other addresses. So a stack is known by the symbols of its chunks. An address where
+functions were inlined has one number for all of them (DsoSymbols.chain) until stacks are made.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,12 +16,20 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from perfduck_ingest import limitations
 from perfduck_ingest.chains import stack_rows
 from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.perf_data.batch_builder import BatchBuilder, FilesOfNames, Resolved
 from perfduck_ingest.perf_data.binaries import Binaries
 from perfduck_ingest.perf_data.chain_chunks import Chains
-from perfduck_ingest.perf_data.dsos import NO_OFFSET, Dso, DsoSymbols, pack
+from perfduck_ingest.perf_data.dsos import (
+    HAS_INLINED,
+    LACKS_INLINED,
+    NO_OFFSET,
+    Dso,
+    DsoSymbols,
+    pack,
+)
 from perfduck_ingest.perf_data.features import PerfRecording
 from perfduck_ingest.perf_data.kernel import RecordedKernel
 from perfduck_ingest.perf_data.mappings import (
@@ -121,6 +130,9 @@ class ChainInterner:
         self._chunk_symbols = np.empty((limits.first_chunks, CHUNK_WIDTH), np.int32)
         self._leaves = np.empty(limits.first_chunks, np.int64)
         self._terms = np.empty(limits.first_chunks, np.uint64)
+        self._flags = np.zeros(limits.first_chunks, np.uint8)  # HAS_INLINED, LACKS_INLINED
+        self.inlined = 0  # samples with inlined functions
+        self.uninlined = 0  # of which is not known which functions were inlined
 
     def take_new(self) -> pl.DataFrame:
         """batch.STACK of the stacks that are new since the last call."""
@@ -141,6 +153,10 @@ class ChainInterner:
         keys = kernels.chain_keys(self._terms.take(numbers), starts, counts)
         ids = self._ids.of(keys, look_up)
         leaves = self._leaves.take(numbers.take(starts))
+        if self._symbols.knows_inlined:
+            flags = np.bitwise_or.reduceat(self._flags.take(numbers), starts).take(chains.chains)
+            self.inlined += int(np.count_nonzero(flags & HAS_INLINED))
+            self.uninlined += int(np.count_nonzero(flags & LACKS_INLINED))
         return ids.take(chains.chains), leaves.take(chains.chains)
 
     def _learn(self, chains: Chains, maps: MapsAt) -> None:
@@ -150,12 +166,16 @@ class ChainInterner:
             self._chunk_symbols = np.resize(self._chunk_symbols, (2 * end, CHUNK_WIDTH))
             self._leaves = np.resize(self._leaves, 2 * end)
             self._terms = np.resize(self._terms, 2 * end)
+            self._flags = np.resize(self._flags, 2 * end)
         packed = self._resolved(chains, maps)
         symbols = np.ascontiguousarray((packed >> 32).T, np.int32)
         self._chunk_symbols[chains.first : end] = symbols
         self._terms[chains.first : end] = kernels.chunk_terms(symbols)
         leaf = (packed < 0).sum(axis=0)
-        self._leaves[chains.first : end] = packed[leaf, np.arange(len(leaf))]
+        leaves = self._symbols.innermost(packed[leaf, np.arange(len(leaf))])
+        self._leaves[chains.first : end] = leaves
+        flags = np.bitwise_or.reduce(self._symbols.flags(symbols), axis=1)
+        self._flags[chains.first : end] = flags
 
     def _resolved(self, chains: Chains, maps: MapsAt) -> Int64:
         """The frames of the new chunks: symbols and offsets, packed; -1 where there is none."""
@@ -171,8 +191,11 @@ class ChainInterner:
 
     def _intern(self, symbols: Int32, counts: Int64) -> Int64:
         is_frame = symbols >= 0
-        ids = self._symbols.ids(symbols[is_frame])
-        lengths = np.add.reduceat(is_frame.sum(axis=1), np.cumsum(counts) - counts)
+        numbers, sizes = self._symbols.unchained(symbols[is_frame])
+        ids = self._symbols.ids(numbers)
+        frames = np.zeros(symbols.shape, np.int64)
+        frames[is_frame] = sizes
+        lengths = np.add.reduceat(frames.sum(axis=1), np.cumsum(counts) - counts)
         new = stack_rows(ids, lengths)
         self._unreported.append(new)
         return new["stack_id"].to_numpy()
@@ -185,7 +208,7 @@ class SampleResolver:
         """`recording` says what is known before the first record."""
         self._kernel = RecordedKernel(recording, options)
         places = SymbolPlaces(options.symbol_dirs, options.host_files)
-        self._binaries = Binaries(recording, places)
+        self._binaries = Binaries(recording, places, inline=options.inline is not False)
         self._binary_names: list[str] = []
         self._is_due = False
         self._symbols = DsoSymbols()
@@ -218,6 +241,7 @@ class SampleResolver:
 
     def _batch(self, ready: ResolvableSamples | None, said: RecordingMetadata) -> Batch:
         self._builder.said = said
+        said.limitations[limitations.UNINLINED] = self._stacks.uninlined
         self._kernel.recording = said.recording
         self._binaries.recording = said.recording
         if ready is None:
@@ -227,7 +251,9 @@ class SampleResolver:
     def _files(self) -> FilesOfNames:
         binaries, kernel = self._binaries, self._kernel
         has_given = binaries.has_given_files or kernel.has_given_files
-        return FilesOfNames(binaries.missing | kernel.missing, kernel.doubt, has_given)
+        return FilesOfNames(
+            binaries.missing | kernel.missing, kernel.doubt, has_given, self._stacks.inlined
+        )
 
     def _user(self, number: int) -> Dso[FileOffsets]:
         return self._binaries.open(self._binary_names[number])

@@ -136,7 +136,7 @@ def _parsed(part: Chunk, text: Text, known: LineCache) -> Parsed:
             stacks=chains,
             leaf_offsets=_leaf_offsets(lines.frames, frames, leaves, samples),
             skipped=_skipped(text, is_unread, is_orphan),
-            facts=replace(_facts(text, lines, samples), limitations=out),
+            facts=replace(_facts(text, lines, samples, frames), limitations=out),
         ),
         len(text),
         _namespaces(text, lines.kinds, starts),
@@ -342,11 +342,18 @@ def _copied(texts: pl.Series) -> pl.Series:
     return series(texts.to_arrow(compat_level=pl.CompatLevel.oldest()))
 
 
-def _facts(text: Text, lines: Lines, samples: pl.DataFrame) -> Facts:
+def _facts(text: Text, lines: Lines, samples: pl.DataFrame, frames: _Frames) -> Facts:
     records = text.of(np.flatnonzero(lines.kinds == LOST))
     events = samples["event"].unique().to_list()
     return Facts(
         lost=lost(records),
         events={event: Event(unit_of(event)) for event in events},
-        has_inlined=bool(lines.frames["lacks_dso"].any()) or None,
+        inlined_samples=_inlined_samples(lines.frames, frames),
     )
+
+
+def _inlined_samples(facts: Columns, frames: _Frames) -> int | None:
+    """Samples with frames of inlined functions; None where there are no frames."""
+    if not len(frames.codes):
+        return None
+    return len(np.unique(frames.samples[facts["lacks_dso"].take(frames.codes)]))

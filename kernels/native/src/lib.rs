@@ -1,6 +1,7 @@
 //! perfduck's loops that are too slow in Python.
 
 pub mod frame;
+pub mod inlines;
 pub mod registers;
 pub mod stack;
 pub mod tables;

@@ -1,17 +1,23 @@
 //! The Python module `perfduck_native`. Loops run without the GIL; a panic is a RuntimeError.
 
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
+use crate::inlines;
 use crate::registers::Architecture;
 use crate::tables::{Bases, Segment, Tables};
 use crate::unwind::{self, File, Mappings, Samples};
 
 #[pymodule]
 mod perfduck_native {
+    #[pymodule_export]
+    use super::Inlines;
+
     #[pymodule_export]
     use super::Unwinder;
 
@@ -127,6 +133,56 @@ impl Unwinder {
             made.wanted,
         ))
     }
+}
+
+/// Functions inlined at addresses of a binary; see perfduck_kernels/native.py.
+#[pyclass]
+struct Inlines(inlines::Inlines);
+
+type Sections<'py> = HashMap<String, PyReadonlyArray1<'py, u8>>;
+type Inlined<'py> = (
+    Bound<'py, PyArray1<i64>>,
+    Bound<'py, PyArray1<i64>>,
+    Vec<String>,
+);
+
+#[pymethods]
+impl Inlines {
+    #[new]
+    fn new(
+        py: Python<'_>,
+        sections: Sections<'_>,
+        supplementary: Option<Sections<'_>>,
+        is_big: bool,
+    ) -> PyResult<Self> {
+        let (sections, supplementary) = (owned(sections)?, supplementary.map(owned).transpose()?);
+        guarded(py, || {
+            inlines::Inlines::new(sections, supplementary, is_big)
+        })?
+        .map(Self)
+        .map_err(|error| PyValueError::new_err(error.to_string()))
+    }
+
+    fn at<'py>(
+        &self,
+        py: Python<'py>,
+        addresses: PyReadonlyArray1<'py, u64>,
+    ) -> PyResult<Inlined<'py>> {
+        let addresses = addresses.as_slice()?;
+        let made = guarded(py, || self.0.at(addresses))?;
+        Ok((
+            made.counts.into_pyarray(py),
+            made.names.into_pyarray(py),
+            made.new_names,
+        ))
+    }
+}
+
+fn owned(sections: Sections<'_>) -> PyResult<inlines::Sections> {
+    sections
+        .into_iter()
+        .map(|(name, bytes)| Ok((name, Arc::from(bytes.as_slice()?))))
+        .collect()
 }
 
 /// Run without the GIL; a panic becomes a RuntimeError.

@@ -4,7 +4,7 @@ Ids are made from content, so the same recording, stack or symbol has the same i
 here stays, and merging again changes nothing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,11 +33,13 @@ def merge(store: "DuckDbStore", other: Path, opened: "Callable[[], DuckDbStore]"
         [(stacks,)] = theirs.rows(named("count_stacks"))
     store.make_room(stacks)
     with store.other(other), store.transaction():
-        return _merge(store)
+        return merge_attached(store)
 
 
-def _merge(store: "DuckDbStore") -> Merged:
-    store.execute(named("merge_added"))
+def merge_attached(store: "DuckDbStore", profiles: Sequence[int] | None = None) -> Merged:
+    """Add what database `other` has, in a transaction of the caller; of recordings that are not
+    here only `profiles`, where they are given."""
+    store.execute(named("merge_added"), {"profiles": profiles})
     both = [
         (row[0], ProfileFacts(*row[1:6]), ProfileFacts(*row[6:]))
         for row in store.rows(named("merge_both"))

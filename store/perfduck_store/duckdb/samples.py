@@ -170,7 +170,7 @@ class DuckDbSamples:
 
     def _pick(self) -> None:
         """Make `picked` the samples of the choice."""
-        if self._store.picked is self._choice:
+        if self._store.picked == self._choice:
             return
         self._store.picked = None  # should this fail half-way
         self._set()

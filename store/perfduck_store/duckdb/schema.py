@@ -2,6 +2,7 @@
 the tables: an older store is upgraded, a newer one refused.
 """
 
+from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 
@@ -42,6 +43,7 @@ def _files() -> Traversable:
     return resources.files(__package__)
 
 
+@cache
 def named(query: str) -> str:
     """The text of queries/QUERY.sql."""
     return (_files() / "queries" / f"{query}.sql").read_text()

@@ -7,24 +7,30 @@ state of the store while another thread commits. Writers take turns.
 import os
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Hashable, Iterator, Sized
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from threading import Event, Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import duckdb
 
 from perfduck_model.errors import PerfduckError
+from perfduck_store.duckdb import schema
 from perfduck_store.duckdb.file_copy import FileState, copy_file, log_of, written_whole
 from perfduck_store.duckdb.schema import named
-from perfduck_store.duckdb.store import DuckDbStore, Engine, StoreIsBusy
+from perfduck_store.duckdb.store import DuckDbStore, Engine, Parameters, StoreIsBusy
 from perfduck_store.records import Saved
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import polars as pl
+
+Answer = TypeVar("Answer", bound=Sized)
+
 _LOG_SIZE = "16MB"  # from which on DuckDB moves what was committed into the file, as it does itself
+_MOST_ROWS, _MOST_ANSWERS = 10_000, 1000  # that a reader keeps
 _TICK_NS = 20_000_000  # times of files are 4 to 10 ms apart
 _INVALIDATED = "has been invalidated"  # in what DuckDB says of every statement from then on
 
@@ -43,6 +49,7 @@ class SharedDuckDb:
         self.path = path
         self.writing = Lock()
         self.writes = 0  # that have ended: the store is the same while it is
+        self.changes = 0  # begun and ended, of what others see: odd while one is being committed
         self.invalidated = Event()  # set as soon as StoreIsInvalidated was raised
         self._engine = Engine(path)
         self._keeper = DuckDbStore(path, write=True, engine=self._engine)
@@ -52,23 +59,30 @@ class SharedDuckDb:
         # lock (POSIX) that keeps other processes from it.
         self._file = path.open("rb")
 
-    def read(self) -> "SharedStore":
+    def read(self) -> "SharedReader":
         """The store as it is now, regardless of what is written until it is closed.
         StoreIsInvalidated, as of `write`."""
-        store = SharedStore(self.path, self._cursor())
-        store.execute("begin transaction read only")
-        return store
+        return SharedReader(self.path, self._cursor(), lambda: self.changes)
 
-    def write(self, wait_s: float | None = None) -> "SharedStore":
+    def write(self, wait_s: float | None = None) -> "SharedWriter":
         """The store for the one thread that writes; others wait. StoreIsBusy after `wait_s`."""
         if not self.writing.acquire(timeout=-1 if wait_s is None else wait_s):
             message = f"{self.path}: expected a free store within {wait_s:g} s"
             raise StoreIsBusy(message)
         try:
-            return SharedStore(self.path, self._cursor(), self._written)
+            return SharedWriter(self.path, self._cursor(), self._change, self._written)
         except BaseException:
             self.writing.release()
             raise
+
+    @contextmanager
+    def _change(self) -> Iterator[None]:
+        """What is done within may change what others see from then on."""
+        self.changes += 1
+        try:
+            yield
+        finally:
+            self.changes += 1
 
     def _written(self) -> None:
         self.writes += 1
@@ -174,24 +188,13 @@ class SharedDuckDb:
 class SharedStore(DuckDbStore):
     """A connection to a store that this process holds."""
 
-    def __init__(
-        self,
-        path: Path,
-        connection: duckdb.DuckDBPyConnection,
-        on_close: "Callable[[], object]" = lambda: None,
-    ) -> None:
-        """`on_close` is called once, when the connection has been closed."""
+    def __init__(self, path: Path, connection: duckdb.DuckDBPyConnection) -> None:
         self._shared = connection
-        self._on_close = on_close
-        self._is_closed = False
         super().__init__(path, write=True)
 
     def close(self) -> None:
         """Close the connection, and undo what was not committed."""
-        if not self._is_closed:
-            self._is_closed = True
-            self._connection.close()
-            self._on_close()
+        self._connection.close()
 
     def close_and_compact(self) -> Saved | None:
         """Close the connection. The file is not copied while others read it: space that became
@@ -206,5 +209,99 @@ class SharedStore(DuckDbStore):
         """It is open, and to look into the file would let other processes have it."""
 
     def _open(self, *, write: bool, wait_s: float | None) -> None:
-        self._connection = self._shared
-        self._version = self._found_version(write=write)
+        """Whoever holds the store has upgraded it."""
+        self._connection, self._version = self._shared, schema.SCHEMA_VERSION
+
+
+class SharedReader(SharedStore):
+    """One state of the store. `state`: the number of changes it is after, None where one was being
+    committed just then. What was asked before is answered from memory."""
+
+    def __init__(
+        self, path: Path, connection: duckdb.DuckDBPyConnection, changes: "Callable[[], int]"
+    ) -> None:
+        super().__init__(path, connection)
+        self._answers: dict[Hashable, Any] = {}
+        before = changes()
+        super().rows("begin transaction read only")
+        super().rows("select schema_version from meta")  # DuckDB takes the state now
+        self.state = before if before == changes() and before % 2 == 0 else None
+        self._uses = 0
+
+    def __enter__(self) -> Self:
+        self._uses += 1
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Close the connection with the outermost `with`."""
+        self._uses -= 1
+        if not self._uses:
+            self.close()
+
+    def execute(self, sql: str, parameters: Parameters = None) -> None:
+        """Run a statement for its effect: temporary views and variables."""
+        super().rows(sql, parameters)
+
+    def rows(self, sql: str, parameters: Parameters = None) -> list[tuple[Any, ...]]:
+        """The answer as tuples."""
+        return list(self._once(super().rows, sql, parameters))
+
+    def frame(self, sql: str, parameters: Parameters = None) -> "pl.DataFrame":
+        """The answer as columns."""
+        return self._once(super().frame, sql, parameters).clone()
+
+    def _once(
+        self, ask: "Callable[[str, Parameters], Answer]", sql: str, parameters: Parameters
+    ) -> "Answer":
+        """The answer, from memory where it was asked before. Of the state of the connection, it
+        depends on the picked samples alone."""
+        key = (ask.__name__, sql, repr(parameters), repr(self.picked))
+        answer: Answer | None = self._answers.get(key)
+        if answer is None:
+            answer = ask(sql, parameters)
+            if len(answer) <= _MOST_ROWS and len(self._answers) < _MOST_ANSWERS:
+                self._answers[key] = answer
+        return answer
+
+
+class SharedWriter(SharedStore):
+    """The store for the one thread that writes."""
+
+    def __init__(
+        self,
+        path: Path,
+        connection: duckdb.DuckDBPyConnection,
+        change: "Callable[[], AbstractContextManager[None]]",
+        on_close: "Callable[[], object]",
+    ) -> None:
+        """`change` is entered for what others may see from then on. `on_close` is called once,
+        when the connection has been closed."""
+        self._change, self._on_close = change, on_close
+        self._is_closed = self._has_begun = False
+        super().__init__(path, connection)
+
+    def close(self) -> None:
+        """Close the connection, and undo what was not committed."""
+        if not self._is_closed:
+            self._is_closed = True
+            super().close()
+            self._on_close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """What is written within is there as a whole, or after an exception not at all."""
+        self._has_begun = True  # until the commit nobody sees any of it
+        try:
+            with super().transaction():
+                yield
+        finally:
+            self._has_begun = False
+
+    def _commit(self) -> None:
+        self._has_begun = False
+        super()._commit()
+
+    @contextmanager
+    def _held(self) -> Iterator[None]:
+        with nullcontext() if self._has_begun else self._change(), super()._held():
+            yield

@@ -22,15 +22,20 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
+from tempfile import gettempdir
 from threading import Event, Thread
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from perfduck_model.errors import PerfduckError
+from perfduck_store import parts
+from perfduck_store.lake.address import directory_of, is_lake
 from perfduck_store.records import SqlLimits
 from perfduck_store.waiting import waiting
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from perfduck_store.duckdb.store import DuckDbStore
 
 # Begins with the folder that the path is relative to: who asks may have another by now.
 Order = tuple[str, Path, float, str, dict[str, Any], SqlLimits]
@@ -48,17 +53,18 @@ os.register_at_fork(after_in_child=_idle.clear)  # they answer the parent
 
 
 def run(path: Path, text: str, parameters: Mapping[str, Any], limits: SqlLimits) -> "pl.DataFrame":
-    """The rows of the statement over the store at `path`, as user_sql.run. Raises PerfduckError; at
-    most a second after the time of the limits."""
+    """The rows of the statement over the store at `path`, or over a lake, as user_sql.run. Raises
+    PerfduckError; at most a second after the time of the limits."""
+    folder = _folder_of(path)
     process = _taken()
     try:
         order: Order = (str(Path.cwd()), path, waiting.limit_s, text, dict(parameters), limits)
         answer, goes_on = _asked(process, order)
     except BaseException:
-        _end(process, path.parent)
+        _end(process, folder)
         raise
     # From here on another thread may have it.
-    _idle.append(process) if goes_on and len(_idle) < _MOST_IDLE else _end(process, path.parent)
+    _idle.append(process) if goes_on and len(_idle) < _MOST_IDLE else _end(process, folder)
     if isinstance(answer, Exception):
         raise answer
     return cast("pl.DataFrame", answer)
@@ -138,12 +144,10 @@ def _serve(orders: IO[bytes], answers: IO[bytes]) -> None:
 def _answer(
     folder: str, path: Path, wait_s: float, text: str, parameters: dict[str, Any], limits: SqlLimits
 ) -> object:
-    from perfduck_store.duckdb.store import DuckDbStore
-
     try:
         os.chdir(folder)
-        with DuckDbStore(path, wait_s=wait_s) as store:
-            store.spill_to(_spilled(path.parent, os.getpid()))
+        with _opened(path, wait_s) as store:
+            store.spill_to(_spilled(_folder_of(path), os.getpid()))
             signal.setitimer(signal.ITIMER_REAL, limits.seconds + _GRACE_S)
             with _memory_bounded(limits.memory_mb + _MORE_MB):
                 return store.run_user_sql(text, parameters, limits)
@@ -151,6 +155,19 @@ def _answer(
         if not isinstance(error, PerfduckError):
             error.add_note(traceback.format_exc())
         return error
+
+
+def _opened(path: Path, wait_s: float) -> "DuckDbStore":
+    if is_lake(path):
+        return parts.lake_store.LakeStore(directory_of(path))
+    from perfduck_store.duckdb.store import DuckDbStore
+
+    return DuckDbStore(path, wait_s=wait_s)
+
+
+def _folder_of(path: Path) -> Path:
+    """Where a statement spills to; who asks a lake may not be allowed to write it."""
+    return Path(gettempdir()) if is_lake(path) else path.parent
 
 
 @contextmanager

@@ -207,6 +207,9 @@ class DuckDbStore:
         except BaseException:
             self.execute("rollback")
             raise
+        self._commit()
+
+    def _commit(self) -> None:
         self.execute("commit")
 
     @contextmanager

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from perfduck_store.duckdb.store import DuckDbStore
 
 # Columns of table profile that the recording says, and that the user does.
-_OTHER = ("labels", "has_inlined", "has_given_files", "events", "limitations")
+_OTHER = ("labels", "inlined_samples", "has_given_files", "events", "limitations")
 FACTS = tuple(fact.name for fact in fields(Facts) if fact.name not in _OTHER)
 _GIVEN = ("name", "format", "source", "content_hash", "work")
 
@@ -170,6 +170,7 @@ class DuckDbWriter:
             is_new=self.is_new,
             is_renamed=self.is_renamed,
             layout=draft.facts.layout,
+            inlined=draft.facts.inlined_samples or 0,
             limitations=tuple(texts.values()),
             changes=(*self._changes, *([self._renamed] if self._renamed else []), *of_work),
         )

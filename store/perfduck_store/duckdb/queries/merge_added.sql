@@ -1,4 +1,4 @@
--- Profiles of the other store that this one lacks, and the names that they get here: where another
+-- Profiles of the other store that this one lacks, of $profiles where they are given, and the names that they get here: where another
 -- recording has it already, with the beginning of the content's hash.
 create or replace temp table added as
 select
@@ -10,3 +10,4 @@ select
     end as name,
 from other.profile as theirs
 where theirs.profile_id not in (select profile_id from profile)
+    and ($profiles is null or list_contains($profiles::bigint[], theirs.profile_id))

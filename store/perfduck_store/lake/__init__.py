@@ -1,0 +1,1 @@
+"""A store of Parquet parts that many machines write: see docs/fleet.md."""

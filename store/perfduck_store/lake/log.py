@@ -1,0 +1,168 @@
+"""What a lake holds: a map in which the last writer of each slot wins.
+
+    ("recording", 4711)                rows of one recording      group
+    ("label", 4711, "scenario")        what is said of it         value
+    ("attachment", 4711, "iptables")   a file kept with it        group
+    ("tag_input", "rules", "")         ...
+
+A commit sets slots: each to a value, to the rows of a group of parts, or to nothing. Which commit
+is later is a matter of its time, and of its hash where two have the same. So all readers of the
+same files see the same, the order in which commits arrive does not matter, and one that arrives
+twice changes nothing (registers of the last writer: Shapiro et al., INRIA RR-7506, 2011, 3.2.1).
+"""
+
+import time
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+import msgspec
+
+from perfduck_model.errors import PerfduckError
+from perfduck_store.lake.files import COMMITS, GENERATIONS, MANIFESTS, LakeFiles
+
+Slot = tuple[str | int, ...]
+Hash = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]
+
+
+class Group(msgspec.Struct, frozen=True, eq=False):
+    """Parts that belong together: name and bytes of each by table. `slots`: how many have rows in
+    it; it is the rows of a slot that have the slot's keys in their columns."""
+
+    parts: dict[str, tuple[Hash, int]]
+    slots: int = 1
+
+
+class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A slot, and a value or the number of a group; neither: nothing. `at` and `by` in a manifest:
+    time (ns since 1970) and hash of the commit that set it."""
+
+    slot: Slot
+    value: Any = None
+    group: int | None = None
+    at: int = 0
+    by: str = ""
+
+
+class LogFile(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A commit, or the manifest of a compaction; `folded`: the commits that it replaces."""
+
+    at: int
+    entries: list[Entry]
+    groups: list[Group] = []
+    folded: list[Hash] = []
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Setting:
+    """What a slot is set to, and by which commit."""
+
+    at: int
+    by: str
+    value: Any
+    group: Group | None
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether it was removed."""
+        return self.value is None and self.group is None
+
+
+@dataclass(slots=True)
+class LakeState:
+    """All slots at one time; the commits that the manifest does not replace, and those that it
+    does."""
+
+    generation: int = 0
+    commits: list[str] = field(default_factory=list)
+    folded: list[str] = field(default_factory=list)
+    settings: dict[Slot, Setting] = field(default_factory=dict)
+    newest: int = 0  # time of a commit, ns
+    _live: dict[str, dict[Slot, Setting]] = field(default_factory=dict)
+
+    def add(self, log: LogFile, name: str) -> None:
+        """Set the slots of a commit or manifest that nobody set later."""
+        for entry in log.entries:
+            group = None if entry.group is None else log.groups[entry.group]
+            new = Setting(entry.at or log.at, entry.by or name, entry.value, group)
+            old = self.settings.get(entry.slot)
+            if old is None or (old.at, old.by) < (new.at, new.by):
+                self.settings[entry.slot] = new
+        self.newest = max(self.newest, log.at)
+        self._live.clear()
+
+    def live(self, kind: str) -> dict[Slot, Setting]:
+        """The slots of a kind that are set to something, the earliest first."""
+        if kind not in self._live:
+            there = [
+                (slot, setting)
+                for slot, setting in self.settings.items()
+                if slot[0] == kind and not setting.is_nothing
+            ]
+            self._live[kind] = dict(sorted(there, key=lambda each: (each[1].at, each[1].by)))
+        return self._live[kind]
+
+    def time_of_next(self) -> int:
+        """Of a commit that is to be later than all of these: the clocks of machines differ."""
+        return max(time.time_ns(), self.newest + 1)
+
+
+def read_state(files: LakeFiles) -> LakeState:
+    """What a lake holds now."""
+    while True:
+        generation = _generation(files)
+        try:
+            state = _state_of(files, generation)
+        except FileNotFoundError as error:
+            if generation == _generation(files):
+                where = error.filename
+                got = "no such file"
+                raise PerfduckError.at(where, expected="a file of the lake", got=got) from error
+            continue
+        # Commits that a newer manifest replaces may be deleted at any time.
+        if generation == _generation(files):
+            return state
+
+
+def _generation(files: LakeFiles) -> int:
+    names = [name for name in files.names(GENERATIONS) if name.isdecimal()]
+    return int(names[-1]) if names else 0
+
+
+def generation_name(generation: int) -> str:
+    """The file of a generation: names sort as numbers do."""
+    return f"{generation:08}"
+
+
+def _state_of(files: LakeFiles, generation: int) -> LakeState:
+    state = LakeState(generation)
+    if generation:
+        name = files.pointer(generation_name(generation))
+        manifest = read_log(files, MANIFESTS, f"{name}.json")
+        state.add(manifest, name)
+        state.folded = manifest.folded
+    folded = set(state.folded)
+    for name in files.names(COMMITS):
+        if (commit := name.removesuffix(".json")) not in folded:
+            state.commits.append(commit)
+            state.add(read_log(files, COMMITS, name), commit)
+    return state
+
+
+def read_log(files: LakeFiles, folder: str, name: str) -> LogFile:
+    """A commit or manifest. FileNotFoundError where it was deleted."""
+    content = files.read(folder, name)
+    try:
+        log = msgspec.json.decode(content, type=LogFile)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        where = files.folder / folder / name
+        raise PerfduckError.at(where, expected="a file of a lake", got=str(error)) from error
+    groups = {entry.group for entry in log.entries} - {None, *range(len(log.groups))}
+    if groups or not all(entry.slot for entry in log.entries):
+        where = files.folder / folder / name
+        raise PerfduckError.at(where, expected="slots and groups of a lake", got="others")
+    return log
+
+
+def encoded(log: LogFile) -> bytes:
+    """The content of its file."""
+    return msgspec.json.encode(log)

@@ -1,0 +1,96 @@
+"""Parts of a lake as the source of a query: only those that have rows of the slots that are meant.
+
+A part that compaction made has rows of many recordings, of which some may be removed or replaced
+since: then the rows of the others alone are read.
+"""
+
+from collections.abc import Iterable, Mapping
+from importlib import resources
+
+from perfduck_store.lake.files import LakeFiles
+from perfduck_store.lake.kinds import NAMES, columns_of
+from perfduck_store.lake.log import Group, Setting, Slot
+from perfduck_store.records import KIND_OF_TABLE, AttachedTable
+
+Settings = Mapping[Slot, Setting]
+
+
+def lake_query(name: str) -> str:
+    """The text of queries/NAME.sql."""
+    return (resources.files(__package__) / "queries" / f"{name}.sql").read_text()
+
+
+def source_of(files: LakeFiles, table: str, settings: Settings) -> str | None:
+    """What to select from for the rows that these slots have of a table; None for no rows. Rows of
+    functions and stacks come as often as recordings have them."""
+    chosen = _of_table(table, settings)
+    by_group: dict[Group, list[Slot]] = {}
+    for slot, setting in chosen.items():
+        if setting.group is not None and table in setting.group.parts:
+            by_group.setdefault(setting.group, []).append(slot)
+    whole = [group for group, slots in by_group.items() if len(slots) == group.slots]
+    some = [(group, slots) for group, slots in by_group.items() if len(slots) < group.slots]
+    sources = [_rows(files, table, whole)] if whole else []
+    sources += [f"select * from {_some(files, table, group, slots)}" for group, slots in some]
+    return f"({' union all by name '.join(sources)})" if sources else None
+
+
+def _of_table(table: str, settings: Settings) -> Settings:
+    """What was read off attachments is of those of one kind."""
+    if table not in KIND_OF_TABLE:
+        return settings
+    kind = KIND_OF_TABLE[_attached(table)]
+    return {slot: setting for slot, setting in settings.items() if slot[2] == kind}
+
+
+def _attached(table: str) -> AttachedTable:
+    return next(each for each in KIND_OF_TABLE if each == table)
+
+
+def _rows(files: LakeFiles, table: str, groups: Iterable[Group]) -> str:
+    paths = sorted({path_in_sql(files, table, group) for group in groups})
+    return f"select * from read_parquet([{', '.join(paths)}], hive_partitioning = false)"
+
+
+def _some(files: LakeFiles, table: str, group: Group, slots: list[Slot]) -> str:
+    """The rows of some slots of a part."""
+    part = f"read_parquet({path_in_sql(files, table, group)})"
+    if table not in NAMES:
+        return f"{part} where {slots_in(columns_of(table), slots)}"
+    parts = {
+        name: f"read_parquet({path_in_sql(files, name, group)})"
+        for name in ("rollup", "edge", "stack_symbol")
+        if name in group.parts
+    }
+    profiles = slots_in(("profile_id",), slots)
+    stacks = f"select stack_id from {parts['rollup']} where {profiles}" if "rollup" in parts else ""
+    if table != "symbol":
+        return f"{part} where stack_id in ({stacks})"
+    used = []
+    if "stack_symbol" in parts:
+        used.append(f"select symbol_id from {parts['stack_symbol']} where stack_id in ({stacks})")
+    if "edge" in parts:
+        used += [f"select {end} from {parts['edge']} where {profiles}"
+                 for end in ("caller_id", "callee_id")]  # fmt: skip
+    return f"{part} where symbol_id in ({' union all '.join(used)})"
+
+
+def slots_in(columns: tuple[str, ...], slots: list[Slot]) -> str:
+    """A condition: the row is of one of these slots."""
+    keys = [slot[1 : 1 + len(columns)] for slot in slots]
+    values = ", ".join(f"({', '.join(map(_literal, key))})" for key in keys)
+    return f"({', '.join(columns)}) in ({values})"
+
+
+def _literal(value: str | int) -> str:
+    return str(value) if isinstance(value, int) else in_quotes(value)
+
+
+def in_quotes(text: object) -> str:
+    """A string of SQL."""
+    return "'" + str(text).replace("'", "''") + "'"
+
+
+def path_in_sql(files: LakeFiles, table: str, group: Group) -> str:
+    """The path of a part as a string of SQL; checked to be whole."""
+    return in_quotes(files.part(table, *group.parts[table]))
