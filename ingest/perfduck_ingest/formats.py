@@ -21,7 +21,7 @@ from perfduck_model.words import listed
 FORMATS = {
     "perf_data.importer": PERF_DATA,
     # Before pprof: a message of one may begin with what looks like a sample type of the other.
-    "otlp.importer": (b"\x12", b'"resourceProfiles"', b'"dictionary"'),
+    "otlp.importer": (b"\x12", b'"resourceProfiles"', b'"dictionary"', b"\x28\xb5\x2f\xfd"),
     "pprof": (b"\x10",),
     "firefox.importer": (b'"preprocessedProfileVersion"',),
     "oprofile.session_importer": (b"ustar",),

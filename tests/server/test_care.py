@@ -50,10 +50,15 @@ def test_each_request_is_a_line_of_the_log(tmp_path: Path) -> None:
     with running(tmp_path / "s.duckdb", "--access-log", str(log)) as started:
         ask(started, "GET", "/api/v1/profiles?format=json")
         ask(started, "GET", "/nowhere%0a")
-    lines = [json.loads(line) for line in log.read_text().splitlines()]
+        ask(started, "GET", "/%c2%9b31m%7f%e2%80%ae", headers={"X-Forwarded-For": "\x9b31m"})
+    text = log.read_text()
+    assert text.isascii()
+    assert text.replace("\n", "").isprintable()
+    lines = [json.loads(line) for line in text.splitlines()]
     assert [(line["path"], line["status"]) for line in lines] == [
         ("/api/v1/profiles", 200),
         ("/nowhere\n", 404),
+        ("/\x9b31m\x7f\u202e", 404),
     ]
     assert lines[0]["query"] == "format=json"
     assert lines[0]["client"] == "127.0.0.1"
