@@ -155,7 +155,7 @@ def _merged(old: Facts, new: Facts) -> Facts:
     said = {
         f.name: value
         for f in fields(new)
-        if f.name not in ("lost", "inlined_samples", "events", "limitations")
+        if f.name not in ("lost", "inlined_samples", "build_ids", "events", "limitations")
         and (value := getattr(new, f.name)) is not None
     }
     return replace(
@@ -163,6 +163,7 @@ def _merged(old: Facts, new: Facts) -> Facts:
         **said,
         lost=old.lost + new.lost,
         inlined_samples=_sum(old.inlined_samples, new.inlined_samples),
+        build_ids=old.build_ids | new.build_ids,
         events=old.events | new.events,
         limitations=merged(old.limitations, new.limitations),
     )

@@ -122,7 +122,8 @@ class KeyValue:
 
 @dataclass(frozen=True, slots=True)
 class PickedRun:
-    """What a comparison wants to know of a profile. `lost` and `listed` are parts of its samples;
+    """What a comparison wants to know of a profile. `lost`, `listed` and `inlined` (None where it is
+    not known) are parts of its samples;
     `grain` is the weight that one sample represents."""
 
     profile_id: int
@@ -140,6 +141,7 @@ class PickedRun:
     frequency: float | None
     has_period: bool
     grain: float
+    inlined: float | None
 
 
 @dataclass(frozen=True, slots=True)
