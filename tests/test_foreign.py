@@ -256,3 +256,16 @@ def test_an_archive_is_named_by_what_is_in_it(path: str, what: str) -> None:
     source = Source("x.tar.bz2", io.BytesIO(buffer.getvalue()))
     with pytest.raises(PerfduckError, match=what):
         list(session_importer.open(source).batches(ImportOptions()))
+
+
+def test_a_directory_names_its_recordings_alone(tmp_path: Path) -> None:
+    """A Makefile has lines like samples; that it is none shows at its end."""
+    for name in ("Makefile", "README.md"):
+        (tmp_path / name).write_bytes((FIXTURES.parent / name).read_bytes())
+    (tmp_path / "run.txt.xz").write_bytes(
+        (FIXTURES / "demo" / "native.udp64.1.txt.xz").read_bytes()
+    )
+    with pytest.raises(PerfduckError) as raised, Source(str(tmp_path)) as source:
+        opened(source)
+    assert str(raised.value).startswith(f"{tmp_path}: expected a recording (")
+    assert str(raised.value).endswith(f"ingest the files in it: {tmp_path}/run.txt.xz")

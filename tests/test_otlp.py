@@ -20,6 +20,7 @@ from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.source import Source
 from perfduck_model.batch import Batch, Facts
 from perfduck_model.errors import PerfduckError
+from perfduck_model.zstandard import zstd
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 ROW = ("stack_id", "event", "comm", "pid", "tid", "cpu", "time_ns", "count", "period")
@@ -60,6 +61,43 @@ def test_the_same_profile_of_pprof_has_the_same_samples(tmp_path: Path, name: st
         assert same.select(ROW).sort(ROW).equals(wanted.select(ROW).sort(ROW))
         assert facts.events.items() >= of_pprof.events.items()
         assert (facts.started_at, facts.duration_s) == (of_pprof.started_at, of_pprof.duration_s)
+
+
+@pytest.mark.parametrize("is_packed", [False, True])
+@pytest.mark.parametrize("is_json", [False, True])
+def test_messages_behind_their_lengths(tmp_path: Path, is_json: bool, is_packed: bool) -> None:
+    made, profile = one_stack()
+    profile.samples.add(stack_index=1, values=[5, 7])
+    parts = [message(made, profile).SerializeToString(), message(made, profile).SerializeToString()]
+    if is_json:
+        parts = [
+            json_format.MessageToJson(otlp.ProfilesData.FromString(each), indent=None).encode()
+            for each in parts
+        ]
+    if is_packed:
+        parts = [zstd.compress(each) for each in parts]
+    content = b"".join(len(each).to_bytes(4, "big") + each for each in parts)
+    samples, _, _ = read(tmp_path / "a.binpb", content)
+    assert samples["period"].to_list() == [5, 7, 5, 7]
+    with pytest.raises(PerfduckError, match="whole profiles of OTLP, got a part of a message"):
+        read(tmp_path / "a.binpb", content[:-3])
+
+
+def test_a_message_behind_its_length_is_bounded(tmp_path: Path, set_limits: SetLimits) -> None:
+    made, profile = one_stack()
+    profile.samples.add(stack_index=1, values=[5, 7])
+    packed = zstd.compress(message(made, profile).SerializeToString() + b"\x0a\0" * 5000)
+    set_limits(most_json_bytes=5000)
+    with pytest.raises(PerfduckError, match="expected at most 0 MB a message, got more"):
+        read(tmp_path / "a.binpb", len(packed).to_bytes(4, "big") + packed)
+
+
+def test_a_cut_frame_behind_its_length_is_refused(tmp_path: Path) -> None:
+    made, profile = one_stack()
+    profile.samples.add(stack_index=1, values=[5, 7])
+    packed = zstd.compress(message(made, profile).SerializeToString())[:-4]
+    with pytest.raises(PerfduckError, match="a message whose zstd frame has another length"):
+        read(tmp_path / "a.binpb", len(packed).to_bytes(4, "big") + packed)
 
 
 def test_kernel_recordings_keep_functions_and_labels(demo_store: Path, tmp_path: Path) -> None:
@@ -156,6 +194,49 @@ def test_lines_of_the_collector_have_dictionaries_of_their_own(tmp_path: Path) -
     assert facts.host is None
     assert "hosts a, b, as there are several" in facts.limitations["otlp"].text
     assert {"f", "g"} == {name for batch in batches for name in batch.symbols["name"]}
+
+
+def test_attributes_of_resources_are_labels_and_containers(tmp_path: Path) -> None:
+    container = "0123456789ab" * 5 + "cdef"
+    made, profile = one_stack()
+    profile.samples.add(stack_index=1, values=[5])
+    said = {
+        "service.name": "checkout", "k8s.pod.name": "checkout-7", "container.id": container,
+        "host.name": "node1", "telemetry.sdk.name": "x",
+    }  # fmt: skip
+    (tmp_path / "a.pb").write_bytes(resources(made, profile, said).SerializeToString())
+    with perfduck.open(tmp_path / "s.duckdb") as store:
+        store.ingest(tmp_path / "a.pb", labels={"service.name": "mine", "run": "1"})
+        found = store.sql("select labels, host from profile").frame.row(0, named=True)
+        assert found["labels"] == {"service.name": "mine", "run": "1", "k8s.pod.name": "checkout-7"}
+        assert found["host"] == "node1"
+        assert store.sql("select distinct cgroup from hit").frame.item() == f"/{container}"
+        [row] = store.top("k8s.pod.name=checkout-7", by="pod").frame.iter_rows(named=True)
+        assert container[:12] in row["pod"]
+        said_left = store.sql("select text from limitation").frame.item()
+        assert said_left.endswith("left out: attributes telemetry.sdk.name")
+
+
+def test_attributes_that_resources_do_not_share_are_no_labels(tmp_path: Path) -> None:
+    made, profile = one_stack()
+    profile.samples.add(stack_index=1, values=[5])
+    both = [{"service.name": "a", "k8s.node.name": "n"}, {"service.name": "b"}]
+    _, _, facts = read(tmp_path / "a.pb", resources(made, profile, *both))
+    assert facts.labels == {}
+    assert facts.limitations["otlp"].text.endswith("attributes service.name, k8s.node.name")
+
+
+def resources(made: Dictionary, profile: otlp.Profile, *said: dict[str, str]) -> Any:
+    """A message with the profile in resources of these attributes."""
+    whole = message(made, profile)
+    for attributes in said:
+        resource = whole.resource_profiles.add()
+        resource.CopyFrom(whole.resource_profiles[0])
+        del resource.resource.attributes[:]
+        for key, value in attributes.items():
+            resource.resource.attributes.add(key=key).value.string_value = value
+    del whole.resource_profiles[0]
+    return whole
 
 
 REFUSED = {

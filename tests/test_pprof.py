@@ -232,6 +232,13 @@ def test_samples_are_an_event_where_no_other_type_is_one(
     assert set(facts.events) == set(events)
 
 
+def test_samples_of_an_older_export_are_there_twice(tmp_path: Path) -> None:
+    types = [("samples", "count"), ("samples", "count"), ("cpu/packet", "fs/packet")]
+    samples, _, facts = read(tmp_path / "a.pb", made([[7, 7, 1], [9, 9, 1]], types))
+    assert samples["count"].to_list() == [7, 9]
+    assert facts.events["samples"].unit == "sample"
+
+
 def test_types_of_the_same_name_and_unit_are_refused(tmp_path: Path) -> None:
     types = [("cpu", "nanoseconds"), ("cpu", "bytes"), ("cpu", "nanoseconds")]
     with pytest.raises(PerfduckError, match="got more than one type cpu/nanoseconds"):

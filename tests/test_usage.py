@@ -108,7 +108,12 @@ def test_a_number_means_something(words: list[str], said: str) -> None:
         (["diff", "a"], "expected BASE and NEW, or NEW and --base-from SELECTOR, got one selector"),
         (["dif", "a", "b"], "no such command 'dif'. Did you mean 'diff'? (see perfduck -h)"),
         (["symbols", "ad"], "no such command 'ad'. Did you mean 'add'? (see perfduck symbols -h)"),
-        (["top", "x", "--limt", "3"], "no such option: --limt (Possible options: --limit"),
+        (["top", "x", "--limt", "3"], "no such option: --limt: did you mean --limit? (see"),
+        (["diff", "a", "b", "--limit", "3"], "no such option: --limit (see perfduck diff -h)"),
+        (["export", "a", "--formt", "x"], "no such option: --formt: did you mean --format? (see"),
+        (["profiles", "--lmit", "3"], "no such option: --lmit (see perfduck profiles -h)"),
+        (["record", "iperf3", "-c", "h"], "no such option: -c: those of the command to record"
+         " follow --, as in perfduck record -- iperf3 -c HOST (see perfduck record -h)"),
         (["top", "x", "--limit"], "option '--limit' requires an argument"),
         (["top", "x", "--by", "functoin"], "--by: expected function, path, subsystem, class,"
          " direction, program, source, dso, comm, cgroup, pod, traversal, callers or callees, got"

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from recordings import FIXTURES
 
+from perfduck.manifest import checked_work
 from perfduck_ingest.load_reports.netperf import netperf, super_netperf
 from perfduck_ingest.work import Work, work_from, work_in
 from perfduck_ingest.work_limitations import of_work
@@ -200,3 +201,28 @@ def test_any_text_is_read_or_is_none(text: str) -> None:
     for made in (text, f"X TEST from y\n{text}", f"{text}\nbytes secs. per sec\n{text}"):
         work = work_in(made)
         assert work is None or 0 < work.amount < 1e18
+
+
+@pytest.mark.parametrize(
+    ("unit", "meant"),
+    [("packtes", "packets"), ("packte", "packet"), ("requst", "request"), ("Packet", "packet")],
+)
+def test_a_mistyped_unit_is_refused(unit: str, meant: str) -> None:
+    with pytest.raises(PerfduckError) as raised:
+        checked_work(4, unit)
+    said = f"unit {unit}: did you mean {meant}? (any other word is a unit of its own)"
+    assert str(raised.value) == said
+
+
+@pytest.mark.parametrize(
+    "unit", ["packets", "kbytes", "bytes/s", "call", "kick", "operation", "query", "op", "flow"]
+)
+def test_other_units_are_units(unit: str) -> None:
+    assert checked_work(4, unit) == Work(4, unit)
+
+
+def test_a_report_that_is_no_text_is_not_printed(tmp_path: Path) -> None:
+    path = tmp_path / "report.xz"
+    path.write_bytes(b"\xfd7zXZ\x00\x00\x04\xe6")
+    with pytest.raises(PerfduckError, match=r"with work in it, got binary data$"):
+        work_from(path)

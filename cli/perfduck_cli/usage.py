@@ -1,7 +1,7 @@
 """What was typed wrong, in a line, where typer prints four.
 
 perfduck: --by: expected function, path or dso, got functoin. Did you mean function?
-perfduck: no such option: --limt (Possible options: --limit, --wait) (see perfduck top -h)
+perfduck: no such option: --limt: did you mean --limit? (see perfduck top -h)
 """
 
 import re
@@ -23,6 +23,7 @@ _NO_CHOICE = re.compile(r"'(?P<typed>[^']*)' is not one of (?P<choices>.*)")
 _EXTRA = re.compile(r"Got unexpected extra arguments?(?:\(s\))? \((?P<typed>.*)\)")
 _NO_OPTION = "no such option"
 _AFTER = ": options follow their command, as in perfduck profiles --store PATH"
+_OF_COMMAND = ": those of the command to record follow --, as in perfduck record -- iperf3 -c HOST"
 _SHOWN = 3  # arguments too many
 
 
@@ -88,8 +89,20 @@ def _words(error: Any) -> str:
         return f"{text} ({_usage(error)})"
     if error.ctx is None:
         return text
-    hint = _AFTER if error.ctx.parent is None and text.startswith(_NO_OPTION) else ""
-    return f"{text}{hint} (see {error.ctx.command_path} -h)"
+    if hasattr(error, "option_name"):
+        text = f"{_NO_OPTION}: {error.option_name}{_meant(error)}"
+    return f"{text} (see {error.ctx.command_path} -h)"
+
+
+def _meant(error: Any) -> str:
+    """What an unknown option may be: click offers all that share some letters."""
+    if error.ctx.parent is None:
+        return _AFTER
+    names = [name.lstrip("-") for parameter in error.ctx.command.params for name in parameter.opts]
+    hint = did_you_mean(error.option_name.lstrip("-"), [n for n in names if len(n) > 1], 0.7)
+    if hint:
+        return f": {hint.strip().replace('mean ', 'mean --')}"
+    return _OF_COMMAND if error.ctx.info_name == "record" else ""
 
 
 def _name(parameter: Any) -> str:

@@ -3,6 +3,7 @@
 perfduck top pod nf_hook_slow --by callers
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import polars as pl
@@ -17,6 +18,8 @@ from perfduck_diff.work import facts_of, work_of
 from perfduck_model.errors import PerfduckError
 from perfduck_store.protocol import PickedSamples, Store
 from perfduck_store.selector import select
+
+_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,7 @@ def calls(
         selection.samples.calls(function_name, limit, callees=side == "callees")
     )
     amount = work_of(store, selection, filters)
+    notes = (*selection.notes, *amount.notes, *lacking_notes(store, selection))
     return Calls(
         function=function_name,
         side=side,
@@ -63,9 +67,23 @@ def calls(
         profiles=tuple(selection.profiles.values()),
         row_count=row_count,
         facts=facts_of(store, selection, filters),
-        notes=(*selection.notes, *amount.notes, *lacking_notes(store, selection)),
-        rows=rows.with_columns(pl.col("total") / amount.divisor),
+        notes=(*notes, *_recursive(rows, function_name, side)),
+        rows=rows.drop("once").with_columns(pl.col("total") / amount.divisor),
     )
+
+
+def _recursive(rows: pl.DataFrame, function: str, side: Side) -> Iterator[Note]:
+    """That the rows add up to more than the samples they are of."""
+    if rows.is_empty():
+        return
+    heaviest = rows.row(0, named=True)
+    added = 100 * heaviest["total"] / heaviest["share"] if heaviest["share"] else 0.0
+    if added > heaviest["once"] * (1 + _ROUNDING):
+        text = (
+            f"{function} is recursive: a sample counts for each of its {side}, so that all rows add"
+            f" up to {added / heaviest['once']:.3g} times the weight of their samples"
+        )
+        yield Note("calls", text)
 
 
 def _known(store: Store, function: str | None, side: Side) -> str:

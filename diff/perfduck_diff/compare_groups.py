@@ -7,7 +7,7 @@
 and from each column to the next what the step adds, to which row.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 from scipy import special
@@ -92,6 +92,7 @@ class _Measured:
     raw: StackRates
     noise: Noise
     rows: NodeRates  # the total, then a row per name
+    by_subsystem: NodeRates  # likewise: the total is judged beside these, however it is split
     by: MatrixKey
     names: tuple[str, ...]
 
@@ -190,18 +191,25 @@ def _measured(store: Store, question: Question, by: MatrixKey) -> _Measured:
     prior = known.over(classes.names) if known else assumed(classes.names)
     noise = learn(prior, classes.groups(raw, question.groups))
     split = cells(runs, by)
-    parts = classes.rows(split, raw.unit)
-    rows = NodeRates(
+    rows, by_subsystem = (
+        _with_total(raw, classes.rows(each, raw.unit)) for each in (split, cells(runs, "subsystem"))
+    )
+    return _Measured(question, raw, noise, rows, by_subsystem, by, split.names)
+
+
+def _with_total(raw: StackRates, parts: NodeRates) -> NodeRates:
+    return NodeRates(
         np.vstack([raw.totals, parts.rates]), np.vstack([parts.mix.sum(axis=0), parts.mix])
     )
-    return _Measured(question, raw, noise, rows, by, split.names)
 
 
 def _matrix(
     measured: _Measured, over: str, names: tuple[str, ...], context: tuple[str, ...]
 ) -> Matrix:
     question = measured.question
-    cells = [_cells(measured, position) for position in range(len(names))]
+    places = range(len(names))
+    cells = [_cells(measured, measured.rows, place) for place in places]
+    totals = [_cells(measured, measured.by_subsystem, place)[0] for place in places]
     rows = [
         MatrixRow(
             name=name,
@@ -218,7 +226,7 @@ def _matrix(
         groups=names,
         runs=tuple(len(group) for group in question.groups),
         facts=tuple(_facts(question.runs, group) for group in question.groups),
-        total=tuple(column[0] for column in cells),
+        total=tuple(totals),
         rows=tuple(sorted(rows, key=lambda row: (-_range(row), row.name))),
         steps=tuple(_step(measured, names, position) for position in range(len(names) - 1)),
         reasons=(*measured.raw.unit.reasons, *question.reasons),
@@ -243,15 +251,15 @@ def _range(row: MatrixRow) -> float:
     return max(values) - min(values)
 
 
-def _cells(measured: _Measured, position: int) -> list[Cell]:
+def _cells(measured: _Measured, rows: NodeRates, position: int) -> list[Cell]:
     """Mean of a group, with the variance that the noise expects and the group shows."""
     group = measured.question.groups[position]
-    rates, size = measured.rows.rates[:, group], len(group)
+    rates, size = rows.rates[:, group], len(group)
     mean = rates.mean(axis=1)
     grain = measured.raw.weight_per_sample[group]
-    within, between = measured.noise.variance(mean[:, None], grain, measured.rows.mix)
+    within, between = measured.noise.variance(mean[:, None], grain, rows.mix)
     expected = (within + between).mean(axis=1)
-    certain = measured.noise.certainty(measured.rows.mix)
+    certain = measured.noise.certainty(rows.mix)
     own = rates.var(axis=1, ddof=1) if size > 1 else np.zeros(len(mean))
     freedom = certain + size - 1
     variance = np.maximum((certain * expected + (size - 1) * own) / freedom, within.mean(axis=1))
@@ -260,26 +268,27 @@ def _cells(measured: _Measured, position: int) -> list[Cell]:
 
 
 def _step(measured: _Measured, names: tuple[str, ...], position: int) -> GroupStep:
-    groups = measured.question.groups
-    design = Design(groups[position], groups[position + 1], measured.raw.weight_per_sample)
-    test = fit(measured.rows, design, measured.noise)(measured.rows)
-    low, high = test.limits()
-    growth = test.growth
-    q = benjamini_hochberg(growth[1:]).tolist()
-    means = [measured.rows.rates[:, side].mean(axis=1) for side in design.sides]
-    numbers = [
-        {"base": b, "new": n, "delta": d, "low": lo, "high": hi, "p": p}
-        for b, n, d, lo, hi, p in zip(
-            *(column.tolist() for column in (*means, test.delta, low, high, growth)), strict=True
-        )
-    ]
+    total = _changes(measured, measured.by_subsystem, position)[0]
+    changes = _changes(measured, measured.rows, position)[1:]
+    q = benjamini_hochberg(np.array([change.p for change in changes])).tolist()
     rows = [
-        StepRow(name=name, area=measured.area(name), q=adjusted, **row)
-        for name, adjusted, row in zip(measured.names, q, numbers[1:], strict=True)
+        StepRow(name=name, area=measured.area(name), q=adjusted, **asdict(change))
+        for name, adjusted, change in zip(measured.names, q, changes, strict=True)
     ]
     return GroupStep(
         base=names[position],
         new=names[position + 1],
-        total=Change(**numbers[0]),
+        total=total,
         rows=tuple(sorted(rows, key=lambda row: (-row.delta, row.name))),
     )
+
+
+def _changes(measured: _Measured, rows: NodeRates, position: int) -> list[Change]:
+    """Of each row, from a group to the next."""
+    groups = measured.question.groups
+    design = Design(groups[position], groups[position + 1], measured.raw.weight_per_sample)
+    test = fit(rows, design, measured.noise)(rows)
+    means = [rows.rates[:, side].mean(axis=1) for side in design.sides]
+    columns = (*means, test.delta, *test.limits(), test.growth)
+    numbers = zip(*(column.tolist() for column in columns), strict=True)
+    return [Change(base=b, new=n, delta=d, low=lo, high=hi, p=p) for b, n, d, lo, hi, p in numbers]

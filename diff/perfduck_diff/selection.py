@@ -21,7 +21,7 @@ class Note:
     """What is merged, left out, narrowed or lacking, in words. `blocks`: a comparison is worth
     less."""
 
-    code: Literal["event", "filter", "format", "lacking", "unnamed", "work"]
+    code: Literal["calls", "event", "filter", "format", "lacking", "unnamed", "work"]
     text: str
     blocks: bool = False
 

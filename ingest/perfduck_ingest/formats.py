@@ -4,12 +4,14 @@ To add one, write its importer (importer.py says what that is) and put the modul
 """
 
 from collections.abc import Callable
+from contextlib import closing
 from importlib import import_module
+from itertools import islice
 from pathlib import Path
 from typing import cast
 
 from perfduck_ingest import foreign
-from perfduck_ingest.importer import Importer, Recording
+from perfduck_ingest.importer import Importer, ImportOptions, Recording
 from perfduck_ingest.runtime.subprocess_iter import PERF_DATA
 from perfduck_ingest.source import Source, printable
 from perfduck_model.errors import PerfduckError
@@ -21,7 +23,7 @@ from perfduck_model.words import listed
 FORMATS = {
     "perf_data.importer": PERF_DATA,
     # Before pprof: a message of one may begin with what looks like a sample type of the other.
-    "otlp.importer": (b"\x12", b'"resourceProfiles"', b'"dictionary"'),
+    "otlp.importer": (b"\x12", b'"resourceProfiles"', b'"dictionary"', b"\x28\xb5\x2f\xfd"),
     "pprof": (b"\x10",),
     "firefox.importer": (b'"preprocessedProfileVersion"',),
     "oprofile.session_importer": (b"ustar",),
@@ -49,9 +51,8 @@ def opened(source: Source) -> Recording:
                 return recording
     _refuse(source, foreign.loose)
     names = ", ".join(_importer(module).NAME for module in FORMATS)
-    raise PerfduckError.at(
-        where=f"{source.name}:1", expected=f"a recording ({names})", got=_appearance(source)
-    )
+    where = source.name if source.is_directory else f"{source.name}:1"
+    raise PerfduckError.at(where, expected=f"a recording ({names})", got=_appearance(source))
 
 
 def _refuse(source: Source, recognise: Callable[[Source], foreign.Foreign | None]) -> None:
@@ -88,7 +89,10 @@ def _directory(path: Path) -> str:
 def _is_recording(path: Path) -> bool:
     try:
         with Source(str(path)) as source:
-            opened(source)
+            recording = opened(source)
+            if recording.format == "perf-script":  # any text may be, until its end
+                with closing(recording.batches(ImportOptions())) as batches:
+                    return sum(len(batch.samples) for batch in islice(batches, 4)) > 0
     except PerfduckError:
         return False
     return True

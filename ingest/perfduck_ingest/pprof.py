@@ -12,7 +12,7 @@ Rates (ns/packet) do not add up: their types are left out, and said.
 import re
 from array import array
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -168,10 +168,9 @@ class _Reader:
         if profile.lengths and profile.value_counts != {len(self._types)}:
             message = f"{sorted(profile.value_counts)} values of {len(self._types)} types"
             raise _DamagedProfile(message)
-        if twice := [each for each in self._types if self._types.count(each) > 1]:
-            message = f"more than one type {'/'.join(twice[0])}"
-            raise _DamagedProfile(message)
-        self._values: Int64 = np.frombuffer(profile.values, np.int64).reshape(-1, len(self._types))
+        values = np.frombuffer(profile.values, np.int64).reshape(-1, len(self._types))
+        self._values: Int64 = values[:, _distinct(self._types, values)]
+        self._types = list(dict.fromkeys(self._types))
 
     def batches(self) -> Iterator[Batch]:
         """A batch for each event, then the facts."""
@@ -315,6 +314,18 @@ class _Reader:
             events={event: Event(unit) for _, event, unit in chosen},
             limitations={"pprof": Limitation("; ".join(said))},
         )
+
+
+def _distinct(types: Sequence[tuple[str, str]], values: Int64) -> list[int]:
+    """The place of each type; of types of one name and unit the first, if their values are the same
+    as in exports of perfduck 0.1."""
+    places: dict[tuple[str, str], int] = {}
+    for place, each in enumerate(types):
+        first = places.setdefault(each, place)
+        if (values[:, place] != values[:, first]).any():
+            message = f"more than one type {'/'.join(each)}, with other values"
+            raise _DamagedProfile(message)
+    return list(places.values())
 
 
 def _check_indices(profile: _Columns) -> None:

@@ -57,5 +57,6 @@ def work_from(path: Path) -> Work:
         message = f"{expected}, got JSON with {error}"
         raise PerfduckError(message) from error
     first = next(iter(text[:1000].splitlines()), "")[:60]
-    message = f"{expected}, got {first!r}"
+    is_text = not any(mark in text[:1000] for mark in ("\0", "\ufffd"))
+    message = f"{expected}, got {repr(first) if is_text else 'binary data'}"
     raise PerfduckError(message)

@@ -36,6 +36,9 @@ _T = TypeVar("_T")
 _COLUMNS = "columns file,name,work,unit,work_from,kernel,attach.KIND and labels"
 # Closer than for a mistyped word: `workload` is no `work`.
 _MISTYPED = 0.75
+# What load generators count, and users of others.
+_UNITS = ("byte", "packet", "request", "message", "transaction", "iteration", "connection")
+_NEARLY = 0.8  # packte and packtes are .83 and .86, operation .78 of iteration
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +218,20 @@ def _work(row: _Row) -> Work | None:
 
 
 def checked_work(amount: float, unit: str | None) -> Work:
-    """Work that can be, of something; ValueError otherwise."""
+    """Work that can be, of something; ValueError otherwise. PerfduckError for a usual unit with a
+    letter wrong: it would never be compared with runs of that unit."""
     if not is_amount(amount) or unit == "":
         raise ValueError(amount)
+    if unit and (meant := _mistyped(unit)):
+        message = f"unit {unit}: {meant}(any other word is a unit of its own)"
+        raise PerfduckError(message)
     return Work(amount, unit)
+
+
+def _mistyped(unit: str) -> str:
+    """Which usual unit is meant, as a question. kbytes and bytes/s are others."""
+    usual = (*_UNITS, *(f"{each}s" for each in _UNITS))
+    alike = [each for each in usual if each[0] == unit[0].lower()]
+    if unit in usual or not unit.isalpha():
+        return ""
+    return did_you_mean(unit.lower(), alike, _NEARLY)

@@ -18,6 +18,7 @@ from perfduck_model.words import listed
 from perfduck_store.protocol import Store
 from perfduck_store.records import TagInput, TagInputKind
 from perfduck_symbols import names
+from perfduck_symbols.elf_header import MAGIC
 from perfduck_symbols.files import HostFiles
 from perfduck_symbols.kallsyms import Kallsyms
 from perfduck_symbols.kernel_files import KernelFiles
@@ -210,9 +211,11 @@ def add_files(
     resolver = BinaryResolver(places, host=host)
     functions = resolver.functions(dsos) if dso is None else resolver.functions_of(dso, places[0])
     if functions.is_empty():
-        raise PerfduckError.at(
-            places[0], expected="a binary that a profile names", got="none (give --dso)"
-        )
+        got = "none (give --dso)" if dso is None else "none"
+        if places[0].is_file():
+            with places[0].open("rb") as file:
+                got = got if file.read(len(MAGIC)) == MAGIC else "no ELF file"
+        raise PerfduckError.at(places[0], expected="a binary that a profile names", got=got)
     with store.transaction():
         store.symbols.keep_functions(functions)
     counted = functions.group_by("dso").agg(pl.col("build_id").first(), pl.len().alias("functions"))

@@ -12,6 +12,7 @@ from perfduck_report.screen import PIPE, Screen, flow, sentence
 
 LIMIT = "--limit N shows more"
 _AMOUNTS = ("self", "total", "blamed")
+_RANKED_BY_BLAME = ("subsystem", "program", "pod")
 
 
 def report(top: Top, format: str, screen: Screen = PIPE) -> str:
@@ -44,7 +45,15 @@ def in_unit(rows: pl.DataFrame, by: UnitScale) -> pl.DataFrame:
     amounts = [name for name in _AMOUNTS if name in rows.columns]
     return rows.with_columns(
         *(pl.col(name) * by.factor for name in amounts),
-    ).rename({"share": "share %"})
+    ).rename({"share": f"{share_of(rows)} %"})
+
+
+def share_of(rows: pl.DataFrame) -> str:
+    """What the share of a row is a part of: all calls, or what all rows are blamed for or have of
+    their own."""
+    if "blamed" not in rows.columns:
+        return "calls"
+    return "blamed" if rows.columns[0] in _RANKED_BY_BLAME else "self"
 
 
 def heading(top: Top, by: UnitScale) -> list[str]:
@@ -68,10 +77,10 @@ def _paths(rows: pl.DataFrame, unit: str, screen: Screen) -> str:
     """Weight and subsystem in a line, the call chain below it: in a pipe in one line."""
     width = screen.width or 10**9
     meaning = f"(self: {visible(unit)} in exactly this call chain)"
-    lines = [f"{'self':>8}  {'share':>7}  subsystem  {meaning}"]
+    lines = [f"{'self':>8}  {'self %':>7}  subsystem  {meaning}"]
     for row in rows.iter_rows(named=True):
         names = [visible(name) for name in row["path"].split(";")]
-        share = f"{amount(row['share %'])} %"
+        share = f"{amount(row['self %'])} %"
         lines.append(f"{amount(row['self']):>8}  {share:>7}  {visible(row['subsystem'])}")
         indent = " " * 10
         lines += [*flow(names, width, separator=" > ", first=indent, rest=indent), ""]

@@ -201,6 +201,7 @@ def _typed(
     """The options and labels of a request. PerfduckError for what is unknown or wrong, and for a
     label that the token has otherwise."""
     pairs = list(parameters)
+    _refuse_mistyped_labels(name for name, _ in pairs)
     typed = given(OPTIONS, [pair for pair in pairs if not pair[0].startswith(_LABEL)])
     checked_work(typed.get("work"), typed.get("unit"))
     return typed, _labels(pairs, pusher)
@@ -220,6 +221,15 @@ def _labels(pairs: list[tuple[str, str]], pusher: Principal) -> dict[str, str]:
             where = f"label.{key}={labels[key]}"
             raise PerfduckError.at(where, expected=f"{value}, as the token says", got=labels[key])
     return labels | pusher.labels
+
+
+def _refuse_mistyped_labels(names: Iterable[str]) -> None:
+    """PerfduckError for `?lable.scenario=`, which is no option with another name."""
+    for name in names:
+        kind, dot, key = name.partition(".")
+        if dot and f"{kind}." != _LABEL:
+            message = f"unknown parameter {name}; labels are label.KEY: did you mean {_LABEL}{key}?"
+            raise PerfduckError(message)
 
 
 def _label(key: str, text: str) -> str:

@@ -137,7 +137,7 @@ class PickedSamples(Protocol):
         without the limit (row_count)."""
 
     def calls(self, function: str, limit: int, *, callees: bool) -> "pl.DataFrame":
-        """[function, dso, subsystem, total, share, row_count] of the callers or callees of a
+        """[function, dso, subsystem, total, share, once, row_count] of the callers or callees of a
         function, the heaviest first; `share` in % of all, `row_count` as in `rank`."""
 
     def timeline(self, bucket_ns: int) -> "pl.DataFrame":

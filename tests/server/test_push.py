@@ -99,6 +99,11 @@ REFUSED = [
     ("?work=1e19", TEXT, "work: expected a number from 0 to 1,000,000,000,000,000,000, got 1e19"),
     ("?unit=packet", TEXT, "--unit packet: expected --work N with it"),
     ("?wrok=3", TEXT, "unknown parameter wrok"),
+    (
+        "?lable.scenario=x",
+        TEXT,
+        "unknown parameter lable.scenario; labels are label.KEY: did you mean label.scenario?",
+    ),
     ("?name=%0a", TEXT, "expected a name of printable characters"),
     ("?wait=900", TEXT, "wait: expected a number from 0 to 60, got 900"),
     ("?kernel=x", TEXT, "kernel"),

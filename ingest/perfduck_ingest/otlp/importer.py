@@ -5,11 +5,13 @@
     off_cpu/nanoseconds                 an event `off_cpu` in ns
 
 Types of all profiles are kept apart. A sample with times is a row for each. Attributes
-thread.name, thread.id, process.pid and cpu.logical_number are those of a sample, or of its
-resource; host.name and host.arch are the recording's. Others are left out, and said.
+thread.name, thread.id, process.pid, cpu.logical_number and container.id are those of a sample, or
+of its resource; host.name and host.arch are the recording's. service.name, k8s.pod.name and the
+like are labels where all resources have the same. Others are left out, and said.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -31,7 +33,7 @@ from perfduck_ingest.otlp.columns import (
     ProfileHead,
 )
 from perfduck_ingest.otlp.frames import stack_ids
-from perfduck_ingest.otlp.messages import is_json, is_protobuf, messages
+from perfduck_ingest.otlp.messages import has_lengths, is_json, is_protobuf, messages
 from perfduck_ingest.source import Source
 from perfduck_model.arrays import Int64
 from perfduck_model.batch import SAMPLE, Batch, Event, Facts, Limitation
@@ -48,8 +50,14 @@ _COLUMNS = {
     "thread.id": "tid",
     "process.pid": "pid",
     "cpu.logical_number": "cpu",
+    "container.id": "cgroup",  # the last part of its path, by which pods are known
 }
 _OF_RECORDING = ("host.name", "host.arch")
+_LABELS = (
+    "service.name", "service.namespace", "service.version", "service.instance.id",
+    "deployment.environment.name", "k8s.cluster.name", "k8s.namespace.name", "k8s.node.name",
+    "k8s.deployment.name", "k8s.pod.name", "k8s.pod.uid", "k8s.container.name", "container.name",
+)  # fmt: skip
 _OF_FRAMES = ("profile.frame.type",)
 _UNITS = {
     "nanoseconds": "ns", "microseconds": "us", "milliseconds": "ms", "seconds": "s",
@@ -63,7 +71,9 @@ _SHOWN = 4
 
 def open(source: Source) -> Recording | None:
     """The profiles, if the head is that of a message with some."""
-    if source.is_directory or not (is_json(source.head) or is_protobuf(source.head)):
+    if source.is_directory:
+        return None
+    if not any(is_one(source.head) for is_one in (is_json, is_protobuf, has_lengths)):
         return None
     return Recording(NAME, partial(_read, source))
 
@@ -90,6 +100,8 @@ class _Totals:
     hosts: dict[str, None] = field(default_factory=dict)
     arches: dict[str, None] = field(default_factory=dict)
     others: dict[str, None] = field(default_factory=dict)  # attributes that are left out
+    resources: int = 0
+    said: Counter[tuple[str, str]] = field(default_factory=Counter)  # resources with that label
     links: int = 0
     rows: int = 0
     times: int = 0
@@ -178,7 +190,10 @@ class _Reader:
         ]
         for seen, key in ((self._totals.hosts, "host.name"), (self._totals.arches, "host.arch")):
             seen.update({str(value): None for name, value in pairs if name == key and value})
-        return self._said(pair for pair in pairs if pair[0] not in _OF_RECORDING)
+        self._totals.resources += 1
+        self._totals.said.update((key, str(value)) for key, value in pairs if key in _LABELS)
+        known = (*_OF_RECORDING, *_LABELS)
+        return self._said(pair for pair in pairs if pair[0] not in known)
 
     def _said(self, pairs: Iterator[tuple[str, str | int | None]]) -> dict[str, Any]:
         said: dict[str, Any] = dict.fromkeys(_COLUMNS.values())
@@ -232,9 +247,20 @@ class _Reader:
             period=pl.when(~is_counted).then("period"),
         )
 
+    def _labels_of_all(self) -> dict[str, str]:
+        """What all resources say; of what some say the name is among the attributes left out."""
+        labels = {}
+        for (key, value), number in self._totals.said.items():
+            if number == self._totals.resources and value and value.isprintable():
+                labels[key] = value
+            else:
+                self._totals.others[key] = None
+        return labels
+
     def facts(self) -> Facts:
         """What all messages say."""
         totals = self._totals
+        labels = self._labels_of_all()
         said = self._limitations()
         lasted = totals.ended_ns - totals.began_ns
         return Facts(
@@ -243,6 +269,7 @@ class _Reader:
             tool="OpenTelemetry",
             started_at=_time(totals.began_ns),
             duration_s=lasted / 1e9 if lasted > 0 else None,
+            labels=labels,
             events={name: Event(unit) for name, unit in totals.units.items()},
             limitations={"otlp": Limitation("; ".join(said))} if said else {},
         )
@@ -277,6 +304,8 @@ def _value(column: str, value: str | int | None) -> str | int | None:
     """The value of a column; None for what is none."""
     if column == "comm":
         return str(value) or None
+    if column == "cgroup":
+        return f"/{value}" if value else None
     if isinstance(value, str):
         value = int(value) if re.fullmatch(r"[0-9]{1,9}", value) else None
     return value if value is not None and 0 <= value <= _MOST_NUMBER else None

@@ -2,10 +2,12 @@
 
 protobuf     ProfilesData or ExportProfilesServiceRequest, which are the same on the wire
 JSON         one message, or one a line, as the Collector's file exporter writes them
+lengths      messages of either, packed with zstd or not, each behind its length in 4 bytes: what
+             that exporter writes with `format: proto` or `compression: zstd`
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from perfduck_ingest.message_parts import MessageError, message_parts
 from perfduck_ingest.otlp.columns import DamagedProfiles, DictionaryColumns, ProfileColumns
@@ -19,10 +21,13 @@ from perfduck_model.otlp_schema import (
     ScopeProfiles,
     decoded,
 )
+from perfduck_model.zstandard import zstd
 
 Message = tuple[ProfileColumns, DictionaryColumns]
 
 _CHUNK = 1 << 20
+_LENGTH = 4  # bytes, the highest first
+_ZSTD = b"\x28\xb5\x2f\xfd"
 _JSON = re.compile(rb'\s*\{\s*"(?:resourceProfiles|dictionary)"\s*:')
 # The fields that lead to the first profile, and how it begins: its type, or without one samples or
 # a time. Spans, logs and metrics have the same resources and scopes, and begin otherwise.
@@ -51,24 +56,69 @@ def is_protobuf(head: bytes) -> bool:
     return _PROFILE.match(head, place) is not None
 
 
+def has_lengths(head: bytes) -> bool:
+    """Whether a file begins as a message behind its length; those have less than 16 MB, so that no
+    message of protobuf begins so."""
+    begins = head.startswith(b"\0") and int.from_bytes(head[:_LENGTH]) > 0
+    inner = head[_LENGTH:]
+    return begins and (inner.startswith(_ZSTD) or is_json(inner) or is_protobuf(inner))
+
+
 def messages(source: Source) -> Iterator[Message]:
     """The messages, one after the other. DamagedProfiles, MessageError, msgspec.DecodeError, and
     DecodeError of protobuf."""
-    if is_json(source.head):
+    if has_lengths(source.head):
+        for content in _behind_lengths(source.chunks(_CHUNK)):
+            yield _of_json(content) if is_json(content) else _of_protobuf([content])
+    elif is_json(source.head):
         for text in _texts(source):
             yield _of_json(text)
     else:
-        yield _of_protobuf(source)
+        yield _of_protobuf(source.chunks(_CHUNK))
+
+
+def _behind_lengths(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The messages of a file that says how long each is."""
+    buffer = b""
+    for chunk in chunks:
+        buffer, place = buffer + chunk, 0
+        while (start := place + _LENGTH) <= len(buffer):
+            end = start + int.from_bytes(buffer[place:start])
+            _check(buffer[start:end])
+            if end > len(buffer):
+                break
+            yield _unpacked(buffer[start:end])
+            place = end
+        buffer = buffer[place:]
+    if buffer:
+        message = f"a part of a message: {len(buffer):,} bytes"
+        raise MessageError(message)
+
+
+def _unpacked(content: bytes) -> bytes:
+    if not content.startswith(_ZSTD):
+        return content
+    unpacker = zstd.ZstdDecompressor()
+    try:
+        unpacked = unpacker.decompress(content, limits.most_json_bytes + 1)
+    except zstd.ZstdError as error:
+        message = f"a message that is not packed with zstd ({error})"
+        raise MessageError(message) from error
+    _check(unpacked)
+    if not unpacker.eof or unpacker.unused_data:
+        message = "a message whose zstd frame has another length"
+        raise MessageError(message)
+    return unpacked
 
 
 def _number(varint: bytes) -> int:
     return sum((byte & 0x7F) << 7 * place for place, byte in enumerate(varint))
 
 
-def _of_protobuf(source: Source) -> Message:
+def _of_protobuf(chunks: Iterable[bytes]) -> Message:
     profiles, dictionary = ProfileColumns(), DictionaryColumns()
     dictionaries = 0
-    for part in message_parts(source.chunks(_CHUNK)):
+    for part in message_parts(chunks):
         message = ProfilesData.FromString(part)
         for resource in message.resource_profiles:
             _add_resource(profiles, resource)
@@ -118,7 +168,7 @@ def _texts(source: Source) -> Iterator[bytes]:
 
 def _check(buffer: bytes) -> None:
     if len(buffer) > limits.most_json_bytes:
-        message = f"expected JSON of at most {limits.most_json_bytes >> 20} MB a message, got more"
+        message = f"expected at most {limits.most_json_bytes >> 20} MB a message, got more"
         raise MessageError(message)
 
 

@@ -95,8 +95,8 @@ class DuckDbSamples:
         return self._frame(f"top_{by}", keys)
 
     def calls(self, function: str, limit: int, *, callees: bool) -> "pl.DataFrame":
-        """[function, dso, subsystem, total, share, row_count] of the callers or callees, heaviest
-        first; `share` in %."""
+        """[function, dso, subsystem, total, share, once, row_count] of the callers or callees,
+        heaviest first; `share` in %, `once` what all rows weigh together."""
         keys = {"function": function, "limit": limit, "callees": callees}
         return self._frame("top_calls", keys)
 

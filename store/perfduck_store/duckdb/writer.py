@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from perfduck_store.duckdb.store import DuckDbStore
 
 # Columns of table profile that the recording says, and that the user does.
-_OTHER = ("has_given_files", "build_ids", "events", "limitations")
+_OTHER = ("labels", "has_given_files", "build_ids", "events", "limitations")
 FACTS = tuple(fact.name for fact in fields(Facts) if fact.name not in _OTHER)
 _GIVEN = ("name", "format", "source", "content_hash", "work")
 
@@ -220,13 +220,14 @@ class DuckDbWriter:
         facts, identity = self._draft.facts, self._identity
         said = {name: getattr(facts, name) for name in FACTS}
         given = {name: getattr(identity, name) for name in _GIVEN}
+        labels = facts.labels | identity.labels
         row = {
             "profile_id": self.profile_id,
             **said,
             **given,
             "work_unit": None if identity.work is None else identity.work_unit or UNIT,
-            "label_names": list(identity.labels),
-            "label_values": list(identity.labels.values()),
+            "label_names": list(labels),
+            "label_values": list(labels.values()),
             "ingested_at": datetime.now(UTC).replace(tzinfo=None),
         }
         self._store.execute_on(pl.DataFrame([row]), named("insert_profile"))

@@ -1,6 +1,7 @@
 -- Who called a function, or with $callees what it called: the frame beside it in a stack, recursion
 -- counted once; where OProfile kept arcs and no stacks, its arcs, which count a recursive function
--- once a call.
+-- once a call. `once`: all rows together, a stack counted once though a recursive function has two
+-- callers in it.
 with chosen as (
     from stack_weights(null::integer[])
 ),
@@ -35,15 +36,17 @@ calls as (
     join symbol on symbol.symbol_id = other.symbol_id
 ),
 arcs as (
-    select calls.* exclude (stack_id), chosen.weight
+    select calls.*, chosen.weight, chosen.weight / count(*) over (partition by stack_id) as part
     from calls
-    join chosen on chosen.stack_id = calls.stack_id
+    join chosen using (stack_id)
     union all
     select
         shown_name(symbol.name, symbol.dso),
         symbol.dso,
         symbol.subsystem,
         case when symbol.name = '[unknown]' then 0 else symbol.symbol_id end,
+        null,
+        coalesce(edge.period, edge.count),
         coalesce(edge.period, edge.count),
     from edge
     join asked
@@ -59,6 +62,7 @@ select
     subsystem,
     sum(weight)::double as total,
     100 * sum(weight)::double / sum(sum(weight)) over () as share,
+    sum(sum(part)) over ()::double as once,
     count(*) over () as row_count,
 from arcs
 group by symbol_id, function, dso, subsystem
