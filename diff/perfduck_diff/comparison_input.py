@@ -107,6 +107,7 @@ def _run(facts: PickedRun, idle: float, filters: Filters) -> Run:
         has_period=facts.has_period,
         idle=idle,
         grain=facts.grain,
+        inlined=facts.inlined,
         labels=facts.labels,
     )
     if fraction == 1.0:

@@ -102,6 +102,7 @@ class Facts:
     )
     has_given_files: bool | None = None  # whether --symbols has a file of one of its binaries
     layout: str | None = None  # what was read of each sample, where the format leaves it open
+    build_ids: dict[str, str] = field(default_factory=dict)  # hexadecimal, by dso
     labels: dict[str, str] = field(default_factory=dict)  # those that the user gives come first
     events: dict[str, Event] = field(default_factory=dict)
     limitations: dict[str, Limitation] = field(default_factory=dict)  # by code

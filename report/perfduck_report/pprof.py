@@ -5,9 +5,10 @@
         direction
 
 Every function has its name, those of the kernel too, and is in the mapping of its binary, with the
-build id where its ELF file was read. Samples of a base are negative and labelled pprof::base=true,
-as `pprof -diff_base` makes them, so that shares are of the base. Messages are written one behind
-the other: parts of a protobuf message that follow each other are one message.
+build id that the recordings note, else that of the ELF file that was read.
+Samples of a base are negative and labelled pprof::base=true, as `pprof -diff_base` makes them, so
+that shares are of the base. Messages are written one behind the other: parts of a protobuf message
+that follow each other are one message.
 """
 
 import zlib

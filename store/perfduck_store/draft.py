@@ -23,6 +23,7 @@ from perfduck_model.batch import EDGE, LEAF_OFFSET, SKIPPED, STACK, SYMBOL, Batc
 from perfduck_model.errors import room_on_disk
 from perfduck_model.limits import limits
 
+_ADDED_UP = ("lost", "inlined_samples", "build_ids", "labels", "events", "limitations")  # of facts
 _MOST_OF_A_LINE = 1000  # characters; a line that is skipped may have megabytes
 _OFFSETS_AT_ONCE = 250_000  # 10 MB; 635,000 samples have 43,000 that differ
 _SKIPPED_AT_ONCE = 50_000  # of 100 characters each, 5 MB
@@ -155,14 +156,14 @@ def _merged(old: Facts, new: Facts) -> Facts:
     said = {
         f.name: value
         for f in fields(new)
-        if f.name not in ("lost", "inlined_samples", "labels", "events", "limitations")
-        and (value := getattr(new, f.name)) is not None
+        if f.name not in _ADDED_UP and (value := getattr(new, f.name)) is not None
     }
     return replace(
         old,
         **said,
         lost=old.lost + new.lost,
         inlined_samples=_sum(old.inlined_samples, new.inlined_samples),
+        build_ids=old.build_ids | new.build_ids,
         labels=old.labels | new.labels,
         events=old.events | new.events,
         limitations=merged(old.limitations, new.limitations),

@@ -177,8 +177,8 @@ class PickedSamples(Protocol):
 
     def functions(self) -> "pl.DataFrame":
         """[symbol_id, name, dso, address, source_file, area, subsystem, class, build_id] of the
-        functions in these chains, by symbol_id; build_id in hexadecimal, null where no ELF file of
-        the dso was read."""
+        functions in these chains, by symbol_id; build_id in hexadecimal, null where the profiles
+        note none, or several, and no ELF file of the dso was read."""
 
     def samples(self, run: int, *, with_times: bool) -> "pl.DataFrame":
         """[stack_id, comm, pid, tid, cpu, cgroup, netns, time_ns, weight, hits] of a run, idle

@@ -132,8 +132,8 @@ class KeyValue:
 
 @dataclass(frozen=True, slots=True)
 class PickedRun:
-    """What a comparison wants to know of a profile. `lost` and `listed` are parts of its samples;
-    `grain` is the weight that one sample represents."""
+    """What a comparison wants to know of a profile. `lost`, `listed` and `inlined` (None where it
+    is not known) are parts of its samples; `grain` is the weight that one sample represents."""
 
     profile_id: int
     name: str
@@ -150,6 +150,7 @@ class PickedRun:
     frequency: Amount | None
     has_period: bool
     grain: Amount
+    inlined: Amount | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -349,3 +349,20 @@ def test_work_that_is_far_apart_is_noted() -> None:
     assert "work" not in {reason.code for reason in calm.reasons}
     off = parse({"budget": {"total": "5 %"}, "checks": {"work": 2e4}}, "p")
     assert off.bounds == {"work": 2e4}
+
+
+@pytest.mark.parametrize(
+    ("base", "new", "is_said"),
+    [(0.0, 0.4, True), (0.4, 0.0, True), (0.4, 0.3, False), (0.0, 0.0, False), (None, 0.4, False)],
+)
+def test_inlined_functions_of_one_side_alone_are_said(
+    base: float | None, new: float | None, is_said: bool
+) -> None:
+    runs = runs_of({"a": [500] * 4})
+    shares = (base, base, new, new)
+    inlined = tuple(
+        replace(run, inlined=share) for run, share in zip(runs.runs, shares, strict=True)
+    )
+    found = {r.code: r for r in answer(replace(runs, runs=inlined), 2).reasons}
+    assert ("inlined" in found) == is_said
+    assert not is_said or not found["inlined"].blocks

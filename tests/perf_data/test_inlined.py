@@ -1,5 +1,6 @@
 """Functions that were inlined are frames, as perf script prints them."""
 
+import gzip
 import lzma
 import sys
 from itertools import compress
@@ -8,13 +9,17 @@ from pathlib import Path
 import numpy as np
 import oracle
 import pytest
+from command import run_text
 from made import CHAIN, KERNEL, USER, Recording
 from test_recordings import FIXTURES
 
+import perfduck
 from perfduck_ingest.perf_data import records
 from perfduck_ingest.perf_data.dsos import DsoSymbols, pack, unpack
 from perfduck_kernels import native
 from perfduck_model.batch import Batch
+from perfduck_model.pprof_schema import Profile
+from perfduck_store.duckdb.store import DuckDbStore
 from perfduck_symbols.elf import open_elf
 from perfduck_symbols.elf_symbols import address_of
 
@@ -145,3 +150,26 @@ def test_a_chain_has_one_number_and_its_innermost_symbol_is_the_leaf() -> None:
     assert sizes.tolist() == [1, 3, 1]
     leaf = symbols.innermost(pack(np.array([chain, two]), np.array([7, 8])))
     assert [part.tolist() for part in unpack(leaf)] == [[one, two], [7, 8]]
+
+
+@needs_native
+def test_an_option_resolves_a_stored_recording_again(store_path: Path) -> None:
+    given = ("--symbols", SYMBOLS, "--no-host-files", "--store", store_path)
+    first = run_text(["ingest", RECORDING, *given])
+    assert "inlined functions in 20 of 21 samples" in first.stdout
+    without = run_text(["ingest", RECORDING, *given, "--no-inline"])
+    assert "; inlined functions in 0 samples, 20 before" in without.stdout
+    rows = "select inlined_samples, count(*) from profile, recorded_binary group by all"
+    with DuckDbStore(store_path) as store:
+        assert store.rows(rows) == [(0, 1)]  # that of the program
+    again = run_text(["ingest", RECORDING, *given, "--no-inline"])
+    assert "nothing added" in again.stdout
+
+
+def test_recorded_build_ids_are_those_of_mappings_in_pprof(store_path: Path) -> None:
+    run_text(["ingest", RECORDING, "--no-host-files", "--store", store_path])
+    packed = b"".join(perfduck.open(store_path).export("levels", "pprof").parts())
+    profile = Profile.FromString(gzip.decompress(packed))
+    texts = profile.string_table
+    mappings = {texts[one.filename]: texts[one.build_id] for one in profile.mapping}
+    assert mappings["/opt/demo/levels"] == open_elf(PROGRAM).build_id

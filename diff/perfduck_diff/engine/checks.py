@@ -19,7 +19,15 @@ from perfduck_model.arrays import Float64, Int64
 from perfduck_model.words import counted
 
 CheckAction = Literal["block", "note", "off"]
-NOTES = ("duration", "kernel-unknown", "load", "replicates", "spread", "work")  # that do not block
+NOTES = (
+    "duration",
+    "inlined",
+    "kernel-unknown",
+    "load",
+    "replicates",
+    "spread",
+    "work",
+)  # that do not block
 _FEW_STACKS = 20  # of which two runs may have the same
 DOUBTS: dict[str, CheckAction] = {"block": "block", "note": "note", "off": "off"}
 
@@ -135,6 +143,23 @@ def _unknown(sides: Sides, bounds: Bounds) -> list[str]:
     ]
 
 
+def _inlined(sides: Sides, _: Bounds) -> list[str]:
+    """Inlined functions are frames where there was debug information: self weight of one side is
+    then in other functions than that of the same code of the other."""
+    known = [
+        [run.inlined for run in sides.some(side) if run.inlined is not None]
+        for _, side in sides.both
+    ]
+    if not all(known) or any(known[0]) == any(known[1]):
+        return []
+    texts = [f"{np.mean(shares):.0%} of the samples of {name}"
+             for (name, _), shares in zip(sides.both, known, strict=True)]  # fmt: skip
+    return [
+        f"inlined functions are frames in {' and '.join(texts)}: self weight moves between"
+        " functions (ingest again with --no-inline, or with --symbols)"
+    ]
+
+
 def _spread(sides: Sides, bounds: Bounds) -> list[str]:
     spreads = [(name, spread(sides.totals[side])) for name, side in sides.both]
     return [
@@ -236,6 +261,7 @@ CHECKS: dict[str, Callable[[Sides, Bounds], list[str]]] = {
     "lost": _lost,
     "partial": _partial,
     "unknown": _unknown,
+    "inlined": _inlined,
     "spread": _spread,
     "duration": _duration,
     "load": _load,

@@ -36,6 +36,7 @@ class Run:
     frequency: float | None = None
     has_period: bool = True
     idle: float = 0.0  # weight of the idle loop, in no stack of the matrix
+    inlined: float | None = None  # part of its samples with inlined functions; None: not known
     grain: float = 1.0  # what one sample represents: sum of squared weights over sum of weights
     labels: dict[str, str] = field(default_factory=dict)
 

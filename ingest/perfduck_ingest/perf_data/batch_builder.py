@@ -64,12 +64,14 @@ class BatchBuilder:
         self._times: list[int] = []
         self._events: set[int] = set()
         self._unnamed = Unnamed()
+        self._dsos = set[str]()  # that samples are in
 
     def batch(self, resolved: Resolved) -> Batch:
         """A batch of resolved samples, with the symbols and stacks that are new."""
         columns = resolved.samples.columns
         weights = np.where(columns.period < 0, 1, columns.period).astype(np.float64)
         self._unnamed.learn(resolved.new_symbols)
+        self._dsos.update(resolved.new_symbols["dso"].unique())
         self._unnamed.add(columns.event, resolved.leaf, weights)
         return Batch(
             samples=self._samples(resolved),
@@ -160,7 +162,15 @@ class BatchBuilder:
             limitations=self._limitations(files),
             has_given_files=files.has_given,
             inlined_samples=files.inlined,
+            build_ids=self._build_ids(),
         )
+
+    def _build_ids(self) -> dict[str, str]:
+        """That are recorded of binaries that samples are in; of modules as symbols name them."""
+        recorded = self.said.recording.build_ids
+        modules = {f"[{name}]": path for path in recorded if (name := names.module_of_file(path))}
+        by_dso = recorded | {name: recorded[path] for name, path in modules.items()}
+        return {dso: by_dso[dso] for dso in sorted(self._dsos & by_dso.keys())}
 
     def _limitations(self, files: FilesOfNames) -> dict[str, Limitation]:
         counts = limitations.texts(self.said.limitations)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 UNKNOWN = "[unknown]"
 # What is made of stacks and symbols. Events, skipped input and the profile itself stay as they are.
-_OF_NAMES = ("sample", "rollup", "leaf_offset", "artefact", "edge")
+_OF_NAMES = ("sample", "rollup", "leaf_offset", "artefact", "edge", "recorded_binary")
 
 
 def better(
@@ -20,20 +20,26 @@ def better(
     profile_id: int,
     symbols: pl.DataFrame,
     stacks: pl.DataFrame,
+    inlined: int | None,
     *,
     given: bool,
 ) -> str | None:
     """What would be better, in words, if these symbols and stacks were those of the profile: fewer
-    functions without a name; or as many, but others, where names were `given`. None where nothing
-    is."""
+    functions without a name; or as many, but others, where names were `given`, or another number of
+    samples with `inlined` functions. None where nothing is."""
     old = store.frame(named("used_symbols"), {"profile_id": profile_id})
     used = pl.DataFrame({"symbol_id": stacks["symbol_ids"].explode().unique()})
     new = symbols.join(used, on="symbol_id", how="semi")
     before, after = int((~old["is_named"]).sum()), len(new.filter(name=UNKNOWN))
     changed = len(new.join(old, on="symbol_id", how="anti"))
+    [(old_inlined,)] = store.rows(named("inlined"), {"profile_id": profile_id})
+    counts = f"; inlined functions in {inlined or 0:,} samples, {old_inlined or 0:,} before"
+    is_inlined_otherwise = (inlined or 0) != (old_inlined or 0)
+    changed += given and is_inlined_otherwise
     if not changed or after > before or (after == before and not given):
         return None
-    return f"resolved again: {after:,} of {len(new):,} functions without a name, {before:,} before"
+    text = f"resolved again: {after:,} of {len(new):,} functions without a name, {before:,} before"
+    return text + counts if is_inlined_otherwise else text
 
 
 def forget(store: "DuckDbStore", profile_id: int) -> None:

@@ -32,6 +32,7 @@ create table profile (
     labels         map(varchar, varchar) not null, -- scenario, workload, run, ...
     ingested_at    timestamp,               -- UTC; null where perfduck 0.1 stored it, which kept no time
     layout         varchar,                 -- fields that the importer read of each sample; null where the format fixes them
+    inlined_samples bigint,                 -- with inlined functions as frames; null where that is not known
 );
 
 -- An event of a profile.
@@ -72,6 +73,13 @@ create table elf_function (
     name        varchar not null,
     section     varchar,
     source_file varchar,           -- null without debug information
+);
+
+-- The build id of a binary that a recording notes and has samples in (perf.data).
+create table recorded_binary (
+    profile_id bigint not null,
+    dso        varchar not null,  -- as in symbol
+    build_id   varchar not null,  -- hexadecimal
 );
 
 -- A distinct call chain.

@@ -46,7 +46,9 @@ _NOT_OF_PERFDUCK = (
     duckdb.Error, pl.exceptions.PolarsError, zstd.ZstdError, KeyError, TypeError, ValueError,
     OverflowError,
 )  # fmt: skip
-_OTHERS = ("profile", "event", "limitation", "attachment", "tag_input", "elf_function")
+_OTHERS = (
+    "profile", "event", "limitation", "attachment", "tag_input", "elf_function", "recorded_binary",
+)  # fmt: skip
 
 
 class SingleRecording:
@@ -124,7 +126,8 @@ class SingleRecording:
                 code: Limitation(*rest) for code, *rest in self._rows("single_limitations")
             }
             facts = {name: self.said[name] for name in FACTS}
-            return Facts(**facts, events=events, limitations=limitations)
+            build_ids: dict[str, str] = dict(self._rows("single_binaries"))
+            return Facts(**facts, build_ids=build_ids, events=events, limitations=limitations)
 
     def _frames(self, table: str, schema: Schema) -> Iterator[pl.DataFrame]:
         columns = ", ".join(f'"{name}"' for name in schema)

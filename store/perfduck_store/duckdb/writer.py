@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from perfduck_store.duckdb.store import DuckDbStore
 
 # Columns of table profile that the recording says, and that the user does.
-_OTHER = ("labels", "inlined_samples", "has_given_files", "events", "limitations")
+_OTHER = ("labels", "has_given_files", "build_ids", "events", "limitations")
 FACTS = tuple(fact.name for fact in fields(Facts) if fact.name not in _OTHER)
 _GIVEN = ("name", "format", "source", "content_hash", "work")
 
@@ -113,7 +113,7 @@ class DuckDbWriter:
         if not self.is_new:
             # What is said of a recording may come later than the recording.
             self._changes = store.profiles.edit(self.profile_id, identity.said)
-            names = (draft.symbols, draft.stacks)
+            names = (draft.symbols, draft.stacks, draft.facts.inlined_samples)
             given = identity.has_names
             self._renamed = naming.better(store, self.profile_id, *names, given=given)
             if self._renamed and not identity.may_rename:
@@ -144,6 +144,8 @@ class DuckDbWriter:
         else:
             naming.forget(self._store, self.profile_id)
             self._insert_named()
+            keys = {"profile_id": self.profile_id, "inlined": self._draft.facts.inlined_samples}
+            self._store.execute(named("update_inlined"), keys)
         self._insert_stacks(new.stacks)
 
     def finish(self, tags: pl.DataFrame, blamed: pl.DataFrame) -> Receipt:
@@ -183,7 +185,12 @@ class DuckDbWriter:
             del run  # before the next one is read
         self._store.execute(named("insert_rollup"), {"profile_id": key})
         self._insert_limitations(*sorted(self._draft.facts.limitations))
+        ids = list(self._draft.facts.build_ids.items())
+        binaries = pl.DataFrame(ids, {"dso": pl.String, "build_id": pl.String}, orient="row").sort(
+            "dso"
+        )
         for query, frame in (
+            ("insert_binaries", binaries),
             ("insert_leaf_offsets", self._draft.leaf_offsets),
             ("insert_edges", self._draft.edges),
         ):

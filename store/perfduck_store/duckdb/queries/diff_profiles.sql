@@ -16,6 +16,7 @@ select
     recorded.frequency,
     coalesce(grain.has_period, false) as has_period,
     coalesce(grain.grain, 1) as grain,
+    profile.inlined_samples / greatest(recorded.samples, 1) as inlined,
 from profile
 join (
     select

@@ -1,0 +1,2 @@
+select dso, build_id
+from recorded_binary
