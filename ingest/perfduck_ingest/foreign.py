@@ -30,6 +30,7 @@ from perfduck_ingest.source import Source
 _RECORD = "record with `perf record -g` and ingest perf.data"
 _INGEST_PERF_DATA = "ingest perf.data itself, or the output of `perf script`"
 _COLLAPSE = "ingest what `{} FILE` of inferno writes of it"
+_FIREFOX = "open it in the Firefox Profiler and ingest what it saves"
 _NO_SAMPLES = f"it has no samples; {_RECORD}"
 
 
@@ -194,9 +195,14 @@ TEXT = [
     Foreign("a profile of massif", f"it has memory and no samples; {_RECORD}",
             line(r"desc: .*massif.*|snapshot=\d+|Massif arguments: .*")),
     Foreign("messages of valgrind", _RECORD, most(r"==\d+== ?.*")),
-    Foreign("output of bpftrace",
+    Foreign("stacks of bpftrace",
             "ingest what `stackcollapse-bpftrace.pl FILE` of FlameGraph writes of it",
-            line(r"Attach(?:ing|ed) \d+ probes?\b.*|@\w*\[$|@\w*\[.*\]: \d+")),
+            line(r"@\w*\[")),
+    Foreign("output of bpftrace without stacks",
+            "have it count `@[kstack, ustack, comm] = count()` and ingest what"
+            " `stackcollapse-bpftrace.pl FILE` of FlameGraph writes of that",
+            line(r"Attach(?:ing|ed) \d+ probes?\b.*|@\w*\[.*\]: \d+|@\w+: (?:\d+)?"
+                  r'|\{"type": "(?:attached_probes|map|hist|stats)".*')),
     Foreign("output of a tool of bcc", "run it with -f and ingest the folded stacks",
             line(r"(?:Sampling at \d+ Hertz of|Tracing (?:off-CPU time|\d+ functions)) .*")),
     Foreign("a report of `sample` of macOS", _COLLAPSE.format("inferno-collapse-sample"),
@@ -204,7 +210,13 @@ TEXT = [
     Foreign("a trace of Instruments (xctrace export)",
             _COLLAPSE.format("inferno-collapse-xctrace"), holds(b"<trace-query-result")),
     Foreign("output of dtrace", _COLLAPSE.format("inferno-collapse-dtrace"),
-            line(r"CPU +ID +FUNCTION:NAME|dtrace: description .*")),
+            either(line(r"CPU +ID +FUNCTION:NAME|dtrace: description .*"),
+                    most(r" +\S+`\S+| +0x[0-9a-f]+| +\d+", one="`"))),
+    Foreign("a report of spindump of macOS",
+            "ingest what `inferno-collapse-sample FILE` of inferno writes of a report of `sample`",
+            line(r"Steps: +\d+ \(.* sampling interval\)")),
+    Foreign("text of `simpleperf report`", "ingest the perf.data that `simpleperf record` wrote",
+            line(r"Cmdline: .*simpleperf record.*")),
     Foreign("text of tcpdump", f"it has packets and no samples; {_RECORD}",
             most(rf"(?:\d{{4}}-\d\d-\d\d )?{_TIME_OF_DAY} (?:\S+ +(?:In|Out) +)?"
                   r"(?:IP6?|ARP|STP|LLDP|MPLS|[0-9a-f:]{17} >) .*|\t0x[0-9a-f]{4}: .*")),
@@ -219,21 +231,24 @@ TEXT = [
             either(line(r"(?:Temporary b|B)reakpoint \d+(?: at 0x.*|, .*)"),
                     most(r"#\d+ +.*|Thread \d+ .*| +\S.*", one=r"^#0 +"))),
     Foreign("a profile of Gecko, not processed yet",
-            "open it in the Firefox Profiler and ingest what it saves; of perf, ingest perf.data",
+            f"{_FIREFOX}; of perf, ingest perf.data",
             holds(b'"meta"', b'"frameTable"', b'"schema"')),
     Foreign("a profile of the Firefox Profiler without a version in its first MB",
             "open it there and save it again", holds(b'"meta"', b'"frameTable"')),
-    Foreign("a profile of speedscope", _RECORD, holds(b"speedscope.app/file-format-schema")),
+    Foreign("a profile of speedscope",
+            "ingest folded stacks of the same tool, such as `py-spy record -f raw`",
+            holds(b"speedscope.app/file-format-schema")),
     Foreign("a CPU profile of V8 (.cpuprofile)",
-            "run node with --perf-basic-prof and record it with `perf record -g`",
+            f"{_FIREFOX}, or run node with --perf-basic-prof and record it with `perf record -g`",
             holds(b'"nodes"', b'"callFrame"')),
-    Foreign("a trace of Chrome", _RECORD, finds(rb'"traceEvents"|"ph" *: *"\w"')),
+    Foreign("a trace of Chrome", _FIREFOX, finds(rb'"traceEvents"|"ph" *: *"\w"')),
     Foreign("JSON of `perf data convert`", _INGEST_PERF_DATA, holds(b'"linux-perf-json-version"')),
     Foreign("a report of iperf3", "give it with --work-from FILE beside a recording",
             holds(b'"start"', b'"iperf')),
     Foreign("traces, logs or metrics of OpenTelemetry", f"it has no samples; {_RECORD}",
             finds(rb'"resource(?:Spans|Logs|Metrics)"')),
-    Foreign("JSON", f"perfduck reads that of OTLP profiles alone; {_RECORD}", finds(_JSON)),
+    Foreign("JSON", f"perfduck reads that of OTLP and of the Firefox Profiler; {_RECORD}",
+            finds(_JSON)),
     Foreign("a dump of xperf", f"ingest a recording of Linux perf; {_RECORD}",
             lambda head: head.content.startswith(b"BeginHeader")),
 ]  # fmt: skip
@@ -244,7 +259,8 @@ LOOSE = [
     Foreign("source code", _RECORD,
             line(r"#include [<\"].*|package \w+;?|import java\..*|(?:public )?class \w+ .*\{"
                   r"|#!/.*|#ifndef \w+|def \w+\(.*\):")),
-    Foreign("text of `jfr print` or `jfr summary`", _RECORD,
+    Foreign("text of `jfr print` or `jfr summary`",
+            "ingest what `jfrconv -o collapsed FILE OUT` of async-profiler writes of its recording",
             line(r"jdk\.\w+ \{| Event Type +Count +Size \(bytes\) *")),
     Foreign("a log of Java's garbage collector", _NO_SAMPLES,
             most(r"\[\d.*\]\[\w+ *\]\[[\w,]+ *\] .*")),
