@@ -21,6 +21,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from bomb import GB, HEAD, MB, SAMPLE, Bomb, Chunks, given, within
+from message_bombs import MESSAGE_BOMBS
 from packed_bombs import PACKED_BOMBS
 from perf_data_bombs import PERF_DATA_BOMBS
 
@@ -211,6 +212,7 @@ BOMBS = [
     ),
     *PERF_DATA_BOMBS,
     *PACKED_BOMBS,
+    *MESSAGE_BOMBS,
 ]
 
 

@@ -19,12 +19,13 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import msgspec
 import polars as pl
 
 from perfduck import pod_lists
+from perfduck.record.kinds import StateKind
 from perfduck_model.errors import PerfduckError
 from perfduck_model.limits import limits
 from perfduck_model.small_file import json_of, reason, text_of
@@ -241,4 +242,4 @@ PARSERS: dict[str, Callable[[str, str], dict[AttachedTable, pl.DataFrame]]] = {
     "bpf": bpf,
     PODS: pods,
 }
-KINDS = {*PARSERS, "ip6tables", "nft", "links", "sysctl", "cpu", "kube"}  # that `record` keeps
+KINDS = {*PARSERS, *get_args(StateKind)}

@@ -19,16 +19,18 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from perfduck.record.kinds import StateKind
 from perfduck.record.network_namespace import printed
 
-_RULES = (
+_Commands = tuple[tuple[StateKind, tuple[str, ...]], ...]
+_RULES: _Commands = (
     ("iptables", ("iptables-save", "-c")),
     ("iptables", ("iptables-legacy-save", "-c")),
     ("ip6tables", ("ip6tables-save", "-c")),
     ("ip6tables", ("ip6tables-legacy-save", "-c")),
     ("nft", ("nft", "list", "ruleset")),
 )
-_NETWORK = (
+_NETWORK: _Commands = (
     ("conntrack", ("cat", "/proc/net/stat/nf_conntrack")),
     ("links", ("ip", "-d", "link")),
     ("bpf", ("bpftool", "prog", "show", "-j")),  # of the whole system
@@ -80,7 +82,7 @@ _PODS_S = 3.0
 class StateFile:
     """What a command or files said of the system; `source`: which."""
 
-    kind: str
+    kind: StateKind
     source: str
     text: str
 
