@@ -321,3 +321,19 @@ def test_names_and_code_without_one_go_through_exports(tmp_path: Path) -> None:
         assert (store.ingest(tmp_path / "c.folded") and store.export("c").text) == first
         kept = store.sql("select distinct name from symbol").frame["name"]
     assert set(kept) == {name or "[unknown]" for name in NAMES}
+
+
+def test_labels_of_a_file_reach_no_terminal(tmp_path: Path) -> None:
+    """What is left out is said with its name, by every command."""
+    message = made([[5]], [("cpu", "nanoseconds")])
+    message.string_table.append("\x1b]0;owned\x07\n[/x]")
+    message.sample[0].label.add(key=len(message.string_table) - 1, str=1)
+    (tmp_path / "a.pb").write_bytes(message.SerializeToString())
+    store = ["--store", tmp_path / "s.duckdb"]
+    for words in (["ingest", tmp_path / "a.pb"], ["export", "a"], ["export", "a", "--format",
+                  "speedscope"], ["top", "a", "--format", "json"], ["prune", "*", "--older-than",
+                  "1d"]):  # fmt: skip
+        done = run([*words, *store])
+        assert done.returncode == 0
+        assert b"\x1b" not in done.stderr + done.stdout
+        assert all(line.startswith(b"perfduck: ") for line in done.stderr.splitlines())

@@ -35,7 +35,7 @@ def push(
             say(str(error))
             raise typer.Exit(NOT_SENT) from error
     for line in refused:
-        say(perfduck.visible(line))
+        say(line)
     if refused:
         raise typer.Exit(2)
     if not sent:

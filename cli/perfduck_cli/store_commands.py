@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 import perfduck
-from perfduck import visible
 from perfduck_cli.options import DEFAULT_STORE, Selector, StorePath, number
 from perfduck_cli.waiting import say
 
@@ -81,7 +80,7 @@ def merge(
         for other in stores:
             done = opened.merge(other)
             for note in done.notes:
-                say(visible(note))
+                say(note)
             sys.stdout.write(done.to_text())
 
 
@@ -99,7 +98,7 @@ def pull(
     with perfduck.open(store) as opened:
         done = opened.pull(selector, lake)
     for note in done.notes:
-        say(visible(note))
+        say(note)
     sys.stdout.write(done.to_text())
 
 
@@ -121,5 +120,5 @@ def compact(
     with perfduck.open(store) as opened:
         done = opened.compact(keep)
     for note in done.notes:
-        say(visible(note))
+        say(note)
     sys.stdout.write(done.to_text())

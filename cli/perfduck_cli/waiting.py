@@ -53,8 +53,8 @@ def with_wait(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def say(line: str) -> None:
-    """A line that is no answer."""
-    sys.stderr.write(f"perfduck: {line}\n")
+    """A line that is no answer; names in it may be those of a recording."""
+    sys.stderr.write(f"perfduck: {visible(line)}\n")
     sys.stderr.flush()
 
 
