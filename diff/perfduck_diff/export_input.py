@@ -114,7 +114,7 @@ def load_export(
     titles = {"": selector} if base is None else {"base": base, "new": selector}
     groups = {title: select(store, typed, filters.where) for title, typed in titles.items()}
     check_apart(groups.values())
-    selection = select_samples(store, groups, filters, "comm", with_idle=True)
+    selection = select_samples(store, groups, filters, ("comm",), with_idle=True)
     sides = _sides(store, selection, list(titles.values()), filters)
     if per_work:
         _check_work(sides)
