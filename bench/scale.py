@@ -52,12 +52,13 @@ select
     stack_id,
     comm,
     cgroup,
+    netns,
     sum(period)::double as weight,
     sum(count)::bigint as count,
 from sample
 where profile_id = $profile
 group by all
-order by profile_id, event, stack_id, comm, cgroup
+order by profile_id, event, stack_id, comm, cgroup, netns
 """
 _PROFILE = """
 insert into profile by name

@@ -47,6 +47,8 @@ FILTERS = (
 NO_FILTERS = (
     ("--event cycles", "cycles: expected an event"),
     ("--cgroup x", "expected samples with a cgroup for --cgroup x"),
+    ("--netns 1", "expected samples with a netns for --netns 1"),
+    ("--not-netns 1", "expected samples with a netns for --not-netns 1"),
     ("--pod default/web-0", "no sample with --pod default/web-0: there are [no cgroup]"),
     ("--where run=1 --where run=2", "expected"),
     ("--skip 2s --until 1s", "--until 1s: expected a time after --skip 2s"),

@@ -89,6 +89,8 @@ PATCHES = {
     "tests/test_subprocess_iter.py: subprocess.Popen": "which processes are started, to kill one",
     "tests/record/conftest.py: recorder._KALLSYMS": "of this machine, which may hide it",
     "tests/record/conftest.py: recorder.system_state": "this machine's network takes a second",
+    "tests/record/test_recorded_pods.py: recorder.system_state": "undoes what conftest.py does",
+    "tests/record/test_recorded_pods.py: system_state._PODS_S": "a program that hangs, not for 3 s",
     "tests/record/test_record.py: os.geteuid": "who runs the tests is root or not",
     "tests/record/test_record.py: perf_module._PARANOID": "a setting of the machine",
     "tests/record/test_record.py: perf_module._may_record": "a capability of the tests' process",

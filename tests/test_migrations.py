@@ -182,6 +182,28 @@ def test_an_upgrade_fills_the_cgroups_of_rollup_as_an_import_does(
     assert len({row[4] for row in upgraded}) == 4  # three cgroups, and none
 
 
+def test_an_upgrade_fills_the_network_namespaces_of_rollup_as_an_import_does(
+    store_path: Path, tmp_path: Path
+) -> None:
+    unpacked(FIXTURES / "store" / "netns-6.duckdb.xz", store_path)
+    DuckDbStore(store_path, write=True).close()
+    with DuckDbStore(tmp_path / "new.duckdb", write=True) as store:
+        text = FIXTURES / "network_namespaces" / "recording.txt.xz"
+        ingest(store, IngestRequest(str(text), name="netns"))
+        [text] = (FIXTURES / "perf_script" / "v7-default").glob("input.txt*")
+        ingest(store, IngestRequest(str(text), name="v7-default"))
+    rollup = """
+        select name, event, stack_id, comm, cgroup, netns, weight, count
+        from rollup
+        join profile using (profile_id)
+        order by all"""
+    upgraded, new = (
+        DuckDbStore(path).frame(rollup).rows() for path in (store_path, tmp_path / "new.duckdb")
+    )
+    assert upgraded == new
+    assert len({row[5] for row in upgraded}) == 4  # three namespaces, and none
+
+
 def test_an_upgraded_store_answers_and_takes_recordings(old_store: Path) -> None:
     with DuckDbStore(old_store) as store:
         old = top(store, "scenario=pods", "subsystem")

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from set_limits import SetLimits
 
+import perfduck
 from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.network_namespaces import UNKNOWN, NamespaceChanges, NetworkNamespaces
 from perfduck_ingest.perf_data import importer as perf_data
@@ -91,3 +92,77 @@ def test_each_sample_has_the_last_namespace_of_its_thread(
         tid, at = np.array(samples, np.int64).reshape(-1, 2).T
         got += namespaces.advance(NamespaceChanges.of(rows), tid, at).tolist()
     assert got == wanted
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> perfduck.ProfileStore:
+    opened = perfduck.open(tmp_path_factory.mktemp("netns") / "s.duckdb")
+    opened.ingest(FOLDER / "recording.data.xz", name="data", labels={"side": "data"})
+    opened.ingest(FOLDER / "recording.txt.xz", name="text", labels={"side": "text"})
+    return opened
+
+
+@pytest.fixture(scope="module")
+def weights() -> dict[str, float]:
+    """ms by namespace, of the recording's samples."""
+    samples = samples_of(FOLDER / "recording.data.xz")
+    summed = samples.group_by(pl.col("netns").cast(pl.String)).agg(pl.col("period").sum() / 1e6)
+    return dict(summed.iter_rows())
+
+
+def test_every_question_splits_by_network_namespace(
+    store: perfduck.ProfileStore, weights: dict[str, float]
+) -> None:
+    top = store.top("data", by="netns").frame
+    assert dict(top[["netns", "self"]].iter_rows()) == pytest.approx(weights)
+    shares = {name: weight / sum(weights.values()) for name, weight in weights.items()}
+    diff = store.diff("data", "text")
+    for side in ("base", "new"):
+        rates = dict(diff.namespaces[["netns", side]].iter_rows())
+        assert {k: v / sum(rates.values()) for k, v in rates.items()} == pytest.approx(shares)
+    assert "4026532177" in diff.render("text", by="netns")
+    compared = store.compare("*", "side", by="netns").frame.filter(pl.col("netns") != "total")
+    values = dict(compared.filter(group="data")[["netns", "value"]].iter_rows())
+    assert {k: v / sum(values.values()) for k, v in values.items()} == pytest.approx(shares)
+
+
+@pytest.mark.parametrize("times", [{}, {"skip": 0.0}], ids=["of the rollup", "of samples"])
+def test_namespaces_are_chosen_and_left_out(
+    store: perfduck.ProfileStore, weights: dict[str, float], times: dict[str, float]
+) -> None:
+    chosen = store.top("data", by="netns", netns=4026532177, **times).frame
+    assert dict(chosen[["netns", "self"]].iter_rows()) == pytest.approx(
+        {"4026532177": weights["4026532177"]}
+    )
+    rest = store.top("data", by="netns", not_netns=["40265321*"], **times).frame
+    assert set(rest["netns"]) == {"4026531833", "4026532246"}
+    both = store.diff("data", "text", netns="4026532246", **times).namespaces
+    assert set(both["netns"]) == {"4026532246"}
+
+
+def test_a_namespace_that_is_not_there_or_was_not_recorded_is_an_error(
+    store: perfduck.ProfileStore, demo_store: Path
+) -> None:
+    with pytest.raises(perfduck.PerfduckError, match=r"no sample with --netns 7: there are 402653"):
+        store.top("data", netns=7)
+    with perfduck.open(demo_store) as demo:
+        with pytest.raises(
+            perfduck.PerfduckError, match="a netns for --not-netns 7, its recording"
+        ):
+            demo.top("native.udp64.1", not_netns=7)
+        top = demo.top("native.udp64.1", by="netns")
+    assert top.frame["netns"].to_list() == ["[no netns]"]
+    assert "no network namespaces were recorded" in " ".join(top.to_text().split())
+
+
+def test_threads_that_ran_before_they_said_it_are_a_row(tmp_path: Path) -> None:
+    text = lzma.decompress((FOLDER / "recording.txt.xz").read_bytes()).decode()
+    early = "4711 1 [000] 1.000000: 10101010 cpu-clock:\n\tffffffff81000000 f+0x0 ([kernel])\n\n"
+    (tmp_path / "text.txt").write_text(early + text)
+    with perfduck.open(tmp_path / "s.duckdb") as opened:
+        opened.ingest(tmp_path / "text.txt", name="a")
+        top = opened.top("a", by="netns")
+        rest = opened.top("a", by="comm", not_netns="4026532*")
+    assert "[no netns]" in top.frame["netns"].to_list()
+    assert "threads that ran before" in " ".join(top.to_text().split())
+    assert "4711" in rest.frame["comm"].to_list()

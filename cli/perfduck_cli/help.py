@@ -48,7 +48,8 @@ OPTIONS = {
                          "repo", "least_growth", "allow_kernel_change", "tolerance", "inconclusive",
                          "exit"),
     "Which profiles and samples": ("where", "event", "skip", "until", "comm", "not_comm", "pid",
-                                   "cpu", "dso", "subsystem", "cgroup", "pod", "not_pod"),
+                                   "cpu", "dso", "subsystem", "cgroup", "netns", "not_netns", "pod",
+                                   "not_pod"),
     "What the recording is": ("manifest", "name", "label", "work", "unit", "work_from", "attach",
                               "unlabel", "force"),
     "Names and tags": (
@@ -179,10 +180,16 @@ def _words(ctx: Any) -> str:
 def _grouped(
     groups: dict[str, tuple[str, ...]], names: Iterable[str], rest: str
 ) -> list[tuple[str, list[str]]]:
+    """Each name in the first group that has it and one that no other group has: --netns is how
+    `record` records, and a filter of others."""
     there = list(names)
     listed_names = [name for members in groups.values() for name in members]
-    listed = [(title, [name for name in members if name in there])
-             for title, members in groups.items()]  # fmt: skip
+    listed: list[tuple[str, list[str]]] = []
+    for title, members in groups.items():
+        here = [name for name in members if name in there]
+        is_here = any(listed_names.count(name) == 1 for name in here)
+        before = {name for _, names in listed for name in names}
+        listed.append((title, [name for name in here if is_here and name not in before]))
     return [*listed, (rest, [name for name in there if name not in listed_names])]
 
 

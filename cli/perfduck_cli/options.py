@@ -161,6 +161,14 @@ def _typed(
         list[str] | None, typer.Option(help="Only what is blamed on these; a glob.")
     ] = None,
     cgroup: Annotated[list[str] | None, typer.Option(help="Only these cgroups; a glob.")] = None,
+    netns: Annotated[
+        list[str] | None,
+        typer.Option(help="Only threads in these network namespaces: inode; a glob."),
+    ] = None,
+    not_netns: Annotated[
+        list[str] | None,
+        typer.Option("--not-netns", help="Leave out these network namespaces; a glob."),
+    ] = None,
     pod: Annotated[
         list[str] | None,
         typer.Option(help="Only what is blamed on these pods: [NAMESPACE/]POD; a glob."),
@@ -186,6 +194,8 @@ def _typed(
         dso=dso,
         subsystem=subsystem,
         cgroup=cgroup,
+        netns=netns,
+        not_netns=not_netns,
         pod=pod,
         not_pod=not_pod,
         skip=skip,

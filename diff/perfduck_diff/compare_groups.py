@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from scipy import special
 
+from perfduck_diff import net_counts
 from perfduck_diff.comparison_input import Question, load_input
 from perfduck_diff.engine import rates
 from perfduck_diff.engine.dimensions import cells
@@ -132,6 +133,8 @@ def compare_groups(
             *(f"{name}: {each}" for each in lacking(store, question.selection, profiles)),
         )
     ]
+    if by in ("direction", "traversal") and not store.attachments.net_counts(selected):
+        context.append(net_counts.NOTHING)
     context += recalled_from(store, question, None)
     context += _left_out(selected, {name: groups[name] for name in names}, over)
     return _matrix(measured, over, tuple(names), tuple(context))

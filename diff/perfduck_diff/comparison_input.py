@@ -7,7 +7,7 @@ matrix of weights.
     --skip 1 --comm iperf3 which samples
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Self
@@ -75,7 +75,7 @@ def load_input(
     """Read the runs of all groups (title -> profiles) over the same stacks."""
     filters = filters or Filters()
     check_apart(groups.values())
-    selection = select_samples(store, groups, filters, pods="recorded")
+    selection = select_samples(store, groups, filters, ("netns",), pods="recorded")
     facts = {each.profile_id: each for each in selection.samples.runs()}
     runs = tuple(
         _run(facts[key], selection.weights[key].idle, filters) for key in selection.profiles
@@ -148,22 +148,33 @@ def matrix_of(store: Store, selection: Selection, runs: tuple[Run, ...]) -> RunM
             "direction": _values(chains["direction"]),
             "program": _values(_programs(selection, chains["stack_id"])),
         },
-        pods=_pods(selection, chains["stack_id"], len(runs)) if selection.has_pods else None,
+        of_samples={
+            by: _cells(by, samples, chains["stack_id"], len(runs))
+            for by, samples in _of_samples(selection)
+        },
     )
 
 
-def _pods(selection: Selection, stack_ids: pl.Series, runs: int) -> Cells:
-    """The weights by pod: a cell for each stack and pod that occur together."""
+def _of_samples(selection: Selection) -> Iterator[tuple[str, pl.DataFrame]]:
+    """By what stacks do not say, as far as the recordings do."""
+    if selection.has_pods:
+        yield "pod", selection.samples.by_pod()
+    if selection.has_netns:
+        yield "netns", selection.samples.by_netns()
+
+
+def _cells(by: str, samples: pl.DataFrame, stack_ids: pl.Series, runs: int) -> Cells:
+    """The weights by such a key: a cell for each stack and value that occur together."""
     place = pl.DataFrame({"stack_id": stack_ids}).with_row_index("stack")
-    samples = selection.samples.by_pod().join(place, on="stack_id", maintain_order="left")
-    names = samples["pod"].unique().sort()
-    samples = samples.with_columns(pl.col("pod").cast(pl.Enum(names)).to_physical())
-    both = samples.select("stack", "pod").unique().sort("stack", "pod").with_row_index("cell")
-    samples = samples.join(both, on=["stack", "pod"], maintain_order="left")
+    samples = samples.join(place, on="stack_id", maintain_order="left")
+    names = samples[by].unique().sort()
+    samples = samples.with_columns(pl.col(by).cast(pl.Enum(names)).to_physical())
+    both = samples.select("stack", by).unique().sort("stack", by).with_row_index("cell")
+    samples = samples.join(both, on=["stack", by], maintain_order="left")
     at = samples["cell"].cast(pl.Int64).to_numpy() * runs + samples["run"].to_numpy()
-    stack, pod = (both[name].cast(pl.Int64).to_numpy() for name in ("stack", "pod"))
+    stack, value = (both[name].cast(pl.Int64).to_numpy() for name in ("stack", by))
     weight, hits = (_matrix(at, samples[name], len(both), runs) for name in ("weight", "hits"))
-    return Cells(tuple(names), pod, stack, weight, hits)
+    return Cells(tuple(names), value, stack, weight, hits)
 
 
 def _programs(selection: Selection, stacks: pl.Series) -> pl.Series:

@@ -4,12 +4,13 @@ chains and functions, and what each side's weight is divided by per unit of work
 Samples are read run by run, so that no more than one run of them is in memory.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from perfduck_diff.filters import Filters
 from perfduck_diff.notes import lacking_notes
+from perfduck_diff.pods import pods_of
 from perfduck_diff.selection import Note, Selection, check_apart, select_samples
 from perfduck_diff.work import Amount, work_of
 from perfduck_model.errors import PerfduckError
@@ -52,6 +53,7 @@ class ExportInput:
     selection: Selection
     notes: tuple[Note, ...]
     per_work: bool
+    pods: Mapping[str, str] = field(default_factory=dict)  # of control groups, by their paths
 
     @property
     def event(self) -> str:
@@ -114,14 +116,23 @@ def load_export(
     titles = {"": selector} if base is None else {"base": base, "new": selector}
     groups = {title: select(store, typed, filters.where) for title, typed in titles.items()}
     check_apart(groups.values())
-    selection = select_samples(store, groups, filters, "comm", with_idle=True)
+    selection = select_samples(store, groups, filters, ("comm",), with_idle=True)
     sides = _sides(store, selection, list(titles.values()), filters)
     if per_work:
         _check_work(sides)
     notes = (*selection.notes, *lacking_notes(store, selection), *_arcs(selection))
-    data = ExportInput(sides, selection, (*notes, *_work_notes(sides)), per_work)
+    pods = _pods(store, selection)
+    data = ExportInput(sides, selection, (*notes, *_work_notes(sides)), per_work, pods)
     is_known = base is not None and data.work_unit is not None
     return replace(data, per_work=True) if is_known else data
+
+
+def _pods(store: Store, selection: Selection) -> dict[str, str]:
+    groups = [each for each in selection.samples.values("cgroup") if each.value is not None]
+    if not groups:
+        return {}
+    names = store.attachments.pods(list(selection.profiles))
+    return {each.cgroup: each.pod for each in pods_of(groups, names)}
 
 
 def _sides(

@@ -1,6 +1,6 @@
 """Which profiles and samples an answer is about, as typed: --where --event --comm --not-comm --pid
---cpu --dso --subsystem --cgroup --pod --not-pod --skip --until. One set for all questions. Light:
-the help needs it.
+--cpu --dso --subsystem --cgroup --netns --not-netns --pod --not-pod --skip --until. One set for all
+questions. Light: the help needs it.
 
 Which values a filter means is looked up among those that there are. What cannot apply is an error
 that names the option and what there is:
@@ -22,7 +22,10 @@ from perfduck_model.words import did_you_mean, listed, number_ranges
 from perfduck_store.protocol import PickedSamples
 from perfduck_store.records import KEYS, Key, KeyValue, Weight
 
-OF_SAMPLES = ("comm", "not_comm", "pid", "cpu", "dso", "subsystem", "cgroup", "pod", "not_pod")
+OF_SAMPLES = (
+    "comm", "not_comm", "pid", "cpu", "dso", "subsystem", "cgroup", "netns", "not_netns", "pod",
+    "not_pod",
+)  # fmt: skip
 _SHOWN = 4  # values that an error names
 
 
@@ -43,6 +46,8 @@ class Filters:
     dso: tuple[str, ...] = ()
     subsystem: tuple[str, ...] = ()
     cgroup: tuple[str, ...] = ()
+    netns: tuple[str, ...] = ()
+    not_netns: tuple[str, ...] = ()
     pod: tuple[str, ...] = ()
     not_pod: tuple[str, ...] = ()
     from_s: float | None = None
@@ -175,7 +180,7 @@ class FilterValues:
         if silent:
             message = (
                 f"{self._names[min(silent)]}: expected samples with a {key} for"
-                f" {self.filters.words(key)}, its recording has none"
+                f" {self.filters.words(*_OPTIONS[key])}, its recording has none"
             )
             raise PerfduckError(message)
 
@@ -237,6 +242,7 @@ def _is_binary(value: str, pattern: str) -> bool:
 
 _OPTIONS: Mapping[Key, tuple[str, ...]] = {key: (key,) for key in KEYS} | {
     "comm": ("comm", "not_comm"),
+    "netns": ("netns", "not_netns"),
     "pod": ("pod", "not_pod"),
 }
 _MEANS: Mapping[Key, Callable[[str, str], bool]] = {
@@ -244,6 +250,7 @@ _MEANS: Mapping[Key, Callable[[str, str], bool]] = {
     "pid": str.__eq__,
     "cpu": str.__eq__,
     "cgroup": _is_like,
+    "netns": _is_like,
     "pod": _is_pod,
     "dso": _is_binary,
     "subsystem": _is_like,

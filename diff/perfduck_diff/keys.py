@@ -11,7 +11,7 @@ By = Literal[StoredBy, "traversal"]
 Side = Literal["callers", "callees"]
 Key = Literal[By, Side]
 # What a cost is split by: each sample counts for one value (engine/dimensions.py).
-MatrixKey = Literal["subsystem", "class", "direction", "traversal", "program", "pod"]
+MatrixKey = Literal["subsystem", "class", "direction", "traversal", "program", "pod", "netns"]
 # What a diff is shown by: claims, a dimension, self weight by function.
 View = Literal["path", MatrixKey, "function"]
 # The series of a trend: all, a dimension, weight below a path.

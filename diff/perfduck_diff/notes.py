@@ -18,12 +18,14 @@ What is attached, beside a growth: which rules need conntrack or NAT, and how ma
 
     docker0-nat: -A POSTROUTING ! -o docker0 -j MASQUERADE needs nat: 89,974 packets
     docker0-nat: conntrack had 3,721 entries
+    docker0-nat: counted per packet: __netif_receive_skb_core 3.01, ...
 """
 
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
+from perfduck_diff import net_counts
 from perfduck_diff.selection import Note, Selection
 from perfduck_model.batch import said
 from perfduck_model.words import listed
@@ -204,6 +206,8 @@ def attachment_notes(
     entries = store.attachments.conntrack_entries(profiles)
     if entries is not None:
         lines.append(f"{name}: conntrack had {entries:,} entries after the run")
+    if counts := net_counts.counted(store, profiles):
+        lines.append(f"{name}: {counts}")
     return tuple(lines)
 
 

@@ -1,9 +1,9 @@
-"""Lines beside an answer by pod: what no pod is blamed for, and which recordings do not say whose
-their samples are."""
+"""Lines beside an answer by pod or network namespace: what no pod is blamed for, and which
+recordings do not say whose their samples are."""
 
 from collections.abc import Iterator
 
-from perfduck_diff.engine.dimensions import NO_CGROUP
+from perfduck_diff.engine.dimensions import NO_CGROUP, NO_NETNS
 from perfduck_diff.selection import Note, Selection
 from perfduck_model.words import listed
 from perfduck_store.records import HARDIRQ, SOFTIRQ
@@ -35,4 +35,21 @@ def pod_notes(selection: Selection) -> Iterator[Note]:
             f"{listed(flat, _SHOWN)}: no callers were recorded, which show what runs in a softirq"
             " (perf record -g)"
         )
+        yield Note("lacking", text)
+
+
+def netns_notes(selection: Selection) -> Iterator[Note]:
+    """Of a selection that is picked."""
+    values = selection.samples.values("netns")
+    names = list(selection.profiles.values())
+    said = {each.run for each in values if each.value is not None}
+    if silent := {each.run for each in values if each.value is None} - said:
+        text = (
+            f"{listed([names[run] for run in sorted(silent)], _SHOWN)}: no network namespaces were"
+            " recorded (perf record --namespaces; for text also perf script"
+            " --show-namespace-events)"
+        )
+        yield Note("lacking", text)
+    if any(each.value == NO_NETNS and not each.is_idle for each in values):
+        text = f"{NO_NETNS} are threads that ran before the recording had said where they are"
         yield Note("lacking", text)

@@ -9,7 +9,7 @@ from perfduck_diff.filters import Filters, FilterValues
 from perfduck_diff.pods import pods_of
 from perfduck_model.errors import PerfduckError
 from perfduck_store.protocol import PickedSamples, Store
-from perfduck_store.records import OF_STACKS, Choice, PodOfCgroup, Weight
+from perfduck_store.records import OF_STACKS, Choice, Kept, Key, PodOfCgroup, Weight
 
 Group = Mapping[int, str]  # profile id -> name
 # When samples know their pods: where a filter asks, where control groups were recorded, or always.
@@ -21,7 +21,7 @@ class Note:
     """What is merged, left out, narrowed or lacking, in words. `blocks`: a comparison is worth
     less."""
 
-    code: Literal["calls", "event", "filter", "format", "lacking", "unnamed", "work"]
+    code: Literal["calls", "counted", "event", "filter", "format", "lacking", "unnamed", "work"]
     text: str
     blocks: bool = False
 
@@ -30,7 +30,8 @@ class Note:
 class Selection:
     """Of the profiles of each group the samples that pass the filters. The weights, per profile,
     are in `unit`. `is_part`: samples of these profiles are left out, by filters or as other
-    events. `has_pods`: the samples know their pods."""
+    events. `has_pods`: the samples know their pods, `has_netns`: some their
+    network namespaces (where that is kept)."""
 
     groups: tuple[Group, ...]
     event: str
@@ -40,6 +41,7 @@ class Selection:
     samples: PickedSamples
     is_part: bool = False
     has_pods: bool = False
+    has_netns: bool = False
 
     @property
     def profiles(self) -> dict[int, str]:
@@ -61,7 +63,7 @@ def select_samples(
     store: Store,
     groups: Mapping[str, Group],
     filters: Filters,
-    keep: Literal["", "comm", "cgroup"] = "",
+    keep: Sequence[Kept] = (),
     pods: WithPods = "asked",
     *,
     with_idle: bool = False,
@@ -74,13 +76,13 @@ def select_samples(
     ids = [key for group in groups_with_event.values() for key in group]
     spans = _spans(store, ids, profiles, filters)
     events = [clock.of[key] for key in ids]
-    whole = Choice(profiles=ids, events=events)
+    whole = Choice(profiles=ids, events=events, keep=keep)
     whole = replace(whole, pods=_pods(store, whole, filters, pods))
     samples = store.samples(whole)
     there = FilterValues(samples, filters, list(groups_with_event.values()), with_idle=with_idle)
     condition = there.meant()
-    if condition or spans or keep:
-        samples = store.samples(replace(whole, values=condition, spans=spans, keep=keep))
+    if condition or spans:
+        samples = store.samples(replace(whole, values=condition, spans=spans))
     weights = samples.weights()
     selection = Selection(
         tuple(groups_with_event.values()),
@@ -96,6 +98,7 @@ def select_samples(
         samples,
         is_part=bool(filters.words() or clock.others),
         has_pods=whole.pods is not None,
+        has_netns="netns" in keep and _is_recorded(samples, "netns"),
     )
     return _checked(selection, list(groups), there)
 
@@ -111,6 +114,10 @@ def _pods(
     if not is_asked and all(each.value is None for each in groups):
         return None
     return pods_of(groups, store.attachments.pods(choice.profiles))
+
+
+def _is_recorded(samples: PickedSamples, key: Key) -> bool:
+    return any(each.value is not None for each in samples.values(key))
 
 
 def _beside_pods(samples: PickedSamples, filters: Filters, busy: float) -> Iterator[Note]:

@@ -1,20 +1,21 @@
 """What is hot: self, total and blamed weight by function, subsystem, path and more."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
 
 import polars as pl
 
+from perfduck_diff import net_counts
 from perfduck_diff.engine.result import RunFacts
 from perfduck_diff.filters import Filters
 from perfduck_diff.keys import By
 from perfduck_diff.notes import lacking_notes, provenance
-from perfduck_diff.pod_notes import pod_notes
+from perfduck_diff.pod_notes import netns_notes, pod_notes
 from perfduck_diff.selection import Note, Selection, WithPods, select_samples
 from perfduck_diff.traversal_rows import traversed
 from perfduck_diff.work import Amount, facts_of, work_of
 from perfduck_store.protocol import Store
-from perfduck_store.records import PartlyListed
+from perfduck_store.records import KEPT, PartlyListed
 from perfduck_store.selector import select
 
 
@@ -80,7 +81,7 @@ def top(
         idle=selection.idle / amount.divisor,
         facts=facts_of(store, selection, filters),
         partial=tuple(store.profiles.partly_listed(selection.profiles)),
-        notes=(*selection.notes, *amount.notes, *(pod_notes(selection) if by == "pod" else ())),
+        notes=(*selection.notes, *amount.notes, *_notes(store, selection, by)),
         lacking=lacks,
         provenance=(*(note.text for note in lacks), *provenance(store, selection)),
         rows=ranking.rows,
@@ -90,7 +91,7 @@ def top(
 def ranked(store: Store, selector: str, by: By, filters: Filters, limit: int) -> RankedRows:
     """The same rows, without what is said beside them."""
     profiles = select(store, selector, filters.where)
-    keep: Literal["comm", "cgroup", ""] = by if by == "comm" or by == "cgroup" else ""
+    keep = [key for key in KEPT if key == by]
     pods: WithPods = "always" if by == "pod" else "asked"
     selection = select_samples(store, {"": profiles}, filters, keep, pods)
     rows, row_count = (
@@ -105,6 +106,15 @@ def ranked(store: Store, selector: str, by: By, filters: Filters, limit: int) ->
         *(pl.col(name) / amount.divisor for name in ("self", "total", "blamed")),
     )
     return RankedRows(rows, row_count, selection, amount)
+
+
+def _notes(store: Store, selection: Selection, by: By) -> Iterable[Note]:
+    if by == "pod":
+        return pod_notes(selection)
+    if by in ("direction", "traversal"):
+        text = net_counts.counted(store, selection.profiles) or net_counts.NOTHING
+        return (Note("counted", text),)
+    return netns_notes(selection) if by == "netns" else ()
 
 
 def counted(rows: pl.DataFrame) -> tuple[pl.DataFrame, int]:

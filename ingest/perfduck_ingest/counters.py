@@ -94,7 +94,7 @@ def counter_name(text: str, option: str = "--work-from") -> CounterName:
 
 def value(name: CounterName, text: str, where: str) -> int:
     """The counter in what the kernel or ethtool printed. PerfduckError where it is not there."""
-    values = _netdev(name.device, text) if name.kind == "netdev" else _ethtool(text)
+    values = device_counters(text).get(name.device) if name.kind == "netdev" else _ethtool(text)
     if not values:
         what = f"device {name.device}" if name.kind == "netdev" else "NIC statistics"
         got = _devices(text) if name.kind == "netdev" else _first_line(text)
@@ -123,12 +123,14 @@ def difference(name: CounterName, before: int, after: int) -> int:
     return after - before
 
 
-def _netdev(device: str, text: str) -> dict[str, int]:
-    for line in text.splitlines():
-        match = _DEVICE.fullmatch(line)
-        if match and match["device"] == device:
-            return dict(zip(_COLUMNS, map(int, match["values"].split()), strict=False))
-    return {}
+def device_counters(text: str) -> dict[str, dict[str, int]]:
+    """The counters of each device of /proc/net/dev: rx_bytes, rx_packets, ..."""
+    matches = (_DEVICE.fullmatch(line) for line in text.splitlines())
+    return {
+        match["device"]: dict(zip(_COLUMNS, map(int, match["values"].split()), strict=False))
+        for match in matches
+        if match
+    }
 
 
 def _ethtool(text: str) -> dict[str, int]:
@@ -138,8 +140,7 @@ def _ethtool(text: str) -> dict[str, int]:
 
 def _devices(text: str) -> str:
     """The devices of /proc/net/dev; of another text its first line."""
-    matches = (_DEVICE.fullmatch(line) for line in text.splitlines())
-    devices = [match["device"] for match in matches if match]
+    devices = list(device_counters(text))
     return listed(devices, _MOST_SHOWN) if devices else _first_line(text)
 
 

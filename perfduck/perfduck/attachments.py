@@ -11,6 +11,8 @@
 
     {"kind": "List", "items": [{"metadata": {"uid": ...     kubectl get pods: pod_lists.py
 
+    ==> before/pod/snmp <==                                 counters: net_counters.py
+
 Of lists of pods names are kept, of all others the text; kinds that are not known are not parsed. A
 file that is not what its kind says is refused.
 """
@@ -25,6 +27,7 @@ import msgspec
 import polars as pl
 
 from perfduck import pod_lists
+from perfduck.net_counters import net
 from perfduck.record.kinds import StateKind
 from perfduck_model.errors import PerfduckError
 from perfduck_model.limits import limits
@@ -240,6 +243,7 @@ PARSERS: dict[str, Callable[[str, str], dict[AttachedTable, pl.DataFrame]]] = {
     "iptables": iptables,
     "conntrack": conntrack,
     "bpf": bpf,
+    "net": net,
     PODS: pods,
 }
 KINDS = {*PARSERS, *get_args(StateKind)}

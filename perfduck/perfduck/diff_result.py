@@ -117,6 +117,12 @@ class DiffResult:
         return diff_frames.of_split(self.data, "pod")
 
     @property
+    def namespaces(self) -> pl.DataFrame:
+        """The same for each network namespace, by its inode; [no netns] alone where none was
+        recorded."""
+        return diff_frames.of_split(self.data, "netns")
+
+    @property
     def functions(self) -> pl.DataFrame:
         """A row for each, self weight: function, dso, subsystem, base, new, delta."""
         columns = ["function", "dso", "subsystem", *CHANGE[:3]]

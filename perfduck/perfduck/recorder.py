@@ -25,9 +25,10 @@ from perfduck.options import RecordingOptions, refuse_others
 from perfduck.record import command as commands
 from perfduck.record import perf as perf_tool
 from perfduck.record.counters import LiveCounter
+from perfduck.record.net_counters import counters
 from perfduck.record.network_namespace import check_namespace, namespace_of
 from perfduck.record.perf import Perf
-from perfduck.record.system_state import system_state
+from perfduck.record.system_state import StateFile, system_state
 from perfduck.recordings import IngestResult, labels
 from perfduck.recordings import work as work_of
 from perfduck_ingest.counters import counter_name, difference, is_counter
@@ -134,26 +135,32 @@ class Recorder:
         netns = self._options.netns or namespace_of(run.command)
         counter = LiveCounter(counter_name(self._counter), netns) if self._counter else None
         before = counter.read() if counter else 0
+        net_before = counters("before")
         start = time.time()
         done = commands.run(self._perf, run.command, folder, self._options.seconds, show)
         after = counter.read() if counter else 0
+        net = StateFile("net", "/proc/net", f"{net_before}\n{counters('after')}")
         self._check(run, done)
         file = folder / commands.RECORDING
         try:
             if counter:
                 counted = difference(counter.name, before, after)
-                return self._taken(run, file, netns, Work(counted, counter.name.unit))
-            return self._taken(run, file, netns, self._work(run, done, start))
+                return self._taken(run, file, netns, Work(counted, counter.name.unit), net)
+            return self._taken(run, file, netns, self._work(run, done, start), net)
         except PerfduckError as error:
             raise self._kept(run.name, file, error) from error
 
-    def _taken(self, run: PlannedRun, file: Path, netns: str | None, work: Work | None) -> Taken:
-        """The recording, with what is kept of the system as it is now."""
+    def _taken(
+        self, run: PlannedRun, file: Path, netns: str | None, work: Work | None, net: StateFile
+    ) -> Taken:
+        """The recording, with what is kept of the system as it is now, and what was counted."""
         state, notes = system_state(netns)
         if work is None:
             notes.append(_NO_WORK)
         kallsyms = self._kernel_symbols(notes)
-        attached, refused = _attachments((each.kind, each.source, each.text) for each in state)
+        attached, refused = _attachments(
+            (each.kind, each.source, each.text) for each in (*state, net)
+        )
         request = IngestRequest(
             source=str(file),
             name=run.name,

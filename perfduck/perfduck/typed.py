@@ -109,13 +109,18 @@ class FilterOptions(TypedDict, total=False):
     dso: str | Sequence[str] | None  # of the leaf
     subsystem: str | Sequence[str] | None  # that is blamed
     cgroup: str | Sequence[str] | None
+    netns: str | int | Sequence[str | int] | None  # inodes; globs
+    not_netns: str | int | Sequence[str | int] | None
     pod: str | Sequence[str] | None  # namespace/pod, or the pod alone
     not_pod: str | Sequence[str] | None
     skip: str | float | None  # the start of every run, in seconds or as "500ms"
     until: str | float | None
 
 
-_TEXTS = ("where", "event", "comm", "not_comm", "dso", "subsystem", "cgroup", "pod", "not_pod")
+_TEXTS = (
+    "where", "event", "comm", "not_comm", "dso", "subsystem", "cgroup", "netns", "not_netns", "pod",
+    "not_pod",
+)  # fmt: skip
 
 
 def filters_of(options: FilterOptions) -> Filters:
@@ -143,7 +148,7 @@ def _several(value: Any) -> tuple[Any, ...]:
 
 
 def _texts(name: str, value: str | Sequence[str] | None) -> tuple[str, ...]:
-    values = _several(value)
+    values = tuple(map(str, _several(value)))
     if not all(values):
         raise PerfduckError.at(
             where=f"--{name.replace('_', '-')}", expected="a name or a glob", got="nothing"

@@ -1,8 +1,8 @@
 """pprof's profile.proto, packed: for `go tool pprof`, Parca, Pyroscope.
 
     samples/count  cpu-clock/nanoseconds  cpu-clock/packet in fs/packet
-    labels of a sample: profile comm pid tid cpu cgroup netns subsystem class blamed context
-        direction
+    labels of a sample: profile comm pid tid cpu cgroup netns pod subsystem class blamed
+        context direction
 
 Every function has its name, those of the kernel too, and is in the mapping of its binary, with the
 build id that the recordings note, else that of the ELF file that was read.
@@ -124,6 +124,7 @@ class _Writer:
         key = (run.number, *values)
         if key not in self._labels:
             said = {"profile": run.facts.name, **dict(zip(_OF_ROW, values, strict=True))}
+            said["pod"] = self._data.pods.get(said["cgroup"])
             if is_base:
                 said["pprof::base"] = "true"
             self._labels[key] = Sample(label=self._label_rows(said))

@@ -31,6 +31,7 @@ from perfduck_store.records import (
     LikeRun,
     Merged,
     MetRule,
+    NetCount,
     PartlyListed,
     PickedRun,
     PodName,
@@ -119,6 +120,10 @@ class PickedSamples(Protocol):
     def by_pod(self) -> "pl.DataFrame":
         """[run, stack_id, pod, weight, hits], idle included; for a choice with `pods`. What runs in
         a softirq or an interrupt is of the pods SOFTIRQ and HARDIRQ."""
+
+    def by_netns(self) -> "pl.DataFrame":
+        """[run, stack_id, netns, weight, hits], idle included; netns: the inode as text, or
+        '[no netns]'."""
 
     def beside_pods(self) -> float:
         """The weight of softirqs and interrupts that took CPU time of the pods that are chosen,
@@ -283,6 +288,9 @@ class Attachments(Protocol):
 
     def pods(self, profiles: Iterable[int]) -> list[PodName]:
         """What attached lists of pods name, those of the newest recording last."""
+
+    def net_counts(self, profiles: Iterable[int]) -> list[NetCount]:
+        """What attached counters of the network stack counted, those that counted most first."""
 
 
 class LearnedNoise(Protocol):

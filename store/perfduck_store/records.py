@@ -263,14 +263,30 @@ class Compacted:
     conflicts: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class NetCount:
+    """What a counter of the network stack counted during a recording; see table net_counter.
+    `is_since_boot`: nothing was read before the run, so it counts since its device or namespace was
+    made."""
+
+    profile_id: int
+    netns: str
+    file: str
+    device: str
+    counter: str
+    value: int
+    is_since_boot: bool
+
+
 # Rows read off attachments.
-AttachedTable = Literal["iptables_rule", "conntrack_stat", "bpf_program", "pod"]
+AttachedTable = Literal["iptables_rule", "conntrack_stat", "bpf_program", "pod", "net_counter"]
 # The kind of attachment that each is read off.
 KIND_OF_TABLE: dict[AttachedTable, str] = {
     "iptables_rule": "iptables",
     "conntrack_stat": "conntrack",
     "bpf_program": "bpf",
     "pod": "pods",
+    "net_counter": "net",
 }
 TagInputKind = Literal["rules", "kallsyms"]
 
@@ -301,15 +317,18 @@ class ResultRows:
         return type(self)(list(names), rows)
 
 
-Key = Literal["comm", "pid", "cpu", "dso", "subsystem", "cgroup", "pod"]
+Key = Literal["comm", "pid", "cpu", "dso", "subsystem", "cgroup", "netns", "pod"]
 OF_SAMPLES: tuple[Key, ...] = ("pid", "cpu")  # the rollup does not know them
 OF_STACKS: tuple[Key, ...] = ("dso", "subsystem")
 # What `rank` ranks by: each has a query.
 By = Literal[
     "function", "path", "subsystem", "class", "direction", "program", "source", "dso", "comm",
-    "cgroup", "pod",
+    "cgroup", "netns", "pod",
 ]  # fmt: skip
-KEYS: tuple[Key, ...] = ("comm", "cgroup", *OF_SAMPLES, *OF_STACKS, "pod")
+# Columns of samples that an answer is about; the others are merged.
+Kept = Literal["comm", "cgroup", "netns"]
+KEPT: tuple[Kept, ...] = ("comm", "cgroup", "netns")
+KEYS: tuple[Key, ...] = ("comm", "cgroup", "netns", *OF_SAMPLES, *OF_STACKS, "pod")
 
 # Rows of a ranking by pod that are none: what runs in a softirq or an interrupt is there because of
 # packets and timers, regardless of whose time it takes.
@@ -341,8 +360,8 @@ class PodName:
 class Choice:
     """Samples of `events[i]` of profile `profiles[i]`, with these values, at these times.
 
-    `spans`: from and to in ns of each profile's clock, None where open. `keep`: a column that the
-    answer is about. `pods`: whose each control group is, where the answer or a filter is about
+    `spans`: from and to in ns of each profile's clock, None where open. `keep`: columns that
+    the answer is about. `pods`: whose each control group is, where the answer or a filter is about
     pods; None otherwise. `is_exact`: weights beyond 2^53 are not rounded.
     """
 
@@ -350,7 +369,7 @@ class Choice:
     events: Sequence[tuple[str, ...]]
     values: Mapping[Key, Sequence[str]] = field(default_factory=dict)
     spans: Sequence[tuple[int | None, int | None]] | None = None
-    keep: Literal["", "comm", "cgroup"] = ""
+    keep: Sequence[Kept] = ()
     pods: Sequence[PodOfCgroup] | None = None
     is_exact: bool = False
 

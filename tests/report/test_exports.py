@@ -10,10 +10,13 @@ from typing import Any
 
 import pytest
 from command import run
+from recordings import FIXTURES
 
 import perfduck
+from perfduck_diff.pods import pods_of
 from perfduck_model.pprof_schema import Profile
 from perfduck_report.fine_units import Rounder, common_unit, fine_unit
+from perfduck_store.records import KeyValue
 
 NATIVE, NAT = "scenario=native,workload=udp64", "scenario=docker0-nat,workload=udp64"
 
@@ -100,6 +103,16 @@ def test_a_sample_of_pprof_says_whose_it_is(demo_store: Path) -> None:
     assert labels["direction"] in ("egress", "ingress", "forward")
     assert "[kernel.kallsyms]" in found.mapping.values()
     assert found.message.duration_nanos == pytest.approx(4e9, rel=0.01)
+
+
+def test_a_sample_of_pprof_has_the_pod_of_its_control_group(store_path: Path) -> None:
+    perfduck.open(store_path).ingest(FIXTURES / "perf_script" / "v7-cgroup" / "input.txt.xz")
+    found = Pprof(exported(store_path, "input", "pprof"))
+    labels = [found.labels(sample) for sample in found.message.sample]
+    pods = {str(each["cgroup"]): each.get("pod") for each in labels if "cgroup" in each}
+    groups = [KeyValue(path, 0, 1.0) for path in pods]
+    assert pods == {each.cgroup: each.pod for each in pods_of(groups, [])}
+    assert pods
 
 
 @pytest.mark.skipif(shutil.which("go") is None, reason="no go tool pprof")

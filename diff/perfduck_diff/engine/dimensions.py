@@ -21,6 +21,7 @@ from perfduck_diff.keys import MatrixKey
 NO_PROGRAM = "[no program]"
 NO_STATION = "[no station]"
 NO_CGROUP = "[no cgroup]"
+NO_NETNS = "[no netns]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +70,11 @@ def _pods(runs: RunMatrix) -> Values:
     return runs.stored("pod", NO_CGROUP)
 
 
+def _namespaces(runs: RunMatrix) -> Values:
+    """Where no recording has any; see `cells`."""
+    return runs.stored("netns", NO_NETNS)
+
+
 DIMENSIONS: dict[MatrixKey, Dimension] = {
     "subsystem": Dimension(
         values=_subsystems,
@@ -115,13 +121,24 @@ DIMENSIONS: dict[MatrixKey, Dimension] = {
             " rows of their own"
         ),
     ),
+    "netns": Dimension(
+        values=_namespaces,
+        weight="weight",
+        several="namespaces",
+        title="Network namespaces",
+        meaning=(
+            "by network namespace (inode) of the thread; softirqs and interrupts are of the thread"
+            " that they interrupt"
+        ),
+    ),
 }
+OF_SAMPLES: tuple[MatrixKey, ...] = ("pod", "netns")  # which stacks do not tell
 SPLITS = tuple(key for key in DIMENSIONS if key != "subsystem")  # whose rows are names alone
 
 
 def cells(runs: RunMatrix, by: MatrixKey) -> Cells:
     """The weights by a dimension."""
-    if by == "pod" and runs.pods:
-        return runs.pods
+    if of_samples := runs.of_samples.get(by):
+        return of_samples
     names, values = DIMENSIONS[by].values(runs)
     return Cells(names, values, np.arange(runs.stacks.size), runs.weight, runs.hits)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from perfduck_diff.engine.comparison import TreeName, subsystem_codes
-from perfduck_diff.engine.dimensions import DIMENSIONS, SPLITS, cells
+from perfduck_diff.engine.dimensions import DIMENSIONS, OF_SAMPLES, SPLITS, cells
 from perfduck_diff.engine.rates import Per, StackRates, rates
 from perfduck_diff.engine.run_matrix import Frame, RunMatrix, gathered
 from perfduck_diff.engine.stacks import Stacks
@@ -118,7 +118,8 @@ def flame(
     """Mean cost of every call path on both sides; `base` may be empty."""
     stacks, frames = _shaped(runs, tree)
     made = drawn(runs, stacks, frames, mean_sides(runs, base, new, per), tree, per, most)
-    return replace(made, splits=(*made.splits, _pods(runs, base, new, per)))
+    of_samples = (_of_samples(by, runs, base, new, per) for by in OF_SAMPLES)
+    return replace(made, splits=(*made.splits, *of_samples))
 
 
 def mean_sides(runs: RunMatrix, base: Int64, new: Int64, per: Per | None) -> Float64:
@@ -155,7 +156,7 @@ def drawn(
         splits=tuple(
             SplitWeights(by=by, rows=_split(*DIMENSIONS[by].values(runs), sides))
             for by in SPLITS
-            if by != "pod"  # which stacks do not tell
+            if by not in OF_SAMPLES
         ),
     )
 
@@ -241,11 +242,13 @@ def _parts(runs: RunMatrix, sides: Float64) -> tuple[SubsystemWeight, ...]:
     return tuple(sorted(made, key=_weight))
 
 
-def _pods(runs: RunMatrix, base: Int64, new: Int64, per: Per | None) -> SplitWeights:
-    split = cells(runs, "pod")
+def _of_samples(
+    by: MatrixKey, runs: RunMatrix, base: Int64, new: Int64, per: Per | None
+) -> SplitWeights:
+    split = cells(runs, by)
     rate = split.weight / rates(runs, per).divisor
     sides = np.stack([_mean(rate, base), _mean(rate, new)], axis=1)
-    return SplitWeights(by="pod", rows=_split(split.names, split.value, sides))
+    return SplitWeights(by=by, rows=_split(split.names, split.value, sides))
 
 
 def _split(names: tuple[str, ...], keys: Int64, sides: Float64) -> tuple[SplitWeight, ...]:

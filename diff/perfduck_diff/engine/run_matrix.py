@@ -62,7 +62,7 @@ class Frame:
 @dataclass(frozen=True, slots=True)
 class Cells:
     """Weights by a dimension: cell x run. A cell is a stack, or of what a stack does not say, its
-    pod, a stack with a value."""
+    pod and network namespace, a stack with a value."""
 
     names: tuple[str, ...]
     value: Int64  # of each cell: which of the names
@@ -86,16 +86,18 @@ class RunMatrix:
     weight: Float64
     hits: Float64
     known: Mapping[str, Values] = field(default_factory=dict)  # direction, program: of each stack
-    pods: Cells | None = None  # where control groups were recorded
+    # By what stacks do not say: pod, netns, where that was recorded.
+    of_samples: Mapping[str, Cells] = field(default_factory=dict)
 
     def reordered(self, columns: Int64) -> Self:
         """The same with the run of column `columns[i]` at column i."""
         runs = tuple(self.runs[column] for column in columns)
         weight, hits = (np.ascontiguousarray(each[:, columns]) for each in (self.weight, self.hits))
-        pods = self.pods and replace(
-            self.pods, weight=self.pods.weight[:, columns], hits=self.pods.hits[:, columns]
-        )
-        return replace(self, runs=runs, weight=weight, hits=hits, pods=pods)
+        of_samples = {
+            by: replace(each, weight=each.weight[:, columns], hits=each.hits[:, columns])
+            for by, each in self.of_samples.items()
+        }
+        return replace(self, runs=runs, weight=weight, hits=hits, of_samples=of_samples)
 
     def entry(self) -> Bool:
         """Frames that start work of their own."""

@@ -3,5 +3,15 @@
 from typing import Literal
 
 StateKind = Literal[
-    "iptables", "ip6tables", "nft", "conntrack", "links", "bpf", "sysctl", "cpu", "kube", "pods"
+    "iptables",
+    "ip6tables",
+    "nft",
+    "conntrack",
+    "links",
+    "bpf",
+    "sysctl",
+    "cpu",
+    "kube",
+    "pods",
+    "net",
 ]

@@ -9,6 +9,10 @@ speed. Each entry is a kind of attachment; what is not there is left out.
     cpu                         governor, mitigations, model, clock source
     kube                        CNI plugins, mode of kube-proxy
     pods                        names of pods and containers of this machine
+
+And, read before and after the run (net_counters.py):
+
+    net                         counters of the network stack
 """
 
 import json
@@ -19,8 +23,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from perfduck import pod_lists
 from perfduck.record.kinds import StateKind
 from perfduck.record.network_namespace import printed
+from perfduck_model.errors import PerfduckError
 
 _Commands = tuple[tuple[StateKind, tuple[str, ...]], ...]
 _RULES: _Commands = (
@@ -98,11 +104,13 @@ def system_state(netns: str | None) -> tuple[list[StateFile], list[str]]:
             notes.append(f"{kind} not kept: {' '.join(command)}: {error}")
         if text.strip():
             _add(state, StateFile(kind, " ".join(command), text))
+    pods, errors = _pods()
+    notes += errors
     for more in (
         StateFile("sysctl", "/proc/sys", _sysctls(netns)),
         StateFile("cpu", "/sys/devices/system", "".join(_cpu())),
         StateFile("kube", str(_CNI), _kube()),
-        _pods(),
+        pods,
     ):
         if more.text:
             _add(state, more)
@@ -150,13 +158,25 @@ def _kube() -> str:
     return "".join(lines)
 
 
-def _pods() -> StateFile:
-    """The list of the first program that is there and has one."""
+def _pods() -> tuple[StateFile, list[str]]:
+    """The list of the first program that is there and has one; where none has, a line for each
+    that is there and could not say."""
+    errors = []
     for command in _PODS:
-        text, _ = printed(command, limit_s=_PODS_S)
-        if text.strip() and '"items": []' not in text:
-            return StateFile("pods", " ".join(command), text)
-    return StateFile("pods", "", "")
+        words = " ".join(command)
+        text, error = printed(command, limit_s=_PODS_S)
+        if error and not _is_absent(error):
+            errors.append(f"pods not kept: {words}: {error}")
+        if text.strip() and not _is_empty(text):
+            return StateFile("pods", words, text), []
+    return StateFile("pods", "", ""), errors
+
+
+def _is_empty(text: str) -> bool:
+    """Whether it lists no pod; a text that is no list is not empty, and is refused later."""
+    with suppress(PerfduckError):
+        return pod_lists.rows_of(text, "").is_empty()
+    return False
 
 
 def _cni(path: Path) -> str:

@@ -13,6 +13,7 @@ from perfduck_store.records import (
     AttachedFile,
     AttachedTable,
     MetRule,
+    NetCount,
     PodName,
     TagInput,
     TagInputKind,
@@ -77,6 +78,11 @@ class DuckDbAttachments:
         """What attached lists of pods name, those of the newest recording last."""
         rows = self._store.rows(named("pod_names"), {"profiles": list(profiles)})
         return [PodName(*row) for row in rows]
+
+    def net_counts(self, profiles: Iterable[int]) -> list[NetCount]:
+        """What attached counters of the network stack counted, those that counted most first."""
+        rows = self._store.rows(named("net_counts"), {"profiles": list(profiles)})
+        return [NetCount(*row) for row in rows]
 
 
 class DuckDbTagInputs:

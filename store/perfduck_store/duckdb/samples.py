@@ -1,7 +1,7 @@
 """The samples that an answer is about, in the temporary view `picked` of a DuckDB connection.
 
 Every query of an answer reads `picked`, so that its rows, totals and footers are about the same
-samples. Columns: run (the place of the profile), event, stack_id, comm, cgroup, weight,
+samples. Columns: run (the place of the profile), event, stack_id, comm, cgroup, netns, weight,
 exact_weight, hits, and of a choice with pods those of pod_sample.sql; rows may repeat. A connection
 has one such view: where two choices take turns, each is picked again.
 """
@@ -36,12 +36,17 @@ if TYPE_CHECKING:
 
 _EXACT = 1 << 53  # of the doubles that the rollup has
 _QUERIES_OF_KEYS = {  # that are asked for several
-    "comm": "top_of_sample", "cgroup": "top_of_sample", "direction": "top_of_sample",
+    "comm": "top_of_sample", "cgroup": "top_of_sample", "netns": "top_of_sample",
+    "direction": "top_of_sample",
     "dso": "top_place", "source": "top_place", "class": "top_place",
 }  # fmt: skip
 
 
-_QUERIES_OF_VALUES = {"cgroup": "picked_cgroups", "pod": "picked_pod_values"}
+_QUERIES_OF_VALUES = {
+    "cgroup": "picked_cgroups",
+    "netns": "picked_netns_values",
+    "pod": "picked_pod_values",
+}
 
 
 class DuckDbSamples:
@@ -72,6 +77,10 @@ class DuckDbSamples:
     def by_pod(self) -> "pl.DataFrame":
         """[run, stack_id, pod, weight, hits], idle included."""
         return self._frame("picked_pods")
+
+    def by_netns(self) -> "pl.DataFrame":
+        """[run, stack_id, netns, weight, hits], idle included."""
+        return self._frame("picked_netns")
 
     def beside_pods(self) -> float:
         """What took CPU time of the chosen pods and is not blamed on them."""
@@ -218,7 +227,7 @@ class DuckDbSamples:
 
     def _pick_samples(self) -> None:
         choice = self._choice
-        keep = choice.keep if choice.pods is None else "cgroup"
+        keep = [*choice.keep, *([] if choice.pods is None else ["cgroup"])]
         self._store.execute(named("picked_sample"))
         for run, (profile, events) in enumerate(zip(choice.profiles, choice.events, strict=True)):
             begin, end = choice.spans[run] if choice.spans else (None, None)

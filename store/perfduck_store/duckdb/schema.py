@@ -6,7 +6,7 @@ from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 
 
 def creation() -> str:

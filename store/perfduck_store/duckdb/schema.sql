@@ -122,13 +122,15 @@ create table sample (
     period     bigint,           -- events they stand for, in event.unit; null where not recorded
 );
 
--- What `top` and `diff` read: the samples of a profile per event, stack, comm and cgroup.
+-- What `top` and `diff` read: the samples of a profile per event, stack, comm, cgroup
+-- and network namespace.
 create table rollup (
     profile_id bigint not null,
     event      varchar not null,
     stack_id   bigint not null,
     comm       varchar,
     cgroup     varchar,
+    netns      bigint,
     weight     double not null,
     count      bigint not null,
 );
@@ -281,6 +283,17 @@ create table conntrack_stat (
     cpu        integer not null,
     counter    varchar not null,  -- entries (of all CPUs, so the same in each), found, insert, ...
     value      bigint not null,
+);
+
+-- A counter of the network stack, of attached files of /proc/net before and after the run.
+create table net_counter (
+    profile_id bigint not null,
+    moment     varchar not null,  -- before or after the run
+    netns      varchar not null,  -- name of the namespace in a file of several; '' in a file of one
+    file       varchar not null,  -- softnet_stat, snmp, snmp6, dev
+    device     varchar not null,  -- of dev; '' of others
+    counter    varchar not null,  -- rx_packets, IpInReceives, processed, ...
+    value      bigint not null,   -- of softnet_stat of all CPUs
 );
 
 -- A file that says how symbols are tagged, kept for later imports, `perfduck tag` and `explain`.

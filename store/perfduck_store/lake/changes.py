@@ -17,6 +17,7 @@ from perfduck_store.records import (
     AttachedTable,
     Content,
     MetRule,
+    NetCount,
     PartlyListed,
     PodName,
     ProfileDetails,
@@ -199,6 +200,11 @@ class LakeAttachments(DuckDbAttachments):
         """What attached lists of pods name, those of the newest recording last."""
         with self._lake.about(profiles := list(profiles)):
             return super().pods(profiles)
+
+    def net_counts(self, profiles: Iterable[int]) -> list[NetCount]:
+        """What attached counters of the network stack counted, those that counted most first."""
+        with self._lake.about(profiles := list(profiles)):
+            return super().net_counts(profiles)
 
 
 class LakeTagInputs(DuckDbTagInputs):

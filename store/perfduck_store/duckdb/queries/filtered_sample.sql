@@ -15,3 +15,7 @@ where (
         getvariable('cgroup') is null
         or list_contains(getvariable('cgroup')::varchar[], coalesce(cgroup, '[none]'))
     )
+    and (
+        getvariable('netns') is null
+        or list_contains(getvariable('netns')::varchar[], coalesce(netns::varchar, '[no netns]'))
+    )

@@ -5,9 +5,10 @@ select
     stack_id,
     comm,
     cgroup,
+    netns,
     sum(coalesce(period, count))::double as weight,
     sum(count)::bigint as count,
 from sample
 where profile_id = $profile_id
 group by all
-order by event, stack_id, comm, cgroup
+order by event, stack_id, comm, cgroup, netns

@@ -8,6 +8,7 @@ select
     rollup.stack_id,
     coalesce(rollup.comm, '[none]') as comm,
     rollup.cgroup,
+    rollup.netns,
     rollup.weight,
     rollup.weight::hugeint as exact_weight,  -- up to 2^53
     rollup.count::double as hits,
@@ -25,4 +26,10 @@ where list_contains(getvariable('profiles')::bigint[], rollup.profile_id)
     and (
         getvariable('cgroup') is null
         or list_contains(getvariable('cgroup')::varchar[], coalesce(rollup.cgroup, '[none]'))
+    )
+    and (
+        getvariable('netns') is null
+        or list_contains(
+            getvariable('netns')::varchar[], coalesce(rollup.netns::varchar, '[no netns]')
+        )
     )

@@ -1,8 +1,9 @@
--- By comm, or with $by = 'cgroup' by cgroup, with 'direction' by that of the stack. A sample has one:
+-- By comm, or with $by = 'cgroup' or 'netns' by that, with 'direction' by that of the stack. A sample has one:
 -- self, total and blamed are the same.
 select
     case $by
         when 'cgroup' then coalesce(picked.cgroup, '[none]')
+        when 'netns' then coalesce(picked.netns::varchar, '[no netns]')
         when 'direction' then stack_blame.direction
         else picked.comm
     end as place,
