@@ -16,7 +16,7 @@ import polars as pl
 
 from perfduck_store.remote.wire import encoded_answer
 
-_MOST_MB, _MOST_SECONDS = 1500, 60
+_MOST_MB, _MOST_SECONDS = 3500, 60  # polars reserves 1700 of it, and uses some
 _ESCAPE = b"\x1b]0;owned\x07"
 COMMANDS = (
     ["top", "run"],

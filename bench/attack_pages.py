@@ -27,7 +27,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from servers import running
 
 import perfduck
-from perfduck_diff.keys import MatrixKey, SeriesKey, View
+from perfduck_diff.keys import MatrixKey, SeriesKey
 from perfduck_model.pprof_schema import Profile
 from perfduck_store.duckdb.store import DuckDbStore
 
@@ -181,8 +181,8 @@ def paths(server: str, ids: list[str], names: list[str]) -> Iterator[str]:
     yield from (f"/profiles/{each}" for each in ids)
     yield from (f"/profiles/{quote(name, safe='')}" for name in names)
     diff = {"base": "side=base", "new": "side=new"}
-    for by in ("", *get_args(View)):
-        yield "/diff?" + urlencode(diff | ({"by": by} if by else {}))
+    for tree in ("rerooted", "path", "subsystem"):
+        yield "/diff?" + urlencode(diff | {"tree": tree})
     for by in get_args(MatrixKey):
         yield "/compare?" + urlencode({"selector": "side=base+side=new", "over": "side", "by": by})
     for by in get_args(SeriesKey):

@@ -79,6 +79,8 @@ class Tried:
 
     def note(self, what: str, trouble: str | None) -> None:
         self.count += 1
+        if self.count % 50 == 0:
+            print(f"  {self.area}: {self.count} tried", file=sys.stderr, flush=True)
         if trouble:
             self.failures.append(f"{what}: {trouble}")
             print(f"  FAILED {self.area}: {what}: {trouble}", file=sys.stderr, flush=True)
