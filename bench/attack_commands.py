@@ -210,7 +210,7 @@ def disks(folder: Path, chance: random.Random, times: int) -> Tried:
 
 def _recordings(folder: Path) -> Iterator[tuple[str, Path]]:
     """Large ones of each format."""
-    text = b"".join(lzma.decompress(path.read_bytes()) for path in sorted(DEMO.glob("*.crr.*.xz")))
+    text = b"".join(lzma.decompress(path.read_bytes()) for path in sorted(DEMO.glob("native.crr.*.xz")))
     yield "text", _written(folder / "text.txt", text)
     data = FIXTURES / "perf_data" / "lost" / "recording.data.xz"
     yield "perf.data", _written(folder / "perf.data", lzma.decompress(data.read_bytes()))
@@ -243,7 +243,7 @@ def kills(folder: Path, chance: random.Random, times: int) -> Tried:
     assert perfduck("ingest", str(DEMO / "flannel-vxlan.crr.2.txt.xz"), "--store",
                     str(other)).code == 0  # fmt: skip
     jobs = {f"ingest of {name}": ["ingest", str(file)] for name, file in _recordings(folder)}
-    jobs |= {"merge": ["merge", str(other)], "prune": ["prune", SIDES[0], "--older-than", "0s"],
+    jobs |= {"merge": ["merge", str(other)], "prune": ["prune", SIDES[0], "--older-than", "0h"],
              "attach": CHANGES["attach"], "symbols": CHANGES["symbols add"]}  # fmt: skip
     untouched, lasts, after = _contents(base), dict[str, float](), dict[str, Contents]()
     for name, words in jobs.items():

@@ -339,7 +339,7 @@ def _push(url: str, first: int, answered: dict[str, int], is_accepted: bool) -> 
 
 def _stored(url: str, acknowledged: dict[str, int]) -> dict[str, int]:
     """Samples of each profile, once what was in the spool is read."""
-    end = time.monotonic() + 60
+    end = time.monotonic() + 300
     while True:
         rows = HTTP.request("GET", f"{url}/api/v1/profiles").json()
         stored = {row["name"]: row["samples"] for row in rows}

@@ -10,6 +10,7 @@
 import json
 import sys
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,9 +27,24 @@ class AccessLog:
     def __init__(self, path: Path | None) -> None:
         """Append to a file; None: standard error. OSError where it cannot be written."""
         self._file = sys.stderr if path is None else path.open("a", buffering=1)
+        self._is_failing = False
 
     def write(self, line: dict[str, object]) -> None:
-        """One request."""
+        """One request. Where it cannot be written, as on a full disk, standard error says so once,
+        and requests go on."""
+        try:
+            self._write(line)
+            self._is_failing = False
+        except OSError as error:
+            if not self._is_failing:
+                self._is_failing = True
+                with suppress(OSError):
+                    sys.stderr.write(
+                        f"perfduck: lines of the access log are lost: {error.strerror}\n"
+                    )
+                    sys.stderr.flush()
+
+    def _write(self, line: dict[str, object]) -> None:
         # In ASCII without control characters: paths hold what clients like, and logs are read in
         # terminals. json keeps DEL alone.
         self._file.write(json.dumps(line).replace("\x7f", "\\u007f") + "\n")
@@ -37,7 +53,8 @@ class AccessLog:
     def close(self) -> None:
         """Close the file."""
         if self._file is not sys.stderr:
-            self._file.close()
+            with suppress(OSError):
+                self._file.close()
 
 
 class Observed:

@@ -64,6 +64,16 @@ def test_each_request_is_a_line_of_the_log(tmp_path: Path) -> None:
     assert lines[0]["client"] == "127.0.0.1"
 
 
+def test_a_log_that_cannot_be_written_ends_no_request(tmp_path: Path) -> None:
+    pool = urllib3.PoolManager(1, timeout=60, retries=False)  # all on one connection
+    with running(tmp_path / "s.duckdb", "--access-log", "/dev/full") as started:
+        asked = [pool.request("GET", f"{started.url}/healthz") for _ in range(20)]
+        assert [answer.status for answer in asked] == [200] * 20
+        assert started.stop() == 0
+    said = (tmp_path / "s.log").read_text()
+    assert said == "perfduck: lines of the access log are lost: No space left on device\n"
+
+
 def test_a_backup_of_a_server_that_goes_on_is_a_store(own_server: Server, tmp_path: Path) -> None:
     answer = ask(own_server, "GET", "/api/v1/backup")
     assert answer.status == 200
