@@ -210,7 +210,9 @@ def disks(folder: Path, chance: random.Random, times: int) -> Tried:
 
 def _recordings(folder: Path) -> Iterator[tuple[str, Path]]:
     """Large ones of each format."""
-    text = b"".join(lzma.decompress(path.read_bytes()) for path in sorted(DEMO.glob("native.crr.*.xz")))
+    text = b"".join(
+        lzma.decompress(path.read_bytes()) for path in sorted(DEMO.glob("native.crr.*.xz"))
+    )
     yield "text", _written(folder / "text.txt", text)
     data = FIXTURES / "perf_data" / "lost" / "recording.data.xz"
     yield "perf.data", _written(folder / "perf.data", lzma.decompress(data.read_bytes()))
