@@ -69,7 +69,7 @@ class TopResult(Ranking[Top]):
     def _repr_html_(self) -> str:
         by = scale(self.data.unit, self.data.total)
         heading = html_table.paragraphs(top_report.heading(self.data, by))
-        rows = html_table.table(top_report.in_unit(self.data.rows, by))
+        rows = html_table.table(top_report.titled(top_report.in_unit(self.data.rows, by)))
         return heading + rows + html_table.note(self.left_out)
 
 

@@ -20,7 +20,7 @@ def report(top: Top, format: str, screen: Screen = PIPE) -> str:
     if format not in ("text", "markdown"):
         return tables.FORMATS[format](top.rows, screen)
     by = scale(top.unit, top.total)
-    rows = _known(in_unit(top.rows, by))
+    rows = _known(titled(in_unit(top.rows, by)))
     lines = heading(top, by)
     more = tables.left_out(len(rows), top.row_count, LIMIT)
     if format == "markdown":
@@ -43,9 +43,12 @@ def _known(rows: pl.DataFrame) -> pl.DataFrame:
 def in_unit(rows: pl.DataFrame, by: UnitScale) -> pl.DataFrame:
     """Amounts in the unit of the heading."""
     amounts = [name for name in _AMOUNTS if name in rows.columns]
-    return rows.with_columns(
-        *(pl.col(name) * by.factor for name in amounts),
-    ).rename({"share": f"{share_of(rows)} %"})
+    return rows.with_columns(*(pl.col(name) * by.factor for name in amounts))
+
+
+def titled(rows: pl.DataFrame) -> pl.DataFrame:
+    """With a heading that says what the share of a row is of."""
+    return rows.rename({"share": f"{share_of(rows)} %"})
 
 
 def share_of(rows: pl.DataFrame) -> str:
@@ -99,7 +102,7 @@ def calls_report(calls: Calls, format: str, screen: Screen = PIPE) -> str:
     facts = ("\n" if format == "text" else "  \n").join(words(line) for line in lines)
     if calls.rows.is_empty():
         return f"{heading}: none recorded\n{facts}\n"
-    rows = in_unit(calls.rows, by)
+    rows = titled(in_unit(calls.rows, by))
     gap = "  " if format == "markdown" else ""
     more = tables.left_out(len(rows), calls.row_count, LIMIT)
     more = f"\n{more}" if more and format == "markdown" else more
