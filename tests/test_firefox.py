@@ -3,6 +3,7 @@
 import gzip
 import json
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.source import Source
 from perfduck_model.batch import Batch
 from perfduck_model.errors import PerfduckError
+from perfduck_model.pprof_schema import Profile
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 SAMPLY = FIXTURES / "firefox" / "samply.json.gz"
@@ -185,6 +187,25 @@ def test_export_and_ingest_keep_stacks_sums_and_threads(
         assert store.export("back").text == demo.export(name).text
         ours = store.sql(rows, {"name": "back"}).frame
         assert ours.equals(demo.sql(rows, {"name": name}).frame)
+
+
+def test_the_time_of_recording_is_utc_in_every_time_zone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        with perfduck.open(tmp_path / "s.duckdb") as store:
+            store.ingest(SAMPLY)
+            exported = json.loads(store.export("samply", "firefox").text)
+            packed = b"".join(store.export("samply", "pprof").parts())
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    wanted = json.loads(gzip.decompress(SAMPLY.read_bytes()))["meta"]["startTime"]
+    assert exported["meta"]["startTime"] == pytest.approx(wanted, abs=1)
+    message = Profile.FromString(gzip.decompress(packed))
+    assert message.time_nanos / 1e6 == pytest.approx(wanted, abs=1)
 
 
 def test_units_and_missing_times_come_back(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ copies of it read this too. Tables and samples are written column by column.
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC
 from itertools import count
 from typing import Any
 
@@ -77,7 +78,7 @@ def _meta(
     began = _first(data, "started_at")
     return {
         "interval": _interval(data),
-        "startTime": began.timestamp() * 1000 if began else 0,
+        "startTime": began.replace(tzinfo=UTC).timestamp() * 1000 if began else 0,
         "processType": 0,
         "product": visible(data.sides[0].selector),
         "stackwalk": 1,

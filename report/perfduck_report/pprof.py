@@ -13,6 +13,7 @@ that follow each other are one message.
 
 import zlib
 from collections.abc import Iterator
+from datetime import UTC
 from itertools import islice
 from typing import Any
 
@@ -82,7 +83,7 @@ class _Writer:
             comment=[texts.of(line) for line in _comments(self._data)],
         )
         if begun := [each.started_at for each in runs if each.started_at is not None]:
-            head.time_nanos = int(min(begun).timestamp() * 1e6) * 1000
+            head.time_nanos = int(min(begun).replace(tzinfo=UTC).timestamp() * 1e6) * 1000
         head.duration_nanos = int(1e9 * sum(each.duration_s or 0.0 for each in runs))
         return head
 

@@ -41,8 +41,8 @@ def healthz(service: ServiceOf) -> Response:
     free = shutil.disk_usage(service.settings.store.parent).free
     state: dict[str, Any] = {"version": perfduck.__version__, "disk_free_bytes": free}
     try:
-        service.store.names()
-        service.spool.check()
+        with service.held.read():  # takes a state of the store, which reads its file
+            service.spool.check()
     except perfduck.PerfduckError as error:
         return _unwell(str(error), state)
     if free < _LEAST_FREE_BYTES:

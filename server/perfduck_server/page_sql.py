@@ -44,6 +44,6 @@ def examples() -> tuple[tuple[str, str], ...]:
     """The questions of docs/sql.md: title and query."""
     text = next(place for place in _PLACES if place.exists()).read_text(encoding="utf-8")
     return tuple(
-        (example["title"].replace("\n", " "), example["query"])
+        (example["title"].replace("\n", " ").removesuffix(":"), example["query"])
         for example in _EXAMPLE.finditer(text)
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from command import run_text
-from servers import Server
+from servers import HTTP, Server
 
 pytestmark = pytest.mark.slow  # servers of their own, and processes that ask them
 
@@ -38,6 +38,11 @@ def test_a_push_has_a_part_for_them(empty_server: Server) -> None:
     answer = json.loads(subprocess.check_output(["curl", "-sS", *words, url]))
     assert answer["result"].count("pods attached") == 1
     assert pods(empty_server.url) >= NAMES
+    page = HTTP.request("GET", f"{empty_server.url}/profiles/a?not_comm=perf").data.decode()
+    for name in NAMES:
+        assert f'?not_comm=perf&amp;pod={name}" title="Only this">{name}</a>' in page
+    assert "only samples chosen by not comm perf" in page
+    assert "--not-comm" not in page
 
 
 def test_a_push_with_another_list_is_refused(empty_server: Server, tmp_path: Path) -> None:

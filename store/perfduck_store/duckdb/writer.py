@@ -224,6 +224,7 @@ class DuckDbWriter:
         row = {
             "profile_id": self.profile_id,
             **said,
+            "started_at": _utc(facts.started_at),
             **given,
             "work_unit": None if identity.work is None else identity.work_unit or UNIT,
             "label_names": list(labels),
@@ -238,3 +239,11 @@ class DuckDbWriter:
         rows = [(name, event.unit, event.frequency) for name, event in events.items()]
         frame = pl.DataFrame(rows, schema, orient="row")
         self._store.execute_on(frame, named("insert_events"), {"profile_id": self.profile_id})
+
+
+def _utc(time: datetime | None) -> datetime | None:
+    """The time without its zone: DuckDB would turn one with a zone into the time of this machine's
+    zone."""
+    return (
+        time if time is None or time.tzinfo is None else time.astimezone(UTC).replace(tzinfo=None)
+    )
