@@ -246,7 +246,7 @@ def kills(folder: Path, chance: random.Random, times: int) -> Tried:
                     str(other)).code == 0  # fmt: skip
     jobs = {f"ingest of {name}": ["ingest", str(file)] for name, file in _recordings(folder)}
     jobs |= {"merge": ["merge", str(other)], "prune": ["prune", SIDES[0], "--older-than", "0h"],
-             "attach": CHANGES["attach"], "symbols": CHANGES["symbols add"]}  # fmt: skip
+             "attach": CHANGES["attach"]}  # fmt: skip
     untouched, lasts, after = _contents(base), dict[str, float](), dict[str, Contents]()
     for name, words in jobs.items():
         shutil.copy(base, path)

@@ -35,6 +35,10 @@ class HeldStore:
     def __str__(self) -> str:
         return str(self.path)
 
+    def is_there(self) -> bool:
+        """It is open."""
+        return True
+
     def read(self) -> "SharedReader":
         """The store as it is now."""
         return self.shared.read()
@@ -80,6 +84,10 @@ class OneState:
     def state(self) -> int | None:
         """As of SharedReader."""
         return self._store.state
+
+    def is_there(self) -> bool:
+        """It is open."""
+        return True
 
     def read(self) -> "SharedReader":
         """The one state, for one thread at a time, who uses it by `with`."""

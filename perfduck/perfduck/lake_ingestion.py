@@ -16,7 +16,6 @@ from perfduck.ingestion import (
 )
 from perfduck.opening import StoreLake
 from perfduck_store.draft import Draft
-from perfduck_store.lake.files import LakeFiles
 from perfduck_store.lake.store import LakeStore
 from perfduck_store.recording import Receipt
 
@@ -39,7 +38,7 @@ class LakeIngestion:
     def check(self, requests: Iterable[IngestRequest], note: Callable[[str], object]) -> None:
         """Raise PerfduckError for what would fail at the commit, as far as the lake tells without a
         recording being read; `note` takes what may fail then."""
-        if LakeFiles(self._place.root).exists():
+        if self._place.is_there():
             with self._place.read() as store:
                 check_names(store, requests, note)
 

@@ -53,6 +53,9 @@ class StorePlace(Protocol):
     def wait_s(self) -> float | None:
         """How long to wait for another process that has the store open."""
 
+    def is_there(self) -> bool:
+        """Whether there is a store, or a server that is to be asked."""
+
     def read(self) -> "Store":
         """The store, open to read. PerfduckError where there is none that can be read."""
 
@@ -73,6 +76,10 @@ class StoreFile:
 
     def __str__(self) -> str:
         return str(self.path)
+
+    def is_there(self) -> bool:
+        """Whether there is a file."""
+        return self.path.exists()
 
     def read(self) -> "Store":
         """The store, open to read. PerfduckError where there is none, or another process writes it
@@ -107,6 +114,10 @@ class StoreServer:
     def __str__(self) -> str:
         return str(self.address)
 
+    def is_there(self) -> bool:
+        """It is to be asked."""
+        return True
+
     def read(self) -> "Store":
         """The store as it is now; the server is asked at the first question."""
         return parts.remote.RemoteStore(self.address, self.token, write=False, wait_s=self.wait_s)
@@ -134,6 +145,10 @@ class StoreLake:
 
     def __str__(self) -> str:
         return f"{SCHEME}{self.root}"
+
+    def is_there(self) -> bool:
+        """Whether there is a lake. PerfduckError where there is something else."""
+        return parts.lake_files.LakeFiles(self.root).exists()
 
     def read(self) -> "LakeStore":
         """The lake as it is now. PerfduckError where there is none that can be read."""

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from perfduck_store import records
     from perfduck_store.duckdb import store
     from perfduck_store.lake import compaction
+    from perfduck_store.lake import files as lake_files
     from perfduck_store.lake import store as lake_store
     from perfduck_store.remote import client as remote
     from perfduck_store.remote import merging
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
         "frames",
         "ingestion",
         "inventory",
+        "lake_files",
         "lake_ingestion",
         "lake_store",
         "merging",
@@ -84,6 +86,7 @@ __getattr__ = lazy_modules(
         "frames": "perfduck.frames",
         "ingestion": "perfduck.ingestion",
         "inventory": "perfduck.inventory",
+        "lake_files": "perfduck_store.lake.files",
         "lake_ingestion": "perfduck.lake_ingestion",
         "lake_store": "perfduck_store.lake.store",
         "records": "perfduck_store.records",

@@ -114,7 +114,7 @@ class Recorder:
     def check_names(self, wanted: Sequence[str]) -> None:
         """PerfduckError where the store has one of the names, before anything is recorded."""
         taken = frozenset[str]()
-        if not isinstance(self._place, StoreFile) or self._place.path.exists():
+        if self._place.is_there():
             try:
                 taken = frozenset(names(self._place))
             except (NotAllowed, ConnectionFailed):  # it may only push; no server, but a spool

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -292,6 +293,27 @@ def test_sql_reads_the_lake_and_nothing_beside_it(lake: Path, tmp_path: Path) ->
         "install httpfs",
     ):
         assert line("sql", query, "--store", url).startswith("perfduck: sql")
+
+
+def test_other_work_takes_what_was_said_of_the_work_before(lake: Path) -> None:
+    query = "select code from limitation where code like 'work%'"
+    with LakeStore(lake, write=True) as store, store.transaction():
+        [profile] = [each.profile_id for each in store.profiles.all() if each.name == "run-1"]
+        store.execute(f"insert into limitation values ({profile}, 'work-time', null, 'shorter')")
+        store.changes.set_rows(("limitation", profile))
+    assert asked(f"lake:{lake}", query) == "code\nwork-time\n"
+    say("edit", "run-1", "--work", "5", "--store", f"lake:{lake}")
+    assert asked(f"lake:{lake}", query) == "code\n"
+    say("compact", "--store", f"lake:{lake}")
+    assert asked(f"lake:{lake}", query) == "code\n"
+
+
+def test_what_a_transaction_read_that_failed_is_read_again(lake: Path) -> None:
+    with LakeStore(lake, write=True) as store:
+        with suppress(ZeroDivisionError), store.transaction():
+            store.load("event")
+            raise ZeroDivisionError
+        assert store.rows("select count(*) from event") == [(4,)]
 
 
 def test_two_machines_that_say_different_things_both_have_their_way(lake: Path) -> None:

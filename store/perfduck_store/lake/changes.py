@@ -113,8 +113,12 @@ class LakeProfiles(DuckDbProfiles):
     def edit(self, profile_id: int, wanted: Edit) -> tuple[str, ...]:
         """Change what is said of a profile; what that changed, in words."""
         before = self.said(profile_id)
-        changes = super().edit(profile_id, wanted)
-        self._lake.changes.set_values(slots_of(profile_id, before, self.said(profile_id)))
+        with self._lake.about([profile_id]):
+            changes = super().edit(profile_id, wanted)
+        slots = slots_of(profile_id, before, self.said(profile_id))
+        self._lake.changes.set_values(slots)
+        if ("work", profile_id) in slots:  # and what was said of how it was measured
+            self._lake.changes.set_rows(("limitation", profile_id))
         return changes
 
     def remove(self, profiles: Iterable[int]) -> None:

@@ -22,7 +22,7 @@ from tempfile import TemporaryDirectory
 
 import xxhash
 
-from perfduck_model.errors import PerfduckError, room_on_disk
+from perfduck_model.errors import FULL_DISK, PerfduckError, room_on_disk
 from perfduck_model.special_files import what_is
 from perfduck_store.duckdb.schema import SCHEMA_VERSION, mismatch
 
@@ -46,7 +46,8 @@ class LakeFiles:
 
     def exists(self) -> bool:
         """Whether there is a lake."""
-        return self.folder.is_dir()
+        with self._readable(self.folder):
+            return self.folder.is_dir()
 
     def names(self, folder: str) -> list[str]:
         """The names of the files in a folder, sorted; none where there is none."""
@@ -87,30 +88,32 @@ class LakeFiles:
     def scratch(self) -> Iterator[Path]:
         """A directory for files that are being written; those of a killed process are removed by a
         compaction."""
-        with self._writable(), room_on_disk(self.root):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with TemporaryDirectory(prefix=_SCRATCH, dir=self.folder) as folder:
-                yield Path(folder)
+        with room_on_disk(self.root):
+            with self._writable():
+                self.folder.mkdir(parents=True, exist_ok=True)
+                folder = TemporaryDirectory(prefix=_SCRATCH, dir=self.folder)
+            with folder as name:
+                yield Path(name)
 
     def publish(self, written: Path, folder: str, ending: str) -> str:
         """Give a file that was written the place of its content, and say its hash."""
         name = _hash_of(written)
-        with written.open("rb") as file:
-            os.fsync(file.fileno())
-        written.replace(self._made(folder) / f"{name}.{ending}")
-        _sync(self.folder / folder)
+        with self._writable():
+            with written.open("rb") as file:
+                os.fsync(file.fileno())
+            written.replace(self._made(folder) / f"{name}.{ending}")
+            _sync(self.folder / folder)
         return name
 
     def create(self, written: Path, folder: str, name: str) -> bool:
         """Give a file that was written a name that no other file has; False where one has it."""
-        with written.open("rb") as file:
-            os.fsync(file.fileno())
-        try:
+        with self._writable(), suppress(FileExistsError):
+            with written.open("rb") as file:
+                os.fsync(file.fileno())
             os.link(written, self._made(folder) / name)
-        except FileExistsError:
-            return False
-        _sync(self.folder / folder)
-        return True
+            _sync(self.folder / folder)
+            return True
+        return False
 
     def older(self, folder: str, seconds: float) -> list[str]:
         """The names of files that were written so long ago."""
@@ -185,7 +188,9 @@ class LakeFiles:
     def _writable(self) -> Iterator[None]:
         try:
             yield
-        except (PermissionError, NotADirectoryError, FileNotFoundError) as error:
+        except OSError as error:
+            if error.errno in FULL_DISK:
+                raise
             expected = "a lake that can be written"
             raise PerfduckError.at(self.root, expected=expected, got=error.strerror) from error
 

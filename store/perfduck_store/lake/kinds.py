@@ -20,10 +20,10 @@ class Kind:
 KINDS = {
     "recording": Kind(
         ("profile_id",),
-        ("profile", "event", "sample", "rollup", "leaf_offset", "artefact", "edge", "limitation",
-         "skipped"),
+        ("profile", "event", "sample", "rollup", "leaf_offset", "artefact", "edge", "skipped"),
         NAMES,
     ),
+    "limitation": Kind(("profile_id",), ("limitation",)),  # of its work: an edit changes them
     "attachment": Kind(("profile_id", "kind"), ("attachment", *KIND_OF_TABLE)),
     "tag_input": Kind(("kind", "kernel_release"), ("tag_input",)),
     "elf_function": Kind(("dso",), ("elf_function",)),

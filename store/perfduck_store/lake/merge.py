@@ -38,7 +38,7 @@ def _added(store: "LakeStore", profiles: list[int]) -> Merged:
         with store.about([]):
             done = merge_attached(store, profiles)
         changes = store.changes
-        changes.set_rows(*(("recording", key) for key in profiles))
+        changes.set_rows(*((kind, key) for kind in ("recording", "limitation") for key in profiles))
         for key in profiles:
             said = store.profiles.said(key)
             changes.set_values(slots_of_new(key, Edit(labels=said.labels)))

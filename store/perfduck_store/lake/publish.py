@@ -41,7 +41,7 @@ def publish_log(files: LakeFiles, folder: Path, place: str, log: LogFile) -> str
 
 
 def _together(slots: Iterable[Slot]) -> list[list[Slot]]:
-    """The slots whose rows become parts together: a recording has its own."""
+    """The slots whose rows become parts together: each recording has its own."""
     kinds: dict[tuple[object, ...], list[Slot]] = {}
     for slot in slots:
         kinds.setdefault(slot if slot[0] == "recording" else slot[:1], []).append(slot)
@@ -63,7 +63,7 @@ def _exported(store: "LakeStore", folder: Path, slots: list[Slot]) -> Group:
         table: f"select * from {table} where {slots_in(columns_of(table), slots)}"
         for table in kind.tables
     }
-    if kind.keys == ("profile_id",):
+    if kind.names and kind.keys:
         store.rows(lake_query("used_names").format(profiles=slots_in(("profile_id",), slots)))
     for table in kind.names:
         key = "symbol_id" if table == "symbol" else "stack_id"

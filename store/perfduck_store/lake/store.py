@@ -122,10 +122,14 @@ class LakeStore(DuckDbStore):
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """What is written within is one commit of the lake, or after an exception none."""
+        loaded = {table: set(slots) for table, slots in self._loaded.items()}
         try:
             with super().transaction():
                 yield
                 publish.commit(self)
+        except BaseException:
+            self._loaded = loaded  # what was read since is undone, too
+            raise
         finally:
             self.changes = Changes(self.state)
             self._about = None
@@ -196,8 +200,7 @@ class LakeStore(DuckDbStore):
         """There is none."""
 
     def _open(self, *, write: bool, wait_s: float | None) -> None:
-        engine = self._engine = Engine(self.path)
-        self._connection = engine.connection()
+        self._connection = Engine(self.path).connection()
         self._version = schema.SCHEMA_VERSION
         super().rows("attach ':memory:' as store; use store")
         super().rows(schema.creation())

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from perfduck_model.batch import WORK_LOST, WORK_TIME
 from perfduck_model.identity import profile_id
 from perfduck_store.draft import Draft
 from perfduck_store.duckdb.writer import DuckDbWriter
@@ -22,12 +23,14 @@ class LakeWriter(DuckDbWriter):
         self._lake = store
         store.write_about(profile_id(identity.content_hash))
         super().__init__(store, draft, identity)
+        if identity.work is not None and {WORK_TIME, WORK_LOST} & draft.facts.limitations.keys():
+            store.changes.set_rows(("limitation", self.profile_id))
 
     def finish(self, tags: pl.DataFrame, blamed: pl.DataFrame) -> Receipt:
         """Insert rows of table symbol and of stack_blame, for all that was new."""
         receipt = super().finish(tags, blamed)
         changes = self._lake.changes
-        changes.set_rows(("recording", self.profile_id))
+        changes.set_rows(("recording", self.profile_id), ("limitation", self.profile_id))
         if self.is_new:
             changes.set_values(slots_of_new(self.profile_id, self._identity.said))
             if self._identity.work is not None:
