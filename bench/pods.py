@@ -12,7 +12,9 @@ has softirqs and interrupts that ran on the group's time, unless the kernel is b
 CONFIG_IRQ_TIME_ACCOUNTING: column total of `top --by pod`, not what a pod is blamed for. A clock
 that interrupts (cpu-clock) counts the change from one task to another for the second, the kernel
 mostly for the first: with a receiver that is woken for its packets the two differ by 8 %. A tick
-that the clock misses is missing in the samples: `by time` counts the time between samples.
+that the clock misses is missing in the samples: `by time` counts the time between samples, and with
+it what real-time tasks may not use of each second (kernel.sched_rt_runtime_us), where the CPU is
+idle then.
 """
 
 import argparse
