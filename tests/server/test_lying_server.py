@@ -16,6 +16,7 @@ from perfduck.opening import place_of
 from perfduck_model.errors import PerfduckError
 from perfduck_store import protocol
 from perfduck_store.recording import Identity
+from perfduck_store.records import Choice
 from perfduck_store.remote import answers, wire
 from perfduck_store.remote.services import StoreMethod
 
@@ -86,6 +87,11 @@ def of_store(ask: Callable[[protocol.Store], Any]) -> Question:
     return asked
 
 
+def by_netns(store: protocol.Store) -> pl.DataFrame:
+    profiles = [store.profiles.all()[0].profile_id]
+    return store.samples(Choice(profiles, [("cpu-clock",)], keep=("netns",))).by_netns()
+
+
 IDENTITY = Identity("x", "perf-script", "x", "0" * 32)
 QUESTIONS |= {
     "details": library(lambda store: str(store.details("a"))),
@@ -99,6 +105,7 @@ QUESTIONS |= {
     "hash": of_store(lambda store: store.tag_inputs.content_hash("rules")),
     "keep": of_store(lambda store: store.tag_inputs.keep("rules", "x", b"")),
     "forget": of_store(lambda store: store.tag_inputs.forget("rules")),
+    "netns": of_store(by_netns),
     "check": of_store(lambda store: store.check(IDENTITY)),
     "rollback": of_store(lambda store: store._transactions.rollback()),
 }

@@ -30,6 +30,7 @@ Columns = Mapping[str, Column]
 _KEY = Column(pl.Int64, is_key=True)
 _ID, _NUMBER, _SHARE = Column(pl.Int64), Column(pl.Int64, can_be_null=True), Column(pl.Float64)
 _SMALL_NUMBER = Column(pl.Int32, can_be_null=True)
+_SAID_SHARE = Column(pl.Float64, can_be_null=True)
 _RUN = Column(pl.Int32, is_run=True)
 _IDS = Column(pl.List(pl.Int64))
 _TEXT, _SAID = Column(pl.String), Column(pl.String, can_be_null=True)
@@ -55,11 +56,13 @@ _FRAMES: dict[str, Columns] = {
     "samples.rollup": _ROLLUP,
     "samples.by_pod": {"run": _RUN, "stack_id": _ID, "pod": _TEXT, "weight": _AMOUNT,
                        "hits": _AMOUNT},
+    "samples.by_netns": {"run": _RUN, "stack_id": _ID, "netns": _TEXT, "weight": _AMOUNT,
+                         "hits": _AMOUNT},
     "samples.stacks": {"stack_id": _KEY, "symbol_ids": _IDS, "subsystem": _TEXT,
                        "direction": _TEXT},
     "samples.programs": {"stack_id": _KEY, "program": _TEXT},
     "samples.calls": {"function": _TEXT, "dso": _TEXT, "subsystem": _TEXT, "total": _SHARE,
-                      "share": _SHARE, "row_count": _COUNT},
+                      "share": _SHARE, "once": _SAID_SHARE, "row_count": _COUNT},
     "samples.timeline": {"run": _RUN, "bucket": _ID, "hits": _COUNT},
     "samples.chains": {"stack_id": _KEY, "symbol_ids": _IDS, "blamed": _TEXT, "context": _TEXT,
                        "direction": _SAID},
@@ -113,7 +116,7 @@ def _wrong(values: pl.Series, column: Column, runs: int) -> str | None:
         return f"values of type {column.kind}"
     if values.null_count() and not column.can_be_null:
         return "a value in each row"
-    if column.kind == pl.Float64 and not values.is_finite().all():
+    if column.kind == pl.Float64 and not values.drop_nulls().is_finite().all():
         return "finite numbers"
     if column.is_amount and (values < 0).any():
         return "amounts of 0 or more"
