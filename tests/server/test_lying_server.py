@@ -89,7 +89,9 @@ def of_store(ask: Callable[[protocol.Store], Any]) -> Question:
 
 def by_netns(store: protocol.Store) -> pl.DataFrame:
     profiles = [store.profiles.all()[0].profile_id]
-    return store.samples(Choice(profiles, [("cpu-clock",)], keep=("netns",))).by_netns()
+    return store.samples(
+        Choice(profiles=profiles, events=[("cpu-clock",)], keep=("netns",))
+    ).by_netns()
 
 
 IDENTITY = Identity("x", "perf-script", "x", "0" * 32)
