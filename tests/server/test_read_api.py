@@ -109,7 +109,8 @@ def test_every_option_of_the_library_is_asked_for() -> None:
         if question not in ("export", "sandwich", "timeline")  # the command has none of them
         for name in known.options
     }
-    others = {"budget", "explain", "format", "pid", "cgroup", "pod"}  # below, or not in the demo
+    others = {"budget", "explain", "format"}  # below
+    others |= {"pid", "cgroup", "pod", "netns", "not_netns"}  # not in the demo
     assert {name for name in names - others if f"{name}=" not in asked} == set()
 
 
