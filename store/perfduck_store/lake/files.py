@@ -1,6 +1,6 @@
 """The files of a lake in a directory that many processes, and machines, write at once.
 
-    v6/                        the schema version
+    v8/                        the schema version
       sample/HASH.parquet      parts: rows of one table, never changed
       commits/HASH.json        what a writer added; see log.py
       manifests/HASH.json      what a compaction made of all commits before it

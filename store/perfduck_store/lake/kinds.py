@@ -20,7 +20,8 @@ class Kind:
 KINDS = {
     "recording": Kind(
         ("profile_id",),
-        ("profile", "event", "sample", "rollup", "leaf_offset", "artefact", "edge", "skipped"),
+        ("profile", "event", "sample", "rollup", "leaf_offset", "artefact", "edge", "skipped",
+         "recorded_binary"),
         NAMES,
     ),
     "limitation": Kind(("profile_id",), ("limitation",)),  # of its work: an edit changes them
