@@ -180,7 +180,7 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda path: path.write_bytes(b""),
         r"bad:1: expected a recording, got an empty file",
     ),
-    "directory": (lambda path: path.mkdir(), r"bad:1: expected a recording .*got a directory"),
+    "directory": (lambda path: path.mkdir(), r"bad: expected a recording .*got a directory"),
     "missing": (lambda path: None, r"bad: expected a recording, got No such file"),
     "cut xz": (cut_xz, r"bad: expected a whole compressed file, got"),
     "cut text": (cut_text, r"bad:\d+: expected a whole line, got"),

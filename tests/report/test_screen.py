@@ -48,7 +48,7 @@ def test_a_pipe_gets_every_name_whole(demo_store: Path) -> None:
               store=demo_store)
     )  # fmt: skip
     assert rows[0]["path"].replace(";", " > ") in path
-    columns = "    self    share  subsystem  (self: us/request in exactly this call chain)\n"
+    columns = "    self   self %  subsystem  (self: us/request in exactly this call chain)\n"
     assert f"\n\n{columns}" in path
 
 

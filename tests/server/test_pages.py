@@ -240,7 +240,8 @@ def test_saved_queries_are_kept_over_http(own_server: Server) -> None:
 def test_the_examples_are_those_of_the_page_and_run(server: Server) -> None:
     assert len(examples()) == 10
     for title, query in examples():
-        assert title.endswith((":", "?"))
+        assert title
+        assert not title.endswith(":")
         answer = HTTP.request("POST", f"{server.url}/api/v1/sql", json={"query": query})
         assert answer.status == 200, query
         assert answer.json()["rows"]
