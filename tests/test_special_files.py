@@ -46,7 +46,7 @@ def test_a_special_file_is_refused(
 
 
 FIFOS = {
-    "the first file of threads": (["data.0"], "data", "recording:1: expected a recording"),
+    "the first file of threads": (["data.0"], "data", "recording: expected a recording"),
     "a file of a thread": (["data", "data.0"], "data.1", "data.1: expected what a thread of perf"),
     "results of Cilium": ([], "NetworkPerformance_benchmark_1.json", "got a FIFO"),
 }

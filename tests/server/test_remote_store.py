@@ -84,7 +84,9 @@ def test_parameters_arrive_as_they_were_given(
     for kind in (list, tuple, iter, dict.fromkeys, lambda given: pl.Series(given, dtype=pl.Int64)):
         body = wire.encoded_parameters(of, (kind(ids),), {})
         assert wire.decoded_parameters(of, body)["profiles"] == list(kind(ids))
-    choice = Choice(profiles=ids, events=[(text,)] * len(ids), values={"comm": [text]}, keep=["comm"])
+    choice = Choice(
+        profiles=ids, events=[(text,)] * len(ids), values={"comm": [text]}, keep=["comm"]
+    )
     packed, _ = wire.without_choice(wire.with_choice(choice, b"\x80"))
     assert wire.decoded_choice(packed) == choice
 
