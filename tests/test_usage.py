@@ -116,8 +116,8 @@ def test_a_number_means_something(words: list[str], said: str) -> None:
          " follow --, as in perfduck record -- iperf3 -c HOST (see perfduck record -h)"),
         (["top", "x", "--limit"], "option '--limit' requires an argument"),
         (["top", "x", "--by", "functoin"], "--by: expected function, path, subsystem, class,"
-         " direction, program, source, dso, comm, cgroup, netns, pod, traversal, callers or callees,"
-         " got functoin. Did you mean function?"),
+         " direction, program, source, dso, comm, cgroup, netns, pod, traversal, callers or"
+         " callees, got functoin. Did you mean function?"),
         (["top", "x", "--format", ""], "--format: expected text, markdown, csv or json, got"),
         (["completion"], "missing argument 'shell'. Choose from: bash, zsh, fish (usage:"),
         (["profiles", "x", "y"], "unexpected: y (usage: perfduck profiles [OPTIONS] [selector])"),
