@@ -127,17 +127,20 @@ TOOLS: tuple[Callable[..., str], ...] = (recordings, top, diff, compare, trend, 
 
 
 class QuestionServer(MCPServer[Any]):
-    """Refuses arguments that a tool has not: MCPServer ignores them."""
+    """Refuses tools and arguments that it does not have, in a visible line: MCPServer ignores such
+    arguments, and repeats the name of such a tool as it is."""
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
     ) -> Any:
         """The answer of a tool."""
         tools = {tool.name: tool for tool in await self.list_tools()}
-        parameters = tools[name].input_schema["properties"] if name in tools else arguments
+        if name not in tools:
+            raise ToolError(perfduck.visible(f"expected a tool ({', '.join(tools)}), got {name}"))
+        parameters = tools[name].input_schema["properties"]
         if unknown := sorted(arguments.keys() - parameters.keys()):
-            message = f"{name}: expected {', '.join(parameters)}, got {unknown[0]}"
-            raise ToolError(message)
+            line = f"{name}: expected {', '.join(parameters)}, got {unknown[0]}"
+            raise ToolError(perfduck.visible(line))
         return await super().call_tool(name, arguments, context)
 
 

@@ -82,6 +82,8 @@ def test_what_is_wrong_is_a_line(demo_store: Path) -> None:
         ("diff", {"base": "native.*"}),
         ("top", {"selector": "*", "limt": 3}),
         ("nothing", {}),
+        ("\x1b[31mred", {}),
+        ("top", {"selector": "*", "\x1b[31mred": 3}),
     )
     assert all(failed for failed, _ in found)
     assert "nothing: expected a profile name" in found[0][1]
@@ -90,6 +92,10 @@ def test_what_is_wrong_is_a_line(demo_store: Path) -> None:
     assert "at most 1,000 rows" in found[5][1]
     assert "top: expected selector, by, " in found[7][1]
     assert found[7][1].endswith(", got limt")
+    assert found[8][1].endswith(
+        "expected a tool (recordings, top, diff, compare, trend, sql), got nothing"
+    )
+    assert not any("\x1b" in text for _, text in found)
     assert len(perfduck.open(demo_store).names()) == 18
 
 
