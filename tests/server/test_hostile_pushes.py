@@ -36,7 +36,7 @@ MEMORY_MB = 420  # of a job; an idle worker has some 200
 def bounded(tmp_path_factory) -> Iterator[Server]:
     """A server that allows a job little."""
     store = tmp_path_factory.mktemp("bounded") / "s.duckdb"
-    options = ("--job-memory", str(MEMORY_MB), "--job-timeout", "8", "--max-upload", "3")
+    options = ("--job-memory", str(MEMORY_MB), "--job-timeout", "20", "--max-upload", "3")
     with running(store, *options) as started:
         yield started
 
