@@ -1,5 +1,7 @@
-"""Bombs of pprof and OTLP: bytes of protobuf that become many times as much in memory."""
+"""Bombs of pprof, OTLP and the Firefox Profiler: messages that become many times as much in memory,
+or in time."""
 
+import json
 from collections.abc import Callable, Iterator
 
 from bomb import MB, Bomb, Chunks
@@ -72,7 +74,25 @@ def _resource(size: int) -> Callable[[], Chunks]:
     return lambda: iter([_field(1, scope + resource), _field(2, b"\x0a\x00\x12\x00")])
 
 
+def _threads(count: int, functions: int) -> Chunks:
+    """Firefox: threads of one sample each, which share all functions."""
+    rows, none = list(range(functions)), [-1] * functions
+    shared = {
+        "stringArray": [f"f{number}" for number in rows],
+        "stackTable": {"frame": rows, "prefix": [None] * functions},
+        "frameTable": {"func": rows, "address": none},
+        "funcTable": {"name": rows, "resource": none},
+    }
+    yield b'{"meta":{"preprocessedProfileVersion":60},"shared":' + json.dumps(shared).encode()
+    for number in range(count):
+        samples = {"stack": [number % functions], "weight": [1]}
+        thread = {"pid": "1", "tid": number, "samples": samples}
+        yield (b"," if number else b',"threads":[') + json.dumps(thread).encode()
+    yield b"]}"
+
+
 MESSAGE_BOMBS = [
+    Bomb("Firefox, 1,000 threads that share 1 M functions", lambda: _threads(1000, MB), ".raw"),
     Bomb("pprof, 16 M frames of 16 samples", lambda: _frames(16), ".raw"),
     Bomb("pprof, 33 M frames of 33 samples", lambda: _frames(33), ".raw"),
     Bomb("pprof, 4 M samples of 4 locations", lambda: _samples(4 * MB - 1, 4), ".raw"),

@@ -7,15 +7,20 @@ import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import polars as pl
 import pytest
 from command import run
 from set_limits import SetLimits
 
 import perfduck
+from perfduck_ingest.firefox.schema import MappedBinary, ProfileTables
+from perfduck_ingest.firefox.tables import StackIds
 from perfduck_ingest.formats import opened
+from perfduck_ingest.function_chains import FunctionChains
 from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.source import Source
+from perfduck_model.arrays import Int64
 from perfduck_model.batch import Batch
 from perfduck_model.errors import PerfduckError
 from perfduck_model.pprof_schema import Profile
@@ -291,6 +296,27 @@ def test_what_leads_nowhere_is_refused_in_a_line(tmp_path: Path, change: Any, sa
     assert said in str(error.value)
     assert "expected a whole profile of the Firefox Profiler, got " in str(error.value)
     assert "\n" not in str(error.value)
+
+
+class CountedLookUps(FunctionChains):
+    def __init__(self) -> None:
+        super().__init__()
+        self.look_ups = 0
+
+    def ids(self, functions: pl.DataFrame) -> Int64:
+        self.look_ups += 1
+        return super().ids(functions)
+
+
+def test_functions_that_threads_share_are_looked_up_once() -> None:
+    """A thousand threads that share a million functions took minutes."""
+    shared, chains = small()["shared"], CountedLookUps()
+    tables = msgspec.convert(shared, ProfileTables)
+    stacks = StackIds(tables, tables.string_array, [MappedBinary("a", "/bin/a")], chains)
+    first, second = (stacks.of([1, 2, 1]) for _ in range(2))
+    assert chains.look_ups == 1
+    assert first[1].stack_ids.tolist() == second[1].stack_ids.tolist()
+    assert (first[1].stacks.height, second[1].stacks.height) == (2, 0)
 
 
 @pytest.mark.parametrize(

@@ -129,7 +129,8 @@ class _Reader:
         """Rows of stack, weight and number of lines."""
         rows, frames = self._commands(rows)
         functions, codes, lengths = _root_first(frames, self._evidence)
-        found = self._chains.chains(functions, codes[::-1], lengths[::-1])
+        ids = self._chains.ids(functions)
+        found = self._chains.chains(ids, codes[::-1], lengths[::-1])
         event = self._event or WeightEvent("samples", "sample")
         has_period = self._event is not None
         known = rows.select(

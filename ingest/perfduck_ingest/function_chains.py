@@ -59,10 +59,13 @@ class FunctionChains:
     def __init__(self) -> None:
         self._interner, self._cache = SymbolInterner(), StackCache()
 
-    def chains(self, functions: pl.DataFrame, rows: Int64, lengths: Int64) -> InternedChains:
-        """Chains one behind the other in `rows`, leaf first, as rows of `functions`: [name, dso,
-        address]; each of `lengths` frames, at least 1."""
-        ids = self._interner.ids(functions)
+    def ids(self, functions: pl.DataFrame) -> Int64:
+        """The id of each function: [name, dso, address]."""
+        return self._interner.ids(functions)
+
+    def chains(self, ids: Int64, rows: Int64, lengths: Int64) -> InternedChains:
+        """Chains one behind the other in `rows`, leaf first, as places in `ids` of functions; each
+        of `lengths` frames, at least 1."""
         stack_ids, new = stacks(ids[rows], lengths, self._cache)
         return InternedChains(stack_ids, new, self._interner.unreported(new))
 
@@ -77,14 +80,14 @@ class FunctionChains:
             table.counts[places],
             len(lengths),
         )
-        ends, last = np.cumsum(lengths), len(table.functions) - 1
+        ids, ends = self.ids(table.functions), np.cumsum(lengths)
         for first, end in _parts(frames):
             some = places[ends[first] - lengths[first] : ends[end - 1]]
             rows = kernels.ranges(table.starts[some], table.counts[some])
             nameless = np.flatnonzero(frames[first:end] == 0)
             before = (np.cumsum(frames[first:end]) - frames[first:end])[nameless]
-            rows = np.insert(rows, before, last)
-            interned = self.chains(table.functions, rows, np.maximum(frames[first:end], 1))
+            rows = np.insert(rows, before, len(ids) - 1)
+            interned = self.chains(ids, rows, np.maximum(frames[first:end], 1))
             stack_ids[first:end] = interned.stack_ids
             yield Batch(stacks=interned.stacks, symbols=interned.symbols)
 

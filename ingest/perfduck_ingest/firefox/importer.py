@@ -51,7 +51,7 @@ _OF_TYPE = {
 }  # fmt: skip
 _NUMBER = re.compile(r"([0-9]{1,10})(?:\.[0-9]+)?")  # 1234.1: of a process that was exec'd
 _RELEASE = re.compile(r"Linux (\d+\.\d+\S*)")
-_MOST_NUMBER, _MOST = (1 << 31) - 1, 1 << 62
+_MOST_NUMBER, _MOST_NS = (1 << 31) - 1, 1 << 62
 
 
 def open(source: Source) -> Recording | None:
@@ -113,10 +113,10 @@ class _Reader:
             if self._meta.version < OLDEST:
                 message += ": open it in the Firefox Profiler and save it again"
             raise ValueError(message)
+        self._chains, self._seen = FunctionChains(), _Seen()
         self._texts = profile.shared.string_array if profile.shared else None
         has_stacks = profile.shared is not None and profile.shared.func_table.name
         self._stacks = self._stack_ids(profile.shared) if has_stacks else None
-        self._chains, self._seen = FunctionChains(), _Seen()
         self._seen.left_out["rows of counters"] = sum(each.length for each in profile.counters)
         own = _own_section(self._meta)
         self._event = (own[EVENT], own[UNIT]) if {EVENT, UNIT} <= own.keys() else None
@@ -125,7 +125,7 @@ class _Reader:
     def _stack_ids(self, tables: ProfileTables | None) -> StackIds:
         tables = tables or ProfileTables()
         texts = tables.string_array if self._texts is None else self._texts
-        return StackIds(tables, texts, self._libs)
+        return StackIds(tables, texts, self._libs, self._chains)
 
     def batches(self, raw: msgspec.Raw) -> Iterator[Batch]:
         """Stacks and symbols of a thread, and its samples."""
@@ -136,7 +136,7 @@ class _Reader:
         if not samples.stack:
             return
         stacks = self._stacks or self._stack_ids(msgspec.json.decode(raw, type=ProfileTables))
-        places, found = stacks.of(samples.stack, self._chains)
+        places, found = stacks.of(samples.stack)
         yield Batch(stacks=found.stacks, symbols=found.symbols)
         times = _times(samples)
         if self._is_untimed:
@@ -177,7 +177,9 @@ class _Reader:
         if len(exact) and exact.min() < 0:
             message = "a weight below 0: a comparison of two profiles? Ingest each of them"
             raise ValueError(message)
-        if not (exact.sum() < _MOST and self._seen.units.setdefault(event, unit) == unit):
+        if not (
+            exact.sum() < limits.most_weight and self._seen.units.setdefault(event, unit) == unit
+        ):
             message = f"weights of {event} of more than 62 bits, or in several units"
             raise ValueError(message)
         weights = np.rint(exact).astype(np.int64)
@@ -241,7 +243,7 @@ def _times(samples: ThreadSamples) -> pl.Series:
         values = np.cumsum(_floats([*samples.time_deltas], length, 0.0))
     else:
         values = np.full(length, -1.0)
-    if len(values) and values.max() * NS_OF_MS >= _MOST:
+    if len(values) and values.max() * NS_OF_MS >= _MOST_NS:
         message = f"a time of {values.max():,.0f} ms"
         raise ValueError(message)
     times = pl.Series("time_ns", np.rint(values * NS_OF_MS).astype(np.int64))

@@ -24,29 +24,32 @@ class DamagedTables(ValueError):
 
 
 class StackIds:
-    """The stack ids of the rows of one stack table."""
+    """The stack ids of the rows of one stack table, which many threads may share."""
 
     def __init__(
-        self, tables: ProfileTables, texts: Sequence[str], libs: Sequence[MappedBinary]
+        self,
+        tables: ProfileTables,
+        texts: Sequence[str],
+        libs: Sequence[MappedBinary],
+        chains: FunctionChains,
     ) -> None:
         """`texts`: what names are numbers of. DamagedTables for numbers that lead nowhere."""
         self._frame = _column(tables.stack_table.frame)
         self._caller = _callers(tables)
-        self._functions = _functions(tables, texts, libs)
-        _check(self._frame, self._functions.height - 1, "a frame")
+        self._chains = chains
+        self._ids = chains.ids(_functions(tables, texts, libs))
+        _check(self._frame, len(self._ids) - 1, "a frame")
 
-    def of(
-        self, stacks: Sequence[int | None], chains: FunctionChains
-    ) -> tuple[Int64, InternedChains]:
+    def of(self, stacks: Sequence[int | None]) -> tuple[Int64, InternedChains]:
         """The place of each stack among the chains that follow; one without frames is not known."""
         distinct, places = np.unique(_column(stacks), return_inverse=True)
         _check(distinct, len(self._frame), "a stack", least=-1)
-        frames, lengths = self._chains(distinct)
-        return places, chains.chains(self._functions, frames, lengths)
+        frames, lengths = self._frames_of(distinct)
+        return places, self._chains.chains(self._ids, frames, lengths)
 
-    def _chains(self, rows: Int64) -> tuple[Int64, Int64]:
+    def _frames_of(self, rows: Int64) -> tuple[Int64, Int64]:
         """The frames of some stacks, leaf first, one behind the other; and how many each has."""
-        unknown = self._functions.height - 1
+        unknown = len(self._ids) - 1
         owners, frames = [np.flatnonzero(rows < 0)], [np.full((rows < 0).sum(), unknown)]
         owner, row, total = np.flatnonzero(rows >= 0), rows[rows >= 0], 0
         while len(row):
