@@ -1,4 +1,4 @@
-"""A lake: many machines write it at once, and whatever happens to them, it answers right."""
+"""A lake: many machines write it at once, and it answers right whichever of them is killed."""
 
 import json
 import os

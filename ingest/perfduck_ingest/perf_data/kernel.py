@@ -197,7 +197,7 @@ class RecordedKernel:
 
     @cached_property
     def _debug(self) -> tuple[DebugInformation, Elf] | None:
-        """The vmlinux with debug information, wherever names are from, if that is wanted."""
+        """The vmlinux with debug information, if that is wanted; names may be from another file."""
         if self._options.inline is False:
             return None
         elf = self._options.kernel_files.elf or self._recorded_vmlinux
