@@ -6,11 +6,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
 
+import numpy as np
+import polars as pl
 import pytest
 
 import perfduck
 from perfduck.held_store import HeldStore
 from perfduck.profile_store import ProfileStore
+from perfduck_store.duckdb.shared import is_plain
+from perfduck_store.records import Choice
 
 RECORDINGS = Path(__file__).parents[1] / "fixtures" / "demo"
 
@@ -114,6 +118,31 @@ def test_snapshots_are_whole_while_another_thread_writes(held, demo_store, tmp_p
         copy = perfduck.open(tmp_path / f"{number}.duckdb")
         assert len(copy.names()) in (12, 18)
         assert len(copy.sql(MISSING).rows) == 0
+
+
+def test_parameters_that_repr_abbreviates_are_asked_again(held):
+    """A reader keeps answers by repr(parameters): those of an array leave out its middle."""
+    first = np.arange(2000)
+    other = first.copy()
+    other[1000] = 7
+    assert repr(first) == repr(other)
+    with held.read() as reader:
+        for numbers in (first, other):
+            assert reader.rows("select ($all)[1001]", {"all": numbers}) == [(numbers[1000],)]
+
+
+@pytest.mark.parametrize(
+    ("value", "answer"),
+    [
+        (None, True), ({"profiles": [1, -2], "text": "x", "share": 0.5, "raw": b"x"}, True),
+        (({"a": None}, Choice(profiles=[1], events=[("cycles",)], spans=[(None, 5)])), True),
+        (np.int64(1), False), ([1, np.int64(1)], False), ({"ids": np.arange(3)}, False),
+        (({"a": pl.Series([1])}, None), False),
+        ((None, Choice(profiles=np.arange(1), events=[()])), False),
+    ],
+)  # fmt: skip
+def test_plain_is_what_repr_says_all_of(value, answer):
+    assert is_plain(value) is answer
 
 
 def test_it_ingests_as_a_file_does(held, tmp_path):

@@ -17,7 +17,8 @@ import re
 from dataclasses import fields, is_dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from functools import lru_cache
+from functools import cache, lru_cache
+from operator import is_
 from typing import Any, TypeVar
 
 # Printable to Python, but without a width of their own: Default_Ignorable_Code_Point of Unicode 15.
@@ -67,13 +68,29 @@ def all_visible(answer: Answer) -> Answer:
 def _each(value: Any) -> Any:
     if isinstance(value, str):
         return visible(value)
+    if value is None or isinstance(value, int | float):
+        return value
     if isinstance(value, tuple | list):
-        return type(value)(_each(entry) for entry in value)
+        entries = [_each(entry) for entry in value]
+        return value if all(map(is_, entries, value)) else type(value)(entries)
     if isinstance(value, dict):
         return {_each(key): _each(entry) for key, entry in value.items()}
-    if is_dataclass(value) and not isinstance(value, type):
-        return replace(value, **{f.name: _each(getattr(value, f.name)) for f in fields(value)})
-    return value
+    return _dataclass(value)
+
+
+def _dataclass(value: Any) -> Any:
+    changes = {}
+    for name in _field_names(type(value)):
+        entry = getattr(value, name)
+        if (shown := _each(entry)) is not entry:
+            changes[name] = shown
+    return replace(value, **changes) if changes else value
+
+
+@cache
+def _field_names(kind: type) -> tuple[str, ...]:
+    """Of a dataclass; none of other types."""
+    return tuple(each.name for each in fields(kind)) if is_dataclass(kind) else ()
 
 
 def csv(text: str) -> str:

@@ -20,7 +20,7 @@ from perfduck_store.duckdb.file_copy import FileState, log_of, written_whole
 @dataclass(slots=True)
 class _Snapshot:
     path: Path
-    writes: int  # of the store before it was made
+    changes: int  # of the store before it was made (SharedDuckDb)
     users: int = 0
 
 
@@ -52,14 +52,14 @@ class SqlSnapshots:
                 self._remove_unused(snapshot)
 
     def _fresh(self) -> _Snapshot:
-        writes = self._held.shared.writes
-        if self._last is not None and self._last.writes == writes:
+        changes = self._held.shared.changes
+        if self._last is not None and self._last.changes == changes:
             return self._last
         self._count += 1
         path = self._folder / f"{self._count}.duckdb"
         with written_whole(path):
             self._write(path)
-        before, self._last = self._last, _Snapshot(path, writes)
+        before, self._last = self._last, _Snapshot(path, changes)
         if before is not None:
             self._remove_unused(before)
         return self._last

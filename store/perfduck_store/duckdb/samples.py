@@ -53,7 +53,9 @@ class DuckDbSamples:
     """See protocol.PickedSamples."""
 
     def __init__(self, store: "DuckDbStore", choice: Choice) -> None:
-        self._store, self._choice = store, choice
+        # The rollup has all columns: answers that differ in `keep` alone have one view of it.
+        self._store = store
+        self._choice = choice if choice.of_samples else replace(choice, keep=())
 
     def weights(self) -> dict[int, Weight]:
         """Of each run that has any picked sample."""
@@ -93,7 +95,7 @@ class DuckDbSamples:
 
     def programs(self) -> "pl.DataFrame":
         """[stack_id, program] of stacks that a program of eBPF is blamed for."""
-        return self._frame("blamed_programs")
+        return self._of_programs("blamed_programs")
 
     def rank(self, by: By, limit: int) -> "pl.DataFrame":
         """The key's columns, self, total, blamed and row_count, the heaviest first: see
@@ -101,6 +103,8 @@ class DuckDbSamples:
         keys: dict[str, Any] = {"limit": limit}
         if query := _QUERIES_OF_KEYS.get(by):
             return self._frame(query, keys | {"by": by}).rename({"place": by})
+        if by == "program":
+            return self._of_programs("top_program", keys)
         return self._frame(f"top_{by}", keys)
 
     def calls(self, function: str, limit: int, *, callees: bool) -> "pl.DataFrame":
@@ -177,6 +181,11 @@ class DuckDbSamples:
         self._pick()
         return self._store.frame(named(query), keys)
 
+    def _of_programs(self, query: str, keys: Mapping[str, Any] | None = None) -> "pl.DataFrame":
+        # Made here: to bind this macro takes 3 ms, and few questions read it.
+        self._store.execute(named("run_programs"))
+        return self._frame(query, keys)
+
     def _pick(self) -> None:
         """Make `picked` the samples of the choice."""
         if self._store.picked == self._choice:
@@ -196,7 +205,6 @@ class DuckDbSamples:
         if self._choice.pods is not None:
             self._pick_pods(self._choice.pods)
         self._store.execute(named("stack_weights"))
-        self._store.execute(named("run_programs"))
         self._store.picked = self._choice
 
     def _set(self) -> None:

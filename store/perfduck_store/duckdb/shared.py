@@ -9,6 +9,7 @@ import shutil
 import time
 from collections.abc import Hashable, Iterator, Sized
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from threading import Event, Lock
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -32,6 +33,7 @@ Answer = TypeVar("Answer", bound=Sized)
 _LOG_SIZE = "16MB"  # from which on DuckDB moves what was committed into the file, as it does itself
 _MOST_ROWS, _MOST_ANSWERS = 10_000, 1000  # that a reader keeps
 _TICK_NS = 20_000_000  # times of files are 4 to 10 ms apart
+_PLAIN = (bool, bytes, float, int, str)
 _INVALIDATED = "has been invalidated"  # in what DuckDB says of every statement from then on
 
 
@@ -48,7 +50,6 @@ class SharedDuckDb:
         statements together. Raises PerfduckError as DuckDbStore."""
         self.path = path
         self.writing = Lock()
-        self.writes = 0  # that have ended: the store is the same while it is
         self.changes = 0  # begun and ended, of what others see: odd while one is being committed
         self.invalidated = Event()  # set as soon as StoreIsInvalidated was raised
         self._engine = Engine(path)
@@ -85,7 +86,6 @@ class SharedDuckDb:
             self.changes += 1
 
     def _written(self) -> None:
-        self.writes += 1
         try:
             with suppress(StoreIsInvalidated):  # known before anybody judges why a write failed
                 self._cursor().close()
@@ -255,6 +255,8 @@ class SharedReader(SharedStore):
     ) -> "Answer":
         """The answer, from memory where it was asked before. Of the state of the connection, it
         depends on the picked samples alone."""
+        if not is_plain((parameters, self.picked)):
+            return ask(sql, parameters)
         key = (ask.__name__, sql, repr(parameters), repr(self.picked))
         answer: Answer | None = self._answers.get(key)
         if answer is None:
@@ -262,6 +264,17 @@ class SharedReader(SharedStore):
             if len(answer) <= _MOST_ROWS and len(self._answers) < _MOST_ANSWERS:
                 self._answers[key] = answer
         return answer
+
+
+def is_plain(value: object) -> bool:
+    """Whether repr(value) says all of it: that of an array or a frame leaves out what is long."""
+    if isinstance(value, tuple | list):
+        return all(map(is_plain, value))
+    if isinstance(value, dict):
+        return all(map(is_plain, value.items()))
+    if is_dataclass(value):
+        return all(is_plain(getattr(value, each.name)) for each in fields(value))
+    return value is None or type(value) in _PLAIN
 
 
 class SharedWriter(SharedStore):
