@@ -9,6 +9,7 @@ makes of them.
 
 import functools
 import inspect
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from perfduck import FilterOptions, TableFormat
+from perfduck import FilterOptions, PerfduckError, TableFormat
 from perfduck import typed as typed_values
 
 _N = TypeVar("_N", int, float)
@@ -75,6 +76,16 @@ StorePath = Annotated[
     ),
 ]
 DEFAULT_STORE = "perfduck.duckdb"
+
+
+def path_to_serve(store: str) -> Path:
+    """The path of a store on this machine. PerfduckError for a URL, which says where it is set."""
+    if not store.startswith(("http:", "https:")):
+        return Path(store)
+    is_variable = os.environ.get("PERFDUCK_STORE") == store
+    hint = " of $PERFDUCK_STORE (--store PATH goes before it)" if is_variable else ""
+    raise PerfduckError.at(store, expected="the path of a store to serve", got=f"a URL{hint}")
+
 
 SpoolDirectory = Annotated[
     Path | None,

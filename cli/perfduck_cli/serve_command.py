@@ -9,7 +9,7 @@ import typer
 
 from perfduck import PerfduckError, visible
 from perfduck_cli import process
-from perfduck_cli.options import DEFAULT_STORE, LONGEST_S, StorePath, number, whole
+from perfduck_cli.options import DEFAULT_STORE, LONGEST_S, StorePath, number, path_to_serve, whole
 
 _ADDRESS = re.compile(r"(?:\[(?P<ipv6>[^\[\]]+)\]|(?P<host>[^:\[\]]+)):(?P<port>\d{1,5})")
 _LAST_PORT = 65_535
@@ -73,11 +73,9 @@ def serve(
     """
     if (tls_cert is None) != (tls_key is None):
         raise PerfduckError.at(where="--tls-cert", expected="--tls-key with it", got="one of them")
-    if store.startswith(("http:", "https:")):
-        raise PerfduckError.at(store, expected="the path of a store to serve", got="a URL")
     host, port = _address(listen)
     settings = server_part("settings").Settings(
-        store=Path(store),
+        store=path_to_serve(store),
         host=host,
         port=port,
         memory_mb=memory,

@@ -3,13 +3,12 @@
 import json
 import sys
 from datetime import datetime
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
 from perfduck import PerfduckError, parts, typed, visible
-from perfduck_cli.options import DEFAULT_STORE, StorePath
+from perfduck_cli.options import DEFAULT_STORE, StorePath, path_to_serve
 from perfduck_cli.serve_command import server_part
 
 Name = Annotated[str, typer.Argument(help="Of the token: ci, node7.")]
@@ -73,9 +72,7 @@ def revoke(name: Name, store: StorePath = DEFAULT_STORE) -> None:
 
 
 def _tokens(store: str) -> Any:
-    if store.startswith(("http:", "https:")):
-        raise PerfduckError.at(store, expected="the path of the store that is served", got="a URL")
-    return server_part("tokens").tokens_of(Path(store))
+    return server_part("tokens").tokens_of(path_to_serve(store))
 
 
 def _checked(name: str) -> str:

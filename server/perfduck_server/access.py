@@ -82,7 +82,8 @@ def _known(service: Service, request: Request, secret: str | None) -> Principal:
     if secret is not None:
         token = service.tokens.of(secret)
         if token is None:
-            raise AccessRefused(401, "expected a token of this server, got one that is not valid")
+            line = "expected a token of this server, got one that is unknown, revoked or expired"
+            raise AccessRefused(401, line)
         return Principal(token.name, frozenset(token.scopes), token.labels)
     readable = service.settings.anonymous_read
     return Principal(ANONYMOUS, frozenset({"read"}) if readable else frozenset())

@@ -1,6 +1,7 @@
 """Pages without a browser: what is there, who may see what, and what links and queries keep."""
 
 import gzip
+import html
 import re
 from pathlib import Path
 
@@ -87,9 +88,26 @@ def test_a_reader_sees_nothing_that_changes(demo_store: Path, tmp_path: Path) ->
         assert 'id="drop"' not in page
         assert "eve" in page
         assert "Queries need a token with scope sql" in get(server, "/sql", token).data.decode()
+        assert "Saved" not in get(server, "/sql", token).data.decode()
         assert get(server, "/api/v1/queries", token).status == 403
         for path in ("/", "/diff", "/sql", "/d/0123456789ab", "/compare", "/profiles/0"):
             assert get(server, path).status in (303, 401)
+
+
+def test_an_empty_page_says_who_may_push(tmp_path: Path) -> None:
+    path, tokens = tmp_path / "s.duckdb", {}
+    for name, scope in (("eve", "read"), ("ci", "read,push")):
+        words = ["token", "add", name, "--scope", scope, "--store", str(path)]
+        tokens[name] = re.search(r"pdk_\S+", CliRunner().invoke(app, words).output)[0]
+    with running(path, "--anonymous", "read") as server:
+        assert "that of eve has read." in get(server, "/", tokens["eve"]).data.decode()
+        anonymous = get(server, "/").data.decode()
+        assert "without a token you may read." in anonymous
+        assert "Log in" in anonymous
+        line = html.unescape(get(server, "/", tokens["ci"]).data.decode())
+        assert (
+            f'curl -H "Authorization: Bearer $PERFDUCK_TOKEN" -T run.txt.xz \'{server.url}' in line
+        )
 
 
 def test_the_first_page_is_newest_first_and_in_parts(tmp_path: Path) -> None:

@@ -485,7 +485,7 @@ def test_a_command_has_what_its_token_allows(
         said = f"{url}: expected a token with scope read, got none ($PERFDUCK_TOKEN)"
         assert failure(url) == said
         monkeypatch.setenv("PERFDUCK_TOKEN", "pdk_wrong")
-        assert "got one that is not valid ($PERFDUCK_TOKEN)" in failure(url)
+        assert "got one that is unknown, revoked or expired ($PERFDUCK_TOKEN)" in failure(url)
         monkeypatch.setenv("PERFDUCK_TOKEN", "x\ny")
         assert failure(url) == "$PERFDUCK_TOKEN: expected a token, got other characters"
         monkeypatch.setenv("PERFDUCK_TOKEN", secrets["read"] + "\n")

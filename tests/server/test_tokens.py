@@ -174,7 +174,17 @@ def test_the_command_shows_tokens_once_and_lists_the_rest(tmp_path: Path) -> Non
     assert wrong == "perfduck: --scope: expected some of push,read,sql,admin, got write\n"
     gone = perfduck("token", "revoke", "x", "--store", store, code=2)
     assert gone == "perfduck: x: expected a token, got none; there are: ci\n"
-    assert "got a URL" in perfduck("token", "list", "--store", "http://h:1", code=2)
+
+
+@pytest.mark.parametrize("words", [["serve"], ["token", "list"], ["token", "revoke", "x"]])
+def test_what_needs_a_path_says_where_a_url_was_set(
+    words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = "perfduck: http://h:1: expected the path of a store to serve, got a URL"
+    assert perfduck(*words, "--store", "http://h:1", code=2) == f"{line}\n"
+    monkeypatch.setenv("PERFDUCK_STORE", "http://h:1")
+    hint = " of $PERFDUCK_STORE (--store PATH goes before it)"
+    assert perfduck(*words, code=2) == f"{line}{hint}\n"
 
 
 @pytest.mark.parametrize("place", ["/", ".", "..", "", "no/s.duckdb", "md:x", "text"])

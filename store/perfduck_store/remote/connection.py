@@ -1,6 +1,5 @@
-"""A connection to a perfduck server that is kept between requests."""
+"""A connection to a perfduck server that is kept between requests, directly or through a proxy."""
 
-import os
 import select
 import socket
 import ssl
@@ -9,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from http import HTTPStatus
 from http.client import (
+    HTTPS_PORT,
     HTTPConnection,
     HTTPException,
     HTTPResponse,
@@ -23,12 +23,12 @@ import msgspec
 from perfduck_model.errors import PerfduckError
 from perfduck_model.limits import limits
 from perfduck_store.remote.address import Address
+from perfduck_store.remote.proxies import Proxy, proxy_of
 from perfduck_store.remote.services import BUSY, PROTOCOL, PROTOCOL_HEADER
 from perfduck_store.waiting import Wait
 
 _T = TypeVar("_T")
 _CONNECT_S = 10.0
-_PROXIES = ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
 _READ_BYTES = 1 << 20
 _MOST_ERROR_BYTES = 1 << 20
 _MOST_RETRY_S = 10.0
@@ -72,8 +72,12 @@ class Connection:
     """Asks one server, one request after the other. Another thread may `abort` it."""
 
     def __init__(self, address: Address, token: str | None) -> None:
-        """Connect at the first request."""
+        """Connect at the first request. PerfduckError for a proxy that is none."""
         self.address = address
+        self._proxy = proxy_of(address)
+        # A proxy gets the whole URL; a tunnel, which is made for TLS, leads to the server itself.
+        has_tunnel = self._proxy is None or address.is_secure
+        self._prefix = address.path if has_tunnel else address.url
         self._token = token
         self._http: HTTPConnection | None = None
         self._aborted: str | None = None
@@ -146,7 +150,7 @@ class Connection:
         try:
             http.sock.settimeout(timeout_s)
             with suppress(BrokenPipeError, ConnectionResetError):  # it may answer before the end
-                http.request(verb, self.address.path + path, body, sent_headers)
+                http.request(verb, self._prefix + path, body, sent_headers)
             response = http.getresponse()
         except (OSError, HTTPException) as error:
             raise self._failure(error, timeout_s) from error
@@ -160,7 +164,7 @@ class Connection:
         """Ask for what happens without its answer being read, and disconnect."""
         with suppress(OSError, HTTPException):
             http = self._connected()
-            http.request(verb, self.address.path + path, headers=self._identification() | headers)
+            http.request(verb, self._prefix + path, headers=self._identification() | headers)
         self.close()
 
     def abort(self, reason: str) -> None:
@@ -187,7 +191,7 @@ class Connection:
             try:
                 http.connect()
             except (OSError, UnicodeError) as error:
-                raise _unreachable(self.address, error) from error
+                raise _unreachable(self.address, self._proxy, error) from error
             http.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             http.sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             for option, value in _KEEP_ALIVE:
@@ -196,18 +200,22 @@ class Connection:
         return self._http
 
     def _new_connection(self) -> HTTPConnection:
-        address = self.address
+        address, proxy = self.address, self._proxy
+        host, port = (proxy.host, proxy.port) if proxy else (address.host, address.port)
         if not address.is_secure:
-            http = HTTPConnection(address.host, address.port, timeout=_CONNECT_S)
+            http = HTTPConnection(host, port, timeout=_CONNECT_S)
         else:
             trusted = ssl.create_default_context()  # those of the system, $SSL_CERT_FILE
-            http = HTTPSConnection(address.host, address.port, timeout=_CONNECT_S, context=trusted)
+            http = HTTPSConnection(host, port, timeout=_CONNECT_S, context=trusted)
+            if proxy:
+                http.set_tunnel(address.host, address.port or HTTPS_PORT, proxy.headers)
         http.response_class = _Response
         return http
 
     def _identification(self) -> dict[str, str]:
         token = {"Authorization": f"Bearer {self._token}"} if self._token else {}
-        return {PROTOCOL_HEADER: PROTOCOL, **token}
+        of_proxy = self._proxy.headers if self._proxy and not self.address.is_secure else {}
+        return {PROTOCOL_HEADER: PROTOCOL, **token, **of_proxy}
 
     def _failure(self, error: Exception, timeout_s: float) -> ConnectionFailed:
         self.close()
@@ -228,7 +236,7 @@ class Connection:
         response.close()
         self.close()
         if spoken is None:
-            got = f"another HTTP server ({response.status} {response.reason})"
+            got = f"another HTTP server ({response.status} {response.reason}){_by(self._proxy)}"
             raise PerfduckError.at(self.address, expected="a perfduck server", got=got)
         raise PerfduckError.at(
             self.address,
@@ -317,7 +325,7 @@ def _reason(error: Exception) -> str:
     return f"{words[:1].lower()}{words[1:]}"
 
 
-def _unreachable(address: Address, error: Exception) -> ConnectionFailed:
+def _unreachable(address: Address, proxy: Proxy | None, error: Exception) -> ConnectionFailed:
     """Why there is no connection."""
     if isinstance(error, ssl.SSLCertVerificationError):
         expected = "a certificate that this system trusts"
@@ -325,15 +333,15 @@ def _unreachable(address: Address, error: Exception) -> ConnectionFailed:
     if isinstance(error, ssl.SSLError):
         got = f"no TLS ({error.reason or error})"
         return ConnectionFailed.at(address, expected="a perfduck server", got=got)
-    return ConnectionFailed.at(
-        address, expected="a perfduck server", got=f"{_reason(error)}{_hint(address)}"
-    )
+    hint = _by(proxy) if proxy else _port_hint(address)
+    return ConnectionFailed.at(address, expected="a perfduck server", got=f"{_reason(error)}{hint}")
 
 
-def _hint(address: Address) -> str:
-    """What may be meant where nothing answers."""
+def _by(proxy: Proxy | None) -> str:
+    return f" through the proxy {proxy}" if proxy else ""
+
+
+def _port_hint(address: Address) -> str:
     if address.port is None and not address.is_secure:
         return f" at port 80 (perfduck serve has port 8480: {address}:8480)"
-    if any(os.environ.get(name) for name in _PROXIES):
-        return " (it is asked directly: the proxy of the environment is not used)"
     return ""
