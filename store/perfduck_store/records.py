@@ -190,6 +190,16 @@ class UnnamedCode:
 
 
 @dataclass(frozen=True, slots=True)
+class MissedTicks:
+    """What a clock's ticks that left no sample weigh of a pod's CPU time, in ns, and what its
+    samples weigh."""
+
+    pod: str
+    missed: Amount
+    sampled: Amount
+
+
+@dataclass(frozen=True, slots=True)
 class FunctionWeight:
     """A function and a weight of its own."""
 
