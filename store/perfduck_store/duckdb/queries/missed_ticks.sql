@@ -1,6 +1,6 @@
 -- Ticks of a clock (cpu-clock, task-clock) that left no sample, by pod of the recordings: weight in ns,
 -- and that of the samples. Where two samples in succession on a CPU, of one control group and not idle,
--- are two to four periods apart, the ticks between them are missing: the clock goes on whatever runs.
+-- are two to four periods apart, the ticks between them are missing: the clock does not depend on what runs.
 -- Longer holes are not counted: a CPU whose real-time tasks have used up their time, or a virtual one
 -- that does not run. Nor are CPUs on which less than three quarters of the ticks left a sample: there
 -- idle time, or time of others, may have been left out of the recording.
