@@ -112,7 +112,7 @@ def _words(text: str, tmp: Path) -> list[str]:
     return [word.format(**names).replace("\u00a0", " ") for word in text.split(" ") if word]
 
 
-def _run(words: list[str], store: Path) -> tuple[int, str, str]:
+def _run(words: list[str], store: Path | str) -> tuple[int, str, str]:
     """Exit code, standard output and error."""
     has_none = "--store" in words or "completion" in words
     own = [] if has_none else ["--store", str(store)]

@@ -54,11 +54,11 @@ _KEYS = {"stack": "stack_id", "stack_blame": "stack_id", "symbol": "symbol_id"}
 class LakeStore(DuckDbStore):
     """A lake as it was when it was opened; close it, or use it as a context manager."""
 
-    def __init__(self, root: Path, *, write: bool = False, create: bool = True) -> None:
+    def __init__(self, root: Path | str, *, write: bool = False, create: bool = True) -> None:
         """Read what the lake holds, and no part yet; to write, `create` it where there is none.
         PerfduckError where there is none, or something else."""
         self.files = LakeFiles(root)
-        if not ((write and create) or self.files.exists()):
+        if not ((write and create) or self.files.exists):
             got = "none (perfduck ingest makes one)"
             raise PerfduckError.at(root, expected="a lake", got=got)
         self.state = read_state(self.files)
@@ -148,8 +148,7 @@ class LakeStore(DuckDbStore):
         self, text: str, parameters: Mapping[str, Any], limits: "SqlLimits"
     ) -> "pl.DataFrame":
         """The rows of a statement that somebody typed: see sql_process."""
-        place = Path(f"{SCHEME}{self.files.root}")
-        return modules.sql_process.run(place, text, parameters, limits)
+        return modules.sql_process.run(f"{SCHEME}{self.files.root}", text, parameters, limits)
 
     def run_user_sql(
         self, text: str, parameters: Mapping[str, Any], limits: "SqlLimits"
@@ -161,7 +160,7 @@ class LakeStore(DuckDbStore):
             if table != "profile" and (source := self.source(table, self._settings(table))):
                 self.execute(f"drop table {table}")
                 self.execute(f"create view {table} as {source}")
-        folder = in_quotes(f"{self.files.folder.resolve()}/")
+        folder = in_quotes(f"{self.files.local_folder}/")
         self.execute(f"set allowed_directories = [{folder}]")
         return super().run_user_sql(text, parameters, limits)
 
