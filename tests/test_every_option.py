@@ -153,6 +153,7 @@ def test_what_is_typed_changes_the_answer_or_is_refused(row: Row, folder: Path) 
         assert code != REFUSED, error
 
 
+@pytest.mark.slow
 def test_every_option_and_argument_has_a_row() -> None:
     asked = {(row.command, row.parameter) for row in ROWS}
     asked |= {(command, option) for command in ENOUGH for option in ("store", "wait")}

@@ -104,6 +104,7 @@ def _ingest(store: perfduck.ProfileStore, **options: Any) -> None:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_control_groups_are_those_of_perf_report(recorded: perfduck.ProfileStore) -> None:
     query = "select cgroup, count(*) as n from hit where profile = 'pods' group by cgroup"
     found = dict(recorded.sql(query).frame.iter_rows())
@@ -111,6 +112,7 @@ def test_control_groups_are_those_of_perf_report(recorded: perfduck.ProfileStore
     assert found == {path: int(count) for *_, count, path in rows}
 
 
+@pytest.mark.slow
 def test_diff_and_compare_agree_with_top(recorded: perfduck.ProfileStore) -> None:
     top = recorded.top("pods", by="pod").frame
     share = dict(top.select("pod", 100 * top["blamed"] / top["blamed"].sum()).iter_rows())
@@ -128,12 +130,14 @@ def test_diff_and_compare_agree_with_top(recorded: perfduck.ProfileStore) -> Non
     )
 
 
+@pytest.mark.slow
 def test_without_a_list_pods_have_their_uids(tmp_path: Path) -> None:
     with perfduck.open(tmp_path / "store.duckdb") as store:
         _ingest(store)
         assert set(store.top("pods", by="pod").frame["pod"]) >= {BUSY, SENDER}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("typed", ["shop/busy", "busy", "shop/b*", "bus?"])
 def test_a_filter_means_a_pod_with_or_without_its_namespace(
     typed: str, recorded: perfduck.ProfileStore
@@ -147,6 +151,7 @@ def test_a_filter_means_a_pod_with_or_without_its_namespace(
     assert "shop/busy" not in rest["pod"].to_list()
 
 
+@pytest.mark.slow
 def test_an_unknown_pod_is_refused_with_those_that_are_there(
     recorded: perfduck.ProfileStore,
 ) -> None:
@@ -155,6 +160,7 @@ def test_an_unknown_pod_is_refused_with_those_that_are_there(
         recorded.top("pods", by="comm", pod="bussy")
 
 
+@pytest.mark.slow
 def test_attached_again_pods_are_renamed(tmp_path: Path) -> None:
     given_ = json.loads((RECORDED / "pods.json").read_text())
     with perfduck.open(tmp_path / "store.duckdb") as store:

@@ -42,6 +42,7 @@ REWRITTEN: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rewrite", mostly_slow(REWRITTEN.values(), 3), ids=REWRITTEN.keys())
 def test_rewritten_text_gives_the_same_samples(rewrite: Callable[[bytes], bytes]) -> None:
     text = text_of(CHAIN)
@@ -138,6 +139,7 @@ def test_a_few_strange_lines_are_kept_and_counted() -> None:
     assert skipped.rows() == [(41, "%% what is this? %%", "no known line")]
 
 
+@pytest.mark.slow
 def test_many_strange_lines_are_refused_unless_lenient() -> None:
     text = text_of(CHAIN).replace(b"\n\n", b"\n%% strange %%\n\n")
     with pytest.raises(PerfduckError, match=r"lines were not understood \(--lenient"):
