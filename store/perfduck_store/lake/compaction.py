@@ -74,12 +74,11 @@ def _together(live: dict[Slot, Setting]) -> list[dict[Slot, Setting]]:
     bins: list[dict[Slot, Setting]] = []
     room = 0
     for group, settings in by_group.items():
-        size = sum(size for _, size in group.parts.values())
-        if not bins or size > room:
+        if not bins or group.size > room:
             bins.append({})
             room = _ENOUGH_BYTES
         bins[-1] |= settings
-        room -= size
+        room -= group.size
     return bins
 
 

@@ -31,6 +31,11 @@ class Group(msgspec.Struct, frozen=True, eq=False):
     parts: dict[str, tuple[Hash, int]]
     slots: int = 1
 
+    @property
+    def size(self) -> int:
+        """Bytes of its parts."""
+        return sum(size for _, size in self.parts.values())
+
 
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
     """A slot, and a value or the number of a group; neither: nothing. `at` and `by` in a manifest:

@@ -45,7 +45,8 @@ if TYPE_CHECKING:
     from perfduck_store.recording import Identity
     from perfduck_store.records import SqlLimits
 
-_RECORDINGS_AT_ONCE = 50  # that are copied to a file: some 20 MB
+_RECORDINGS_AT_ONCE = 50  # that are copied to a file,
+_BYTES_AT_ONCE = 16 << 20  # or fewer with parts of so many bytes: in memory some 20 times as many
 _COMMENT = re.compile(r"--.*")
 _TABLE = re.compile(r"\b(?:from|join|into|update)\s+(\w+)", re.IGNORECASE)
 _KEYS = {"stack": "stack_id", "stack_blame": "stack_id", "symbol": "symbol_id"}
@@ -63,6 +64,8 @@ class LakeStore(DuckDbStore):
             raise PerfduckError.at(root, expected="a lake", got=got)
         self.state = read_state(self.files)
         self.changes = Changes(self.state)
+        self._writes = write
+        self._samples_are = "table"
         self._about: list[int] | None = None
         self._loaded: dict[str, set[Slot]] = {}
         self._temporary = TemporaryDirectory(prefix="perfduck-lake-")
@@ -167,12 +170,27 @@ class LakeStore(DuckDbStore):
     def copies(self, path: Path, profiles: Sequence[int]) -> Iterator[Path]:
         """A file with some of these recordings after the other, in the same place; the first, which
         may have none, with what is of no recording, too."""
-        for first in range(0, max(len(profiles), 1), _RECORDINGS_AT_ONCE):
-            with LakeStore(self.files.root) as store:
-                store.load_only(profiles[first : first + _RECORDINGS_AT_ONCE], is_first=not first)
+        for number, some in enumerate(self._batches(profiles)):
+            with LakeStore(self.files.root, write=True, create=False) as store:
+                store.load_only(some, is_first=not number)
                 store.copy_to(path)
             yield path
             path.unlink()
+
+    def _batches(self, profiles: Sequence[int]) -> list[list[int]]:
+        """Recordings to copy together, in their order; at least one batch, which may be empty."""
+        live = self.state.live("recording")
+        batches: list[list[int]] = [[]]
+        room = _BYTES_AT_ONCE
+        for key in profiles:
+            group = live["recording", key].group
+            size = 0 if group is None else group.size // group.slots
+            if batches[-1] and (size > room or len(batches[-1]) == _RECORDINGS_AT_ONCE):
+                batches.append([])
+                room = _BYTES_AT_ONCE
+            batches[-1].append(key)
+            room -= size
+        return batches
 
     def load_only(self, profiles: Sequence[int], *, is_first: bool = True) -> None:
         """Read all that there is of some recordings, and where `is_first` what is of none."""
@@ -223,6 +241,9 @@ class LakeStore(DuckDbStore):
         if not settings:
             return
         loaded.update(settings)
+        if table == "sample" and not self._writes:
+            self._view_samples(loaded)
+            return
         source = self.source(table, settings)
         if table == "profile":
             self._load_profiles(source, settings)
@@ -230,6 +251,15 @@ class LakeStore(DuckDbStore):
             known = f"anti join {table} using (stack_id)" if table.startswith("stack") else ""
             known = "anti join symbol using (symbol_id)" if table == "symbol" else known
             super().rows(f"insert into {table} by name select * from ({source}) {known}")
+
+    def _view_samples(self, slots: set[Slot]) -> None:
+        """Samples are many, and an answer needs few columns of them: they are read where they are.
+        Order of the slots: that of the lake, as rows of a table would have."""
+        live = self.state.live("recording")
+        source = self.source("sample", {slot: live[slot] for slot in live if slot in slots})
+        if source is not None:
+            super().rows(f"drop {self._samples_are} sample; create view sample as {source}")
+            self._samples_are = "view"
 
     def _settings(self, table: str) -> dict[Slot, Setting]:
         kind = KIND_OF[table]
