@@ -172,7 +172,9 @@ def _answer(
 
 def _opened(place: str, wait_s: float) -> "DuckDbStore":
     if is_lake(place):
-        return parts.lake_store.LakeStore(root_of(place))
+        lake = parts.lake_store.LakeStore(root_of(place))
+        lake.show_parts()  # fetched and checked before the time of the statement begins
+        return lake
     from perfduck_store.duckdb.store import DuckDbStore
 
     return DuckDbStore(Path(place), wait_s=wait_s)

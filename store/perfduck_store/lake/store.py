@@ -17,7 +17,7 @@ import msgspec
 from perfduck_model.errors import PerfduckError
 from perfduck_store import parts as modules
 from perfduck_store.duckdb import schema
-from perfduck_store.duckdb.store import DuckDbStore, Engine, Parameters
+from perfduck_store.duckdb.store import DuckDbStore, Engine
 from perfduck_store.edit import ProfileFacts
 from perfduck_store.lake import publish
 from perfduck_store.lake.address import SCHEME
@@ -35,7 +35,7 @@ from perfduck_store.lake.log import Setting, Slot, read_state
 from perfduck_store.lake.parts import in_quotes, lake_query, source_of
 from perfduck_store.lake.said import edits_of
 from perfduck_store.lake.samples import LakeSamples
-from perfduck_store.records import Choice, Merged, ResultRows, Saved
+from perfduck_store.records import Choice, Merged, Saved
 
 if TYPE_CHECKING:
     import polars as pl
@@ -95,33 +95,6 @@ class LakeStore(DuckDbStore):
         finally:
             self._about = before
 
-    def rows(self, sql: str, parameters: Parameters = None) -> list[tuple[Any, ...]]:
-        """The answer as tuples."""
-        self._load_for(sql)
-        return super().rows(sql, parameters)
-
-    def table(self, sql: str, parameters: Parameters = None) -> ResultRows:
-        """The answer as tuples, with the names of the columns."""
-        self._load_for(sql)
-        return super().table(sql, parameters)
-
-    def frame(self, sql: str, parameters: Parameters = None) -> "pl.DataFrame":
-        """The answer as columns."""
-        self._load_for(sql)
-        return super().frame(sql, parameters)
-
-    def execute_on(self, incoming: "pl.DataFrame", sql: str, parameters: Parameters = None) -> None:
-        """Run a statement that reads the frame by the name `incoming`."""
-        self._load_for(sql)
-        super().execute_on(incoming, sql, parameters)
-
-    def frame_on(
-        self, incoming: "pl.DataFrame", sql: str, parameters: Parameters = None
-    ) -> "pl.DataFrame":
-        """The answer as columns of a query that reads the frame by the name `incoming`."""
-        self._load_for(sql)
-        return super().frame_on(incoming, sql, parameters)
-
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """What is written within is one commit of the lake, or after an exception none."""
@@ -153,11 +126,9 @@ class LakeStore(DuckDbStore):
         """The rows of a statement that somebody typed: see sql_process."""
         return modules.sql_process.run(f"{SCHEME}{self.files.root}", text, parameters, limits)
 
-    def run_user_sql(
-        self, text: str, parameters: Mapping[str, Any], limits: "SqlLimits"
-    ) -> "pl.DataFrame":
-        """The same in this process. The statement may name tables in any way, so all are views of
-        their parts; nothing outside the lake can be read."""
+    def show_parts(self) -> None:
+        """For statements of users, which may name tables in any way: all are views of their parts,
+        and nothing outside the lake can be read."""
         self._load("profile")
         for table in KIND_OF:
             if table != "profile" and (source := self.source(table, self._settings(table))):
@@ -165,7 +136,6 @@ class LakeStore(DuckDbStore):
                 self.execute(f"create view {table} as {source}")
         folder = in_quotes(f"{self.files.local_folder}/")
         self.execute(f"set allowed_directories = [{folder}]")
-        return super().run_user_sql(text, parameters, limits)
 
     def copies(self, path: Path, profiles: Sequence[int]) -> Iterator[Path]:
         """A file with some of these recordings after the other, in the same place; the first, which
@@ -219,14 +189,17 @@ class LakeStore(DuckDbStore):
     def _open(self, *, write: bool, wait_s: float | None) -> None:
         self._connection = Engine(self.path).connection()
         self._version = schema.SCHEMA_VERSION
-        super().rows("attach ':memory:' as store; use store")
-        super().rows(schema.creation())
+        self._connection.execute("attach ':memory:' as store; use store")
+        self._connection.execute(schema.creation())
 
-    def _load_for(self, sql: str) -> None:
-        """Read what the tables have that a statement names."""
+    @contextmanager
+    def _held(self, sql: str = "") -> Iterator[None]:
+        """Before a statement runs, what the tables have that it names is read."""
         for table in _TABLE.findall(_COMMENT.sub("", sql)):
             if table in KIND_OF:
                 self._load(table)
+        with super()._held(sql):
+            yield
 
     def load(self, *tables: str) -> None:
         """Read what the tables have of the recordings that statements are about; of all of the
@@ -250,7 +223,7 @@ class LakeStore(DuckDbStore):
         elif source is not None:
             known = f"anti join {table} using (stack_id)" if table.startswith("stack") else ""
             known = "anti join symbol using (symbol_id)" if table == "symbol" else known
-            super().rows(f"insert into {table} by name select * from ({source}) {known}")
+            self.rows(f"insert into {table} by name select * from ({source}) {known}")
 
     def _view_samples(self, slots: set[Slot]) -> None:
         """Samples are many, and an answer needs few columns of them: they are read where they are.
@@ -284,16 +257,16 @@ class LakeStore(DuckDbStore):
     def _load_profiles(self, source: str | None, settings: Mapping[Slot, Setting]) -> None:
         if source is None:
             return
-        super().rows(f"create temp table recorded as {source}")
-        super().execute_on(self._said(settings), lake_query("insert_recorded"))
-        super().rows("drop table recorded")
+        self.rows(f"create temp table recorded as {source}")
+        self.execute_on(self._said(settings), lake_query("insert_recorded"))
+        self.rows("drop table recorded")
 
     def _said(self, settings: Mapping[Slot, Setting]) -> "pl.DataFrame":
         """What is said of the profiles now, a row for each. Where several have a name, that of the
         earliest stays, the others have the beginning of the content's hash behind it."""
         import polars as pl
 
-        rows = super().rows(
+        rows = self.rows(
             "select profile_id, content_hash, name, work, work_unit, kernel_release, labels"
             " from recorded"
         )
