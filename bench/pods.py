@@ -12,9 +12,10 @@ has softirqs and interrupts that ran on the group's time, unless the kernel is b
 CONFIG_IRQ_TIME_ACCOUNTING: column total of `top --by pod`, not what a pod is blamed for. A clock
 that interrupts (cpu-clock) counts the change from one task to another for the second, the kernel
 mostly for the first: with a receiver that is woken for its packets the two differ by 8 %. A tick
-that the clock misses is missing in the samples: `by time` counts the time between samples, and with
-it what real-time tasks may not use of each second (kernel.sched_rt_runtime_us), where the CPU is
-idle then.
+that left no sample is missing in the table: `off` is without such ticks, `by time` with them. There
+a sample stands for the time since the one before on its CPU, up to four periods: longer holes are
+no ticks that were missed (real-time tasks may use 95 % of a second, kernel.sched_rt_runtime_us,
+and then the CPU is idle), and the sample after one stands for one period.
 """
 
 import argparse
@@ -46,14 +47,14 @@ sender.connect(("10.77.0.1", 7007))
 while True:
     sender.send(b"." * 64)
 """
-# Each sample stands for the time since the one before on its CPU: where the clock missed a tick,
-# for two periods.
 GAPS = """
 with timed as (
-    select cgroup, time_ns, time_ns - lag(time_ns) over (partition by cpu order by time_ns) as ns
+    select
+        cgroup, time_ns, period,
+        time_ns - lag(time_ns) over (partition by cpu order by time_ns) as ns,
     from sample
 )
-select cgroup, sum(ns) / 1e6 as ms
+select cgroup, sum(case when ns < 4.5 * period then ns else period end) / 1e6 as ms
 from timed
 where time_ns between $from_ns and $to_ns and cgroup is not null
 group by cgroup

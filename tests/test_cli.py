@@ -29,6 +29,7 @@ def answer(*arguments: str | Path, store: Path) -> str:
     return done.stdout.decode()
 
 
+@pytest.mark.slow
 def test_a_pipe_is_read(store_path: Path) -> None:
     text = lzma.decompress(NATIVE.read_bytes())
     done = perfduck("ingest", "-", "--name", "piped", store=store_path, stdin=text)
@@ -39,6 +40,7 @@ def test_a_pipe_is_read(store_path: Path) -> None:
     assert done.stderr == b""
 
 
+@pytest.mark.slow
 def test_periods_of_63_bits_add_up(store_path: Path) -> None:
     head = b"a 1 [000] 1.500000: 9223372036854775807 cycles: \n"
     text = (head + b"\tffffffff821f2fa7 f+0xd7 ([kernel.kallsyms])\n\n") * 3
@@ -115,6 +117,7 @@ def test_a_missing_store_is_told(tmp_path: Path) -> None:
     assert b"none.duckdb: expected a store, got no such file" in done.stderr
 
 
+@pytest.mark.slow
 def test_skipped_lines_are_reported_on_stderr(tmp_path: Path, store_path: Path) -> None:
     lines = lzma.decompress(NATIVE.read_bytes()).split(b"\n")
     strange = tmp_path / "strange.txt"
@@ -176,6 +179,7 @@ def test_folded_stacks_hold_all_samples(demo_store: Path) -> None:
     assert any(line.startswith("iperf3;") and ";udp_sendmsg;" in line for line in lines)
 
 
+@pytest.mark.slow
 def test_folded_sums_beyond_53_bits_are_exact(store_path: Path, tmp_path: Path) -> None:
     most = (1 << 63) - 1
     text = tmp_path / "large.txt"
@@ -262,6 +266,7 @@ print(recording.format, *others & sys.modules.keys())
     assert (done.stdout, done.stderr) == ("perf-script\n", "")
 
 
+@pytest.mark.slow
 def test_a_file_name_that_is_not_utf8_stays_visible(tmp_path: Path, store_path: Path) -> None:
     odd = os.fsdecode(os.fsencode(tmp_path) + b"/run\xff.txt.xz")
     Path(odd).write_bytes(NATIVE.read_bytes())
@@ -284,6 +289,7 @@ def test_samples_of_oprofile_are_hits(store_path: Path) -> None:
     assert hits > 1000
 
 
+@pytest.mark.slow
 def test_python_runs_the_package() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "perfduck", "--version"], capture_output=True, text=True

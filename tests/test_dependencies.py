@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PACKAGES = [
@@ -29,6 +31,7 @@ def imported(file: Path) -> Iterator[str]:
             yield str(node.module).split(".")[0]
 
 
+@pytest.mark.slow
 def test_the_dependencies_are_what_is_imported() -> None:
     files = [file for package in PACKAGES for file in package.rglob("*.py")]
     modules = {module for file in files for module in imported(file)}

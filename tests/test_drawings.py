@@ -49,6 +49,7 @@ def chains(flame: Flame) -> dict[tuple[str, ...], float]:
     return {path: weight for path, weight in own if weight}
 
 
+@pytest.mark.slow
 @given(hits=_CHAINS)
 def test_a_sandwich_is_every_stack_cut_at_the_outermost_frame(
     hits: dict[tuple[str, ...], int],
@@ -70,6 +71,7 @@ def test_a_sandwich_is_every_stack_cut_at_the_outermost_frame(
         assert chains(flame) == pytest.approx({p: w / divisor for p, w in wanted.items()})
 
 
+@pytest.mark.slow
 def test_callers_of_a_sandwich_are_those_that_are_ranked(store: perfduck.ProfileStore) -> None:
     found = json.loads(store.sandwich("crr.1", "nf_conntrack_in").to_json())
     ranked = store.calls("crr.1", "nf_conntrack_in", limit=100).frame
@@ -84,6 +86,7 @@ def test_callers_of_a_sandwich_are_those_that_are_ranked(store: perfduck.Profile
     assert found["callers"]["frames"][0][0] == "nf_conntrack_in"
 
 
+@pytest.mark.slow
 def test_a_sandwich_of_both_sides_has_both_totals(store: perfduck.ProfileStore) -> None:
     both = store.sandwich("crr.1", "tcp_v4_rcv", base="native.crr.1").data
     for side, name in enumerate(("native.crr.1", "crr.1")):
@@ -92,11 +95,13 @@ def test_a_sandwich_of_both_sides_has_both_totals(store: perfduck.ProfileStore) 
         assert both.whole[side] == pytest.approx(alone.whole[1])
 
 
+@pytest.mark.slow
 def test_a_function_that_is_not_there_is_said(store: perfduck.ProfileStore) -> None:
     with pytest.raises(perfduck.PerfduckError, match="did you mean nf_hook_slow"):
         store.sandwich("crr.1", "nf_hook_slo")
 
 
+@pytest.mark.slow
 def test_a_timeline_is_the_samples_that_are_asked_for(store: perfduck.ProfileStore) -> None:
     counted = store.sql(SPANS_OF_20_MS).frame.rows()
     found = store.timeline("crr.1", comm="nginx", skip="1s").frame
@@ -110,6 +115,7 @@ def test_a_timeline_is_the_samples_that_are_asked_for(store: perfduck.ProfileSto
         store.timeline("*", bucket="0s")
 
 
+@pytest.mark.slow
 def test_details_have_what_was_said_and_skipped(tmp_path: Path) -> None:
     opened = perfduck.open(tmp_path / "s.duckdb")
     text = "a 1 [000] 1.5: 10 cycles: \n\tff x+0x1 ([kernel.kallsyms])\n\nwhat is <this>\n\n"

@@ -112,7 +112,7 @@ def _words(text: str, tmp: Path) -> list[str]:
     return [word.format(**names).replace("\u00a0", " ") for word in text.split(" ") if word]
 
 
-def _run(words: list[str], store: Path) -> tuple[int, str, str]:
+def _run(words: list[str], store: Path | str) -> tuple[int, str, str]:
     """Exit code, standard output and error."""
     has_none = "--store" in words or "completion" in words
     own = [] if has_none else ["--store", str(store)]
@@ -153,6 +153,7 @@ def test_what_is_typed_changes_the_answer_or_is_refused(row: Row, folder: Path) 
         assert code != REFUSED, error
 
 
+@pytest.mark.slow
 def test_every_option_and_argument_has_a_row() -> None:
     asked = {(row.command, row.parameter) for row in ROWS}
     asked |= {(command, option) for command in ENOUGH for option in ("store", "wait")}

@@ -153,6 +153,7 @@ def test_columns_of_samples(tmp_path: Path) -> None:
     assert symbols.filter(name="[unknown]", dso="/bin/a")["address"].to_list() == [77]
 
 
+@pytest.mark.slow
 def test_samples_of_samply_are_those_of_perf(tmp_path: Path) -> None:
     report = (SAMPLY.parent / "perf-report.txt").read_text()
     rows = re.findall(r"^ +[\d.]+% +(\d+)  (\S+) +\[(.)\] (\S+)", report, re.MULTILINE)
@@ -177,6 +178,7 @@ def test_samples_of_samply_are_those_of_perf(tmp_path: Path) -> None:
     assert sum(expected.values()) == 179
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["native.udp64.1", "docker0-nat.crr.2"])
 def test_export_and_ingest_keep_stacks_sums_and_threads(
     demo_store: Path, tmp_path: Path, name: str
@@ -213,6 +215,7 @@ def test_the_time_of_recording_is_utc_in_every_time_zone(
     assert message.time_nanos / 1e6 == pytest.approx(wanted, abs=1)
 
 
+@pytest.mark.slow
 def test_units_and_missing_times_come_back(tmp_path: Path) -> None:
     folded = FIXTURES / "folded" / "net-chain.inferno.folded"
     with perfduck.open(tmp_path / "s.duckdb") as store:

@@ -150,6 +150,7 @@ ANY_NAME = st.text(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(ANY_NAME, min_size=1))
 def test_names_of_an_export_come_back(
     tmp_path_factory: pytest.TempPathFactory, meant: list[str]
@@ -185,6 +186,7 @@ LINE = st.one_of(
 IS_STACK = re.compile(r"(.*\S)[ \t]+([0-9]{1,18}|[0-9]{1,18}\.[0-9]{1,9})")
 
 
+@pytest.mark.slow
 @given(st.lists(LINE, max_size=30))
 def test_every_line_is_stored_or_skipped(
     tmp_path_factory: pytest.TempPathFactory, lines: list[str]
@@ -214,6 +216,7 @@ LINES = st.sampled_from([
 ])  # fmt: skip
 
 
+@pytest.mark.slow
 @given(
     st.lists(LINES, min_size=1, max_size=12).flatmap(
         lambda x: st.tuples(st.just(x), st.permutations(x))
@@ -247,6 +250,7 @@ def test_what_the_last_line_shows_holds_for_all(what: str, tmp_path: Path) -> No
     assert sorted(map(str, late)) == sorted(map(str, early))
 
 
+@pytest.mark.slow
 def test_export_and_ingest_keep_stacks_and_sums(demo_store: Path, tmp_path: Path) -> None:
     text = perfduck.open(demo_store).export("native.udp64.1").text
     (tmp_path / "back.folded").write_text(text)
@@ -257,6 +261,7 @@ def test_export_and_ingest_keep_stacks_and_sums(demo_store: Path, tmp_path: Path
     assert sum(int(line.rpartition(" ")[2]) for line in text.splitlines()) == 7951951944
 
 
+@pytest.mark.slow
 def test_stacks_of_inferno_are_those_of_the_recording(tmp_path: Path) -> None:
     recorded = FOLDED.parent / "perf_script" / "net-chain" / "input.txt.xz"
     with perfduck.open(tmp_path / "s.duckdb") as store:
@@ -274,6 +279,7 @@ def test_stacks_of_inferno_are_those_of_the_recording(tmp_path: Path) -> None:
     assert len(folded) > 100
 
 
+@pytest.mark.slow
 def test_an_event_keeps_its_unit_and_is_no_cpu_time(demo_store: Path, tmp_path: Path) -> None:
     path, store = tmp_path / "off.folded", tmp_path / "s.duckdb"
     path.write_text("iperf3;main;schedule 700\n")
@@ -311,6 +317,7 @@ def test_lines_without_weight_are_counted(tmp_path: Path) -> None:
     assert batches[-1].facts.limitations["folded-zeros"].text == "lines of weight 0 are left out: 2"
 
 
+@pytest.mark.slow
 def test_weights_that_cannot_be_added_up_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.folded"
     path.write_text(f"sh;a {10**18 - 1}\n" * 4)

@@ -157,6 +157,7 @@ def test_a_file_of_another_tool_is_named(name: str) -> None:
     assert "--lenient" not in message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("what", "content"), WRITTEN.items(), ids=WRITTEN)
 def test_a_format_is_named_by_its_magic_or_first_lines(what: str, content: bytes) -> None:
     message = refusal("x", content)
@@ -192,6 +193,7 @@ RECORDINGS = sorted(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_no_recording_is_taken_for_something_else() -> None:
     assert len(RECORDINGS) > 150
     for path in RECORDINGS:

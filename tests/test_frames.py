@@ -28,6 +28,7 @@ def written(frame: pl.DataFrame, compression: str = "lz4") -> bytes:
     return file.getvalue()
 
 
+@pytest.mark.slow
 @given(dataframes(allowed_dtypes=TYPES, max_size=20), st.sampled_from(["lz4", "uncompressed"]))
 def test_a_frame_arrives_as_it_was_sent(frame: pl.DataFrame, compression: str) -> None:
     assert_frame_equal(read_frame(written(frame, compression)), frame)

@@ -49,6 +49,7 @@ def test_many_threads_get_the_answers_of_one(held, demo_store):
     assert together == alone * 6
 
 
+@pytest.mark.slow
 def test_no_other_process_can_open_it(held, demo_store, tmp_path):
     store = ProfileStore(held)
     store.merge(demo_store)
@@ -60,6 +61,7 @@ def test_no_other_process_can_open_it(held, demo_store, tmp_path):
     assert "Conflicting lock" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_snapshot_is_the_store_as_it_is_though_somebody_reads_an_older_state(
     held, demo_store, tmp_path
 ):
@@ -77,6 +79,7 @@ def test_a_snapshot_is_the_store_as_it_is_though_somebody_reads_an_older_state(
     assert sorted(each.name for each in tmp_path.glob("copy*")) == ["copy.duckdb"]
 
 
+@pytest.mark.slow
 def test_a_copy_and_the_log_of_later_are_the_store(held, demo_store, tmp_path):
     store, copy = ProfileStore(held), tmp_path / "copy.duckdb"
     store.merge(demo_store)
@@ -145,6 +148,7 @@ def test_plain_is_what_repr_says_all_of(value, answer):
     assert is_plain(value) is answer
 
 
+@pytest.mark.slow
 def test_it_ingests_as_a_file_does(held, tmp_path):
     recording = RECORDINGS / "native.udp64.1.txt.xz"
     [ours] = ProfileStore(held).ingest(recording, labels={"a": "b"})

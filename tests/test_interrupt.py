@@ -145,6 +145,7 @@ start.main()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("program", "words", "code"),
     [

@@ -68,6 +68,7 @@ QUESTIONS = [
 BROKEN = re.compile(r"\b(?:Infinity|inf|nan)\b|(?<![\w.-])-\d{16,}(?![\d.]*,)")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", QUESTIONS, ids=" ".join)
 def test_every_question_is_answered_or_refused(store: Path, words: list[str]) -> None:
     done = run_text_of([*words, "--store", str(store)])
@@ -85,6 +86,7 @@ def run_text_of(words: list[str]) -> str | None:
     return "" if "html" in words else done.stdout
 
 
+@pytest.mark.slow
 def test_sums_are_exact_or_doubles_next_to_them(store: Path) -> None:
     total = TOTALS[store.stem]
     with perfduck.open(store) as asked:

@@ -69,6 +69,7 @@ def profile() -> Batch:
     )
 
 
+@pytest.mark.slow
 def test_stacks_get_the_memory_they_need(tmp_path: Path, set_limits: SetLimits) -> None:
     set_limits(write_memory_mb=20)
     with DuckDbStore(tmp_path / "large.duckdb", write=True) as store:

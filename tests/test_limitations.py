@@ -52,6 +52,7 @@ def limited(two_runs: Path, store_path: Path) -> DuckDbStore:
     return DuckDbStore(store_path, write=True)
 
 
+@pytest.mark.slow
 def test_they_are_kept_by_profile(limited: DuckDbStore) -> None:
     assert limited.rows("select code, samples, text from limitation order by all") == [
         ("dwarf", 1234, CALLERS),
@@ -62,6 +63,7 @@ def test_they_are_kept_by_profile(limited: DuckDbStore) -> None:
     assert limited.rows("select distinct layout from profile") == [("comm, tid",)]
 
 
+@pytest.mark.slow
 def test_samples_of_several_profiles_add_up(limited: DuckDbStore) -> None:
     keys = [key for (key,) in limited.rows("select profile_id from profile order by name")]
     assert limitations(limited, keys) == (
@@ -73,6 +75,7 @@ def test_samples_of_several_profiles_add_up(limited: DuckDbStore) -> None:
     )
 
 
+@pytest.mark.slow
 def test_top_and_diff_say_them(limited: DuckDbStore) -> None:
     said = f"1,234 of 7,944 samples: {CALLERS} (native.udp64.1)"
     assert said in top(limited, "native.udp64.1", "function").provenance
@@ -86,6 +89,7 @@ IPERF = Filters(comm=("iperf3",))
 WHOLE = f"1,234 of 7,944 samples: {CALLERS} (native.udp64.1, whole recording)"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("filters", mostly_slow([IPERF, Filters(cpu=(0,)), Filters(from_s=1.0)], 3))
 def test_under_filters_they_are_of_the_whole_recording(
     limited: DuckDbStore, filters: Filters
@@ -129,6 +133,7 @@ def nameless(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return store_path
 
 
+@pytest.mark.slow
 def test_missing_names_are_those_of_the_answer(nameless: Path) -> None:
     def lines(selector: str, **chosen: tuple[str, ...]) -> tuple[str, ...]:
         return top(store, selector, "function", filters=Filters(**chosen)).provenance
@@ -145,6 +150,7 @@ def test_missing_names_are_those_of_the_answer(nameless: Path) -> None:
         )
 
 
+@pytest.mark.slow
 def test_shares_of_several_profiles_are_one_line(nameless: Path, store_path: Path) -> None:
     """Half of one recording's code gets a name, as if its binary had been found."""
     store_path.write_bytes(nameless.read_bytes())
@@ -160,6 +166,7 @@ def test_shares_of_several_profiles_are_one_line(nameless: Path, store_path: Pat
         assert not [line for line in rest if "no name" in line]
 
 
+@pytest.mark.slow
 def test_an_answer_without_a_heading_says_them_beside(limited: DuckDbStore) -> None:
     limited.close()
     for words in (["top", "*"], ["top", "*", "udp_sendmsg", "--by", "callers"], ["export", "*"]):
@@ -171,6 +178,7 @@ def test_an_answer_without_a_heading_says_them_beside(limited: DuckDbStore) -> N
         ]
 
 
+@pytest.mark.slow
 def test_missing_names_are_in_every_heading(nameless: Path) -> None:
     for words in (
         ["top", "chains"],

@@ -151,6 +151,7 @@ def test_events_of_text_are_bounded(tmp_path: Path, set_limits: SetLimits) -> No
     perfduck.open(tmp_path / "s.duckdb").ingest(recording)
 
 
+@pytest.mark.slow
 def test_packs_are_bounded(set_limits: SetLimits) -> None:
     sample = struct.pack("<IHHQQ", 9, 0, 24, 0, 0)  # two words of three
     assert "expected packs of at most 64 MB unpacked" in refusal(

@@ -82,6 +82,7 @@ def test_a_pipe_waits_for_who_has_the_store_open_and_says_so(store_path: Path) -
         assert process.wait(60) == 0
 
 
+@pytest.mark.slow
 def test_a_name_that_is_taken_is_said_before_a_pipe_is_read(store_path: Path) -> None:
     with Ingestion(store_path) as ingestion:
         ingestion.ingest(IngestRequest(str(RECORDING), name="one"))
@@ -90,6 +91,7 @@ def test_a_name_that_is_taken_is_said_before_a_pipe_is_read(store_path: Path) ->
         assert line == "perfduck: 'one' is stored already: expected the same recording again\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", mostly_slow(["no/such/folder/s.duckdb", "text", "folder"], 3))
 def test_a_path_that_can_be_no_store_is_refused_before_a_pipe_is_read(
     place: str, tmp_path: Path
@@ -102,6 +104,7 @@ def test_a_path_that_can_be_no_store_is_refused_before_a_pipe_is_read(
     assert said.startswith(f"perfduck: {tmp_path / place}: expected a store, got ")
 
 
+@pytest.mark.slow
 def test_what_fails_at_the_commit_fails_before_a_large_file_is_parsed(
     store_path: Path, tmp_path: Path
 ) -> None:
@@ -116,6 +119,7 @@ def test_what_fails_at_the_commit_fails_before_a_large_file_is_parsed(
     assert not parsed
 
 
+@pytest.mark.slow
 def test_kallsyms_is_read_once_for_all_recordings(store_path: Path, tmp_path: Path) -> None:
     """As the shell passes <(command): it can be read once."""
     reader, writer = os.pipe()

@@ -44,6 +44,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> perfduck.ProfileStore:
     return opened
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by", ["direction", "traversal"])
 def test_a_packet_behind_docker0_is_received_three_times_and_by_ip_twice(
     store: perfduck.ProfileStore, by: str
@@ -60,6 +61,7 @@ def test_a_packet_behind_docker0_is_received_three_times_and_by_ip_twice(
     ) in behind
 
 
+@pytest.mark.slow
 def test_diff_and_compare_say_it_of_each_side(store: perfduck.ProfileStore) -> None:
     compared = words(store.compare("*", "scenario", by="direction", order=list(WORK)))
     grown = " ".join(store.diff("native", "docker0-nat").render("text").split())
@@ -68,6 +70,7 @@ def test_diff_and_compare_say_it_of_each_side(store: perfduck.ProfileStore) -> N
         assert "counted per packet: __netif_receive_skb_core 3.00, ip_rcv 2.00" in text
 
 
+@pytest.mark.slow
 def test_without_counters_an_answer_says_that_it_has_no_counts(demo_store: Path) -> None:
     with perfduck.open(demo_store) as opened:
         top = opened.top("native.udp64.1", by="traversal")
@@ -92,6 +95,7 @@ def counts(before: str, after: str, tmp_path: Path) -> dict[str, int]:
         return {each.counter: each.value for each in store.attachments.net_counts(ids)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("before", "after", "counted"),
     [
@@ -107,6 +111,7 @@ def test_a_count_is_what_was_added_during_the_run(
     assert counts(before, after, tmp_path) == counted
 
 
+@pytest.mark.slow
 def test_what_was_not_read_before_counts_since_it_was_made(tmp_path: Path) -> None:
     """As does a /proc/net/dev alone; of a machine's softnet_stat that says nothing."""
     (tmp_path / "net").write_text(

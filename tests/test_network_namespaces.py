@@ -74,6 +74,7 @@ Steps = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(Steps, st.integers(1, 20))
 def test_each_sample_has_the_last_namespace_of_its_thread(
     steps: list[tuple[int, int, bool]], size: int
@@ -110,6 +111,7 @@ def weights() -> dict[str, float]:
     return dict(summed.iter_rows())
 
 
+@pytest.mark.slow
 def test_every_question_splits_by_network_namespace(
     store: perfduck.ProfileStore, weights: dict[str, float]
 ) -> None:
@@ -126,6 +128,7 @@ def test_every_question_splits_by_network_namespace(
     assert {k: v / sum(values.values()) for k, v in values.items()} == pytest.approx(shares)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("times", [{}, {"skip": 0.0}], ids=["of the rollup", "of samples"])
 def test_namespaces_are_chosen_and_left_out(
     store: perfduck.ProfileStore, weights: dict[str, float], times: dict[str, float]
@@ -140,6 +143,7 @@ def test_namespaces_are_chosen_and_left_out(
     assert set(both["netns"]) == {"4026532246"}
 
 
+@pytest.mark.slow
 def test_a_namespace_that_is_not_there_or_was_not_recorded_is_an_error(
     store: perfduck.ProfileStore, demo_store: Path
 ) -> None:
@@ -155,6 +159,7 @@ def test_a_namespace_that_is_not_there_or_was_not_recorded_is_an_error(
     assert "no network namespaces were recorded" in " ".join(top.to_text().split())
 
 
+@pytest.mark.slow
 def test_threads_that_ran_before_they_said_it_are_a_row(tmp_path: Path) -> None:
     text = lzma.decompress((FOLDER / "recording.txt.xz").read_bytes()).decode()
     early = "4711 1 [000] 1.000000: 10101010 cpu-clock:\n\tffffffff81000000 f+0x0 ([kernel])\n\n"

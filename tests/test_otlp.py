@@ -100,6 +100,7 @@ def test_a_cut_frame_behind_its_length_is_refused(tmp_path: Path) -> None:
         read(tmp_path / "a.binpb", len(packed).to_bytes(4, "big") + packed)
 
 
+@pytest.mark.slow
 def test_kernel_recordings_keep_functions_and_labels(demo_store: Path, tmp_path: Path) -> None:
     demo = perfduck.open(demo_store)
     demo.export("native.udp64.1", "pprof").write(tmp_path / "a.pb.gz")
@@ -196,6 +197,7 @@ def test_lines_of_the_collector_have_dictionaries_of_their_own(tmp_path: Path) -
     assert {"f", "g"} == {name for batch in batches for name in batch.symbols["name"]}
 
 
+@pytest.mark.slow
 def test_attributes_of_resources_are_labels_and_containers(tmp_path: Path) -> None:
     container = "0123456789ab" * 5 + "cdef"
     made, profile = one_stack()
@@ -334,6 +336,7 @@ def test_what_a_few_bytes_multiply_is_bounded(
 ROWS = st.lists(st.lists(st.integers(0, 10**12), min_size=1, max_size=5), min_size=1, max_size=20)
 
 
+@pytest.mark.slow
 @given(ROWS, st.booleans())
 def test_sums_are_those_of_the_file(
     tmp_path_factory: pytest.TempPathFactory, rows: list[list[int]], is_json: bool
@@ -348,6 +351,7 @@ def test_sums_are_those_of_the_file(
     assert facts.events["alloc_space"].unit == "byte"
 
 
+@pytest.mark.slow
 @given(st.data(), st.sampled_from(["cpu.pb", "cpu.jsonl"]))
 def test_what_is_cut_or_changed_is_read_or_refused(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, name: str

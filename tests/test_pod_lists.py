@@ -187,6 +187,7 @@ JSON = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(JSON)
 def test_any_other_json_is_refused_in_a_line(value: object) -> None:
     try:

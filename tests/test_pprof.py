@@ -71,6 +71,7 @@ def test_each_type_of_a_heap_profile_is_an_event() -> None:
     assert "labels bytes" in facts.limitations["pprof"].text
 
 
+@pytest.mark.slow
 def test_go_and_the_kernel_are_never_added_up(demo_store: Path, tmp_path: Path) -> None:
     store = tmp_path / "s.duckdb"
     recorded = PPROF.parent / "perf_script" / "net-chain" / "input.txt.xz"
@@ -85,6 +86,7 @@ def test_go_and_the_kernel_are_never_added_up(demo_store: Path, tmp_path: Path) 
     assert b"expected events of one unit" in both.stderr
 
 
+@pytest.mark.slow
 def test_export_and_ingest_keep_stacks_sums_and_labels(demo_store: Path, tmp_path: Path) -> None:
     demo = perfduck.open(demo_store)
     demo.export("native.udp64.1", "pprof").write(tmp_path / "back.pb.gz")
@@ -129,6 +131,7 @@ def test_code_without_a_name_has_its_address_and_a_stack_may_be_empty(tmp_path: 
 ROWS = st.lists(st.lists(st.integers(0, 10**12), min_size=2, max_size=2), min_size=1, max_size=20)
 
 
+@pytest.mark.slow
 @given(ROWS, st.booleans())
 def test_sums_of_each_type_are_those_of_the_file(
     tmp_path_factory: pytest.TempPathFactory, rows: list[list[int]], packed: bool
@@ -142,6 +145,7 @@ def test_sums_of_each_type_are_those_of_the_file(
         assert of_event.height == sum(row[place] > 0 for row in rows)
 
 
+@pytest.mark.slow
 @given(st.data())
 def test_what_is_cut_or_changed_is_read_or_refused(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
@@ -204,6 +208,7 @@ def test_what_a_few_bytes_multiply_is_bounded(
         read(tmp_path / "a.pb", message)
 
 
+@pytest.mark.slow
 def test_samples_of_folded_stacks_are_one_type_of_an_export(tmp_path: Path) -> None:
     with perfduck.open(tmp_path / "s.duckdb") as store:
         store.ingest(PPROF.parent / "folded" / "net-chain.inferno.folded", name="folded")
@@ -302,6 +307,7 @@ NAMES = ["f", "[x]", "[libc.so.6]", "[unknown]", "[none]", "[]", "[a;b]", "f_[k]
 FILES = ["", "/usr/lib/libc.so.6", "/bin/a;b", "/bin/[c]", "[vdso]", "memfd:x (deleted)"]
 
 
+@pytest.mark.slow
 def test_names_and_code_without_one_go_through_exports(tmp_path: Path) -> None:
     """What is in brackets is a name here, and the binary of code without one there."""
     frames = [(name, file) for name in NAMES for file in FILES]
@@ -323,6 +329,7 @@ def test_names_and_code_without_one_go_through_exports(tmp_path: Path) -> None:
     assert set(kept) == {name or "[unknown]" for name in NAMES}
 
 
+@pytest.mark.slow
 def test_labels_of_a_file_reach_no_terminal(tmp_path: Path) -> None:
     """What is left out is said with its name, by every command."""
     message = made([[5]], [("cpu", "nanoseconds")])

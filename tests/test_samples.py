@@ -22,6 +22,7 @@ def store(store_path: Path) -> Path:
     return store_path
 
 
+@pytest.mark.slow
 def test_two_choices_take_turns(store: Path) -> None:
     with DuckDbStore(store) as opened:
         choices = [
@@ -36,6 +37,7 @@ def test_two_choices_take_turns(store: Path) -> None:
         assert [row.name for samples in both for row in samples.runs()] == sorted(TEXTS)
 
 
+@pytest.mark.slow
 def test_samples_of_a_value_and_of_a_time(store: Path) -> None:
     with DuckDbStore(store) as opened:
         key, other = (each.profile_id for each in opened.profiles.all())
@@ -55,6 +57,7 @@ def test_samples_of_a_value_and_of_a_time(store: Path) -> None:
         assert every.weights()[0].busy == pytest.approx(sum(comms.values()))
 
 
+@pytest.mark.slow
 def test_weight_without_a_name_is_that_of_leaves_without_one(store_path: Path) -> None:
     session = FIXTURES / "oprofile" / "pod-callgraph-q" / "session.tar.gz"
     with DuckDbStore(store_path, write=True) as opened:

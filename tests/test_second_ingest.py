@@ -192,6 +192,7 @@ def test_a_manifest_with_a_mistake_stores_nothing(
     assert not store_path.exists()
 
 
+@pytest.mark.slow
 def test_one_command_does_not_change_what_it_stored(tmp_path: Path, store_path: Path) -> None:
     """The same content under two names in a manifest is a mistake, not a change of mind."""
     runs = manifest(tmp_path, "file,name,run", f"{NATIVE.name},a,1", "twin.txt.xz,b,2")
@@ -203,6 +204,7 @@ def test_one_command_does_not_change_what_it_stored(tmp_path: Path, store_path: 
     assert said(store_path) == [("a", None, None, {"run": "1"})]
 
 
+@pytest.mark.slow
 def test_attaching_the_same_again_adds_nothing(store: Path) -> None:
     assert perfduck("attach", "a", f"iptables={RULES}", store=store)[1] == "a: iptables attached\n"
     with DuckDbStore(store) as opened:
@@ -219,6 +221,7 @@ def test_words_have_their_number() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "meant"), [("pod", "pods"), ("iptable", "iptables"), ("conntracks", "conntrack")]
 )
@@ -255,6 +258,7 @@ def doubts(store: Path) -> set[str]:
     return texts & set(OF_UDP)
 
 
+@pytest.mark.slow
 def test_a_report_of_another_run_is_said_until_the_work_changes(store_path: Path) -> None:
     store = store_path
     assert perfduck("ingest", OTHER, "--name", "b", store=store)[0] == 0

@@ -73,6 +73,7 @@ def unpacked(packed: bytes) -> bytes:
     return b"".join(map(bytes, Source("x", io.BytesIO(packed)).parts(1000, last_start)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("packing", ["gz", "xz", "bz2"])
 @pytest.mark.parametrize("zeros", [4, 512, 100_000])
 def test_zeros_between_streams_and_behind_them_are_padding(packing: str, zeros: int) -> None:
@@ -80,6 +81,7 @@ def test_zeros_between_streams_and_behind_them_are_padding(packing: str, zeros: 
     assert unpacked(pack(CONTENT) + padding + pack(CONTENT) + padding) == 2 * CONTENT
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("packing", PACKINGS)
 @pytest.mark.parametrize("between", [b"x", b"garbage!" * 5000])
 def test_what_is_no_stream_behind_one_is_an_error(packing: str, between: bytes) -> None:
@@ -96,6 +98,7 @@ def test_skippable_frames_of_all_kinds_are_skipped(kind: int) -> None:
     assert unpacked(frame + packed + frame + packed + frame) == 2 * CONTENT
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("packing", PACKINGS)
 def test_a_packed_recording_that_is_cut_off_is_an_error(packing: str) -> None:
     packed = PACKINGS[packing](CONTENT)
@@ -123,6 +126,7 @@ def test_memory_is_used_again_and_never_while_somebody_looks_at_it() -> None:
     assert len(addresses) < number
 
 
+@pytest.mark.slow
 def test_what_comes_through_a_pipe_in_small_pieces_is_whole() -> None:
     writer = "import os; [os.write(1, b'entry %d\\n' % n) for n in range(2000)]"
     reader = (

@@ -68,6 +68,7 @@ def test_a_pipe_in_a_directory_is_not_waited_for(
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_pipe_that_the_user_names_is_read(tmp_path: Path, store_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     with subprocess.Popen(["sh", "-c", f"xz -dc '{RECORDING}' > '{tmp_path}/fifo'"]):

@@ -10,6 +10,8 @@ import pytest
 from recordings import FIXTURES
 from rows import mostly_slow
 
+pytestmark = pytest.mark.slow
+
 RECORDING = FIXTURES / "perf_script" / "fields-pid" / "input.txt.xz"
 
 
@@ -67,7 +69,6 @@ def test_an_answer_that_cannot_be_written_is_a_line_and_exit_2(
     assert (done.returncode, done.stderr) == (2, line)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("redirection", mostly_slow(["<&-", "2>&-", "<&- 2>&-"], 3))
 def test_other_streams_may_be_closed(store: Path, redirection: str) -> None:
     done = perfduck(f"top p --store {store}", redirection)

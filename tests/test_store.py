@@ -41,6 +41,7 @@ def content(store: DuckDbStore) -> dict[str, list[tuple[object, ...]]]:
     return {table: sorted(map(repr, store.rows(f"from {table}"))) for table in TABLES}
 
 
+@pytest.mark.slow
 def test_self_weights_sum_to_the_weight_of_the_profile(store_path: Path) -> None:
     with DuckDbStore(store_path, write=True) as store:
         ingest(store, IngestRequest(NATIVE))
@@ -54,6 +55,7 @@ def test_self_weights_sum_to_the_weight_of_the_profile(store_path: Path) -> None
         assert store.rows("select sum(weight) from leaf_offset")[0][0] > 0
 
 
+@pytest.mark.slow
 def test_every_stack_is_charged_once(store_path: Path) -> None:
     with DuckDbStore(store_path, write=True) as store:
         ingest(store, IngestRequest(NATIVE))
@@ -68,6 +70,7 @@ def test_every_stack_is_charged_once(store_path: Path) -> None:
         )
 
 
+@pytest.mark.slow
 def test_the_same_content_twice_is_stored_once(store_path: Path, tmp_path: Path) -> None:
     plain = tmp_path / "again.txt"
     plain.write_bytes(lzma.decompress(Path(NATIVE).read_bytes()))
@@ -79,6 +82,7 @@ def test_the_same_content_twice_is_stored_once(store_path: Path, tmp_path: Path)
         assert content(store) == before
 
 
+@pytest.mark.slow
 def test_what_is_said_later_of_a_stored_recording_is_kept(store_path: Path) -> None:
     with DuckDbStore(store_path, write=True) as store:
         ingest(store, IngestRequest(NATIVE))
@@ -106,6 +110,7 @@ def make(path: Path, creation: str) -> None:
         empty.execute(creation)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", mostly_slow(["bigint not null", "bigint primary key"], 2))
 def test_what_recordings_share_is_stored_once(key: str, store_path: Path) -> None:
     """Also in stores whose tables have keys."""
@@ -132,6 +137,7 @@ def test_what_recordings_share_is_stored_once(key: str, store_path: Path) -> Non
         assert keys == [(len(KEYS) + 3 * ("key" in key),)]
 
 
+@pytest.mark.slow
 def test_why_samples_are_not_stored_is_told(store_path: Path) -> None:
     """And not what follows from it, in the thread that tags."""
     table = "create table rollup ("
@@ -144,6 +150,7 @@ def test_why_samples_are_not_stored_is_told(store_path: Path) -> None:
         assert store.rows("select count(*) from stack") == [(0,)]
 
 
+@pytest.mark.slow
 def test_another_recording_needs_another_name(store_path: Path) -> None:
     with DuckDbStore(store_path, write=True) as store:
         ingest(store, IngestRequest(NATIVE, name="x"))
@@ -268,6 +275,7 @@ def holder(path: Path, seconds: float) -> subprocess.Popen[str]:
     return process
 
 
+@pytest.mark.slow
 def test_a_second_process_waits_for_the_store(store_path: Path) -> None:
     with holder(store_path, 0.5):
         DuckDbStore(store_path, wait_s=20).close()
@@ -283,6 +291,7 @@ def test_a_closed_store_is_free(store_path: Path) -> None:
     assert [path.name for path in store_path.parent.iterdir()] == [store_path.name]
 
 
+@pytest.mark.slow
 def test_a_second_process_says_who_holds_the_store(store_path: Path) -> None:
     with holder(store_path, 60) as process:
         with pytest.raises(PerfduckError, match=rf"process {process.pid} .* holds it"):

@@ -93,6 +93,7 @@ QUESTIONS: dict[str, Callable[[protocol.Store], object]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", mostly_slow(QUESTIONS, 3))
 def test_a_question_asks_what_the_protocol_has(name: str, store: Path) -> None:
     answers = []
@@ -105,6 +106,7 @@ def test_a_question_asks_what_the_protocol_has(name: str, store: Path) -> None:
     assert answers[0]
 
 
+@pytest.mark.slow
 def test_what_the_protocol_lacks_is_noticed(store: Path) -> None:
     with DuckDbStore(store) as opened, pytest.raises(KeyError, match="rows"):
         Backend(opened, protocol.Store).rows("select 1")

@@ -61,6 +61,7 @@ def test_a_process_that_is_killed_is_told_in_a_line(
         list(items)
 
 
+@pytest.mark.slow
 def test_a_process_that_was_prepared_is_the_one_that_is_asked(
     processes: list[subprocess.Popen[bytes]],
 ) -> None:
@@ -78,6 +79,7 @@ def test_a_process_that_is_never_asked_ends_without_a_word() -> None:
     assert (done.stdout, done.stderr) == (b"", b"")
 
 
+@pytest.mark.slow
 def test_a_process_is_prepared_for_perf_data_that_is_large(
     tmp_path: Path,
     processes: list[subprocess.Popen[bytes]],

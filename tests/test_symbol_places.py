@@ -41,11 +41,13 @@ def test_a_place_without_symbols_is_refused(
     assert not store.exists()
 
 
+@pytest.mark.slow
 def test_a_file_is_a_place(tmp_path: Path) -> None:
     done = run("ingest", str(RECORDING), "--symbols", str(SPIN), store=tmp_path / "s.duckdb")
     assert (done.returncode, "spin: no such file" in done.stderr) == (0, False)
 
 
+@pytest.mark.slow
 def test_a_place_with_a_binary_by_its_build_id_alone_is_used(tmp_path: Path) -> None:
     build_id = open_elf(SPIN).build_id or ""
     place = tmp_path / ".build-id" / build_id[:2]

@@ -42,6 +42,7 @@ def store(path: Path) -> Iterator[DuckDbStore]:
         yield opened
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "got"),
     mostly_slow(

@@ -18,6 +18,7 @@ PROGRAM = [sys.executable, "-c", "from perfduck_cli.main import main; main()"]
 RECORDING = FIXTURES / "perf_script" / "fields-comm-only" / "input.txt"
 
 
+@pytest.mark.slow
 def test_a_reader_says_what_it_waits_for_after_a_second(store_path: Path) -> None:
     held = DuckDbStore(store_path, write=True)
     command = [*PROGRAM, "sql", "select 1 as one", "--store", str(store_path), "--format", "csv"]
@@ -33,6 +34,7 @@ def test_a_reader_says_what_it_waits_for_after_a_second(store_path: Path) -> Non
     assert (out, more, reader.returncode) == ("one\n1\n", "", 0)
 
 
+@pytest.mark.slow
 def test_waiting_ends_after_the_seconds_that_were_given(store_path: Path) -> None:
     holder = (
         "import sys, time; from pathlib import Path;"

@@ -71,7 +71,8 @@ StorePath = Annotated[
         "--store",
         envvar="PERFDUCK_STORE",
         metavar="PATH|URL",
-        help="The store: a DuckDB file, http://HOST:PORT of a perfduck server, or lake:DIRECTORY.",
+        help="The store: a DuckDB file, http://HOST:PORT of a perfduck server, lake:DIRECTORY, or"
+        " lake:s3://BUCKET/PREFIX.",
         show_default=True,
     ),
 ]

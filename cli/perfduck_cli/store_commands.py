@@ -64,7 +64,8 @@ def merge(
     stores: Annotated[
         list[str],
         typer.Argument(
-            help="Stores to take recordings from: files, URLs of servers, or lake:DIRECTORY."
+            help="Stores to take recordings from: files, URLs of servers, lake:DIRECTORY, or"
+            " lake:s3://BUCKET/PREFIX."
         ),
     ],
     store: StorePath = DEFAULT_STORE,
@@ -87,7 +88,12 @@ def merge(
 def pull(
     selector: Selector,
     lake: Annotated[
-        str, typer.Option("--from", metavar="LAKE", help="lake:DIRECTORY that has them.")
+        str,
+        typer.Option(
+            "--from",
+            metavar="LAKE",
+            help="lake:DIRECTORY or lake:s3://BUCKET/PREFIX that has them.",
+        ),
     ],
     store: StorePath = DEFAULT_STORE,
 ) -> None:

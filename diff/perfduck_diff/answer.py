@@ -16,6 +16,7 @@ from perfduck_diff.history import recall, recalled_from
 from perfduck_diff.like_runs import AB_LABEL, RUN_LABEL, SIDE_LABEL, spread_of_like_runs
 from perfduck_diff.newest_runs import newest_runs
 from perfduck_diff.notes import attachment_notes, lacking, provenance
+from perfduck_diff.selection import NothingSelectedError
 from perfduck_model.errors import PerfduckError
 from perfduck_store.protocol import Store
 from perfduck_store.selector import select
@@ -61,7 +62,21 @@ def resolve_sides(store: Store, request: DiffRequest) -> Question:
 
 
 def compare_profiles(store: Store, request: DiffRequest, question: Question) -> Diff:
-    """The diff."""
+    """The diff; of a hybrid CPU with those of its other core PMUs."""
+    answer = _of_one_event(store, request, question)
+    others, reasons = [], []
+    for event in question.selection.other_pmus:
+        other = replace(request, filters=replace(request.filters, event=(event,)))
+        try:
+            others.append(_of_one_event(store, other, resolve_sides(store, other)))
+        except PerfduckError as error:
+            is_nothing = isinstance(error, NothingSelectedError)
+            text = f"{event}: {error}"
+            reasons.append(Reason(code="event", text=text, blocks=not is_nothing))
+    return answer.with_other_pmus(tuple(others), tuple(reasons))
+
+
+def _of_one_event(store: Store, request: DiffRequest, question: Question) -> Diff:
     base, new = question.groups
     try:
         result = run_diff(question.runs, base, new, _options(store, question, request))

@@ -3,11 +3,12 @@
 The event that most profiles have, then the one with the most samples. Names of one clock are one:
 
     cpu-clock  cpu-clock:ppp                  only how exactly perf was asked to sample differs
-    cpu_core/cycles/  cpu_atom/cycles/        a hybrid CPU's cycles, of each CPU one of them
     cpu-clock  task-clock  CPU_CLK_UNHALTED   CPU time in ns, where no event is in all profiles; of
                                               each profile one
 
-cpu-clock:u is not cpu-clock: what it leaves out is no matter of precision. Other
+Of a hybrid CPU every core PMU counts for itself: cpu_core/cycles/ and cpu_atom/cycles/ are two
+events, `name` and `other_pmus`, which an answer shows beside each other. --event cycles adds them
+up. cpu-clock:u is not cpu-clock: what it leaves out is no matter of precision. Other
 time in ns (off-cpu, delay, wall) is no CPU time, and never taken for it.
 """
 
@@ -21,7 +22,8 @@ from perfduck_model.errors import PerfduckError
 from perfduck_model.words import did_you_mean, listed
 from perfduck_store.records import RecordedEvent
 
-_PMU = re.compile(r"(?P<pmu>cpu|cpu_core|cpu_atom)/(?P<event>[^/=]+)/(?P<modifiers>\w*)")
+_PMU = re.compile(r"(?P<pmu>\w+)/(?P<event>[^/=]+)/(?P<modifiers>\w*)")
+_ONLY_PMU = "cpu"  # of a CPU whose cores are all alike
 _MODIFIERS = re.compile(r"(?P<event>.+):(?P<modifiers>[ukhGHIpPSDWeb]+)")
 # Of perf, of pprof, and cycles of OProfile, whose importer knows the clock.
 _CPU_TIME = re.compile(
@@ -34,30 +36,41 @@ _SHOWN = 3  # profiles or events in a note
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """The events to answer from, `of` each profile that has any. In words: what is `merged`, which
-    `others` of these profiles are left out, and which profiles have no such event (`missing`)."""
+    """The events to answer from, `of` each profile that has any. `other_pmus`: the same event of
+    the other core PMUs of a hybrid CPU, each as --event takes it. In words: what is `merged`, what
+    is kept `apart`, which `others` of these profiles are left out, and which profiles have no such
+    event (`missing`)."""
 
     name: str
     unit: str
     of: Mapping[int, tuple[str, ...]]
+    other_pmus: tuple[str, ...] = ()
     merged: tuple[str, ...] = ()
+    apart: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What is merged and what is left out of these profiles."""
-        return (*self.merged, *self.others)
+        """What is merged, kept apart and left out of these profiles."""
+        return (*self.merged, *self.apart, *self.others)
 
 
 def plain(event: str) -> str:
     """The event without PMU and modifiers of precision: cpu-clock, cycles:u."""
-    event = _PMU.sub(lambda match: f"{match['event']}:{match['modifiers']}".rstrip(":"), event)
+    pmu = _PMU.fullmatch(event)
+    event = f"{pmu['event']}:{pmu['modifiers']}".rstrip(":") if pmu else event
     match = _MODIFIERS.fullmatch(event)
     if match is None:
         return event
     modifiers = "".join(letter for letter in match["modifiers"] if letter in _RESTRICTING)
     return f"{match['event']}:{modifiers}" if modifiers else match["event"]
+
+
+def _pmu(event: str) -> str:
+    """The core PMU that an event is counted by; '' where there is but one."""
+    match = _PMU.fullmatch(event)
+    return match["pmu"] if match and match["pmu"] != _ONLY_PMU else ""
 
 
 def is_cpu_time(event: str, unit: str) -> bool:
@@ -78,12 +91,15 @@ def choose(
     for row in used:
         of[row.profile] += (row.event,)
     rest = [row for row in rows if row not in used]
+    siblings = [] if wanted else _of_other_pmus(used, rest)
     return Clock(
         _name(used),
         _unit(used),
         dict(of),
+        _names_by_pmu(siblings),
         _merged(used),
-        _others([row for row in rest if row.profile in of]),
+        _apart(used, siblings),
+        _others([row for row in rest if row.profile in of and row not in siblings]),
         _missing({key: name for key, name in profiles.items() if key not in of}, rest, _name(used)),
     )
 
@@ -117,7 +133,8 @@ def _of(pattern: str, rows: Sequence[RecordedEvent]) -> list[RecordedEvent]:
 
 
 def _means(pattern: str, event: str) -> bool:
-    return pattern in (event, plain(event)) or fnmatchcase(event, pattern)
+    of_pmu = f"{_pmu(event)}/{plain(event)}/"  # without its modifiers
+    return pattern in (event, plain(event), of_pmu) or fnmatchcase(event, pattern)
 
 
 def _unknown(pattern: str, rows: Sequence[RecordedEvent]) -> str:
@@ -141,12 +158,34 @@ def _usual(rows: Sequence[RecordedEvent], profiles: int) -> list[RecordedEvent]:
 
 
 def _one_each(rows: Sequence[RecordedEvent]) -> list[RecordedEvent]:
-    """Of several names of a clock in one profile the largest, unless each is of its own CPUs."""
-    events: dict[tuple[int, str], RecordedEvent] = {}
+    """Of several names of a clock in one profile the largest, of one core PMU: the one that most
+    profiles have, then the one with the most samples."""
+    pmus: dict[str, dict[int, RecordedEvent]] = defaultdict(dict)
     for row in sorted(rows, key=lambda row: -row.samples):
-        pmu = _PMU.match(row.event)
-        events.setdefault((row.profile, pmu["pmu"] if pmu else ""), row)
-    return list(events.values())
+        pmus[_pmu(row.event)].setdefault(row.profile, row)
+    return max(
+        (list(of.values()) for of in pmus.values()),
+        key=lambda of: (_reach(of), sum(row.samples for row in of)),
+    )
+
+
+def _of_other_pmus(
+    used: Sequence[RecordedEvent], rest: Sequence[RecordedEvent]
+) -> list[RecordedEvent]:
+    """The same clock as another core PMU of the same machines counted it."""
+    names, pmus = {plain(row.event) for row in used}, {_pmu(row.event) for row in used}
+    if pmus == {""}:
+        return []
+    return [row for row in rest if plain(row.event) in names and _pmu(row.event) not in {"", *pmus}]
+
+
+def _names_by_pmu(rows: Sequence[RecordedEvent]) -> tuple[str, ...]:
+    """The events of each PMU, as --event takes them."""
+    names: dict[str, list[str]] = defaultdict(list)
+    for row in rows:
+        if row.event not in names[_pmu(row.event)]:
+            names[_pmu(row.event)].append(row.event)
+    return tuple("|".join(each) for each in names.values())
 
 
 def _reach(rows: Sequence[RecordedEvent]) -> int:
@@ -172,8 +211,16 @@ def _name(used: Sequence[RecordedEvent]) -> str:
 
 
 def _unit(used: Sequence[RecordedEvent]) -> str:
-    units = {row.unit for row in used}
+    units = {_unit_of_pmu(row) for row in used}
     return units.pop() if len(units) == 1 else _plain_unit(used[0])
+
+
+def _unit_of_pmu(row: RecordedEvent) -> str:
+    """The unit without slashes, which divide: `cycles (cpu_core)` of cpu_core/cycles/P, whose
+    spread between runs is not that of cpu_atom."""
+    name = _plain_unit(row) if _PMU.fullmatch(row.unit) else row.unit
+    pmu = _pmu(row.unit)
+    return "event" if "/" in name else f"{name} ({pmu})" if pmu else name
 
 
 def _merged(used: Sequence[RecordedEvent]) -> tuple[str, ...]:
@@ -186,7 +233,25 @@ def _merged(used: Sequence[RecordedEvent]) -> tuple[str, ...]:
         rows = [row for row in used if row.event == name]
         share = 100 * sum(row.weight for row in rows) / whole
         parts.append(f"{name} ({_profiles(_reach(rows))}, {share:.1f} % of the weight)")
-    return (f"taken as one event: {', '.join(parts)}",)
+    differ = len({_pmu(name) for name in names}) > 1
+    doubt = "; one of a core PMU is not one of another" if differ else ""
+    return (f"taken as one event: {', '.join(parts)}{doubt}",)
+
+
+def _apart(used: Sequence[RecordedEvent], siblings: Sequence[RecordedEvent]) -> tuple[str, ...]:
+    """What each core PMU of a hybrid CPU has of the samples."""
+    if not siblings:
+        return ()
+    samples: dict[str, int] = defaultdict(int)
+    for row in (*used, *siblings):
+        samples[row.event] += row.samples
+    whole = sum(samples.values())
+    parts = [f"{name} ({100 * n / whole:.1f} % of the samples)" for name, n in samples.items()]
+    name = plain(used[0].event)
+    return (
+        f"a hybrid CPU, whose core PMUs are kept apart: {', '.join(parts)};"
+        f" --event chooses one, --event {name} adds them up",
+    )
 
 
 def _others(rest: Sequence[RecordedEvent]) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Lines beside an answer by pod or network namespace: what no pod is blamed for, and which
 recordings do not say whose their samples are."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 from perfduck_diff.engine.dimensions import NO_CGROUP, NO_NETNS
 from perfduck_diff.selection import Note, Selection
@@ -9,6 +9,7 @@ from perfduck_model.words import listed
 from perfduck_store.records import HARDIRQ, SOFTIRQ
 
 _SHOWN = 3
+_LEAST = 0.01  # of a pod's ticks, to be said
 
 
 def pod_notes(selection: Selection) -> Iterator[Note]:
@@ -34,6 +35,23 @@ def pod_notes(selection: Selection) -> Iterator[Note]:
         text = (
             f"{listed(flat, _SHOWN)}: no callers were recorded, which show what runs in a softirq"
             " (perf record -g)"
+        )
+        yield Note("lacking", text)
+    yield from _missed_ticks(selection, {each.value for each in values})
+
+
+def _missed_ticks(selection: Selection, pods: Container[str | None]) -> Iterator[Note]:
+    """What `total` lacks of these pods."""
+    rows = (each for each in selection.samples.missed_ticks() if each.pod in pods)
+    shares = [(row, row.missed / (row.missed + row.sampled)) for row in rows]
+    if words := [
+        f"{100 * share:.1f} % of those of {row.pod} ({row.missed / 1e6:.0f} ms)"
+        for row, share in shares
+        if share > _LEAST
+    ]:
+        text = (
+            f"ticks of {selection.event} left no sample, and total lacks them: in the whole"
+            f" recording {listed(words, _SHOWN)}"
         )
         yield Note("lacking", text)
 

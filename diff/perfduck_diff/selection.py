@@ -29,8 +29,8 @@ class Note:
 @dataclass(frozen=True, slots=True)
 class Selection:
     """Of the profiles of each group the samples that pass the filters. The weights, per profile,
-    are in `unit`. `is_part`: samples of these profiles are left out, by filters or as other
-    events. `has_pods`: the samples know their pods, `has_netns`: some their
+    are in `unit`. `other_pmus`: as in Clock. `is_part`: samples of these profiles are left out, by
+    filters or as other events. `has_pods`: the samples know their pods, `has_netns`: some their
     network namespaces (where that is kept)."""
 
     groups: tuple[Group, ...]
@@ -39,6 +39,7 @@ class Selection:
     notes: tuple[Note, ...]
     weights: Mapping[int, Weight]
     samples: PickedSamples
+    other_pmus: tuple[str, ...] = ()
     is_part: bool = False
     has_pods: bool = False
     has_netns: bool = False
@@ -57,6 +58,10 @@ class Selection:
     def idle(self) -> float:
         """The weight of idle."""
         return sum(weight.idle for weight in self.weights.values())
+
+
+class NothingSelectedError(PerfduckError):
+    """Filters leave no sample of any group."""
 
 
 def select_samples(
@@ -96,7 +101,8 @@ def select_samples(
         ),
         {key: weights.get(run, Weight()) for run, key in enumerate(ids)},
         samples,
-        is_part=bool(filters.words() or clock.others),
+        clock.other_pmus,
+        is_part=bool(filters.words() or clock.others or clock.other_pmus),
         has_pods=whole.pods is not None,
         has_netns="netns" in keep and _is_recorded(samples, "netns"),
     )
@@ -224,7 +230,9 @@ def _checked(selection: Selection, titles: Sequence[str], there: FilterValues) -
     notes = []
     for number in empty:
         key, why = there.why_empty(number)
-        if key not in OF_STACKS or len(empty) == len(titles):
+        if len(empty) == len(titles):
+            raise NothingSelectedError(_of(titles[number]) + why)
+        if key not in OF_STACKS:
             raise PerfduckError(_of(titles[number]) + why)
         filter_texts = there.filters.words()
         notes.append(

@@ -1,7 +1,7 @@
 """What is hot: self, total and blamed weight by function, subsystem, path and more."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -11,7 +11,13 @@ from perfduck_diff.filters import Filters
 from perfduck_diff.keys import By
 from perfduck_diff.notes import lacking_notes, provenance
 from perfduck_diff.pod_notes import netns_notes, pod_notes
-from perfduck_diff.selection import Note, Selection, WithPods, select_samples
+from perfduck_diff.selection import (
+    Note,
+    NothingSelectedError,
+    Selection,
+    WithPods,
+    select_samples,
+)
 from perfduck_diff.traversal_rows import traversed
 from perfduck_diff.work import Amount, facts_of, work_of
 from perfduck_store.protocol import Store
@@ -26,6 +32,7 @@ class Top:
 
     The share is of `total`, which leaves idle out; `idle` is in `unit` as well. `partial` says of
     profiles that list a part of their samples how many these are.
+    `other_pmus`: the same of the other core PMUs of a hybrid CPU, in units of their own.
     `facts`: what the runs are. `notes`: what is merged, left out or narrowed. `lacking`: what the
     recordings lack. `provenance`: lines on that, on how sure the tags are and what only looks hot.
     """
@@ -42,6 +49,15 @@ class Top:
     notes: tuple[Note, ...] = ()
     lacking: tuple[Note, ...] = ()
     provenance: tuple[str, ...] = ()
+    other_pmus: tuple["Top", ...] = ()
+
+    @property
+    def all_rows(self) -> pl.DataFrame:
+        """The rows; of a hybrid CPU those of every core PMU, with its `event`."""
+        if not self.other_pmus:
+            return self.rows
+        tops = (self, *self.other_pmus)
+        return pl.concat(each.rows.with_columns(event=pl.lit(each.event)) for each in tops)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +88,7 @@ def top(
     ranking = ranked(store, selector, by, filters, limit)
     selection, amount = ranking.selection, ranking.amount
     lacks = lacking_notes(store, selection)
-    return Top(
+    answer = Top(
         event=selection.event,
         unit=amount.unit,
         profiles=tuple(selection.profiles.values()),
@@ -86,6 +102,15 @@ def top(
         provenance=(*(note.text for note in lacks), *provenance(store, selection)),
         rows=ranking.rows,
     )
+    for event in selection.other_pmus:
+        only = replace(filters, event=(event,))
+        try:
+            other = top(store, selector, by, filters=only, limit=limit)
+            answer = replace(answer, other_pmus=(*answer.other_pmus, other))
+        except NothingSelectedError as error:
+            note = Note("filter", f"{event}: {error}")
+            answer = replace(answer, notes=(*answer.notes, note))
+    return answer
 
 
 def ranked(store: Store, selector: str, by: By, filters: Filters, limit: int) -> RankedRows:

@@ -126,6 +126,7 @@ class Limits:
     # Free space of a store from which on its file is made smaller. Copying costs what is left; at a
     # quarter, all copies of a shrinking store cost four times that.
     compact_percent: int = 25
+    most_cached_bytes: int = 10_240 * MB  # of lakes in buckets: 40,000 recordings, compacted
     disk_reserve_bytes: int = 0  # that making a file smaller leaves on its disk
 
     # Base-2 logarithms of the slots of caches. 160 s of two busy CPUs have 185,000 distinct chain

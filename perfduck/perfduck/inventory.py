@@ -72,10 +72,7 @@ def merge(file: StorePlace, other: str) -> MergeResult:
     if str(source) == str(file):
         expected = "another store to merge"
         raise PerfduckError.at(other, expected=expected, got="the one to merge into")
-    with file.write(create=True) as store:
-        with _as_files(source, store.folder, "*") as paths:
-            done = [store.merge(path, file.wait_s) for path in paths]
-        return MergeResult(other, _together(done))
+    return _merged(file, source, "*", other)
 
 
 def pull(file: StorePlace, selector: str, lake: str) -> MergeResult:
@@ -83,10 +80,16 @@ def pull(file: StorePlace, selector: str, lake: str) -> MergeResult:
     source = place_of(lake)
     if not isinstance(source, StoreLake):
         raise PerfduckError.at(lake, expected="lake:DIRECTORY to pull from", got="another store")
+    return _merged(file, source, selector, lake)
+
+
+def _merged(
+    file: StorePlace, source: StoreFile | StoreServer | StoreLake, selector: str, other: str
+) -> MergeResult:
     with file.write(create=True) as store:
         with _as_files(source, store.folder, selector) as paths:
             done = [store.merge(path, file.wait_s) for path in paths]
-        return MergeResult(lake, _together(done))
+        return MergeResult(other, Merged.in_all(done))
 
 
 def compact(file: StorePlace, keep: timedelta) -> CompactResult:
@@ -120,13 +123,3 @@ def _as_files(
 def _selected(lake: Store, selector: str) -> Iterable[int]:
     """Of an empty lake there is nothing to take over."""
     return select(lake, selector) if selector != "*" or lake.profiles.all() else ()
-
-
-def _together(done: list[Merged]) -> Merged:
-    """What was said of each part of a store, as of the whole."""
-    return Merged(
-        sum(each.added for each in done),
-        sum(each.here for each in done),
-        tuple(line for each in done for line in each.changes),
-        tuple(dict.fromkeys(line for each in done for line in each.kept)),
-    )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from perfduck import parts
 from perfduck_model.errors import PerfduckError
-from perfduck_store.lake.address import SCHEME, directory_of, is_lake
+from perfduck_store.lake.address import EXPECTED, SCHEME, is_lake, root_of
 from perfduck_store.remote.address import SCHEMES, address_of
 from perfduck_store.waiting import interrupt_all as interrupt_all
 from perfduck_store.waiting import waiting
@@ -96,11 +96,11 @@ class StoreFile:
         return parts.ingestion.Ingestion(self.path, self.wait_s)
 
 
-def refuse_spool(spool: Path | None, path: Path) -> None:
+def refuse_spool(spool: Path | None, store: object) -> None:
     """PerfduckError where there is one for a store of this machine: nothing is sent."""
     if spool is not None:
         expected = "the URL of a server as --store"
-        raise PerfduckError.at(where=f"--spool {spool}", expected=expected, got=path)
+        raise PerfduckError.at(where=f"--spool {spool}", expected=expected, got=store)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +137,10 @@ class StoreServer:
 
 @dataclass(frozen=True, slots=True)
 class StoreLake:
-    """Parquet parts in a directory, which many processes and machines write at once: nobody waits
-    for another."""
+    """Parquet parts in a directory or a bucket of S3, which many processes and machines write at
+    once: nobody waits for another. `root`: the directory, or s3://BUCKET/PREFIX."""
 
-    root: Path
+    root: str
     wait_s: float | None = None
 
     def __str__(self) -> str:
@@ -148,7 +148,7 @@ class StoreLake:
 
     def is_there(self) -> bool:
         """Whether there is a lake. PerfduckError where there is something else."""
-        return parts.lake_files.LakeFiles(self.root).exists()
+        return parts.lake_files.LakeFiles(self.root).exists
 
     def read(self) -> "LakeStore":
         """The lake as it is now. PerfduckError where there is none that can be read."""
@@ -160,18 +160,18 @@ class StoreLake:
 
     def ingestion(self, spool: Path | None = None) -> "LakeIngestion":
         """What stores recordings there; the lake is read when one is committed."""
-        refuse_spool(spool, self.root)
+        refuse_spool(spool, self)
         return parts.lake_ingestion.LakeIngestion(self)
 
 
 def place_of(url: str, wait_s: float | None = None) -> "StoreFile | StoreServer | StoreLake":
     """Where the store is that somebody means: the path of a DuckDB file, the URL of a server, which
-    gets the token of $PERFDUCK_TOKEN, or lake:DIRECTORY. PerfduckError for another URL."""
+    gets the token of $PERFDUCK_TOKEN, or the address of a lake. PerfduckError for another URL."""
     if not url:
-        expected = "a path, http://HOST:PORT of a server, or lake:DIRECTORY"
+        expected = f"a path, http://HOST:PORT of a server, or {EXPECTED}"
         raise PerfduckError.at(where="--store", expected=expected, got="nothing")
     if is_lake(url):
-        return StoreLake(directory_of(url), wait_s)
+        return StoreLake(root_of(url), wait_s)
     if url.startswith(SCHEMES):
         return StoreServer(address_of(url), _token(), wait_s)
     if (host := _HOST.fullmatch(url)) and not Path(url).exists():

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 def open(url: FilePath, *, wait_s: float | None = None) -> "ProfileStore":
     """The store at a path, a DuckDB file, which `ingest` makes where there is none; that of a
     perfduck server at a URL, http://host:8480, with the token of $PERFDUCK_TOKEN; or a lake,
-    Parquet parts that many machines write, at lake:DIRECTORY.
+    Parquet parts that many machines write, at lake:DIRECTORY or lake:s3://BUCKET/PREFIX.
 
     Nothing is opened yet: each method opens the store for as long as it runs, so that others may
     write it between two calls. `wait_s`: how many seconds to wait for one who has it open; None:

@@ -52,7 +52,13 @@ class Ranking(TableAnswer, Generic[Ranked]):
 @dataclass(frozen=True, slots=True, repr=False)
 class TopResult(Ranking[Top]):
     """A ranking: the key's columns, then self, total and blamed in `unit`, and their share in %.
+    Of a hybrid CPU every core PMU has its rows, with the column `event`, in its own unit.
     `data`: event, unit, profiles, total, idle, and what the runs are."""
+
+    @property
+    def frame(self) -> pl.DataFrame:
+        """The rows."""
+        return self.data.all_rows
 
     @property
     def notes(self) -> tuple[Note, ...]:
@@ -67,10 +73,14 @@ class TopResult(Ranking[Top]):
         return f"TopResult({len(self.data.rows)} rows, {self.data.event}, {self.data.unit})"
 
     def _repr_html_(self) -> str:
-        by = scale(self.data.unit, self.data.total)
-        heading = html_table.paragraphs(top_report.heading(self.data, by))
-        rows = html_table.table(top_report.titled(top_report.in_unit(self.data.rows, by)))
-        return heading + rows + html_table.note(self.left_out)
+        return "".join(map(_html, (self.data, *self.data.other_pmus)))
+
+
+def _html(top: Top) -> str:
+    by = scale(top.unit, top.total)
+    rows = html_table.table(top_report.titled(top_report.in_unit(top.rows, by)))
+    more = left_out(len(top.rows), top.row_count, top_report.LIMIT).rstrip()
+    return html_table.paragraphs(top_report.heading(top, by)) + rows + html_table.note(more)
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -15,7 +15,17 @@ _ELEMENT = {"regression": "failure", "inconclusive": "error"}
 
 
 def report(diff: Diff, _: View | None = None, __: Screen = PIPE) -> str:
-    """The XML text."""
+    """The XML text: a suite, or of a hybrid CPU one for each of its core PMUs."""
+    suites = [_suite(each) for each in (diff, *diff.other_pmus)]
+    root = suites[0]
+    if len(suites) > 1:
+        root = Element("testsuites")
+        root.extend(suites)
+    indent(root)
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{tostring(root, encoding="unicode")}\n'
+
+
+def _suite(diff: Diff) -> Element:
     diff = readable.diff(diff)  # XML has no form for control characters: they are visible there
     cases = [(row.name, row.verdict, budget(row, diff.unit)) for row in diff.budgets]
     blocked = [entry for entry in diff.reasons if entry.blocks]
@@ -33,8 +43,7 @@ def report(diff: Diff, _: View | None = None, __: Screen = PIPE) -> str:
     output = SubElement(suite, "system-out")
     facts = [f"{name}: {base} -> {new}" for name, base, new in runs(diff)]
     output.text = "\n".join([*(reason(entry) for entry in diff.reasons), *facts])
-    indent(suite)
-    return f'<?xml version="1.0" encoding="utf-8"?>\n{tostring(suite, encoding="unicode")}\n'
+    return suite
 
 
 def _case(suite: Element, name: str, kind: Verdict, text: str) -> None:

@@ -39,6 +39,7 @@ def report(diff: Diff, by: View | None = None, _: Screen = PIPE) -> str:
             if by == view or (by is None and _is_worth_a_table(diff, view))
         ),
         "".join(f"- {_plain(line)}\n" for line in diff.context),
+        *(report(each, by) for each in diff.other_pmus),
     ]
     return "\n".join(part for part in parts if part)
 

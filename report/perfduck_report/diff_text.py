@@ -34,6 +34,7 @@ def report(diff: Diff, by: View | None = None, screen: Screen = PIPE) -> str:
         _totals(diff, screen),
         *(view(diff, screen) for name, view in _VIEWS.items() if by == name or _is_shown(by, name)),
         _sentences(diff.context, screen),
+        *(report(each, by, screen) for each in diff.other_pmus),
     ]
     return "\n".join(part for part in parts if part)
 

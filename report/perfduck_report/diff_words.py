@@ -50,6 +50,8 @@ def common(names: tuple[str, ...]) -> str:
 
 def verdict(diff: Diff) -> str:
     """The verdict and what it rests on, or what speaks against one."""
+    if diff.verdict_of:
+        return f"{diff.verdict}: that of {diff.verdict_of}"
     blocking = [reason for reason in diff.reasons if reason.blocks]
     if blocking:
         return f"{diff.verdict}: cannot tell: {blocking[0].text}"
@@ -114,11 +116,14 @@ def estimate(diff: Diff) -> str:
 
 def in_a_line(diff: Diff) -> str:
     """The same, and the verdict."""
-    return f"{estimate(diff)}: {diff.verdict}"
+    of = f" of {diff.verdict_of}" if diff.verdict_of else ""
+    return f"{estimate(diff)}: {diff.verdict}{of}"
 
 
 def verdict_above_reasons(diff: Diff) -> str:
     """The same where every comparability check is in a line below."""
+    if diff.verdict_of:
+        return verdict(diff)
     blocking = sum(reason.blocks for reason in diff.reasons)
     if not blocking:
         return verdict(diff)

@@ -83,12 +83,19 @@ def diff_values(
         "sentence": sentence(diff),
         "verdict": diff_words.verdict(diff).partition(": ")[2],
         "summary": diff_words.summary(diff),
+        "other_pmus": [_of_other_pmu(each) for each in diff.other_pmus],
         "bars": claim_bars(diff, flame),
         "subsystems": subsystems(diff, flame, by_run),
         "functions": sorted(
             diff.functions, key=lambda row: (-abs(row.delta), row.function, row.dso)
         ),
     }
+
+
+def _of_other_pmu(diff: Diff) -> str:
+    """Another core PMU of a hybrid CPU in a line."""
+    diff = readable.diff(diff)
+    return f"{diff.event}: {diff_words.in_a_line(diff)}"
 
 
 def render_side(

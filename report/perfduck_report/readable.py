@@ -4,6 +4,7 @@ Reports for people show these; JSON has the numbers and names as they are.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from perfduck_diff.compare_groups import Matrix
@@ -19,8 +20,11 @@ Answer = TypeVar("Answer")
 
 
 def diff(answer: Diff) -> Diff:
-    """In the unit that fits the smaller side."""
-    return _shown(answer, diff_scale(answer))
+    """In the unit that fits the smaller side; other core PMUs, which have units of their own, as
+    they are."""
+    others = answer.other_pmus
+    shown = _shown(replace(answer, other_pmus=()), diff_scale(answer))
+    return replace(shown, other_pmus=others)
 
 
 def diff_scale(answer: Diff) -> UnitScale:

@@ -16,9 +16,14 @@ _RANKED_BY_BLAME = ("subsystem", "program", "pod")
 
 
 def report(top: Top, format: str, screen: Screen = PIPE) -> str:
-    """The ranking; as text and markdown with a heading that says what the numbers are."""
+    """The ranking; as text and markdown with a heading that says what the numbers are. Core PMUs of
+    a hybrid CPU come one after the other."""
     if format not in ("text", "markdown"):
-        return tables.FORMATS[format](top.rows, screen)
+        return tables.FORMATS[format](top.all_rows, screen)
+    return "\n".join(_of_one_pmu(each, format, screen) for each in (top, *top.other_pmus))
+
+
+def _of_one_pmu(top: Top, format: str, screen: Screen) -> str:
     by = scale(top.unit, top.total)
     rows = _known(titled(in_unit(top.rows, by)))
     lines = heading(top, by)

@@ -31,6 +31,7 @@ from perfduck_store.records import (
     LikeRun,
     Merged,
     MetRule,
+    MissedTicks,
     NetCount,
     PartlyListed,
     PickedRun,
@@ -128,6 +129,10 @@ class PickedSamples(Protocol):
     def beside_pods(self) -> float:
         """The weight of softirqs and interrupts that took CPU time of the pods that are chosen,
         and are not blamed on them; for a choice with values of "pod"."""
+
+    def missed_ticks(self) -> list[MissedTicks]:
+        """Ticks of the chosen clock that left no sample in whole recordings, by pod that was on the
+        CPU, those of most weight first; for a choice with `pods`."""
 
     def stacks(self) -> "pl.DataFrame":
         """[stack_id, symbol_ids, subsystem, direction], by stack_id: symbols from the leaf to the

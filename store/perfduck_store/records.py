@@ -3,7 +3,7 @@ statement may take, rows. For a few rows, loading polars takes longer than the q
 """
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
@@ -190,6 +190,16 @@ class UnnamedCode:
 
 
 @dataclass(frozen=True, slots=True)
+class MissedTicks:
+    """What a clock's ticks that left no sample weigh of a pod's CPU time, in ns, and what its
+    samples weigh."""
+
+    pod: str
+    missed: Amount
+    sampled: Amount
+
+
+@dataclass(frozen=True, slots=True)
 class FunctionWeight:
     """A function and a weight of its own."""
 
@@ -248,6 +258,17 @@ class Merged:
     here: Count
     changes: tuple[str, ...]
     kept: tuple[str, ...]
+
+    @classmethod
+    def in_all(cls, done: "Iterable[Merged]") -> Self:
+        """What was said of each part of a store, as of the whole."""
+        each = list(done)
+        return cls(
+            sum(part.added for part in each),
+            sum(part.here for part in each),
+            tuple(line for part in each for line in part.changes),
+            tuple(dict.fromkeys(line for part in each for line in part.kept)),
+        )
 
 
 @dataclass(frozen=True, slots=True)

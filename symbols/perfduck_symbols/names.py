@@ -21,7 +21,8 @@ import polars as pl
 _SUFFIXES = (
     r"(?:\.(?:isra|constprop|part|cold|llvm|__uniq|lto_priv|localalias|clone)(?:\.[0-9a-f]+)?)+$"
 )
-_PREFIXES = r"^(?:__pfx_|__cfi_|__pi_)+"
+# And .name is the code of a function of powerpc's first ABI, name its descriptor.
+_PREFIXES = r"^\.?(?:__pfx_|__cfi_|__pi_)*"
 _NOPROF = r"_noprof$"
 # A program of eBPF in kallsyms: bpf_prog_<hash of its code>_<name>. The hash is another one as soon
 # as the program is; F is what some kernels before 5.19 call every subprogram (commit 9c7c48d6a1e2).

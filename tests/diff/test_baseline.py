@@ -29,6 +29,7 @@ def branches(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_the_newest_runs_like_new_are_base_and_are_named(branches: Path) -> None:
     with perfduck.open(branches) as store:
         data = store.diff("branch=main", "branch=new", last=3).data
@@ -43,6 +44,7 @@ def test_the_newest_runs_like_new_are_base_and_are_named(branches: Path) -> None
         assert len(every.base.profiles) == 9
 
 
+@pytest.mark.slow
 def test_a_run_is_not_its_own_base(branches: Path) -> None:
     done = run_text(["diff", "branch=new", "--base-from", "*", "--last", "20", "--store", branches])
     assert done.returncode == 1
@@ -59,6 +61,7 @@ def test_without_a_run_like_new_there_is_no_base(branches: Path) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "code"),
     [

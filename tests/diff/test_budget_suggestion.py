@@ -74,6 +74,7 @@ def test_growth_does_not_pass(runs: RunMatrix, printed: str, growth: float) -> N
         assert np.mean(["regression" in verdicts for verdicts in found]) > 0.9
 
 
+@pytest.mark.slow
 def test_the_readme_has_what_the_demo_suggests(printed: str) -> None:
     [text] = re.findall(r"^```toml\n(.*?)^```", (ROOT / "README.md").read_text(), re.M | re.S)
     shown, asked = (parse(tomllib.loads(each), "").budgets for each in (text, printed))
@@ -82,6 +83,7 @@ def test_the_readme_has_what_the_demo_suggests(printed: str) -> None:
         assert its.amount == pytest.approx(ours.amount, rel=0.15)  # drawn: two digits may differ
 
 
+@pytest.mark.slow
 def test_a_looser_wish_gives_tighter_budgets_and_more_runs_do(demo_store: Path) -> None:
     with DuckDbStore(demo_store) as store:
         half, most, many = (
@@ -96,6 +98,7 @@ def test_a_looser_wish_gives_tighter_budgets_and_more_runs_do(demo_store: Path) 
         assert budget.finds[0] > budget.finds[1] > budget.finds[2] > 0
 
 
+@pytest.mark.slow
 def test_the_limits_are_rounded_up(demo_store: Path) -> None:
     with DuckDbStore(demo_store) as store:
         found = suggest(store, RUNS, 0.95, SIZE)
@@ -121,6 +124,7 @@ def test_what_cannot_be_suggested_is_said_in_a_line(
     assert what in str(result.exception)
 
 
+@pytest.mark.slow
 def test_filters_hold_for_budgets_too(demo_store: Path) -> None:
     with DuckDbStore(demo_store) as store:
         whole, part = (

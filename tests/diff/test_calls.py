@@ -26,6 +26,7 @@ def store(tmp_path: Path) -> perfduck.ProfileStore:
     return opened
 
 
+@pytest.mark.slow
 def test_a_sample_of_a_recursive_function_counts_once_for_each_caller(
     store: perfduck.ProfileStore,
 ) -> None:
@@ -44,6 +45,7 @@ def test_a_sample_of_a_recursive_function_counts_once_for_each_caller(
     assert [n.code for n in one.notes if n.code == "calls"] == ["calls"]  # of all rows
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("function", "side"), [("helper", "callers"), ("main", "callees")])
 def test_calls_that_add_up_say_nothing(
     store: perfduck.ProfileStore, function: str, side: str
@@ -52,6 +54,7 @@ def test_calls_that_add_up_say_nothing(
     assert not [note for note in calls.notes if note.code == "calls"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("by", "share"),
     [("function", "self %"), ("comm", "self %"), ("path", "self %"), ("subsystem", "blamed %")],
@@ -64,6 +67,7 @@ def test_a_share_says_what_it_is_of(store: perfduck.ProfileStore, by: str, share
     assert top.frame["share"].to_list() == pytest.approx(shares)
 
 
+@pytest.mark.slow
 def test_a_total_has_one_interval_however_it_is_split(demo_store: Path) -> None:
     opened = perfduck.open(demo_store)
     answers = [

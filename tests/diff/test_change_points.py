@@ -28,12 +28,14 @@ def found(values: np.ndarray) -> tuple[Step, ...]:
     return changes(SeriesSet.of(values))
 
 
+@pytest.mark.slow
 @given(level=LEVELS, points=st.integers(1, 60), rows=st.integers(1, 8))
 @settings(max_examples=40)
 def test_a_constant_series_has_no_change(level: float, points: int, rows: int) -> None:
     assert found(np.full((rows, points), level)) == ()
 
 
+@pytest.mark.slow
 @given(factor=LEVELS, at=st.integers(6, 24))
 @settings(max_examples=25)
 def test_another_unit_keeps_the_places(factor: float, at: int) -> None:
@@ -46,6 +48,7 @@ def test_another_unit_keeps_the_places(factor: float, at: int) -> None:
     assert [s.delta * factor for s in plain] == pytest.approx([s.delta for s in scaled])
 
 
+@pytest.mark.slow
 @given(order=st.permutations(range(6)))
 @settings(max_examples=25)
 def test_the_order_of_the_series_does_not_matter(order: list[int]) -> None:
@@ -57,6 +60,7 @@ def test_the_order_of_the_series_does_not_matter(order: list[int]) -> None:
     )
 
 
+@pytest.mark.slow
 @given(at=st.integers(CONFIRMED, 30 - CONFIRMED), factor=st.sampled_from([0.5, 1.5, 3.0]))
 @settings(max_examples=25)
 def test_a_large_step_is_found_where_it_is_and_turned_around_from_behind(
@@ -73,6 +77,7 @@ def test_a_large_step_is_found_where_it_is_and_turned_around_from_behind(
     assert turned.place == 30 - step.place
 
 
+@pytest.mark.slow
 def test_a_step_is_suspected_until_enough_points_confirm_it() -> None:
     states = {}
     for after in range(1, 7):

@@ -93,6 +93,7 @@ def _diff(store: Path, *words: str, code: int = 1) -> Any:
 SIDES = ("scenario=native", "scenario=nat")
 
 
+@pytest.mark.slow
 def test_a_regression_exits_with_1_and_names_the_path(store: Path) -> None:
     found = _diff(store, *SIDES)
     assert (found["unit"], found["verdict"]) == ("ns/packet", "regression")
@@ -101,12 +102,14 @@ def test_a_regression_exits_with_1_and_names_the_path(store: Path) -> None:
     assert found["claims"][0]["path"][0] == "handle_softirqs"
 
 
+@pytest.mark.slow
 def test_idle_is_left_out_and_its_size_shown(store: Path) -> None:
     found = _diff(store, *SIDES)
     assert found["base"]["idle"] == pytest.approx(102)
     assert found["base"]["total"] == pytest.approx(1001.7, abs=1)
 
 
+@pytest.mark.slow
 def test_a_pass_has_to_exclude_growth_above_the_tolerance(store: Path) -> None:
     words = ("native.1+native.2", "native.3")
     found = _diff(store, *words, code=3)
@@ -118,6 +121,7 @@ def test_a_pass_has_to_exclude_growth_above_the_tolerance(store: Path) -> None:
     assert "to exclude 5 %, record about" in text
 
 
+@pytest.mark.slow
 def test_one_run_a_side_exits_with_3_or_as_told(store: Path) -> None:
     words = ("diff", "native.1", "native.2")
     assert "noise learn" in _run(store, *words, code=3)
@@ -125,6 +129,7 @@ def test_one_run_a_side_exits_with_3_or_as_told(store: Path) -> None:
     _run(store, *words, "--inconclusive", "fail", code=1)
 
 
+@pytest.mark.slow
 def test_learned_noise_judges_one_run_against_one(store: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy.duckdb"
     copy.write_bytes(store.read_bytes())
@@ -153,6 +158,7 @@ def test_filters_choose_samples(store: Path, words: list[str], total: float) -> 
     assert found["base"]["total"] == pytest.approx(total, rel=0.06)
 
 
+@pytest.mark.slow
 def test_lost_samples_are_a_part_of_the_recording_whatever_is_looked_at(
     store: Path, tmp_path: Path
 ) -> None:
@@ -171,6 +177,7 @@ def test_a_warm_up_is_cut_with_its_share_of_the_work(store: Path) -> None:
     assert any("evenly spread" in reason["text"] for reason in found["reasons"])
 
 
+@pytest.mark.slow
 def test_pairs_are_made_by_the_label_run(store: Path) -> None:
     found = _diff(store, *SIDES, "--paired")
     assert found["base"]["profiles"] == ["native.1", "native.2", "native.3"]
@@ -255,6 +262,7 @@ def test_reports_for_people_fit_their_place(store: Path, format: str) -> None:
         assert max(map(len, text.splitlines())) <= 100
 
 
+@pytest.mark.slow
 def test_explain_says_what_the_words_of_the_answer_mean(store: Path) -> None:
     words = ("diff", *SIDES)
     plain, explained = _run(store, *words, code=1), _run(store, *words, "--explain", code=1)
@@ -292,6 +300,7 @@ def test_a_report_shows_every_view_or_the_one_asked_for(
         assert "regression" in text
 
 
+@pytest.mark.slow
 def test_compare_sets_scenarios_side_by_side(store: Path) -> None:
     words = ("compare", "*", "--over", "scenario")
     found = json.loads(_run(store, *words, "--format", "json"))
@@ -343,6 +352,7 @@ def test_a_file_that_is_not_of_its_kind_is_refused(
     assert what in str(error)
 
 
+@pytest.mark.slow
 def test_a_file_attached_to_several_runs_is_counted_once(store: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy.duckdb"
     copy.write_bytes(store.read_bytes())

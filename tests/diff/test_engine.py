@@ -26,6 +26,7 @@ GROWTH = {
 }
 
 
+@pytest.mark.slow
 @given(HITS)
 @settings(max_examples=40, deadline=None)
 def test_claims_and_the_rest_add_up_to_the_growth_of_the_total(hits: dict[str, list[int]]) -> None:
@@ -34,6 +35,7 @@ def test_claims_and_the_rest_add_up_to_the_growth_of_the_total(hits: dict[str, l
     assert sum(parts) + found.unattributed.delta == pytest.approx(found.total.delta, abs=1e-6)
 
 
+@pytest.mark.slow
 @given(HITS)
 @settings(max_examples=25, deadline=None)
 def test_subsystems_add_up_to_the_total(hits: dict[str, list[int]]) -> None:
@@ -41,6 +43,7 @@ def test_subsystems_add_up_to_the_total(hits: dict[str, list[int]]) -> None:
     assert sum(row.delta for row in found.subsystems) == pytest.approx(found.total.delta, abs=1e-6)
 
 
+@pytest.mark.slow
 @given(HITS)
 @settings(max_examples=25, deadline=None)
 def test_the_same_runs_twice_are_silent(hits: dict[str, list[int]]) -> None:

@@ -58,18 +58,52 @@ def test_one_clock_under_two_names_is_merged_with_its_sizes() -> None:
     )
 
 
-def test_both_kinds_of_cpu_of_a_hybrid_are_one_event() -> None:
-    rows = recorded((1, "cpu_core/cycles/P", "cpu_core/cycles/P", 30),
-                    (1, "cpu_atom/cycles/P", "cpu_atom/cycles/P", 10))  # fmt: skip
-    clock = choose(rows, names(1))
-    assert (clock.name, clock.unit) == ("cycles", "cycles")
-    assert clock.of == {1: ("cpu_core/cycles/P", "cpu_atom/cycles/P")}
+CORE, ATOM, LOW = "cpu_core/cycles/P", "cpu_atom/cycles/P", "cpu_lowpower/cycles/P"
+HYBRID = recorded((1, CORE, CORE, 30), (1, ATOM, ATOM, 10), (2, CORE, CORE, 9), (2, ATOM, ATOM, 6),
+                  (2, "cpu_core/instructions/", "cpu_core/instructions/", 5))  # fmt: skip
+
+
+def test_core_pmus_of_a_hybrid_cpu_are_kept_apart() -> None:
+    clock = choose(HYBRID, names(1, 2))
+    assert (clock.name, clock.unit) == (CORE, "cycles (cpu_core)")
+    assert clock.of == {1: (CORE,), 2: (CORE,)}
+    assert clock.other_pmus == (ATOM,)
     assert clock.notes == (
-        "taken as one event: cpu_core/cycles/P (1 profile, 75.0 % of the weight),"
-        " cpu_atom/cycles/P (1 profile, 25.0 % of the weight)",
+        f"a hybrid CPU, whose core PMUs are kept apart: {CORE} (70.9 % of the samples), {ATOM}"
+        " (29.1 % of the samples); --event chooses one, --event cycles adds them up",
+        "left out, as other events: cpu_core/instructions/ (5 samples); --event chooses",
     )
-    atom = choose(rows, names(1), ["cpu_atom/cycles/P"])
-    assert atom.of == {1: ("cpu_atom/cycles/P",)}
+
+
+def test_there_may_be_three_core_pmus() -> None:
+    rows = recorded((1, CORE, CORE, 3), (1, ATOM, ATOM, 10), (1, LOW, LOW, 4))
+    clock = choose(rows, names(1))
+    assert (clock.name, clock.other_pmus) == (ATOM, (LOW, CORE))
+
+
+@pytest.mark.parametrize("event", [ATOM, "cpu_atom/cycles/", "cpu_atom/*"])
+def test_one_core_pmu_is_chosen_by_name(event: str) -> None:
+    clock = choose(HYBRID, names(1, 2), [event])
+    assert (clock.of, clock.unit) == ({1: (ATOM,), 2: (ATOM,)}, "cycles (cpu_atom)")
+    assert clock.other_pmus == ()
+
+
+def test_core_pmus_are_added_up_where_that_is_asked_for() -> None:
+    clock = choose(HYBRID[:2], names(1), ["cycles"])
+    assert (clock.name, clock.unit) == ("cycles", "cycles")
+    assert clock.of == {1: (CORE, ATOM)}
+    assert clock.notes == (
+        f"taken as one event: {CORE} (1 profile, 75.0 % of the weight),"
+        f" {ATOM} (1 profile, 25.0 % of the weight);"
+        " one of a core PMU is not one of another",
+    )
+
+
+def test_a_hybrid_cpu_and_another_have_no_event_in_common() -> None:
+    rows = recorded((1, "cycles:P", "cycles", 30), (2, CORE, CORE, 40), (2, ATOM, ATOM, 10))
+    clock = choose(rows, names(1, 2))
+    assert clock.of == {2: (CORE,)}
+    assert clock.missing == (f"left out: 1 profile without {CORE}: one (cycles:P, 30 samples)",)
 
 
 def test_a_clock_that_a_profile_has_twice_counts_once() -> None:

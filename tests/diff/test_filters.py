@@ -111,6 +111,7 @@ def test_top_export_and_diff_are_about_the_samples_that_sql_finds(
     assert found["base"]["total"] == pytest.approx(busy / WORK["native.udp64.1"] / kept)
 
 
+@pytest.mark.slow
 def test_compare_takes_the_same_filters(store: Path) -> None:
     words = ("compare", "workload=udp64", "--over", "scenario", "--subsystem", "udp", "--cpu", "1")
     found = json.loads(_done(store, *words, "--comm", "iperf3", "--format", "json"))
@@ -137,6 +138,7 @@ def test_a_pid_that_is_held_against_tids_is_said(store: Path, tmp_path: Path) ->
     assert "its tid" not in _done(both, "top", "both", "--pid", pid)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "message"),
     mostly_slow([
@@ -200,6 +202,7 @@ def test_a_side_without_a_program_is_named(store: Path) -> None:
     assert said.startswith("base: no sample with --comm wrk: there are iperf3 (9")
 
 
+@pytest.mark.slow
 def test_a_side_that_did_not_run_the_code_costs_nothing(store: Path) -> None:
     sides = ("diff", "native.udp64.1", "docker0-nat.udp64.1", "--subsystem", "nat")
     text = _done(store, *sides)
@@ -216,6 +219,7 @@ def test_there_is_no_share_of_nothing(store: Path) -> None:
     assert said == "cannot compare per share: no samples to be a share of in native.udp64.1"
 
 
+@pytest.mark.slow
 def test_footers_and_idle_follow_the_filters(store: Path) -> None:
     head = _done(store, "top", "native.udp64.1", "--comm", "iperf3").partition("\n\n")[0]
     assert "(idle left out: 0)" in head
@@ -283,6 +287,7 @@ def test_a_function_is_asked_about_its_calls(store: Path, words: list[str], mess
     assert message in _refused(store, "top", *words)
 
 
+@pytest.mark.slow
 def test_callers_follow_the_filters(store: Path) -> None:
     words = ("top", "native.udp64.1", "udp_sendmsg", "--by", "callers", "--format", "json")
     [whole] = json.loads(_done(store, *words))

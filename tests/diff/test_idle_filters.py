@@ -12,6 +12,8 @@ from recordings import FIXTURES
 import perfduck
 from perfduck.typed import FilterOptions
 
+pytestmark = pytest.mark.slow
+
 IDLE = (
     "cpuidle_idle_call+0x1 ([kernel.kallsyms])\n ffffffff81000001 do_idle+0x2 ([kernel.kallsyms])"
 )
@@ -58,7 +60,6 @@ def values_of(store: perfduck.ProfileStore, selector: str, column: str) -> list[
     return store.sql(query).frame.to_series().to_list()
 
 
-@pytest.mark.slow
 @given(st.data())
 @settings(max_examples=60)
 def test_what_a_filter_keeps_and_what_it_leaves_out_is_all(

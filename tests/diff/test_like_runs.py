@@ -70,6 +70,7 @@ def test_runs_count_by_how_alike_they_are_and_those_compared_do_not(store: Path)
     assert tcp[1] < 1
 
 
+@pytest.mark.slow
 def test_other_samples_than_by_command_are_not_comparable(store: Path) -> None:
     sides = ("native.udp.1+native.udp.2", "native.udp.3+native.udp.4")
     assert _spread(store, *sides, comm=("iperf3",)) == _spread(store, *sides)

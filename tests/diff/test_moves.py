@@ -88,6 +88,7 @@ def test_runs_of_one_kernel_keep_its_names(tmp_path: Path) -> None:
     assert claim["path"][:2] == ["__do_softirq", "net_rx_action"]
 
 
+@pytest.mark.slow
 def test_what_moved_is_said_in_every_report(tmp_path: Path) -> None:
     below = "tcp_ack tcp_rcv_established"
     inlined = {path.replace(below, "tcp_ack"): hits for path, hits in OLDER.items()}

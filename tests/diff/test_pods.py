@@ -104,6 +104,7 @@ def _ingest(store: perfduck.ProfileStore, **options: Any) -> None:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_control_groups_are_those_of_perf_report(recorded: perfduck.ProfileStore) -> None:
     query = "select cgroup, count(*) as n from hit where profile = 'pods' group by cgroup"
     found = dict(recorded.sql(query).frame.iter_rows())
@@ -111,6 +112,7 @@ def test_control_groups_are_those_of_perf_report(recorded: perfduck.ProfileStore
     assert found == {path: int(count) for *_, count, path in rows}
 
 
+@pytest.mark.slow
 def test_diff_and_compare_agree_with_top(recorded: perfduck.ProfileStore) -> None:
     top = recorded.top("pods", by="pod").frame
     share = dict(top.select("pod", 100 * top["blamed"] / top["blamed"].sum()).iter_rows())
@@ -128,12 +130,14 @@ def test_diff_and_compare_agree_with_top(recorded: perfduck.ProfileStore) -> Non
     )
 
 
+@pytest.mark.slow
 def test_without_a_list_pods_have_their_uids(tmp_path: Path) -> None:
     with perfduck.open(tmp_path / "store.duckdb") as store:
         _ingest(store)
         assert set(store.top("pods", by="pod").frame["pod"]) >= {BUSY, SENDER}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("typed", ["shop/busy", "busy", "shop/b*", "bus?"])
 def test_a_filter_means_a_pod_with_or_without_its_namespace(
     typed: str, recorded: perfduck.ProfileStore
@@ -147,6 +151,7 @@ def test_a_filter_means_a_pod_with_or_without_its_namespace(
     assert "shop/busy" not in rest["pod"].to_list()
 
 
+@pytest.mark.slow
 def test_an_unknown_pod_is_refused_with_those_that_are_there(
     recorded: perfduck.ProfileStore,
 ) -> None:
@@ -155,6 +160,7 @@ def test_an_unknown_pod_is_refused_with_those_that_are_there(
         recorded.top("pods", by="comm", pod="bussy")
 
 
+@pytest.mark.slow
 def test_attached_again_pods_are_renamed(tmp_path: Path) -> None:
     given_ = json.loads((RECORDED / "pods.json").read_text())
     with perfduck.open(tmp_path / "store.duckdb") as store:
@@ -197,3 +203,40 @@ def test_docker_shortens_ids() -> None:
     path = f"/docker/{CID}"
     assert named({path: {0}}, [PodName(None, None, None, CID[:12], "web")]) == {path: "web"}
     assert named({path: {0}}, [PodName(None, None, None, OTHER[:12], "web")]) == {path: CID[:12]}
+
+
+def test_ticks_without_a_sample_are_said(tmp_path: Path) -> None:
+    """Of 100 ticks of a pod 4 are missing, one and three in a row. A hole of 30 ticks is not
+    counted, nor one between two pods."""
+    pods = list(PATHS)[:2]
+    mine = [tick for tick in range(100) if tick not in (10, 50, 51, 52)]
+    other = [tick for tick in range(102, 200) if not 120 <= tick < 150]
+    assert _missed(tmp_path, [(pods[0], mine), (pods[1], other)]) == [
+        "ticks of cpu-clock left no sample, and total lacks them: in the whole recording"
+        f" 4.0 % of those of {BUSY} (4 ms)"
+    ]
+
+
+def test_ticks_are_not_missing_where_a_cpu_was_watched_in_part(tmp_path: Path) -> None:
+    assert not _missed(tmp_path, [(next(iter(PATHS)), list(range(0, 100, 2)))])
+
+
+def test_ticks_are_not_missing_where_the_clock_did_not_go_on(tmp_path: Path) -> None:
+    """A timer that stops while its task sleeps begins anew."""
+    ticks = [tick + 0.4 * (tick > 50) for tick in range(100) if tick != 50]
+    assert not _missed(tmp_path, [(next(iter(PATHS)), ticks)])
+
+
+def _missed(folder: Path, pods: list[tuple[str, list[Any]]]) -> list[str]:
+    """What `top --by pod` says of them: ticks of 1 ms on one CPU, by control group."""
+    samples = [
+        f"app 7 [000] {1 + tick / 1000:.6f}: 1000000 cpu-clock: {path}\n"
+        "\tffffffff81000000 clear_page+0x10 ([kernel.kallsyms])\n\n"
+        for path, ticks in pods
+        for tick in ticks
+    ]
+    (folder / "a.txt").write_text("".join(samples))
+    with perfduck.open(folder / "store.duckdb") as store:
+        store.ingest(folder / "a.txt", name="a")
+        lines = store.top("a", by="pod").render("text").replace("\n  ", " ").splitlines()
+    return [line for line in lines if line.startswith("ticks of")]

@@ -25,6 +25,7 @@ def _ends(growth: float, looks: dict[int, float]) -> list[int | None]:
     return ends
 
 
+@pytest.mark.slow
 def test_looking_after_every_pair_raises_false_alarms_without_a_rule_and_not_with_it() -> None:
     naive = _ends(0.0, dict.fromkeys(range(5, MOST + 1), LEVEL))
     ruled = _ends(0.0, levels(6, MOST, LEVEL))

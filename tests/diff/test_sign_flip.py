@@ -72,6 +72,7 @@ def test_the_flips_are_a_group(pairs: int) -> None:
     assert (rows.sum(axis=0) == 0).all()  # each pair is flipped in half of them
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pairs", [4, 5])
 def test_of_all_ways_to_assign_the_runs_no_more_have_a_small_p_than_it_says(pairs: int) -> None:
     """Runs of very different noise, the same in every assignment: regardless of the sides, the tree
@@ -93,6 +94,7 @@ def test_of_all_ways_to_assign_the_runs_no_more_have_a_small_p_than_it_says(pair
         assert (each <= 2 / flips(pairs)).any()  # some assignment is extreme
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(AMOUNTS, st.integers(0, 2**32 - 1))
 def test_the_smaller_p_of_total_and_paths_is_a_p_as_well(amounts: list[float], seed: int) -> None:

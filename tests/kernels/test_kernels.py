@@ -82,6 +82,7 @@ def test_equal_chains_have_equal_keys_and_others_others(
     assert len(set(zip(map(tuple, chains), keys, strict=True))) == len(distinct)
 
 
+@pytest.mark.slow
 @each_implementation
 @given(CHAINS)
 def test_chunks_of_equal_chains_have_equal_keys_and_others_others(
@@ -128,6 +129,7 @@ def test_equal_chunks_have_equal_keys_and_others_others(
     assert len(set(keys)) == len(set(chunks)) == len(set(zip(chunks, keys, strict=True)))
 
 
+@pytest.mark.slow
 @each_implementation
 @given(st.lists(st.tuples(st.integers(0, 1 << 47), st.integers(-9, 1 << 20)), min_size=1))
 def test_equal_values_of_a_group_have_equal_keys_and_others_others(

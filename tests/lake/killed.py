@@ -3,7 +3,8 @@ again; what the lake answers after each is written to files.
 
     killed.py TEMPLATE FOLDER MOMENTS COMMAND...   ->   FOLDER/N.killed, FOLDER/N.again
 
-A child process each, forked from this one, which has loaded all and started nothing.
+The template is a directory, or s3://BUCKET/PREFIX. Each command is a child process, forked from
+this one, which has loaded all and started nothing.
 """
 
 import os
@@ -12,6 +13,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -20,29 +22,36 @@ import perfduck_store.lake.compaction
 import perfduck_store.lake.store
 from perfduck_cli.main import app
 
+_IS_S3 = sys.argv[1:2] and sys.argv[1].startswith("s3://")
 QUERY = (
     "select profile, function, sum(weight) as w, count(*) as n, max(labels['n']) as label"
     " from hit group by all order by all"
 )
 
 
-def main(template: Path, folder: Path, moments: int, words: Sequence[str]) -> None:
+def main(template: str, folder: Path, moments: int, words: Sequence[str]) -> None:
     """Run it."""
-    shutil.copytree(template, folder / "whole")
-    changes = _in_child(lambda: _run([*words, "--store", f"lake:{folder / 'whole'}"]), folder / "n")
+    whole = _copied(template, folder, "whole")
+    changes = _in_child(lambda: _run([*words, "--store", f"lake:{whole}"]), folder / "n")
     for number in range(moments):
-        lake = folder / f"{number}"
-        shutil.copytree(template, lake)
+        lake = _copied(template, folder, str(number))
         at = changes * number // moments
         command = [*words, "--store", f"lake:{lake}"]
         _in_child(lambda at=at, command=command: _run(command, at), folder / "n")
         _answer(lake, folder / f"{number}.killed")
         _in_child(lambda command=command: _run(command), folder / "n")
         _answer(lake, folder / f"{number}.again")
-        shutil.rmtree(lake)
 
 
-def _answer(lake: Path, to: Path) -> None:
+def _copied(template: str, folder: Path, name: str) -> str:
+    if _IS_S3:
+        # By boto3: obstore has threads, which no fork copies.
+        import_module("s3_server").copy_lake(template, f"{template}-{name}")
+        return f"{template}-{name}"
+    return str(shutil.copytree(template, folder / name))
+
+
+def _answer(lake: str, to: Path) -> None:
     words = ["sql", QUERY, "--format", "csv", "--store", f"lake:{lake}"]
     _in_child(lambda: _run(words, to=to), to.with_suffix(".n"))
 
@@ -71,7 +80,9 @@ def _run(words: Sequence[str], killed_at: int = -1, to: Path = Path(os.devnull))
 
         return counted
 
-    for owner, name in ((os, "fsync"), (os, "link"), (Path, "replace"), (Path, "unlink")):
+    obstore = [(sys.modules["obstore"], name) for name in ("put", "delete") if _IS_S3]
+    disk = [(os, "fsync"), (os, "link"), (Path, "replace"), (Path, "unlink")]
+    for owner, name in [*disk, *obstore]:
         setattr(owner, name, before(getattr(owner, name)))
     with to.open("w") as sys.stdout, suppress(SystemExit):
         app(list(words), standalone_mode=False)
@@ -82,4 +93,6 @@ if __name__ == "__main__":
     assert perfduck_cli.main
     assert perfduck_store.lake.compaction
     assert perfduck_store.lake.store
-    main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4:])
+    if _IS_S3:
+        import_module("perfduck_store.lake.s3")
+    main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4:])

@@ -46,7 +46,7 @@ def line(*words: str | Path) -> str:
     return done.stderr
 
 
-def rows_of_lake(lake: Path, tmp: Path) -> dict[str, list[tuple[object, ...]]]:
+def rows_of_lake(lake: Path | str, tmp: Path) -> dict[str, list[tuple[object, ...]]]:
     """All rows of all tables, without when they were stored."""
     copy = tmp / "copy-of-lake.duckdb"
     copy.unlink(missing_ok=True)

@@ -30,6 +30,8 @@ from perfduck_store.lake.kinds import KIND_OF
 from perfduck_store.lake.log import Entry, Group, LakeState, LogFile
 from perfduck_store.lake.store import LakeStore
 
+pytestmark = pytest.mark.slow
+
 VERSION = f"v{SCHEMA_VERSION}"
 TOTALS = (
     "select function, sum(weight) as w, count(*) as n, count(distinct profile) as runs"
@@ -75,7 +77,6 @@ def test_every_table_belongs_to_slots(lake: Path) -> None:
     assert {*KIND_OF} == tables - {"meta"}
 
 
-@pytest.mark.slow
 def test_many_processes_write_the_same_recordings_at_once(tmp_path: Path) -> None:
     """Eight processes, each recording with two of them, two are killed, and all is sent again."""
     recordings, lake = written(tmp_path / "recordings", 12), tmp_path / "lake"
@@ -379,7 +380,6 @@ def settled(commits: list[tuple[LogFile, str]]) -> dict[object, object]:
     }
 
 
-@pytest.mark.slow
 def test_recordings_move_between_files_servers_and_lakes(lake: Path, tmp_path: Path) -> None:
     recordings = sorted((tmp_path / "recordings").iterdir())
     file = in_a_file(recordings[:2], tmp_path)

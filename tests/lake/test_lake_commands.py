@@ -39,6 +39,7 @@ def without_times(text: str) -> str:
     return re.sub(r'"?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?"?', "TIME", text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("store", "command"), mostly_slow([*commands(READING), *(("demo", each) for each in MORE)])
 )
@@ -52,6 +53,7 @@ def test_an_answer_is_the_same(
     assert without_times(out) == without_times(expected_out)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("store", "command"), mostly_slow(commands(WRITING)))
 def test_a_change_is_the_same(
     store: str, command: str, folder: Path, lakes: dict[str, Path], tmp_path: Path

@@ -39,6 +39,7 @@ def rows(*arguments: str, store: Path) -> list[dict[str, object]]:
     return json.loads(done.stdout)  # type: ignore[no-any-return]
 
 
+@pytest.mark.slow
 def test_top_ranks_functions_of_a_session(store: Path) -> None:
     first = rows("top", "pod-flat-q", "--limit", "5000", store=store)
     (table,) = (row for row in first if row["function"] == "ipt_do_table")
@@ -47,6 +48,7 @@ def test_top_ranks_functions_of_a_session(store: Path) -> None:
     assert table["self"] == pytest.approx(158 * 1e9 / 2299.998 / 855080, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_callers_and_callees_are_those_of_opreport(store: Path) -> None:
     """164 self; callers 284 nf_hook_slow, 1 nf_nat_inet_fn; callees 62, 50, 8, 1."""
     one = 1e9 / 2299.998 / 855080
@@ -59,6 +61,7 @@ def test_callers_and_callees_are_those_of_opreport(store: Path) -> None:
         assert {row["function"]: round(float(str(row["total"])) / one) for row in found} == counts
 
 
+@pytest.mark.slow
 def test_callers_come_from_stacks_where_there_are_stacks(store: Path) -> None:
     (row,) = rows("top", "perf", "ipt_do_table", "--by", "callers", store=store)
     assert (row["function"], row["share"]) == ("nf_hook_slow", 100)
@@ -102,6 +105,7 @@ def test_without_a_call_graph_there_are_no_callers(store: Path) -> None:
     assert "callers of ipt_do_table: none recorded\n" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_partial_report_is_marked_in_top_and_in_diff(store: Path) -> None:
     top = perfduck("top", "l-t.out", store=store).stdout
     assert "l-t.out lists 12,482 of 22,845 samples: the rest is in no row" in top
@@ -110,6 +114,7 @@ def test_a_partial_report_is_marked_in_top_and_in_diff(store: Path) -> None:
     assert diff.exit_code == 3
 
 
+@pytest.mark.slow
 def test_text_against_xml_of_one_recording_does_not_differ(store: Path) -> None:
     done = perfduck("diff", "l-f.out.gz", "X.out.gz", "--format", "json", store=store)
     found = json.loads(done.stdout)
@@ -117,6 +122,7 @@ def test_text_against_xml_of_one_recording_does_not_differ(store: Path) -> None:
     assert found["total"]["delta"] == pytest.approx(0, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_perf_and_oprofile_meet_by_function_and_subsystem(store: Path) -> None:
     done = perfduck(
         "diff", "pod-callgraph-q", "perf", "--comm", "iperf3", "--format", "json", store=store

@@ -88,6 +88,7 @@ def samples_of(line: str, classes: int, numbers: int) -> int | None:
     return sum(int(cell) for cell in cells[: classes * numbers : numbers])
 
 
+@pytest.mark.slow
 @QUIET
 @given(st.data())
 def test_every_sample_of_a_listing_is_stored_or_its_line_is_skipped(data: st.DataObject) -> None:

@@ -90,6 +90,7 @@ def test_a_damaged_file_is_refused(content: bytes, message: str) -> None:
         parse("session/x", content)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=200)
 @given(st.data())
 def test_a_changed_file_is_refused_or_read_but_never_a_traceback(data: st.DataObject) -> None:

@@ -132,6 +132,7 @@ CONTENTS = [
 ]
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=100)
 @given(st.data())
 def test_a_changed_report_is_refused_or_read_but_never_a_traceback(data: st.DataObject) -> None:

@@ -84,7 +84,15 @@ def feature(number: int, raw: bytes) -> bytes:
         return events(raw)
     if number == 2:
         return build_ids(raw)
-    return b""
+    return pmus(raw) if number == 16 else b""
+
+
+def pmus(raw: bytes) -> bytes:
+    made, at = turned("I", raw[:4]), 4
+    for _ in range(struct.unpack_from("<I", raw)[0]):
+        made += turned("I", raw[at : at + 4]) + (name := strings(raw, at + 4, 1))
+        at += 4 + len(name)
+    return made
 
 
 def events(raw: bytes) -> bytes:

@@ -29,6 +29,7 @@ def named(tmp_path: Path) -> dict[str, list[tuple[object, ...]]]:
         return contents(store)
 
 
+@pytest.mark.slow
 def test_the_second_ingest_leaves_what_the_first_would_have(
     store_path: Path, tmp_path: Path, named: dict[str, list[tuple[object, ...]]]
 ) -> None:
@@ -53,6 +54,7 @@ def test_the_second_ingest_leaves_what_the_first_would_have(
         ) == before
 
 
+@pytest.mark.slow
 def test_names_are_not_given_up_for_worse_ones(
     store_path: Path, named: dict[str, list[tuple[object, ...]]]
 ) -> None:

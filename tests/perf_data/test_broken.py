@@ -70,6 +70,7 @@ BROKEN = settings(
 )
 
 
+@pytest.mark.slow
 @BROKEN
 @given(st.sampled_from(KINDS), st.data())
 def test_a_cut_recording_is_read_or_refused(kind: str, data: st.DataObject) -> None:

@@ -52,6 +52,7 @@ def in_file(*addresses: int) -> list[int]:
     return [address - FILE for address in addresses]
 
 
+@pytest.mark.slow
 def test_a_call_stack_of_branches_gives_the_callers(tmp_path: Path) -> None:
     made = recording(CHAIN | records.SAMPLE_BRANCH_STACK, branch_type=LBR)
     calls = [(MIDDLE, 0x401615), (TOP, 0x401638), (MAIN, 0x401646)]

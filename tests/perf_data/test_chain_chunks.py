@@ -4,6 +4,7 @@ from dataclasses import fields
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -83,6 +84,7 @@ def joined(chunks: ChainChunks) -> list[list[Frame]]:
     return chains
 
 
+@pytest.mark.slow
 @given(CHAINS)
 def test_chunks_hold_the_frames_of_their_chains(chains: list[list[int]]) -> None:
     """A chain without frames has the address that was hit."""

@@ -166,6 +166,7 @@ def test_taken_apart_and_joined_it_says_the_same(kind: str) -> None:
     assert samples >= 10
 
 
+@pytest.mark.slow
 @settings(BROKEN, max_examples=12)
 @pytest.mark.parametrize("kind", mostly_slow([*RECORDED, *MADE], 4))
 @given(data=st.data())

@@ -67,6 +67,7 @@ def test_samples_do_not_wait_for_the_end(directory: Path, set_limits: SetLimits)
     assert sum(has_samples for at, has_samples in read if at < sizes) > 3
 
 
+@pytest.mark.slow
 def test_the_name_and_the_content_are_the_directory(directory: Path, store_path: Path) -> None:
     def ingest(path: Path) -> None:
         app(["ingest", str(path), "--store", str(store_path)], standalone_mode=False)

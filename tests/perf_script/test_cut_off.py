@@ -78,6 +78,7 @@ def skipped(text: bytes) -> list[tuple[str, str]]:
     return parsed(text, lenient=True).skipped.select("text", "reason").rows()
 
 
+@pytest.mark.slow
 def test_an_event_line_at_the_end_is_no_sample_without_frames() -> None:
     text = start_of("comms")
     line = text.split(b"\n")[0]

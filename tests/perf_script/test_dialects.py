@@ -42,6 +42,7 @@ REWRITTEN: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rewrite", mostly_slow(REWRITTEN.values(), 3), ids=REWRITTEN.keys())
 def test_rewritten_text_gives_the_same_samples(rewrite: Callable[[bytes], bytes]) -> None:
     text = text_of(CHAIN)
@@ -138,6 +139,7 @@ def test_a_few_strange_lines_are_kept_and_counted() -> None:
     assert skipped.rows() == [(41, "%% what is this? %%", "no known line")]
 
 
+@pytest.mark.slow
 def test_many_strange_lines_are_refused_unless_lenient() -> None:
     text = text_of(CHAIN).replace(b"\n\n", b"\n%% strange %%\n\n")
     with pytest.raises(PerfduckError, match=r"lines were not understood \(--lenient"):
@@ -240,3 +242,20 @@ def test_a_dso_may_have_half_a_parenthesis(gap: str, offset: str) -> None:
     )
     found = named_chains(parsed(text.encode()))
     assert list(zip(found["leaf"], found["dso"], strict=True)) == wanted
+
+
+@pytest.mark.parametrize("is_flat", [True, False], ids=["flat", "chain"])
+@pytest.mark.parametrize("is_behind", [True, False], ids=["behind", "before"])
+def test_a_cgroup_without_a_name_is_unknown(is_flat: bool, is_behind: bool) -> None:
+    """perf prints `unknown` where no record names the id; perf 6.2 to 6.4 cgroups behind frames."""
+    frame = "ffffffff81000000 clear_page+0x10 ([kernel.kallsyms])"
+    begin, end = ("", "") if is_flat else ("\n\t", "\n")
+    samples = []
+    for second, group in enumerate(("/pod.slice/a b:c", "unknown", "/pod.slice/a b:c")):
+        before, behind = ("", f" {group}") if is_behind else (f" {group}", "")
+        head = f"app 7 [000] {second}.000001: 1001001 cpu-clock: {before}{begin or ' '}"
+        samples.append(f"{head}{frame}{end}{behind}\n{end}")
+    batch = parsed("".join(samples).encode())
+    assert batch.samples["cgroup"].to_list() == ["/pod.slice/a b:c", None, "/pod.slice/a b:c"]
+    assert batch.symbols.select("name", "dso").rows() == [("clear_page", "[kernel.kallsyms]")]
+    assert batch.skipped.is_empty()

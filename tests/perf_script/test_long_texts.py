@@ -37,6 +37,7 @@ def test_a_line_too_long_is_refused_by_its_number(
         ingest(store, request)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("filling", mostly_slow(["", "\n", "\t\n"], 3))
 def test_more_lines_than_are_parsed_at_once_are_the_same_samples(
     filling: str, tmp_path: Path, set_limits: SetLimits

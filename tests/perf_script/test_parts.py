@@ -43,6 +43,7 @@ def _columns(table: str) -> str:
     return "select * exclude (ingested_at)" if table == "profile" else ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("size", "threads"),
     mostly_slow([(64 << 10, 2), (64 << 10, 4), (500_003, 1), (500_003, 2), (32 << 20, 1)], 3),
@@ -59,6 +60,7 @@ def test_the_store_is_the_same_whatever_the_parts_and_threads(
     assert stored(recording, store_path) == expected
 
 
+@pytest.mark.slow
 def test_the_store_is_the_same_however_little_is_remembered(
     recording: Path,
     expected: dict[str, list[tuple[object, ...]]],

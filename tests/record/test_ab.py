@@ -48,6 +48,7 @@ def test_each_pair_has_both_sides_in_an_order_of_chance(perf: FakePerf) -> None:
     assert {*pairs} == {("base", "new"), ("new", "base")}  # fails once in 512
 
 
+@pytest.mark.slow
 def test_a_setup_runs_before_each_run_of_its_side_and_is_not_recorded(perf: FakePerf) -> None:
     load = perf.load("base")
     words = ["--base", load, "--new", load, "--runs", "2"]
@@ -56,6 +57,7 @@ def test_a_setup_runs_before_each_run_of_its_side_and_is_not_recorded(perf: Fake
     assert all("log" not in call for call in perf.calls)
 
 
+@pytest.mark.slow
 def test_until_sure_ends_when_growth_is_shown_and_says_by_which_test(perf: FakePerf) -> None:
     done = run_text(["ab", "--base", perf.load("base"), "--new", perf.load("new"), "--until-sure"])
     assert done.returncode == 1
@@ -67,6 +69,7 @@ def test_until_sure_ends_when_growth_is_shown_and_says_by_which_test(perf: FakeP
     assert re.search(r"^perfduck: pair 7 of 16: total .*: regression$", done.stderr, re.M)
 
 
+@pytest.mark.slow
 def test_the_looks_of_until_sure_share_one_level(perf: FakePerf) -> None:
     """With a check that blocks every verdict, all of them are made."""
     budget = perf.folder / "budget.toml"
@@ -85,6 +88,7 @@ def test_the_looks_of_until_sure_share_one_level(perf: FakePerf) -> None:
     assert [step.next_look for step in steps if step.estimate] == [6, 6, 6, 6, 6, 8, 8]
 
 
+@pytest.mark.slow
 def test_few_pairs_say_that_they_can_show_nothing(perf: FakePerf) -> None:
     words = ["--base", perf.load("base"), "--new", perf.load("new"), "--runs", "4"]
     done = run_text(["ab", *words])
@@ -111,6 +115,7 @@ def test_of_a_pair_whose_second_run_fails_nothing_is_stored(perf: FakePerf) -> N
     assert run_text(["profiles"]).returncode == 2
 
 
+@pytest.mark.slow
 def test_of_a_pair_of_which_one_cannot_be_stored_nothing_is_stored(perf: FakePerf) -> None:
     """The second has a name that is taken, which only its commit sees."""
     paths = [str(perf.folder / f"{name}.data") for name in ("base.0", "base.1", "new.0")]
@@ -127,6 +132,7 @@ def test_of_a_pair_of_which_one_cannot_be_stored_nothing_is_stored(perf: FakePer
     assert {*perfduck.open(store).names()} == {"n", "b", "m"}
 
 
+@pytest.mark.slow
 def test_a_name_that_a_later_pair_would_have_is_refused_before_anything_runs(
     perf: FakePerf,
 ) -> None:
@@ -137,12 +143,14 @@ def test_a_name_that_a_later_pair_would_have_is_refused_before_anything_runs(
     assert len(perf.calls) == 1
 
 
+@pytest.mark.slow
 def test_one_pair_is_inconclusive(perf: FakePerf) -> None:
     done = run_text(["ab", "--base", perf.load("base"), "--new", perf.load("new"), "--runs", "1"])
     assert done.returncode == 3
     assert "1 pair is stored" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_format_is_alone_on_standard_output(perf: FakePerf) -> None:
     load = perf.load("base")
     done = run_text(["ab", "--base", load, "--new", load, "--runs", "2", "--format", "json"])

@@ -53,6 +53,7 @@ def seconds() -> float:
     return times[-1] - times[0]
 
 
+@pytest.mark.slow
 def test_each_profile_has_the_work_of_its_test_in_its_time(folder: Path) -> None:
     profile(folder, "netperf_TCP_RR_pod-to-pod_other-node_client.perf")
     profile(folder, "netperf_TCP_STREAM_pod-to-pod_other-node_server.perf", b"\n")
@@ -67,6 +68,7 @@ def test_each_profile_has_the_work_of_its_test_in_its_time(folder: Path) -> None
                             "scenario": "pod-to-pod", "workload": "tcp-rr"}  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "got"),
     [
@@ -107,6 +109,7 @@ def test_a_result_of_no_test_is_that_of_no_profile(folder: Path) -> None:
     assert "expected one result of its test, got none: stored without work" in said
 
 
+@pytest.mark.slow
 def test_a_rate_that_is_none_is_said(folder: Path) -> None:
     [results] = folder.glob("*.json")
     results.write_text(results.read_text().replace("23000.0", "0.0"))
@@ -116,6 +119,7 @@ def test_a_rate_that_is_none_is_said(folder: Path) -> None:
     assert "expected a rate above 0, got 0: stored without work" in said
 
 
+@pytest.mark.slow
 def test_files_that_are_no_profiles_are_said(folder: Path) -> None:
     profile(folder, "netperf_TCP_RR_pod-to-pod_other-node_client.perf")
     (folder / "netperf_TCP_RR_pod-to-pod_same-node_client.perf.xz").write_bytes(lzma.compress(TEXT))

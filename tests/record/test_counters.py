@@ -66,6 +66,7 @@ def test_the_unit_is_what_the_counter_is_called_by(counter: str, unit: str) -> N
     assert CounterName("netdev", "lo", counter).unit == unit
 
 
+@pytest.mark.slow
 def test_ingest_takes_what_was_counted_between_two_files(tmp_path: Path) -> None:
     (tmp_path / "before").write_text(NETDEV)
     (tmp_path / "after").write_text(NETDEV.replace("27390", "27490"))

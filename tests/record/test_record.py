@@ -30,6 +30,7 @@ def stored() -> list[dict[str, object]]:
     return json.loads(run_text(["profiles", "--format", "json"]).stdout)
 
 
+@pytest.mark.slow
 def test_a_run_is_stored_with_the_work_that_its_command_prints(perf: FakePerf) -> None:
     done = record("--name", "a", "--label", "scenario=native", "--", "sh", "-c", WRK)
     assert done.returncode == 0, done.stderr
@@ -40,6 +41,7 @@ def test_a_run_is_stored_with_the_work_that_its_command_prints(perf: FakePerf) -
     assert profile["labels"] == {"scenario": "native"}
 
 
+@pytest.mark.slow
 def test_perf_records_all_cpus_with_call_graphs_and_cgroups(perf: FakePerf) -> None:
     record("--", "sh", "-c", WRK)
     [call] = perf.calls
@@ -54,6 +56,7 @@ def test_what_is_typed_for_perf_is_what_perf_gets(perf: FakePerf) -> None:
     assert " --namespaces --call-graph dwarf -o " in call
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lacks", [{"cgroups"}, {"namespaces"}, {"cgroups", "namespaces"}])
 def test_what_the_kernel_does_not_say_is_not_recorded(perf: FakePerf, lacks: set[str]) -> None:
     for one in lacks:
@@ -64,6 +67,7 @@ def test_what_the_kernel_does_not_say_is_not_recorded(perf: FakePerf, lacks: set
     assert ("--namespaces" in call) == ("namespaces" not in lacks)
 
 
+@pytest.mark.slow
 def test_several_runs_are_numbered_and_labelled(perf: FakePerf) -> None:
     done = record("--runs", "3", "--name", "a", "--", "sh", "-c", WRK)
     assert done.returncode == 0
@@ -72,6 +76,7 @@ def test_several_runs_are_numbered_and_labelled(perf: FakePerf) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_name_that_is_taken_is_refused_before_anything_runs(perf: FakePerf) -> None:
     record("--name", "a.2", "--", "sh", "-c", WRK)
     done = record("--runs", "3", "--name", "a", "--", "touch", "ran")
@@ -117,6 +122,7 @@ def _shell(command: str) -> str:
     return f"'{text}'"
 
 
+@pytest.mark.slow
 def test_a_run_without_work_says_how_to_give_it(perf: FakePerf) -> None:
     done = record("--name", "a", "--", "echo", "{not json")
     assert done.returncode == 0
@@ -124,11 +130,13 @@ def test_a_run_without_work_says_how_to_give_it(perf: FakePerf) -> None:
     assert stored()[0]["work"] is None
 
 
+@pytest.mark.slow
 def test_work_may_be_given(perf: FakePerf) -> None:
     record("--work", "7", "--unit", "packet", "--", "sh", "-c", WRK)
     assert (stored()[0]["work"], stored()[0]["work_unit"]) == (7, "packet")
 
 
+@pytest.mark.slow
 def test_work_is_read_from_a_file_that_the_command_writes(perf: FakePerf) -> None:
     command = f"{WRK} > report.txt"
     done = record("--work-from", "report.txt", "--", "sh", "-c", command)
@@ -136,6 +144,7 @@ def test_work_is_read_from_a_file_that_the_command_writes(perf: FakePerf) -> Non
     assert stored()[0]["work"] == 1200
 
 
+@pytest.mark.slow
 def test_a_report_from_before_the_run_is_refused_and_the_recording_kept(perf: FakePerf) -> None:
     Path("report.txt").write_text("  9 requests in 1.00s, 1MB read\n")
     os.utime("report.txt", (1e9, 1e9))
@@ -146,6 +155,7 @@ def test_a_report_from_before_the_run_is_refused_and_the_recording_kept(perf: Fa
     assert run_text(["ingest", "a.perf.data"]).returncode == 0
 
 
+@pytest.mark.slow
 def test_work_may_be_a_counter_of_a_device(perf: FakePerf) -> None:
     ping = "import socket; s = socket.socket(type=socket.SOCK_DGRAM)\n" + (
         "for _ in range(5): s.sendto(b'x', ('127.0.0.1', 9))"
@@ -180,6 +190,7 @@ def test_a_counter_that_did_not_move_is_no_work(perf: FakePerf) -> None:
     assert "netdev:lo:tx_carrier: expected a counter that grew, got no change" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_run_is_ended_after_its_seconds_and_its_report_read(perf: FakePerf) -> None:
     start = time.monotonic()
     command = f"trap '{WRK.replace(chr(39), chr(34))}; exit 0' INT; while :; do sleep 0.05; done"
@@ -189,12 +200,14 @@ def test_a_run_is_ended_after_its_seconds_and_its_report_read(perf: FakePerf) ->
     assert time.monotonic() - start < 20
 
 
+@pytest.mark.slow
 def test_a_command_that_ignores_its_end_is_killed(perf: FakePerf) -> None:
     command = "trap '' INT TERM; while :; do sleep 0.05; done"
     done = record("--seconds", "0.2", "--", "sh", "-c", command)
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_without_a_command_the_system_is_recorded_for_some_seconds(perf: FakePerf) -> None:
     assert record("--seconds", "0.2").returncode == 0
     [call] = perf.calls
@@ -265,6 +278,7 @@ def test_a_recording_that_perf_could_not_finish_is_not_stored(perf: FakePerf) ->
     assert not Path("perfduck.duckdb").exists()
 
 
+@pytest.mark.slow
 def test_the_state_of_the_system_is_kept(perf: FakePerf, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recorder, "system_state", system_state.system_state)
     record("--name", "a", "--", "sh", "-c", WRK)
@@ -275,6 +289,7 @@ def test_the_state_of_the_system_is_kept(perf: FakePerf, monkeypatch: pytest.Mon
     assert kept["sysctl"] == "/proc/sys"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("printed", "note"), [
     ((FIXTURES / "bpf" / "bpf.json").read_text(), ""),
     ('{"error":"Operation not permitted"}', "bpf not kept: bpftool prog show -j: expected JSON of"),

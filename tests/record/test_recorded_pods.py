@@ -144,6 +144,7 @@ def recorded() -> tuple[subprocess.CompletedProcess[str], list[tuple[object, ...
     return done, rows, next(iter(sources), "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "script", "rows"),
     [
@@ -163,6 +164,7 @@ def test_a_list_is_kept_of_each_program(
     assert "pods not kept" not in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "script",
     [
@@ -185,6 +187,7 @@ def test_where_one_program_has_no_list_the_next_one_is_asked(
     assert "pods not kept" not in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("script", "said"),
     [
@@ -210,6 +213,7 @@ def test_where_none_has_a_list_it_is_said_why(
     assert said or "pods not kept" not in done.stderr
 
 
+@pytest.mark.slow
 def test_of_several_that_fail_each_is_said(program: Made) -> None:
     program("crictl", fails(NO_SOCKET))
     program("kubectl", fails(REFUSED))

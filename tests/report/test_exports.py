@@ -68,6 +68,7 @@ def exported(store: Path, selector: str, format: Any, **options: Any) -> bytes:
     return b"".join(perfduck.open(store).export(selector, format, **options).parts())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("filters", [{}, {"comm": "iperf3", "skip": "1s"}, {"subsystem": "udp"}])
 def test_functions_of_pprof_have_the_totals_of_top(demo_store: Path, filters: Any) -> None:
     found = Pprof(exported(demo_store, "native.udp64.1", "pprof", **filters))
@@ -105,6 +106,7 @@ def test_a_sample_of_pprof_says_whose_it_is(demo_store: Path) -> None:
     assert found.message.duration_nanos == pytest.approx(4e9, rel=0.01)
 
 
+@pytest.mark.slow
 def test_a_sample_of_pprof_has_the_pod_of_its_control_group(store_path: Path) -> None:
     perfduck.open(store_path).ingest(FIXTURES / "perf_script" / "v7-cgroup" / "input.txt.xz")
     found = Pprof(exported(store_path, "input", "pprof"))
@@ -139,6 +141,7 @@ def test_go_tool_pprof_reads_it(demo_store: Path, tmp_path: Path) -> None:
     assert named == {name: pytest.approx(weight, abs=1) for name, weight in expected.items()}
 
 
+@pytest.mark.slow
 def test_a_base_of_pprof_is_negative(demo_store: Path) -> None:
     found = Pprof(exported(demo_store, NAT, "pprof", base=NATIVE))
     base = [each for each in found.message.sample if "pprof::base" in found.labels(each)]
@@ -152,6 +155,7 @@ def test_a_base_of_pprof_is_negative(demo_store: Path) -> None:
     assert whole / 1e6 == pytest.approx(diff.total.delta, rel=0.05)
 
 
+@pytest.mark.slow
 def test_speedscope_has_the_stacks_of_folded(demo_store: Path) -> None:
     file = json.loads(exported(demo_store, "native.udp64.*", "speedscope"))
     frames = [each["name"] for each in file["shared"]["frames"]]
@@ -170,6 +174,7 @@ def test_speedscope_has_the_stacks_of_folded(demo_store: Path) -> None:
         }
 
 
+@pytest.mark.slow
 def test_speedscope_of_two_sides_is_per_unit_of_work(demo_store: Path) -> None:
     alone = {"not_comm": "swapper"}  # idle is in exports
     file = json.loads(exported(demo_store, NAT, "speedscope", base=NATIVE, **alone))
@@ -180,6 +185,7 @@ def test_speedscope_of_two_sides_is_per_unit_of_work(demo_store: Path) -> None:
     assert new["endValue"] == pytest.approx(diff.total.new, rel=0.01)
 
 
+@pytest.mark.slow
 def test_folded_stacks_of_two_sides_have_two_columns(demo_store: Path) -> None:
     both = exported(demo_store, "docker0-nat.udp64.1", "folded", base="native.udp64.1").decode()
     for column, side in ((1, "native.udp64.1"), (2, "docker0-nat.udp64.1")):

@@ -82,6 +82,7 @@ def test_recordings_are_processes_of_their_own(demo_store: Path) -> None:
     assert whole == pytest.approx(7951951944 + 7900900893 + 7933933926)
 
 
+@pytest.mark.slow
 def test_pids_and_lost_samples_of_perf_data(tmp_path: Path) -> None:
     recording = FIXTURES / "perf_data" / "lost" / "recording.data.xz"
     with perfduck.open(tmp_path / "s.duckdb") as store:
@@ -96,6 +97,7 @@ def test_pids_and_lost_samples_of_perf_data(tmp_path: Path) -> None:
     assert profile.shared["stringArray"][markers[0]["name"][0]] == "Lost samples"
 
 
+@pytest.mark.slow
 def test_samples_without_times_are_an_interval_apart_which_is_said(tmp_path: Path) -> None:
     store = tmp_path / "s.duckdb"
     words = ["ingest", FIXTURES / "folded" / "net-chain.inferno.folded", "--name", "folded"]

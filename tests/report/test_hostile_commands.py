@@ -60,6 +60,7 @@ def names_of(store: Path) -> list[str]:
     return re.findall(r'"name": (".*")', shown)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", mostly_slow([(each,) for each in [
     ("edit", "side=base", "--label", "more=1"),
     ("edit", "side=base", "--work", "5", "--unit", "packet"),
@@ -81,12 +82,14 @@ def test_what_is_done_to_profiles_is_printable(command: tuple[str, ...], store: 
     assert shown
 
 
+@pytest.mark.slow
 def test_a_budget_that_is_suggested_is_toml_with_the_names(store: Path) -> None:
     shown, _ = said("budget", "suggest", "side=base", store=store)
     subsystems = tomllib.loads(shown)["budget"]["subsystem"]
     assert set(subsystems) & set(NAMES)
 
 
+@pytest.mark.slow
 def test_what_was_learned_of_noise_is_printable(store: Path) -> None:
     said("noise", "learn", "*", store=store)
     for form in ("text", "csv", "json", "markdown"):
@@ -98,6 +101,7 @@ def test_what_was_learned_of_noise_is_printable(store: Path) -> None:
     assert shown
 
 
+@pytest.mark.slow
 def test_a_merge_says_names_of_both_stores(store: Path, tmp_path: Path) -> None:
     other = Path(shutil.copy(store, tmp_path / "other.duckdb"))
     assert said("edit", "side=base", "--label", "side=new", store=other)[1]
@@ -110,6 +114,7 @@ def test_a_merge_says_names_of_both_stores(store: Path, tmp_path: Path) -> None:
     assert len(names_of(into)) == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", mostly_slow(range(4), 4))
 def test_what_a_user_types_is_data(part: int, store: Path) -> None:
     for name in TYPED[part::4]:
@@ -139,6 +144,7 @@ def test_what_a_user_types_is_data(part: int, store: Path) -> None:
             said(*words, store=store)
 
 
+@pytest.mark.slow
 def test_profiles_have_the_names_that_they_are_given(store: Path) -> None:
     first = said("sql", "select name from profile limit 1", "--format", "csv", store=store)
     assert first[1]
@@ -148,6 +154,7 @@ def test_profiles_have_the_names_that_they_are_given(store: Path) -> None:
     assert len(names_of(store)) == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", mostly_slow(IN_PATHS, 18))
 def test_files_are_called_as_they_are(name: str, store: Path, tmp_path: Path) -> None:
     folder = tmp_path / "files"
@@ -170,6 +177,7 @@ def test_files_are_called_as_they_are(name: str, store: Path, tmp_path: Path) ->
     said("profiles", store=path)
 
 
+@pytest.mark.slow
 def test_junit_is_valid_whatever_the_subsystems_and_budgets_are_called(
     store: Path, tmp_path: Path
 ) -> None:

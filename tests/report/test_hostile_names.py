@@ -92,6 +92,7 @@ def test_names_that_a_user_types_are_names(store: Path) -> None:
         assert is_harmless(answer(store, *words)), words
 
 
+@pytest.mark.slow
 def test_text_shows_markup_and_emoji_codes_as_they_are(store: Path) -> None:
     shown = answer(store, "top", "side=new", "--limit", "99")
     for name in (":smile:", "[bold]red[/bold]", r"\[/x]", "<script>alert(1)</script>"):
@@ -118,6 +119,7 @@ def test_csv_has_no_formula_and_a_record_a_row(words: tuple[str, ...], store: Pa
             assert not re.match(r"[=@\t\r]|[+-](?!\d*\.?\d+(e[+-]?\d+)?$)", cell), cell
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     mostly_slow([(each,) for each in [*TABLES, DIFF, OTHERS[2]]], 4),
@@ -131,6 +133,7 @@ def test_json_is_valid_and_has_names_as_they_are(words: tuple[str, ...], store: 
         assert {row["function"] for row in json.loads(shown)} >= set(NAMES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     mostly_slow([(each,) for each in [*TABLES, DIFF, OTHERS[2]]], 4),
@@ -162,6 +165,7 @@ def tokens(markdown: str) -> list[Any]:
     return flat
 
 
+@pytest.mark.slow
 def test_junit_is_well_formed(store: Path, tmp_path: Path) -> None:
     budget = tmp_path / "budget.toml"
     budget.write_text('[budget]\ntotal = "5 %"\n')
@@ -184,6 +188,7 @@ def test_a_firefox_profile_has_harmless_names(store: Path) -> None:
     assert set(map(names.visible, NAMES)) <= set(json.loads(text)["shared"]["stringArray"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [DIFF, ("export", "side=new")], ids=["diff", "export"])
 def test_html_has_no_script_but_ours(words: tuple[str, ...], store: Path) -> None:
     shown = answer(store, *words, "--format", "html")

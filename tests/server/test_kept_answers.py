@@ -49,6 +49,7 @@ def test_what_was_asked_longest_ago_makes_room() -> None:
     assert answers.get(0, 0) is None, "too large, and the old one is gone"
 
 
+@pytest.mark.slow
 def test_a_question_of_many_is_worked_out_once_for_each_state(tmp_path: Path) -> None:
     service = Service(Settings(store=tmp_path / "store.duckdb"))
     app, asked = create_app(service), []
@@ -70,6 +71,7 @@ def test_a_question_of_many_is_worked_out_once_for_each_state(tmp_path: Path) ->
     assert (after, len(asked)) == ([1] * 32, 2)
 
 
+@pytest.mark.slow
 def test_readers_of_one_state_see_nothing_newer(tmp_path: Path) -> None:
     service = Service(Settings(store=tmp_path / "store.duckdb"))
     with service.held.one_state() as place:

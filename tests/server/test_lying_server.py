@@ -20,6 +20,8 @@ from perfduck_store.records import Choice
 from perfduck_store.remote import answers, wire
 from perfduck_store.remote.services import StoreMethod
 
+pytestmark = pytest.mark.slow
+
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 RULES = FIXTURES / "demo" / "docker0-nat.udp64.1.iptables.txt"
 BY_NAME = {f"{method.service}.{method.name}": method for method in METHODS.values()}
@@ -189,7 +191,6 @@ def lies_about(method: StoreMethod) -> dict[str, Lie]:
     return BAD_FRAMES | ODD_FRAMES if is_frame(method) else BAD_PLAIN | ODD_PLAIN
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_a_lie_ends_a_command_in_a_line(
     seed: int, liar: Liar, asking: dict[str, list[str]]

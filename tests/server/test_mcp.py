@@ -70,6 +70,7 @@ def test_it_asks_a_server_too(server: Server) -> None:
     assert (failed, text) == (False, perfduck.open(server.url).profiles("native.crr.1").to_text())
 
 
+@pytest.mark.slow
 def test_what_is_wrong_is_a_line(demo_store: Path) -> None:
     found = asked(
         demo_store,
@@ -126,6 +127,7 @@ async def listed(store: Path) -> list[Any]:
         return list((await client.list_tools()).tools)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("store", mostly_slow(["nowhere.duckdb", "http://127.0.0.1:9"], 2))
 def test_a_store_that_is_not_there_is_a_line(store: str, tmp_path: Path) -> None:
     place = store if "http" in store else tmp_path / store

@@ -28,6 +28,7 @@ def routes(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, str]]:
     ]
 
 
+@pytest.mark.slow
 def test_no_route_ignores_a_parameter(own_server: Server, routes: list[tuple[str, str]]) -> None:
     assert len(routes) > 60
     profile = HTTP.request("GET", f"{own_server.url}/api/v1/profiles").json()[0]["id"]
@@ -43,6 +44,7 @@ def test_no_route_ignores_a_parameter(own_server: Server, routes: list[tuple[str
         assert "unknown parameter nope; there are " in said, (method, path, said[:200])
 
 
+@pytest.mark.slow
 def test_the_line_says_what_was_meant(server: Server) -> None:
     url = f"{server.url}/api/v1/sql"
     body = b'{"query": "select 1"}'

@@ -24,6 +24,7 @@ def app(tmp_path: Path) -> Iterator[FastAPI]:
     service.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at_once", [1, 3])
 def test_requests_take_turns_and_all_are_answered(app: FastAPI, at_once: int) -> None:
     running, most, lock = 0, 0, Lock()

@@ -14,6 +14,8 @@ import perfduck
 from perfduck_cli.main import app
 from perfduck_server.read_api import MEDIA_TYPES, QUESTIONS
 
+pytestmark = pytest.mark.slow
+
 NATIVE, NAT = "scenario=native", "scenario=docker0-nat"
 # The words of the command, and the URL that asks the same.
 SAME = [
@@ -114,7 +116,6 @@ def test_every_option_of_the_library_is_asked_for() -> None:
     assert {name for name in names - others if f"{name}=" not in asked} == set()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("format", ["text", "markdown", "junit", "html"])
 def test_a_diff_in_other_formats(server: Server, demo_store: Path, format: str) -> None:
     store = perfduck.open(demo_store)

@@ -325,7 +325,7 @@ def test_what_is_no_address_is_a_line(url: str) -> None:
 
 def test_a_store_has_a_name() -> None:
     said = failure("")
-    expected = "a path, http://HOST:PORT of a server, or lake:DIRECTORY"
+    expected = "a path, http://HOST:PORT of a server, or lake:DIRECTORY or lake:s3://BUCKET/PREFIX"
     assert said == f"--store: expected {expected}, got nothing"
 
 

@@ -28,6 +28,7 @@ def ask(url: str, query: str, path: str = "", **options: object) -> urllib3.Base
     return urllib3.request("POST", f"{url}/api/v1/sql{path}", json=body, timeout=60)
 
 
+@pytest.mark.slow
 def test_rows_come_as_json_with_types(server: Server) -> None:
     answer = ask(server.url, "select 1 as one, 'a' as word, 2.5::double as part, null as nothing")
     assert answer.status == 200
@@ -42,6 +43,7 @@ def test_rows_come_as_json_with_types(server: Server) -> None:
     }
 
 
+@pytest.mark.slow
 def test_rows_come_as_csv_and_arrow(server: Server, demo_store: Path) -> None:
     query = "select name, work from profile order by name"
     expected = perfduck.open(demo_store).sql(query)
@@ -51,11 +53,13 @@ def test_rows_come_as_csv_and_arrow(server: Server, demo_store: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_parameters_are_values(server: Server) -> None:
     answer = ask(server.url, "select $x || '!' as said, $n + 1 as n", parameters={"x": "a", "n": 1})
     assert answer.json()["rows"] == [{"said": "a!", "n": 2}]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "query",
     mostly_slow(
@@ -108,6 +112,7 @@ def test_what_is_out_of_bounds_or_unknown_is_refused(server: Server, body: objec
     assert HTTP.request("POST", f"{server.url}/api/v1/sql", json=body).status == 422
 
 
+@pytest.mark.slow
 def test_rows_and_time_are_bounded(server: Server) -> None:
     rows = ask(server.url, "select * from range(20000)")
     assert rows.status == 422
@@ -126,6 +131,7 @@ def own(demo_store: Path, tmp_path: Path) -> Iterator[tuple[str, Path]]:
         yield url, path
 
 
+@pytest.mark.slow
 def test_a_query_sees_what_was_written_before_it(own: tuple[str, Path]) -> None:
     url, path = own
     store = perfduck.open(url)
@@ -137,6 +143,7 @@ def test_a_query_sees_what_was_written_before_it(own: tuple[str, Path]) -> None:
     assert len(copies) == 1, "those of before are gone"
 
 
+@pytest.mark.slow
 def test_a_query_does_not_wait_for_who_writes(own: tuple[str, Path]) -> None:
     url, _ = own
     assert ask(url, COUNT).status == 200
@@ -148,6 +155,7 @@ def test_a_query_does_not_wait_for_who_writes(own: tuple[str, Path]) -> None:
     assert ask(url, LABELLED).json()["rows"] == [{"profiles": 1}]
 
 
+@pytest.mark.slow
 def test_json_is_that_of_the_command(server: Server, demo_store: Path) -> None:
     query = "select * from profile order by name"
     expected = json.loads(perfduck.open(demo_store).sql(query).to_json())

@@ -13,6 +13,8 @@ from servers import HTTP
 from test_trend import AT, commit
 from test_trend import stepped as stepped  # a fixture
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def url(stepped: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:

@@ -263,12 +263,14 @@ def test_top_by_program_has_what_perf_script_prints(recorded: perfduck.ProfileSt
     assert {name: own[re.sub(BPF_PROGRAM, "", name or "")] for name in leaves} == leaves
 
 
+@pytest.mark.slow
 def test_without_bpftool_a_program_has_no_type(recorded: perfduck.ProfileStore) -> None:
     with_types, without = (recorded.top(name, by="program").frame for name in ("text", "data"))
     assert without["type"].null_count() == len(without)
     assert without.drop("type").rows() == with_types.drop("type").rows()
 
 
+@pytest.mark.slow
 def test_diff_and_compare_by_program_agree_with_top(recorded: perfduck.ProfileStore) -> None:
     top = recorded.top("text", by="program").frame
     share = dict(top.select("program", 100 * top["blamed"] / top["blamed"].sum()).iter_rows())
@@ -299,6 +301,7 @@ iperf3 100 [000] 1.002000: 1000000 cpu-clock:
 """
 
 
+@pytest.mark.slow
 def test_bpftool_names_programs_by_their_hash(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text(NAMELESS)
     with perfduck.open(tmp_path / "store.duckdb") as store:

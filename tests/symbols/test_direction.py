@@ -104,6 +104,7 @@ def walked(chain: list[str]) -> str:
     return "egress" if is_out else "none"
 
 
+@pytest.mark.slow
 @given(st.lists(st.lists(st.sampled_from([*ENTRIES, "end", "other"]), min_size=1), max_size=6))
 def test_columns_decide_as_frame_by_frame(chains: list[list[str]]) -> None:
     frames = np.array([kind for chain in chains for kind in chain], dtype=np.str_)
@@ -124,6 +125,7 @@ def test_entries_are_those_of_the_first_rule() -> None:
     assert entries(names).to_list() == expected
 
 
+@pytest.mark.slow
 def test_stacks_of_real_recordings_have_the_direction_that_was_read_off_them_by_hand() -> None:
     rows = pl.read_csv(FIXTURES / "direction" / "hand_checked.csv")
     assert [direction(stack.replace(";", " ")) for stack in rows["stack"]] == rows[

@@ -2,6 +2,7 @@
 
 import numpy as np
 import polars as pl
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,6 +23,7 @@ def test_the_last_interval_that_holds_a_number(rows: list[tuple[int, int]], firs
     assert found.tolist()[:49] == [max(holding, default=-1) for holding in holders]
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.integers(-3, 6), ROWS, max_size=4))
 def test_the_interval_of_the_group(rows: dict[int, list[tuple[int, int]]]) -> None:
     spans: dict[int, list[tuple[int, int]]] = {}

@@ -46,6 +46,7 @@ def ours(path: Path) -> int:
         return len(store.rows(OURS))
 
 
+@pytest.mark.slow
 def test_rules_stay_until_they_are_forgotten(run: Run, rules: Path, store_path: Path) -> None:
     run("ingest", NAT)
     assert run("tag", "--rules", rules).endswith(f"got a different tag (rules {rules})\n")
@@ -89,6 +90,7 @@ def whole_kallsyms(store_path: Path, folder: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_kallsyms_are_kept_packed_by_release(run: Run, store_path: Path, tmp_path: Path) -> None:
     run("ingest", SMALL, "--name", "a")
     path = whole_kallsyms(store_path, tmp_path)
@@ -105,6 +107,7 @@ def test_kallsyms_are_kept_packed_by_release(run: Run, store_path: Path, tmp_pat
         assert store.rows("from tag_input") == []
 
 
+@pytest.mark.slow
 def test_forgetting_and_giving_at_once_is_a_mistake(run: Run, rules: Path) -> None:
     run("ingest", SMALL, "--name", "a")
     with pytest.raises(PerfduckError, match="--forget-rules: expected no --rules beside it"):
@@ -141,6 +144,7 @@ subsystem = "our_bridge"
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("as_toml", mostly_slow([False, True], 2))
 @pytest.mark.parametrize("command", [("ingest", NAT), ("tag",)])
 def test_rules_from_a_pipe_are_kept_whole(
@@ -162,6 +166,7 @@ def test_rules_from_a_pipe_are_kept_whole(
     assert f"({pipe}:{3 if as_toml else 2})" in explained
 
 
+@pytest.mark.slow
 def test_kallsyms_from_a_pipe_are_kept_whole(run: Run, store_path: Path, tmp_path: Path) -> None:
     session = str(FIXTURES / "oprofile" / "native-flat-q" / "session.tar.gz")
     with pipe_of(KALLSYMS.read_bytes()) as pipe:
@@ -175,6 +180,7 @@ def test_kallsyms_from_a_pipe_are_kept_whole(run: Run, store_path: Path, tmp_pat
     assert again == "a: already in the store, nothing added\n"
 
 
+@pytest.mark.slow
 def test_what_a_stored_recording_is_given_is_checked(run: Run, rules: Path) -> None:
     run("ingest", SMALL, "--name", "a")
     rules.write_text("symbol,subsystem\n^br_,ours\n")
@@ -182,6 +188,7 @@ def test_what_a_stored_recording_is_given_is_checked(run: Run, rules: Path) -> N
         run("ingest", SMALL, "--name", "a", "--rules", rules)
 
 
+@pytest.mark.slow
 def test_bad_rules_change_nothing(run: Run, rules: Path, store_path: Path) -> None:
     run("ingest", SMALL, "--name", "a", "--rules", rules)
     rules.write_bytes(lzma.compress(b"x"))

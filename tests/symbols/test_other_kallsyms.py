@@ -51,6 +51,7 @@ def test_that_of_another_kernel_is_refused(version: str, tmp_path: Path, store_p
         assert store.rows("select count(*) from profile") == [(0,)]
 
 
+@pytest.mark.slow
 def test_its_own_is_taken(tmp_path: Path, store_path: Path) -> None:
     few = set(sorted(recorded())[:10])  # of code that came with a module, or was made
     path = kallsyms(tmp_path / "kallsyms.gz", of("v5.10") | recorded() - few)
@@ -70,6 +71,7 @@ def test_of_inlined_functions_nothing_is_said(tmp_path: Path, store_path: Path) 
         ingest(store, IngestRequest(str(recording), options=ImportOptions(kallsyms=path)))
 
 
+@pytest.mark.slow
 def test_tag_refuses_that_of_another_kernel(tmp_path: Path, store_path: Path) -> None:
     path = kallsyms(tmp_path / "kallsyms.gz", of("v5.10"))
     with DuckDbStore(store_path, write=True) as store:
@@ -103,6 +105,7 @@ def of_its_boot(path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_of_another_boot_no_address_is_named(tmp_path: Path, store_path: Path) -> None:
     own, other = nameless(tmp_path / "own.txt", 0), nameless(tmp_path / "other.txt", BOOT)
     options = ImportOptions(kallsyms=of_its_boot(tmp_path / "kallsyms"))

@@ -168,7 +168,16 @@ def test_functions_that_move_or_are_inlined_have_one_subsystem(release: str) -> 
                            "vector_swi", "do_trap_ecall_u", "system_call_exception",
                            "__do_syscall", "do_syscall_64"]),
         ("interrupts", ["el1_irq", "el0t_64_irq_handler", "__irq_svc", "do_ext_irq", "__do_irq",
-                        "riscv_intc_irq", "apic_timer_interrupt", "asm_sysvec_call_function"]),
+                        "riscv_intc_irq", "apic_timer_interrupt", "asm_sysvec_call_function",
+                        "__handle_domain_irq", "end_repeat_nmi", "asm_call_irq_on_stack",
+                        # guests of Xen and Hyper-V
+                        "xen_hvm_callback_vector", "xen_evtchn_do_upcall",
+                        "xen_do_hypervisor_callback", "asm_exc_xen_hypervisor_callback",
+                        "hyperv_callback_vector", "hyperv_vector_handler",
+                        "hv_stimer0_callback_vector", "hv_stimer0_vector_handler"]),
+        ("exceptions", ["page_fault", "do_async_page_fault", "asm_exc_page_fault",
+                        "exc_page_fault", "exc_invalid_op", "el0_da", "do_el0_ia_bp_hardening",
+                        "do_trap_load_fault", "ret_from_except_lite", "do_hash_page"]),
     ],
 )  # fmt: skip
 def test_entries_of_all_machines_are_contexts(subsystem: str, functions: list[str]) -> None:

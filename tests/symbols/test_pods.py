@@ -131,6 +131,7 @@ def test_any_text_has_an_owner(path: str) -> None:
     assert owner.qos is None or owner.pod_uid
 
 
+@pytest.mark.slow
 @given(st.lists(st.from_regex(r"[a-z]{1,8}(\.slice|\.service|\.scope)?", fullmatch=True)))
 def test_what_no_runtime_made_is_of_the_host(parts: list[str]) -> None:
     owner = owner_of("/" + "/".join(parts))

@@ -100,6 +100,7 @@ def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
         read(file_of(tmp_path / "none.csv"))
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(st.text(), st.sampled_from(["csv", "toml"]))
 def test_any_text_is_rules_or_one_line_of_trouble(
@@ -124,6 +125,7 @@ def rule(where: str, **conditions: str) -> Rule:
     return Rule(where, area="a", subsystem=where, role="domain", **conditions)
 
 
+@pytest.mark.slow
 @given(st.text("ab*?", min_size=1), st.lists(st.text("ab", max_size=6)))
 def test_a_glob_matches_what_its_regular_expression_does(glob: str, values: list[str]) -> None:
     sources = pl.Series("source", values, pl.String)

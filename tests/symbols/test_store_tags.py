@@ -54,6 +54,7 @@ NAMED = [
 ]
 
 
+@pytest.mark.slow
 def test_a_second_ingest_reads_no_elf_file(
     store_path: Path, recording: Path, tmp_path: Path
 ) -> None:
@@ -71,6 +72,7 @@ def test_a_second_ingest_reads_no_elf_file(
         assert [row[0] for row in tags(store)].count("receive") == 2
 
 
+@pytest.mark.slow
 def test_symbols_added_later_name_addresses(store_path: Path, recording: Path) -> None:
     with DuckDbStore(store_path, write=True) as store:
         ingest(store, IngestRequest(str(recording)))
@@ -82,6 +84,7 @@ def test_symbols_added_later_name_addresses(store_path: Path, recording: Path) -
         assert tag_again(store, TaggingSources()).changed == 0
 
 
+@pytest.mark.slow
 def test_what_kallsyms_placed_stays_when_tagged_again_without_it(
     store_path: Path, recording: Path, tmp_path: Path
 ) -> None:
@@ -111,6 +114,7 @@ def test_the_users_rules_change_tags_and_charges(
         assert (tags(store), len(store.symbols.all())) == (before[0], len(before[1]))
 
 
+@pytest.mark.slow
 def test_a_file_that_no_profile_names_is_refused(store_path: Path, recording: Path) -> None:
     with DuckDbStore(store_path, write=True) as store:
         ingest(store, IngestRequest(str(recording)))
@@ -136,6 +140,7 @@ def test_addresses_of_a_kernel_survive_the_store(store_path: Path) -> None:
         assert store.symbols.functions_of(["[kernel]", "x"]).equals(kept)
 
 
+@pytest.mark.slow
 def test_commands_add_tag_and_explain(store_path: Path, recording: Path) -> None:
     run = CliRunner().invoke
     at = ["--store", str(store_path)]
@@ -151,6 +156,7 @@ def test_commands_add_tag_and_explain(store_path: Path, recording: Path) -> None
     assert (answer["subsystem"], answer["method"]) == ("veth", "module")
 
 
+@pytest.mark.slow
 def test_top_says_how_sure_the_tags_are_and_what_only_looks_hot(store_path: Path) -> None:
     run = CliRunner().invoke
     at = ["--store", str(store_path)]
@@ -164,6 +170,7 @@ def test_top_says_how_sure_the_tags_are_and_what_only_looks_hot(store_path: Path
     assert max(map(len, heading.splitlines())) <= 100
 
 
+@pytest.mark.slow
 def test_siphash_under_conntrack_is_charged_to_conntrack(store_path: Path) -> None:
     with DuckDbStore(store_path, write=True) as store:
         ingest(store, IngestRequest(str(FIXTURES / "demo" / "docker0-nat.udp64.1.txt.xz")))

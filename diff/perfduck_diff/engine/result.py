@@ -7,13 +7,14 @@ Hochberg over everything that was tested, for claims weighted by what their samp
 number that cannot be had (no replicates, no prior) is None.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
 from perfduck_diff.engine.dimensions import DIMENSIONS
 from perfduck_diff.keys import MatrixKey
 
 Verdict = Literal["pass", "regression", "inconclusive"]
+_WORSE: tuple[Verdict, ...] = ("pass", "inconclusive", "regression")
 Json = dict[str, "Json"] | list["Json"] | str | float | int | bool | None
 
 
@@ -235,6 +236,26 @@ class Diff:
     tested: int = 0  # nodes that had enough samples to be tested
     context: tuple[str, ...] = ()  # from attached files: rules and counters that explain the change
     splits: tuple[Split, ...] = ()  # of every dimension but subsystems
+    # Of the other core PMUs of a hybrid CPU, in units of their own. The verdict is the worst of
+    # all, and `verdict_of` the event that has it, where that is another one's.
+    other_pmus: tuple["Diff", ...] = ()
+    verdict_of: str = ""
+
+    def with_other_pmus(self, others: tuple["Diff", ...], reasons: tuple[Reason, ...]) -> "Diff":
+        """The same question of every core PMU, judged by the worst answer; `reasons`: why another
+        has none."""
+        worst = max((self, *others), key=lambda each: _WORSE.index(each.verdict))
+        is_other = worst is not self
+        verdict = worst.verdict
+        if any(reason.blocks for reason in reasons):
+            is_other, verdict = False, "inconclusive"
+        return replace(
+            self,
+            reasons=(*self.reasons, *reasons),
+            other_pmus=others,
+            verdict=verdict,
+            verdict_of=worst.event if is_other else "",
+        )
 
     def split(self, by: MatrixKey) -> tuple[SplitRow, ...]:
         """The rows of a dimension."""
@@ -243,7 +264,8 @@ class Diff:
 
 def shape(diff: Diff) -> dict[str, Json]:
     """The JSON form of a diff. A dimension is a key of its own: classes, [{class, base, ...}]."""
-    plain = asdict(diff)
+    plain = asdict(replace(diff, other_pmus=()))
+    plain["other_pmus"] = [shape(each) for each in diff.other_pmus]
     for split in plain.pop("splits"):
         named = [{split["by"]: row.pop("name"), **row} for row in split["rows"]]
         plain[DIMENSIONS[split["by"]].several] = named

@@ -7,6 +7,7 @@ The sample type says which fields a sample has; a sample names its event by one 
 """
 
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from perfduck_ingest.perf_data import records
@@ -33,6 +34,9 @@ _SOFTWARE = (
     "bpf-output", "cgroup-switches",
 )  # fmt: skip
 _TRACEPOINT = 2
+# Of a hybrid CPU: the type of the PMU is above the event, 0xEEEEEEEE000000AA (linux/perf_event.h).
+_WITH_PMU = frozenset({0, 3})  # PERF_TYPE_HARDWARE, PERF_TYPE_HW_CACHE
+_PMU_SHIFT = 32
 _NAMES = {0: _HARDWARE, 1: _SOFTWARE}
 
 
@@ -100,6 +104,15 @@ class Attribute:
         """The same event under the name that perf gave it."""
         return replace(self, name=name)
 
+    def of_pmu(self, names: Mapping[int, str]) -> "Attribute":
+        """The same event, `cpu_atom/cycles/P` where the recording has `cycles:P` of that PMU: older
+        perf writes the events of all core PMUs of a hybrid CPU under one name."""
+        number = self.asked[1] >> _PMU_SHIFT if self.asked[0] in _WITH_PMU else 0
+        if not number or "/" in self.name:
+            return self
+        event, _, modifiers = self.name.partition(":")
+        return self.named(f"{names.get(number, f'pmu_{number}')}/{event}/{modifiers}")
+
 
 def attribute(raw: bytes | memoryview, order: ByteOrder) -> Attribute:
     """Read a perf_event_attr; raises struct.error where it is too short."""
@@ -142,4 +155,5 @@ def _only(no_user: bool, no_kernel: bool) -> str:
 
 def _name(kind: int, config: int) -> str:
     names = _NAMES.get(kind, ())
-    return names[config] if config < len(names) else f"type {kind} config {config:#x}"
+    event = config % (1 << _PMU_SHIFT) if kind in _WITH_PMU else config
+    return names[event] if event < len(names) else f"type {kind} config {config:#x}"

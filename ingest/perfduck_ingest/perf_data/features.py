@@ -39,6 +39,7 @@ ARCH = 6
 NRCPUS = 7
 CMDLINE = 11
 EVENT_DESC = 12
+PMU_MAPPINGS = 16
 SAMPLE_TIME = 21
 CLOCK_DATA = 29
 
@@ -54,6 +55,7 @@ class PerfRecording:
     ids: int = 0  # of all attributes
     build_ids: dict[str, str] = field(default_factory=dict)  # dso -> hexadecimal build id
     strings: dict[int, str] = field(default_factory=dict)  # feature -> what it says
+    pmus: dict[int, str] = field(default_factory=dict)  # type of a PMU -> its name
     cpus: int | None = None
     first_ns: int | None = None
     written_at: float | None = None  # when the file was finished, in seconds since 1970
@@ -94,14 +96,14 @@ class PerfRecording:
         self.event_names[(number,)] = name
 
     def name_attributes(self) -> None:
-        """Give every event the name that perf or simpleperf described it by."""
+        """Give every event the name that perf or simpleperf described it by, and its PMU."""
         by_id = {number: name for ids, name in self.event_names.items() for number in ids}
         for position, one in enumerate(self.attributes):
             name = next((by_id[number] for number in one.ids if number in by_id), None)
             if name is None and one.asked in self.event_types:
                 name = self.event_types[one.asked] + one.only
-            if name is not None:
-                self.attributes[position] = one.named(name)
+            named = one if name is None else one.named(name)
+            self.attributes[position] = named.of_pmu(self.pmus)
 
     def name_tracepoints(self, tracing: bytes) -> None:
         """Name the tracepoints that nothing else named, by the tracing data."""
@@ -122,15 +124,13 @@ def learn(recording: PerfRecording, feature: int, raw: bytes) -> None:
     elif feature == NRCPUS:
         online = order.unpack("II", raw)[1]  # behind those available
         recording.cpus = online if online >> 31 == 0 else None
-    elif feature == EVENT_DESC:
-        _learn_events(recording, raw)
+    elif feature in _LEARNED:
+        _LEARNED[feature](recording, raw)
     elif feature in (simpleperf.FILE, simpleperf.FILE2):
         files = simpleperf.files(feature, raw, order)
         recording.files.update((one.path, one) for one in files if one.is_placed)
     elif feature == simpleperf.META_INFO:
         recording.event_types |= simpleperf.event_types(raw)
-    elif feature == BUILD_ID:
-        _learn_build_ids(recording, raw)
     elif feature == SAMPLE_TIME:
         recording.first_ns, _ = order.unpack("QQ", raw)
     elif feature == CLOCK_DATA:
@@ -157,6 +157,14 @@ def _strings(raw: bytes, order: ByteOrder) -> Iterator[str]:
     for _ in range(count):
         word, offset = _string(raw, offset, order)
         yield word
+
+
+def _learn_pmus(recording: PerfRecording, raw: bytes) -> None:
+    (count,) = recording.order.unpack("I", raw)
+    offset = 4
+    for _ in range(count):
+        (number,) = recording.order.unpack("I", raw, offset)
+        recording.pmus[number], offset = _string(raw, offset + 4, recording.order)
 
 
 def _learn_events(recording: PerfRecording, raw: bytes) -> None:
@@ -205,6 +213,12 @@ def learn_build_id(recording: PerfRecording, record: bytes) -> None:
     build_id = record[12 : 12 + min(given, _BUILD_ID_BYTES)]
     recording.add_build_id(text(record[36:]), build_id.hex())
 
+
+_LEARNED = {
+    EVENT_DESC: _learn_events,
+    PMU_MAPPINGS: _learn_pmus,
+    BUILD_ID: _learn_build_ids,
+}
 
 _TRACING_MAGIC = b"\x17\x08\x44tracing"
 _TRACEPOINT = re.compile(rb"name: (\S+)\nID: (\d+)\n")

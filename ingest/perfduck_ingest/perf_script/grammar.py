@@ -75,6 +75,7 @@ BEHIND_FRAME = (
     # without one the name of the frame and the first name of the list are one word.
     (rf"(\s\([/\[][^()]*\))\s*\S.*{_ENTRY_FLAGS}.*$", "$1"),
     (rf"\s+\S+{_ENTRY_FLAGS}.*$", ""),
+    (r"(\)) unknown$", "$1"),  # a cgroup without a name, perf 6.2 to 6.4
 )
 
 BLANK = r"^\s*$"

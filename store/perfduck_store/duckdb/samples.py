@@ -21,6 +21,7 @@ from perfduck_store.records import (
     Key,
     KeyValue,
     LikeRun,
+    MissedTicks,
     PickedRun,
     PodOfCgroup,
     StackWeight,
@@ -87,6 +88,10 @@ class DuckDbSamples:
     def beside_pods(self) -> float:
         """What took CPU time of the chosen pods and is not blamed on them."""
         return float(self._rows("beside_pods")[0][0])
+
+    def missed_ticks(self) -> list[MissedTicks]:
+        """Of whole recordings, by pod, those of most weight first."""
+        return [MissedTicks(*row) for row in self._rows("missed_ticks")]
 
     def stacks(self) -> "pl.DataFrame":
         """[stack_id, symbol_ids, subsystem, direction] without idle, by stack_id: leaf first, who
@@ -182,6 +187,7 @@ class DuckDbSamples:
         return self._store.frame(named(query), keys)
 
     def _of_programs(self, query: str, keys: Mapping[str, Any] | None = None) -> "pl.DataFrame":
+        self._pick()
         # Made here: to bind this macro takes 3 ms, and few questions read it.
         self._store.execute(named("run_programs"))
         return self._frame(query, keys)

@@ -315,6 +315,6 @@ class SharedWriter(SharedStore):
         super()._commit()
 
     @contextmanager
-    def _held(self) -> Iterator[None]:
-        with nullcontext() if self._has_begun else self._change(), super()._held():
+    def _held(self, sql: str = "") -> Iterator[None]:
+        with nullcontext() if self._has_begun else self._change(), super()._held(sql):
             yield

@@ -4,7 +4,7 @@ DuckDB hears an interrupt between chunks of rows, and looks at its limit of memo
 much: `select repeat('x', 4000000000)` is one call, of a minute and 8 GB. A thread would be left
 behind with both, and with the lock on the store.
 
-    path, seconds to wait, text, parameters, limits    ->    opens the store to read, user_sql.run
+    store, seconds to wait, text, parameters, limits   ->    opens the store to read, user_sql.run
     a frame or an exception, and whether it goes on   <-
 
 A process that answered waits for the next statement: to start one takes 0.4 s.
@@ -28,7 +28,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 from perfduck_model.errors import PerfduckError
 from perfduck_store import parts
-from perfduck_store.lake.address import directory_of, is_lake
+from perfduck_store.lake.address import is_lake, root_of
 from perfduck_store.records import SqlLimits
 from perfduck_store.waiting import waiting
 
@@ -37,8 +37,9 @@ if TYPE_CHECKING:
 
     from perfduck_store.duckdb.store import DuckDbStore
 
-# Begins with the folder that the path is relative to: who asks may have another by now.
-Order = tuple[str, Path, float, str, dict[str, Any], SqlLimits]
+# Begins with the folder that the path is relative to, and the variables that say where buckets are
+# and with which keys: who asks may have others by now.
+Order = tuple[str, dict[str, str], str, float, str, dict[str, Any], SqlLimits]
 
 _GRACE_S = 0.5  # until DuckDB heard of an interrupt, and the answer is written
 _MOST_IDLE = 2
@@ -52,13 +53,17 @@ _idle: list[subprocess.Popen[bytes]] = []
 os.register_at_fork(after_in_child=_idle.clear)  # they answer the parent
 
 
-def run(path: Path, text: str, parameters: Mapping[str, Any], limits: SqlLimits) -> "pl.DataFrame":
-    """The rows of the statement over the store at `path`, or over a lake, as user_sql.run. Raises
-    PerfduckError; at most a second after the time of the limits."""
-    folder = _folder_of(path)
+def run(
+    store: Path | str, text: str, parameters: Mapping[str, Any], limits: SqlLimits
+) -> "pl.DataFrame":
+    """The rows of the statement over the store at a path, or over a lake at its address, as
+    user_sql.run. Raises PerfduckError; at most a second after the time of the limits."""
+    place = str(store)
+    folder = _folder_of(place)
     process = _taken()
     try:
-        order: Order = (str(Path.cwd()), path, waiting.limit_s, text, dict(parameters), limits)
+        here = str(Path.cwd()), dict(os.environ)
+        order: Order = (*here, place, waiting.limit_s, text, dict(parameters), limits)
         answer, goes_on = _asked(process, order)
     except BaseException:
         _end(process, folder)
@@ -142,12 +147,20 @@ def _serve(orders: IO[bytes], answers: IO[bytes]) -> None:
 
 
 def _answer(
-    folder: str, path: Path, wait_s: float, text: str, parameters: dict[str, Any], limits: SqlLimits
+    folder: str,
+    variables: dict[str, str],
+    place: str,
+    wait_s: float,
+    text: str,
+    parameters: dict[str, Any],
+    limits: SqlLimits,
 ) -> object:
     try:
         os.chdir(folder)
-        with _opened(path, wait_s) as store:
-            store.spill_to(_spilled(_folder_of(path), os.getpid()))
+        os.environ.clear()
+        os.environ.update(variables)
+        with _opened(place, wait_s) as store:
+            store.spill_to(_spilled(_folder_of(place), os.getpid()))
             signal.setitimer(signal.ITIMER_REAL, limits.seconds + _GRACE_S)
             with _memory_bounded(limits.memory_mb + _MORE_MB):
                 return store.run_user_sql(text, parameters, limits)
@@ -157,17 +170,19 @@ def _answer(
         return error
 
 
-def _opened(path: Path, wait_s: float) -> "DuckDbStore":
-    if is_lake(path):
-        return parts.lake_store.LakeStore(directory_of(path))
+def _opened(place: str, wait_s: float) -> "DuckDbStore":
+    if is_lake(place):
+        lake = parts.lake_store.LakeStore(root_of(place))
+        lake.show_parts()  # fetched and checked before the time of the statement begins
+        return lake
     from perfduck_store.duckdb.store import DuckDbStore
 
-    return DuckDbStore(path, wait_s=wait_s)
+    return DuckDbStore(Path(place), wait_s=wait_s)
 
 
-def _folder_of(path: Path) -> Path:
+def _folder_of(place: str) -> Path:
     """Where a statement spills to; who asks a lake may not be allowed to write it."""
-    return Path(gettempdir()) if is_lake(path) else path.parent
+    return Path(gettempdir()) if is_lake(place) else Path(place).parent
 
 
 @contextmanager

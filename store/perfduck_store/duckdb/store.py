@@ -144,18 +144,18 @@ class DuckDbStore:
 
     def rows(self, sql: str, parameters: Parameters = None) -> list[tuple[Any, ...]]:
         """The answer as tuples."""
-        with self._held():
+        with self._held(sql):
             return self._connection.execute(sql, parameters).fetchall()
 
     def table(self, sql: str, parameters: Parameters = None) -> ResultRows:
         """The answer as tuples, with the names of the columns."""
-        with self._held():
+        with self._held(sql):
             answer = self._connection.execute(sql, parameters)
             return ResultRows([column[0] for column in answer.description or ()], answer.fetchall())
 
     def frame(self, sql: str, parameters: Parameters = None) -> "pl.DataFrame":
         """The answer as columns."""
-        with self._held():
+        with self._held(sql):
             answer: pl.DataFrame = self._connection.sql(sql, params=parameters).pl()
             return answer
 
@@ -183,7 +183,7 @@ class DuckDbStore:
     def execute_on(self, incoming: "pl.DataFrame", sql: str, parameters: Parameters = None) -> None:
         """Run a statement that reads the frame by the name `incoming`."""
         # duckdb finds the argument. A frame that is registered it keeps until the transaction ends.
-        with self._held():
+        with self._held(sql):
             self._connection.execute(sql, parameters).fetchall()
 
     def insert(self, table: str, frame: "pl.DataFrame", columns: str = "*") -> None:
@@ -194,7 +194,7 @@ class DuckDbStore:
         self, incoming: "pl.DataFrame", sql: str, parameters: Parameters = None
     ) -> "pl.DataFrame":
         """The answer as columns of a query that reads the frame by the name `incoming`."""
-        with self._held():
+        with self._held(sql):
             answer: pl.DataFrame = self._connection.sql(sql, params=parameters).pl()
             return answer
 
@@ -213,9 +213,9 @@ class DuckDbStore:
         self.execute("commit")
 
     @contextmanager
-    def _held(self) -> Iterator[None]:
-        """A statement of one thread at a time. KeyboardInterrupt where it was stopped: by
-        `interrupt`, or by a signal, of which duckdb makes a RuntimeError."""
+    def _held(self, sql: str = "") -> Iterator[None]:
+        """Around a statement, which one thread runs at a time. KeyboardInterrupt where it was
+        stopped: by `interrupt`, or by a signal, of which duckdb makes a RuntimeError."""
         try:
             with store_file.damage(self.path), room_on_disk(self.path):
                 yield

@@ -1,10 +1,10 @@
-"""Which lake is meant by lake:DIRECTORY."""
-
-from pathlib import Path
+"""Which lake is meant by lake:DIRECTORY or lake:s3://BUCKET/PREFIX."""
 
 from perfduck_model.errors import PerfduckError
 
 SCHEME = "lake:"
+S3 = "s3://"
+EXPECTED = f"{SCHEME}DIRECTORY or {SCHEME}{S3}BUCKET/PREFIX"
 
 
 def is_lake(url: object) -> bool:
@@ -12,12 +12,28 @@ def is_lake(url: object) -> bool:
     return str(url).startswith(SCHEME)
 
 
-def directory_of(url: object) -> Path:
-    """The directory of a lake. PerfduckError for an address without one."""
-    place = str(url).removeprefix(SCHEME)
-    if not place:
-        raise PerfduckError.at(url, expected=f"{SCHEME}DIRECTORY", got="no directory")
-    if "://" in place:
-        kind = place.partition(":")[0]
-        raise PerfduckError.at(url, expected=f"{SCHEME}DIRECTORY", got=f"a URL of {kind}")
-    return Path(place)
+def root_of(url: str) -> str:
+    """Where a lake is: a directory, or s3://BUCKET/PREFIX. PerfduckError for another address."""
+    root = url.removeprefix(SCHEME)
+    if not root:
+        raise PerfduckError.at(url, expected=EXPECTED, got="no directory")
+    if root.startswith(S3):
+        bucket, prefix = bucket_of(root)
+        return f"{S3}{bucket}/{prefix}".rstrip("/")
+    if "://" in root:
+        raise PerfduckError.at(url, expected=EXPECTED, got=f"a URL of {root.partition(':')[0]}")
+    return root
+
+
+def bucket_of(root: str) -> tuple[str, str]:
+    """The bucket and the prefix, which may be empty, of s3://BUCKET/PREFIX. PerfduckError where it
+    is none."""
+    bucket, _, path = root.removeprefix(S3).partition("/")
+    prefix = path.strip("/")
+    if not bucket:
+        raise PerfduckError.at(where=f"{SCHEME}{root}", expected=EXPECTED, got="no bucket")
+    parts = prefix.split("/") if prefix else []
+    if not prefix.isprintable() or {"", ".", ".."} & {*parts}:
+        got = "one with an empty part, . or .., or with control characters"
+        raise PerfduckError.at(where=f"{SCHEME}{root}", expected="another prefix", got=got)
+    return bucket, prefix

@@ -54,12 +54,12 @@ class Changes:
         """Set slots to nothing."""
         self.values.update(dict.fromkeys(slots))
 
-    def remove_profile(self, profile_id: int) -> None:
-        """Remove all slots of a profile."""
+    def remove_profiles(self, profiles: set[int]) -> None:
+        """Remove all slots of profiles."""
         self.remove(
             slot
             for slot, setting in self._state.settings.items()
-            if len(slot) > 1 and slot[1] == profile_id and not setting.is_nothing
+            if len(slot) > 1 and slot[1] in profiles and not setting.is_nothing
         )
 
 
@@ -124,8 +124,7 @@ class LakeProfiles(DuckDbProfiles):
     def remove(self, profiles: Iterable[int]) -> None:
         """Remove profiles: a compaction deletes their rows."""
         with self._lake.transaction():
-            for profile in profiles:
-                self._lake.changes.remove_profile(profile)
+            self._lake.changes.remove_profiles(set(profiles))
 
 
 class LakeSymbols(DuckDbSymbols):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from perfduck_model.errors import PerfduckError
 from perfduck_store.lake import garbage
-from perfduck_store.lake.files import COMMITS, GENERATIONS, MANIFESTS
+from perfduck_store.lake.files import COMMITS, MANIFESTS
 from perfduck_store.lake.kinds import KINDS, NAMES
 from perfduck_store.lake.log import Entry, Group, LogFile, Setting, Slot, generation_name
 from perfduck_store.lake.parts import lake_query, source_of
@@ -41,7 +41,7 @@ def _publish(store: LakeStore, folder: Path, manifest: LogFile) -> int:
     pointer = folder / "generation"
     pointer.write_text(publish_log(store.files, folder, MANIFESTS, manifest) + "\n")
     generation = store.state.generation + 1
-    if not store.files.create(pointer, GENERATIONS, generation_name(generation)):
+    if not store.files.create_pointer(pointer, generation_name(generation)):
         where, expected = store.files.root, "one compaction at a time"
         raise PerfduckError.at(where, expected=expected, got="another one, which was faster")
     return generation
@@ -74,12 +74,11 @@ def _together(live: dict[Slot, Setting]) -> list[dict[Slot, Setting]]:
     bins: list[dict[Slot, Setting]] = []
     room = 0
     for group, settings in by_group.items():
-        size = sum(size for _, size in group.parts.values())
-        if not bins or size > room:
+        if not bins or group.size > room:
             bins.append({})
             room = _ENOUGH_BYTES
         bins[-1] |= settings
-        room -= size
+        room -= group.size
     return bins
 
 

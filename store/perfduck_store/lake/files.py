@@ -1,4 +1,4 @@
-"""The files of a lake in a directory that many processes, and machines, write at once.
+"""The files of a lake, in a place that many processes, and machines, write at once.
 
     v8/                        the schema version
       sample/HASH.parquet      parts: rows of one table, never changed
@@ -7,209 +7,174 @@
       generations/00000001     the hash of the manifest of each generation; the highest is valid
 
 A file is named by the xxh3-128 of its bytes, so writing it twice is writing it once, and damage is
-noticed. It is written beside its place, synced, and renamed: it is there as a whole or not at all.
+noticed.
 """
 
-import os
 import re
-import shutil
-import stat
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from typing import TypeVar
 
 import xxhash
 
-from perfduck_model.errors import FULL_DISK, PerfduckError, room_on_disk
-from perfduck_model.special_files import what_is
+from perfduck_model.errors import PerfduckError
+from perfduck_store import parts as modules
 from perfduck_store.duckdb.schema import SCHEMA_VERSION, mismatch
+from perfduck_store.lake.address import S3
+from perfduck_store.lake.directory import DirectoryStorage
+from perfduck_store.lake.storage import LakeStorage
 
 COMMITS, MANIFESTS, GENERATIONS = "commits", "manifests", "generations"
 _VERSION = re.compile(r"v(\d+)")
 _HASH = re.compile(r"[0-9a-f]{32}")
-_SCRATCH = ".writing-"
 _AT_ONCE = 1 << 22
+
+Given = TypeVar("Given")
+Got = TypeVar("Got")
 
 
 class LakeFiles:
     """The files of a lake of this schema version, by name: `sample/HASH.parquet`."""
 
-    def __init__(self, root: Path) -> None:
-        """PerfduckError where the path is that of something else, or of a lake of another schema
-        version. There may be none yet."""
-        self.root = root
-        self.folder = root / f"v{SCHEMA_VERSION}"
+    def __init__(self, root: Path | str) -> None:
+        """Of a directory, or s3://BUCKET/PREFIX. PerfduckError where the place is that of something
+        else, or of a lake of another schema version. There may be none yet."""
+        self.root = str(root)
+        self._storage = _storage_of(self.root)
         self._checked: set[str] = set()
-        self._check_root()
+        self.exists = self._check_names(self._storage.top())
 
-    def exists(self) -> bool:
-        """Whether there is a lake."""
-        with self._readable(self.folder):
-            return self.folder.is_dir()
+    @property
+    def local_folder(self) -> Path:
+        """The folder that all parts are below, where they are read."""
+        return self._storage.local_folder
+
+    def where(self, folder: str, name: str) -> str:
+        """The address of a file, for a message."""
+        return self._storage.where(folder, name)
 
     def names(self, folder: str) -> list[str]:
         """The names of the files in a folder, sorted; none where there is none."""
-        with self._readable(self.folder / folder), suppress(FileNotFoundError):
-            listed = os.listdir(self.folder / folder)  # noqa: PTH208 - twice as fast
-            return sorted(name for name in listed if not name.startswith("."))
-        return []
+        return self._storage.names(folder)
+
+    def folders(self) -> list[str]:
+        """The folders of the lake."""
+        return self._storage.folders()
 
     def read(self, folder: str, name: str) -> bytes:
         """The content of a file that is named by it. FileNotFoundError where it was deleted."""
-        content = self._content(folder, name)
-        if xxhash.xxh3_128_hexdigest(content) != name.partition(".")[0]:
-            raise _damaged(self.folder / folder / name)
-        return content
+        content = self._storage.read_named(folder, name)
+        if xxhash.xxh3_128_hexdigest(content) == name.partition(".")[0]:
+            return content
+        if self._storage.forget(folder, name):
+            return self.read(folder, name)
+        raise self._damaged(folder, name)
 
     def pointer(self, generation: str) -> str:
         """The hash of the manifest of a generation. FileNotFoundError where it was deleted."""
-        content = self._content(GENERATIONS, generation).decode("ascii", "replace").strip()
+        content = self._storage.read(GENERATIONS, generation).decode("ascii", "replace").strip()
         if not _HASH.fullmatch(content):
-            where = self.folder / GENERATIONS / generation
+            where = self.where(GENERATIONS, generation)
             raise PerfduckError.at(where, expected="the hash of a manifest", got=repr(content[:40]))
         return content
 
-    def _content(self, folder: str, name: str) -> bytes:
-        path = self.folder / folder / name
-        with self._readable(path):
-            return path.read_bytes()
+    def parts(self, table: str, sizes: Iterable[tuple[str, int]]) -> list[Path]:
+        """Parts to read, whole and undamaged, by their hashes and bytes. PerfduckError where one is
+        not."""
+        return self.each(lambda part: self._part(table, *part), sizes)
 
-    def part(self, table: str, name: str, size: int) -> Path:
-        """A part to read, whole and undamaged. PerfduckError where it is not."""
-        path = self.folder / table / f"{name}.parquet"
-        if path.name not in self._checked:
-            _check_part(path, name, size)
-            self._checked.add(path.name)
-        return path
+    def each(self, ask: Callable[[Given], Got], about: Iterable[Given]) -> list[Got]:
+        """The answers of a function that asks for a file each, some at a time."""
+        listed = list(about)
+        if self._storage.at_once == 1 or len(listed) < 2:
+            return [ask(each) for each in listed]
+        with ThreadPoolExecutor(self._storage.at_once) as pool:
+            return list(pool.map(ask, listed))
 
-    @contextmanager
-    def scratch(self) -> Iterator[Path]:
-        """A directory for files that are being written; those of a killed process are removed by a
-        compaction."""
-        with room_on_disk(self.root):
-            with self._writable():
-                self.folder.mkdir(parents=True, exist_ok=True)
-                folder = TemporaryDirectory(prefix=_SCRATCH, dir=self.folder)
-            with folder as name:
-                yield Path(name)
+    def scratch(self) -> AbstractContextManager[Path]:
+        """A directory for files that are being written."""
+        return self._storage.scratch()
 
     def publish(self, written: Path, folder: str, ending: str) -> str:
         """Give a file that was written the place of its content, and say its hash."""
         name = _hash_of(written)
-        with self._writable():
-            with written.open("rb") as file:
-                os.fsync(file.fileno())
-            written.replace(self._made(folder) / f"{name}.{ending}")
-            _sync(self.folder / folder)
+        self._storage.put(written, folder, f"{name}.{ending}")
         return name
 
-    def create(self, written: Path, folder: str, name: str) -> bool:
-        """Give a file that was written a name that no other file has; False where one has it."""
-        with self._writable(), suppress(FileExistsError):
-            with written.open("rb") as file:
-                os.fsync(file.fileno())
-            os.link(written, self._made(folder) / name)
-            _sync(self.folder / folder)
+    def create_pointer(self, written: Path, generation: str) -> bool:
+        """Give a file with the hash of a manifest the name of a generation; False where another has
+        it. One that has the same hash is this one: its first answer was lost on the way."""
+        wanted = written.read_text().strip()
+        if self._storage.create(written, GENERATIONS, generation):
             return True
+        with suppress(FileNotFoundError):
+            return self.pointer(generation) == wanted
         return False
 
-    def older(self, folder: str, seconds: float) -> list[str]:
-        """The names of files that were written so long ago."""
-        before = time.time() - seconds
-        return [name for name in self.names(folder) if self._written_at(folder, name) < before]
+    def older(self, folder: str, before: float) -> list[str]:
+        """The names of files that were written before a time."""
+        times = self._storage.written_at(folder)
+        return sorted(name for name, written in times.items() if written < before)
 
-    def folders(self) -> list[str]:
-        """The folders of the lake."""
-        names = (path.name for path in self.folder.iterdir() if path.is_dir())
-        return sorted(name for name in names if not name.startswith("."))
+    def delete(self, folder: str, names: Iterable[str], before: float) -> list[int]:
+        """Delete files that were written before a time, and say how many bytes each had; 0 where it
+        was written again since."""
+        return self.each(lambda name: self._storage.delete(folder, name, before), names)
 
-    def delete(self, folder: str, name: str, seconds: float) -> int:
-        """Delete a file that was written so long ago, and say how many bytes it had; 0 where it was
-        written again since."""
-        if self._written_at(folder, name) >= time.time() - seconds:
-            return 0
-        path = self.folder / folder / name
-        size = path.stat().st_size
-        path.unlink()
-        return size
+    def sweep(self, before: float) -> None:
+        """Delete what processes have left that were killed before a time."""
+        self._storage.sweep(before)
 
-    def sweep(self, seconds: float) -> None:
-        """Delete what processes have left that were killed so long ago."""
-        for path in self.folder.glob(f"{_SCRATCH}*"):
-            if path.stat().st_mtime < time.time() - seconds:
-                shutil.rmtree(path, ignore_errors=True)
-
-    def _written_at(self, folder: str, name: str) -> float:
+    def _part(self, table: str, name: str, size: int) -> Path:
+        file = f"{name}.parquet"
+        path = self._storage.local(table, file, size)
+        if name in self._checked:
+            return path
         try:
-            return (self.folder / folder / name).stat().st_mtime
-        except FileNotFoundError:
-            return float("inf")
+            is_whole = _is_whole(path, name, size)
+        except OSError as error:
+            where, expected = self.where(table, file), "a part of the lake"
+            raise PerfduckError.at(where, expected=expected, got=error.strerror) from error
+        if is_whole:
+            self._checked.add(name)
+            return path
+        if self._storage.forget(table, file):
+            return self._part(table, name, size)
+        raise self._damaged(table, file)
 
-    def _made(self, folder: str) -> Path:
-        path = self.folder / folder
-        if not path.is_dir():
-            path.mkdir(exist_ok=True)
-            _sync(self.folder)
-        return path
+    def _damaged(self, folder: str, name: str) -> PerfduckError:
+        where, expected = self.where(folder, name), "the content that the file is named by"
+        return PerfduckError.at(where, expected=expected, got="another")
 
-    def _check_root(self) -> None:
-        with self._readable(self.root), suppress(FileNotFoundError):
-            mode = self.root.stat().st_mode
-            if not stat.S_ISDIR(mode):
-                got = "a file" if stat.S_ISREG(mode) else what_is(self.root)
-                raise PerfduckError.at(self.root, expected="the directory of a lake", got=got)
-            self._check_names([path.name for path in self.root.iterdir()])
-
-    def _check_names(self, names: list[str]) -> None:
+    def _check_names(self, names: list[str]) -> bool:
+        """Whether there is a lake."""
+        where = self._storage.where()
         versions = [int(match[1]) for name in names if (match := _VERSION.fullmatch(name))]
         if newest := max(versions, default=0):
             if reason := mismatch(newest):
-                message = f"{self.root}: {reason}"
+                message = f"{where}: {reason}"
                 raise PerfduckError(message)
             if newest < SCHEMA_VERSION:
                 expected = f"a lake of schema version {SCHEMA_VERSION}"
-                raise PerfduckError.at(self.root, expected=expected, got=newest)
+                raise PerfduckError.at(where, expected=expected, got=newest)
         elif names:
             got = f"a directory with {min(names)}"
-            raise PerfduckError.at(self.root, expected="a lake or an empty directory", got=got)
-
-    @contextmanager
-    def _readable(self, path: Path) -> Iterator[None]:
-        try:
-            yield
-        except FileNotFoundError:
-            raise
-        except OSError as error:
-            raise PerfduckError.at(path, expected="a lake", got=error.strerror) from error
-
-    @contextmanager
-    def _writable(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            if error.errno in FULL_DISK:
-                raise
-            expected = "a lake that can be written"
-            raise PerfduckError.at(self.root, expected=expected, got=error.strerror) from error
+            raise PerfduckError.at(where, expected="a lake or an empty directory", got=got)
+        return newest == SCHEMA_VERSION
 
 
-def _check_part(path: Path, name: str, size: int) -> None:
-    try:
-        found = path.stat().st_size
-        if found != size:
-            got = f"{found:,}"
-            raise PerfduckError.at(path, expected=f"a part of {size:,} bytes", got=got)
-        is_whole = _hash_of(path) == name
-    except OSError as error:
-        raise PerfduckError.at(path, expected="a part of the lake", got=error.strerror) from error
-    if not is_whole:
-        raise _damaged(path)
+def _storage_of(root: str) -> LakeStorage:
+    version = f"v{SCHEMA_VERSION}"
+    if root.startswith(S3):
+        storage: LakeStorage = modules.s3.S3Storage(root, version)
+        return storage
+    return DirectoryStorage(Path(root), version)
 
 
-def _damaged(path: Path) -> PerfduckError:
-    return PerfduckError.at(path, expected="the content that the file is named by", got="another")
+def _is_whole(path: Path, name: str, size: int) -> bool:
+    return path.stat().st_size == size and _hash_of(path) == name
 
 
 def _hash_of(path: Path) -> str:
@@ -218,12 +183,3 @@ def _hash_of(path: Path) -> str:
         while chunk := file.read(_AT_ONCE):
             hashed.update(chunk)
     return hashed.hexdigest()
-
-
-def _sync(folder: Path) -> None:
-    """Have the disk know the names in a folder."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,5 +1,7 @@
 """Deletes files of a lake that nobody needs: no state since a time, and no commit, has them."""
 
+import time
+
 from perfduck_store.lake.files import COMMITS, GENERATIONS, MANIFESTS, LakeFiles
 from perfduck_store.lake.log import LogFile, read_log
 
@@ -9,7 +11,8 @@ _LOGS = (COMMITS, MANIFESTS, GENERATIONS)
 def collect(files: LakeFiles, keep_s: float) -> tuple[int, int]:
     """Delete what no reader and no writer can need that began less than `keep_s` seconds ago: how
     many files, and their bytes. A reader may use the generation that was valid then."""
-    old = files.older(GENERATIONS, keep_s)
+    before = time.time() - keep_s
+    old = files.older(GENERATIONS, before)
     last = old[-1:]
     kept = [name for name in files.names(GENERATIONS) if name not in old[:-1]]
     manifests = {name: files.pointer(name) for name in kept}
@@ -19,7 +22,7 @@ def collect(files: LakeFiles, keep_s: float) -> tuple[int, int]:
     needed = _parts_of([*logs.values(), *(read_log(files, COMMITS, name) for name in commits)])
     needed |= {(MANIFESTS, f"{name}.json") for name in logs}
     needed |= {(GENERATIONS, name) for name in kept} | {(COMMITS, name) for name in commits}
-    return _deleted(files, needed, keep_s)
+    return _deleted(files, needed, before)
 
 
 def _parts_of(logs: list[LogFile]) -> set[tuple[str, str]]:
@@ -31,14 +34,12 @@ def _parts_of(logs: list[LogFile]) -> set[tuple[str, str]]:
     }
 
 
-def _deleted(files: LakeFiles, needed: set[tuple[str, str]], keep_s: float) -> tuple[int, int]:
+def _deleted(files: LakeFiles, needed: set[tuple[str, str]], before: float) -> tuple[int, int]:
     """Those of the files that are not needed, and were not written since: pointers before what they
     point to."""
-    count, size = 0, 0
+    sizes: list[int] = []
     for folder in sorted(files.folders(), key=lambda name: name not in _LOGS):
-        for name in files.older(folder, keep_s):
-            if (folder, name) not in needed:
-                size += files.delete(folder, name, keep_s)
-                count += 1
-    files.sweep(keep_s)
-    return count, size
+        unneeded = [name for name in files.older(folder, before) if (folder, name) not in needed]
+        sizes += files.delete(folder, unneeded, before)
+    files.sweep(before)
+    return len(sizes), sum(sizes)

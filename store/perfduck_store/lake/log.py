@@ -31,6 +31,11 @@ class Group(msgspec.Struct, frozen=True, eq=False):
     parts: dict[str, tuple[Hash, int]]
     slots: int = 1
 
+    @property
+    def size(self) -> int:
+        """Bytes of its parts."""
+        return sum(size for _, size in self.parts.values())
+
 
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
     """A slot, and a value or the number of a group; neither: nothing. `at` and `by` in a manifest:
@@ -141,10 +146,11 @@ def _state_of(files: LakeFiles, generation: int) -> LakeState:
         state.add(manifest, name)
         state.folded = manifest.folded
     folded = set(state.folded)
-    for name in files.names(COMMITS):
-        if (commit := name.removesuffix(".json")) not in folded:
-            state.commits.append(commit)
-            state.add(read_log(files, COMMITS, name), commit)
+    names = (name.removesuffix(".json") for name in files.names(COMMITS))
+    state.commits = [name for name in names if name not in folded]
+    logs = files.each(lambda name: read_log(files, COMMITS, f"{name}.json"), state.commits)
+    for log, name in zip(logs, state.commits, strict=True):
+        state.add(log, name)
     return state
 
 
@@ -154,11 +160,11 @@ def read_log(files: LakeFiles, folder: str, name: str) -> LogFile:
     try:
         log = msgspec.json.decode(content, type=LogFile)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        where = files.folder / folder / name
+        where = files.where(folder, name)
         raise PerfduckError.at(where, expected="a file of a lake", got=str(error)) from error
     groups = {entry.group for entry in log.entries} - {None, *range(len(log.groups))}
     if groups or not all(entry.slot for entry in log.entries):
-        where = files.folder / folder / name
+        where = files.where(folder, name)
         raise PerfduckError.at(where, expected="slots and groups of a lake", got="others")
     return log
 

@@ -1,5 +1,6 @@
 """Takes over into a lake what another store, attached as `other`, has and the lake has not."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from perfduck_store.duckdb.merge import merge_attached
@@ -24,11 +25,11 @@ def merge(store: "LakeStore") -> Merged:
     with store.about([key for key in theirs if key in here]):
         store.load("attachment")
     new = [key for key in theirs if key not in here]
-    done = _added(store, new[:_RECORDINGS_AT_ONCE])
+    done = [_added(store, new[:_RECORDINGS_AT_ONCE])]
     for first in range(_RECORDINGS_AT_ONCE, len(new), _RECORDINGS_AT_ONCE):
         more = _added(store, new[first : first + _RECORDINGS_AT_ONCE])
-        done = Merged(done.added + more.added, done.here, (*done.changes, *more.changes), done.kept)
-    return done
+        done.append(replace(more, here=0))  # the same as before, and what was added since
+    return Merged.in_all(done)
 
 
 def _added(store: "LakeStore", profiles: list[int]) -> Merged:

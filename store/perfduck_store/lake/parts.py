@@ -48,17 +48,17 @@ def _attached(table: str) -> AttachedTable:
 
 
 def _rows(files: LakeFiles, table: str, groups: Iterable[Group]) -> str:
-    paths = sorted({path_in_sql(files, table, group) for group in groups})
+    paths = sorted(map(in_quotes, files.parts(table, {group.parts[table] for group in groups})))
     return f"select * from read_parquet([{', '.join(paths)}], hive_partitioning = false)"
 
 
 def _some(files: LakeFiles, table: str, group: Group, slots: list[Slot]) -> str:
     """The rows of some slots of a part."""
-    part = f"read_parquet({path_in_sql(files, table, group)})"
+    part = f"read_parquet({_path_in_sql(files, table, group)})"
     if table not in NAMES:
         return f"{part} where {slots_in(columns_of(table), slots)}"
     parts = {
-        name: f"read_parquet({path_in_sql(files, name, group)})"
+        name: f"read_parquet({_path_in_sql(files, name, group)})"
         for name in ("rollup", "edge", "stack_symbol")
         if name in group.parts
     }
@@ -91,6 +91,7 @@ def in_quotes(text: object) -> str:
     return "'" + str(text).replace("'", "''") + "'"
 
 
-def path_in_sql(files: LakeFiles, table: str, group: Group) -> str:
+def _path_in_sql(files: LakeFiles, table: str, group: Group) -> str:
     """The path of a part as a string of SQL; checked to be whole."""
-    return in_quotes(files.part(table, *group.parts[table]))
+    [path] = files.parts(table, [group.parts[table]])
+    return in_quotes(path)

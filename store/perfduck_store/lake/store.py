@@ -17,7 +17,7 @@ import msgspec
 from perfduck_model.errors import PerfduckError
 from perfduck_store import parts as modules
 from perfduck_store.duckdb import schema
-from perfduck_store.duckdb.store import DuckDbStore, Engine, Parameters
+from perfduck_store.duckdb.store import DuckDbStore, Engine
 from perfduck_store.edit import ProfileFacts
 from perfduck_store.lake import publish
 from perfduck_store.lake.address import SCHEME
@@ -35,7 +35,7 @@ from perfduck_store.lake.log import Setting, Slot, read_state
 from perfduck_store.lake.parts import in_quotes, lake_query, source_of
 from perfduck_store.lake.said import edits_of
 from perfduck_store.lake.samples import LakeSamples
-from perfduck_store.records import Choice, Merged, ResultRows, Saved
+from perfduck_store.records import Choice, Merged, Saved
 
 if TYPE_CHECKING:
     import polars as pl
@@ -45,7 +45,8 @@ if TYPE_CHECKING:
     from perfduck_store.recording import Identity
     from perfduck_store.records import SqlLimits
 
-_RECORDINGS_AT_ONCE = 50  # that are copied to a file: some 20 MB
+_RECORDINGS_AT_ONCE = 50  # that are copied to a file,
+_BYTES_AT_ONCE = 16 << 20  # or fewer with parts of so many bytes: in memory some 20 times as many
 _COMMENT = re.compile(r"--.*")
 _TABLE = re.compile(r"\b(?:from|join|into|update)\s+(\w+)", re.IGNORECASE)
 _KEYS = {"stack": "stack_id", "stack_blame": "stack_id", "symbol": "symbol_id"}
@@ -54,15 +55,17 @@ _KEYS = {"stack": "stack_id", "stack_blame": "stack_id", "symbol": "symbol_id"}
 class LakeStore(DuckDbStore):
     """A lake as it was when it was opened; close it, or use it as a context manager."""
 
-    def __init__(self, root: Path, *, write: bool = False, create: bool = True) -> None:
+    def __init__(self, root: Path | str, *, write: bool = False, create: bool = True) -> None:
         """Read what the lake holds, and no part yet; to write, `create` it where there is none.
         PerfduckError where there is none, or something else."""
         self.files = LakeFiles(root)
-        if not ((write and create) or self.files.exists()):
+        if not ((write and create) or self.files.exists):
             got = "none (perfduck ingest makes one)"
             raise PerfduckError.at(root, expected="a lake", got=got)
         self.state = read_state(self.files)
         self.changes = Changes(self.state)
+        self._writes = write
+        self._samples_are = "table"
         self._about: list[int] | None = None
         self._loaded: dict[str, set[Slot]] = {}
         self._temporary = TemporaryDirectory(prefix="perfduck-lake-")
@@ -91,33 +94,6 @@ class LakeStore(DuckDbStore):
             yield
         finally:
             self._about = before
-
-    def rows(self, sql: str, parameters: Parameters = None) -> list[tuple[Any, ...]]:
-        """The answer as tuples."""
-        self._load_for(sql)
-        return super().rows(sql, parameters)
-
-    def table(self, sql: str, parameters: Parameters = None) -> ResultRows:
-        """The answer as tuples, with the names of the columns."""
-        self._load_for(sql)
-        return super().table(sql, parameters)
-
-    def frame(self, sql: str, parameters: Parameters = None) -> "pl.DataFrame":
-        """The answer as columns."""
-        self._load_for(sql)
-        return super().frame(sql, parameters)
-
-    def execute_on(self, incoming: "pl.DataFrame", sql: str, parameters: Parameters = None) -> None:
-        """Run a statement that reads the frame by the name `incoming`."""
-        self._load_for(sql)
-        super().execute_on(incoming, sql, parameters)
-
-    def frame_on(
-        self, incoming: "pl.DataFrame", sql: str, parameters: Parameters = None
-    ) -> "pl.DataFrame":
-        """The answer as columns of a query that reads the frame by the name `incoming`."""
-        self._load_for(sql)
-        return super().frame_on(incoming, sql, parameters)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -148,32 +124,43 @@ class LakeStore(DuckDbStore):
         self, text: str, parameters: Mapping[str, Any], limits: "SqlLimits"
     ) -> "pl.DataFrame":
         """The rows of a statement that somebody typed: see sql_process."""
-        place = Path(f"{SCHEME}{self.files.root}")
-        return modules.sql_process.run(place, text, parameters, limits)
+        return modules.sql_process.run(f"{SCHEME}{self.files.root}", text, parameters, limits)
 
-    def run_user_sql(
-        self, text: str, parameters: Mapping[str, Any], limits: "SqlLimits"
-    ) -> "pl.DataFrame":
-        """The same in this process. The statement may name tables in any way, so all are views of
-        their parts; nothing outside the lake can be read."""
+    def show_parts(self) -> None:
+        """For statements of users, which may name tables in any way: all are views of their parts,
+        and nothing outside the lake can be read."""
         self._load("profile")
         for table in KIND_OF:
             if table != "profile" and (source := self.source(table, self._settings(table))):
                 self.execute(f"drop table {table}")
                 self.execute(f"create view {table} as {source}")
-        folder = in_quotes(f"{self.files.folder.resolve()}/")
+        folder = in_quotes(f"{self.files.local_folder}/")
         self.execute(f"set allowed_directories = [{folder}]")
-        return super().run_user_sql(text, parameters, limits)
 
     def copies(self, path: Path, profiles: Sequence[int]) -> Iterator[Path]:
         """A file with some of these recordings after the other, in the same place; the first, which
         may have none, with what is of no recording, too."""
-        for first in range(0, max(len(profiles), 1), _RECORDINGS_AT_ONCE):
-            with LakeStore(self.files.root) as store:
-                store.load_only(profiles[first : first + _RECORDINGS_AT_ONCE], is_first=not first)
+        for number, some in enumerate(self._batches(profiles)):
+            with LakeStore(self.files.root, write=True, create=False) as store:
+                store.load_only(some, is_first=not number)
                 store.copy_to(path)
             yield path
             path.unlink()
+
+    def _batches(self, profiles: Sequence[int]) -> list[list[int]]:
+        """Recordings to copy together, in their order; at least one batch, which may be empty."""
+        live = self.state.live("recording")
+        batches: list[list[int]] = [[]]
+        room = _BYTES_AT_ONCE
+        for key in profiles:
+            group = live["recording", key].group
+            size = 0 if group is None else group.size // group.slots
+            if batches[-1] and (size > room or len(batches[-1]) == _RECORDINGS_AT_ONCE):
+                batches.append([])
+                room = _BYTES_AT_ONCE
+            batches[-1].append(key)
+            room -= size
+        return batches
 
     def load_only(self, profiles: Sequence[int], *, is_first: bool = True) -> None:
         """Read all that there is of some recordings, and where `is_first` what is of none."""
@@ -202,14 +189,17 @@ class LakeStore(DuckDbStore):
     def _open(self, *, write: bool, wait_s: float | None) -> None:
         self._connection = Engine(self.path).connection()
         self._version = schema.SCHEMA_VERSION
-        super().rows("attach ':memory:' as store; use store")
-        super().rows(schema.creation())
+        self._connection.execute("attach ':memory:' as store; use store")
+        self._connection.execute(schema.creation())
 
-    def _load_for(self, sql: str) -> None:
-        """Read what the tables have that a statement names."""
+    @contextmanager
+    def _held(self, sql: str = "") -> Iterator[None]:
+        """Before a statement runs, what the tables have that it names is read."""
         for table in _TABLE.findall(_COMMENT.sub("", sql)):
             if table in KIND_OF:
                 self._load(table)
+        with super()._held(sql):
+            yield
 
     def load(self, *tables: str) -> None:
         """Read what the tables have of the recordings that statements are about; of all of the
@@ -224,13 +214,25 @@ class LakeStore(DuckDbStore):
         if not settings:
             return
         loaded.update(settings)
+        if table == "sample" and not self._writes:
+            self._view_samples(loaded)
+            return
         source = self.source(table, settings)
         if table == "profile":
             self._load_profiles(source, settings)
         elif source is not None:
             known = f"anti join {table} using (stack_id)" if table.startswith("stack") else ""
             known = "anti join symbol using (symbol_id)" if table == "symbol" else known
-            super().rows(f"insert into {table} by name select * from ({source}) {known}")
+            self.rows(f"insert into {table} by name select * from ({source}) {known}")
+
+    def _view_samples(self, slots: set[Slot]) -> None:
+        """Samples are many, and an answer needs few columns of them: they are read where they are.
+        Order of the slots: that of the lake, as rows of a table would have."""
+        live = self.state.live("recording")
+        source = self.source("sample", {slot: live[slot] for slot in live if slot in slots})
+        if source is not None:
+            super().rows(f"drop {self._samples_are} sample; create view sample as {source}")
+            self._samples_are = "view"
 
     def _settings(self, table: str) -> dict[Slot, Setting]:
         kind = KIND_OF[table]
@@ -255,16 +257,16 @@ class LakeStore(DuckDbStore):
     def _load_profiles(self, source: str | None, settings: Mapping[Slot, Setting]) -> None:
         if source is None:
             return
-        super().rows(f"create temp table recorded as {source}")
-        super().execute_on(self._said(settings), lake_query("insert_recorded"))
-        super().rows("drop table recorded")
+        self.rows(f"create temp table recorded as {source}")
+        self.execute_on(self._said(settings), lake_query("insert_recorded"))
+        self.rows("drop table recorded")
 
     def _said(self, settings: Mapping[Slot, Setting]) -> "pl.DataFrame":
         """What is said of the profiles now, a row for each. Where several have a name, that of the
         earliest stays, the others have the beginning of the content's hash behind it."""
         import polars as pl
 
-        rows = super().rows(
+        rows = self.rows(
             "select profile_id, content_hash, name, work, work_unit, kernel_release, labels"
             " from recorded"
         )

@@ -9,7 +9,7 @@ from perfduck_store.recording import Identity
 
 # Of what goes over the wire: raised with each change of a method or a row. Client and server must
 # have the same.
-PROTOCOL = "7"
+PROTOCOL = "8"
 PROTOCOL_HEADER = "Perfduck-Protocol"
 SESSION_HEADER = "Perfduck-Session"
 SESSIONS = "/api/v1/store/sessions"
