@@ -38,6 +38,10 @@ class LakeSamples(DuckDbSamples):
         with self._lake.about(self._choice.profiles):
             return super()._frame(query, keys)
 
+    def _of_programs(self, query: str, keys: Mapping[str, Any] | None = None) -> "pl.DataFrame":
+        with self._lake.about(self._choice.profiles):
+            return super()._of_programs(query, keys)
+
     def _pick(self) -> None:
         with self._lake.about(self._choice.profiles):
             super()._pick()
