@@ -22,6 +22,7 @@ import polars as pl
 
 DATA = Path(__file__).parent / "data"
 CONDITIONS = ("source", "module", "symbol", "dso")
+_LONGEST = 200  # characters of a pattern that is shown
 ROLES = ("domain", "helper", "context")
 Condition = tuple[str, str]  # a column and the pattern it is to match
 
@@ -48,8 +49,13 @@ class Rule:
 
     def describe(self) -> str:
         """The rule as a line for people."""
-        conditions = (f"{name} {getattr(self, name)}" for name in CONDITIONS if getattr(self, name))
+        conditions = (f"{name} {_shortened(pattern)}" for name, pattern in self.given())
         return f"{', '.join(conditions)} ({self.where})"
+
+
+def _shortened(pattern: str) -> str:
+    """The entries of all architectures are one pattern, of 1,500 characters."""
+    return pattern if len(pattern) <= _LONGEST else f"{pattern[:_LONGEST]}..."
 
 
 def glob_regex(glob: str) -> str:
