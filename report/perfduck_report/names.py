@@ -80,7 +80,7 @@ def _each(value: Any) -> Any:
 
 def _dataclass(value: Any) -> Any:
     changes = {}
-    for name in _field_names(type(value)):
+    for name in _field_names(value.__class__):
         entry = getattr(value, name)
         if (shown := _each(entry)) is not entry:
             changes[name] = shown

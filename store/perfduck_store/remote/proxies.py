@@ -30,7 +30,7 @@ class Proxy:
 def proxy_of(address: Address) -> Proxy | None:
     """The proxy to ask; None where the server is asked directly. PerfduckError for one of another
     kind than HTTP."""
-    from urllib.request import getproxies_environment, proxy_bypass_environment
+    from urllib.request import getproxies_environment, proxy_bypass
 
     if _is_loopback(address.host):
         return None
@@ -38,7 +38,7 @@ def proxy_of(address: Address) -> Proxy | None:
     scheme = "https" if address.is_secure else "http"
     kind = scheme if proxies.get(scheme) else "all"
     host = address.host if address.port is None else f"{address.host}:{address.port}"
-    if not (text := proxies.get(kind)) or proxy_bypass_environment(host, proxies):
+    if not (text := proxies.get(kind)) or proxy_bypass(host):
         return None
     return _proxy(text, f"{kind}_proxy")
 
