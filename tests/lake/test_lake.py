@@ -317,6 +317,21 @@ def test_what_a_transaction_read_that_failed_is_read_again(lake: Path) -> None:
         assert store.rows("select count(*) from event") == [(4,)]
 
 
+def test_samples_are_read_into_memory_where_they_are_to_be_copied(lake: Path) -> None:
+    with LakeStore(lake) as store:
+        first, second, *_ = (each.profile_id for each in store.profiles.all())
+        query, tables = "select count(*) from sample", "select estimated_size from duckdb_tables()"
+        of_samples = f"{tables} where table_name = 'sample'"
+        with store.about([first]):
+            assert (store.rows(query), store.rows(of_samples)) == ([(20,)], [(0,)])
+            store.load("sample")
+            assert (store.rows(query), store.rows(of_samples)) == ([(20,)], [(20,)])
+        with store.about([second]):
+            assert (store.rows(query), store.rows(of_samples)) == ([(40,)], [(20,)])
+            store.load("sample")
+        assert (store.rows(query), store.rows(of_samples)) == ([(80,)], [(40,)])
+
+
 def test_two_machines_that_say_different_things_both_have_their_way(lake: Path) -> None:
     url = f"lake:{lake}"
     with LakeStore(lake, write=True) as one, LakeStore(lake, write=True) as two:

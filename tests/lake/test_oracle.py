@@ -15,6 +15,8 @@ from perfduck_store.lake.store import LakeStore
 from perfduck_store.records import Choice
 from perfduck_store.selector import select
 
+pytestmark = pytest.mark.slow
+
 EVENT = ("cpu-clock",)
 RECORDINGS = ("native.udp64.1", "native.udp64.2", "flannel-vxlan.udp64.1")
 

@@ -11,7 +11,19 @@ from rows import mostly_slow
 from perfduck_ingest.perf_script import grammar
 from perfduck_ingest.perf_script.layout import LineLayout, layout_of
 
-FOLDERS = sorted(folder.parent for folder in (FIXTURES / "perf_script").glob("*/oracle.txt"))
+# Of event lines that the narrow expression is not for: without comm, tid, time, period or event.
+OTHERS = {
+    "comms-ip-sym", "fields-comm-only", "fields-comm-tid-ip-sym", "fields-comm-tid-ip-sym-flat",
+    "fields-event-only", "fields-ip", "fields-ip-sym", "fields-ip-sym-dso", "fields-ip-sym-flat",
+    "fields-sym-only", "fields-without-comm", "fields-without-event", "fields-without-tid",
+    "fields-without-time", "header-only", "symbols-odd-no-dso", "tracepoint-no-event",
+    "tracepoint-trace-only", "v7-anon", "v7-merge",
+}  # fmt: skip
+FOLDERS = [
+    folder
+    for folder in sorted((FIXTURES / "perf_script").iterdir())
+    if (folder / "oracle.txt").exists() and folder.name not in OTHERS
+]
 LINES = [
     "swapper     0 [000]    12.345678:     250000 cycles:k: ",
     "  a:b 1/2 c  9284/9286 [000]   870.257121:    1001001 cpu-clock:u:",
@@ -46,8 +58,8 @@ def plain(line: str) -> tuple[str | None, ...] | None:
 def test_a_plain_event_line_has_the_fields_of_the_general_expression(folder: Path) -> None:
     lines = text_of(folder).decode("utf-8", "backslashreplace").splitlines()
     layout = layout_of(lines[:3000])
-    if layout is None or not layout.is_plain:
-        pytest.skip("other event lines")
+    assert layout is not None
+    assert layout.is_plain
     for line in [*lines, *LINES]:
         assert plain(line) in (None, general(layout, line))
 

@@ -65,7 +65,7 @@ class LakeStore(DuckDbStore):
         self.state = read_state(self.files)
         self.changes = Changes(self.state)
         self._writes = write
-        self._samples_are = "table"
+        self._viewed: set[Slot] = set()
         self._about: list[int] | None = None
         self._loaded: dict[str, set[Slot]] = {}
         self._temporary = TemporaryDirectory(prefix="perfduck-lake-")
@@ -141,7 +141,7 @@ class LakeStore(DuckDbStore):
         """A file with some of these recordings after the other, in the same place; the first, which
         may have none, with what is of no recording, too."""
         for number, some in enumerate(self._batches(profiles)):
-            with LakeStore(self.files.root, write=True, create=False) as store:
+            with LakeStore(self.files.root) as store:
                 store.load_only(some, is_first=not number)
                 store.copy_to(path)
             yield path
@@ -196,15 +196,20 @@ class LakeStore(DuckDbStore):
     def _held(self, sql: str = "") -> Iterator[None]:
         """Before a statement runs, what the tables have that it names is read."""
         for table in _TABLE.findall(_COMMENT.sub("", sql)):
-            if table in KIND_OF:
+            if table == "sample" and not self._writes:
+                self._view_samples()
+            elif table in KIND_OF:
                 self._load(table)
         with super()._held(sql):
             yield
 
     def load(self, *tables: str) -> None:
-        """Read what the tables have of the recordings that statements are about; of all of the
-        lake's tables where none is given."""
+        """Read what the tables have of the recordings that statements are about into memory; of all
+        of the lake's tables where none is given."""
         for table in tables or KIND_OF:
+            if table == "sample":
+                self.execute("drop view if exists temp.sample")
+                self._viewed = set()
             self._load(table)
 
     def _load(self, table: str) -> None:
@@ -214,9 +219,6 @@ class LakeStore(DuckDbStore):
         if not settings:
             return
         loaded.update(settings)
-        if table == "sample" and not self._writes:
-            self._view_samples(loaded)
-            return
         source = self.source(table, settings)
         if table == "profile":
             self._load_profiles(source, settings)
@@ -225,14 +227,18 @@ class LakeStore(DuckDbStore):
             known = "anti join symbol using (symbol_id)" if table == "symbol" else known
             self.rows(f"insert into {table} by name select * from ({source}) {known}")
 
-    def _view_samples(self, slots: set[Slot]) -> None:
-        """Samples are many, and an answer needs few columns of them: they are read where they are.
-        Order of the slots: that of the lake, as rows of a table would have."""
+    def _view_samples(self) -> None:
+        """Samples are many, and an answer needs few columns of them: a reader has a view of their
+        parts, before the table of that name."""
+        there = self._viewed | self._loaded.get("sample", set())
+        wanted = there | self._settings("sample").keys()
+        if wanted == there:
+            return
         live = self.state.live("recording")
-        source = self.source("sample", {slot: live[slot] for slot in live if slot in slots})
+        source = self.source("sample", {slot: live[slot] for slot in live if slot in wanted})
         if source is not None:
-            super().rows(f"drop {self._samples_are} sample; create view sample as {source}")
-            self._samples_are = "view"
+            self.execute(f"create or replace temp view sample as {source}")
+            self._viewed = wanted
 
     def _settings(self, table: str) -> dict[Slot, Setting]:
         kind = KIND_OF[table]
