@@ -5,6 +5,7 @@ from base64 import b64encode
 from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.request import getproxies_environment, proxy_bypass
 
 from perfduck_model.errors import PerfduckError
 from perfduck_store.remote.address import Address
@@ -30,8 +31,6 @@ class Proxy:
 def proxy_of(address: Address) -> Proxy | None:
     """The proxy to ask; None where the server is asked directly. PerfduckError for one of another
     kind than HTTP."""
-    from urllib.request import getproxies_environment, proxy_bypass
-
     if _is_loopback(address.host):
         return None
     proxies = getproxies_environment()
