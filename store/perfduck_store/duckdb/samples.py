@@ -8,11 +8,10 @@ has one such view: where two choices take turns, each is picked again.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from perfduck_store.duckdb.schema import named
 from perfduck_store.records import (
-    KEYS,
     OF_SAMPLES,
     OF_STACKS,
     By,
@@ -33,8 +32,6 @@ from perfduck_store.records import (
 if TYPE_CHECKING:
     import polars as pl
 
-    from perfduck_store.duckdb.store import DuckDbStore
-
 _EXACT = 1 << 53  # of the doubles that the rollup has
 _QUERIES_OF_KEYS = {  # that are asked for several
     "comm": "top_of_sample", "cgroup": "top_of_sample", "netns": "top_of_sample",
@@ -50,10 +47,34 @@ _QUERIES_OF_VALUES = {
 }
 
 
+class SampleQueries(Protocol):
+    """What runs the queries: a DuckDbStore, or Spark."""
+
+    picked: Choice | None
+
+    def choose(self, choice: Choice) -> None:
+        """Have queries be about a choice: what dialect.sql says of it."""
+
+    def execute(self, sql: str, parameters: Mapping[str, Any] | None = None) -> None:
+        """Run a statement for its effect."""
+
+    def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
+        """The answer as tuples."""
+
+    def frame(self, sql: str, parameters: Mapping[str, Any] | None = None) -> "pl.DataFrame":
+        """The answer as columns."""
+
+    def keep_rows(self, name: str, sql: str, parameters: Mapping[str, Any] | None = None) -> None:
+        """Let a query be a temporary table."""
+
+    def keep_frame(self, name: str, frame: "pl.DataFrame") -> None:
+        """Let a frame be a temporary table."""
+
+
 class DuckDbSamples:
     """See protocol.PickedSamples."""
 
-    def __init__(self, store: "DuckDbStore", choice: Choice) -> None:
+    def __init__(self, store: SampleQueries, choice: Choice) -> None:
         # The rollup has all columns: answers that differ in `keep` alone have one view of it.
         self._store = store
         self._choice = choice if choice.of_samples else replace(choice, keep=())
@@ -154,7 +175,7 @@ class DuckDbSamples:
     def stack_weights(self, runs: Sequence[int]) -> list[StackWeight]:
         """The exact weights in some runs, by stack and command; idle included."""
         rows = self._rows("export_weights", {"runs": list(runs)})
-        weights = [StackWeight(*row) for row in rows]
+        weights = [StackWeight(stack, comm, int(weight)) for stack, comm, weight in rows]
         if self._choice.is_exact or all(each.weight < _EXACT for each in weights):
             return weights
         return DuckDbSamples(self._store, replace(self._choice, is_exact=True)).stack_weights(runs)
@@ -197,54 +218,45 @@ class DuckDbSamples:
         if self._store.picked == self._choice:
             return
         self._store.picked = None  # should this fail half-way
-        self._set()
-        self._store.execute(named("shown_name"))
+        self._store.choose(self._choice)
         self._store.execute(named("filtered_sample"))
         self._store.execute(named("pick_rollup"))
         if self._choice.of_samples:
             self._pick_samples()
         if any(key in self._choice.values for key in OF_STACKS):
-            self._store.execute(named("pick_stacks"))
-            self._store.execute(named("picked_of_stacks"))
+            self._store.keep_rows("picked_stack", named("pick_stacks"))
+            self._store.execute(named("passed_of_stacks"))
         else:
+            self._store.execute(named("passed_all"))
+        if self._choice.pods is None:
             self._store.execute(named("picked_all"))
-        if self._choice.pods is not None:
+        else:
             self._pick_pods(self._choice.pods)
         self._store.execute(named("stack_weights"))
         self._store.picked = self._choice
 
-    def _set(self) -> None:
-        """The variables that the views read."""
-        choice = self._choice
-        named_events = sorted({event for events in choice.events for event in events})
-        alike = len(set(choice.events)) == 1
-        pairs = None if alike else [
-            f"{profile} {event}"
-            for profile, events in zip(choice.profiles, choice.events, strict=True)
-            for event in events
-        ]  # fmt: skip
-        self._store.execute("set variable profiles = $p::bigint[]", {"p": list(choice.profiles)})
-        for name, values in {"events": named_events, "pairs": pairs}.items():
-            self._store.execute(f"set variable {name} = $v::varchar[]", {"v": values})
-        for key in KEYS:
-            filter_values = list(choice.values[key]) if key in choice.values else None
-            self._store.execute(f"set variable {key} = $v::varchar[]", {"v": filter_values})
-
     def _pick_pods(self, pods: Sequence[PodOfCgroup]) -> None:
-        import polars as pl
-
         rows = [(each.cgroup, each.pod, each.container) for each in pods]
-        schema = {"cgroup": pl.String, "pod": pl.String, "container": pl.String}
-        self._store.execute_on(pl.DataFrame(rows, schema, orient="row"), named("pods_of"))
-        self._store.execute(named("pod_sample"))
+        schema = {"cgroup": str, "pod": str, "container": str}
+        self._store.keep_frame("pod_of", _frame_of(rows, schema))
+        self._store.keep_rows("pod_sample", named("pod_sample"))
         self._store.execute(named("picked_of_pods"))
 
     def _pick_samples(self) -> None:
         choice = self._choice
         keep = [*choice.keep, *([] if choice.pods is None else ["cgroup"])]
-        self._store.execute(named("picked_sample"))
-        for run, (profile, events) in enumerate(zip(choice.profiles, choice.events, strict=True)):
-            begin, end = choice.spans[run] if choice.spans else (None, None)
-            keys = {"run": run, "profile": profile, "events": list(events), "keep": keep}
-            self._store.execute(named("pick_samples"), keys | {"from_ns": begin, "to_ns": end})
+        rows = [
+            (run, profile, event, *(choice.spans[run] if choice.spans else (None, None)))
+            for run, profile in enumerate(choice.profiles)
+            for event in choice.events[run]
+        ]
+        schema = {"run": int, "profile_id": int, "event": str, "from_ns": int, "to_ns": int}
+        self._store.keep_frame("asked_run", _frame_of(rows, schema))
+        self._store.keep_rows("picked_sample", named("pick_samples"), {"keep": keep})
         self._store.execute(named("sampled_of_samples"))
+
+
+def _frame_of(rows: Sequence[tuple[Any, ...]], schema: Mapping[str, type]) -> "pl.DataFrame":
+    import polars as pl
+
+    return pl.DataFrame(rows, schema, orient="row")

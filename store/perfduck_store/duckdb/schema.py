@@ -14,6 +14,12 @@ def creation() -> str:
     return f"begin; {_files().joinpath('schema.sql').read_text()}; {_stamp()}; commit"
 
 
+def hit_view() -> str:
+    """The query of view hit."""
+    text = _files().joinpath("schema.sql").read_text()
+    return text.partition("create view hit as\n")[2].partition(";")[0]
+
+
 def upgrade(version: int) -> str:
     """The statement that makes a store of an older schema version one of this: all or nothing."""
     steps = [_migration(each) for each in range(version + 1, SCHEMA_VERSION + 1)]

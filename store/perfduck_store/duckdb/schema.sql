@@ -211,7 +211,7 @@ select
     profile.work_unit,
     sample.profile_id,
     sample.stack_id,
-    symbol.symbol_id,
+    symbol.symbol_id
 from sample
 join profile on profile.profile_id = sample.profile_id
 join stack_blame on stack_blame.stack_id = sample.stack_id

@@ -21,7 +21,7 @@ from perfduck_store.duckdb.profiles import DuckDbProfiles
 from perfduck_store.duckdb.samples import DuckDbSamples
 from perfduck_store.duckdb.symbols import DuckDbSymbols
 from perfduck_store.recording import Identity
-from perfduck_store.records import Choice, Merged, ResultRows, Saved
+from perfduck_store.records import KEYS, Choice, Merged, ResultRows, Saved
 from perfduck_store.waiting import Wait
 
 if TYPE_CHECKING:  # commands that print a few rows do without
@@ -185,6 +185,24 @@ class DuckDbStore:
         # duckdb finds the argument. A frame that is registered it keeps until the transaction ends.
         with self._held(sql):
             self._connection.execute(sql, parameters).fetchall()
+
+    def choose(self, choice: Choice) -> None:
+        """Have queries be about a choice: what dialect.sql says of it."""
+        self.execute(schema.named("dialect"))
+        named_events = sorted({event for events in choice.events for event in events})
+        self.execute("set variable profiles = $p::bigint[]", {"p": list(choice.profiles)})
+        texts = {"events": named_events, "pairs": choice.pairs}
+        for name, values in (texts | {key: choice.values.get(key) for key in KEYS}).items():
+            kept = None if values is None else list(values)
+            self.execute(f"set variable {name} = $v::varchar[]", {"v": kept})
+
+    def keep_rows(self, name: str, sql: str, parameters: Parameters = None) -> None:
+        """Let a query be a temporary table."""
+        self.execute(f"create or replace temp table {name} as {sql}", parameters)
+
+    def keep_frame(self, name: str, frame: "pl.DataFrame") -> None:
+        """Let a frame be a temporary table."""
+        self.execute_on(frame, f"create or replace temp table {name} as select * from incoming")
 
     def insert(self, table: str, frame: "pl.DataFrame", columns: str = "*") -> None:
         """Append the frame to the table: COLUMNS is the select list over it."""

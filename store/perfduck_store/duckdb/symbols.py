@@ -26,7 +26,7 @@ class DuckDbSymbols:
 
     def is_known(self, function: str) -> bool:
         """Whether a function has this name, as a recording or as an answer shows it."""
-        self._store.execute(named("shown_name"))
+        self._store.execute(named("dialect"))
         return bool(self._store.rows(named("known_function"), {"function": function}))
 
     def similar(self, function: str) -> str | None:

@@ -2,21 +2,21 @@
 -- share of a function's weight that is not its own is that of the whole recording.
 with leaves as (
     select
-        list_extract(getvariable('profiles')::bigint[], picked.run + 1) as profile_id,
+        profile_of(picked.run) as profile_id,
         picked.event,
         stack_symbol.symbol_id,
-        sum(picked.weight) as weight,
+        sum(picked.weight) as weight
     from picked
     join stack_symbol on stack_symbol.stack_id = picked.stack_id and stack_symbol.is_leaf
     join stack_blame on stack_blame.stack_id = picked.stack_id
     where stack_blame.context <> 'idle'
-        and list_contains($runs::integer[], picked.run)
+        and array_contains($runs, picked.run)
         and stack_symbol.symbol_id in (select symbol_id from artefact)
     group by all
 )
 select
     symbol.name,
-    sum(leaves.weight * artefact.share) as weight,
+    sum(leaves.weight * artefact.share) as weight
 from leaves
 join artefact on artefact.profile_id = leaves.profile_id
     and artefact.event = leaves.event

@@ -16,13 +16,13 @@ select
     recorded.frequency,
     coalesce(grain.has_period, false) as has_period,
     coalesce(grain.grain, 1) as grain,
-    profile.inlined_samples / greatest(recorded.samples, 1) as inlined,
+    profile.inlined_samples / greatest(recorded.samples, 1) as inlined
 from profile
 join (
     select
         profile_id,
         sum(samples)::double as samples,
-        max(frequency) filter (list_contains(getvariable('events')::varchar[], event)) as frequency,
+        max(frequency) filter (where array_contains(chosen('events'), event)) as frequency
     from event
     group by profile_id
 ) as recorded on recorded.profile_id = profile.profile_id
@@ -30,12 +30,13 @@ left join (
     select
         sample.profile_id,
         bool_or(sample.period is not null) as has_period,
-        sum(coalesce(sample.period, sample.count)::double ** 2 / sample.count)
-            / nullif(sum(coalesce(sample.period, sample.count)), 0) as grain,
+        sum(coalesce(sample.period, sample.count)::double
+                * coalesce(sample.period, sample.count) / sample.count)
+            / nullif(sum(coalesce(sample.period, sample.count)), 0) as grain
     from sample
-    where list_contains(getvariable('events')::varchar[], sample.event)
-        and list_contains(getvariable('profiles')::bigint[], sample.profile_id)
+    where array_contains(chosen('events'), sample.event)
+        and is_chosen(sample.profile_id)
     group by sample.profile_id
 ) as grain on grain.profile_id = profile.profile_id
-where list_contains(getvariable('profiles')::bigint[], profile.profile_id)
+where is_chosen(profile.profile_id)
 order by profile.name

@@ -3,7 +3,7 @@
 with recorded as (
     select dso, min(build_id) as first_id, max(build_id) as last_id
     from recorded_binary
-    where list_contains(getvariable('profiles')::bigint[], profile_id)
+    where is_chosen(profile_id)
     group by dso
 ),
 binary_file as (
@@ -23,7 +23,7 @@ select
     case
         when recorded.dso is null then binary_file.build_id
         when recorded.first_id = recorded.last_id then recorded.first_id
-    end as build_id,
+    end as build_id
 from symbol
 left join recorded on recorded.dso = symbol.dso
 left join binary_file on binary_file.dso = symbol.dso

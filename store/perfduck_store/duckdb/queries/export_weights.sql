@@ -2,8 +2,8 @@
 select
     stack_id,
     comm,
-    sum(exact_weight)::hugeint as weight,  -- one period may have 63 bits
+    sum(exact_weight)::decimal(38, 0) as weight  -- one period may have 63 bits
 from picked
-where list_contains($runs::integer[], run)
+where array_contains($runs, run)
 group by stack_id, comm
 order by stack_id, comm

@@ -1,21 +1,22 @@
--- Samples that the filters which are variables let pass.
+-- Samples that the filters let pass.
 create or replace temp view filtered_sample as
+select *
 from sample
 where (
-        getvariable('comm') is null
-        or list_contains(getvariable('comm')::varchar[], coalesce(comm, '[none]'))
+        chosen('comm') is null
+        or array_contains(chosen('comm'), coalesce(comm, '[none]'))
     )
     -- perf script prints the tid alone unless it is asked for the pid
     and (
-        getvariable('pid') is null
-        or list_contains(getvariable('pid')::integer[], coalesce(pid, tid))
+        chosen_numbers('pid') is null
+        or array_contains(chosen_numbers('pid'), coalesce(pid, tid))
     )
-    and (getvariable('cpu') is null or list_contains(getvariable('cpu')::integer[], cpu))
+    and (chosen_numbers('cpu') is null or array_contains(chosen_numbers('cpu'), cpu))
     and (
-        getvariable('cgroup') is null
-        or list_contains(getvariable('cgroup')::varchar[], coalesce(cgroup, '[none]'))
+        chosen('cgroup') is null
+        or array_contains(chosen('cgroup'), coalesce(cgroup, '[none]'))
     )
     and (
-        getvariable('netns') is null
-        or list_contains(getvariable('netns')::varchar[], coalesce(netns::varchar, '[no netns]'))
+        chosen('netns') is null
+        or array_contains(chosen('netns'), coalesce(netns::string, '[no netns]'))
     )

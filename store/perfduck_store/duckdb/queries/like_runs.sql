@@ -4,7 +4,7 @@
 with asked as (
     select any_value(work_unit) as work_unit, any_value(cpus) as cpus, any_value(arch) as arch
     from profile
-    where list_contains($profiles::bigint[], profile_id)
+    where array_contains($profiles, profile_id)
 ),
 candidate as (
     select profile.profile_id, profile.labels, profile.work
@@ -14,7 +14,7 @@ candidate as (
         and profile.work_unit = asked.work_unit
         and profile.cpus is not distinct from asked.cpus
         and profile.arch is not distinct from asked.arch
-        and not list_contains($profiles::bigint[], profile.profile_id)
+        and not array_contains($profiles, profile.profile_id)
     order by profile.profile_id desc
     limit $most
 )
@@ -22,15 +22,15 @@ select
     candidate.labels,
     candidate.work,
     sum(rollup.weight) as total,
-    sum(rollup.count)::double as hits,
+    sum(rollup.count)::double as hits
 from candidate
 join rollup on rollup.profile_id = candidate.profile_id
 join stack_blame on stack_blame.stack_id = rollup.stack_id
-where list_contains(getvariable('events')::varchar[], rollup.event)
+where array_contains(chosen('events'), rollup.event)
     and stack_blame.context <> 'idle'
     and (
-        getvariable('comm') is null
-        or list_contains(getvariable('comm')::varchar[], coalesce(rollup.comm, '[none]'))
+        chosen('comm') is null
+        or array_contains(chosen('comm'), coalesce(rollup.comm, '[none]'))
     )
 group by candidate.profile_id, candidate.labels, candidate.work
 order by candidate.profile_id

@@ -1,3 +1,4 @@
--- No filter of stacks: all that is sampled.
+-- No answer about pods: all that passed the filters of samples and of stacks.
 create or replace temp view picked as
-from sampled
+select *
+from passed_sample

@@ -2,6 +2,6 @@
 select picked.comm, sum(picked.weight) as weight
 from picked
 join stack_blame on stack_blame.stack_id = picked.stack_id
-where stack_blame.context <> 'idle' and list_contains($runs::integer[], picked.run)
+where stack_blame.context <> 'idle' and array_contains($runs, picked.run)
 group by picked.comm
 order by weight desc, picked.comm

@@ -2,8 +2,8 @@
 select
     run,
     stack_id,
-    coalesce(netns::varchar, '[no netns]') as netns,
+    coalesce(netns::string, '[no netns]') as netns,
     sum(weight) as weight,
-    sum(hits) as hits,
+    sum(hits) as hits
 from picked
 group by all

@@ -5,18 +5,18 @@ with counted as (
         sampled.netns,
         sampled.run,
         sum(sampled.weight) as weight,
-        stack_blame.context = 'idle' as is_idle,
+        stack_blame.context = 'idle' as is_idle
     from sampled
     join stack_blame on stack_blame.stack_id = sampled.stack_id
     group by all
 )
 select
     case
-        when netns is not null then netns::varchar
+        when netns is not null then netns::string
         when count(netns) over (partition by run) > 0 then '[no netns]'
     end as value,
     run,
     weight,
-    is_idle,
+    is_idle
 from counted
-order by weight desc, value, run, is_idle
+order by weight desc, value nulls last, run, is_idle

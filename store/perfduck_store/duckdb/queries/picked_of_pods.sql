@@ -1,4 +1,4 @@
 create or replace temp view picked as
+select *
 from pod_sample
-where getvariable('pod') is null
-    or pod in (select unnest(getvariable('pod')::varchar[]))
+where chosen('pod') is null or array_contains(chosen('pod'), pod)

@@ -5,17 +5,17 @@ with counted as (
             as number,
         sample.profile_id,
         sum(coalesce(sample.period, sample.count))::double as weight,
-        stack_blame.context = 'idle' as is_idle,
+        stack_blame.context = 'idle' as is_idle
     from sample
     join stack_blame on stack_blame.stack_id = sample.stack_id
-    where list_contains(getvariable('profiles')::bigint[], sample.profile_id)
-        and list_contains(getvariable('events')::varchar[], sample.event)
+    where is_chosen(sample.profile_id)
+        and array_contains(chosen('events'), sample.event)
     group by all
 )
 select
-    number::varchar as value,
-    list_position(getvariable('profiles')::bigint[], profile_id) - 1 as run,
+    number::string as value,
+    run_of(profile_id) as run,
     weight,
-    is_idle,
+    is_idle
 from counted
-order by weight desc, value, run, is_idle
+order by weight desc, value nulls last, run, is_idle

@@ -5,10 +5,10 @@ select
         as value,
     sampled.run,
     sum(sampled.weight) as weight,
-    stack_blame.context = 'idle' as is_idle,
+    stack_blame.context = 'idle' as is_idle
 from sampled
 join stack_blame on stack_blame.stack_id = sampled.stack_id
 join stack_symbol on stack_symbol.stack_id = sampled.stack_id and stack_symbol.is_leaf
 join symbol on symbol.symbol_id = stack_symbol.symbol_id
 group by all
-order by weight desc, value, sampled.run, is_idle
+order by weight desc, value nulls last, sampled.run, is_idle

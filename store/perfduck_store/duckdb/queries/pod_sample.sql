@@ -1,9 +1,9 @@
--- What is picked with two pods: `task_pod` whose CPU time it took, `pod` which it is blamed on. They
--- differ where a softirq or an interrupt ran on the time of whoever was there (Iron, NSDI'18).
+-- What passed the filters of samples and of stacks, with two pods: `task_pod` whose CPU time it took,
+-- `pod` which it is blamed on. They differ where a softirq or an interrupt ran on the time of whoever
+-- was there (Iron, NSDI'18).
 -- A softirq that a task runs on its own way out of a send (softirq-inline) is blamed on the task where
 -- it takes packets off the queue of this CPU that veth and loopback put them on, as the task had just
 -- done; polls of NICs, timers and RCU are others' work that waited.
-create or replace temp table pod_sample as
 with sent as (
     select distinct stack_symbol.stack_id
     from stack_symbol
@@ -15,18 +15,18 @@ with sent as (
 ),
 owned as (
     select
-        picked.*,
+        passed_sample.*,
         case
             when stack_blame.context in ('softirq-inline', 'softirq-irq', 'ksoftirqd') then '[softirq]'
             when stack_blame.context = 'irq' then '[hardirq]'
         end as beside,
         coalesce(pod_of.pod, '[no cgroup]') as task_pod,
         pod_of.container,
-        sent.stack_id is not null as is_sent,
-    from picked
-    join stack_blame on stack_blame.stack_id = picked.stack_id
-    left join pod_of on pod_of.cgroup = picked.cgroup
-    left join sent on sent.stack_id = picked.stack_id
+        sent.stack_id is not null as is_sent
+    from passed_sample
+    join stack_blame on stack_blame.stack_id = passed_sample.stack_id
+    left join pod_of on pod_of.cgroup = passed_sample.cgroup
+    left join sent on sent.stack_id = passed_sample.stack_id
 )
 select *, case when beside is null or is_sent then task_pod else beside end as pod
 from owned

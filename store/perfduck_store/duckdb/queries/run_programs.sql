@@ -4,23 +4,24 @@
 -- Names and types are those of an attached `bpftool prog -j`: by hash, else by name (the code of a
 -- program with subprograms has another hash than bpftool prints). The kernel cuts names at 15
 -- characters where it has no BTF.
-create or replace temp macro run_programs() as table
-with chosen as (
-    from stack_weights(null::integer[])
+create or replace temp view run_program as
+with chosen_stack as (
+    select *
+    from stack_weight
 ),
 attached as (
     select tag, name, type
     from bpf_program
-    where list_contains(getvariable('profiles')::bigint[], profile_id)
+    where is_chosen(profile_id)
 ),
 by_tag as (
-    select tag, any_value(name) as name, any_value(type) as type
+    select tag, min(name) as name, min(type) as type
     from attached
     group by tag
     having count(distinct name) = 1 and count(distinct type) = 1
 ),
 by_name as (
-    select name, any_value(type) as type
+    select name, min(type) as type
     from attached
     group by name
     having count(distinct type) = 1
@@ -30,9 +31,9 @@ function as (
         symbol_id,
         subsystem,
         regexp_extract(name, '^bpf_prog_([0-9a-f]{16})', 1) as tag,
-        regexp_extract(name, '^bpf_prog_[0-9a-f]{16}_(.+)', 1) as given,
+        regexp_extract(name, '^bpf_prog_[0-9a-f]{16}_(.+)', 1) as given
     from symbol
-    where regexp_matches(name, '^bpf_prog_[0-9a-f]{16}(_|$)')
+    where regexp_like(name, '^bpf_prog_[0-9a-f]{16}(_|$)')
         and area <> 'user'
 ),
 named as (
@@ -47,7 +48,7 @@ named as (
                 then 'bpf_prog_' || function.tag || if(function.given = '', '', '_F')
             else function.given
         end as program,
-        coalesce(by_tag.type, by_name.type) as type,
+        coalesce(by_tag.type, by_name.type) as type
     from function
     left join by_tag on by_tag.tag = function.tag
     left join by_name on by_name.name = function.given
@@ -56,29 +57,27 @@ with_program as (
     select distinct stack_symbol.stack_id
     from stack_symbol
     join function on function.symbol_id = stack_symbol.symbol_id
-    join chosen on chosen.stack_id = stack_symbol.stack_id
+    join chosen_stack on chosen_stack.stack_id = stack_symbol.stack_id
 ),
 frame as (
-    select
-        stack.stack_id,
-        unnest(stack.symbol_ids) as symbol_id,
-        generate_subscripts(stack.symbol_ids, 1) as place,
+    select stack.stack_id, placed.symbol_id, placed.place
     from stack
-    join with_program on with_program.stack_id = stack.stack_id
+    join with_program on with_program.stack_id = stack.stack_id,
+    lateral places_of(stack.symbol_ids) as placed
 ),
 of_program as (
     select
         frame.*,
-        frame.place - row_number() over (partition by frame.stack_id order by frame.place) as call,
+        frame.place - row_number() over (partition by frame.stack_id order by frame.place) as call
     from frame
     join function on function.symbol_id = frame.symbol_id
 ),
 called as (
     select
         of_program.stack_id,
-        arg_max(of_program.symbol_id, of_program.place) as symbol_id,
+        max_by(of_program.symbol_id, of_program.place) as symbol_id,
         bool_or(of_program.place = 1) as is_leaf,
-        bool_or(of_program.symbol_id = stack_blame.symbol_id) as is_blamed,
+        bool_or(of_program.symbol_id = stack_blame.symbol_id) as is_blamed
     from of_program
     join stack_blame on stack_blame.stack_id = of_program.stack_id
     group by of_program.stack_id, of_program.call
@@ -86,10 +85,10 @@ called as (
 select
     called.stack_id,
     named.program,
-    any_value(named.type) as type,
-    any_value(named.subsystem) as subsystem,
+    min(named.type) as type,
+    min(named.subsystem) as subsystem,
     bool_or(called.is_leaf) as is_leaf,
-    bool_or(called.is_blamed) as is_blamed,
+    bool_or(called.is_blamed) as is_blamed
 from called
 join named on named.symbol_id = called.symbol_id
 group by called.stack_id, named.program

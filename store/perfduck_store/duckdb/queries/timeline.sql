@@ -3,23 +3,23 @@
 with begun as (
     select profile_id, min(time_ns) as first_ns
     from sample
-    where list_contains(getvariable('profiles')::bigint[], profile_id)
+    where is_chosen(profile_id)
     group by profile_id
 )
 select
-    list_position(getvariable('profiles')::bigint[], sample.profile_id) - 1 as run,
-    (sample.time_ns - begun.first_ns) // $bucket_ns as bucket,
-    sum(sample.count)::bigint as hits,
+    run_of(sample.profile_id) as run,
+    quotient(sample.time_ns - begun.first_ns, $bucket_ns) as bucket,
+    sum(sample.count)::bigint as hits
 from filtered_sample as sample
 join begun on begun.profile_id = sample.profile_id
 join stack_blame on stack_blame.stack_id = sample.stack_id
 where sample.time_ns is not null
     and stack_blame.context <> 'idle'
     and sample.stack_id in (select stack_id from picked)
-    and list_contains(getvariable('events')::varchar[], sample.event)
+    and array_contains(chosen('events'), sample.event)
     and (
-        getvariable('pairs') is null
-        or list_contains(getvariable('pairs')::varchar[], sample.profile_id || ' ' || sample.event)
+        chosen('pairs') is null
+        or array_contains(chosen('pairs'), sample.profile_id || ' ' || sample.event)
     )
 group by all
 order by run, bucket

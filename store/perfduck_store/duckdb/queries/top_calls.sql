@@ -2,8 +2,9 @@
 -- counted once; where OProfile kept arcs and no stacks, its arcs, which count a recursive function
 -- once a call. `once`: all rows together, a stack counted once though a recursive function has two
 -- callers in it.
-with chosen as (
-    from stack_weights(null::integer[])
+with chosen_stack as (
+    select *
+    from stack_weight
 ),
 asked as (
     select symbol_id
@@ -11,11 +12,8 @@ asked as (
     where name = $function or canonical = $function or shown_name(name, dso) = $function
 ),
 frames as (
-    select
-        stack.stack_id,
-        unnest(stack.symbol_ids) as symbol_id,
-        generate_subscripts(stack.symbol_ids, 1) as depth,
-    from stack
+    select stack.stack_id, placed.symbol_id, placed.place as depth
+    from stack, lateral places_of(stack.symbol_ids) as placed
     where stack.stack_id in (
         select stack_symbol.stack_id
         from stack_symbol
@@ -28,7 +26,7 @@ calls as (
         symbol.dso,
         symbol.subsystem,
         case when symbol.name = '[unknown]' then 0 else other.symbol_id end as symbol_id,
-        other.stack_id,
+        other.stack_id
     from frames as own
     join asked on asked.symbol_id = own.symbol_id
     join frames as other on other.stack_id = own.stack_id
@@ -36,9 +34,9 @@ calls as (
     join symbol on symbol.symbol_id = other.symbol_id
 ),
 arcs as (
-    select calls.*, chosen.weight, chosen.weight / count(*) over (partition by stack_id) as part
+    select calls.*, chosen_stack.weight, chosen_stack.weight / count(*) over (partition by calls.stack_id) as part
     from calls
-    join chosen using (stack_id)
+    join chosen_stack on chosen_stack.stack_id = calls.stack_id
     union all
     select
         shown_name(symbol.name, symbol.dso),
@@ -47,14 +45,14 @@ arcs as (
         case when symbol.name = '[unknown]' then 0 else symbol.symbol_id end,
         null,
         coalesce(edge.period, edge.count),
-        coalesce(edge.period, edge.count),
+        coalesce(edge.period, edge.count)
     from edge
     join asked
         on asked.symbol_id = case when $callees then edge.caller_id else edge.callee_id end
     join symbol
         on symbol.symbol_id = case when $callees then edge.callee_id else edge.caller_id end
-    where list_contains(getvariable('profiles')::bigint[], edge.profile_id)
-        and list_contains(getvariable('events')::varchar[], edge.event)
+    where is_chosen(edge.profile_id)
+        and array_contains(chosen('events'), edge.event)
 )
 select
     function,
@@ -63,7 +61,7 @@ select
     sum(weight)::double as total,
     100 * sum(weight)::double / sum(sum(weight)) over () as share,
     sum(sum(part)) over ()::double as once,
-    count(*) over () as row_count,
+    count(*) over () as row_count
 from arcs
 group by symbol_id, function, dso, subsystem
 order by total desc, function, dso

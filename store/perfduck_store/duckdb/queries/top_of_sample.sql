@@ -3,14 +3,14 @@
 select
     case $by
         when 'cgroup' then coalesce(picked.cgroup, '[none]')
-        when 'netns' then coalesce(picked.netns::varchar, '[no netns]')
+        when 'netns' then coalesce(picked.netns::string, '[no netns]')
         when 'direction' then stack_blame.direction
         else picked.comm
     end as place,
     sum(picked.weight) as self,
-    self as total,
-    self as blamed,
-    count(*) over () as row_count,
+    sum(picked.weight) as total,
+    sum(picked.weight) as blamed,
+    count(*) over () as row_count
 from picked
 join stack_blame on stack_blame.stack_id = picked.stack_id
 where stack_blame.context <> 'idle'

@@ -20,17 +20,20 @@ part as (
     select beside, null, 0, weight, 0
     from busy
     where beside is not null
+),
+by_pod as (
+    select
+        pod,
+        string_agg(distinct container, ', ' order by container) filter (where pod not like '[%')
+            as containers,
+        sum(self)::double as self,
+        sum(total)::double as total,
+        sum(blamed)::double as blamed
+    from part
+    group by pod
 )
-select
-    pod,
-    string_agg(distinct container, ', ' order by container) filter (not starts_with(pod, '['))
-        as containers,
-    sum(self)::double as self,
-    sum(total)::double as total,
-    sum(blamed)::double as blamed,
-    count(*) over () as row_count,
-from part
-group by pod
-having sum(blamed) > 0 or getvariable('pod') is null
+select *, count(*) over () as row_count
+from by_pod
+where blamed > 0 or chosen('pod') is null
 order by blamed desc, self desc, pod
 limit $limit

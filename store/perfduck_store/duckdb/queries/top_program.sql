@@ -1,11 +1,13 @@
 -- By program of eBPF (run_programs.sql). self: the leaf is in the program. total: stacks with the
 -- program, each once. blamed: the program is charged. What has no program, or is charged to none, is a
 -- row of its own.
-with chosen as (
-    from stack_weights(null::integer[])
+with chosen_stack as (
+    select *
+    from stack_weight
 ),
-once as materialized (
-    from run_programs()
+once as (
+    select *
+    from run_program
 ),
 with_program as (
     select distinct stack_id
@@ -16,11 +18,11 @@ program as (
         once.program,
         min(once.type) as type,
         min(once.subsystem) as subsystem,
-        sum(case when once.is_leaf then chosen.weight else 0 end) as self,
-        sum(chosen.weight) as total,
-        sum(case when once.is_blamed then chosen.weight else 0 end) as blamed,
+        sum(case when once.is_leaf then chosen_stack.weight else 0 end) as self,
+        sum(chosen_stack.weight) as total,
+        sum(case when once.is_blamed then chosen_stack.weight else 0 end) as blamed
     from once
-    join chosen on chosen.stack_id = once.stack_id
+    join chosen_stack on chosen_stack.stack_id = once.stack_id
     group by once.program
 ),
 rest as (
@@ -28,15 +30,17 @@ rest as (
         '[no program]' as program,
         null as type,
         null as subsystem,
-        sum(chosen.weight) - coalesce((select sum(self) from program), 0) as self,
-        sum(case when with_program.stack_id is null then chosen.weight else 0 end) as total,
-        sum(chosen.weight) - coalesce((select sum(blamed) from program), 0) as blamed,
-    from chosen
-    left join with_program on with_program.stack_id = chosen.stack_id
+        sum(chosen_stack.weight) - coalesce((select sum(self) from program), 0) as self,
+        sum(case when with_program.stack_id is null then chosen_stack.weight else 0 end) as total,
+        sum(chosen_stack.weight) - coalesce((select sum(blamed) from program), 0) as blamed
+    from chosen_stack
+    left join with_program on with_program.stack_id = chosen_stack.stack_id
 ),
 ranked as (
+    select *
     from program
-    union all by name
+    union all
+    select *
     from rest
     where self > 0 or blamed > 0
 )

@@ -1,17 +1,17 @@
 -- Weight of code without a name, idle left out, in the picked runs ($runs) of recordings whose
 -- import said that names are missing: by run and binary, heaviest first.
 with lacking as (
-    select distinct list_position(getvariable('profiles')::bigint[], profile_id) - 1 as run
+    select distinct run_of(profile_id) as run
     from limitation
     where code in ('no-names', 'no-kernel-names')
-        and list_contains(getvariable('profiles')::bigint[], profile_id)
+        and is_chosen(profile_id)
 ),
 chosen as (
     select picked.run, picked.stack_id, sum(picked.weight) as weight
     from picked
     join stack_blame on stack_blame.stack_id = picked.stack_id
     join lacking on lacking.run = picked.run
-    where stack_blame.context <> 'idle' and list_contains($runs::integer[], picked.run)
+    where stack_blame.context <> 'idle' and array_contains($runs, picked.run)
     group by all
 )
 select chosen.run, symbol.dso, sum(chosen.weight) as weight

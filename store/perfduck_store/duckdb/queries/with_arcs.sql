@@ -2,6 +2,6 @@
 select distinct profile.name
 from edge
 join profile on profile.profile_id = edge.profile_id
-where list_contains(getvariable('profiles')::bigint[], edge.profile_id)
-    and list_contains(getvariable('events')::varchar[], edge.event)
+where is_chosen(edge.profile_id)
+    and array_contains(chosen('events'), edge.event)
 order by profile.name
