@@ -5,8 +5,11 @@ INSTALLED := .venv/installed
 NATIVE := .venv/native
 CRATE := kernels/native
 CARGO := $(shell command -v cargo 2>/dev/null)
+SPARK := .venv/spark/installed
+SPARK_VERSION := 4.3.0
+JAVA := $(shell command -v java 2>/dev/null)
 
-.PHONY: demo serve native check lint types imports crate crate-checks browser test slow fuzz wheel pictures bench clean
+.PHONY: demo serve native spark check lint types imports crate crate-checks browser test slow fuzz wheel pictures bench clean
 
 demo: $(INSTALLED) native  ## the main job: what grew from native networking to docker0 with NAT
 	$(BIN)/perfduck demo
@@ -16,6 +19,17 @@ LISTEN ?= 127.0.0.1:8480
 serve: $(INSTALLED) native  ## the service, on the demo
 	$(BIN)/python -c "import perfduck; perfduck.open('perfduck-demo.duckdb').ingest(manifest='fixtures/demo/recordings.csv')"
 	$(BIN)/perfduck serve --store perfduck-demo.duckdb --listen $(LISTEN)
+
+# A Spark cluster on this machine: a master, two workers, a Connect server (PORT), until Ctrl-C.
+PORT ?= 15002
+spark: $(INSTALLED) $(if $(JAVA),$(SPARK))  ## a cluster for `perfduck top --engine sc://127.0.0.1:15002`
+	$(BIN)/python tests/spark/spark_cluster.py $(PORT)
+
+# Spark itself, 490 MB: beside what is installed, as its Python package has the name of the client's.
+$(SPARK): | $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade \
+	  --target $(@D) pyspark==$(SPARK_VERSION)
+	touch $@
 
 check: lint types imports crate browser test slow fuzz wheel  ## all that CI checks
 
@@ -70,7 +84,8 @@ FUZZ_SECONDS ?= 10
 fuzz: $(INSTALLED) native
 	$(BIN)/python tests/fuzz.py --seconds $(FUZZ_SECONDS)
 
-slow: $(INSTALLED) native
+slow: $(INSTALLED) native $(if $(JAVA),$(SPARK))
+	@$(if $(JAVA),:,echo "perfduck: no java here (apt-get install openjdk-17-jre-headless): queries are not tested on Spark")
 	$(BIN)/pytest -m slow -n auto --dist loadfile
 
 # The wheel alone, in an empty environment, away from the checkout.

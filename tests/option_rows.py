@@ -188,6 +188,13 @@ QUESTIONS = [
     *_shown("top", "native.*", "demo", ("--by comm", "swapper"), ("--limit 3", "3 of ")),
     *_shown("top", "native.*", "demo", ("--by class", "data_copy")),
     *_shown("top", "native.*", "demo", ("--format json", '"function"')),
+    *(
+        Row(command, "engine", words, "--engine sc://host:15002", "expected lake:", refused=True)
+        for command, words in (
+            ("top", "native.*"), ("diff", "native.udp64.* docker0-nat.udp64.*"),
+            ("compare", "* --over scenario"), ("sql", "select\u00a01"),
+        )
+    ),
     Row("top", "function", "* --by callees", "udp_sendmsg", "of udp_sendmsg"),
     Row("top", "function", "*", "udp_sendmsg", "udp_sendmsg: expected --by callers", refused=True),
     *_refused("top", "native.*", "demo", ("--by callers", "--by callers: expected a function")),

@@ -38,7 +38,11 @@ def test_the_dependencies_are_what_is_imported() -> None:
     foreign = modules - OURS_OR_PYTHONS - IN_LATER_PYTHONS
     distributions = packages_distributions()
     names = {name.lower().replace("_", "-") for module in foreign for name in distributions[module]}
-    assert declared(CORE) <= names <= declared([*CORE, *EXTRAS["server"], *EXTRAS["mcp"]])
+    assert (
+        declared(CORE)
+        <= names
+        <= declared([*CORE, *EXTRAS["server"], *EXTRAS["mcp"], *EXTRAS["spark"]])
+    )
 
 
 def declared(lines: list[str]) -> set[str]:

@@ -10,6 +10,7 @@ import perfduck
 from perfduck import CompareFormat, DiffFormat, FilterOptions, MatrixKey, PerfduckError, View
 from perfduck_cli.options import (
     DEFAULT_STORE,
+    Engine,
     EventName,
     Format,
     Selector,
@@ -94,6 +95,7 @@ def diff(
     ] = False,
     format: Annotated[DiffFormat, typer.Option(help="How to print.")] = "text",
     store: StorePath = DEFAULT_STORE,
+    engine: Engine = None,
 ) -> None:
     """Report what grew from BASE to NEW per unit of work, and whether it is noise.
 
@@ -103,7 +105,7 @@ def diff(
     base, new, last = _sides(base, new, base_from, last)
     _check_view(by, format)
     _check_explain(format, explain=explain)
-    with perfduck.open(store) as opened:
+    with perfduck.open(store, engine=engine) as opened:
         result = opened.diff(
             base,
             new,
@@ -176,9 +178,10 @@ def compare(
     ] = "subsystem",
     format: Annotated[CompareFormat, typer.Option(help="How to print.")] = "text",
     store: StorePath = DEFAULT_STORE,
+    engine: Engine = None,
 ) -> None:
     """Compare several groups, and report what each step adds to each subsystem."""
-    with perfduck.open(store) as opened:
+    with perfduck.open(store, engine=engine) as opened:
         result = opened.compare(
             selector, over, order=() if order is None else order.split(","), by=by, **filters
         )

@@ -77,6 +77,15 @@ StorePath = Annotated[
     ),
 ]
 DEFAULT_STORE = "perfduck.duckdb"
+Engine = Annotated[
+    str | None,
+    typer.Option(
+        "--engine",
+        envvar="PERFDUCK_ENGINE",
+        metavar="URL",
+        help="sc://HOST:PORT of a Spark Connect server that reads the lake, in place of DuckDB.",
+    ),
+]
 
 
 def path_to_serve(store: str) -> Path:

@@ -13,6 +13,7 @@ from perfduck import ExportFormat, FilterOptions, PerfduckError
 from perfduck_cli.options import (
     DEFAULT_STORE,
     LONGEST_S,
+    Engine,
     Format,
     Selector,
     StorePath,
@@ -55,13 +56,14 @@ def top(
     ] = None,
     format: Format = "text",
     store: StorePath = DEFAULT_STORE,
+    engine: Engine = None,
 ) -> None:
     """Rank what is hot: self, total and blamed, per unit of work where the work is known.
 
     `top SELECTOR FUNCTION --by callers` ranks who called a function, `--by callees` what it called.
     """
     most = _ROWS if limit is None else limit
-    with perfduck.open(store) as opened:
+    with perfduck.open(store, engine=engine) as opened:
         ranking: perfduck.CallsResult | perfduck.TopResult
         if by == "callers" or by == "callees":
             whose = _function(function, by)
@@ -121,9 +123,10 @@ def sql(
         int, typer.Option(parser=whole(1, _MOST_ROWS), help="More rows are an error.")
     ] = 1_000_000,
     store: StorePath = DEFAULT_STORE,
+    engine: Engine = None,
 ) -> None:
     """Run read-only SQL over the store: one statement, within limits of time, rows and memory."""
-    with perfduck.open(store) as opened:
+    with perfduck.open(store, engine=engine) as opened:
         answer = opened.sql(
             text_of(query, file), parameters(param or []), timeout_s=timeout, max_rows=max_rows
         )

@@ -11,6 +11,7 @@ from perfduck import parts
 from perfduck_model.errors import PerfduckError
 from perfduck_store.lake.address import EXPECTED, SCHEME, is_lake, root_of
 from perfduck_store.remote.address import SCHEMES, address_of
+from perfduck_store.spark.address import EngineAddress, engine_at
 from perfduck_store.waiting import interrupt_all as interrupt_all
 from perfduck_store.waiting import waiting
 
@@ -138,10 +139,12 @@ class StoreServer:
 @dataclass(frozen=True, slots=True)
 class StoreLake:
     """Parquet parts in a directory or a bucket of S3, which many processes and machines write at
-    once: nobody waits for another. `root`: the directory, or s3://BUCKET/PREFIX."""
+    once: nobody waits for another. `root`: the directory, or s3://BUCKET/PREFIX; `engine`: a Spark
+    cluster that answers questions."""
 
     root: str
     wait_s: float | None = None
+    engine: EngineAddress | None = None
 
     def __str__(self) -> str:
         return f"{SCHEME}{self.root}"
@@ -152,10 +155,16 @@ class StoreLake:
 
     def read(self) -> "LakeStore":
         """The lake as it is now. PerfduckError where there is none that can be read."""
+        if self.engine is not None:
+            return parts.spark_store.SparkStore(self.root, self.engine)
         return parts.lake_store.LakeStore(self.root)
 
     def write(self, *, create: bool = False) -> "LakeStore":
-        """The lake as it is now, to add a commit; `create` it where there is none."""
+        """The lake as it is now, to add a commit; `create` it where there is none. PerfduckError
+        with an engine, which only reads."""
+        if self.engine is not None:
+            got = f"--engine {self.engine}"
+            raise PerfduckError.at(self, expected="a change without an engine", got=got)
         return parts.lake_store.LakeStore(self.root, write=True, create=create)
 
     def ingestion(self, spool: Path | None = None) -> "LakeIngestion":
@@ -164,14 +173,21 @@ class StoreLake:
         return parts.lake_ingestion.LakeIngestion(self)
 
 
-def place_of(url: str, wait_s: float | None = None) -> "StoreFile | StoreServer | StoreLake":
+def place_of(
+    url: str, wait_s: float | None = None, engine: str | None = None
+) -> "StoreFile | StoreServer | StoreLake":
     """Where the store is that somebody means: the path of a DuckDB file, the URL of a server, which
-    gets the token of $PERFDUCK_TOKEN, or the address of a lake. PerfduckError for another URL."""
+    gets the token of $PERFDUCK_TOKEN, or the address of a lake, which `engine` sc://HOST:PORT may
+    read. PerfduckError for another URL, or an engine for another store."""
     if not url:
         expected = f"a path, http://HOST:PORT of a server, or {EXPECTED}"
         raise PerfduckError.at(where="--store", expected=expected, got="nothing")
     if is_lake(url):
-        return StoreLake(root_of(url), wait_s)
+        spark = None if engine is None else engine_at(engine)
+        return StoreLake(root_of(url), wait_s, spark)
+    if engine is not None:
+        where = f"--engine {engine}"
+        raise PerfduckError.at(where=where, expected=f"{EXPECTED} as --store", got=url)
     if url.startswith(SCHEMES):
         return StoreServer(address_of(url), _token(), wait_s)
     if (host := _HOST.fullmatch(url)) and not Path(url).exists():

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from perfduck_store.lake import store as lake_store
     from perfduck_store.remote import client as remote
     from perfduck_store.remote import merging
+    from perfduck_store.spark import store as spark_store
 
     __all__ = [
         "ab",
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
         "records",
         "remote",
         "remote_ingestion",
+        "spark_store",
         "store",
         "subprocess_iter",
         "trends",
@@ -98,6 +100,7 @@ __getattr__ = lazy_modules(
         "recordings": "perfduck.recordings",
         "remote_ingestion": "perfduck.remote_ingestion",
         "remote": "perfduck_store.remote.client",
+        "spark_store": "perfduck_store.spark.store",
         "store": "perfduck_store.duckdb.store",
         "trends": "perfduck.trends",
         "user_sql": "perfduck.user_sql",

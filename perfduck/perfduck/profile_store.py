@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from perfduck.tables import Table
 
 
-def open(url: FilePath, *, wait_s: float | None = None) -> "ProfileStore":
+def open(
+    url: FilePath, *, wait_s: float | None = None, engine: str | None = None
+) -> "ProfileStore":
     """The store at a path, a DuckDB file, which `ingest` makes where there is none; that of a
     perfduck server at a URL, http://host:8480, with the token of $PERFDUCK_TOKEN; or a lake,
     Parquet parts that many machines write, at lake:DIRECTORY or lake:s3://BUCKET/PREFIX.
@@ -39,7 +41,7 @@ def open(url: FilePath, *, wait_s: float | None = None) -> "ProfileStore":
     write it between two calls. `wait_s`: how many seconds to wait for one who has it open; None:
     30. PerfduckError for the URL of another kind of store.
     """
-    return ProfileStore(place_of(os.fspath(url), wait_s))
+    return ProfileStore(place_of(os.fspath(url), wait_s, engine))
 
 
 def explain(

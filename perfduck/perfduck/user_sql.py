@@ -25,7 +25,7 @@ def sql(
     text = query if isinstance(query, str) else _content(Path(query))
     if any("\ud800" <= each <= "\udfff" for each in text):  # as Python has other bytes
         raise PerfduckError.at(where="sql", expected="text in UTF-8", got="other bytes")
-    if isinstance(file, StoreFile | StoreLake):
+    if isinstance(file, StoreFile) or (isinstance(file, StoreLake) and file.engine is None):
         sql_process.prepare()
     with file.read() as store:
         return Table(store.user_sql(text, parameters, limits))

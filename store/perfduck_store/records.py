@@ -405,6 +405,14 @@ class Choice:
         has_sample_keys = any(key in self.values for key in OF_SAMPLES)
         return has_sample_keys or self.spans is not None or self.is_exact
 
+    @property
+    def pairs(self) -> list[str] | None:
+        """Each profile and event, where not all profiles have the same; else None."""
+        if len(set(self.events)) == 1:
+            return None
+        both = zip(self.profiles, self.events, strict=True)
+        return [f"{profile} {event}" for profile, events in both for event in events]
+
 
 @dataclass(frozen=True, slots=True)
 class SqlLimits:

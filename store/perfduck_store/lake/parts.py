@@ -4,7 +4,7 @@ A part that compaction made has rows of many recordings, of which some may be re
 since: then the rows of the others alone are read.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib import resources
 
 from perfduck_store.lake.files import LakeFiles
@@ -13,6 +13,8 @@ from perfduck_store.lake.log import Group, Setting, Slot
 from perfduck_store.records import KIND_OF_TABLE, AttachedTable
 
 Settings = Mapping[Slot, Setting]
+# What has the rows of the parts of a table, as a source of SQL, with the table's columns in order.
+Read = Callable[[LakeFiles, str, Iterable[Group]], str]
 
 
 def lake_query(name: str) -> str:
@@ -20,7 +22,15 @@ def lake_query(name: str) -> str:
     return (resources.files(__package__) / "queries" / f"{name}.sql").read_text()
 
 
-def source_of(files: LakeFiles, table: str, settings: Settings) -> str | None:
+def read_here(files: LakeFiles, table: str, groups: Iterable[Group]) -> str:
+    """Parts as DuckDB reads them, each checked to be whole."""
+    paths = sorted(map(in_quotes, files.parts(table, {group.parts[table] for group in groups})))
+    return f"read_parquet([{', '.join(paths)}], hive_partitioning = false)"
+
+
+def source_of(
+    files: LakeFiles, table: str, settings: Settings, read: Read = read_here
+) -> str | None:
     """What to select from for the rows that these slots have of a table; None for no rows. Rows of
     functions and stacks come as often as recordings have them."""
     chosen = _of_table(table, settings)
@@ -30,9 +40,9 @@ def source_of(files: LakeFiles, table: str, settings: Settings) -> str | None:
             by_group.setdefault(setting.group, []).append(slot)
     whole = [group for group, slots in by_group.items() if len(slots) == group.slots]
     some = [(group, slots) for group, slots in by_group.items() if len(slots) < group.slots]
-    sources = [_rows(files, table, whole)] if whole else []
-    sources += [f"select * from {_some(files, table, group, slots)}" for group, slots in some]
-    return f"({' union all by name '.join(sources)})" if sources else None
+    sources = [read(files, table, whole)] if whole else []
+    sources += [_some(files, table, group, slots, read) for group, slots in some]
+    return f"(select * from {' union all select * from '.join(sources)})" if sources else None
 
 
 def _of_table(table: str, settings: Settings) -> Settings:
@@ -47,18 +57,13 @@ def _attached(table: str) -> AttachedTable:
     return next(each for each in KIND_OF_TABLE if each == table)
 
 
-def _rows(files: LakeFiles, table: str, groups: Iterable[Group]) -> str:
-    paths = sorted(map(in_quotes, files.parts(table, {group.parts[table] for group in groups})))
-    return f"select * from read_parquet([{', '.join(paths)}], hive_partitioning = false)"
-
-
-def _some(files: LakeFiles, table: str, group: Group, slots: list[Slot]) -> str:
+def _some(files: LakeFiles, table: str, group: Group, slots: list[Slot], read: Read) -> str:
     """The rows of some slots of a part."""
-    part = f"read_parquet({_path_in_sql(files, table, group)})"
+    part = read(files, table, [group])
     if table not in NAMES:
         return f"{part} where {slots_in(columns_of(table), slots)}"
     parts = {
-        name: f"read_parquet({_path_in_sql(files, name, group)})"
+        name: read(files, name, [group])
         for name in ("rollup", "edge", "stack_symbol")
         if name in group.parts
     }
@@ -89,9 +94,3 @@ def _literal(value: str | int) -> str:
 def in_quotes(text: object) -> str:
     """A string of SQL."""
     return "'" + str(text).replace("'", "''") + "'"
-
-
-def _path_in_sql(files: LakeFiles, table: str, group: Group) -> str:
-    """The path of a part as a string of SQL; checked to be whole."""
-    [path] = files.parts(table, [group.parts[table]])
-    return in_quotes(path)

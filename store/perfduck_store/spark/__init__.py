@@ -1,0 +1,1 @@
+"""A lake whose samples a Spark cluster reads, by Spark Connect: see docs/fleet.md."""
