@@ -4,47 +4,65 @@
 -- Longer holes are not counted: a CPU whose real-time tasks have used up their time, or a virtual one
 -- that does not run. Nor are CPUs on which less than three quarters of the ticks left a sample: there
 -- idle time, or time of others, may have been left out of the recording.
-with tick as (
+with clock as (
+    select row_number() over () as clock_id, profile_id, event
+    from event
+    where list_contains(getvariable('profiles')::bigint[], profile_id)
+        and list_contains(getvariable('events')::varchar[], event)
+        and unit = 'ns'
+),
+-- Numbers in place of names: to sort five million samples takes a third of the time.
+tick as (
     select
-        sample.profile_id,
-        sample.event,
+        clock.clock_id,
         sample.cpu,
-        sample.cgroup,
         sample.time_ns,
         sample.period,
-        (sample.time_ns - lag(sample.time_ns) over of_cpu) / sample.period as periods,
-        round(periods) as whole,
-        sample.tid <> 0
-            and sample.cgroup = lag(sample.cgroup) over of_cpu
-            and sample.period = lag(sample.period) over of_cpu
-            and whole between 2 and 4
-            and abs(periods - whole) < 0.1 as is_missed,
+        pod_of.rowid as group_id,
+        sample.tid <> 0 as is_busy,
     from sample
-    join event on event.profile_id = sample.profile_id and event.event = sample.event
-    where list_contains(getvariable('profiles')::bigint[], sample.profile_id)
-        and list_contains(getvariable('events')::varchar[], sample.event)
-        and event.unit = 'ns'
-        and sample.cpu is not null
+    join clock on clock.profile_id = sample.profile_id and clock.event = sample.event
+    left join pod_of on pod_of.cgroup = sample.cgroup
+    where sample.cpu is not null
         and sample.time_ns is not null
         and sample.period > 0
         and sample.count = 1
-    window of_cpu as (
-        partition by sample.profile_id, sample.event, sample.cpu order by sample.time_ns
-    )
+),
+hole as (
+    select
+        *,
+        (time_ns - lag(time_ns) over of_cpu) / period as periods,
+        group_id = lag(group_id) over of_cpu as is_of_group,
+    from tick
+    window of_cpu as (partition by clock_id, cpu order by time_ns)
+),
+by_group as (
+    select
+        clock_id,
+        cpu,
+        group_id,
+        min(time_ns) as first_ns,
+        max(time_ns) as last_ns,
+        sum(period)::double as sampled,
+        sum(period * (round(periods) - 1)) filter (
+            is_busy
+            and is_of_group
+            and round(periods) between 2 and 4
+            and abs(periods - round(periods)) < 0.1
+        )::double as missed,
+    from hole
+    group by all
 ),
 watched as (
-    select profile_id, event, cpu
-    from tick
+    select clock_id, cpu
+    from by_group
     group by all
-    having sum(period) >= 0.75 * (max(time_ns) - min(time_ns))
+    having sum(sampled) >= 0.75 * (max(last_ns) - min(first_ns))
 )
-select
-    coalesce(pod_of.pod, '[no cgroup]') as pod,
-    coalesce(sum(tick.period * (whole - 1)) filter (is_missed), 0)::double as missed,
-    sum(tick.period)::double as sampled,
-from tick
-join watched using (profile_id, event, cpu)
-left join pod_of on pod_of.cgroup = tick.cgroup
-group by pod
+select pod_of.pod, sum(by_group.missed) as missed, sum(by_group.sampled) as sampled
+from by_group
+join watched using (clock_id, cpu)
+join pod_of on pod_of.rowid = by_group.group_id
+group by pod_of.pod
 having missed > 0
 order by missed desc, pod
