@@ -87,9 +87,9 @@ class Publisher:
     def _run(self) -> None:
         seen = -1
         while not self._stopping.is_set():
-            writes = self._held.shared.writes
-            if writes != seen:
-                seen = writes if self._attempt() else -1
+            changes = self._held.shared.changes
+            if changes != seen:
+                seen = changes if self._attempt() else -1
             again = _AGAIN_S[min(self._failed, len(_AGAIN_S)) - 1] if self._failed else _EVERY_S
             self._stopping.wait(again)
 
