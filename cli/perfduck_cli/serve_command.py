@@ -62,6 +62,14 @@ def serve(
             " repeated, the first that fits applies.",
         ),
     ] = None,
+    publish: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LAKE",
+            help="Publish recordings to a lake, in the background: lake:DIRECTORY or"
+            " lake:s3://BUCKET/PREFIX.",
+        ),
+    ] = None,
     access_log: Annotated[
         Path | None,
         typer.Option(help="File for a line of JSON for each request; default: standard error."),
@@ -86,6 +94,7 @@ def serve(
         tls_cert=tls_cert,
         tls_key=tls_key,
         retention=server_part("retention").rules_of(retention or ()),
+        publish=publish,
         access_log=access_log,
     )
     process.return_freed_memory()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 from perfduck import parts
 from perfduck.opening import refuse_spool
 from perfduck_store.duckdb import sql_process
+from perfduck_store.duckdb.extract import extract
 from perfduck_store.duckdb.shared import SharedDuckDb
 
 if TYPE_CHECKING:
@@ -63,6 +64,11 @@ class HeldStore:
     def snapshot(self, to: Path) -> None:
         """Write the store as it is now to a new file; readers and writers go on meanwhile."""
         self.shared.snapshot(to)
+
+    def extract(self, profiles: Iterable[int], to: Path) -> None:
+        """Write some recordings, with what is of none, to a new store. DiskIsFull."""
+        with self.read() as store:
+            extract(store, profiles, to)
 
     def close(self) -> None:
         """Let other processes have the store."""

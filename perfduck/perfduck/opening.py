@@ -153,6 +153,14 @@ class StoreLake:
         """Whether there is a lake. PerfduckError where there is something else."""
         return parts.lake_files.LakeFiles(self.root).exists
 
+    def check(self) -> None:
+        """PerfduckError where a bucket cannot be asked: no keys, or no package."""
+        parts.lake_files.storage_of(self.root)
+
+    def recordings(self) -> set[int]:
+        """The ids of all recordings that the lake has, or had before they were removed there."""
+        return parts.lake_log.read_state(parts.lake_files.LakeFiles(self.root)).recordings()
+
     def read(self) -> "LakeStore":
         """The lake as it is now. PerfduckError where there is none that can be read."""
         if self.engine is not None:

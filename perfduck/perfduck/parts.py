@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from perfduck_store.duckdb import store
     from perfduck_store.lake import compaction
     from perfduck_store.lake import files as lake_files
+    from perfduck_store.lake import log as lake_log
     from perfduck_store.lake import store as lake_store
     from perfduck_store.remote import client as remote
     from perfduck_store.remote import merging
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
         "inventory",
         "lake_files",
         "lake_ingestion",
+        "lake_log",
         "lake_store",
         "merging",
         "names_and_tags",
@@ -90,6 +92,7 @@ __getattr__ = lazy_modules(
         "inventory": "perfduck.inventory",
         "lake_files": "perfduck_store.lake.files",
         "lake_ingestion": "perfduck.lake_ingestion",
+        "lake_log": "perfduck_store.lake.log",
         "lake_store": "perfduck_store.lake.store",
         "records": "perfduck_store.records",
         "merging": "perfduck_store.remote.merging",

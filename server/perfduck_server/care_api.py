@@ -40,6 +40,9 @@ def healthz(service: ServiceOf) -> Response:
     """Whether the store can be read, pushes can be taken, and the disk has room."""
     free = shutil.disk_usage(service.settings.store.parent).free
     state: dict[str, Any] = {"version": perfduck.__version__, "disk_free_bytes": free}
+    if service.publisher:  # which harms no push: where and why is for those who may read
+        state["publish"] = "failing" if service.publisher.state.error else "ok"
+        state["publish_waiting"] = service.publisher.state.waiting
     try:
         with service.held.read():  # takes a state of the store, which reads its file
             service.spool.check()

@@ -15,6 +15,7 @@ from perfduck_server.service import Service
 
 if TYPE_CHECKING:
     from perfduck_server.jobs import Jobs
+    from perfduck_server.publisher import PublishState
 
 _SECONDS = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30)
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -58,6 +59,8 @@ class _OfService(Collector):
         service = self._service
         path = service.settings.store
         yield from _of_jobs(service.jobs)
+        if service.publisher:
+            yield from _of_publisher(service.publisher.state)
         yield _gauge("perfduck_profiles", "Stored profiles.", len(service.store.names()))
         yield _gauge("perfduck_store_bytes", "Size of the store's file.", path.stat().st_size)
         free = shutil.disk_usage(path.parent).free
@@ -70,6 +73,15 @@ def _of_jobs(jobs: "Jobs") -> Iterator[Metric]:
         ended.add_metric([state], number)
     yield ended
     yield _gauge("perfduck_pushes_waiting", "Pushes without an outcome yet.", jobs.waiting)
+
+
+def _of_publisher(state: "PublishState") -> Iterator[Metric]:
+    published, failures = "Recordings that were published.", "Attempts to publish that failed."
+    yield CounterMetricFamily("perfduck_published", published, value=state.published)
+    yield CounterMetricFamily("perfduck_publish_failures", failures, value=state.failures)
+    if state.waiting is not None:
+        waiting = "Recordings that are not published yet."
+        yield _gauge("perfduck_publish_waiting", waiting, state.waiting)
 
 
 def _gauge(name: str, help: str, value: float) -> Metric:

@@ -13,6 +13,7 @@ from perfduck_server.access import require
 from perfduck_server.pages import failure, page, rows_of, typed
 from perfduck_server.query_options import QueryOption, given
 from perfduck_server.question_route import QuestionRoute, StoreOf
+from perfduck_server.service import service_of
 from perfduck_store.selector import quoted
 
 _A_PAGE = 200  # recordings
@@ -43,6 +44,7 @@ def recordings(request: Request, store: StoreOf) -> HTMLResponse:
     except PerfduckError as error:
         matching, number = [], 1
         values |= failure(error)
+    publisher = service_of(request).publisher
     shown = matching[(number - 1) * _A_PAGE : number * _A_PAGE]
     return page(
         "recordings.html",
@@ -51,6 +53,7 @@ def recordings(request: Request, store: StoreOf) -> HTMLResponse:
         matching=len(matching),
         stored=len(everything),
         pages=-(-len(matching) // _A_PAGE),
+        publish=publisher.state if publisher else None,
         **values,
     )
 

@@ -61,11 +61,12 @@ async def _in_turn(service: Service, request: Request, answer: Answer) -> Respon
 
 
 def key_of(request: Request) -> Hashable:
-    """All that an answer depends on but the store: what was asked, and who asked. AccessRefused
-    where nobody may ask as this one does."""
-    principal = principal_of(request)
-    has_tokens = service_of(request).tokens.is_there
-    return str(request.url), principal.name, principal.scopes, has_tokens
+    """All that an answer depends on but the store: what was asked, and who asked; the first page
+    says how far publishing is. AccessRefused where nobody may ask as this one does."""
+    principal, service = principal_of(request), service_of(request)
+    has_tokens = service.tokens.is_there
+    published = service.publisher and service.publisher.state.shown
+    return str(request.url), principal.name, principal.scopes, has_tokens, published
 
 
 def kept_answer(request: Request, response: Response) -> KeptAnswer | None:

@@ -15,6 +15,7 @@ from perfduck.profile_store import ProfileStore
 from perfduck_server.jobs import Jobs
 from perfduck_server.kept_answers import KeptAnswers
 from perfduck_server.links import Links
+from perfduck_server.publisher import Publisher, lake_of
 from perfduck_server.raw_files import RawFiles
 from perfduck_server.retention import Retention
 from perfduck_server.saved_queries import SavedQueries
@@ -38,6 +39,7 @@ class Service:
         """Open the store, make it where there is none. PerfduckError where another process has
         it."""
         self.settings = settings
+        lake = None if settings.publish is None else lake_of(settings.publish)
         self.held = HeldStore(settings.store, memory_mb=settings.memory_mb)
         settings.state_folder.mkdir(mode=0o700, exist_ok=True)  # none beside a path that is refused
         # What a server that was killed has left; only now is it sure that none runs.
@@ -61,6 +63,9 @@ class Service:
         )
         self.retention = Retention(settings.retention, self.store, self.raw, self.spool)
         self.retention.start()
+        self.publisher = lake and Publisher(self.held, lake, settings.publishing_folder)
+        if self.publisher:
+            self.publisher.start()
 
     def is_open(self) -> bool:
         """Whether there is no token, and never was one of this store."""
@@ -77,6 +82,8 @@ class Service:
     def close(self) -> None:
         """Let other processes have the store."""
         self.retention.close()
+        if self.publisher:
+            self.publisher.close()
         self.jobs.close()
         self.sessions.close()
         self.held.close()

@@ -21,6 +21,7 @@ class Settings:
     job_timeout_s: float = 300.0
     job_memory_mb: int = 1024  # of a worker, which reads one recording at a time
     retention: "tuple[RetentionRule, ...]" = ()
+    publish: str | None = None  # the address of a lake
     access_log: Path | None = None  # None: standard error
     anonymous_read: bool = False
     session_idle_s: float = 20.0  # a client that is not heard of for so long has lost its session
@@ -42,6 +43,11 @@ class Settings:
     def backup_folder(self) -> Path:
         """Copies of the store that are being sent."""
         return self.state_folder / "backup"
+
+    @property
+    def publishing_folder(self) -> Path:
+        """Recordings that are being published."""
+        return self.state_folder / "publishing"
 
     @property
     def merging_folder(self) -> Path:

@@ -118,18 +118,17 @@ def test_many_processes_write_the_same_recordings_at_once(root: str, tmp_path: P
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("words", "is_changed"), [(["ingest", "{more}", "--label", "n=9"], True),
-                              (["compact", "--keep", "0h"], False)]
+    ("words", "moments", "is_changed"), [(["ingest", "{more}", "--label", "n=9"], 6, True),
+                                         (["compact", "--keep", "0h"], 20, False)]
 )  # fmt: skip
 def test_a_command_that_is_killed_leaves_the_lake_as_it_was(
-    words: list[str], is_changed: bool, lake: str, tmp_path: Path
+    words: list[str], moments: int, is_changed: bool, lake: str, tmp_path: Path
 ) -> None:
     say("rm", "run-1", "--store", f"lake:{lake}")
     say("compact", "--store", f"lake:{lake}")
     say("edit", "run-2", "--label", "n=other", "--store", f"lake:{lake}")
     (tmp_path / "more.txt").write_text(script(9))
-    before, moments = asked(f"lake:{lake}"), 20
-    more = tmp_path / "more.txt"
+    before, more = asked(f"lake:{lake}"), tmp_path / "more.txt"
     folder = killed(lake, tmp_path, moments, *(word.format(more=more) for word in words))
     after = asked(f"lake:{lake}-whole")
     assert (after != before) is is_changed

@@ -42,7 +42,7 @@ class LakeFiles:
         """Of a directory, or s3://BUCKET/PREFIX. PerfduckError where the place is that of something
         else, or of a lake of another schema version. There may be none yet."""
         self.root = str(root)
-        self._storage = _storage_of(self.root)
+        self._storage = storage_of(self.root)
         self._checked: set[str] = set()
         self.exists = self._check_names(self._storage.top())
 
@@ -165,7 +165,9 @@ class LakeFiles:
         return newest == SCHEMA_VERSION
 
 
-def _storage_of(root: str) -> LakeStorage:
+def storage_of(root: str) -> LakeStorage:
+    """Where the files of a lake are; nothing is asked yet. PerfduckError for a bucket without keys,
+    or without the package that asks it."""
     version = f"v{SCHEMA_VERSION}"
     if root.startswith(S3):
         storage: LakeStorage = modules.s3.S3Storage(root, version)

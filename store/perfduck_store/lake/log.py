@@ -106,6 +106,10 @@ class LakeState:
             self._live[kind] = dict(sorted(there, key=lambda each: (each[1].at, each[1].by)))
         return self._live[kind]
 
+    def recordings(self) -> set[int]:
+        """The ids of all recordings that there are, or were before they were removed."""
+        return {int(slot[1]) for slot in self.settings if slot[0] == "recording"}
+
     def time_of_next(self) -> int:
         """Of a commit that is to be later than all of these: the clocks of machines differ."""
         return max(time.time_ns(), self.newest + 1)

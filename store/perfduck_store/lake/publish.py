@@ -7,10 +7,11 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from perfduck_store.duckdb.schema import named
 from perfduck_store.lake.files import COMMITS, LakeFiles
 from perfduck_store.lake.kinds import KINDS, columns_of
 from perfduck_store.lake.log import Entry, Group, LogFile, Slot, encoded
-from perfduck_store.lake.parts import in_quotes, lake_query, slots_in
+from perfduck_store.lake.parts import in_quotes, slots_in
 
 if TYPE_CHECKING:
     from perfduck_store.lake.store import LakeStore
@@ -64,7 +65,7 @@ def _exported(store: "LakeStore", folder: Path, slots: list[Slot]) -> Group:
         for table in kind.tables
     }
     if kind.names and kind.keys:
-        store.rows(lake_query("used_names").format(profiles=slots_in(("profile_id",), slots)))
+        store.rows(named("used_of_profiles").format(profiles=slots_in(("profile_id",), slots)))
     for table in kind.names:
         key = "symbol_id" if table == "symbol" else "stack_id"
         used = f" where {key} in (select {key} from used_{key[:-3]})" if kind.keys else ""

@@ -35,6 +35,7 @@ except ModuleNotFoundError as error:
     ) from error
 
 _RETRIES = 7  # of requests that got 5xx, 429 or no answer: the last after some 10 s
+_FIRST_WAIT = timedelta(seconds=0.5)
 _CHUNK = 16 << 20  # larger files are sent in chunks
 _ENDPOINT_OF_ROLES = "169.254."
 _STATUS = re.compile(r"status code: (\d{3} [\w ]+)")
@@ -68,7 +69,11 @@ class S3Storage:
                     "read_timeout": "30s",
                     "timeout": "15m",  # of a request with its body
                 },
-                retry_config={"max_retries": _RETRIES, "retry_timeout": timedelta(minutes=2)},
+                retry_config={
+                    "backoff": {"init_backoff": _FIRST_WAIT},
+                    "max_retries": _RETRIES,
+                    "retry_timeout": timedelta(minutes=2),
+                },
             )
 
     @property

@@ -4,66 +4,65 @@
 -- Longer holes are not counted: a CPU whose real-time tasks have used up their time, or a virtual one
 -- that does not run. Nor are CPUs on which less than three quarters of the ticks left a sample: there
 -- idle time, or time of others, may have been left out of the recording.
-with next_tick as (
+with clock as (
+    select row_number() over (order by profile_id, event) as clock_id, profile_id, event
+    from event
+    where is_chosen(profile_id)
+        and array_contains(chosen('events'), event)
+        and unit = 'ns'
+),
+-- Numbers in place of names: to sort five million samples takes a third of the time.
+tick as (
     select
-        sample.profile_id,
-        sample.event,
+        clock.clock_id,
         sample.cpu,
-        sample.tid,
-        sample.cgroup,
         sample.time_ns,
         sample.period,
-        lag(sample.time_ns) over of_cpu as last_ns,
-        lag(sample.cgroup) over of_cpu as last_cgroup,
-        lag(sample.period) over of_cpu as last_period
+        pod_of.group_id,
+        sample.tid <> 0 as is_busy
     from sample
-    join event on event.profile_id = sample.profile_id and event.event = sample.event
-    where is_chosen(sample.profile_id)
-        and array_contains(chosen('events'), sample.event)
-        and event.unit = 'ns'
-        and sample.cpu is not null
+    join clock on clock.profile_id = sample.profile_id and clock.event = sample.event
+    left join pod_of on pod_of.cgroup = sample.cgroup
+    where sample.cpu is not null
         and sample.time_ns is not null
         and sample.period > 0
         and sample.count = 1
-    window of_cpu as (
-        partition by sample.profile_id, sample.event, sample.cpu order by sample.time_ns
-    )
 ),
-apart as (
-    select *, (time_ns - last_ns) / period as periods
-    from next_tick
-),
-tick as (
+hole as (
     select
         *,
-        round(periods) as whole,
-        tid <> 0
-            and cgroup = last_cgroup
-            and period = last_period
+        (time_ns - lag(time_ns) over of_cpu) / period as periods,
+        group_id = lag(group_id) over of_cpu as is_of_group
+    from tick
+    window of_cpu as (partition by clock_id, cpu order by time_ns)
+),
+by_group as (
+    select
+        clock_id,
+        cpu,
+        group_id,
+        min(time_ns) as first_ns,
+        max(time_ns) as last_ns,
+        sum(period)::double as sampled,
+        sum(period * (round(periods) - 1)) filter (
+            where is_busy
+            and is_of_group
             and round(periods) between 2 and 4
-            and abs(periods - round(periods)) < 0.1 as is_missed
-    from apart
+            and abs(periods - round(periods)) < 0.1
+        )::double as missed
+    from hole
+    group by all
 ),
 watched as (
-    select profile_id, event, cpu
-    from tick
+    select clock_id, cpu
+    from by_group
     group by all
-    having sum(period) >= 0.75 * (max(time_ns) - min(time_ns))
-),
-by_pod as (
-    select
-        coalesce(pod_of.pod, '[no cgroup]') as pod,
-        coalesce(sum(tick.period * (tick.whole - 1)) filter (where tick.is_missed), 0)::double
-            as missed,
-        sum(tick.period)::double as sampled
-    from tick
-    join watched on watched.profile_id = tick.profile_id
-        and watched.event = tick.event
-        and watched.cpu = tick.cpu
-    left join pod_of on pod_of.cgroup = tick.cgroup
-    group by all
+    having sum(sampled) >= 0.75 * (max(last_ns) - min(first_ns))
 )
-select *
-from by_pod
-where missed > 0
+select pod_of.pod, sum(by_group.missed) as missed, sum(by_group.sampled) as sampled
+from by_group
+join watched on watched.clock_id = by_group.clock_id and watched.cpu = by_group.cpu
+join pod_of on pod_of.group_id = by_group.group_id
+group by pod_of.pod
+having missed > 0
 order by missed desc, pod
