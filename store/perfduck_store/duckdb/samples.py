@@ -236,9 +236,7 @@ class DuckDbSamples:
         self._store.picked = self._choice
 
     def _pick_pods(self, pods: Sequence[PodOfCgroup]) -> None:
-        rows = [
-            (number, each.cgroup, each.pod, each.container) for number, each in enumerate(pods)
-        ]
+        rows = [(number, each.cgroup, each.pod, each.container) for number, each in enumerate(pods)]
         schema = {"group_id": int, "cgroup": str, "pod": str, "container": str}
         self._store.keep_frame("pod_of", _frame_of(rows, schema))
         self._store.keep_rows("pod_sample", named("pod_sample"))
