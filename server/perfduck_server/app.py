@@ -100,7 +100,8 @@ def create_app(service: Service) -> FastAPI:
 
 class _WithHeaders:
     """An application whose answers have the headers that every answer has. A Host header that is no
-    host is refused here, as every URL of the request is made of it, and so is another protocol."""
+    host is refused here, as every URL of the request is made of it, and so is another protocol.
+    HEAD is answered as GET: uvicorn, which knows what was asked, sends the head alone."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -113,6 +114,8 @@ class _WithHeaders:
                     headers.setdefault(name, value)
             await send(message)
 
+        if scope.get("method") == "HEAD":
+            scope = {**scope, "method": "GET"}
         line = _wrong_header(Headers(scope=scope)) if scope["type"] == "http" else None
         if line is None:
             await self._app(scope, receive, sent)

@@ -166,3 +166,15 @@ def test_a_store_that_a_server_holds_says_where_it_answers(tmp_path) -> None:
 def test_what_is_no_url_of_a_server_gets_a_hint(url, line) -> None:
     with pytest.raises(perfduck.PerfduckError, match=line):
         perfduck.open(url, wait_s=0).names()
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("/", 200), ("/api/v1/profiles", 200), ("/healthz", 200), ("/no", 404)]
+)
+def test_head_is_the_head_of_get(server: Server, path: str, status: int) -> None:
+    whole = HTTP.request("GET", server.url + path, headers={"Accept": "text/html"})
+    head = HTTP.request("HEAD", server.url + path, headers={"Accept": "text/html"})
+    assert (head.status, head.data) == (status, b"")
+    assert "Content-Security-Policy" in head.headers
+    if path != "/healthz":  # which says how much room the disk has
+        assert head.headers["Content-Length"] == str(len(whole.data))

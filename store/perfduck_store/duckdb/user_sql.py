@@ -21,6 +21,7 @@ from perfduck_store.duckdb import sql_process
 from perfduck_store.records import SqlLimits
 
 _LINE = re.compile(r"^LINE (?P<line>\d+):", re.MULTILINE)
+_NO_COLUMN = (pl.exceptions.PolarsError, NotImplementedError, TypeError, ValueError)
 _READING = {"SELECT", "EXPLAIN", "MULTI"}  # MULTI: what PIVOT is cut into
 
 
@@ -89,15 +90,32 @@ def _rows(answer: duckdb.DuckDBPyRelation, most: int) -> pl.DataFrame:
         table = _at_most(most, reader)
     try:
         frame = pl.DataFrame(pl.from_arrow(table))
-    except (pl.exceptions.PolarsError, NotImplementedError, TypeError, ValueError) as error:
-        listed = ", ".join(map("{} {}".format, answer.columns, answer.types))
-        raise PerfduckError.at(
-            where="sql",
-            expected="columns that can be printed",
-            got=f"{listed}: cast with ::varchar",
-        ) from error
+    except _NO_COLUMN as error:
+        raise _unprintable(answer, table) from error
     _check_dates(frame)
     return _whole_numbers(frame)
+
+
+def _unprintable(answer: duckdb.DuckDBPyRelation, table: pa.Table) -> PerfduckError:
+    """Which columns polars does not take."""
+    names = answer.columns
+    if twice := [name for name in names if names.count(name) > 1]:
+        return PerfduckError.at(
+            where="sql", expected="columns of different names", got=f"{twice[0]} more than once"
+        )
+    columns = zip(table.columns, names, answer.types, strict=True)
+    listed = ", ".join(f"{name} {kind}" for column, name, kind in columns if not _is_taken(column))
+    return PerfduckError.at(
+        where="sql", expected="columns that can be printed", got=f"{listed}: cast with ::varchar"
+    )
+
+
+def _is_taken(column: pa.ChunkedArray) -> bool:
+    try:
+        pl.from_arrow(column)
+    except _NO_COLUMN:
+        return False
+    return True
 
 
 def _at_most(most: int, reader: pa.RecordBatchReader) -> pa.Table:
