@@ -68,6 +68,7 @@ class Publisher:
         self.state = PublishState(str(lake))
         self._held, self._lake, self._folder = held, lake, folder
         self._stopping, self._failed = Event(), 0
+        self._known: set[int] | None = None  # recordings that the lake has, or had
         self._lock = Lock()
         self._process: subprocess.Popen[str] | None = None
         self._thread = Thread(target=self._run, name="publish")
@@ -119,16 +120,19 @@ class Publisher:
     def _publish(self) -> None:
         with self._held.read() as store:
             ours = [each.profile_id for each in store.profiles.all()]
-        known = self._lake.recordings()
-        missing = [key for key in ours if key not in known]
+        if self._known is not None:  # a lake that does not answer has what it had
+            self.state.waiting = len(set(ours) - self._known)
+        self._known = self._lake.recordings()
+        missing = [key for key in ours if key not in self._known]
         self.state.waiting = len(missing)
         for first in range(0, len(missing), _AT_ONCE):
             if self._stopping.is_set():
                 return
             some = missing[first : first + _AT_ONCE]
             self._send(some)
+            self._known.update(some)
             self.state.published += len(some)
-            self.state.waiting = len(missing) - first - len(some)
+            self.state.waiting -= len(some)
         if missing:
             _LOG.info("published %d to %s", len(missing), visible(self.state.lake))
 

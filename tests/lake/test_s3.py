@@ -15,10 +15,12 @@ from threading import Thread
 import pytest
 from lakes import line, rows_of_lake, say, script, written
 from s3_server import BUCKET, KEYS, copy_lake, delete, objects, put
+from served import served
 from set_limits import SetLimits
 from test_lake import TOTALS, VERSION, asked, in_a_file, ingesting, killed
 from test_remote_commands import rows_of
 
+import perfduck
 from perfduck_model.errors import PerfduckError
 from perfduck_store.lake.compaction import compact
 from perfduck_store.lake.files import LakeFiles
@@ -250,6 +252,35 @@ def test_recordings_move_between_buckets_directories_and_files(
     assert "another store to merge" in line("merge", url, "--store", f"{url}/")
     answers = {asked(store, TOTALS) for store in (url, other, directory)}
     assert len(answers) == 1
+
+
+@pytest.mark.slow
+def test_recordings_move_between_buckets_and_servers(lake: str, root: str, tmp_path: Path) -> None:
+    say("pull", "n=1", "--from", f"lake:{lake}", "--store", tmp_path / "team.duckdb")
+    with served(tmp_path / "team.duckdb") as server:
+        assert "3 recordings added, 1 already" in say("merge", f"lake:{lake}", "--store", server)
+        assert "0 recordings added, 4 already" in say("merge", f"lake:{lake}", "--store", server)
+        new = f"lake:{root}-new"
+        assert "4 recordings added, 0 already" in say("merge", server, "--store", new)
+        assert "0 recordings added, 4 already" in say("merge", server, "--store", new)
+    assert rows_of_lake(f"{root}-new", tmp_path) == rows_of_lake(lake, tmp_path)
+
+
+@pytest.mark.slow
+def test_a_merge_that_was_killed_goes_on_where_it_is_begun_again(root: str, tmp_path: Path) -> None:
+    recordings, file = written(tmp_path / "recordings", 45, 6), tmp_path / "file.duckdb"
+    say("ingest", *recordings, "--store", file)
+    code = "import sys; from perfduck_cli.start import main; main()"
+    command = [sys.executable, "-c", code, "merge", str(file), "--store", f"lake:{root}"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        while not parts(root, "commits"):
+            assert process.poll() is None
+        process.kill()
+    there = len(perfduck.open(f"lake:{root}").names())
+    assert there in (20, 40)
+    said = say("merge", file, "--store", f"lake:{root}")
+    assert f"{45 - there} recordings added, {there} already in the store" in said
+    assert rows_of_lake(root, tmp_path) == rows_of(file)
 
 
 @pytest.mark.parametrize(

@@ -94,9 +94,14 @@ def test_a_lake_that_fails_costs_no_push_and_gets_all_later(
         soon(lambda: names(lake) == ("run-0", "run-1"))
         soon(lambda: health(server)["publish"] == "ok")
         assert "all the same" not in HTTP.request("GET", f"{server.url}/").data.decode()
+        lake.rename(tmp_path / "away")
+        lake.write_text("in the way")
+        push(server, recordings[2])
+        soon(lambda: health(server)["publish"] == "failing")
+        assert health(server)["publish_waiting"] == 1
     log = (tmp_path / "team.log").read_text()
     said = f"publish to lake:{lake}: {lake}: expected the directory of a lake, got a file"
-    assert log.count(said) == 1
+    assert log.count(said) == 2  # once for each time that it fails, however often it is tried
 
 
 @pytest.mark.slow
