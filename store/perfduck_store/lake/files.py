@@ -11,9 +11,9 @@ noticed.
 """
 
 import re
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -44,6 +44,7 @@ class LakeFiles:
         self.root = str(root)
         self._storage = storage_of(self.root)
         self._checked: set[str] = set()
+        self._sending: dict[tuple[str, str], Future[None]] = {}
         self.exists = self._check_names(self._storage.top())
 
     @property
@@ -93,15 +94,28 @@ class LakeFiles:
         with ThreadPoolExecutor(self._storage.at_once) as pool:
             return list(pool.map(ask, listed))
 
-    def scratch(self) -> AbstractContextManager[Path]:
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
         """A directory for files that are being written."""
-        return self._storage.scratch()
+        with self._storage.scratch() as folder, ThreadPoolExecutor(self._storage.at_once) as pool:
+            self._senders, self._sending = pool, {}
+            yield folder
 
     def publish(self, written: Path, folder: str, ending: str) -> str:
-        """Give a file that was written the place of its content, and say its hash."""
+        """Give a file of the scratch directory the place of its content, and say its hash. It is
+        there when `sent` ends."""
         name = _hash_of(written)
-        self._storage.put(written, folder, f"{name}.{ending}")
+        key = folder, f"{name}.{ending}"
+        if key not in self._sending:  # recordings may have the same functions
+            named = written.replace(written.with_name(f"{name}.{folder}"))
+            self._sending[key] = self._senders.submit(self._storage.put, named, *key)
         return name
+
+    def sent(self) -> None:
+        """Wait until all that was published is there. PerfduckError where something is not."""
+        for each in self._sending.values():
+            each.result()
+        self._sending = {}
 
     def create_pointer(self, written: Path, generation: str) -> bool:
         """Give a file with the hash of a manifest the name of a generation; False where another has

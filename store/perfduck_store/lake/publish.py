@@ -35,10 +35,13 @@ def commit(store: "LakeStore") -> None:
 
 
 def publish_log(files: LakeFiles, folder: Path, place: str, log: LogFile) -> str:
-    """Write a commit or manifest, and say its hash."""
+    """Write a commit or manifest, after the parts that it refers to, and say its hash."""
+    files.sent()
     written = folder / "log.json"
     written.write_bytes(encoded(log))
-    return files.publish(written, place, "json")
+    name = files.publish(written, place, "json")
+    files.sent()
+    return name
 
 
 def _together(slots: Iterable[Slot]) -> list[list[Slot]]:
