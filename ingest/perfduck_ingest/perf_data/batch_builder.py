@@ -17,7 +17,7 @@ from perfduck_ingest import limitations, network_namespaces
 from perfduck_ingest.events import unit_of
 from perfduck_ingest.perf_data import features, records
 from perfduck_ingest.perf_data.dsos import NO_OFFSET, DsoSymbols, unpack
-from perfduck_ingest.perf_data.session import RecordingMetadata, ResolvableSamples
+from perfduck_ingest.perf_data.resolvable_samples import RecordingMetadata, ResolvableSamples
 from perfduck_kernels import kernels
 from perfduck_model.arrays import Bool, Float64, Int32, Int64
 from perfduck_model.batch import LEAF_OFFSET, SAMPLE, SKIPPED, Batch, Event, Facts, Limitation
