@@ -144,7 +144,7 @@ WRITTEN = {
     "a trace of .NET": b"Nettrace\x14\0\0\0!FastSerialization.1",
     "a profile of heaptrack": b"v 10400 2\nX ./app\nI 1000 400\n",
     "text of async-profiler": b"--- Execution profile ---\nTotal samples       : 100\n",
-    "text of `py-spy dump`": b'Process 1: python x.py\nPython v3.11.7\n\nThread 1 (active): "M"\n',
+    "text of `py-spy dump`": b'Process 1: app\nPython v3.11.7\n\nThread 1 (active): "M"\n',
     "a summary of rbspy": b"Summary of profiling data so far:\n% self  % total  name\n",
     "text of `perf kvm`": b"\n\nAnalyze events for all VMs, all VCPUs:\n\n   VM-EXIT    Samples\n",
     "text of `perf top`": b"   PerfTop:    3210 irqs/sec  kernel:90.2%  exact:  0.0%\n-----\n",
