@@ -7,7 +7,6 @@ perf before 6.9 shows them in copied stacks alone, and asks addr2line of binutil
 Samples are matched by thread and time, and each is of one of KINDS. docs/unwinding.md has a run.
 """
 
-import argparse
 import subprocess
 import sys
 import time
@@ -15,7 +14,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-from perf_data_oracle import oracle, printed, read
+from perf_data_oracle import compare_all, oracle, printed, read
 
 SOURCES = Path(__file__).parent / "inlining"
 KINDS = {
@@ -54,8 +53,8 @@ def kind(perf: tuple[oracle.Frame, ...], ours: tuple[oracle.Frame, ...]) -> str:
     return "alias" if is_alias else "other"
 
 
-def compare(path: Path, *, shown: int) -> None:
-    """Print one row of the table."""
+def compare(path: Path, shown: int) -> int:
+    """Print a row of the table."""
     started = time.monotonic()
     rows, refused = printed(path, "--inline")
     theirs, inlined = defaultdict(list), 0
@@ -75,19 +74,9 @@ def compare(path: Path, *, shown: int) -> None:
     counts = [kinds.total(), inlined, *(kinds[one] for one in KINDS)]
     columns = [*(f"{one:,}" for one in counts), f"{perf_s:.1f}", f"{our_s:.1f}"]
     print(f"| {path.stem} |", " | ".join(columns), "|", flush=True)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("files", nargs="*", type=Path)
-    parser.add_argument("--record", type=Path)
-    parser.add_argument("--show", type=int, default=0, help="print so many other chains")
-    given = parser.parse_args()
-    print("| recording | samples | inlined | ", " | ".join(KINDS), "| perf, s | ours, s |")
-    print("|---|" + "---:|" * (len(KINDS) + 4))
-    for path in [*given.files, *(recorded(given.record) if given.record else ())]:
-        compare(path, shown=given.show)
+    return kinds["other"]
 
 
 if __name__ == "__main__":
-    main()
+    heads = ("recording", "samples", "inlined", *KINDS, "perf, s", "ours, s")
+    compare_all(heads, recorded, compare)

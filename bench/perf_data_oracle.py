@@ -17,7 +17,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -135,33 +135,41 @@ def counted(rows: Iterable[oracle.Row]) -> tuple[Counter[int], Counter[int]]:
     return whole, leaves
 
 
-def compare(path: Path, *, verbose: bool) -> int:
-    """Print one line of a table; returns how many samples differ."""
+def compare(path: Path, shown: int) -> int:
+    """Print a row of the table."""
     rows, refused = printed(path, "--no-inline")
     (theirs, their_leaves), (ours, our_leaves) = counted(rows), counted(read(path, refused))
     differing = (theirs - ours), (ours - theirs)
     leaves = (their_leaves - our_leaves).total() + (our_leaves - their_leaves).total()
     counts = [one.total() for one in differing]
     print(f"| {path.name} | {theirs.total()} | {counts[0]} | {counts[1]} | {leaves} |", flush=True)
-    if verbose:
+    if shown:
         sides = (("perf", printed(path, "--no-inline")[0]), ("ours", read(path, refused)))
         for (name, again), odd in zip(sides, differing, strict=True):
-            for row in islice((one for one in again if hash(one) in odd), 3):
+            for row in islice((one for one in again if hash(one) in odd), shown):
                 print(name, row)
     return sum(counts)
 
 
-def main() -> None:
+def compare_all(
+    heads: Sequence[str],
+    recorded: Callable[[Path], Iterator[Path]],
+    compare: Callable[[Path, int], int],
+) -> None:
+    """What the comparisons of bench/ do: print a table with these heads, and a row of each file
+    that is given or that `recorded` makes. `compare` prints a row, shows at most so many chains
+    that differ, and returns how many samples do: the process exits with 1 if any."""
     parser = argparse.ArgumentParser()
     parser.add_argument("files", nargs="*", type=Path)
-    parser.add_argument("--record", type=Path)
-    parser.add_argument("--verbose", action="store_true", help="show some that differ")
+    parser.add_argument("--record", type=Path, metavar="DIR", help="record into DIR first")
+    parser.add_argument("--show", type=int, default=0, help="print so many chains that differ")
     given = parser.parse_args()
+    print("|", " | ".join(heads), "|")
+    print("|---|" + "---:|" * (len(heads) - 1))
     files = [*given.files, *(recorded(given.record) if given.record else ())]
-    print("| recording | samples of perf script | only perf has | only we have | other leaf |")
-    print("|---|---|---|---|---|")
-    sys.exit(any([compare(path, verbose=given.verbose) for path in files]))
+    sys.exit(any([compare(path, given.show) for path in files]))
 
 
 if __name__ == "__main__":
-    main()
+    heads = ("recording", "samples of perf script", "only perf has", "only we have", "other leaf")
+    compare_all(heads, recorded, compare)

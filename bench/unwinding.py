@@ -9,7 +9,6 @@ how many samples the last caller is an outermost function: _start, clone3, runti
 docs/unwinding.md has a run.
 """
 
-import argparse
 import shutil
 import subprocess
 import sys
@@ -17,7 +16,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-from perf_data_oracle import oracle, printed, read
+from perf_data_oracle import compare_all, oracle, printed, read
 
 SOURCES = Path(__file__).parent / "unwinding"
 KINDS = {
@@ -95,8 +94,8 @@ def is_whole(chain: tuple[oracle.Frame, ...]) -> bool:
     return names[-1].startswith(_OUTERMOST) or names[0].startswith("__libc_start_main")
 
 
-def compare(path: Path, *, shown: int) -> None:
-    """Print one row of the table."""
+def compare(path: Path, shown: int) -> int:
+    """Print a row of the table."""
     rows, refused = printed(path, "--no-inline")
     theirs = defaultdict(list)
     for row in rows:
@@ -113,19 +112,9 @@ def compare(path: Path, *, shown: int) -> None:
     assert not any(theirs.values()), "samples that only perf has"
     counts = [kinds.total(), *(kinds[one] for one in KINDS), outermost["perf"], outermost["ours"]]
     print(f"| {path.stem} |", " | ".join(f"{one:,}" for one in counts), "|", flush=True)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("files", nargs="*", type=Path)
-    parser.add_argument("--record", type=Path)
-    parser.add_argument("--show", type=int, default=0, help="print so many other chains")
-    given = parser.parse_args()
-    print("| recording | samples |", " | ".join(KINDS), "| to the outermost: perf | ours |")
-    print("|---|" + "---:|" * (len(KINDS) + 3))
-    for path in [*given.files, *(recorded(given.record) if given.record else ())]:
-        compare(path, shown=given.show)
+    return kinds["other"]
 
 
 if __name__ == "__main__":
-    main()
+    heads = ("recording", "samples", *KINDS, "to the outermost: perf", "ours")
+    compare_all(heads, recorded, compare)

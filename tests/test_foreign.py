@@ -2,6 +2,7 @@
 
 import io
 import re
+import struct
 import tarfile
 from pathlib import Path
 
@@ -71,7 +72,9 @@ WHAT = {
     "perf-stat.csv": "text of `perf stat`",
     "perf-stat.json": "text of `perf stat`",
     "perf-stat.txt": "text of `perf stat`",
+    "perf-trace-events.txt": "text of `perf trace`",
     "perf-trace-s.txt": "text of `perf trace`",
+    "perf-trace-stacks.txt": "text of `perf trace`",
     "perf-trace.txt": "text of `perf trace`",
     "perf-version.txt": "text of `perf version`",
     "pprof-callgrind.txt": "a profile of callgrind or cachegrind",
@@ -134,6 +137,22 @@ WRITTEN = {
     "a trace of Instruments (": b"<?xml version='1.0'?>\n<trace-query-result/>\n",
     "a report of `sample` of macOS": b"Analysis of sampling app (pid 12) every 1 millisecond\n",
     "an empty file": b" \n\n",
+    # https://gperftools.github.io/gperftools/cpuprofile-fileformat.html
+    "a CPU profile of gperftools": struct.pack("<5Q", 0, 3, 0, 10_000, 0),
+    "a heap profile of gperftools": b"heap profile:   100:  4096 [  200:  8192] @ heapprofile\n",
+    "a heap profile of jemalloc": b"heap_v2/524288\n  t*: 28106: 56637512 [0: 0]\n",
+    "a trace of .NET": b"Nettrace\x14\0\0\0!FastSerialization.1",
+    "a profile of heaptrack": b"v 10400 2\nX ./app\nI 1000 400\n",
+    "text of async-profiler": b"--- Execution profile ---\nTotal samples       : 100\n",
+    "text of `py-spy dump`": b'Process 1: app\nPython v3.11.7\n\nThread 1 (active): "M"\n',
+    "a summary of rbspy": b"Summary of profiling data so far:\n% self  % total  name\n",
+    "text of `perf kvm`": b"\n\nAnalyze events for all VMs, all VCPUs:\n\n   VM-EXIT    Samples\n",
+    "text of `perf top`": b"   PerfTop:    3210 irqs/sec  kernel:90.2%  exact:  0.0%\n-----\n",
+    "text of `perf ftrace latency`": b"#   DURATION     |      COUNT | GRAPH        |\n",
+    "text of `perf probe`": b"Added new event:\n  probe:tcp_sendmsg    (on tcp_sendmsg)\n",
+    "output of bpftrace without stacks": b"@usecs:\n[0]      1 |@@   |\n[1]      2 |@@@@@|\n",
+    "output of a tool of bcc: run": b"\n    schedule\n    -                app (12)\n   3\n",
+    "a profile of callgrind or": b"version: 1\nevents: Ir\nfl=(1) a.c\nfn=(1) main\n1 20\n",
 }
 
 

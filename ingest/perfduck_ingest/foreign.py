@@ -31,6 +31,7 @@ _RECORD = "record with `perf record -g` and ingest perf.data"
 _INGEST_PERF_DATA = "ingest perf.data itself, or the output of `perf script`"
 _COLLAPSE = "ingest what `{} FILE` of inferno writes of it"
 _FIREFOX = "open it in the Firefox Profiler and ingest what it saves"
+_PPROF = "ingest what `go tool pprof -proto PROGRAM FILE` writes of it"
 _NO_SAMPLES = f"it has no samples; {_RECORD}"
 
 
@@ -63,6 +64,11 @@ BINARY = [
     Foreign("trace.dat of trace-cmd", f"it has trace events; {_RECORD}",
             begins(b"\x17\x08\x44tracing")),
     Foreign("gmon.out of gprof", _RECORD, begins(b"gmon")),
+    Foreign("a CPU profile of gperftools", _PPROF,  # header: 0, 3 words, version 0
+            begins(b"\0\0\0\0\0\0\0\0\3\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0")),
+    Foreign("a trace of .NET (nettrace)",
+            "run it with DOTNET_PerfMapEnabled=1 and record it with `perf record -g`",
+            begins(b"Nettrace")),
     Foreign("an ELF file (program, library, module or core)",
             "give it with --symbols DIR or --vmlinux beside a recording", begins(b"\x7fELF")),
     Foreign("a program of macOS or Windows", "ingest a recording of Linux perf",
@@ -153,7 +159,12 @@ TEXT = [
     Foreign("text of `perf annotate`", _INGEST_PERF_DATA,
             line(r" *Percent(?:.*\|)?.*(?:Source code & Disassembly|Disassembly of) .*")),
     Foreign("text of `perf c2c`", _INGEST_PERF_DATA,
-            line(r"(?: *Trace Event Information|.*Shared Data Cache Line Table.*)")),
+            line(r"(?: *Trace Event Information *|.*Shared Data Cache Line Table.*)")),
+    Foreign("text of `perf kvm`", _NO_SAMPLES, line(r"Analyze events for .* VCPUs?.*:")),
+    Foreign("text of `perf top`", _RECORD, line(r" *PerfTop: .*")),
+    Foreign("text of `perf ftrace latency`", _NO_SAMPLES,
+            line(r"# +DURATION +\| +COUNT +\| GRAPH .*")),
+    Foreign("text of `perf probe`", _NO_SAMPLES, line(r"Added new events?:")),
     Foreign("text of `perf sched`", f"it has no stacks of samples; {_RECORD}",
             line(r" *Task +\| +Runtime ms +\|.*| +time +cpu +task name +wait time.*|"
                   r"run measurement overhead: .*")),
@@ -166,7 +177,10 @@ TEXT = [
             line(r" *Name +acquired +contended .*| *contended +total wait +max wait .*")),
     Foreign("text of `perf trace`", _NO_SAMPLES,
             either(line(r" *Summary of events:"),
-                    most(r" *(?:\d+\.\d+|\?) \( *(?:\d+\.\d+ ms *)?\): \S.*"))),
+                    most(r" *(?:\d+\.\d+|\?) \( *(?:\d+\.\d+ ms *)?\): \S.*"),
+                    # of tracepoints, with the frames of --call-graph behind them
+                    most(r" *\d+\.\d{3} \S.*/\d+ \w+:\w+\(.*\)| {30,}\S.* \(.*\)",
+                         one=r"^ *\d+\.\d{3} "))),
     Foreign("text of `perf stat`", f"it has counts and no samples; {_RECORD}",
             either(
                 line(r" *Performance counter stats for .*|# +time +counts +unit events"),
@@ -190,6 +204,7 @@ TEXT = [
     Foreign("text of gprof", _RECORD, line(r"Flat profile:|\t*Call graph \(explanation .*\)")),
     Foreign("a profile of callgrind or cachegrind",
             _RECORD, line(r"# callgrind format|creator: callgrind.*|desc: I1 cache:.*"
+                           r"|events: [A-Z]\w*(?: \w+)*|fn=\(\d+\) .*"
                            r"|positions: (?:instr )?line|Profile data file '.*' .*"
                            r"|-- (?:Cachegrind profile|Metadata|I1 cache:.*)|I1 cache: .*B, .*")),
     Foreign("a profile of massif", f"it has memory and no samples; {_RECORD}",
@@ -201,10 +216,23 @@ TEXT = [
     Foreign("output of bpftrace without stacks",
             "have it count `@[kstack, ustack, comm] = count()` and ingest what"
             " `stackcollapse-bpftrace.pl FILE` of FlameGraph writes of that",
-            line(r"Attach(?:ing|ed) \d+ probes?\b.*|@\w*\[.*\]: \d+|@\w+: (?:\d+)?"
+            line(r"Attach(?:ing|ed) \d+ probes?\b.*|@\w*\[.*\]: \d+|@\w*:(?: \d*)?"
                   r'|\{"type": "(?:attached_probes|map|hist|stats)".*')),
     Foreign("output of a tool of bcc", "run it with -f and ingest the folded stacks",
-            line(r"(?:Sampling at \d+ Hertz of|Tracing (?:off-CPU time|\d+ functions)) .*")),
+            line(r"(?:Sampling at \d+ Hertz of|Tracing (?:off-CPU time|\d+ functions)) .*"
+                  r"| {4}- +\S.* \(\d+\)")),
+    Foreign("a heap profile of gperftools or Go", _PPROF, line(r"heap profile: +\d+: +\d+ \[.*")),
+    Foreign("a heap profile of jemalloc",
+            "ingest what `jeprof --collapsed PROGRAM FILE` writes, with --event alloc=bytes",
+            line(r"heap_v2/\d+")),
+    Foreign("a profile of heaptrack", f"it has memory and no samples; {_RECORD}",
+            both(line(r"v [0-9a-f]+ [0-9a-f]+"), line(r"[Xx] .*"))),
+    Foreign("text of async-profiler", "ingest what `asprof -o collapsed` writes",
+            line(r"--- Execution profile ---")),
+    Foreign("text of `py-spy dump`", "ingest what `py-spy record -f raw` writes",
+            both(line(r"Process \d+: .*"), line(r"Python v\d.*"))),
+    Foreign("a summary of rbspy", "ingest what `rbspy record --format collapsed` writes",
+            line(r"Summary of profiling data so far:")),
     Foreign("a report of `sample` of macOS", _COLLAPSE.format("inferno-collapse-sample"),
             line(r"Analysis of sampling .* every \d+ milliseconds?|Sampling process \d+ .*")),
     Foreign("a trace of Instruments (xctrace export)",

@@ -97,7 +97,7 @@ def compact(file: StorePlace, keep: timedelta) -> CompactResult:
     if not isinstance(file, StoreLake):
         got = "another store, which needs none"
         raise PerfduckError.at(file, expected="lake:DIRECTORY to compact", got=got)
-    with file.read() as lake:
+    with file.to_compact() as lake:
         return CompactResult(parts.compaction.compact(lake, keep.total_seconds()))
 
 

@@ -167,6 +167,10 @@ class StoreLake:
             return parts.spark_store.SparkStore(self.root, self.engine)
         return parts.lake_store.LakeStore(self.root)
 
+    def to_compact(self) -> "LakeStore":
+        """The lake as it is now, which may have older schema versions alone."""
+        return parts.lake_store.LakeStore(self.root, upgrade=True)
+
     def write(self, *, create: bool = False) -> "LakeStore":
         """The lake as it is now, to add a commit; `create` it where there is none. PerfduckError
         with an engine, which only reads."""

@@ -111,7 +111,8 @@ class CompactResult:
         done = self.data
         groups = f"{done.groups_before:,} -> {many(done.groups, 'group')} of parts"
         deleted = f"{many(done.deleted, 'file')} deleted ({_megabytes(done.deleted_bytes)})"
-        return f"generation {done.generation}: {groups}, {deleted}\n"
+        added = f"{many(done.taken, 'recording')} of an older schema version taken over\n"
+        return f"{added * bool(done.taken)}generation {done.generation}: {groups}, {deleted}\n"
 
     def __str__(self) -> str:
         return self.to_text()

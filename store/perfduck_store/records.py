@@ -274,7 +274,8 @@ class Merged:
 @dataclass(frozen=True, slots=True)
 class Compacted:
     """What a compaction made of a lake: groups of parts before and after, and the files that were
-    deleted; `conflicts`: ids that have several contents, in words."""
+    deleted; `conflicts`: ids that have several contents, in words; `taken`: recordings of older
+    schema versions that were taken over."""
 
     generation: int
     groups_before: int
@@ -282,6 +283,7 @@ class Compacted:
     deleted: int
     deleted_bytes: int
     conflicts: tuple[str, ...]
+    taken: int = 0
 
 
 @dataclass(frozen=True, slots=True)

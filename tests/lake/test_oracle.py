@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from lakes import say
-from oracle import Oracle, check
+from parts_oracle import Oracle, check
 from recordings import FIXTURES
 
 import perfduck

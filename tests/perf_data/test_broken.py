@@ -13,6 +13,7 @@ import oracle
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from made import FIELDS, Recording
 from test_recordings import FIXTURES, OPTIONS
 
 from perfduck.ingestion import IngestRequest, ingest
@@ -147,3 +148,26 @@ def starts_of(raw: bytearray) -> Iterator[tuple[int, int]]:
 
 # Nothing, -1, and types of record: COMPRESSED, AUXTRACE, TRACING_DATA, SAMPLE
 PATCHES = [number.to_bytes(4, "little") for number in (0, (1 << 32) - 1, 81, 71, 66, 9)]
+
+
+def test_a_recording_whose_perf_was_killed_is_read_and_said(tmp_path: Path) -> None:
+    made = Recording(FIELDS)
+    made.comm("prog")
+    made.sample(10, 0x401620)
+    raw = bytearray(made.raw())
+    start, size = struct.unpack_from("<QQ", raw, 40)
+    raw[48:56] = bytes(8)  # perf writes the size of the data last
+    (tmp_path / "perf.data").write_bytes(raw[: start + size])
+    batches = oracle.batches_of(tmp_path / "perf.data")
+    assert len(oracle.frame_of(batches)) == 1
+    limitations = {
+        code: each for batch in batches for code, each in batch.facts.limitations.items()
+    }
+    assert limitations["unfinished"].text.startswith("perf record did not end as it should")
+
+
+def test_a_copy_that_was_cut_short_says_where_it_ends(tmp_path: Path) -> None:
+    path = tmp_path / "perf.data"
+    path.write_bytes(Recording(FIELDS).raw()[:-100])
+    with pytest.raises(PerfduckError, match=r"got a broken one: it ends at byte \d+, before a sec"):
+        oracle.batches_of(path)

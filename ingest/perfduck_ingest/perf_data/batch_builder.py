@@ -17,7 +17,7 @@ from perfduck_ingest import limitations, network_namespaces
 from perfduck_ingest.events import unit_of
 from perfduck_ingest.perf_data import features, records
 from perfduck_ingest.perf_data.dsos import NO_OFFSET, DsoSymbols, unpack
-from perfduck_ingest.perf_data.session import RecordingMetadata, ResolvableSamples
+from perfduck_ingest.perf_data.resolvable_samples import RecordingMetadata, ResolvableSamples
 from perfduck_kernels import kernels
 from perfduck_model.arrays import Bool, Float64, Int32, Int64
 from perfduck_model.batch import LEAF_OFFSET, SAMPLE, SKIPPED, Batch, Event, Facts, Limitation
@@ -180,6 +180,7 @@ class BatchBuilder:
             "no-names": unnamed,
             "unproven-kallsyms": files.doubt,
             "processor-traces": _traces(self.said.trace_bytes),
+            "unfinished": _UNFINISHED if self.said.recording.is_unfinished else None,
         }
         return said | {code: Limitation(text) for code, text in by_code.items() if text}
 
@@ -196,6 +197,12 @@ def _known(values: Int64 | Int32, known: Bool) -> pl.Series:
     """Values where they are known, null for others."""
     series = pl.Series(values)
     return series if known.all() else series.set(pl.Series(~known), None)
+
+
+_UNFINISHED = (
+    "perf record did not end as it should (killed, or a full disk): what it had not written yet is"
+    " missing, as are build ids, the host and the kernel's release"
+)
 
 
 def _traces(size: int) -> str | None:

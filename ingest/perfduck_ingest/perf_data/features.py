@@ -63,6 +63,7 @@ class PerfRecording:
     event_names: dict[tuple[int, ...], str] = field(default_factory=dict)  # ids -> name
     event_types: dict[tuple[int, int], str] = field(default_factory=dict)  # type, config -> name
     files: dict[str, RecordedFile] = field(default_factory=dict)  # with symbols, by path
+    is_unfinished: bool = False  # perf ended before it wrote the size of the data
     names: NameTally = field(default_factory=lambda: NameTally("events and files with build ids"))
 
     def started_at(self, first_ns: int | None) -> datetime | None:

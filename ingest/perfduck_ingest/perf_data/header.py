@@ -51,6 +51,7 @@ def read_header(file: BinaryIO, order: ByteOrder) -> tuple[PerfRecording, int, i
         entry = raw[offset : offset + attribute_size]
         recording.add_attribute(_attribute(file, entry, order))
     features = sum(word << (64 * n) for n, word in enumerate(order.unpack("4Q", head, 72)))
+    recording.is_unfinished = not data_size
     if data_size:
         _read_features(file, recording, data_at + data_size, features)
     return recording, data_at, data_size
@@ -83,9 +84,11 @@ def _pread(file: BinaryIO, offset: int, size: int, most: int = limits.most_featu
     if size > most:
         message = f"section of {size:,} bytes at {offset}, more than {most:,}"
         raise struct.error(message)
-    file.seek(0, os.SEEK_END)
-    if offset + size > file.tell():
-        message = f"section of {size} bytes at {offset}"
+    end = file.seek(0, os.SEEK_END)
+    if offset + size > end:
+        message = (
+            f"it ends at byte {end:,}, before a section at {offset:,}: was the copy cut short?"
+        )
         raise struct.error(message)
     file.seek(offset)
     return file.read(size)

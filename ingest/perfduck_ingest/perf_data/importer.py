@@ -31,8 +31,8 @@ from perfduck_ingest.perf_data.ready_samples import (
     ready_of_source,
 )
 from perfduck_ingest.perf_data.records import ByteOrder
+from perfduck_ingest.perf_data.resolvable_samples import Item
 from perfduck_ingest.perf_data.samples import SampleTooShort
-from perfduck_ingest.perf_data.session import Item
 from perfduck_ingest.perf_data.symbol_places import SymbolPlaces
 from perfduck_ingest.runtime.prefetch import prefetch
 from perfduck_ingest.runtime.subprocess_iter import subprocess_iter

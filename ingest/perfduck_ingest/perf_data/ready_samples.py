@@ -17,7 +17,8 @@ from typing import BinaryIO
 import xxhash
 
 from perfduck_ingest.perf_data.features import PerfRecording
-from perfduck_ingest.perf_data.session import Item, PerfSession
+from perfduck_ingest.perf_data.resolvable_samples import Item
+from perfduck_ingest.perf_data.session import PerfSession
 from perfduck_ingest.perf_data.stream import Block, Stream
 from perfduck_ingest.perf_data.symbol_places import SymbolPlaces
 from perfduck_ingest.source import ReadProgress, Source

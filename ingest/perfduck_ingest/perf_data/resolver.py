@@ -41,7 +41,7 @@ from perfduck_ingest.perf_data.mappings import (
     laid_out,
     unmapped,
 )
-from perfduck_ingest.perf_data.session import Item, RecordingMetadata, ResolvableSamples
+from perfduck_ingest.perf_data.resolvable_samples import Item, RecordingMetadata, ResolvableSamples
 from perfduck_ingest.perf_data.symbol_places import SymbolPlaces
 from perfduck_ingest.runtime.prefetch import background
 from perfduck_kernels import kernels

@@ -10,9 +10,8 @@ here, and in what it needs, knows polars: a process that only reads starts in ha
 """
 
 from bisect import bisect_right
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,24 +21,24 @@ from perfduck_ingest.network_namespaces import NamespaceChanges, NetworkNamespac
 from perfduck_ingest.perf_data import features, records
 from perfduck_ingest.perf_data.attributes import attribute
 from perfduck_ingest.perf_data.callers import DeferredCallers, Placed
-from perfduck_ingest.perf_data.chain_chunks import Chains, ChunkIds, chunks_of
+from perfduck_ingest.perf_data.chain_chunks import ChunkIds, chunks_of
 from perfduck_ingest.perf_data.features import PerfRecording
-from perfduck_ingest.perf_data.mappings import (
-    KERNEL_SPACE,
-    Tables,
-    laid_out,
-    maps_version_of,
-    rows_of_version,
-)
+from perfduck_ingest.perf_data.mappings import rows_of_version
 from perfduck_ingest.perf_data.name_numbers import NameTally
+from perfduck_ingest.perf_data.needed_maps import maps_needed
 from perfduck_ingest.perf_data.process_state import ProcessState, place_of
 from perfduck_ingest.perf_data.records import text
+from perfduck_ingest.perf_data.resolvable_samples import (
+    Item,
+    RecordingMetadata,
+    ResolvableSamples,
+    SampleFields,
+)
 from perfduck_ingest.perf_data.sample_columns import Samples
 from perfduck_ingest.perf_data.samples import SampleReader
 from perfduck_ingest.perf_data.stream import Block
 from perfduck_ingest.perf_data.symbol_places import SymbolPlaces
 from perfduck_ingest.perf_data.task_events import (
-    Comm,
     Fork,
     KernelSymbol,
     Mapping,
@@ -47,9 +46,9 @@ from perfduck_ingest.perf_data.task_events import (
     TaskEvent,
     TaskEventReader,
     UserCallers,
+    name_bytes,
 )
-from perfduck_kernels.constants import NO_FRAME
-from perfduck_model.arrays import Bool, Int32, Int64
+from perfduck_model.arrays import Int64
 from perfduck_model.limits import limits
 
 if TYPE_CHECKING:
@@ -59,65 +58,6 @@ _FOREVER = (1 << 63) - 1
 _EVENT_UPDATE_NAME = 2
 _MANY_MAPS = 16  # for each chunk of a chain: looking its addresses up is less than laying them out
 _NONE = np.zeros(0, np.int64)
-
-
-@dataclass(frozen=True, slots=True)
-class SampleFields:
-    """Fields of samples: see samples.py."""
-
-    event: Int64
-    pid: Int32
-    tid: Int32
-    cpu: Int32
-    cgroup: Int64
-    netns: Int64
-    time: Int64
-    timed: Bool
-    period: Int64
-
-    @classmethod
-    def of(cls, parts: list[Samples]) -> "SampleFields":
-        """Those of several blocks, as narrow as the store has them."""
-        narrow = {"pid": np.int32, "tid": np.int32, "cpu": np.int32, "timed": np.bool_}
-        return cls(
-            *(
-                np.concatenate(
-                    [getattr(part, name) for part in parts], dtype=narrow.get(name, np.int64)
-                )
-                for name in cls.__slots__
-            )
-        )
-
-
-@dataclass(slots=True)
-class RecordingMetadata:
-    """What has been read of a recording, apart from its samples."""
-
-    recording: PerfRecording
-    cgroups: dict[int, str] = field(default_factory=dict)
-    # The same losses are counted twice: by the buffer, and, since perf 6.1, by the event.
-    lost_by_buffer: int = 0
-    lost_by_event: int = 0
-    # How many records of each type were skipped, or not understood.
-    skipped: Int64 = field(default_factory=lambda: np.zeros(records.TYPES, np.int64))
-    limitations: Counter[str] = field(default_factory=Counter)  # see limitations.py
-    trace_bytes: int = 0  # of processors, which are not decoded
-
-
-@dataclass(frozen=True, slots=True)
-class ResolvableSamples:
-    """Samples before which nothing can come any more."""
-
-    columns: SampleFields
-    comm: Int32  # place in the list of comms
-    chains: Chains
-    maps: Tables  # of the address spaces of new chunks
-    kernel: list[Mapping | KernelSymbol]  # how it has changed
-    comms: list[str]  # that are new: they follow those that were reported before
-    dsos: list[str]  # likewise
-
-
-Item = tuple[ResolvableSamples | None, RecordingMetadata]
 
 
 class _MapCounts(dict[int, int]):
@@ -278,7 +218,7 @@ class PerfSession:
                 self._kernel.append(task_event)
                 return
         self._task_events.append((time, ordinal, task_event))
-        self._task_name_bytes += _name_bytes(task_event)
+        self._task_name_bytes += name_bytes(task_event)
 
     def _finish_rounds(self, block: Block, parts: list[Samples]) -> None:
         """Move the limit up to which all has been read."""
@@ -350,7 +290,7 @@ class PerfSession:
         """The task events up to a time, in the order of time; they wait no more."""
         count = bisect_right(self._task_events, until, key=lambda one: one[0])
         due, self._task_events = self._task_events[:count], self._task_events[count:]
-        self._task_name_bytes -= sum(_name_bytes(task_event) for _, _, task_event in due)
+        self._task_name_bytes -= sum(name_bytes(task_event) for _, _, task_event in due)
         return due
 
     def _placed(self, chosen: list[Samples], until: int) -> list[Placed]:
@@ -386,25 +326,11 @@ class PerfSession:
             columns=SampleFields.of([part.samples for part in placed]),
             comm=np.concatenate([part.comm for part in placed], dtype=np.int32, casting="unsafe"),
             chains=chains,
-            maps=self._maps(chains),
+            maps=maps_needed(chains, self._process_state.tables),
             kernel=kernel,
             comms=comms,
             dsos=dsos,
         )
-
-    def _maps(self, chains: Chains) -> Tables:
-        """Those of the address spaces that are processes' at a time, as far as they are needed."""
-        spaces = chains.address_spaces
-        users, chunks = np.unique(spaces[spaces > KERNEL_SPACE], return_counts=True)
-        maps = {one: self._process_state.tables[maps_version_of(one)] for one in users.tolist()}
-        few = [
-            one
-            for one, count in zip(maps, chunks.tolist(), strict=True)
-            if len(maps[one]) > max(limits.block_rows, _MANY_MAPS * count)
-        ]
-        if few:
-            maps |= {one: maps[one].at(hit) for one, hit in _addresses_in(chains, few).items()}
-        return laid_out(maps)
 
     def _learn_attribute(self, record: memoryview) -> None:
         order = self._recording.order
@@ -450,24 +376,6 @@ class PerfSession:
 
     def _count_lost_samples(self, record: memoryview) -> None:
         self._said.lost_by_event += self._recording.order.unpack("Q", record, 8)[0]
-
-
-def _addresses_in(chains: Chains, address_spaces: list[int]) -> dict[int, set[int]]:
-    """The addresses of the new chunks in each of these address spaces."""
-    addresses: dict[int, set[int]] = {one: set() for one in address_spaces}
-    chosen = np.flatnonzero(np.isin(chains.address_spaces, address_spaces))
-    for frames in chains.frames.take(chosen, axis=1):
-        is_frame = frames != NO_FRAME
-        spaces = chains.address_spaces[chosen[is_frame]]
-        for one, address in zip(spaces.tolist(), frames[is_frame].tolist(), strict=True):
-            addresses[one].add(address)
-    return addresses
-
-
-def _name_bytes(task_event: TaskEvent) -> int:
-    if isinstance(task_event, Mapping):
-        return len(task_event.dso)
-    return len(task_event.comm) if isinstance(task_event, Comm) else 0
 
 
 # To read one more kind of record, write a method and add a line.

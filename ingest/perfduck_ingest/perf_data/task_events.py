@@ -99,6 +99,13 @@ def is_anonymous(dso: str) -> bool:
     return dso.startswith(("//anon", "/dev/zero", "/anon_hugepage", "[stack", "/SYSV", "[heap]"))
 
 
+def name_bytes(task_event: TaskEvent) -> int:
+    """How many bytes of names it has."""
+    if isinstance(task_event, Mapping):
+        return len(task_event.dso)
+    return len(task_event.comm) if isinstance(task_event, Comm) else 0
+
+
 class TaskEventReader:
     """Reads the task events of blocks of a recording with these attributes."""
 

@@ -20,10 +20,10 @@ def hit_view() -> str:
     return text.partition("create view hit as\n")[2].partition(";")[0]
 
 
-def upgrade(version: int) -> str:
-    """The statement that makes a store of an older schema version one of this: all or nothing."""
-    steps = [_migration(each) for each in range(version + 1, SCHEMA_VERSION + 1)]
-    return f"begin; {' '.join(steps)} delete from meta; {_stamp()}; commit"
+def upgrade(version: int, to: int = SCHEMA_VERSION) -> str:
+    """The statement that makes a store of a schema version one of a newer: all or nothing."""
+    steps = [_migration(each) for each in range(version + 1, to + 1)]
+    return f"begin; {' '.join(steps)} delete from meta; {_stamp(to)}; commit"
 
 
 def mismatch(version: int) -> str | None:
@@ -41,8 +41,8 @@ def _migration(version: int) -> str:
     return (_files() / "migrations" / f"{version:04}.sql").read_text()
 
 
-def _stamp() -> str:
-    return f"insert into meta by name select {SCHEMA_VERSION} as schema_version"
+def _stamp(version: int = SCHEMA_VERSION) -> str:
+    return f"insert into meta by name select {version} as schema_version"
 
 
 def _files() -> Traversable:

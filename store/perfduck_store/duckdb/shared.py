@@ -268,13 +268,15 @@ class SharedReader(SharedStore):
 
 def is_plain(value: object) -> bool:
     """Whether repr(value) says all of it: that of an array or a frame leaves out what is long."""
+    if value is None or type(value) in _PLAIN:
+        return True
     if isinstance(value, tuple | list):
         return all(map(is_plain, value))
     if isinstance(value, dict):
         return all(map(is_plain, value.items()))
     if is_dataclass(value):
         return all(is_plain(getattr(value, each.name)) for each in fields(value))
-    return value is None or type(value) in _PLAIN
+    return False
 
 
 class SharedWriter(SharedStore):

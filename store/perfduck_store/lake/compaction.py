@@ -13,6 +13,7 @@ from perfduck_store.lake import garbage
 from perfduck_store.lake.files import COMMITS, MANIFESTS
 from perfduck_store.lake.kinds import KINDS, NAMES
 from perfduck_store.lake.log import Entry, Group, LogFile, Setting, Slot, generation_name
+from perfduck_store.lake.migration import take_over
 from perfduck_store.lake.parts import lake_query, source_of
 from perfduck_store.lake.publish import publish_log, write_part
 from perfduck_store.lake.store import LakeStore
@@ -25,6 +26,7 @@ _KEYS = {"stack": "symbol_ids", "symbol": "(name, dso, address)"}
 def compact(store: LakeStore, keep_s: float) -> Compacted:
     """Compact a lake; `keep_s`: seconds that readers and writers may take, for which what they may
     need is kept. PerfduckError where another compaction was faster."""
+    taken = take_over(store.files, store.state)
     before = {each.group for each in store.state.settings.values() if each.group}
     conflicts = _conflicts(store)
     with store.files.scratch() as folder:
@@ -33,7 +35,8 @@ def compact(store: LakeStore, keep_s: float) -> Compacted:
         if len(manifest.groups) < len(before) or store.state.commits:
             generation = _publish(store, folder, manifest)
     deleted, size = garbage.collect(store.files, keep_s)
-    return Compacted(generation, len(before), len(manifest.groups), deleted, size, conflicts)
+    counts = (len(before), len(manifest.groups), deleted, size)
+    return Compacted(generation, *counts, conflicts, taken)
 
 
 def _publish(store: LakeStore, folder: Path, manifest: LogFile) -> int:
@@ -90,7 +93,7 @@ def _merged(store: LakeStore, folder: Path, kind: str, settings: dict[Slot, Sett
     parts = {}
     for table in (*KINDS[kind].tables, *KINDS[kind].names):
         if source := store.source(table, settings):
-            parts[table] = write_part(store, folder, table, source)
+            parts[table] = write_part(store, store.files, folder, table, source)
     return Group({table: part for table, part in parts.items() if part}, len(settings))
 
 

@@ -26,6 +26,7 @@ from perfduck_store.lake.address import S3
 from perfduck_store.lake.directory import DirectoryStorage
 from perfduck_store.lake.storage import LakeStorage
 
+FIRST_VERSION = 7  # the schema version of the first lakes
 COMMITS, MANIFESTS, GENERATIONS = "commits", "manifests", "generations"
 _VERSION = re.compile(r"v(\d+)")
 _HASH = re.compile(r"[0-9a-f]{32}")
@@ -36,16 +37,29 @@ Got = TypeVar("Got")
 
 
 class LakeFiles:
-    """The files of a lake of this schema version, by name: `sample/HASH.parquet`."""
+    """The files of a lake of a schema version, by name: `sample/HASH.parquet`. `versions`: those
+    that the lake has folders of, each for the machines whose perfduck has it."""
 
-    def __init__(self, root: Path | str) -> None:
+    def __init__(self, root: Path | str, version: int = SCHEMA_VERSION) -> None:
         """Of a directory, or s3://BUCKET/PREFIX. PerfduckError where the place is that of something
-        else, or of a lake of another schema version. There may be none yet."""
+        else, or of a lake that can be neither read nor upgraded. There may be none yet."""
         self.root = str(root)
-        self._storage = storage_of(self.root)
+        self._version = version
+        self._storage = storage_of(self.root, version)
         self._checked: set[str] = set()
         self._sending: dict[tuple[str, str], Future[None]] = {}
-        self.exists = self._check_names(self._storage.top())
+        self.versions = self._versions(self._storage.top())
+        self.exists = version in self.versions
+
+    @property
+    def older_versions(self) -> list[int]:
+        """The older schema versions that the lake has folders of."""
+        return [each for each in self.versions if FIRST_VERSION <= each < self._version]
+
+    @property
+    def newer_versions(self) -> list[int]:
+        """The newer ones."""
+        return [each for each in self.versions if each > self._version]
 
     @property
     def local_folder(self) -> Path:
@@ -162,31 +176,31 @@ class LakeFiles:
         where, expected = self.where(folder, name), "the content that the file is named by"
         return PerfduckError.at(where, expected=expected, got="another")
 
-    def _check_names(self, names: list[str]) -> bool:
-        """Whether there is a lake."""
+    def _versions(self, names: list[str]) -> list[int]:
+        """The schema versions that there are."""
         where = self._storage.where()
-        versions = [int(match[1]) for name in names if (match := _VERSION.fullmatch(name))]
-        if newest := max(versions, default=0):
-            if reason := mismatch(newest):
-                message = f"{where}: {reason}"
-                raise PerfduckError(message)
-            if newest < SCHEMA_VERSION:
-                expected = f"a lake of schema version {SCHEMA_VERSION}"
-                raise PerfduckError.at(where, expected=expected, got=newest)
-        elif names:
+        versions = sorted(int(match[1]) for name in names if (match := _VERSION.fullmatch(name)))
+        if not versions and names:
             got = f"a directory with {min(names)}"
             raise PerfduckError.at(where, expected="a lake or an empty directory", got=got)
-        return newest == SCHEMA_VERSION
+        if versions and self._version not in versions:
+            if reason := mismatch(versions[-1]):
+                message = f"{where}: {reason}"
+                raise PerfduckError(message)
+            if versions[-1] < FIRST_VERSION:
+                expected = f"a lake of schema version {self._version}"
+                raise PerfduckError.at(where, expected=expected, got=versions[-1])
+        return versions
 
 
-def storage_of(root: str) -> LakeStorage:
+def storage_of(root: str, version: int = SCHEMA_VERSION) -> LakeStorage:
     """Where the files of a lake are; nothing is asked yet. PerfduckError for a bucket without keys,
     or without the package that asks it."""
-    version = f"v{SCHEMA_VERSION}"
+    folder = f"v{version}"
     if root.startswith(S3):
-        storage: LakeStorage = modules.s3.S3Storage(root, version)
+        storage: LakeStorage = modules.s3.S3Storage(root, folder)
         return storage
-    return DirectoryStorage(Path(root), version)
+    return DirectoryStorage(Path(root), folder)
 
 
 def _is_whole(path: Path, name: str, size: int) -> bool:

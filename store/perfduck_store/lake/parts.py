@@ -19,7 +19,12 @@ Read = Callable[[LakeFiles, str, Iterable[Group]], str]
 
 def lake_query(name: str) -> str:
     """The text of queries/NAME.sql."""
-    return (resources.files(__package__) / "queries" / f"{name}.sql").read_text()
+    return lake_text(f"queries/{name}.sql")
+
+
+def lake_text(path: str) -> str:
+    """The text of a file of this package."""
+    return (resources.files(__package__) / path).read_text()
 
 
 def read_here(files: LakeFiles, table: str, groups: Iterable[Group]) -> str:

@@ -14,6 +14,7 @@ from perfduck_store.lake.log import Entry, Group, LogFile, Slot, encoded
 from perfduck_store.lake.parts import in_quotes, slots_in
 
 if TYPE_CHECKING:
+    from perfduck_store.duckdb.store import DuckDbStore
     from perfduck_store.lake.store import LakeStore
 
 
@@ -73,11 +74,16 @@ def _exported(store: "LakeStore", folder: Path, slots: list[Slot]) -> Group:
         key = "symbol_id" if table == "symbol" else "stack_id"
         used = f" where {key} in (select {key} from used_{key[:-3]})" if kind.keys else ""
         queries[table] = f"select * from {table}{used}"
-    parts = {table: write_part(store, folder, table, query) for table, query in queries.items()}
+    parts = {
+        table: write_part(store, store.files, folder, table, query)
+        for table, query in queries.items()
+    }
     return Group({table: part for table, part in parts.items() if part}, len(slots))
 
 
-def write_part(store: "LakeStore", folder: Path, table: str, query: str) -> tuple[str, int] | None:
+def write_part(
+    store: "DuckDbStore", files: LakeFiles, folder: Path, table: str, query: str
+) -> tuple[str, int] | None:
     """Make a part of the rows of a query; None where there are none. The same rows in the same
     order are the same bytes."""
     written = folder / f"{table}.parquet"
@@ -87,4 +93,4 @@ def write_part(store: "LakeStore", folder: Path, table: str, query: str) -> tupl
         written.unlink()
         return None
     size = written.stat().st_size
-    return store.files.publish(written, table, "parquet"), size
+    return files.publish(written, table, "parquet"), size

@@ -31,6 +31,7 @@ from perfduck_store.lake.changes import (
 )
 from perfduck_store.lake.files import LakeFiles
 from perfduck_store.lake.kinds import KIND_OF, KINDS, NAMES
+from perfduck_store.lake.left_out import no_lake, say_what_is_left_out
 from perfduck_store.lake.log import Setting, Slot, read_state
 from perfduck_store.lake.parts import in_quotes, lake_query, source_of
 from perfduck_store.lake.said import edits_of
@@ -55,14 +56,18 @@ _KEYS = {"stack": "stack_id", "stack_blame": "stack_id", "symbol": "symbol_id"}
 class LakeStore(DuckDbStore):
     """A lake as it was when it was opened; close it, or use it as a context manager."""
 
-    def __init__(self, root: Path | str, *, write: bool = False, create: bool = True) -> None:
-        """Read what the lake holds, and no part yet; to write, `create` it where there is none.
-        PerfduckError where there is none, or something else."""
+    def __init__(
+        self, root: Path | str, *, write: bool = False, create: bool = True, upgrade: bool = False
+    ) -> None:
+        """Read what the lake holds, and no part yet; to write, `create` it where there is none; to
+        `upgrade`, what older schema versions have is all there needs to be. PerfduckError where
+        there is none, or something else."""
         self.files = LakeFiles(root)
-        if not ((write and create) or self.files.exists):
-            got = "none (perfduck ingest makes one)"
-            raise PerfduckError.at(root, expected="a lake", got=got)
+        if not ((write and create) or self.files.exists or (upgrade and self.files.older_versions)):
+            raise no_lake(self.files)
         self.state = read_state(self.files)
+        if not upgrade:
+            say_what_is_left_out(self.files, self.state)
         self.changes = Changes(self.state)
         self._writes = write
         self._viewed: set[Slot] = set()
