@@ -12,10 +12,12 @@ has softirqs and interrupts that ran on the group's time, unless the kernel is b
 CONFIG_IRQ_TIME_ACCOUNTING: column total of `top --by pod`, not what a pod is blamed for. A clock
 that interrupts (cpu-clock) counts the change from one task to another for the second, the kernel
 mostly for the first: with a receiver that is woken for its packets the two differ by 8 %. A tick
-that left no sample is missing in the table: `off` is without such ticks, `by time` with them. There
-a sample stands for the time since the one before on its CPU, up to four periods: longer holes are
-no ticks that were missed (real-time tasks may use 95 % of a second, kernel.sched_rt_runtime_us,
-and then the CPU is idle), and the sample after one stands for one period.
+that left no sample is missing in the table: `off` is without such ticks, `missed` what part of the
+pod's ticks `top --by pod` says they are in the whole recording, and `by time` how far off it is
+with them, counted here. There a sample stands for the time since the one before on its CPU, up to
+four periods: longer holes are no ticks that were missed (real-time tasks may use 95 % of a second,
+kernel.sched_rt_runtime_us, and then the CPU is idle), and the sample after one stands for one
+period.
 """
 
 import argparse
@@ -86,7 +88,8 @@ def main() -> None:
     folder = options.keep or Path(tempfile.mkdtemp(prefix="pods-"))
     folder.mkdir(exist_ok=True)
     os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(2))  # perf inherits it
-    print("layout    rps  pod         cpu.stat    total      off  by time     self  blamed softirq")
+    print("layout    rps  pod         cpu.stat    total      off  missed  by time     self  blamed"
+          " softirq")  # fmt: skip
     for layout in LAYOUTS:
         for rps in (False, True):
             show(layout, rps, recorded(folder, layout, options.seconds, rps=rps))
@@ -146,7 +149,8 @@ def show(layout: str, rps: bool, recording: Recording) -> None:
         store.ingest(recording.data, name="pods", attach=[f"pods={pods}"])
         [(first,)] = store.sql("select min(time_ns) from sample").frame.iter_rows()
         window = {"skip": (recording.begin - first) / 1e9, "until": (recording.end - first) / 1e9}
-        top = store.top("pods", by="pod", **window).frame
+        answer = store.top("pods", by="pod", **window)
+        top, text = answer.frame, " ".join(answer.render("text").split())
         between = {"from_ns": recording.begin, "to_ns": recording.end}
         gaps = dict(store.sql(GAPS, between).frame.iter_rows())
         rows = {row["pod"]: row for row in top.iter_rows(named=True)}
@@ -156,9 +160,10 @@ def show(layout: str, rps: bool, recording: Recording) -> None:
         place = f"{layout:9} {'yes' if rps else 'no':4} shop/{pod:6}"
         timed = next(ms for path, ms in gaps.items() if CIDS[pod] in path)
         off, of_time = (100 * (ms / counted - 1) for ms in (row["total"], timed))
+        said = re.search(rf"([0-9.]+ %) of those of shop/{pod} ", text)
         print(
-            f"{place} {counted:8.0f} {row['total']:8.0f} {off:+6.2f} % {of_time:+6.2f} %"
-            f" {row['self']:8.0f}{row['blamed']:8.0f}{softirq:8.0f}"
+            f"{place} {counted:8.0f} {row['total']:8.0f} {off:+6.2f} % {said[1] if said else '':>7}"
+            f" {of_time:+6.2f} % {row['self']:8.0f}{row['blamed']:8.0f}{softirq:8.0f}"
         )
 
 
