@@ -30,8 +30,9 @@ TEXTS = {
     " found (--symbols), or of a just-in-time compiler",
     BROKEN_STACK: "user callers are missing where unwind tables lead to no caller",
     GUESSED: "user callers above code without unwind tables were found by the frame pointer",
-    UNINLINED: "functions that the compiler inlined are not shown: there is debug information that"
-    " cannot be read, or perfduck-native is not installed (--no-inline leaves them out everywhere)",
+    UNINLINED: "functions that the compiler inlined are not shown: in kernel modules, or debug"
+    " information cannot be read or perfduck-native is not installed (--no-inline leaves them out"
+    " everywhere)",
     DEFERRED: "user callers were to be recorded later (--call-graph fp,defer) and are not in the"
     " recording",
     BRANCHES: "branch stacks (perf record -b) are not kept",

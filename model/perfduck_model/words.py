@@ -1,5 +1,5 @@
-"""Words of messages: numbers of things, lists, what a misspelled word may have meant; and numbers
-that somebody typed, in ASCII digits: 30, 0.5, 1.5e6.
+"""Words of messages: numbers of things, lists, what a misspelled word may have meant, what has no
+name; and numbers that somebody typed, in ASCII digits: 30, 0.5, 1.5e6.
 
 float() and int() also read 1_000, nan, infinity and the digits of other scripts, which are taken
 for what was not meant.
@@ -21,6 +21,12 @@ def did_you_mean(word: str, known: Sequence[str], cutoff: float = 0.6) -> str:
     """'did you mean native? ', or nothing where no known word is like it: difflib's ratio."""
     close = get_close_matches(word, known, n=1, cutoff=cutoff)
     return f"did you mean {close[0]}? " if close else ""
+
+
+def unnamed_code(dso: str) -> str:
+    """What code of a binary without a name is called in exports: the last part of the binary's
+    name, in brackets."""
+    return f"[{dso.rsplit('/', 1)[-1].strip('[]')}]"
 
 
 def listed(words: Sequence[str], most: int = 8) -> str:

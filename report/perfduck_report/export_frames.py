@@ -10,7 +10,7 @@ from perfduck_diff.engine.stacks import Stacks
 from perfduck_diff.engine.tree import Trie, grown
 from perfduck_diff.export_input import ExportInput
 from perfduck_model.arrays import Bool, Int64
-from perfduck_report.names import binary
+from perfduck_model.words import unnamed_code
 
 _UNNAMED = "[unknown]"
 
@@ -33,7 +33,7 @@ class ChainTable:
         return len(self._ids)
 
     def names(
-        self, named: Callable[[str], str] = str, unnamed: Callable[[str], str] = binary
+        self, named: Callable[[str], str] = str, unnamed: Callable[[str], str] = unnamed_code
     ) -> list[str]:
         """The name of each function, made of it by `named`; without one, of its dso by
         `unnamed`: [libc.so.6]."""

@@ -21,6 +21,8 @@ from functools import cache, lru_cache
 from operator import is_
 from typing import Any, TypeVar
 
+from perfduck_model.words import unnamed_code
+
 # Printable to Python, but without a width of their own: Default_Ignorable_Code_Point of Unicode 15.
 _INVISIBLE = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0"
@@ -135,12 +137,7 @@ def folded(text: str) -> str:
 
 def folded_binary(dso: str) -> str:
     """A frame of code without a name: the last part of its dso, in brackets."""
-    return f"[{folded(binary(dso)[1:-1])}]"
-
-
-def binary(dso: str) -> str:
-    """What code without a name is called: the last part of its dso, in brackets."""
-    return f"[{dso.rsplit('/', 1)[-1].strip('[]')}]"
+    return f"[{folded(unnamed_code(dso)[1:-1])}]"
 
 
 _NO_FRAME = re.compile(r"[;\\]|\A[ #]| \Z|\A--?\Z|(?<=_\[[kji])\]\Z|\A\[(?=.+\]\Z)", re.DOTALL)

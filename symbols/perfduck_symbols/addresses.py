@@ -116,15 +116,17 @@ class Aliases:
         first = np.append(True, self.starts[ranked][1:] != self.starts[ranked][:-1])
         return np.sort(np.append(np.flatnonzero(~shared), ranked[first[: len(ranked)]]))
 
-    def name(self, index: int) -> str:
-        """The best name of those with the same start and score."""
+    def name(self, index: int, shown: Callable[[str], str] = str) -> str:
+        """The best name of those with the same start and score, as it is `shown`: of `operator new`
+        and `operator new[]`, whose mangled names are of one length, the longer one."""
         start, score = self.starts[index], self.scores[index]
         low = high = index
         while low and self.starts[low - 1] == start:
             low -= 1
         while high < len(self.starts) and self.starts[high] == start:
             high += 1
-        rivals = [self.names.at(one) for one in range(low, high) if self.scores[one] == score]
+        several = range(low, high)
+        rivals = [shown(self.names.at(one)) for one in several if self.scores[one] == score]
         return max(rivals, key=_preference)
 
 

@@ -111,7 +111,7 @@ def _settled(symbols: _Symbols[Place]) -> SymbolTable[Place]:
     return SymbolTable(
         cast(Place, ordered.starts[kept]),
         ends[kept],
-        lambda index: demangled(aliases.name(int(kept[index]))),
+        lambda index: aliases.name(int(kept[index]), demangled),
     )
 
 

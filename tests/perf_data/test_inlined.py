@@ -15,11 +15,12 @@ from test_recordings import FIXTURES
 
 import perfduck
 from perfduck_ingest.perf_data import records
-from perfduck_ingest.perf_data.dsos import DsoSymbols, pack, unpack
+from perfduck_ingest.perf_data.dsos import LACKS_INLINED, Dso, DsoSymbols, pack, unpack
 from perfduck_kernels import native
 from perfduck_model.batch import Batch
 from perfduck_model.pprof_schema import Profile
 from perfduck_store.duckdb.store import DuckDbStore
+from perfduck_symbols.addresses import SymbolTable
 from perfduck_symbols.elf import open_elf
 from perfduck_symbols.elf_symbols import address_of
 
@@ -173,3 +174,14 @@ def test_recorded_build_ids_are_those_of_mappings_in_pprof(store_path: Path) -> 
     texts = profile.string_table
     mappings = {texts[one.filename]: texts[one.build_id] for one in profile.mapping}
     assert mappings["/opt/demo/levels"] == open_elf(PROGRAM).build_id
+
+
+def test_of_a_kernel_module_is_said_that_it_is_not_known() -> None:
+    symbols = DsoSymbols()
+    starts = np.array([16, 32], np.uint64)
+    table = SymbolTable(
+        starts, starts + np.uint64(16), ["nf_nat_setup_info", "get_tuple"].__getitem__
+    )
+    module = Dso("[nf_nat]", table, lacks_inlined=True)
+    numbers, _ = unpack(module.resolve(np.array([20, 99], np.uint64), symbols))
+    assert symbols.flags(numbers.astype(np.int32)).tolist() == [LACKS_INLINED, 0]

@@ -50,6 +50,15 @@ def test_of_aliases_the_plain_long_one_is_kept() -> None:
     assert [weak.name(int(place)) for place in weak.kept()] == ["__libc_read", "other"]
 
 
+@pytest.mark.skipif(_demangler() is None, reason="no C++ library here")
+def test_of_aliases_the_name_counts_that_is_shown() -> None:
+    """perf demangles before it chooses: of one length are the mangled names alone."""
+    text = np.frombuffer(b"_Znwm\0_Znam\0", np.uint8)
+    names = Names.ending_in_zero(text, np.array([0, 6]))
+    aliases = Aliases(np.array([16, 16], np.uint64), np.array([0, 0], np.uint8), names)
+    assert aliases.name(0, demangled) == "operator new[]"
+
+
 def test_an_address_behind_an_inner_symbol_is_the_outer_ones() -> None:
     table = SymbolTable(
         np.array([10, 20], np.uint64),

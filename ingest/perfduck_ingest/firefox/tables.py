@@ -10,6 +10,7 @@ from perfduck_ingest.firefox.schema import MappedBinary, ProfileTables
 from perfduck_ingest.function_chains import UNKNOWN, FunctionChains, InternedChains
 from perfduck_model.arrays import Int64
 from perfduck_model.limits import limits
+from perfduck_model.words import unnamed_code
 
 _KERNEL = "[kernel.kallsyms]"
 _KERNEL_NAMES = ("vmlinux", "kernel", "[kernel]", _KERNEL)
@@ -152,8 +153,7 @@ def _dso(lib: MappedBinary) -> str:
 def _function(name: str, dso: str, address: int | None) -> tuple[str, str, int | None]:
     """A function; without a name its address, which is in the binary. That of the kernel is not
     kept: it is counted from where this kernel begins, and nobody says where that is."""
-    is_binary = f"[{dso.rsplit('/', 1)[-1].strip('[]')}]" == name  # as `perfduck export` calls it
-    if not (is_binary or _ADDRESS.fullmatch(name) or not name):
+    if not (name == unnamed_code(dso) or _ADDRESS.fullmatch(name) or not name):
         return name, dso, None
     is_kept = dso not in (UNKNOWN, _KERNEL) and address is not None and address <= _MOST_ADDRESS
     return UNKNOWN, dso, address if is_kept else None

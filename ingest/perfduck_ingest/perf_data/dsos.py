@@ -124,14 +124,18 @@ class Dso(Generic[Place]):
         table: SymbolTable[Place],
         shift: int = 0,
         inlined: Inlined | None = None,
+        *,
+        lacks_inlined: bool = False,
     ) -> None:
-        """`shift` is what to add to addresses to get those in the table."""
+        """`shift` is what to add to addresses to get those in the table. `lacks_inlined`: what was
+        inlined is known of others, and not of this one."""
         self._name = name
         self._table = table
         self._shift = np.uint64(shift % (1 << 64))
         self._most_named = _most_named(name)
         self._numbers = np.full(len(table.starts), -1, np.int64)
         self._inlined = inlined
+        self._lacks_inlined = lacks_inlined
         self._inlined_numbers = np.zeros(0, np.int64)  # symbols, by the numbers of their names
 
     def resolve(self, addresses: Place, symbols: DsoSymbols) -> Int64:
@@ -144,6 +148,8 @@ class Dso(Generic[Place]):
         packed[hit] = self._named(shifted[hit], indices[hit], symbols)
         if self._inlined is not None:
             packed[hit] = self._with_inlined(addresses[hit], packed[hit], symbols, self._inlined)
+        if self._lacks_inlined:
+            symbols.lack_inlined(unpack(packed[hit])[0])
         return packed
 
     def _named(self, addresses: UInt64, indices: Int64, symbols: DsoSymbols) -> Int64:

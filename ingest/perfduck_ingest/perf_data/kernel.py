@@ -239,7 +239,7 @@ class RecordedKernel:
         if name == KERNEL:
             self._is_asked = True
             return Dso(name, self._own, self._moved(), self._inlined())
-        return Dso(name, self._module(name, number))
+        return Dso(name, self._module(name, number), lacks_inlined=self._debug is not None)
 
     def _module(self, name: str, number: int) -> SymbolTable[Svmas]:
         """The symbols of a module, if they lie where it was recorded: they are of this boot."""
