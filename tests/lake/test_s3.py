@@ -381,6 +381,26 @@ def test_a_bucket_that_is_busy_is_asked_again(refusing: type[_Refusing]) -> None
     assert refusing.asked == 3
 
 
+def test_a_part_that_cannot_be_sent_leaves_no_commit(tmp_path: Path) -> None:
+    root = tmp_path / "lake"
+    [one, other] = written(tmp_path / "recordings", 2)
+    say("ingest", one, "--store", f"lake:{root}")
+    before = asked(f"lake:{root}")
+    table = root / VERSION / "none_such"
+    table.write_text("in the way")
+    files = LakeFiles(root)
+    with pytest.raises(PerfduckError, match="can be written"), files.scratch() as folder:
+        (folder / "x").write_text("x")
+        files.publish(folder / "x", table.name, "parquet")
+    shutil.move(root / VERSION / "stack", tmp_path / "stack")
+    (root / VERSION / "stack").write_text("in the way")
+    said = line("ingest", other, "--store", f"lake:{root}")
+    assert "expected a lake that can be written, got File exists" in said
+    (root / VERSION / "stack").unlink()
+    shutil.move(tmp_path / "stack", root / VERSION / "stack")
+    assert asked(f"lake:{root}") == before
+
+
 @pytest.mark.slow
 def test_a_bucket_that_stays_busy_is_a_line(refusing: type[_Refusing]) -> None:
     refusing.left = 1000

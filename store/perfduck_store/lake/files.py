@@ -110,10 +110,12 @@ class LakeFiles:
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
-        """A directory for files that are being written."""
+        """A directory for files that are being written. PerfduckError at the end where something
+        that was published is not there."""
         with self._storage.scratch() as folder, ThreadPoolExecutor(self._storage.at_once) as pool:
             self._senders, self._sending = pool, {}
             yield folder
+            self.sent()
 
     def publish(self, written: Path, folder: str, ending: str) -> str:
         """Give a file of the scratch directory the place of its content, and say its hash. It is
