@@ -63,8 +63,9 @@ class Service:
         )
         self.retention = Retention(settings.retention, self.store, self.raw, self.spool)
         self.retention.start()
-        self.publisher = lake and Publisher(self.held, lake, settings.publishing_folder)
-        if self.publisher:
+        self.publisher: Publisher | None = None
+        if lake is not None:
+            self.publisher = Publisher(self.held, lake, settings.publishing_folder)
             self.publisher.start()
 
     def is_open(self) -> bool:

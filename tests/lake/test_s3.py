@@ -381,17 +381,20 @@ def test_a_bucket_that_is_busy_is_asked_again(refusing: type[_Refusing]) -> None
     assert refusing.asked == 3
 
 
+def publish_and_forget(files: LakeFiles) -> None:
+    with files.scratch() as folder:
+        (folder / "x").write_text("x")
+        files.publish(folder / "x", "other", "parquet")
+
+
 def test_a_part_that_cannot_be_sent_leaves_no_commit(tmp_path: Path) -> None:
     root = tmp_path / "lake"
     [one, other] = written(tmp_path / "recordings", 2)
     say("ingest", one, "--store", f"lake:{root}")
     before = asked(f"lake:{root}")
-    table = root / VERSION / "none_such"
-    table.write_text("in the way")
-    files = LakeFiles(root)
-    with pytest.raises(PerfduckError, match="can be written"), files.scratch() as folder:
-        (folder / "x").write_text("x")
-        files.publish(folder / "x", table.name, "parquet")
+    (root / VERSION / "other").write_text("in the way")
+    with pytest.raises(PerfduckError, match="can be written"):
+        publish_and_forget(LakeFiles(root))
     shutil.move(root / VERSION / "stack", tmp_path / "stack")
     (root / VERSION / "stack").write_text("in the way")
     said = line("ingest", other, "--store", f"lake:{root}")
