@@ -81,13 +81,14 @@ def test_many_processes_write_the_same_recordings_at_once(tmp_path: Path) -> Non
     """Eight processes, each recording with two of them, two are killed, and all is sent again."""
     recordings, lake = written(tmp_path / "recordings", 12), tmp_path / "lake"
     shares = [recordings[first : first + 3] for first in range(0, 12, 3)] * 2
-    processes = [ingesting(share, lake) for share in shares]
-    for process, delay in zip(processes[:2], (1.5, 0.7), strict=True):
-        time.sleep(delay)
+    to_kill = [ingesting(share, lake) for share in shares[:2]]
+    others = [ingesting(share, lake) for share in shares[2:]]
+    for process, parts_there in zip(to_kill, (1, 9), strict=True):
+        while len(list(lake.glob("v*/*/*.parquet"))) < parts_there:
+            time.sleep(0.005)
         process.send_signal(signal.SIGKILL)
-    assert [process.wait() for process in processes[2:]] == [0] * 6
-    for process in processes[:2]:
-        process.wait()
+    assert [process.wait() for process in to_kill] == [-signal.SIGKILL] * 2
+    assert [process.wait() for process in others] == [0] * 6
     assert [ingesting(share, lake).wait() for share in shares[:4]] == [0] * 4
     file = tmp_path / "file.duckdb"
     say("ingest", *recordings, "--store", file)
@@ -198,14 +199,21 @@ def test_one_of_two_compactions_at_once_is_refused(lake: Path) -> None:
     assert asked(f"lake:{lake}") == before
 
 
-def test_a_stack_id_with_two_contents_is_reported(lake: Path) -> None:
+@pytest.mark.parametrize(
+    ("table", "other"), [("stack", "symbol_ids = [1, 2]"), ("symbol", "name = 'another'")]
+)
+def test_an_id_with_two_contents_is_reported(table: str, other: str, lake: Path) -> None:
     with LakeStore(lake, write=True) as store, store.transaction():
-        [(profile, stack)] = store.rows("select profile_id, stack_id from rollup limit 1")
+        query = (
+            "select profile_id, stack_id, symbol_id from rollup join stack_symbol using (stack_id)"
+        )
+        [(profile, stack, symbol)] = store.rows(f"{query} limit 1")
+        key = stack if table == "stack" else symbol
         store.load()
-        store.execute(f"update stack set symbol_ids = [1, 2] where stack_id = {stack}")
+        store.execute(f"update {table} set {other} where {table}_id = {key}")
         store.changes.set_rows(("recording", profile))
     done = perfduck.open(f"lake:{lake}").compact()
-    assert done.notes == (f"id of two contents: stack {stack}: 2 contents",)
+    assert done.notes == (f"id of two contents: {table} {key}: 2 contents",)
 
 
 @pytest.mark.parametrize("table", ["rollup", "stack", "profile"])

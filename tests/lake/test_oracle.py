@@ -1,4 +1,4 @@
-"""Each query of a lake against an oracle that reads its files in plain Python (oracle.py)."""
+"""Each query of a lake against an oracle that reads its files in plain Python (parts_oracle.py)."""
 
 import shutil
 from collections import Counter
