@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 Row = dict[str, Any]
+RUNS = [f"{side}.udp64.{run}" for side in ("native", "docker0-nat") for run in (1, 2)]
 
 
 class Oracle:

@@ -13,8 +13,6 @@ from command import run_text
 from lake_oracle import Oracle
 from lakes import line, say, written
 from spark_cluster import Cluster
-from test_queries import cluster as cluster  # a fixture
-from test_queries import lake as lake
 
 from perfduck_model.errors import PerfduckError
 from perfduck_store.lake.store import LakeStore

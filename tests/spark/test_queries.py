@@ -9,42 +9,15 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from lake_oracle import Oracle, summed
-from spark_cluster import Cluster, missing
+from lake_oracle import RUNS, Oracle, summed
 
-import perfduck
 from perfduck_store.lake.store import LakeStore
 from perfduck_store.protocol import PickedSamples
 from perfduck_store.records import KEYS, Choice
 from perfduck_store.spark.address import engine_at
 from perfduck_store.spark.store import SparkStore
 
-FIXTURES = Path(__file__).parent.parent.parent / "fixtures"
-RUNS = [f"{side}.udp64.{run}" for side in ("native", "docker0-nat") for run in (1, 2)]
 EVENT = "cpu-clock"
-
-
-@pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster]:
-    if reason := missing():
-        pytest.skip(reason)
-    with Cluster() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four recordings of the demo, the last one removed."""
-    tmp = tmp_path_factory.mktemp("spark")
-    lines = (FIXTURES / "demo" / "recordings.csv").read_text().splitlines()
-    kept = [line for line in lines if line.split(",")[1] in RUNS]
-    manifest = tmp / "runs.csv"
-    listed = (f"{FIXTURES}/demo/{line}" for line in kept)
-    manifest.write_text("\n".join([lines[0], *listed]))
-    # A name that is a pattern, of Spark as of a shell.
-    path = tmp / "a lake [1]"
-    perfduck.open(f"lake:{path}").ingest(manifest=manifest)
-    return path
 
 
 @pytest.fixture(scope="module")

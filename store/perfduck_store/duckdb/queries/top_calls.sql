@@ -11,14 +11,18 @@ asked as (
     from symbol
     where name = $function or canonical = $function or shown_name(name, dso) = $function
 ),
-frames as (
-    select stack.stack_id, placed.symbol_id, placed.place as depth
-    from stack, lateral places_of(stack.symbol_ids) as placed
-    where stack.stack_id in (
+asked_stack as (
+    select stack_id, symbol_ids
+    from stack
+    where stack_id in (
         select stack_symbol.stack_id
         from stack_symbol
         join asked on asked.symbol_id = stack_symbol.symbol_id
     )
+),
+frames as (
+    select asked_stack.stack_id, placed.symbol_id, placed.place as depth
+    from asked_stack, lateral places_of(asked_stack.symbol_ids) as placed
 ),
 calls as (
     select distinct
