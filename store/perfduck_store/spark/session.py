@@ -95,9 +95,8 @@ class EngineSession:
     def keep_parts(self, name: str, paths: list[str], columns: list[str]) -> None:
         """Let the rows of Parquet files be a view."""
         with self.errors():
-            # A folder of the lake may have brackets in its name.
-            reader = self._spark.read.option("__globPaths__", "false")
-            reader.parquet(*paths).select(*columns).createOrReplaceTempView(name)
+            rows = self._spark.read.parquet(*paths).select(*columns)
+            rows.createOrReplaceTempView(name)
 
     def keep_frame(self, name: str, frame: pl.DataFrame) -> None:
         """Let a frame be a view."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _COMMENT = re.compile(r"--.*")
 _TABLE = re.compile(r"\b(?:from|join)\s+(\w+)", re.IGNORECASE)
+_PATTERN = re.compile(r"[][{}*?\\]")  # in a path of Hadoop's: all else is taken as it is
 _KEYS = {"stack": "stack_id", "stack_blame": "stack_id", "symbol": "symbol_id"}
 
 
@@ -138,4 +139,4 @@ def _address(files: "LakeFiles", table: str, name: str, size: int) -> str:
         raise PerfduckError.at(path, expected="a part of the lake", got=error.strerror) from error
     if found != size:
         raise PerfduckError.at(path, expected=f"a part of {size:,} bytes", got=f"{found:,}")
-    return f"file://{path}"  # Hadoop takes it as it is, with %
+    return "file://" + _PATTERN.sub(r"\\\g<0>", str(path))
