@@ -118,7 +118,7 @@ def _exit_code() -> int:
         return _failed(f"perfduck: {visible(str(error))}\n", USER_ERROR)
     except MemoryError:
         return _failed("perfduck: expected more memory, got all there is\n", USER_ERROR)
-    except Exception:
+    except BaseException:  # a panic in Rust (polars, obstore) is no Exception
         # Here, because on the usual way out duckdb lists what it calls leaks behind it.
         return _failed(f"{traceback.format_exc()}{_A_BUG}\n", BUG)
 

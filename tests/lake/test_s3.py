@@ -288,6 +288,9 @@ def test_a_merge_that_was_killed_goes_on_where_it_is_begun_again(root: str, tmp_
     [
         ("s3://", "lake:s3://: expected lake:DIRECTORY or lake:s3://BUCKET/PREFIX, got no bucket"),
         ("s3:///x", "expected lake:DIRECTORY or lake:s3://BUCKET/PREFIX, got no bucket"),
+        ("s3:/fleet/x", "(lake:./s3:/fleet/x for a directory), got one that begins with s3:"),
+        ("s3:fleet/x", "(lake:./s3:fleet/x for a directory), got one that begins with s3:"),
+        ("//fleet/x", "(lake:/fleet/x for a directory), got one that begins with //"),
         ("s3://fleet/a//b", "expected another prefix, got one with an empty part"),
         ("s3://fleet/../b", "expected another prefix, got one with an empty part"),
         ("s3://no-such-bucket/x", "expected a bucket, got none named no-such-bucket"),
@@ -417,6 +420,25 @@ def test_no_network_is_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://someone:password@127.0.0.1:9")
     said = line("profiles", "--store", "lake:s3://fleet/x")
     assert said.endswith("s3://fleet/x: expected an answer of 127.0.0.1:9, got none\n")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "127.0.0.1:9",
+        "minio",
+        "ftp://minio",
+        "http://",
+        "http://a|b",
+        "http://a b:9",
+        "http://a:x",
+        "http://a/\u00fc",
+    ],
+)
+def test_an_endpoint_that_is_no_url_is_a_line(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+    words = "S3: expected https://HOST or https://HOST:PORT ($AWS_ENDPOINT_URL, endpoint_url), got"
+    assert words in line("profiles", "--store", "lake:s3://fleet/x")
 
 
 def test_without_keys_it_is_a_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -1,10 +1,15 @@
 """Which lake is meant by lake:DIRECTORY or lake:s3://BUCKET/PREFIX."""
 
+import re
+
 from perfduck_model.errors import PerfduckError
 
 SCHEME = "lake:"
 S3 = "s3://"
 EXPECTED = f"{SCHEME}DIRECTORY or {SCHEME}{S3}BUCKET/PREFIX"
+# s3:/bucket and //bucket are addresses with a slash or a word too few; as directories they would be
+# made, and what was meant for a bucket stored there.
+_MISTYPED = re.compile(r"[a-z][\w+.-]*:|//(?!/)", re.IGNORECASE)
 
 
 def is_lake(url: object) -> bool:
@@ -22,6 +27,10 @@ def root_of(url: str) -> str:
         return f"{S3}{bucket}/{prefix}".rstrip("/")
     if "://" in root:
         raise PerfduckError.at(url, expected=EXPECTED, got=f"a URL of {root.partition(':')[0]}")
+    if mistyped := _MISTYPED.match(root):
+        directory = f"/{root.lstrip('/')}" if root.startswith("/") else f"./{root}"
+        expected = f"{EXPECTED} ({SCHEME}{directory} for a directory)"
+        raise PerfduckError.at(url, expected=expected, got=f"one that begins with {mistyped[0]}")
     return root
 
 

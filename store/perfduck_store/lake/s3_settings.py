@@ -8,12 +8,14 @@ Beside these, obstore asks by itself: a web identity (EKS), the container's and 
 """
 
 import os
+import re
 from collections.abc import Mapping
 from configparser import ConfigParser
 from configparser import Error as NoIniFile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from perfduck_model.errors import PerfduckError
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 _DEFAULT_REGION = "us-east-1"
 _KEYS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
 _FOREIGN = ("sso_session", "sso_start_url", "role_arn", "credential_process", "login_session")
+_HOST = re.compile(r"[a-z0-9_.:-]+")  # as urlsplit gives it, without the brackets of IPv6
+_VISIBLE_ASCII = re.compile("[!-~]+")
 _ROLES = ("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
           "AWS_CONTAINER_CREDENTIALS_FULL_URI")  # fmt: skip
 
@@ -55,8 +59,23 @@ def s3_settings(env: Mapping[str, str] = os.environ) -> S3Settings:
     profile = _profile(env)
     region = env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION") or profile.get("region")
     endpoint = env.get("AWS_ENDPOINT_URL_S3") or env.get("AWS_ENDPOINT_URL")
-    endpoint = endpoint or profile.get("endpoint_url")
-    return S3Settings(region or _DEFAULT_REGION, endpoint or None, _keys(env, profile))
+    endpoint = _checked(endpoint or profile.get("endpoint_url"))
+    return S3Settings(region or _DEFAULT_REGION, endpoint, _keys(env, profile))
+
+
+def _checked(endpoint: str | None) -> str | None:
+    """The URL of an endpoint, None for none. PerfduckError for another text, of which obstore
+    panics; the text may have a password."""
+    try:
+        url = urlsplit(endpoint or "")
+        is_url = url.scheme in ("http", "https") and _HOST.fullmatch(url.hostname or "")
+        is_url = is_url and url.port != 0
+    except ValueError:
+        is_url = False
+    if endpoint and not (is_url and _VISIBLE_ASCII.fullmatch(endpoint)):
+        expected = "https://HOST or https://HOST:PORT ($AWS_ENDPOINT_URL, endpoint_url)"
+        raise PerfduckError.at(where="S3", expected=expected, got="an endpoint that is no such URL")
+    return endpoint or None
 
 
 def _keys(env: Mapping[str, str], profile: Mapping[str, str]) -> tuple[str, str, str] | None:
