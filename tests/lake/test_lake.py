@@ -238,7 +238,10 @@ def test_a_part_that_is_damaged_missing_or_foreign_is_a_line(lake: Path, table: 
 @pytest.mark.parametrize(
     "content", [b"", b"{}", b"null", b"\xff", b'{"at":1,"entries":[{"slot":[],"value":1}]}',
                 b'{"at":1,"entries":[{"slot":["recording",1],"group":3}]}',
-                b'{"at":1,"entries":[],"groups":[{"parts":{"sample":["../x",3]}}]}']
+                b'{"at":1,"entries":[],"groups":[{"parts":{"sample":["../x",3]}}]}',
+                b'{"at":1,"entries":[{"slot":["recording"]}]}',
+                b'{"at":1,"entries":[{"slot":["recording","four"]}]}',
+                b'{"at":1,"entries":[{"slot":["label",4],"value":"x"}]}']
 )  # fmt: skip
 def test_a_commit_that_is_damaged_or_foreign_is_a_line(lake: Path, content: bytes) -> None:
     name = xxhash.xxh3_128_hexdigest(content)

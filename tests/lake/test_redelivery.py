@@ -124,3 +124,26 @@ def test_a_merge_of_a_lake_that_is_killed_goes_on(
     say(*words)
     assert rows_of(file) == rows_of_lake(lake, tmp_path)
     assert say("sql", QUERY, "--format", "csv", "--store", file) == asked(f"lake:{lake}")
+
+
+def test_the_work_of_one_of_two_merged_copies_stays(tmp_path: Path) -> None:
+    [recording] = written(tmp_path / "recording", 1)
+    with_work, without = tmp_path / "work.duckdb", tmp_path / "none.duckdb"
+    say("ingest", recording, "--work", "7", "--unit", "packet", "--store", with_work)
+    say("ingest", recording, "--store", without)
+    one, other = tmp_path / "one", tmp_path / "other"  # as two machines that begin at once
+    say("merge", with_work, "--store", f"lake:{one}")
+    say("merge", without, "--store", f"lake:{other}")
+    shutil.copytree(other, one, dirs_exist_ok=True)
+    assert (
+        asked(f"lake:{one}", "select work, work_unit from profile")
+        == "work,work_unit\n7.0,packet\n"
+    )
+
+
+def test_a_lake_may_be_in_a_directory_of_any_name(lake: Path, tmp_path: Path) -> None:
+    other = tmp_path / "a -- b\n'c' [d]* {e}%41"
+    shutil.copytree(lake, other)
+    assert asked(f"lake:{other}", QUERY) == asked(f"lake:{lake}", QUERY)
+    assert "generation 1" in say("compact", "--keep", "0h", "--store", f"lake:{other}")
+    assert asked(f"lake:{other}", QUERY) == asked(f"lake:{lake}", QUERY)

@@ -19,8 +19,14 @@ import msgspec
 
 from perfduck_model.errors import PerfduckError
 from perfduck_store.lake.files import COMMITS, GENERATIONS, MANIFESTS, LakeFiles
+from perfduck_store.lake.kinds import KINDS
 
 Slot = tuple[str | int, ...]
+_KEYS_OF = {
+    **{name: kind.keys for name, kind in KINDS.items()},
+    **dict.fromkeys(("name", "work", "kernel_release"), ("profile_id",)),
+    "label": ("profile_id", "label"),
+}
 Hash = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]
 
 
@@ -167,10 +173,18 @@ def read_log(files: LakeFiles, folder: str, name: str) -> LogFile:
         where = files.where(folder, name)
         raise PerfduckError.at(where, expected="a file of a lake", got=str(error)) from error
     groups = {entry.group for entry in log.entries} - {None, *range(len(log.groups))}
-    if groups or not all(entry.slot for entry in log.entries):
+    if groups or not all(_is_slot(entry.slot) for entry in log.entries):
         where = files.where(folder, name)
         raise PerfduckError.at(where, expected="slots and groups of a lake", got="others")
     return log
+
+
+def _is_slot(slot: Slot) -> bool:
+    """Whether it has the keys of its kind; those of kinds that are not known can be any."""
+    if not slot or (keys := _KEYS_OF.get(str(slot[0]))) is None:
+        return bool(slot)
+    is_of_profile = keys[:1] == ("profile_id",)
+    return len(slot) == 1 + len(keys) and (not is_of_profile or isinstance(slot[1], int))
 
 
 def encoded(log: LogFile) -> bytes:

@@ -42,7 +42,10 @@ def _added(store: "LakeStore", profiles: list[int]) -> Merged:
         changes.set_rows(*((kind, key) for kind in ("recording", "limitation") for key in profiles))
         for key in profiles:
             said = store.profiles.said(key)
-            changes.set_values(slots_of_new(key, Edit(labels=said.labels)))
+            facts = Edit(labels=said.labels, kernel_release=said.kernel_release)
+            changes.set_values(slots_of_new(key, facts))
+            if said.work is not None:  # a copy without it may be merged on another machine
+                changes.set_values({("work", key): [said.work, said.work_unit]})
         attached = store.rows(lake_query("merged_attachments"))
         changes.set_rows(*(("attachment", *row) for row in attached))
         for kind, known in before.items():

@@ -68,8 +68,8 @@ def _checked(endpoint: str | None) -> str | None:
     panics; the text may have a password."""
     try:
         url = urlsplit(endpoint or "")
-        is_url = url.scheme in ("http", "https") and _HOST.fullmatch(url.hostname or "")
-        is_url = is_url and url.port != 0
+        is_host = _HOST.fullmatch(url.hostname or "") is not None
+        is_url = url.scheme in ("http", "https") and is_host and url.port != 0
     except ValueError:
         is_url = False
     if endpoint and not (is_url and _VISIBLE_ASCII.fullmatch(endpoint)):

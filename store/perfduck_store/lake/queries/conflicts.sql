@@ -1,4 +1,4 @@
--- Ids that have several contents in the rows of {source}.
+-- Ids that have several contents in the rows of source.
 select {key}, count(distinct {content}) as contents
 from {source}
 group by {key}

@@ -1,6 +1,6 @@
 -- Each symbol, stack, or charge of a stack once, of those that several recordings have: where two
 -- machines tagged a function differently at the same moment, the same one for all readers. What
--- `perfduck tag` said last goes before. {key}: the column of its id; {source}, {tagged}: rows.
+-- `perfduck tag` said last goes before. key: the column of its id; source, tagged: rows.
 with arrived as (
     select distinct on ({key}) *
     from (select distinct * from {source})
