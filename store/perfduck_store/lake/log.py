@@ -21,7 +21,7 @@ from perfduck_model.errors import PerfduckError
 from perfduck_store.lake.files import COMMITS, GENERATIONS, MANIFESTS, LakeFiles
 
 Slot = tuple[str | int, ...]
-Hash = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]
+Hash = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{32}\Z")]
 
 
 class Group(msgspec.Struct, frozen=True, eq=False):
