@@ -57,7 +57,7 @@ def test_the_pages_have_tables_of_every_kind() -> None:
     assert {table.by for table in TABLES} == {"subsystem", "class", "direction", "traversal"}
 
 
-@pytest.mark.parametrize("table", filter(is_kept, TABLES), ids=lambda table: table.id)
+@pytest.mark.parametrize("table", list(filter(is_kept, TABLES)), ids=lambda table: table.id)
 def test_a_table_says_what_its_command_prints(
     table: figures.Table,  # type: ignore[name-defined]
     demo_store: Path,

@@ -137,6 +137,8 @@ def with_(path: str, value: object) -> str:
         (with_("metadata.uid", "../../etc"), "items[0].metadata.uid: expected text"),
         (with_("metadata.name", "a" * 300), "items[0].metadata.name: expected text"),
         (with_("metadata.name", "\x1b[31mweb"), "items[0].metadata.name: expected text"),
+        (with_("metadata.name", "web\n"), "items[0].metadata.name: expected text"),
+        (with_("metadata.uid", f"{WEB[0]}\n"), "items[0].metadata.uid: expected text"),
         (with_("metadata.name", "[softirq]"), "items[0].metadata.name: expected text"),
         (with_("metadata.namespace", "a/b"), "items[0].metadata.namespace: expected text"),
         (with_("kind", "Service"), "items[0].kind: expected text"),

@@ -16,6 +16,7 @@ from perfduck_diff.history import recall, recalled_from
 from perfduck_diff.like_runs import AB_LABEL, RUN_LABEL, SIDE_LABEL, spread_of_like_runs
 from perfduck_diff.newest_runs import newest_runs
 from perfduck_diff.notes import attachment_notes, lacking, provenance
+from perfduck_diff.pod_notes import comparison_notes
 from perfduck_diff.selection import NothingSelectedError
 from perfduck_model.errors import PerfduckError
 from perfduck_store.protocol import Store
@@ -91,8 +92,14 @@ def _of_one_event(store: Store, request: DiffRequest, question: Question) -> Dif
             *(f"{title}: {each}" for each in provenance(store, question.selection, profiles)),
         )
     ]
+    context += _beside(question)
     context += recalled_from(store, question, request.per)
     return replace(result, context=tuple(context))
+
+
+def _beside(question: Question) -> list[str]:
+    samples = float(question.runs.hits.sum())
+    return [note.text for note in comparison_notes(question.selection, samples)]
 
 
 def paired(store: Store, base: dict[int, str], new: dict[int, str]) -> list[dict[int, str]]:

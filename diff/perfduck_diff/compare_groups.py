@@ -25,6 +25,7 @@ from perfduck_diff.filters import Filters
 from perfduck_diff.history import recall, recalled_from
 from perfduck_diff.keys import MatrixKey
 from perfduck_diff.notes import attachment_notes, lacking
+from perfduck_diff.pod_notes import notes_beside
 from perfduck_diff.selection import Group
 from perfduck_model.arrays import Int64
 from perfduck_model.errors import PerfduckError
@@ -135,6 +136,7 @@ def compare_groups(
     ]
     if by in ("direction", "traversal") and not store.attachments.net_counts(selected):
         context.append(net_counts.NOTHING)
+    context += [note.text for note in notes_beside(question.selection, by)]
     context += recalled_from(store, question, None)
     context += _left_out(selected, {name: groups[name] for name in names}, over)
     return _matrix(measured, over, tuple(names), tuple(context))

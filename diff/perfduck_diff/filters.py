@@ -233,7 +233,8 @@ def _is_like(value: str, pattern: str) -> bool:
 
 
 def _is_pod(value: str, pattern: str) -> bool:
-    return any(_is_like(name, pattern) for name in (value, pods.short(value), value.strip("[]")))
+    names = (value, pods.without_uid(value), pods.short(value), value.strip("[]"))
+    return any(_is_like(name, pattern) for name in names)
 
 
 def _is_binary(value: str, pattern: str) -> bool:

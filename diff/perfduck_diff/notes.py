@@ -186,10 +186,8 @@ def _artefacts(artefacts: list[FunctionWeight], busy: float) -> list[str]:
         return []
     share = sum(each.weight for each in artefacts) / busy
     names = [each.function for each in artefacts]
-    return [
-        f"{100 * share:.1f} % of self time is an artifact of disabled interrupts, not contention:",
-        f"  {listed(names, _NAMED)}",
-    ]
+    what = "of self time is an artifact of disabled interrupts, not contention"
+    return [f"{100 * share:.1f} % {what}: {listed(names, _NAMED)}"]
 
 
 def attachment_notes(

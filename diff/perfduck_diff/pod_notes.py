@@ -1,20 +1,25 @@
-"""Lines beside an answer by pod or network namespace: what no pod is blamed for, and which
-recordings do not say whose their samples are."""
+"""Lines beside an answer by pod or network namespace: what no pod is blamed for, which recordings
+do not say whose their samples are, which pods have no name, and what their weight lacks."""
 
-from collections.abc import Container, Iterator
+from collections.abc import Collection, Container, Iterable, Iterator
 
 from perfduck_diff.engine.dimensions import NO_CGROUP, NO_NETNS
+from perfduck_diff.pods import is_unnamed
 from perfduck_diff.selection import Note, Selection
 from perfduck_model.words import listed
-from perfduck_store.records import HARDIRQ, SOFTIRQ
+from perfduck_store.records import HARDIRQ, SOFTIRQ, KeyValue
 
 _SHOWN = 3
 _LEAST = 0.01  # of a pod's ticks, to be said
+_MOST_SAMPLES = 1_000_000  # of a diff, for missed ticks to be counted
 
 
 def pod_notes(selection: Selection) -> Iterator[Note]:
-    """Of a selection with pods that is picked."""
-    values = [each for each in selection.samples.values("pod") if not each.is_idle]
+    """Of a selection that is picked."""
+    if not selection.has_pods:
+        yield _without_groups(selection, range(len(selection.profiles)))
+        return
+    values = _busy_pods(selection)
     if any(each.value in (SOFTIRQ, HARDIRQ) for each in values):
         text = (
             f"{SOFTIRQ} and {HARDIRQ} are blamed on no pod: they run on the CPU time of whoever"
@@ -22,15 +27,9 @@ def pod_notes(selection: Selection) -> Iterator[Note]:
             " blamed on its pod"
         )
         yield Note("filter", text)
-    names = list(selection.profiles.values())
-    said = {each.run for each in values if each.value not in (SOFTIRQ, HARDIRQ, NO_CGROUP)}
-    silent = {each.run for each in values if each.value == NO_CGROUP} - said
-    if silent:
-        text = (
-            f"{listed([names[run] for run in sorted(silent)], _SHOWN)}: no control groups were"
-            " recorded (perf record --all-cgroups; for text also perf script -F +cgroup)"
-        )
-        yield Note("lacking", text)
+    if silent := _silent(values):
+        yield _without_groups(selection, silent)
+    yield from _by_uid(values)
     if flat := selection.samples.without_callers():
         text = (
             f"{listed(flat, _SHOWN)}: no callers were recorded, which show what runs in a softirq"
@@ -38,6 +37,66 @@ def pod_notes(selection: Selection) -> Iterator[Note]:
         )
         yield Note("lacking", text)
     yield from _missed_ticks(selection, {each.value for each in values})
+
+
+def notes_beside(selection: Selection, by: str) -> tuple[Note, ...]:
+    """Of a selection that is picked, split by any dimension."""
+    if by == "pod":
+        return tuple(pod_notes(selection))
+    return tuple(netns_notes(selection)) if by == "netns" else ()
+
+
+def comparison_notes(selection: Selection, samples: float) -> Iterator[Note]:
+    """Of a diff, which has every dimension: recordings that lack what others of it have, and ticks
+    that the weight of pods lacks. Those take a second per million samples."""
+    if selection.has_pods:
+        values = _busy_pods(selection)
+        if silent := _silent(values):
+            yield _without_groups(selection, silent)
+        if samples <= _MOST_SAMPLES:
+            yield from _missed_ticks(selection, {each.value for each in values})
+        else:
+            text = (
+                f"ticks that left no sample are not counted among {samples:,.0f} samples: top --by"
+                " pod counts them"
+            )
+            yield Note("lacking", text)
+    if selection.has_netns:
+        yield from netns_notes(selection)
+
+
+def _busy_pods(selection: Selection) -> list[KeyValue]:
+    return [each for each in selection.samples.values("pod") if not each.is_idle]
+
+
+def _silent(values: Collection[KeyValue]) -> set[int]:
+    """The runs that do not say whose their samples are."""
+    said = {each.run for each in values if each.value not in (SOFTIRQ, HARDIRQ, NO_CGROUP)}
+    return {each.run for each in values if each.value == NO_CGROUP} - said
+
+
+def _without_groups(selection: Selection, runs: Iterable[int]) -> Note:
+    text = (
+        f"{_names(selection, runs)}: no control groups were recorded (perf record --all-cgroups;"
+        " for text also perf script -F +cgroup)"
+    )
+    return Note("lacking", text)
+
+
+def _by_uid(values: Collection[KeyValue]) -> Iterator[Note]:
+    """Pods that no list names, as where the list is of another cluster."""
+    if weight := sum(each.weight for each in values if is_unnamed(each.value or "")):
+        share = 100 * weight / sum(each.weight for each in values)
+        text = (
+            f"{share:.1f} % of the weight is of pods that no attached list names: they are called"
+            " by their uids or ids (--attach pods=FILE)"
+        )
+        yield Note("lacking", text)
+
+
+def _names(selection: Selection, runs: Iterable[int]) -> str:
+    names = list(selection.profiles.values())
+    return listed([names[run] for run in sorted(runs)], _SHOWN)
 
 
 def _missed_ticks(selection: Selection, pods: Container[str | None]) -> Iterator[Note]:
@@ -49,9 +108,10 @@ def _missed_ticks(selection: Selection, pods: Container[str | None]) -> Iterator
         for row, share in shares
         if share > _LEAST
     ]:
+        whole = "recording" if len(selection.profiles) == 1 else "recordings"
         text = (
-            f"ticks of {selection.event} left no sample, and total lacks them: in the whole"
-            f" recording {listed(words, _SHOWN)}"
+            f"ticks of {selection.event} left no sample, and total lacks them: in the whole {whole}"
+            f" {listed(words, _SHOWN)}"
         )
         yield Note("lacking", text)
 
@@ -59,11 +119,10 @@ def _missed_ticks(selection: Selection, pods: Container[str | None]) -> Iterator
 def netns_notes(selection: Selection) -> Iterator[Note]:
     """Of a selection that is picked."""
     values = selection.samples.values("netns")
-    names = list(selection.profiles.values())
     said = {each.run for each in values if each.value is not None}
     if silent := {each.run for each in values if each.value is None} - said:
         text = (
-            f"{listed([names[run] for run in sorted(silent)], _SHOWN)}: no network namespaces were"
+            f"{_names(selection, silent)}: no network namespaces were"
             " recorded (perf record --namespaces; for text also perf script"
             " --show-namespace-events)"
         )

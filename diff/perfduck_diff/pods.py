@@ -10,6 +10,7 @@ containers are unique. Pods that have one name in different recordings are one r
 StatefulSet that was made again is; where both ran in one recording, each has its uid behind it.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 
@@ -18,6 +19,7 @@ from perfduck_tags.pods import CgroupOwner, owner_of
 
 HOST = "[host]"
 _SHORT = 12  # digits of a container's id that docker shows
+_NUMBER = re.compile(r"[0-9a-f]{12}|[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def pods_of(groups: Iterable[KeyValue], names: Iterable[PodName]) -> list[PodOfCgroup]:
@@ -38,7 +40,17 @@ def pods_of(groups: Iterable[KeyValue], names: Iterable[PodName]) -> list[PodOfC
 
 def short(name: str) -> str:
     """The name of a pod without its namespace and uid; system.slice of [host] system.slice."""
-    return name.removeprefix(f"{HOST} ").partition(" (")[0].rpartition("/")[2]
+    return without_uid(name.removeprefix(f"{HOST} ")).rpartition("/")[2]
+
+
+def without_uid(name: str) -> str:
+    """The name of a pod with its namespace, without the uid that tells it from another one."""
+    return name.partition(" (")[0]
+
+
+def is_unnamed(name: str) -> bool:
+    """Whether the name is a pod's uid or a container's id: no list has another."""
+    return bool(_NUMBER.fullmatch(name))
 
 
 class _Names:

@@ -10,7 +10,7 @@ from perfduck_diff.engine.result import RunFacts
 from perfduck_diff.filters import Filters
 from perfduck_diff.keys import By
 from perfduck_diff.notes import lacking_notes, provenance
-from perfduck_diff.pod_notes import netns_notes, pod_notes
+from perfduck_diff.pod_notes import notes_beside
 from perfduck_diff.selection import (
     Note,
     NothingSelectedError,
@@ -134,12 +134,10 @@ def ranked(store: Store, selector: str, by: By, filters: Filters, limit: int) ->
 
 
 def _notes(store: Store, selection: Selection, by: By) -> Iterable[Note]:
-    if by == "pod":
-        return pod_notes(selection)
     if by in ("direction", "traversal"):
         text = net_counts.counted(store, selection.profiles) or net_counts.NOTHING
         return (Note("counted", text),)
-    return netns_notes(selection) if by == "netns" else ()
+    return notes_beside(selection, by)
 
 
 def counted(rows: pl.DataFrame) -> tuple[pl.DataFrame, int]:

@@ -130,5 +130,7 @@ def _notes(store: Store, group: MeasuredGroup) -> Iterator[Reason]:
             " surest path is listed, without its callers and callees"
         )
         yield Reason(code="paths", text=text, blocks=False)
+    for note in group.notes:
+        yield Reason(code=note.code, text=note.text, blocks=False)
     for line in recalled_from(store, group.question, None):
         yield Reason(code="noise", text=line, blocks=False)

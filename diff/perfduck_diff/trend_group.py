@@ -14,6 +14,8 @@ from perfduck_diff.engine.series_rows import SeriesRows
 from perfduck_diff.filters import Filters
 from perfduck_diff.history import recall
 from perfduck_diff.keys import SeriesKey
+from perfduck_diff.pod_notes import notes_beside
+from perfduck_diff.selection import Note
 from perfduck_diff.trend_points import PointKey
 from perfduck_model.arrays import Float64, Int64
 from perfduck_model.errors import PerfduckError
@@ -36,6 +38,7 @@ class MeasuredGroup:
     costs: Float64
     series: SeriesSet  # of the tested rows
     tested: Int64  # rows that are tested
+    notes: tuple[Note, ...]  # on pods and network namespaces
 
     @property
     def runs(self) -> list[list[Run]]:
@@ -59,6 +62,7 @@ def measured(
     place = {key: number for number, point in enumerate(points) for key in point.profiles}
     group = {key: name for point in points for key, name in point.profiles.items()}
     question = load_input(store, {_title(labels): group}, filters)
+    notes = notes_beside(question.selection, by)
     points_of_runs, of_point = np.unique(
         [place[key] for key in question.profiles[0]], return_inverse=True
     )
@@ -80,6 +84,7 @@ def measured(
         costs,
         series,
         tested,
+        notes,
     )
 
 

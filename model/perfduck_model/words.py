@@ -19,7 +19,7 @@ def counted(number: float, thing: str) -> str:
 
 def did_you_mean(word: str, known: Sequence[str], cutoff: float = 0.6) -> str:
     """'did you mean native? ', or nothing where no known word is like it: difflib's ratio."""
-    close = get_close_matches(word, known, n=1, cutoff=cutoff)
+    close = get_close_matches(word, [each for each in known if each], n=1, cutoff=cutoff)
     return f"did you mean {close[0]}? " if close else ""
 
 

@@ -208,7 +208,7 @@ class _Program:
 
     id: _Count
     type: str
-    tag: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{16}$")]
+    tag: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{16}\Z")]
     name: str = ""
     pids: list[_Holder] = field(default_factory=list)
     run_cnt: _Count | None = None

@@ -29,13 +29,14 @@ POD: dict[str, pl.DataType | type[pl.DataType]] = {
     "node": pl.String,
 }
 _WHAT = "JSON of kubectl get pods, crictl pods, crictl ps, docker ps, docker inspect or podman ps"
-_UID = "^([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32}|[0-9a-f]{64})$"  # podman: 64
-_NAME = "^[A-Za-z0-9][A-Za-z0-9_.-]*$"  # of Kubernetes and of docker
+# \Z in place of $, which lets a name end with a line feed.
+_UID = r"^([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32}|[0-9a-f]{64})\Z"  # podman: 64
+_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*\Z"  # of Kubernetes and of docker
 _Uid = Annotated[str, msgspec.Meta(pattern=_UID)]
 _Name = Annotated[str, msgspec.Meta(pattern=_NAME, max_length=253)]
-_Id = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{12,64}$")]
+_Id = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{12,64}\Z")]
 # containerd://, cri-o:// or docker://; empty while the container waits.
-_Uri = Annotated[str, msgspec.Meta(pattern="^([a-z0-9.-]+://[0-9a-f]{12,64})?$")]
+_Uri = Annotated[str, msgspec.Meta(pattern=r"^([a-z0-9.-]+://[0-9a-f]{12,64})?\Z")]
 _Slashed = Annotated[str, msgspec.Meta(pattern=_NAME.replace("^", "^/?"), max_length=254)]
 # The API server's uid of a static pod is not that of its control group, which is this one.
 _STATIC = "kubernetes.io/config.hash"
@@ -84,7 +85,7 @@ class _Spec:
 @dataclass(frozen=True, slots=True)
 class _Pod:
     metadata: _Metadata
-    kind: Annotated[str, msgspec.Meta(pattern="^Pod$")] = "Pod"
+    kind: Annotated[str, msgspec.Meta(pattern=r"^Pod\Z")] = "Pod"
     spec: _Spec = _Spec()
     status: _PodStatus = _PodStatus()
 
@@ -92,7 +93,7 @@ class _Pod:
 @dataclass(frozen=True, slots=True)
 class _Pods:
     items: list[_Pod]
-    kind: Annotated[str, msgspec.Meta(pattern="^(Pod)?List$")] = "List"
+    kind: Annotated[str, msgspec.Meta(pattern=r"^(Pod)?List\Z")] = "List"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,9 @@ from perfduck_server.service import Service, ServiceOf
 
 _LEAST_FREE_BYTES = 64 << 20
 _PART_BYTES = 1 << 20
+_LONGEST = 4096  # characters of a name or a label
+# With a bound pydantic refuses half of a surrogate pair, too, which JSON can have and no store.
+_Text = Annotated[str, Field(max_length=_LONGEST)]
 
 router = APIRouter()
 Admin = Depends(require("admin"))
@@ -28,11 +31,11 @@ class ProfileEdit(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    name: str | None = None
+    name: _Text | None = None
     work: Annotated[float, Field(ge=limits.least_work, le=limits.most_work)] | None = None
-    unit: str | None = None
-    labels: dict[str, str] = Field(default_factory=dict, description="Labels to add or change.")
-    unlabel: list[str] = Field(default_factory=list, description="Keys of labels to remove.")
+    unit: _Text | None = None
+    labels: dict[_Text, _Text] = Field(default_factory=dict, description="Labels to add or change.")
+    unlabel: list[_Text] = Field(default_factory=list, description="Keys of labels to remove.")
 
 
 @router.get("/healthz", responses={503: {"description": "The store cannot be read or written."}})

@@ -27,7 +27,6 @@ from perfduck_server.spool import write_whole
 
 Ask = Callable[[ProfileStore, Mapping[str, Any]], DiffResult]  # with options as a request has them
 _KEY = re.compile(r"[0-9a-f]{12}")
-_MOST = 20_000  # links, of some 100 kB each
 _SIDES = ("base", "new")
 
 
@@ -61,19 +60,29 @@ class _Answer:
     runs: tuple[SubsystemRuns, ...]
 
 
+class LinksAreFull(PerfduckError):
+    """There are as many links as the one who asks may make."""
+
+
 class Links:
     """The links of a server, in a folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, most_bytes: int, most_anonymous_bytes: int) -> None:
+        """`most_bytes`: how much all links may take, at some 100 kB each, before none is made;
+        `most_anonymous_bytes`: before none is made for readers without a token."""
         self._folder = folder
+        self._most_bytes, self._most_anonymous_bytes = most_bytes, most_anonymous_bytes
 
-    def pin(self, store: ProfileStore, asked: Mapping[str, Any], ask: Ask) -> PinnedDiff:
-        """Answer a diff by `ask`, and keep the answer. PerfduckError as the diff."""
+    def pin(
+        self, store: ProfileStore, asked: Mapping[str, Any], ask: Ask, *, anonymous: bool = False
+    ) -> PinnedDiff:
+        """Answer a diff by `ask`, and keep the answer. `anonymous`: for a reader without a token.
+        LinksAreFull; PerfduckError as the diff."""
         profiles = {side: _ids(store, asked[side], asked.get("where", [])) for side in _SIDES}
         options = {name: value for name, value in asked.items() if name not in (*_SIDES, "where")}
         pinned = PinnedDiff(dict(asked), profiles, options)
         if not self._request(pinned.key).exists():
-            self._check_room()
+            self._check_room(anonymous)
             by_ids = {side: pinned.selector(side) for side in _SIDES}
             self._keep(pinned, ask(store, by_ids | options))
         return pinned
@@ -110,16 +119,26 @@ class Links:
             self._request(pinned.key), msgspec.json.format(msgspec.json.encode(pinned), indent=1)
         )
 
-    def _check_room(self) -> None:
-        if self._folder.exists() and sum(1 for _ in self._folder.glob("*.json")) >= _MOST:
-            message = f"expected fewer than {_MOST:,} links, got as many"
-            raise PerfduckError(message)
+    def _check_room(self, anonymous: bool) -> None:
+        most = self._most_anonymous_bytes if anonymous else self._most_bytes
+        used = sum(_size(each) for each in self._folder.glob("*"))
+        if used >= most:
+            limit = f"less than {most >> 20:,} MB of permalinks"
+            expected = f"a token, or {limit}" if anonymous else limit
+            raise LinksAreFull.at(where="/d", expected=expected, got=f"{used >> 20:,} MB")
 
     def _request(self, key: str) -> Path:
         return self._folder / f"{key}.json"
 
     def _answer(self, key: str) -> Path:
         return self._folder / f"{key}.answer.gz"
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:  # a temporary file of a link that is made just now
+        return 0
 
 
 def _same(value: Any) -> Any:

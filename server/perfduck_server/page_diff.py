@@ -7,7 +7,8 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from perfduck import DiffResult, PerfduckError, ProfileStore
 from perfduck_report.html import diff_values
-from perfduck_server.access import require
+from perfduck_server.access import ANONYMOUS, Reader, require
+from perfduck_server.links import LinksAreFull
 from perfduck_server.pages import (
     Typed,
     failure,
@@ -52,9 +53,14 @@ def diff(request: Request, store: StoreOf) -> HTMLResponse:
 
 
 @router.post("/d")
-def pin(request: Request, service: ServiceOf, store: StoreOf) -> Response:
+def pin(request: Request, reader: Reader, service: ServiceOf, store: StoreOf) -> Response:
     """Make a link of a diff, and go there."""
-    pinned = service.links.pin(store, given(_OPTIONS, typed(request)), _DIFF.asked)
+    asked = given(_OPTIONS, typed(request))
+    anonymous = reader.name == ANONYMOUS and not service.is_open()
+    try:
+        pinned = service.links.pin(store, asked, _DIFF.asked, anonymous=anonymous)
+    except LinksAreFull as error:
+        return page("no_answer.html", request, status=507, error=str(error))
     return RedirectResponse(f"/d/{pinned.key}", 303)
 
 

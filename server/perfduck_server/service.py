@@ -54,7 +54,8 @@ class Service:
         self.answers = KeptAnswers()
         self.answering = anyio.Semaphore(AT_ONCE)
         self.turns = SqlTurns()
-        self.links = Links(settings.state_folder / "links")
+        most = settings.most_links_bytes, settings.most_anonymous_links_bytes
+        self.links = Links(settings.state_folder / "links", *most)
         self.queries = SavedQueries(settings.state_folder / "queries")
         self.spool = Spool(settings.state_folder)
         self.raw = RawFiles(settings.state_folder)

@@ -24,6 +24,8 @@ class Settings:
     publish: str | None = None  # the address of a lake
     access_log: Path | None = None  # None: standard error
     anonymous_read: bool = False
+    most_links_bytes: int = 2 << 30
+    most_anonymous_links_bytes: int = 256 << 20  # the rest is for readers with a token
     session_idle_s: float = 20.0  # a client that is not heard of for so long has lost its session
     most_sessions: int = 64
     tls_cert: Path | None = None

@@ -99,7 +99,10 @@ def interrupts_off(leaf_offsets: pl.DataFrame, symbols: pl.DataFrame) -> pl.Data
 def _facts(symbols: pl.DataFrame) -> pl.DataFrame:
     """What the walk asks of a symbol, one row each."""
     symbols = symbols.unique("symbol_id", maintain_order=True)
-    name, in_kernel = pl.col("canonical"), pl.col("area") != "user"
+    in_kernel = pl.col("area") != "user"
+    program = in_kernel & pl.col("name").str.contains(BPF_PROGRAM)
+    # Programs of eBPF are called like the functions that they trace, and are not these.
+    name = pl.when(program).then(pl.lit("")).otherwise("canonical")
     interrupt = in_kernel & name.str.contains(_INTERRUPT_ENTRY)
     padding = pl.col("name").str.starts_with("__pfx_")
     is_called = in_kernel & ~padding
@@ -107,7 +110,7 @@ def _facts(symbols: pl.DataFrame) -> pl.DataFrame:
         pl.when(~in_kernel).then(0).when(name.str.contains(_ON_IRQ_EXIT)).then(_ON_EXIT)
         .when(name.is_in(_IN_THREAD)).then(_THREAD).when(name.is_in(_ON_ENABLE)).then(_INLINE)
     )  # fmt: skip
-    kinds = entries(symbols["canonical"])
+    kinds = entries(symbols.select(name.alias("name"))["name"])
     flags = {
         _USER: ~in_kernel & (pl.col("subsystem") != "unknown"),
         _INTERRUPT: interrupt,
@@ -117,7 +120,7 @@ def _facts(symbols: pl.DataFrame) -> pl.DataFrame:
         _PADDING: padding,
         _LOOP: in_kernel & name.is_in(SOFTIRQ_LOOPS),
         _IS_IDLE: pl.col("subsystem").is_in(["idle", "guest:idle"]),
-        _PROGRAM: in_kernel & pl.col("name").str.contains(BPF_PROGRAM),
+        _PROGRAM: program,
         _NOBODYS: pl.col("subsystem").is_in(["bpf", "guest:bpf"]),
         _FOR_PROGRAMS: pl.col("subsystem").str.contains(r"^(?:guest:)?bpf_(?:maps|helpers)$"),
         **{

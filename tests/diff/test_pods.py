@@ -15,7 +15,10 @@ import pytest
 from recordings import FIXTURES
 
 import perfduck
+from perfduck_diff.answer import DiffRequest, resolve_sides
+from perfduck_diff.pod_notes import comparison_notes
 from perfduck_diff.pods import pods_of
+from perfduck_store.duckdb.store import DuckDbStore
 from perfduck_store.records import KeyValue, PodName
 
 RECORDED = FIXTURES / "pods"
@@ -179,6 +182,50 @@ def test_a_recording_without_control_groups_says_so(demo_store: Path) -> None:
     assert "no control groups were recorded" in top.to_text()
 
 
+def test_compare_and_trend_by_pod_say_that_too(demo_store: Path) -> None:
+    said = "native.crr.1, native.crr.2, native.udp64.1 and 1 more: no control groups were recorded"
+    with perfduck.open(demo_store) as store:
+        compared = store.compare("native.*.[12]", "workload", by="pod")
+        trend = store.trend("native.*.[12]", "workload", by="pod")
+    assert any(said in line for line in compared.data.context)
+    assert said in " ".join(reason.text for group in trend.data.groups for reason in group.reasons)
+
+
+def test_pods_that_no_list_names_are_said(tmp_path: Path) -> None:
+    """As where the list is of another cluster."""
+    with perfduck.open(tmp_path / "store.duckdb") as store:
+        (tmp_path / "a.txt").write_text(text_of([("task", path) for path in PATHS]))
+        store.ingest(tmp_path / "a.txt", name="a")
+        said = "60.0 % of the weight is of pods that no attached list names"
+        assert said in " ".join(note.text for note in store.top("a", by="pod").notes)
+        names = {BUSY: "web-0", SENDER: "web-1"}
+        (tmp_path / "pods.json").write_text(listed(names))
+        store.attach("a", [f"pods={tmp_path / 'pods.json'}"])
+        said = "20.0 % of the weight is of pods that no attached list names"  # the container
+        assert said in " ".join(note.text for note in store.top("a", by="pod").notes)
+
+
+def listed(names: dict[str, str]) -> str:
+    """What kubectl prints of pods of namespace shop, by uid."""
+    pods = [
+        {"metadata": {"uid": uid, "namespace": "shop", "name": name}} for uid, name in names.items()
+    ]
+    return json.dumps({"kind": "List", "items": pods})
+
+
+def test_pods_of_one_name_are_chosen_together_or_by_uid(tmp_path: Path) -> None:
+    with perfduck.open(tmp_path / "store.duckdb") as store:
+        (tmp_path / "a.txt").write_text(text_of([("task", path) for path in PATHS]))
+        (tmp_path / "pods.json").write_text(listed({BUSY: "web", SENDER: "web"}))
+        store.ingest(tmp_path / "a.txt", name="a", attach=[f"pods={tmp_path / 'pods.json'}"])
+        both = [f"shop/web ({BUSY})", f"shop/web ({SENDER})"]
+        for typed, expected in (("shop/web", both), ("web", both), (both[0], both[:1])):
+            rows = store.top("a", by="pod", pod=typed).frame
+            assert sorted(rows["pod"]) == sorted(expected)
+        with pytest.raises(perfduck.PerfduckError, match="no sample with --not-pod \\*: there are"):
+            store.top("a", by="pod", not_pod="*")
+
+
 def named(paths: dict[str, set[int]], names: list[PodName]) -> dict[str, str]:
     groups = [KeyValue(path, run, 1.0) for path, runs in paths.items() for run in runs]
     return {each.cgroup: each.pod for each in pods_of(groups, names)}
@@ -227,16 +274,41 @@ def test_ticks_are_not_missing_where_the_clock_did_not_go_on(tmp_path: Path) -> 
     assert not _missed(tmp_path, [(next(iter(PATHS)), ticks)])
 
 
+def test_a_diff_says_what_one_side_lacks(tmp_path: Path) -> None:
+    pod = next(iter(PATHS))
+    mine = [(pod, [tick for tick in range(100) if tick not in (10, 50)])]
+    (tmp_path / "a.txt").write_text(ticks_of(mine))
+    (tmp_path / "b.txt").write_text(ticks_of(mine).replace(f"cpu-clock: {pod}", "cpu-clock: "))
+    place = tmp_path / "store.duckdb"
+    with perfduck.open(place) as store:
+        for name in "ab":
+            store.ingest(tmp_path / f"{name}.txt", name=name)
+        context = store.diff("a", "b").data.context
+    ticks = "ticks of cpu-clock left no sample, and total lacks them: in the whole recordings 2.0 %"
+    assert any(line.startswith("b: no control groups were recorded") for line in context)
+    assert any(line.startswith(f"{ticks} of those of {BUSY}") for line in context)
+    with DuckDbStore(place) as duckdb:
+        question = resolve_sides(duckdb, DiffRequest(base="a", new="b"))
+        notes = [note.text for note in comparison_notes(question.selection, 1_000_001)]
+    assert not any(line.startswith(ticks) for line in notes)
+    assert any("not counted among 1,000,001 samples" in line for line in notes)
+
+
 def _missed(folder: Path, pods: list[tuple[str, list[Any]]]) -> list[str]:
-    """What `top --by pod` says of them: ticks of 1 ms on one CPU, by control group."""
+    """What `top --by pod` says of them."""
+    (folder / "a.txt").write_text(ticks_of(pods))
+    with perfduck.open(folder / "store.duckdb") as store:
+        store.ingest(folder / "a.txt", name="a")
+        lines = store.top("a", by="pod").render("text").replace("\n  ", " ").splitlines()
+    return [line for line in lines if line.startswith("ticks of")]
+
+
+def ticks_of(pods: list[tuple[str, list[Any]]]) -> str:
+    """Text of ticks of 1 ms on one CPU, by control group."""
     samples = [
         f"app 7 [000] {1 + tick / 1000:.6f}: 1000000 cpu-clock: {path}\n"
         "\tffffffff81000000 clear_page+0x10 ([kernel.kallsyms])\n\n"
         for path, ticks in pods
         for tick in ticks
     ]
-    (folder / "a.txt").write_text("".join(samples))
-    with perfduck.open(folder / "store.duckdb") as store:
-        store.ingest(folder / "a.txt", name="a")
-        lines = store.top("a", by="pod").render("text").replace("\n  ", " ").splitlines()
-    return [line for line in lines if line.startswith("ticks of")]
+    return "".join(samples)

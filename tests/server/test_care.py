@@ -112,6 +112,19 @@ def test_what_is_wrong_with_a_request_is_a_line(server: Server) -> None:
     assert ask(server, "POST", "/healthz").json() == {"error": "POST /healthz: method not allowed"}
 
 
+@pytest.mark.parametrize(
+    "edit",
+    [{"name": "\ud800"}, {"labels": {"a": "\ud800"}}, {"labels": {"\udfff": "a"}},
+     {"work": 1, "unit": "\ud800"}, {"unlabel": ["\ud800"]}, {"name": "n" * 4097}],
+)  # fmt: skip
+def test_a_text_that_no_store_can_hold_is_a_line(server: Server, edit: dict[str, object]) -> None:
+    path = f"/api/v1/profiles/{id_of(server, 'native.udp64.1')}"
+    headers = {"Content-Type": "application/json"}
+    answer = ask(server, "PATCH", path, body=json.dumps(edit), headers=headers)
+    assert answer.status == 422
+    assert " should " in answer.json()["error"]
+
+
 def test_every_answer_has_a_strict_policy(server: Server) -> None:
     for path in ("/healthz", "/nowhere", "/login", "/metrics", "/openapi.json"):
         policy = ask(server, "GET", path).headers["Content-Security-Policy"]

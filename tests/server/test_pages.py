@@ -3,11 +3,13 @@
 import gzip
 import html
 import re
+import shutil
 from pathlib import Path
 
 import msgspec
 import pytest
 import urllib3
+from served import served
 from servers import HTTP, Server, running
 from typer.testing import CliRunner
 
@@ -16,6 +18,7 @@ from perfduck_cli.main import app
 from perfduck_server.links import Links, PinnedDiff
 from perfduck_server.page_sql import examples
 from perfduck_server.read_api import QUESTIONS
+from perfduck_server.tokens import TokenFile
 from perfduck_store.duckdb.documentation import tables
 from perfduck_store.duckdb.store import DuckDbStore
 
@@ -28,6 +31,7 @@ select n as profile_id, printf('run%03d', n) as name, 'x' as format, '-' as sour
     timestamp '2026-01-01' + n * interval 1 hour as ingested_at
 from range(203) as numbers(n)"""
 ask = QUESTIONS["diff"].asked
+MOST = (1 << 20, 1 << 20)  # bytes of links
 DIFF = {"base": "native.crr.*", "new": "docker0-nat.crr.*"}
 
 
@@ -185,7 +189,7 @@ def test_the_first_page_has_work_that_is_no_number_of_packets(tmp_path: Path) ->
 def test_a_link_is_the_same_for_the_same_question_and_kept_whole(
     demo_store: Path, tmp_path: Path
 ) -> None:
-    store, links = perfduck.open(demo_store), Links(tmp_path / "links")
+    store, links = perfduck.open(demo_store), Links(tmp_path / "links", *MOST)
     made = links.pin(store, DIFF | {"where": ["run=1"], "tolerance": "3%"}, ask)
     again = links.pin(
         store, {"base": "native.crr.1", "new": "docker0-nat.crr.1", "tolerance": "3%"}, ask
@@ -207,12 +211,36 @@ def test_a_link_is_the_same_for_the_same_question_and_kept_whole(
     assert {each.stat().st_mode & 0o777 for each in file.parent.iterdir()} == {0o600}
 
 
+def test_readers_without_a_token_leave_room_for_links_of_those_with_one(
+    demo_store: Path, tmp_path: Path
+) -> None:
+    store = Path(shutil.copy(demo_store, tmp_path / "s.duckdb"))
+    secret = TokenFile(Path(f"{store}.server")).add("team", ["read"], {}, None)
+    token = {"Authorization": f"Bearer {secret}"}
+
+    def make(tolerance: int, headers: dict[str, str]) -> urllib3.BaseHTTPResponse:
+        path = f"{url}/d?base=native.crr.*&new=docker0-nat.crr.*&tolerance={tolerance}%25"
+        return HTTP.request("POST", path, headers=headers, redirect=False)
+
+    with served(
+        store, anonymous_read=True, most_anonymous_links_bytes=1, most_links_bytes=120_000
+    ) as url:
+        assert make(3, {}).status == 303
+        full = make(4, {})
+        assert full.status == 507
+        assert b"expected a token, or less than" in full.data
+        assert make(3, {}).status == 303  # there is this one
+        made = [make(tolerance, token).status for tolerance in range(4, 9)]
+        assert made[0] == 303
+        assert made[-1] == 507
+
+
 def test_a_budget_of_a_link_is_a_text_and_never_a_file(
     demo_store: Path, tmp_path: Path, server: Server
 ) -> None:
     secret = tmp_path / "secret.toml"
     secret.write_text('[budget]\ntotal = "1 %"\n')
-    store, links = perfduck.open(demo_store), Links(tmp_path / "links")
+    store, links = perfduck.open(demo_store), Links(tmp_path / "links", *MOST)
     for budget in (str(secret), "/etc/passwd"):
         with pytest.raises(perfduck.PerfduckError, match="budget: expected a budget file in TOML"):
             links.pin(store, DIFF | {"budget": budget}, ask)
@@ -226,7 +254,7 @@ def test_a_budget_of_a_link_is_a_text_and_never_a_file(
 
 
 def test_an_answer_of_another_version_is_said(demo_store: Path, tmp_path: Path) -> None:
-    links = Links(tmp_path / "links")
+    links = Links(tmp_path / "links", *MOST)
     made = links.pin(perfduck.open(demo_store), DIFF, ask)
     file = tmp_path / "links" / f"{made.key}.answer.gz"
     file.write_bytes(gzip.compress(msgspec.msgpack.encode({"diff": {"unit": 7}})))
@@ -237,7 +265,7 @@ def test_an_answer_of_another_version_is_said(demo_store: Path, tmp_path: Path) 
 @pytest.mark.parametrize("key", ["0123456789ab", "..", "x" * 12, "0123456789AB"])
 def test_a_link_that_was_never_made_is_said(tmp_path: Path, key: str) -> None:
     with pytest.raises(perfduck.NoProfileError, match="a link that was made here"):
-        Links(tmp_path).pinned(key)
+        Links(tmp_path, *MOST).pinned(key)
 
 
 def test_saved_queries_are_kept_over_http(own_server: Server) -> None:

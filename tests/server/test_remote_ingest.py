@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
@@ -112,9 +113,10 @@ class Flaky(BaseHTTPRequestHandler):
                 self._passed_on(verb, body)
                 self.close_connection = True
                 return
-            if isinstance(failure, int):
+            if isinstance(failure, int | HTTPStatus):
                 self.send_response(failure)
-                self.send_header("Perfduck-Protocol", PROTOCOL)
+                if not isinstance(failure, HTTPStatus):  # which a proxy in between sends
+                    self.send_header("Perfduck-Protocol", PROTOCOL)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
                 return
@@ -151,6 +153,21 @@ def test_a_push_is_tried_again(flaky: str, url: str) -> None:
     assert (done.returncode, Flaky.failures) == (0, []), done.stderr
     assert done.stdout.startswith("a: 244 samples")
     assert perfduck.open(url).names() == ("a",)
+
+
+def test_a_push_is_tried_again_while_a_proxy_has_no_answer(flaky: str, url: str) -> None:
+    Flaky.failures = [HTTPStatus.BAD_GATEWAY, HTTPStatus(503), HTTPStatus.GATEWAY_TIMEOUT]
+    done = perfduck_("ingest", RECORDING, "--name", "a", "--store", flaky)
+    assert (done.returncode, Flaky.failures) == (0, []), done.stderr
+    assert perfduck.open(url).names() == ("a",)
+
+
+def test_what_a_proxy_refuses_is_not_tried_again(flaky: str) -> None:
+    Flaky.failures = [HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.BAD_GATEWAY]
+    done = perfduck_("ingest", RECORDING, "--name", "a", "--store", flaky)
+    assert done.returncode == 2
+    assert "another HTTP server (413 Request Entity Too Large)" in done.stderr
+    assert Flaky.failures == [HTTPStatus.BAD_GATEWAY]
 
 
 def test_a_push_whose_answer_was_lost_is_stored_once(flaky: str, url: str) -> None:

@@ -353,7 +353,7 @@ class Other(BaseHTTPRequestHandler):
             return
         status = int(kind) if kind.isdigit() else 200
         self.send_response(status)
-        if kind not in ("other", "301"):
+        if kind not in ("other", "301", "502"):
             self.send_header(PROTOCOL_HEADER, "999" if kind == "newer" else PROTOCOL)
         body = ODD_BODIES.get(kind, b'{"error":"X"}')
         if kind == "junk" and self.path.endswith("/read"):
@@ -389,6 +389,7 @@ def other() -> Iterator[str]:
     [
         ("other", "expected a perfduck server, got another HTTP server (200 OK)"),
         ("301", "expected a perfduck server, got another HTTP server (301 Moved Permanently)"),
+        ("502", "expected a perfduck server, got no answer of it behind a proxy (502 Bad Gateway)"),
         ("newer", f"expected a server that speaks protocol {PROTOCOL} of perfduck, as this command"
                   " does, got one of another version, which speaks 999"),
         ("401", "X ($PERFDUCK_TOKEN)"),

@@ -70,6 +70,16 @@ def test_the_innermost_entry_decides(expected: str, stack: str) -> None:
     assert direction(stack) == expected
 
 
+@pytest.mark.parametrize(
+    ("expected", "rest"), [("none", "do_syscall_64"), ("ingress", f"tcp_ack {RECEIVED}")]
+)
+@pytest.mark.parametrize("name", ["udp_sendmsg", "ip_output", "handle_softirqs", "do_IRQ"])
+def test_a_program_of_ebpf_is_not_the_function_that_it_is_called_like(
+    name: str, expected: str, rest: str
+) -> None:
+    assert direction(f"htab_map_update_elem bpf_prog_0123456789abcdef_{name} {rest}") == expected
+
+
 def test_functions_of_programs_have_no_direction() -> None:
     assert direction("udp_sendmsg main", "/usr/bin/app") == "none"
 

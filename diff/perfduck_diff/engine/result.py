@@ -168,7 +168,8 @@ class Reason:
     """Why a comparison is worth less than it looks. `blocks`: no verdict is on it."""
 
     # base, unit, event, kernel, kernel-unknown, duplicate, lost, work, unknown, spread, duration,
-    # load, replicates; of a trend: points, samples, paths, noise
+    # load, replicates; of a trend: points, samples, paths, lacking,
+    # filter, noise
     code: str
     text: str
     blocks: bool

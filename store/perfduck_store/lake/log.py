@@ -27,7 +27,7 @@ _KEYS_OF = {
     **dict.fromkeys(("name", "work", "kernel_release"), ("profile_id",)),
     "label": ("profile_id", "label"),
 }
-Hash = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]
+Hash = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{32}\Z")]
 
 
 class Group(msgspec.Struct, frozen=True, eq=False):

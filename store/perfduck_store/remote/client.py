@@ -169,7 +169,7 @@ class RemoteStore:
 
 
 class _Opened(msgspec.Struct):
-    session: Annotated[str, msgspec.Meta(pattern="^[!-~]{1,200}$")]  # it becomes a header
+    session: Annotated[str, msgspec.Meta(pattern=r"^[!-~]{1,200}\Z")]  # it becomes a header
     idle_s: Annotated[float, msgspec.Meta(ge=0.1, le=86_400)] = 20.0  # then the server ends it
 
 

@@ -33,6 +33,12 @@ _READ_BYTES = 1 << 20
 _MOST_ERROR_BYTES = 1 << 20
 _MOST_RETRY_S = 10.0
 _NO_ROUTE = ": not found"  # what a server says that has nothing at the path
+# What a reverse proxy answers while the server behind it starts again or is overloaded.
+_OF_PROXIES = (
+    HTTPStatus.BAD_GATEWAY,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    HTTPStatus.GATEWAY_TIMEOUT,
+)
 _MOST_HEADS = 10  # "100 Continue" and the like before an answer
 # A host that is gone says nothing: the kernel notices after 10 + 4 * 5 s.
 _KEEP_ALIVE = ((socket.TCP_KEEPIDLE, 10), (socket.TCP_KEEPINTVL, 5), (socket.TCP_KEEPCNT, 4))
@@ -92,8 +98,8 @@ class Connection:
         timeout_s: float | None = None,
     ) -> HttpAnswer:
         """The answer. ConnectionFailed where for `timeout_s` no byte of it comes
-        (`limits.most_answer_s` unless said); PerfduckError for one of no perfduck server, or of
-        another version."""
+        (`limits.most_answer_s` unless said), and where a proxy has no answer of the server;
+        PerfduckError for one of no perfduck server, or of another version."""
         timeout_s = limits.most_answer_s if timeout_s is None else timeout_s
         with self.asked(verb, path, body, headers, timeout_s=timeout_s) as response:
             try:
@@ -236,13 +242,20 @@ class Connection:
         response.close()
         self.close()
         if spoken is None:
-            got = f"another HTTP server ({response.status} {response.reason}){_by(self._proxy)}"
-            raise PerfduckError.at(self.address, expected="a perfduck server", got=got)
+            raise self._other_server(response)
         raise PerfduckError.at(
             self.address,
             expected=f"a server that speaks protocol {PROTOCOL} of perfduck, as this command does",
             got=f"one of another version, which speaks {spoken}",
         )
+
+    def _other_server(self, response: HTTPResponse) -> PerfduckError:
+        """An answer that perfduck did not give; ConnectionFailed where a proxy may do so for it."""
+        by_proxy = response.status in _OF_PROXIES
+        kind = ConnectionFailed if by_proxy else PerfduckError
+        name = "no answer of it behind a proxy" if by_proxy else "another HTTP server"
+        got = f"{name} ({response.status} {response.reason}){_by(self._proxy)}"
+        return kind.at(self.address, expected="a perfduck server", got=got)
 
     def accepted(self, answer: HttpAnswer) -> HttpAnswer:
         """The answer of a server that has done what was asked; PerfduckError with what another
