@@ -87,6 +87,10 @@ READ = {
             (None, [("<module> (app.py:11)", UNKNOWN), ("sleep (app.py:5)", UNKNOWN)], 1),
         ],
     ),
+    "rbspy record --format collapsed": (
+        "<main> - a.rb:1;foo - a.rb:3 12\n",
+        [(None, [("<main> - a.rb:1", UNKNOWN), ("foo - a.rb:3", UNKNOWN)], 12)],
+    ),
     "names that were escaped": (
         r"c;a\x3bb;d\x5ce 2" "\n",
         [("c", [("a;b", UNKNOWN), (r"d\e", UNKNOWN)], 2)],

@@ -152,6 +152,17 @@ WRITTEN = {
     "text of `perf probe`": b"Added new event:\n  probe:tcp_sendmsg    (on tcp_sendmsg)\n",
     "output of bpftrace without stacks": b"@usecs:\n[0]      1 |@@   |\n[1]      2 |@@@@@|\n",
     "output of a tool of bcc: run": b"\n    schedule\n    -                app (12)\n   3\n",
+    # perf script -l of perf 6.1; runtime/pprof of Go 1.19 with debug=1
+    "a list of perf's scripts": b"List of available trace scripts:\n  rwtop [interval]  r/w top\n",
+    "a profile of Go as text": b"--- mutex:\ncycles/second=2400000000\nsampling period=1\n",
+    "a profile of Go as text (debug=1): get": b"goroutine profile: total 1\n1 @ 0x43 0x44\n",
+    "a table of contents of Instruments": b'<?xml version="1.0"?>\n<trace-toc></trace-toc>\n',
+    # `pidstat -h`, `iostat -y`, `turbostat -q`: no line of sysstat's or of a version in front
+    "text of sar, mpstat, pidstat or iostat": b"# Time UID PID  %usr Command\n1 0 1 5 sh\n",
+    "text of sar, mpstat, pidstat or iostat: it": b"avg-cpu:  %user %nice\n   1.00 0.00\n",
+    "text of turbostat": b"Core\tCPU\tAvg_MHz\tBusy%\n-\t-\t12\t0.50\n",
+    "text of turbostat: it has": b"turbostat version 2023.11.07 - Len Brown <lenb@kernel.org>\n",
+    "text of numastat": b"              node0\nnuma_hit   76557759\nnuma_miss  30772308\n",
     "a profile of callgrind or": b"version: 1\nevents: Ir\nfl=(1) a.c\nfn=(1) main\n1 20\n",
 }
 
@@ -242,7 +253,8 @@ def test_a_part_of_a_recording_of_threads_is_named_with_the_command_that_reads_i
     [
         (["perf.data"], "a directory of `perf record --kcore`|a directory with recordings"),
         (["metadata", "channel0_0"], "a trace of LTTng"),
-        (["form.template"], "a trace of Instruments"),
+        (["form.template"], "a trace of Instruments: `xctrace export --input /.* --xpath"),
+        (["corespace/a"], "a trace of Instruments: `xctrace export --input /.* --xpath"),
         (["a/b"], "a directory without a recording"),
     ],
 )

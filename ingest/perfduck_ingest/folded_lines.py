@@ -25,7 +25,7 @@ _STACK = r"^(.*\S)[ \t]+([0-9]{1,18}|[0-9]{1,18}\.[0-9]{1,9})\r?$"
 _IS_MARKED = r"_\[k\](?:;|$)|;--?;"
 _LONGEST_COMM = 15  # TASK_COMM_LEN is 16 with the 0 at its end
 _IS_FUNCTION = re.compile(  # that is the root of stacks, or has what no command has
-    r"_?main|_start|_*clone3?|start_thread|thread_start|all|root|\[.*\]|runtime\.\w+|<module>"
+    r"_?main|_start|_*clone3?|start_thread|thread_start|all|root|\[.*\]|runtime\.\w+|<(?:module|main)>.*"
     r"|_*libc_start.*|.*[()].*|.*::.*|.*_\[[kji]\]"
 ).fullmatch
 _ESCAPE = r"\\(?:[nrt]|x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})"
