@@ -338,3 +338,9 @@ def test_a_line_without_an_end_is_refused(tmp_path: Path, set_limits: Any) -> No
     text = "a;f 1\n" * 1000 + "x" * 100_000
     with pytest.raises(PerfduckError, match="expected lines of at most"):
         read(tmp_path / "a", text)
+
+
+def test_a_warning_of_the_tool_among_few_stacks_is_the_line_that_is_refused(tmp_path: Path) -> None:
+    text = "app;f 5\n" * 30 + "WARNING: 3 stack traces could not be displayed.\n"  # bcc, with 2>&1
+    with pytest.raises(PerfduckError, match=r":31: expected folded stacks, but 1 of 31 lines"):
+        read(tmp_path / "a", text)

@@ -33,6 +33,7 @@ NAME = "folded"
 
 _KERNEL, _JIT = "[kernel.kallsyms]", "[jit]"
 _LINES = 2000  # of the head, to see what it is
+_MOST_OTHERS = 0.05  # of them, so that the refusal of such a file has the line
 _MOST_SKIPPED = 0.01  # of all lines
 _IS_STACK = re.compile(r"[^\s;][^;\t]*(?:;[^\s;][^;\t]*)* \d+(?:\.\d+)?").fullmatch
 _IS_OTHER = re.compile(  # a line of a log, of a script
@@ -61,7 +62,8 @@ def open(source: Source) -> Recording | None:
     if 2 * sum(map(bool, map(_IS_OTHER, lines))) > len(lines):
         return None
     several = sum(";" in line for line in lines)
-    if not all(map(_IS_STACK, lines)) or 2 * several < len(lines):
+    others = len(lines) - sum(map(bool, map(_IS_STACK, lines)))  # warnings of a tool among them
+    if others > _MOST_OTHERS * len(lines) or 2 * several < len(lines):
         return None
     if 2 * sum(map(bool, map(_TWO_WEIGHTS, lines))) > len(lines):
         return None
