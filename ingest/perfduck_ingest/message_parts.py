@@ -42,7 +42,7 @@ def message_parts(chunks: Iterable[bytes], most: int | None = None) -> Iterator[
         yield buffer[start:end]
         start = end
     if start < len(buffer):
-        message = "expected a whole protobuf message, got a part of one"
+        message = "a part of a protobuf message"
         raise MessageError(message)
 
 
@@ -74,7 +74,7 @@ def _field_end(buffer: bytes, place: int, most: int) -> int | None:
     if kind == _BYTES:
         length, place = _varint(buffer, place)
         if length > most:
-            message = f"expected fields of at most {most >> 20} MB, got one of {length:,} bytes"
+            message = f"a field of {length:,} bytes, and at most {most >> 20} MB are read"
             raise MessageError(message)
         end = place + length
     elif kind in _FIXED:
