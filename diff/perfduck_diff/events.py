@@ -99,7 +99,7 @@ def choose(
         _names_by_pmu(siblings),
         _merged(used),
         _apart(used, siblings),
-        _others([row for row in rest if row.profile in of and row not in siblings]),
+        _others(used, [row for row in rest if row.profile in of and row not in siblings]),
         _missing({key: name for key, name in profiles.items() if key not in of}, rest, _name(used)),
     )
 
@@ -254,15 +254,21 @@ def _apart(used: Sequence[RecordedEvent], siblings: Sequence[RecordedEvent]) -> 
     )
 
 
-def _others(rest: Sequence[RecordedEvent]) -> tuple[str, ...]:
-    """Other events of the same profiles."""
+def _others(used: Sequence[RecordedEvent], rest: Sequence[RecordedEvent]) -> tuple[str, ...]:
+    """Other events of the same profiles; first the same event of other core PMUs."""
+    same = _of_other_pmus(used, rest)
+    events = [row for row in rest if row not in same]
+    return (*_left_out("of other core PMUs", same), *_left_out("as other events", events))
+
+
+def _left_out(why: str, rest: Sequence[RecordedEvent]) -> tuple[str, ...]:
     samples: dict[str, int] = defaultdict(int)
     for row in rest:
         samples[row.event] += row.samples
     if not samples:
         return ()
     text = listed([f"{event} ({count:,} samples)" for event, count in samples.items()], _SHOWN)
-    return (f"left out, as other events: {text}; --event chooses",)
+    return (f"left out, {why}: {text}; --event chooses",)
 
 
 def _missing(

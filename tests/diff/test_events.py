@@ -86,6 +86,9 @@ def test_one_core_pmu_is_chosen_by_name(event: str) -> None:
     clock = choose(HYBRID, names(1, 2), [event])
     assert (clock.of, clock.unit) == ({1: (ATOM,), 2: (ATOM,)}, "cycles (cpu_atom)")
     assert clock.other_pmus == ()
+    assert clock.notes[:1] == (
+        f"left out, of other core PMUs: {CORE} (39 samples); --event chooses",
+    )
 
 
 def test_core_pmus_are_added_up_where_that_is_asked_for() -> None:
