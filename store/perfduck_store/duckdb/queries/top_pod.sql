@@ -21,19 +21,33 @@ part as (
     from busy
     where beside is not null
 ),
+named as (
+    select pod, string_agg(container, ', ' order by container) as containers
+    from (
+        select distinct pod, container
+        from part
+        where pod not like '[%'
+    )
+    group by pod
+),
 by_pod as (
     select
         pod,
-        string_agg(distinct container, ', ' order by container) filter (where pod not like '[%')
-            as containers,
         sum(self)::double as self,
         sum(total)::double as total,
         sum(blamed)::double as blamed
     from part
     group by pod
 )
-select *, count(*) over () as row_count
+select
+    by_pod.pod,
+    named.containers,
+    by_pod.self,
+    by_pod.total,
+    by_pod.blamed,
+    count(*) over () as row_count
 from by_pod
-where blamed > 0 or chosen('pod') is null
+left join named on named.pod = by_pod.pod
+where by_pod.blamed > 0 or chosen('pod') is null
 order by blamed desc, self desc, pod
 limit $limit
