@@ -1,5 +1,6 @@
 """A Spark cluster for all tests of a session, and the lake that they ask about."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from spark_cluster import Cluster, missing
 import perfduck
 
 FIXTURES = Path(__file__).parent.parent.parent / "fixtures"
+# pyspark takes a process whose main module has no file for a doctest, and ends it: workers of
+# pytest-xdist are such processes.
+vars(sys.modules["__main__"]).setdefault("__file__", __file__)
 
 
 @pytest.fixture(scope="session")
