@@ -36,7 +36,7 @@ class RecordedHost:
         """Why a file without a recorded build id is not used."""
         if not self.is_recorded:
             return "no build id recorded, and the recording is of another host"
-        return "no build id recorded, and no file that old"
+        return "no build id recorded, and the file here is newer than the recording, or missing"
 
     def allows(self, name: str) -> bool:
         """Whether the file is the one that was recorded, as far as host and date tell: it has not
