@@ -27,5 +27,7 @@ def engine_at(url: str) -> EngineAddress:
     match = _ADDRESS.fullmatch(url)
     if match is None or not 0 < int(match["port"] or _PORT) < 1 << 16:
         expected = "sc://HOST:PORT of a Spark Connect server"
-        raise PerfduckError.at(where="--engine", expected=expected, got=url or "nothing")
+        raise PerfduckError.at(
+            where="--engine", expected=expected, got=url.partition(";")[0] or "nothing"
+        )  # no token
     return EngineAddress(url, match["host"], int(match["port"] or _PORT))
