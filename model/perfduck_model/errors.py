@@ -44,6 +44,8 @@ def room_on_disk(path: Path) -> Iterator[None]:
     """Something is written to this file or folder; DiskIsFull where its disk has no room."""
     try:
         yield
+    except DiskIsFull:
+        raise
     except Exception as error:
         if not any(words in str(error) for words in _IS_FULL):
             raise

@@ -77,6 +77,7 @@ class DuckDbSamples:
     def __init__(self, store: SampleQueries, choice: Choice) -> None:
         # The rollup has all columns: answers that differ in `keep` alone have one view of it.
         self._store = store
+        self._asked = choice
         self._choice = choice if choice.of_samples else replace(choice, keep=())
 
     def weights(self) -> dict[int, Weight]:
@@ -178,7 +179,8 @@ class DuckDbSamples:
         weights = [StackWeight(stack, comm, int(weight)) for stack, comm, weight in rows]
         if self._choice.is_exact or all(each.weight < _EXACT for each in weights):
             return weights
-        return DuckDbSamples(self._store, replace(self._choice, is_exact=True)).stack_weights(runs)
+        exact = replace(self._asked, is_exact=True)
+        return DuckDbSamples(self._store, exact).stack_weights(runs)
 
     def chains(self) -> "pl.DataFrame":
         """[stack_id, symbol_ids, blamed, context, direction], idle included, by stack_id."""

@@ -149,10 +149,12 @@ class DirectoryStorage:
 
 
 def _time_of(path: Path) -> float:
+    """When a file was written; inf where there is none, or a directory, which no lake has."""
     try:
-        return path.stat().st_mtime
+        state = path.stat()
     except FileNotFoundError:
         return float("inf")
+    return float("inf") if stat.S_ISDIR(state.st_mode) else state.st_mtime
 
 
 def _sync(folder: Path) -> None:
