@@ -59,7 +59,9 @@ def test_every_public_name_is_there() -> None:
 def test_other_kinds_of_lakes_are_refused_in_a_line(url: str) -> None:
     with pytest.raises(perfduck.PerfduckError) as raised:
         perfduck.open(url)
-    assert str(raised.value).startswith(f"{url}: expected lake:DIRECTORY, got")
+    assert str(raised.value).startswith(
+        f"{url}: expected lake:DIRECTORY or lake:s3://BUCKET/PREFIX, got"
+    )
 
 
 def test_a_diff_answers_with_what_the_command_prints(path: Path) -> None:

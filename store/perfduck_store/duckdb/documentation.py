@@ -11,7 +11,7 @@ _COLUMN = re.compile(
     r'^    "?(?P<name>\w+)"?\s+(?P<type>[a-z]+(?:\[\]|\(.*?\))?).*?,?\s*(?:--\s*(?P<about>.*))?$',
     re.M,
 )
-_SELECTED = re.compile(r"^    (?:.* as )?(?:\w+\.)?(?P<name>\w+),$", re.M)
+_SELECTED = re.compile(r"^    (?:.* as )?(?:\w+\.)?(?P<name>\w+),?$", re.M)
 
 
 @dataclass(frozen=True, slots=True)
