@@ -85,6 +85,7 @@ def test_recordings_are_filtered_by_label_and_text_in_the_address(page: Any) -> 
     rows = page.locator("tbody tr")
     assert rows.count() == 18
     page.click("dd >> text=docker0-nat")
+    page.wait_for_url("**/?label=scenario%3Ddocker0-nat")
     assert rows.count() == 6
     page.fill("[name=text]", "UDP64")
     page.keyboard.press("Enter")
