@@ -77,7 +77,7 @@ class Oracle:
         return rows
 
     def _rows(self, table: str) -> Iterator[Row]:
-        """Rows of recordings: those of a part that has several are told apart by their id."""
+        """Rows of recordings: where a part has several, their ids distinguish them."""
         for slot, setting in self._slots.items():
             if slot[0] == "recording" and setting["parts"]:
                 for row in self._part(table, setting["parts"]):

@@ -1,4 +1,4 @@
-"""perfduck serve --publish: what is pushed is in a lake soon after, whatever fails on the way."""
+"""perfduck serve --publish: pushes reach a lake soon after, also one that fails at first."""
 
 import os
 import signal
