@@ -137,11 +137,11 @@ SECOND = [
     *_shown("ingest", "{folded}", "none", ("--event cpu-clock", "109 samples")),
     *_refused("ingest", "{text}", "none", ("--event x=us", "--event: expected folded stacks")),
     *_shown("ingest", "{native} --work 5", "demo", ("--force", "; work is 5 packets (was")),
+    *_shown("ingest", "{data}", "unnamed", ("--symbols {symfs}", "; resolved again")),
     *_shown(
         "ingest",
         "{data}",
         "data",
-        ("--symbols {symfs}", "; resolved again"),
         ("--kallsyms {kallsyms}", "; kallsyms kept"),
         ("--vmlinux {vmlinux}", "no better names in it"),
     ),

@@ -93,7 +93,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 STORES = {
     "demo": ["ingest --manifest {tmp}/demo.csv"],
     "text": ["ingest {text} --name a"],
-    "data": ["ingest {data} --name spin"],
+    # Named by its vmlinux, not by the machine, whose kernel may be the recorded one.
+    "data": ["ingest {data} --name spin --no-host-files --vmlinux {vmlinux}"],
+    "unnamed": ["ingest {data} --name spin --no-host-files"],
     "kept": ["ingest {data} --rules {tmp}/rules.csv --kallsyms {kallsyms}"],
     "noise": ["merge {tmp}/demo.duckdb", "noise learn native.*"],
     "kernels": [

@@ -252,8 +252,14 @@ def test_edit_says_what_it_changed(options: list[str], said: str, run: Run, stor
             (["edit", "*", "--unlabel", "run", "--label", "run=1"], "that --label does not give"),
             (["edit", "net", "--label", "a=b"], "net: expected a profile name, glob or label, got"),
             (["rm", "net"], "net: expected a profile name, glob or label, got none that matches"),
-            (["prune", "*", "--older-than", "90"], "--older-than 90: expected an age such as 36h"),
-            (["prune", "*", "--older-than", "3m"], "--older-than 3m: expected an age such as 36h"),
+            (
+                ["prune", "*", "--older-than", "90"],
+                "--older-than 90: expected an age with its unit, such as 36h",
+            ),
+            (
+                ["prune", "*", "--older-than", "3m"],
+                "--older-than 3m: expected an age with its unit, such as 36h",
+            ),
             (["merge", "gone.duckdb"], "gone.duckdb: expected a store, got no such file"),
         ],
         4,

@@ -112,8 +112,9 @@ def compact(
     keep: Annotated[
         str,
         typer.Option(
+            metavar="AGE",
             help="How long a command or a writer of any machine may take; what it may need is kept:"
-            " 1h, 2d."
+            " 1h, 2d (0h: nobody else uses the lake).",
         ),
     ] = "1h",
     store: StorePath = DEFAULT_STORE,

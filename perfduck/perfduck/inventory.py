@@ -79,7 +79,8 @@ def pull(file: StorePlace, selector: str, lake: str) -> MergeResult:
     """Take over some recordings of a lake."""
     source = place_of(lake)
     if not isinstance(source, StoreLake):
-        raise PerfduckError.at(lake, expected="lake:DIRECTORY to pull from", got="another store")
+        expected = "lake:DIRECTORY or lake:s3://BUCKET/PREFIX to pull from"
+        raise PerfduckError.at(lake, expected=expected, got="a store of another kind")
     return _merged(file, source, selector, lake)
 
 
@@ -95,8 +96,8 @@ def _merged(
 def compact(file: StorePlace, keep: timedelta) -> CompactResult:
     """Make few large parts of the many small ones of a lake."""
     if not isinstance(file, StoreLake):
-        got = "another store, which needs none"
-        raise PerfduckError.at(file, expected="lake:DIRECTORY to compact", got=got)
+        expected = "lake:DIRECTORY or lake:s3://BUCKET/PREFIX to compact"
+        raise PerfduckError.at(file, expected=expected, got="a store of another kind")
     with file.to_compact() as lake:
         return CompactResult(parts.compaction.compact(lake, keep.total_seconds()))
 

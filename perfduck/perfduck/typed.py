@@ -74,7 +74,7 @@ def age(option: str, value: str | timedelta) -> timedelta:
         return value
     match = _AGE.fullmatch(value)
     if match is None:
-        message = f"{option} {value}: expected an age such as 36h, 90d, 8w or 2y"
+        message = f"{option} {value}: expected an age with its unit, such as 36h, 90d, 8w or 2y"
         raise PerfduckError(message)
     return timedelta(hours=int(match["number"]) * _HOURS[match["unit"]])
 

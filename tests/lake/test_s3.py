@@ -121,7 +121,7 @@ def test_many_processes_write_the_same_recordings_at_once(root: str, tmp_path: P
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "moments", "is_changed"), [(["ingest", "{more}", "--label", "n=9"], 6, True),
-                                         (["compact", "--keep", "0h"], 20, False)]
+                                         (["compact", "--keep", "0h"], 10, False)]
 )  # fmt: skip
 def test_a_command_that_is_killed_leaves_the_lake_as_it_was(
     words: list[str], moments: int, is_changed: bool, lake: str, tmp_path: Path

@@ -27,6 +27,7 @@ def compact(store: LakeStore, keep_s: float) -> Compacted:
     """Compact a lake; `keep_s`: seconds that readers and writers may take, for which what they may
     need is kept. PerfduckError where another compaction was faster."""
     taken = take_over(store.files, store.state)
+    store.load("profile")  # refuses parts of other recordings: their rows would be lost
     before = {each.group for each in store.state.settings.values() if each.group}
     conflicts = _conflicts(store)
     with store.files.scratch() as folder:

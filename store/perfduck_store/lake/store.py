@@ -282,12 +282,13 @@ class LakeStore(DuckDbStore):
             " from recorded"
         )
         recorded = {key: (content, ProfileFacts(*facts)) for key, content, *facts in rows}
+        profiles = [int(slot[1]) for slot in settings]
+        if recorded.keys() != set(profiles):
+            expected = "parts of the recordings that commits name"
+            raise PerfduckError.at(self.files.root, expected=expected, got="parts of others")
         edits = self._edits()
         said, names = [], set[str]()
-        for slot in settings:
-            profile = int(slot[1])
-            if profile not in recorded:
-                continue
+        for profile in profiles:
             content, facts = recorded[profile]
             facts = facts.edited(edits[profile]) if profile in edits else facts
             name = facts.name
