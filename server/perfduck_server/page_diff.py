@@ -55,12 +55,14 @@ def diff(request: Request, store: StoreOf) -> HTMLResponse:
 @router.post("/d")
 def pin(request: Request, reader: Reader, service: ServiceOf, store: StoreOf) -> Response:
     """Make a link of a diff, and go there."""
-    asked = given(_OPTIONS, typed(request))
     anonymous = reader.name == ANONYMOUS and not service.is_open()
     try:
+        asked = given(_OPTIONS, typed(request))
         pinned = service.links.pin(store, asked, _DIFF.asked, anonymous=anonymous)
     except LinksAreFull as error:
         return page("no_answer.html", request, status=507, error=str(error))
+    except PerfduckError as error:
+        return page("no_answer.html", request, **failure(error))
     return RedirectResponse(f"/d/{pinned.key}", 303)
 
 

@@ -192,7 +192,10 @@ async def waited(service: Service, job: PushedJob, seconds: float) -> JobStatus:
     """How far an accepted push is after some seconds at most."""
     done = asyncio.wrap_future(service.jobs.submit(job))
     await asyncio.wait([done], timeout=seconds)
-    return done.result() if done.done() else JobStatus(job=job.id, state="queued")
+    if done.done():
+        return done.result()
+    status = await asyncio.to_thread(service.jobs.status, job.id)
+    return status or JobStatus(job=job.id, state="queued")
 
 
 def _typed(

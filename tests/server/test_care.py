@@ -81,7 +81,9 @@ def test_a_backup_of_a_server_that_goes_on_is_a_store(own_server: Server, tmp_pa
     copy.write_bytes(answer.data)
     assert len(perfduck.open(copy).names()) == 18
     assert list(own_server.store.with_name("demo.duckdb.server").glob("backup/*")) == []
-    assert ask(own_server, "POST", "/api/v1/recordings", body=TEXT.read_bytes()).status == 200
+    assert (
+        ask(own_server, "POST", "/api/v1/recordings?wait=60", body=TEXT.read_bytes()).status == 200
+    )
 
 
 def test_a_profile_is_edited_and_removed(own_server: Server) -> None:

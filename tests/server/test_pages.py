@@ -249,6 +249,7 @@ def test_a_budget_of_a_link_is_a_text_and_never_a_file(
         redirect=False,
     )  # fmt: skip
     assert answer.status == 422
+    assert answer.headers["content-type"].startswith("text/html")  # a form sent it
     made = links.pin(store, DIFF | {"budget": secret.read_text()}, ask)
     assert links.pinned(made.key)[1].data.budgets[0].name == "total"
 

@@ -139,7 +139,8 @@ def test_other_work_needs_force(own_server: Server) -> None:
 
 def test_a_job_that_is_not_waited_for(empty_server: Server) -> None:
     code, answer = curl(empty_server, "/api/v1/recordings?wait=0", "-T", TEXT)
-    assert (code, answer["state"]) == (202, "queued")
+    assert code == 202
+    assert answer["state"] in ("queued", "running")
     path = f"/api/v1/jobs/{answer['job']}"
     while (found := curl(empty_server, path))[0] == 202:
         assert found[1]["state"] in ("queued", "running")

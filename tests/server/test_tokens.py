@@ -132,7 +132,7 @@ def test_labels_of_a_token_are_on_what_it_pushes(guarded: Guarded) -> None:
     assert answer.status == 422
     line = "label.host=node8: expected node7, as the token says, got node8"
     assert answer.json() == {"error": line}
-    answer = guarded.ask("POST", "/api/v1/recordings", guarded.secrets["push"], body=body)
+    answer = guarded.ask("POST", "/api/v1/recordings?wait=60", guarded.secrets["push"], body=body)
     assert answer.status == 200
     assert "label host=node7 added" in answer.json()["result"]
 
