@@ -5,17 +5,16 @@ write a function, give it a line here and an example in help.py.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
 import typer
+from msgspec import Struct, field
 
 from perfduck_cli.waiting import with_wait
 
 
-@dataclass(frozen=True, slots=True)
-class CommandEntry:
+class CommandEntry(Struct, frozen=True):
     """The first sentence of a command's help, and its function as module:function; of a group of
     commands its members."""
 

@@ -13,6 +13,7 @@ from typing import Any, cast
 from typer.core import TyperCommand, TyperGroup
 
 from perfduck_cli.commands import LazyCommands
+from perfduck_cli.plain_values import take_plain_values
 from perfduck_cli.usage import refuse_empty_paths, refuse_repeated
 
 ABOUT = (
@@ -127,6 +128,7 @@ class Command(TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Refuse what would be ignored or taken for something else."""
+        _take_plain_values(self.get_params(ctx))
         typed, _, order = self.make_parser(ctx).parse_args(args=list(args))
         rest = super().parse_args(ctx, args)
         if not ctx.resilient_parsing:  # of a shell that completes
@@ -160,6 +162,11 @@ class Command(TyperCommand):
 class Commands(TyperGroup):
     """Commands, grouped, with the first sentence of their help."""
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """What was typed in front of a command."""
+        _take_plain_values(self.get_params(ctx))
+        return super().parse_args(ctx, args)
+
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """The groups of the registry above; the commands of a group alone are in one."""
         groups = COMMANDS if self.name == "perfduck" else {}
@@ -170,6 +177,11 @@ class Commands(TyperGroup):
     def list_commands(self, ctx: Any) -> list[str]:
         """Their names; none is loaded."""
         return list(self.commands)
+
+
+def _take_plain_values(parameters: Iterable[Any]) -> None:
+    for each in parameters:
+        take_plain_values(each)
 
 
 def _words(ctx: Any) -> str:
