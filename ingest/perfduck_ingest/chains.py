@@ -95,6 +95,16 @@ def stacks(symbol_ids: Int64, lengths: Int64, cache: StackCache) -> tuple[Int64,
 
 def stack_rows(symbol_ids: Int64, lengths: Int64) -> pl.DataFrame:
     """The columns of batch.STACK, a row for each chain; chains as for `stacks`."""
-    chains = pa.LargeListArray.from_arrays(np.append(0, np.cumsum(lengths)), symbol_ids)
     ids = stack_ids(symbol_ids, lengths)
-    return pl.DataFrame({"stack_id": ids, "symbol_ids": series(chains)}, schema=STACK)
+    chains = _lists(np.append(0, np.cumsum(lengths)), np.ascontiguousarray(symbol_ids))
+    return pl.DataFrame({"stack_id": ids, "symbol_ids": chains}, schema=STACK)
+
+
+def _lists(offsets: Int64, values: Int64) -> pl.Series:
+    """The values between each two offsets. Of buffers: where pandas is installed, pyarrow loads it
+    to convert an array of numpy, for as long as all else that an import of a short recording loads.
+    """
+    items = pa.Array.from_buffers(pa.int64(), len(values), [None, pa.py_buffer(values)])
+    places = [None, pa.py_buffer(offsets)]
+    kind = pa.large_list(pa.int64())
+    return series(pa.Array.from_buffers(kind, len(offsets) - 1, places, children=[items]))
