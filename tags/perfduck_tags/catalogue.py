@@ -12,11 +12,11 @@ module the table holds one source file per tag, with the number of functions beh
 """
 
 import re
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import polars as pl
+from msgspec import Struct
 
 from perfduck_symbols import names
 from perfduck_tags.rules import DATA
@@ -36,8 +36,7 @@ _GENERATED = {
 _SERIES = {3: 0, 4: 20, 5: 41, 6: 61, 7: 81}
 
 
-@dataclass(frozen=True, slots=True)
-class Catalogue:
+class Catalogue(Struct, frozen=True):
     """Functions and modules of several kernel versions."""
 
     functions: pl.DataFrame
@@ -71,6 +70,8 @@ class Catalogue:
 
     def module_sources(self, names: pl.Series, release: str | None) -> pl.DataFrame:
         """[module, source, functions]: a source file per tag, as in the nearest version."""
+        if names.is_empty():
+            return pl.DataFrame(schema=_MODULE)
         modules = pl.DataFrame({"module": names.unique()}, schema={"module": pl.String})
         rows = self.modules.join(modules, on="module", how="semi")
         dated = _by_age(rows, ["module", "source", "functions"], release)

@@ -143,7 +143,8 @@ def write(made: catalogue.Catalogue, directory: Path) -> None:
 
 
 def _write(rows: pl.DataFrame, path: Path, names_column: str) -> None:
-    # Names of one source file share their beginnings: front coding takes a tenth off.
+    # Lengths and bytes: front coding takes 6 % off the file, and three times as long to read, each
+    # time that something is tagged.
     table = pa.table({
         name: pa.array(rows[name].to_list(), pa.string() if dtype == pl.String else None)
         if dtype == pl.String else pa.array(rows[name].to_numpy())
@@ -152,5 +153,5 @@ def _write(rows: pl.DataFrame, path: Path, names_column: str) -> None:
     pq.write_table(
         table, path, compression="zstd", compression_level=19, write_statistics=False,
         use_dictionary=[name for name in rows.columns if name != names_column],
-        column_encoding={names_column: "DELTA_BYTE_ARRAY"}, row_group_size=1 << 20,
+        column_encoding={names_column: "DELTA_LENGTH_BYTE_ARRAY"}, row_group_size=1 << 20,
     )  # fmt: skip

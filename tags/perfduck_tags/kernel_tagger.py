@@ -52,6 +52,8 @@ class KernelTagger:
         plain, canonical = names.plain(pl.col("name")), names.canonical(pl.col("name"))
         rows = work.with_columns(plain.alias("symbol"), canonical.alias("canonical"))
         calls = self.catalogue.spelled(rows["canonical"])
+        if calls.is_empty():
+            return rows
         called = rows.filter(pl.col("canonical").is_in(calls["canonical"].implode()))
         listed_names = self.catalogue.listed(called["symbol"].unique())
         is_own = pl.col("symbol").is_in(listed_names["name"].implode()) & (

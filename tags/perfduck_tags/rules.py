@@ -19,6 +19,7 @@ from operator import itemgetter
 from pathlib import Path
 
 import polars as pl
+from msgspec import Struct
 
 DATA = Path(__file__).parent / "data"
 CONDITIONS = ("source", "module", "symbol", "dso")
@@ -27,8 +28,7 @@ ROLES = ("domain", "helper", "context")
 Condition = tuple[str, str]  # a column and the pattern it is to match
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """Conditions (None: any) and the tag they lead to; `where` is file and line."""
 
     where: str
@@ -146,10 +146,53 @@ class Rules:
 
 def _by_regex(values: pl.Series, patterns: list[str]) -> Iterator[tuple[str, list[str]]]:
     column = pl.col(values.name)
-    hits = (column.filter(column.str.contains(p)).implode().alias(p) for p in patterns)
+    ordered = values.sort().to_list()
+    likely = [p for p in patterns if any(_begins(ordered, each) for each in beginnings(p))]
+    hits = (column.filter(column.str.contains(p)).implode().alias(p) for p in likely)
     for hit in values.to_frame().select(hits):
         if found := hit.item().to_list():
             yield hit.name, found
+
+
+def _begins(ordered: list[str], beginning: str) -> bool:
+    """Whether one of the values begins so."""
+    place = bisect_left(ordered, beginning)
+    return place < len(ordered) and ordered[place].startswith(beginning)
+
+
+# A bar or parenthesis that is a character, or a bracket that is, behind which one may be.
+_HIDES_BARS = re.compile(r"\\[][()|]|\[[^]]*[()|]|\[\^?\]")
+_MARKS = re.compile(r"[()|]")
+_LITERAL = re.compile(r"(?:[0-9A-Za-z_](?![?*{]))*")
+_MAY_BE_ABSENT = ("?", "*", "{")
+
+
+@cache
+def beginnings(pattern: str) -> tuple[str, ...]:
+    """With which of these all that matches a regular expression begins; '' where that is not easily
+    seen. To compile the 104 of the shipped rules takes longer than to match some functions."""
+    if not pattern.startswith("^") or _HIDES_BARS.search(pattern) or _choices(pattern)[1:]:
+        return ("",)
+    rest = pattern.removeprefix("^")
+    choices = _choices(rest.removeprefix("("))
+    end = len("|".join(choices)) + len("()")
+    if rest.startswith("(") and rest[end : end + 1] in _MAY_BE_ABSENT:
+        return ("",)
+    return tuple(_LITERAL.findall(each)[0] for each in choices)
+
+
+def _choices(pattern: str) -> list[str]:
+    """What is between the bars of a pattern, or of a group up to its end."""
+    depth = start = 0
+    found: list[str] = []
+    for mark in _MARKS.finditer(pattern):
+        depth += {"(": 1, ")": -1, "|": 0}[mark[0]]
+        if depth < 0:
+            return [*found, pattern[start : mark.start()]]
+        if mark[0] == "|" and not depth:
+            found.append(pattern[start : mark.start()])
+            start = mark.end()
+    return [*found, pattern[start:]]
 
 
 def _by_glob(values: pl.Series, patterns: list[str]) -> Iterator[tuple[str, list[str]]]:

@@ -93,6 +93,8 @@ class Tagger:
         nameless = (pl.col("name") == names.UNKNOWN) & pl.col("address").is_not_null()
         nameless_rows = with_names.filter(nameless)
         sources = pl.concat([self._by_kallsyms(nameless_rows), self._by_file(nameless_rows)])
+        if sources.is_empty():
+            return with_names.with_columns(pl.lit(None, pl.String).alias("source_file"))
         joined = with_names.join(sources.rename({"name": "_name"}), on="row", how="left")
         return joined.with_columns(pl.coalesce("_name", "name").alias("name")).drop("_name")
 
@@ -152,6 +154,8 @@ class Tagger:
     def _by_dwarf(self, dsos: pl.Series) -> pl.DataFrame:
         """kernel.LOCATED of the kernel and the modules that debug information is at hand for."""
         functions = self.functions(dsos.unique())
+        if functions.is_empty():
+            return pl.DataFrame(schema=LOCATED)
         rows = functions.join(names.binaries(functions["dso"]), on="dso").drop_nulls("source_file")
         return rows.select(
             "module", "name", pl.col("source_file").alias("source"),

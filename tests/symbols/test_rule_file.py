@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from perfduck_model.errors import SymbolError
 from perfduck_tags import rule_file
 from perfduck_tags.rule_file import file_of, read
-from perfduck_tags.rules import Rule, Rules, glob_regex
+from perfduck_tags.rules import Rule, Rules, beginnings, glob_regex
 from perfduck_tags.tagger import Tagger
 
 CSV = """\
@@ -133,6 +133,45 @@ def test_a_glob_matches_what_its_regular_expression_does(glob: str, values: list
     rows = sources.to_frame().with_columns(module=empty, symbol=empty, dso=empty)
     decided = Rules((rule("r:1", source=glob),)).classify(rows)["rule"]
     assert decided.is_not_null().to_list() == sources.str.contains(glob_regex(glob)).to_list()
+
+
+@pytest.mark.parametrize(
+    ("pattern", "known"),
+    [
+        ("^ab", {"ab"}),
+        ("^(ab|cd)_e", {"ab", "cd"}),
+        ("^(a(b|c)d|e)f", {"a", "e"}),
+        ("^ab?c", {"a"}),
+        ("^(ab)+", {"ab"}),
+        ("^(ab)?c", {""}),
+        ("^(ab){0,2}c", {""}),
+        ("^(?:a|b)c", {"", "b"}),
+        ("^(?i)ab", {""}),
+        ("^a|b", {""}),
+        (r"^[]|]a|b", {""}),
+        (r"^[\]|]a|b", {""}),
+        (r"^a\|b|c", {""}),
+        ("ab", {""}),
+    ],
+)
+def test_how_all_that_matches_a_pattern_begins(pattern: str, known: set[str]) -> None:
+    assert set(beginnings(pattern)) == known
+
+
+_PARTS = st.sampled_from([*"ab_()|?*+[]^$.", r"\|", r"\(", "(?:", "(?i)", "{0,1}", "[ab]"])
+
+
+@pytest.mark.slow
+@settings(max_examples=2000)
+@given(st.lists(_PARTS, max_size=8).map("".join), st.lists(st.text("abAB_|(]", max_size=5)))
+def test_what_a_pattern_matches_begins_like_it(pattern: str, values: list[str]) -> None:
+    pattern = f"^{pattern}"
+    names = pl.Series(values, dtype=pl.String)
+    try:
+        matching = names.filter(names.str.contains(pattern)).to_list()
+    except pl.exceptions.ComputeError:  # no regular expression
+        return
+    assert all(name.startswith(beginnings(pattern)) for name in matching)
 
 
 def test_the_first_rule_decides_however_many_conditions_it_has() -> None:
