@@ -113,12 +113,12 @@ def _look_at_everything() -> None:
     """Expressions that depend on what is read."""
     from perfduck_ingest import foreign
     from perfduck_ingest.oprofile.report_columns import ReportColumns, guessed_columns
-    from perfduck_ingest.perf_script.importer import _layout
+    from perfduck_ingest.perf_script.importer import _head_lines, _layout
     from perfduck_ingest.source import Source
 
     for path in sorted((ROOT / "fixtures" / "perf_script").glob("*/input.txt.xz")):
         with Source(str(path)) as source:
-            layout = _layout(source)
+            layout = _layout(_head_lines(source))
             for one in (layout, layout.loose) if layout else ():
                 re.compile(one.pattern)
     for text in (b"x\n" * 60, b"# x\n{}\n" * 30, b"12 a b\n" * 60):

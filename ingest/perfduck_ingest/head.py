@@ -25,6 +25,11 @@ class Head:
         whole = lines[:-1] if len(self.content) > 100_000 else lines
         return [line for line in whole if line.strip()][:_FIRST_LINES]
 
+    @cached_property
+    def distinct(self) -> list[str]:
+        """The first lines, each once: frames of stacks come again and again."""
+        return list(dict.fromkeys(self.lines))
+
 
 Test = Callable[[Head], bool]
 
@@ -46,7 +51,7 @@ def finds(pattern: bytes) -> Test:
 
 def line(pattern: str) -> Test:
     """One of the first lines is so."""
-    return lambda head: any(map(re.compile(pattern).fullmatch, head.lines))
+    return lambda head: any(map(re.compile(pattern).fullmatch, head.distinct))
 
 
 def most(pattern: str, *, one: str = "") -> Test:

@@ -5,9 +5,8 @@ one changes its own, by unshare or setns; perf writes those of threads that ran 
 is inherited: a thread is where its last record says. Idle threads (tid 0) have no record.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 
 from perfduck_ingest.last_changes import last_change
 from perfduck_model.arrays import Bool, Int64
@@ -17,8 +16,7 @@ UNKNOWN = 0  # no namespace has this inode: perf writes it where it may not look
 _MOST_THREADS = 1 << 22  # /proc/sys/kernel/pid_max is at most this
 
 
-@dataclass(frozen=True, slots=True)
-class NamespaceChanges:
+class NamespaceChanges(Struct, frozen=True):
     """Threads come into a network namespace; in the order of `at`."""
 
     at: Int64  # ns, or how many samples are before it
@@ -40,7 +38,7 @@ class NetworkNamespaces:
 
     def __init__(self) -> None:
         """Nothing is known of any thread."""
-        self._inodes = np.full(_MOST_THREADS, UNKNOWN)
+        self._inodes = np.zeros(_MOST_THREADS, np.int64)  # UNKNOWN; pages that nobody wrote
         self.are_known = False
 
     def advance(self, changes: NamespaceChanges, tid: Int64, at: Int64) -> Int64:

@@ -12,12 +12,12 @@ numbers.
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from functools import partial
 from itertools import islice
 
 import numpy as np
 import polars as pl
+from msgspec.structs import replace
 
 from perfduck_ingest.importer import ImportOptions, Recording
 from perfduck_ingest.network_namespaces import UNKNOWN, NetworkNamespaces
@@ -46,20 +46,24 @@ _NOT_FOREIGN = (TRACE_NOT_DECODED, CUT_LINE, CUT_CHAIN)
 
 def open(source: Source) -> Recording | None:
     """The text, if its head has event lines or call chains."""
-    if source.is_directory or b"\0" in source.head or (layout := _layout(source)) is None:
+    if source.is_directory or b"\0" in source.head:
         return None
-    return Recording(NAME, partial(_read, source, layout))
+    head = _head_lines(source)
+    layout = _layout(head)
+    return Recording(NAME, partial(_read, source, head, layout)) if layout else None
 
 
-def _read(source: Source, layout: LineLayout, options: ImportOptions) -> Iterator[Batch]:
+def _read(
+    source: Source, head: list[str], layout: LineLayout, options: ImportOptions
+) -> Iterator[Batch]:
     """The samples, part by part, a few parts ahead; symbols and stacks where they come up first."""
-    said = header.facts(line for line in _head_lines(source) if line.startswith("# "))
+    said = header.facts(line for line in head if line.startswith("# "))
     # With one event recorded, the samples that print none are of that event.
     event = next(iter(said.events)) if len(said.events) == 1 else "unknown"
     namespaces = NetworkNamespaces()
     lines = skipped = samples = 0
     try:
-        for part in _parsed_parts(source, layout, event):
+        for part in _parsed_parts(source, head, layout, event):
             if part.cut is not None and not options.lenient:
                 raise _cut_off(source, part.cut, lines + part.lines)
             yield _placed(_with_netns(part, namespaces), lines)
@@ -71,7 +75,7 @@ def _read(source: Source, layout: LineLayout, options: ImportOptions) -> Iterato
         raise PerfduckError.at(
             where=f"{source.name}:{lines + error.line + 1}", expected=what, got="a longer one"
         ) from error
-    said = replace(said, layout=_described(source, layout))
+    said = replace(said, layout=_described(head, layout))
     yield Batch(facts=said)  # last: the header knows an event's unit better than its name does
     is_foreign = skipped > max(_MOST_SKIPPED * lines, _MOST_SKIPPED_PER_SAMPLE * samples)
     if is_foreign and not options.lenient:
@@ -82,9 +86,11 @@ def _read(source: Source, layout: LineLayout, options: ImportOptions) -> Iterato
         raise PerfduckError(message)
 
 
-def _parsed_parts(source: Source, layout: LineLayout, event: str) -> Iterator[Parsed]:
+def _parsed_parts(
+    source: Source, head: list[str], layout: LineLayout, event: str
+) -> Iterator[Parsed]:
     """The text, parsed in parts that end where a sample ends; raises LineTooLong."""
-    cache = LineCache(_head_lines(source), layout)
+    cache = LineCache(head, layout)
     is_event = re.compile(layout.loose.pattern).search
 
     def last_start(text: memoryview) -> int:
@@ -124,17 +130,17 @@ def _head_lines(source: Source) -> list[str]:
     return lines if source.head.endswith(b"\n") else lines[:-1] or lines
 
 
-def _layout(source: Source) -> LineLayout | None:
-    short = (line for line in _head_lines(source) if len(line) <= limits.longest_matched)
+def _layout(head: list[str]) -> LineLayout | None:
+    short = (line for line in head if len(line) <= limits.longest_matched)
     lines = (line for line in short if not grammar.is_record(line))
     measured = list(islice(lines, _LINES_TO_MEASURE))
     layout = layout_of(measured)
     return layout if layout and (layout.time or is_of_perf(layout, measured)) else None
 
 
-def _described(source: Source, layout: LineLayout) -> str:
+def _described(head: list[str], layout: LineLayout) -> str:
     is_event = re.compile(layout.loose.pattern).search
-    short = (line for line in _head_lines(source) if len(line) <= limits.longest_matched)
+    short = (line for line in head if len(line) <= limits.longest_matched)
     return layout.described(next(filter(None, map(is_event, short)), None))
 
 

@@ -165,11 +165,12 @@ class LineLayout:
 
 def layout_of(lines: Sequence[str]) -> LineLayout | None:
     """The layout of these lines; None where there are neither event lines nor frames."""
-    candidates = [line for line in lines if not grammar.is_other(line)]
+    others = set(filter(grammar.is_other, set(lines)))  # frames come again and again
+    candidates = [line for line in lines if line not in others]
     tabbed = [line for line in candidates if line.startswith("\t") and grammar.is_frame(line)]
-    others = [line for line in candidates if not line.startswith("\t")]
-    heads = [line for line in others if _is_head(line)]
-    frames = tabbed + [line for line in others if not _is_head(line)]
+    plain = [line for line in candidates if not line.startswith("\t")]
+    heads = [line for line in plain if _is_head(line)]
+    frames = tabbed + [line for line in plain if not _is_head(line)]
     tabs = bool(tabbed) and 3 * len(tabbed) >= len(frames)
     layout = _layout_of_heads(heads) if heads else None
     if layout is None and not frames:
