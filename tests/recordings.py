@@ -2,10 +2,10 @@
 
 import io
 import lzma
-from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
+from msgspec.structs import replace
 
 from perfduck_ingest.importer import ImportOptions
 from perfduck_ingest.perf_script import importer

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from msgspec import structs
+
 from perfduck_diff.events import Clock, choose
 from perfduck_diff.filters import Filters, FilterValues
 from perfduck_diff.pods import pods_of
@@ -82,12 +84,12 @@ def select_samples(
     spans = _spans(store, ids, profiles, filters)
     events = [clock.of[key] for key in ids]
     whole = Choice(profiles=ids, events=events, keep=keep)
-    whole = replace(whole, pods=_pods(store, whole, filters, pods))
+    whole = structs.replace(whole, pods=_pods(store, whole, filters, pods))
     samples = store.samples(whole)
     there = FilterValues(samples, filters, list(groups_with_event.values()), with_idle=with_idle)
     condition = there.meant()
     if condition or spans:
-        samples = store.samples(replace(whole, values=condition, spans=spans))
+        samples = store.samples(structs.replace(whole, values=condition, spans=spans))
     weights = samples.weights()
     selection = Selection(
         tuple(groups_with_event.values()),

@@ -1,13 +1,11 @@
 """Arrow arrays as columns of polars."""
 
-from dataclasses import dataclass
-
 import polars as pl
 import pyarrow as pa
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class _Exported:
+class _Exported(Struct, frozen=True):
     """An array by nothing but the Arrow C interface."""
 
     array: pa.Array

@@ -13,8 +13,9 @@ and /sys/class/net/DEVICE/statistics call them.
 """
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from perfduck_ingest.load_reports.amount import AN_AMOUNT, Work, is_amount
 from perfduck_model.errors import PerfduckError
@@ -37,8 +38,7 @@ _UNITS = ("packet", "byte")
 _MOST_SHOWN = 8
 
 
-@dataclass(frozen=True, slots=True)
-class CounterName:
+class CounterName(Struct, frozen=True):
     """Which counter of which device."""
 
     kind: str  # netdev, ethtool

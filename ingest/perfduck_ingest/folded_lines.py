@@ -7,12 +7,12 @@ Weights with decimals are summed by stack before they are rounded: 0.4 of a thou
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from decimal import Decimal
 from tempfile import TemporaryFile
 from typing import IO, Self
 
 import polars as pl
+from msgspec import Struct, field
 
 from perfduck_model.batch import SKIPPED, Limitation
 from perfduck_model.errors import PerfduckError
@@ -36,8 +36,7 @@ _ESCAPED = ";\\[]-# "  # that are printable, and mean something else in a folded
 _EXACT = pl.Decimal(38, 9)
 
 
-@dataclass(slots=True)
-class Evidence:
+class Evidence(Struct):
     """What all lines together show; the same for any order of them."""
 
     has_pid: bool = True
@@ -87,8 +86,7 @@ def _character(escape: re.Match[str]) -> str:
     return character if is_ours else escape[0]
 
 
-@dataclass(slots=True)
-class FoldedLines:
+class FoldedLines(Struct):
     """The lines of a recording called `name`."""
 
     name: str

@@ -8,8 +8,9 @@ To name another format, add a row to BINARY (what the file begins with), TEXT (i
 """
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from perfduck_ingest.head import (
     Head,
@@ -39,8 +40,7 @@ _XCTRACE = (
 _NO_SAMPLES = f"it has no samples; {_RECORD}"
 
 
-@dataclass(frozen=True, slots=True)
-class Foreign:
+class Foreign(Struct, frozen=True):
     """A format: what it is, what to do instead, and how to know it."""
 
     what: str

@@ -2,10 +2,10 @@
 
 from array import array
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
+from msgspec import Struct
 
 from perfduck_ingest.chains import StackCache, SymbolInterner, stacks
 from perfduck_ingest.message_parts import check_number
@@ -17,8 +17,7 @@ from perfduck_model.limits import limits
 UNKNOWN = "[unknown]"  # a name, or a dso
 
 
-@dataclass(frozen=True, slots=True)
-class InternedChains:
+class InternedChains(Struct, frozen=True):
     """The stack id of each chain; stacks and symbols that no earlier chain had."""
 
     stack_ids: Int64
@@ -26,8 +25,7 @@ class InternedChains:
     symbols: pl.DataFrame
 
 
-@dataclass(frozen=True, slots=True)
-class LocationTable:
+class LocationTable(Struct, frozen=True):
     """The functions of all locations, [name, dso, address], the last one not known; of each
     location where its functions start, and how many there are: with inlined ones several."""
 

@@ -10,6 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Protocol, Self
 
+from msgspec import Struct
+
 from perfduck_ingest.events import unit_of
 from perfduck_ingest.source import Source
 from perfduck_model.batch import Batch
@@ -19,8 +21,7 @@ from perfduck_symbols.files import HostFiles
 from perfduck_symbols.kernel_files import KernelFiles
 
 
-@dataclass(frozen=True, slots=True)
-class WeightEvent:
+class WeightEvent(Struct, frozen=True):
     """What a weight counts: off-cpu in us, cpu-clock in ns."""
 
     name: str
@@ -59,8 +60,7 @@ class ImportOptions:
         return KernelFiles(listed, self.vmlinux)
 
 
-@dataclass(frozen=True, slots=True)
-class Recording:
+class Recording(Struct, frozen=True):
     """A recording of a known format, of which no more than the head was read. What the user may
     say of it: with `takes_event`, what its weights count; with `takes_inline`, whether inlined
     functions are frames."""

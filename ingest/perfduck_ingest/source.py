@@ -11,12 +11,12 @@ import io
 import os
 import weakref
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, BinaryIO, Self, cast
 
 import numpy as np
 import xxhash
+from msgspec import Struct
 
 from perfduck_ingest.runtime.pipe import standard_input
 from perfduck_model.arrays import UInt8
@@ -31,8 +31,7 @@ def printable(name: str) -> str:
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
-@dataclass(frozen=True, slots=True)
-class ReadProgress:
+class ReadProgress(Struct, frozen=True):
     """How far a recording has been read."""
 
     bytes_read: int  # decompressed

@@ -13,17 +13,16 @@ read, or what its names lack, which is said with every answer.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 
 import polars as pl
+from msgspec import Struct, field
 
 # Codes of limitations that are of the work which a user gives, not of the recording.
 WORK_TIME, WORK_LOST = "work-time", "work-lost"
 
 
-@dataclass(frozen=True, slots=True)
-class Limitation:
+class Limitation(Struct, frozen=True):
     """`text` in words, without the number of `samples` that it concerns: None where that is not
     counted."""
 
@@ -75,16 +74,14 @@ EDGE: Schema = {
 SKIPPED: Schema = {"line": pl.Int64, "text": pl.String, "reason": pl.String}
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """What was sampled. `unit` is that of the period: ns, cycles, ... or sample without periods."""
 
     unit: str
     frequency: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True):
     """What a recording says of itself; None where it does not say."""
 
     host: str | None = None
@@ -112,8 +109,7 @@ def _empty(schema: Schema) -> pl.DataFrame:
     return pl.DataFrame(schema=schema)
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(Struct, frozen=True):
     """A part of a profile. Facts of several batches add up: the last value that is not None wins,
     `lost`, `inlined_samples` and the samples of limitations are summed."""
 

@@ -7,13 +7,13 @@ docs/reliability.md lists them with the largest real ones.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 MB = 1 << 20
 
 
-@dataclass(slots=True)
-class Limits:
+class Limits(Struct):
     """The bounds, and how much is done at once."""
 
     # Text of a recording. perf prints lines of some kilobytes: 32 branches with the names of C++

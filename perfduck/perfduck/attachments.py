@@ -19,12 +19,12 @@ file that is not what its kind says is refused.
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, get_args
 
 import msgspec
 import polars as pl
+from msgspec import Struct, field
 
 from perfduck import pod_lists
 from perfduck.net_counters import net
@@ -61,8 +61,7 @@ _KIND = re.compile(r"[a-z][a-z0-9_-]*")
 _MISTYPED = 0.85  # pod, iptable; not route or ip6tables
 
 
-@dataclass(frozen=True, slots=True)
-class Attachment:
+class Attachment(Struct, frozen=True):
     """A file that was read and understood: rows by table."""
 
     kind: str
@@ -197,13 +196,11 @@ def conntrack(text: str, source: str) -> dict[AttachedTable, pl.DataFrame]:
 _Count = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 
 
-@dataclass(frozen=True, slots=True)
-class _Holder:
+class _Holder(Struct, frozen=True):
     comm: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Program:
+class _Program(Struct, frozen=True):
     """What is used of an object of `bpftool prog -j`; one of an old bpftool has no pids."""
 
     id: _Count

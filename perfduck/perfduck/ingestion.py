@@ -5,11 +5,12 @@ recording -> importer -> batches -> Draft -> open the store -> tags of what it l
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Self
 
 import polars as pl
+from msgspec import structs
 
 from perfduck.attachments import Attachment, keep
 from perfduck.tagging import (
@@ -257,10 +258,10 @@ def _committed(
         receipt = _inserted(store, writer, draft, annotator)
         note_artefacts(store, writer.profile_id)
     else:
-        receipt = replace(writer.receipt(), unused=unused_of_stored(annotator.given))
+        receipt = structs.replace(writer.receipt(), unused=unused_of_stored(annotator.given))
     attached = keep(store, writer.profile_id, attachments)
     inputs = keep_inputs(store, annotator.given, draft.facts.kernel_release)
-    return replace(receipt, changes=(*receipt.changes, *attached, *inputs))
+    return structs.replace(receipt, changes=(*receipt.changes, *attached, *inputs))
 
 
 def _check_stored_event(store: Store, profile: int, event: WeightEvent) -> None:
@@ -287,7 +288,9 @@ def _inserted(store: Store, writer: ProfileWriter, draft: Draft, annotator: Anno
     if draft.facts.has_given_files:
         return receipt
     dsos = draft.symbols["dso"].unique()
-    return replace(receipt, unused=unused_files(annotation.tagger, annotator.given.binaries, dsos))
+    return structs.replace(
+        receipt, unused=unused_files(annotation.tagger, annotator.given.binaries, dsos)
+    )
 
 
 def unused_of_stored(given: TaggingSources) -> tuple[str, ...]:

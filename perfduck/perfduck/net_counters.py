@@ -17,9 +17,9 @@ net/ipv6/proc.c of Linux.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import polars as pl
+from msgspec import Struct
 
 from perfduck_ingest.counters import device_counters
 from perfduck_model.errors import PerfduckError
@@ -39,8 +39,7 @@ _MOST = 1 << 63
 Counter = tuple[str, str, int]  # device, counter, value
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
+class _File(Struct, frozen=True):
     path: str
     line: int  # of its first one
     lines: list[str]

@@ -3,9 +3,10 @@
 import os
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self
+
+from msgspec import Struct
 
 from perfduck import parts
 from perfduck_model.errors import PerfduckError
@@ -68,8 +69,7 @@ class StorePlace(Protocol):
         cannot be sent to a server. PerfduckError where there is nothing to be sent."""
 
 
-@dataclass(frozen=True, slots=True)
-class StoreFile:
+class StoreFile(Struct, frozen=True):
     """A DuckDB file that is opened for each question, so that other processes can write between."""
 
     path: Path
@@ -104,8 +104,7 @@ def refuse_spool(spool: Path | None, store: object) -> None:
         raise PerfduckError.at(where=f"--spool {spool}", expected=expected, got=store)
 
 
-@dataclass(frozen=True, slots=True)
-class StoreServer:
+class StoreServer(Struct, frozen=True):
     """A store that a perfduck server has. Each question is a session of its own."""
 
     address: "Address"
@@ -136,8 +135,7 @@ class StoreServer:
         return parts.remote_ingestion.RemoteIngestion(self, spool)
 
 
-@dataclass(frozen=True, slots=True)
-class StoreLake:
+class StoreLake(Struct, frozen=True):
     """Parquet parts in a directory or a bucket of S3, which many processes and machines write at
     once: nobody waits for another. `root`: the directory, or s3://BUCKET/PREFIX; `engine`: a Spark
     cluster that answers questions."""

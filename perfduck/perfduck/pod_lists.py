@@ -11,11 +11,11 @@ passwords in their variables.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 import msgspec
 import polars as pl
+from msgspec import Struct, field
 
 from perfduck_model.errors import PerfduckError
 from perfduck_model.small_file import json_of
@@ -45,100 +45,84 @@ _CONTAINER_LABEL = "io.kubernetes.container.name"
 Row = tuple[str | None, ...]  # the columns of POD
 
 
-@dataclass(frozen=True, slots=True)
-class _Metadata:
+class _Metadata(Struct, frozen=True):
     name: _Name
     uid: _Uid
     namespace: _Name = "default"
     annotations: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class _Terminated:
+class _Terminated(Struct, frozen=True):
     containerID: _Uri = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _State:
+class _State(Struct, frozen=True):
     terminated: _Terminated | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Status:
+class _Status(Struct, frozen=True):
     name: _Name
     containerID: _Uri = ""
     lastState: _State = _State()
 
 
-@dataclass(frozen=True, slots=True)
-class _PodStatus:
+class _PodStatus(Struct, frozen=True):
     containerStatuses: list[_Status] = field(default_factory=list)
     initContainerStatuses: list[_Status] = field(default_factory=list)
     ephemeralContainerStatuses: list[_Status] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class _Spec:
+class _Spec(Struct, frozen=True):
     nodeName: _Name | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Pod:
+class _Pod(Struct, frozen=True):
     metadata: _Metadata
     kind: Annotated[str, msgspec.Meta(pattern=r"^Pod\Z")] = "Pod"
     spec: _Spec = _Spec()
     status: _PodStatus = _PodStatus()
 
 
-@dataclass(frozen=True, slots=True)
-class _Pods:
+class _Pods(Struct, frozen=True):
     items: list[_Pod]
     kind: Annotated[str, msgspec.Meta(pattern=r"^(Pod)?List\Z")] = "List"
 
 
-@dataclass(frozen=True, slots=True)
-class _Sandbox:
+class _Sandbox(Struct, frozen=True):
     id: _Id
     metadata: _Metadata
 
 
-@dataclass(frozen=True, slots=True)
-class _Sandboxes:
+class _Sandboxes(Struct, frozen=True):
     items: list[_Sandbox]
 
 
-@dataclass(frozen=True, slots=True)
-class _Named:
+class _Named(Struct, frozen=True):
     name: _Name
 
 
-@dataclass(frozen=True, slots=True)
-class _CriContainer:
+class _CriContainer(Struct, frozen=True):
     id: _Id
     metadata: _Named
     labels: dict[str, str]
     podSandboxId: _Id | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _CriContainers:
+class _CriContainers(Struct, frozen=True):
     containers: list[_CriContainer]
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
+class _Line(Struct, frozen=True):
     ID: _Id
     Names: str
     Labels: str | dict[str, str] = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Config:
+class _Config(Struct, frozen=True):
     Labels: dict[str, str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Container:
+class _Container(Struct, frozen=True):
     Id: _Id
     Name: _Slashed | None = None
     Names: list[_Slashed] = field(default_factory=list)
@@ -148,8 +132,7 @@ class _Container:
     Config: _Config = _Config()
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
+class _Kept(Struct, frozen=True):
     pod_uid: _Uid | None = None
     namespace: _Name | None = None
     pod: _Name | None = None
@@ -158,8 +141,7 @@ class _Kept:
     node: _Name | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _KeptPods:
+class _KeptPods(Struct, frozen=True):
     pods: list[_Kept]
 
 

@@ -17,6 +17,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Self
 
+from msgspec import structs
+
 from perfduck.attachments import Attachment, parsed
 from perfduck.ingestion import IngestRequest
 from perfduck.inventory import names
@@ -252,7 +254,7 @@ def _result(taken: Taken, receipt: Receipt) -> IngestResult:
     limitations = (*receipt.limitations, *taken.notes)
     said = () if taken.request.work is None else (f"work is {taken.request.work}",)
     return IngestResult(
-        replace(receipt, limitations=limitations, changes=(*said, *receipt.changes))
+        structs.replace(receipt, limitations=limitations, changes=(*said, *receipt.changes))
     )
 
 

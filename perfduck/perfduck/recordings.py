@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
+from msgspec import structs
+
 from perfduck import cilium_report, parts
 from perfduck.attachments import Attachment, keep, read_all
 from perfduck.ingestion import IngestRequest
@@ -151,7 +153,7 @@ def _with_work(receipt: Receipt, request: IngestRequest) -> Receipt:
     """What was stored, with the work that a report gave: its reader chose it, not the user."""
     if not (request.is_work_read and receipt.is_new):
         return receipt
-    return replace(receipt, changes=(f"work is {request.work}", *receipt.changes))
+    return structs.replace(receipt, changes=(f"work is {request.work}", *receipt.changes))
 
 
 def push(

@@ -3,10 +3,11 @@ of their own, which is pushed."""
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Self
+
+from msgspec.structs import replace
 
 from perfduck import push_spool
 from perfduck.ingestion import (

@@ -1,15 +1,15 @@
 """What changes of a store answer: what was done, in words, and what is to be noted besides."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from perfduck_report.names import visible
 from perfduck_report.numbers import many, plural
 from perfduck_store.records import Compacted, Content, Merged, Saved
 
 
-@dataclass(frozen=True, slots=True)
-class EditResult:
+class EditResult(Struct, frozen=True):
     """What changed of each profile, in words. Of none: `otherwise`."""
 
     changes: Mapping[str, tuple[str, ...]]
@@ -26,8 +26,7 @@ class EditResult:
         return self.to_text()
 
 
-@dataclass(frozen=True, slots=True)
-class RemoveResult:
+class RemoveResult(Struct, frozen=True):
     """The profiles that were removed, or would be. `saved`: bytes of the store before and after.
 
     `ageless`: names of those that were kept, since when they were recorded or stored is not known;
@@ -70,8 +69,7 @@ def _megabytes(size: int) -> str:
     return f"{size / 1e6:.1f} MB"
 
 
-@dataclass(frozen=True, slots=True)
-class MergeResult:
+class MergeResult(Struct, frozen=True):
     """What another store had that this one has not. `data`: how many recordings were added and were
     here already, and what changed here."""
 
@@ -95,8 +93,7 @@ class MergeResult:
         return self.to_text()
 
 
-@dataclass(frozen=True, slots=True)
-class CompactResult:
+class CompactResult(Struct, frozen=True):
     """What a compaction made of a lake."""
 
     data: Compacted

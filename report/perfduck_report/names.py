@@ -12,14 +12,16 @@ character and no newline, and is valid XML and UTF-8. CSV, Markdown and folded s
 rule. HTML is escaped by jinja2 and `html_flame.payload`.
 """
 
+import dataclasses
 import json
 import re
-from dataclasses import fields, is_dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from functools import cache, lru_cache
 from operator import is_
 from typing import Any, TypeVar
+
+from msgspec import Struct, structs
 
 from perfduck_model.words import unnamed_code
 
@@ -63,7 +65,7 @@ def visible_lines(text: str) -> str:
 
 
 def all_visible(answer: Answer) -> Answer:
-    """Any dataclass, tuple, list or dict with every string in it visible."""
+    """Any dataclass, struct, tuple, list or dict with every string in it visible."""
     return _each(answer)  # type: ignore[no-any-return]
 
 
@@ -77,22 +79,30 @@ def _each(value: Any) -> Any:
         return value if all(map(is_, entries, value)) else type(value)(entries)
     if isinstance(value, dict):
         return {_each(key): _each(entry) for key, entry in value.items()}
-    return _dataclass(value)
+    return _fields(value)
 
 
-def _dataclass(value: Any) -> Any:
+def _fields(value: Any) -> Any:
     changes = {}
     for name in _field_names(value.__class__):
         entry = getattr(value, name)
         if (shown := _each(entry)) is not entry:
             changes[name] = shown
-    return replace(value, **changes) if changes else value
+    if not changes:
+        return value
+    return (structs if isinstance(value, Struct) else dataclasses).replace(value, **changes)
 
 
 @cache
 def _field_names(kind: type) -> tuple[str, ...]:
-    """Of a dataclass; none of other types."""
-    return tuple(each.name for each in fields(kind)) if is_dataclass(kind) else ()
+    """Of a dataclass or struct; none of other types."""
+    if issubclass(kind, Struct):
+        return kind.__struct_fields__
+    return (
+        tuple(each.name for each in dataclasses.fields(kind))
+        if dataclasses.is_dataclass(kind)
+        else ()
+    )
 
 
 def csv(text: str) -> str:

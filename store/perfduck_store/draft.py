@@ -10,7 +10,6 @@ distinct one once.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import fields, replace
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -18,6 +17,7 @@ from typing import IO, Self
 
 import numpy as np
 import polars as pl
+from msgspec.structs import replace
 
 from perfduck_model.batch import EDGE, LEAF_OFFSET, SKIPPED, STACK, SYMBOL, Batch, Facts, merged
 from perfduck_model.errors import room_on_disk
@@ -154,9 +154,9 @@ def _distinct(frames: list[pl.DataFrame]) -> pl.DataFrame:
 
 def _merged(old: Facts, new: Facts) -> Facts:
     said = {
-        f.name: value
-        for f in fields(new)
-        if f.name not in _ADDED_UP and (value := getattr(new, f.name)) is not None
+        name: value
+        for name in Facts.__struct_fields__
+        if name not in _ADDED_UP and (value := getattr(new, name)) is not None
     }
     return replace(
         old,

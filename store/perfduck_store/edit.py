@@ -1,15 +1,16 @@
 """Changes what is said of a stored profile: its name, work, kernel release and labels."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from perfduck_model.words import counted
 
 UNIT = "unit"  # of work that is given without one
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
+class Edit(Struct, frozen=True):
     """What to say of a profile; None and absent labels leave what is said."""
 
     name: str | None = None
@@ -20,8 +21,7 @@ class Edit:
     unlabel: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ProfileFacts:
+class ProfileFacts(Struct, frozen=True):
     """What the store says of a profile."""
 
     name: str

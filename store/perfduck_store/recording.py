@@ -1,7 +1,8 @@
 """What is said of a recording on its way into a store, and what comes of it."""
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from perfduck_store.edit import Edit
 
@@ -9,8 +10,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(Struct, frozen=True):
     """What a profile is called and what is said of it, apart from what the recording says."""
 
     name: str  # of a new profile
@@ -33,8 +33,7 @@ class Identity:
         return Edit(self.wanted_name, self.work, self.work_unit, self.kernel_release, self.labels)
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(Struct, frozen=True):
     """What has been stored."""
 
     profile_id: int
@@ -54,8 +53,7 @@ class Receipt:
     unsent: str = ""  # where it is kept, and why no server has it
 
 
-@dataclass(frozen=True, slots=True)
-class NewNames:
+class NewNames(Struct, frozen=True):
     """What a store lacks of a draft's symbols and stacks."""
 
     symbols: "pl.DataFrame"  # SYMBOL

@@ -4,11 +4,10 @@ statement may take, rows. For a few rows, loading polars takes longer than the q
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from msgspec import Meta
+from msgspec import Meta, Struct, field
 
 # What a server that answers with a row is held to (remote/wire.py). Work is further apart than
 # `limits` has it: older stores kept any.
@@ -18,8 +17,7 @@ Count = Annotated[int, Meta(ge=0)]
 UtcTime = Annotated[datetime, Meta(tz=False)]
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(Struct, frozen=True):
     """A stored recording, and what is said of it. `work` in `work_unit`."""
 
     profile_id: int
@@ -33,8 +31,7 @@ class Profile:
     layout: str | None = None  # fields that were read of each sample, of perf script text
 
 
-@dataclass(frozen=True, slots=True)
-class ProfileDetails:
+class ProfileDetails(Struct, frozen=True):
     """All that is said of a stored recording: the columns of table profile. Times are UTC, `work`
     is in `work_unit`."""
 
@@ -59,8 +56,7 @@ class ProfileDetails:
     layout: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class SkippedLine:
+class SkippedLine(Struct, frozen=True):
     """Input that was not understood, one of `row_count`; `line` is 0 where there are no lines."""
 
     line: Count
@@ -69,8 +65,7 @@ class SkippedLine:
     row_count: Count
 
 
-@dataclass(frozen=True, slots=True)
-class AttachedFile:
+class AttachedFile(Struct, frozen=True):
     """A file that is kept with a profile; `source` is its name as given."""
 
     kind: str
@@ -78,8 +73,7 @@ class AttachedFile:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class RecordedEvent:
+class RecordedEvent(Struct, frozen=True):
     """An event of a profile; `weight` in `unit`."""
 
     profile: int
@@ -89,8 +83,7 @@ class RecordedEvent:
     weight: Amount
 
 
-@dataclass(frozen=True, slots=True)
-class SharedLimitation:
+class SharedLimitation(Struct, frozen=True):
     """What several profiles hold that could not be read: see perfduck_model.batch. `samples`,
     None where they cannot be counted, of the `total` of these profiles."""
 
@@ -101,8 +94,7 @@ class SharedLimitation:
     first_profile: str
 
 
-@dataclass(frozen=True, slots=True)
-class PartlyListed:
+class PartlyListed(Struct, frozen=True):
     """A profile that lists `listed` of the `raw` samples that were taken."""
 
     name: str
@@ -110,8 +102,7 @@ class PartlyListed:
     raw: Count
 
 
-@dataclass(frozen=True, slots=True)
-class Weight:
+class Weight(Struct, frozen=True):
     """Of a run: the weight without idle, that of idle, and the samples without idle."""
 
     busy: Amount = 0.0
@@ -119,8 +110,7 @@ class Weight:
     samples: Count = 0
 
 
-@dataclass(frozen=True, slots=True)
-class KeyValue:
+class KeyValue(Struct, frozen=True):
     """A value of a key in a run, and its weight: of idle, or of all else. None: the recording does
     not say."""
 
@@ -130,8 +120,7 @@ class KeyValue:
     is_idle: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class PickedRun:
+class PickedRun(Struct, frozen=True):
     """What a comparison wants to know of a profile. `lost`, `listed` and `inlined` (None where it
     is not known) are parts of its samples; `grain` is the weight that one sample represents."""
 
@@ -153,8 +142,7 @@ class PickedRun:
     inlined: Amount | None
 
 
-@dataclass(frozen=True, slots=True)
-class LikeRun:
+class LikeRun(Struct, frozen=True):
     """A stored run like those that are picked: its weight without idle, the hits, and its work."""
 
     labels: dict[str, str]
@@ -163,8 +151,7 @@ class LikeRun:
     hits: Amount
 
 
-@dataclass(frozen=True, slots=True)
-class StackWeight:
+class StackWeight(Struct, frozen=True):
     """The weight of a stack of a command."""
 
     stack_id: int
@@ -172,16 +159,14 @@ class StackWeight:
     weight: int
 
 
-@dataclass(frozen=True, slots=True)
-class TagShare:
+class TagShare(Struct, frozen=True):
     """A method of tagging (symbol.tagged_by), and its part of the self weight."""
 
     method: str
     share: Amount
 
 
-@dataclass(frozen=True, slots=True)
-class UnnamedCode:
+class UnnamedCode(Struct, frozen=True):
     """The weight of code without a name in a binary, of one run."""
 
     run: int
@@ -189,8 +174,7 @@ class UnnamedCode:
     weight: Amount
 
 
-@dataclass(frozen=True, slots=True)
-class MissedTicks:
+class MissedTicks(Struct, frozen=True):
     """What a clock's ticks that left no sample weigh of a pod's CPU time, in ns, and what its
     samples weigh."""
 
@@ -199,16 +183,14 @@ class MissedTicks:
     sampled: Amount
 
 
-@dataclass(frozen=True, slots=True)
-class FunctionWeight:
+class FunctionWeight(Struct, frozen=True):
     """A function and a weight of its own."""
 
     function: str
     weight: Amount
 
 
-@dataclass(frozen=True, slots=True)
-class MetRule:
+class MetRule(Struct, frozen=True):
     """An attached iptables rule that needs conntrack or NAT, and the least and most packets that
     `files` counted; None where they have no counters."""
 
@@ -219,8 +201,7 @@ class MetRule:
     files: Count
 
 
-@dataclass(frozen=True, slots=True)
-class ClassNoise:
+class ClassNoise(Struct, frozen=True):
     """What was learned of a noise class on a kind of host: see table noise."""
 
     host_class: str
@@ -231,8 +212,7 @@ class ClassNoise:
     runs: int
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
+class Content(Struct, frozen=True):
     """A stored profile; `age_from`: when it was recorded, else when it was stored; UTC."""
 
     profile_id: int
@@ -241,16 +221,14 @@ class Content:
     age_from: UtcTime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Saved:
+class Saved(Struct, frozen=True):
     """Bytes of the store before and after."""
 
     before: Count
     after: Count
 
 
-@dataclass(frozen=True, slots=True)
-class Merged:
+class Merged(Struct, frozen=True):
     """Recordings that were added and that both have; what changed here, and what was kept though
     the other store says otherwise, in words."""
 
@@ -271,8 +249,7 @@ class Merged:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Compacted:
+class Compacted(Struct, frozen=True):
     """What a compaction made of a lake: groups of parts before and after, and the files that were
     deleted; `conflicts`: ids that have several contents, in words; `taken`: recordings of older
     schema versions that were taken over."""
@@ -286,8 +263,7 @@ class Compacted:
     taken: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class NetCount:
+class NetCount(Struct, frozen=True):
     """What a counter of the network stack counted during a recording; see table net_counter.
     `is_since_boot`: nothing was read before the run, so it counts since its device or namespace was
     made."""
@@ -314,16 +290,14 @@ KIND_OF_TABLE: dict[AttachedTable, str] = {
 TagInputKind = Literal["rules", "kallsyms"]
 
 
-@dataclass(frozen=True, slots=True)
-class TagInput:
+class TagInput(Struct, frozen=True):
     """A file as it was given: `source` is its name, `content` its bytes, packed or not."""
 
     source: str
     content: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class ResultRows:
+class ResultRows(Struct, frozen=True):
     """Columns and tuples, under the names that a polars frame has for them."""
 
     columns: list[str]
@@ -358,8 +332,7 @@ KEYS: tuple[Key, ...] = ("comm", "cgroup", "netns", *OF_SAMPLES, *OF_STACKS, "po
 SOFTIRQ, HARDIRQ = "[softirq]", "[hardirq]"
 
 
-@dataclass(frozen=True, slots=True)
-class PodOfCgroup:
+class PodOfCgroup(Struct, frozen=True):
     """Whose a control group is: a pod, a container without pod or a slice of the host; `container`
     of the pod, where its name is known."""
 
@@ -368,8 +341,7 @@ class PodOfCgroup:
     container: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PodName:
+class PodName(Struct, frozen=True):
     """A container of an attached list, or a pod of which it has none; see table pod."""
 
     pod_uid: str | None
@@ -379,8 +351,7 @@ class PodName:
     container: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
+class Choice(Struct, frozen=True, kw_only=True):
     """Samples of `events[i]` of profile `profiles[i]`, with these values, at these times.
 
     `spans`: from and to in ns of each profile's clock, None where open. `keep`: columns that
@@ -416,8 +387,7 @@ class Choice:
         return [f"{profile} {event}" for profile, events in both for event in events]
 
 
-@dataclass(frozen=True, slots=True)
-class SqlLimits:
+class SqlLimits(Struct, frozen=True):
     """What a statement may take."""
 
     seconds: float = 20.0  # less than writers wait for the store

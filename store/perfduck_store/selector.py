@@ -13,9 +13,10 @@ A profile whose name is the whole text, or all of it between two +, is meant by 
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from glob import escape
+
+from msgspec import Struct
 
 from perfduck_model.errors import NoProfileError, PerfduckError
 from perfduck_model.words import did_you_mean, listed
@@ -36,8 +37,7 @@ _IDS = 1 << 64  # shown without a sign
 EXPECTED = "expected a profile name, glob or label"
 
 
-@dataclass(frozen=True, slots=True)
-class Term:
+class Term(Struct, frozen=True):
     """`key=pattern` over labels, without a key a pattern over names, or an id. `text`: as typed."""
 
     key: str | None
@@ -58,8 +58,7 @@ class Term:
         return value is not None and fnmatchcase(value, self.pattern)
 
 
-@dataclass(frozen=True, slots=True)
-class SelectorTerm:
+class SelectorTerm(Struct, frozen=True):
     """Profiles that all terms mean. `text`: as typed."""
 
     terms: tuple[Term, ...]

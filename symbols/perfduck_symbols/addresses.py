@@ -14,6 +14,7 @@ from typing import Any, NewType, TypeVar
 
 import numpy as np
 import polars as pl
+from msgspec import Struct
 
 from perfduck_model.arrays import Bool, Int64, UInt8, UInt64
 from perfduck_symbols.intervals import Intervals
@@ -27,16 +28,14 @@ Place = TypeVar("Place", bound=UInt64)
 _PAGE = np.uint64(4096)
 
 
-@dataclass(frozen=True, slots=True)
-class _Run:
+class _Run(Struct, frozen=True):
     """A string table of ELF, and what is put behind each name."""
 
     buffer: UInt8
     suffix: str
 
 
-@dataclass(frozen=True, slots=True)
-class Names:
+class Names(Struct, frozen=True):
     """Names that are looked at only if asked for: the buffer each is in, and its place there."""
 
     runs: tuple[_Run, ...]
@@ -98,8 +97,7 @@ def ends_of(starts: UInt64, sizes: UInt64) -> UInt64:
     return np.where(sizes == 0, following, starts + sizes)
 
 
-@dataclass(frozen=True, slots=True)
-class Aliases:
+class Aliases(Struct, frozen=True):
     """Symbols sorted by start, several at one address. Their names decide last, and only for few
     of them: a binary of Rust has 300,000 symbols, half of them aliases."""
 

@@ -6,12 +6,12 @@
 Kernels and modules get paths in the kernel tree, programs the compiler's.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
+from msgspec import Struct
 
 from perfduck_symbols import source_path
 from perfduck_symbols.addresses import Svmas
@@ -31,8 +31,7 @@ FUNCTION = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Binary:
+class Binary(Struct, frozen=True):
     """An ELF file: vmlinux, a kernel module ('nf_conntrack'), a program or a library."""
 
     path: Path

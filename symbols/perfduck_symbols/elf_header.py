@@ -6,12 +6,12 @@ The tables are decoded whole: objects made of one entry after the other take 2 m
 recording of a compiler names a hundred binaries, each looked for in several places.
 """
 
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 SHT_SYMTAB, SHT_NOTE, SHT_NOBITS, SHT_DYNSYM = 2, 7, 8, 11
 EM_PPC64, EM_S390, EM_ARM, EM_X86_64, EM_AARCH64, EM_RISCV = 21, 22, 40, 62, 183, 243
@@ -35,8 +35,7 @@ Bits = Literal[32, 64]
 Rows = npt.NDArray[Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(Struct, frozen=True):
     """Where a section lies."""
 
     name: str
@@ -69,8 +68,7 @@ class Section:
         return bool(self.flags & _COMPRESSED)
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(Struct, frozen=True):
     """A part of the file that is loaded into memory."""
 
     offset: int
@@ -79,8 +77,7 @@ class Segment:
     size: int  # bytes in memory
 
 
-@dataclass(frozen=True, slots=True)
-class ElfHeader:
+class ElfHeader(Struct, frozen=True):
     """What the head of a file and its tables say."""
 
     bits: Bits

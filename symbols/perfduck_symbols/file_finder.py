@@ -15,9 +15,10 @@ out of it is followed (files.py); files of this machine are looked at only where
 import glob
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
+
+from msgspec import Struct
 
 from perfduck_model.errors import SymbolError
 from perfduck_model.special_files import what_is
@@ -31,8 +32,7 @@ _ARCHIVED = (".build-id/{id}/elf", ".build-id/{id}/vdso", ".build-id/{id}/debug"
 _LINKED = ("{folder}/{link}", "{folder}/.debug/{link}", "usr/lib/debug/{folder}/{link}")
 
 
-@dataclass(frozen=True, slots=True)
-class SearchOrder:
+class SearchOrder(Struct, frozen=True):
     """Relative paths to try, first to last. Those with a field that is not known are left out, and
     those with a * if there are several such files: none is known to be the one.
 

@@ -13,8 +13,9 @@ import ctypes
 import os
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from perfduck_symbols.elf_header import build_id_of_notes
 
@@ -74,8 +75,7 @@ def _home() -> Path | None:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class HostFiles:
+class HostFiles(Struct, frozen=True):
     """The files of this machine, or of one whose root file system is mounted at `root`."""
 
     root: Path = _THIS_MACHINE

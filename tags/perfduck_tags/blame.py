@@ -16,10 +16,9 @@ eBPF is charged itself where no program is above it: stacks lack those that a tr
 A stack whose leaf is in user space is charged to the leaf.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 import polars as pl
+from msgspec import Struct
 
 from perfduck_model.arrays import Bool, Int64, UInt16, UInt32
 from perfduck_model.batch import STACKS_AT_ONCE
@@ -137,8 +136,7 @@ def _facts(symbols: pl.DataFrame) -> pl.DataFrame:
     )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class _Frames:
+class _Frames(Struct, frozen=True):
     """All frames of all stacks, one after the other; `starts` and `ends` are those of a stack."""
 
     starts: Int64

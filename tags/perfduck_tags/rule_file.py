@@ -17,12 +17,12 @@ there; role may be missing and is then `domain`. A rule may name the `class` of 
 
 import csv
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import cast
 
 import polars as pl
+from msgspec import Struct, field
 
 from perfduck_model.errors import SymbolError
 from perfduck_model.limits import limits
@@ -32,8 +32,7 @@ from perfduck_tags.entries import TAGS
 from perfduck_tags.rules import CONDITIONS, DATA, ROLES, Rule
 
 
-@dataclass(frozen=True, slots=True)
-class RuleTables:
+class RuleTables(Struct, frozen=True):
     """A file of rules in TOML."""
 
     rule: list[dict[str, object]] = field(default_factory=list)

@@ -8,9 +8,9 @@ ghz -O json             {"count": 200, "total": 181571428, "rps": 1101.4, ...}
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 
 import msgspec
+from msgspec import Struct, field
 
 from perfduck_ingest.load_reports.amount import UnusableReport, Work, of
 from perfduck_model.small_file import json_of
@@ -26,8 +26,7 @@ class ReportedFailure(UnusableReport):
         super().__init__(f"the error {error!r}")
 
 
-@dataclass(frozen=True, slots=True)
-class Iperf3Sum:
+class Iperf3Sum(Struct, frozen=True):
     """What was sent, of all streams."""
 
     packets: Number | None = None
@@ -36,16 +35,14 @@ class Iperf3Sum:
     lost_packets: Number | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Iperf3End:
+class Iperf3End(Struct, frozen=True):
     """How a run ended."""
 
     sum_sent: Iperf3Sum | None = None
     sum: Iperf3Sum | None = None  # over UDP, as the receiver saw it; before 3.13 alone
 
 
-@dataclass(frozen=True, slots=True)
-class Iperf3Report:
+class Iperf3Report(Struct, frozen=True):
     """The part of a report of iperf3 -J that is read."""
 
     end: Iperf3End = Iperf3End()  # it is frozen
@@ -68,30 +65,26 @@ class FortioReport(msgspec.Struct):
     )
 
 
-@dataclass(frozen=True, slots=True)
-class K6Values:
+class K6Values(Struct, frozen=True):
     """Of a metric, as handleSummary has them."""
 
     count: Number | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class K6Metric:
+class K6Metric(Struct, frozen=True):
     """A metric; `count` of the summary that is exported."""
 
     count: Number | None = None
     values: K6Values = K6Values()
 
 
-@dataclass(frozen=True, slots=True)
-class K6Report:
+class K6Report(Struct, frozen=True):
     """The part of a summary of k6 that is read."""
 
     metrics: dict[str, K6Metric] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class GhzReport:
+class GhzReport(Struct, frozen=True):
     """The part of a report of ghz that is read."""
 
     count: int | None = None

@@ -5,7 +5,8 @@ LLC_REFS.1500000.79          a hit is 1,500,000 references: LLC_REFS:0x4f
 """
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from perfduck_model.batch import Event
 
@@ -20,8 +21,7 @@ _NUMBER = re.compile(r"\d{1,30}(?:\.\d{1,30})?(?:e[+-]?\d{1,3})?", re.ASCII)
 _HIGHEST_MHZ = 100_000  # opreport before 1.0 printed kHz as MHz: `speed 2.601e+06 MHz`
 
 
-@dataclass(frozen=True, slots=True)
-class Counter:
+class Counter(Struct, frozen=True):
     """An event as it was set up: a hit every `count` events. `mhz` is 0 where it is not known."""
 
     name: str

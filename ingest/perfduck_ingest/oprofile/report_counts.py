@@ -6,9 +6,9 @@ column  image     app     symbol                count
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import polars as pl
+from msgspec import Struct, field
 
 from perfduck_ingest.oprofile import names
 from perfduck_ingest.oprofile.events import Counter, described
@@ -25,8 +25,7 @@ _ARC = {**_COUNTED, "callee_image": pl.String, "callee": pl.String, "count": pl.
 _Hit = tuple[int, str, str, str, int | None, int | None, int | None, int]
 
 
-@dataclass(slots=True)
-class ReportCounts:
+class ReportCounts(Struct):
     """Rows as they are read: hits, arcs, what was not understood, and the share that was listed."""
 
     hits: list[_Hit] = field(default_factory=list)

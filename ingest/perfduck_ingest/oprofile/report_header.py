@@ -9,7 +9,8 @@ with `> report 2>&1` the talk of opreport is before, between and after these lin
 """  # noqa: E501  # the line is that long
 
 import re
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from perfduck_ingest.oprofile.events import Counter, clock_of
 
@@ -56,8 +57,7 @@ _REFUSED = re.compile(
 )
 
 
-@dataclass(slots=True)
-class ReportHeader:
+class ReportHeader(Struct):
     """What the lines above a table said: counters, and the axis if the columns are not them."""
 
     mhz: float = 0.0

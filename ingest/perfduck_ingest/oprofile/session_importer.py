@@ -9,13 +9,14 @@ Sample files count hits by address; names are made when they are read. Those of 
 """  # paths are that long
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
 import numpy as np
 import polars as pl
+from msgspec import structs
 
 from perfduck_ingest.importer import ImportOptions, Recording
 from perfduck_ingest.kernel_release import release_of
@@ -71,7 +72,7 @@ def read(source: Source, options: ImportOptions) -> Iterator[Batch]:
         hits.select(*HIT).cast(pl.Schema(HIT)),
         recording.arcs().select(*ARC).cast(pl.Schema(ARC)),
         skipped=recording.skipped(),
-        facts=replace(
+        facts=structs.replace(
             recording.facts(), limitations=_limitations(hits) | recording.without_clock()
         ),
     )
@@ -143,7 +144,7 @@ class OprofileRecording:
         without = {one.counter.event for one in self.counted if not one.counter.mhz}
         for one in self.counted:
             if one.counter.event in without:
-                one.counter = replace(one.counter, mhz=0.0)
+                one.counter = structs.replace(one.counter, mhz=0.0)
 
     def without_clock(self) -> dict[str, Limitation]:
         """Samples of cycles that are no time, because a file of theirs has an odd clock."""

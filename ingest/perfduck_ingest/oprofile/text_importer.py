@@ -18,10 +18,12 @@ taken. Percentages say how much a threshold cut off. Reports of a difference are
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from typing import NoReturn
+
+from msgspec import structs
 
 from perfduck_ingest.importer import ImportOptions, Recording
 from perfduck_ingest.oprofile.events import Counter
@@ -290,7 +292,7 @@ class _Report:
             self._check_skipped()
         self._drop_merged_apps()
         columns = self._columns()
-        facts = replace(facts_of(columns), raw_samples=self._tally.raw_samples())
+        facts = structs.replace(facts_of(columns), raw_samples=self._tally.raw_samples())
         return self._tally.batch(self._name, columns, self._header.axis, facts)
 
     def _check_skipped(self) -> None:

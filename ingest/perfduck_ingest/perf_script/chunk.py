@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
+from msgspec import structs
 
 from perfduck_ingest.arrow import series
 from perfduck_ingest.chains import SymbolInterner, SymbolRow, stacks
@@ -108,11 +109,11 @@ def _whole(part: Chunk, known: LineCache) -> Parsed:
     end = end_of(part.text, part.layout, known)
     whole = replace(part, text=end.text)
     sample = _parsed(whole, Text(whole.text), known) if end.text else Parsed(Batch(), 0)
-    batch = replace(sample.batch, skipped=pl.concat([sample.batch.skipped, end.skipped]))
+    batch = structs.replace(sample.batch, skipped=pl.concat([sample.batch.skipped, end.skipped]))
     if end.is_open:
         limitations = {**batch.facts.limitations, "open-chain": OPEN_CHAIN}
-        facts = replace(batch.facts, limitations=limitations)
-        batch = replace(batch, facts=facts)
+        facts = structs.replace(batch.facts, limitations=limitations)
+        batch = structs.replace(batch, facts=facts)
     return Parsed(batch, sample.lines + len(end.skipped), sample.namespaces, end.cut)
 
 
@@ -136,7 +137,7 @@ def _parsed(part: Chunk, text: Text, known: LineCache) -> Parsed:
             stacks=chains,
             leaf_offsets=_leaf_offsets(lines.frames, frames, leaves, samples),
             skipped=_skipped(text, is_unread, is_orphan),
-            facts=replace(_facts(text, lines, samples, frames), limitations=out),
+            facts=structs.replace(_facts(text, lines, samples, frames), limitations=out),
         ),
         len(text),
         _namespaces(text, lines.kinds, starts),

@@ -12,12 +12,12 @@ said.
 """
 
 import re
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import polars as pl
+from msgspec import Struct
 
 from perfduck_ingest.perf_script.grammar import is_frame
 from perfduck_ingest.perf_script.layout import LineLayout
@@ -47,8 +47,7 @@ _ends_in_plain_dso = re.compile(
 _odd_dso = re.compile(r"(?:\+0x[0-9a-f]+|\[unknown\])(?P<dso> \(.*\))$").search
 
 
-@dataclass(frozen=True, slots=True)
-class End:
+class End(Struct, frozen=True):
     """The whole lines of a last part, and the others, numbered from the start of the part."""
 
     text: memoryview

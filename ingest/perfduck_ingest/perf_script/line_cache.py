@@ -7,13 +7,13 @@
 A line's code is the row of the frame on it.
 """
 
-from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+from msgspec import Struct
 
 from perfduck_ingest.chains import StackCache, SymbolInterner
 from perfduck_ingest.perf_script import event_lines, frame_lines, grammar
@@ -158,8 +158,7 @@ _IS_KEPT = np.isin(np.arange(1 << 8), [BLANK, FRAME, NETNS, ASIDE])
 _NO_EVENTS = pl.DataFrame(schema={**SAMPLE, "rest": pl.String})  # where all lines are known
 
 
-@dataclass(frozen=True, slots=True)
-class Lines:
+class Lines(Struct, frozen=True):
     """What some lines say, and the fields of the event lines among them, in their order."""
 
     codes: UInt32

@@ -7,8 +7,9 @@ has one such view: where two choices take turns, each is picked again.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
+
+from msgspec.structs import replace
 
 from perfduck_store.duckdb.schema import named
 from perfduck_store.records import (

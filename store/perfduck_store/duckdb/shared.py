@@ -9,12 +9,12 @@ import shutil
 import time
 from collections.abc import Hashable, Iterator, Sized
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from dataclasses import fields, is_dataclass
 from pathlib import Path
 from threading import Event, Lock
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import duckdb
+from msgspec import Struct
 
 from perfduck_model.errors import PerfduckError
 from perfduck_store.duckdb import schema
@@ -274,8 +274,8 @@ def is_plain(value: object) -> bool:
         return all(map(is_plain, value))
     if isinstance(value, dict):
         return all(map(is_plain, value.items()))
-    if is_dataclass(value):
-        return all(is_plain(getattr(value, each.name)) for each in fields(value))
+    if isinstance(value, Struct):
+        return all(is_plain(getattr(value, name)) for name in value.__struct_fields__)
     return False
 
 

@@ -9,7 +9,6 @@ Tags are a matter of Python and polars: the caller works them out while another 
 which is then the only one that uses the store.
 """
 
-from dataclasses import fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 
 # Columns of table profile that the recording says, and that the user does.
 _OTHER = ("labels", "has_given_files", "build_ids", "events", "limitations")
-FACTS = tuple(fact.name for fact in fields(Facts) if fact.name not in _OTHER)
+FACTS = tuple(name for name in Facts.__struct_fields__ if name not in _OTHER)
 _GIVEN = ("name", "format", "source", "content_hash", "work")
 
 

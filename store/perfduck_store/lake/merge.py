@@ -1,7 +1,8 @@
 """Takes over into a lake what another store, attached as `other`, has and the lake has not."""
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from perfduck_store.duckdb.merge import merge_attached
 from perfduck_store.edit import Edit

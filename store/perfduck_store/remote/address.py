@@ -1,15 +1,15 @@
 """How a server is reached."""
 
-from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from perfduck_model.errors import PerfduckError
 
 SCHEMES = ("http://", "https://")
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(Struct, frozen=True):
     """A server, and the path in front of those of its API."""
 
     url: str

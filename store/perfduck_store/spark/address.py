@@ -1,7 +1,8 @@
 """Which Spark cluster is meant by sc://HOST:PORT."""
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from perfduck_model.errors import PerfduckError
 
@@ -9,8 +10,7 @@ _ADDRESS = re.compile(r"sc://(?P<host>\[[0-9a-f:]+\]|[\w.-]+)(:(?P<port>\d{1,5})
 _PORT = 15002  # of Spark Connect
 
 
-@dataclass(frozen=True, slots=True)
-class EngineAddress:
+class EngineAddress(Struct, frozen=True):
     """The address of a Spark Connect server, as it was typed; ;token= and such may follow."""
 
     url: str
