@@ -29,7 +29,7 @@ from fuzz import KINDS, _changed, _seeds
 
 from perfduck_diff.keys import MatrixKey, SeriesKey, View
 from perfduck_report.formats import CompareFormat, DiffFormat, ExportFormat, TrendFormat
-from perfduck_store.records import By
+from perfduck_store.choice import By
 
 MOST_S = 20.0
 RECORDING = str(Path(__file__).parents[1] / "fixtures/perf_script/fields-pid/input.txt.xz")

@@ -42,7 +42,7 @@ from servers import Server, running
 
 from perfduck_diff.keys import MatrixKey, SeriesKey
 from perfduck_report.formats import CompareFormat, DiffFormat, ExportFormat, TrendFormat
-from perfduck_store.records import By
+from perfduck_store.choice import By
 
 HTTP = urllib3.PoolManager(timeout=60, retries=False)
 SAMPLE = "%s 7 [000] %.6f: 1000000 cpu-clock: \n\tffffffff81000000 f%d+0x10 ([kernel.kallsyms])\n\n"

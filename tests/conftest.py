@@ -29,7 +29,7 @@ def set_limits() -> Iterator[SetLimits]:
     """Limits that a small recording reaches, until the test ends: `set_limits(most_names=1000)`."""
     with ExitStack() as stack:
 
-        def enter(**values: int) -> None:
+        def enter(**values: float) -> None:
             stack.enter_context(limited(**values))
 
         yield enter

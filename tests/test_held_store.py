@@ -13,8 +13,8 @@ import pytest
 import perfduck
 from perfduck.held_store import HeldStore
 from perfduck.profile_store import ProfileStore
+from perfduck_store.choice import Choice
 from perfduck_store.duckdb.shared import is_plain
-from perfduck_store.records import Choice
 
 RECORDINGS = Path(__file__).parents[1] / "fixtures" / "demo"
 

@@ -86,17 +86,8 @@ def test_imports_are_at_the_top_but_for_those_that_are_worth_it() -> None:
 
 # What tests replace in modules, and why nothing can be handed over in its place.
 PATCHES = {
-    "tests/test_subprocess_iter.py: subprocess.Popen": "which processes are started, to kill one",
     "tests/record/conftest.py: recorder._KALLSYMS": "of this machine, which may hide it",
-    "tests/record/conftest.py: recorder.system_state": "this machine's network takes a second",
-    "tests/record/test_recorded_pods.py: recorder.system_state": "undoes what conftest.py does",
-    "tests/record/test_recorded_pods.py: system_state._PODS_S": "a program that hangs, not for 3 s",
-    "tests/record/test_record.py: os.geteuid": "who runs the tests is root or not",
-    "tests/record/test_record.py: perf_module._PARANOID": "a setting of the machine",
-    "tests/record/test_record.py: perf_module._may_record": "a capability of the tests' process",
-    "tests/record/test_record.py: recorder.system_state": "undoes what conftest.py does",
     "tests/test_every_option.py: recorder._KALLSYMS": "as in conftest.py",
-    "tests/test_every_option.py: recorder.system_state": "as in conftest.py",
 }
 
 

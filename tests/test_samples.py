@@ -7,8 +7,8 @@ import pytest
 from recordings import FIXTURES
 
 from perfduck.ingestion import IngestRequest, ingest
+from perfduck_store.choice import Choice
 from perfduck_store.duckdb.store import DuckDbStore
-from perfduck_store.records import Choice
 
 TEXTS = ("v7-default", "net-chain")
 

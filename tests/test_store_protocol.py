@@ -20,8 +20,8 @@ from perfduck_diff.like_runs import like_runs
 from perfduck_diff.top import top
 from perfduck_ingest.work import Work
 from perfduck_store import protocol
+from perfduck_store.choice import Choice
 from perfduck_store.duckdb.store import DuckDbStore
-from perfduck_store.records import Choice
 from perfduck_store.selector import select
 
 RULES = FIXTURES / "demo" / "docker0-nat.udp64.1.iptables.txt"

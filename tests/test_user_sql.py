@@ -18,8 +18,8 @@ from recordings import FIXTURES
 from rows import mostly_slow
 
 from perfduck_model.errors import PerfduckError
+from perfduck_store.choice import SqlLimits
 from perfduck_store.duckdb.store import DuckDbStore
-from perfduck_store.records import SqlLimits
 
 RECORDING = FIXTURES / "perf_script" / "fields-pid" / "input.txt.xz"
 PROGRAM = [sys.executable, "-c", "from perfduck_cli.main import main; main()"]

@@ -16,7 +16,8 @@ from perfduck_diff.selection import Note, select_samples
 from perfduck_diff.top import counted
 from perfduck_diff.work import facts_of, work_of
 from perfduck_model.errors import PerfduckError
-from perfduck_store.protocol import PickedSamples, Store
+from perfduck_store.picked_samples import PickedSamples
+from perfduck_store.protocol import Store
 from perfduck_store.selector import select
 
 _ROUNDING = 1e-6

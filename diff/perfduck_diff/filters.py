@@ -19,8 +19,9 @@ from pathlib import PurePath
 from perfduck_diff import pods
 from perfduck_model.errors import PerfduckError
 from perfduck_model.words import did_you_mean, listed, number_ranges
-from perfduck_store.protocol import PickedSamples
-from perfduck_store.records import KEYS, Key, KeyValue, Weight
+from perfduck_store.choice import KEYS, Key
+from perfduck_store.picked_samples import PickedSamples
+from perfduck_store.records import KeyValue, Weight
 
 OF_SAMPLES = (
     "comm", "not_comm", "pid", "cpu", "dso", "subsystem", "cgroup", "netns", "not_netns", "pod",

@@ -3,7 +3,7 @@ and must not load polars for that."""
 
 from typing import Literal
 
-from perfduck_store.records import By as StoredBy
+from perfduck_store.choice import By as StoredBy
 
 # `traversal` needs the frames of stacks in order (engine/traversals.py).
 By = Literal[StoredBy, "traversal"]

@@ -7,7 +7,8 @@ from perfduck_diff.engine.dimensions import NO_CGROUP, NO_NETNS
 from perfduck_diff.pods import is_unnamed
 from perfduck_diff.selection import Note, Selection
 from perfduck_model.words import listed
-from perfduck_store.records import HARDIRQ, SOFTIRQ, KeyValue
+from perfduck_store.choice import HARDIRQ, SOFTIRQ
+from perfduck_store.records import KeyValue
 
 _SHOWN = 3
 _LEAST = 0.01  # of a pod's ticks, to be said

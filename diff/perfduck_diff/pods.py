@@ -14,7 +14,8 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable
 
-from perfduck_store.records import KeyValue, PodName, PodOfCgroup
+from perfduck_store.choice import PodOfCgroup
+from perfduck_store.records import KeyValue, PodName
 from perfduck_tags.pods import CgroupOwner, owner_of
 
 HOST = "[host]"

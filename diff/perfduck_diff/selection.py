@@ -10,8 +10,10 @@ from perfduck_diff.events import Clock, choose
 from perfduck_diff.filters import Filters, FilterValues
 from perfduck_diff.pods import pods_of
 from perfduck_model.errors import PerfduckError
-from perfduck_store.protocol import PickedSamples, Store
-from perfduck_store.records import OF_STACKS, Choice, Kept, Key, PodOfCgroup, Weight
+from perfduck_store.choice import OF_STACKS, Choice, Kept, Key, PodOfCgroup
+from perfduck_store.picked_samples import PickedSamples
+from perfduck_store.protocol import Store
+from perfduck_store.records import Weight
 
 Group = Mapping[int, str]  # profile id -> name
 # When samples know their pods: where a filter asks, where control groups were recorded, or always.

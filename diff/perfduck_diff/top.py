@@ -20,8 +20,9 @@ from perfduck_diff.selection import (
 )
 from perfduck_diff.traversal_rows import traversed
 from perfduck_diff.work import Amount, facts_of, work_of
+from perfduck_store.choice import KEPT
 from perfduck_store.protocol import Store
-from perfduck_store.records import KEPT, PartlyListed
+from perfduck_store.records import PartlyListed
 from perfduck_store.selector import select
 
 

@@ -86,10 +86,11 @@ class Limits(Struct):
     most_firefox_bytes: int = 256 * MB  # unpacked; a minute of a browser with all threads: 60 MB
     most_json_bytes: int = 32 * MB  # of one message of OTLP: ten times that when it is decoded
 
-    # Another machine that is asked.
+    # Other machines and programs that are asked.
     most_answer_bytes: int = 256 * MB  # of a server: stacks and weights of large profiles 30 MB
     most_frame_bytes: int = 1024 * MB  # of a frame in it, unpacked: those have 160 MB
     most_answer_s: int = 900  # without a byte of it; a question about 100 large profiles: a minute
+    most_pods_s: float = 3.0  # of a program that lists the pods of this machine
     most_merge_s: int = 7200  # likewise, where a server takes in the store that was sent
 
     # Symbols.
@@ -144,7 +145,7 @@ limits = Limits()
 
 
 @contextmanager
-def limited(**values: int) -> Iterator[None]:
+def limited(**values: float) -> Iterator[None]:
     """Other values for this process until the block ends, by the names of the fields.
 
         with limited(most_names=1000): ...

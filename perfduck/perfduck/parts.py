@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     )
     from perfduck_diff import answer
     from perfduck_ingest.runtime import subprocess_iter
-    from perfduck_store import records
+    from perfduck_store import choice
     from perfduck_store.duckdb import store
     from perfduck_store.lake import compaction
     from perfduck_store.lake import files as lake_files
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         "ab",
         "adoption",
         "answer",
+        "choice",
         "compaction",
         "comparisons",
         "details",
@@ -65,7 +66,6 @@ if TYPE_CHECKING:
         "rankings",
         "recorder",
         "recordings",
-        "records",
         "remote",
         "remote_ingestion",
         "spark_store",
@@ -81,6 +81,7 @@ __getattr__ = lazy_modules(
         "ab": "perfduck.ab",
         "adoption": "perfduck.adoption",
         "answer": "perfduck_diff.answer",
+        "choice": "perfduck_store.choice",
         "compaction": "perfduck_store.lake.compaction",
         "comparisons": "perfduck.comparisons",
         "details": "perfduck.details",
@@ -94,7 +95,6 @@ __getattr__ = lazy_modules(
         "lake_ingestion": "perfduck.lake_ingestion",
         "lake_log": "perfduck_store.lake.log",
         "lake_store": "perfduck_store.lake.store",
-        "records": "perfduck_store.records",
         "merging": "perfduck_store.remote.merging",
         "names_and_tags": "perfduck.names_and_tags",
         "push_spool": "perfduck.push_spool",

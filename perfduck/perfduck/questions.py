@@ -198,7 +198,7 @@ class StoreQuestions:
     ) -> "Table":
         """The rows of one statement that reads, or of a file with it: table `hit` has it all.
         `parameters`: for $name in the query. It opens no file and changes nothing."""
-        limits = parts.records.SqlLimits(seconds=timeout_s, rows=max_rows)
+        limits = parts.choice.SqlLimits(seconds=timeout_s, rows=max_rows)
         return parts.user_sql.sql(self._file, query, parameters or {}, limits)
 
     def suggest_budget(

@@ -10,9 +10,9 @@ from perfduck.tables import Table
 from perfduck_model.errors import PerfduckError
 from perfduck_model.limits import limits
 from perfduck_model.small_file import reason, text_of
+from perfduck_store.choice import SqlLimits
 from perfduck_store.duckdb import documentation, sql_process
 from perfduck_store.duckdb.documentation import TableDescription
-from perfduck_store.records import SqlLimits
 
 
 def sql(

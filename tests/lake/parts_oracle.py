@@ -17,8 +17,8 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from perfduck_store.choice import By, Choice
 from perfduck_store.protocol import Store
-from perfduck_store.records import By, Choice
 
 Row = dict[str, Any]
 _BY_STACK = {"stack": "stack_id", "stack_blame": "stack_id", "symbol": "symbol_id"}

@@ -11,8 +11,8 @@ from parts_oracle import Oracle, check
 from recordings import FIXTURES
 
 import perfduck
+from perfduck_store.choice import Choice
 from perfduck_store.lake.store import LakeStore
-from perfduck_store.records import Choice
 from perfduck_store.selector import select
 
 pytestmark = pytest.mark.slow

@@ -18,9 +18,9 @@ from parts_oracle import Oracle, check
 from test_lake import VERSION, asked, killed
 from test_remote_commands import rows_of
 
+from perfduck_store.choice import Choice
 from perfduck_store.lake.kinds import NAMES
 from perfduck_store.lake.store import LakeStore
-from perfduck_store.records import Choice
 
 pytestmark = pytest.mark.slow
 TIMES = 20

@@ -12,7 +12,6 @@ def perf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakePerf:
     fake = make(tmp_path / "bin")
     (tmp_path / "kallsyms").write_text("ffffffff81000000 T _text\n")
     monkeypatch.setattr(recorder, "_KALLSYMS", tmp_path / "kallsyms")
-    monkeypatch.setattr(recorder, "system_state", lambda netns: ([], []))
     monkeypatch.setenv("PATH", f"{fake.folder}:/usr/sbin:/usr/bin:/sbin:/bin")
     monkeypatch.chdir(tmp_path)
     return fake

@@ -20,6 +20,12 @@ from perfduck_symbols.elf import open_elf
 SPIN = FIXTURES / "perf_data" / "symfs" / "tmp" / "perfduck-fixture" / "spin"
 RECORDINGS = 24  # of each side
 SAMPLES = {"base": (300, 60), "new": (300, 120)}  # of `turn` and `deep`
+# What says how this machine is set up. Here none of it is there: it takes a second, and differs.
+_STATE = (
+    "iptables-save", "iptables-legacy-save", "ip6tables-save", "ip6tables-legacy-save", "nft",
+    "ip", "bpftool", "crictl", "kubectl", "docker", "podman",
+)  # fmt: skip
+_ABSENT = "#!/bin/sh\necho 'No such file or directory' >&2; exit 1\n"
 _PERIOD = 1_000_000
 _YEAR_2096 = 4e9  # the program was not changed since
 _SCRIPT = """#!/bin/sh
@@ -86,9 +92,11 @@ def make(folder: Path) -> FakePerf:
             samples = dict(zip((turn, deep), counts.tolist(), strict=True))
             _recording(program, samples, start=number).write(path)
             os.utime(path, (_YEAR_2096, _YEAR_2096))
-    script = folder / "perf"
-    script.write_text(_SCRIPT.replace("RECORDINGS", str(RECORDINGS)))
-    script.chmod(0o755)
+    programs = dict.fromkeys(_STATE, _ABSENT)
+    programs["perf"] = _SCRIPT.replace("RECORDINGS", str(RECORDINGS))
+    for name, script in programs.items():
+        (folder / name).write_text(script)
+        (folder / name).chmod(0o755)
     return FakePerf(folder)
 
 

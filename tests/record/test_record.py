@@ -14,9 +14,7 @@ from fake_perf import FakePerf
 from recordings import FIXTURES
 
 import perfduck
-from perfduck import recorder
-from perfduck.record import perf as perf_module
-from perfduck.record import system_state
+from perfduck.record.perf import Permission, reason
 
 WRK = "echo '  1200 requests in 1.00s, 1MB read'"
 PROGRAM = Path(sys.executable).parent / "perfduck"
@@ -248,19 +246,21 @@ def test_without_perf_its_packages_are_named(
         perfduck.open(tmp_path / "s.duckdb").record("true")
 
 
-@pytest.mark.parametrize(("user", "who"), [(1000, "not root"), (0, "root without CAP_PERFMON")])
+@pytest.mark.parametrize(
+    ("is_root", "who"), [(False, "not root"), (True, "root without CAP_PERFMON")]
+)
 def test_a_kernel_that_forbids_recording_is_named_with_what_allows_it(
-    perf: FakePerf, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, user: int, who: str
+    is_root: bool, who: str
 ) -> None:
-    perf.says("refusal", "Error:\nAccess to performance monitoring is limited.\n")
-    (tmp_path / "paranoid").write_text("4\n")
-    monkeypatch.setattr(perf_module, "_PARANOID", tmp_path / "paranoid")
-    monkeypatch.setattr(perf_module, "_may_record", lambda: False)
-    monkeypatch.setattr(os, "geteuid", lambda: user)
-    done = record("--", "touch", "ran")
-    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    assert f"got kernel.perf_event_paranoid of 4 and {who}: run as root, or" in done.stderr
-    assert not Path("ran").exists()
+    printed = "Error:\nAccess to performance monitoring is limited.\n"
+    line = reason(printed, Permission(4, is_root, has_capability=False))
+    assert f"got kernel.perf_event_paranoid of 4 and {who}: run as root, or" in line
+    assert "\n" not in line
+    allowed = Permission(4, is_root, has_capability=True), Permission(0, is_root, False)
+    for permission in allowed:
+        assert reason(printed, permission) == (
+            "perf record: Access to performance monitoring is limited."
+        )
 
 
 def test_what_else_perf_refuses_is_said_in_its_words(perf: FakePerf) -> None:
@@ -279,8 +279,7 @@ def test_a_recording_that_perf_could_not_finish_is_not_stored(perf: FakePerf) ->
 
 
 @pytest.mark.slow
-def test_the_state_of_the_system_is_kept(perf: FakePerf, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recorder, "system_state", system_state.system_state)
+def test_the_state_of_the_system_is_kept(perf: FakePerf) -> None:
     record("--name", "a", "--", "sh", "-c", WRK)
     kept = {
         each.kind: each.source for each in perfduck.open("perfduck.duckdb").details("a").attachments
@@ -303,7 +302,6 @@ def test_programs_of_ebpf_are_kept_where_bpftool_is(
     bpftool.write_text(f'#!/bin/sh\n[ "$*" = "prog show -j" ] && cat {tmp_path}/programs.json\n')
     bpftool.chmod(0o755)
     monkeypatch.setenv("PATH", f"{bpftool.parent}:{os.environ['PATH']}")
-    monkeypatch.setattr(recorder, "system_state", system_state.system_state)
     done = record("--name", "a", "--", "sh", "-c", WRK)
     assert (done.returncode, note in done.stderr) == (0, True)
     with perfduck.open("perfduck.duckdb") as store:

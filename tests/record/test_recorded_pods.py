@@ -11,10 +11,9 @@ from pathlib import Path
 import pytest
 from command import run_text
 from fake_perf import FakePerf
+from set_limits import SetLimits
 
 import perfduck
-from perfduck import recorder
-from perfduck.record import system_state
 
 WRK = "echo '  1200 requests in 1.00s, 1MB read'"
 UID = "74c13223-5a00-11e9-b385-42010a80018d"
@@ -112,7 +111,6 @@ def program(perf: FakePerf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     folder = tmp_path / "tools"
     folder.mkdir()
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
-    monkeypatch.setattr(recorder, "system_state", system_state.system_state)
 
     def make(name: str, script: str) -> None:
         (folder / name).write_text(f"#!/bin/sh\n{script}\n")
@@ -177,9 +175,9 @@ def test_a_list_is_kept_of_each_program(
     ids=["no permission", "empty", "no items", "hangs", "prints nothing"],
 )
 def test_where_one_program_has_no_list_the_next_one_is_asked(
-    script: str, program: Made, monkeypatch: pytest.MonkeyPatch
+    script: str, program: Made, set_limits: SetLimits
 ) -> None:
-    monkeypatch.setattr(system_state, "_PODS_S", 0.3)
+    set_limits(most_pods_s=0.3)
     program("crictl", script)
     program("kubectl", prints(KUBECTL, "get pods"))
     done, kept, source = recorded()
@@ -203,9 +201,9 @@ def test_where_one_program_has_no_list_the_next_one_is_asked(
     ids=["no permission", "silent failure", "hangs", "cut off", "empty"],
 )
 def test_where_none_has_a_list_it_is_said_why(
-    script: str, said: str, program: Made, monkeypatch: pytest.MonkeyPatch
+    script: str, said: str, program: Made, set_limits: SetLimits
 ) -> None:
-    monkeypatch.setattr(system_state, "_PODS_S", 0.3)
+    set_limits(most_pods_s=0.3)
     program("crictl", script)
     done, kept, source = recorded()
     assert (kept, source) == ([], "")

@@ -15,8 +15,8 @@ import perfduck
 from perfduck.opening import place_of
 from perfduck_model.errors import PerfduckError
 from perfduck_store import protocol
+from perfduck_store.choice import Choice
 from perfduck_store.recording import Identity
-from perfduck_store.records import Choice
 from perfduck_store.remote import answers, wire
 from perfduck_store.remote.services import StoreMethod
 

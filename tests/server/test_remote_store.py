@@ -32,8 +32,8 @@ from perfduck import PerfduckError
 from perfduck.opening import place_of
 from perfduck_server.store_sessions import StoreSessions, TooManySessions
 from perfduck_store import protocol
+from perfduck_store.choice import Choice
 from perfduck_store.edit import Edit
-from perfduck_store.records import Choice
 from perfduck_store.remote import wire
 from perfduck_store.remote.services import PROTOCOL, PROTOCOL_HEADER, SERVICES, all_methods, methods
 

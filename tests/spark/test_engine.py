@@ -15,8 +15,8 @@ from lakes import line, say, script
 from spark_cluster import Cluster
 
 from perfduck_model.errors import PerfduckError
+from perfduck_store.choice import Choice, SqlLimits
 from perfduck_store.lake.store import LakeStore
-from perfduck_store.records import Choice, SqlLimits
 from perfduck_store.spark.address import engine_at
 from perfduck_store.spark.session import EngineSession
 from perfduck_store.spark.store import SparkStore

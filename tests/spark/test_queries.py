@@ -11,9 +11,9 @@ import polars as pl
 import pytest
 from lake_oracle import RUNS, Oracle, summed
 
+from perfduck_store.choice import KEYS, Choice
 from perfduck_store.lake.store import LakeStore
-from perfduck_store.protocol import PickedSamples
-from perfduck_store.records import KEYS, Choice
+from perfduck_store.picked_samples import PickedSamples
 from perfduck_store.spark.address import engine_at
 from perfduck_store.spark.store import SparkStore
 

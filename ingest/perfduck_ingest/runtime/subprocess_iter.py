@@ -30,7 +30,7 @@ P = ParamSpec("P")
 _prepared: list[subprocess.Popen[bytes]] = []
 
 
-def warm_up(name: str) -> None:
+def warm_up(name: str) -> subprocess.Popen[bytes] | None:
     """Start the process that reads this file, if one will."""
     with suppress(OSError):  # for whoever reads the file to report
         path = Path(name)
@@ -39,7 +39,8 @@ def warm_up(name: str) -> None:
             and path.stat().st_size >= limits.subprocess_bytes
             and _is_perf_data(path)
         ):
-            spawn_worker("perfduck_ingest.perf_data.session")
+            return spawn_worker("perfduck_ingest.perf_data.session")
+    return None
 
 
 def _is_perf_data(path: Path) -> bool:
@@ -47,10 +48,11 @@ def _is_perf_data(path: Path) -> bool:
         return file.read(8) in PERF_DATA
 
 
-def spawn_worker(module: str) -> None:
+def spawn_worker(module: str) -> subprocess.Popen[bytes]:
     """Start the process for the next generator, one of this module. It gets ready while this one
     loads what it needs itself, which takes as long."""
-    _prepared.append(_started(module))
+    _prepared.append(process := _started(module))
+    return process
 
 
 def subprocess_iter(

@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 from perfduck_model.errors import PerfduckError
 
@@ -48,6 +49,26 @@ class Perf:
         ]  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """What the kernel allows a process: its setting for all, and what the process is allowed beyond
+    that."""
+
+    paranoid: int
+    is_root: bool
+    has_capability: bool
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether it may record all CPUs and the kernel."""
+        return self.has_capability or self.paranoid <= _MOST_PARANOID
+
+    @classmethod
+    def of_this_process(cls) -> Self:
+        """That of the process which starts perf."""
+        return cls(_paranoid(), os.geteuid() == 0, _may_record())
+
+
 def ready(events: Sequence[str], frequency: int, more: str) -> Perf:
     """perf, which was seen to record with these options on this machine. PerfduckError where it
     cannot."""
@@ -63,7 +84,7 @@ def ready(events: Sequence[str], frequency: int, more: str) -> Perf:
         less = replace(perf, places=places)
         if not _failure(less):
             return less
-    raise PerfduckError(_reason(failure))
+    raise PerfduckError(reason(failure, Permission.of_this_process()))
 
 
 def _words(more: str) -> tuple[str, ...]:
@@ -98,14 +119,14 @@ def _failure(perf: Perf) -> str:
     return done.stderr.decode(errors="replace") or f"exit status {done.returncode}"
 
 
-def _reason(printed: str) -> str:
+def reason(printed: str, permission: Permission) -> str:
     """The line that the user is shown: what to change where the kernel does not allow it, else what
     perf says."""
-    if not _may_record() and (paranoid := _paranoid()) > _MOST_PARANOID:
-        who = "root without CAP_PERFMON" if os.geteuid() == 0 else "not root"
+    if not permission.is_enough:
+        who = "root without CAP_PERFMON" if permission.is_root else "not root"
         return (
             "perf record: expected to record all CPUs and the kernel, got"
-            f" kernel.perf_event_paranoid of {paranoid} and {who}: run as root, or"
+            f" kernel.perf_event_paranoid of {permission.paranoid} and {who}: run as root, or"
             " sudo sysctl kernel.perf_event_paranoid=-1"
         )
     return f"perf record: {first_line(printed)}"

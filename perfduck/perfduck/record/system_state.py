@@ -27,6 +27,7 @@ from perfduck import pod_lists
 from perfduck.record.kinds import StateKind
 from perfduck.record.network_namespace import printed
 from perfduck_model.errors import PerfduckError
+from perfduck_model.limits import limits
 
 _Commands = tuple[tuple[StateKind, tuple[str, ...]], ...]
 _RULES: _Commands = (
@@ -81,7 +82,6 @@ _PODS = (
     ("docker", "ps", "--no-trunc", "--format", "{{json .}}"),
     ("podman", "ps", "--format", "json"),
 )  # fmt: skip
-_PODS_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +164,7 @@ def _pods() -> tuple[StateFile, list[str]]:
     errors = []
     for command in _PODS:
         words = " ".join(command)
-        text, error = printed(command, limit_s=_PODS_S)
+        text, error = printed(command, limit_s=limits.most_pods_s)
         if error and not _is_absent(error):
             errors.append(f"pods not kept: {words}: {error}")
         if text.strip() and not _is_empty(text):

@@ -11,19 +11,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec.structs import replace
 
+from perfduck_store.choice import OF_SAMPLES, OF_STACKS, By, Choice, Key, PodOfCgroup
 from perfduck_store.duckdb.schema import named
 from perfduck_store.records import (
-    OF_SAMPLES,
-    OF_STACKS,
-    By,
-    Choice,
     FunctionWeight,
-    Key,
     KeyValue,
     LikeRun,
     MissedTicks,
     PickedRun,
-    PodOfCgroup,
     StackWeight,
     TagShare,
     UnnamedCode,

@@ -28,8 +28,8 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 from perfduck_model.errors import PerfduckError
 from perfduck_store import parts
+from perfduck_store.choice import SqlLimits
 from perfduck_store.lake.address import is_lake, root_of
-from perfduck_store.records import SqlLimits
 from perfduck_store.waiting import waiting
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ import duckdb
 from perfduck_model.errors import PerfduckError, room_on_disk
 from perfduck_model.limits import limits
 from perfduck_store import parts, serving, waiting
+from perfduck_store.choice import KEYS, Choice
 from perfduck_store.duckdb import compact, merge, schema, store_file
 from perfduck_store.duckdb.kept_files import DuckDbAttachments, DuckDbTagInputs
 from perfduck_store.duckdb.noise import DuckDbNoise
@@ -21,15 +22,15 @@ from perfduck_store.duckdb.profiles import DuckDbProfiles
 from perfduck_store.duckdb.samples import DuckDbSamples
 from perfduck_store.duckdb.symbols import DuckDbSymbols
 from perfduck_store.recording import Identity
-from perfduck_store.records import KEYS, Choice, Merged, ResultRows, Saved
+from perfduck_store.records import Merged, ResultRows, Saved
 from perfduck_store.waiting import Wait
 
 if TYPE_CHECKING:  # commands that print a few rows do without
     import polars as pl
 
+    from perfduck_store.choice import SqlLimits
     from perfduck_store.draft import Draft
     from perfduck_store.duckdb.writer import DuckDbWriter
-    from perfduck_store.records import SqlLimits
 
 # duckdb 1.5 reads a store that 2.0 made with this setting; size and speed are the same.
 _STORAGE_VERSION = "v1.5.0"

@@ -17,8 +17,8 @@ import polars.selectors as cs
 import pyarrow as pa
 
 from perfduck_model.errors import PerfduckError
+from perfduck_store.choice import SqlLimits
 from perfduck_store.duckdb import sql_process
-from perfduck_store.records import SqlLimits
 
 _LINE = re.compile(r"^LINE (?P<line>\d+):", re.MULTILINE)
 _NO_COLUMN = (pl.exceptions.PolarsError, NotImplementedError, TypeError, ValueError)

@@ -4,9 +4,10 @@ from their parts."""
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from perfduck_store.choice import Choice
 from perfduck_store.duckdb.samples import DuckDbSamples
 from perfduck_store.lake.parts import lake_query
-from perfduck_store.records import Choice, LikeRun
+from perfduck_store.records import LikeRun
 
 if TYPE_CHECKING:
     import polars as pl

@@ -16,6 +16,7 @@ import msgspec
 
 from perfduck_model.errors import PerfduckError
 from perfduck_store import parts as modules
+from perfduck_store.choice import Choice
 from perfduck_store.duckdb import schema
 from perfduck_store.duckdb.store import DuckDbStore, Engine
 from perfduck_store.edit import ProfileFacts
@@ -36,15 +37,15 @@ from perfduck_store.lake.log import Setting, Slot, read_state
 from perfduck_store.lake.parts import in_quotes, lake_query, source_of
 from perfduck_store.lake.said import edits_of
 from perfduck_store.lake.samples import LakeSamples
-from perfduck_store.records import Choice, Merged, Saved
+from perfduck_store.records import Merged, Saved
 
 if TYPE_CHECKING:
     import polars as pl
 
+    from perfduck_store.choice import SqlLimits
     from perfduck_store.draft import Draft
     from perfduck_store.lake.writer import LakeWriter
     from perfduck_store.recording import Identity
-    from perfduck_store.records import SqlLimits
 
 _RECORDINGS_AT_ONCE = 50  # that are copied to a file,
 _BYTES_AT_ONCE = 16 << 20  # or fewer with parts of so many bytes: in memory some 20 times as many

@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from perfduck_store import parts
-from perfduck_store.records import Choice, ResultRows
+from perfduck_store.choice import Choice
+from perfduck_store.records import ResultRows
 from perfduck_store.remote.services import StoreMethod
 
 _NONE = type(None)

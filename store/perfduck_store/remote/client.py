@@ -11,8 +11,10 @@ import msgspec
 
 from perfduck_model.errors import PerfduckError
 from perfduck_store import parts, protocol
+from perfduck_store.choice import Choice
+from perfduck_store.picked_samples import PickedSamples
 from perfduck_store.recording import Identity
-from perfduck_store.records import Choice, Merged, Saved
+from perfduck_store.records import Merged, Saved
 from perfduck_store.remote import answers, wire
 from perfduck_store.remote.address import Address
 from perfduck_store.remote.connection import Connection, answered
@@ -31,7 +33,7 @@ from perfduck_store.waiting import Wait
 if TYPE_CHECKING:
     import polars as pl
 
-    from perfduck_store.records import SqlLimits
+    from perfduck_store.choice import SqlLimits
 
 _REMEMBERED_BYTES = 1 << 16  # of an answer: `top` asks 16 questions, 13 that differ
 
@@ -66,9 +68,9 @@ class RemoteStore:
     def __exit__(self, *raised: object) -> None:
         self._end(is_waited_for=self._write and raised[0] is not KeyboardInterrupt)
 
-    def samples(self, choice: Choice) -> protocol.PickedSamples:
+    def samples(self, choice: Choice) -> PickedSamples:
         """The samples of the choice, to ask about."""
-        return cast(protocol.PickedSamples, self._service("samples", choice))
+        return cast(PickedSamples, self._service("samples", choice))
 
     def user_sql(
         self, text: str, parameters: Mapping[str, Any], limits: "SqlLimits"

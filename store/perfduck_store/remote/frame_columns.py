@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from perfduck_store.records import By
+from perfduck_store.choice import By
 
 
 @dataclass(frozen=True, slots=True)

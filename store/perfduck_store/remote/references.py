@@ -6,7 +6,7 @@ Both are asked for one by one, in any order; whoever joins them takes for grante
 from collections.abc import Mapping
 from typing import Any
 
-from perfduck_store.records import Choice
+from perfduck_store.choice import Choice
 from perfduck_store.remote.services import StoreMethod
 
 # Method -> its column, and the method whose first column has all of these.

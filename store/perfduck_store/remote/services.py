@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from perfduck_store import protocol
+from perfduck_store.picked_samples import PickedSamples
 from perfduck_store.recording import Identity
 
 # Of what goes over the wire: raised with each change of a method or a row. Client and server must
@@ -40,7 +41,7 @@ class Transactions(Protocol):
 
 SERVICES: dict[str, type] = {
     "profiles": protocol.Profiles,
-    "samples": protocol.PickedSamples,  # each method takes the choice besides
+    "samples": PickedSamples,  # each method takes the choice besides
     "symbols": protocol.Symbols,
     "tag_inputs": protocol.TagInputs,
     "attachments": protocol.Attachments,

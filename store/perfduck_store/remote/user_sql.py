@@ -7,7 +7,7 @@ import msgspec
 import polars as pl
 
 from perfduck_model.errors import PerfduckError
-from perfduck_store.records import SqlLimits
+from perfduck_store.choice import SqlLimits
 from perfduck_store.remote.connection import Connection, answered
 from perfduck_store.remote.frames import read_frame
 from perfduck_store.waiting import Wait

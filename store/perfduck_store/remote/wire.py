@@ -17,7 +17,8 @@ import msgspec
 
 from perfduck_model.errors import PerfduckError
 from perfduck_store import parts
-from perfduck_store.records import Choice, ResultRows
+from perfduck_store.choice import Choice
+from perfduck_store.records import ResultRows
 from perfduck_store.remote.services import StoreMethod
 
 if TYPE_CHECKING:

@@ -5,13 +5,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from perfduck_store.choice import Choice
 from perfduck_store.duckdb.schema import named
 from perfduck_store.lake.changes import LakeProfiles, LakeSymbols
 from perfduck_store.lake.log import Setting, Slot
 from perfduck_store.lake.parts import lake_query
 from perfduck_store.lake.samples import LakeSamples
 from perfduck_store.lake.store import LakeStore
-from perfduck_store.records import Choice, LikeRun
+from perfduck_store.records import LikeRun
 from perfduck_store.spark import user_sql
 from perfduck_store.spark.address import EngineAddress
 from perfduck_store.spark.session import EngineSession
@@ -20,7 +21,7 @@ from perfduck_store.spark.tables import SparkTables
 if TYPE_CHECKING:
     import polars as pl
 
-    from perfduck_store.records import SqlLimits
+    from perfduck_store.choice import SqlLimits
 
 
 class SparkStore(LakeStore):

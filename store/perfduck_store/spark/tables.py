@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from perfduck_model.errors import PerfduckError
+from perfduck_store.choice import KEYS, Choice
 from perfduck_store.lake.address import S3
 from perfduck_store.lake.kinds import KIND_OF, NAMES
 from perfduck_store.lake.parts import Settings, source_of
-from perfduck_store.records import KEYS, Choice
 from perfduck_store.spark.dialect import spark_query, spark_text, statements
 
 if TYPE_CHECKING:

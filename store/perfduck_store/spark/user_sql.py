@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from perfduck_model.errors import PerfduckError
+from perfduck_store.choice import SqlLimits
 from perfduck_store.duckdb import sql_process
 from perfduck_store.duckdb.schema import hit_view
 from perfduck_store.lake.kinds import KIND_OF
-from perfduck_store.records import SqlLimits
 from perfduck_store.spark.dialect import parameters_of, with_colons
 from perfduck_store.spark.session import EngineError
 
