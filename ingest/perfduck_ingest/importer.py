@@ -1,9 +1,11 @@
-"""What an importer is: a module with NAME and open.
+"""What an importer is: a module with NAME and open; what a user may say of a recording, and what
+the periods of an event count.
 
 To add an input format, write one file with these two names and put it into FORMATS
 (formats.py).
 """
 
+import re
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,13 +14,27 @@ from typing import Protocol, Self
 
 from msgspec import Struct
 
-from perfduck_ingest.events import unit_of
 from perfduck_ingest.source import Source
 from perfduck_model.batch import Batch
 from perfduck_model.errors import PerfduckError
 from perfduck_symbols import kallsyms
 from perfduck_symbols.files import HostFiles
 from perfduck_symbols.kernel_files import KernelFiles
+
+# perf-list(1): user, kernel, hypervisor, guest, host, precise, ... behind the last colon
+_MODIFIERS = re.compile(r":[ukhGHpPSDIWeb]+$")
+# Both count CPU time; their period is nanoseconds.
+_CLOCKS = frozenset({"cpu-clock", "task-clock"})
+
+
+def unit_of(event: str) -> str:
+    """What one event is: ns for the clocks, `event` for tracepoints, else its plain name.
+
+    cycles:P  cpu/event=0x3c/ppp  cpu-clock:u  sched:sched_switch  probe:x"""
+    plain = _MODIFIERS.sub("", event)
+    if plain.split("/")[0] in _CLOCKS:
+        return "ns"
+    return "event" if ":" in plain else plain
 
 
 class WeightEvent(Struct, frozen=True):

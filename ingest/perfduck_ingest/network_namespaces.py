@@ -8,8 +8,8 @@ is inherited: a thread is where its last record says. Idle threads (tid 0) have 
 import numpy as np
 from msgspec import Struct
 
-from perfduck_ingest.last_changes import last_change
 from perfduck_model.arrays import Bool, Int64
+from perfduck_symbols.intervals import last_change
 
 NET = 0  # linux/perf_event.h: NET_NS_INDEX
 UNKNOWN = 0  # no namespace has this inode: perf writes it where it may not look

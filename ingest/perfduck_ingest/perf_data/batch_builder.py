@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from perfduck_ingest import limitations, network_namespaces
-from perfduck_ingest.events import unit_of
+from perfduck_ingest.importer import unit_of
 from perfduck_ingest.perf_data import features, records
 from perfduck_ingest.perf_data.dsos import NO_OFFSET, DsoSymbols, unpack
 from perfduck_ingest.perf_data.resolvable_samples import RecordingMetadata, ResolvableSamples

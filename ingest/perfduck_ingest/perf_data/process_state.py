@@ -13,12 +13,12 @@ import struct
 
 import numpy as np
 
-from perfduck_ingest.last_changes import last_change
 from perfduck_ingest.perf_data.mappings import Mappings, rows_of_version
 from perfduck_ingest.perf_data.name_numbers import NameNumbers
 from perfduck_ingest.perf_data.task_events import Comm, Exit, Fork, Mapping, TaskEvent
 from perfduck_model.arrays import Int64
 from perfduck_model.limits import limits
+from perfduck_symbols.intervals import last_change
 
 _NAMING = (Comm, Fork)
 # /proc/sys/kernel/pid_max is at most this. Numbers beyond it, and -1, share a place.

@@ -25,7 +25,6 @@ from perfduck_ingest.perf_data.chain_chunks import ChunkIds, chunks_of
 from perfduck_ingest.perf_data.features import PerfRecording
 from perfduck_ingest.perf_data.mappings import rows_of_version
 from perfduck_ingest.perf_data.name_numbers import NameTally
-from perfduck_ingest.perf_data.needed_maps import maps_needed
 from perfduck_ingest.perf_data.process_state import ProcessState, place_of
 from perfduck_ingest.perf_data.records import text
 from perfduck_ingest.perf_data.resolvable_samples import (
@@ -33,6 +32,7 @@ from perfduck_ingest.perf_data.resolvable_samples import (
     RecordingMetadata,
     ResolvableSamples,
     SampleFields,
+    maps_needed,
 )
 from perfduck_ingest.perf_data.sample_columns import Samples
 from perfduck_ingest.perf_data.samples import SampleReader

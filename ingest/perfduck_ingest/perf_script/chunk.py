@@ -12,7 +12,7 @@ from msgspec import structs
 
 from perfduck_ingest.arrow import series
 from perfduck_ingest.chains import SymbolInterner, SymbolRow, stacks
-from perfduck_ingest.events import unit_of
+from perfduck_ingest.importer import unit_of
 from perfduck_ingest.limitations import PERIOD, TEXTS, TIME
 from perfduck_ingest.network_namespaces import NamespaceChanges
 from perfduck_ingest.perf_script import grammar

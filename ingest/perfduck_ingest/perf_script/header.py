@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from perfduck_ingest.events import unit_of
+from perfduck_ingest.importer import unit_of
 from perfduck_model.batch import Event, Facts
 
 _ENTRY = re.compile(r"#\s(?P<key>[a-z ]+?)\s*:\s(?P<value>.*)")

@@ -16,8 +16,7 @@ from perfduck_model.limits import limits
 from perfduck_store import parts, serving, waiting
 from perfduck_store.choice import KEYS, Choice
 from perfduck_store.duckdb import compact, merge, schema, store_file
-from perfduck_store.duckdb.kept_files import DuckDbAttachments, DuckDbTagInputs
-from perfduck_store.duckdb.noise import DuckDbNoise
+from perfduck_store.duckdb.kept import DuckDbAttachments, DuckDbNoise, DuckDbTagInputs
 from perfduck_store.duckdb.profiles import DuckDbProfiles
 from perfduck_store.duckdb.samples import DuckDbSamples
 from perfduck_store.duckdb.symbols import DuckDbSymbols

@@ -4,8 +4,7 @@ the next commit."""
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from perfduck_store.duckdb.kept_files import DuckDbAttachments, DuckDbTagInputs
-from perfduck_store.duckdb.noise import DuckDbNoise
+from perfduck_store.duckdb.kept import DuckDbAttachments, DuckDbNoise, DuckDbTagInputs
 from perfduck_store.duckdb.profiles import DuckDbProfiles
 from perfduck_store.duckdb.symbols import DuckDbSymbols
 from perfduck_store.edit import Edit
