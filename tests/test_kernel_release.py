@@ -68,7 +68,7 @@ def test_another_release_than_that_of_the_recording_is_refused(tmp_path: Path) -
     code, _, error = perfduck("ingest", file, "--kernel", "6.1.0", store=store)
     assert (code, error) == (
         2,
-        f"perfduck: {file}: expected kernel 6.1.0, as was given, got 6.18.44 from the recording\n",
+        f"perfduck: {file}: expected kernel 6.1.0, as given, got 6.18.44 from the recording\n",
     )
     code, _, error = perfduck("ingest", file, "--kernel", "newest", store=store)
     assert (code, error.count("\n")) == (2, 1)

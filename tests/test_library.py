@@ -251,7 +251,7 @@ def test_a_recording_comes_as_a_file_as_bytes_or_as_a_stream(tmp_path: Path) -> 
     [
         ((), {}, "expected a recording to ingest: FILE... or --manifest"),
         (("a", "b"), {"name": "x"}, "--name x: expected one recording, got several"),
-        ((b"x",), {}, "expected a name for a recording that is no file, got none"),
+        ((b"x",), {}, "expected a name for a recording that is not a file, got none"),
         ((RUN,), {"unit": "packet"}, "--unit packet: expected --work N with it"),
         ((RUN,), {"labels": {"a=b": "c"}}, "--label a=b: expected a key without ="),
         ((RUN, RUN), {"attach": {"iptables": "x"}}, "--attach iptables=x: expected one recording"),

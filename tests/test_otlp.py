@@ -245,8 +245,8 @@ REFUSED = {
     "a difference": {"stack_index": 1, "values": [-5]},
     "a sample without values and times": {"stack_index": 1},
     "2 values and 1 times": {"values": [1, 2], "timestamps_unix_nano": [5]},
-    "a stack of number 9": {"stack_index": 9, "values": [1]},
-    "a stack of number -1": {"stack_index": -1, "values": [1]},
+    "a stack numbered 9": {"stack_index": 9, "values": [1]},
+    "a stack numbered -1": {"stack_index": -1, "values": [1]},
     "a number that leads nowhere": {"stack_index": 1, "attribute_indices": [99], "values": [1]},
     "a number that leads nowhere (-3)": {"attribute_indices": [-3], "values": [1]},
     "more than 62 bits": {"stack_index": 1, "values": [1 << 62, 1 << 62]},
@@ -274,7 +274,7 @@ def test_locations_that_lead_nowhere_are_refused(tmp_path: Path) -> None:
         made.message.stack_table.add(location_indices=[len(made.message.location_table) - 1])
         profile.samples.add(stack_index=len(made.message.stack_table) - 2, values=[1])
         profile.samples.add(stack_index=len(made.message.stack_table) - 1, values=[1])
-        with pytest.raises(PerfduckError, match=r"of number -?[127]"):
+        with pytest.raises(PerfduckError, match=r"numbered -?[127]"):
             read(tmp_path / "a.pb", message(made, profile))
 
 

@@ -86,9 +86,9 @@ def test_a_second_ingest_says_what_it_changed(options: list[str], answer: str, s
         (["--unit", "x", "--work-from", str(REPORT)], "expected no --work and --unit beside it"),
         (["--label", "=x"], "--label =x: expected key=value"),
         (["--label", "run=1", "--label", "run=2"], "expected one value of run, got 1 before"),
-        (["--label", "work=5"], "--label work=5: expected a label, got work, which is no label:"
-         " give --work"),
-        (["--label", "attach.x=5"], "which is no label: give --attach x=FILE"),
+        (["--label", "work=5"], "--label work=5: expected a label, got work, which cannot be a"
+         " label: give --work"),
+        (["--label", "attach.x=5"], "which cannot be a label: give --attach x=FILE"),
         (["--label", " run=5"], "expected a label of printable characters, got ' run'"),
     ], 4),
 )  # fmt: skip
@@ -140,9 +140,12 @@ def test_a_manifest_names_reports_and_files_to_attach(tmp_path: Path, store_path
         (["file,Name", "{n},1"], "got Name (did you mean name? a label of that name is label.Nam"),
         (["file,lable.x", "{n},1"], "got lable.x (did you mean label.x? a label of that name is "),
         (["file,atach.iptables", "{n},1"], "(did you mean attach.iptables? a label of that name"),
-        (["file,label.work", "{n},1"], ":1: expected a label, got work, which is no label: give"),
+        (
+            ["file,label.work", "{n},1"],
+            ":1: expected a label, got work, which cannot be a label: give",
+        ),
         (["file,,run", "{n},1,2"], "got no name of column 2"),
-        (["file,name"], ":2: expected a recording in each line, got no line"),
+        (["file,name"], ":2: expected a recording on each line, got no lines"),
         (["name,run", "a,1"], ":1: expected columns file,name,work,unit,work_from,kernel"),
         (["file,run", "{n}"], ":2: expected as many fields as columns, got another number"),
         (["file,run", ",1"], ":2: expected a file, got an empty field"),

@@ -82,4 +82,4 @@ def test_a_link_to_no_directory_is_no_place_for_a_store(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "nowhere" / "s.duckdb")
     done = ingest(str(tmp_path / "no recording"), store=tmp_path / "link")
     assert done.returncode == 2
-    assert f"got a path in {tmp_path}/nowhere, which is no directory" in done.stderr
+    assert f"got a path in {tmp_path}/nowhere, which is not a directory" in done.stderr

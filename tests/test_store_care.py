@@ -244,7 +244,7 @@ def test_edit_says_what_it_changed(options: list[str], said: str, run: Run, stor
             ),
             (["edit", "calls", "--name", ""], "--name: expected a name of printable characters"),
             (["edit", "calls", "--unit", "x"], "--unit x: expected --work N with it"),
-            (["edit", "calls", "--label", "work=1"], "which is no label: give --work"),
+            (["edit", "calls", "--label", "work=1"], "which cannot be a label: give --work"),
             (
                 ["edit", "*", "--unlabel", "senario"],
                 "got none (did you mean scenario? labels: run, s",

@@ -138,9 +138,9 @@ def sharing(
 
     def with_options(command: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(command)
-        def run(**given: Any) -> None:
-            chosen = {option: given.pop(option) for option in options}
-            command(**{name: typed(**chosen)}, **given)
+        def run(**values: Any) -> None:
+            chosen = {option: values.pop(option) for option in options}
+            command(**{name: typed(**chosen)}, **values)
 
         parameters = [
             each.replace(kind=inspect.Parameter.KEYWORD_ONLY)

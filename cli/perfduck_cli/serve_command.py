@@ -118,9 +118,9 @@ def server_part(
 
 def _address(text: str) -> tuple[str, int]:
     """Host and port. PerfduckError where it is no address."""
-    found = _ADDRESS.fullmatch(text)
-    if found is None or int(found["port"]) > _LAST_PORT:
+    match = _ADDRESS.fullmatch(text)
+    if match is None or int(match["port"]) > _LAST_PORT:
         raise PerfduckError.at(
             where="--listen", expected="HOST:PORT, as in 127.0.0.1:8480", got=text or "nothing"
         )
-    return found["ipv6"] or found["host"], int(found["port"])
+    return match["ipv6"] or match["host"], int(match["port"])

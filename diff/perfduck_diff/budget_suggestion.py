@@ -110,7 +110,7 @@ def _one_kind(store: Store, selector: str, where: tuple[str, ...]) -> tuple[Like
     if len(groups) != 1:
         kinds = "; ".join(sorted(" ".join(value for _, value in kind) for kind in groups))
         raise PerfduckError.at(
-            selector, expected="runs of one thing", got=f"{len(groups)}: {kinds}"
+            selector, expected="runs of the same thing", got=f"{len(groups)}: {kinds}"
         )
     [(labels, profiles)] = groups.items()
     if len(profiles) < 2:
@@ -266,5 +266,5 @@ def _regex(pattern: str) -> str:
 def _unknown(budget: Budget, name: str, known: set[str]) -> PerfduckError:
     meant = did_you_mean(name, sorted(known)).strip()
     got = name or "an empty one"
-    message = f"{budget.where}: [budget.{budget.kind}]: expected a name that there is, got {got}"
+    message = f"{budget.where}: [budget.{budget.kind}]: expected a name that exists, got {got}"
     return PerfduckError(f"{message}: {meant}" if meant else message)

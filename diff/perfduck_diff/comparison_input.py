@@ -200,7 +200,7 @@ def _met(
     row[row == len(chain_ids)] = 0
     is_known = chain_ids[row] == weight_ids if len(chain_ids) else np.zeros(len(row), np.bool_)
     if not is_known.any():
-        message = f"expected samples of {event}, got none but those of idle"
+        message = f"expected samples of {event}, got only those of idle"
         raise PerfduckError(message)
     row = row[is_known]
     used = np.bincount(row, minlength=len(chain_ids)) > 0

@@ -57,12 +57,12 @@ def _may_be_at(step: Step, lead: Step) -> bool:
 def _change_point(
     store: Store,
     group: MeasuredGroup,
-    found: tuple[Step, list[Step]],
+    change: tuple[Step, list[Step]],
     starts: Sequence[int],
     over: str,
     where: tuple[str, ...],
 ) -> ChangePoint:
-    lead, own = found
+    lead, own = change
     values = [point.value for point in group.points]
     shifts, steps = _shifted(_distinct(group, own))
     first, last = max(lead.earliest - 1, 0), lead.latest + 1

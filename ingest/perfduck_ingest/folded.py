@@ -88,7 +88,7 @@ def _read(source: Source, options: ImportOptions) -> Iterator[Batch]:
         if skipped > _MOST_SKIPPED * lines.lines and not options.lenient:
             message = (
                 f"{source.name}:{lines.lines}: expected folded stacks, but {skipped} of"
-                f" {lines.lines} lines were not understood (--lenient keeps the rest)"
+                f" {lines.lines} lines could not be parsed (--lenient keeps the rest)"
             )
             raise PerfduckError(message)
         reader = _Reader(lines.evidence, options.event)
@@ -132,20 +132,20 @@ class _Reader:
         rows, frames = self._commands(rows)
         functions, codes, lengths = _root_first(frames, self._evidence)
         ids = self._chains.ids(functions)
-        found = self._chains.chains(ids, codes[::-1], lengths[::-1])
+        chains = self._chains.chains(ids, codes[::-1], lengths[::-1])
         event = self._event or WeightEvent("samples", "sample")
         has_period = self._event is not None
         known = rows.select(
             "comm",
             "pid",
             "tid",
-            pl.Series("stack_id", found.stack_ids[::-1]),
+            pl.Series("stack_id", chains.stack_ids[::-1]),
             pl.lit(event.name).alias("event"),
             pl.col("lines" if has_period else "weight").alias("count"),
             (pl.col("weight") if has_period else pl.lit(None)).alias("period"),
         )
         samples = sample_rows(known)
-        return Batch(samples=samples, stacks=found.stacks, symbols=found.symbols)
+        return Batch(samples=samples, stacks=chains.stacks, symbols=chains.symbols)
 
     def _commands(self, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
         """The rows with comm, pid and tid, and the frames of each from the root to the leaf."""

@@ -36,6 +36,6 @@ def settled(source: str, given: str | None, said: str | None) -> str | None:
     """The release of a recording. PerfduckError where the user says another than the recording."""
     if given and said and given != said:
         raise PerfduckError.at(
-            source, expected=f"kernel {given}, as was given", got=f"{said} from the recording"
+            source, expected=f"kernel {given}, as given", got=f"{said} from the recording"
         )
     return said or given

@@ -32,7 +32,7 @@ def checked(key: str, where: str) -> str:
     """A key that may be one of a label."""
     if key in RESERVED or key.startswith(ATTACH):
         raise PerfduckError.at(
-            where, expected="a label", got=f"{key}, which is no label: {_instead(key)}"
+            where, expected="a label", got=f"{key}, which cannot be a label: {_instead(key)}"
         )
     if not key.isprintable() or key != key.strip():
         raise PerfduckError.at(where, expected="a label of printable characters", got=f"{key!r}")

@@ -174,11 +174,11 @@ def looks(runs: int | None, most: int | None, *, until_sure: bool) -> dict[int, 
     return levels(runs or least, last, LEVEL)
 
 
-def name_of(given: str | None) -> str:
+def name_of(name: str | None) -> str:
     """What a comparison is called: as is given, or by the time. PerfduckError for no name."""
-    if given is None:
+    if name is None:
         return f"ab-{datetime.now():%Y%m%d-%H%M%S}"
-    return checked_name(given, "--name")
+    return checked_name(name, "--name")
 
 
 def _pair(

@@ -57,7 +57,7 @@ def adopt(place: StorePlace, other: Path, wanted: Adoption) -> Receipt:
         _check_ids(other, draft)
         with place.write(create=True) as store:
             if not isinstance(store, DuckDbStore):
-                raise PerfduckError.at(place, expected="a store of this machine", got="a server's")
+                raise PerfduckError.at(place, expected="a store on this machine", got="a server's")
             if not wanted.is_verified:
                 _refuse_other_samples(store, identity, draft.samples)
             if not wanted.is_admin:

@@ -101,15 +101,15 @@ def _request(
     items: list[PerfdashItem],
     note: Callable[[str], object],
 ) -> IngestRequest:
-    found = [each for each in items if each.labels.get("metric") in _RATES and _is_of(path, each)]
+    rates = [each for each in items if each.labels.get("metric") in _RATES and _is_of(path, each)]
     work, labels = template.work, dict(template.labels)
-    if len(found) == 1:
-        labels = {"workload": "-".join(found[0].words[:1]), **_labels(found[0]), **labels}
-        if work is None and (work := _work(found[0], path)) is None:
-            rate = f"{found[0].data.get('Throughput', 0.0):g}"
+    if len(rates) == 1:
+        labels = {"workload": "-".join(rates[0].words[:1]), **_labels(rates[0]), **labels}
+        if work is None and (work := _work(rates[0], path)) is None:
+            rate = f"{rates[0].data.get('Throughput', 0.0):g}"
             note(f"{path.name}: expected a rate above 0, got {rate}: stored without work")
     else:
-        got = "none" if not found else f"{len(found)}"
+        got = "none" if not rates else f"{len(rates)}"
         note(f"{path.name}: expected one result of its test, got {got}: stored without work")
     role = next((role for role in _ROLES if role in path.stem.lower()), None)
     if role:

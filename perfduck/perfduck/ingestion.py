@@ -293,11 +293,11 @@ def _inserted(store: Store, writer: ProfileWriter, draft: Draft, annotator: Anno
     )
 
 
-def unused_of_stored(given: TaggingSources) -> tuple[str, ...]:
+def unused_of_stored(sources: TaggingSources) -> tuple[str, ...]:
     """Files that name nothing of a stored recording better; their source files are for `tag`."""
-    if not given.binaries:
+    if not sources.binaries:
         return ()
-    files = listed([str(each) for each in given.binaries], 3)
+    files = listed([str(each) for each in sources.binaries], 3)
     return (f"{files}: no better names in it (perfduck tag applies its source files)",)
 
 

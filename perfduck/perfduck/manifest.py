@@ -78,7 +78,7 @@ def requests(manifest: Path, template: IngestRequest) -> list[IngestRequest]:
         raise PerfduckError(message) from error
     if not rows:
         raise PerfduckError.at(
-            where=f"{manifest}:2", expected="a recording in each line", got="no line"
+            where=f"{manifest}:2", expected="a recording on each line", got="no lines"
         )
     for column in ("file", "name"):
         _refuse_twice(rows, column)
@@ -166,11 +166,11 @@ def _request(row: _Row, template: IngestRequest) -> IngestRequest:
     )
 
 
-def _agreed(row: _Row, option: str, own: _T | None, given: _T | None) -> _T | None:
+def _agreed(row: _Row, option: str, own: _T | None, of_option: _T | None) -> _T | None:
     """What the line says, else the option; one must not overrule the other."""
-    if own is not None and given is not None and own != given:
-        raise row.wrong(expected=f"{given} as {option} says", got=str(own))
-    return given if own is None else own
+    if own is not None and of_option is not None and own != of_option:
+        raise row.wrong(expected=f"{of_option} as {option} says", got=str(own))
+    return of_option if own is None else own
 
 
 def _name(row: _Row) -> str | None:
@@ -183,12 +183,12 @@ def _kernel(row: _Row) -> str | None:
     return None if release is None else checked_release(release, f"{row.manifest}:{row.line}")
 
 
-def _labels(row: _Row, given: dict[str, str]) -> dict[str, str]:
+def _labels(row: _Row, labels: dict[str, str]) -> dict[str, str]:
     own = {_label(key): value for key, value in row.fields.items() if _is_label(key)}
     for key, value in own.items():
-        if given.get(key, value) != value:
-            raise row.wrong(expected=f"{key}={given[key]} as --label says", got=value)
-    return given | own
+        if labels.get(key, value) != value:
+            raise row.wrong(expected=f"{key}={labels[key]} as --label says", got=value)
+    return labels | own
 
 
 def _attachments(row: _Row) -> Iterator[Attachment]:

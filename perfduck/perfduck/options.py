@@ -54,11 +54,11 @@ class RecordingOptions(TypedDict, total=False):
     ignore_failure: bool  # store runs whose command fails; False
 
 
-def refuse_others(given: Mapping[str, object], known: type) -> None:
+def refuse_others(options: Mapping[str, object], known: type) -> None:
     """TypeError for a keyword that no method has: mypy sees it, Python does not."""
-    if unknown := given.keys() - known.__annotations__.keys():
+    if unknown := options.keys() - known.__annotations__.keys():
         names = ", ".join(known.__annotations__)
-        message = f"unexpected keyword argument {min(unknown)!r}, known are {names}"
+        message = f"unexpected keyword argument {min(unknown)!r}, expected one of {names}"
         raise TypeError(message)
 
 

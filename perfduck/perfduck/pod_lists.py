@@ -288,8 +288,8 @@ def _pod_of(labels: dict[str, str]) -> tuple[str | None, str | None, str | None]
     """uid, namespace and name, as kubelet labels containers; checked."""
     if _POD_LABELS[0] not in labels:
         return (None, None, None)
-    given = {key.rpartition(".")[2]: labels.get(key, "") for key in _POD_LABELS}
-    metadata = _checked(given, _Metadata)
+    names = {key.rpartition(".")[2]: labels.get(key, "") for key in _POD_LABELS}
+    metadata = _checked(names, _Metadata)
     return (metadata.uid, metadata.namespace, metadata.name)
 
 

@@ -134,5 +134,5 @@ def _outcome_of(answer: HttpAnswer) -> PushOutcome | None:
 
 def said(name: str | None, kernel: str | None, *, force: bool) -> dict[str, str]:
     """The parameters of a push, of what the store does not say."""
-    given: dict[str, Any] = {"name": name, "kernel": kernel, "force": "true" if force else None}
-    return {key: value for key, value in given.items() if value is not None}
+    fields: dict[str, Any] = {"name": name, "kernel": kernel, "force": "true" if force else None}
+    return {key: value for key, value in fields.items() if value is not None}

@@ -66,8 +66,8 @@ def entries(folder: Path) -> list[Path]:
     """What is kept in the directory, the oldest first. PerfduckError where it is none."""
     if not folder.is_dir():
         raise PerfduckError.at(folder, expected="the directory of ingest --spool", got="none")
-    found = [path for path in folder.glob(f"*{_SAID}") if path.with_suffix(_DATA).exists()]
-    return sorted(found, key=lambda path: (path.stat().st_mtime_ns, path.name))
+    paths = [path for path in folder.glob(f"*{_SAID}") if path.with_suffix(_DATA).exists()]
+    return sorted(paths, key=lambda path: (path.stat().st_mtime_ns, path.name))
 
 
 @contextmanager

@@ -297,24 +297,24 @@ def command_of(command: Sequence[str], seconds: float | None) -> tuple[str, ...]
     return tuple(command)
 
 
-def options_of(given: RecordingOptions) -> RecordOptions:
+def options_of(options: RecordingOptions) -> RecordOptions:
     """The options of a method of the store. PerfduckError where they do not go together."""
-    refuse_others(given, RecordingOptions)
-    work_from, amount, unit = (given.get(key) for key in ("work_from", "work", "unit"))
+    refuse_others(options, RecordingOptions)
+    work_from, amount, unit = (options.get(key) for key in ("work_from", "work", "unit"))
     if work_from is not None and (amount is not None or unit is not None):
         message = f"--work-from {work_from}: expected no --work and --unit beside it"
         raise PerfduckError(message)
-    event = given.get("event") or ()
+    event = options.get("event") or ()
     return RecordOptions(
         events=(event,) if isinstance(event, str) else tuple(event),
-        frequency=given.get("freq") or perf_tool.FREQUENCY,
-        perf_args=given.get("perf_args", ""),
-        seconds=given.get("seconds"),
-        work=work_of(given.get("work"), given.get("unit")),
-        work_from=given.get("work_from"),
-        netns=given.get("netns"),
-        labels=labels(given.get("labels") or ()),
-        ignore_failure=given.get("ignore_failure", False),
+        frequency=options.get("freq") or perf_tool.FREQUENCY,
+        perf_args=options.get("perf_args", ""),
+        seconds=options.get("seconds"),
+        work=work_of(options.get("work"), options.get("unit")),
+        work_from=options.get("work_from"),
+        netns=options.get("netns"),
+        labels=labels(options.get("labels") or ()),
+        ignore_failure=options.get("ignore_failure", False),
     )
 
 

@@ -188,25 +188,25 @@ def attach(file: StorePlace, selector: str, files: Sequence[Attachment]) -> Edit
     return EditResult(done, otherwise="attached already, nothing added")
 
 
-def attachments(given: Files) -> Sequence[Attachment]:
+def attachments(files: Files) -> Sequence[Attachment]:
     """Read each file of KIND=FILE, or by kind."""
-    return read_all(_pairs(given))
+    return read_all(_pairs(files))
 
 
-def _pairs(given: Files) -> Sequence[str]:
-    if not isinstance(given, Mapping):
-        return given
-    return [f"{kind}={os.fspath(path)}" for kind, path in given.items()]
+def _pairs(files: Files) -> Sequence[str]:
+    if not isinstance(files, Mapping):
+        return files
+    return [f"{kind}={os.fspath(path)}" for kind, path in files.items()]
 
 
-def labels(given: Labels) -> dict[str, str]:
+def labels(pairs: Labels) -> dict[str, str]:
     """Labels of key=value, or by key."""
-    if not isinstance(given, Mapping):
-        return label_words.labels(given)
-    if wrong := next((key for key in given if "=" in key), None):
+    if not isinstance(pairs, Mapping):
+        return label_words.labels(pairs)
+    if wrong := next((key for key in pairs if "=" in key), None):
         message = f"--label {wrong}: expected a key without ="
         raise PerfduckError(message)
-    return label_words.labels(f"{key}={value}" for key, value in given.items())
+    return label_words.labels(f"{key}={value}" for key, value in pairs.items())
 
 
 def work(amount: float | None, unit: str | None, report: FilePath | None = None) -> Work | None:
@@ -280,8 +280,8 @@ def _template(options: IngestOptions, *, is_one: bool) -> IngestRequest:
     )
 
 
-def _attached(given: Files, *, is_one: bool) -> tuple[Attachment, ...]:
-    pairs = _pairs(given)
+def _attached(files: Files, *, is_one: bool) -> tuple[Attachment, ...]:
+    pairs = _pairs(files)
     if pairs and not is_one:
         message = f"--attach {pairs[0]}: expected one recording to attach it to"
         raise PerfduckError(message)
@@ -301,7 +301,7 @@ def _request(recording: Recording, template: IngestRequest) -> IngestRequest:
     if isinstance(recording, str | os.PathLike):
         return replace(template, source=os.fspath(recording))
     if template.name is None:
-        message = "expected a name for a recording that is no file, got none"
+        message = "expected a name for a recording that is not a file, got none"
         raise PerfduckError(message)
     stream = io.BytesIO(recording) if isinstance(recording, bytes) else recording
     if isinstance(stream, io.TextIOBase):

@@ -126,17 +126,17 @@ _TEXTS = (
 def filters_of(options: FilterOptions) -> Filters:
     """The filters. PerfduckError for a value that is none, TypeError for another keyword."""
     refuse_others(options, FilterOptions)
-    given: dict[str, Any] = dict(options)
+    values: dict[str, Any] = dict(options)
     filters = Filters(
-        **{name: _texts(name, given.get(name)) for name in _TEXTS},
-        pid=_several(given.get("pid")),
-        cpu=tuple(cpu for value in _several(given.get("cpu")) for cpu in cpus("--cpu", value)),
-        from_s=seconds("--skip", given.get("skip")),
-        to_s=seconds("--until", given.get("until")),
+        **{name: _texts(name, values.get(name)) for name in _TEXTS},
+        pid=_several(values.get("pid")),
+        cpu=tuple(cpu for value in _several(values.get("cpu")) for cpu in cpus("--cpu", value)),
+        from_s=seconds("--skip", values.get("skip")),
+        to_s=seconds("--until", values.get("until")),
     )
     if filters.to_s is not None and filters.to_s <= (filters.from_s or 0.0):
-        skipped = given.get("skip") or "0s"
-        message = f"--until {given['until']}: expected a time after --skip {skipped}"
+        skipped = values.get("skip") or "0s"
+        message = f"--until {values['until']}: expected a time after --skip {skipped}"
         raise PerfduckError(message)
     return filters
 

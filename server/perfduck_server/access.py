@@ -45,12 +45,12 @@ def require(scope: Scope) -> Callable[[Request], Awaitable[Principal]]:
     """A dependency of a route: the principal, who has the scope; else AccessRefused."""
 
     async def principal(request: Request) -> Principal:
-        found = principal_of(request)
-        if scope in found.scopes:
-            return found
-        if found.name == ANONYMOUS:
+        sender = principal_of(request)
+        if scope in sender.scopes:
+            return sender
+        if sender.name == ANONYMOUS:
             raise AccessRefused(401, f"expected a token with scope {scope}, got none")
-        raise AccessRefused(403, missing_scope(found.name, scope, found.scopes))
+        raise AccessRefused(403, missing_scope(sender.name, scope, sender.scopes))
 
     return principal
 
@@ -71,8 +71,8 @@ def principal_of(request: Request) -> Principal:
     if secret is None:
         _check_site(request)
         secret = request.cookies.get(COOKIE)
-    request.state.principal = found = _known(service, request, secret)
-    return found
+    request.state.principal = principal = _known(service, request, secret)
+    return principal
 
 
 def _known(service: Service, request: Request, secret: str | None) -> Principal:
@@ -113,7 +113,7 @@ def _check_site(request: Request) -> None:
 def _check_host(request: Request) -> None:
     host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
     if not is_loopback(host):
-        line = "expected the name of a server without tokens to be localhost, got another"
+        line = "expected localhost as Host of a server without tokens, got another name"
         raise AccessRefused(403, line)
 
 

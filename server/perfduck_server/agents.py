@@ -72,7 +72,7 @@ def diff(
 ) -> str:
     """What grew from the runs of `base` to those of `new` per unit of work, with the verdict:
     regression, no regression, or inconclusive."""
-    found = store.diff(
+    result = store.diff(
         base,
         new,
         tree=tree,
@@ -82,7 +82,7 @@ def diff(
         allow_kernel_change=allow_kernel_change,
         **filters,
     )
-    return f"verdict: {found.verdict}\n\n{found.to_text(by, explain=explain)}"
+    return f"verdict: {result.verdict}\n\n{result.to_text(by, explain=explain)}"
 
 
 def compare(
@@ -119,8 +119,8 @@ def sql(
 ) -> str:
     """The rows of one statement that reads, at most 1,000, as CSV. `describe hit` and `show tables`
     are read, too."""
-    found = store.sql(query, parameters, timeout_s=timeout, max_rows=MOST_SQL_ROWS)
-    return found.to_csv()
+    table = store.sql(query, parameters, timeout_s=timeout, max_rows=MOST_SQL_ROWS)
+    return table.to_csv()
 
 
 TOOLS: tuple[Callable[..., str], ...] = (recordings, top, diff, compare, trend, sql)
@@ -167,8 +167,8 @@ def _bound(tool: Callable[..., str], store: ProfileStore) -> Callable[..., str]:
     """The tool over a store, with each filter as a parameter, and answers that are not too long."""
 
     @functools.wraps(tool)
-    def bound(**given: Any) -> str:
-        values = {name: value for name, value in given.items() if value is not None}
+    def bound(**arguments: Any) -> str:
+        values = {name: value for name, value in arguments.items() if value is not None}
         try:
             return bounded(tool(store, **values))
         except perfduck.PerfduckError as error:

@@ -247,7 +247,7 @@ def _job(
 ) -> PushedJob:
     said = {name: typed[name] for name in typed if name != "wait"}
     if is_store and (wrong := next((each for each in _OF_FILES if each in said), None)):
-        raise PerfduckError.at(wrong, expected="it in the store that is pushed", got="it here")
+        raise PerfduckError.at(wrong, expected="it in the pushed store", got="it beside that")
     if WORK in sink.parts and "work" in said:
         raise PerfduckError.at(where="work", expected="it once", got="a report and a number")
     return PushedJob(

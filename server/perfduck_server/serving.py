@@ -121,8 +121,8 @@ def _server(settings: Settings, service: Service, log: AccessLog) -> uvicorn.Ser
 def listening(host: str, port: int) -> socket.socket:
     """A socket that accepts connections. PerfduckError where the address is not to be had."""
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        family, *_, address = found[0]
+        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        family, *_, address = addresses[0]
         listener = socket.create_server(address[:2], family=family, backlog=_PENDING)
         # asyncio sets it on sockets whose protocol is TCP by number, which create_server leaves 0.
         # Without it the body of an answer waits for the client's delayed ACK of its head: 40 ms.

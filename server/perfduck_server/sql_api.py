@@ -63,25 +63,27 @@ async def sql(
     """The rows of one statement that reads; table `hit` has it all. JSON: columns with their types,
     and rows as objects, as the command prints them."""
     try:
-        found = await service.turns.run(partial(_rows, service, wanted))
+        table = await service.turns.run(partial(_rows, service, wanted))
     except TimeoutError:
-        message = f"sql: expected a turn within {WAITS_S:g} s, but others run"
+        message = (
+            f"sql: expected a free place within {WAITS_S:g} s, but other statements are running"
+        )
         return JSONResponse({"error": message}, 503, {"Retry-After": "1"})
     chosen = format or ("arrow" if ARROW in accept else "csv" if "text/csv" in accept else "json")
-    body, kind = await anyio.to_thread.run_sync(_written, found, chosen)
+    body, kind = await anyio.to_thread.run_sync(_written, table, chosen)
     return Response(body, media_type=kind)
 
 
-def _written(found: perfduck.Table, format: Format) -> tuple[str | bytes, str]:
+def _written(table: perfduck.Table, format: Format) -> tuple[str | bytes, str]:
     match format:
         case "arrow":
             file = io.BytesIO()
-            found.frame.write_ipc(file, compression="lz4")
+            table.frame.write_ipc(file, compression="lz4")
             return file.getvalue(), ARROW
         case "csv":
-            return found.to_csv(), "text/csv; charset=utf-8"
+            return table.to_csv(), "text/csv; charset=utf-8"
         case "json":
-            columns = [{"name": n, "type": str(t)} for n, t in found.frame.schema.items()]
-            return f'{{"columns": {json.dumps(columns)}, "rows": {found.to_json()}}}\n', (
+            columns = [{"name": n, "type": str(t)} for n, t in table.frame.schema.items()]
+            return f'{{"columns": {json.dumps(columns)}, "rows": {table.to_json()}}}\n', (
                 "application/json"
             )

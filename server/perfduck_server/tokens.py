@@ -71,8 +71,8 @@ class TokenFile:
     def of(self, secret: str) -> AccessToken | None:
         """The token with this secret, if it may be used."""
         digest = hash_of(secret)
-        found = [each for each in self.all() if secrets.compare_digest(each.hash, digest)]
-        return next((each for each in found if not each.is_expired), None)
+        tokens = [each for each in self.all() if secrets.compare_digest(each.hash, digest)]
+        return next((each for each in tokens if not each.is_expired), None)
 
     def add(
         self, name: str, scopes: Sequence[Scope], labels: dict[str, str], age: timedelta | None
@@ -113,10 +113,10 @@ class TokenFile:
 
     def _identity(self) -> tuple[int, int, int] | None:
         try:
-            found = self._path.stat()
+            status = self._path.stat()
         except FileNotFoundError:
             return None
-        return found.st_ino, found.st_mtime_ns, found.st_size
+        return status.st_ino, status.st_mtime_ns, status.st_size
 
     def _read(self) -> list[AccessToken]:
         try:

@@ -24,7 +24,7 @@ def url_of(store: Path, pid: int) -> str | None:
     """The URL of the server, if this process is one: a file that a killed server left says of
     another."""
     try:
-        found = msgspec.json.decode(address_file(store).read_bytes(), type=ServerAddress)
+        address = msgspec.json.decode(address_file(store).read_bytes(), type=ServerAddress)
     except (OSError, msgspec.DecodeError):
         return None
-    return found.url if found.pid == pid else None
+    return address.url if address.pid == pid else None

@@ -27,8 +27,8 @@ def demangled_java(name: str) -> str | None:
 def _types(text: str) -> list[str]:
     """Up to what is no type."""
     types, at = [], 0
-    while found := _TYPE.match(text, at):
-        name = found["type"] or _LETTERS[found["letter"]]
-        types.append(name.replace("/", ".") + "[]" * len(found["arrays"]))
-        at = found.end()
+    while match := _TYPE.match(text, at):
+        name = match["type"] or _LETTERS[match["letter"]]
+        types.append(name.replace("/", ".") + "[]" * len(match["arrays"]))
+        at = match.end()
     return types

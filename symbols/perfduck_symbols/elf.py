@@ -121,7 +121,8 @@ class Elf:
         if not section.is_stored:
             return np.zeros(0, np.uint8)
         if section.offset + section.size > len(self.raw):
-            message = f"{section.name} ends at {section.offset + section.size}, behind the file"
+            end = section.offset + section.size
+            message = f"{section.name} ends at {end}, beyond the end of the file"
             raise ElfError(message)
         stored = self.raw[section.offset : section.offset + section.size]
         if not section.is_compressed:

@@ -131,7 +131,7 @@ def _table(
         raise ValueError(message)
     stored = raw[start : start + count * layout.itemsize]
     if len(stored) < count * layout.itemsize:
-        message = f"a table of {count} entries at {start} goes on behind the end"
+        message = f"a table of {count} entries at {start} goes on beyond the end of the file"
         raise ValueError(message)
     return np.frombuffer(stored, layout)
 

@@ -199,5 +199,5 @@ class _Frames(Struct, frozen=True):
     def directions(self) -> Int64:
         """Which way the packet of each stack goes, a place in DIRECTIONS."""
         entries = {kind: self.have(flag) for kind, flag in _ENTRIES.items()}
-        found = directions(entries, self.have(_LOOP | _INTERRUPT), self.starts, self.ends)
-        return np.where(self.have(_USER)[self.starts], 0, found)
+        by_frame = directions(entries, self.have(_LOOP | _INTERRUPT), self.starts, self.ends)
+        return np.where(self.have(_USER)[self.starts], 0, by_frame)

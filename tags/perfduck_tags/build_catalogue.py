@@ -35,27 +35,29 @@ def main(arguments: list[str]) -> int:
     packing = commands.add_parser("pack", help="the shipped catalogue from several kernels")
     packing.add_argument("tables", type=Path, nargs="+", help="functions-VERSION.parquet")
     packing.add_argument("--output", type=Path, default=rules.DATA)
-    given = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     try:
-        _read(given) if given.command == "read" else _pack(given)
+        _read(options) if options.command == "read" else _pack(options)
     except SymbolError as error:
         sys.stderr.write(f"build_catalogue: {error}\n")
         return 2
     return 0
 
 
-def _read(given: argparse.Namespace) -> None:
-    table = pl.concat(tables(given.directory))
-    table.write_parquet(given.output, compression="zstd")
+def _read(options: argparse.Namespace) -> None:
+    table = pl.concat(tables(options.directory))
+    table.write_parquet(options.output, compression="zstd")
     sys.stderr.write(f"{len(table)} functions of {table['module'].n_unique()} binaries\n")
 
 
-def _pack(given: argparse.Namespace) -> None:
-    kernels = {path.stem.removeprefix("functions-"): pl.read_parquet(path) for path in given.tables}
+def _pack(options: argparse.Namespace) -> None:
+    kernels = {
+        path.stem.removeprefix("functions-"): pl.read_parquet(path) for path in options.tables
+    }
     others = {version: table for version, table in kernels.items() if "-" in version}
     ordered = sorted(kernels.keys() - others, key=lambda version: catalogue.position(version) or 0)
     made = catalogue_files.compress({version: kernels[version] for version in ordered}, others)
-    catalogue_files.write(made, given.output)
+    catalogue_files.write(made, options.output)
     size = len(made.functions), len(made.modules)
     sys.stderr.write(
         f"{size[0]} functions and {size[1]} modules of {', '.join([*ordered, *others])}\n"

@@ -38,20 +38,20 @@ def main(arguments: list[str]) -> int:
     checking.add_argument("--output", type=Path, default=RENAMED)
     looking = commands.add_parser("candidates", help="what may have been renamed between two")
     looking.add_argument("tables", type=Path, nargs=2, help="functions-VERSION.parquet")
-    given = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     try:
-        return _check(given) if given.command == "check" else _candidates(given.tables)
+        return _check(options) if options.command == "check" else _candidates(options.tables)
     except SymbolError as error:
         sys.stderr.write(f"build_renamed: {error}\n")
         return 2
 
 
-def _check(given: argparse.Namespace) -> int:
-    kernels = {_version(path): set(_names(path)["name"]) for path in given.tables}
+def _check(options: argparse.Namespace) -> int:
+    kernels = {_version(path): set(_names(path)["name"]) for path in options.tables}
     rows = read()
     last_names(rows)
     results = [(row, *checked(row, rows, kernels)) for row in rows]
-    with given.output.open("w", newline="") as file:
+    with options.output.open("w", newline="") as file:
         lines = csv.writer(file, lineterminator="\n")
         lines.writerow(COLUMNS)
         lines.writerows(astuple(replace(row, checked=shown)) for row, shown, _ in results)

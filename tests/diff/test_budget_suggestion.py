@@ -110,7 +110,7 @@ def test_the_limits_are_rounded_up(demo_store: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "what"),
     [
-        (["workload=udp64"], "expected runs of one thing, got 3: docker0-nat udp64; flannel"),
+        (["workload=udp64"], "expected runs of the same thing, got 3: docker0-nat udp64; flannel"),
         (["native.udp64.1"], "expected two runs or more, got native.udp64.1"),
         ([RUNS, "--keep", "100%"], "less than 100%"),
         ([RUNS, "--keep", "most"], "like 5%"),

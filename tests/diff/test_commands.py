@@ -230,7 +230,7 @@ def test_a_budget_decides_and_junit_has_a_case_for_each(store: Path, tmp_path: P
         ('[budget.subsystem]\nconntrak = "10 ns"', "got conntrak: did you mean conntrack?"),
         ('[budget.path]\nip_rvc = "10 ns"', "got ip_rvc: did you mean ip_rcv?"),
         ('[budget.path]\n"net_rx_action;ip_outptu" = "10 ns"', "did you mean ip_output?"),
-        ('[budget.path]\n"zz_*" = "10 ns"', "expected a name that there is, got zz_*"),
+        ('[budget.path]\n"zz_*" = "10 ns"', "expected a name that exists, got zz_*"),
     ],
 )
 def test_a_budget_for_what_there_is_not_is_refused(

@@ -150,7 +150,7 @@ def test_a_differential_report_is_refused(name: str) -> None:
         ("error: no sample files found: profile specification too strict ?\n", "too strict"),
         ("/usr/bin/opreport error: Already displaying results for parameter tgid with values:\n"
          "tgid:15,tgid:21,\nwhich conflicts with parameter tid.\n", "Already displaying results"),
-        (COUNTED, "expected a table of opreport's, got"),
+        (COUNTED, "expected a table of opreport, got"),
         (COUNTED + COUNTED + TABLE, "expected 2 columns by the header, got 1"),
     ],
 )  # fmt: skip

@@ -142,7 +142,7 @@ def test_a_few_strange_lines_are_kept_and_counted() -> None:
 @pytest.mark.slow
 def test_many_strange_lines_are_refused_unless_lenient() -> None:
     text = text_of(CHAIN).replace(b"\n\n", b"\n%% strange %%\n\n")
-    with pytest.raises(PerfduckError, match=r"lines were not understood \(--lenient"):
+    with pytest.raises(PerfduckError, match=r"lines could not be parsed \(--lenient"):
         parsed(text)
     assert len(parsed(text, lenient=True).skipped) == text.count(b"%% strange")
 

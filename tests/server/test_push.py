@@ -164,7 +164,7 @@ def test_a_store_of_one_recording_is_what_the_command_line_sends(
     code, answer = curl(empty_server, "/api/v1/recordings?work=7", *kind)
     assert (code, answer["error"]) == (
         422,
-        "work: expected it in the store that is pushed, got it here",
+        "work: expected it in the pushed store, got it beside that",
     )
     code, answer = curl(empty_server, "/api/v1/recordings", *kind[:2], "-T", TEXT)
     assert code == 422

@@ -405,7 +405,7 @@ def test_a_server_that_answers_otherwise_is_a_line(other: str, path: str, line: 
 
 @pytest.mark.parametrize("kind", mostly_slow(ODD_BODIES, 2))
 def test_a_body_that_is_no_answer_is_a_line(other: str, kind: str) -> None:
-    expected = f"{other}/{kind}: expected an answer of perfduck, got a body that is none ("
+    expected = f"{other}/{kind}: expected an answer of perfduck, got a body that is not one ("
     assert failure(f"{other}/{kind}", wait_s=1).startswith(expected)
     with pytest.raises(PerfduckError, match="expected an answer of perfduck, got a body that is"):
         perfduck.open(f"{other}/{kind}").sql("select 1")

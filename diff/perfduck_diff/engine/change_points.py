@@ -129,10 +129,10 @@ class SeriesSet:
 
     def steps(self, row: int, p: float, q: float, cut: float) -> tuple[Step, ...]:
         """The changes of a row that has some. `cut`: the p that parts of it must not exceed."""
-        found = self._divided(row, 0, self.points, p, cut)
-        places = _settled(self.values[row], sorted(found))
+        p_of_steps = self._divided(row, 0, self.points, p, cut)
+        places = _settled(self.values[row], sorted(p_of_steps))
         levels = self._levels(row, [0, *places, self.points])
-        chances = [found[place] for place in sorted(found)]
+        chances = [p_of_steps[place] for place in sorted(p_of_steps)]
         steps = [
             self._step(row, levels, number, chance, q) for number, chance in enumerate(chances)
         ]
@@ -168,11 +168,11 @@ class SeriesSet:
         step, other = self._both(slice(row, row + 1), start, stop)
         inner = (place,) if step[0] <= other[0] else excursion
         ends = [start, *(start + each for each in inner if each < stop - start), stop]
-        found = dict.fromkeys(ends[1:-1], p)
+        p_of_ends = dict.fromkeys(ends[1:-1], p)
         for first, last in pairwise(ends):
             [part] = self._p(slice(row, row + 1), first, last)
-            found |= self._divided(row, first, last, float(part), cut)
-        return found
+            p_of_ends |= self._divided(row, first, last, float(part), cut)
+        return p_of_ends
 
     def _levels(self, row: int, ends: list[int]) -> "_Levels":
         values = self.values[row]

@@ -205,15 +205,15 @@ def _duration(sides: Sides, bounds: Bounds) -> list[str]:
 
 def _work(sides: Sides, bounds: Bounds) -> list[str]:
     """Like runs get about as much done: 1 for 1 M is another unit, or a mistake."""
-    found = []
+    doubts = []
     for name, side in sides.both:
         done = sorted((run for run in sides.some(side) if run.work), key=_speed)
         if done and _speed(done[-1]) > bounds.work * _speed(done[0]):
             texts = [_done(run) for run in (done[0], done[-1])]
-            found.append(
+            doubts.append(
                 f"work of {name} is over {bounds.work:,.10g} times apart: {', '.join(texts)}"
             )
-    return found
+    return doubts
 
 
 def _done(run: Run) -> str:

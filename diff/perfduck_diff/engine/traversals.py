@@ -55,11 +55,11 @@ def station_passes(runs: RunMatrix) -> Passes:
 def _stations(runs: RunMatrix) -> tuple[Int64, Bool, list[str]]:
     """Of each frame the station, -1 where it is in none, and whether it goes on with a pass; and
     the names of the stations."""
-    found = stations([frame.name if frame.kernel else "" for frame in runs.frames])
-    names = sorted({name for name, _ in found if name})
+    rows = stations([frame.name if frame.kernel else "" for frame in runs.frames])
+    names = sorted({name for name, _ in rows if name})
     place = {name: number for number, name in enumerate(names)}
-    of_frame = np.array([place.get(name or "", -1) for name, _ in found], dtype=np.int64)
-    return of_frame, np.array([goes_on for _, goes_on in found], dtype=np.bool_), names
+    of_frame = np.array([place.get(name or "", -1) for name, _ in rows], dtype=np.int64)
+    return of_frame, np.array([goes_on for _, goes_on in rows], dtype=np.bool_), names
 
 
 def _before(keys: Int64) -> Int64:

@@ -136,13 +136,13 @@ class _Reader:
         if not samples.stack:
             return
         stacks = self._stacks or self._stack_ids(msgspec.json.decode(raw, type=ProfileTables))
-        places, found = stacks.of(samples.stack)
-        yield Batch(stacks=found.stacks, symbols=found.symbols)
+        places, chains = stacks.of(samples.stack)
+        yield Batch(stacks=chains.stacks, symbols=chains.symbols)
         times = _times(samples)
         if self._is_untimed:
             times = pl.Series("time_ns", [None] * len(times), pl.Int64)
         left_out["times of samples"] += times.null_count()
-        known = pl.DataFrame({"stack_id": found.stack_ids[places]}).with_columns(
+        known = pl.DataFrame({"stack_id": chains.stack_ids[places]}).with_columns(
             times,
             comm=pl.lit(None if thread.name == "[unknown]" else thread.name or None, pl.String),
             pid=pl.lit(_number(thread.pid), pl.Int32),
@@ -153,7 +153,7 @@ class _Reader:
     def _events(self, known: pl.DataFrame, samples: ThreadSamples) -> Iterator[Batch]:
         kind = samples.weight_type or "samples"
         if kind not in _OF_TYPE:
-            message = f"weights of a type {kind!r}"
+            message = f"weights of type {kind!r}"
             raise ValueError(message)
         event, unit = self._event or _OF_TYPE[kind]
         scale = NS_OF_MS / NS_OF[unit] if kind == "tracing-ms" and unit in NS_OF else 1.0

@@ -91,7 +91,7 @@ def _callers(tables: ProfileTables) -> Int64:
 
 def _check(numbers: Int64, end: int, what: str, least: int = 0) -> None:
     if len(numbers) and not (least <= numbers.min() and numbers.max() < end):
-        message = f"{what} of number {numbers.max():,}, and {end:,} of them"
+        message = f"{what} numbered {numbers.max():,}, where there are {end:,}"
         raise DamagedTables(message)
 
 

@@ -77,13 +77,13 @@ def _key_values(lines: Iterable[str]) -> Iterator[Work]:
     """A result for each THROUGHPUT. Lines of several netperfs that ran at once are mixed, and their
     lines may be numbered: the n-th of each key belongs to the n-th of the others."""
     keys = ("THROUGHPUT", "THROUGHPUT_UNITS", "ELAPSED_TIME")
-    found: dict[str, list[str]] = {key: [] for key in keys}
+    texts: dict[str, list[str]] = {key: [] for key in keys}
     for line in lines:
         match = _KEY_VALUE.fullmatch(line.strip())
-        if match and match["key"] in found:
-            found[match["key"]].append(match["value"])
-    if len({len(values) for values in found.values()}) == 1:
-        for rate, unit, seconds in zip(*found.values(), strict=True):
+        if match and match["key"] in texts:
+            texts[match["key"]].append(match["value"])
+    if len({len(values) for values in texts.values()}) == 1:
+        for rate, unit, seconds in zip(*texts.values(), strict=True):
             with suppress(ValueError):
                 yield from _of_rate(float(rate), unit, float(seconds))
 

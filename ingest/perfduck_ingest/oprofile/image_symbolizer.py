@@ -100,8 +100,8 @@ class ImageSymbolizer:
             raise PerfduckError(str(error)) from error
 
     def _vmlinux(self, path: str) -> ImageSymbols | None:
-        given = self.options.vmlinux
-        elf = _read(given) if given is not None else self._elf(path)[0]
+        vmlinux = self.options.vmlinux
+        elf = _read(vmlinux) if vmlinux is not None else self._elf(path)[0]
         text = symbol_table.text_section(elf) if elf is not None else None
         if elf is None or text is None:
             return None

@@ -301,7 +301,7 @@ class _Report:
             number = self._tally.skipped[0][0]
             message = (
                 f"{self._name}:{number}: expected opreport's text, but {skipped} of {lines} lines"
-                f" were not understood{' (--lenient keeps the rest)' * (skipped * 2 < lines)}"
+                f" could not be parsed{' (--lenient keeps the rest)' * (skipped * 2 < lines)}"
             )
             raise PerfduckError(message)
 
@@ -325,7 +325,7 @@ class _Report:
     def _refuse(self, number: int, line: str) -> NoReturn:
         got = self._header.error or line[:80]
         raise PerfduckError.at(
-            where=f"{self._name}:{max(number, 1)}", expected="a table of opreport's", got=f"{got!r}"
+            where=f"{self._name}:{max(number, 1)}", expected="a table of opreport", got=f"{got!r}"
         )
 
     def _drop_merged_apps(self) -> None:

@@ -76,5 +76,5 @@ def read(source: Source, options: ImportOptions) -> Iterator[Batch]:
 
 def _refuse_doctype(name: str, *_: object) -> None:
     """opreport writes none; an entity of one could expand to gigabytes."""
-    message = f"expected an XML report of opreport's, got a document type {name[:60]!r}"
+    message = f"expected an XML report of opreport, got a document type {name[:60]!r}"
     raise PerfduckError(message)

@@ -56,5 +56,5 @@ def _check_range(numbers: Int64, end: int, what: str) -> None:
 
 def _check_index(number: int, end: int, what: str) -> None:
     if not 0 <= number < end:
-        message = f"{what} of number {number:,}, and {end:,} of them"
+        message = f"{what} numbered {number:,}, where there are {end:,}"
         raise DamagedProfiles(message)

@@ -49,11 +49,11 @@ def is_protobuf(head: bytes) -> bool:
         return True
     place = 0
     for wanted in (b"\x0a", b"\x12", b"\x12"):  # resource_profiles, scope_profiles, profiles
-        while (found := _FIELD.match(head, place)) and found[1] != wanted:
-            place = found.end() + _number(found[2])
-        if not found:
+        while (field := _FIELD.match(head, place)) and field[1] != wanted:
+            place = field.end() + _number(field[2])
+        if not field:
             return False
-        place = found.end()
+        place = field.end()
     return _PROFILE.match(head, place) is not None
 
 

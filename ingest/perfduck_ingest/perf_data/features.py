@@ -210,8 +210,8 @@ def _learn_build_ids(recording: PerfRecording, raw: bytes) -> None:
 def learn_build_id(recording: PerfRecording, record: bytes) -> None:
     """The build id of a dso: header, pid, 20 bytes of id, its size, file name."""
     misc = recording.order.unpack("IHH", record)[1]
-    given = record[32] if misc & records.MISC_BUILD_ID_SIZE else _BUILD_ID_BYTES
-    build_id = record[12 : 12 + min(given, _BUILD_ID_BYTES)]
+    size = record[32] if misc & records.MISC_BUILD_ID_SIZE else _BUILD_ID_BYTES
+    build_id = record[12 : 12 + min(size, _BUILD_ID_BYTES)]
     recording.add_build_id(text(record[36:]), build_id.hex())
 
 

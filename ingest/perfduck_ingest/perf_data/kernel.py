@@ -183,8 +183,8 @@ class RecordedKernel:
         below --symbols of the recorded build id."""
         if self._options.kallsyms is not None:
             return None
-        given = self._options.kernel_files.elf
-        return given or (None if len(self._kallsyms.rows) else self._recorded_vmlinux)
+        elf = self._options.kernel_files.elf
+        return elf or (None if len(self._kallsyms.rows) else self._recorded_vmlinux)
 
     @cached_property
     def _recorded_vmlinux(self) -> Elf | None:

@@ -102,15 +102,15 @@ def _typed(rows: pl.DataFrame) -> pl.DataFrame:
     return numbers.select(_FIELDS)
 
 
-def _large(found: pl.DataFrame, numbers: pl.DataFrame) -> pl.DataFrame:
+def _large(texts: pl.DataFrame, numbers: pl.DataFrame) -> pl.DataFrame:
     """The same where a number is beyond its column: BEYOND for a time or period of 64 bits, no line
     where perf prints none such."""
-    unsigned = found["period"].str.strip_chars_start().cast(pl.UInt64, strict=False)
+    unsigned = texts["period"].str.strip_chars_start().cast(pl.UInt64, strict=False)
     is_large = numbers["period"].is_null() & unsigned.is_not_null()
     numbers = numbers.with_columns(
         pl.when(is_large).then(BEYOND).otherwise("period").alias("period")
     )
-    fits = [numbers[name].is_not_null() | found[name].is_null() for name in _NUMBERS]
+    fits = [numbers[name].is_not_null() | texts[name].is_null() for name in _NUMBERS]
     seconds = pl.col("s").abs()
     is_printed = (seconds <= _MOST_PRINTED_SECONDS).fill_null(value=True)
     is_late = (seconds > _MOST_SECONDS).fill_null(value=False)

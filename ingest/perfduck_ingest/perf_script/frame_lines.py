@@ -98,10 +98,10 @@ def _with_odd_dsos(parsed: pl.DataFrame) -> pl.DataFrame:
         long("dso").is_null() | long("name").str.contains(grammar.ODD_NAME)
     )
     body = pl.when(is_odd.fill_null(value=False)).then("body")
-    found = parsed.with_columns(body.str.extract_groups(grammar.BODY_WITH_ODD_DSO).alias("found"))
-    odd = pl.col("found").struct.field
+    frames = parsed.with_columns(body.str.extract_groups(grammar.BODY_WITH_ODD_DSO).alias("again"))
+    odd = pl.col("again").struct.field
     dso = pl.coalesce(odd("dso"), odd("other_dso"), odd("only_dso"))
-    return found.with_columns(
+    return frames.with_columns(
         pl.when(dso.is_not_null())
         .then(
             pl.struct(
@@ -113,7 +113,7 @@ def _with_odd_dsos(parsed: pl.DataFrame) -> pl.DataFrame:
         )
         .otherwise("long")
         .alias("long")
-    ).drop("found")
+    ).drop("again")
 
 
 def _without_offset(dso: pl.Expr, layout: LineLayout) -> pl.Expr:

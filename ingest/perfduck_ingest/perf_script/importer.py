@@ -81,7 +81,7 @@ def _read(
     if is_foreign and not options.lenient:
         message = (
             f"{source.name}:{lines}: expected perf script text, but {skipped} of {lines} lines "
-            f"were not understood{' (--lenient keeps the rest)' * (skipped * 2 < lines)}"
+            f"could not be parsed{' (--lenient keeps the rest)' * (skipped * 2 < lines)}"
         )
         raise PerfduckError(message)
 

@@ -95,7 +95,7 @@ def _words(more: str) -> tuple[str, ...]:
             where="--perf-args", expected="words", got=f"{more!r} ({error})"
         ) from error
     if wrong := next((word for word in words if word.partition("=")[0] in _OUTPUT), None):
-        expected = "options of perf record but its file"
+        expected = "options of perf record other than its file"
         raise PerfduckError.at(where="--perf-args", expected=expected, got=wrong)
     return words
 
@@ -113,7 +113,7 @@ def _failure(perf: Perf) -> str:
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            return f"no end within {_PROBE_S} s of `true`"
+            return f"`true` did not end within {_PROBE_S} s"
     if not done.returncode:
         return ""
     return done.stderr.decode(errors="replace") or f"exit status {done.returncode}"
@@ -135,7 +135,7 @@ def reason(printed: str, permission: Permission) -> str:
 def first_line(printed: str) -> str:
     """The first line of what perf printed that says something."""
     lines = (line.strip() for line in printed.splitlines())
-    return next((line for line in lines if line and line != "Error:"), "failed without a word")
+    return next((line for line in lines if line and line != "Error:"), "failed without a message")
 
 
 def _paranoid() -> int:

@@ -92,8 +92,8 @@ class SingleRecording:
         """Rules and kallsyms that it was read with, by kind."""
         with self._expected():
             keys = self._rows("single_tag_inputs")
-            found = {kind: self._store.tag_inputs.kept(kind, release) for kind, release in keys}
-        return {kind: content for kind, content in found.items() if content}
+            inputs = {kind: self._store.tag_inputs.kept(kind, release) for kind, release in keys}
+        return {kind: content for kind, content in inputs.items() if content}
 
     def has_names(self) -> bool:
         """Whether files to name addresses by were given."""
@@ -112,8 +112,8 @@ class SingleRecording:
             raise PerfduckError.at(self.path, expected=f"a table {missing[0]}", got="none")
 
     def _profile(self) -> dict[str, Any]:
-        found = self._store.table(named("single_profile"))
-        rows = [dict(zip(found.columns, row, strict=True)) for row in found.values]
+        table = self._store.table(named("single_profile"))
+        rows = [dict(zip(table.columns, row, strict=True)) for row in table.values]
         if len(rows) != 1:
             got = "several" if rows else "none"
             raise PerfduckError.at(self.path, expected="a store of one recording", got=got)

@@ -59,7 +59,7 @@ def check_new(path: Path) -> None:
     folder = Path(os.path.realpath(path)).parent if path.is_symlink() else path.parent
     if not folder.is_dir():
         raise PerfduckError.at(
-            path, expected="a store", got=f"a path in {folder}, which is no directory"
+            path, expected="a store", got=f"a path in {folder}, which is not a directory"
         )
     if not os.access(folder, os.W_OK):
         raise PerfduckError.at(path, expected="a store", got="a directory that cannot be written")

@@ -218,13 +218,13 @@ class DuckDbWriter:
         """What the recording says of itself goes by the names of Facts."""
         facts, identity = self._draft.facts, self._identity
         said = {name: getattr(facts, name) for name in FACTS}
-        given = {name: getattr(identity, name) for name in _GIVEN}
+        values = {name: getattr(identity, name) for name in _GIVEN}
         labels = facts.labels | identity.labels
         row = {
             "profile_id": self.profile_id,
             **said,
             "started_at": _utc(facts.started_at),
-            **given,
+            **values,
             "work_unit": None if identity.work is None else identity.work_unit or UNIT,
             "label_names": list(labels),
             "label_values": list(labels.values()),

@@ -98,8 +98,8 @@ class LakeCache:
 
 def _cache_folder() -> Path:
     """As the XDG Base Directory Specification says: a relative path counts as none."""
-    given = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    home = given if given.is_absolute() else Path("~/.cache").expanduser()
+    folder = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    home = folder if folder.is_absolute() else Path("~/.cache").expanduser()
     return home / "perfduck" / "lakes"
 
 

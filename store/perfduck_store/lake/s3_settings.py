@@ -74,7 +74,9 @@ def _checked(endpoint: str | None) -> str | None:
         is_url = False
     if endpoint and not (is_url and _VISIBLE_ASCII.fullmatch(endpoint)):
         expected = "https://HOST or https://HOST:PORT ($AWS_ENDPOINT_URL, endpoint_url)"
-        raise PerfduckError.at(where="S3", expected=expected, got="an endpoint that is no such URL")
+        raise PerfduckError.at(
+            where="S3", expected=expected, got="an endpoint that is not such a URL"
+        )
     return endpoint or None
 
 

@@ -275,7 +275,7 @@ class Connection:
         """A body that is no answer to what was asked."""
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         return PerfduckError.at(
-            self.address, expected="an answer of perfduck", got=f"a body that is none ({reason})"
+            self.address, expected="an answer of perfduck", got=f"a body that is not one ({reason})"
         )
 
     def refusal(self, answer: HttpAnswer) -> PerfduckError:

@@ -52,7 +52,7 @@ class ServerSession:
             try:
                 return wire.encoded_answer(self._called(method, body))
             except KeyboardInterrupt as error:  # by `end`
-                message = "the session was ended while it was asked"
+                message = "the session ended while it was in use"
                 raise SessionEnded(message) from error
             except (duckdb.Error, pl.exceptions.PolarsError) as error:
                 if not (method.changes or isinstance(error, duckdb.DataError)):

@@ -56,8 +56,8 @@ def with_choice(choice: Choice, parameters: bytes) -> bytes:
 
 def without_choice(body: bytes) -> tuple[bytes, bytes]:
     """What `with_choice` has put together: the choice, still as bytes, and the parameters."""
-    found = _unpacked(body, _OfChoice)
-    return bytes(found.choice), bytes(found.parameters)
+    both = _unpacked(body, _OfChoice)
+    return bytes(both.choice), bytes(both.parameters)
 
 
 def decoded_choice(packed: bytes) -> Choice:
@@ -68,8 +68,8 @@ def decoded_choice(packed: bytes) -> Choice:
 
 def decoded_parameters(method: StoreMethod, body: bytes) -> dict[str, Any]:
     """Arguments of the method by name, checked."""
-    found = _unpacked(body, _parameters_type(method))
-    return {name: getattr(found, name) for name in found.__struct_fields__}
+    values = _unpacked(body, _parameters_type(method))
+    return {name: getattr(values, name) for name in values.__struct_fields__}
 
 
 def encoded_answer(answer: Any) -> bytes:

@@ -134,9 +134,9 @@ def _address(files: "LakeFiles", table: str, name: str, size: int) -> str:
         return f"s3a://{where.removeprefix(S3)}"  # as Hadoop calls it
     path = Path(where).absolute()
     try:
-        found = path.stat().st_size
+        length = path.stat().st_size
     except OSError as error:
         raise PerfduckError.at(path, expected="a part of the lake", got=error.strerror) from error
-    if found != size:
-        raise PerfduckError.at(path, expected=f"a part of {size:,} bytes", got=f"{found:,}")
+    if length != size:
+        raise PerfduckError.at(path, expected=f"a part of {size:,} bytes", got=f"{length:,}")
     return "file://" + _PATTERN.sub(r"\\\g<0>", str(path))
