@@ -279,7 +279,7 @@ def test_cpu_times_are_an_event_beside_the_samples(tmp_path: Path) -> None:
         (lambda p: p["shared"]["stackTable"].update(prefix=[None, 1, 0, 1]), "a stack whose"),
         (lambda p: p["shared"]["stackTable"].update(prefix=[None, 0]), "a stack whose caller"),
         (lambda p: p["shared"]["stackTable"].update(frame=[0, 1, 2, 9]), "a frame numbered 9"),
-        (lambda p: p["shared"]["frameTable"].update(func=[0, 1, 2, -1]), "a function of number"),
+        (lambda p: p["shared"]["frameTable"].update(func=[0, 1, 2, -1]), "a function numbered"),
         (lambda p: p["shared"]["funcTable"].update(name=[0, 1, 2, 7]), "a text numbered 7"),
         (lambda p: p["shared"]["resourceTable"].update(lib=[5]), "a number that leads nowhere"),
         (lambda p: p["threads"][0]["samples"].update(stack=[1, 2, 1, 9, 3]), "a stack numbered 9"),
@@ -287,7 +287,7 @@ def test_cpu_times_are_an_event_beside_the_samples(tmp_path: Path) -> None:
         (lambda p: p["threads"][0]["samples"].update(weight=[-1, 2, 1, 1, 1]), "a weight below 0"),
         (lambda p: p["threads"][0]["samples"].update(time=[1e300] * 5), "a time of"),
         (lambda p: p["threads"][0]["samples"].update(weight=[1e18] * 5), "more than 62 bits"),
-        (lambda p: p["threads"][0]["samples"].update(weightType="joules"), "of a type 'joules'"),
+        (lambda p: p["threads"][0]["samples"].update(weightType="joules"), "of type 'joules'"),
         (lambda p: p["threads"][0].update(samples=[]), "Expected `object`, got `array`"),
     ],
 )  # fmt: skip

@@ -13,8 +13,13 @@ from difflib import get_close_matches
 
 def counted(number: float, thing: str) -> str:
     """'1 line', '1,200 lines'; what is no English word, such as kB, stays as it is."""
+    return f"{number:,.15g} {noun(thing, number)}"
+
+
+def noun(thing: str, number: float) -> str:
+    """'line' of one, 'lines' of others; what is no English word, such as kB, stays as it is."""
     is_word = thing.islower() and thing.isalpha() and len(thing) > 2 and not thing.endswith("s")
-    return f"{number:,.15g} {thing}{'s' if is_word and number != 1 else ''}"
+    return f"{thing}s" if is_word and number != 1 else thing
 
 
 def did_you_mean(word: str, known: Sequence[str], cutoff: float = 0.6) -> str:

@@ -4,6 +4,7 @@ import polars as pl
 
 from perfduck_diff.calls import Calls
 from perfduck_diff.top import Top
+from perfduck_model.words import noun
 from perfduck_report import tables
 from perfduck_report.diff_words import run_facts
 from perfduck_report.names import markdown_text, visible
@@ -67,9 +68,9 @@ def share_of(rows: pl.DataFrame) -> str:
 def heading(top: Top, by: UnitScale) -> list[str]:
     """Profiles, event, total and idle; what the runs are; what is missing or unsure."""
     runs = top.profiles[0] if len(top.profiles) == 1 else f"{len(top.profiles)} profiles"
+    total = f"{amount(top.total * by.factor)} {noun(by.unit, top.total)}"
     lines = [
-        f"{runs}: {top.event}, {amount(top.total * by.factor)} {by.unit} in all"
-        f" (idle left out: {amount(top.idle * by.factor)})",
+        f"{runs}: {top.event}, {total} in all (idle left out: {amount(top.idle * by.factor)})",
         run_facts(top.facts, top.unit.partition("/")[2]),
         *(
             f"{each.name} lists {each.listed:,} of {each.raw:,} samples: the rest is in no row"

@@ -24,28 +24,34 @@ from perfduck_server.access import require
 from perfduck_server.query_options import QueryOption, given, options_of
 from perfduck_server.question_route import QuestionRoute, StoreOf
 
-MEDIA_TYPES = {
-    "json": "application/json",
-    "text": "text/plain; charset=utf-8",
-    "folded": "text/plain; charset=utf-8",
-    "markdown": "text/markdown; charset=utf-8",
-    "csv": "text/csv; charset=utf-8",
-    "html": "text/html; charset=utf-8",
-    "junit": "application/xml; charset=utf-8",
-    "pprof": "application/octet-stream",
-    "speedscope": "application/json",
-    "firefox": "application/json",
-}
-_FILES = {  # formats that are files to keep
-    "html": "perfduck.html",
-    "pprof": "perfduck.pb.gz",
-    "speedscope": "perfduck.speedscope.json",
-    "firefox": "perfduck.firefox.json",
-}
-_OF_ONE = ("firefox", "html")  # formats of an export that take no base
-# Those that have no place for them.
-_WITHOUT_NOTES = ("json", "csv", "folded", "pprof", "speedscope", "firefox")
 _ROWS = 30  # of a ranking, unless `limit` says
+
+
+@dataclass(frozen=True, slots=True)
+class ServedFormat:
+    """How a format is sent. `file`: the name of what is a file to keep; `has_notes`: what is to be
+    said of an answer is in it, else in headers; `takes_base`: an export of it compares."""
+
+    media_type: str
+    file: str | None = None
+    has_notes: bool = False
+    takes_base: bool = True
+
+
+SERVED = {
+    "json": ServedFormat("application/json"),
+    "text": ServedFormat("text/plain; charset=utf-8", has_notes=True),
+    "folded": ServedFormat("text/plain; charset=utf-8"),
+    "markdown": ServedFormat("text/markdown; charset=utf-8", has_notes=True),
+    "csv": ServedFormat("text/csv; charset=utf-8"),
+    "html": ServedFormat(
+        "text/html; charset=utf-8", "perfduck.html", has_notes=True, takes_base=False
+    ),
+    "junit": ServedFormat("application/xml; charset=utf-8", has_notes=True),
+    "pprof": ServedFormat("application/octet-stream", "perfduck.pb.gz"),
+    "speedscope": ServedFormat("application/json", "perfduck.speedscope.json"),
+    "firefox": ServedFormat("application/json", "perfduck.firefox.json", takes_base=False),
+}
 
 
 @dataclass(frozen=True)
@@ -179,10 +185,11 @@ def answered(question: ApiQuestion, answer: Any, options: Mapping[str, Any]) -> 
     format = options.get("format", question.options["format"].default)
     content = question.written(answer, options)
     kind = Response if isinstance(content, str) else StreamingResponse
-    response = kind(content, media_type=MEDIA_TYPES[format])
-    if format in _FILES:
-        response.headers["Content-Disposition"] = f"attachment; filename={_FILES[format]}"
-    if format in _WITHOUT_NOTES:
+    served = SERVED[format]
+    response = kind(content, media_type=served.media_type)
+    if served.file:
+        response.headers["Content-Disposition"] = f"attachment; filename={served.file}"
+    if not served.has_notes:
         for note in _notes(answer, has_limit="limit" in options):
             response.headers.append("Perfduck-Note", note)
     return response
@@ -194,7 +201,9 @@ def downloads(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     options = QUESTIONS["export"].options
     kept = [(name, text) for name, text in pairs if name in options]
     has_base = any(name == "base" for name, _ in kept)
-    formats = [each for each in options["format"].choices if not (has_base and each in _OF_ONE)]
+    formats = [
+        each for each in options["format"].choices if SERVED[each].takes_base or not has_base
+    ]
     return [(each, f"/api/v1/export?{urlencode(kept)}&format={each}") for each in formats]
 
 
@@ -239,7 +248,7 @@ for name, question in QUESTIONS.items():
         description=inspect.cleandoc(question.ask.__doc__ or ""),
         response_class=Response,
         responses={
-            200: {"content": {kind: {} for kind in MEDIA_TYPES.values()}},
+            200: {"content": {each.media_type: {} for each in SERVED.values()}},
             404: {"description": "No profile matches a selector."},
             422: _REFUSED,
         },

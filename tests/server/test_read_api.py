@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 import perfduck
 from perfduck_cli.main import app
-from perfduck_server.read_api import MEDIA_TYPES, QUESTIONS
+from perfduck_server.read_api import QUESTIONS, SERVED
 
 pytestmark = pytest.mark.slow
 
@@ -144,9 +144,9 @@ def test_folded_stacks_and_a_page_are_those_of_the_command(
         assert answer.data.decode() == store.export("native.crr.1", format, comm="nginx").text
 
 
-def test_every_format_has_a_media_type() -> None:
+def test_it_is_known_how_every_format_is_sent() -> None:
     formats = {each for asked in QUESTIONS.values() for each in asked.options["format"].choices}
-    assert formats <= set(MEDIA_TYPES)
+    assert formats <= set(SERVED)
 
 
 def test_files_for_other_tools_are_those_of_the_command(server: Server, demo_store: Path) -> None:
