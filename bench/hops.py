@@ -2,15 +2,16 @@
 
     python bench/hops.py [--files]
 
-`--files` prints which files they are, with their lines. Each command runs in this process under a
-profile hook, in all its threads; what modules do while they are imported is left out. `up` are
-calls from a file into one of a room above it.
+The second table has the files by room: an importer is a part of its way; the door, the library, the
+store and the tags are on every one. `--files` prints which files they are, with their lines. Each
+command runs in this process under a profile hook, in all its threads; what modules do while they
+are imported is left out. `up` are calls from a file into one of a room above it.
 """
 
 import sys
 import tempfile
 import threading
-from collections import defaultdict
+from collections import Counter, defaultdict
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
@@ -134,11 +135,17 @@ def main() -> None:
             _run(arguments, f"{folder}/{name}.duckdb" if arguments[0] == "ingest" else stored, walk)
             rows.append((name, walk))
     print("| path | files | functions | calls between files | mutual | up |", file=sys.stderr)
+    print("|---|---:|---:|---:|---:|---:|", file=sys.stderr)
     for name, walk in rows:
         if "--files" in words:
             print(name, *(f"    {_lines(file):4} {file}" for file in sorted(walk.files)), sep="\n")
         figures = len(walk.files), len(walk.functions), len(walk.edges), walk.mutual, walk.up
         print(f"| {name} | {' | '.join(map(str, figures))} |", file=sys.stderr)
+    print(f"\n| path | {' | '.join(ROOMS)} |\n|---|{'---:|' * len(ROOMS)}", file=sys.stderr)
+    for name, walk in rows:
+        counts = Counter(map(_room, walk.files))
+        cells = (str(counts[place]) for place in range(len(ROOMS)))
+        print(f"| {name} | {' | '.join(cells)} |", file=sys.stderr)
 
 
 if __name__ == "__main__":

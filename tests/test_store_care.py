@@ -19,7 +19,8 @@ from perfduck_cli.main import app
 from perfduck_diff.top import top
 from perfduck_model.errors import PerfduckError
 from perfduck_store.duckdb import schema
-from perfduck_store.duckdb.store import DuckDbStore, Engine
+from perfduck_store.duckdb.store import DuckDbStore
+from perfduck_store.duckdb.store_file import Engine
 
 pytestmark = pytest.mark.slow
 

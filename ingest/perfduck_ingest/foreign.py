@@ -4,7 +4,8 @@
     out.folded: expected a recording, got folded stacks: ingest perf.data or `perf script` text ...
 
 To name another format, add a row to BINARY (what the file begins with), TEXT (its lines), LOOSE
-(texts that are recognised with less certainty, after every importer has declined) or DIRECTORIES.
+(texts that are recognised with less certainty, after every importer has declined), or DIRECTORIES
+in foreign_directories.py.
 """
 
 import re
@@ -28,16 +29,16 @@ from perfduck_ingest.runtime.subprocess_iter import PERF_DATA
 from perfduck_ingest.source import Source
 
 # What to do instead.
-_RECORD = "record with `perf record -g` and ingest perf.data"
+RECORD = "record with `perf record -g` and ingest perf.data"
 _INGEST_PERF_DATA = "ingest perf.data itself, or the output of `perf script`"
 _COLLAPSE = "ingest what `{} FILE` of inferno writes of it"
 _FIREFOX = "open it in the Firefox Profiler and ingest what it saves"
 _PPROF = "ingest what `go tool pprof -proto PROGRAM FILE` writes of it"
-_XCTRACE = (
+XCTRACE = (
     "`xctrace export --input {} --xpath '/trace-toc/*/data/table[@schema=\"time-profile\"]'"
     " | inferno-collapse-xctrace | perfduck ingest -`"
 )
-_NO_SAMPLES = f"it has no samples; {_RECORD}"
+_NO_SAMPLES = f"it has no samples; {RECORD}"
 
 
 class Foreign(Struct, frozen=True):
@@ -65,9 +66,9 @@ BINARY = [
     Foreign("perf.data of version 1, as perf wrote it until 2012",
             "`perf script -i FILE | perfduck ingest -`: perf still reads it",
             begins(b"PERFFILE", b"ELIFFREP")),
-    Foreign("trace.dat of trace-cmd", f"it has trace events; {_RECORD}",
+    Foreign("trace.dat of trace-cmd", f"it has trace events; {RECORD}",
             begins(b"\x17\x08\x44tracing")),
-    Foreign("gmon.out of gprof", _RECORD, begins(b"gmon")),
+    Foreign("gmon.out of gprof", RECORD, begins(b"gmon")),
     Foreign("a CPU profile of gperftools", _PPROF,  # header: 0, 3 words, version 0
             begins(b"\0\0\0\0\0\0\0\0\3\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0")),
     Foreign("a trace of .NET (nettrace)",
@@ -79,9 +80,9 @@ BINARY = [
             begins(b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"MZ\x90")),
     Foreign("a DuckDB database", "if it is a store of perfduck, open it with --store FILE",
             begins(b"DUCK", at=8)),
-    Foreign("an SQLite database", _RECORD, begins(b"SQLite format 3\0")),
-    Foreign("a Parquet file", _RECORD, begins(b"PAR1")),
-    Foreign("an Arrow file", _RECORD, begins(b"ARROW1")),
+    Foreign("an SQLite database", RECORD, begins(b"SQLite format 3\0")),
+    Foreign("a Parquet file", RECORD, begins(b"PAR1")),
+    Foreign("an Arrow file", RECORD, begins(b"ARROW1")),
     Foreign("a zip archive", "read a file of it with `unzip -p FILE NAME | perfduck ingest -`",
             begins(b"PK\3\4", b"PK\5\6")),
     Foreign("a 7z archive", "read a file of it with `7z e -so FILE NAME | perfduck ingest -`",
@@ -102,37 +103,37 @@ BINARY = [
             "open it in the Firefox Profiler and save it as JSON",
             begins(b"\xdc\xdfJSLB")),
     Foreign("a heap dump of Java (hprof)", _NO_SAMPLES, begins(b"JAVA PROFILE 1.0")),
-    Foreign("an execution trace of Go", f"it has no samples of the kernel; {_RECORD}",
+    Foreign("an execution trace of Go", f"it has no samples of the kernel; {RECORD}",
             finds(rb"\Ago 1\.\d+ trace\0")),
     Foreign("a report of simpleperf (protobuf)",
             "ingest the perf.data that `simpleperf record` wrote", begins(b"SIMPLEPERF")),
-    Foreign("a trace of LTTng or babeltrace (CTF)", f"it has trace events; {_RECORD}",
+    Foreign("a trace of LTTng or babeltrace (CTF)", f"it has trace events; {RECORD}",
             begins(b"\xc1\x1f\xfc\xc1", b"\xc1\xfc\x1f\xc1", b"/* CTF ")),
-    Foreign("a Fuchsia trace", _RECORD, begins(b"\x10\0\x04FxT\x16\0")),
-    Foreign("a Perfetto trace", _RECORD, named(".perfetto-trace", ".pftrace", ".perfetto")),
-    Foreign("a packet capture (pcap)", f"it has packets and no samples; {_RECORD}",
+    Foreign("a Fuchsia trace", RECORD, begins(b"\x10\0\x04FxT\x16\0")),
+    Foreign("a Perfetto trace", RECORD, named(".perfetto-trace", ".pftrace", ".perfetto")),
+    Foreign("a packet capture (pcap)", f"it has packets and no samples; {RECORD}",
             begins(b"\xd4\xc3\xb2\xa1", b"\xa1\xb2\xc3\xd4", b"\x4d\x3c\xb2\xa1",
                     b"\xa1\xb2\x3c\x4d", b"\x0a\x0d\x0d\x0a")),
-    Foreign("an event trace of Windows (ETW)", f"ingest a recording of Linux perf; {_RECORD}",
+    Foreign("an event trace of Windows (ETW)", f"ingest a recording of Linux perf; {RECORD}",
             both(_is_binary, named(".etl"))),
-    Foreign("a memray file", _RECORD, begins(b"memray\0")),
-    Foreign("counts of gcov", _RECORD, begins(b"adcg", b"oncg", b"gcda", b"gcno")),
-    Foreign("arrays of NumPy", _RECORD, begins(b"\x93NUMPY")),
-    Foreign("an Avro file", _RECORD, begins(b"Obj\1")),
-    Foreign("a pickle of Python", _RECORD, begins(b"\x80\3", b"\x80\4", b"\x80\5")),
-    Foreign("statistics of cProfile", _RECORD,
+    Foreign("a memray file", RECORD, begins(b"memray\0")),
+    Foreign("counts of gcov", RECORD, begins(b"adcg", b"oncg", b"gcda", b"gcno")),
+    Foreign("arrays of NumPy", RECORD, begins(b"\x93NUMPY")),
+    Foreign("an Avro file", RECORD, begins(b"Obj\1")),
+    Foreign("a pickle of Python", RECORD, begins(b"\x80\3", b"\x80\4", b"\x80\5")),
+    Foreign("statistics of cProfile", RECORD,
             both(_is_binary, finds(rb"\A[\xfb{]?[\xa9)(]\x03"))),
-    Foreign("data of sar (sysstat)", f"it has no samples; {_RECORD}",
+    Foreign("data of sar (sysstat)", f"it has no samples; {RECORD}",
             begins(b"\x96\xd5", b"\xd5\x96")),
-    Foreign("nothing but zero bytes", "was its disk full, or the copy cut off? " + _RECORD,
+    Foreign("nothing but zero bytes", "was its disk full, or the copy cut off? " + RECORD,
             lambda head: not head.content.strip(b"\0")),
-    Foreign("a PDF or an image", _RECORD, begins(b"%PDF", b"\x89PNG", b"\xff\xd8\xff", b"GIF8")),
+    Foreign("a PDF or an image", RECORD, begins(b"%PDF", b"\x89PNG", b"\xff\xd8\xff", b"GIF8")),
 ]  # fmt: skip
 
 _TIME_OF_DAY = r"(?:\d\d:\d\d:\d\d(?:\.\d+)?|\d+\.\d+)"
 _JSON = rb"\A\s*(?:\{\s*[\"}]|\[\s*[\[{\"\]])"  # `[000] 12.5: cycles:` is a sample without comm
 TEXT = [
-    Foreign("/proc/PID/maps", f"it names memory and has no samples; {_RECORD}",
+    Foreign("/proc/PID/maps", f"it names memory and has no samples; {RECORD}",
             most(r"[0-9a-f]{8,16}-[0-9a-f]{8,16} [rwxsp-]{4} [0-9a-f]{8,} [0-9a-f]+:[0-9a-f]+ .*"
                   r"|[A-Z]\w+: +.*", one=r"^[0-9a-f]{8,16}-")),
     Foreign("/proc/kallsyms or a System.map", "give it with --kallsyms FILE beside a recording",
@@ -140,12 +141,12 @@ TEXT = [
     Foreign("a map of a just-in-time compiler (perf-PID.map)",
             "leave it in /tmp of --symbols DIR and ingest perf.data",
             most(r"(?:0x)?[0-9a-f]{6,16} [0-9a-f]{1,6} \S.*")),
-    Foreign("text of ftrace", f"it has trace events and no samples; {_RECORD}",
+    Foreign("text of ftrace", f"it has trace events and no samples; {RECORD}",
             either(
                 line(r"# tracer: \w+"),
                 most(r"#.*| *\S.*-\d+ +(?:\( *[-\d]+\) +)?\[\d{3}\] +[.\w#]{4,6} +\d+\.\d+: \S.*"
                       r"| *\d+\) .*\|.*", one=r"^[^#]"))),
-    Foreign("text of `trace-cmd report`", f"it has trace events and no samples; {_RECORD}",
+    Foreign("text of `trace-cmd report`", f"it has trace events and no samples; {RECORD}",
             both(line(r"cpus=\d+|version = \d+"), line(r" *\S.*-\d+ +\[\d+\] .*: .*"))),
     Foreign("folded stacks of two sides (difffolded)",
             "ingest the folded stacks of each side, and use `perfduck diff`",
@@ -165,14 +166,14 @@ TEXT = [
     Foreign("text of `perf c2c`", _INGEST_PERF_DATA,
             line(r"(?: *Trace Event Information *|.*Shared Data Cache Line Table.*)")),
     Foreign("text of `perf kvm`", _NO_SAMPLES, line(r"Analyze events for .* VCPUs?.*:")),
-    Foreign("text of `perf top`", _RECORD, line(r" *PerfTop: .*")),
+    Foreign("text of `perf top`", RECORD, line(r" *PerfTop: .*")),
     Foreign("text of `perf ftrace latency`", _NO_SAMPLES,
             line(r"# +DURATION +\| +COUNT +\| GRAPH .*")),
     Foreign("text of `perf probe`", _NO_SAMPLES, line(r"Added new events?:")),
-    Foreign("text of `perf sched`", f"it has no stacks of samples; {_RECORD}",
+    Foreign("text of `perf sched`", f"it has no stacks of samples; {RECORD}",
             line(r" *Task +\| +Runtime ms +\|.*| +time +cpu +task name +wait time.*|"
                   r"run measurement overhead: .*")),
-    Foreign("text of `perf sched map`", f"it has no stacks of samples; {_RECORD}",
+    Foreign("text of `perf sched map`", f"it has no stacks of samples; {RECORD}",
             most(r" +(?:\*?(?:[A-Z0-9.]\w?|\.|-) +)+\d+\.\d{6} secs.*")),
     Foreign("text of `perf bench`", _NO_SAMPLES, line(r"# Running '?\S+'? benchmark:")),
     Foreign("text of `perf evlist`", _INGEST_PERF_DATA,
@@ -187,7 +188,7 @@ TEXT = [
                     # of tracepoints, with the frames of --call-graph behind them
                     most(r" *\d+\.\d{3} \S.*/\d+ \w+:\w+\(.*\)| {30,}\S.* \(.*\)",
                          one=r"^ *\d+\.\d{3} "))),
-    Foreign("text of `perf stat`", f"it has counts and no samples; {_RECORD}",
+    Foreign("text of `perf stat`", f"it has counts and no samples; {RECORD}",
             either(
                 line(r" *Performance counter stats for .*|# +time +counts +unit events"),
                 line(r'\{(?:"interval" : [\d.]+, )?(?:"\w+" : "[^"]*", )?"counter-value" : .*'),
@@ -207,15 +208,15 @@ TEXT = [
                   r"(?:\w+\(.*|\+\+\+ .* \+\+\+|--- SIG.*|<\.\.\. .*|strace: .*)| > /.*",
                   one=r"\) += |\+\+\+ exited with ")),
     Foreign("a summary of strace -c", _NO_SAMPLES, line(r"% time +seconds +usecs/call .*")),
-    Foreign("text of gprof", _RECORD, line(r"Flat profile:|\t*Call graph \(explanation .*\)")),
+    Foreign("text of gprof", RECORD, line(r"Flat profile:|\t*Call graph \(explanation .*\)")),
     Foreign("a profile of callgrind or cachegrind",
-            _RECORD, line(r"# callgrind format|creator: callgrind.*|desc: I1 cache:.*"
+            RECORD, line(r"# callgrind format|creator: callgrind.*|desc: I1 cache:.*"
                            r"|events: [A-Z]\w*(?: \w+)*|fn=\(\d+\) .*"
                            r"|positions: (?:instr )?line|Profile data file '.*' .*"
                            r"|-- (?:Cachegrind profile|Metadata|I1 cache:.*)|I1 cache: .*B, .*")),
-    Foreign("a profile of massif", f"it has memory and no samples; {_RECORD}",
+    Foreign("a profile of massif", f"it has memory and no samples; {RECORD}",
             line(r"desc: .*massif.*|snapshot=\d+|Massif arguments: .*")),
-    Foreign("messages of valgrind", _RECORD, most(r"==\d+== ?.*")),
+    Foreign("messages of valgrind", RECORD, most(r"==\d+== ?.*")),
     Foreign("stacks of bpftrace",
             "ingest what `stackcollapse-bpftrace.pl FILE` of FlameGraph writes of it",
             line(r"@\w*\[")),
@@ -233,7 +234,7 @@ TEXT = [
     Foreign("a heap profile of jemalloc",
             "ingest what `jeprof --collapsed PROGRAM FILE` writes, with --event alloc=bytes",
             line(r"heap_v2/\d+")),
-    Foreign("a profile of heaptrack", f"it has memory and no samples; {_RECORD}",
+    Foreign("a profile of heaptrack", f"it has memory and no samples; {RECORD}",
             both(line(r"v [0-9a-f]+ [0-9a-f]+"), line(r"[Xx] .*"))),
     Foreign("text of async-profiler", "ingest what `asprof -o collapsed` writes",
             line(r"--- Execution profile ---")),
@@ -246,7 +247,7 @@ TEXT = [
     Foreign("a trace of Instruments (xctrace export)",
             _COLLAPSE.format("inferno-collapse-xctrace"), holds(b"<trace-query-result")),
     Foreign("a table of contents of Instruments (xctrace export --toc)",
-            _XCTRACE.format("NAME.trace"), holds(b"<trace-toc")),
+            XCTRACE.format("NAME.trace"), holds(b"<trace-toc")),
     Foreign("output of dtrace", _COLLAPSE.format("inferno-collapse-dtrace"),
             either(line(r"CPU +ID +FUNCTION:NAME|dtrace: description .*"),
                     most(r" +\S+`\S+| +0x[0-9a-f]+| +\d+", one="`"))),
@@ -255,7 +256,7 @@ TEXT = [
             line(r"Steps: +\d+ \(.* sampling interval\)")),
     Foreign("text of `simpleperf report`", "ingest the perf.data that `simpleperf record` wrote",
             line(r"Cmdline: .*simpleperf record.*")),
-    Foreign("text of tcpdump", f"it has packets and no samples; {_RECORD}",
+    Foreign("text of tcpdump", f"it has packets and no samples; {RECORD}",
             most(rf"(?:\d{{4}}-\d\d-\d\d )?{_TIME_OF_DAY} (?:\S+ +(?:In|Out) +)?"
                   r"(?:IP6?|ARP|STP|LLDP|MPLS|[0-9a-f:]{17} >) .*|\t0x[0-9a-f]{4}: .*")),
     Foreign("a report of iperf3", "give it with --work-from FILE beside a recording",
@@ -264,8 +265,8 @@ TEXT = [
             line(r"Running \d\S* test @ .*")),
     Foreign("a report of sockperf", "give it with --work-from FILE beside a recording",
             line(r"sockperf: .*")),
-    Foreign("a thread dump of Java", _RECORD, line(r"Full thread dump .*")),
-    Foreign("backtraces of gdb", _RECORD,
+    Foreign("a thread dump of Java", RECORD, line(r"Full thread dump .*")),
+    Foreign("backtraces of gdb", RECORD,
             either(line(r"(?:Temporary b|B)reakpoint \d+(?: at 0x.*|, .*)"),
                     most(r"#\d+ +.*|Thread \d+ .*| +\S.*", one=r"^#0 +"))),
     Foreign("a profile of Gecko, not processed yet",
@@ -283,18 +284,18 @@ TEXT = [
     Foreign("JSON of `perf data convert`", _INGEST_PERF_DATA, holds(b'"linux-perf-json-version"')),
     Foreign("a report of iperf3", "give it with --work-from FILE beside a recording",
             holds(b'"start"', b'"iperf')),
-    Foreign("traces, logs or metrics of OpenTelemetry", f"it has no samples; {_RECORD}",
+    Foreign("traces, logs or metrics of OpenTelemetry", f"it has no samples; {RECORD}",
             finds(rb'"resource(?:Spans|Logs|Metrics)"')),
-    Foreign("JSON", f"perfduck reads that of OTLP and of the Firefox Profiler; {_RECORD}",
+    Foreign("JSON", f"perfduck reads that of OTLP and of the Firefox Profiler; {RECORD}",
             finds(_JSON)),
-    Foreign("a dump of xperf", f"ingest a recording of Linux perf; {_RECORD}",
+    Foreign("a dump of xperf", f"ingest a recording of Linux perf; {RECORD}",
             lambda head: head.content.startswith(b"BeginHeader")),
 ]  # fmt: skip
 LOOSE = [
     Foreign("a header of perf without samples", _INGEST_PERF_DATA, line(r"# captured on *: .*")),
     Foreign("text of `perf list`", _NO_SAMPLES, line(r".*\[(?:Hardware|Software) event\]")),
     Foreign("text of `perf version`", _NO_SAMPLES, line(r"perf version \d.*")),
-    Foreign("source code", _RECORD,
+    Foreign("source code", RECORD,
             line(r"#include [<\"].*|package \w+;?|import java\..*|(?:public )?class \w+ .*\{"
                   r"|#!/.*|#ifndef \w+|def \w+\(.*\):")),
     Foreign("text of `jfr print` or `jfr summary`",
@@ -303,17 +304,17 @@ LOOSE = [
     Foreign("a log of Java's garbage collector", _NO_SAMPLES,
             most(r"\[\d.*\]\[\w+ *\]\[[\w,]+ *\] .*")),
     Foreign("a histogram of Java's heap", _NO_SAMPLES, line(r" num +#instances +#bytes .*")),
-    Foreign("text of pprof", _RECORD,
+    Foreign("text of pprof", RECORD,
             line(r"PeriodType: \w+ \w+|Showing nodes accounting for .*| +flat +flat% +sum% .*"
                   r"|-{11}\+-+")),
-    Foreign("stacks of Go's goroutines", _RECORD, line(r"goroutine \d+ \[.*\]:")),
-    Foreign("a graph of Graphviz", _RECORD, line(r"(?:di)?graph (?:\S+ )?\{")),
-    Foreign("a profile of V8 (node --prof)", _RECORD,
+    Foreign("stacks of Go's goroutines", RECORD, line(r"goroutine \d+ \[.*\]:")),
+    Foreign("a graph of Graphviz", RECORD, line(r"(?:di)?graph (?:\S+ )?\{")),
+    Foreign("a profile of V8 (node --prof)", RECORD,
             line(r"v8-version,\d.*|Statistical profiling result from .*")),
-    Foreign("statistics of cProfile", _RECORD, line(r" +ncalls +tottime +percall .*")),
-    Foreign("times of Python's imports", _RECORD, line(r"import time: self \[us\].*")),
-    Foreign("text of gcov", _RECORD, line(r" +-: +0:Source:.*")),
-    Foreign("a stack of /proc/PID/stack", _RECORD, most(r"\[<[0-9a-f]+>\] \S+")),
+    Foreign("statistics of cProfile", RECORD, line(r" +ncalls +tottime +percall .*")),
+    Foreign("times of Python's imports", RECORD, line(r"import time: self \[us\].*")),
+    Foreign("text of gcov", RECORD, line(r" +-: +0:Source:.*")),
+    Foreign("a stack of /proc/PID/stack", RECORD, most(r"\[<[0-9a-f]+>\] \S+")),
     Foreign("text of objdump, nm, readelf or ldd", "give the file itself with --symbols DIR",
             either(line(r".*: +file format \w+-\S+|ELF Header:|\tlinux-vdso\.so\.1 \(0x.*"
                           r"| +text\t +data\t +bss\t.*"),
@@ -339,12 +340,12 @@ LOOSE = [
             line(r"\d+: \S+: <[A-Z_,-]+> mtu .*")),
     Foreign("a flame graph (SVG)", "ingest the perf.data or `perf script` text that it was made of",
             both(holds(b"<svg"), finds(rb"flame|\d samples"))),
-    Foreign("an image (SVG)", _RECORD, holds(b"<svg")),
-    Foreign("an HTML page", _RECORD,
+    Foreign("an image (SVG)", RECORD, holds(b"<svg")),
+    Foreign("an HTML page", RECORD,
             finds(rb"\A.{0,4096}<(?:!doctype )?html")),
-    Foreign("XML that is no report of `opreport -X`", _RECORD,
+    Foreign("XML that is no report of `opreport -X`", RECORD,
             finds(rb"\A(?:\xef\xbb\xbf)?<\?xml")),
-    Foreign("a table of values separated by commas (CSV)", _RECORD,
+    Foreign("a table of values separated by commas (CSV)", RECORD,
             lambda head: len(head.lines) > 1 and head.lines[0].count(",") > 0
             and len({line.count(",") for line in head.lines}) == 1),
 ]  # fmt: skip
@@ -385,48 +386,3 @@ def _begins_as_perf_data(path: Path) -> bool:
             return file.read(8) in PERF_DATA
     except OSError:
         return False
-
-
-# Files of a directory (globs, all of them) -> what it is, and what to do with DIR.
-DIRECTORIES = [
-    (("data", "kcore_dir*"), "a directory of `perf record --kcore`", "ingest DIR/data"),
-    (("*.vtune",), "a result of VTune", _RECORD),
-    (("metadata", "*_0"), "a trace of LTTng (CTF)", f"it has trace events; {_RECORD}"),
-    (("form.template",), "a trace of Instruments", _XCTRACE.format("DIR")),
-    (("corespace",), "a trace of Instruments", _XCTRACE.format("DIR")),
-    (("Trace*.run",), "a trace of Instruments", _XCTRACE.format("DIR")),
-    ((".build-id",), "a directory of symbols by build id", "give it with --symbols DIR"),
-    (("*perf.data*",), "a directory with recordings", "ingest the files in it: DIR/*perf.data*"),
-]
-
-
-def manifest(path: Path) -> Path | None:
-    """The manifest of a directory: its first CSV with a column `file`."""
-    return next((each for each in sorted(path.glob("*.csv")) if _names_files(each)), None)
-
-
-def _names_files(path: Path) -> bool:
-    try:
-        with path.open(encoding="utf-8-sig", errors="replace") as file:
-            return "file" in [name.strip(' "') for name in file.readline(10_000).strip().split(",")]
-    except OSError:
-        return False
-
-
-def directory(path: Path) -> str | None:
-    """What a directory is, by the files in it."""
-    for globs, what, do in DIRECTORIES:
-        if all(next(path.glob(glob), None) is not None for glob in globs):
-            return f"{what}: {do.replace('DIR', str(path))}"
-    return None
-
-
-def archive(paths: list[str], recordings: list[str]) -> str | None:
-    """What a tar archive is, by the paths in it and those of them that begin as perf.data."""
-    if any(".build-id/" in path for path in paths):
-        do = "unpack it into DIR and give --symbols DIR beside the recording"
-        return f"symbols that `perf archive` packed: {do}"
-    if recordings:
-        do = f"read it with `tar -xOf FILE {recordings[0]} | perfduck ingest -`"
-        return f"an archive with perf.data: {do}"
-    return None

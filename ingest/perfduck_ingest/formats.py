@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import cast
 
-from perfduck_ingest import foreign
+from perfduck_ingest import foreign, foreign_directories
 from perfduck_ingest.importer import Importer, ImportOptions, Recording
 from perfduck_ingest.runtime.subprocess_iter import PERF_DATA
 from perfduck_ingest.source import Source, printable
@@ -74,9 +74,9 @@ def _appearance(source: Source) -> str:
 
 def _directory(path: Path) -> str:
     """What a directory is: by its manifest, its files' names, or what they begin with."""
-    if manifest := foreign.manifest(path):
+    if manifest := foreign_directories.manifest(path):
         return f"a directory with a manifest: give it with --manifest {printable(str(manifest))}"
-    if what := foreign.directory(path):
+    if what := foreign_directories.directory(path):
         return what
     files = [each for each in sorted(path.iterdir()) if each.is_file()]
     names = [printable(str(each)) for each in files[:MOST_TRIED] if _is_recording(each)]

@@ -36,7 +36,8 @@ from perfduck_model.small_file import UserFile
 from perfduck_model.words import listed
 from perfduck_store.draft import Draft
 from perfduck_store.duckdb import store_file
-from perfduck_store.duckdb.store import DuckDbStore, Engine, StoreIsBusy
+from perfduck_store.duckdb.store import DuckDbStore
+from perfduck_store.duckdb.store_file import Engine, StoreIsBusy
 from perfduck_store.protocol import LocalStore, ProfileWriter, Store
 from perfduck_store.recording import Identity, Receipt
 from perfduck_symbols.kernel_files import KernelFiles

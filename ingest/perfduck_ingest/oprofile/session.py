@@ -16,7 +16,7 @@ from datetime import datetime
 
 import xxhash
 
-from perfduck_ingest import foreign
+from perfduck_ingest import foreign_directories
 from perfduck_ingest.oprofile.files import Files, open_files, under
 from perfduck_ingest.oprofile.sample_file import HeaderLayout, layout_of_abi
 from perfduck_ingest.runtime.subprocess_iter import PERF_DATA
@@ -158,7 +158,7 @@ def _other_archive(files: Files) -> str | None:
     paths = [*files.contents, *files.left_out]
     recordings = (path for path in files.contents for magic in PERF_DATA
                   if files.is_in_archive(path, magic))  # fmt: skip
-    return foreign.archive(paths, list(recordings))
+    return foreign_directories.archive(paths, list(recordings))
 
 
 def parse_log(text: str) -> Log:

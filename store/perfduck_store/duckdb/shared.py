@@ -20,7 +20,8 @@ from perfduck_model.errors import PerfduckError
 from perfduck_store.duckdb import schema
 from perfduck_store.duckdb.file_copy import FileState, copy_file, log_of, written_whole
 from perfduck_store.duckdb.schema import named
-from perfduck_store.duckdb.store import DuckDbStore, Engine, Parameters, StoreIsBusy
+from perfduck_store.duckdb.store import DuckDbStore, Parameters
+from perfduck_store.duckdb.store_file import Engine, StoreIsBusy
 from perfduck_store.records import Saved
 
 if TYPE_CHECKING:

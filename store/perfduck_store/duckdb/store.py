@@ -1,9 +1,5 @@
-"""Opens the store: a DuckDB file. One process writes or many read.
+"""A store that is a DuckDB file, and open (store_file.py). One process writes or many read."""
 
-A second process waits while another writes, says so, and in the end who holds the store.
-"""
-
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,17 +8,16 @@ from typing import TYPE_CHECKING, Any, Self
 import duckdb
 
 from perfduck_model.errors import PerfduckError, room_on_disk
-from perfduck_model.limits import limits
-from perfduck_store import parts, serving, waiting
+from perfduck_store import parts, waiting
 from perfduck_store.choice import KEYS, Choice
 from perfduck_store.duckdb import compact, merge, schema, store_file
 from perfduck_store.duckdb.kept import DuckDbAttachments, DuckDbNoise, DuckDbTagInputs
 from perfduck_store.duckdb.profiles import DuckDbProfiles
 from perfduck_store.duckdb.samples import DuckDbSamples
+from perfduck_store.duckdb.store_file import Engine
 from perfduck_store.duckdb.symbols import DuckDbSymbols
 from perfduck_store.recording import Identity
 from perfduck_store.records import Merged, ResultRows, Saved
-from perfduck_store.waiting import Wait
 
 if TYPE_CHECKING:  # commands that print a few rows do without
     import polars as pl
@@ -31,54 +26,11 @@ if TYPE_CHECKING:  # commands that print a few rows do without
     from perfduck_store.draft import Draft
     from perfduck_store.duckdb.writer import DuckDbWriter
 
-# duckdb 1.5 reads a store that 2.0 made with this setting; size and speed are the same.
-_STORAGE_VERSION = "v1.5.0"
-# Half of what duckdb takes. Whole groups go to disk while rows are inserted, the rest at the
-# commit, by one thread. A quarter costs 12.3 bytes a sample in place of 9.5.
-_ROWS_A_GROUP = 61_440
 # What `perfduck tag` rewrites waits in memory for the commit: for two million stacks 127 MB are not
 # enough.
 _BYTES_A_STACK = 100
-_HOLDER = re.compile(r"Conflicting lock is held in (?P<program>.*?) \(PID (?P<pid>\d+)\)")
 
 Parameters = Mapping[str, Any] | None
-
-
-class StoreIsBusy(PerfduckError):
-    """Another process has had the store open for as long as this one would wait."""
-
-
-class Engine:
-    """A DuckDB for a store that is opened to write several times, and held by nobody in between: to
-    start one takes 0.02 s, to attach a file 0.002 s."""
-
-    def __init__(self, path: Path) -> None:
-        """Of the store at this path; start nothing yet."""
-        self._path = path
-        self._connection: duckdb.DuckDBPyConnection | None = None
-
-    def connection(self) -> duckdb.DuckDBPyConnection:
-        """The one connection, with no store attached."""
-        if self._connection is None:
-            config = store_file.FENCED | {
-                "storage_compatibility_version": _STORAGE_VERSION,
-                "temp_directory": f"{self._path}.tmp",
-            }
-            self._connection = _quiet(duckdb.connect(config=config))
-        return self._connection
-
-    def detach(self) -> None:
-        """Let other processes have the store."""
-        try:
-            self.connection().execute("use memory; detach store")
-        except duckdb.Error:  # damaged, or within a transaction
-            self.close()
-
-    def close(self) -> None:
-        """End it."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
 
 
 class DuckDbStore:
@@ -178,7 +130,7 @@ class DuckDbStore:
 
     def spill_to(self, folder: Path) -> None:
         """Where DuckDB writes what does not fit into its memory; it makes the folder."""
-        self.execute(f"set temp_directory = {_attachable(folder)}")
+        self.execute(f"set temp_directory = {store_file.attachable(folder)}")
 
     def execute_on(self, incoming: "pl.DataFrame", sql: str, parameters: Parameters = None) -> None:
         """Run a statement that reads the frame by the name `incoming`."""
@@ -246,8 +198,8 @@ class DuckDbStore:
 
     def copy_to(self, path: Path) -> None:
         """Write all that is stored to a new file, which has no space of what was removed."""
-        place = _attachable(path)
-        self.execute(f"attach {place} as copy (row_group_size {_ROWS_A_GROUP})")
+        place = store_file.attachable(path)
+        self.execute(f"attach {place} as copy (row_group_size {store_file.ROWS_A_GROUP})")
         self.execute("copy from database store to copy")
         self.execute("checkpoint copy")
         self.execute("detach copy")
@@ -256,7 +208,7 @@ class DuckDbStore:
     def other(self, path: Path) -> Iterator[None]:
         """Another store of this schema version is there to read as database `other`."""
         try:
-            self.execute(f"attach {_attachable(path)} as other (read_only)")
+            self.execute(f"attach {store_file.attachable(path)} as other (read_only)")
         except duckdb.IOException as error:
             message = f"{path}: expected a free store, got: {str(error).splitlines()[0]}"
             raise PerfduckError(message) from error
@@ -287,7 +239,7 @@ class DuckDbStore:
 
     def make_room(self, stacks: int) -> None:
         """Let duckdb have the memory to write so many stacks: it gives up where it has not."""
-        limit = _memory_to_write_mb(self.path) + (stacks * _BYTES_A_STACK >> 20)
+        limit = store_file.memory_to_write_mb(self.path) + (stacks * _BYTES_A_STACK >> 20)
         self.execute(f"set memory_limit = '{limit}MB'")
 
     def _check_file(self, *, is_made: bool) -> None:
@@ -301,7 +253,7 @@ class DuckDbStore:
     def _open(self, *, write: bool, wait_s: float | None) -> None:
         """Connect, and check what is there; to write, make it a store of this schema version."""
         engine = (self._engine or Engine(self.path)) if write else None
-        self._connection = _connect(self.path, engine, wait_s)
+        self._connection = store_file.connect(self.path, engine, wait_s)
         try:
             if not self._is_new:
                 self._refuse_functions()
@@ -344,65 +296,3 @@ class DuckDbStore:
                 expected=f"schema version {schema.SCHEMA_VERSION}",
                 got=f"{self._version}, and cannot upgrade the store: {error}",
             ) from error
-
-
-def _memory_to_write_mb(path: Path) -> int:
-    """A store may have indexes of stacks and symbols, which must fit: some 50 bytes a row, a tenth
-    of a store."""
-    store_mb = path.stat().st_size >> 20 if path.exists() else 0
-    return limits.write_memory_mb + store_mb // 4
-
-
-def _connect(path: Path, engine: Engine | None, wait_s: float | None) -> duckdb.DuckDBPyConnection:
-    """To write with an engine, else to read."""
-    wait = Wait(wait_s)
-    while True:
-        try:
-            file = store_file.identity(path)
-            connection = _to_write(path, engine) if engine else _to_read(path)
-            if file in (None, store_file.identity(path)):
-                return connection
-            # A smaller copy took its place meanwhile (compact.py).
-            engine.detach() if engine else connection.close()
-        except duckdb.Error as error:
-            holder = _HOLDER.search(str(error))
-            if holder is None:
-                reason = str(error).removeprefix("IO Error: ").splitlines()[0]
-                message = f"{path}: expected a store, got: {reason}"
-                raise PerfduckError(message) from error
-            # Readers let other readers in: only a writer stops them.
-            uses = "has it open" if engine else "writes it"
-            process = f"process {holder['pid']} ({holder['program']})"
-            url = serving.url_of(path, int(holder["pid"]))
-            server = f", a server: --store {url} asks it" if url else ""
-            if not wait.goes_on(f"{process} {uses}{server}"):
-                message = (
-                    f"{path}: expected a free store within {wait.limit_s:g} s, "
-                    f"but {process} holds it{server or ' (--wait SECONDS)'}"
-                )
-                raise StoreIsBusy(message) from error
-
-
-def _to_read(path: Path) -> duckdb.DuckDBPyConnection:
-    return _quiet(duckdb.connect(str(path), read_only=True, config=store_file.FENCED))
-
-
-def _quiet(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
-    """For queries of more than two seconds duckdb draws how far it is, on standard output."""
-    connection.execute("set enable_progress_bar = false")
-    return connection
-
-
-def _to_write(path: Path, engine: Engine) -> duckdb.DuckDBPyConnection:
-    """Attached: only then can the size of row groups be set."""
-    connection = engine.connection()
-    connection.execute(f"set memory_limit = '{_memory_to_write_mb(path)}MB'")
-    place = _attachable(path)
-    connection.execute(f"attach {place} as store (row_group_size {_ROWS_A_GROUP}); use store")
-    return connection
-
-
-def _attachable(path: Path) -> str:
-    """A path as a string of SQL."""
-    place = str(path).replace("'", "''")
-    return f"'{place}'"

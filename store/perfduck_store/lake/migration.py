@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from perfduck_store.duckdb import schema
-from perfduck_store.duckdb.store import DuckDbStore, Engine
+from perfduck_store.duckdb.store import DuckDbStore
+from perfduck_store.duckdb.store_file import Engine
 from perfduck_store.lake.files import COMMITS, FIRST_VERSION, LakeFiles
 from perfduck_store.lake.kinds import KIND_OF, KINDS
 from perfduck_store.lake.left_out import fingerprint, not_taken, taken

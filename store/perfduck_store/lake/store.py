@@ -18,7 +18,8 @@ from perfduck_model.errors import PerfduckError
 from perfduck_store import parts as modules
 from perfduck_store.choice import Choice
 from perfduck_store.duckdb import schema
-from perfduck_store.duckdb.store import DuckDbStore, Engine
+from perfduck_store.duckdb.store import DuckDbStore
+from perfduck_store.duckdb.store_file import Engine
 from perfduck_store.edit import ProfileFacts
 from perfduck_store.lake import publish
 from perfduck_store.lake.address import SCHEME

@@ -9,7 +9,7 @@ import polars as pl
 
 from perfduck_model.errors import PerfduckError
 from perfduck_store.choice import Choice
-from perfduck_store.duckdb.store import StoreIsBusy as StoreIsBusy
+from perfduck_store.duckdb.store_file import StoreIsBusy as StoreIsBusy
 from perfduck_store.protocol import Store
 from perfduck_store.remote import wire
 from perfduck_store.remote.services import StoreMethod
