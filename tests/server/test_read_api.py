@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import pytest
 import urllib3
 from rows import mostly_slow
-from servers import Server
+from servers import HTTP, Server
 from typer.testing import CliRunner
 
 import perfduck
@@ -87,7 +87,7 @@ REFUSED = [
 
 
 def ask(server: Server, path: str) -> urllib3.BaseHTTPResponse:
-    return urllib3.request("GET", f"{server.url}/api/v1/{path}", retries=False)
+    return HTTP.request("GET", f"{server.url}/api/v1/{path}", retries=False)
 
 
 @pytest.mark.parametrize(("command", "path"), mostly_slow(SAME, 4), ids=[path for _, path in SAME])
@@ -183,7 +183,7 @@ def test_what_is_typed_wrong_is_a_line(server: Server, path: str, status: int, l
 
 
 def test_the_description_has_every_parameter(server: Server) -> None:
-    paths = urllib3.request("GET", f"{server.url}/openapi.json").json()["paths"]
+    paths = HTTP.request("GET", f"{server.url}/openapi.json").json()["paths"]
     for name, question in QUESTIONS.items():
         described = paths[f"/api/v1/{name}"]["get"]["parameters"]
         assert [each["name"] for each in described] == list(question.options)
@@ -193,9 +193,9 @@ def test_the_description_has_every_parameter(server: Server) -> None:
 
 def test_a_refusal_speaks_of_parameters(server: Server) -> None:
     asked = "/api/v1/diff?base=native.*&new=docker0-nat.*&where=run=1&paired=true"
-    answer = urllib3.request("GET", server.url + asked)
+    answer = HTTP.request("GET", server.url + asked)
     assert answer.status == 422
     assert answer.json()["error"].startswith("paired: expected the same runs")
-    page = urllib3.request("GET", server.url + asked.replace("/api/v1", "")).data.decode()
+    page = HTTP.request("GET", server.url + asked.replace("/api/v1", "")).data.decode()
     assert "paired: expected the same runs" in page
     assert "--paired" not in page
