@@ -3,6 +3,7 @@
 import json
 import lzma
 import os
+import shutil
 import subprocess
 import sys
 from io import StringIO
@@ -249,6 +250,33 @@ sys.exit(f"loaded: {heavy}" if heavy else 0)
     assert (done.returncode, done.stderr) == (0, "")
     for command in ("ingest", "profiles", "top", "diff", "sql", "export", "demo"):
         assert command in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("words", "needless"),
+    [
+        (("profiles",), {"pydantic", "pandas", "scipy", "polars", "numpy"}),
+        (("top", "native*"), {"pydantic", "pandas", "scipy"}),
+        (("ingest", str(NATIVE), "--name", "again"), {"pydantic", "pandas", "scipy", "elftools"}),
+        (("diff", "native.udp64*", "docker0-nat.udp64*"), {"pydantic", "pandas", "scipy.optimize"}),
+    ],
+)
+def test_a_command_does_not_load_what_it_does_not_need(
+    words: tuple[str, ...], needless: set[str], demo_store: Path, tmp_path: Path
+) -> None:
+    store = shutil.copy(demo_store, tmp_path / "copy.duckdb")
+    code = f"""
+import sys
+from perfduck_cli.main import app
+try:
+    app({[*words, "--store", str(store)]!r})
+except SystemExit:
+    pass
+print(*{needless!r} & sys.modules.keys(), file=sys.stderr)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stderr.splitlines()[-1:] == [""], done.stderr
 
 
 @pytest.mark.slow

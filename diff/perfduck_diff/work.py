@@ -8,11 +8,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from perfduck_diff.engine.rates import in_units
 from perfduck_diff.engine.result import RunFacts
 from perfduck_diff.filters import Filters
 from perfduck_diff.selection import Note, Selection
-from perfduck_model.words import listed
+from perfduck_model.words import in_units, listed
 from perfduck_store.protocol import Store
 
 _SHOWN = 3  # profiles in a note

@@ -7,6 +7,7 @@ for what was not meant.
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
@@ -69,3 +70,9 @@ def whole_number(text: str) -> int:
         message = f"expected a whole number, got {text}"
         raise ValueError(message)
     return int(text)
+
+
+def in_units(units: Counter[str]) -> str:
+    """In what the work of how many runs is, where that is not one unit."""
+    parts = [f"{unit} ({n} {'run' if n == 1 else 'runs'})" for unit, n in sorted(units.items())]
+    return f"work is in {' and '.join(parts)} (--where KEY=VALUE chooses runs of one)"

@@ -20,6 +20,7 @@ from perfduck_diff.engine.result import Reason
 from perfduck_diff.engine.run_matrix import Cells, Run, RunMatrix, gathered, mixed
 from perfduck_diff.engine.stacks import Stacks
 from perfduck_model.arrays import Float64, Int64
+from perfduck_model.words import in_units
 
 Per = Literal["work", "cpu-second", "share"]
 
@@ -94,12 +95,6 @@ def _no_work(runs: tuple[Run, ...]) -> str:
         return f"work is not known for {_names(lacking)}"
     units = Counter(run.work_unit or "unit" for run in runs)
     return in_units(units) if len(units) > 1 else ""
-
-
-def in_units(units: Counter[str]) -> str:
-    """In what the work of how many runs is, where that is not one unit."""
-    parts = [f"{unit} ({n} {'run' if n == 1 else 'runs'})" for unit, n in sorted(units.items())]
-    return f"work is in {' and '.join(parts)} (--where KEY=VALUE chooses runs of one)"
 
 
 def _names(runs: list[Run]) -> str:

@@ -12,7 +12,7 @@ kernel's history (perfduck_tags.renamed) is one name before that.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
+import scipy
 
 from perfduck_diff.engine.run_matrix import Frame
 from perfduck_diff.engine.stacks import Stacks
@@ -77,7 +77,10 @@ def _pairs(stacks: Stacks, frames: tuple[Frame, ...], sides: StackWeights) -> li
     likeness -= OTHER_SUBSYSTEM * (subsystem[gone][:, None] != subsystem[come][None, :])
     ratio = rate[gone, 0][:, None] / rate[come, 1][None, :]
     likeness[(ratio > RATIO) | (ratio < 1 / RATIO)] = -1.0
-    rows, columns = linear_sum_assignment(-likeness)
+    if (likeness < ALIKE).all():
+        return []
+    # scipy loads this part when it is asked for, for 0.1 s; most comparisons do without.
+    rows, columns = scipy.optimize.linear_sum_assignment(-likeness)
     return [
         (old, new) if rate[old, 0] < rate[new, 1] else (new, old)
         for old, new, alike in zip(
