@@ -132,6 +132,9 @@ def of_start(work: Path, repeat: int) -> list[list[str]]:
         f"{PERFDUCK} ingest {store} --manifest {DEMO}/recordings.csv",
         "perfduck profiles": f"{PERFDUCK} profiles {store}",
         "perfduck top": f"{PERFDUCK} top 'native*' {store}",
+        "perfduck diff": f"{PERFDUCK} diff scenario=native scenario=docker0-nat "
+        f"--where workload=udp64 {store} || test $? = 1",  # it grew
+        "perfduck sql": f"{PERFDUCK} sql 'select count(*) from sample' {store}",
     }
     runs = best(commands, repeat)
     return [
