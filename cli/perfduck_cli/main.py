@@ -69,6 +69,7 @@ def _print_version(*, is_wanted: bool) -> None:
     if is_wanted:
         native = perfduck.native_version
         beside = "without perfduck-native" if native is None else f"perfduck-native {native}"
+        beside += f", {perfduck.kernels_in_use} kernels"
         sys.stdout.write(f"perfduck {perfduck.__version__} ({beside})\n")
         raise typer.Exit
 
@@ -85,7 +86,8 @@ def _options(
         ),
     ] = False,
 ) -> None:
-    pass
+    if "PERFDUCK_KERNELS" in os.environ:  # a wrong name is said by all commands
+        _ = perfduck.kernels_in_use
 
 
 def main() -> None:

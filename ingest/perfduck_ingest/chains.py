@@ -8,14 +8,13 @@ from collections.abc import Iterable
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 
-from perfduck_ingest.arrow import series
 from perfduck_kernels import kernels
 from perfduck_kernels.hash_cache import HashCache
 from perfduck_model.arrays import Bool, Int64
+from perfduck_model.arrow import lists
 from perfduck_model.batch import STACK, SYMBOL
-from perfduck_model.identity import stack_ids, symbol_ids
+from perfduck_model.identity import symbol_ids
 from perfduck_model.limits import limits
 from perfduck_symbols.names import canonical_dso
 
@@ -95,16 +94,6 @@ def stacks(symbol_ids: Int64, lengths: Int64, cache: StackCache) -> tuple[Int64,
 
 def stack_rows(symbol_ids: Int64, lengths: Int64) -> pl.DataFrame:
     """The columns of batch.STACK, a row for each chain; chains as for `stacks`."""
-    ids = stack_ids(symbol_ids, lengths)
-    chains = _lists(np.append(0, np.cumsum(lengths)), np.ascontiguousarray(symbol_ids))
+    chains = lists(symbol_ids, lengths)
+    ids = kernels.stack_ids(symbol_ids, lengths)
     return pl.DataFrame({"stack_id": ids, "symbol_ids": chains}, schema=STACK)
-
-
-def _lists(offsets: Int64, values: Int64) -> pl.Series:
-    """The values between each two offsets. Of buffers: where pandas is installed, pyarrow loads it
-    to convert an array of numpy, for as long as all else that an import of a short recording loads.
-    """
-    items = pa.Array.from_buffers(pa.int64(), len(values), [None, pa.py_buffer(values)])
-    places = [None, pa.py_buffer(offsets)]
-    kind = pa.large_list(pa.int64())
-    return series(pa.Array.from_buffers(kind, len(offsets) - 1, places, children=[items]))

@@ -4,12 +4,15 @@ Arrays are one-dimensional unless said otherwise. Chains and ranges lie one behi
 flat array: `starts` and `lengths` say where each begins and how many elements it has.
 """
 
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy.typing as npt
-import polars as pl
 
+from perfduck_kernels.lines import TextLines
 from perfduck_model.arrays import Int32, Int64, UInt8, UInt64
+
+if TYPE_CHECKING:  # see lines.py
+    import polars as pl
 
 
 class Kernels(Protocol):
@@ -20,8 +23,12 @@ class Kernels(Protocol):
         block of constants.LINE_BLOCK_BYTES in which the `most`-th line ends. `content` ends with a
         line end."""
 
-    def line_hashes(self, lines: pl.Series) -> UInt64:
-        """A hash of each line, equal for equal lines. `lines` is a column of Binary."""
+    def line_hashes(self, lines: TextLines) -> UInt64:
+        """A hash of each line, equal for equal lines. Another implementation, and another version
+        of polars, has other hashes: they are kept no longer than a process runs."""
+
+    def gather_lines(self, lines: TextLines, indices: Int64) -> "pl.Series":
+        """Some of the lines, with their ends, as a column of Binary."""
 
     def walk_records(self, words: UInt64, size_shift: int) -> tuple[Int64, int]:
         """The index of the first word of each whole record, and the index behind the last one.
@@ -33,6 +40,9 @@ class Kernels(Protocol):
 
     def chain_keys(self, terms: UInt64, starts: Int64, lengths: Int64) -> UInt64:
         """A hash of the terms of each chain and their order; chains have at least one term."""
+
+    def stack_ids(self, symbol_ids: Int64, lengths: Int64) -> Int64:
+        """Of each chain, one behind the other in `symbol_ids`: see perfduck_model/identity.py."""
 
     def ranges(self, starts: Int64, lengths: Int64, strides: Int64 | int = 1) -> Int64:
         """start, start + stride, ... of each range; as many as its length says."""

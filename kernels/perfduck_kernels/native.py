@@ -81,6 +81,11 @@ def unwinder(architecture: str, most_frames: int) -> Unwinder | None:
     return cast(Unwinder | None, made)
 
 
+def has_kernels() -> bool:
+    """Whether perfduck_native is installed, and has the hot loops: native_kernels.py."""
+    return hasattr(_module(), "stack_ids")
+
+
 def has_inlines() -> bool:
     """Whether perfduck_native is installed, and knows inlined functions."""
     return hasattr(_module(), "Inlines")

@@ -1,11 +1,10 @@
 """The hot loops in numpy: the reference for every other implementation (see interface.py)."""
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
 from perfduck_kernels.constants import (
     CHAIN_BASE,
@@ -18,7 +17,12 @@ from perfduck_kernels.constants import (
     NO_FRAME,
     PLACE_MIX,
 )
+from perfduck_kernels.lines import TextLines
+from perfduck_model import identity
 from perfduck_model.arrays import Int32, Int64, UInt8, UInt64
+
+if TYPE_CHECKING:  # see lines.py
+    import polars as pl
 
 _LINE_END = ord("\n")
 _HALF = np.uint64(32)
@@ -37,9 +41,14 @@ def line_starts(content: UInt8, most: int) -> Int32:
     return np.concatenate(blocks)
 
 
-def line_hashes(lines: pl.Series) -> UInt64:
+def line_hashes(lines: TextLines) -> UInt64:
     """By polars. Of a million distinct lines two share a hash with a probability of 3e-8."""
-    return lines.hash().to_numpy()
+    return lines.column.hash().to_numpy()
+
+
+def gather_lines(lines: TextLines, indices: Int64) -> "pl.Series":
+    """Out of the column that they are hashed in."""
+    return lines.column.gather(indices)
 
 
 def walk_records(words: UInt64, size_shift: int) -> tuple[Int64, int]:
@@ -68,6 +77,11 @@ def chain_keys(terms: UInt64, starts: Int64, lengths: Int64) -> UInt64:
     keys = np.add.reduceat(terms * np.multiply.accumulate(powers).take(depths), starts)
     keys += lengths.view(np.uint64) * LENGTH_MIX
     return keys
+
+
+def stack_ids(symbol_ids: Int64, lengths: Int64) -> Int64:
+    """By hashlib, chain by chain."""
+    return identity.stack_ids(symbol_ids, lengths)
 
 
 def ranges(starts: Int64, lengths: Int64, strides: Int64 | int = 1) -> Int64:

@@ -13,7 +13,7 @@ first used: the import itself takes a millisecond.
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from perfduck.ab import AbResult, AbStep
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
     __version__: str
     native_version: str | None
+    kernels_in_use: Literal["native", "numpy"]
 
 __all__ = [
     "AbResult", "AbStep", "BudgetSuggestion", "By", "CallsResult", "Change", "Claim",
@@ -53,7 +54,7 @@ __all__ = [
     "Key", "MatrixKey", "MergeResult", "NoProfileError", "NotSent", "Note", "PerfduckError",
     "ProfileStore", "RecordingOptions", "RemoveResult", "SeriesKey", "Side", "Source", "Table",
     "TableFormat", "TagResult", "TagSources", "TopResult", "TrendFormat", "TrendResult", "View",
-    "__version__", "explain", "native_version", "open", "visible",
+    "__version__", "explain", "kernels_in_use", "native_version", "open", "visible",
 ]  # fmt: skip
 
 _MODULES = {
@@ -91,6 +92,8 @@ def __getattr__(name: str) -> Any:
         return import_module("importlib.metadata").version("perfduck")
     if name == "native_version":  # of perfduck_native; None where it is not installed
         return import_module("perfduck_kernels.native").version()
+    if name == "kernels_in_use":  # whose hot loops run: $PERFDUCK_KERNELS
+        return import_module("perfduck_kernels.selection").name()
     module = next((module for module, names in _MODULES.items() if name in names), None)
     if module is None:
         message = f"module {__name__!r} has no attribute {name!r}"

@@ -12,7 +12,9 @@ from implementations import each_implementation
 
 from perfduck_kernels import Kernels
 from perfduck_kernels.constants import CHUNK_WIDTH, LINE_BLOCK_BYTES, MIX, NO_FRAME
+from perfduck_kernels.lines import TextLines
 from perfduck_model.arrays import Int64
+from perfduck_model.identity import stack_id
 
 WORDS = st.integers(0, (1 << 64) - 1)
 # Few distinct lines, so that many are equal; with line ends of either kind and no UTF-8.
@@ -25,6 +27,11 @@ def laid_out(chains: list[list[int]]) -> tuple[list[int], Int64, Int64]:
     """The elements of all chains; where each chain begins, and its length."""
     lengths = np.array([len(chain) for chain in chains], np.int64)
     return [one for chain in chains for one in chain], np.cumsum(lengths) - lengths, lengths
+
+
+def laid_out_lines(lines: list[bytes]) -> TextLines:
+    starts = np.cumsum([0, *map(len, lines)], dtype=np.int32)
+    return TextLines(np.frombuffer(b"".join(lines), np.uint8), starts)
 
 
 @each_implementation
@@ -48,8 +55,17 @@ def test_no_more_blocks_are_read_than_needed(kernels: Kernels, most: int, blocks
 def test_equal_lines_have_equal_hashes_and_others_others(
     kernels: Kernels, lines: list[bytes]
 ) -> None:
-    hashes = kernels.line_hashes(pl.Series(lines, dtype=pl.Binary)).tolist()
+    hashes = kernels.line_hashes(laid_out_lines(lines)).tolist()
     assert len(set(hashes)) == len(set(lines)) == len(set(zip(lines, hashes, strict=True)))
+
+
+@each_implementation
+@given(LINES, st.data())
+def test_some_lines_are_gathered(kernels: Kernels, lines: list[bytes], data: st.DataObject) -> None:
+    chosen = data.draw(st.lists(st.sampled_from(range(len(lines))))) if lines else []
+    column = kernels.gather_lines(laid_out_lines(lines), np.array(chosen, np.int64))
+    assert column.dtype == pl.Binary
+    assert column.to_list() == [lines[one] for one in chosen]
 
 
 @each_implementation
@@ -96,6 +112,14 @@ def test_chunks_of_equal_chains_have_equal_keys_and_others_others(
     distinct = set(map(tuple, chains))
     assert len(set(keys)) == len(distinct)
     assert len(set(zip(map(tuple, chains), keys, strict=True))) == len(distinct)
+
+
+@each_implementation
+@given(st.lists(st.lists(st.integers(-(1 << 63), (1 << 63) - 1), max_size=40), max_size=8))
+def test_stack_ids(kernels: Kernels, chains: list[list[int]]) -> None:
+    symbol_ids, _, lengths = laid_out(chains)
+    ids = kernels.stack_ids(np.array(symbol_ids, np.int64), lengths)
+    assert ids.tolist() == [stack_id(np.array(one, np.int64)) for one in chains]
 
 
 @each_implementation

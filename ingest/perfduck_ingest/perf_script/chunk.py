@@ -10,7 +10,6 @@ import numpy as np
 import polars as pl
 from msgspec import structs
 
-from perfduck_ingest.arrow import series
 from perfduck_ingest.chains import SymbolInterner, SymbolRow, stacks
 from perfduck_ingest.importer import unit_of
 from perfduck_ingest.limitations import PERIOD, TEXTS, TIME
@@ -35,6 +34,7 @@ from perfduck_ingest.perf_script.line_cache import (
 )
 from perfduck_ingest.perf_script.text import Text
 from perfduck_model.arrays import Bool, Int64, UInt8, UInt32
+from perfduck_model.arrow import series
 from perfduck_model.batch import SAMPLE, SKIPPED, Batch, Event, Facts, Limitation
 from perfduck_model.limits import limits
 from perfduck_symbols.names import UNKNOWN as UNKNOWN_NAME

@@ -4,10 +4,9 @@ from functools import cached_property
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 
-from perfduck_ingest.arrow import series
 from perfduck_kernels import kernels
+from perfduck_kernels.lines import TextLines
 from perfduck_model.arrays import Int64, UInt64
 from perfduck_model.limits import limits
 
@@ -35,9 +34,7 @@ class Text:
         too_long = np.flatnonzero(np.diff(starts) > limits.longest_line)
         if len(too_long):
             raise LineTooLong(int(too_long[0]))
-        buffers = [None, pa.py_buffer(starts), pa.py_buffer(letters)]
-        self._starts = starts
-        self._lines = series(pa.Array.from_buffers(pa.binary(), len(starts) - 1, buffers))
+        self._lines = TextLines(letters, starts)
 
     def __len__(self) -> int:
         return len(self._lines)
@@ -53,13 +50,13 @@ class Text:
         texts = self.of(np.arange(1, len(self)))
         is_start = texts.str.contains(pattern) & ~texts.str.starts_with("\t")
         indices = is_start.arg_true()
-        return int(self._starts[indices[-1] + 1]) if len(indices) else 0
+        return int(self._lines.starts[indices[-1] + 1]) if len(indices) else 0
 
     def of(self, lines: Int64) -> pl.Series:
         """The texts of some lines, without line ends."""
         if not len(lines):
             return pl.Series(dtype=pl.String)
-        texts = self._lines.gather(lines)
+        texts = kernels.gather_lines(self._lines, lines)
         try:
             decoded = texts.cast(pl.String)
         except pl.exceptions.ComputeError:  # not UTF-8: a comm is any 15 bytes

@@ -16,6 +16,12 @@ use crate::unwind::{self, File, Mappings, Samples};
 #[pymodule]
 mod perfduck_native {
     #[pymodule_export]
+    use crate::python_columns::{
+        chain_keys, chunk_chains, chunk_keys, chunk_terms, distinct, gather_lines, group_keys,
+        line_hashes, line_starts, probe, put, ranges, stack_ids, walk_records,
+    };
+
+    #[pymodule_export]
     use super::Inlines;
 
     #[pymodule_export]
@@ -186,7 +192,7 @@ fn owned(sections: Sections<'_>) -> PyResult<inlines::Sections> {
 }
 
 /// Run without the GIL; a panic becomes a RuntimeError.
-fn guarded<T: Send>(py: Python<'_>, work: impl FnOnce() -> T + Send) -> PyResult<T> {
+pub fn guarded<T: Send>(py: Python<'_>, work: impl FnOnce() -> T + Send) -> PyResult<T> {
     py.detach(|| catch_unwind(AssertUnwindSafe(work)))
         .map_err(|_| PyRuntimeError::new_err("the native code panicked: see above"))
 }
