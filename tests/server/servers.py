@@ -6,7 +6,8 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +16,7 @@ import urllib3
 
 HTTP = urllib3.PoolManager(timeout=60)  # its own bound of 3 s is short for a machine at work
 _STOPS_WITHIN_S = 30
+_SOON_S = 60  # for a machine at work
 
 
 class Server(NamedTuple):
@@ -65,3 +67,11 @@ def copied(store: Path, folder: Path) -> Iterator[Server]:
     """A server of a copy of the store, in the folder."""
     with running(Path(shutil.copy(store, folder / "demo.duckdb"))) as started:
         yield started
+
+
+def soon(is_so: Callable[[], object]) -> None:
+    """Wait until it is so."""
+    deadline = time.monotonic() + _SOON_S
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)

@@ -2,8 +2,6 @@
 
 import os
 import signal
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +9,10 @@ import pytest
 import urllib3
 from command import run_text
 from lakes import rows_of_lake, say, written
-from servers import HTTP, Server, command, running
+from servers import HTTP, Server, command, running, soon
 from test_remote_commands import rows_of
 
 import perfduck
-
-_SOON_S = 60  # for a machine at work
 
 
 def push(server: Server, path: Path, **labels: str) -> urllib3.BaseHTTPResponse:
@@ -30,14 +26,6 @@ def push(server: Server, path: Path, **labels: str) -> urllib3.BaseHTTPResponse:
 
 def health(server: Server) -> Any:
     return HTTP.request("GET", f"{server.url}/healthz").json()
-
-
-def soon(is_so: Callable[[], object]) -> None:
-    """Wait until it is so."""
-    deadline = time.monotonic() + _SOON_S
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 def names(lake: Path) -> tuple[str, ...]:
