@@ -61,7 +61,7 @@ def values_of(store: perfduck.ProfileStore, selector: str, column: str) -> list[
 
 
 @given(st.data())
-@settings(max_examples=60)
+@settings(max_examples=20)
 def test_what_a_filter_keeps_and_what_it_leaves_out_is_all(
     store: perfduck.ProfileStore, data: st.DataObject
 ) -> None:

@@ -33,7 +33,7 @@ from perfduck_store.lake.store import LakeStore
 pytestmark = pytest.mark.slow
 
 VERSION = f"v{SCHEMA_VERSION}"
-MOMENTS = 10  # in which a command is killed
+MOMENTS = 6  # in which a command is killed
 TOTALS = (
     "select function, sum(weight) as w, count(*) as n, count(distinct profile) as runs"
     " from hit group by all order by all"

@@ -24,7 +24,6 @@ from perfduck_store.spark.store import SparkStore
 SAME_LABELS = "select labels['scenario'] as s, sum(work) as w from profile group by all order by s"
 COMMANDS = [
     ["top", "*", "--format", "json"],
-    ["top", "*", "--by", "path", "--limit", "7", "--format", "json"],
     ["top", "*", "--by", "pod", "--format", "json"],
     ["top", "*", "--by", "program"],
     ["top", "*", "ip_output", "--by", "callees", "--format", "json"],
