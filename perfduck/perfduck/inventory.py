@@ -77,11 +77,7 @@ def merge(file: StorePlace, other: str) -> MergeResult:
 
 def pull(file: StorePlace, selector: str, lake: str) -> MergeResult:
     """Take over some recordings of a lake."""
-    source = place_of(lake)
-    if not isinstance(source, StoreLake):
-        expected = "lake:DIRECTORY or lake:s3://BUCKET/PREFIX to pull from"
-        raise PerfduckError.at(lake, expected=expected, got="a store of another kind")
-    return _merged(file, source, selector, lake)
+    return _merged(file, _as_lake(place_of(lake), lake, "to pull from"), selector, lake)
 
 
 def _merged(
@@ -95,11 +91,16 @@ def _merged(
 
 def compact(file: StorePlace, keep: timedelta) -> CompactResult:
     """Make few large parts of the many small ones of a lake."""
-    if not isinstance(file, StoreLake):
-        expected = "lake:DIRECTORY or lake:s3://BUCKET/PREFIX to compact"
-        raise PerfduckError.at(file, expected=expected, got="a store of another kind")
-    with file.to_compact() as lake:
+    with _as_lake(file, file, "to compact").to_compact() as lake:
         return CompactResult(parts.compaction.compact(lake, keep.total_seconds()))
+
+
+def _as_lake(place: StorePlace, where: object, purpose: str) -> StoreLake:
+    """The place, which was typed as `where`. PerfduckError where it is no lake."""
+    if isinstance(place, StoreLake):
+        return place
+    expected = f"lake:DIRECTORY or lake:s3://BUCKET/PREFIX {purpose}"
+    raise PerfduckError.at(where, expected=expected, got="a store of another kind")
 
 
 @contextmanager
