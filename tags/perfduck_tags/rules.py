@@ -161,7 +161,7 @@ def _begins(ordered: list[str], beginning: str) -> bool:
 
 
 # A bar or parenthesis that is a character, or a bracket that is, behind which one may be.
-_HIDES_BARS = re.compile(r"\\[][()|]|\[[^]]*[()|]|\[\^?\]")
+_HIDES_BARS = re.compile(r"\\[][()|]|\[[^][]*[()|]|\[\^?\]")
 _MARKS = re.compile(r"[()|]")
 _LITERAL = re.compile(r"(?:[0-9A-Za-z_](?![?*{]))*")
 _MAY_BE_ABSENT = ("?", "*", "{")

@@ -36,7 +36,8 @@ def rows(chromium: Any, demo_store: Path, tmp_path: Path) -> list[str]:
     page.set_input_files("input[type=file]", path)
     page.wait_for_selector("text=Sandwich")
     page.get_by_text("Sandwich").click()
-    page.wait_for_selector("table tr")
+    # Its first rows are there before it knows how high it is.
+    page.wait_for_function("document.querySelectorAll('table tr').length > 100")
     shown = page.eval_on_selector_all("table tr", "rows => rows.map(row => row.innerText)")
     context.close()
     return [str(row) for row in shown]

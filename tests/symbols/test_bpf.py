@@ -174,10 +174,13 @@ def test_a_helper_below_no_program_is_not_of_the_function_that_is_traced(
     assert found["name"].item() == blamed
 
 
+def recorded_text() -> str:
+    return lzma.decompress((RECORDED / "input.txt.xz").read_bytes()).decode()
+
+
 def chains() -> list[list[str]]:
     """The functions of each sample that perf script printed, leaf first."""
-    text = lzma.decompress((RECORDED / "input.txt.xz").read_bytes()).decode()
-    samples = [sample.splitlines()[1:] for sample in text.split("\n\n")]
+    samples = [sample.splitlines()[1:] for sample in recorded_text().split("\n\n")]
     return [[re.sub(r"\+0x\w+$", "", line.split()[1]) for line in each if line] for each in samples]
 
 
@@ -233,9 +236,18 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[perfduck.Prof
     with perfduck.open(tmp_path_factory.mktemp("bpf") / "store.duckdb") as store:
         attached = [f"bpf={RECORDED / 'bpf.json'}"]
         text, data = RECORDED / "input.txt.xz", RECORDED / "recording.data.xz"
+        kallsyms = tmp_path_factory.mktemp("bpf") / "kallsyms"
+        kallsyms.write_text(printed_kallsyms())
         store.ingest(text, name="text", labels={"format": "text"}, attach=attached)
-        store.ingest(data, name="data", labels={"format": "data"})
+        store.ingest(data, name="data", labels={"format": "data"}, kallsyms=kallsyms)
         yield store
+
+
+def printed_kallsyms() -> str:
+    """The functions of the kernel that perf script printed: the file has their addresses alone."""
+    found = re.findall(r"^\s+(\w+) (\S+)\+(0x\w+) \(\[kernel", recorded_text(), re.M)
+    starts = {int(address, 16) - int(offset, 16): name for address, name, offset in found}
+    return "".join(f"{start:016x} t {name}\n" for start, name in sorted(starts.items()))
 
 
 def counted_programs() -> Counter[str]:
