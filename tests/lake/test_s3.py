@@ -26,6 +26,8 @@ from perfduck_store.lake.compaction import compact
 from perfduck_store.lake.files import LakeFiles
 from perfduck_store.lake.store import LakeStore
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def _env(s3_env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,7 +101,6 @@ def test_what_is_delivered_again_changes_nothing(lake: str, tmp_path: Path) -> N
     assert asked(f"lake:{lake}-copy") == before
 
 
-@pytest.mark.slow
 def test_many_processes_write_the_same_recordings_at_once(root: str, tmp_path: Path) -> None:
     """Eight processes, each recording with two of them, two are killed, and all is sent again."""
     recordings = written(tmp_path / "recordings", 12)
@@ -118,7 +119,6 @@ def test_many_processes_write_the_same_recordings_at_once(root: str, tmp_path: P
     assert rows_of_lake(root, tmp_path) == rows_of(file)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "moments", "is_changed"), [(["ingest", "{more}", "--label", "n=9"], 6, True),
                                          (["compact", "--keep", "0h"], 10, False)]
@@ -254,7 +254,6 @@ def test_recordings_move_between_buckets_directories_and_files(
     assert len(answers) == 1
 
 
-@pytest.mark.slow
 def test_recordings_move_between_buckets_and_servers(lake: str, root: str, tmp_path: Path) -> None:
     say("pull", "n=1", "--from", f"lake:{lake}", "--store", tmp_path / "team.duckdb")
     with served(tmp_path / "team.duckdb") as server:
@@ -266,7 +265,6 @@ def test_recordings_move_between_buckets_and_servers(lake: str, root: str, tmp_p
     assert rows_of_lake(f"{root}-new", tmp_path) == rows_of_lake(lake, tmp_path)
 
 
-@pytest.mark.slow
 def test_a_merge_that_was_killed_goes_on_where_it_is_begun_again(root: str, tmp_path: Path) -> None:
     recordings, file = written(tmp_path / "recordings", 45, 6), tmp_path / "file.duckdb"
     say("ingest", *recordings, "--store", file)
@@ -407,7 +405,6 @@ def test_a_part_that_cannot_be_sent_leaves_no_commit(tmp_path: Path) -> None:
     assert asked(f"lake:{root}") == before
 
 
-@pytest.mark.slow
 def test_a_bucket_that_stays_busy_is_a_line(refusing: type[_Refusing]) -> None:
     refusing.left = 1000
     said = line("profiles", "--store", "lake:s3://fleet/x")
@@ -415,7 +412,6 @@ def test_a_bucket_that_stays_busy_is_a_line(refusing: type[_Refusing]) -> None:
     assert refusing.asked == 8
 
 
-@pytest.mark.slow
 def test_no_network_is_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://someone:password@127.0.0.1:9")
     said = line("profiles", "--store", "lake:s3://fleet/x")

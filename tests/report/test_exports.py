@@ -88,6 +88,7 @@ def test_functions_of_pprof_have_the_totals_of_top(demo_store: Path, filters: An
         assert total / 1e6 == pytest.approx(expected[frame][1], rel=1e-2, abs=0.05)
 
 
+@pytest.mark.slow
 def test_a_sample_of_pprof_says_whose_it_is(demo_store: Path) -> None:
     found = Pprof(exported(demo_store, "native.udp64.1", "pprof"))
     sample = next(

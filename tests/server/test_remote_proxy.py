@@ -11,6 +11,7 @@ from command import run_text
 from servers import running
 
 RECORDING = next(Path(__file__).parents[2].glob("fixtures/demo/native.udp64.1.*"))
+pytestmark = pytest.mark.slow
 # Names that nothing but the proxy resolves.
 HOST = "perfduck.invalid"
 
