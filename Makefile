@@ -97,11 +97,16 @@ pictures: $(INSTALLED)
 	$(BIN)/python docs/pictures.py
 
 # All benchmarks, into bench/RESULTS.md. Without RECORDING=perf.data it makes a recording first, which
-# needs root, four minutes and a machine with nothing else to do.
+# needs root, four minutes and a machine with nothing else to do. OPTIONS are those of bench/run.py.
 RECORDING ?= /tmp/perfduck-bench/perf.data
-bench: $(INSTALLED) native $(RECORDING)
+OPTIONS ?=
+TOOLS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/perfduck-tools
+bench: $(INSTALLED) native $(RECORDING) $(if $(CARGO),$(TOOLS)/bin/inferno-collapse-perf)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
-	$(BIN)/python bench/run.py $(RECORDING)
+	PATH=$(TOOLS)/bin:$$PATH $(BIN)/python bench/run.py $(OPTIONS) $(RECORDING)
+
+$(TOOLS)/bin/inferno-collapse-perf:
+	CARGO_BUILD_JOBS=2 nice cargo install --quiet --locked --root $(TOOLS) inferno --version 0.12.8
 
 $(RECORDING):
 	bench/record_big.sh $(@D)

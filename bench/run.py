@@ -1,99 +1,100 @@
-"""All benchmarks in one run: a table to look at, and bench/RESULTS.md.
+"""All benchmarks in one run: tables to look at, and bench/RESULTS.md.
 
-    python bench/run.py RECORDING [--work DIRECTORY] [--repeat 3] [--samples 1000000 50000000]
+    python bench/run.py RECORDING [--work DIRECTORY] [--repeat 3] [--without size scale]
+                        [--samples 1000000 50000000]
 
 RECORDING is a perf.data (bench/record_big.sh makes one). What is compared is run one after the
-other, round by round, and the best round counts: other work on the machine only ever adds.
+other, round by round, and the best round counts: other work on the machine only ever adds. Of what
+is left out, the tables of an earlier run stay.
 """
 
 import argparse
-import os
 import shlex
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import machine
 import scale
+from processes import Run, fastest, measured
 
 from perfduck_diff.filters import Filters
 from perfduck_diff.selection import select_samples
 from perfduck_diff.top import top
+from perfduck_kernels import native
 from perfduck_store.duckdb.store import DuckDbStore
 from perfduck_store.selector import select
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
-OTHERS = "\n## By bench/tags.py"  # what is measured apart from this, and kept
+HEAD = "# What perfduck takes\n"
+SECTIONS = {
+    "recording": "Reading a recording",
+    "size": "Texts by size",
+    "start": "Starts",
+    "scale": "Questions by number of samples",
+}
 DEMO = Path(__file__).parent.parent / "fixtures" / "demo"
 # Beside the python that runs this.
 PERFDUCK, GPROF2DOT = (
     shlex.quote(str(Path(sys.executable).with_name(name))) for name in ("perfduck", "gprof2dot")
 )
-SLOW_BYTES = 64 << 20  # gprof2dot takes an object per frame: it gets the first of the text
+KERNELS = ("native", "numpy") if native.has_kernels() else ("numpy",)
+SLOW_BYTES = 16 << 20  # gprof2dot takes an object per frame: it gets the first of the text
+PERF_SCRIPT = "perf script"
+INFERNO = "inferno-collapse-perf"
 PROFILES = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """The best round of a command."""
-
-    seconds: float
-    cpu_s: float
-    peak_mb: int
-
-
-def measured(command: str) -> Run:
-    """One round, by a shell, output thrown away."""
-    start = time.perf_counter()
-    child = os.spawnlp(
-        os.P_NOWAIT, "bash", "bash", "-o", "pipefail", "-c", f"{{ {command}; }} >/dev/null"
-    )
-    _, status, usage = os.wait4(child, 0)
-    seconds = time.perf_counter() - start
-    if status:
-        sys.exit(f"bench: failed: {command}")
-    return Run(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss >> 10)
-
-
-def best(commands: dict[str, str], repeat: int) -> dict[str, Run]:
-    """The fastest of REPEAT rounds of all commands."""
-    rounds = [{name: measured(text) for name, text in commands.items()} for _ in range(repeat)]
-    return {name: min((done[name] for done in rounds), key=_seconds) for name in commands}
-
-
-def _seconds(run: Run) -> float:
-    return run.seconds
+PEAK = "\nPeak MB is of all processes together; pages that they share count in each of them.\n"
 
 
 def of_recording(recording: Path, work: Path, repeat: int) -> list[list[str]]:
-    """Rows: what reads the recording, with the ratio to perf script."""
-    text, head = work / "big.txt", work / "head.txt"
-    data = shlex.quote(str(recording))
-    report = "perf report --stdio --no-children -g none"  # with chains it takes gigabytes
-    ingest = f"rm -f {work}/one.duckdb* && {PERFDUCK} ingest --store {work}/one.duckdb"
-    measured(f"perf script -i {data} 2>/dev/null >{text}")
-    _write_start(text, head, SLOW_BYTES)
-    runs = best(
-        {
-            "perf script": f"perf script -i {data} 2>/dev/null >{text}",
-            "perf report --no-children -g none": f"{report} -i {data} 2>/dev/null",
-            "wc -l": f"wc -l {text}",
-            "gprof2dot, first 64 MB": f"{GPROF2DOT} -f perf {head}",
-            "perfduck ingest, text": f"{ingest} {text}",
-            "perf script, perfduck ingest -": f"{ingest} - < <(perf script -i {data} 2>/dev/null)",
-            "perfduck ingest, perf.data": f"{ingest} {data}",
-        },
-        repeat,
-    )
-    reference = runs["perf script"].seconds
+    """Rows: what reads the recording, with ratios to the readers that all know."""
+    text = work / "big.txt"
+    runs = fastest(_readers(recording, work), repeat)
     return [
-        [name, f"{run.seconds:.2f}", f"{run.cpu_s:.2f}", f"{run.seconds / reference:.2f}",
-         f"{(SLOW_BYTES if '64 MB' in name else text.stat().st_size) / 1e6 / run.seconds:,.0f}",
+        [name, f"{run.seconds:.2f}", f"{run.cpu_s:.2f}", _ratio(run, runs.get(PERF_SCRIPT)),
+         _ratio(run, runs.get(INFERNO)),
+         f"{(SLOW_BYTES if '16 MB' in name else text.stat().st_size) / 1e6 / run.seconds:,.0f}",
          f"{run.peak_mb:,}"]
         for name, run in runs.items()
     ]  # fmt: skip
+
+
+def _ratio(run: Run, reference: Run | None) -> str:
+    return "" if reference is None else f"{run.seconds / reference.seconds:.2f}"
+
+
+def _readers(recording: Path, work: Path) -> dict[str, str]:
+    """Commands that read all of the recording, or of its text."""
+    text, head = work / "big.txt", work / "head.txt"
+    data = shlex.quote(str(recording))
+    _write_start(text, head, SLOW_BYTES)
+    # With chains perf report takes gigabytes.
+    report = "perf report --stdio --no-children -g none"
+    script = f"perf script -i {data} 2>/dev/null"
+    commands = {
+        PERF_SCRIPT: f"{script} >{work}/again.txt",
+        report: f"{report} -i {data} 2>/dev/null",
+        "wc -l": f"wc -l {text}",
+        INFERNO: f"{INFERNO} {text}",
+        "gprof2dot, first 16 MB": f"{GPROF2DOT} -f perf {head}",
+    }
+    if shutil.which(INFERNO) is None:
+        del commands[INFERNO]
+    for name in KERNELS:
+        ingest = _ingest(name, work / "one.duckdb")
+        commands |= {
+            f"perfduck ingest, text ({name})": f"{ingest} {text}",
+            f"perf script, perfduck ingest - ({name})": f"{ingest} - < <({script})",
+            f"perfduck ingest, perf.data ({name})": f"{ingest} {data}",
+        }
+    return commands
+
+
+def _ingest(kernels: str, store: Path) -> str:
+    """A new store."""
+    return f"rm -f {store}* && PERFDUCK_KERNELS={kernels} {PERFDUCK} ingest --store {store}"
 
 
 def _write_start(text: Path, head: Path, size: int) -> None:
@@ -105,14 +106,14 @@ def _write_start(text: Path, head: Path, size: int) -> None:
 
 def of_size(work: Path) -> list[list[str]]:
     """Rows: time and memory by the size of the text; beyond its own size it is repeated."""
-    text, part, store = work / "big.txt", work / "part.txt", work / "one.duckdb"
+    text, part = work / "big.txt", work / "part.txt"
     rows = []
     for share in (1 / 8, 1 / 4, 1 / 2, 1, 3):
         if share < 1:
             _write_start(text, part, int(share * text.stat().st_size))
         else:
             measured(f"cat {' '.join([str(text)] * int(share))} >{part}")
-        run = measured(f"rm -f {store}* && {PERFDUCK} ingest --store {store} {part}")
+        run = measured(f"{_ingest(KERNELS[0], work / 'one.duckdb')} {part}")
         size = part.stat().st_size / 1e6
         rows.append([f"{size:,.0f} MB", f"{run.seconds:.2f}", f"{size / run.seconds:,.0f}",
                      f"{run.peak_mb:,}"])  # fmt: skip
@@ -122,25 +123,33 @@ def of_size(work: Path) -> list[list[str]]:
 
 def of_start(work: Path, repeat: int) -> list[list[str]]:
     """Rows: what is over before one looks up."""
+    runs = fastest(_starts(work), repeat)
+    return [
+        [name, f"{run.seconds:.2f}", f"{run.cpu_s:.2f}", f"{run.peak_mb:,}"]
+        for name, run in runs.items()
+    ]
+
+
+def _starts(work: Path) -> dict[str, str]:
     store = f"--store {work}/small.duckdb"
     one = next(iter(sorted(DEMO.glob("*.txt.xz"))))
-    commands = {
+    imports = {}
+    for name in KERNELS:
+        ingest = _ingest(name, work / "small.duckdb")
+        imports |= {
+            f"perfduck ingest, one small recording ({name})": f"{ingest} {one}",
+            f"perfduck ingest --manifest, 18 recordings ({name})": f"{ingest} "
+            f"--manifest {DEMO}/recordings.csv",
+        }
+    return {
         "perfduck --help": f"{PERFDUCK} --help",
-        "perfduck ingest, one small recording": f"rm -f {work}/one.duckdb && {PERFDUCK} ingest "
-        f"--store {work}/one.duckdb {one}",
-        "perfduck ingest --manifest, 18 recordings": f"rm -f {work}/small.duckdb && "
-        f"{PERFDUCK} ingest {store} --manifest {DEMO}/recordings.csv",
+        **imports,
         "perfduck profiles": f"{PERFDUCK} profiles {store}",
         "perfduck top": f"{PERFDUCK} top 'native*' {store}",
         "perfduck diff": f"{PERFDUCK} diff scenario=native scenario=docker0-nat "
         f"--where workload=udp64 {store} || test $? = 1",  # it grew
         "perfduck sql": f"{PERFDUCK} sql 'select count(*) from sample' {store}",
     }
-    runs = best(commands, repeat)
-    return [
-        [name, f"{run.seconds:.2f}", f"{run.cpu_s:.2f}", f"{run.peak_mb:,}"]
-        for name, run in runs.items()
-    ]
 
 
 def of_scale(source: Path, work: Path, samples: list[int], repeat: int) -> list[list[str]]:
@@ -202,37 +211,86 @@ def table(heading: list[str], rows: list[list[str]]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    given = _arguments()
+    given.work.mkdir(parents=True, exist_ok=True)
+    kept = _sections(RESULTS.read_text())
+    wanted = [name for name in SECTIONS if name not in given.without]
+    for name, body in _measured(given, wanted):
+        section = f"{machine.described()}\n{body}"
+        print(f"## {SECTIONS[name]}\n\n{section}", flush=True)
+        kept[SECTIONS[name]] = section
+        RESULTS.write_text(_document(kept))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("recording", type=Path)
     parser.add_argument("--work", type=Path, default=Path("/tmp/perfduck-bench"))
     parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--without", nargs="+", choices=SECTIONS, default=[])
     parser.add_argument(
         "--samples", type=int, nargs="*", default=[1_000_000, 10_000_000, 50_000_000]
     )
-    given = parser.parse_args()
-    given.work.mkdir(parents=True, exist_ok=True)
-    _, heading, others = RESULTS.read_text().partition(OTHERS)
-    RESULTS.write_text("")
-    for section in _sections(given.recording, given.work, given.samples, given.repeat):
-        print(section, flush=True)
-        with RESULTS.open("a") as file:
-            file.write(f"{section}\n")
-    with RESULTS.open("a") as file:
-        file.write(heading + others)
+    return parser.parse_args()
 
 
-def _sections(recording: Path, work: Path, samples: list[int], repeat: int) -> Iterator[str]:
-    read = of_recording(recording, work, repeat)
+def _sections(document: str) -> dict[str, str]:
+    """The bodies of a document's sections by their headings."""
+    parts = (part.partition("\n\n") for part in document.split("\n## ")[1:])
+    return {heading: f"{body.rstrip()}\n" for heading, _, body in parts}
+
+
+def _document(sections: dict[str, str]) -> str:
+    order = [*SECTIONS.values(), *sections]  # those of other benchmarks are last
+    headings = [heading for heading in dict.fromkeys(order) if heading in sections]
+    return "\n".join([HEAD, *(f"## {heading}\n\n{sections[heading]}" for heading in headings)])
+
+
+def _measured(given: argparse.Namespace, wanted: list[str]) -> Iterator[tuple[str, str]]:
+    """The names of sections, and what they say."""
+    work = given.work
+    if set(wanted) - {"start"}:
+        measured(f"perf script -i {shlex.quote(str(given.recording))} 2>/dev/null >{work}/big.txt")
+    for name in wanted:
+        yield name, SECTION_BODIES[name](given, work)
+
+
+def _recording_section(given: argparse.Namespace, work: Path) -> str:
+    rows = of_recording(given.recording, work, given.repeat)
+    heading = ["reads the recording", "s", "CPU s", "to perf script", "to inferno", "MB/s"]
+    return (
+        f"{machine.of_recording(given.recording, work / 'big.txt')}\n"
+        f"{table([*heading, 'peak MB'], rows)}{PEAK}"
+        "Of `perf script, perfduck ingest -`, CPU s is perfduck's alone, peak MB that of both.\n"
+    )
+
+
+def _size_section(_: argparse.Namespace, work: Path) -> str:
+    return table(["text", "s", "MB/s", "peak MB"], of_size(work)) + PEAK
+
+
+def _start_section(given: argparse.Namespace, work: Path) -> str:
+    return table(["command", "s", "CPU s", "peak MB"], of_start(work, given.repeat)) + PEAK
+
+
+def _scale_section(given: argparse.Namespace, work: Path) -> str:
     source = work / "source.duckdb"
-    (work / "one.duckdb").rename(source)
-    yield f"# What perfduck takes\n\n{machine.described(recording, work / 'big.txt')}"
-    yield table(["reads the recording", "s", "CPU s", "to perf script", "MB/s", "peak MB"], read)
-    yield "Peak MB is of the largest process; perf.data is read by a second one of some 130 MB.\n"
-    yield table(["text", "s", "MB/s", "peak MB"], of_size(work))
-    yield table(["starts", "s", "CPU s", "peak MB"], of_start(work, repeat))
-    yield "Milliseconds over a store of synthetic profiles, and bytes a sample:\n"
-    rows = of_scale(source, work, samples, repeat)
-    yield table(["samples", *QUESTIONS, "B/sample"], rows)
+    measured(f"{_ingest(KERNELS[0], source)} {work}/big.txt")
+    rows = of_scale(source, work, given.samples, given.repeat)
+    return (
+        "Milliseconds over a store of synthetic profiles, and bytes a sample:\n\n"
+        f"{table(['samples', *QUESTIONS, 'B/sample'], rows)}"
+    )
+
+
+SECTION_BODIES: dict[str, Callable[[argparse.Namespace, Path], str]] = {
+    "recording": _recording_section,
+    "size": _size_section,
+    "start": _start_section,
+    "scale": _scale_section,
+}
 
 
 if __name__ == "__main__":
