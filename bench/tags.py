@@ -1,7 +1,8 @@
 """How many functions get the right subsystem, by method, with the tested kernel left out.
 
     python bench/tags.py KERNELS            functions-5.10.parquet, functions-6.1-arm64.parquet, ...
-    python bench/tags.py KERNELS --recordings DIR   also by sample weight (perf script texts)
+
+By sample weight: tags_by_weight.py.
 
 Truth is the source file that the tested kernel's DWARF names; the catalogue holds other kernels.
 Kernels of other architectures are tested with the catalogue of those of x86, and with that and the
@@ -31,7 +32,6 @@ CASES = ((("5.10", "7.2"), "6.1"), (("5.10", "6.1"), "7.2"))
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("kernels", type=Path)
-    parser.add_argument("--recordings", type=Path)
     arguments = parser.parse_args()
     tables = {
         path.stem.removeprefix("functions-"): pl.read_parquet(path)

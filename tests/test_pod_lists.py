@@ -125,7 +125,7 @@ def with_(path: str, value: object) -> str:
 @pytest.mark.parametrize(
     ("text", "got"),
     [
-        ("", "Input data was truncated"),
+        ("[", "Input data was truncated"),
         ("no JSON", "JSON is malformed"),
         ("7", "expected object, got int"),
         ('{"a": 1}', "Object missing required field `items`"),
@@ -167,6 +167,15 @@ def test_a_pod_has_one_name() -> None:
     twice = [{"Id": CID, "Name": "/a"}, {"Id": CID, "Name": "/b"}]
     with pytest.raises(perfduck.PerfduckError, match=f"one name of container {CID}, got"):
         rows_of(json.dumps(twice), "pods.json")
+
+
+@pytest.mark.parametrize(
+    "text", ['{"kind": "List", "items": []}', '{"containers": []}', "[]", "\n"]
+)
+def test_a_list_of_no_pods_is_not_attached(text: str, tmp_path: Path) -> None:
+    (tmp_path / "pods.json").write_text(text)
+    with pytest.raises(perfduck.PerfduckError, match=r"expected a pod or a container .* got none"):
+        read(f"pods={tmp_path / 'pods.json'}")
 
 
 def test_a_file_that_is_too_large_is_refused(tmp_path: Path, set_limits: object) -> None:

@@ -4,6 +4,7 @@ do not say whose their samples are, which pods have no name, and what their weig
 from collections.abc import Collection, Container, Iterable, Iterator
 
 from perfduck_diff.engine.dimensions import NO_CGROUP, NO_NETNS
+from perfduck_diff.events import is_cpu_time
 from perfduck_diff.pods import is_unnamed
 from perfduck_diff.selection import Note, Selection
 from perfduck_model.words import listed
@@ -12,6 +13,7 @@ from perfduck_store.records import KeyValue
 
 _SHOWN = 3
 _LEAST = 0.01  # of a pod's ticks, to be said
+_LEAST_OF_ALL = 0.001  # of the answer's weight: of a pod of 50 samples one is 2 %
 _MOST_SAMPLES = 1_000_000  # of a diff, for missed ticks to be counted
 
 
@@ -56,7 +58,7 @@ def comparison_notes(selection: Selection, samples: float) -> Iterator[Note]:
             yield _without_groups(selection, silent)
         if samples <= _MOST_SAMPLES:
             yield from _missed_ticks(selection, {each.value for each in values})
-        else:
+        elif _has_ticks(selection):
             text = (
                 f"ticks that left no sample are not counted among {samples:,.0f} samples: top --by"
                 " pod counts them"
@@ -100,10 +102,18 @@ def _names(selection: Selection, runs: Iterable[int]) -> str:
     return listed([names[run] for run in sorted(runs)], _SHOWN)
 
 
+def _has_ticks(selection: Selection) -> bool:
+    """Whether the answer is of clocks: other events, of trace points too, come when they come."""
+    return all(is_cpu_time(each, selection.unit) for each in selection.event.split("|"))
+
+
 def _missed_ticks(selection: Selection, pods: Container[str | None]) -> Iterator[Note]:
     """What `total` lacks of these pods."""
+    if not _has_ticks(selection):
+        return
+    least = _LEAST_OF_ALL * selection.busy
     rows = (each for each in selection.samples.missed_ticks() if each.pod in pods)
-    shares = [(row, row.missed / (row.missed + row.sampled)) for row in rows]
+    shares = [(row, row.missed / (row.missed + row.sampled)) for row in rows if row.missed > least]
     if words := [
         f"{100 * share:.1f} % of those of {row.pod} ({row.missed / 1e6:.0f} ms)"
         for row, share in shares

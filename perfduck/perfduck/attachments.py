@@ -89,7 +89,16 @@ def read(pair: str, option: str = "") -> Attachment:
             text = text_of(Path(name), most_lines=most_lines)
     except (OSError, UnicodeDecodeError) as error:
         raise PerfduckError.at(name, expected="a text file to attach", got=reason(error)) from error
-    return parsed(kind, name, text)
+    return _with_pods(parsed(kind, name, text))
+
+
+def _with_pods(file: Attachment) -> Attachment:
+    """The file, if it is no list of no pods: kubectl prints one where it is asked about another
+    namespace, and names that a recording had would be gone."""
+    if file.kind == PODS and file.rows["pod"].is_empty():
+        expected = "a pod or a container (kubectl get pods -A has those of all namespaces)"
+        raise PerfduckError.at(file.source, expected=expected, got="none")
+    return file
 
 
 def parsed(kind: str, source: str, text: str) -> Attachment:
@@ -116,10 +125,16 @@ def keep(store: Store, profile_id: int, files: Sequence[Attachment]) -> tuple[st
     """Keep the files with the profile in place of those of their kinds, in a transaction of the
     caller; what that changed, in words."""
     done = (
-        store.attachments.keep(profile_id, each.kind, each.source, each.text, each.rows)
+        (each, store.attachments.keep(profile_id, each.kind, each.source, each.text, each.rows))
         for each in files
     )
-    return tuple(change for change in done if change)
+    return tuple(change + _emptiness(each) for each, change in done if change)
+
+
+def _emptiness(file: Attachment) -> str:
+    """What is said of a list of no programs: none may be loaded, and names are asked of it."""
+    is_empty = file.kind == "bpf" and file.rows["bpf_program"].is_empty()
+    return " (it lists no program)" if is_empty else ""
 
 
 def iptables(text: str, source: str) -> dict[AttachedTable, pl.DataFrame]:

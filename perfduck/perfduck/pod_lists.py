@@ -161,7 +161,9 @@ def rows_of(text: str, source: str) -> pl.DataFrame:
     """[pod_uid, namespace, pod, container_id, container, node] of what the list has. PerfduckError
     for what is none of these lists, and for two names of one pod or container."""
     start = text.lstrip()[:1]
-    if start == "[":
+    if not start:
+        rows: list[Row] = []  # of docker ps, where no container runs
+    elif start == "[":
         rows = _decoded(text, list[_Container], source, _of_containers)
     elif start == "{" and _is_line(text):
         rows = _of_lines(text, source)

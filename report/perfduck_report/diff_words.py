@@ -373,7 +373,7 @@ def _is_named(path: tuple[str, ...]) -> bool:
 
 def place(path: tuple[str, ...]) -> str:
     """The end of a path."""
-    return " > ".join(path[-2:])
+    return " > ".join(path[-2:]) or "the root"
 
 
 def moved(move: Moved) -> str:

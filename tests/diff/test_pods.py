@@ -7,6 +7,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,13 +37,14 @@ KINDS = {
     "task": IN_TASK,
     "sent": ["udp_rcv", "process_backlog", "net_rx_action", *INLINE],
     "polled": ["ip_rcv", "virtnet_poll", "net_rx_action", *INLINE],
+    "a program's name": ["ip_rcv", "process_backlog [bpf]", "net_rx_action", *INLINE],
     "on exit": ["udp_rcv", "process_backlog", "handle_softirqs", "irq_exit_rcu",
                 "asm_sysvec_call_function_single", *IN_TASK],
     "thread": ["udp_rcv", "process_backlog", "handle_softirqs", "run_ksoftirqd"],
     "hardirq": ["virtnet_interrupt", "asm_common_interrupt", *IN_TASK],
 }  # fmt: skip
-BESIDE = {"polled": "[softirq]", "on exit": "[softirq]", "thread": "[softirq]",
-          "hardirq": "[hardirq]"}  # fmt: skip
+BESIDE = {"polled": "[softirq]", "a program's name": "[softirq]", "on exit": "[softirq]",
+          "thread": "[softirq]", "hardirq": "[hardirq]"}  # fmt: skip
 PATHS = {
     f"/kubepods/burstable/pod{BUSY}/{CID}": BUSY,
     f"/kubepods.slice/kubepods-pod{SENDER.replace('-', '_')}.slice/crio-{OTHER}.scope": SENDER,
@@ -56,9 +58,10 @@ def text_of(samples: list[tuple[str, str]]) -> str:
     """What perf script -F +cgroup prints of samples: kind and path."""
     parts = []
     for number, (kind, path) in enumerate(samples):
+        names = (name.partition(" ") for name in KINDS[kind])
         frames = "".join(
-            f"\t{0xFFFFFFFF81000000 + 4096 * at:x} {name}+0x10 ([kernel.kallsyms])\n"
-            for at, name in enumerate(KINDS[kind])
+            f"\t{0xFFFFFFFF81000000 + 4096 * at:x} {name}+0x10 ({dso or '[kernel.kallsyms]'})\n"
+            for at, (name, _, dso) in enumerate(names)
         )
         parts.append(f"app 7 [000] {number + 1}.000000: 1000000 cpu-clock: {path}\n{frames}\n")
     return "".join(parts)
@@ -71,7 +74,7 @@ def test_a_sample_is_blamed_on_its_pod_unless_it_interrupts(tmp_path: Path) -> N
     assert {pod: row["blamed"] for pod, row in rows.items()} == expected
     own = {pod: row["self"] for pod, row in rows.items()}
     assert {own[pod] for pod in PATHS.values()} == {1}  # of kind task
-    assert (own["[softirq]"], own["[hardirq]"]) == (4 * len(PATHS), len(PATHS))
+    assert (own["[softirq]"], own["[hardirq]"]) == (5 * len(PATHS), len(PATHS))
     assert {rows[pod]["total"] for pod in PATHS.values()} == {len(KINDS)}
     for column in ("self", "blamed"):
         assert sum(row[column] for row in rows.values()) == len(samples)
@@ -268,6 +271,13 @@ def test_ticks_are_not_missing_where_a_cpu_was_watched_in_part(tmp_path: Path) -
     assert not _missed(tmp_path, [(next(iter(PATHS)), list(range(0, 100, 2)))])
 
 
+def test_a_tick_that_is_nothing_to_the_whole_is_not_said(tmp_path: Path) -> None:
+    """One tick of 50, among 2,050."""
+    pods = list(PATHS)[:2]
+    small = [tick for tick in range(50) if tick != 20]
+    assert not _missed(tmp_path, [(pods[0], small), (pods[1], list(range(50, 2_050)))])
+
+
 def test_ticks_are_not_missing_where_the_clock_did_not_go_on(tmp_path: Path) -> None:
     """A timer that stops while its task sleeps begins anew."""
     ticks = [tick + 0.4 * (tick > 50) for tick in range(100) if tick != 50]
@@ -288,10 +298,13 @@ def test_a_diff_says_what_one_side_lacks(tmp_path: Path) -> None:
     assert any(line.startswith("b: no control groups were recorded") for line in context)
     assert any(line.startswith(f"{ticks} of those of {BUSY}") for line in context)
     with DuckDbStore(place) as duckdb:
-        question = resolve_sides(duckdb, DiffRequest(base="a", new="b"))
-        notes = [note.text for note in comparison_notes(question.selection, 1_000_001)]
+        selection = resolve_sides(duckdb, DiffRequest(base="a", new="b")).selection
+        notes = [note.text for note in comparison_notes(selection, 1_000_001)]
+        cycles = replace(selection, event="cycles", unit="cycles")
+        of_cycles = [note.text for note in comparison_notes(cycles, 1_000_001)]
     assert not any(line.startswith(ticks) for line in notes)
     assert any("not counted among 1,000,001 samples" in line for line in notes)
+    assert not any("ticks" in line for line in of_cycles)
 
 
 def _missed(folder: Path, pods: list[tuple[str, list[Any]]]) -> list[str]:

@@ -342,3 +342,12 @@ def test_what_bpftool_does_not_print_is_refused(
     (tmp_path / "bpf.json").write_text(text)
     with pytest.raises(perfduck.PerfduckError, match=r"bpf\.json: expected JSON of bpftool prog"):
         recorded.attach("data", [f"bpf={tmp_path / 'bpf.json'}"])
+
+
+def test_a_list_of_no_programs_says_so(tmp_path: Path) -> None:
+    (tmp_path / "a.folded").write_text("main;f 1\n")
+    (tmp_path / "bpf.json").write_text("[]")
+    with perfduck.open(tmp_path / "store.duckdb") as store:
+        store.ingest(tmp_path / "a.folded", name="a")
+        done = store.attach("a", [f"bpf={tmp_path / 'bpf.json'}"])
+    assert str(done) == "a: bpf attached (it lists no program)\n"

@@ -3,14 +3,15 @@
 -- was there (Iron, NSDI'18).
 -- A softirq that a task runs on its own way out of a send (softirq-inline) is blamed on the task where
 -- it takes packets off the queue of this CPU that veth and loopback put them on, as the task had just
--- done; polls of NICs, timers and RCU are others' work that waited.
+-- done; polls of NICs, timers and RCU are others' work that waited. Programs of eBPF and functions of
+-- guests may have these names too, so the binary counts.
 with sent as (
     select distinct stack_symbol.stack_id
     from stack_symbol
     join symbol on symbol.symbol_id = stack_symbol.symbol_id
     join stack_blame on stack_blame.stack_id = stack_symbol.stack_id
     where symbol.canonical in ('process_backlog', 'veth_poll')
-        and symbol.area <> 'user'
+        and symbol.dso in ('[kernel.kallsyms]', '[veth]')
         and stack_blame.context = 'softirq-inline'
 ),
 owned as (
