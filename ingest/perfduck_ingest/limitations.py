@@ -9,6 +9,7 @@ store in 63 have one rule for both.
 from collections import Counter
 
 DWARF = "dwarf-stacks"
+OTHER_MACHINE = "dwarf-stacks-of-other-machines"
 STACK_END = "cut-stacks"
 NO_TABLE = "no-unwind-tables"
 BROKEN_STACK = "broken-stacks"
@@ -19,11 +20,14 @@ BRANCHES = "branch-stacks"
 BROKEN = "broken-callchains"
 TIME = "time-out-of-range"
 PERIOD = "period-out-of-range"
+NO_FRAMES = "no-frames"
 NO_EVENT = "no-event"  # left out: shown as skipped records
 
 TEXTS = {
     DWARF: "user callers were recorded as DWARF stacks (--call-graph dwarf) and are not unwound:"
     " install perfduck-native, or use `perf script | perfduck ingest -`",
+    OTHER_MACHINE: "user callers were recorded as DWARF stacks (--call-graph dwarf) and are not"
+    " unwound: these are not programs of x86-64 or aarch64; use `perf script | perfduck ingest -`",
     STACK_END: "user callers are missing beyond the recorded part of the stack (--call-graph"
     " dwarf,BYTES records more)",
     NO_TABLE: "user callers are missing above code without unwind tables: of a file that was not"
@@ -39,6 +43,8 @@ TEXTS = {
     BROKEN: "call chains have an entry that is no address and are cut off there",
     TIME: "times beyond 63 bits are not kept",
     PERIOD: "periods beyond 63 bits are not kept: these samples count as one event each",
+    NO_FRAMES: "no function is known: perf script printed no address (`perf record -g` records call"
+    " chains, `perf script -F +ip,sym,dso` prints the functions)",
 }
 
 

@@ -183,3 +183,11 @@ def test_a_number_of_64_bits_is_left_out_as_of_perf_data(
     assert {code: one.samples for code, one in found.facts.limitations.items()} == dict.fromkeys(
         limited, 1
     )
+
+
+def test_samples_without_a_function_are_counted() -> None:
+    """As `perf sched script` prints them."""
+    line = "spin 12 [000] 1.000001: sched:sched_stat_runtime: comm=spin pid=12 runtime=63633 [ns]\n"
+    found = parsed((line * 3).encode())
+    assert found.samples["count"].sum() == 3
+    assert {code: one.samples for code, one in found.facts.limitations.items()} == {"no-frames": 3}

@@ -58,7 +58,8 @@ class StackUnwinder:
         unwinder = self._unwinder()
         has_stack = stacks.used > 0
         readable = has_stack & (stacks.abi == records.REGS_ABI_64) & (unwinder is not None)
-        self._counted[limitations.DWARF] += int((has_stack & ~readable).sum())
+        why = limitations.OTHER_MACHINE if native.version() else limitations.DWARF
+        self._counted[why] += int((has_stack & ~readable).sum())
         chosen = np.flatnonzero(readable)
         if unwinder is None or not len(chosen):
             return part

@@ -12,7 +12,7 @@ from msgspec import structs
 
 from perfduck_ingest.chains import SymbolInterner, SymbolRow, stacks
 from perfduck_ingest.importer import unit_of
-from perfduck_ingest.limitations import PERIOD, TEXTS, TIME
+from perfduck_ingest.limitations import NO_FRAMES, PERIOD, TEXTS, TIME
 from perfduck_ingest.network_namespaces import NamespaceChanges
 from perfduck_ingest.perf_script import grammar
 from perfduck_ingest.perf_script.end import OPEN_CHAIN, end_of
@@ -129,6 +129,8 @@ def _parsed(part: Chunk, text: Text, known: LineCache) -> Parsed:
     stack_ids, chains = stacks(symbol_ids, lengths, known.stacks)
     samples = _samples(part, text, lines, starts, stack_ids)
     samples, out = _without_large(samples)
+    if count := int((frames.lengths == 0).sum()):
+        out[NO_FRAMES] = Limitation(TEXTS[NO_FRAMES], count)
     leaves = symbol_ids[np.cumsum(lengths) - lengths]
     return Parsed(
         Batch(
