@@ -225,6 +225,7 @@ IMPOSSIBLE = {
     "label empty": (SAID + "labels = map{'': ''}", "label"),
     "label newline": (SAID + "labels = map{chr(10) || 'k': 'v'}", "printable"),
     "label escape": (SAID + "labels = map{chr(27): 'v'}", "printable"),
+    "label value newline": (SAID + "labels = map{'k': 'v' || chr(10)}", "a value of printable"),
     "label reserved": (SAID + "labels = map{'work': 'v'}", "which cannot be a label"),
     "labels null": ("alter table profile alter labels drop not null; " + SAID + "labels = null",
                     "labels: expected labels, got 'None'"),

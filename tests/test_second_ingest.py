@@ -90,6 +90,8 @@ def test_a_second_ingest_says_what_it_changed(options: list[str], answer: str, s
          " label: give --work"),
         (["--label", "attach.x=5"], "which cannot be a label: give --attach x=FILE"),
         (["--label", " run=5"], "expected a label of printable characters, got ' run'"),
+        (["--label", "run=5\nx"], "expected a value of printable characters, got '5\\nx'"),
+        (["--work", "1", "--unit", "a\x1b[2J"], "unit: expected printable characters, got 'a\\x1b"),
     ], 4),
 )  # fmt: skip
 def test_what_cannot_be_said_changes_nothing(options: list[str], message: str, store: Path) -> None:

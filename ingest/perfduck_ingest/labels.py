@@ -20,10 +20,11 @@ def labels(pairs: Iterable[str]) -> dict[str, str]:
         if not (key and equals):
             message = f"--label {pair}: expected key=value"
             raise PerfduckError(message)
-        key, value = checked(printable(key), f"--label {pair}"), printable(value)
+        where = f"--label {pair}"
+        key, value = checked(printable(key), where), checked_value(printable(value), where)
         if by_key.setdefault(key, value) != value:
             raise PerfduckError.at(
-                where=f"--label {pair}", expected=f"one value of {key}", got=f"{by_key[key]} before"
+                where, expected=f"one value of {key}", got=f"{by_key[key]} before"
             )
     return by_key
 
@@ -37,6 +38,13 @@ def checked(key: str, where: str) -> str:
     if not key.isprintable() or key != key.strip():
         raise PerfduckError.at(where, expected="a label of printable characters", got=f"{key!r}")
     return key
+
+
+def checked_value(value: str, where: str) -> str:
+    """A value that may be one of a label: it is printed in lines, and typed in selectors."""
+    if not value.isprintable():
+        raise PerfduckError.at(where, expected="a value of printable characters", got=f"{value!r}")
+    return value
 
 
 def checked_name(name: str, where: str) -> str:

@@ -14,7 +14,7 @@ import polars as pl
 
 from perfduck.attachments import is_kind
 from perfduck.manifest import checked_work
-from perfduck_ingest.labels import checked
+from perfduck_ingest.labels import checked, checked_value
 from perfduck_ingest.work import AN_AMOUNT
 from perfduck_model.batch import Batch, Facts
 from perfduck_model.errors import PerfduckError
@@ -131,6 +131,7 @@ def _check_labels(labels: Any) -> None:
         _expect("label", "texts", f"{key}={value}", are_texts)
         _expect("label", "a key without =", f"{key}={value}", key and "=" not in key)
         checked(key, "label")
+        checked_value(value, "label")
 
 
 def _expect_number(column: str, value: Any, least: int) -> None:

@@ -25,7 +25,7 @@ from perfduck.attachments import read as read_attachment
 from perfduck.ingestion import IngestRequest
 from perfduck_ingest.counters import is_counter, work_between
 from perfduck_ingest.kernel_release import checked_release
-from perfduck_ingest.labels import ATTACH, LABEL, RESERVED, checked, checked_name
+from perfduck_ingest.labels import ATTACH, LABEL, RESERVED, checked, checked_name, checked_value
 from perfduck_ingest.work import AN_AMOUNT, Work, is_amount, work_from
 from perfduck_model.errors import PerfduckError
 from perfduck_model.limits import limits
@@ -186,6 +186,7 @@ def _kernel(row: _Row) -> str | None:
 def _labels(row: _Row, labels: dict[str, str]) -> dict[str, str]:
     own = {_label(key): value for key, value in row.fields.items() if _is_label(key)}
     for key, value in own.items():
+        checked_value(value, f"{row.manifest}:{row.line}")
         if labels.get(key, value) != value:
             raise row.wrong(expected=f"{key}={labels[key]} as --label says", got=value)
     return labels | own
@@ -218,10 +219,13 @@ def _work(row: _Row) -> Work | None:
 
 
 def checked_work(amount: float, unit: str | None) -> Work:
-    """Work that can be, of something; ValueError otherwise. PerfduckError for a usual unit with a
-    letter wrong: it would never be compared with runs of that unit."""
+    """Work that can be, of something; ValueError otherwise. PerfduckError for a unit that cannot be
+    shown in a line, and for a usual unit with a letter wrong: it would never be compared with runs
+    of that unit."""
     if not is_amount(amount) or unit == "":
         raise ValueError(amount)
+    if unit and not unit.isprintable():
+        raise PerfduckError.at(where="unit", expected="printable characters", got=f"{unit!r}")
     if unit and (meant := _mistyped(unit)):
         message = f"unit {unit}: {meant}(any other word is a unit of its own)"
         raise PerfduckError(message)

@@ -1,6 +1,7 @@
 """The application: its routes, and what every answer has."""
 
 import json
+from collections.abc import Mapping
 from contextlib import suppress
 from urllib.parse import quote, urlsplit
 
@@ -38,7 +39,7 @@ from perfduck_server.access import AccessRefused, principal_of
 from perfduck_server.metrics import ServerMetrics
 from perfduck_server.pages import page
 from perfduck_server.query_options import in_url, only_declared
-from perfduck_server.service import Service
+from perfduck_server.service import Service, service_of
 from perfduck_server.spool import SpoolIsGone
 from perfduck_server.uploads import drain
 from perfduck_store.duckdb.shared import StoreIsInvalidated
@@ -145,7 +146,7 @@ def _refusal(request: Request, error: Exception) -> Response:
     line = perfduck.visible(str(error))
     if _is_question(request):
         line = in_url(line, _PARAMETERS)
-    return JSONResponse({"error": line}, status_code=status)
+    return _answer(request, status, line)
 
 
 def _is_question(request: Request) -> bool:
@@ -158,17 +159,22 @@ def _is_question(request: Request) -> bool:
 
 
 def _system_error(request: Request, error: Exception) -> Response:
-    """A full disk is said; any other error of the system is a bug."""
+    """A full disk is said, and that the server's folder is gone; any other error of the system is a
+    bug."""
     assert isinstance(error, OSError)
     if error.errno not in FULL_DISK:
+        try:
+            service_of(request).spool.check()
+        except SpoolIsGone as gone:
+            return _unavailable(request, gone)
         raise error
     line = "expected room on the server's disk, got a full one: ask again later"
-    return JSONResponse({"error": line}, _FULL)
+    return _answer(request, _FULL, line)
 
 
 def _unavailable(request: Request, error: Exception) -> Response:
     """Nothing but a start of the server helps."""
-    return JSONResponse({"error": perfduck.visible(str(error))}, 503)
+    return _answer(request, 503, perfduck.visible(str(error)))
 
 
 def _gone(request: Request, error: Exception) -> Response:
@@ -179,12 +185,17 @@ def _gone(request: Request, error: Exception) -> Response:
 async def _no_access(request: Request, error: Exception) -> Response:
     """People are led to the form, programs get a line."""
     assert isinstance(error, AccessRefused)
-    if error.status == 401 and _takes_page(request):
-        target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-        return RedirectResponse(f"/login?next={quote(target, safe='')}", 303)
     await drain(request)  # nobody has read the body
+    if error.status == 401 and _takes_page(request):
+        return RedirectResponse(f"/login?next={quote(_back_to(request), safe='')}", 303)
     headers = {"WWW-Authenticate": 'Bearer realm="perfduck"'} if error.status == 401 else {}
-    return JSONResponse({"error": str(error)}, error.status, headers)
+    return _answer(request, error.status, str(error), headers)
+
+
+def _back_to(request: Request) -> str:
+    """Where to go after a login: what a form asked for is not asked again."""
+    query = f"?{request.url.query}" if request.url.query else ""
+    return request.url.path + query if request.method == "GET" else "/"
 
 
 def _wrong(request: Request, error: Exception) -> Response:
@@ -194,21 +205,35 @@ def _wrong(request: Request, error: Exception) -> Response:
     where = ".".join(str(part) for part in first["loc"][1:]) or "body"
     got = json.dumps(first.get("input"), default=str)
     line = f"{where}: {first['msg'][0].lower()}{first['msg'][1:]}, got {got[:100]}"
-    return JSONResponse({"error": perfduck.visible(line)}, 422)
+    return _answer(request, 422, perfduck.visible(line))
 
 
 def _no_route(request: Request, error: Exception) -> Response:
     """Where nothing answers, or not to this method."""
     assert isinstance(error, HTTPException)
     line = perfduck.visible(f"{request.method} {request.url.path}: {error.detail.lower()}")
-    is_api = request.url.path.startswith("/api/")
-    if error.status_code == 404 and not is_api and _takes_page(request) and _may_read(request):
-        return page("no_answer.html", request, status=404, error=line)
-    return JSONResponse({"error": line}, error.status_code, error.headers)
+    return _answer(request, error.status_code, line, error.headers)
+
+
+def _answer(
+    request: Request, status: int, line: str, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Why there is no answer: a page for people who may read one, JSON for programs."""
+    if _is_of_api(request) or not (_takes_page(request) and _may_read(request)):
+        return JSONResponse({"error": line}, status, headers)
+    answer = page("no_answer.html", request, status=status, error=line)
+    answer.headers.update(headers or {})
+    return answer
 
 
 def _takes_page(request: Request) -> bool:
-    return request.method == "GET" and "text/html" in request.headers.get("accept", "")
+    """Whether a browser shows the answer: of a link, or of a form."""
+    is_form = request.method == "POST" and not _is_of_api(request)
+    return "text/html" in request.headers.get("accept", "") and (request.method == "GET" or is_form)
+
+
+def _is_of_api(request: Request) -> bool:
+    return request.url.path.startswith(("/api/", f"{otlp_api.PROFILES}"))
 
 
 def _may_read(request: Request) -> bool:

@@ -10,14 +10,17 @@ from perfduck_server.pages import rendered
 from perfduck_server.service import ServiceOf
 
 _YEAR_S = 365 * 86_400
+_UNKNOWN = "This token is not known, was revoked, or has expired."
 
 router = APIRouter(include_in_schema=False)
 
 
 @router.get("/login")
-def form(next: str = "/") -> Response:
-    """The form. `next`: where it leads."""
-    return _page(local(next), "", 200)
+def form(request: Request, service: ServiceOf, next: str = "/") -> Response:
+    """The form. `next`: where it leads. A browser whose token has ended is told."""
+    secret = request.cookies.get(COOKIE)
+    has_ended = secret is not None and service.tokens.of(secret) is None
+    return _page(local(next), _UNKNOWN if has_ended else "", 200)
 
 
 @router.post("/login")
@@ -31,7 +34,7 @@ def login(
     _of_own_site(request)
     token_row = service.tokens.of(token.strip())
     if token_row is None:
-        return _page(local(next), "This token is not known, was revoked, or has expired.", 401)
+        return _page(local(next), _UNKNOWN, 401)
     if "read" not in token_row.scopes:
         return _page(local(next), missing_scope(token_row.name, "read", token_row.scopes), 403)
     answer = RedirectResponse(local(next), 303)

@@ -63,7 +63,7 @@ def _rule(text: str) -> RetentionRule:
 
 
 class Retention:
-    """Applies rules at the start and once a day, in a thread of its own."""
+    """Applies rules at the start and once a day (`every_s`), in a thread of its own."""
 
     def __init__(
         self,
@@ -71,8 +71,11 @@ class Retention:
         store: "ProfileStore",
         raw: "RawFiles",
         spool: "Spool",
+        *,
+        every_s: float = _DAY_S,
     ) -> None:
         self._rules, self._store, self._raw, self._spool = rules, store, raw, spool
+        self._every_s = every_s
         self._stopping = Event()
         self._thread = Thread(target=self._run, name="retention")
 
@@ -141,7 +144,7 @@ class Retention:
     def _run(self) -> None:
         while not self._stopping.is_set():
             self.apply(datetime.now(UTC).replace(tzinfo=None))
-            self._stopping.wait(_DAY_S)
+            self._stopping.wait(self._every_s)
 
 
 @contextmanager

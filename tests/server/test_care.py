@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import urllib3
-from servers import HTTP, Server, running
+from servers import HTTP, Server, running, soon
 
 import perfduck
 from perfduck import PerfduckError
@@ -167,6 +167,17 @@ def test_the_first_rule_that_fits_applies(aged, tmp_path: Path) -> None:
     assert "native.udp64.1" in store.names()
 
 
+def test_rules_are_applied_again_and_again(aged, monkeypatch: pytest.MonkeyPatch) -> None:
+    retention, applied = Retention((), *aged, every_s=0.001), []
+    monkeypatch.setattr(retention, "apply", applied.append)
+    retention.start()
+    try:
+        soon(lambda: len(applied) > 2)
+    finally:
+        retention.close()
+    assert applied == sorted(applied)
+
+
 def test_what_fails_stops_nothing_else(aged, monkeypatch: pytest.MonkeyPatch) -> None:
     store, raw, spool = aged
     remove, forgotten = store.remove, []
@@ -216,6 +227,12 @@ def test_a_server_whose_folder_was_removed_is_not_well(own_server: Server) -> No
     assert (health.status, line in health.json()["status"]) == (503, True)
     push = HTTP.request("POST", f"{own_server.url}/api/v1/recordings", body=b"x")
     assert (push.status, line in push.json()["error"]) == (503, True)
+    assert ask(own_server, "POST", "/api/v1/sql", json={"query": "select 1"}).status == 503
+    link = f"{own_server.url}/d?base=native.crr.1&new=native.crr.2"
+    page = HTTP.request("POST", link, headers={"Accept": "text/html"})
+    assert (page.status, b'role="alert">' in page.data, line.encode() in page.data) == (
+        503, True, True,
+    )  # fmt: skip
 
 
 def test_a_full_disk_is_said_and_what_was_kept_stays(empty_server: Server) -> None:

@@ -104,6 +104,7 @@ REFUSED = [
         TEXT,
         "unknown parameter lable.scenario; labels are label.KEY: did you mean label.scenario?",
     ),
+    ("?label.host=a%0d%0ab", TEXT, "expected a value of printable characters, got 'a\\r\\nb'"),
     ("?name=%0a", TEXT, "expected a name of printable characters"),
     ("?wait=900", TEXT, "wait: expected a number from 0 to 60, got 900"),
     ("?kernel=x", TEXT, "kernel"),

@@ -292,6 +292,10 @@ def test_a_browser_logs_in_with_a_token(guarded: Guarded) -> None:
     assert "SameSite=strict" in cookie
     held = {"Cookie": cookie.partition(";")[0]}
     assert guarded.ask("GET", "/api/v1/profiles", headers=held).status == 200
+    page = guarded.ask("GET", "/profiles/0", headers=held | {"Accept": "text/html"})
+    assert (page.status, b'role="alert">' in page.data) == (404, True)
+    ended = {"Cookie": "perfduck_token=pdk_ended"}
+    assert b"was revoked, or has expired" in guarded.ask("GET", "/login", headers=ended).data
     evil = held | {"Sec-Fetch-Site": "cross-site"}
     assert guarded.ask("POST", "/api/v1/sql", headers=evil).status == 403
 
