@@ -64,7 +64,7 @@ def false_alarms(found: list[Group], sizes: list[int], tree: str) -> None:
             print(f"  n = {n}: " + "; ".join(clopper_pearson(int(c), trials) for c in counts))
 
 
-def injected(found: list[Group], sizes: list[int], trials: int) -> None:
+def injected(found: list[Group], sizes: list[int], trials: int, *, neighbours: bool) -> None:
     """Precision, false share and sums of the engine; precision of other ways to rank."""
     for n in sizes:
         usable = [group for group in found if len(group.runs.runs) >= 2 * n]
@@ -73,7 +73,7 @@ def injected(found: list[Group], sizes: list[int], trials: int) -> None:
         random = np.random.default_rng(n)
         score: dict[str, list[float]] = defaultdict(list)
         for number in range(trials):
-            trial = inject(usable[number % len(usable)], n, 5, random)
+            trial = inject(usable[number % len(usable)], n, 5, random, neighbours=neighbours)
             _score_engine(trial, score)
             score_peers(trial, score)
         print(f"n = {n}, {trials} trials, 5 growths of +30..200 % on nodes of 0.3..6 %")
@@ -193,7 +193,7 @@ def limits(found: list[Group], sizes: list[int], trials: int) -> None:
         if not usable:
             continue
         random = np.random.default_rng(n)
-        rates, counts = [], []
+        rates, counts, spreads = [], [], []
         for step in steps:
             hits = 0
             for number in range(trials):
@@ -205,13 +205,16 @@ def limits(found: list[Group], sizes: list[int], trials: int) -> None:
                 weight = work.rate.mean(axis=1)
                 hits += any(jaccard(claimed, mask, weight) >= 0.5 for _, claimed in claims)
                 counts.append(trial.runs.hits[mask][:, :n].sum())
+                spreads.append(_spread(trial, mask))
             rates.append(hits / trials)
         smallest = (
             np.interp(0.8, np.maximum.accumulate(rates), steps) if max(rates) >= 0.8 else np.nan
         )
         physical = _limit(float(np.mean(counts)))
+        oracle = float(np.median([_limit(c, s, n) for c, s in zip(counts, spreads, strict=True)]))
         print(f"n = {n}, share {low:.1%}..{high:.1%}: 80 % found at +{smallest:.0%},"
-              f" Poisson limit +{physical:.0%}, efficiency {physical / smallest:.2f}"
+              f" Poisson limit +{physical:.0%}, efficiency {physical / smallest:.2f};"
+              f" an oracle that knows the true spread +{oracle:.0%}, ratio {smallest / oracle:.2f}"
               f"  {dict(zip(steps, rates, strict=True))}")  # fmt: skip
 
 
@@ -226,6 +229,7 @@ def main() -> None:
     parser.add_argument("--tree", default="rerooted")
     parser.add_argument("--stackgate", default="stackgate")
     parser.add_argument("--learned", action="store_true", help="use noise of the other groups")
+    parser.add_argument("--neighbours", action="store_true", help="sides recorded in turns")
     asked = parser.parse_args()
     sizes = [int(size) for size in asked.sizes.split(",")]
     with DuckDbStore(asked.store) as store:
@@ -235,7 +239,7 @@ def main() -> None:
     if asked.what == "aa":
         false_alarms(found, sizes, asked.tree)
     elif asked.what == "injected":
-        injected(found, sizes, asked.trials)
+        injected(found, sizes, asked.trials, neighbours=asked.neighbours)
     elif asked.what == "limit":
         limits(found, sizes, asked.trials)
     else:

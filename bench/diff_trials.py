@@ -150,6 +150,13 @@ def splits(size: int, n: int, random: np.random.Generator) -> list[tuple[list[in
     return found
 
 
+def in_turns(size: int, n: int, random: np.random.Generator) -> tuple[list[int], list[int]]:
+    """Sides of neighbours in time, either of which may be new."""
+    first = 2 * random.permutation(size // 2)[:n]
+    swapped = random.integers(0, 2, n)
+    return (first + swapped).tolist(), (first + 1 - swapped).tolist()
+
+
 @dataclass(frozen=True)
 class Trial:
     """One comparison with known growths."""
@@ -168,9 +175,14 @@ class Trial:
 def inject(
     group: Group, n: int, nodes: int, random: np.random.Generator,
     shares: tuple[float, float] = SHARES, growths: tuple[float, ...] = GROWTHS,
+    *, neighbours: bool = False,
 ) -> Trial:  # fmt: skip
     """Let some nodes of a random A/A comparison grow."""
-    picked = random.permutation(len(group.runs.runs))[: 2 * n].tolist()
+    size = len(group.runs.runs)
+    if neighbours:
+        picked = [run for side in in_turns(size, n, random) for run in side]
+    else:
+        picked = random.permutation(size)[: 2 * n].tolist()
     runs = group.some(picked)
     work = measure(runs, np.arange(n), np.arange(n, 2 * n), DiffOptions())
     weight, hits = runs.weight.copy(), runs.hits.copy()

@@ -273,6 +273,10 @@ def applied(runs: RunMatrix, columns: list[int], change: Change, code: Code,
         blame=blame,
         hits=np.concatenate([left[0], taken]),
         weight=np.concatenate([left[1], weight * scale]),
+        known={
+            by: (names, np.concatenate([of, of[rows]])) for by, (names, of) in runs.known.items()
+        },
+        of_samples={},
     )
 
 
