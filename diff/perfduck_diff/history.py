@@ -63,9 +63,11 @@ def recalled_from(store: Store, question: Question, per: rates.Per | None) -> tu
     host, runs = rows[0].host_class, max(row.runs for row in rows)
     other_host = "" if host == question.host_class else f", not on {question.host_class}"
     workload = f"workload {question.workload}" if question.workload else "no workload label"
+    chosen = question.filters.words()
+    whole = f", of all their samples, not only {chosen}" if chosen else ""
     return (
         f"spread between runs: learned from {runs} runs of {workload}, {unit}, on"
-        f" {host}{other_host} (perfduck noise list, perfduck noise forget SELECTOR)",
+        f" {host}{other_host}{whole} (perfduck noise list, perfduck noise forget SELECTOR)",
     )
 
 

@@ -2,6 +2,7 @@
 is never broken: names stay whole.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -53,7 +54,7 @@ def flow(
 
 def sentence(text: str, width: int, indent: str = "") -> list[str]:
     """Words of a sentence, which keeps the blanks that it begins with; the second line and the next
-    begin with INDENT more."""
+    begin with INDENT more. A `%` stays with its number."""
     words = text.lstrip(" ")
     start = text[: len(text) - len(words)]
-    return flow(words.split(" "), width, separator=" ", first=start, rest=start + indent)
+    return flow(re.split(" (?!%)", words), width, separator=" ", first=start, rest=start + indent)

@@ -373,6 +373,8 @@ def test_learned_noise_is_named_listed_and_forgotten(store: Path, tmp_path: Path
     assert "freedom: degrees of freedom behind cv" in learned
     said = "spread between runs: learned from 6 runs of workload udp, ns/packet, on ?/2 ("
     assert any(line.startswith(said) for line in _diff(copy, *SIDES)["context"])
+    some = _diff(copy, *SIDES, "--comm", "*")["context"]
+    assert any(", of all their samples, not only --comm * (" in line for line in some)
     compared = json.loads(_run(copy, "compare", "*", "--over", "scenario", "--format", "json"))
     assert any(line.startswith(said) for line in compared["context"])
     rows = json.loads(_run(copy, "noise", "list", "--format", "json"))
