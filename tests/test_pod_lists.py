@@ -59,6 +59,12 @@ LISTS = {
     "kubectl of none": ({"apiVersion": "v1", "kind": "List", "items": []}, set()),
     "static": ({"kind": "List", "items": [STATIC]},
                {(HASH, "kube-system", "etcd-node-1", None, None, None)}),
+    "static with a uid in its manifest": (
+        {"kind": "List", "items": [{"metadata": {
+            "name": "etcd-node-1", "namespace": "kube-system", "uid": UID,
+            "annotations": {"kubernetes.io/config.hash": "etcd\n"}}}]},
+        {(UID, "kube-system", "etcd-node-1", None, None, None)},
+    ),
     "crictl pods": (
         {"items": [{"id": BOX, "metadata": {"name": "web-0", "uid": UID, "namespace": "shop",
                                             "attempt": 0}, "state": "SANDBOX_READY"}]},

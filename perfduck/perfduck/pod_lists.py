@@ -10,6 +10,7 @@ Which of these a file is, its content says. Names alone are kept of it: specific
 passwords in their variables.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Annotated, Any
 
@@ -217,7 +218,8 @@ def _decoded(
 def _of_pods(pods: _Pods) -> Iterator[Row]:
     for pod in pods.items:
         named = pod.metadata
-        uid = named.annotations.get(_STATIC, named.uid)
+        manifest = named.annotations.get(_STATIC, "")  # a manifest may give a uid of its own
+        uid = manifest if re.match(_UID, manifest) else named.uid
         status = pod.status
         of_pod = (uid, named.namespace, named.name)
         yield (*of_pod, None, None, pod.spec.nodeName)

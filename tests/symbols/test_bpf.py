@@ -70,6 +70,7 @@ OWNERS = {
     "xdp_packet_func": "bpf:loxilb",
     "sd_devices": "bpf:systemd",
     "sd_fw_egress": "bpf:systemd",
+    "restrict_filesystems": "bpf:systemd",
     "kprobe__tcp_connect": "bpf:bcc",
     "tracepoint__sched__sched_switch": "bpf:bcc",
     "syscall__execve": "bpf:bcc",
