@@ -216,10 +216,11 @@ class _Holder(Struct, frozen=True):
 
 
 class _Program(Struct, frozen=True):
-    """What is used of an object of `bpftool prog -j`; one of an old bpftool has no pids."""
+    """What is used of an object of `bpftool prog -j`. An old bpftool has no pids, and numbers of
+    the types that it does not know."""
 
     id: _Count
-    type: str
+    type: str | _Count
     tag: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{16}\Z")]
     name: str = ""
     pids: list[_Holder] = field(default_factory=list)
@@ -235,7 +236,7 @@ def bpf(text: str, source: str) -> dict[AttachedTable, pl.DataFrame]:
         what = "JSON of bpftool prog -j"
         raise PerfduckError.at(where=source, expected=what, got=str(error)) from error
     rows = [
-        (each.id, each.tag, each.name, each.type, sorted({pid.comm for pid in each.pids}),
+        (each.id, each.tag, each.name, _type(each), sorted({pid.comm for pid in each.pids}),
          each.run_cnt, each.run_time_ns)
         for each in programs
     ]  # fmt: skip
@@ -244,6 +245,11 @@ def bpf(text: str, source: str) -> dict[AttachedTable, pl.DataFrame]:
         "loaders": pl.List(pl.String), "runs": pl.Int64(), "run_time_ns": pl.Int64(),
     }  # fmt: skip
     return {"bpf_program": pl.DataFrame(rows, schema=schema, orient="row")}
+
+
+def _type(program: _Program) -> str:
+    """As bpftool prints it to a terminal."""
+    return program.type if isinstance(program.type, str) else f"type {program.type}"
 
 
 def pods(text: str, source: str) -> dict[AttachedTable, pl.DataFrame]:

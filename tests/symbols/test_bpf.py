@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 import perfduck
+from perfduck.attachments import parsed
 from perfduck_diff.engine.dimensions import NO_PROGRAM
 from perfduck_ingest.formats import opened
 from perfduck_ingest.importer import ImportOptions
@@ -352,3 +353,8 @@ def test_a_list_of_no_programs_says_so(tmp_path: Path) -> None:
         store.ingest(tmp_path / "a.folded", name="a")
         done = store.attach("a", [f"bpf={tmp_path / 'bpf.json'}"])
     assert str(done) == "a: bpf attached (it lists no program)\n"
+
+
+def test_a_type_that_bpftool_does_not_know_is_a_number() -> None:
+    text = '[{"id": 1, "type": 33, "tag": "11a47337d70a5500"}]'
+    assert parsed("bpf", "bpf.json", text).rows["bpf_program"]["type"].to_list() == ["type 33"]
