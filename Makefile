@@ -42,14 +42,14 @@ $(INSTALLED): pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $@
 
-# The compiled loops (kernels/native/): everything but stacks of --call-graph dwarf works without, slower.
+# The compiled loops (kernels/native/): everything but stacks of --call-graph dwarf and names of Rust works without, slower.
 native: $(if $(CARGO),$(NATIVE))
-	@$(if $(CARGO),:,echo "perfduck: no cargo here (rustup.rs): without perfduck-native recordings are read in numpy, and stacks of --call-graph dwarf are not unwound")
+	@$(if $(CARGO),:,echo "perfduck: no cargo here (rustup.rs): without perfduck-native recordings are read in numpy, names of Rust stay mangled, and stacks of --call-graph dwarf are not unwound")
 
 $(NATIVE): $(CRATE)/Cargo.toml $(CRATE)/Cargo.lock $(CRATE)/pyproject.toml $(wildcard $(CRATE)/src/*.rs) | $(INSTALLED)
 	@if CARGO_BUILD_JOBS=2 nice $(BIN)/python -m pip install --quiet --disable-pip-version-check ./$(CRATE); \
 	  then touch $@; \
-	  else echo "perfduck: perfduck-native was not built (see above): recordings are read in numpy, and stacks of --call-graph dwarf are not unwound"; fi
+	  else echo "perfduck: perfduck-native was not built (see above): recordings are read in numpy, names of Rust stay mangled, and stacks of --call-graph dwarf are not unwound"; fi
 
 # Without the crates that it needs (no network) there is nothing to check: `native` has said so.
 crate: native

@@ -15,6 +15,7 @@ NO_TABLE = "no-unwind-tables"
 BROKEN_STACK = "broken-stacks"
 GUESSED = "frame-pointers"
 UNINLINED = "inlined-functions"
+MANGLED = "mangled-names"
 DEFERRED = "deferred-callers"
 BRANCHES = "branch-stacks"
 BROKEN = "broken-callchains"
@@ -37,6 +38,7 @@ TEXTS = {
     UNINLINED: "functions that the compiler inlined are not shown: in kernel modules, or debug"
     " information cannot be read or perfduck-native is not installed (--no-inline leaves them out"
     " everywhere)",
+    MANGLED: "names of Rust are mangled: perfduck-native 0.3 is not installed",
     DEFERRED: "user callers were to be recorded later (--call-graph fp,defer) and are not in the"
     " recording",
     BRANCHES: "branch stacks (perf record -b) are not kept",

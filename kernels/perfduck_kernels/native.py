@@ -100,6 +100,17 @@ def inlines(
     return cast(Inlines, module.Inlines(sections, supplementary, is_big))
 
 
+def has_rust_names() -> bool:
+    """Whether perfduck_native is installed, and demangles names of Rust."""
+    return hasattr(_module(), "demangled_rust")
+
+
+def demangled_rust(mangled: str) -> str | None:
+    """The name as it is in the source, without hashes; None where it is not mangled as Rust does
+    it. has_rust_names() is to be asked first."""
+    return cast(str | None, import_module("perfduck_native").demangled_rust(mangled))
+
+
 def _module() -> ModuleType | None:
     try:
         return import_module("perfduck_native")

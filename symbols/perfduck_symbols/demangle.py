@@ -8,7 +8,8 @@
 
 The C++ library that the interpreter's modules use can demangle, but says parameters and return
 types too. They stand behind the name, so it is given the name alone: the shortest beginning of the
-mangled name that it takes. Where there is no such library C++ names stay as they are.
+mangled name that it takes. Where there is no such library C++ names stay as they are, and those of
+Rust where perfduck_native is not installed.
 """
 
 import ctypes
@@ -16,32 +17,34 @@ import re
 from collections.abc import Callable, Iterator
 from functools import cache, lru_cache
 
+from perfduck_kernels import native
 from perfduck_symbols.demangle_java import demangled_java
-from perfduck_symbols.demangle_rust import demangled_rust
 
 _LIBRARIES = ("libstdc++.so.6", "libc++abi.so.1", "libc++.1.dylib", "libc++abi.dylib")
 _LONGEST = 1 << 14
 _SPECIAL = ("_ZT", "_ZG")  # vtables, thunks, guards: perf prints their parameters
 _UNSCOPED = re.compile(r"_Z(?:L|St)*(?P<length>\d+)")
 _QUALIFIERS = (" const", " volatile", " &", " &&")
-_RUST = re.compile(r"_ZN(?P<path>.+)17h[0-9a-f]{16}E")
-_RUST_ESCAPE = re.compile(r"\$(?P<code>[A-Z]{1,2}|u[0-9a-f]+)\$|\.\.")
-_RUST_CODES = {
-    "SP": "@", "BP": "*", "RF": "&", "LT": "<", "GT": ">", "LP": "(", "RP": ")", "C": ",",
-}  # fmt: skip
+_RUST = re.compile(r"_R[CIMNXY]\w*\d\w*|_ZN.+17h[0-9a-f]{16}E")  # without what LLVM appends
 
 
 @lru_cache(maxsize=1 << 15)  # libraries that lie in several places have the same names
 def demangled(name: str) -> str:
     """The name as it is in the source; as it is where it is not mangled."""
-    if name.startswith("_R"):
-        return demangled_rust(name.split(".", 1)[0]) or name
-    if not name.startswith("_Z"):
+    if not name.startswith(("_R", "_Z")) or stays_mangled(name):
         return name
+    rust = _RUST.match(name)
+    plain = native.demangled_rust(rust[0]) if rust else None
+    if plain is None and name.startswith("_Z"):
+        plain = _cplus(re.split(r"[.@]", name, maxsplit=1)[0] if "$" not in name else name)
     plt = "@plt" if name.endswith("@plt") else ""
-    mangled = re.split(r"[.@]", name, maxsplit=1)[0] if "$" not in name else name
-    plain = _rust(mangled) or _cplus(mangled)
     return name if plain is None else plain + plt
+
+
+def stays_mangled(name: str) -> bool:
+    """Whether it is a name of Rust, and nothing here can demangle it."""
+    is_rust = name.startswith(("_R", "_Z")) and _RUST.match(name) is not None
+    return is_rust and not native.has_rust_names()
 
 
 def with_parameters(name: str) -> str:
@@ -53,29 +56,6 @@ def with_parameters(name: str) -> str:
     if demangle is None or not name.startswith("_Z") or len(name) > _LONGEST:
         return name
     return demangle(name) or name
-
-
-def _rust(name: str) -> str | None:
-    """The path of a Rust function: parts with their lengths in front, the last is a hash."""
-    match = _RUST.match(name)
-    if match is None:
-        return None
-    parts, rest = [], match["path"]
-    while number := re.match(r"\d+", rest):
-        end = number.end() + int(number[0])
-        part = rest[number.end() : end]
-        parts.append(
-            _RUST_ESCAPE.sub(_unescaped, part.removeprefix("_") if part[:2] == "_$" else part)
-        )
-        rest = rest[end:]
-    return None if rest or not parts else "::".join(parts)
-
-
-def _unescaped(match: re.Match[str]) -> str:
-    code = match["code"]
-    if code is None:
-        return "::"
-    return chr(int(code[1:], 16)) if code.startswith("u") else _RUST_CODES.get(code, match[0])
 
 
 def _cplus(name: str) -> str | None:

@@ -1,10 +1,14 @@
 """Names and aliases as perf prints them; each pair was taken from perf script's output."""
 
+import sys
+
 import numpy as np
 import pytest
 
+from perfduck_ingest.perf_data.dsos import IS_MANGLED, DsoSymbols
+from perfduck_kernels import native
 from perfduck_symbols.addresses import Aliases, Names, SymbolTable
-from perfduck_symbols.demangle import _demangler, demangled
+from perfduck_symbols.demangle import _demangler, demangled, stays_mangled
 from perfduck_symbols.kallsyms import of_running_kernel
 
 RUST = [
@@ -13,6 +17,8 @@ RUST = [
     ("_RINvNtC3std3mem8align_ofdE", "std::mem::align_of::<f64>"),
     ("_RNvXCs1_1aINtB2_3VeclENtC1b1T1f", "<a::Vec<i32> as b::T>::f"),
     ("_RNvMC1aRShNtB2_1f", None),
+    ("_RNvNtCs1234_7mycrate3foo3bar.llvm.123", "mycrate::foo::bar"),
+    ("_ZN4core3fmt5write17h0123456789abcdefE.part.0", "core::fmt::write"),
     ("_ZN4core3fmt5write17h0123456789abcdefE", "core::fmt::write"),
     (
         "_ZN50_$LT$T$u20$as$u20$core..convert..Into$LT$U$GT$$GT$4into17h0123456789abcdefE",
@@ -29,9 +35,27 @@ CPLUSPLUS = [
 ]  # fmt: skip
 
 
+@pytest.mark.skipif(
+    not native.has_rust_names(), reason="perfduck-native is not built: `make native` needs cargo"
+)
 @pytest.mark.parametrize(("mangled", "plain"), RUST)
 def test_rust_names_lose_their_hashes(mangled: str, plain: str | None) -> None:
     assert demangled(mangled) == (plain or mangled)
+
+
+def test_without_perfduck_native_rust_names_stay_as_they_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "perfduck_native", None)
+    names = ["_RNvNtC7mycrate3foo6absent", "_ZN4core3fmt6absent17h0123456789abcdefE"]
+    assert list(map(demangled, names)) == names
+    assert [stays_mangled(name) for name in [*names, "_RNG_init", "_Znwm", "read"]] == [
+        True, True, False, False, False,
+    ]  # fmt: skip
+    symbols = DsoSymbols()
+    numbers = symbols.intern([(name, "/bin/x", None) for name in [*names, "read"]])
+    assert symbols.has_flags
+    assert symbols.flags(numbers.astype(np.int32)).tolist() == [IS_MANGLED, IS_MANGLED, 0]
 
 
 @pytest.mark.skipif(_demangler() is None, reason="no C++ library here")

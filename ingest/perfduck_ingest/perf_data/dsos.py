@@ -22,12 +22,13 @@ from perfduck_model.arrays import Int32, Int64, UInt8, UInt64
 from perfduck_model.batch import SYMBOL
 from perfduck_model.identity import symbol_ids
 from perfduck_symbols.addresses import Place, SymbolTable
+from perfduck_symbols.demangle import stays_mangled
 from perfduck_symbols.names import FILE, KERNEL, LOW, NOT_A_FILE, UNKNOWN
 
 NO_OFFSET = 0xFFFFFFFF
 _OFFSET_BITS = 32
 _CHAINS = 1 << 30  # numbers of chains begin here
-HAS_INLINED, LACKS_INLINED = np.uint8(1), np.uint8(2)
+HAS_INLINED, LACKS_INLINED, IS_MANGLED = np.uint8(1), np.uint8(2), np.uint8(4)
 
 
 class DsoSymbols:
@@ -40,6 +41,7 @@ class DsoSymbols:
         self._chains: dict[tuple[int, ...], int] = {}
         self._parts: list[tuple[int, ...]] = []  # of each chain
         self._lacking = set[int]()
+        self._mangled = set[int]()
 
     def intern(self, rows: Sequence[SymbolRow]) -> Int64:
         """The number of each symbol, its index in the order in which they were interned."""
@@ -50,6 +52,8 @@ class DsoSymbols:
             if number is None:
                 number = self._numbers[identity] = len(self._numbers)
                 self._unreported.append(row)
+                if stays_mangled(row[0]):
+                    self._mangled.add(number)
             numbers[index] = number
         if len(self._numbers) > len(self._ids):
             self._ids = np.resize(self._ids, 2 * len(self._numbers))
@@ -68,16 +72,19 @@ class DsoSymbols:
         self._lacking.update(numbers.tolist())
 
     @property
-    def knows_inlined(self) -> bool:
-        """Whether there was any code with debug information."""
-        return bool(self._parts or self._lacking)
+    def has_flags(self) -> bool:
+        """Whether any symbol has flags."""
+        return bool(self._parts or self._lacking or self._mangled)
 
     def flags(self, numbers: Int32) -> UInt8:
-        """HAS_INLINED of chains, LACKS_INLINED of symbols of which that is not known, else 0."""
-        if not self.knows_inlined:
-            return np.zeros(numbers.shape, np.uint8)
-        lacking = np.isin(numbers, np.fromiter(self._lacking, np.int64, len(self._lacking)))
-        return HAS_INLINED * (numbers >= _CHAINS).astype(np.uint8) | LACKS_INLINED * lacking
+        """HAS_INLINED of chains, LACKS_INLINED of symbols of which that is not known, IS_MANGLED of
+        those with such a name."""
+        flags = HAS_INLINED * (numbers >= _CHAINS).astype(np.uint8)
+        for flag, members in ((LACKS_INLINED, self._lacking), (IS_MANGLED, self._mangled)):
+            if members:
+                known = np.fromiter(members, np.int64, len(members))
+                flags |= flag * np.isin(numbers, known)
+        return flags
 
     def unchained(self, numbers: Int32) -> tuple[Int64, Int64]:
         """The numbers with chains replaced by what they consist of, and how many each became."""

@@ -24,6 +24,7 @@ from perfduck_ingest.perf_data.binaries import Binaries
 from perfduck_ingest.perf_data.chain_chunks import Chains
 from perfduck_ingest.perf_data.dsos import (
     HAS_INLINED,
+    IS_MANGLED,
     LACKS_INLINED,
     NO_OFFSET,
     Dso,
@@ -130,9 +131,10 @@ class ChainInterner:
         self._chunk_symbols = np.empty((limits.first_chunks, CHUNK_WIDTH), np.int32)
         self._leaves = np.empty(limits.first_chunks, np.int64)
         self._terms = np.empty(limits.first_chunks, np.uint64)
-        self._flags = np.zeros(limits.first_chunks, np.uint8)  # HAS_INLINED, LACKS_INLINED
+        self._flags = np.zeros(limits.first_chunks, np.uint8)  # see DsoSymbols.flags
         self.inlined = 0  # samples with inlined functions
         self.uninlined = 0  # of which is not known which functions were inlined
+        self.mangled = 0  # with names that stay mangled
 
     def take_new(self) -> pl.DataFrame:
         """batch.STACK of the stacks that are new since the last call."""
@@ -153,10 +155,11 @@ class ChainInterner:
         keys = kernels.chain_keys(self._terms.take(numbers), starts, counts)
         ids = self._ids.of(keys, look_up)
         leaves = self._leaves.take(numbers.take(starts))
-        if self._symbols.knows_inlined:
+        if self._symbols.has_flags:
             flags = np.bitwise_or.reduceat(self._flags.take(numbers), starts).take(chains.chains)
             self.inlined += int(np.count_nonzero(flags & HAS_INLINED))
             self.uninlined += int(np.count_nonzero(flags & LACKS_INLINED))
+            self.mangled += int(np.count_nonzero(flags & IS_MANGLED))
         return ids.take(chains.chains), leaves.take(chains.chains)
 
     def _learn(self, chains: Chains, maps: MapsAt) -> None:
@@ -242,6 +245,7 @@ class SampleResolver:
     def _batch(self, ready: ResolvableSamples | None, said: RecordingMetadata) -> Batch:
         self._builder.said = said
         said.limitations[limitations.UNINLINED] = self._stacks.uninlined
+        said.limitations[limitations.MANGLED] = self._stacks.mangled
         self._kernel.recording = said.recording
         self._binaries.recording = said.recording
         if ready is None:

@@ -1,6 +1,7 @@
 //! perfduck's loops that are too slow in Python.
 
 pub mod columns;
+pub mod demangle;
 pub mod frame;
 pub mod identity;
 pub mod inlines;

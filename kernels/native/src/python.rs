@@ -8,10 +8,10 @@ use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
-use crate::inlines;
 use crate::registers::Architecture;
 use crate::tables::{Bases, Segment, Tables};
 use crate::unwind::{self, File, Mappings, Samples};
+use crate::{demangle, inlines};
 
 #[pymodule]
 mod perfduck_native {
@@ -23,6 +23,9 @@ mod perfduck_native {
 
     #[pymodule_export]
     use super::Inlines;
+
+    #[pymodule_export]
+    use super::demangled_rust;
 
     #[pymodule_export]
     use super::Unwinder;
@@ -139,6 +142,12 @@ impl Unwinder {
             made.wanted,
         ))
     }
+}
+
+/// See perfduck_kernels/native.py.
+#[pyfunction]
+fn demangled_rust(py: Python<'_>, mangled: &str) -> PyResult<Option<String>> {
+    guarded(py, || demangle::rust(mangled))
 }
 
 /// Functions inlined at addresses of a binary; see perfduck_kernels/native.py.
