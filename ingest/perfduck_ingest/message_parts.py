@@ -65,7 +65,7 @@ def _field_end(buffer: bytes, place: int, most: int) -> int | None:
     if place == 0:
         return None
     if not tag >> 3:
-        message = "expected a protobuf message, got a field without a number"
+        message = "what is no protobuf message: a field without a number"
         raise MessageError(message)
     kind = tag & 7
     if kind == _VARINT:
@@ -80,7 +80,7 @@ def _field_end(buffer: bytes, place: int, most: int) -> int | None:
     elif kind in _FIXED:
         end = place + _FIXED[kind]
     else:
-        message = f"expected a protobuf message, got a field of type {kind}"
+        message = f"what is no protobuf message: a field of type {kind}"
         raise MessageError(message)
     return end if place and end <= len(buffer) else None
 
@@ -95,6 +95,6 @@ def _varint(buffer: bytes, place: int) -> tuple[int, int]:
             return value, end + 1
         shift += 7
     if place + 10 <= len(buffer):
-        message = "expected a protobuf message, got a number of more than 10 bytes"
+        message = "what is no protobuf message: a number of more than 10 bytes"
         raise MessageError(message)
     return 0, 0

@@ -171,3 +171,13 @@ def test_a_copy_that_was_cut_short_says_where_it_ends(tmp_path: Path) -> None:
     path.write_bytes(Recording(FIELDS).raw()[:-100])
     with pytest.raises(PerfduckError, match=r"got a broken one: it ends at byte \d+, before a sec"):
         oracle.batches_of(path)
+
+
+def test_two_recordings_in_one_file_are_refused(tmp_path: Path) -> None:
+    made = Recording(FIELDS)
+    made.comm("prog")
+    raw = made.raw()
+    path = tmp_path / "perf.data"
+    path.write_bytes(raw * 2)
+    with pytest.raises(PerfduckError, match=f"another perf.data begins at byte {len(raw)}: ingest"):
+        oracle.batches_of(path)

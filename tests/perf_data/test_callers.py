@@ -8,7 +8,7 @@ import pytest
 from made import CHAIN, FIELDS, KERNEL, PID, USER, Recording, words
 from set_limits import SetLimits
 
-from perfduck_ingest.perf_data import records
+from perfduck_ingest.perf_data import features, records
 from perfduck_kernels import native
 from perfduck_model.batch import Batch
 
@@ -151,6 +151,13 @@ def test_bytes_of_processor_traces_are_said(samples: int, tmp_path: Path) -> Non
     said = batches[-1].facts.limitations["processor-traces"]
     assert said.text.startswith("12,288 bytes of processor traces (AUX) are not decoded")
     assert "3 records of type 71" in batches[-1].skipped["text"].to_list()
+
+
+def test_counts_of_perf_stat_record_are_said(tmp_path: Path) -> None:
+    made = recording(FIELDS)
+    made.features[features.STAT] = b""
+    said = batches_of(made, tmp_path)[-1].facts.limitations["counts"]
+    assert said.text.startswith("counts of `perf stat record`")
 
 
 def test_numbers_beyond_63_bits_are_left_out_and_counted(tmp_path: Path) -> None:

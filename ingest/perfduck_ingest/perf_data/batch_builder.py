@@ -180,6 +180,7 @@ class BatchBuilder:
             "no-names": unnamed,
             "unproven-kallsyms": files.doubt,
             "processor-traces": _traces(self.said.trace_bytes),
+            "counts": _COUNTS if self.said.recording.has_counts else None,
             "unfinished": _UNFINISHED if self.said.recording.is_unfinished else None,
         }
         return said | {code: Limitation(text) for code, text in by_code.items() if text}
@@ -199,6 +200,7 @@ def _known(values: Int64 | Int32, known: Bool) -> pl.Series:
     return series if known.all() else series.set(pl.Series(~known), None)
 
 
+_COUNTS = "counts of `perf stat record`, which are no samples: record with `perf record -g`"
 _UNFINISHED = (
     "perf record did not end as it should (killed, or a full disk): what it had not written yet is"
     " missing, as are build ids, the host and the kernel's release"

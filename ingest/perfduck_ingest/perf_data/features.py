@@ -40,6 +40,7 @@ NRCPUS = 7
 CMDLINE = 11
 EVENT_DESC = 12
 PMU_MAPPINGS = 16
+STAT = 19
 SAMPLE_TIME = 21
 CLOCK_DATA = 29
 
@@ -63,6 +64,7 @@ class PerfRecording:
     event_names: dict[tuple[int, ...], str] = field(default_factory=dict)  # ids -> name
     event_types: dict[tuple[int, int], str] = field(default_factory=dict)  # type, config -> name
     files: dict[str, RecordedFile] = field(default_factory=dict)  # with symbols, by path
+    has_counts: bool = False  # of `perf stat record`, and no samples
     is_unfinished: bool = False  # perf ended before it wrote the size of the data
     names: NameTally = field(default_factory=lambda: NameTally("events and files with build ids"))
 
@@ -125,6 +127,8 @@ def learn(recording: PerfRecording, feature: int, raw: bytes) -> None:
     elif feature == NRCPUS:
         online = order.unpack("II", raw)[1]  # behind those available
         recording.cpus = online if online >> 31 == 0 else None
+    elif feature == STAT:
+        recording.has_counts = True
     elif feature in _LEARNED:
         _LEARNED[feature](recording, raw)
     elif feature in (simpleperf.FILE, simpleperf.FILE2):

@@ -68,15 +68,25 @@ def _attribute(file: BinaryIO, entry: bytes, order: ByteOrder) -> Attribute:
 def _read_features(file: BinaryIO, recording: PerfRecording, table_at: int, features: int) -> None:
     present = [bit for bit in range(_FEATURE_BITS) if features >> bit & 1]
     table = _pread(file, table_at, 16 * len(present))
-    tracing = b""
+    tracing, file_end = b"", table_at + len(table)
     for place, feature in enumerate(present):
         offset, size = recording.order.unpack("QQ", table, 16 * place)
+        file_end = max(file_end, offset + size)
         if feature == TRACING_DATA:
             tracing = _pread(file, offset, min(size, limits.most_tracing_bytes))
         else:
             learn(recording, feature, _pread(file, offset, size))
     recording.name_attributes()
     recording.name_tracepoints(tracing)
+    _check_is_last(file, file_end)
+
+
+def _check_is_last(file: BinaryIO, end: int) -> None:
+    """Raises struct.error where another recording begins at the end of this one."""
+    file.seek(end)
+    if byte_order(file.read(8)) is not None:
+        message = f"another perf.data begins at byte {end:,}: ingest each of them"
+        raise struct.error(message)
 
 
 def _pread(file: BinaryIO, offset: int, size: int, most: int = limits.most_feature_bytes) -> bytes:
