@@ -192,7 +192,8 @@ QUESTIONS = [
         Row(command, "engine", words, "--engine sc://host:15002", "expected lake:", refused=True)
         for command, words in (
             ("top", "native.*"), ("diff", "native.udp64.* docker0-nat.udp64.*"),
-            ("compare", "* --over scenario"), ("sql", "select\u00a01"),
+            ("compare", "* --over scenario"), ("sql", "select\u00a01"), ("export", "native.*"),
+            ("trend", "* --over scenario"), ("budget suggest", "native.udp64.*"),
         )
     ),
     Row("top", "function", "* --by callees", "udp_sendmsg", "of udp_sendmsg"),

@@ -11,6 +11,7 @@ from typing import Any
 import typer
 from msgspec import Struct, field
 
+from perfduck_cli.engine_note import with_engine_note
 from perfduck_cli.waiting import with_wait
 
 
@@ -23,10 +24,11 @@ class CommandEntry(Struct, frozen=True):
     members: "Mapping[str, CommandEntry]" = field(default_factory=dict)
 
     def function(self) -> Callable[..., None]:
-        """The command's function, its module loaded, with the option --wait where it takes one."""
+        """The command's function, its module loaded, with the option --wait where it takes one, and
+        a line where it does not use the engine of the environment."""
         module, _, name = self.place.partition(":")
         function: Callable[..., None] = getattr(import_module(f"perfduck_cli.{module}"), name)
-        return with_wait(function)
+        return with_wait(with_engine_note(function))
 
 
 ENTRIES = {

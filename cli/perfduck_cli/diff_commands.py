@@ -231,11 +231,12 @@ def suggest(
         int, typer.Option(parser=whole(2, 100), help="Runs per side that the budgets are for.")
     ] = 5,
     store: StorePath = DEFAULT_STORE,
+    engine: Engine = None,
 ) -> None:
     """Print a budget file that like runs keep, and the growth that each budget finds.
 
     SELECTOR matches several like runs: profiles with the same labels except `run`.
     """
-    with perfduck.open(store) as opened:
+    with perfduck.open(store, engine=engine) as opened:
         suggestion = opened.suggest_budget(selector, keep=keep, runs=runs, **filters)
     sys.stdout.write(suggestion.to_toml())

@@ -161,12 +161,13 @@ def export(
         bool, typer.Option("--per-work", help="Weights per unit of work, which must be known.")
     ] = False,
     store: StorePath = DEFAULT_STORE,
+    engine: Engine = None,
 ) -> None:
     """Export the stacks for other tools: folded, pprof, firefox, ..., or a page.
 
     With --base, weights are per unit of work where that is known.
     """
-    with perfduck.open(store) as opened:
+    with perfduck.open(store, engine=engine) as opened:
         stacks = opened.export(selector, format, base=base, per_work=per_work, **filters)
     if not stacks.is_text and sys.stdout.isatty():
         where = f"--format {format}"

@@ -7,7 +7,7 @@ import typer
 
 import perfduck
 from perfduck import FilterOptions, SeriesKey, TrendFormat
-from perfduck_cli.options import DEFAULT_STORE, Selector, StorePath, filtered
+from perfduck_cli.options import DEFAULT_STORE, Engine, Selector, StorePath, filtered
 from perfduck_cli.standard_streams import write
 from perfduck_cli.waiting import say
 
@@ -35,6 +35,7 @@ def trend(
     ] = None,
     format: Annotated[TrendFormat, typer.Option(help="How to print.")] = "text",
     store: StorePath = DEFAULT_STORE,
+    engine: Engine = None,
 ) -> None:
     """Show costs over commits, time or a label, and where and with what their level changed.
 
@@ -42,7 +43,7 @@ def trend(
     label are one point. All changes are tested as one family: 5 % of those shown are false at most,
     on average.
     """
-    with perfduck.open(store) as opened:
+    with perfduck.open(store, engine=engine) as opened:
         result = opened.trend(selector, over, by=by, repo=repo, **filters)
     if format in _WITHOUT_NOTES:
         for note in result.notes:

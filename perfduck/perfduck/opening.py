@@ -196,8 +196,9 @@ def place_of(
         spark = None if engine is None else engine_at(engine)
         return StoreLake(root_of(url), wait_s, spark)
     if engine is not None:
-        where = f"--engine {engine}"
-        raise PerfduckError.at(where=where, expected=f"{EXPECTED} as --store", got=url)
+        is_variable = os.environ.get("PERFDUCK_ENGINE") == engine
+        where = "$PERFDUCK_ENGINE" if is_variable else f"--engine {engine}"
+        raise PerfduckError.at(where, expected=f"{EXPECTED} as --store", got=url)
     if url.startswith(SCHEMES):
         return StoreServer(address_of(url), _token(), wait_s)
     if (host := _HOST.fullmatch(url)) and not Path(url).exists():

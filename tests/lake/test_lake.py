@@ -181,6 +181,10 @@ def test_a_reader_keeps_what_it_began_with(lake: Path) -> None:
         say("compact", "--store", f"lake:{lake}", "--keep", "1h")
         [(samples,)] = reader.rows("select count(*) from sample")
         assert samples == 80
+        say("compact", "--store", f"lake:{lake}", "--keep", "0h")
+        for table in ("sample", "stack"):  # a view of parts, and parts that were not read yet
+            with pytest.raises(PerfduckError, match=f"^{lake}/.*deleted it meanwhile: ask again$"):
+                reader.rows(f"select count(*) from {table}")
     with LakeStore(lake) as later:
         assert later.rows("select count(*) from sample") == [(60,)]
 
@@ -269,6 +273,12 @@ def test_a_generation_that_is_damaged_is_a_line(lake: Path) -> None:
     assert f"{pointer}: expected" in line("profiles", "--store", f"lake:{lake}")
     pointer.write_text("0" * 32)
     assert f"{'0' * 32}.json: expected" in line("profiles", "--store", f"lake:{lake}")
+
+
+def test_a_file_that_is_no_commit_is_a_line(lake: Path) -> None:
+    path = lake / VERSION / "commits" / "notes.txt"
+    path.touch()
+    assert f"{path}: expected a commit, HASH.json" in line("profiles", "--store", f"lake:{lake}")
 
 
 def test_a_path_that_is_no_lake_is_a_line(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from perfduck_model.errors import PerfduckError
 from perfduck_store.choice import Choice, SqlLimits
 from perfduck_store.lake.store import LakeStore
 from perfduck_store.spark.address import engine_at
-from perfduck_store.spark.session import EngineSession
+from perfduck_store.spark.session import EngineSession, failure
 from perfduck_store.spark.store import SparkStore
 
 SAME_LABELS = "select labels['scenario'] as s, sum(work) as w from profile group by all order by s"
@@ -31,10 +31,17 @@ COMMANDS = [
     ["top", "*", "--comm", "nothing"],
     ["compare", "*", "--over", "scenario", "--format", "json"],
     ["diff", "native.*", "docker0-nat.*", "--format", "json"],
+    ["export", "native.udp64.1", "--format", "firefox", "--cpu", "0"],
+    ["trend", "*", "--over", "scenario", "--format", "json"],
     ["sql", SAME_LABELS, "--format", "json", "--timeout", "600"],
     ["sql", "select blamed, sum(weight) as w from hit where comm <> $c group by all"
      " order by w desc, blamed limit 3", "--param", "c=x", "--timeout", "600"],
 ]  # fmt: skip
+RPC = """<_InactiveRpcError of RPC that terminated with:
+\tstatus = StatusCode.{}
+\tdetails = "{}"
+\tdebug_error_string = "UNKNOWN:Error received from peer"
+>"""
 
 
 @pytest.fixture
@@ -204,7 +211,38 @@ def test_an_engine_that_is_not_there_is_a_line(engine: str, says: str, lake: Pat
     assert says in line("top", "*", "--store", f"lake:{lake}", "--engine", engine)
 
 
-def test_an_engine_reads_lakes_and_changes_none(lake: Path, demo_store: Path) -> None:
-    engine = ["--engine", "sc://127.0.0.1:1"]
+def test_an_engine_reads_lakes_and_changes_none(
+    lake: Path, demo_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, place = ["--engine", "sc://127.0.0.1:1"], ["--store", f"lake:{lake}"]
     assert "expected lake:DIRECTORY" in line("top", "*", "--store", demo_store, *engine)
-    assert "no such option: --engine" in line("export", "*", "--store", f"lake:{lake}", *engine)
+    assert "no such option: --engine" in line("tag", *place, *engine)
+    monkeypatch.setenv("PERFDUCK_ENGINE", engine[1])
+    said = line("top", "*", "--store", demo_store)
+    assert said.startswith("perfduck: $PERFDUCK_ENGINE: expected lake:DIRECTORY")
+    for words in ("export *", "trend * --over scenario", "budget suggest *"):
+        assert "expected a Spark Connect server" in line(*words.split(), *place)
+    done = run_text(["profiles", *place])
+    assert (done.returncode, done.stdout.count("\n")) == (0, 6)
+    assert "$PERFDUCK_ENGINE is not used by this command" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (RPC.format("UNAVAILABLE", "Socket closed"),
+         "expected a server that goes on answering, got no connection that lasts: Socket closed"),
+        (RPC.format("UNIMPLEMENTED", ""), "expected an answer, got a server of something else"),
+        (RPC.format("UNAUTHENTICATED", "no key"), "a refusal without a token (sc://HOST:PORT/;"),
+        ("[OPERATION_CANCELED] Operation has been canceled. SQLSTATE: HY008",
+         "expected a query that nobody cancels there, got [OPERATION_CANCELED]"),
+        ("Job aborted due to stage failure: Task 0 in stage 1.0 failed 4 times, most recent"
+         " failure: ExecutorLostFailure (executor 1 exited)\nDriver stacktrace:\n\n\nat x",
+         "expected workers that go on, got Job aborted"),
+    ],
+)  # fmt: skip
+def test_what_ends_a_query_is_a_line(text: str, says: str) -> None:
+    said = str(failure(engine_at("sc://spark:15002/;token=secret"), text))
+    assert said.startswith("sc://spark:15002: ")
+    assert says in said
+    assert "\n" not in said

@@ -1,8 +1,5 @@
-"""What queries about samples answer is what plain Python makes of the same parts: on DuckDB, and on
-a Spark cluster of a master, two workers and a Connect server, each a process.
-
-The text of the queries is the same on both (store/perfduck_store/duckdb/queries).
-"""
+"""What queries about samples answer is what plain Python makes of the same parts. That Spark has
+the same rows, by the same text, is the matter of test_every_query.py."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,8 +11,6 @@ from lake_oracle import RUNS, Oracle, summed
 from perfduck_store.choice import KEYS, Choice
 from perfduck_store.lake.store import LakeStore
 from perfduck_store.picked_samples import PickedSamples
-from perfduck_store.spark.address import engine_at
-from perfduck_store.spark.store import SparkStore
 
 EVENT = "cpu-clock"
 
@@ -25,15 +20,10 @@ def oracle(lake: Path) -> Oracle:
     return Oracle(lake)
 
 
-@pytest.fixture(scope="module", params=["duckdb", pytest.param("spark", marks=pytest.mark.slow)])
-def store(request: pytest.FixtureRequest, lake: Path) -> Iterator[LakeStore]:
-    if request.param == "duckdb":
-        with LakeStore(lake) as opened:
-            yield opened
-    else:
-        url = request.getfixturevalue("cluster").url
-        with SparkStore(lake, engine_at(url)) as opened:
-            yield opened
+@pytest.fixture(scope="module")
+def store(lake: Path) -> Iterator[LakeStore]:
+    with LakeStore(lake) as opened:
+        yield opened
 
 
 def picked(store: LakeStore, oracle: Oracle, names: list[str], **choice: object) -> PickedSamples:

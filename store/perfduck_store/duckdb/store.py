@@ -64,6 +64,11 @@ class DuckDbStore:
             self._upgrade(wait_s)
             self._open(write=False, wait_s=wait_s)
 
+    @property
+    def place(self) -> Path | str:
+        """Where the store is, for a message."""
+        return self.path
+
     def __enter__(self) -> Self:
         return self
 
@@ -187,7 +192,7 @@ class DuckDbStore:
         """Around a statement, which one thread runs at a time. KeyboardInterrupt where it was
         stopped: by `interrupt`, or by a signal, of which duckdb makes a RuntimeError."""
         try:
-            with store_file.damage(self.path), room_on_disk(self.path):
+            with store_file.damage(self.place), room_on_disk(self.path):
                 yield
         except duckdb.InterruptException as error:
             raise KeyboardInterrupt from error

@@ -138,8 +138,8 @@ def _other_kind(path: Path) -> str | None:
 
 
 @contextmanager
-def damage(path: Path) -> Iterator[None]:
-    """DuckDB works on this file: what it says of damaged bytes is raised as a PerfduckError."""
+def damage(path: Path | str) -> Iterator[None]:
+    """DuckDB works on this store: what it says of damaged bytes is raised as a PerfduckError."""
     try:
         yield
     except (duckdb.Error, UnicodeDecodeError) as error:

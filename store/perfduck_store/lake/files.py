@@ -24,7 +24,7 @@ from perfduck_store import parts as modules
 from perfduck_store.duckdb.schema import SCHEMA_VERSION, mismatch
 from perfduck_store.lake.address import S3
 from perfduck_store.lake.directory import DirectoryStorage
-from perfduck_store.lake.storage import LakeStorage
+from perfduck_store.lake.storage import LakeStorage, PartIsMissing
 
 FIRST_VERSION = 7  # the schema version of the first lakes
 COMMITS, MANIFESTS, GENERATIONS = "commits", "manifests", "generations"
@@ -159,13 +159,16 @@ class LakeFiles:
 
     def _part(self, table: str, name: str, size: int) -> Path:
         file = f"{name}.parquet"
-        path = self._storage.local(table, file, size)
-        if name in self._checked:
-            return path
+        where = self.where(table, file)
         try:
+            path = self._storage.local(table, file, size)
+            if name in self._checked:
+                return path
             is_whole = _is_whole(path, name, size)
+        except FileNotFoundError as error:
+            raise PartIsMissing.of(where, error.strerror) from error
         except OSError as error:
-            where, expected = self.where(table, file), "a part of the lake"
+            expected = "a part of the lake"
             raise PerfduckError.at(where, expected=expected, got=error.strerror) from error
         if is_whole:
             self._checked.add(name)

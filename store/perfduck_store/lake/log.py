@@ -124,21 +124,22 @@ class LakeState:
 def read_state(files: LakeFiles) -> LakeState:
     """What a lake holds now."""
     while True:
-        generation = _generation(files)
+        generation = newest_generation(files)
         try:
             state = _state_of(files, generation)
         except FileNotFoundError as error:
-            if generation == _generation(files):
+            if generation == newest_generation(files):
                 where = error.filename
                 got = "no such file"
                 raise PerfduckError.at(where, expected="a file of the lake", got=got) from error
             continue
         # Commits that a newer manifest replaces may be deleted at any time.
-        if generation == _generation(files):
+        if generation == newest_generation(files):
             return state
 
 
-def _generation(files: LakeFiles) -> int:
+def newest_generation(files: LakeFiles) -> int:
+    """The number of the generation that is valid now; 0 without a compaction."""
     names = [name for name in files.names(GENERATIONS) if name.isdecimal()]
     return int(names[-1]) if names else 0
 
@@ -156,12 +157,22 @@ def _state_of(files: LakeFiles, generation: int) -> LakeState:
         state.add(manifest, name)
         state.folded = manifest.folded
     folded = set(state.folded)
-    names = (name.removesuffix(".json") for name in files.names(COMMITS))
+    names = (_commit_of(files, file) for file in files.names(COMMITS))
     state.commits = [name for name in names if name not in folded]
     logs = files.each(lambda name: read_log(files, COMMITS, f"{name}.json"), state.commits)
     for log, name in zip(logs, state.commits, strict=True):
         state.add(log, name)
     return state
+
+
+def _commit_of(files: LakeFiles, file: str) -> str:
+    """The hash that a commit is named by. PerfduckError for another file: it may be a commit that
+    somebody renamed."""
+    name, dot, ending = file.partition(".")
+    if (dot, ending) != (".", "json"):
+        where = files.where(COMMITS, file)
+        raise PerfduckError.at(where, expected="a commit, HASH.json", got="another name")
+    return name
 
 
 def read_log(files: LakeFiles, folder: str, name: str) -> LogFile:

@@ -22,6 +22,7 @@ from perfduck_model.errors import PerfduckError
 from perfduck_store.lake.address import S3, SCHEME, bucket_of
 from perfduck_store.lake.cache import LakeCache
 from perfduck_store.lake.s3_settings import no_keys, s3_settings
+from perfduck_store.lake.storage import PartIsMissing
 
 try:
     import obstore
@@ -116,8 +117,7 @@ class S3Storage:
         try:
             return self._copy(folder, name)
         except FileNotFoundError as error:
-            where, expected = self.where(folder, name), "a part of the lake"
-            raise PerfduckError.at(where, expected=expected, got="no such object") from error
+            raise PartIsMissing.of(self.where(folder, name), "no such object") from error
 
     def forget(self, folder: str, name: str) -> bool:
         """Delete a copy that is damaged; False where this process has fetched it itself."""

@@ -3,7 +3,22 @@
 
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
+
+from perfduck_model.errors import PerfduckError
+
+
+class PartIsMissing(PerfduckError):
+    """A part that a commit names, and that is not there."""
+
+    where: str
+
+    @classmethod
+    def of(cls, where: str, got: object) -> Self:
+        """The error of the part at this address."""
+        error = cls.at(where, expected="a part of the lake", got=got)
+        error.where = where
+        return error
 
 
 class LakeStorage(Protocol):
@@ -36,8 +51,8 @@ class LakeStorage(Protocol):
         """The same, of a file that is named by its content."""
 
     def local(self, folder: str, name: str, size: int) -> Path:
-        """A file of so many bytes, named by its content, as one of this machine. FileNotFoundError
-        where there is none."""
+        """A part of so many bytes, named by its content, as a file of this machine, if there is
+        one. PartIsMissing for what cannot be fetched."""
 
     def forget(self, folder: str, name: str) -> bool:
         """A copy of a file, on this machine, is damaged; False where there are no copies."""

@@ -32,6 +32,7 @@ from perfduck_store.lake.changes import (
     LakeTagInputs,
 )
 from perfduck_store.lake.files import LakeFiles
+from perfduck_store.lake.gone import told_of_compactions
 from perfduck_store.lake.kinds import KIND_OF, KINDS, NAMES
 from perfduck_store.lake.left_out import no_lake, say_what_is_left_out
 from perfduck_store.lake.log import Setting, Slot, read_state
@@ -80,6 +81,11 @@ class LakeStore(DuckDbStore):
         self.profiles, self.symbols = LakeProfiles(self), LakeSymbols(self)
         self.attachments, self.noise = LakeAttachments(self), LakeNoise(self)
         self.tag_inputs = LakeTagInputs(self)
+
+    @property
+    def place(self) -> str:
+        """Where the lake is, for a message: its database is a temporary one."""
+        return self.files.root
 
     def __exit__(self, *_: object) -> None:
         self.close()
@@ -202,13 +208,14 @@ class LakeStore(DuckDbStore):
     @contextmanager
     def _held(self, sql: str = "") -> Iterator[None]:
         """Before a statement runs, what the tables have that it names is read."""
-        for table in _TABLE.findall(_COMMENT.sub("", sql)):
-            if table == "sample" and not self._writes:
-                self._view_samples()
-            elif table in KIND_OF:
-                self._load(table)
-        with super()._held(sql):
-            yield
+        with told_of_compactions(self.files, self.state):
+            for table in _TABLE.findall(_COMMENT.sub("", sql)):
+                if table == "sample" and not self._writes:
+                    self._view_samples()
+                elif table in KIND_OF:
+                    self._load(table)
+            with super()._held(sql):
+                yield
 
     def load(self, *tables: str) -> None:
         """Read what the tables have of the recordings that statements are about into memory; of all

@@ -43,8 +43,19 @@ _SETTINGS = {
 _MISSING_FILE = re.compile(r"PATH_NOT_FOUND|FILE_NOT_EXIST|FileNotFoundException|AccessControl")
 _TOO_LARGE = re.compile(r"OutOfMemoryError|Java heap space|GC overhead|exit code 137|maxResultSize")
 _DAMAGED = re.compile(r"CANNOT_READ_FILE_FOOTER|FAILED_READ_FILE|is not a Parquet file")
-_STOPPED = re.compile(r"OPERATION_CANCELED|was canceled|INTERRUPTED")
+_STOPPED = re.compile(r"OPERATION_CANCELED|was cancell?ed|INTERRUPTED|StatusCode\.CANCELLED")
 _GONE = re.compile(r"StatusCode\.(UNAVAILABLE|DEADLINE_EXCEEDED)|SESSION_CLOSED|SESSION_NOT_FOUND")
+_LOST = re.compile(r"ExecutorLostFailure|FetchFailed|MetadataFetchFailed")
+# What gRPC says over many lines.
+_CALL = re.compile(r'status = StatusCode\.(?P<code>\w+)\s+details = "(?P<details>(?:[^"\\]|\\.)*)"')
+_CODES = {
+    "UNAVAILABLE": "no connection that lasts",
+    "DEADLINE_EXCEEDED": "none in time",
+    "UNIMPLEMENTED": "a server of something else",
+    "UNAUTHENTICATED": "a refusal without a token (sc://HOST:PORT/;token=...)",
+    "PERMISSION_DENIED": "a refusal of this user or token",
+    "RESOURCE_EXHAUSTED": "one that is too large",
+}
 
 
 class EngineSession:
@@ -55,6 +66,7 @@ class EngineSession:
         understood."""
         self.address = address
         self._kept: list[DataFrame] = []
+        self._is_stopped = False
         self._spark = _opened(address)
 
     def close(self) -> None:
@@ -66,6 +78,7 @@ class EngineSession:
 
     def interrupt(self) -> None:
         """Stop what runs now, from another thread: who runs it gets a KeyboardInterrupt."""
+        self._is_stopped = True
         with suppress(Exception):
             self._spark.interruptAll()
 
@@ -119,26 +132,14 @@ class EngineSession:
 
     @contextmanager
     def errors(self) -> Iterator[None]:
-        """What Spark raises as a PerfduckError; KeyboardInterrupt where it was stopped."""
+        """What Spark raises as a PerfduckError; KeyboardInterrupt after `interrupt`."""
         try:
             with _quiet():
                 yield
         except PySparkException as error:
-            if _STOPPED.search(str(error)):
+            if self._is_stopped and _STOPPED.search(str(error)):
                 raise KeyboardInterrupt from error
-            raise self._failure(str(error)) from error
-
-    def _failure(self, text: str) -> PerfduckError:
-        reason = " ".join(text.split("\n\nJVM stacktrace")[0].split("\n\n")[0].split())[:400]
-        for pattern, expected in (
-            (_TOO_LARGE, "room in the memory of the cluster (spark.executor.memory)"),
-            (_MISSING_FILE, "a cluster that sees the files of the lake"),
-            (_DAMAGED, "whole parts of the lake"),
-            (_GONE, "a server that goes on answering"),
-        ):
-            if pattern.search(text):
-                return PerfduckError.at(self.address, expected=expected, got=reason)
-        return EngineError(self.address, reason)
+            raise failure(self.address, str(error)) from error
 
 
 class EngineError(PerfduckError):
@@ -147,6 +148,31 @@ class EngineError(PerfduckError):
     def __init__(self, address: EngineAddress, reason: str) -> None:
         super().__init__(f"{address}: expected an answer, got {reason}")
         self.reason = reason
+
+
+def failure(address: EngineAddress, text: str) -> PerfduckError:
+    """What Spark says of a statement, in a line; an EngineError where the statement is to blame."""
+    reason = _reason(text)
+    for pattern, expected in (
+        (_STOPPED, "a query that nobody cancels there"),
+        (_TOO_LARGE, "room in the memory of the cluster (spark.executor.memory)"),
+        (_LOST, "workers that go on"),
+        (_MISSING_FILE, "a cluster that sees the files of the lake"),
+        (_DAMAGED, "whole parts of the lake"),
+        (_GONE, "a server that goes on answering"),
+    ):
+        if pattern.search(text):
+            return PerfduckError.at(address, expected=expected, got=reason)
+    return EngineError(address, reason)
+
+
+def _reason(text: str) -> str:
+    """What Spark says, or gRPC, as a line."""
+    if call := _CALL.search(text):
+        details = " ".join(call["details"].split())[:200]
+        known = _CODES.get(call["code"], call["code"])
+        return f"{known}: {details}" if details else known
+    return " ".join(text.split("\n\nJVM stacktrace")[0].split("\n\n")[0].split())[:400]
 
 
 def _opened(address: EngineAddress) -> SparkSession:
@@ -162,8 +188,7 @@ def _opened(address: EngineAddress) -> SparkSession:
             spark.client.close()  # else it asks again at the end of the process
             if not isinstance(error, PySparkException):
                 raise
-            got = " ".join(str(error).split())[:200]
-            expected = "a Spark Connect server"
+            expected, got = "a Spark Connect server", _reason(str(error))
             raise PerfduckError.at(address, expected=expected, got=got) from error
     return spark
 
