@@ -234,7 +234,7 @@ def test_an_engine_reads_lakes_and_changes_none(
          "expected a server that goes on answering, got no connection that lasts: Socket closed"),
         (RPC.format("UNIMPLEMENTED", ""), "expected an answer, got a server of something else"),
         (RPC.format("UNAUTHENTICATED", "no key"), "a refusal without a token (sc://HOST:PORT/;"),
-        ("[OPERATION_CANCELED] Operation has been canceled. SQLSTATE: HY008",
+        ("(org.apache.spark.SparkSQLException) [OPERATION_CANCELED] Operation has been canceled.",
          "expected a query that nobody cancels there, got [OPERATION_CANCELED]"),
         ("Job aborted due to stage failure: Task 0 in stage 1.0 failed 4 times, most recent"
          " failure: ExecutorLostFailure (executor 1 exited)\nDriver stacktrace:\n\n\nat x",

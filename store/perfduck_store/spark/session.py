@@ -48,6 +48,7 @@ _GONE = re.compile(r"StatusCode\.(UNAVAILABLE|DEADLINE_EXCEEDED)|SESSION_CLOSED|
 _LOST = re.compile(r"ExecutorLostFailure|FetchFailed|MetadataFetchFailed")
 # What gRPC says over many lines.
 _CALL = re.compile(r'status = StatusCode\.(?P<code>\w+)\s+details = "(?P<details>(?:[^"\\]|\\.)*)"')
+_CLASS = re.compile(r"^\([\w.$]+\) ")  # of Java, before what it says
 _CODES = {
     "UNAVAILABLE": "no connection that lasts",
     "DEADLINE_EXCEEDED": "none in time",
@@ -172,7 +173,8 @@ def _reason(text: str) -> str:
         details = " ".join(call["details"].split())[:200]
         known = _CODES.get(call["code"], call["code"])
         return f"{known}: {details}" if details else known
-    return " ".join(text.split("\n\nJVM stacktrace")[0].split("\n\n")[0].split())[:400]
+    said = " ".join(text.split("\n\nJVM stacktrace")[0].split("\n\n")[0].split())
+    return _CLASS.sub("", said)[:400]
 
 
 def _opened(address: EngineAddress) -> SparkSession:
