@@ -123,7 +123,8 @@ def _sent(client: PushClient, path: Path, on_stored: Callable[[Receipt], object]
         except PerfduckError as error:
             if isinstance(error, NotSent | NotAllowed) and not isinstance(error, ServerFailed):
                 raise
-            return f"{source}: {error} (kept as {path.with_suffix('.duckdb')})"
+            line = str(error).removeprefix(f"{source}: ")  # where the store knows the file as well
+            return f"{source}: {line} (kept as {path.with_suffix('.duckdb')})"
         push_spool.drop(path)
         on_stored(receipt)
     return None

@@ -17,7 +17,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/login")
 def form(request: Request, service: ServiceOf, next: str = "/") -> Response:
-    """The form. `next`: where it leads. A browser whose token has ended is told."""
+    """The form. `next`: where it leads. It says so to a browser whose token has ended."""
     secret = request.cookies.get(COOKIE)
     has_ended = secret is not None and service.tokens.of(secret) is None
     return _page(local(next), _UNKNOWN if has_ended else "", 200)

@@ -231,6 +231,7 @@ def test_what_the_server_refuses_stays(url: str, tmp_path: Path) -> None:
     done = perfduck_("push", spool, "--store", url)
     assert done.returncode == 2
     assert "expected a new name, but another recording is stored as 'a'" in done.stderr
+    assert done.stderr.count(str(SECOND)) == 1
     assert kept(spool) == [".duckdb", ".json"]
 
 
