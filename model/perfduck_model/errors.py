@@ -40,8 +40,8 @@ class SymbolError(PerfduckError):
 
 
 @contextmanager
-def room_on_disk(path: Path) -> Iterator[None]:
-    """Something is written to this file or folder; DiskIsFull where its disk has no room."""
+def room_on_disk(path: Path | str) -> Iterator[None]:
+    """Something is written to this file, folder or store; DiskIsFull where its disk has no room."""
     try:
         yield
     except DiskIsFull:

@@ -192,7 +192,7 @@ class DuckDbStore:
         """Around a statement, which one thread runs at a time. KeyboardInterrupt where it was
         stopped: by `interrupt`, or by a signal, of which duckdb makes a RuntimeError."""
         try:
-            with store_file.damage(self.place), room_on_disk(self.path):
+            with store_file.damage(self.place), room_on_disk(self.place):
                 yield
         except duckdb.InterruptException as error:
             raise KeyboardInterrupt from error
