@@ -103,7 +103,7 @@ OPTIONS ?=
 TOOLS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/perfduck-tools
 bench: $(INSTALLED) native $(RECORDING) $(if $(CARGO),$(TOOLS)/bin/inferno-collapse-perf)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
-	PATH=$(TOOLS)/bin:$$PATH $(BIN)/python bench/run.py $(OPTIONS) $(RECORDING)
+	PATH=$(TOOLS)/bin:$$PATH $(BIN)/python bench/run.py $(RECORDING) $(OPTIONS)
 
 $(TOOLS)/bin/inferno-collapse-perf:
 	CARGO_BUILD_JOBS=2 nice cargo install --quiet --locked --root $(TOOLS) inferno --version 0.12.8
