@@ -1,5 +1,5 @@
 """False alarms and found steps of `trend`, on simulated families: `python bench/trend_simulation.py
-[FAMILIES]`.
+[FAMILIES]`, in an environment that has `pip install '.[bench-trend]'`.
 
 A family is 15 series with 6 % noise from point to point. Either nothing changes, and any change is
 a false alarm of the family; or one series grows by 12 % in the last quarter, and a change of it in

@@ -20,7 +20,7 @@ IN_LATER_PYTHONS = {"compression"}  # 3.14
 
 CORE = PROJECT["project"]["dependencies"]
 EXTRAS = PROJECT["project"]["optional-dependencies"]
-SHIPPED = EXTRAS.keys() - {"bench", "dev"}
+SHIPPED = EXTRAS.keys() - {"bench", "bench-trend", "dev"}
 
 
 def imported(file: Path) -> Iterator[str]:
