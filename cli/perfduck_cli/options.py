@@ -76,6 +76,16 @@ StorePath = Annotated[
         show_default=True,
     ),
 ]
+StoreFile = Annotated[
+    str,
+    typer.Option(
+        "--store",
+        envvar="PERFDUCK_STORE",
+        metavar="PATH",
+        help="The store of the server: a DuckDB file.",
+        show_default=True,
+    ),
+]
 DEFAULT_STORE = "perfduck.duckdb"
 Engine = Annotated[
     str | None,
@@ -89,12 +99,13 @@ Engine = Annotated[
 
 
 def path_to_serve(store: str) -> Path:
-    """The path of a store on this machine. PerfduckError for a URL, which says where it is set."""
-    if not store.startswith(("http:", "https:")):
+    """The path of a store on this machine. PerfduckError for another, and where it is set."""
+    if not store.startswith(("http:", "https:", "lake:")):
         return Path(store)
+    kind = "lake" if store.startswith("lake:") else "URL"
     is_variable = os.environ.get("PERFDUCK_STORE") == store
     hint = " of $PERFDUCK_STORE (--store PATH goes before it)" if is_variable else ""
-    raise PerfduckError.at(store, expected="the path of a store to serve", got=f"a URL{hint}")
+    raise PerfduckError.at(store, expected="the path of a store to serve", got=f"a {kind}{hint}")
 
 
 SpoolDirectory = Annotated[

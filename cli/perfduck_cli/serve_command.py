@@ -9,7 +9,7 @@ import typer
 
 from perfduck import PerfduckError, visible
 from perfduck_cli import process
-from perfduck_cli.options import DEFAULT_STORE, LONGEST_S, StorePath, number, path_to_serve, whole
+from perfduck_cli.options import DEFAULT_STORE, LONGEST_S, StoreFile, number, path_to_serve, whole
 
 _ADDRESS = re.compile(r"(?:\[(?P<ipv6>[^\[\]]+)\]|(?P<host>[^:\[\]]+)):(?P<port>\d{1,5})")
 _LAST_PORT = 65_535
@@ -17,7 +17,7 @@ _MOST_MB = 1 << 24
 
 
 def serve(
-    store: StorePath = DEFAULT_STORE,
+    store: StoreFile = DEFAULT_STORE,
     listen: Annotated[
         str,
         typer.Option(

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from perfduck import PerfduckError, parts, typed, visible
-from perfduck_cli.options import DEFAULT_STORE, StorePath, path_to_serve
+from perfduck_cli.options import DEFAULT_STORE, StoreFile, path_to_serve
 from perfduck_cli.serve_command import server_part
 
 Name = Annotated[str, typer.Argument(help="Of the token: ci, node7.")]
@@ -26,7 +26,7 @@ def add(
     expires: Annotated[
         str | None, typer.Option(metavar="AGE", help="When it ends: 12h, 90d, 1y.")
     ] = None,
-    store: StorePath = DEFAULT_STORE,
+    store: StoreFile = DEFAULT_STORE,
 ) -> None:
     """Make a token for a server of the store, and print it: it is shown this once."""
     scopes = server_part("tokens").scopes_of(scope)
@@ -38,7 +38,7 @@ def add(
 
 def listed(
     format: Annotated[Literal["text", "json"], typer.Option(help="How to print.")] = "text",
-    store: StorePath = DEFAULT_STORE,
+    store: StoreFile = DEFAULT_STORE,
 ) -> None:
     """List the tokens of the store; none can be shown again."""
     tokens = _tokens(store).all()
@@ -65,7 +65,7 @@ def listed(
         sys.stdout.write(visible(f"{each.name}: {', '.join(each.scopes)}{labels}{expires}") + "\n")
 
 
-def revoke(name: Name, store: StorePath = DEFAULT_STORE) -> None:
+def revoke(name: Name, store: StoreFile = DEFAULT_STORE) -> None:
     """Revoke a token: a server that runs refuses it from now on."""
     _tokens(store).revoke(name)
     sys.stdout.write(f"{visible(name)}: revoked\n")

@@ -121,9 +121,10 @@ def test_a_wrong_option_is_a_line(tmp_path, certificate, words, says) -> None:
     assert says in refused(command(tmp_path / "s.duckdb", *given))
 
 
-def test_a_server_serves_no_server(tmp_path) -> None:
-    words = ["serve", "--store", "http://127.0.0.1:8480"]
-    assert "expected the path of a store to serve" in refused([*command(tmp_path)[:3], *words])
+@pytest.mark.parametrize(("store", "kind"), [("http://127.0.0.1:8480", "URL"), ("lake:x", "lake")])
+def test_a_server_serves_a_file(tmp_path, store, kind) -> None:
+    words = [*command(tmp_path)[:3], "serve", "--store", store]
+    assert f"{store}: expected the path of a store to serve, got a {kind}" in refused(words)
 
 
 def test_all_addresses_are_shown_as_one_that_can_be_asked(tmp_path) -> None:
