@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from threading import Event
@@ -127,7 +126,8 @@ class WorkerProcess:
         return None
 
     def _takes_too_much(self, pid: int) -> bool:
-        """At two looks: between fork and exec a child shows its parent's memory as its own."""
+        """At two looks: `memory_of` may see a child that has just left its parent's memory, or a
+        parent that changes meanwhile."""
         most = self._limits.memory_mb << 20
         if memory_of(pid) <= most:
             return False
@@ -152,20 +152,24 @@ class WorkerProcess:
 
 
 def memory_of(pid: int) -> int:
-    """Bytes that a process and those that it started have in memory."""
-    return sum(_resident(each) for each in _family(pid))
+    """Bytes that a process and those that it started have in memory. Between vfork and exec a child
+    has the memory of its parent, with the same numbers, which counts once."""
+    numbers = _statm(pid)
+    children = (each for each in _children(pid) if _statm(each) != numbers)
+    return (int(numbers[1]) * _PAGE if numbers else 0) + sum(map(memory_of, children))
 
 
-def _family(pid: int) -> Iterator[int]:
-    yield pid
-    for path in Path(f"/proc/{pid}/task").glob("*/children"):
-        with suppress(OSError):
-            for child in path.read_text().split():
-                yield from _family(int(child))
+def _children(pid: int) -> list[int]:
+    """None of one that ends meanwhile."""
+    with suppress(OSError):
+        texts = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children")]
+        return [int(child) for text in texts for child in text.split()]
+    return []
 
 
-def _resident(pid: int) -> int:
+def _statm(pid: int) -> list[str]:
+    """Its numbers of pages (proc_pid_statm(5)); none where it has ended."""
     try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE
+        return Path(f"/proc/{pid}/statm").read_text().split()
     except OSError:
-        return 0  # it has ended
+        return []

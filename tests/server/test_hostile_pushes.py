@@ -211,3 +211,24 @@ def _children() -> set[int]:
     """Processes that this one has started and not yet waited for."""
     paths = Path("/proc/self/task").glob("*/children")
     return {int(pid) for path in paths for pid in path.read_text().split()}
+
+
+_STARTS_PROCESSES = f"""
+import subprocess
+taken = bytearray({200 * MB})
+taken[::4096] = bytes([1]) * ({200 * MB} // 4096)
+print(flush=True)
+while True:
+    subprocess.run(["true"])
+"""
+
+
+def test_memory_that_a_child_has_not_left_yet_counts_once() -> None:
+    words = [sys.executable, "-c", _STARTS_PROCESSES]
+    with subprocess.Popen(words, stdout=subprocess.PIPE) as parent:
+        assert parent.stdout
+        parent.stdout.readline()
+        looks = sorted(memory_of(parent.pid) for _ in range(300))
+        parent.kill()
+    assert 200 * MB < looks[0] <= looks[-30] < 300 * MB
+    assert memory_of(parent.pid) == 0
