@@ -1,5 +1,6 @@
 """docs/server.md: what a node runs to record itself and push."""
 
+import json
 import os
 import re
 import subprocess
@@ -7,7 +8,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from servers import Server
+from servers import HTTP, Server, soon
 
 import perfduck
 
@@ -54,7 +55,8 @@ def test_a_node_records_itself_and_pushes(empty_server: Server, tmp_path: Path) 
         timeout=60,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert '"state":"stored"' in done.stdout
+    job = f"{empty_server.url}/api/v1/jobs/{json.loads(done.stdout)['job']}"
+    soon(lambda: HTTP.request("GET", job).json()["state"] == "stored")
     empty_server.stop()
     store = perfduck.open(empty_server.store)
     [name] = store.names()
