@@ -72,9 +72,9 @@ def main() -> None:
         for n in map(int, asked.sizes.split(",")):
             paired, plain = intervals(runs, base, new, asked.trials, n)
             low, middle, high = np.quantile(np.ptp(paired, 1) / np.ptp(plain, 1), (0.25, 0.5, 0.75))
-            true = float((total[new] - total[base]).mean())
+            growth = float((total[new] - total[base]).mean())
             holds = [
-                f"{np.mean((i[:, 0] <= true) & (true <= i[:, 1])):.0%}" for i in (paired, plain)
+                f"{np.mean((i[:, 0] <= growth) & (growth <= i[:, 1])):.0%}" for i in (paired, plain)
             ]
             print(f"  n = {n}: width paired over unpaired, median {middle:.2f}"
                   f" (quartiles {low:.2f}, {high:.2f}); growth over all rounds is within"

@@ -5,9 +5,9 @@ import sys
 import threading
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
-_PAGE = os.sysconf("SC_PAGE_SIZE")
+from perfduck_server.worker_process import memory_of
+
 _POLL_S = 0.02
 
 
@@ -56,35 +56,8 @@ class _Peak(threading.Thread):
 
     def run(self) -> None:
         while not self._done.wait(_POLL_S):
-            self.bytes = max(self.bytes, sum(map(_resident, _with_children(self._process))))
+            self.bytes = max(self.bytes, memory_of(self._process))
 
     def stop(self) -> None:
         self._done.set()
         self.join()
-
-
-def _with_children(process: int) -> list[int]:
-    found = [process]
-    for parent in found:  # it grows meanwhile
-        for thread in _listing(Path(f"/proc/{parent}/task")):
-            found += map(int, _text(thread / "children").split())
-    return found
-
-
-def _listing(directory: Path) -> list[Path]:
-    try:
-        return list(directory.iterdir())
-    except OSError:  # it has ended
-        return []
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text()
-    except OSError:
-        return ""
-
-
-def _resident(process: int) -> int:
-    fields = _text(Path(f"/proc/{process}/statm")).split()
-    return int(fields[1]) * _PAGE if fields else 0

@@ -65,27 +65,22 @@ def _within(least: float, most: float, value: float | None) -> str:
     return "" if least == -_MOST else f" of {least:,} or more"
 
 
+def _store(metavar: str, help: str) -> Any:
+    """The option --store."""
+    return typer.Option(
+        "--store", envvar="PERFDUCK_STORE", metavar=metavar, help=help, show_default=True
+    )
+
+
 StorePath = Annotated[
     str,
-    typer.Option(
-        "--store",
-        envvar="PERFDUCK_STORE",
-        metavar="PATH|URL",
-        help="The store: a DuckDB file, http://HOST:PORT of a perfduck server, lake:DIRECTORY, or"
+    _store(
+        "PATH|URL",
+        "The store: a DuckDB file, http://HOST:PORT of a perfduck server, lake:DIRECTORY, or"
         " lake:s3://BUCKET/PREFIX.",
-        show_default=True,
     ),
 ]
-StoreFile = Annotated[
-    str,
-    typer.Option(
-        "--store",
-        envvar="PERFDUCK_STORE",
-        metavar="PATH",
-        help="The store of the server: a DuckDB file.",
-        show_default=True,
-    ),
-]
+StoreFile = Annotated[str, _store("PATH", "The store of the server: a DuckDB file.")]
 DEFAULT_STORE = "perfduck.duckdb"
 Engine = Annotated[
     str | None,

@@ -233,7 +233,7 @@ def _takes_page(request: Request) -> bool:
 
 
 def _is_of_api(request: Request) -> bool:
-    return request.url.path.startswith(("/api/", f"{otlp_api.PROFILES}"))
+    return request.url.path.startswith(("/api/", otlp_api.PROFILES))
 
 
 def _may_read(request: Request) -> bool:

@@ -14,6 +14,7 @@ from threading import Event
 
 import msgspec
 
+from perfduck_model.process_tree import children
 from perfduck_server.spool import TOO_LARGE
 
 _LOG = logging.getLogger("perfduck.jobs")
@@ -155,16 +156,8 @@ def memory_of(pid: int) -> int:
     """Bytes that a process and those that it started have in memory. Between vfork and exec a child
     has the memory of its parent, with the same numbers, which counts once."""
     numbers = _statm(pid)
-    children = (each for each in _children(pid) if _statm(each) != numbers)
-    return (int(numbers[1]) * _PAGE if numbers else 0) + sum(map(memory_of, children))
-
-
-def _children(pid: int) -> list[int]:
-    """None of one that ends meanwhile."""
-    with suppress(OSError):
-        texts = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children")]
-        return [int(child) for text in texts for child in text.split()]
-    return []
+    others = (each for each in children(pid) if _statm(each) != numbers)
+    return (int(numbers[1]) * _PAGE if numbers else 0) + sum(map(memory_of, others))
 
 
 def _statm(pid: int) -> list[str]:

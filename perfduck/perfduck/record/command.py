@@ -22,6 +22,7 @@ from typing import IO
 from perfduck.record.perf import Perf, first_line
 from perfduck_model.errors import PerfduckError
 from perfduck_model.limits import limits
+from perfduck_model.process_tree import children
 
 _GRACE_S = 2.0  # between SIGINT, SIGTERM and SIGKILL
 _POLL_S = 0.01
@@ -106,7 +107,7 @@ def _ends_within(process: "subprocess.Popen[bytes]", status: Path, seconds: floa
         with suppress(subprocess.TimeoutExpired):
             process.wait(wait_s)
             return number == signal.SIGINT
-        shells = _children(process.pid)
+        shells = children(process.pid)
         _signal(number, [pid for shell in shells for pid in _below(shell)])
     return False
 
@@ -156,14 +157,6 @@ def _signal(number: signal.Signals, pids: Sequence[int]) -> None:
             os.kill(pid, number)
 
 
-def _children(pid: int) -> list[int]:
-    pids: list[int] = []
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        with suppress(OSError):
-            pids += map(int, task.read_text().split())
-    return pids
-
-
 def _below(pid: int) -> list[int]:
     """The processes that a process has started, and those that these have."""
-    return [each for child in _children(pid) for each in (*_below(child), child)]
+    return [each for child in children(pid) for each in (*_below(child), child)]
